@@ -1,1 +1,9 @@
-fn main(){}
+//! The `albert` binary: parse, run, exit code.
+
+use std::process::ExitCode;
+
+mod cli;
+
+fn main() -> ExitCode {
+    cli::main()
+}

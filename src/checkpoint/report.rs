@@ -1,0 +1,58 @@
+//! What happened to every tensor of a checkpoint and to every parameter of the model.
+
+use std::fmt;
+
+/// A tensor whose shape is not the one that the configuration asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mismatch {
+    /// Its name in the file.
+    pub name: String,
+    /// The shape that `config.json` leads to.
+    pub expected: Vec<usize>,
+    /// The shape in the file.
+    pub found: Vec<usize>,
+}
+
+/// The result of loading: which names went where.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LoadReport {
+    /// Parameters that were read.
+    pub loaded: Vec<String>,
+    /// Parameters without a tensor, each with the nearest unused name of the file.
+    pub missing: Vec<(String, Option<String>)>,
+    /// Tensors that this model has no place for.
+    pub unused: Vec<String>,
+    /// Tensors of known parts that this task does not need.
+    pub set_aside: Vec<String>,
+    /// Tensors of the wrong shape.
+    pub mismatched: Vec<Mismatch>,
+    /// Oddities, one line each.
+    pub notes: Vec<String>,
+}
+
+impl fmt::Display for LoadReport {
+    /// One line of counts: what `--verbose` prints.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} tensors loaded, {} missing, {} not needed, {} unused, {} of the wrong shape",
+            self.loaded.len(),
+            self.missing.len(),
+            self.set_aside.len(),
+            self.unused.len(),
+            self.mismatched.len()
+        )
+    }
+}
+
+/// The name in `candidates` that looks most like `name`, if any does.
+pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let mut best: Option<(f64, &str)> = None;
+    for candidate in candidates {
+        let score = strsim::normalized_damerau_levenshtein(name, candidate);
+        if score > 0.75 && best.is_none_or(|(s, _)| score > s) {
+            best = Some((score, candidate));
+        }
+    }
+    best.map(|(_, candidate)| candidate)
+}

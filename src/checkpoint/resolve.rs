@@ -1,0 +1,140 @@
+//! From what the user names to a checkpoint: a directory, a weight file, a hub id, or nothing.
+
+use std::path::{Path, PathBuf};
+
+use super::embedded;
+use super::tensors::Tensors;
+use crate::error::{Error, Result};
+use crate::model::AlbertConfig;
+use crate::tokenizer::Tokenizer;
+
+/// Weight files of a directory, the one to prefer first.
+const WEIGHTS: [&str; 4] = [
+    "model.safetensors",
+    "model.safetensors.index.json",
+    "pytorch_model.bin",
+    "pytorch_model.bin.index.json",
+];
+
+/// Configuration files of a directory, the one to prefer first.
+const CONFIGS: [&str; 2] = ["config.json", "albert_config.json"];
+
+/// Where a checkpoint lies.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// In the binary.
+    Embedded,
+    /// In a directory; the weights may be a file that was named itself.
+    Directory {
+        /// Holds configuration and tokenizer.
+        directory: PathBuf,
+        /// A weight file or an index of shards.
+        weights: PathBuf,
+    },
+}
+
+/// A checkpoint whose configuration is read and whose tensors are listed.
+pub struct Checkpoint {
+    /// As the user named it; `embedded` for the one in the binary.
+    pub name: String,
+    /// Where it lies.
+    pub origin: Origin,
+    /// Its configuration.
+    pub config: AlbertConfig,
+}
+
+impl Checkpoint {
+    /// The model inside the binary.
+    ///
+    /// # Errors
+    /// None in a sound build.
+    pub fn embedded() -> Result<Self> {
+        let config = AlbertConfig::from_slice(embedded::CONFIG, Path::new("config.json"))?;
+        Ok(Self { name: "embedded".to_owned(), origin: Origin::Embedded, config })
+    }
+
+    /// A directory, or a weight file beside its configuration.
+    ///
+    /// # Errors
+    /// [`Error::Model`] saying what was looked for; those of the configuration.
+    pub fn local(path: &Path) -> Result<Self> {
+        let name = path.display().to_string();
+        let missing = |problem: String| Error::Model { model: name.clone(), problem };
+        let (directory, weights) = if path.is_dir() {
+            let weights =
+                WEIGHTS.iter().map(|w| path.join(w)).find(|w| w.exists()).or_else(|| only_weight_file(path));
+            let weights = weights.ok_or_else(|| {
+                missing(format!(
+                    "no weights in this directory; looked for {}{}",
+                    WEIGHTS.join(", "),
+                    found_instead(path)
+                ))
+            })?;
+            (path.to_owned(), weights)
+        } else if path.is_file() {
+            let directory = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+            (directory.to_owned(), path.to_owned())
+        } else {
+            return Err(missing("no such file or directory".to_owned()));
+        };
+        let config = CONFIGS
+            .iter()
+            .map(|c| directory.join(c))
+            .find(|c| c.is_file())
+            .ok_or_else(|| missing(format!("no {} in {}", CONFIGS.join(" or "), directory.display())))?;
+        let config = AlbertConfig::from_file(&config)?;
+        Ok(Self { name, origin: Origin::Directory { directory, weights }, config })
+    }
+
+    /// Lists the tensors. Weights are read later, one by one.
+    ///
+    /// # Errors
+    /// Those of the file's reader.
+    pub fn tensors(&self) -> Result<Tensors> {
+        match &self.origin {
+            Origin::Embedded => {
+                Tensors::from_safetensors_bytes(embedded::WEIGHTS, Path::new("embedded model"))
+            }
+            Origin::Directory { weights, .. } => Tensors::open(weights),
+        }
+    }
+
+    /// Loads the tokenizer.
+    ///
+    /// # Errors
+    /// Those of the tokenizer's files.
+    pub fn tokenizer(&self) -> Result<Tokenizer> {
+        match &self.origin {
+            Origin::Embedded => {
+                Tokenizer::from_bytes(embedded::TOKENIZER, Path::new("spiece.model (embedded)"))
+            }
+            Origin::Directory { directory, .. } => Tokenizer::from_dir(directory),
+        }
+    }
+}
+
+/// The one file of a directory that looks like weights, under whatever name.
+fn only_weight_file(directory: &Path) -> Option<PathBuf> {
+    let is_weights = |path: &PathBuf| {
+        path.extension().is_some_and(|e| ["safetensors", "bin", "pt", "pth"].iter().any(|w| e == *w))
+            && path.file_name().is_some_and(|n| n != "training_args.bin")
+    };
+    let mut found =
+        std::fs::read_dir(directory).ok()?.filter_map(|e| Some(e.ok()?.path())).filter(is_weights);
+    let first = found.next()?;
+    found.next().is_none().then_some(first)
+}
+
+/// What an unhappy user may have in the directory instead.
+fn found_instead(directory: &Path) -> String {
+    let foreign = [
+        ("tf_model.h5", "TensorFlow 2 weights"),
+        ("flax_model.msgpack", "Flax weights"),
+        ("model.ckpt-best.index", "a TensorFlow 1 checkpoint"),
+        ("rust_model.ot", "rust-bert weights"),
+    ];
+    match foreign.iter().find(|(file, _)| directory.join(file).exists()) {
+        Some((file, what)) => format!("; it has {file}, {what}, which albert does not read yet"),
+        None => String::new(),
+    }
+}

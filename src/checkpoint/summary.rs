@@ -1,0 +1,101 @@
+//! The figures of a checkpoint that `albert info` shows.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use burn::module::{Module, ModuleVisitor, Param};
+use burn::tensor::{Device, Tensor};
+
+use super::load::Inventory;
+use super::names::{checkpoint_name, is_buffer};
+use super::tensors::Tensors;
+use crate::model::{Albert, AlbertConfig, Head};
+
+/// What a checkpoint amounts to.
+#[derive(Clone, Debug, Default)]
+pub struct Summary {
+    /// Parts that the file holds, in words.
+    pub heads: Vec<&'static str>,
+    /// Parameters, shared ones once.
+    pub parameters: u64,
+    /// Parameters as a model without sharing between layers would have them.
+    pub effective_parameters: u64,
+    /// Multiplications and additions of the encoder for one token of a long text, without attention's
+    /// part that grows with the length.
+    pub flops_per_token: u64,
+    /// Element types, each with its number of tensors.
+    pub dtypes: BTreeMap<String, usize>,
+    /// Parameters of the encoder that the file lacks.
+    pub missing: Vec<String>,
+    /// Tensors that no known part uses.
+    pub unused: Vec<String>,
+}
+
+impl Summary {
+    /// Counts, from the configuration and the file's list of tensors; no weight is read.
+    pub fn new(config: &AlbertConfig, tensors: &Tensors, inventory: &Inventory) -> Self {
+        let heads = inventory.heads();
+        let expected = expected_names(config, &heads);
+        let known = |name: &str| {
+            expected.contains(name)
+                || is_buffer(name)
+                || name.starts_with("predictions.decoder.")
+                || name.starts_with("classifier.")
+                || name.starts_with("qa_outputs.")
+        };
+        let mut dtypes = BTreeMap::new();
+        for info in tensors.infos() {
+            *dtypes.entry(info.dtype.to_string()).or_insert(0) += 1;
+        }
+        let bias_alias = |name: &str| name == "predictions.bias" && inventory.has("predictions.decoder.bias");
+        let (h, e, i) =
+            (config.hidden_size as u64, config.embedding_size as u64, config.intermediate_size as u64);
+        let layer_matrices = 4 * h * h + 2 * h * i;
+        let calls = (config.num_hidden_layers * config.inner_group_num) as u64;
+        let stored = (config.num_hidden_groups * config.inner_group_num) as u64;
+        let layer = layer_matrices + 9 * h + i;
+        let counted = |info: &super::tensors::TensorInfo| {
+            let tied = config.tie_word_embeddings && info.name.ends_with("predictions.decoder.weight");
+            let alias = info.name.ends_with("predictions.decoder.bias") && inventory.has("predictions.bias");
+            if tied || alias { 0 } else { info.shape.iter().map(|n| *n as u64).product() }
+        };
+        let parameters: u64 = tensors.infos().iter().map(counted).sum();
+        Self {
+            heads: inventory.parts(),
+            parameters,
+            effective_parameters: parameters
+                .saturating_add(layer.saturating_mul(calls.saturating_sub(stored))),
+            flops_per_token: 2 * (e * h + calls * layer_matrices),
+            dtypes,
+            missing: expected.iter().filter(|n| !inventory.has(n) && !bias_alias(n)).cloned().collect(),
+            unused: inventory.canonical_names().filter(|n| !known(n)).map(str::to_owned).collect(),
+        }
+    }
+}
+
+/// The names that a model with these heads has.
+fn expected_names(config: &AlbertConfig, heads: &[Head]) -> BTreeSet<String> {
+    struct Names {
+        path: Vec<String>,
+        names: BTreeSet<String>,
+    }
+    impl ModuleVisitor for Names {
+        fn enter_module(&mut self, name: &str, _container_type: &str) {
+            self.path.push(name.to_owned());
+        }
+        fn exit_module(&mut self, _name: &str, _container_type: &str) {
+            self.path.pop();
+        }
+        fn visit_float<const D: usize>(&mut self, _param: &Param<Tensor<D>>) {
+            self.names.insert(checkpoint_name(&self.path));
+        }
+    }
+    let mut names = Names { path: Vec::new(), names: BTreeSet::new() };
+    // Parameters are not allocated until they are used, so that any device serves.
+    if let Ok(open) = crate::device::open(crate::device::DeviceChoice::Flex, crate::device::FloatType::F32)
+        .or_else(|_| crate::device::open(crate::device::DeviceChoice::NdArray, crate::device::FloatType::F32))
+    {
+        let device: Device = open.device;
+        Albert::new(config, heads, &device).visit(&mut names);
+    }
+    names.names
+}

@@ -1,0 +1,298 @@
+//! The tensors of a checkpoint, whatever its container: listed when opened, read one by one.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use half::{bf16, f16};
+
+use super::pytorch::PyTorchFile;
+use super::safetensors::SafetensorsFile;
+use super::shards;
+use crate::error::{Error, Result};
+
+/// Element type of a stored tensor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum Dtype {
+    F64,
+    F32,
+    F16,
+    BF16,
+    I64,
+    I32,
+    I16,
+    I8,
+    U8,
+    Bool,
+}
+
+impl Dtype {
+    /// Bytes per element.
+    pub fn size(self) -> usize {
+        match self {
+            Self::F64 | Self::I64 => 8,
+            Self::F32 | Self::I32 => 4,
+            Self::F16 | Self::BF16 | Self::I16 => 2,
+            Self::I8 | Self::U8 | Self::Bool => 1,
+        }
+    }
+}
+
+impl fmt::Display for Dtype {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&format!("{self:?}").to_lowercase())
+    }
+}
+
+/// The container of a checkpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// Hugging Face's safetensors.
+    Safetensors,
+    /// `torch.save` since 1.6: a zip archive.
+    PyTorchZip,
+    /// `torch.save` before 1.6: a stream of pickles, then the storages.
+    PyTorchLegacy,
+    /// `torch.save` before 0.1.10: a tar archive.
+    PyTorchTar,
+    /// A bare pickle.
+    Pickle,
+}
+
+impl fmt::Display for Format {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Safetensors => "safetensors",
+            Self::PyTorchZip => "PyTorch (zip)",
+            Self::PyTorchLegacy => "PyTorch (before 1.6)",
+            Self::PyTorchTar => "PyTorch (tar)",
+            Self::Pickle => "pickle",
+        })
+    }
+}
+
+/// What a file says of one tensor.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TensorInfo {
+    /// Its name, after wrappers such as `state_dict` and `module.` are taken off.
+    pub name: String,
+    /// Its extents, outermost first.
+    pub shape: Vec<usize>,
+    /// Its element type in the file.
+    pub dtype: Dtype,
+}
+
+/// One file with its tensors.
+pub(super) enum Container {
+    Safetensors(SafetensorsFile),
+    PyTorch(PyTorchFile),
+}
+
+impl Container {
+    fn open(path: &Path) -> Result<Self> {
+        match sniff(path)? {
+            Kind::Safetensors => Ok(Self::Safetensors(SafetensorsFile::open(path)?)),
+            Kind::PyTorch => Ok(Self::PyTorch(PyTorchFile::open(path)?)),
+        }
+    }
+
+    fn infos(&self) -> &[TensorInfo] {
+        match self {
+            Self::Safetensors(f) => f.infos(),
+            Self::PyTorch(f) => f.infos(),
+        }
+    }
+
+    /// The bytes of tensor `name`, little-endian, row-major and contiguous.
+    fn read(&self, name: &str) -> Result<Vec<u8>> {
+        match self {
+            Self::Safetensors(f) => f.read(name),
+            Self::PyTorch(f) => f.read(name),
+        }
+    }
+
+    fn format(&self) -> Format {
+        match self {
+            Self::Safetensors(_) => Format::Safetensors,
+            Self::PyTorch(f) => f.format(),
+        }
+    }
+}
+
+/// All tensors of one checkpoint, in one file or several.
+pub struct Tensors {
+    path: PathBuf,
+    files: Vec<Container>,
+    /// Sorted by name.
+    infos: Vec<TensorInfo>,
+    /// For each of `infos` the file that holds it.
+    holders: Vec<usize>,
+    bytes: u64,
+}
+
+impl Tensors {
+    /// Opens a weight file (told by its content, not its name) or an index of shards
+    /// (`*.index.json`), and lists its tensors.
+    ///
+    /// # Errors
+    /// [`Error::BadFile`] for a damaged or foreign file, saying what it is; [`Error::Io`].
+    pub fn open(path: &Path) -> Result<Self> {
+        if !path.to_string_lossy().ends_with(".index.json") {
+            return Self::assemble(path, vec![Container::open(path)?], size_of_file(path)?);
+        }
+        let index = shards::read_index(path)?;
+        let mut files = Vec::new();
+        let mut bytes = 0;
+        for shard in index.files() {
+            bytes += size_of_file(shard)?;
+            files.push(Container::open(shard)?);
+        }
+        let listed: Vec<&[TensorInfo]> = files.iter().map(Container::infos).collect();
+        index.check(&listed)?;
+        Self::assemble(path, files, bytes)
+    }
+
+    /// Tensors of a safetensors file in memory.
+    ///
+    /// # Errors
+    /// [`Error::BadFile`], naming `name`.
+    pub fn from_safetensors_bytes(bytes: &'static [u8], name: &Path) -> Result<Self> {
+        let file = SafetensorsFile::from_bytes(bytes, name)?;
+        Self::assemble(name, vec![Container::Safetensors(file)], bytes.len() as u64)
+    }
+
+    fn assemble(path: &Path, files: Vec<Container>, bytes: u64) -> Result<Self> {
+        let mut listed: Vec<(TensorInfo, usize)> = files
+            .iter()
+            .enumerate()
+            .flat_map(|(i, file)| file.infos().iter().cloned().map(move |info| (info, i)))
+            .collect();
+        listed.sort_by(|a, b| a.0.name.cmp(&b.0.name));
+        if let Some(pair) = listed.windows(2).find(|w| w[0].0.name == w[1].0.name) {
+            return Err(Error::bad_file(path, format!("the tensor \"{}\" is there twice", pair[0].0.name)));
+        }
+        let (infos, holders) = listed.into_iter().unzip();
+        Ok(Self { path: path.to_owned(), files, infos, holders, bytes })
+    }
+
+    /// The path that was opened.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// All tensors, sorted by name.
+    pub fn infos(&self) -> &[TensorInfo] {
+        &self.infos
+    }
+
+    /// One tensor's description.
+    pub fn get(&self, name: &str) -> Option<&TensorInfo> {
+        self.index_of(name).map(|i| &self.infos[i])
+    }
+
+    /// The container of the (first) file.
+    pub fn format(&self) -> Option<Format> {
+        self.files.first().map(Container::format)
+    }
+
+    /// Number of files.
+    pub fn file_count(&self) -> usize {
+        self.files.len()
+    }
+
+    /// Size of all files.
+    pub fn file_bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    fn index_of(&self, name: &str) -> Option<usize> {
+        self.infos.binary_search_by(|info| info.name.as_str().cmp(name)).ok()
+    }
+
+    /// A tensor's values as f32, row-major and contiguous, whatever strides and float type the file
+    /// has. Only that tensor is read.
+    ///
+    /// # Errors
+    /// [`Error::BadFile`] for a damaged file or a tensor of integers.
+    pub fn read_f32(&self, name: &str) -> Result<Vec<f32>> {
+        let Some(i) = self.index_of(name) else {
+            return Err(Error::bad_file(&self.path, format!("has no tensor \"{name}\"")));
+        };
+        let bytes = self.files[self.holders[i]].read(name)?;
+        let dtype = self.infos[i].dtype;
+        to_f32(bytes, dtype).ok_or_else(|| {
+            Error::bad_file(
+                &self.path,
+                format!("tensor \"{name}\" has elements of type {dtype}; expected floats"),
+            )
+        })
+    }
+}
+
+fn size_of_file(path: &Path) -> Result<u64> {
+    Ok(std::fs::metadata(path).map_err(Error::io(path, "read"))?.len())
+}
+
+/// Little-endian floats of any width as f32; `None` for integers.
+fn to_f32(bytes: Vec<u8>, dtype: Dtype) -> Option<Vec<f32>> {
+    match dtype {
+        Dtype::F32 => Some(bytes.as_chunks::<4>().0.iter().map(|b| f32::from_le_bytes(*b)).collect()),
+        Dtype::F16 => {
+            Some(bytes.as_chunks::<2>().0.iter().map(|b| f16::from_le_bytes(*b).to_f32()).collect())
+        }
+        Dtype::BF16 => {
+            Some(bytes.as_chunks::<2>().0.iter().map(|b| bf16::from_le_bytes(*b).to_f32()).collect())
+        }
+        Dtype::F64 => Some(bytes.as_chunks::<8>().0.iter().map(|b| f64::from_le_bytes(*b) as f32).collect()),
+        Dtype::I64 | Dtype::I32 | Dtype::I16 | Dtype::I8 | Dtype::U8 | Dtype::Bool => None,
+    }
+}
+
+/// The readers that a file can go to.
+enum Kind {
+    Safetensors,
+    PyTorch,
+}
+
+/// Tells a file by its first bytes.
+fn sniff(path: &Path) -> Result<Kind> {
+    use std::io::Read;
+
+    let mut head = Vec::new();
+    let file = std::fs::File::open(path).map_err(Error::io(path, "read"))?;
+    if file.metadata().is_ok_and(|m| m.is_dir()) {
+        return Err(Error::bad_file(path, "is a directory; expected a weight file"));
+    }
+    file.take(64).read_to_end(&mut head).map_err(Error::io(path, "read"))?;
+    let bad = |problem: &str| Err(Error::bad_file(path, problem));
+    let text = String::from_utf8_lossy(&head).trim_start().to_lowercase();
+    match head.as_slice() {
+        [] => bad("is empty; was its download cut off?"),
+        h if h.starts_with(b"version https://git-lfs") => {
+            bad("is a Git LFS pointer, not the weights; run git lfs pull in its directory")
+        }
+        h if h.starts_with(b"\x89HDF") => {
+            bad("is an HDF5 file (TensorFlow weights), which albert does not read yet")
+        }
+        _ if text.starts_with("<!doctype") || text.starts_with("<html") => {
+            bad("is a web page, not weights; download the file itself")
+        }
+        h if h.len() > 8 && h[8] == b'{' => Ok(Kind::Safetensors),
+        _ if path.extension().is_some_and(|e| e == "safetensors") => Ok(Kind::Safetensors),
+        _ => Ok(Kind::PyTorch),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_float_type_becomes_f32() {
+        assert_eq!(to_f32(1.5f32.to_le_bytes().to_vec(), Dtype::F32), Some(vec![1.5]));
+        assert_eq!(to_f32(1.5f64.to_le_bytes().to_vec(), Dtype::F64), Some(vec![1.5]));
+        assert_eq!(to_f32(f16::from_f32(1.5).to_le_bytes().to_vec(), Dtype::F16), Some(vec![1.5]));
+        assert_eq!(to_f32(bf16::from_f32(1.5).to_le_bytes().to_vec(), Dtype::BF16), Some(vec![1.5]));
+        assert_eq!(to_f32(vec![0; 8], Dtype::I64), None);
+    }
+}

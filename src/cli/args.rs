@@ -1,0 +1,357 @@
+//! The arguments as typed: clap types only.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use albert::checkpoint::MlmBias;
+use albert::device::{DeviceChoice, FloatType};
+use albert::io::{Format, InputFormat};
+use albert::stream::OnError;
+use albert::tasks::Long;
+
+/// ALBERT language models at the command line: one binary, no Python, CPU or GPU.
+#[derive(Parser, Debug)]
+#[command(version, propagate_version = true, max_term_width = 100, after_long_help = AFTER_HELP)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+    #[command(flatten)]
+    pub global: GlobalArgs,
+}
+
+const AFTER_HELP: &str = "\
+Exit codes: 0 done, 1 some input failed, 2 usage or set-up.
+
+Environment: ALBERT_MODEL, ALBERT_DEVICE; HF_HOME, HF_HUB_CACHE, HF_ENDPOINT, HF_TOKEN, HF_HUB_OFFLINE \
+as Hugging Face's own tools; NO_COLOR.";
+
+#[derive(Subcommand, Debug)]
+pub enum Command {
+    /// Fill [MASK] with the words that fit best
+    FillMask(FillMaskArgs),
+    /// Show how a model's tokenizer cuts text
+    Tokenize(TokenizeArgs),
+    /// Show what a checkpoint is and holds
+    Info(InfoArgs),
+    /// List the devices that this build can use here
+    Devices(DevicesArgs),
+    /// Print a completion script for a shell
+    Completions(CompletionsArgs),
+    /// Print the manual page, of albert or of a subcommand
+    Man(ManArgs),
+}
+
+/// Options of every subcommand.
+#[derive(Args, Debug)]
+pub struct GlobalArgs {
+    /// No warnings, no progress; errors only
+    #[arg(short, long, global = true, help_heading = "General")]
+    pub quiet: bool,
+    /// Say more: what was loaded, where it runs, how long it took
+    #[arg(short, long, global = true, conflicts_with = "quiet", help_heading = "General")]
+    pub verbose: bool,
+    /// Colour in what is printed for eyes
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto", help_heading = "General")]
+    pub color: When,
+    /// Progress bars on stderr
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto", help_heading = "General")]
+    pub progress: When,
+}
+
+/// When to do something that suits terminals.
+#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum When {
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(Args, Debug)]
+pub struct ModelArgs {
+    /// Model directory, weight file, or hub id (org/name or org/name@revision)
+    ///
+    /// Without it the small model inside the binary serves, and says so.
+    #[arg(short, long, env = "ALBERT_MODEL", value_name = "DIR|FILE|HUB_ID", help_heading = "Model")]
+    pub model: Option<String>,
+    /// Never use the network: a hub id must be in the cache
+    #[arg(long, help_heading = "Model")]
+    pub offline: bool,
+}
+
+#[derive(Args, Debug)]
+pub struct DeviceArgs {
+    /// Where to compute: auto, flex, ndarray, wgpu[:N], cuda[:N]
+    ///
+    /// auto takes a real GPU if there is one, else flex, the CPU. `albert devices` lists what is there.
+    #[arg(long, env = "ALBERT_DEVICE", value_name = "DEVICE", default_value = "auto", value_parser = str::parse::<DeviceChoice>, help_heading = "Device")]
+    pub device: DeviceChoice,
+    /// Float type to compute in
+    #[arg(long, value_name = "TYPE", default_value = "f32", help_heading = "Device")]
+    pub dtype: DtypeArg,
+    /// CPU threads [default: all]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024), help_heading = "Device")]
+    pub threads: Option<u16>,
+    /// Padded tokens per forward pass [default: 2048 on a CPU, 16384 on a GPU]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), help_heading = "Device")]
+    pub batch_tokens: Option<u32>,
+    /// Seed of everything random (inference has nothing random)
+    #[arg(long, value_name = "N", hide_short_help = true, help_heading = "Device")]
+    pub seed: Option<u64>,
+}
+
+#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DtypeArg {
+    F32,
+    F16,
+    Bf16,
+}
+
+impl From<DtypeArg> for FloatType {
+    fn from(arg: DtypeArg) -> Self {
+        match arg {
+            DtypeArg::F32 => Self::F32,
+            DtypeArg::F16 => Self::F16,
+            DtypeArg::Bf16 => Self::Bf16,
+        }
+    }
+}
+
+#[derive(Args, Debug)]
+pub struct LengthArgs {
+    /// Longest text in tokens, special tokens included [default: the model's]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), help_heading = "Input")]
+    pub max_length: Option<u32>,
+    /// What to do with longer text
+    #[arg(long, value_name = "HOW", default_value = "truncate", help_heading = "Input")]
+    pub long: LongArg,
+}
+
+#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LongArg {
+    /// Cut it, warn once, and mark the record with "truncated": true
+    Truncate,
+    /// Take it as a bad record
+    Error,
+}
+
+impl From<LongArg> for Long {
+    fn from(arg: LongArg) -> Self {
+        match arg {
+            LongArg::Truncate => Self::Truncate,
+            LongArg::Error => Self::Error,
+        }
+    }
+}
+
+#[derive(Args, Debug)]
+pub struct InputArgs {
+    /// Texts; without any, --input or standard input is read, a record a line
+    #[arg(value_name = "TEXT")]
+    pub texts: Vec<String>,
+    /// Read records from a file, - for standard input
+    #[arg(short, long, value_name = "FILE|-", conflicts_with = "texts", help_heading = "Input")]
+    pub input: Option<PathBuf>,
+    /// How lines become records; auto takes a line that begins with { as JSON
+    #[arg(long, value_name = "FORMAT", default_value = "auto", help_heading = "Input")]
+    pub input_format: InputFormatArg,
+    /// JSON field that holds the text
+    #[arg(long, value_name = "NAME", default_value = "text", help_heading = "Input")]
+    pub text_field: String,
+    /// JSON field that holds the second text of a pair
+    #[arg(long, value_name = "NAME", default_value = "text_pair", help_heading = "Input")]
+    pub pair_field: String,
+    /// What to do about a bad record: stop at it, or skip it and go on
+    #[arg(long, value_name = "HOW", default_value = "stop", help_heading = "Input")]
+    pub on_error: OnErrorArg,
+}
+
+#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InputFormatArg {
+    Auto,
+    Text,
+    Jsonl,
+}
+
+impl From<InputFormatArg> for InputFormat {
+    fn from(arg: InputFormatArg) -> Self {
+        match arg {
+            InputFormatArg::Auto => Self::Auto,
+            InputFormatArg::Text => Self::Text,
+            InputFormatArg::Jsonl => Self::Jsonl,
+        }
+    }
+}
+
+#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnErrorArg {
+    /// Write what came before it, say where it is, exit with 1
+    Stop,
+    /// Put {"error": ...} in its place, go on, exit with 1 at the end
+    Skip,
+}
+
+impl From<OnErrorArg> for OnError {
+    fn from(arg: OnErrorArg) -> Self {
+        match arg {
+            OnErrorArg::Stop => Self::Stop,
+            OnErrorArg::Skip => Self::Skip,
+        }
+    }
+}
+
+#[derive(Args, Debug)]
+pub struct OutputArgs {
+    /// Write to a file, which appears when it is complete
+    #[arg(short, long, value_name = "FILE", help_heading = "Output")]
+    pub output: Option<PathBuf>,
+    /// text is for eyes; auto is text on a terminal, jsonl otherwise
+    #[arg(long, value_name = "FORMAT", default_value = "auto", help_heading = "Output")]
+    pub format: FormatArg,
+}
+
+#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FormatArg {
+    Auto,
+    Text,
+    Json,
+    Jsonl,
+}
+
+impl FormatArg {
+    /// The format, given whether the output is a terminal.
+    pub fn resolve(self, terminal: bool) -> Format {
+        match self {
+            Self::Auto if terminal => Format::Text,
+            Self::Auto | Self::Jsonl => Format::Jsonl,
+            Self::Text => Format::Text,
+            Self::Json => Format::Json,
+        }
+    }
+}
+
+/// Fill [MASK] with the words that fit best
+///
+/// Reads texts as arguments, or records from a file or standard input, a line each: plain text, or JSON
+/// objects whose other fields pass through. Scores are probabilities, as in transformers' fill-mask
+/// pipeline. With several masks in a text each has its own list, and the masks are scored independently.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  albert fill-mask \"The capital of France is [MASK].\"
+  cat texts.jsonl | albert fill-mask -m albert/albert-base-v2 --top-k 1 | jq -r '.predictions[0].token_str'")]
+pub struct FillMaskArgs {
+    #[command(flatten)]
+    pub input: InputArgs,
+    /// Predictions per mask
+    #[arg(short = 'k', long, value_name = "N", default_value = "5", value_parser = clap::value_parser!(u32).range(1..), help_heading = "Task")]
+    pub top_k: u32,
+    /// Score only these words, separated by commas
+    ///
+    /// A word that is a piece of the vocabulary as written is scored as that piece, as transformers
+    /// does (write "▁he" for the word, "he" may be a piece inside words). Any other word is cut into
+    /// its pieces; if there are several, its score is the product of their probabilities from left to
+    /// right with as many masks in the place.
+    #[arg(long, value_name = "WORDS", value_delimiter = ',', help_heading = "Task")]
+    pub targets: Vec<String>,
+    /// Which bias to add where a checkpoint holds two that differ
+    #[arg(
+        long,
+        value_name = "WHICH",
+        default_value = "decoder",
+        hide_short_help = true,
+        help_heading = "Model"
+    )]
+    pub mlm_bias: MlmBiasArg,
+    #[command(flatten)]
+    pub model: ModelArgs,
+    #[command(flatten)]
+    pub device: DeviceArgs,
+    #[command(flatten)]
+    pub length: LengthArgs,
+    #[command(flatten)]
+    pub output: OutputArgs,
+}
+
+#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MlmBiasArg {
+    /// predictions.decoder.bias, as transformers for PyTorch
+    Decoder,
+    /// predictions.bias, as transformers for Flax
+    Predictions,
+}
+
+impl From<MlmBiasArg> for MlmBias {
+    fn from(arg: MlmBiasArg) -> Self {
+        match arg {
+            MlmBiasArg::Decoder => Self::Decoder,
+            MlmBiasArg::Predictions => Self::Predictions,
+        }
+    }
+}
+
+/// Show how a model's tokenizer cuts text
+///
+/// Offsets count Unicode code points of the text (of the second text for its own tokens).
+#[derive(Args, Debug)]
+pub struct TokenizeArgs {
+    #[command(flatten)]
+    pub input: InputArgs,
+    #[command(flatten)]
+    pub model: ModelArgs,
+    /// Cut to so many tokens, special tokens included [default: no limit]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), help_heading = "Input")]
+    pub max_length: Option<u32>,
+    #[command(flatten)]
+    pub output: OutputArgs,
+}
+
+/// Show what a checkpoint is and holds
+#[derive(Args, Debug)]
+pub struct InfoArgs {
+    /// Model directory, weight file, or hub id; without it --model, else the model inside the binary
+    #[arg(value_name = "MODEL")]
+    pub checkpoint: Option<String>,
+    #[command(flatten)]
+    pub model: ModelArgs,
+    /// text is for eyes; auto is text on a terminal, json otherwise
+    #[arg(long, value_name = "FORMAT", default_value = "auto")]
+    pub format: FormatArg,
+}
+
+/// List the devices that this build can use here
+#[derive(Args, Debug)]
+pub struct DevicesArgs {
+    /// text is for eyes; auto is text on a terminal, jsonl otherwise
+    #[arg(long, value_name = "FORMAT", default_value = "auto")]
+    pub format: FormatArg,
+}
+
+/// Print a completion script for a shell
+#[derive(Args, Debug)]
+#[command(
+    after_help = "Example: albert completions bash > ~/.local/share/bash-completion/completions/albert"
+)]
+pub struct CompletionsArgs {
+    /// The shell
+    pub shell: clap_complete::Shell,
+}
+
+/// Print the manual page, of albert or of a subcommand
+#[derive(Args, Debug)]
+#[command(after_help = "Example: albert man fill-mask | man -l -")]
+pub struct ManArgs {
+    /// A subcommand
+    pub command: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_definitions_are_sound() {
+        Cli::command().debug_assert();
+    }
+}

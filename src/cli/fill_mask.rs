@@ -1,0 +1,34 @@
+//! `albert fill-mask`.
+
+use albert::model::Head;
+use albert::tasks::{FillMask, FillMaskOptions, TargetWord};
+
+use super::args::FillMaskArgs;
+use super::exit::{ExitStatus, Failure};
+use super::report::Reporter;
+use super::{options, streaming};
+
+pub fn run(args: FillMaskArgs, reporter: &Reporter) -> Result<ExitStatus, Failure> {
+    let streams = streaming::open(&args.input, &args.output)?;
+    let checkpoint = options::checkpoint(&args.model, reporter)?;
+    let ready = options::load(
+        &checkpoint,
+        &[Head::MaskedLm],
+        args.mlm_bias.into(),
+        &args.device,
+        &args.length,
+        reporter,
+    )?;
+    let mut targets = Vec::new();
+    for word in args.targets.iter().filter(|word| !word.is_empty()) {
+        let target = TargetWord::new(word, &ready.runtime)?;
+        if !targets.iter().any(|t: &TargetWord| t.pieces == target.pieces) {
+            targets.push(target);
+        }
+    }
+    let task = FillMask::new(
+        &ready.runtime,
+        FillMaskOptions { top_k: args.top_k as usize, targets, fields: args.input.fields() },
+    )?;
+    streaming::run(&task, streams, &args.input, ready.batch_tokens, reporter)
+}

@@ -1,0 +1,35 @@
+//! Ctrl-C and SIGTERM: end at once, with everything that is finished written.
+
+use albert::stream::SharedWriter;
+
+/// From now on an interrupt closes `writer` before the process ends as the signal would end it.
+#[cfg(unix)]
+pub fn close_on_interrupt(writer: &SharedWriter) -> std::io::Result<()> {
+    use signal_hook::consts::{SIGINT, SIGTERM};
+    use signal_hook::iterator::Signals;
+
+    let mut signals = Signals::new([SIGINT, SIGTERM])?;
+    let writer = writer.clone();
+    std::thread::spawn(move || {
+        if let Some(signal) = signals.forever().next() {
+            close(&writer);
+            // So that the shell sees a process ended by this signal.
+            let _unreachable = signal_hook::low_level::emulate_default_handler(signal);
+        }
+    });
+    Ok(())
+}
+
+/// Other systems end the process by themselves; finished records are flushed as they come.
+#[cfg(not(unix))]
+pub fn close_on_interrupt(_writer: &SharedWriter) -> std::io::Result<()> {
+    Ok(())
+}
+
+#[cfg(unix)]
+#[allow(clippy::print_stderr, reason = "the process is about to end; no reporter is at hand in this thread")]
+fn close(writer: &SharedWriter) {
+    if let Some(Ok(Some(partial))) = writer.take().map(albert::io::OrderedWriter::keep_partial) {
+        eprintln!("albert: interrupted; finished records are in {}", partial.display());
+    }
+}

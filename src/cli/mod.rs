@@ -1,0 +1,44 @@
+//! The command line: read, call the task, write. No arithmetic here.
+
+mod args;
+mod completions;
+mod devices;
+mod exit;
+mod fill_mask;
+mod info;
+mod interrupt;
+mod man;
+mod options;
+mod report;
+mod streaming;
+mod tokenize;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use args::{Cli, Command};
+use exit::{ExitStatus, Failure};
+use report::Reporter;
+
+/// Parses the arguments, runs the subcommand and turns its end into an exit code.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let reporter = Reporter::new(&cli.global);
+    let result = match cli.command {
+        Command::FillMask(args) => fill_mask::run(args, &reporter),
+        Command::Tokenize(args) => tokenize::run(args, &reporter),
+        Command::Info(args) => info::run(args, &reporter),
+        Command::Devices(args) => devices::run(args),
+        Command::Completions(args) => completions::run(args),
+        Command::Man(args) => man::run(args),
+    };
+    match result {
+        Ok(status) => status.into(),
+        Err(Failure { error, .. }) if error.is_broken_pipe() => ExitStatus::Done.into(),
+        Err(Failure { error, status }) => {
+            reporter.error(&error);
+            status.into()
+        }
+    }
+}

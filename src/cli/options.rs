@@ -1,0 +1,228 @@
+//! From arguments to plain values: input source, device, model.
+
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+
+use indicatif::ProgressBar;
+
+use albert::checkpoint::{Checkpoint, MlmBias, load_model};
+use albert::device::{self, OpenDevice};
+use albert::io::Source;
+use albert::model::Head;
+use albert::tasks::{FieldNames, Runtime};
+use albert::tokenizer::Tokenizer;
+use albert::{Error, Result};
+
+use super::args::{DeviceArgs, InputArgs, LengthArgs, ModelArgs};
+use super::report::Reporter;
+
+/// Padded tokens per forward pass where the user names no number.
+const CPU_BATCH_TOKENS: usize = 2048;
+const GPU_BATCH_TOKENS: usize = 16384;
+
+/// GPUs compile a kernel per shape: lengths are rounded up to a multiple of this.
+const GPU_PAD_MULTIPLE: usize = 16;
+
+impl InputArgs {
+    /// Where records come from: arguments, else `--input`, else standard input unless it is a
+    /// terminal.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] when there is nothing to read.
+    pub fn source(&self) -> Result<Source> {
+        if !self.texts.is_empty() {
+            return Ok(Source::Arguments(self.texts.clone()));
+        }
+        match &self.input {
+            Some(path) if path == Path::new("-") => Ok(Source::Stdin),
+            Some(path) => Ok(Source::File(path.clone())),
+            None if std::io::stdin().is_terminal() => Err(Error::Usage {
+                flag: "TEXT".to_owned(),
+                problem: "no input: give texts as arguments, --input FILE, or pipe lines in".to_owned(),
+            }),
+            None => Ok(Source::Stdin),
+        }
+    }
+
+    /// The names of the JSON fields.
+    pub fn fields(&self) -> FieldNames {
+        FieldNames { text: self.text_field.clone(), text_pair: self.pair_field.clone() }
+    }
+}
+
+/// Finds a checkpoint by what the user named.
+///
+/// # Errors
+/// Those of [`Checkpoint`] and of the hub.
+pub fn checkpoint(args: &ModelArgs, reporter: &Reporter) -> Result<Checkpoint> {
+    let Some(model) = args.model.as_deref().filter(|m| !m.is_empty()) else {
+        let checkpoint = Checkpoint::embedded()?;
+        reporter.note("using the small model inside the binary (--model names another)");
+        return Ok(checkpoint);
+    };
+    let path = PathBuf::from(model);
+    if path.exists() {
+        return Checkpoint::local(&path);
+    }
+    from_hub(model, args.offline, reporter)
+}
+
+#[cfg(feature = "hub")]
+fn from_hub(model: &str, offline: bool, reporter: &Reporter) -> Result<Checkpoint> {
+    use albert::hub::{self, HubId, HubSettings};
+
+    if !hub::is_hub_id(model) {
+        return Err(Error::Model {
+            model: model.to_owned(),
+            problem: "no such file or directory".to_owned(),
+        });
+    }
+    let id = HubId::parse(model)?;
+    let settings = HubSettings::from_env(offline)?;
+    let mut progress = Download { reporter, bar: ProgressBar::hidden() };
+    let directory = hub::fetch(&id, &settings, &mut progress)?;
+    let mut checkpoint = Checkpoint::local(&directory)?;
+    checkpoint.name = model.to_owned();
+    Ok(checkpoint)
+}
+
+#[cfg(not(feature = "hub"))]
+fn from_hub(model: &str, _offline: bool, _reporter: &Reporter) -> Result<Checkpoint> {
+    Err(Error::Model {
+        model: model.to_owned(),
+        problem: "no such file or directory (this albert was built without the hub feature)".to_owned(),
+    })
+}
+
+/// Shows downloads on stderr.
+#[cfg(feature = "hub")]
+struct Download<'a> {
+    reporter: &'a Reporter,
+    bar: ProgressBar,
+}
+
+#[cfg(feature = "hub")]
+impl albert::hub::Progress for Download<'_> {
+    fn start(&mut self, file: &str, total: Option<u64>, already: u64) {
+        self.bar = self.reporter.download_bar(file, total, already);
+        self.reporter.detail(|| format!("downloading {file}"));
+    }
+
+    fn advance(&mut self, bytes: u64) {
+        self.bar.inc(bytes);
+    }
+
+    fn finish(&mut self) {
+        self.bar.finish_and_clear();
+    }
+
+    fn note(&mut self, message: &str) {
+        self.bar.suspend(|| self.reporter.note(message));
+    }
+}
+
+/// The tokenizer of a model, or a tokenizer file (or a directory that holds no weights) alone.
+///
+/// # Errors
+/// Those of the tokenizer's files.
+pub fn tokenizer(args: &ModelArgs, reporter: &Reporter) -> Result<Tokenizer> {
+    match args.model.as_deref().map(Path::new) {
+        Some(path) if path.is_dir() => Tokenizer::from_dir(path),
+        Some(path) if path.is_file() && is_tokenizer_file(path) => Tokenizer::from_file(path),
+        _ => checkpoint(args, reporter)?.tokenizer(),
+    }
+}
+
+fn is_tokenizer_file(path: &Path) -> bool {
+    path.extension().is_some_and(|e| e == "model" || e == "json" || e == "txt")
+        && !path.to_string_lossy().ends_with(".index.json")
+}
+
+/// A model ready to run, and how much to give it at once.
+pub struct Ready {
+    pub runtime: Runtime,
+    pub batch_tokens: usize,
+}
+
+/// Opens the device, reads weights and tokenizer side by side, and checks that they fit.
+///
+/// # Errors
+/// Those of each part.
+pub fn load(
+    checkpoint: &Checkpoint,
+    heads: &[Head],
+    mlm_bias: MlmBias,
+    device: &DeviceArgs,
+    length: &LengthArgs,
+    reporter: &Reporter,
+) -> Result<Ready> {
+    let started = std::time::Instant::now();
+    if let Some(threads) = device.threads {
+        device::set_threads(usize::from(threads))?;
+    }
+    let (tokenizer, model) = std::thread::scope(|scope| {
+        let tokenizer = scope.spawn(|| checkpoint.tokenizer());
+        let model = open_and_load(checkpoint, heads, mlm_bias, device);
+        let tokenizer = tokenizer.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        (tokenizer, model)
+    });
+    let (open, model, report) = model?;
+    let tokenizer = tokenizer?;
+    for note in &report.notes {
+        reporter.warn(&format!("{}: {note}", checkpoint.name));
+    }
+    reporter.detail(|| format!("{}: {report}", checkpoint.name));
+    for name in &report.unused {
+        reporter.detail(|| format!("{}: unused tensor {name}", checkpoint.name));
+    }
+    reporter.detail(|| format!("on {}, ready after {} ms", open.name, started.elapsed().as_millis()));
+
+    let positions = checkpoint.config.max_position_embeddings;
+    let max_length = match length.max_length {
+        None => positions,
+        Some(n) if n as usize <= positions => n as usize,
+        Some(n) => {
+            return Err(Error::Usage {
+                flag: "--max-length".to_owned(),
+                problem: format!("{n} is more than the {positions} positions of the model"),
+            });
+        }
+    };
+    if max_length <= tokenizer.num_special(true) {
+        return Err(Error::Usage {
+            flag: "--max-length".to_owned(),
+            problem: format!(
+                "{max_length} leaves no room for text beside {} special tokens",
+                tokenizer.num_special(true)
+            ),
+        });
+    }
+    let (batch_tokens, pad_multiple) =
+        if open.is_gpu { (GPU_BATCH_TOKENS, GPU_PAD_MULTIPLE) } else { (CPU_BATCH_TOKENS, 1) };
+    Ok(Ready {
+        runtime: Runtime {
+            model,
+            config: checkpoint.config.clone(),
+            tokenizer,
+            device: open.device,
+            max_length,
+            long: length.long.into(),
+            pad_multiple,
+        },
+        batch_tokens: device.batch_tokens.map_or(batch_tokens, |n| n as usize),
+    })
+}
+
+type Loaded = (OpenDevice, albert::model::Albert, albert::checkpoint::LoadReport);
+
+fn open_and_load(
+    checkpoint: &Checkpoint,
+    heads: &[Head],
+    mlm_bias: MlmBias,
+    args: &DeviceArgs,
+) -> Result<Loaded> {
+    let tensors = checkpoint.tensors()?;
+    let open = device::open(args.device, args.dtype.into())?;
+    let (model, report) = load_model(&tensors, &checkpoint.config, heads, mlm_bias, &open.device)?;
+    Ok((open, model, report))
+}

@@ -1,0 +1,174 @@
+//! What goes to stderr: errors, warnings, progress. The one place of the binary that prints there.
+
+use std::cell::{Cell, RefCell};
+use std::io::{IsTerminal, Write};
+
+use anstyle::{AnsiColor, Style};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use albert::Error;
+use albert::stream::Observer;
+
+use super::args::{GlobalArgs, When};
+
+const ERROR: Style = AnsiColor::Red.on_default().bold();
+const WARNING: Style = AnsiColor::Yellow.on_default().bold();
+
+/// Writes to stderr, as the global options ask.
+pub struct Reporter {
+    quiet: bool,
+    verbose: bool,
+    color: bool,
+    progress: bool,
+    /// The bar that lines must not cut through.
+    bar: RefCell<ProgressBar>,
+    truncation_told: Cell<bool>,
+}
+
+impl Reporter {
+    /// A reporter for these options.
+    pub fn new(args: &GlobalArgs) -> Self {
+        let terminal = std::io::stderr().is_terminal();
+        let no_color = std::env::var_os("NO_COLOR").is_some_and(|v| !v.is_empty());
+        let progress = match args.progress {
+            When::Always => true,
+            When::Never => false,
+            // On a terminal that shows the results already, a bar would only be in their way.
+            When::Auto => terminal && !args.quiet && !std::io::stdout().is_terminal(),
+        };
+        Self {
+            quiet: args.quiet,
+            verbose: args.verbose,
+            color: wants_color(args.color, terminal, no_color),
+            progress,
+            bar: RefCell::new(ProgressBar::hidden()),
+            truncation_told: Cell::new(false),
+        }
+    }
+
+    /// Prints an error, with the errors behind it.
+    pub fn error(&self, error: &dyn std::error::Error) {
+        self.line("error", ERROR, &error.to_string());
+    }
+
+    /// Prints a warning, unless `--quiet`.
+    pub fn warn(&self, message: &str) {
+        if !self.quiet {
+            self.line("warning", WARNING, message);
+        }
+    }
+
+    /// Prints a plain line, unless `--quiet`.
+    pub fn note(&self, message: &str) {
+        if !self.quiet {
+            self.plain(message);
+        }
+    }
+
+    /// Prints a line with `--verbose` only.
+    pub fn detail(&self, message: impl FnOnce() -> String) {
+        if self.verbose {
+            self.plain(&message());
+        }
+    }
+
+    fn plain(&self, message: &str) {
+        self.write(&format!("albert: {message}\n"));
+    }
+
+    fn line(&self, kind: &str, style: Style, message: &str) {
+        let (on, off) = if self.color {
+            (style.render().to_string(), style.render_reset().to_string())
+        } else {
+            (String::new(), String::new())
+        };
+        self.write(&format!("albert: {on}{kind}:{off} {message}\n"));
+    }
+
+    fn write(&self, text: &str) {
+        self.bar.borrow().suspend(|| {
+            // Nobody is left to be told that stderr cannot be written.
+            let _unwritable = std::io::stderr().write_all(text.as_bytes());
+        });
+    }
+
+    /// An observer of a stream that counts records, with a bar where bars are wanted.
+    pub fn observer(&self) -> StreamObserver<'_> {
+        if self.progress {
+            let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(5));
+            if let Ok(style) = ProgressStyle::with_template("{spinner} {pos} records, {per_sec}, {elapsed}") {
+                bar.set_style(style);
+            }
+            self.bar.replace(bar);
+        }
+        StreamObserver { reporter: self }
+    }
+
+    /// A bar for a download of `total` bytes, `already` of them here.
+    pub fn download_bar(&self, file: &str, total: Option<u64>, already: u64) -> ProgressBar {
+        if !self.progress {
+            return ProgressBar::hidden();
+        }
+        let bar = ProgressBar::with_draw_target(total, ProgressDrawTarget::stderr_with_hz(5));
+        if let Ok(style) =
+            ProgressStyle::with_template("{msg} {bar:30} {bytes}/{total_bytes} {bytes_per_sec} {eta}")
+        {
+            bar.set_style(style);
+        }
+        bar.set_message(file.to_owned());
+        bar.set_position(already);
+        bar
+    }
+}
+
+fn wants_color(when: When, terminal: bool, no_color: bool) -> bool {
+    match when {
+        When::Always => true,
+        When::Never => false,
+        When::Auto => terminal && !no_color,
+    }
+}
+
+/// Reports on a running stream.
+pub struct StreamObserver<'a> {
+    reporter: &'a Reporter,
+}
+
+impl Observer for StreamObserver<'_> {
+    fn record_failed(&mut self, error: &Error) {
+        self.reporter.error(error);
+    }
+
+    fn record_truncated(&mut self, source: &str, line: u64) {
+        if !self.reporter.truncation_told.replace(true) {
+            self.reporter.warn(&format!(
+                "{source}:{line}: the text is longer than the model takes and was cut; \
+                 such records have \"truncated\": true (told once)"
+            ));
+        }
+    }
+
+    fn finished(&mut self, records: u64) {
+        self.reporter.bar.borrow().set_position(records);
+    }
+}
+
+impl Drop for StreamObserver<'_> {
+    fn drop(&mut self) {
+        self.reporter.bar.borrow().finish_and_clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn colour_only_where_it_is_wanted() {
+        assert!(wants_color(When::Auto, true, false));
+        assert!(!wants_color(When::Auto, false, false));
+        assert!(!wants_color(When::Auto, true, true));
+        assert!(wants_color(When::Always, false, true));
+        assert!(!wants_color(When::Never, true, false));
+    }
+}

@@ -1,0 +1,76 @@
+//! What every task that reads records has in common: input, output, interrupts, exit status.
+
+use std::io::IsTerminal;
+
+use albert::Error;
+use albert::io::{OrderedWriter, OutputTarget, RecordReader};
+use albert::stream::{self, SharedWriter, StreamOptions, Task};
+
+use super::args::{InputArgs, OutputArgs};
+use super::exit::{ExitStatus, Failure, WhileRunning};
+use super::interrupt::close_on_interrupt;
+use super::report::Reporter;
+
+/// Input and output, opened before the model is loaded: a bad path fails in the first millisecond.
+pub struct Streams {
+    reader: RecordReader,
+    writer: SharedWriter,
+    format: albert::io::Format,
+}
+
+/// Opens input and output.
+pub fn open(input: &InputArgs, output: &OutputArgs) -> Result<Streams, Failure> {
+    let source = input.source()?;
+    let target = OutputTarget::open(output.output.as_deref())?;
+    let terminal = output.output.is_none() && std::io::stdout().is_terminal();
+    let format = output.format.resolve(terminal);
+    let writer = SharedWriter::new(OrderedWriter::new(target, format));
+    let reader = RecordReader::open(&source, input.input_format.into())?;
+    Ok(Streams { reader, writer, format })
+}
+
+/// Runs a task over all records.
+pub fn run<T: Task>(
+    task: &T,
+    streams: Streams,
+    input: &InputArgs,
+    batch_tokens: usize,
+    reporter: &Reporter,
+) -> Result<ExitStatus, Failure> {
+    let Streams { reader, writer, format } = streams;
+    close_on_interrupt(&writer).map_err(|source| Error::Io {
+        path: "signals".into(),
+        action: "watch",
+        source,
+    })?;
+    let options = StreamOptions { batch_tokens, on_error: input.on_error.into(), format };
+    let started = std::time::Instant::now();
+    let mut observer = reporter.observer();
+    let result = stream::run(task, &reader, &writer, options, &mut observer);
+    drop(observer);
+    let broke_off = !matches!(&result, Ok(outcome) if !outcome.stopped);
+    let Some(writer) = writer.take() else {
+        // An interrupt took the writer and is ending the process.
+        std::thread::park();
+        return Ok(ExitStatus::SomeFailed);
+    };
+    if broke_off {
+        let kept = writer.keep_partial().while_running();
+        if let Err(failure) = &result.as_ref().map(|_| ())
+            && failure.is_broken_pipe()
+        {
+            return Ok(ExitStatus::Done);
+        }
+        if let Some(partial) = kept? {
+            reporter.note(&format!("finished records are in {}", partial.display()));
+        }
+    } else {
+        writer.finish().while_running()?;
+    }
+    let outcome = result.while_running()?;
+    if outcome.truncated > 1 {
+        reporter.warn(&format!("{} texts were cut to the model's length", outcome.truncated));
+    }
+    reporter.detail(|| format!("{} records in {:.3} s", outcome.records, started.elapsed().as_secs_f64()));
+    Ok(if outcome.failed == 0 { ExitStatus::Done } else { ExitStatus::SomeFailed })
+}

@@ -1,0 +1,160 @@
+//! The graphics adapters that wgpu finds, and opening one of them.
+
+use std::path::Path;
+
+use burn::cubecl::config::{CubeClRuntimeConfig, RuntimeConfig, autotune::AutotuneLevel};
+use burn::tensor::{Device, DeviceKind};
+use burn_wgpu::wgpu;
+
+use super::{DeviceInfo, OpenDevice};
+use crate::error::{Error, Result};
+
+/// One adapter, and how burn selects it.
+#[derive(Clone, Debug)]
+pub struct Adapter {
+    /// Place in [`list`], the N of `wgpu:N`.
+    index: usize,
+    /// burn's selector: the kind of adapter and its place among those of its kind.
+    selector: Option<DeviceKind>,
+    kind: wgpu::DeviceType,
+    description: String,
+}
+
+impl Adapter {
+    /// A GPU, not a processor that plays one.
+    fn is_real_gpu(&self) -> bool {
+        self.rank() < 3 && !is_software_name(&self.description)
+    }
+
+    /// Best first.
+    fn rank(&self) -> usize {
+        match self.kind {
+            wgpu::DeviceType::DiscreteGpu => 0,
+            wgpu::DeviceType::IntegratedGpu => 1,
+            wgpu::DeviceType::VirtualGpu => 2,
+            wgpu::DeviceType::Other => 3,
+            wgpu::DeviceType::Cpu => 4,
+        }
+    }
+
+    /// The line for `albert devices`.
+    pub fn info(&self) -> DeviceInfo {
+        let kind = match self.kind {
+            _ if is_software_name(&self.description) => "software",
+            wgpu::DeviceType::DiscreteGpu => "discrete gpu",
+            wgpu::DeviceType::IntegratedGpu => "integrated gpu",
+            wgpu::DeviceType::VirtualGpu => "virtual gpu",
+            wgpu::DeviceType::Cpu => "software",
+            wgpu::DeviceType::Other => "other",
+        };
+        DeviceInfo {
+            name: format!("wgpu:{}", self.index),
+            kind,
+            description: self.description.clone(),
+            auto: self.is_real_gpu(),
+        }
+    }
+}
+
+/// Mesa's and Microsoft's software renderers, should a driver call them anything but a CPU.
+fn is_software_name(description: &str) -> bool {
+    let lower = description.to_lowercase();
+    ["llvmpipe", "lavapipe", "swiftshader", "softpipe", "basic render driver"]
+        .iter()
+        .any(|s| lower.contains(s))
+}
+
+/// All adapters of this platform's first graphics API, in the API's order.
+pub fn list() -> Vec<Adapter> {
+    let backends = wgpu::Backends::VULKAN | wgpu::Backends::METAL | wgpu::Backends::DX12;
+    let instance = wgpu::Instance::new(wgpu::InstanceDescriptor {
+        backends,
+        ..wgpu::InstanceDescriptor::new_without_display_handle()
+    });
+    let found = pollster::block_on(instance.enumerate_adapters(backends));
+    let mut counts = [0usize; 5];
+    found
+        .iter()
+        .map(wgpu::Adapter::get_info)
+        .enumerate()
+        .map(|(index, info)| {
+            let mut next = |slot: usize| {
+                counts[slot] += 1;
+                counts[slot] - 1
+            };
+            let selector = match info.device_type {
+                wgpu::DeviceType::DiscreteGpu => Some(DeviceKind::DiscreteGpu(next(0))),
+                wgpu::DeviceType::IntegratedGpu => Some(DeviceKind::IntegratedGpu(next(1))),
+                wgpu::DeviceType::VirtualGpu => Some(DeviceKind::VirtualGpu(next(2))),
+                wgpu::DeviceType::Cpu if next(4) == 0 => Some(DeviceKind::Cpu),
+                _ => None,
+            };
+            let driver = [info.driver.as_str(), info.driver_info.as_str()].join(" ");
+            let description = format!("{} ({:?}; {})", info.name, info.backend, driver.trim());
+            Adapter { index, selector, kind: info.device_type, description }
+        })
+        .collect()
+}
+
+/// The GPU that `--device auto` takes, or `None`: never a software adapter.
+pub fn best_gpu() -> Option<Adapter> {
+    if !may_have_gpu() {
+        return None;
+    }
+    list().into_iter().filter(Adapter::is_real_gpu).min_by_key(Adapter::rank)
+}
+
+/// A look at the device files, far quicker than loading a graphics driver: without any of them there
+/// is no GPU to find.
+fn may_have_gpu() -> bool {
+    if !cfg!(target_os = "linux") {
+        return true;
+    }
+    ["/dev/dri", "/dev/nvidiactl", "/dev/dxg", "/dev/kgsl-3d0", "/dev/mali0"]
+        .iter()
+        .any(|p| Path::new(p).exists())
+}
+
+/// The adapter that `--device wgpu` (the best of all) or `--device wgpu:N` means.
+///
+/// # Errors
+/// [`Error::Device`], saying what was found.
+pub fn choose(index: Option<usize>) -> Result<Adapter> {
+    let adapters = list();
+    let found = match adapters.len() {
+        0 => "no graphics adapter was found (is a Vulkan driver installed?)".to_owned(),
+        n => format!("found {n}: {}", adapters.iter().map(|a| a.info().name).collect::<Vec<_>>().join(", ")),
+    };
+    let (name, chosen) = match index {
+        None => ("wgpu".to_owned(), adapters.into_iter().min_by_key(Adapter::rank)),
+        Some(n) => (format!("wgpu:{n}"), adapters.into_iter().nth(n)),
+    };
+    chosen.ok_or(Error::Device {
+        device: name,
+        problem: format!("{found}; see albert devices, or use --device flex"),
+    })
+}
+
+/// Initializes burn's runtime on an adapter.
+///
+/// # Errors
+/// [`Error::Device`] with the driver's reason.
+pub fn open(adapter: &Adapter) -> Result<OpenDevice> {
+    let name = format!("wgpu:{}", adapter.index);
+    let failed = |problem: String| Error::Device { device: name.clone(), problem };
+    let Some(kind) = adapter.selector.clone() else {
+        return Err(failed(format!("{} is of a kind that albert cannot select", adapter.description)));
+    };
+    configure(adapter.is_real_gpu());
+    let device = Device::wgpu_options().device_kind(kind).init().map_err(|e| failed(e.to_string()))?;
+    Ok(OpenDevice { device, name, is_gpu: adapter.is_real_gpu() })
+}
+
+/// Sets cubecl's configuration in code, before its first use would search the current directory and
+/// its parents for a file. Trying out kernels does not pay on a software adapter.
+fn configure(real_gpu: bool) {
+    let mut config = CubeClRuntimeConfig::default();
+    config.autotune.level = if real_gpu { AutotuneLevel::Balanced } else { AutotuneLevel::Minimal };
+    // False when something read it before: then the run goes on with what was read.
+    let _already_read = CubeClRuntimeConfig::try_set(config);
+}

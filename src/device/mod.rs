@@ -1,0 +1,273 @@
+//! Choosing, opening and naming devices.
+//!
+//! burn selects a backend at run time by its [`Device`]. `Device::default()` panics on a bad
+//! environment, so that every device here is built explicitly, and the configuration that burn and
+//! cubecl would search upward from the current directory is set in code instead.
+
+#[cfg(feature = "wgpu")]
+mod adapters;
+
+use std::fmt;
+use std::str::FromStr;
+
+use burn::tensor::{DType, Device, FloatDType};
+
+use crate::error::{Error, Result};
+
+/// What `--device` can say.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum DeviceChoice {
+    /// A real GPU if there is one, else the CPU.
+    #[default]
+    Auto,
+    /// The CPU, by burn's flex backend.
+    Flex,
+    /// The CPU, by burn's ndarray backend.
+    NdArray,
+    /// A GPU (or, when named or alone, a software adapter) through wgpu.
+    Wgpu(Option<usize>),
+    /// An NVIDIA GPU through CUDA.
+    Cuda(Option<usize>),
+}
+
+impl FromStr for DeviceChoice {
+    type Err = String;
+
+    fn from_str(s: &str) -> std::result::Result<Self, String> {
+        let (name, index) = match s.split_once(':') {
+            Some((name, index)) => {
+                let index =
+                    index.parse().map_err(|_| format!("\"{index}\" is not a device number; try {name}:0"))?;
+                (name, Some(index))
+            }
+            None => (s, None),
+        };
+        match (name, index) {
+            ("auto", None) => Ok(Self::Auto),
+            ("flex" | "cpu", None) => Ok(Self::Flex),
+            ("ndarray", None) => Ok(Self::NdArray),
+            ("wgpu" | "gpu", index) => Ok(Self::Wgpu(index)),
+            ("cuda", index) => Ok(Self::Cuda(index)),
+            _ => Err("expected auto, flex, ndarray, wgpu, wgpu:N, cuda or cuda:N".to_owned()),
+        }
+    }
+}
+
+impl fmt::Display for DeviceChoice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Auto => f.write_str("auto"),
+            Self::Flex => f.write_str("flex"),
+            Self::NdArray => f.write_str("ndarray"),
+            Self::Wgpu(None) => f.write_str("wgpu"),
+            Self::Wgpu(Some(n)) => write!(f, "wgpu:{n}"),
+            Self::Cuda(None) => f.write_str("cuda"),
+            Self::Cuda(Some(n)) => write!(f, "cuda:{n}"),
+        }
+    }
+}
+
+/// The float type that a model is computed in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum FloatType {
+    /// 32 bits: agrees with transformers.
+    #[default]
+    F32,
+    /// 16 bits, IEEE.
+    F16,
+    /// 16 bits, bfloat.
+    Bf16,
+}
+
+impl FloatType {
+    fn dtypes(self) -> (FloatDType, DType) {
+        match self {
+            Self::F32 => (FloatDType::F32, DType::F32),
+            Self::F16 => (FloatDType::F16, DType::F16),
+            Self::Bf16 => (FloatDType::BF16, DType::BF16),
+        }
+    }
+}
+
+/// A device that is ready for tensors.
+#[derive(Clone, Debug)]
+pub struct OpenDevice {
+    /// burn's handle.
+    pub device: Device,
+    /// As `--device` would name it: `flex`, `wgpu:0`, ...
+    pub name: String,
+    /// True for a real GPU, where larger batches pay.
+    pub is_gpu: bool,
+}
+
+/// One line of `albert devices`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeviceInfo {
+    /// As `--device` takes it.
+    pub name: String,
+    /// "cpu", "discrete gpu", "integrated gpu", "virtual gpu", "software" or "other".
+    pub kind: &'static str,
+    /// The processor's or the adapter's own name, and its driver.
+    pub description: String,
+    /// What `--device auto` takes.
+    pub auto: bool,
+}
+
+/// Opens a device and settles the float type of all its tensors.
+///
+/// # Errors
+/// [`Error::Device`] when the device is not in this build, not on this machine, does not know the
+/// float type, or was opened before with another one.
+pub fn open(choice: DeviceChoice, float: FloatType) -> Result<OpenDevice> {
+    let mut open = match choice {
+        DeviceChoice::Auto => open_auto()?,
+        DeviceChoice::Flex => open_flex()?,
+        DeviceChoice::NdArray => open_ndarray()?,
+        DeviceChoice::Wgpu(index) => open_wgpu(index)?,
+        DeviceChoice::Cuda(index) => open_cuda(index)?,
+    };
+    let (dtype, storage) = float.dtypes();
+    if !open.device.supports_dtype(storage) {
+        return Err(Error::Device {
+            device: open.name,
+            problem: format!("does not compute in {storage:?}; use --dtype f32"),
+        });
+    }
+    if float != FloatType::F32 {
+        open.device
+            .configure(dtype)
+            .map_err(|e| Error::Device { device: open.name.clone(), problem: format!("{storage:?}: {e}") })?;
+    }
+    Ok(open)
+}
+
+/// Every device that this build can reach on this machine, CPU backends first.
+pub fn list() -> Vec<DeviceInfo> {
+    let mut devices = Vec::new();
+    let cpu = cpu_description();
+    if cfg!(feature = "flex") {
+        devices.push(DeviceInfo { name: "flex".into(), kind: "cpu", description: cpu.clone(), auto: false });
+    }
+    if cfg!(feature = "ndarray") {
+        devices.push(DeviceInfo { name: "ndarray".into(), kind: "cpu", description: cpu, auto: false });
+    }
+    #[cfg(feature = "wgpu")]
+    devices.extend(adapters::list().iter().map(adapters::Adapter::info));
+    let gpu = devices.iter().position(|d| d.kind.ends_with("gpu") && d.auto);
+    for (i, device) in devices.iter_mut().enumerate() {
+        device.auto = i == gpu.unwrap_or(0);
+    }
+    devices
+}
+
+/// Limits the CPU devices to `threads` threads. To be called once, before anything is computed.
+///
+/// # Errors
+/// [`Error::Usage`] when the thread pool runs already.
+pub fn set_threads(threads: usize) -> Result<()> {
+    rayon::ThreadPoolBuilder::new()
+        .num_threads(threads)
+        .build_global()
+        .map_err(|e| Error::Usage { flag: "--threads".into(), problem: e.to_string() })
+}
+
+fn cpu_description() -> String {
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let model = std::fs::read_to_string("/proc/cpuinfo").ok().and_then(|text| {
+        let line = text.lines().find(|l| l.starts_with("model name"))?;
+        Some(line.split_once(':')?.1.trim().to_owned())
+    });
+    format!("{}, {threads} threads", model.unwrap_or_else(|| std::env::consts::ARCH.to_owned()))
+}
+
+#[allow(dead_code, reason = "used by the devices that a build leaves out")]
+fn not_built(device: &str, feature: &str) -> Error {
+    let built: Vec<&str> = [
+        ("flex", cfg!(feature = "flex")),
+        ("ndarray", cfg!(feature = "ndarray")),
+        ("wgpu", cfg!(feature = "wgpu")),
+    ]
+    .iter()
+    .filter(|(_, on)| *on)
+    .map(|(name, _)| *name)
+    .collect();
+    Error::Device {
+        device: device.to_owned(),
+        problem: format!(
+            "this albert was built without it (it has {}); build with --features {feature}",
+            built.join(", ")
+        ),
+    }
+}
+
+fn open_auto() -> Result<OpenDevice> {
+    #[cfg(feature = "wgpu")]
+    if let Some(adapter) = adapters::best_gpu()
+        && let Ok(open) = adapters::open(&adapter)
+    {
+        return Ok(open);
+    }
+    open_flex().or_else(|_| open_ndarray())
+}
+
+#[cfg(feature = "flex")]
+fn open_flex() -> Result<OpenDevice> {
+    Ok(OpenDevice { device: Device::flex(), name: "flex".into(), is_gpu: false })
+}
+
+#[cfg(not(feature = "flex"))]
+fn open_flex() -> Result<OpenDevice> {
+    Err(not_built("flex", "flex"))
+}
+
+#[cfg(feature = "ndarray")]
+#[allow(deprecated, reason = "upstream prefers flex; we offer both")]
+fn open_ndarray() -> Result<OpenDevice> {
+    Ok(OpenDevice { device: Device::ndarray(), name: "ndarray".into(), is_gpu: false })
+}
+
+#[cfg(not(feature = "ndarray"))]
+fn open_ndarray() -> Result<OpenDevice> {
+    Err(not_built("ndarray", "ndarray"))
+}
+
+#[cfg(feature = "wgpu")]
+fn open_wgpu(index: Option<usize>) -> Result<OpenDevice> {
+    adapters::open(&adapters::choose(index)?)
+}
+
+#[cfg(not(feature = "wgpu"))]
+fn open_wgpu(_index: Option<usize>) -> Result<OpenDevice> {
+    Err(not_built("wgpu", "wgpu"))
+}
+
+#[cfg(feature = "cuda")]
+fn open_cuda(index: Option<usize>) -> Result<OpenDevice> {
+    let index = index.unwrap_or(0);
+    let name = format!("cuda:{index}");
+    // The CUDA driver is loaded when first used, and burn panics where it is not there.
+    if !std::path::Path::new("/dev/nvidiactl").exists() && cfg!(target_os = "linux") {
+        return Err(Error::Device { device: name, problem: "no NVIDIA driver on this machine".into() });
+    }
+    Ok(OpenDevice { device: Device::cuda(index), name, is_gpu: true })
+}
+
+#[cfg(not(feature = "cuda"))]
+fn open_cuda(_index: Option<usize>) -> Result<OpenDevice> {
+    Err(not_built("cuda", "cuda"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_parse_and_print_alike() {
+        for name in ["auto", "flex", "ndarray", "wgpu", "wgpu:3", "cuda", "cuda:0"] {
+            assert_eq!(name.parse::<DeviceChoice>().map(|d| d.to_string()), Ok(name.to_owned()));
+        }
+        assert!("flex:1".parse::<DeviceChoice>().is_err());
+        assert!("wgpu:x".parse::<DeviceChoice>().is_err());
+        assert!("tpu".parse::<DeviceChoice>().is_err());
+    }
+}

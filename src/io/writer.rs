@@ -1,0 +1,134 @@
+//! Records leave in the order in which they came, whatever order they were finished in.
+
+use std::collections::VecDeque;
+
+use super::output::{Format, OutputTarget};
+use crate::error::Result;
+
+/// Writes the entries of a bounded window in input order, each as soon as its turn comes.
+pub struct OrderedWriter {
+    target: OutputTarget,
+    format: Format,
+    /// Entries from the first unwritten one on; `None` where the work is not done yet.
+    waiting: VecDeque<Option<String>>,
+    /// Number of the entry at the front of `waiting`.
+    next: u64,
+    written: u64,
+}
+
+impl OrderedWriter {
+    /// Writes to `target`.
+    pub fn new(target: OutputTarget, format: Format) -> Self {
+        Self { target, format, waiting: VecDeque::new(), next: 0, written: 0 }
+    }
+
+    /// Takes entry number `index` (from 0): a JSON value, or a text block with its line end. An
+    /// empty entry takes its turn and writes nothing.
+    ///
+    /// # Errors
+    /// [`crate::Error::Output`].
+    pub fn put(&mut self, index: u64, entry: String) -> Result<()> {
+        let place = index.saturating_sub(self.next) as usize;
+        if self.waiting.len() <= place {
+            self.waiting.resize_with(place + 1, || None);
+        }
+        self.waiting[place] = Some(entry);
+        let mut any = false;
+        while let Some(Some(_)) = self.waiting.front() {
+            if let Some(Some(entry)) = self.waiting.pop_front() {
+                self.write(&entry)?;
+                any = true;
+            }
+            self.next += 1;
+        }
+        if any { self.target.flush() } else { Ok(()) }
+    }
+
+    fn write(&mut self, entry: &str) -> Result<()> {
+        if entry.is_empty() {
+            return Ok(());
+        }
+        match self.format {
+            Format::Text => self.target.write(entry.as_bytes())?,
+            Format::Jsonl => {
+                self.target.write(entry.as_bytes())?;
+                self.target.write(b"\n")?;
+            }
+            Format::Json => {
+                self.target.write(if self.written == 0 { b"[\n" } else { b",\n" })?;
+                self.target.write(entry.as_bytes())?;
+            }
+        }
+        self.written += 1;
+        Ok(())
+    }
+
+    /// Number of entries written so far.
+    pub fn written(&self) -> u64 {
+        self.written
+    }
+
+    /// Closes the output; see [`OutputTarget::finish`].
+    ///
+    /// # Errors
+    /// [`crate::Error::Output`], [`crate::Error::Io`].
+    pub fn finish(mut self) -> Result<()> {
+        self.close_array()?;
+        self.target.finish()
+    }
+
+    /// Closes an output that broke off; see [`OutputTarget::keep_partial`].
+    ///
+    /// # Errors
+    /// [`crate::Error::Output`], [`crate::Error::Io`].
+    pub fn keep_partial(mut self) -> Result<Option<std::path::PathBuf>> {
+        self.close_array()?;
+        self.target.keep_partial()
+    }
+
+    fn close_array(&mut self) -> Result<()> {
+        match (self.format, self.written) {
+            (Format::Json, 0) => self.target.write(b"[]\n"),
+            (Format::Json, _) => self.target.write(b"\n]\n"),
+            _ => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn written(format: Format, puts: &[(u64, &str)]) -> String {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("out");
+        let mut writer = OrderedWriter::new(OutputTarget::open(Some(&path)).expect("opens"), format);
+        for (index, entry) in puts {
+            writer.put(*index, (*entry).to_owned()).expect("writes");
+        }
+        writer.finish().expect("finishes");
+        std::fs::read_to_string(path).expect("reads")
+    }
+
+    #[test]
+    fn entries_leave_in_order() {
+        assert_eq!(written(Format::Jsonl, &[(2, "c"), (0, "a"), (1, "b"), (3, "d")]), "a\nb\nc\nd\n");
+    }
+
+    #[test]
+    fn one_array_for_json() {
+        assert_eq!(written(Format::Json, &[(1, "2"), (0, "1")]), "[\n1,\n2\n]\n");
+        assert_eq!(written(Format::Json, &[]), "[]\n");
+    }
+
+    #[test]
+    fn a_file_that_broke_off_does_not_take_the_name() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("out");
+        let mut writer = OrderedWriter::new(OutputTarget::open(Some(&path)).expect("opens"), Format::Jsonl);
+        writer.put(0, "a".to_owned()).expect("writes");
+        let partial = writer.keep_partial().expect("keeps").expect("a file");
+        assert!(!path.exists());
+        assert_eq!(std::fs::read_to_string(partial).expect("reads"), "a\n");
+    }
+}

@@ -1,0 +1,135 @@
+//! The whole model: embeddings, encoder, pooler and whichever heads a task asks for (transformers'
+//! `AlbertModel`, `AlbertForMaskedLM`, `AlbertForPreTraining`).
+
+use burn::module::Module;
+use burn::nn::Linear;
+use burn::tensor::{Bool, Device, Int, Tensor};
+
+use super::attention::linear;
+use super::config::AlbertConfig;
+use super::embeddings::AlbertEmbeddings;
+use super::encoder::{AlbertEncoder, EncoderOutput};
+use super::heads::{AlbertMlmHead, AlbertSopHead};
+
+/// A part of a model beyond its encoder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Head {
+    /// The dense layer and tanh over the first token.
+    Pooler,
+    /// Masked language model (`predictions.*`).
+    MaskedLm,
+    /// Sentence order (`sop_classifier.*`); needs the pooler.
+    SentenceOrder,
+}
+
+/// One batch, padded to its longest item.
+#[derive(Clone, Debug)]
+pub struct ModelInput {
+    /// `[batch, length]`.
+    pub input_ids: Tensor<2, Int>,
+    /// Segment ids, `[batch, length]`.
+    pub token_type_ids: Tensor<2, Int>,
+    /// True at padding, `[batch, length]`; `None` when nothing is padded.
+    pub padding: Option<Tensor<2, Bool>>,
+}
+
+/// What to return beside the last hidden state.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct OutputOptions {
+    /// All hidden states.
+    pub hidden_states: bool,
+    /// All attention maps.
+    pub attentions: bool,
+}
+
+/// The encoder's output and the pooled vector.
+#[derive(Debug)]
+pub struct AlbertOutput {
+    /// `[batch, length, H]`. Rows at padding hold no meaning.
+    pub last_hidden_state: Tensor<3>,
+    /// `[batch, H]`, where the model has a pooler.
+    pub pooler_output: Option<Tensor<2>>,
+    /// The mapped embeddings, then the states after each group call.
+    pub hidden_states: Option<Vec<Tensor<3>>>,
+    /// `[batch, heads, length, length]` per layer.
+    pub attentions: Option<Vec<Tensor<4>>>,
+}
+
+/// Embeddings, encoder and pooler: transformers' `AlbertModel`.
+#[derive(Module, Debug)]
+pub struct AlbertModel {
+    /// Factorized embeddings.
+    pub embeddings: AlbertEmbeddings,
+    /// Shared layers.
+    pub encoder: AlbertEncoder,
+    /// `[H, H]`, for sentence tasks.
+    pub pooler: Option<Linear>,
+}
+
+impl AlbertModel {
+    /// Runs embeddings and encoder, without the pooler.
+    pub fn encode(&self, input: ModelInput, options: OutputOptions) -> EncoderOutput {
+        let [batch, length] = input.input_ids.dims();
+        let embedded = self.embeddings.forward(input.input_ids, input.token_type_ids);
+        let hidden_keys = input.padding.map(|p| p.reshape([batch, 1, 1, length]));
+        self.encoder.forward(embedded, hidden_keys.as_ref(), options)
+    }
+
+    /// Runs the encoder and, where there is one, the pooler.
+    pub fn forward(&self, input: ModelInput, options: OutputOptions) -> AlbertOutput {
+        let out = self.encode(input, options);
+        let pooler_output = self.pooler.as_ref().map(|pooler| {
+            let first = out.last_hidden_state.clone().narrow(1, 0, 1).squeeze_dim::<2>(1);
+            pooler.forward(first).tanh()
+        });
+        AlbertOutput {
+            last_hidden_state: out.last_hidden_state,
+            pooler_output,
+            hidden_states: out.hidden_states,
+            attentions: out.attentions,
+        }
+    }
+}
+
+/// An ALBERT with its heads. The field names are the top-level names of transformers' checkpoints.
+#[derive(Module, Debug)]
+pub struct Albert {
+    /// The encoder.
+    pub albert: AlbertModel,
+    /// Masked-LM head.
+    pub predictions: Option<AlbertMlmHead>,
+    /// Sentence-order head.
+    pub sop_classifier: Option<AlbertSopHead>,
+}
+
+impl Albert {
+    /// A model with the given heads, from ALBERT's initializer; parameters are allocated when first
+    /// used, so that a checkpoint's loader can replace them at no cost.
+    pub fn new(config: &AlbertConfig, heads: &[Head], device: &Device) -> Self {
+        let has = |head| heads.contains(&head);
+        Self {
+            albert: AlbertModel {
+                embeddings: AlbertEmbeddings::new(config, device),
+                encoder: AlbertEncoder::new(config, device),
+                pooler: (has(Head::Pooler) || has(Head::SentenceOrder))
+                    .then(|| linear(config, config.hidden_size, config.hidden_size, device)),
+            },
+            predictions: has(Head::MaskedLm).then(|| AlbertMlmHead::new(config, device)),
+            sop_classifier: has(Head::SentenceOrder).then(|| AlbertSopHead::new(config, device)),
+        }
+    }
+
+    /// Masked-LM logits `[n, vocab_size]` at the n flat positions `row * length + column` of
+    /// `states` `[batch, length, H]`; `None` without that head.
+    pub fn masked_lm_logits(&self, states: Tensor<3>, positions: Tensor<1, Int>) -> Option<Tensor<2>> {
+        let head = self.predictions.as_ref()?;
+        let [batch, length, hidden] = states.dims();
+        let picked = states.reshape([batch * length, hidden]).select(0, positions);
+        Some(head.forward(picked, self.albert.embeddings.word_embeddings.weight.val()))
+    }
+
+    /// Sentence-order logits `[batch, num_labels]`; `None` without that head.
+    pub fn sentence_order_logits(&self, pooled: Tensor<2>) -> Option<Tensor<2>> {
+        Some(self.sop_classifier.as_ref()?.forward(pooled))
+    }
+}

@@ -1,0 +1,92 @@
+//! The encoder: groups of layers that share their weights (paper section 3.1, transformers'
+//! `AlbertTransformer` and `AlbertLayerGroup`).
+
+use burn::module::Module;
+use burn::nn::Linear;
+use burn::tensor::{Bool, Device, Tensor};
+
+use super::albert::OutputOptions;
+use super::attention::linear;
+use super::config::AlbertConfig;
+use super::layer::AlbertLayer;
+
+/// `inner_group_num` layers, applied one after another.
+#[derive(Module, Debug)]
+pub struct AlbertLayerGroup {
+    /// The layers, in order.
+    pub albert_layers: Vec<AlbertLayer>,
+}
+
+/// The mapping from E to H and the layer groups.
+#[derive(Module, Debug)]
+pub struct AlbertEncoder {
+    /// `[E, H]`.
+    pub embedding_hidden_mapping_in: Linear,
+    /// `num_hidden_groups` groups.
+    pub albert_layer_groups: Vec<AlbertLayerGroup>,
+    #[module(skip)]
+    num_hidden_layers: usize,
+}
+
+/// What the encoder returns.
+#[derive(Debug)]
+pub struct EncoderOutput {
+    /// `[batch, length, H]`.
+    pub last_hidden_state: Tensor<3>,
+    /// The mapped embeddings and the states after each of the `num_hidden_layers` group calls, if asked.
+    pub hidden_states: Option<Vec<Tensor<3>>>,
+    /// `[batch, heads, length, length]` of each single layer, if asked.
+    pub attentions: Option<Vec<Tensor<4>>>,
+}
+
+/// The group that layer `layer` of `layers` uses when there are `groups`.
+///
+/// transformers computes `int(i / (L / G))` in double precision; so do we, because whole-number
+/// division gives other groups in odd cases (L = 18, G = 14).
+pub fn group_of_layer(layer: usize, layers: usize, groups: usize) -> usize {
+    (layer as f64 / (layers as f64 / groups as f64)) as usize
+}
+
+impl AlbertEncoder {
+    /// A new encoder from a normal distribution with `initializer_range`.
+    pub fn new(config: &AlbertConfig, device: &Device) -> Self {
+        let group = || AlbertLayerGroup {
+            albert_layers: (0..config.inner_group_num).map(|_| AlbertLayer::new(config, device)).collect(),
+        };
+        Self {
+            embedding_hidden_mapping_in: linear(config, config.embedding_size, config.hidden_size, device),
+            albert_layer_groups: (0..config.num_hidden_groups).map(|_| group()).collect(),
+            num_hidden_layers: config.num_hidden_layers,
+        }
+    }
+
+    /// Embeddings `[batch, length, E]` through all layers; `hidden_keys` as in
+    /// [`super::AlbertAttention::forward`].
+    pub fn forward(
+        &self,
+        embeddings: Tensor<3>,
+        hidden_keys: Option<&Tensor<4, Bool>>,
+        options: OutputOptions,
+    ) -> EncoderOutput {
+        let mut x = self.embedding_hidden_mapping_in.forward(embeddings);
+        let mut hidden_states = options.hidden_states.then(|| vec![x.clone()]);
+        let mut attentions = options.attentions.then(Vec::new);
+        let groups = self.albert_layer_groups.len();
+        for i in 0..self.num_hidden_layers {
+            // Rounding may reach past the last group only if `groups` exceeds the layers, which the
+            // configuration refuses; the bound keeps the lookup total.
+            let group = group_of_layer(i, self.num_hidden_layers, groups).min(groups - 1);
+            for layer in &self.albert_layer_groups[group].albert_layers {
+                let probs;
+                (x, probs) = layer.forward(x, hidden_keys.cloned());
+                if let Some(all) = &mut attentions {
+                    all.push(probs);
+                }
+            }
+            if let Some(all) = &mut hidden_states {
+                all.push(x.clone());
+            }
+        }
+        EncoderOutput { last_hidden_state: x, hidden_states, attentions }
+    }
+}

@@ -1,0 +1,90 @@
+//! The pretraining heads: masked language model and sentence order.
+
+use burn::module::{Module, Param, ParamId};
+use burn::nn::{Dropout, DropoutConfig, LayerNorm, Linear};
+use burn::tensor::{Device, Tensor};
+
+use super::activation::Activation;
+use super::attention::linear;
+use super::config::AlbertConfig;
+use super::embeddings::{initializer, layer_norm};
+
+/// transformers' `AlbertMLMHead`.
+#[derive(Module, Debug)]
+pub struct AlbertMlmHead {
+    /// `[H, E]`.
+    pub dense: Linear,
+    /// Over E.
+    pub layer_norm: LayerNorm,
+    /// A decoder of its own, `[vocab_size, E]`; `None` when it is the word embedding table (tied).
+    pub decoder: Option<Param<Tensor<2>>>,
+    /// `[vocab_size]`.
+    pub bias: Param<Tensor<1>>,
+    #[module(skip)]
+    activation: Activation,
+}
+
+impl AlbertMlmHead {
+    /// A new head from a normal distribution with `initializer_range`.
+    pub fn new(config: &AlbertConfig, device: &Device) -> Self {
+        let decoder = (!config.tie_word_embeddings)
+            .then(|| initializer(config).init([config.vocab_size, config.embedding_size], device));
+        Self {
+            dense: linear(config, config.hidden_size, config.embedding_size, device),
+            layer_norm: layer_norm(config, config.embedding_size, device),
+            decoder,
+            bias: zeros(config.vocab_size, device),
+            activation: config.hidden_act,
+        }
+    }
+
+    /// States `[n, H]` of the positions of interest to logits `[n, vocab_size]`.
+    ///
+    /// The vocabulary product is by far the head's largest cost, so that the caller picks the
+    /// masked positions first. `embeddings` is the word embedding table `[vocab_size, E]`.
+    pub fn forward(&self, states: Tensor<2>, embeddings: Tensor<2>) -> Tensor<2> {
+        let x = self.layer_norm.forward(self.activation.forward(self.dense.forward(states)));
+        let decoder = self.decoder.as_ref().map_or(embeddings, Param::val);
+        x.matmul(decoder.transpose()) + self.bias.val().unsqueeze::<2>()
+    }
+}
+
+/// transformers' `AlbertSOPHead`: is segment B the one that follows A (label 0), or were they
+/// swapped (label 1)?
+#[derive(Module, Debug)]
+pub struct AlbertSopHead {
+    /// `classifier_dropout_prob`, in training.
+    pub dropout: Dropout,
+    /// `[H, num_labels]` (transformers takes `num_labels` here too, 2 unless configured).
+    pub classifier: Linear,
+}
+
+impl AlbertSopHead {
+    /// A new head from a normal distribution with `initializer_range`.
+    pub fn new(config: &AlbertConfig, device: &Device) -> Self {
+        let dropout = config.classifier_dropout_prob.unwrap_or(config.hidden_dropout_prob);
+        Self {
+            dropout: DropoutConfig::new(dropout).init(),
+            classifier: linear(config, config.hidden_size, config.num_labels, device),
+        }
+    }
+
+    /// Pooled output `[batch, H]` to logits `[batch, num_labels]`.
+    pub fn forward(&self, pooled: Tensor<2>) -> Tensor<2> {
+        self.classifier.forward(self.dropout.forward(pooled))
+    }
+}
+
+/// A vector parameter that starts at zero, allocated when first used.
+pub(super) fn zeros(length: usize, device: &Device) -> Param<Tensor<1>> {
+    Param::uninitialized(
+        ParamId::new(),
+        move |device, require_grad| {
+            let zeros = Tensor::zeros([length], device);
+            if require_grad { zeros.require_grad() } else { zeros }
+        },
+        device.clone(),
+        true,
+        [length].into(),
+    )
+}

@@ -1,0 +1,305 @@
+//! The work of every task over a stream: windows of records, encoded in parallel, batched by length,
+//! written in input order as soon as their turn comes. Memory is bounded by one window, however long
+//! the stream.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rayon::prelude::*;
+use serde_json::value::RawValue;
+
+use crate::batch::batches;
+use crate::error::{Error, Result};
+use crate::io::{Fields, Format, OrderedWriter, Record, RecordBody, RecordReader};
+
+/// Most records of one window.
+const WINDOW_RECORDS: usize = 512;
+
+/// Most bytes of text of one window.
+const WINDOW_BYTES: usize = 2 << 20;
+
+/// A task as the stream sees it.
+pub trait Task: Sync {
+    /// A record, encoded.
+    type Item: Send + Sync;
+    /// What the model says of it.
+    type Prediction;
+
+    /// Takes what the task needs from a record and encodes it.
+    ///
+    /// # Errors
+    /// What is wrong with the record.
+    fn encode(&self, body: &RecordBody) -> std::result::Result<Self::Item, String>;
+
+    /// Length of the encoded item in tokens.
+    fn tokens(&self, item: &Self::Item) -> usize;
+
+    /// True if text was cut off.
+    fn truncated(&self, item: &Self::Item) -> bool;
+
+    /// Runs the model on one batch; one prediction per item.
+    ///
+    /// # Errors
+    /// The device's.
+    fn predict(&self, items: &[&Self::Item]) -> Result<Vec<Self::Prediction>>;
+
+    /// The value of `predictions` in JSON output.
+    ///
+    /// # Errors
+    /// serde_json's.
+    fn json(&self, item: &Self::Item, prediction: &Self::Prediction) -> serde_json::Result<Box<RawValue>>;
+
+    /// The block of lines for eyes.
+    fn text(&self, item: &Self::Item, prediction: &Self::Prediction) -> String;
+}
+
+/// What to do about a record that cannot be processed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnError {
+    /// Write everything before it, then stop.
+    #[default]
+    Stop,
+    /// Put an error in its place and go on.
+    Skip,
+}
+
+/// How to run a stream.
+#[derive(Clone, Copy, Debug)]
+pub struct StreamOptions {
+    /// Most padded tokens per forward pass.
+    pub batch_tokens: usize,
+    /// What to do about bad records.
+    pub on_error: OnError,
+    /// The output's form.
+    pub format: Format,
+}
+
+/// Who wants to know how it goes. All methods are called from the working thread.
+pub trait Observer {
+    /// A record failed; `error` names its place.
+    fn record_failed(&mut self, error: &Error);
+    /// A record's text was cut to the model's length.
+    fn record_truncated(&mut self, source: &str, line: u64);
+    /// So many records are finished now.
+    fn finished(&mut self, records: u64);
+}
+
+/// How a stream ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Outcome {
+    /// Records that have an output.
+    pub records: u64,
+    /// Records that failed.
+    pub failed: u64,
+    /// Records whose text was cut.
+    pub truncated: u64,
+    /// True if a bad record ended the work.
+    pub stopped: bool,
+}
+
+/// A writer that an interrupt handler can close: whoever takes it out has the last word.
+#[derive(Clone)]
+pub struct SharedWriter(Arc<Mutex<Option<OrderedWriter>>>);
+
+impl SharedWriter {
+    /// Shares `writer`.
+    pub fn new(writer: OrderedWriter) -> Self {
+        Self(Arc::new(Mutex::new(Some(writer))))
+    }
+
+    /// Takes the writer out; `None` when somebody did already.
+    pub fn take(&self) -> Option<OrderedWriter> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    fn put(&self, index: u64, entry: String) -> Result<()> {
+        match self.0.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
+            Some(writer) => writer.put(index, entry),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Runs `task` over all records of `reader`. The writer stays open: its owner finishes it.
+///
+/// # Errors
+/// Those of reading, of the device and of writing; bad records are counted, not returned.
+pub fn run<T: Task>(
+    task: &T,
+    reader: &RecordReader,
+    writer: &SharedWriter,
+    options: StreamOptions,
+    observer: &mut dyn Observer,
+) -> Result<Outcome> {
+    let mut outcome = Outcome::default();
+    while let Some(window) = next_window(reader) {
+        let (records, broken) = window;
+        Window { task, writer, options, observer: &mut *observer, outcome: &mut outcome }.run(records)?;
+        if let Some(error) = broken {
+            return Err(error);
+        }
+        if outcome.stopped {
+            break;
+        }
+    }
+    Ok(outcome)
+}
+
+/// Waits for one record and takes those that are there already, up to a window; also why reading
+/// ended, if it did not end well. `None` at the end.
+fn next_window(reader: &RecordReader) -> Option<(Vec<Record>, Option<Error>)> {
+    let mut records = Vec::new();
+    let mut bytes = 0;
+    let mut next = reader.wait();
+    loop {
+        match next {
+            None => break,
+            Some(Err(error)) => return Some((records, Some(error))),
+            Some(Ok(record)) => {
+                bytes += size(&record);
+                records.push(record);
+            }
+        }
+        if records.len() >= WINDOW_RECORDS || bytes >= WINDOW_BYTES {
+            break;
+        }
+        next = reader.ready();
+    }
+    if records.is_empty() { None } else { Some((records, None)) }
+}
+
+fn size(record: &Record) -> usize {
+    match &record.body {
+        Ok(RecordBody::Text(text)) => text.len(),
+        Ok(RecordBody::Object(fields)) => {
+            fields.names().filter_map(|n| fields.raw(n)).map(|v| v.get().len()).sum()
+        }
+        Err(_) => 0,
+    }
+}
+
+/// One window of records on its way through.
+struct Window<'a, T: Task> {
+    task: &'a T,
+    writer: &'a SharedWriter,
+    options: StreamOptions,
+    observer: &'a mut dyn Observer,
+    outcome: &'a mut Outcome,
+}
+
+impl<T: Task> Window<'_, T> {
+    fn run(mut self, mut records: Vec<Record>) -> Result<()> {
+        let first = self.outcome.records + self.outcome.failed;
+        let mut items: Vec<std::result::Result<T::Item, String>> = records
+            .par_iter()
+            .map(|record| match &record.body {
+                Ok(body) => self.task.encode(body),
+                Err(problem) => Err(problem.clone()),
+            })
+            .collect();
+        if self.options.on_error == OnError::Stop
+            && let Some(bad) = items.iter().position(std::result::Result::is_err)
+        {
+            items.truncate(bad + 1);
+            records.truncate(bad + 1);
+        }
+
+        let good: Vec<(usize, &T::Item)> = items
+            .iter()
+            .enumerate()
+            .filter_map(|(i, item)| item.as_ref().ok().map(|item| (i, item)))
+            .collect();
+        let mut bad: Vec<(usize, &String)> =
+            items.iter().enumerate().filter_map(|(i, item)| item.as_ref().err().map(|e| (i, e))).collect();
+        let stopping = self.options.on_error == OnError::Stop;
+        if !stopping {
+            for (i, problem) in bad.drain(..) {
+                self.fail(first, i, &mut records, problem)?;
+            }
+        }
+        let lengths: Vec<usize> = good.iter().map(|(_, item)| self.task.tokens(item)).collect();
+        for batch in batches(&lengths, self.options.batch_tokens) {
+            let members: Vec<&T::Item> = batch.iter().map(|&b| good[b].1).collect();
+            let predictions = self.task.predict(&members)?;
+            for (&b, prediction) in batch.iter().zip(&predictions) {
+                let (i, item) = good[b];
+                self.finish(first, i, &mut records[i], item, prediction)?;
+            }
+            self.observer.finished(self.outcome.records);
+        }
+        for (i, problem) in bad {
+            self.outcome.stopped = true;
+            self.outcome.failed += 1;
+            self.observer.record_failed(&record_error(&records[i], problem));
+        }
+        Ok(())
+    }
+
+    fn finish(
+        &mut self,
+        first: u64,
+        i: usize,
+        record: &mut Record,
+        item: &T::Item,
+        prediction: &T::Prediction,
+    ) -> Result<()> {
+        let truncated = self.task.truncated(item);
+        if truncated {
+            self.outcome.truncated += 1;
+            self.observer.record_truncated(&record.source, record.line);
+        }
+        let entry = match self.options.format {
+            Format::Text => self.task.text(item, prediction),
+            Format::Json | Format::Jsonl => {
+                let mut extra = vec![("predictions", self.task.json(item, prediction))];
+                if truncated {
+                    extra.push(("truncated", serde_json::value::to_raw_value(&true)));
+                }
+                object(record, extra)?
+            }
+        };
+        self.outcome.records += 1;
+        self.writer.put(first + i as u64, entry)
+    }
+
+    fn fail(&mut self, first: u64, i: usize, records: &mut [Record], problem: &String) -> Result<()> {
+        let record = &mut records[i];
+        self.observer.record_failed(&record_error(record, problem));
+        self.outcome.failed += 1;
+        let entry = match self.options.format {
+            Format::Text => String::new(),
+            Format::Json | Format::Jsonl => {
+                let error = serde_json::value::to_raw_value(problem);
+                object(record, vec![("error", error)])?
+            }
+        };
+        self.writer.put(first + i as u64, entry)
+    }
+}
+
+fn record_error(record: &Record, problem: &str) -> Error {
+    Error::Record { source_name: record.source.to_string(), line: record.line, problem: problem.to_owned() }
+}
+
+/// The output object of a record: its own fields (`text` for a line of text, `line` for a line that
+/// could not be read), then `extra`.
+fn object(record: &mut Record, extra: Vec<(&str, serde_json::Result<Box<RawValue>>)>) -> Result<String> {
+    let unwritable = |e: serde_json::Error| Error::Output { name: "a record".to_owned(), source: e.into() };
+    let body = std::mem::replace(&mut record.body, Err(String::new()));
+    let mut fields = match body {
+        Ok(RecordBody::Object(fields)) => fields,
+        Ok(RecordBody::Text(text)) => {
+            let mut fields = Fields::default();
+            fields.set("text", serde_json::value::to_raw_value(&text).map_err(unwritable)?);
+            fields
+        }
+        Err(_) => {
+            let mut fields = Fields::default();
+            fields.set("line", serde_json::value::to_raw_value(&record.line).map_err(unwritable)?);
+            fields
+        }
+    };
+    for (name, value) in extra {
+        fields.set(name, value.map_err(unwritable)?);
+    }
+    serde_json::to_string(&fields).map_err(unwritable)
+}

@@ -1,0 +1,368 @@
+//! Filling `[MASK]`: transformers' fill-mask pipeline, and words of several pieces scored honestly.
+//!
+//! Reference: transformers 4.57 `pipelines/fill_mask.py`.
+
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use super::input::{FieldNames, TextPair};
+use super::runtime::Runtime;
+use crate::error::{Error, Result};
+use crate::io::RecordBody;
+use crate::stream::Task;
+use crate::tokenizer::Encoding;
+
+/// What to predict.
+#[derive(Clone, Debug)]
+pub struct FillMaskOptions {
+    /// Predictions per mask, at most.
+    pub top_k: usize,
+    /// Only these words, if any are given.
+    pub targets: Vec<TargetWord>,
+    /// Which JSON fields hold the texts.
+    pub fields: FieldNames,
+}
+
+/// A word to score, as the pieces that it has in the vocabulary.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TargetWord {
+    /// As the user wrote it.
+    pub word: String,
+    /// At least one.
+    pub pieces: Vec<u32>,
+}
+
+impl TargetWord {
+    /// Looks a word up: a piece spelled just so (as transformers does), else the pieces that the
+    /// tokenizer cuts it into.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] when nothing is left of the word, or a piece is unknown to the vocabulary.
+    pub fn new(word: &str, runtime: &Runtime) -> Result<Self> {
+        let tokenizer = &runtime.tokenizer;
+        let unusable = |problem: &str| Error::Usage {
+            flag: "--targets".to_owned(),
+            problem: format!("\"{word}\": {problem}"),
+        };
+        if let Some(id) = tokenizer.token_to_id(word)
+            && !word.is_empty()
+        {
+            return Ok(Self { word: word.to_owned(), pieces: vec![id] });
+        }
+        let pieces = tokenizer.encode_plain(word)?.ids;
+        if pieces.is_empty() {
+            return Err(unusable("nothing is left of this word after normalization"));
+        }
+        if pieces.iter().any(|id| Some(*id) == tokenizer.unk_id()) {
+            return Err(unusable("has characters that the vocabulary does not know"));
+        }
+        Ok(Self { word: word.to_owned(), pieces })
+    }
+}
+
+/// A text with its masks found.
+#[derive(Debug)]
+pub struct FillMaskItem {
+    encoding: Encoding,
+    /// Columns of the masks, ascending, at least one.
+    masks: Vec<usize>,
+    text: TextPair,
+}
+
+/// A way to fill one mask.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Prediction {
+    /// Probability. For a word of n > 1 pieces: the product of each piece's probability given n masks
+    /// in this place and the pieces before it, a probability among all sequences of n pieces.
+    pub score: f32,
+    /// The piece's id; the list of ids for a word of several pieces.
+    pub token: Token,
+    /// The piece as text.
+    pub token_str: String,
+    /// The text with this mask filled, as the tokenizer decodes it.
+    pub sequence: String,
+}
+
+/// One id, or several.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub enum Token {
+    /// The id of one piece.
+    One(u32),
+    /// The ids of a word's pieces.
+    Many(Vec<u32>),
+}
+
+/// The predictions of each mask of a text, best first.
+pub type MaskPredictions = Vec<Vec<Prediction>>;
+
+/// The task, over a loaded model.
+pub struct FillMask<'a> {
+    runtime: &'a Runtime,
+    options: FillMaskOptions,
+    mask_id: u32,
+    mask_token: String,
+}
+
+impl<'a> FillMask<'a> {
+    /// Checks that the tokenizer has a mask.
+    ///
+    /// # Errors
+    /// [`Error::Input`] where it has none.
+    pub fn new(runtime: &'a Runtime, options: FillMaskOptions) -> Result<Self> {
+        let tokenizer = &runtime.tokenizer;
+        match (tokenizer.mask_id(), tokenizer.mask_token()) {
+            (Some(mask_id), Some(token)) => {
+                Ok(Self { runtime, options, mask_id, mask_token: token.to_owned() })
+            }
+            _ => {
+                Err(Error::Input("the model's tokenizer has no mask token: it cannot fill masks".to_owned()))
+            }
+        }
+    }
+
+    /// Encodes a text and finds its masks.
+    ///
+    /// # Errors
+    /// When there is no mask, or none within the model's length.
+    pub fn prepare(&self, text: TextPair) -> std::result::Result<FillMaskItem, String> {
+        let encoding = self.runtime.encode(&text.text, text.text_pair.as_deref())?;
+        let masks: Vec<usize> = positions_of(&encoding.ids, self.mask_id);
+        if masks.is_empty() {
+            return Err(if encoding.truncated {
+                format!(
+                    "no {} within the first {} tokens, to which the text was cut",
+                    self.mask_token,
+                    encoding.ids.len()
+                )
+            } else {
+                format!("no {} in the text", self.mask_token)
+            });
+        }
+        Ok(FillMaskItem { encoding, masks, text })
+    }
+
+    /// Predictions for each mask of each item.
+    ///
+    /// # Errors
+    /// The device's.
+    pub fn fill(&self, items: &[&FillMaskItem]) -> Result<Vec<MaskPredictions>> {
+        let rows: Vec<&Encoding> = items.iter().map(|item| &item.encoding).collect();
+        let masks: Vec<Vec<usize>> = items.iter().map(|item| item.masks.clone()).collect();
+        let logits = self.runtime.masked_lm_logits(&rows, &masks)?;
+        let mut filled = Vec::with_capacity(items.len());
+        for (item, logits) in items.iter().zip(logits) {
+            let mut per_mask = Vec::with_capacity(item.masks.len());
+            for (place, mut scores) in item.masks.iter().zip(logits) {
+                softmax(&mut scores);
+                let ranked = self.rank(item, *place, &scores)?;
+                let predictions: Result<Vec<_>> = ranked
+                    .into_iter()
+                    .map(|(pieces, score)| self.prediction(item, *place, pieces, score))
+                    .collect();
+                per_mask.push(predictions?);
+            }
+            filled.push(per_mask);
+        }
+        Ok(filled)
+    }
+
+    /// The best pieces, or the targets, each with its probability, best first.
+    fn rank(&self, item: &FillMaskItem, place: usize, scores: &[f32]) -> Result<Vec<(Vec<u32>, f32)>> {
+        let mut ranked: Vec<(Vec<u32>, f32)> = Vec::new();
+        if self.options.targets.is_empty() {
+            let best = top_k(scores, self.options.top_k);
+            ranked.extend(best.into_iter().map(|id| (vec![id as u32], scores[id])));
+            return Ok(ranked);
+        }
+        for target in &self.options.targets {
+            let score = match target.pieces.as_slice() {
+                [id] => scores.get(*id as usize).copied().unwrap_or(0.0),
+                pieces => self.word_score(item, place, pieces)?,
+            };
+            ranked.push((target.pieces.clone(), score));
+        }
+        ranked.sort_by(|a, b| b.1.total_cmp(&a.1));
+        ranked.truncate(self.options.top_k);
+        Ok(ranked)
+    }
+
+    /// The probability of a word of several pieces at a mask, by the chain rule from left to right:
+    /// the mask becomes as many masks as the word has pieces, and each piece is scored with those
+    /// before it filled in.
+    fn word_score(&self, item: &FillMaskItem, place: usize, pieces: &[u32]) -> Result<f32> {
+        let rows: Vec<Encoding> = (0..pieces.len())
+            .map(|known| {
+                let middle = pieces[..known]
+                    .iter()
+                    .copied()
+                    .chain(std::iter::repeat_n(self.mask_id, pieces.len() - known));
+                self.widened(&item.encoding, place, middle)
+            })
+            .collect();
+        if rows[0].ids.len() > self.runtime.config.max_position_embeddings {
+            return Err(Error::Input(format!(
+                "a target of {} pieces does not fit: the text fills the model's {} tokens (--max-length leaves room)",
+                pieces.len(),
+                self.runtime.config.max_position_embeddings
+            )));
+        }
+        let columns: Vec<Vec<usize>> = (0..pieces.len()).map(|i| vec![place + i]).collect();
+        let logits = self.runtime.masked_lm_logits(&rows.iter().collect::<Vec<_>>(), &columns)?;
+        let mut log_probability = 0.0;
+        for (piece, vectors) in pieces.iter().zip(logits) {
+            for mut scores in vectors {
+                softmax(&mut scores);
+                log_probability += f64::from(scores.get(*piece as usize).copied().unwrap_or(0.0)).ln();
+            }
+        }
+        Ok(log_probability.exp() as f32)
+    }
+
+    /// The encoding with `middle` in place of the token at `place`. Only ids and segments matter to
+    /// the model.
+    fn widened(&self, encoding: &Encoding, place: usize, middle: impl Iterator<Item = u32>) -> Encoding {
+        let middle: Vec<u32> = middle.collect();
+        let mut wide = Encoding { ids: Vec::new(), type_ids: Vec::new(), ..Encoding::default() };
+        wide.ids.extend_from_slice(&encoding.ids[..place]);
+        wide.ids.extend(&middle);
+        wide.ids.extend_from_slice(&encoding.ids[place + 1..]);
+        wide.type_ids.extend_from_slice(&encoding.type_ids[..place]);
+        wide.type_ids.extend(std::iter::repeat_n(encoding.type_ids[place], middle.len()));
+        wide.type_ids.extend_from_slice(&encoding.type_ids[place + 1..]);
+        wide
+    }
+
+    fn prediction(
+        &self,
+        item: &FillMaskItem,
+        place: usize,
+        pieces: Vec<u32>,
+        score: f32,
+    ) -> Result<Prediction> {
+        let tokenizer = &self.runtime.tokenizer;
+        let filled = self.widened(&item.encoding, place, pieces.iter().copied());
+        // As the pipeline: with one mask the special tokens go. With several the other masks stay, and we
+        // leave out the tokens that the tokenizer put around the text; transformers keeps them.
+        let one_mask = item.masks.len() == 1;
+        let mut sequence = tokenizer.decode(&filled.ids, one_mask)?;
+        if !one_mask {
+            for around in [tokenizer.cls_token(), tokenizer.sep_token()].into_iter().flatten() {
+                sequence = sequence.replace(around, "");
+            }
+            sequence = sequence.trim().to_owned();
+        }
+        Ok(Prediction {
+            score,
+            token_str: tokenizer.decode(&pieces, false)?,
+            sequence,
+            token: match pieces.as_slice() {
+                [id] => Token::One(*id),
+                _ => Token::Many(pieces),
+            },
+        })
+    }
+}
+
+impl Task for FillMask<'_> {
+    type Item = FillMaskItem;
+    type Prediction = MaskPredictions;
+
+    fn encode(&self, body: &RecordBody) -> std::result::Result<FillMaskItem, String> {
+        self.prepare(TextPair::from_record(body, &self.options.fields)?)
+    }
+
+    fn tokens(&self, item: &FillMaskItem) -> usize {
+        item.encoding.ids.len()
+    }
+
+    fn truncated(&self, item: &FillMaskItem) -> bool {
+        item.encoding.truncated
+    }
+
+    fn predict(&self, items: &[&FillMaskItem]) -> Result<Vec<MaskPredictions>> {
+        self.fill(items)
+    }
+
+    fn json(&self, _item: &FillMaskItem, prediction: &MaskPredictions) -> serde_json::Result<Box<RawValue>> {
+        match prediction.as_slice() {
+            [one] => serde_json::value::to_raw_value(one),
+            several => serde_json::value::to_raw_value(several),
+        }
+    }
+
+    fn text(&self, item: &FillMaskItem, prediction: &MaskPredictions) -> String {
+        use std::fmt::Write;
+        let mut out = item.text.text.clone();
+        if let Some(pair) = &item.text.text_pair {
+            out.push_str(" | ");
+            out.push_str(pair);
+        }
+        out.push('\n');
+        let width = prediction.iter().flatten().map(|p| p.token_str.chars().count()).max().unwrap_or(0);
+        for (i, mask) in prediction.iter().enumerate() {
+            if prediction.len() > 1 {
+                let _infallible = writeln!(out, "  {} {}:", self.mask_token, i + 1);
+            }
+            for p in mask {
+                let _infallible =
+                    writeln!(out, "  {:>6.2} %  {:width$}  {}", p.score * 100.0, p.token_str, p.sequence);
+            }
+        }
+        out
+    }
+}
+
+fn positions_of(ids: &[u32], wanted: u32) -> Vec<usize> {
+    ids.iter().enumerate().filter(|(_, id)| **id == wanted).map(|(i, _)| i).collect()
+}
+
+/// Logits to probabilities, in place.
+fn softmax(values: &mut [f32]) {
+    let highest = values.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let mut sum = 0.0f64;
+    for v in values.iter_mut() {
+        *v = (*v - highest).exp();
+        sum += f64::from(*v);
+    }
+    let scale = (1.0 / sum) as f32;
+    for v in values.iter_mut() {
+        *v *= scale;
+    }
+}
+
+/// Places of the `k` largest values, largest first; of equals the first.
+fn top_k(values: &[f32], k: usize) -> Vec<usize> {
+    let k = k.min(values.len());
+    if k == 0 {
+        return Vec::new();
+    }
+    let better = |a: &usize, b: &usize| values[*b].total_cmp(&values[*a]).then(a.cmp(b));
+    let mut order: Vec<usize> = (0..values.len()).collect();
+    if k < order.len() {
+        order.select_nth_unstable_by(k - 1, better);
+        order.truncate(k);
+    }
+    order.sort_unstable_by(better);
+    order
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_best_come_first_and_ties_keep_their_order() {
+        let values = [0.1, 0.5, 0.3, 0.5, 0.2];
+        assert_eq!(top_k(&values, 3), [1, 3, 2]);
+        assert_eq!(top_k(&values, 99), [1, 3, 2, 4, 0]);
+        assert_eq!(top_k(&values, 0), [] as [usize; 0]);
+    }
+
+    #[test]
+    fn softmax_survives_large_logits() {
+        let mut values = [1000.0, 1000.0, -1000.0];
+        softmax(&mut values);
+        assert_eq!(values, [0.5, 0.5, 0.0]);
+    }
+}

@@ -1,0 +1,72 @@
+//! What a task takes from a record.
+
+use crate::io::RecordBody;
+
+/// Which JSON fields hold a task's texts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FieldNames {
+    /// `--text-field`.
+    pub text: String,
+    /// `--pair-field`.
+    pub text_pair: String,
+}
+
+impl Default for FieldNames {
+    fn default() -> Self {
+        Self { text: "text".to_owned(), text_pair: "text_pair".to_owned() }
+    }
+}
+
+/// One text, or two that belong together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TextPair {
+    /// The first segment.
+    pub text: String,
+    /// The second segment, if there is one.
+    pub text_pair: Option<String>,
+}
+
+impl TextPair {
+    /// Reads the texts of a record.
+    ///
+    /// # Errors
+    /// When the text field is missing or is no string; the message lists the fields that are there.
+    pub fn from_record(body: &RecordBody, names: &FieldNames) -> Result<Self, String> {
+        match body {
+            RecordBody::Text(text) => Ok(Self { text: text.clone(), text_pair: None }),
+            RecordBody::Object(fields) => {
+                let text = fields.string(&names.text)?.ok_or_else(|| {
+                    let there: Vec<&str> = fields.names().collect();
+                    format!(
+                        "field \"{}\" is missing; the object has {} (--text-field names another)",
+                        names.text,
+                        if there.is_empty() { "no fields".to_owned() } else { there.join(", ") }
+                    )
+                })?;
+                Ok(Self { text, text_pair: fields.string(&names.text_pair)? })
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::io::Fields;
+
+    fn object(json: &str) -> RecordBody {
+        RecordBody::Object(Fields::parse(json).expect("an object"))
+    }
+
+    #[test]
+    fn the_named_fields_are_read() {
+        let names = FieldNames { text: "review".to_owned(), ..FieldNames::default() };
+        let pair = TextPair::from_record(&object(r#"{"review":"a","text_pair":"b"}"#), &names);
+        assert_eq!(pair, Ok(TextPair { text: "a".to_owned(), text_pair: Some("b".to_owned()) }));
+        assert_eq!(
+            TextPair::from_record(&object(r#"{"text":"a","id":1}"#), &names),
+            Err("field \"review\" is missing; the object has text, id (--text-field names another)"
+                .to_owned())
+        );
+    }
+}

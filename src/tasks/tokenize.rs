@@ -1,0 +1,78 @@
+//! Showing how a tokenizer cuts text.
+
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use super::input::{FieldNames, TextPair};
+use crate::error::Result;
+use crate::io::RecordBody;
+use crate::stream::Task;
+use crate::tokenizer::{Encoding, Tokenizer};
+
+/// The task: no model, no device.
+pub struct Tokenize {
+    /// Whose work is shown.
+    pub tokenizer: Tokenizer,
+    /// Cut to so many tokens, if set.
+    pub max_length: Option<usize>,
+    /// Which JSON fields hold the texts.
+    pub fields: FieldNames,
+}
+
+/// The JSON form.
+#[derive(Serialize)]
+struct Shown<'a> {
+    ids: &'a [u32],
+    tokens: &'a [String],
+    offsets: &'a [(usize, usize)],
+    type_ids: &'a [u32],
+    special_tokens_mask: Vec<u8>,
+}
+
+impl Task for Tokenize {
+    type Item = Encoding;
+    type Prediction = ();
+
+    fn encode(&self, body: &RecordBody) -> std::result::Result<Encoding, String> {
+        let TextPair { text, text_pair } = TextPair::from_record(body, &self.fields)?;
+        let encoding = match self.max_length {
+            None => self.tokenizer.encode(&text, text_pair.as_deref()),
+            Some(n) => self.tokenizer.encode_max(&text, text_pair.as_deref(), n),
+        };
+        encoding.map_err(|e| e.to_string())
+    }
+
+    fn tokens(&self, item: &Encoding) -> usize {
+        item.ids.len()
+    }
+
+    fn truncated(&self, item: &Encoding) -> bool {
+        item.truncated
+    }
+
+    fn predict(&self, items: &[&Encoding]) -> Result<Vec<()>> {
+        Ok(vec![(); items.len()])
+    }
+
+    fn json(&self, item: &Encoding, (): &()) -> serde_json::Result<Box<RawValue>> {
+        serde_json::value::to_raw_value(&[Shown {
+            ids: &item.ids,
+            tokens: &item.tokens,
+            offsets: &item.offsets,
+            type_ids: &item.type_ids,
+            special_tokens_mask: item.special_tokens_mask.iter().map(|s| u8::from(*s)).collect(),
+        }])
+    }
+
+    fn text(&self, item: &Encoding, (): &()) -> String {
+        use std::fmt::Write;
+        let mut out = String::new();
+        for (i, token) in item.tokens.iter().enumerate() {
+            let (start, end) = item.offsets[i];
+            let _infallible =
+                writeln!(out, "{:>6}  {}  {:>4}..{:<4} {token}", item.ids[i], item.type_ids[i], start, end);
+        }
+        out.push('\n');
+        out
+    }
+}

@@ -1,0 +1,380 @@
+//! Text to token ids and back.
+//!
+//! A [`Tokenizer`] comes from a `tokenizer.json`, a SentencePiece model or a BERT `vocab.txt`. Whatever the
+//! source: a pair has type ids 0 and 1, nothing is padded, nothing is cut unless asked for, special tokens are
+//! those the file names, and offsets count Unicode code points of the text given.
+//!
+//! * `tokenizer.json` is run as it is written, by the `tokenizers` crate.
+//! * A SentencePiece model gives the ids of the slow `AlbertTokenizer` of transformers 4.57, with which the ALBERT
+//!   models were trained: the symbols `( ) " - . – £ €` are ordinary pieces (`U.S.A.` is `▁ u . s . a .`), and
+//!   `1990,` is cut before the comma. Today's converters to `tokenizer.json` put a word break around each symbol.
+//! * `vocab.txt` gives the ids and offsets of `BertTokenizerFast`.
+//!
+//! Differences from the references that are meant:
+//!
+//! * An empty second text makes a pair (`[CLS] a [SEP] [SEP]`); fast tokenizers drop it.
+//! * [`Tokenizer::encode_max`] cuts down to the special tokens alone; the slow tokenizer then cuts nothing.
+//! * Symbols that `tokenizer_config.json` lists as added tokens (files saved by 4.57 do) do not change what a
+//!   SentencePiece model gives; they change the slow tokenizer of 4.57.
+//! * A special token that the vocabulary lacks does not exist; the slow tokenizer gives it a new id at the end.
+//! * [`Encoding::tokens`] shows unknown text as the unknown token, as `convert_ids_to_tokens` does.
+//! * Ids beyond the vocabulary are left out by [`Tokenizer::decode`]; the slow tokenizer fails.
+//! * Characters newer than Unicode 14 are decomposed and lower-cased by newer tables than Python 3.11 has.
+//! * [`Tokenizer::to_json`] of a SentencePiece model: combining marks of class 0 (vowel signs, keycaps, variation
+//!   selectors) are dropped there, lower-cased names of special tokens are not special, characters that the
+//!   model's table changes within a grapheme may come out otherwise, and ties between equally good
+//!   segmentations may fall otherwise.
+
+mod charsmap;
+mod export;
+mod fast;
+mod load;
+mod names;
+mod prepare;
+mod python;
+mod sentencepiece;
+mod slow;
+mod trie;
+mod truncate;
+mod unigram;
+mod wordpiece;
+
+use crate::error::{Error, Result};
+use fast::{Fast, Layout};
+use names::{Named, Settings, Specials};
+use sentencepiece::Piece;
+use slow::Slow;
+use std::path::Path;
+
+/// A text, or a pair of texts, as the model wants it. All lists have one entry per token.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Encoding {
+    /// Vocabulary ids.
+    pub ids: Vec<u32>,
+    /// 0 for the first text and the special tokens around it, 1 for the second and the `[SEP]` after it.
+    pub type_ids: Vec<u32>,
+    /// The vocabulary's text of each id.
+    pub tokens: Vec<String>,
+    /// Start and end in code points of the token's own text (see `sequence_ids` for which one); (0, 0) for special
+    /// tokens added by the template.
+    pub offsets: Vec<(usize, usize)>,
+    /// True for special tokens added by the template (not for a `[MASK]` in the text).
+    pub special_tokens_mask: Vec<bool>,
+    /// `None` for special tokens added by the template, `Some(0)` for the first text, `Some(1)` for the second.
+    pub sequence_ids: Vec<Option<u8>>,
+    /// Tokens were cut off.
+    pub truncated: bool,
+}
+
+/// Where a [`Tokenizer`] comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A `tokenizer.json`.
+    TokenizerJson,
+    /// A SentencePiece model (`spiece.model`).
+    SentencePiece,
+    /// A BERT vocabulary (`vocab.txt`).
+    WordPiece,
+}
+
+impl std::fmt::Display for Kind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::TokenizerJson => "tokenizer.json",
+            Self::SentencePiece => "SentencePiece",
+            Self::WordPiece => "WordPiece",
+        })
+    }
+}
+
+#[derive(Debug)]
+enum Engine {
+    Fast(Box<Fast>),
+    Slow(Box<Slow>),
+}
+
+/// Turns text into token ids and back; many threads may share one.
+#[derive(Debug)]
+pub struct Tokenizer {
+    engine: Engine,
+    kind: Kind,
+    specials: Specials,
+    single: Layout,
+    pair: Layout,
+    clean_up: bool,
+}
+
+impl Tokenizer {
+    /// Reads a `tokenizer.json`, a SentencePiece model or a `vocab.txt`: by the ending of its name, else its content.
+    ///
+    /// # Errors
+    /// If the file cannot be read, or is damaged, or of a kind that ALBERT does not use.
+    pub fn from_file(path: &Path) -> Result<Self> {
+        load::file(path)
+    }
+
+    /// Reads the tokenizer of a checkpoint directory: `tokenizer.json`, else `spiece.model`, `30k-clean.model`, a
+    /// single other `*.model`, `vocab.txt`; with the switches and names in `tokenizer_config.json` and
+    /// `special_tokens_map.json`.
+    ///
+    /// # Errors
+    /// If there is none of these files, or the first of them cannot be used.
+    pub fn from_dir(dir: &Path) -> Result<Self> {
+        load::dir(dir)
+    }
+
+    /// Reads a `tokenizer.json` from memory; `name` is what errors call it.
+    ///
+    /// # Errors
+    /// If the bytes are not a usable `tokenizer.json`.
+    pub fn from_json_bytes(bytes: &[u8], name: &Path) -> Result<Self> {
+        load::json(bytes, name)
+    }
+
+    /// Reads any of the three kinds from memory, told by the ending of `name`, else by content.
+    ///
+    /// # Errors
+    /// If the bytes are damaged, or of a kind that ALBERT does not use.
+    pub fn from_bytes(bytes: &[u8], name: &Path) -> Result<Self> {
+        load::bytes(bytes, name, &Settings::default())
+    }
+
+    fn new(engine: Engine, kind: Kind, settings: &Settings) -> Self {
+        let (specials, single, pair) = match &engine {
+            Engine::Fast(fast) => (fast.specials.clone(), fast.single.clone(), fast.pair.clone()),
+            Engine::Slow(slow) => {
+                let ids = |named: &Named| named.iter().map(|s| s.0).collect::<Vec<_>>();
+                let (before, after) = (ids(&slow.specials.cls), ids(&slow.specials.sep));
+                let single = Layout { before: before.clone(), between: Vec::new(), after: after.clone() };
+                (slow.specials.clone(), single, Layout { before, between: after.clone(), after })
+            }
+        };
+        // BertTokenizer has it on by default, the others have not.
+        let clean_up = settings.clean_up_spaces.unwrap_or(kind == Kind::WordPiece);
+        Self { engine, kind, specials, single, pair, clean_up }
+    }
+
+    /// Encodes a text or a pair with its special tokens, whole.
+    ///
+    /// # Errors
+    /// If the text cannot be encoded: longer than 1 GB, or the tokenizer file is damaged inside.
+    pub fn encode(&self, text: &str, pair: Option<&str>) -> Result<Encoding> {
+        let first = self.pieces(text)?;
+        let second = pair.map(|text| self.pieces(text)).transpose()?;
+        Ok(self.assemble(&first, second.as_deref(), false))
+    }
+
+    /// Encodes a text or a pair with its special tokens, cut to at most `max_length` tokens in all: the longer text
+    /// loses tokens first (`longest_first`).
+    ///
+    /// # Errors
+    /// If the special tokens alone are more than `max_length`, or as [`Tokenizer::encode`].
+    pub fn encode_max(&self, text: &str, pair: Option<&str>, max_length: usize) -> Result<Encoding> {
+        let special = self.num_special(pair.is_some());
+        let room = max_length.checked_sub(special).ok_or_else(|| {
+            let what = if pair.is_some() { "a pair of texts" } else { "a text" };
+            Error::Input(format!(
+                "a maximum length of {max_length} tokens is too small: {what} has {special} special tokens already"
+            ))
+        })?;
+        let first = self.pieces(text)?;
+        let second = pair.map(|text| self.pieces(text)).transpose()?;
+        let slow = self.kind == Kind::SentencePiece;
+        let (a, b) = truncate::lengths(first.len(), second.as_ref().map(Vec::len), room, slow);
+        let truncated = a + b < first.len() + second.as_ref().map_or(0, Vec::len);
+        Ok(self.assemble(&first[..a], second.as_ref().map(|s| &s[..b]), truncated))
+    }
+
+    /// Encodes a text without special tokens around it.
+    ///
+    /// # Errors
+    /// As [`Tokenizer::encode`].
+    pub fn encode_plain(&self, text: &str) -> Result<Encoding> {
+        let pieces = self.pieces(text)?;
+        let mut out = Encoding::with_capacity(pieces.len());
+        self.push_text(&mut out, &pieces, 0);
+        Ok(out)
+    }
+
+    /// How many special tokens [`Tokenizer::encode`] adds to a text or a pair.
+    pub fn num_special(&self, pair: bool) -> usize {
+        let layout = if pair { &self.pair } else { &self.single };
+        layout.before.len() + layout.between.len() + layout.after.len()
+    }
+
+    fn pieces(&self, text: &str) -> Result<Vec<Piece>> {
+        match &self.engine {
+            Engine::Fast(fast) => fast.encode(text),
+            Engine::Slow(slow) => slow.encode(text),
+        }
+    }
+
+    fn assemble(&self, first: &[Piece], second: Option<&[Piece]>, truncated: bool) -> Encoding {
+        let layout = if second.is_some() { &self.pair } else { &self.single };
+        let length = first.len() + second.map_or(0, <[_]>::len) + self.num_special(second.is_some());
+        let mut out = Encoding::with_capacity(length);
+        self.push_special(&mut out, &layout.before, 0);
+        self.push_text(&mut out, first, 0);
+        self.push_special(&mut out, &layout.between, 0);
+        if let Some(second) = second {
+            self.push_text(&mut out, second, 1);
+        }
+        self.push_special(&mut out, &layout.after, u8::from(second.is_some()));
+        out.truncated = truncated;
+        out
+    }
+
+    fn push_text(&self, out: &mut Encoding, pieces: &[Piece], sequence: u8) {
+        for piece in pieces {
+            self.push(out, piece.id, piece.place, sequence, Some(sequence));
+        }
+    }
+
+    fn push_special(&self, out: &mut Encoding, ids: &[u32], sequence: u8) {
+        for &id in ids {
+            self.push(out, id, (0, 0), sequence, None);
+        }
+    }
+
+    fn push(&self, out: &mut Encoding, id: u32, place: (usize, usize), type_id: u8, sequence: Option<u8>) {
+        out.ids.push(id);
+        out.type_ids.push(type_id.into());
+        out.tokens.push(self.id_to_token(id).unwrap_or_default());
+        out.offsets.push(place);
+        out.special_tokens_mask.push(sequence.is_none());
+        out.sequence_ids.push(sequence);
+    }
+
+    /// The text of `ids`; `skip_special` leaves the special tokens out. Ids beyond the vocabulary are left out.
+    ///
+    /// As `decode` of transformers 4.57 does, with `clean_up_tokenization_spaces` as `tokenizer_config.json` has
+    /// it (if it says nothing: only for a `vocab.txt`).
+    ///
+    /// # Errors
+    /// If the decoder of a `tokenizer.json` fails.
+    pub fn decode(&self, ids: &[u32], skip_special: bool) -> Result<String> {
+        let text = match &self.engine {
+            Engine::Fast(fast) => fast.decode(ids, skip_special)?,
+            Engine::Slow(slow) => slow.decode(ids, skip_special),
+        };
+        Ok(if self.clean_up { clean_up(&text) } else { text })
+    }
+
+    /// The token of an id.
+    pub fn id_to_token(&self, id: u32) -> Option<String> {
+        match &self.engine {
+            Engine::Fast(fast) => fast.token(id),
+            Engine::Slow(slow) => slow.token(id).map(str::to_owned),
+        }
+    }
+
+    /// The id of a token.
+    pub fn token_to_id(&self, token: &str) -> Option<u32> {
+        match &self.engine {
+            Engine::Fast(fast) => fast.id(token),
+            Engine::Slow(slow) => slow.id(token),
+        }
+    }
+
+    /// The number of tokens in the vocabulary, special ones included.
+    pub fn vocab_size(&self) -> usize {
+        match &self.engine {
+            Engine::Fast(fast) => fast.size(),
+            Engine::Slow(slow) => slow.pieces.len(),
+        }
+    }
+
+    /// Where this tokenizer comes from.
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// A `tokenizer.json` with the same ids (see the module's documentation for the texts that differ).
+    ///
+    /// # Errors
+    /// If it cannot be written as JSON.
+    pub fn to_json(&self) -> Result<String> {
+        match &self.engine {
+            Engine::Fast(fast) => fast.to_json(),
+            Engine::Slow(slow) => Ok(export::tokenizer_json(slow).to_string()),
+        }
+    }
+
+    /// The id of the mask token (`[MASK]`), if the vocabulary has one.
+    pub fn mask_id(&self) -> Option<u32> {
+        id_of(&self.specials.mask)
+    }
+
+    /// The id of the token before a text (`[CLS]`), if the vocabulary has one.
+    pub fn cls_id(&self) -> Option<u32> {
+        id_of(&self.specials.cls)
+    }
+
+    /// The id of the token after a text (`[SEP]`), if the vocabulary has one.
+    pub fn sep_id(&self) -> Option<u32> {
+        id_of(&self.specials.sep)
+    }
+
+    /// The id of the padding token (`<pad>`), if the vocabulary has one.
+    pub fn pad_id(&self) -> Option<u32> {
+        id_of(&self.specials.pad)
+    }
+
+    /// The id of the unknown token (`<unk>`), if the vocabulary has one.
+    pub fn unk_id(&self) -> Option<u32> {
+        id_of(&self.specials.unk)
+    }
+
+    /// The mask token, as it is written in a text.
+    pub fn mask_token(&self) -> Option<&str> {
+        text_of(&self.specials.mask)
+    }
+
+    /// The token before a text.
+    pub fn cls_token(&self) -> Option<&str> {
+        text_of(&self.specials.cls)
+    }
+
+    /// The token after a text.
+    pub fn sep_token(&self) -> Option<&str> {
+        text_of(&self.specials.sep)
+    }
+
+    /// The padding token.
+    pub fn pad_token(&self) -> Option<&str> {
+        text_of(&self.specials.pad)
+    }
+
+    /// The unknown token.
+    pub fn unk_token(&self) -> Option<&str> {
+        text_of(&self.specials.unk)
+    }
+}
+
+impl Encoding {
+    fn with_capacity(length: usize) -> Self {
+        Self {
+            ids: Vec::with_capacity(length),
+            type_ids: Vec::with_capacity(length),
+            tokens: Vec::with_capacity(length),
+            offsets: Vec::with_capacity(length),
+            special_tokens_mask: Vec::with_capacity(length),
+            sequence_ids: Vec::with_capacity(length),
+            truncated: false,
+        }
+    }
+}
+
+fn id_of(named: &Named) -> Option<u32> {
+    named.as_ref().map(|n| n.0)
+}
+
+fn text_of(named: &Named) -> Option<&str> {
+    named.as_ref().map(|n| n.1.as_str())
+}
+
+/// transformers' `clean_up_tokenization`.
+fn clean_up(text: &str) -> String {
+    let steps = [" .", " ?", " !", " ,", " ' ", " n't", " 'm", " 's", " 've", " 're"];
+    steps.iter().fold(text.to_owned(), |text, from| text.replace(from, from.trim()))
+}

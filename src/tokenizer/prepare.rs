@@ -1,0 +1,246 @@
+//! What the slow `AlbertTokenizer` does to a text before SentencePiece sees it, each character keeping its place.
+//!
+//! In order: lower-casing character by character (special tokens stay), cutting at special tokens, then per
+//! part: white space joined, quotes unified, NFKD with the accents dropped, lower-casing again.
+
+use super::python::is_space;
+use unicode_normalization::char::{canonical_combining_class, decompose_compatible};
+
+/// A character and where it comes from: code points `start..end` of the original text.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Char {
+    pub c: char,
+    pub start: u32,
+    pub end: u32,
+}
+
+/// A token that is recognised in running text.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Special {
+    pub text: Vec<char>,
+    pub id: u32,
+    /// It takes the white space before it.
+    pub lstrip: bool,
+}
+
+/// The switches of the reference tokenizer.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Options {
+    pub lower: bool,
+    pub keep_accents: bool,
+    pub remove_space: bool,
+}
+
+/// A part of a text.
+#[derive(Debug, PartialEq)]
+pub(super) enum Part {
+    /// A special token: its id and place.
+    Special(u32, (usize, usize)),
+    /// Text, ready for SentencePiece.
+    Text(Vec<Char>),
+}
+
+/// Cuts `text` at the special tokens and prepares the rest. `text` must have fewer than 2^32 code points.
+pub(super) fn parts(text: &str, specials: &[Special], options: &Options) -> Vec<Part> {
+    let mut chars = lowered(text, specials, options.lower);
+    let mut out = Vec::new();
+    let mut start = 0;
+    let mut at = 0;
+    while at < chars.len() {
+        let Some(special) = special_at(&chars[at..], specials) else {
+            at += 1;
+            continue;
+        };
+        let mut end = at;
+        while special.lstrip && end > start && is_space(chars[end - 1].c) {
+            end -= 1;
+        }
+        push_text(&mut out, &chars[start..end], options);
+        let last = at + special.text.len();
+        out.push(Part::Special(special.id, (chars[at].start as usize, chars[last - 1].end as usize)));
+        (at, start) = (last, last);
+    }
+    if start == 0 {
+        // The common case: nothing to cut, nothing to copy.
+        prepare(&mut chars, options);
+        out.push(Part::Text(chars));
+    } else {
+        push_text(&mut out, &chars[start..], options);
+    }
+    out
+}
+
+fn push_text(out: &mut Vec<Part>, chars: &[Char], options: &Options) {
+    let mut chars = chars.to_vec();
+    prepare(&mut chars, options);
+    if !chars.is_empty() {
+        out.push(Part::Text(chars));
+    }
+}
+
+/// The longest special token at the beginning of `chars`.
+fn special_at<'a>(chars: &[Char], specials: &'a [Special]) -> Option<&'a Special> {
+    let first = chars.first()?.c;
+    specials
+        .iter()
+        .filter(|s| s.text.first() == Some(&first))
+        .filter(|s| s.text.len() <= chars.len() && s.text.iter().zip(chars).all(|(a, b)| *a == b.c))
+        .max_by_key(|s| s.text.len())
+}
+
+/// Every character but those of special tokens in lower case, on its own (no final sigma).
+fn lowered(text: &str, specials: &[Special], lower: bool) -> Vec<Char> {
+    let mut chars = Vec::with_capacity(text.len());
+    let mut keep = 0;
+    for (n, (byte, c)) in text.char_indices().enumerate() {
+        let (start, end) = (n as u32, n as u32 + 1);
+        if keep == 0 && lower {
+            let rest = &text[byte..];
+            let begins = |s: &&Special| s.text.first() == Some(&c) && starts_with(rest, &s.text);
+            keep = specials.iter().filter(begins).map(|s| s.text.len()).max().unwrap_or(0);
+        }
+        if keep > 0 || !lower {
+            keep = keep.saturating_sub(1);
+            chars.push(Char { c, start, end });
+        } else if c.is_ascii() {
+            chars.push(Char { c: c.to_ascii_lowercase(), start, end });
+        } else {
+            chars.extend(c.to_lowercase().map(|c| Char { c, start, end }));
+        }
+    }
+    chars
+}
+
+fn starts_with(text: &str, prefix: &[char]) -> bool {
+    let mut chars = text.chars();
+    prefix.iter().all(|c| chars.next() == Some(*c))
+}
+
+/// The reference's `preprocess_text`.
+fn prepare(chars: &mut Vec<Char>, options: &Options) {
+    if options.remove_space {
+        join_spaces(chars);
+    }
+    for mark in ['`', '\''] {
+        unify_quotes(chars, mark);
+    }
+    if !options.keep_accents && chars.iter().any(|c| !c.c.is_ascii()) {
+        let mut out = Vec::with_capacity(chars.len() + 8);
+        for &Char { c, start, end } in chars.iter() {
+            if c.is_ascii() {
+                out.push(Char { c, start, end });
+            } else {
+                // The order of combining marks plays no part: they all go.
+                decompose_compatible(c, |c| {
+                    if canonical_combining_class(c) == 0 {
+                        out.push(Char { c, start, end });
+                    }
+                });
+            }
+        }
+        *chars = out;
+    }
+    if options.lower && !options.keep_accents {
+        lower_again(chars);
+    }
+}
+
+/// Runs of white space become one space, none at the ends.
+fn join_spaces(chars: &mut Vec<Char>) {
+    let mut after_space = true;
+    chars.retain_mut(|c| {
+        if !is_space(c.c) {
+            after_space = false;
+            return true;
+        }
+        c.c = ' ';
+        !std::mem::replace(&mut after_space, true)
+    });
+    if chars.last().is_some_and(|c| c.c == ' ') {
+        chars.pop();
+    }
+}
+
+/// Two of `mark` become one `"`.
+fn unify_quotes(chars: &mut Vec<Char>, mark: char) {
+    if !chars.windows(2).any(|two| two[0].c == mark && two[1].c == mark) {
+        return;
+    }
+    let mut out: Vec<Char> = Vec::with_capacity(chars.len());
+    let mut rest = chars.iter().copied().peekable();
+    while let Some(mut char) = rest.next() {
+        if char.c == mark
+            && let Some(second) = rest.next_if(|next| next.c == mark)
+        {
+            char = Char { c: '"', start: char.start, end: second.end };
+        }
+        out.push(char);
+    }
+    *chars = out;
+}
+
+/// Lower case once more, as Python's `str.lower` (with the final sigma): NFKD brings new capitals.
+fn lower_again(chars: &mut Vec<Char>) {
+    if chars.iter().any(|c| c.c == 'Σ') {
+        let text: String = chars.iter().map(|c| c.c).collect();
+        let low = text.to_lowercase();
+        let mut low = low.chars();
+        let places = std::mem::take(chars);
+        for char in places {
+            for _ in 0..char.c.to_lowercase().count() {
+                chars.extend(low.next().map(|c| Char { c, ..char }));
+            }
+        }
+        return;
+    }
+    if chars.iter().all(|c| is_lower_case(c.c)) {
+        return;
+    }
+    *chars = chars.iter().flat_map(|&char| char.c.to_lowercase().map(move |c| Char { c, ..char })).collect();
+}
+
+/// Lower-casing changes nothing.
+fn is_lower_case(c: char) -> bool {
+    if c.is_ascii() {
+        return !c.is_ascii_uppercase();
+    }
+    let mut low = c.to_lowercase();
+    low.next() == Some(c) && low.next().is_none()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ALL: Options = Options { lower: true, keep_accents: false, remove_space: true };
+
+    fn mask() -> Vec<Special> {
+        vec![Special { text: "[MASK]".chars().collect(), id: 4, lstrip: true }]
+    }
+
+    fn show(text: &str, options: &Options) -> Vec<String> {
+        let show = |part| match part {
+            Part::Special(id, place) => format!("{id} {place:?}"),
+            Part::Text(chars) => chars.iter().map(|c| c.c).collect(),
+        };
+        parts(text, &mask(), options).into_iter().map(show).collect()
+    }
+
+    #[test]
+    fn the_steps_of_the_reference() {
+        assert_eq!(show("  A\t\u{a0} b\x1c``C'' ", &ALL), ["a b \"c\""]);
+        assert_eq!(show("Café ﬁ Å İ", &ALL), ["cafe fi a i"]);
+        assert_eq!(show("ΑΣ 𝚨𝚺 𝚺𝚨", &ALL), ["ασ ας σα"]);
+        assert_eq!(show("A [MASK] B", &ALL), ["a", "4 (2, 8)", "b"]);
+        assert_eq!(show("[mask]", &ALL), ["[mask]"]);
+        assert_eq!(show("É  B", &Options { keep_accents: true, ..ALL }), ["é b"]);
+        assert_eq!(show("É  B", &Options { lower: false, remove_space: false, ..ALL }), ["E  B"]);
+    }
+
+    #[test]
+    fn characters_keep_their_places() {
+        let Some(Part::Text(chars)) = parts(" ﬁ''x", &[], &ALL).pop() else { panic!("text") };
+        let places: Vec<_> = chars.iter().map(|c| (c.c, c.start, c.end)).collect();
+        assert_eq!(places, [('f', 1, 2), ('i', 1, 2), ('"', 2, 4), ('x', 4, 5)]);
+    }
+}

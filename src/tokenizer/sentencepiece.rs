@@ -1,0 +1,215 @@
+//! SentencePiece normalization and encoding of prepared characters, with the digit-comma rule of ALBERT.
+
+use super::charsmap::Charsmap;
+use super::prepare::Char;
+use super::python::is_digit;
+use super::trie::Trie;
+use super::unigram::{Span, Unigram, width};
+
+/// The character that stands for a space inside pieces.
+pub(super) const SPACE: &str = "▁";
+
+/// A SentencePiece model, ready to encode.
+#[derive(Debug)]
+pub(super) struct SentencePiece {
+    pub(super) unigram: Unigram,
+    pub(super) charsmap: Charsmap,
+    /// The user-defined symbols: never normalized.
+    pub(super) symbols: Trie,
+    /// The ids of the 256 byte pieces of a model with byte fallback.
+    pub(super) bytes: Option<Vec<u32>>,
+    pub(super) unknown: u32,
+    pub(super) dummy_prefix: bool,
+    pub(super) remove_extra_spaces: bool,
+}
+
+/// A piece: its id, and the code points of the original text that are its own.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Piece {
+    pub id: u32,
+    pub place: (usize, usize),
+}
+
+/// The text after SentencePiece's normalization.
+#[derive(Default)]
+struct Normalized {
+    text: Vec<u8>,
+    /// Per character of `text`: the byte where it begins, and its place in the original.
+    chars: Vec<(usize, u32, u32)>,
+}
+
+impl Normalized {
+    fn push(&mut self, text: &str, start: u32, end: u32) {
+        for c in text.chars() {
+            self.chars.push((self.text.len(), start, end));
+            match c {
+                ' ' => self.text.extend(SPACE.as_bytes()),
+                c if c.is_ascii() => self.text.push(c as u8),
+                c => self.text.extend(c.encode_utf8(&mut [0; 4]).as_bytes()),
+            }
+        }
+    }
+
+    fn is_space(&self, at: usize) -> bool {
+        self.text[at..].starts_with(SPACE.as_bytes())
+    }
+
+    /// The place of the characters `from..to` (indices into `chars`) that are no spaces; for spaces alone
+    /// that of the next character, or their own at the end. `next` is where to look for that character, and
+    /// moves on so that a text is searched once.
+    fn place(&self, from: usize, to: usize, next: &mut usize) -> (usize, usize) {
+        let own = self.chars[from..to].iter().filter(|c| !self.is_space(c.0));
+        let joined = own.fold(None, |place: Option<(u32, u32)>, &(_, start, end)| {
+            Some(place.map_or((start, end), |p| (p.0.min(start), p.1.max(end))))
+        });
+        let (start, end) = joined.unwrap_or_else(|| {
+            *next = to.max(*next);
+            while self.chars.get(*next).is_some_and(|c| self.is_space(c.0)) {
+                *next += 1;
+            }
+            let found = self.chars.get(*next).or_else(|| self.chars.get(to.wrapping_sub(1)));
+            found.map(|c| (c.1, c.2)).unwrap_or_default()
+        });
+        (start as usize, end as usize)
+    }
+}
+
+impl SentencePiece {
+    /// The pieces of `chars`, numbers with commas cut as ALBERT's code does.
+    pub(super) fn encode(&self, chars: &[Char], out: &mut Vec<Piece>) {
+        let normalized = self.normalize(chars);
+        self.pieces(&normalized, |span, from, to, place| {
+            let piece = &normalized.text[span.start..span.end];
+            if piece.last() == Some(&b',') && to - from > 1 && self.ends_in_digit(&normalized, to - 1) {
+                self.split_number(&normalized, span, from, to, out);
+            } else {
+                out.push(Piece { id: span.id, place });
+            }
+        });
+    }
+
+    fn ends_in_digit(&self, normalized: &Normalized, to: usize) -> bool {
+        let Some(&(at, ..)) = normalized.chars.get(to - 1) else { return false };
+        first_char(&normalized.text[at..]).is_some_and(is_digit)
+    }
+
+    /// `▁1990,` is encoded again without the comma: `▁1990` `,`.
+    fn split_number(&self, whole: &Normalized, span: Span, from: usize, to: usize, out: &mut Vec<Piece>) {
+        let own = whole.chars[from..to - 1].iter().filter(|c| !whole.is_space(c.0));
+        let chars: Vec<Char> = own
+            .filter_map(|&(at, start, end)| Some(Char { c: first_char(&whole.text[at..])?, start, end }))
+            .collect();
+        let inner = self.normalize(&chars);
+        let begins_with_space = whole.is_space(span.start);
+        let mut first = true;
+        self.pieces(&inner, |span, _, _, place| {
+            let mut id = span.id;
+            if std::mem::take(&mut first) && !begins_with_space && inner.is_space(span.start) {
+                let rest = &inner.text[span.start + SPACE.len()..span.end];
+                if rest.is_empty() {
+                    return;
+                }
+                id = self.unigram.id(rest).unwrap_or(self.unknown);
+            }
+            out.push(Piece { id, place });
+        });
+        let id = self.unigram.id(b",").unwrap_or(self.unknown);
+        out.push(Piece { id, place: whole.place(to - 1, to, &mut 0) });
+    }
+
+    /// Calls `each` with every piece: its bytes and id, its characters, its place. Neighbouring unknown
+    /// characters are one piece, unless the model spells them out in bytes.
+    fn pieces(&self, normalized: &Normalized, mut each: impl FnMut(Span, usize, usize, (usize, usize))) {
+        let spans = self.unigram.segment(&normalized.text);
+        let mut spans = spans.into_iter().peekable();
+        let (mut to, mut next) = (0, 0);
+        while let Some(mut span) = spans.next() {
+            if span.id == self.unknown && self.bytes.is_none() {
+                while let Some(more) = spans.next_if(|more| more.id == self.unknown) {
+                    span.end = more.end;
+                }
+                // The reference looks the text up again, and there unused pieces count.
+                span.id = self.unigram.id(&normalized.text[span.start..span.end]).unwrap_or(self.unknown);
+            }
+            let from = to;
+            while normalized.chars.get(to).is_some_and(|c| c.0 < span.end) {
+                to += 1;
+            }
+            let place = normalized.place(from, to, &mut next);
+            match &self.bytes {
+                Some(ids) if span.id == self.unknown => {
+                    for at in span.start..span.end {
+                        let id = ids.get(normalized.text[at] as usize).copied().unwrap_or(self.unknown);
+                        each(Span { start: at, end: at + 1, id }, from, from, place);
+                    }
+                }
+                _ => each(span, from, to, place),
+            }
+        }
+    }
+
+    /// SentencePiece's normalizer: the model's table, spaces as `▁`, one at the beginning.
+    fn normalize(&self, chars: &[Char]) -> Normalized {
+        let text: String = chars.iter().map(|c| c.c).collect();
+        let mut out = Normalized {
+            text: Vec::with_capacity(text.len() * 3 / 2 + 8),
+            chars: Vec::with_capacity(chars.len() + 8),
+        };
+        let (mut at, mut n) = (0, 0);
+        let mut after_space = self.remove_extra_spaces;
+        let mut begun = false;
+        while at < text.len() {
+            let rest = &text[at..];
+            let (length, mut new) = self.rule(rest);
+            let first = n;
+            let end = at + length;
+            while at < end {
+                at += width(text.as_bytes()[at]);
+                n += 1;
+            }
+            let (start, end) = (chars[first].start, chars[n - 1].end);
+            if !begun {
+                if self.remove_extra_spaces && new == " " {
+                    continue;
+                }
+                begun = true;
+                if self.dummy_prefix {
+                    out.push(" ", start, start);
+                }
+            }
+            while after_space && new.starts_with(' ') {
+                new = &new[1..];
+            }
+            if !new.is_empty() {
+                out.push(new, start, end);
+                after_space = new.ends_with(' ') && self.remove_extra_spaces;
+            }
+        }
+        while self.remove_extra_spaces && out.text.ends_with(SPACE.as_bytes()) {
+            out.text.truncate(out.text.len() - SPACE.len());
+            out.chars.pop();
+        }
+        out
+    }
+
+    /// How many bytes of `text` (not empty) the next rule takes, at least one character, and what it makes of them.
+    fn rule<'a>(&'a self, text: &'a str) -> (usize, &'a str) {
+        let bytes = text.as_bytes();
+        if let Some(length) = self.symbols.longest(bytes) {
+            return (length, &text[..length]);
+        }
+        if let Some((length, new)) = self.charsmap.longest(bytes)
+            && text.is_char_boundary(length)
+        {
+            return (length, new);
+        }
+        let length = width(bytes[0]).min(text.len());
+        (length, &text[..length])
+    }
+}
+
+/// The first character of valid UTF-8.
+fn first_char(text: &[u8]) -> Option<char> {
+    let length = width(*text.first()?);
+    std::str::from_utf8(text.get(..length)?).ok()?.chars().next()
+}

@@ -1,0 +1,239 @@
+//! A SentencePiece model used as the slow `AlbertTokenizer` of transformers 4.57 uses it.
+
+use super::charsmap::Charsmap;
+use super::names::{Settings, Specials};
+use super::prepare::{self, Options, Part, Special};
+use super::python::is_space;
+use super::sentencepiece::{Piece, SPACE, SentencePiece};
+use super::trie::Trie;
+use super::unigram::{Unigram, Use};
+use crate::error::{Error, Result};
+use sentencepiece_model::{ModelType, SentencePieceModel, Type};
+use std::collections::HashMap;
+use std::path::Path;
+
+const AGAIN: &str = "copy the file again from where the model comes from";
+
+/// The tokenizer of a `spiece.model`.
+#[derive(Debug)]
+pub(super) struct Slow {
+    pub(super) model: SentencePiece,
+    /// Per id: text, score and kind of the piece.
+    pub(super) pieces: Vec<(String, f32, Type)>,
+    /// The model's normalization table as it is stored.
+    pub(super) table: Vec<u8>,
+    pub(super) options: Options,
+    pub(super) specials: Specials,
+    in_text: Vec<Special>,
+    reserved: HashMap<String, u32>,
+}
+
+impl Slow {
+    /// Reads a SentencePiece model; `path` only names it in errors.
+    pub(super) fn new(bytes: &[u8], path: &Path, settings: &Settings) -> Result<Self> {
+        let bad = |problem: String| Error::bad_file(path, problem);
+        let proto = SentencePieceModel::from_slice(bytes)
+            .map_err(|e| bad(format!("not a whole SentencePiece model ({e}): {AGAIN}")))?;
+        let trainer = proto.trainer().cloned().unwrap_or_default();
+        if trainer.model_type() != ModelType::Unigram {
+            let kind = trainer.model_type().as_str_name();
+            return Err(bad(format!("a SentencePiece model of type {kind}: ALBERT needs a UNIGRAM model")));
+        }
+        let spec = proto.normalizer().cloned().unwrap_or_default();
+        if trainer.treat_whitespace_as_suffix() || !spec.escape_whitespaces() {
+            return Err(bad("this SentencePiece model treats spaces in a way ALBERT models do not \
+                (as suffixes, or unescaped): use the tokenizer.json of the model instead"
+                .to_owned()));
+        }
+        let table = spec.precompiled_charsmap.clone().unwrap_or_default();
+        let charsmap = Charsmap::new(&table)
+            .ok_or_else(|| bad(format!("the normalization table is damaged: {AGAIN}")))?;
+        let pieces: Vec<_> =
+            proto.pieces().iter().map(|p| (p.piece().to_owned(), p.score(), p.r#type())).collect();
+        let unknown = check(&pieces).map_err(|problem| bad(format!("{problem}: {AGAIN}")))?;
+        let kinds = pieces.iter().map(|(text, score, kind)| {
+            let used = match kind {
+                Type::Normal => Use::Normal,
+                Type::UserDefined => Use::Symbol,
+                Type::Unused => Use::Unused,
+                Type::Unknown | Type::Control | Type::Byte => Use::Reserved,
+            };
+            (text.as_str(), *score, used)
+        });
+        let unigram = Unigram::new(kinds, unknown);
+        let symbols = (0..).zip(&pieces).filter(|(_, p)| p.2 == Type::UserDefined);
+        let model = SentencePiece {
+            unigram,
+            charsmap,
+            symbols: Trie::new(symbols.map(|(id, p)| (p.0.as_bytes(), id))),
+            bytes: if trainer.byte_fallback() { byte_pieces(&pieces) } else { None },
+            unknown,
+            dummy_prefix: spec.add_dummy_prefix(),
+            remove_extra_spaces: spec.remove_extra_whitespaces(),
+        };
+        let is_reserved = |kind| matches!(kind, Type::Control | Type::Unknown | Type::Byte);
+        let reserved: HashMap<_, _> =
+            (0..).zip(&pieces).filter(|(_, p)| is_reserved(p.2)).map(|(id, p)| (p.0.clone(), id)).collect();
+        let id = |token: &str| reserved.get(token).copied().or_else(|| model.unigram.id(token.as_bytes()));
+        let specials = specials(&pieces, unknown, id, settings);
+        let mask = specials.mask.as_ref().map(|m| m.0);
+        let in_text = specials
+            .all()
+            .into_iter()
+            .map(|(id, text)| Special {
+                text: text.chars().collect(),
+                id: *id,
+                lstrip: Some(*id) == mask && settings.mask_lstrip.unwrap_or(true),
+            })
+            .collect();
+        let options = Options {
+            lower: settings.do_lower_case.unwrap_or(true),
+            keep_accents: settings.keep_accents.unwrap_or(false),
+            remove_space: settings.remove_space.unwrap_or(true),
+        };
+        Ok(Self { model, pieces, table, options, specials, in_text, reserved })
+    }
+
+    /// The pieces of `text`, special tokens in it recognised.
+    pub(super) fn encode(&self, text: &str) -> Result<Vec<Piece>> {
+        if text.len() >= (u32::MAX / 4) as usize {
+            return Err(Error::Input("a text of more than 1 GB: cut it into smaller ones".to_owned()));
+        }
+        let mut out = Vec::with_capacity(text.len() / 4 + 2);
+        for part in prepare::parts(text, &self.in_text, &self.options) {
+            match part {
+                Part::Special(id, place) => out.push(Piece { id, place }),
+                Part::Text(chars) => self.model.encode(&chars, &mut out),
+            }
+        }
+        Ok(out)
+    }
+
+    /// The id of a piece, reserved ones first, as `PieceToId`.
+    pub(super) fn id(&self, token: &str) -> Option<u32> {
+        self.reserved.get(token).copied().or_else(|| self.model.unigram.id(token.as_bytes()))
+    }
+
+    /// The text of a piece.
+    pub(super) fn token(&self, id: u32) -> Option<&str> {
+        self.pieces.get(id as usize).map(|p| p.0.as_str())
+    }
+
+    /// The reference's `decode`: special tokens as they are, the pieces between them joined. Ids beyond the
+    /// vocabulary are left out.
+    pub(super) fn decode(&self, ids: &[u32], skip_special: bool) -> String {
+        let specials: Vec<u32> = self.specials.all().iter().map(|s| s.0).collect();
+        let mut out = String::new();
+        let (mut run, mut after_special) = (Vec::new(), false);
+        for &id in ids {
+            let Some(token) = self.token(id) else { continue };
+            if !specials.contains(&id) {
+                run.push(id);
+                after_special = false;
+            } else if !skip_special {
+                if !std::mem::replace(&mut after_special, true) {
+                    out.push(' ');
+                }
+                out += &self.join(&run);
+                out += token;
+                run.clear();
+            }
+        }
+        out += &self.join(&run);
+        out.trim_matches(is_space).to_owned()
+    }
+
+    /// SentencePiece's own decoding.
+    fn join(&self, ids: &[u32]) -> String {
+        let mut out = String::new();
+        let mut bytes = Vec::new();
+        let mut first_space_seen = false;
+        for &id in ids {
+            let Some((piece, _, kind)) = self.pieces.get(id as usize) else { continue };
+            if let Some(byte) = (*kind == Type::Byte).then(|| byte_of(piece)).flatten() {
+                bytes.push(byte);
+                continue;
+            }
+            out += &String::from_utf8_lossy(&std::mem::take(&mut bytes));
+            if matches!(kind, Type::Control | Type::Unknown) {
+                continue;
+            }
+            let mut text = piece.as_str();
+            let begins = out.is_empty() && !first_space_seen;
+            if begins
+                && (self.model.dummy_prefix || self.model.remove_extra_spaces)
+                && let Some(rest) = text.strip_prefix(SPACE)
+            {
+                text = rest;
+                first_space_seen = !self.model.remove_extra_spaces;
+            }
+            out += &text.replace(SPACE, " ");
+        }
+        out += &String::from_utf8_lossy(&bytes);
+        out
+    }
+}
+
+/// What SentencePiece itself demands of the pieces. Returns the id of the unknown piece.
+fn check(pieces: &[(String, f32, Type)]) -> std::result::Result<u32, String> {
+    let mut seen = std::collections::HashSet::with_capacity(pieces.len());
+    let mut unknown = None;
+    for (id, (text, score, kind)) in (0u32..).zip(pieces) {
+        if text.is_empty() || text.contains('\0') {
+            return Err(format!("piece {id} is empty or holds a NUL character"));
+        }
+        if score.is_nan() {
+            return Err(format!("the score of piece {id} (\"{text}\") is not a number"));
+        }
+        let reserved = matches!(kind, Type::Control | Type::Unknown | Type::Byte);
+        if !seen.insert((reserved, text.as_str())) {
+            return Err(format!("piece \"{text}\" is there twice"));
+        }
+        if *kind == Type::Unknown && unknown.replace(id).is_some() {
+            return Err("there are two unknown pieces".to_owned());
+        }
+    }
+    if pieces.is_empty() {
+        return Err("not a SentencePiece model: it has no pieces".to_owned());
+    }
+    unknown.ok_or_else(|| "not a SentencePiece model: it has no unknown piece".to_owned())
+}
+
+/// By configured and usual name; else control pieces that look like them.
+fn specials(
+    pieces: &[(String, f32, Type)],
+    unknown: u32,
+    id: impl Fn(&str) -> Option<u32>,
+    settings: &Settings,
+) -> Specials {
+    let mut found = Specials::find(settings, id);
+    let taken: Vec<u32> = found.all().iter().map(|s| s.0).collect();
+    let like = |part: &str| {
+        let mut control = (0u32..).zip(pieces).filter(|(id, p)| p.2 == Type::Control && !taken.contains(id));
+        control.find(|(_, p)| p.0.to_lowercase().contains(part)).map(|(id, p)| (id, p.0.clone()))
+    };
+    found.cls = found.cls.take().or_else(|| like("cls")).or_else(|| like("bos"));
+    found.sep = found.sep.take().or_else(|| like("sep")).or_else(|| like("eos"));
+    found.mask = found.mask.take().or_else(|| like("mask"));
+    found.pad = found.pad.take().or_else(|| like("pad"));
+    found.unk = pieces.get(unknown as usize).map(|p| (unknown, p.0.clone()));
+    found
+}
+
+/// `<0x41>` is byte 0x41.
+fn byte_of(piece: &str) -> Option<u8> {
+    u8::from_str_radix(piece.strip_prefix("<0x")?.strip_suffix('>')?, 16).ok()
+}
+
+/// The ids of the 256 byte pieces, if all are there.
+fn byte_pieces(pieces: &[(String, f32, Type)]) -> Option<Vec<u32>> {
+    let mut ids = vec![None; 256];
+    for (id, (text, _, kind)) in (0u32..).zip(pieces) {
+        if *kind == Type::Byte
+            && let Some(byte) = byte_of(text)
+        {
+            ids[byte as usize] = Some(id);
+        }
+    }
+    ids.into_iter().collect()
+}

@@ -1,0 +1,56 @@
+//! `longest_first` truncation, as transformers does it.
+
+/// How many tokens of the first and the second text stay when `room` are allowed in all.
+///
+/// Texts that are both cut share the room. The odd token goes to the first text in the slow tokenizer
+/// (and Google's code), to the second one in the fast tokenizers (to the first where that was longer).
+pub(super) fn lengths(first: usize, second: Option<usize>, room: usize, slow: bool) -> (usize, usize) {
+    let Some(second) = second else { return (first.min(room), 0) };
+    if first + second <= room {
+        return (first, second);
+    }
+    let short = first.min(second);
+    let long = if short > room { short } else { short.max(room - short) };
+    let (short, long) = if short + long > room { (room / 2, room - room / 2) } else { (short, long) };
+    let first_is_long = if short + long == room && short.abs_diff(long) <= 1 && slow {
+        // Both at the same length, but for the odd token.
+        first >= long
+    } else {
+        first > second
+    };
+    if first_is_long { (long, short) } else { (short, long) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::lengths;
+
+    /// Google's loop: take from the longer one, from the second if they are equal.
+    fn loop_of_google(mut a: usize, mut b: usize, room: usize) -> (usize, usize) {
+        while a + b > room {
+            if a > b { a -= 1 } else { b -= 1 }
+        }
+        (a, b)
+    }
+
+    #[test]
+    fn the_slow_rule_is_googles_loop() {
+        for a in 0..12 {
+            for b in 0..12 {
+                for room in 0..26 {
+                    assert_eq!(lengths(a, Some(b), room, true), loop_of_google(a, b, room), "{a} {b} {room}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn both_rules_use_the_room_and_differ_by_the_odd_token() {
+        assert_eq!(lengths(9, Some(9), 5, true), (3, 2));
+        assert_eq!(lengths(9, Some(9), 5, false), (2, 3));
+        assert_eq!(lengths(9, Some(8), 5, false), (3, 2));
+        assert_eq!(lengths(2, Some(9), 7, false), (2, 5));
+        assert_eq!(lengths(9, None, 5, false), (5, 0));
+        assert_eq!(lengths(3, None, 5, true), (3, 0));
+    }
+}

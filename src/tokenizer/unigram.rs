@@ -1,0 +1,164 @@
+//! SentencePiece's unigram segmentation: the same path, in the same arithmetic, as its "optimized" encoder (0.2.3).
+
+use super::trie::Trie;
+
+/// What an unknown character costs below the worst piece.
+const UNKNOWN_PENALTY: f32 = 10.0;
+
+/// A user-defined symbol scores more than any ordinary piece, this much per byte after the first.
+///
+/// SentencePiece 0.2.3 gives these scores, found by trying: it shows only where two segmentations are equally good
+/// (`00 0`, `0 00`) and rounding decides. Earlier releases give -0.1 and round elsewhere.
+const SYMBOL_SCORE: f32 = 0.1;
+
+/// How a piece may be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Use {
+    /// An ordinary piece with a score.
+    Normal,
+    /// A user-defined symbol: always chosen.
+    Symbol,
+    /// In the vocabulary, never produced by segmentation.
+    Unused,
+    /// Control, unknown and byte pieces: no text leads to them.
+    Reserved,
+}
+
+/// The pieces and their scores.
+#[derive(Debug)]
+pub(super) struct Unigram {
+    trie: Trie,
+    /// Per id: score and use.
+    pieces: Vec<(f32, Use)>,
+    lowest: f32,
+    unknown: u32,
+}
+
+/// One piece of a segmentation: its bytes in the normalized text and its id.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Span {
+    pub start: usize,
+    pub end: usize,
+    pub id: u32,
+}
+
+/// The best way to reach a position.
+#[derive(Clone, Copy)]
+struct Best {
+    score: f32,
+    start: u32,
+    id: u32,
+}
+
+const UNREACHED: Best = Best { score: 0.0, start: u32::MAX, id: 0 };
+
+impl Unigram {
+    /// `pieces`: text, score and use, by id.
+    pub(super) fn new<'a>(pieces: impl Iterator<Item = (&'a str, f32, Use)>, unknown: u32) -> Self {
+        let (mut keys, mut table) = (Vec::new(), Vec::new());
+        let mut lowest = f32::MAX;
+        for (id, (text, score, used)) in pieces.enumerate() {
+            if used == Use::Normal {
+                lowest = lowest.min(score);
+            }
+            if used != Use::Reserved {
+                keys.push((text.as_bytes(), id as u32));
+            }
+            table.push((score, used));
+        }
+        Self { trie: Trie::new(keys), pieces: table, lowest, unknown }
+    }
+
+    /// The id of a piece that text can lead to.
+    pub(super) fn id(&self, piece: &[u8]) -> Option<u32> {
+        self.trie.get(piece)
+    }
+
+    /// The best segmentation of `text` (UTF-8, shorter than 4 GiB).
+    pub(super) fn segment(&self, text: &[u8]) -> Vec<Span> {
+        let mut best = vec![UNREACHED; text.len() + 1];
+        let unknown_score = self.lowest - UNKNOWN_PENALTY;
+        let mut start = 0;
+        while start < text.len() {
+            let here = best[start].score;
+            let width = width(text[start]).min(text.len() - start);
+            let (mut node, mut alone) = (Trie::ROOT, false);
+            for (n, &byte) in text[start..].iter().enumerate() {
+                let Some((next, value)) = self.trie.step(node, byte) else { break };
+                node = next;
+                let Some(id) = value else { continue };
+                let length = n + 1;
+                let score = match self.pieces[id as usize] {
+                    (_, Use::Unused | Use::Reserved) => continue,
+                    (_, Use::Symbol) => SYMBOL_SCORE * (length as f32 - 1.0),
+                    (score, Use::Normal) => score,
+                };
+                let target = &mut best[start + length];
+                let candidate = score + here;
+                if target.start == u32::MAX || candidate > target.score {
+                    *target = Best { score: candidate, start: start as u32, id };
+                }
+                alone |= length == width;
+            }
+            if !alone {
+                let target = &mut best[start + width];
+                let candidate = unknown_score + here;
+                if target.start == u32::MAX || candidate > target.score {
+                    *target = Best { score: candidate, start: start as u32, id: self.unknown };
+                }
+            }
+            start += width;
+        }
+        let mut spans = Vec::with_capacity(text.len() / 4 + 1);
+        let mut end = text.len();
+        while end > 0 {
+            let Best { start, id, .. } = best[end];
+            // Every position reached has a start before it.
+            let start = (start as usize).min(end - 1);
+            spans.push(Span { start, end, id });
+            end = start;
+        }
+        spans.reverse();
+        spans
+    }
+}
+
+/// The bytes of the UTF-8 character that begins with `byte`.
+pub(super) fn width(byte: u8) -> usize {
+    match byte {
+        0..0xc0 => 1,
+        0xc0..0xe0 => 2,
+        0xe0..0xf0 => 3,
+        _ => 4,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cut<'a>(model: &Unigram, text: &'a str) -> Vec<(&'a str, u32)> {
+        model.segment(text.as_bytes()).iter().map(|s| (&text[s.start..s.end], s.id)).collect()
+    }
+
+    #[test]
+    fn best_path_unknowns_symbols_and_unused() {
+        let pieces = [
+            ("<unk>", 0.0, Use::Reserved),
+            ("a", -2.0, Use::Normal),
+            ("b", -2.0, Use::Normal),
+            ("ab", -3.0, Use::Normal),
+            ("-", 0.0, Use::Symbol),
+            ("b-", -0.01, Use::Unused),
+            ("aab", -4.9, Use::Normal),
+        ];
+        let model = Unigram::new(pieces.into_iter(), 0);
+        assert_eq!(cut(&model, "ab"), [("ab", 3)]);
+        assert_eq!(cut(&model, "aab"), [("aab", 6)]);
+        assert_eq!(cut(&model, "ab-"), [("ab", 3), ("-", 4)]);
+        assert_eq!(cut(&model, "aéb"), [("a", 1), ("é", 0), ("b", 2)]);
+        assert_eq!(cut(&model, ""), []);
+        assert_eq!(model.id(b"b-"), Some(5));
+        assert_eq!(model.id(b"<unk>"), None);
+    }
+}

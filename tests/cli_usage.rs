@@ -1,0 +1,244 @@
+//! Arguments, help, devices, completions, manual pages, models that are not there.
+
+mod common;
+
+use common::{albert, golden};
+use serde_json::Value;
+
+fn run(args: &[&str]) -> (Option<i32>, String, String) {
+    let output = albert().args(args).output().expect("the program runs");
+    (
+        output.status.code(),
+        String::from_utf8(output.stdout).expect("UTF-8"),
+        String::from_utf8(output.stderr).expect("UTF-8"),
+    )
+}
+
+#[test]
+fn wrong_usage_exits_with_2_and_names_the_flag() {
+    for (args, part) in [
+        (
+            vec!["fill-mask", "--device", "tpu", "x"],
+            "expected auto, flex, ndarray, wgpu, wgpu:N, cuda or cuda:N",
+        ),
+        (vec!["fill-mask", "--top-k", "0", "x"], "--top-k"),
+        (vec!["fill-mask", "--nonsense"], "--nonsense"),
+        (vec!["nonsense"], "nonsense"),
+        (
+            vec!["fill-mask", "--device", "cuda", "[MASK]"],
+            "device \"cuda\": this albert was built without it",
+        ),
+        (
+            vec!["fill-mask", "--device", "flex", "--max-length", "4000", "[MASK]"],
+            "--max-length: 4000 is more than the 512",
+        ),
+        (
+            vec!["fill-mask", "--device", "flex", "--max-length", "2", "[MASK]"],
+            "--max-length: 2 leaves no room",
+        ),
+        (vec!["fill-mask", "-i", "a", "text"], "cannot be used with"),
+    ] {
+        let (code, out, err) = run(&args);
+        assert_eq!((code, out.as_str()), (Some(2), ""), "{args:?}: {err}");
+        assert!(err.contains(part), "{args:?}: {err}");
+    }
+}
+
+#[test]
+fn a_model_that_is_not_there_is_named_with_what_was_looked_for() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().to_str().expect("a name");
+    let model = |m: &str| run(&["fill-mask", "--device", "flex", "--offline", "-m", m, "[MASK]"]);
+
+    let (code, _, err) = model("./no/such/dir");
+    assert_eq!(code, Some(2));
+    assert_eq!(err, "albert: error: model \"./no/such/dir\": no such file or directory\n");
+    let (code, _, err) = model("org/model");
+    assert_eq!(code, Some(2));
+    assert!(err.contains("model \"org/model\": not in the cache and the network is off"), "{err}");
+
+    let (_, _, err) = model(path);
+    assert_eq!(
+        err,
+        format!(
+            "albert: error: model \"{path}\": no weights in this directory; looked for model.safetensors, \
+             model.safetensors.index.json, pytorch_model.bin, pytorch_model.bin.index.json\n"
+        )
+    );
+    std::fs::write(directory.path().join("tf_model.h5"), b"x").expect("writes");
+    let (_, _, err) = model(path);
+    assert!(err.contains("it has tf_model.h5, TensorFlow 2 weights"), "{err}");
+
+    let weights = golden("fill_mask/spiece_nfkc/model.safetensors");
+    std::fs::copy(&weights, directory.path().join("model.safetensors")).expect("copies");
+    let (_, _, err) = model(path);
+    assert_eq!(
+        err,
+        format!("albert: error: model \"{path}\": no config.json or albert_config.json in {path}\n")
+    );
+
+    std::fs::write(directory.path().join("config.json"), b"{\"hidden_size\": \"many\"}").expect("writes");
+    let (code, _, err) = model(path);
+    assert_eq!(code, Some(2));
+    assert_eq!(
+        err,
+        format!("albert: error: {path}/config.json: key \"hidden_size\": is \"many\"; expected a number\n")
+    );
+
+    std::fs::copy(golden("fill_mask/spiece_nfkc/config.json"), directory.path().join("config.json"))
+        .expect("copies");
+    let (_, _, err) = model(path);
+    assert!(err.contains("tokenizer"), "{err}");
+
+    // The configuration of another model.
+    std::fs::copy(golden("parity/base_model/config.json"), directory.path().join("config.json"))
+        .expect("copies");
+    let (code, _, err) = model(path);
+    assert_eq!(code, Some(2));
+    assert!(err.contains("do not have the shape that config.json asks for"), "{err}");
+    assert!(err.contains("albert.embeddings.word_embeddings.weight: expected ["), "{err}");
+}
+
+#[test]
+fn a_checkpoint_without_the_head_says_what_it_holds() {
+    let model = golden("parity/base_model");
+    let (code, _, err) =
+        run(&["fill-mask", "--device", "flex", "-m", model.to_str().expect("a name"), "[MASK]"]);
+    assert_eq!(code, Some(2));
+    assert!(
+        err.contains("the checkpoint has no masked-LM head (no tensor named predictions.*); it holds an encoder, a pooler"),
+        "{err}"
+    );
+}
+
+#[test]
+fn the_embedded_model_needs_no_flag_and_says_that_it_speaks() {
+    let (code, out, err) = run(&["fill-mask", "--device", "flex", "The capital of France is [MASK]."]);
+    assert_eq!(code, Some(0), "{err}");
+    assert_eq!(err, "albert: using the small model inside the binary (--model names another)\n");
+    let record: Value = serde_json::from_str(&out).expect("JSON");
+    assert_eq!(record["predictions"].as_array().map(Vec::len), Some(5));
+    let (_, _, err) = run(&["fill-mask", "--device", "flex", "--quiet", "A [MASK]."]);
+    assert_eq!(err, "");
+}
+
+#[test]
+fn text_for_eyes_lists_the_predictions() {
+    let model = golden("fill_mask/json_2020");
+    let (code, out, _) = run(&[
+        "fill-mask",
+        "--device",
+        "ndarray",
+        "--format",
+        "text",
+        "-k",
+        "2",
+        "-m",
+        model.to_str().expect("a name"),
+        "The capital of [MASK] is Paris.",
+    ]);
+    assert_eq!(code, Some(0));
+    let lines: Vec<&str> = out.lines().collect();
+    assert_eq!(lines.len(), 3, "{out}");
+    assert_eq!(lines[0], "The capital of [MASK] is Paris.");
+    assert!(lines[1].contains(" 40.28 %  16  the capital of 16 is paris."), "{out}");
+}
+
+#[test]
+fn devices_are_listed_with_what_auto_takes() {
+    let (code, out, _) = run(&["devices"]);
+    assert_eq!(code, Some(0));
+    let devices: Vec<Value> = out.lines().map(|l| serde_json::from_str(l).expect("JSON")).collect();
+    let names: Vec<&str> = devices.iter().filter_map(|d| d["name"].as_str()).collect();
+    assert!(names.starts_with(&["flex", "ndarray"]), "{names:?}");
+    let auto: Vec<&Value> = devices.iter().filter(|d| d["auto"] == true).collect();
+    assert_eq!(auto.len(), 1);
+    assert_ne!(auto[0]["kind"], "software");
+}
+
+#[test]
+fn info_describes_a_checkpoint() {
+    let model = golden("parity/inner_2_groups_2_of_5");
+    let (code, out, _) = run(&["info", model.to_str().expect("a name")]);
+    assert_eq!(code, Some(0));
+    let info: Value = serde_json::from_str(&out).expect("JSON");
+    assert_eq!(info["format"], "safetensors");
+    assert_eq!(info["layers"], 5);
+    assert_eq!(info["groups"], 2);
+    assert_eq!(info["inner_group_num"], 2);
+    assert_eq!(info["missing"], serde_json::json!([]));
+    assert_eq!(info["unused"], serde_json::json!([]));
+    assert_eq!(info["tokenizer"], Value::Null);
+    assert!(info["parameters"].as_u64() < info["effective_parameters"].as_u64());
+    let model = golden("fill_mask/json_2020");
+    let (_, out, _) = run(&["info", "--format", "text", "-m", model.to_str().expect("a name")]);
+    assert!(out.contains("\nheads                    an encoder, a masked-LM head\n"), "{out}");
+}
+
+#[test]
+fn completions_and_manual_pages_come_from_the_definitions() {
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let (code, out, _) = run(&["completions", shell]);
+        assert_eq!(code, Some(0));
+        assert!(out.contains("fill-mask") && out.contains("mlm-bias"), "{shell}");
+    }
+    let (code, out, _) = run(&["man", "fill-mask"]);
+    assert_eq!(code, Some(0));
+    assert!(out.contains("albert-fill-mask") || out.contains("albert\\-fill\\-mask"), "{out}");
+    let (code, _, err) = run(&["man", "nonsense"]);
+    assert_eq!(code, Some(2));
+    assert!(err.contains("\"nonsense\" is not a subcommand; expected one of fill-mask, tokenize"), "{err}");
+    let script = run(&["completions", "bash"]).1;
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("albert.bash");
+    std::fs::write(&path, script).expect("writes");
+    if let Ok(status) = std::process::Command::new("bash").arg("-n").arg(&path).status() {
+        assert!(status.success());
+    }
+}
+
+#[test]
+fn help_is_complete() {
+    let (code, out, _) = run(&["fill-mask", "--help"]);
+    assert_eq!(code, Some(0));
+    for flag in [
+        "--model",
+        "--device",
+        "--dtype",
+        "--threads",
+        "--batch-tokens",
+        "--max-length",
+        "--long",
+        "--text-field",
+        "--pair-field",
+        "--input",
+        "--input-format",
+        "--output",
+        "--format",
+        "--on-error",
+        "--offline",
+        "--seed",
+        "--quiet",
+        "--verbose",
+        "--color",
+        "--progress",
+        "--top-k",
+        "--targets",
+        "--mlm-bias",
+    ] {
+        assert!(out.contains(flag), "{flag}");
+    }
+}
+
+#[test]
+fn tokens_are_shown_with_their_places() {
+    let model = golden("fill_mask/spiece_nfkc");
+    let (code, out, _) = run(&["tokenize", "-m", model.to_str().expect("a name"), "Thé  [MASK]"]);
+    assert_eq!(code, Some(0));
+    let record: Value = serde_json::from_str(&out).expect("JSON");
+    let shown = &record["predictions"][0];
+    assert_eq!(shown["tokens"], serde_json::json!(["[CLS]", "▁the", "[MASK]", "[SEP]"]));
+    assert_eq!(shown["special_tokens_mask"], serde_json::json!([1, 0, 0, 1]));
+    assert_eq!(shown["type_ids"], serde_json::json!([0, 0, 0, 0]));
+    assert_eq!(shown["offsets"][1], serde_json::json!([0, 3]));
+}
