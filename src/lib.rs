@@ -2,6 +2,40 @@
 //!
 //! The command-line program `albert` is a thin layer over this library, which knows nothing of
 //! terminals, progress bars or process exit.
+//!
+//! ```
+//! use albert::checkpoint::{Checkpoint, MlmBias, load_model};
+//! use albert::device::{self, DeviceChoice, FloatType};
+//! use albert::model::Head;
+//! use albert::tasks::{FieldNames, FillMask, FillMaskOptions, Long, Runtime, TextPair};
+//!
+//! # fn main() -> albert::Result<()> {
+//! // `Checkpoint::local(path)` opens a directory or a file.
+//! let checkpoint = Checkpoint::embedded()?;
+//! let device = device::open(DeviceChoice::Flex, FloatType::F32)?.device;
+//! let tensors = checkpoint.tensors()?;
+//! let (model, report) =
+//!     load_model(&tensors, &checkpoint.config, &[Head::MaskedLm], MlmBias::default(), &device)?;
+//! assert!(report.missing.is_empty());
+//!
+//! let runtime = Runtime {
+//!     model,
+//!     max_length: checkpoint.config.max_position_embeddings,
+//!     tokenizer: checkpoint.tokenizer()?,
+//!     config: checkpoint.config,
+//!     device,
+//!     long: Long::Truncate,
+//!     pad_multiple: 1,
+//! };
+//! let options = FillMaskOptions { top_k: 3, targets: Vec::new(), fields: FieldNames::default() };
+//! let task = FillMask::new(&runtime, options)?;
+//! let text = TextPair { text: "The capital of France is [MASK].".to_owned(), text_pair: None };
+//! let item = task.prepare(text).map_err(albert::Error::Input)?;
+//! let predictions = task.fill(&[&item])?;
+//! assert_eq!(predictions[0][0].len(), 3);
+//! # Ok(())
+//! # }
+//! ```
 
 pub mod batch;
 pub mod checkpoint;

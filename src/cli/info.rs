@@ -5,7 +5,6 @@ use std::io::IsTerminal;
 
 use serde_json::{Value, json};
 
-use albert::Error;
 use albert::checkpoint::{Inventory, Summary};
 use albert::io::{Format, OutputTarget};
 
@@ -25,11 +24,10 @@ pub fn run(mut args: InfoArgs, reporter: &Reporter) -> Result<ExitStatus, Failur
     // A checkpoint without its tokenizer is still worth describing.
     let tokenizer = match checkpoint.tokenizer() {
         Ok(tokenizer) => json!({"kind": tokenizer.kind().to_string(), "pieces": tokenizer.vocab_size()}),
-        Err(error @ Error::Model { .. }) => {
-            reporter.detail(|| error.to_string());
+        Err(error) => {
+            reporter.warn(&error.to_string());
             Value::Null
         }
-        Err(error) => return Err(error.into()),
     };
     let c = &checkpoint.config;
     let described = json!({

@@ -3,8 +3,6 @@
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
-use indicatif::ProgressBar;
-
 use albert::checkpoint::{Checkpoint, MlmBias, load_model};
 use albert::device::{self, OpenDevice};
 use albert::io::Source;
@@ -79,7 +77,7 @@ fn from_hub(model: &str, offline: bool, reporter: &Reporter) -> Result<Checkpoin
     }
     let id = HubId::parse(model)?;
     let settings = HubSettings::from_env(offline)?;
-    let mut progress = Download { reporter, bar: ProgressBar::hidden() };
+    let mut progress = Download { reporter, bar: indicatif::ProgressBar::hidden() };
     let directory = hub::fetch(&id, &settings, &mut progress)?;
     let mut checkpoint = Checkpoint::local(&directory)?;
     checkpoint.name = model.to_owned();
@@ -98,7 +96,7 @@ fn from_hub(model: &str, _offline: bool, _reporter: &Reporter) -> Result<Checkpo
 #[cfg(feature = "hub")]
 struct Download<'a> {
     reporter: &'a Reporter,
-    bar: ProgressBar,
+    bar: indicatif::ProgressBar,
 }
 
 #[cfg(feature = "hub")]

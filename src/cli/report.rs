@@ -105,6 +105,7 @@ impl Reporter {
     }
 
     /// A bar for a download of `total` bytes, `already` of them here.
+    #[cfg(feature = "hub")]
     pub fn download_bar(&self, file: &str, total: Option<u64>, already: u64) -> ProgressBar {
         if !self.progress {
             return ProgressBar::hidden();

@@ -27,6 +27,7 @@ from transformers import AlbertConfig, AlbertForPreTraining
 
 VOCAB, LENGTH, BATCH, SEED = 8000, 96, 16, 7
 CLS, SEP, MASK = 2, 3, 4
+WORD, SHIFTS = 96, (-1, 1, -2, 2)
 
 
 def normalize(line):
@@ -108,31 +109,51 @@ def start_embeddings(ids, size):
     return vectors.astype(np.float32), frequency.astype(np.float32)
 
 
-def start_as_bag_of_words(model, config):
-    """Weights with which the model begins as a continuous bag of words over the embeddings.
+def start_as_window(model, config, vectors):
+    """Weights with which the model begins as a mixture of the words one and two places to either side.
 
-    Attention looks at near positions and like words, values pass through, the feed-forward layer adds little,
-    and the masked-LM head maps back to the embeddings it came from. Everything is trained from there; a random
-    start spends most of half an hour at the unigram entropy.
+    Words live in the first WORD dimensions of the embedding, positions as sines and cosines in the others. Head h
+    looks at the place SHIFTS[h] away: a shift is a rotation of each pair of sine and cosine. Values are projections of
+    the word, written back a little into the word's own dimensions and, mixed, into the upper half of the hidden
+    vector. The masked-LM head reads the word's dimensions. Everything is trained from there; a random start spends
+    all of half an hour at the unigram entropy.
     """
     e, h = config.embedding_size, config.hidden_size
+    size = h // config.num_attention_heads
     albert, head = model.albert, model.predictions
-    noise = lambda w, std: torch.randn_like(w) * std
-    position = torch.arange(config.max_position_embeddings)[:, None] / 10000 ** (torch.arange(0, e, 2) / e)
-    table = torch.stack([torch.sin(position), torch.cos(position)], 2).flatten(1)
-    albert.embeddings.position_embeddings.weight.copy_(0.03 * table)
-    albert.embeddings.word_embeddings.weight[MASK] = 0
-    mapping = torch.linalg.qr(torch.randn(h, e))[0] * math.sqrt(h / e)
-    albert.encoder.embedding_hidden_mapping_in.weight.copy_(mapping)
     layer = albert.encoder.albert_layer_groups[0].albert_layers[0]
     attention = layer.attention
-    eye = torch.eye(h)
-    for linear, scale in ((attention.query, 0.3), (attention.key, 0.3), (attention.value, 0.4), (attention.dense, 0.4)):
-        linear.weight.copy_(scale * eye + noise(linear.weight, 0.02))
-    layer.ffn.weight.copy_(noise(layer.ffn.weight, 0.04))
-    layer.ffn_output.weight.copy_(noise(layer.ffn_output.weight, 0.01))
+    pairs = (e - WORD) // 2
+    omega = torch.linspace(0.1, 3.0, pairs)
+    place = torch.arange(config.max_position_embeddings)[:, None] * omega
+    words, positions = albert.embeddings.word_embeddings.weight, albert.embeddings.position_embeddings.weight
+    words.zero_()
+    words[:, :WORD] = vectors[:, -WORD:]
+    words[MASK] = 0
+    positions.zero_()
+    positions[:, WORD:] = 0.057 * torch.stack([torch.sin(place), torch.cos(place)], 2).flatten(1)
+    albert.embeddings.token_type_embeddings.weight.mul_(0.1)
+    mapping = albert.encoder.embedding_hidden_mapping_in.weight
+    mapping.copy_(0.02 * torch.randn_like(mapping))
+    mapping[:e] += torch.eye(e)
+    for linear in (attention.query, attention.key, attention.value, attention.dense):
+        linear.weight.copy_(0.01 * torch.randn_like(linear.weight))
+    for i, shift in enumerate(SHIFTS):
+        rows = slice(i * size, i * size + 2 * pairs)
+        turn = torch.zeros(2 * pairs, 2 * pairs)
+        for j, w in enumerate(omega * shift):
+            turn[2 * j:2 * j + 2, 2 * j:2 * j + 2] = torch.tensor([[torch.cos(w), torch.sin(w)], [-torch.sin(w), torch.cos(w)]])
+        attention.query.weight[rows, WORD:e] += 1.3 * turn
+        attention.key.weight[rows, WORD:e] += 1.3 * torch.eye(2 * pairs)
+        look = torch.linalg.qr(torch.randn(WORD, size))[0].T
+        attention.value.weight[i * size:(i + 1) * size, :WORD] += look
+        attention.dense.weight[:WORD, i * size:(i + 1) * size] += 0.3 * look.T
+        attention.dense.weight[e:, i * size:(i + 1) * size] += 0.08 * torch.randn(h - e, size)
+    layer.ffn.weight.copy_(0.05 * torch.randn_like(layer.ffn.weight))
+    layer.ffn_output.weight.copy_(0.02 * torch.randn_like(layer.ffn_output.weight))
+    head.dense.weight.copy_(0.02 * torch.randn_like(head.dense.weight))
+    head.dense.weight[:, :e] += torch.eye(e)
     # Far on the linear side of the activation; the normalization takes the shift away again.
-    head.dense.weight.copy_(mapping.T * (e / h))
     head.dense.bias.fill_(2.5)
 
 
@@ -229,7 +250,7 @@ def main():
     parser.add_argument("--output", required=True)
     parser.add_argument("--work")
     parser.add_argument("--minutes", type=float, default=30)
-    parser.add_argument("--rate", type=float, default=1.5e-3)
+    parser.add_argument("--rate", type=float, default=1e-3)
     args = parser.parse_args()
     work = args.work or os.path.join(args.output, "work")
     os.makedirs(work, exist_ok=True)
@@ -240,7 +261,7 @@ def main():
     print(f"{(train >= 0).sum()} training tokens, {(held >= 0).sum()} held out", flush=True)
 
     config = AlbertConfig(
-        vocab_size=VOCAB, embedding_size=128, hidden_size=256, num_hidden_layers=4, num_attention_heads=4,
+        vocab_size=VOCAB, embedding_size=128, hidden_size=256, num_hidden_layers=3, num_attention_heads=4,
         intermediate_size=1024, hidden_act="gelu_pytorch_tanh", hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0,
         classifier_dropout_prob=0.1, max_position_embeddings=512, attn_implementation="sdpa")
     model = AlbertForPreTraining(config)
@@ -250,10 +271,9 @@ def main():
         np.savez(start, vectors=vectors, frequency=frequency)
     loaded = np.load(start)
     with torch.no_grad():
-        model.albert.embeddings.word_embeddings.weight.copy_(torch.from_numpy(loaded["vectors"]))
         model.predictions.bias.copy_(torch.from_numpy(loaded["frequency"] - loaded["frequency"].mean()))
         model.predictions.decoder.bias = model.predictions.bias
-        start_as_bag_of_words(model, config)
+        start_as_window(model, config, torch.from_numpy(loaded["vectors"]))
     encoder = torch.compile(model.albert, dynamic=False)
     decay = [p for p in model.parameters() if p.dim() > 1]
     plain = [p for p in model.parameters() if p.dim() == 1]
