@@ -90,6 +90,15 @@ fn a_model_that_is_not_there_is_named_with_what_was_looked_for() {
     let (_, _, err) = model(path);
     assert!(err.contains("tokenizer"), "{err}");
 
+    // A configuration that would take days or all memory.
+    let huge = r#"{"num_hidden_layers": 2000000000, "num_hidden_groups": 2000000000}"#;
+    std::fs::write(directory.path().join("config.json"), huge).expect("writes");
+    let (_, _, err) = model(path);
+    assert!(
+        err.contains("key \"num_hidden_layers\": is 2000000000; albert takes at most 4096 layers"),
+        "{err}"
+    );
+
     // The configuration of another model.
     std::fs::copy(golden("parity/base_model/config.json"), directory.path().join("config.json"))
         .expect("copies");
@@ -154,6 +163,18 @@ fn devices_are_listed_with_what_auto_takes() {
     let auto: Vec<&Value> = devices.iter().filter(|d| d["auto"] == true).collect();
     assert_eq!(auto.len(), 1);
     assert_ne!(auto[0]["kind"], "software");
+}
+
+/// A software renderer is not a GPU, and no GPU is no error.
+#[test]
+fn auto_takes_the_device_that_the_list_marks() {
+    let (_, out, _) = run(&["devices"]);
+    let auto = out.lines().find(|l| l.contains("\"auto\":true")).expect("one is taken");
+    let name =
+        serde_json::from_str::<Value>(auto).expect("JSON")["name"].as_str().expect("a name").to_owned();
+    let (code, _, err) = run(&["fill-mask", "-v", "A [MASK]."]);
+    assert_eq!(code, Some(0), "{err}");
+    assert!(err.contains(&format!("albert: on {name}, ready after ")), "{err}");
 }
 
 #[test]

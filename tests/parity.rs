@@ -278,6 +278,11 @@ fn checkpoints_agree_on_wgpu() {
         return;
     }
     let device = device::open(DeviceChoice::Wgpu(None), FloatType::F32).expect("the adapter opens").device;
+    // Kernels are compiled for each shape, which takes a software device minutes for all cases.
     let some = ["base_model", "inner_2", "relative_key_query"];
+    if std::env::var_os("ALBERT_TEST_WGPU_ALL").is_some() {
+        assert!(check_cases(&device, GPU_TOLERANCE, |_| true) >= 30);
+        return;
+    }
     assert_eq!(check_cases(&device, GPU_TOLERANCE, |name| some.contains(&name)), some.len());
 }

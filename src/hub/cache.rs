@@ -1,9 +1,13 @@
 //! One model's place in the Hugging Face cache: `models--org--name/{blobs,refs,snapshots}`.
+//!
+//! Reference: huggingface_hub `file_download.py`.
 
-use std::fs;
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io;
 use std::path::{Path, PathBuf};
 
-use super::{HubId, HubSettings};
+use super::wanted::is_safe_component;
+use super::{HubId, HubSettings, Progress};
 use crate::error::{Error, Result};
 
 /// The cache of one repository.
@@ -14,9 +18,9 @@ pub struct RepoCache {
 
 impl RepoCache {
     /// Where `id` is or will be. Nothing is created yet.
-    pub fn new(id: &HubId, settings: &HubSettings) -> Result<Self> {
-        let root = settings.cache.join(format!("models--{}", id.repo.replace('/', "--")));
-        Ok(Self { root, revision: id.revision.clone() })
+    pub fn new(id: &HubId, settings: &HubSettings) -> Self {
+        let root = settings.cache_dir.join(format!("models--{}", id.repo.replace('/', "--")));
+        Self { root, revision: id.revision().to_owned() }
     }
 
     /// `models--org--name`.
@@ -26,12 +30,12 @@ impl RepoCache {
 
     /// The snapshot that the revision stands for, if it is here.
     pub fn snapshot(&self) -> Option<PathBuf> {
-        let commit = match fs::read_to_string(self.root.join("refs").join(&self.revision)) {
+        let commit = match fs::read_to_string(self.ref_path()) {
             Ok(commit) => commit.trim().to_owned(),
             Err(_) => self.revision.clone(),
         };
-        let snapshot = self.root.join("snapshots").join(commit);
-        snapshot.is_dir().then_some(snapshot)
+        let snapshot = self.snapshot_of(&commit);
+        (is_safe_component(&commit) && snapshot.is_dir()).then_some(snapshot)
     }
 
     /// The directory of a commit's files.
@@ -44,50 +48,76 @@ impl RepoCache {
         self.root.join("blobs").join(etag)
     }
 
-    /// A lock file for one blob, so that two programs do not write it at once.
-    pub fn lock(&self, etag: &str) -> Result<fs::File> {
-        let name = self.root.file_name().unwrap_or_default();
-        let directory = self.root.with_file_name(".locks").join(name);
+    fn ref_path(&self) -> PathBuf {
+        self.root.join("refs").join(&self.revision)
+    }
+
+    /// Keeps other programs from the blob until the file is closed, also by the death of this one.
+    /// `None` where the file system has no locks.
+    pub fn lock(&self, etag: &str, name: &str, progress: &mut dyn Progress) -> Result<Option<File>> {
+        let directory = self.root.with_file_name(".locks").join(self.root.file_name().unwrap_or_default());
         create_directory(&directory)?;
         let path = directory.join(format!("{etag}.lock"));
-        let file = fs::OpenOptions::new()
-            .create(true)
-            .write(true)
-            .truncate(false)
-            .open(&path)
-            .map_err(Error::io(&path, "create"))?;
-        // Held until the file is closed, also when the process dies.
-        file.lock().map_err(Error::io(&path, "lock"))?;
-        Ok(file)
+        loop {
+            let file = OpenOptions::new()
+                .create(true)
+                .write(true)
+                .truncate(false)
+                .open(&path)
+                .map_err(Error::io(&path, "create"))?;
+            let locked = match file.try_lock() {
+                Err(TryLockError::WouldBlock) => {
+                    progress.note(&format!("waiting for another program that downloads {name}"));
+                    file.lock()
+                }
+                Err(TryLockError::Error(error)) => Err(error),
+                Ok(()) => Ok(()),
+            };
+            match locked {
+                // Its last holder may have deleted it, and another program made it anew.
+                Ok(()) if is_deleted(&file) => {}
+                Ok(()) => return Ok(Some(file)),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(_) => return Ok(None),
+            }
+        }
     }
 
     /// Makes a snapshot's file of a blob: a relative link, or a copy where links cannot be made.
     pub fn place(&self, commit: &str, file: &str, etag: &str) -> Result<()> {
         let target = self.snapshot_of(commit).join(file);
-        if let Some(parent) = target.parent() {
-            create_directory(parent)?;
-        }
-        if target.exists() {
+        let directory = target.parent().unwrap_or(&self.root);
+        create_directory(directory)?;
+        if target.is_file() {
             return Ok(());
         }
-        let up = "../".repeat(file.matches('/').count() + 2);
-        // A dangling link of an earlier try would be in the way.
-        let _was_not_there = fs::remove_file(&target);
-        if link(Path::new(&format!("{up}blobs/{etag}")), &target).is_err() && !target.exists() {
-            fs::copy(self.blob(etag), &target).map_err(Error::io(&target, "create"))?;
+        if target.is_symlink() {
+            // It dangles. Another program may be at the same, so its absence is no trouble.
+            let _gone = fs::remove_file(&target);
         }
+        let up = "../".repeat(file.matches('/').count() + 2);
+        let blob = self.blob(etag);
+        if link(Path::new(&format!("{up}blobs/{etag}")), &target).is_ok()
+            || target.is_file()
+            || fs::hard_link(&blob, &target).is_ok()
+        {
+            return Ok(());
+        }
+        let copy = temporary_in(directory)?;
+        fs::copy(&blob, copy.path()).map_err(Error::io(&target, "create"))?;
+        copy.persist(&target).map_err(|e| Error::io(&target, "create")(e.error))?;
         Ok(())
     }
 
     /// Notes which commit the revision stands for.
     pub fn set_ref(&self, commit: &str) -> Result<()> {
-        if self.revision == commit {
+        let path = self.ref_path();
+        if self.revision == commit || fs::read_to_string(&path).is_ok_and(|known| known == commit) {
             return Ok(());
         }
-        let path = self.root.join("refs").join(&self.revision);
         let directory = path.parent().unwrap_or(&self.root);
         create_directory(directory)?;
-        let file = tempfile::NamedTempFile::new_in(directory).map_err(Error::io(&path, "create"))?;
+        let file = temporary_in(directory)?;
         fs::write(file.path(), commit).map_err(Error::io(&path, "write"))?;
         file.persist(&path).map_err(|e| Error::io(&path, "rename to")(e.error))?;
         Ok(())
@@ -99,12 +129,31 @@ pub fn create_directory(path: &Path) -> Result<()> {
     fs::create_dir_all(path).map_err(Error::io(path, "create"))
 }
 
+/// A temporary file that others may read once it has its name, as any other file in the cache.
+fn temporary_in(directory: &Path) -> Result<tempfile::NamedTempFile> {
+    let mut builder = tempfile::Builder::new();
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    builder.prefix(".tmp").tempfile_in(directory).map_err(Error::io(directory, "create a file in"))
+}
+
 #[cfg(unix)]
-fn link(original: &Path, link: &Path) -> std::io::Result<()> {
+fn link(original: &Path, link: &Path) -> io::Result<()> {
     std::os::unix::fs::symlink(original, link)
 }
 
 #[cfg(not(unix))]
-fn link(_original: &Path, _link: &Path) -> std::io::Result<()> {
-    Err(std::io::ErrorKind::Unsupported.into())
+fn link(_original: &Path, _link: &Path) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+#[cfg(unix)]
+fn is_deleted(file: &File) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    file.metadata().is_ok_and(|m| m.nlink() == 0)
+}
+
+#[cfg(not(unix))]
+fn is_deleted(_file: &File) -> bool {
+    false
 }

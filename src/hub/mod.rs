@@ -2,151 +2,117 @@
 //!
 //! The cache has the layout of `huggingface_hub` (blobs named by etag, snapshots of links, refs), so
 //! that what either program fetched the other finds. A complete snapshot is used without asking the
-//! network; a download can be resumed, and is checked against the hash that the hub names.
+//! network, also for a branch: name a commit, or set [`HubSettings::refresh`], where that matters. A
+//! download goes on where an earlier one broke off, and is checked against the hash that the hub names.
+//!
+//! ```no_run
+//! use albert::hub::{HubId, HubSettings, Quiet, fetch};
+//!
+//! let id = HubId::parse("albert/albert-base-v2")?;
+//! let settings = HubSettings::from_env(false)?;
+//! let directory = fetch(&id, &settings, &mut Quiet)?;
+//! assert!(directory.join("config.json").is_file());
+//! # Ok::<(), albert::Error>(())
+//! ```
 
+mod address;
 mod cache;
+mod client;
 mod download;
+mod id;
+mod partial;
+mod refusals;
+mod repository;
 mod settings;
+mod verify;
+mod wanted;
 
 use std::path::PathBuf;
 
+pub use id::{HubId, is_hub_id};
 pub use settings::HubSettings;
+pub use wanted::{ALBERT_FILES, Wanted};
 
 use crate::error::{Error, Result};
-
-/// A repository on the hub, and which version of it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct HubId {
-    /// `org/name`, or `name` alone for the oldest models.
-    pub repo: String,
-    /// Branch, tag or commit; `main` where the user names none.
-    pub revision: String,
-}
-
-/// Whether a name has the form of a hub id: one or two parts of letters, digits, `-`, `_` and `.`
-/// (huggingface_hub's `validate_repo_id`), and perhaps `@revision`.
-pub fn is_hub_id(name: &str) -> bool {
-    HubId::parse(name).is_ok()
-}
-
-impl HubId {
-    /// Parses `org/name[@revision]`.
-    ///
-    /// # Errors
-    /// [`Error::Model`] when it is no such name.
-    pub fn parse(name: &str) -> Result<Self> {
-        let (repo, revision) = name.split_once('@').unwrap_or((name, "main"));
-        let part_is_fine = |part: &str| {
-            let end_is_fine = |c: Option<char>| c.is_some_and(|c| c.is_ascii_alphanumeric() || c == '_');
-            part.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'))
-                && !part.contains("--")
-                && !part.contains("..")
-                && end_is_fine(part.chars().next())
-                && end_is_fine(part.chars().last())
-        };
-        let parts: Vec<&str> = repo.split('/').collect();
-        let revision_is_fine = !revision.is_empty()
-            && revision.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '/'))
-            && revision.split('/').all(|part| !part.is_empty() && part != "." && part != "..");
-        if parts.len() > 2 || repo.len() > 96 || !parts.iter().all(|p| part_is_fine(p)) || !revision_is_fine {
-            return Err(Error::Model {
-                model: name.to_owned(),
-                problem: "no such file or directory, and not a hub id (org/name or org/name@revision)"
-                    .to_owned(),
-            });
-        }
-        Ok(Self { repo: repo.to_owned(), revision: revision.to_owned() })
-    }
-
-    /// As the user would write it.
-    pub fn name(&self) -> String {
-        if self.revision == "main" { self.repo.clone() } else { format!("{}@{}", self.repo, self.revision) }
-    }
-}
+use cache::RepoCache;
 
 /// Who wants to see a download.
 pub trait Progress {
-    /// A file begins: its size if known, and how much of it is here already.
+    /// A file begins: its size if known, and how much of it is here already. The same file may begin
+    /// again after [`Self::finish`], where a server cannot go on from the middle.
     fn start(&mut self, file: &str, total: Option<u64>, already: u64);
     /// So many more bytes are here.
     fn advance(&mut self, bytes: u64);
-    /// The file is complete.
+    /// The file is complete, or given up.
     fn finish(&mut self);
     /// Something worth saying, such as another try.
     fn note(&mut self, message: &str);
 }
 
-/// Files of which a model needs the first that exists; an index brings its shards.
-const WEIGHTS: [&str; 4] = [
-    "model.safetensors",
-    "model.safetensors.index.json",
-    "pytorch_model.bin",
-    "pytorch_model.bin.index.json",
-];
+/// A [`Progress`] that shows nothing.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Quiet;
 
-/// Files of which a model needs at least one.
-const TOKENIZERS: [&str; 4] = ["tokenizer.json", "spiece.model", "30k-clean.model", "vocab.txt"];
+impl Progress for Quiet {
+    fn start(&mut self, _file: &str, _total: Option<u64>, _already: u64) {}
+    fn advance(&mut self, _bytes: u64) {}
+    fn finish(&mut self) {}
+    fn note(&mut self, _message: &str) {}
+}
 
-/// Files that are taken where they exist.
-const EXTRAS: [&str; 3] = ["tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"];
-
-/// The directory with a model's configuration, weights and tokenizer: from the cache if it is
-/// complete there, else downloaded.
+/// The directory with an ALBERT model's configuration, weights and tokenizer ([`ALBERT_FILES`]): from
+/// the cache if it is complete there, else downloaded.
 ///
-/// A branch that is in the cache is not asked for anew: delete `refs/` of the model, or name a commit,
-/// to get another version.
+/// # Errors
+/// As [`fetch_files`].
+pub fn fetch(id: &HubId, settings: &HubSettings, progress: &mut dyn Progress) -> Result<PathBuf> {
+    fetch_files(id, settings, &ALBERT_FILES, progress)
+}
+
+/// The directory with the wanted files of a repository: from the cache if it is complete there, else
+/// downloaded.
+///
+/// Files come in the order of `wanted`: with the weights last, a model of which a part is missing never
+/// looks complete. What the cache has of the same commit is not fetched again.
 ///
 /// # Errors
 /// [`Error::Model`] when it is not in the cache and the network is off, naming what is missing where;
-/// [`Error::Hub`] for what the hub refuses or delivers badly.
-pub fn fetch(id: &HubId, settings: &HubSettings, progress: &mut dyn Progress) -> Result<PathBuf> {
-    let cache = cache::RepoCache::new(id, settings)?;
-    let missing = match cache.snapshot() {
-        Some(snapshot) => match missing_in(&snapshot) {
-            None => return Ok(snapshot),
-            Some(missing) => format!("{} has no {missing}", snapshot.display()),
+/// [`Error::Hub`] for what the hub refuses or delivers badly; [`Error::Io`] for what the cache's disk
+/// refuses; [`Error::BadFile`] for an index of shards that cannot be read.
+pub fn fetch_files(
+    id: &HubId,
+    settings: &HubSettings,
+    wanted: &[Wanted<'_>],
+    progress: &mut dyn Progress,
+) -> Result<PathBuf> {
+    let cache = RepoCache::new(id, settings);
+    let (complete, missing) = match cache.snapshot() {
+        Some(snapshot) => match wanted::missing_in(&snapshot, wanted) {
+            None => (Some(snapshot), String::new()),
+            Some(missing) => (None, format!("{} has no {missing}", snapshot.display())),
         },
-        None => format!("{} has no snapshot of {}", cache.root().display(), id.revision),
+        None => (None, format!("{} has no snapshot of {}", cache.root().display(), id.revision())),
     };
+    if let Some(snapshot) = complete {
+        if !settings.refresh || settings.offline || id.is_commit() {
+            return Ok(snapshot);
+        }
+        return match download::run(id, settings, &cache, wanted, progress) {
+            Err(error @ Error::Hub { .. }) => {
+                progress.note(&format!("{error}; going on with what is in the cache"));
+                Ok(snapshot)
+            }
+            answer => answer,
+        };
+    }
     if settings.offline {
         return Err(Error::Model {
             model: id.name(),
             problem: format!(
-                "not in the cache and the network is off (--offline or HF_HUB_OFFLINE): {missing}"
+                "not in the cache and the network is off (--offline or HF_HUB_OFFLINE): {missing}; run \
+                 once with the network, or name a directory that holds the files"
             ),
         });
     }
-    download::Download::new(id, settings, &cache, progress).run()
-}
-
-/// What a snapshot lacks for a model to run, if anything.
-fn missing_in(snapshot: &std::path::Path) -> Option<String> {
-    let has = |name: &str| snapshot.join(name).is_file();
-    if !has("config.json") {
-        return Some("config.json".to_owned());
-    }
-    let Some(weights) = WEIGHTS.iter().find(|w| has(w)) else { return Some(WEIGHTS.join(" or ")) };
-    if weights.ends_with(".index.json")
-        && let Some(shard) = download::shards_of(&snapshot.join(weights)).iter().find(|s| !has(s))
-    {
-        return Some(shard.clone());
-    }
-    (!TOKENIZERS.iter().any(|t| has(t))).then(|| TOKENIZERS.join(" or "))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn ids_are_told_from_paths() {
-        for good in ["albert/albert-base-v2", "gpt2", "a/b@v1.0", "a/b@refs/pr/1", "org_1/x.y-z"] {
-            assert!(is_hub_id(good), "{good}");
-        }
-        for bad in
-            ["./x", "/x", "a/b/c", "../x", "a//b", "a/b@", "a/b@../x", "a/..", "-a/b", "a b", "a/b.", ""]
-        {
-            assert!(!is_hub_id(bad), "{bad}");
-        }
-    }
+    download::run(id, settings, &cache, wanted, progress)
 }

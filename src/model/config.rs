@@ -254,6 +254,12 @@ impl Fields<'_> {
 
     /// What no single key can tell.
     fn check(&self, c: &AlbertConfig) -> Result<()> {
+        /// Far beyond any model; a damaged file must not keep us busy for days.
+        const MOST_LAYERS: usize = 4096;
+        if c.num_hidden_layers > MOST_LAYERS {
+            let problem = format!("is {}; albert takes at most {MOST_LAYERS} layers", c.num_hidden_layers);
+            return Err(self.bad("num_hidden_layers", problem));
+        }
         if !c.hidden_size.is_multiple_of(c.num_attention_heads) {
             return Err(self.bad(
                 "num_attention_heads",

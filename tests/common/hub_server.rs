@@ -1,35 +1,78 @@
 //! A small HTTP server on loopback that speaks as much of the Hugging Face hub's protocol as a client
 //! needs: the listing of a revision, HEAD and GET of files, redirects of large files to another host,
 //! ranges, and every kind of trouble.
+#![allow(dead_code, reason = "each test program uses a part")]
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 
 use sha1::Digest;
 
 pub const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
 
+/// How the list of files is answered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Api {
+    /// As the hub does.
+    #[default]
+    Listing,
+    /// Not at all, as a mirror that has files alone.
+    Absent,
+    /// With a page for people.
+    Page,
+    /// Without the files, as the hub does for some repositories.
+    NoFiles,
+    /// From another path of the same host, as for a model that was renamed.
+    Moved,
+}
+
 /// What the server does wrong.
 #[derive(Clone, Debug, Default)]
 pub struct Trouble {
-    /// Answer everything with this status.
+    /// Answer with this status ...
     pub status: Option<u16>,
-    /// The `X-Error-Code` of that answer.
+    /// ... what is asked for at addresses that contain this.
+    pub only: &'static str,
+    /// The `X-Error-Code` of that answer, and other headers, each with its line's end.
     pub error_code: Option<&'static str>,
+    pub headers: &'static str,
+    /// The body of that answer.
+    pub body: &'static str,
     /// Answer so many requests with 503 first.
     pub busy: usize,
     /// Close the connection after so many bytes of a body, so many times.
     pub cut_after: usize,
     pub cuts: usize,
+    /// Say nothing more after a cut, and keep the connection.
+    pub hang: bool,
+    /// Close the connection without an answer, so many times.
+    pub resets: usize,
     /// Deliver other bytes than promised.
     pub corrupt: bool,
+    /// Deliver more bytes than promised.
+    pub longer: bool,
     /// Ignore ranges.
     pub no_ranges: bool,
+    /// Answer ranges with another part than the one asked for.
+    pub wrong_ranges: bool,
+    /// Do not say how long bodies are.
+    pub no_length: bool,
+    /// Send bodies in chunks.
+    pub chunked: bool,
+    /// Do not say which commit it is.
+    pub no_commit: bool,
+    /// An etag that is no hash, for all files.
+    pub etag: Option<&'static str>,
+    /// Redirect files to themselves.
+    pub circles: bool,
+    /// Redirect small files within the host, as the hub does.
+    pub cache_path: bool,
     /// Say nothing at all.
     pub silent: bool,
-    /// Files are looked for with this token alone.
+    /// Answer those alone who have this token.
     pub token: Option<&'static str>,
 }
 
@@ -39,8 +82,17 @@ pub struct Request {
     pub headers: HashMap<String, String>,
 }
 
+impl Request {
+    /// Whether the method and a part of the address are these.
+    pub fn is(&self, method: &str, part: &str) -> bool {
+        self.line.starts_with(method) && self.line.contains(part)
+    }
+}
+
 struct State {
-    files: HashMap<String, Vec<u8>>,
+    files: BTreeMap<String, Vec<u8>>,
+    commit: String,
+    api: Api,
     trouble: Trouble,
     requests: Vec<Request>,
 }
@@ -54,7 +106,9 @@ pub struct HubServer {
 impl HubServer {
     pub fn start(files: Vec<(&str, Vec<u8>)>, trouble: Trouble) -> Self {
         let files = files.into_iter().map(|(name, bytes)| (name.to_owned(), bytes)).collect();
-        let state = Arc::new(Mutex::new(State { files, trouble, requests: Vec::new() }));
+        let state =
+            State { files, commit: COMMIT.to_owned(), api: Api::Listing, trouble, requests: Vec::new() };
+        let state = Arc::new(Mutex::new(state));
         let storage = TcpListener::bind("127.0.0.1:0").expect("a port");
         let storage_address = format!("http://{}", storage.local_addr().expect("an address"));
         let hub = TcpListener::bind("127.0.0.1:0").expect("a port");
@@ -74,12 +128,32 @@ impl HubServer {
         Self { endpoint, state }
     }
 
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().expect("the state")
+    }
+
     pub fn requests(&self) -> Vec<Request> {
-        self.state.lock().expect("the state").requests.clone()
+        self.state().requests.clone()
+    }
+
+    /// How many requests there were with this method and this in the address.
+    pub fn count(&self, method: &str, part: &str) -> usize {
+        self.state().requests.iter().filter(|r| r.is(method, part)).count()
     }
 
     pub fn set_trouble(&self, trouble: Trouble) {
-        self.state.lock().expect("the state").trouble = trouble;
+        self.state().trouble = trouble;
+    }
+
+    pub fn set_api(&self, api: Api) {
+        self.state().api = api;
+    }
+
+    /// A new commit with these files.
+    pub fn commit(&self, commit: &str, files: Vec<(&str, Vec<u8>)>) {
+        let mut state = self.state();
+        state.commit = commit.to_owned();
+        state.files = files.into_iter().map(|(name, bytes)| (name.to_owned(), bytes)).collect();
     }
 }
 
@@ -87,8 +161,15 @@ fn serve(stream: TcpStream, is_hub: bool, state: &Mutex<State>, storage: &str) -
     let mut reader = BufReader::new(stream.try_clone()?);
     let mut stream = stream;
     let mut line = String::new();
-    if reader.read_line(&mut line)? == 0 {
-        return Ok(());
+    match reader.read_line(&mut line) {
+        Ok(0) => return Ok(()),
+        Ok(_) => {}
+        Err(_) => {
+            // TLS, perhaps.
+            answer(&mut stream, 400, "", b"plain HTTP, please")?;
+            std::thread::sleep(Duration::from_millis(100));
+            return Ok(());
+        }
     }
     let mut headers = HashMap::new();
     loop {
@@ -99,22 +180,30 @@ fn serve(stream: TcpStream, is_hub: bool, state: &Mutex<State>, storage: &str) -
             None => break,
         };
     }
-    let mut state = state.lock().expect("the state");
     let request = Request { line: line.trim_end().to_owned(), headers };
-    state.requests.push(request.clone());
-    let trouble = state.trouble.clone();
+    let mut words = request.line.split(' ');
+    let (method, path) = (words.next().unwrap_or(""), words.next().unwrap_or("").to_owned());
+    let mut guard = state.lock().expect("the state");
+    guard.requests.push(request.clone());
+    let (trouble, api, commit) = (guard.trouble.clone(), guard.api, guard.commit.clone());
     if trouble.silent {
-        drop(state);
-        std::thread::sleep(std::time::Duration::from_secs(5));
+        drop(guard);
+        std::thread::sleep(Duration::from_secs(5));
+        return Ok(());
+    }
+    if trouble.resets > 0 {
+        guard.trouble.resets -= 1;
         return Ok(());
     }
     if trouble.busy > 0 {
-        state.trouble.busy -= 1;
-        return answer(&mut stream, 503, "", b"busy");
+        guard.trouble.busy -= 1;
+        return answer(&mut stream, 503, trouble.headers, b"busy");
     }
-    if let Some(status) = trouble.status {
+    if let Some(status) = trouble.status
+        && path.contains(trouble.only)
+    {
         let code = trouble.error_code.map(|c| format!("X-Error-Code: {c}\r\n")).unwrap_or_default();
-        return answer(&mut stream, status, &code, b"no");
+        return answer(&mut stream, status, &format!("{code}{}", trouble.headers), trouble.body.as_bytes());
     }
     let authorized = trouble.token.is_none_or(|token| {
         request.headers.get("authorization").is_some_and(|a| *a == format!("Bearer {token}"))
@@ -122,69 +211,119 @@ fn serve(stream: TcpStream, is_hub: bool, state: &Mutex<State>, storage: &str) -
     if is_hub && !authorized {
         return answer(&mut stream, 401, "", b"no");
     }
-    let mut words = request.line.split(' ');
-    let (method, path) = (words.next().unwrap_or(""), words.next().unwrap_or("").to_owned());
     if is_hub && path.starts_with("/api/models/") {
-        let names: Vec<String> = state.files.keys().map(|f| format!("{{\"rfilename\":{f:?}}}")).collect();
-        let body = format!("{{\"sha\":\"{COMMIT}\",\"siblings\":[{}]}}", names.join(","));
-        return answer(&mut stream, 200, "", body.as_bytes());
+        let names: Vec<String> = guard.files.keys().map(|f| format!("{{\"rfilename\":{f:?}}}")).collect();
+        let listing =
+            format!("{{\"id\":\"org/tiny\",\"sha\":\"{commit}\",\"siblings\":[{}]}}", names.join(","));
+        return match api {
+            Api::Absent => answer(&mut stream, 404, "", b"<html>no such page</html>"),
+            Api::Page => answer(&mut stream, 200, "", b"<html>Welcome</html>"),
+            Api::NoFiles => answer(&mut stream, 200, "", format!("{{\"sha\":\"{commit}\"}}").as_bytes()),
+            Api::Moved if !path.contains("/new/") => {
+                let new = "Location: /api/models/new/name/revision/main\r\n";
+                answer(&mut stream, 307, new, b"moved")
+            }
+            _ => answer(&mut stream, 200, "", listing.as_bytes()),
+        };
     }
-    let name =
-        path.rsplit(&format!("resolve/{COMMIT}/")).next().unwrap_or("").trim_start_matches('/').to_owned();
-    let Some(content) = state.files.get(&name).cloned() else {
-        return answer(&mut stream, 404, "X-Error-Code: EntryNotFound\r\n", b"no");
+    let name = path.split_once("/resolve/").and_then(|(_, rest)| rest.split_once('/')).map(|(_, name)| name);
+    let name = name.or(path.strip_prefix("/cached/")).unwrap_or(path.trim_start_matches('/')).to_owned();
+    let commit_header =
+        if trouble.no_commit { String::new() } else { format!("X-Repo-Commit: {commit}\r\n") };
+    let Some(content) = guard.files.get(&name).cloned() else {
+        let code = if api == Api::Absent { "" } else { "X-Error-Code: EntryNotFound\r\n" };
+        return answer(&mut stream, 404, &format!("{code}{commit_header}"), b"no");
     };
     let large = name.ends_with(".safetensors") || name.ends_with(".bin");
-    if is_hub {
-        let etag = etag_of(&content, large);
-        let info = format!("X-Repo-Commit: {COMMIT}\r\nETag: \"{etag}\"\r\n");
-        if large {
-            let linked = format!(
-                "{info}X-Linked-ETag: \"{etag}\"\r\nX-Linked-Size: {}\r\nLocation: {storage}/{name}\r\n",
-                content.len()
-            );
-            return answer(&mut stream, 302, &linked, b"elsewhere");
-        }
-        if method == "HEAD" {
-            let head = format!(
-                "HTTP/1.1 200 OK\r\n{info}Content-Length: {}\r\nConnection: close\r\n\r\n",
-                content.len()
-            );
-            return stream.write_all(head.as_bytes());
-        }
+    let own = trouble.etag.map_or_else(|| etag_of(&content, large), str::to_owned);
+    let info = format!("{commit_header}ETag: \"{own}\"\r\n");
+    if is_hub && trouble.circles {
+        return answer(&mut stream, 302, &format!("Location: {path}\r\n"), b"again");
     }
-    send_file(&mut stream, &request, content, &mut state)
+    if is_hub && large {
+        let size = content.len();
+        // The redirect has an etag of its own, which is not that of the file.
+        let linked = format!(
+            "{commit_header}ETag: \"page\"\r\nX-Linked-ETag: \"{own}\"\r\nX-Linked-Size: {size}\r\n\
+             Location: {storage}/{name}\r\n"
+        );
+        return answer(&mut stream, 302, &linked, b"elsewhere");
+    }
+    if is_hub && trouble.cache_path && !path.starts_with("/cached/") {
+        return answer(&mut stream, 307, &format!("{commit_header}Location: /cached/{name}\r\n"), b"there");
+    }
+    if method == "HEAD" {
+        let length = match trouble.no_length {
+            true => String::new(),
+            false => format!("Content-Length: {}\r\n", content.len()),
+        };
+        let head = format!("HTTP/1.1 200 OK\r\n{info}{length}Connection: close\r\n\r\n");
+        return stream.write_all(head.as_bytes());
+    }
+    let cut = trouble.cuts > 0 && content.len() > trouble.cut_after;
+    if cut {
+        guard.trouble.cuts -= 1;
+    }
+    drop(guard);
+    send_file(&mut stream, &request, content, &trouble, cut)
 }
 
 fn send_file(
     stream: &mut TcpStream,
     request: &Request,
     content: Vec<u8>,
-    state: &mut State,
+    trouble: &Trouble,
+    cut: bool,
 ) -> std::io::Result<()> {
-    let trouble = state.trouble.clone();
     let mut content = content;
     if trouble.corrupt
         && let Some(first) = content.first_mut()
     {
         *first ^= 1;
     }
-    let from = request
+    if trouble.longer {
+        content.extend_from_slice(&[7; 1000]);
+    }
+    let total = content.len();
+    let asked = request
         .headers
         .get("range")
         .filter(|_| !trouble.no_ranges)
         .and_then(|r| r.strip_prefix("bytes=")?.strip_suffix('-')?.parse::<usize>().ok());
-    let body = &content[from.unwrap_or(0).min(content.len())..];
-    let status = if from.is_some() { "206 Partial Content" } else { "200 OK" };
-    stream.write_all(
-        format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", body.len())
-            .as_bytes(),
-    )?;
-    if trouble.cuts > 0 && body.len() > trouble.cut_after {
-        state.trouble.cuts -= 1;
-        return stream.write_all(&body[..trouble.cut_after]);
+    if asked.is_some_and(|from| from >= total) {
+        return answer(stream, 416, &format!("Content-Range: bytes */{total}\r\n"), b"");
     }
-    stream.write_all(body)
+    let from = asked.map_or(0, |from| if trouble.wrong_ranges { from - 1 } else { from });
+    let body = &content[from..];
+    let mut head = match asked {
+        Some(_) => {
+            format!("HTTP/1.1 206 Partial Content\r\nContent-Range: bytes {from}-{}/{total}\r\n", total - 1)
+        }
+        None => "HTTP/1.1 200 OK\r\n".to_owned(),
+    };
+    if trouble.chunked {
+        head.push_str("Transfer-Encoding: chunked\r\n");
+    } else if !trouble.no_length {
+        head.push_str(&format!("Content-Length: {}\r\n", body.len()));
+    }
+    stream.write_all(format!("{head}Connection: close\r\n\r\n").as_bytes())?;
+    let body = if cut { &body[..trouble.cut_after.min(body.len())] } else { body };
+    if trouble.chunked {
+        for chunk in body.chunks(1000) {
+            stream.write_all(format!("{:x}\r\n", chunk.len()).as_bytes())?;
+            stream.write_all(chunk)?;
+            stream.write_all(b"\r\n")?;
+        }
+        if !cut {
+            stream.write_all(b"0\r\n\r\n")?;
+        }
+    } else {
+        stream.write_all(body)?;
+    }
+    if cut && trouble.hang {
+        std::thread::sleep(Duration::from_secs(5));
+    }
+    Ok(())
 }
 
 fn answer(stream: &mut TcpStream, status: u16, headers: &str, body: &[u8]) -> std::io::Result<()> {

@@ -1,0 +1,148 @@
+//! Names of models on the hub: `org/name[@revision]`.
+
+use crate::error::{Error, Result};
+
+/// What a model without a named revision is taken from.
+const DEFAULT_REVISION: &str = "main";
+
+/// Longest repository name that the hub has.
+const MAX_NAME: usize = 96;
+
+/// A repository on the hub, and which version of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HubId {
+    /// `org/name`, or `name` alone for the oldest models.
+    pub repo: String,
+    /// Branch, tag or commit, where the user names one.
+    pub revision: Option<String>,
+}
+
+/// Whether a name has the form of a hub id: one or two parts of letters, digits, `-`, `_` and `.`
+/// (`huggingface_hub`'s `validate_repo_id`), and perhaps `@revision`.
+pub fn is_hub_id(name: &str) -> bool {
+    HubId::parse(name).is_ok()
+}
+
+impl HubId {
+    /// Parses `org/name[@revision]`.
+    ///
+    /// # Errors
+    /// [`Error::Model`] when it is no such name.
+    pub fn parse(name: &str) -> Result<Self> {
+        let (repo, revision) = match name.split_once('@') {
+            Some((repo, revision)) => (repo, Some(revision)),
+            None => (name, None),
+        };
+        if !is_repo(repo) || !revision.is_none_or(is_revision) {
+            return Err(Error::Model {
+                model: name.to_owned(),
+                problem: "no such file or directory, and not a hub id (org/name or org/name@revision)"
+                    .to_owned(),
+            });
+        }
+        Ok(Self { repo: repo.to_owned(), revision: revision.map(str::to_owned) })
+    }
+
+    /// The revision that is meant: `main` where the user names none.
+    pub fn revision(&self) -> &str {
+        self.revision.as_deref().unwrap_or(DEFAULT_REVISION)
+    }
+
+    /// As the user would write it.
+    pub fn name(&self) -> String {
+        match &self.revision {
+            Some(revision) => format!("{}@{revision}", self.repo),
+            None => self.repo.clone(),
+        }
+    }
+
+    /// Whether the revision is a full commit hash, which can never come to mean something else.
+    pub(super) fn is_commit(&self) -> bool {
+        let revision = self.revision();
+        revision.len() == 40 && revision.bytes().all(|b| b.is_ascii_hexdigit())
+    }
+}
+
+fn is_repo(repo: &str) -> bool {
+    let is_word = |b: Option<u8>| b.is_some_and(|b| b.is_ascii_alphanumeric() || b == b'_');
+    let part_is_fine = |part: &str| {
+        part.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
+            && is_word(part.bytes().next())
+            && is_word(part.bytes().last())
+    };
+    let mut parts = repo.split('/');
+    let last = parts.next_back().unwrap_or_default();
+    last.len() <= MAX_NAME
+        && part_is_fine(last)
+        && parts.next_back().is_none_or(part_is_fine)
+        && parts.next().is_none()
+        && !repo.contains("--")
+        && !repo.contains("..")
+        && !repo.ends_with(".git")
+}
+
+/// A name of git's that is also a plain relative path: it becomes one below `refs`.
+fn is_revision(revision: &str) -> bool {
+    revision.len() <= 200
+        && revision.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_./+".contains(&b))
+        && revision.split('/').all(|part| !part.is_empty() && !part.starts_with('.') && !part.contains(".."))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_told_from_paths() {
+        let longest = "x".repeat(96);
+        for good in [
+            "albert/albert-base-v2",
+            "gpt2",
+            "a/b@v1.0",
+            "a/b@refs/pr/1",
+            "org_1/x.y-z",
+            "Foo-BAR_foo.bar123",
+            longest.as_str(),
+        ] {
+            assert!(is_hub_id(good), "{good}");
+        }
+        let too_long = "x".repeat(97);
+        for bad in [
+            "./x",
+            "/x",
+            "x/",
+            "a/b/c",
+            "../x",
+            "a//b",
+            "a/b@",
+            "a/b@../x",
+            "a/b@/x",
+            "a/b@x/../../y",
+            "a/b@.hidden",
+            "a/b@x\\y",
+            "a/..",
+            "-a/b",
+            "a b",
+            "a/b.",
+            "a--b",
+            "a/b--c",
+            "a..b",
+            "foo.git",
+            "a/b\n",
+            "a\0b",
+            "",
+            "@main",
+            too_long.as_str(),
+        ] {
+            assert!(!is_hub_id(bad), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn an_id_is_written_as_it_was_read() {
+        for name in ["a/b", "a/b@main", "a/b@refs/pr/1"] {
+            assert_eq!(HubId::parse(name).map(|id| id.name()).ok().as_deref(), Some(name));
+        }
+        assert_eq!(HubId::parse("a/b").map(|id| id.revision().to_owned()).ok().as_deref(), Some("main"));
+    }
+}

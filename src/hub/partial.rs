@@ -1,0 +1,64 @@
+//! A file that is not complete yet.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use super::verify::verify;
+use crate::error::{Error, Result};
+
+/// A file on its way, beside the place where it will be.
+pub struct Partial {
+    path: PathBuf,
+    file: File,
+    have: u64,
+}
+
+impl Partial {
+    /// Opens what an earlier run left, or begins.
+    pub fn open(path: PathBuf) -> Result<Self> {
+        let file = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .read(true)
+            .open(&path)
+            .map_err(Error::io(&path, "create"))?;
+        let have = file.metadata().map_err(Error::io(&path, "read"))?.len();
+        Ok(Self { path, file, have })
+    }
+
+    /// How much is here.
+    pub fn have(&self) -> u64 {
+        self.have
+    }
+
+    /// Begins anew.
+    pub fn restart(&mut self) -> Result<()> {
+        self.file.set_len(0).map_err(Error::io(&self.path, "shorten"))?;
+        self.have = 0;
+        Ok(())
+    }
+
+    /// Adds to the end.
+    pub fn append(&mut self, bytes: &[u8]) -> Result<()> {
+        self.file.write_all(bytes).map_err(Error::io(&self.path, "write"))?;
+        self.have += bytes.len() as u64;
+        Ok(())
+    }
+
+    /// Whether it is what was promised; the inner error says what is not.
+    pub fn check(&mut self, etag: &str, size: Option<u64>) -> Result<std::result::Result<(), String>> {
+        verify(&mut self.file, etag, size).map_err(Error::io(&self.path, "read"))
+    }
+
+    /// Puts the file in its place.
+    pub fn finish(self, place: &Path) -> Result<()> {
+        self.file.sync_data().map_err(Error::io(&self.path, "write"))?;
+        fs::rename(&self.path, place).map_err(Error::io(place, "rename to"))
+    }
+
+    /// Deletes the file.
+    pub fn delete(self) -> Result<()> {
+        fs::remove_file(&self.path).map_err(Error::io(&self.path, "delete"))
+    }
+}

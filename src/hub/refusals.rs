@@ -1,0 +1,96 @@
+//! What the hub's refusals mean, and what the user can do.
+
+use std::io::Read;
+
+use ureq::http::StatusCode;
+
+use super::client::{Answer, Client};
+use crate::error::Error;
+
+/// Longest body of a refusal that is read, and longest message of it that is shown.
+const MAX_BODY: u64 = 4096;
+const MAX_MESSAGE: usize = 200;
+
+/// Names of a repository's files that a message lists.
+const MAX_NAMES: usize = 20;
+
+/// The `X-Error-Code` of an answer: the hub's own, which mirrors do not send.
+pub fn code(answer: &Answer) -> &str {
+    answer.header("x-error-code").unwrap_or_default()
+}
+
+/// The error that an answer of no success means, asked at `url` for `file` (or for the list of files).
+pub fn refusal(client: &Client<'_>, url: &str, file: Option<&str>, answer: Answer) -> Error {
+    let status = answer.status();
+    let code = code(&answer).to_owned();
+    let problem = match (status, answer.at_home, &client.settings.token) {
+        (status, false, _) => format!("{}, where the hub sends us, answers {status}", answer.host),
+        (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN, true, None) => {
+            "the model is private, gated, or does not exist; set HF_TOKEN to a token that may read it".to_owned()
+        }
+        (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN, true, Some(_)) => {
+            "the token of HF_TOKEN does not give access to this model; does it exist, and did you accept its \
+             terms?"
+                .to_owned()
+        }
+        (StatusCode::NOT_FOUND, ..) if code == "RevisionNotFound" => {
+            format!("the model has no revision \"{}\"", client.id.revision())
+        }
+        (StatusCode::NOT_FOUND, ..) => match file.filter(|_| code == "EntryNotFound") {
+            Some(file) => format!("the repository has no {file}"),
+            None => "there is no such model on the hub, and no file or directory of that name here; is it spelled \
+                     right?"
+                .to_owned(),
+        },
+        (status, ..) => format!("the hub answers {status}"),
+    };
+    let said = message(answer);
+    let said = said.map(|said| format!(" (the hub says: {said})")).unwrap_or_default();
+    client.refuse(url, format!("{problem}{said}"))
+}
+
+/// What the server says in words.
+fn message(answer: Answer) -> Option<String> {
+    let text = match answer.header("x-error-message") {
+        Some(text) => text.to_owned(),
+        None => {
+            let mut text = Vec::new();
+            answer.response.into_body().into_reader().take(MAX_BODY).read_to_end(&mut text).ok()?;
+            let value: serde_json::Value = serde_json::from_slice(&text).ok()?;
+            value.get("error")?.as_str()?.to_owned()
+        }
+    };
+    let text = printable(&text, MAX_MESSAGE);
+    (!text.is_empty()).then_some(text)
+}
+
+/// A server's words on one line of bounded length.
+fn printable(text: &str, length: usize) -> String {
+    let words = text.split(|c: char| c.is_control() || c == ' ').filter(|w| !w.is_empty());
+    words.collect::<Vec<_>>().join(" ").chars().take(length).collect()
+}
+
+/// The error for a repository that has none of `names`.
+pub fn none_of<'n>(
+    client: &Client<'_>,
+    url: &str,
+    names: &[&str],
+    there: Option<impl Iterator<Item = &'n String>>,
+) -> Error {
+    let wanted = names.join(" or ");
+    let Some(there) = there else {
+        return client.refuse(url, format!("the repository has no {wanted}"));
+    };
+    let mut shown: Vec<String> = there.take(MAX_NAMES + 1).map(|name| printable(name, 80)).collect();
+    let more = shown.len() > MAX_NAMES;
+    shown.truncate(MAX_NAMES);
+    if more {
+        shown.push("...".to_owned());
+    }
+    let mut hint = "";
+    if shown.iter().any(|n| n == "tf_model.h5" || n == "flax_model.msgpack" || n.contains(".ckpt")) {
+        hint = " (weights of TensorFlow or Flax alone: albert convert can read such files from a directory)";
+    }
+    let has = if shown.is_empty() { "no files at all".to_owned() } else { shown.join(", ") };
+    client.refuse(url, format!("the repository has no {wanted}; it has {has}{hint}"))
+}

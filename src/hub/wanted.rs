@@ -1,0 +1,158 @@
+//! Which files of a repository are wanted, and what of them a directory has.
+
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+use crate::error::{Error, Result};
+
+/// Longest index of shards that is read.
+pub const MAX_INDEX: u64 = 64 << 20;
+
+/// What an index of shards ends with.
+const INDEX: &str = ".index.json";
+
+/// A part of a model, and the files that it can come in. An index (`*.index.json`) brings the shards
+/// that it names.
+#[derive(Clone, Copy, Debug)]
+pub enum Wanted<'a> {
+    /// The first of these that exists; without one the model is refused.
+    OneOf(&'a [&'a str]),
+    /// All of these that exist; without one the model is refused.
+    AnyOf(&'a [&'a str]),
+    /// All of these that exist, if any.
+    Optional(&'a [&'a str]),
+}
+
+/// What an ALBERT model consists of.
+pub const ALBERT_FILES: [Wanted<'static>; 4] = [
+    Wanted::OneOf(&["config.json"]),
+    Wanted::AnyOf(&["tokenizer.json", "spiece.model", "30k-clean.model", "vocab.txt"]),
+    Wanted::Optional(&["tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"]),
+    Wanted::OneOf(&[
+        "model.safetensors",
+        "model.safetensors.index.json",
+        "pytorch_model.bin",
+        "pytorch_model.bin.index.json",
+    ]),
+];
+
+/// What a snapshot lacks, if anything, as far as the snapshot itself can tell.
+pub fn missing_in(snapshot: &Path, wanted: &[Wanted<'_>]) -> Option<String> {
+    wanted.iter().find_map(|part| match part {
+        Wanted::OneOf(names) => match first_in(snapshot, names) {
+            None => Some(names.join(" or ")),
+            Some(name) if is_index(name) => missing_shard(snapshot, name),
+            Some(_) => None,
+        },
+        Wanted::AnyOf(names) => first_in(snapshot, names).is_none().then(|| names.join(" or ")),
+        Wanted::Optional(_) => None,
+    })
+}
+
+/// The first of `names` that the directory has.
+pub fn first_in<'a>(directory: &Path, names: &[&'a str]) -> Option<&'a str> {
+    names.iter().copied().find(|name| directory.join(name).is_file())
+}
+
+fn missing_shard(directory: &Path, index: &str) -> Option<String> {
+    match shards_of(directory, index) {
+        Ok(shards) => shards.into_iter().find(|shard| !directory.join(shard).is_file()),
+        Err(_) => Some(format!("readable {index}")),
+    }
+}
+
+/// Whether a file is an index of shards.
+pub fn is_index(name: &str) -> bool {
+    name.ends_with(INDEX)
+}
+
+/// The shards that an index names, as paths in its repository.
+///
+/// # Errors
+/// [`Error::BadFile`] for what is no index, or names a file outside the model's directory.
+pub fn shards_of(directory: &Path, index: &str) -> Result<Vec<String>> {
+    let path = directory.join(index);
+    let file = File::open(&path).map_err(Error::io(&path, "read"))?;
+    let mut text = Vec::new();
+    file.take(MAX_INDEX + 1).read_to_end(&mut text).map_err(Error::io(&path, "read"))?;
+    if text.len() as u64 > MAX_INDEX {
+        return Err(Error::bad_file(path, "too long for an index of shards"));
+    }
+    let value: serde_json::Value = serde_json::from_slice(&text)
+        .map_err(|e| Error::bad_file(&path, format!("not an index of shards: {e}")))?;
+    let Some(map) = value.get("weight_map").and_then(serde_json::Value::as_object) else {
+        return Err(Error::bad_file(path, "not an index of shards: it has no \"weight_map\""));
+    };
+    let names: BTreeSet<&str> = map.values().filter_map(serde_json::Value::as_str).collect();
+    if names.is_empty() {
+        return Err(Error::bad_file(path, "not an index of shards: its \"weight_map\" names no file"));
+    }
+    let parent = index.rfind('/').map_or("", |slash| &index[..=slash]);
+    names
+        .into_iter()
+        .map(|name| {
+            if is_safe_path(name) {
+                return Ok(format!("{parent}{name}"));
+            }
+            let shown: String = name.chars().take(100).collect();
+            Err(Error::bad_file(&path, format!("names the shard {shown:?}, which is no plain file name")))
+        })
+        .collect()
+}
+
+/// A relative path that stays below its directory, on any system.
+pub fn is_safe_path(name: &str) -> bool {
+    name.len() <= 255
+        && !name.contains(['\\', ':', '\0'])
+        && name.split('/').all(|part| !part.is_empty() && part != "." && part != "..")
+        && !name.contains(char::is_control)
+}
+
+/// A name for one file or directory that a server chose, such as a commit or an etag.
+pub fn is_safe_component(name: &str) -> bool {
+    !name.is_empty()
+        && name.len() <= 200
+        && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.+=".contains(&b))
+        && !name.starts_with('.')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_cannot_leave_the_directory() {
+        for good in ["model-00001-of-00002.safetensors", "onnx/model.onnx", "..x", "a b"] {
+            assert!(is_safe_path(good), "{good}");
+        }
+        for bad in ["../x", "/x", "a/../b", "..", ".", "", "a//b", "a\\b", "c:x", "a\0b", "a\nb", "a/"] {
+            assert!(!is_safe_path(bad), "{bad:?}");
+        }
+        for bad in ["", ".", "..", "a/b", "a\\b", ".hidden", "a b", "a\0", "é"] {
+            assert!(!is_safe_component(bad), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn an_index_names_its_shards_once_and_beside_it() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let put = |text: &str| {
+            std::fs::create_dir_all(directory.path().join("d")).expect("creates");
+            std::fs::write(directory.path().join("d/x.index.json"), text).expect("writes");
+        };
+        put(r#"{"weight_map":{"a":"2.bin","b":"1.bin","c":"2.bin"}}"#);
+        assert_eq!(shards_of(directory.path(), "d/x.index.json").expect("reads"), ["d/1.bin", "d/2.bin"]);
+        for bad in [
+            "",
+            "[]",
+            r#"{"weight_map":{}}"#,
+            r#"{"weight_map":{"a":"../1.bin"}}"#,
+            r#"{"weight_map":{"a":"/etc/passwd"}}"#,
+        ] {
+            put(bad);
+            assert!(shards_of(directory.path(), "d/x.index.json").is_err(), "{bad}");
+        }
+    }
+}
