@@ -8,6 +8,7 @@ mod activation;
 mod albert;
 mod attention;
 mod config;
+mod config_keys;
 mod embeddings;
 mod encoder;
 mod heads;
