@@ -48,8 +48,8 @@ pub trait Task: Sync {
     /// serde_json's.
     fn json(&self, item: &Self::Item, prediction: &Self::Prediction) -> serde_json::Result<Box<RawValue>>;
 
-    /// The block of lines for eyes.
-    fn text(&self, item: &Self::Item, prediction: &Self::Prediction) -> String;
+    /// The block of lines for eyes, with ANSI colours if they are wanted.
+    fn text(&self, item: &Self::Item, prediction: &Self::Prediction, color: bool) -> String;
 }
 
 /// What to do about a record that cannot be processed.
@@ -71,6 +71,8 @@ pub struct StreamOptions {
     pub on_error: OnError,
     /// The output's form.
     pub format: Format,
+    /// Colours in text output.
+    pub color: bool,
 }
 
 /// Who wants to know how it goes. All methods are called from the working thread.
@@ -248,7 +250,7 @@ impl<T: Task> Window<'_, T> {
             self.observer.record_truncated(&record.source, record.line);
         }
         let entry = match self.options.format {
-            Format::Text => self.task.text(item, prediction),
+            Format::Text => self.task.text(item, prediction, self.options.color),
             Format::Json | Format::Jsonl => {
                 let mut extra = vec![("predictions", self.task.json(item, prediction))];
                 if truncated {

@@ -154,6 +154,16 @@ fn text_for_eyes_lists_the_predictions() {
 }
 
 #[test]
+fn colours_come_when_asked_for() {
+    let text = |color: &str| {
+        run(&["fill-mask", "-q", "--device", "flex", "--format", "text", "--color", color, "A [MASK]."]).1
+    };
+    assert!(text("always").contains("\u{1b}["));
+    assert!(!text("never").contains('\u{1b}'));
+    assert!(!text("auto").contains('\u{1b}'), "the output is no terminal");
+}
+
+#[test]
 fn devices_are_listed_with_what_auto_takes() {
     let (code, out, _) = run(&["devices"]);
     assert_eq!(code, Some(0));

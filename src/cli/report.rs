@@ -19,6 +19,8 @@ pub struct Reporter {
     quiet: bool,
     verbose: bool,
     color: bool,
+    /// `--color`, for output that may go elsewhere than stderr.
+    when: When,
     progress: bool,
     /// The bar that lines must not cut through.
     bar: RefCell<ProgressBar>,
@@ -29,7 +31,6 @@ impl Reporter {
     /// A reporter for these options.
     pub fn new(args: &GlobalArgs) -> Self {
         let terminal = std::io::stderr().is_terminal();
-        let no_color = std::env::var_os("NO_COLOR").is_some_and(|v| !v.is_empty());
         let progress = match args.progress {
             When::Always => true,
             When::Never => false,
@@ -39,11 +40,17 @@ impl Reporter {
         Self {
             quiet: args.quiet,
             verbose: args.verbose,
-            color: wants_color(args.color, terminal, no_color),
+            color: wants_color(args.color, terminal, no_color()),
+            when: args.color,
             progress,
             bar: RefCell::new(ProgressBar::hidden()),
             truncation_told: Cell::new(false),
         }
+    }
+
+    /// Whether an output may have colours, given whether it is a terminal.
+    pub fn wants_color(&self, terminal: bool) -> bool {
+        wants_color(self.when, terminal, no_color())
     }
 
     /// Prints an error, with the errors behind it.
@@ -120,6 +127,10 @@ impl Reporter {
         bar.set_position(already);
         bar
     }
+}
+
+fn no_color() -> bool {
+    std::env::var_os("NO_COLOR").is_some_and(|v| !v.is_empty())
 }
 
 fn wants_color(when: When, terminal: bool, no_color: bool) -> bool {

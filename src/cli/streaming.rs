@@ -16,6 +16,7 @@ pub struct Streams {
     reader: RecordReader,
     writer: SharedWriter,
     format: albert::io::Format,
+    terminal: bool,
 }
 
 /// Opens input and output.
@@ -26,7 +27,7 @@ pub fn open(input: &InputArgs, output: &OutputArgs) -> Result<Streams, Failure> 
     let format = output.format.resolve(terminal);
     let writer = SharedWriter::new(OrderedWriter::new(target, format));
     let reader = RecordReader::open(&source, input.input_format.into())?;
-    Ok(Streams { reader, writer, format })
+    Ok(Streams { reader, writer, format, terminal })
 }
 
 /// Runs a task over all records.
@@ -37,13 +38,18 @@ pub fn run<T: Task>(
     batch_tokens: usize,
     reporter: &Reporter,
 ) -> Result<ExitStatus, Failure> {
-    let Streams { reader, writer, format } = streams;
+    let Streams { reader, writer, format, terminal } = streams;
     close_on_interrupt(&writer).map_err(|source| Error::Io {
         path: "signals".into(),
         action: "watch",
         source,
     })?;
-    let options = StreamOptions { batch_tokens, on_error: input.on_error.into(), format };
+    let options = StreamOptions {
+        batch_tokens,
+        on_error: input.on_error.into(),
+        format,
+        color: reporter.wants_color(terminal),
+    };
     let started = std::time::Instant::now();
     let mut observer = reporter.observer();
     let result = stream::run(task, &reader, &writer, options, &mut observer);

@@ -2,6 +2,7 @@
 //!
 //! Reference: transformers 4.57 `pipelines/fill_mask.py`.
 
+use anstyle::{AnsiColor, Style};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
@@ -291,8 +292,9 @@ impl Task for FillMask<'_> {
         }
     }
 
-    fn text(&self, item: &FillMaskItem, prediction: &MaskPredictions) -> String {
+    fn text(&self, item: &FillMaskItem, prediction: &MaskPredictions, color: bool) -> String {
         use std::fmt::Write;
+        let word = if color { AnsiColor::Green.on_default().bold() } else { Style::new() };
         let mut out = item.text.text.clone();
         if let Some(pair) = &item.text.text_pair {
             out.push_str(" | ");
@@ -305,8 +307,13 @@ impl Task for FillMask<'_> {
                 let _infallible = writeln!(out, "  {} {}:", self.mask_token, i + 1);
             }
             for p in mask {
-                let _infallible =
-                    writeln!(out, "  {:>6.2} %  {:width$}  {}", p.score * 100.0, p.token_str, p.sequence);
+                let _infallible = writeln!(
+                    out,
+                    "  {:>6.2} %  {word}{:width$}{word:#}  {}",
+                    p.score * 100.0,
+                    p.token_str,
+                    p.sequence
+                );
             }
         }
         out

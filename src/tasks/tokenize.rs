@@ -64,7 +64,7 @@ impl Task for Tokenize {
         }])
     }
 
-    fn text(&self, item: &Encoding, (): &()) -> String {
+    fn text(&self, item: &Encoding, (): &(), _color: bool) -> String {
         use std::fmt::Write;
         let mut out = String::new();
         for (i, token) in item.tokens.iter().enumerate() {
