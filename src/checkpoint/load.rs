@@ -66,7 +66,7 @@ impl<'a> Inventory<'a> {
 
     /// The heads that the file holds at least in part.
     pub fn heads(&self) -> Vec<Head> {
-        [Head::Pooler, Head::MaskedLm, Head::SentenceOrder]
+        Head::ALL
             .into_iter()
             .filter(|head| self.names.keys().any(|name| name.starts_with(head_prefix(*head))))
             .collect()
@@ -265,7 +265,7 @@ impl<'a> Loader<'a> {
             if self.seen.contains(name) || is_buffer(name) {
                 continue;
             }
-            let spare = [Head::Pooler, Head::MaskedLm, Head::SentenceOrder]
+            let spare = Head::ALL
                 .into_iter()
                 .any(|head| !heads.contains(&head) && name.starts_with(head_prefix(head)));
             if spare {

@@ -22,6 +22,11 @@ pub enum Head {
     SentenceOrder,
 }
 
+impl Head {
+    /// Every part that there is.
+    pub const ALL: [Self; 3] = [Self::Pooler, Self::MaskedLm, Self::SentenceOrder];
+}
+
 /// One batch, padded to its longest item.
 #[derive(Clone, Debug)]
 pub struct ModelInput {
