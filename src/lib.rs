@@ -31,8 +31,8 @@
 //! let task = FillMask::new(&runtime, options)?;
 //! let text = TextPair { text: "The capital of France is [MASK].".to_owned(), text_pair: None };
 //! let item = task.prepare(text).map_err(albert::Error::Input)?;
-//! let predictions = task.fill(&[&item])?;
-//! assert_eq!(predictions[0][0].len(), 3);
+//! let predictions = albert::stream::predict(&task, &item, 2048)?;
+//! assert_eq!(predictions[0].len(), 3);
 //! # Ok(())
 //! # }
 //! ```

@@ -10,6 +10,7 @@ use serde_json::value::RawValue;
 use crate::batch::batches;
 use crate::error::{Error, Result};
 use crate::io::{Fields, Format, OrderedWriter, Record, RecordBody, RecordReader};
+use crate::tokenizer::Encoding;
 
 /// Most records of one window.
 const WINDOW_RECORDS: usize = 512;
@@ -17,12 +18,20 @@ const WINDOW_RECORDS: usize = 512;
 /// Most bytes of text of one window.
 const WINDOW_BYTES: usize = 2 << 20;
 
-/// A task as the stream sees it.
+/// A task as the stream sees it. A record becomes one or several rows, each a sequence for the model; rows
+/// of all records of a window share the batches.
 pub trait Task: Sync {
     /// A record, encoded.
     type Item: Send + Sync;
-    /// What the model says of it.
+    /// What the model says of one row.
+    type Output;
+    /// What the task makes of all rows of a record.
     type Prediction;
+
+    /// The field that holds a line of plain text in JSON output.
+    fn text_field(&self) -> &str {
+        "text"
+    }
 
     /// Takes what the task needs from a record and encodes it.
     ///
@@ -30,17 +39,25 @@ pub trait Task: Sync {
     /// What is wrong with the record.
     fn encode(&self, body: &RecordBody) -> std::result::Result<Self::Item, String>;
 
-    /// Length of the encoded item in tokens.
-    fn tokens(&self, item: &Self::Item) -> usize;
+    /// The sequences that the model is to see; there may be none.
+    fn rows<'a>(&self, item: &'a Self::Item) -> &'a [Encoding];
 
     /// True if text was cut off.
-    fn truncated(&self, item: &Self::Item) -> bool;
+    fn truncated(&self, item: &Self::Item) -> bool {
+        self.rows(item).iter().any(|row| row.truncated)
+    }
 
-    /// Runs the model on one batch; one prediction per item.
+    /// Runs the model on one batch; one output per row.
     ///
     /// # Errors
     /// The device's.
-    fn predict(&self, items: &[&Self::Item]) -> Result<Vec<Self::Prediction>>;
+    fn forward(&self, rows: &[&Encoding]) -> Result<Vec<Self::Output>>;
+
+    /// Makes the prediction of a record out of the outputs of its rows, in their order.
+    ///
+    /// # Errors
+    /// The device's, where decoding needs the model again.
+    fn decode(&self, item: &Self::Item, outputs: Vec<Self::Output>) -> Result<Self::Prediction>;
 
     /// The value of `predictions` in JSON output.
     ///
@@ -48,8 +65,47 @@ pub trait Task: Sync {
     /// serde_json's.
     fn json(&self, item: &Self::Item, prediction: &Self::Prediction) -> serde_json::Result<Box<RawValue>>;
 
+    /// Further fields of the record in JSON output.
+    ///
+    /// # Errors
+    /// serde_json's.
+    fn more(&self, item: &Self::Item, prediction: &Self::Prediction) -> serde_json::Result<More> {
+        let _unused = (item, prediction);
+        Ok(More::new())
+    }
+
     /// The block of lines for eyes, with ANSI colours if they are wanted.
     fn text(&self, item: &Self::Item, prediction: &Self::Prediction, color: bool) -> String;
+
+    /// The record in a format of the task's own: [`Format::Conll`], [`Format::Squad`], [`Format::Array`].
+    fn own(&self, item: &Self::Item, prediction: &Self::Prediction) -> Vec<u8> {
+        self.text(item, prediction, false).into_bytes()
+    }
+
+    /// What stands for a failed record in a format of the task's own; empty for nothing.
+    fn own_failure(&self) -> Vec<u8> {
+        Vec::new()
+    }
+}
+
+/// Further fields of a record, by name.
+pub type More = Vec<(&'static str, Box<RawValue>)>;
+
+/// Runs a task on one item, without a stream.
+///
+/// # Errors
+/// Those of [`Task::forward`] and [`Task::decode`].
+pub fn predict<T: Task>(task: &T, item: &T::Item, batch_tokens: usize) -> Result<T::Prediction> {
+    let rows = task.rows(item);
+    let mut outputs: Vec<Option<T::Output>> = rows.iter().map(|_| None).collect();
+    let lengths: Vec<usize> = rows.iter().map(|row| row.ids.len()).collect();
+    for batch in batches(&lengths, batch_tokens) {
+        let members: Vec<&Encoding> = batch.iter().map(|&i| &rows[i]).collect();
+        for (i, output) in batch.into_iter().zip(task.forward(&members)?) {
+            outputs[i] = Some(output);
+        }
+    }
+    task.decode(item, outputs.into_iter().flatten().collect())
 }
 
 /// What to do about a record that cannot be processed.
@@ -113,7 +169,7 @@ impl SharedWriter {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
-    fn put(&self, index: u64, entry: String) -> Result<()> {
+    fn put(&self, index: u64, entry: Vec<u8>) -> Result<()> {
         match self.0.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
             Some(writer) => writer.put(index, entry),
             None => Ok(()),
@@ -218,20 +274,50 @@ impl<T: Task> Window<'_, T> {
                 self.fail(first, i, &mut records, problem)?;
             }
         }
-        let lengths: Vec<usize> = good.iter().map(|(_, item)| self.task.tokens(item)).collect();
-        for batch in batches(&lengths, self.options.batch_tokens) {
-            let members: Vec<&T::Item> = batch.iter().map(|&b| good[b].1).collect();
-            let predictions = self.task.predict(&members)?;
-            for (&b, prediction) in batch.iter().zip(&predictions) {
-                let (i, item) = good[b];
-                self.finish(first, i, &mut records[i], item, prediction)?;
-            }
-            self.observer.finished(self.outcome.records);
-        }
+        self.predict(first, &good, &mut records)?;
         for (i, problem) in bad {
             self.outcome.stopped = true;
             self.outcome.failed += 1;
             self.observer.record_failed(&record_error(&records[i], problem));
+        }
+        Ok(())
+    }
+
+    /// Runs the rows of all good records through the model, batched by length; a record is finished
+    /// as soon as its last row is.
+    fn predict(&mut self, first: u64, good: &[(usize, &T::Item)], records: &mut [Record]) -> Result<()> {
+        let mut places = Vec::new();
+        let mut lengths = Vec::new();
+        let mut pending: Vec<Pending<T::Output>> = Vec::with_capacity(good.len());
+        for (g, (_, item)) in good.iter().enumerate() {
+            let rows = self.task.rows(item);
+            places.extend((0..rows.len()).map(|row| (g, row)));
+            lengths.extend(rows.iter().map(|row| row.ids.len()));
+            pending.push(Pending::new(rows.len()));
+        }
+        for (g, &(i, item)) in good.iter().enumerate() {
+            if let Some(outputs) = pending[g].complete() {
+                self.finish(first, i, &mut records[i], item, outputs)?;
+            }
+        }
+        for batch in batches(&lengths, self.options.batch_tokens) {
+            let members: Vec<&Encoding> = batch
+                .iter()
+                .map(|&b| {
+                    let (g, row) = places[b];
+                    &self.task.rows(good[g].1)[row]
+                })
+                .collect();
+            let outputs = self.task.forward(&members)?;
+            for (&b, output) in batch.iter().zip(outputs) {
+                let (g, row) = places[b];
+                pending[g].put(row, output);
+                if let Some(outputs) = pending[g].complete() {
+                    let (i, item) = good[g];
+                    self.finish(first, i, &mut records[i], item, outputs)?;
+                }
+            }
+            self.observer.finished(self.outcome.records);
         }
         Ok(())
     }
@@ -242,22 +328,25 @@ impl<T: Task> Window<'_, T> {
         i: usize,
         record: &mut Record,
         item: &T::Item,
-        prediction: &T::Prediction,
+        outputs: Vec<T::Output>,
     ) -> Result<()> {
+        let prediction = self.task.decode(item, outputs)?;
         let truncated = self.task.truncated(item);
         if truncated {
             self.outcome.truncated += 1;
             self.observer.record_truncated(&record.source, record.line);
         }
         let entry = match self.options.format {
-            Format::Text => self.task.text(item, prediction, self.options.color),
+            Format::Text => self.task.text(item, &prediction, self.options.color).into_bytes(),
             Format::Json | Format::Jsonl => {
-                let mut extra = vec![("predictions", self.task.json(item, prediction))];
+                let mut extra = vec![("predictions", self.task.json(item, &prediction).map_err(unwritable)?)];
+                extra.extend(self.task.more(item, &prediction).map_err(unwritable)?);
                 if truncated {
-                    extra.push(("truncated", serde_json::value::to_raw_value(&true)));
+                    extra.push(("truncated", raw(&true)?));
                 }
-                object(record, extra)?
+                object(record, self.task.text_field(), extra)?
             }
+            Format::Conll | Format::Squad | Format::Array(_) => self.task.own(item, &prediction),
         };
         self.outcome.records += 1;
         self.writer.put(first + i as u64, entry)
@@ -268,40 +357,70 @@ impl<T: Task> Window<'_, T> {
         self.observer.record_failed(&record_error(record, problem));
         self.outcome.failed += 1;
         let entry = match self.options.format {
-            Format::Text => String::new(),
+            Format::Text => Vec::new(),
             Format::Json | Format::Jsonl => {
-                let error = serde_json::value::to_raw_value(problem);
-                object(record, vec![("error", error)])?
+                object(record, self.task.text_field(), vec![("error", raw(problem)?)])?
             }
+            Format::Conll | Format::Squad | Format::Array(_) => self.task.own_failure(),
         };
         self.writer.put(first + i as u64, entry)
     }
+}
+
+/// The outputs of a record's rows, until they are all there.
+struct Pending<O> {
+    outputs: Vec<Option<O>>,
+    missing: usize,
+    done: bool,
+}
+
+impl<O> Pending<O> {
+    fn new(rows: usize) -> Self {
+        Self { outputs: (0..rows).map(|_| None).collect(), missing: rows, done: false }
+    }
+
+    fn put(&mut self, row: usize, output: O) {
+        self.missing -= usize::from(self.outputs[row].replace(output).is_none());
+    }
+
+    /// All outputs, once, when none is missing.
+    fn complete(&mut self) -> Option<Vec<O>> {
+        (self.missing == 0 && !std::mem::replace(&mut self.done, true))
+            .then(|| std::mem::take(&mut self.outputs).into_iter().flatten().collect())
+    }
+}
+
+fn unwritable(e: serde_json::Error) -> Error {
+    Error::Output { name: "a record".to_owned(), source: e.into() }
+}
+
+fn raw<V: serde::Serialize>(value: &V) -> Result<Box<RawValue>> {
+    serde_json::value::to_raw_value(value).map_err(unwritable)
 }
 
 fn record_error(record: &Record, problem: &str) -> Error {
     Error::Record { source_name: record.source.to_string(), line: record.line, problem: problem.to_owned() }
 }
 
-/// The output object of a record: its own fields (`text` for a line of text, `line` for a line that
+/// The output object of a record: its own fields (`text_field` for a line of text, `line` for a line that
 /// could not be read), then `extra`.
-fn object(record: &mut Record, extra: Vec<(&str, serde_json::Result<Box<RawValue>>)>) -> Result<String> {
-    let unwritable = |e: serde_json::Error| Error::Output { name: "a record".to_owned(), source: e.into() };
+fn object(record: &mut Record, text_field: &str, extra: More) -> Result<Vec<u8>> {
     let body = std::mem::replace(&mut record.body, Err(String::new()));
     let mut fields = match body {
         Ok(RecordBody::Object(fields)) => fields,
         Ok(RecordBody::Text(text)) => {
             let mut fields = Fields::default();
-            fields.set("text", serde_json::value::to_raw_value(&text).map_err(unwritable)?);
+            fields.set(text_field, raw(&text)?);
             fields
         }
         Err(_) => {
             let mut fields = Fields::default();
-            fields.set("line", serde_json::value::to_raw_value(&record.line).map_err(unwritable)?);
+            fields.set("line", raw(&record.line)?);
             fields
         }
     };
     for (name, value) in extra {
-        fields.set(name, value.map_err(unwritable)?);
+        fields.set(name, value);
     }
-    serde_json::to_string(&fields).map_err(unwritable)
+    serde_json::to_vec(&fields).map_err(unwritable)
 }

@@ -64,36 +64,54 @@ impl<'a> Inventory<'a> {
         self.names.keys().map(String::as_str)
     }
 
-    /// The heads that the file holds at least in part.
-    pub fn heads(&self) -> Vec<Head> {
-        Head::ALL
-            .into_iter()
-            .filter(|head| self.names.keys().any(|name| name.starts_with(head_prefix(*head))))
-            .collect()
+    /// The heads that the file holds at least in part. A `classifier.*` may be one of three heads; where
+    /// neither the class named in the configuration nor the shapes decide, all are listed that it may be.
+    pub fn heads(&self, config: &AlbertConfig) -> Vec<Head> {
+        Head::ALL.into_iter().filter(|head| self.holds(*head, config)).collect()
+    }
+
+    fn has_part(&self, prefix: &str) -> bool {
+        self.names.keys().any(|name| name.starts_with(prefix))
+    }
+
+    fn holds(&self, head: Head, config: &AlbertConfig) -> bool {
+        if !self.has_part(head_prefix(head)) {
+            return false;
+        }
+        let pooler = self.has_part(head_prefix(Head::Pooler));
+        let one_output = self.shape("classifier.weight").is_none_or(|shape| shape.first() == Some(&1));
+        let named = classifier_class(config);
+        match head {
+            Head::SequenceClassification => named.map_or(pooler, |n| n == head),
+            Head::TokenClassification => named.is_none_or(|n| n == head),
+            Head::MultipleChoice => named.map_or(pooler && one_output, |n| n == head),
+            Head::Pooler | Head::MaskedLm | Head::SentenceOrder | Head::QuestionAnswering => true,
+        }
     }
 
     /// What this checkpoint is made of, in words.
-    pub fn parts(&self) -> Vec<&'static str> {
-        [
-            ("albert.", "an encoder"),
-            ("albert.pooler.", "a pooler"),
-            ("predictions.", "a masked-LM head"),
-            ("sop_classifier.", "a sentence-order head"),
-            ("classifier.", "a classification head"),
-            ("qa_outputs.", "a question-answering head"),
-        ]
-        .into_iter()
-        .filter(|(prefix, _)| self.names.keys().any(|name| name.starts_with(prefix)))
-        .map(|(_, part)| part)
-        .collect()
+    pub fn parts(&self, config: &AlbertConfig) -> Vec<&'static str> {
+        let encoder = self.has_part("albert.").then_some("an encoder");
+        let mut heads = self.heads(config);
+        // Of what a classifier may be, the likeliest.
+        if heads.contains(&Head::SequenceClassification) {
+            heads.retain(|head| !matches!(head, Head::TokenClassification | Head::MultipleChoice));
+        }
+        encoder.into_iter().chain(heads.into_iter().map(head_with_article)).collect()
     }
 
-    /// One line for messages.
-    fn summary(&self) -> String {
-        match self.parts().as_slice() {
-            [] => format!("{} tensors, none of an ALBERT", self.names.len()),
-            parts => parts.join(", "),
+    /// One line for messages: what is there, and which subcommands can use it.
+    fn summary(&self, config: &AlbertConfig) -> String {
+        let parts = self.parts(config);
+        if parts.is_empty() {
+            return format!("{} tensors, none of an ALBERT", self.names.len());
         }
+        let mut fit: Vec<&str> = self.heads(config).into_iter().filter_map(subcommand).collect();
+        if self.has_part("albert.") {
+            fit.push("embed");
+        }
+        let fit: Vec<String> = fit.iter().map(|name| format!("`albert {name}`")).collect();
+        format!("{}; it serves {}", parts.join(", "), fit.join(", "))
     }
 
     fn read(&self, canonical: &str) -> Result<Vec<f32>> {
@@ -107,20 +125,52 @@ impl<'a> Inventory<'a> {
     }
 }
 
+/// Which head the class named in the configuration makes of `classifier.*`, if it names one.
+fn classifier_class(config: &AlbertConfig) -> Option<Head> {
+    config.architectures.iter().find_map(|name| {
+        let class = name.trim_start_matches("TF").trim_start_matches("Flax").strip_prefix("AlbertFor")?;
+        match class {
+            "SequenceClassification" => Some(Head::SequenceClassification),
+            "TokenClassification" => Some(Head::TokenClassification),
+            "MultipleChoice" => Some(Head::MultipleChoice),
+            _ => None,
+        }
+    })
+}
+
 /// The first part of the names of a head's tensors.
 fn head_prefix(head: Head) -> &'static str {
     match head {
         Head::Pooler => "albert.pooler.",
         Head::MaskedLm => "predictions.",
         Head::SentenceOrder => "sop_classifier.",
+        Head::SequenceClassification | Head::TokenClassification | Head::MultipleChoice => "classifier.",
+        Head::QuestionAnswering => "qa_outputs.",
     }
 }
 
-fn head_name(head: Head) -> &'static str {
+fn head_with_article(head: Head) -> &'static str {
     match head {
-        Head::Pooler => "pooler",
-        Head::MaskedLm => "masked-LM head",
-        Head::SentenceOrder => "sentence-order head",
+        Head::Pooler => "a pooler",
+        Head::MaskedLm => "a masked-LM head",
+        Head::SentenceOrder => "a sentence-order head",
+        Head::SequenceClassification => "a text-classification head",
+        Head::TokenClassification => "a token-classification head",
+        Head::MultipleChoice => "a multiple-choice head",
+        Head::QuestionAnswering => "a question-answering head",
+    }
+}
+
+/// The subcommand that a head is for.
+fn subcommand(head: Head) -> Option<&'static str> {
+    match head {
+        Head::Pooler => None,
+        Head::MaskedLm => Some("fill-mask"),
+        Head::SentenceOrder => Some("classify --order"),
+        Head::SequenceClassification => Some("classify"),
+        Head::TokenClassification => Some("ner"),
+        Head::MultipleChoice => Some("choose"),
+        Head::QuestionAnswering => Some("qa"),
     }
 }
 
@@ -139,16 +189,17 @@ pub fn load_model(
     device: &Device,
 ) -> Result<(Albert, LoadReport)> {
     let inventory = Inventory::new(tensors)?;
-    let held = inventory.heads();
+    let held = inventory.heads(config);
     if let Some(head) = heads.iter().find(|head| !held.contains(head)) {
+        let name = head_with_article(*head).trim_start_matches("a ");
+        let why = if inventory.has_part(head_prefix(*head)) {
+            "its classifier is of another kind".to_owned()
+        } else {
+            format!("no tensor is named {}*", head_prefix(*head))
+        };
         return Err(Error::Weights {
             path: tensors.path().to_owned(),
-            problem: format!(
-                "the checkpoint has no {} (no tensor named {}*); it holds {}",
-                head_name(*head),
-                head_prefix(*head),
-                inventory.summary()
-            ),
+            problem: format!("the checkpoint has no {name} ({why}); it holds {}", inventory.summary(config)),
         });
     }
     let mut loader = Loader::new(&inventory, config, heads, mlm_bias)?;
@@ -265,9 +316,8 @@ impl<'a> Loader<'a> {
             if self.seen.contains(name) || is_buffer(name) {
                 continue;
             }
-            let spare = Head::ALL
-                .into_iter()
-                .any(|head| !heads.contains(&head) && name.starts_with(head_prefix(head)));
+            let asked = heads.iter().any(|head| name.starts_with(head_prefix(*head)));
+            let spare = !asked && Head::ALL.into_iter().any(|head| name.starts_with(head_prefix(head)));
             if spare {
                 self.report.set_aside.push(name.to_owned())
             } else {

@@ -33,14 +33,10 @@ pub struct Summary {
 impl Summary {
     /// Counts, from the configuration and the file's list of tensors; no weight is read.
     pub fn new(config: &AlbertConfig, tensors: &Tensors, inventory: &Inventory) -> Self {
-        let heads = inventory.heads();
+        let heads = inventory.heads(config);
         let expected = expected_names(config, &heads);
         let known = |name: &str| {
-            expected.contains(name)
-                || is_buffer(name)
-                || name.starts_with("predictions.decoder.")
-                || name.starts_with("classifier.")
-                || name.starts_with("qa_outputs.")
+            expected.contains(name) || is_buffer(name) || name.starts_with("predictions.decoder.")
         };
         let mut dtypes = BTreeMap::new();
         for info in tensors.infos() {
@@ -60,7 +56,7 @@ impl Summary {
         };
         let parameters: u64 = tensors.infos().iter().map(counted).sum();
         Self {
-            heads: inventory.parts(),
+            heads: inventory.parts(config),
             parameters,
             effective_parameters: parameters
                 .saturating_add(layer.saturating_mul(calls.saturating_sub(stored))),

@@ -1,14 +1,18 @@
-//! The arguments as typed: clap types only.
+//! The arguments as typed: clap types only. Here what subcommands share, and the small ones; those of the tasks
+//! are in `task_args`.
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use albert::checkpoint::MlmBias;
 use albert::device::{DeviceChoice, FloatType};
 use albert::io::{Format, InputFormat};
 use albert::stream::OnError;
 use albert::tasks::Long;
+
+use super::task_args::{
+    ChooseArgs, ClassifyArgs, EmbedArgs, FillMaskArgs, NerArgs, QaArgs, TokenizeArgs, ZeroShotArgs,
+};
 
 /// ALBERT language models at the command line: one binary, no Python, CPU or GPU.
 #[derive(Parser, Debug)]
@@ -30,6 +34,18 @@ as Hugging Face's own tools; NO_COLOR.";
 pub enum Command {
     /// Fill [MASK] with the words that fit best
     FillMask(FillMaskArgs),
+    /// Label texts or pairs, or give them a number; judge sentence order
+    Classify(ClassifyArgs),
+    /// Find named entities and other labelled spans
+    Ner(NerArgs),
+    /// Answer questions from a context
+    Qa(QaArgs),
+    /// Choose the best of several continuations or answers
+    Choose(ChooseArgs),
+    /// Turn texts or their tokens into vectors
+    Embed(EmbedArgs),
+    /// Label texts with labels made up on the spot
+    ZeroShot(ZeroShotArgs),
     /// Show how a model's tokenizer cuts text
     Tokenize(TokenizeArgs),
     /// Show what a checkpoint is and holds
@@ -133,6 +149,9 @@ pub enum LongArg {
     Truncate,
     /// Take it as a bad record
     Error,
+    /// Read it in overlapping windows: ner and qa merge their spans, classify takes the mean of their
+    /// scores, embed of their vectors
+    Window,
 }
 
 impl From<LongArg> for Long {
@@ -140,27 +159,36 @@ impl From<LongArg> for Long {
         match arg {
             LongArg::Truncate => Self::Truncate,
             LongArg::Error => Self::Error,
+            LongArg::Window => Self::Window,
         }
     }
 }
 
+/// Texts, or records with texts.
 #[derive(Args, Debug)]
 pub struct InputArgs {
     /// Texts; without any, --input or standard input is read, a record a line
-    #[arg(value_name = "TEXT")]
+    #[arg(value_name = "TEXT", conflicts_with = "input")]
     pub texts: Vec<String>,
-    /// Read records from a file, - for standard input
-    #[arg(short, long, value_name = "FILE|-", conflicts_with = "texts", help_heading = "Input")]
-    pub input: Option<PathBuf>,
-    /// How lines become records; auto takes a line that begins with { as JSON
-    #[arg(long, value_name = "FORMAT", default_value = "auto", help_heading = "Input")]
-    pub input_format: InputFormatArg,
+    #[command(flatten)]
+    pub records: RecordArgs,
     /// JSON field that holds the text
     #[arg(long, value_name = "NAME", default_value = "text", help_heading = "Input")]
     pub text_field: String,
     /// JSON field that holds the second text of a pair
     #[arg(long, value_name = "NAME", default_value = "text_pair", help_heading = "Input")]
     pub pair_field: String,
+}
+
+/// Where records come from.
+#[derive(Args, Debug)]
+pub struct RecordArgs {
+    /// Read records from a file, - for standard input
+    #[arg(short, long, value_name = "FILE|-", help_heading = "Input")]
+    pub input: Option<PathBuf>,
+    /// How lines become records; auto takes a line that begins with { as JSON
+    #[arg(long, value_name = "FORMAT", default_value = "auto", help_heading = "Input")]
+    pub input_format: InputFormatArg,
     /// What to do about a bad record: stop at it, or skip it and go on
     #[arg(long, value_name = "HOW", default_value = "stop", help_heading = "Input")]
     pub on_error: OnErrorArg,
@@ -228,82 +256,6 @@ impl FormatArg {
             Self::Json => Format::Json,
         }
     }
-}
-
-/// Fill [MASK] with the words that fit best
-///
-/// Reads texts as arguments, or records from a file or standard input, a line each: plain text, or JSON
-/// objects whose other fields pass through. Scores are probabilities, as in transformers' fill-mask
-/// pipeline. With several masks in a text each has its own list, and the masks are scored independently.
-#[derive(Args, Debug)]
-#[command(after_help = "\
-Examples:
-  albert fill-mask \"The capital of France is [MASK].\"
-  cat texts.jsonl | albert fill-mask -m albert/albert-base-v2 --top-k 1 | jq -r '.predictions[0].token_str'")]
-pub struct FillMaskArgs {
-    #[command(flatten)]
-    pub input: InputArgs,
-    /// Predictions per mask
-    #[arg(short = 'k', long, value_name = "N", default_value = "5", value_parser = clap::value_parser!(u32).range(1..), help_heading = "Task")]
-    pub top_k: u32,
-    /// Score only these words, separated by commas
-    ///
-    /// A word that is a piece of the vocabulary as written is scored as that piece, as transformers
-    /// does (write "▁he" for the word, "he" may be a piece inside words). Any other word is cut into
-    /// its pieces; if there are several, its score is the product of their probabilities from left to
-    /// right with as many masks in the place.
-    #[arg(long, value_name = "WORDS", value_delimiter = ',', help_heading = "Task")]
-    pub targets: Vec<String>,
-    /// Which bias to add where a checkpoint holds two that differ
-    #[arg(
-        long,
-        value_name = "WHICH",
-        default_value = "decoder",
-        hide_short_help = true,
-        help_heading = "Model"
-    )]
-    pub mlm_bias: MlmBiasArg,
-    #[command(flatten)]
-    pub model: ModelArgs,
-    #[command(flatten)]
-    pub device: DeviceArgs,
-    #[command(flatten)]
-    pub length: LengthArgs,
-    #[command(flatten)]
-    pub output: OutputArgs,
-}
-
-#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
-pub enum MlmBiasArg {
-    /// predictions.decoder.bias, as transformers for PyTorch
-    Decoder,
-    /// predictions.bias, as transformers for Flax
-    Predictions,
-}
-
-impl From<MlmBiasArg> for MlmBias {
-    fn from(arg: MlmBiasArg) -> Self {
-        match arg {
-            MlmBiasArg::Decoder => Self::Decoder,
-            MlmBiasArg::Predictions => Self::Predictions,
-        }
-    }
-}
-
-/// Show how a model's tokenizer cuts text
-///
-/// Offsets count Unicode code points of the text (of the second text for its own tokens).
-#[derive(Args, Debug)]
-pub struct TokenizeArgs {
-    #[command(flatten)]
-    pub input: InputArgs,
-    #[command(flatten)]
-    pub model: ModelArgs,
-    /// Cut to so many tokens, special tokens included [default: no limit]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), help_heading = "Input")]
-    pub max_length: Option<u32>,
-    #[command(flatten)]
-    pub output: OutputArgs,
 }
 
 /// Show what a checkpoint is and holds

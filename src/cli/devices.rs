@@ -18,7 +18,6 @@ pub fn run(args: DevicesArgs) -> Result<ExitStatus, Failure> {
         })
         .collect();
     let text = match args.format.resolve(std::io::stdout().is_terminal()) {
-        Format::Jsonl => objects.join("\n"),
         Format::Json => format!("[\n{}\n]", objects.join(",\n")),
         Format::Text => {
             let width = devices.iter().map(|d| d.name.len()).max().unwrap_or(0);
@@ -31,6 +30,7 @@ pub fn run(args: DevicesArgs) -> Result<ExitStatus, Failure> {
                 .collect();
             format!("{}\n\n* taken by --device auto", lines.join("\n"))
         }
+        _ => objects.join("\n"),
     };
     let mut out = OutputTarget::open(None)?;
     out.write(text.as_bytes())?;

@@ -3,20 +3,21 @@
 use albert::model::Head;
 use albert::tasks::{FillMask, FillMaskOptions, TargetWord};
 
-use super::args::FillMaskArgs;
 use super::exit::{ExitStatus, Failure};
+use super::options::Lengths;
 use super::report::Reporter;
+use super::task_args::FillMaskArgs;
 use super::{options, streaming};
 
 pub fn run(args: FillMaskArgs, reporter: &Reporter) -> Result<ExitStatus, Failure> {
-    let streams = streaming::open(&args.input, &args.output)?;
+    let streams = streaming::open_texts(&args.input, &args.output)?;
     let checkpoint = options::checkpoint(&args.model, reporter)?;
     let ready = options::load(
         &checkpoint,
         &[Head::MaskedLm],
         args.mlm_bias.into(),
         &args.device,
-        &args.length,
+        Lengths::new(&args.length),
         reporter,
     )?;
     let mut targets = Vec::new();
@@ -30,5 +31,5 @@ pub fn run(args: FillMaskArgs, reporter: &Reporter) -> Result<ExitStatus, Failur
         &ready.runtime,
         FillMaskOptions { top_k: args.top_k as usize, targets, fields: args.input.fields() },
     )?;
-    streaming::run(&task, streams, &args.input, ready.batch_tokens, reporter)
+    streaming::run(&task, streams, args.input.records.on_error, ready.batch_tokens, reporter)
 }

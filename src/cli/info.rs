@@ -60,7 +60,7 @@ pub fn run(mut args: InfoArgs, reporter: &Reporter) -> Result<ExitStatus, Failur
     let text = match args.format.resolve(std::io::stdout().is_terminal()) {
         Format::Text => for_eyes(&described),
         Format::Json => format!("{described:#}\n"),
-        Format::Jsonl => format!("{described}\n"),
+        _ => format!("{described}\n"),
     };
     let mut out = OutputTarget::open(None)?;
     out.write(text.as_bytes())?;

@@ -1,17 +1,24 @@
 //! The command line: read, call the task, write. No arithmetic here.
 
 mod args;
+mod choose;
+mod classify;
 mod completions;
 mod devices;
+mod embed;
 mod exit;
 mod fill_mask;
 mod info;
 mod interrupt;
 mod man;
+mod ner;
 mod options;
+mod qa;
 mod report;
 mod streaming;
+mod task_args;
 mod tokenize;
+mod zero_shot;
 
 use std::process::ExitCode;
 
@@ -27,6 +34,12 @@ pub fn main() -> ExitCode {
     let reporter = Reporter::new(&cli.global);
     let result = match cli.command {
         Command::FillMask(args) => fill_mask::run(args, &reporter),
+        Command::Classify(args) => classify::run(args, &reporter),
+        Command::Ner(args) => ner::run(args, &reporter),
+        Command::Qa(args) => qa::run(args, &reporter),
+        Command::Choose(args) => choose::run(args, &reporter),
+        Command::Embed(args) => embed::run(args, &reporter),
+        Command::ZeroShot(args) => zero_shot::run(args, &reporter),
         Command::Tokenize(args) => tokenize::run(args, &reporter),
         Command::Info(args) => info::run(args, &reporter),
         Command::Devices(args) => devices::run(args),

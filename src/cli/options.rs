@@ -3,11 +3,11 @@
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
-use albert::checkpoint::{Checkpoint, MlmBias, load_model};
+use albert::checkpoint::{Checkpoint, MlmBias, Origin, load_model};
 use albert::device::{self, OpenDevice};
 use albert::io::Source;
 use albert::model::Head;
-use albert::tasks::{FieldNames, Runtime};
+use albert::tasks::{FieldNames, Long, Runtime};
 use albert::tokenizer::Tokenizer;
 use albert::{Error, Result};
 
@@ -21,30 +21,116 @@ const GPU_BATCH_TOKENS: usize = 16384;
 /// GPUs compile a kernel per shape: lengths are rounded up to a multiple of this.
 const GPU_PAD_MULTIPLE: usize = 16;
 
+/// Where records come from: arguments, else `--input`, else standard input unless it is a terminal.
+/// `what` names the arguments in messages.
+///
+/// # Errors
+/// [`Error::Usage`] when there is nothing to read.
+pub fn source(arguments: &[String], input: Option<&Path>, what: &str) -> Result<Source> {
+    if !arguments.is_empty() {
+        return Ok(Source::Arguments(arguments.to_vec()));
+    }
+    match input {
+        Some(path) if path == Path::new("-") => Ok(Source::Stdin),
+        Some(path) => Ok(Source::File(path.to_owned())),
+        None if std::io::stdin().is_terminal() => Err(Error::Usage {
+            flag: what.to_owned(),
+            problem: "no input: give it as arguments, --input FILE, or pipe lines in".to_owned(),
+        }),
+        None => Ok(Source::Stdin),
+    }
+}
+
 impl InputArgs {
-    /// Where records come from: arguments, else `--input`, else standard input unless it is a
-    /// terminal.
+    /// Where records come from.
     ///
     /// # Errors
     /// [`Error::Usage`] when there is nothing to read.
     pub fn source(&self) -> Result<Source> {
-        if !self.texts.is_empty() {
-            return Ok(Source::Arguments(self.texts.clone()));
-        }
-        match &self.input {
-            Some(path) if path == Path::new("-") => Ok(Source::Stdin),
-            Some(path) => Ok(Source::File(path.clone())),
-            None if std::io::stdin().is_terminal() => Err(Error::Usage {
-                flag: "TEXT".to_owned(),
-                problem: "no input: give texts as arguments, --input FILE, or pipe lines in".to_owned(),
-            }),
-            None => Ok(Source::Stdin),
-        }
+        source(&self.texts, self.records.input.as_deref(), "TEXT")
     }
 
     /// The names of the JSON fields.
     pub fn fields(&self) -> FieldNames {
         FieldNames { text: self.text_field.clone(), text_pair: self.pair_field.clone() }
+    }
+}
+
+/// The context that the command line gives: from a file, from standard input, or as it is.
+///
+/// # Errors
+/// [`Error::Io`]; [`Error::BadFile`] for what is not UTF-8; [`Error::Usage`] when standard input should be
+/// both the context and the records.
+pub fn context(file: Option<&Path>, text: Option<&str>, source: &Source) -> Result<Option<String>> {
+    let Some(path) = file else { return Ok(text.map(str::to_owned)) };
+    let from_stdin = path == Path::new("-");
+    if from_stdin && *source == Source::Stdin {
+        return Err(Error::Usage {
+            flag: "--context".to_owned(),
+            problem: "- takes the context from standard input: give the questions as arguments or --input"
+                .to_owned(),
+        });
+    }
+    let name = if from_stdin { Path::new("<stdin>") } else { path };
+    let mut bytes = Vec::new();
+    let read = if from_stdin {
+        std::io::Read::read_to_end(&mut std::io::stdin(), &mut bytes)
+    } else {
+        std::fs::File::open(path).and_then(|mut file| std::io::Read::read_to_end(&mut file, &mut bytes))
+    };
+    read.map_err(Error::io(name, "read"))?;
+    let text = String::from_utf8(bytes).map_err(|e| {
+        Error::bad_file(name, format!("not valid UTF-8 (byte {})", e.utf8_error().valid_up_to() + 1))
+    })?;
+    // A byte order mark is no part of the text.
+    Ok(Some(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text)))
+}
+
+/// What a task does with long text.
+#[derive(Clone, Copy, Debug)]
+pub struct Lengths {
+    /// `--max-length`.
+    pub max_length: Option<usize>,
+    /// Where the user names none, at most this.
+    pub default: usize,
+    /// `--long`.
+    pub long: Long,
+    /// Whether the task knows windows.
+    pub windows: bool,
+}
+
+impl Lengths {
+    /// The common options, of a task without windows.
+    pub fn new(args: &LengthArgs) -> Self {
+        Self {
+            max_length: args.max_length.map(|n| n as usize),
+            default: usize::MAX,
+            long: args.long.into(),
+            windows: false,
+        }
+    }
+
+    /// Of a task that can read long text in windows.
+    pub fn with_windows(args: &LengthArgs) -> Self {
+        Self { windows: true, ..Self::new(args) }
+    }
+
+    /// The longest row for a model with so many positions.
+    fn longest(&self, positions: usize) -> Result<usize> {
+        if self.long == Long::Window && !self.windows {
+            return Err(Error::Usage {
+                flag: "--long".to_owned(),
+                problem: "window is for ner, qa, classify and embed".to_owned(),
+            });
+        }
+        match self.max_length {
+            None => Ok(positions.min(self.default)),
+            Some(n) if n <= positions => Ok(n),
+            Some(n) => Err(Error::Usage {
+                flag: "--max-length".to_owned(),
+                problem: format!("{n} is more than the {positions} positions of the model"),
+            }),
+        }
     }
 }
 
@@ -151,10 +237,11 @@ pub fn load(
     heads: &[Head],
     mlm_bias: MlmBias,
     device: &DeviceArgs,
-    length: &LengthArgs,
+    lengths: Lengths,
     reporter: &Reporter,
 ) -> Result<Ready> {
     let started = std::time::Instant::now();
+    let max_length = lengths.longest(checkpoint.config.max_position_embeddings)?;
     if let Some(threads) = device.threads {
         device::set_threads(usize::from(threads))?;
     }
@@ -164,7 +251,7 @@ pub fn load(
         let tokenizer = tokenizer.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         (tokenizer, model)
     });
-    let (open, model, report) = model?;
+    let (open, model, report) = model.map_err(|error| explained(error, checkpoint))?;
     let tokenizer = tokenizer?;
     for note in &report.notes {
         reporter.warn(&format!("{}: {note}", checkpoint.name));
@@ -175,17 +262,6 @@ pub fn load(
     }
     reporter.detail(|| format!("on {}, ready after {} ms", open.name, started.elapsed().as_millis()));
 
-    let positions = checkpoint.config.max_position_embeddings;
-    let max_length = match length.max_length {
-        None => positions,
-        Some(n) if n as usize <= positions => n as usize,
-        Some(n) => {
-            return Err(Error::Usage {
-                flag: "--max-length".to_owned(),
-                problem: format!("{n} is more than the {positions} positions of the model"),
-            });
-        }
-    };
     if max_length <= tokenizer.num_special(true) {
         return Err(Error::Usage {
             flag: "--max-length".to_owned(),
@@ -204,11 +280,22 @@ pub fn load(
             tokenizer,
             device: open.device,
             max_length,
-            long: length.long.into(),
+            long: lengths.long,
             pad_multiple,
         },
         batch_tokens: device.batch_tokens.map_or(batch_tokens, |n| n as usize),
     })
+}
+
+/// What the model inside the binary lacks, another may have.
+fn explained(error: Error, checkpoint: &Checkpoint) -> Error {
+    match error {
+        Error::Weights { problem, .. } if checkpoint.origin == Origin::Embedded => Error::Model {
+            model: checkpoint.name.clone(),
+            problem: format!("{problem}; --model names a model that was fine-tuned for this"),
+        },
+        other => other,
+    }
 }
 
 type Loaded = (OpenDevice, albert::model::Albert, albert::checkpoint::LoadReport);

@@ -1,12 +1,13 @@
 //! What every task that reads records has in common: input, output, interrupts, exit status.
 
 use std::io::IsTerminal;
+use std::path::Path;
 
 use albert::Error;
-use albert::io::{OrderedWriter, OutputTarget, RecordReader};
+use albert::io::{Format, InputFormat, OrderedWriter, OutputTarget, RecordReader, Source};
 use albert::stream::{self, SharedWriter, StreamOptions, Task};
 
-use super::args::{InputArgs, OutputArgs};
+use super::args::{InputArgs, OnErrorArg, OutputArgs};
 use super::exit::{ExitStatus, Failure, WhileRunning};
 use super::interrupt::close_on_interrupt;
 use super::report::Reporter;
@@ -15,18 +16,29 @@ use super::report::Reporter;
 pub struct Streams {
     reader: RecordReader,
     writer: SharedWriter,
-    format: albert::io::Format,
+    format: Format,
     terminal: bool,
 }
 
-/// Opens input and output.
-pub fn open(input: &InputArgs, output: &OutputArgs) -> Result<Streams, Failure> {
-    let source = input.source()?;
-    let target = OutputTarget::open(output.output.as_deref())?;
-    let terminal = output.output.is_none() && std::io::stdout().is_terminal();
-    let format = output.format.resolve(terminal);
+/// Opens the input and output of a task over texts.
+pub fn open_texts(input: &InputArgs, output: &OutputArgs) -> Result<Streams, Failure> {
+    open(&input.source()?, input.records.input_format.into(), output.output.as_deref(), |terminal| {
+        output.format.resolve(terminal)
+    })
+}
+
+/// Opens input and output; `format` is asked whether the output is a terminal.
+pub fn open(
+    source: &Source,
+    input_format: InputFormat,
+    output: Option<&Path>,
+    format: impl FnOnce(bool) -> Format,
+) -> Result<Streams, Failure> {
+    let target = OutputTarget::open(output)?;
+    let terminal = output.is_none() && std::io::stdout().is_terminal();
+    let format = format(terminal);
     let writer = SharedWriter::new(OrderedWriter::new(target, format));
-    let reader = RecordReader::open(&source, input.input_format.into())?;
+    let reader = RecordReader::open(source, input_format)?;
     Ok(Streams { reader, writer, format, terminal })
 }
 
@@ -34,7 +46,7 @@ pub fn open(input: &InputArgs, output: &OutputArgs) -> Result<Streams, Failure> 
 pub fn run<T: Task>(
     task: &T,
     streams: Streams,
-    input: &InputArgs,
+    on_error: OnErrorArg,
     batch_tokens: usize,
     reporter: &Reporter,
 ) -> Result<ExitStatus, Failure> {
@@ -46,7 +58,7 @@ pub fn run<T: Task>(
     })?;
     let options = StreamOptions {
         batch_tokens,
-        on_error: input.on_error.into(),
+        on_error: on_error.into(),
         format,
         color: reporter.wants_color(terminal),
     };

@@ -2,18 +2,18 @@
 
 use albert::tasks::Tokenize;
 
-use super::args::TokenizeArgs;
 use super::exit::{ExitStatus, Failure};
 use super::report::Reporter;
+use super::task_args::TokenizeArgs;
 use super::{options, streaming};
 
 /// Nothing is computed, so that a batch is as large as a window.
 const BATCH_TOKENS: usize = 1 << 24;
 
 pub fn run(args: TokenizeArgs, reporter: &Reporter) -> Result<ExitStatus, Failure> {
-    let streams = streaming::open(&args.input, &args.output)?;
+    let streams = streaming::open_texts(&args.input, &args.output)?;
     let tokenizer = options::tokenizer(&args.model, reporter)?;
     let task =
         Tokenize { tokenizer, max_length: args.max_length.map(|n| n as usize), fields: args.input.fields() };
-    streaming::run(&task, streams, &args.input, BATCH_TOKENS, reporter)
+    streaming::run(&task, streams, args.input.records.on_error, BATCH_TOKENS, reporter)
 }

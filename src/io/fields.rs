@@ -35,6 +35,19 @@ impl Fields {
         }
     }
 
+    /// A field that is a list of strings. `Ok(None)` where it is absent or null.
+    ///
+    /// # Errors
+    /// A message when the field is there and is no such list.
+    pub fn strings(&self, name: &str) -> Result<Option<Vec<String>>, String> {
+        match self.raw(name) {
+            None => Ok(None),
+            Some(raw) => serde_json::from_str::<Option<Vec<String>>>(raw.get()).map_err(|_| {
+                format!("field \"{name}\" is {}; expected a list of strings", shortened(raw.get()))
+            }),
+        }
+    }
+
     /// Sets a field, in its place if it exists, else at the end.
     pub fn set(&mut self, name: &str, value: Box<RawValue>) {
         self.0.retain(|(n, _)| n != name);
@@ -108,5 +121,10 @@ mod tests {
         assert_eq!(fields.string("text"), Err("field \"text\" is 5; expected a string".to_owned()));
         assert_eq!(fields.string("other"), Ok(None));
         assert_eq!(fields.string("absent"), Ok(None));
+        let fields = Fields::parse(r#"{"a": ["x", 1], "b": [], "c": ["y"]}"#).expect("an object");
+        assert!(fields.strings("a").is_err_and(|e| e.contains("expected a list of strings")));
+        assert_eq!(fields.strings("b"), Ok(Some(Vec::new())));
+        assert_eq!(fields.strings("c"), Ok(Some(vec!["y".to_owned()])));
+        assert_eq!(fields.strings("absent"), Ok(None));
     }
 }

@@ -1,10 +1,13 @@
 //! Records in, records out: lines of text or JSON objects, in input order.
 
+mod array;
 mod fields;
 mod output;
 mod reader;
+mod squad;
 mod writer;
 
+pub use array::{ArrayKind, ArrayLayout};
 pub use fields::Fields;
 pub use output::{Format, OutputTarget};
 pub use reader::{InputFormat, LineReader, MAX_LINE_BYTES, Record, RecordBody, RecordReader, Source};

@@ -1,10 +1,11 @@
 //! Where output goes: standard output, or a file that appears only when it is whole.
 
-use std::io::{BufWriter, Write};
+use std::io::{BufWriter, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
 
+use super::array::ArrayLayout;
 use crate::error::{Error, Result};
 
 /// How records are written.
@@ -16,6 +17,12 @@ pub enum Format {
     Json,
     /// One object a line.
     Jsonl,
+    /// A word and its tag a line, an empty line between records.
+    Conll,
+    /// One object: SQuAD's predictions file.
+    Squad,
+    /// One binary array, in a file.
+    Array(ArrayLayout),
 }
 
 /// A place for output.
@@ -79,6 +86,22 @@ impl OutputTarget {
             Self::Stdout(out) => out.write_all(bytes),
             Self::File(f) => f.file.write_all(bytes),
             Self::Special(_, out) => out.write_all(bytes),
+        };
+        result.map_err(|source| Error::Output { name: self.name(), source })
+    }
+
+    /// Writes `bytes` over the beginning of a file.
+    ///
+    /// # Errors
+    /// [`Error::Output`]; also where there is no going back.
+    pub fn write_over_start(&mut self, bytes: &[u8]) -> Result<()> {
+        let result = match self {
+            Self::File(f) => f
+                .file
+                .seek(SeekFrom::Start(0))
+                .and_then(|_| f.file.write_all(bytes))
+                .and_then(|()| f.file.seek(SeekFrom::End(0)).map(drop)),
+            Self::Stdout(_) | Self::Special(..) => Err(std::io::ErrorKind::NotSeekable.into()),
         };
         result.map_err(|source| Error::Output { name: self.name(), source })
     }

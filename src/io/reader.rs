@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use super::fields::Fields;
+use super::squad::{looks_like_squad, read_squad};
 use crate::error::{Error, Result};
 
 /// A line longer than this is an error of that line; the rest of it is skipped, not stored.
@@ -24,6 +25,10 @@ pub enum InputFormat {
     Text,
     /// Every line is a JSON object.
     Jsonl,
+    /// The whole is a SQuAD file, a record a question.
+    Squad,
+    /// A SQuAD file if it begins like one, else as [`InputFormat::Auto`].
+    AutoOrSquad,
 }
 
 /// Where records come from.
@@ -123,7 +128,7 @@ fn parse(line: String, format: InputFormat) -> std::result::Result<RecordBody, S
     let json = match format {
         InputFormat::Text => false,
         InputFormat::Jsonl => true,
-        InputFormat::Auto => line.starts_with('{'),
+        InputFormat::Auto | InputFormat::Squad | InputFormat::AutoOrSquad => line.starts_with('{'),
     };
     if !json {
         return Ok(RecordBody::Text(line));
@@ -163,11 +168,11 @@ impl RecordReader {
                 let file = open_file(path)?;
                 let name: Arc<str> = path.display().to_string().into();
                 let path = path.clone();
-                std::thread::spawn(move || send_lines(file, &name, path, format, &sender));
+                std::thread::spawn(move || send_records(file, &name, path, format, &sender));
             }
             Source::Stdin => {
                 std::thread::spawn(move || {
-                    send_lines(std::io::stdin(), &"<stdin>".into(), "<stdin>".into(), format, &sender);
+                    send_records(std::io::stdin(), &"<stdin>".into(), "<stdin>".into(), format, &sender);
                 });
             }
         }
@@ -203,14 +208,58 @@ fn send_arguments(texts: Vec<String>, sender: &SyncSender<Result<Record>>) {
     }
 }
 
-fn send_lines(
+fn send_records(
     stream: impl Read,
     source: &Arc<str>,
     path: PathBuf,
     format: InputFormat,
     sender: &SyncSender<Result<Record>>,
 ) {
-    let mut lines = LineReader::new(BufReader::with_capacity(1 << 16, stream));
+    let mut stream = BufReader::with_capacity(1 << 16, stream);
+    let squad = match format {
+        InputFormat::Squad => true,
+        // An error here comes again with the first line.
+        InputFormat::AutoOrSquad => stream.fill_buf().is_ok_and(looks_like_squad),
+        InputFormat::Auto | InputFormat::Text | InputFormat::Jsonl => false,
+    };
+    if squad {
+        send_squad(stream, source, path, sender)
+    } else {
+        send_lines(stream, source, path, format, sender)
+    }
+}
+
+/// Records of a SQuAD file; their number stands for the line.
+fn send_squad(
+    mut stream: impl BufRead,
+    source: &Arc<str>,
+    path: PathBuf,
+    sender: &SyncSender<Result<Record>>,
+) {
+    let source: Arc<str> = format!("{source}, question").into();
+    if stream.fill_buf().is_ok_and(|start| start.starts_with("\u{feff}".as_bytes())) {
+        stream.consume('\u{feff}'.len_utf8());
+    }
+    let mut number = 0;
+    let result = read_squad(stream, &mut |fields| {
+        number += 1;
+        let body = Ok(RecordBody::Object(fields));
+        sender.send(Ok(Record { source: source.clone(), line: number, body })).is_ok()
+    });
+    if let Err(problem) = result {
+        // The other end need not be listening any more.
+        let _gone = sender.send(Err(Error::bad_file(path, problem)));
+    }
+}
+
+fn send_lines(
+    stream: impl BufRead,
+    source: &Arc<str>,
+    path: PathBuf,
+    format: InputFormat,
+    sender: &SyncSender<Result<Record>>,
+) {
+    let mut lines = LineReader::new(stream);
     let mut number = 0;
     loop {
         let record = match lines.next_line() {

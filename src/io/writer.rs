@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use super::array::ArrayLayout;
 use super::output::{Format, OutputTarget};
 use crate::error::Result;
 
@@ -10,24 +11,26 @@ pub struct OrderedWriter {
     target: OutputTarget,
     format: Format,
     /// Entries from the first unwritten one on; `None` where the work is not done yet.
-    waiting: VecDeque<Option<String>>,
+    waiting: VecDeque<Option<Vec<u8>>>,
     /// Number of the entry at the front of `waiting`.
     next: u64,
     written: u64,
+    /// Of an array: the number of rows up to the end of each entry.
+    ends: Vec<u64>,
 }
 
 impl OrderedWriter {
     /// Writes to `target`.
     pub fn new(target: OutputTarget, format: Format) -> Self {
-        Self { target, format, waiting: VecDeque::new(), next: 0, written: 0 }
+        Self { target, format, waiting: VecDeque::new(), next: 0, written: 0, ends: vec![0] }
     }
 
-    /// Takes entry number `index` (from 0): a JSON value, or a text block with its line end. An
-    /// empty entry takes its turn and writes nothing.
+    /// Takes entry number `index` (from 0): a JSON value, a text block with its line end, a member of an
+    /// object, rows of an array. An empty entry takes its turn and writes nothing.
     ///
     /// # Errors
     /// [`crate::Error::Output`].
-    pub fn put(&mut self, index: u64, entry: String) -> Result<()> {
+    pub fn put(&mut self, index: u64, entry: Vec<u8>) -> Result<()> {
         let place = index.saturating_sub(self.next) as usize;
         if self.waiting.len() <= place {
             self.waiting.resize_with(place + 1, || None);
@@ -44,22 +47,39 @@ impl OrderedWriter {
         if any { self.target.flush() } else { Ok(()) }
     }
 
-    fn write(&mut self, entry: &str) -> Result<()> {
+    fn write(&mut self, entry: &[u8]) -> Result<()> {
+        if let Format::Array(layout) = self.format {
+            return self.write_rows(layout, entry);
+        }
         if entry.is_empty() {
             return Ok(());
         }
         match self.format {
-            Format::Text => self.target.write(entry.as_bytes())?,
+            Format::Text | Format::Conll | Format::Array(_) => self.target.write(entry)?,
             Format::Jsonl => {
-                self.target.write(entry.as_bytes())?;
+                self.target.write(entry)?;
                 self.target.write(b"\n")?;
             }
             Format::Json => {
                 self.target.write(if self.written == 0 { b"[\n" } else { b",\n" })?;
-                self.target.write(entry.as_bytes())?;
+                self.target.write(entry)?;
+            }
+            Format::Squad => {
+                self.target.write(if self.written == 0 { b"{\n" } else { b",\n" })?;
+                self.target.write(entry)?;
             }
         }
         self.written += 1;
+        Ok(())
+    }
+
+    fn write_rows(&mut self, layout: ArrayLayout, entry: &[u8]) -> Result<()> {
+        if self.written == 0 {
+            self.target.write(&layout.header(&[0]))?;
+        }
+        self.target.write(entry)?;
+        self.written += 1;
+        self.ends.push(self.ends.last().copied().unwrap_or(0) + layout.rows_in(entry));
         Ok(())
     }
 
@@ -73,7 +93,7 @@ impl OrderedWriter {
     /// # Errors
     /// [`crate::Error::Output`], [`crate::Error::Io`].
     pub fn finish(mut self) -> Result<()> {
-        self.close_array()?;
+        self.close()?;
         self.target.finish()
     }
 
@@ -82,15 +102,24 @@ impl OrderedWriter {
     /// # Errors
     /// [`crate::Error::Output`], [`crate::Error::Io`].
     pub fn keep_partial(mut self) -> Result<Option<std::path::PathBuf>> {
-        self.close_array()?;
+        self.close()?;
         self.target.keep_partial()
     }
 
-    fn close_array(&mut self) -> Result<()> {
+    fn close(&mut self) -> Result<()> {
         match (self.format, self.written) {
             (Format::Json, 0) => self.target.write(b"[]\n"),
             (Format::Json, _) => self.target.write(b"\n]\n"),
-            _ => Ok(()),
+            (Format::Squad, 0) => self.target.write(b"{}\n"),
+            (Format::Squad, _) => self.target.write(b"\n}\n"),
+            (Format::Array(layout), written) => {
+                if written == 0 {
+                    self.target.write(&layout.header(&[0]))?;
+                }
+                self.target.write(&layout.trailer(&self.ends))?;
+                self.target.write_over_start(&layout.header(&self.ends))
+            }
+            (Format::Text | Format::Conll | Format::Jsonl, _) => Ok(()),
         }
     }
 }
@@ -104,7 +133,7 @@ mod tests {
         let path = directory.path().join("out");
         let mut writer = OrderedWriter::new(OutputTarget::open(Some(&path)).expect("opens"), format);
         for (index, entry) in puts {
-            writer.put(*index, (*entry).to_owned()).expect("writes");
+            writer.put(*index, entry.as_bytes().to_vec()).expect("writes");
         }
         writer.finish().expect("finishes");
         std::fs::read_to_string(path).expect("reads")
@@ -119,6 +148,8 @@ mod tests {
     fn one_array_for_json() {
         assert_eq!(written(Format::Json, &[(1, "2"), (0, "1")]), "[\n1,\n2\n]\n");
         assert_eq!(written(Format::Json, &[]), "[]\n");
+        assert_eq!(written(Format::Squad, &[(0, "\"a\": \"b\"")]), "{\n\"a\": \"b\"\n}\n");
+        assert_eq!(written(Format::Squad, &[]), "{}\n");
     }
 
     #[test]
@@ -126,7 +157,7 @@ mod tests {
         let directory = tempfile::tempdir().expect("a directory");
         let path = directory.path().join("out");
         let mut writer = OrderedWriter::new(OutputTarget::open(Some(&path)).expect("opens"), Format::Jsonl);
-        writer.put(0, "a".to_owned()).expect("writes");
+        writer.put(0, b"a".to_vec()).expect("writes");
         let partial = writer.keep_partial().expect("keeps").expect("a file");
         assert!(!path.exists());
         assert_eq!(std::fs::read_to_string(partial).expect("reads"), "a\n");

@@ -1,8 +1,8 @@
 //! The whole model: embeddings, encoder, pooler and whichever heads a task asks for (transformers'
-//! `AlbertModel`, `AlbertForMaskedLM`, `AlbertForPreTraining`).
+//! `AlbertModel` and its `AlbertFor...` classes).
 
 use burn::module::Module;
-use burn::nn::Linear;
+use burn::nn::{Dropout, DropoutConfig, Linear};
 use burn::tensor::{Bool, Device, Int, Tensor};
 
 use super::attention::linear;
@@ -20,11 +20,32 @@ pub enum Head {
     MaskedLm,
     /// Sentence order (`sop_classifier.*`); needs the pooler.
     SentenceOrder,
+    /// A label or a number per text (`classifier.*`, `[num_labels, H]`); needs the pooler.
+    SequenceClassification,
+    /// A label per token (`classifier.*`, `[num_labels, H]`, on the states).
+    TokenClassification,
+    /// A score per choice (`classifier.*`, `[1, H]`); needs the pooler.
+    MultipleChoice,
+    /// Beginning and end of an answer (`qa_outputs.*`, `[2, H]`, on the states).
+    QuestionAnswering,
 }
 
 impl Head {
     /// Every part that there is.
-    pub const ALL: [Self; 3] = [Self::Pooler, Self::MaskedLm, Self::SentenceOrder];
+    pub const ALL: [Self; 7] = [
+        Self::Pooler,
+        Self::MaskedLm,
+        Self::SentenceOrder,
+        Self::SequenceClassification,
+        Self::TokenClassification,
+        Self::MultipleChoice,
+        Self::QuestionAnswering,
+    ];
+
+    /// True if the head works on the pooled vector.
+    pub fn needs_pooler(self) -> bool {
+        matches!(self, Self::SentenceOrder | Self::SequenceClassification | Self::MultipleChoice)
+    }
 }
 
 /// One batch, padded to its longest item.
@@ -105,6 +126,12 @@ pub struct Albert {
     pub predictions: Option<AlbertMlmHead>,
     /// Sentence-order head.
     pub sop_classifier: Option<AlbertSopHead>,
+    /// Classification of texts or tokens `[H, num_labels]`, or of choices `[H, 1]`.
+    pub classifier: Option<Linear>,
+    /// Question answering, `[H, 2]`.
+    pub qa_outputs: Option<Linear>,
+    /// Before `classifier`, in training.
+    pub classifier_dropout: Dropout,
 }
 
 impl Albert {
@@ -112,15 +139,28 @@ impl Albert {
     /// used, so that a checkpoint's loader can replace them at no cost.
     pub fn new(config: &AlbertConfig, heads: &[Head], device: &Device) -> Self {
         let has = |head| heads.contains(&head);
+        let outputs = if has(Head::MultipleChoice) {
+            Some(1)
+        } else if has(Head::SequenceClassification) || has(Head::TokenClassification) {
+            Some(config.num_labels)
+        } else {
+            None
+        };
         Self {
             albert: AlbertModel {
                 embeddings: AlbertEmbeddings::new(config, device),
                 encoder: AlbertEncoder::new(config, device),
-                pooler: (has(Head::Pooler) || has(Head::SentenceOrder))
+                pooler: (has(Head::Pooler) || heads.iter().any(|head| head.needs_pooler()))
                     .then(|| linear(config, config.hidden_size, config.hidden_size, device)),
             },
             predictions: has(Head::MaskedLm).then(|| AlbertMlmHead::new(config, device)),
             sop_classifier: has(Head::SentenceOrder).then(|| AlbertSopHead::new(config, device)),
+            classifier: outputs.map(|outputs| linear(config, config.hidden_size, outputs, device)),
+            qa_outputs: has(Head::QuestionAnswering).then(|| linear(config, config.hidden_size, 2, device)),
+            classifier_dropout: DropoutConfig::new(
+                config.classifier_dropout_prob.unwrap_or(config.hidden_dropout_prob),
+            )
+            .init(),
         }
     }
 
@@ -136,5 +176,23 @@ impl Albert {
     /// Sentence-order logits `[batch, num_labels]`; `None` without that head.
     pub fn sentence_order_logits(&self, pooled: Tensor<2>) -> Option<Tensor<2>> {
         Some(self.sop_classifier.as_ref()?.forward(pooled))
+    }
+
+    /// Logits `[batch, num_labels]` of texts, or `[batch, 1]` of choices, from pooled vectors
+    /// `[batch, H]`; `None` without such a head.
+    pub fn sequence_logits(&self, pooled: Tensor<2>) -> Option<Tensor<2>> {
+        Some(self.classifier.as_ref()?.forward(self.classifier_dropout.forward(pooled)))
+    }
+
+    /// Logits `[batch, length, num_labels]` of tokens from states `[batch, length, H]`; `None` without
+    /// such a head.
+    pub fn token_logits(&self, states: Tensor<3>) -> Option<Tensor<3>> {
+        Some(self.classifier.as_ref()?.forward(self.classifier_dropout.forward(states)))
+    }
+
+    /// Logits `[batch, length, 2]` that an answer begins, and ends, at each token, from states
+    /// `[batch, length, H]`; `None` without such a head.
+    pub fn span_logits(&self, states: Tensor<3>) -> Option<Tensor<3>> {
+        Some(self.qa_outputs.as_ref()?.forward(states))
     }
 }

@@ -8,6 +8,7 @@ use serde_json::value::RawValue;
 
 use super::input::{FieldNames, TextPair};
 use super::runtime::Runtime;
+use super::scores::{softmax, top_k};
 use crate::error::{Error, Result};
 use crate::io::RecordBody;
 use crate::stream::Task;
@@ -143,29 +144,22 @@ impl<'a> FillMask<'a> {
         Ok(FillMaskItem { encoding, masks, text })
     }
 
-    /// Predictions for each mask of each item.
+    /// Predictions for each mask of a text, from the logits at its masks.
     ///
     /// # Errors
-    /// The device's.
-    pub fn fill(&self, items: &[&FillMaskItem]) -> Result<Vec<MaskPredictions>> {
-        let rows: Vec<&Encoding> = items.iter().map(|item| &item.encoding).collect();
-        let masks: Vec<Vec<usize>> = items.iter().map(|item| item.masks.clone()).collect();
-        let logits = self.runtime.masked_lm_logits(&rows, &masks)?;
-        let mut filled = Vec::with_capacity(items.len());
-        for (item, logits) in items.iter().zip(logits) {
-            let mut per_mask = Vec::with_capacity(item.masks.len());
-            for (place, mut scores) in item.masks.iter().zip(logits) {
-                softmax(&mut scores);
-                let ranked = self.rank(item, *place, &scores)?;
-                let predictions: Result<Vec<_>> = ranked
-                    .into_iter()
-                    .map(|(pieces, score)| self.prediction(item, *place, pieces, score))
-                    .collect();
-                per_mask.push(predictions?);
-            }
-            filled.push(per_mask);
+    /// The device's, where a target has several pieces.
+    fn fill(&self, item: &FillMaskItem, logits: Vec<Vec<f32>>) -> Result<MaskPredictions> {
+        let mut per_mask = Vec::with_capacity(item.masks.len());
+        for (place, mut scores) in item.masks.iter().zip(logits) {
+            softmax(&mut scores);
+            let ranked = self.rank(item, *place, &scores)?;
+            let predictions: Result<Vec<_>> = ranked
+                .into_iter()
+                .map(|(pieces, score)| self.prediction(item, *place, pieces, score))
+                .collect();
+            per_mask.push(predictions?);
         }
-        Ok(filled)
+        Ok(per_mask)
     }
 
     /// The best pieces, or the targets, each with its probability, best first.
@@ -267,22 +261,25 @@ impl<'a> FillMask<'a> {
 
 impl Task for FillMask<'_> {
     type Item = FillMaskItem;
+    /// Logits over the vocabulary at each mask.
+    type Output = Vec<Vec<f32>>;
     type Prediction = MaskPredictions;
 
     fn encode(&self, body: &RecordBody) -> std::result::Result<FillMaskItem, String> {
         self.prepare(TextPair::from_record(body, &self.options.fields)?)
     }
 
-    fn tokens(&self, item: &FillMaskItem) -> usize {
-        item.encoding.ids.len()
+    fn rows<'a>(&self, item: &'a FillMaskItem) -> &'a [Encoding] {
+        std::slice::from_ref(&item.encoding)
     }
 
-    fn truncated(&self, item: &FillMaskItem) -> bool {
-        item.encoding.truncated
+    fn forward(&self, rows: &[&Encoding]) -> Result<Vec<Self::Output>> {
+        let masks: Vec<Vec<usize>> = rows.iter().map(|row| positions_of(&row.ids, self.mask_id)).collect();
+        self.runtime.masked_lm_logits(rows, &masks)
     }
 
-    fn predict(&self, items: &[&FillMaskItem]) -> Result<Vec<MaskPredictions>> {
-        self.fill(items)
+    fn decode(&self, item: &FillMaskItem, outputs: Vec<Self::Output>) -> Result<MaskPredictions> {
+        self.fill(item, outputs.into_iter().next().unwrap_or_default())
     }
 
     fn json(&self, _item: &FillMaskItem, prediction: &MaskPredictions) -> serde_json::Result<Box<RawValue>> {
@@ -322,54 +319,4 @@ impl Task for FillMask<'_> {
 
 fn positions_of(ids: &[u32], wanted: u32) -> Vec<usize> {
     ids.iter().enumerate().filter(|(_, id)| **id == wanted).map(|(i, _)| i).collect()
-}
-
-/// Logits to probabilities, in place.
-fn softmax(values: &mut [f32]) {
-    let highest = values.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let mut sum = 0.0f64;
-    for v in values.iter_mut() {
-        *v = (*v - highest).exp();
-        sum += f64::from(*v);
-    }
-    let scale = (1.0 / sum) as f32;
-    for v in values.iter_mut() {
-        *v *= scale;
-    }
-}
-
-/// Places of the `k` largest values, largest first; of equals the first.
-fn top_k(values: &[f32], k: usize) -> Vec<usize> {
-    let k = k.min(values.len());
-    if k == 0 {
-        return Vec::new();
-    }
-    let better = |a: &usize, b: &usize| values[*b].total_cmp(&values[*a]).then(a.cmp(b));
-    let mut order: Vec<usize> = (0..values.len()).collect();
-    if k < order.len() {
-        order.select_nth_unstable_by(k - 1, better);
-        order.truncate(k);
-    }
-    order.sort_unstable_by(better);
-    order
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_best_come_first_and_ties_keep_their_order() {
-        let values = [0.1, 0.5, 0.3, 0.5, 0.2];
-        assert_eq!(top_k(&values, 3), [1, 3, 2]);
-        assert_eq!(top_k(&values, 99), [1, 3, 2, 4, 0]);
-        assert_eq!(top_k(&values, 0), [] as [usize; 0]);
-    }
-
-    #[test]
-    fn softmax_survives_large_logits() {
-        let mut values = [1000.0, 1000.0, -1000.0];
-        softmax(&mut values);
-        assert_eq!(values, [0.5, 0.5, 0.0]);
-    }
 }

@@ -1,6 +1,6 @@
 //! What a task takes from a record.
 
-use crate::io::RecordBody;
+use crate::io::{Fields, RecordBody};
 
 /// Which JSON fields hold a task's texts.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,24 +35,30 @@ impl TextPair {
         match body {
             RecordBody::Text(text) => Ok(Self { text: text.clone(), text_pair: None }),
             RecordBody::Object(fields) => {
-                let text = fields.string(&names.text)?.ok_or_else(|| {
-                    let there: Vec<&str> = fields.names().collect();
-                    format!(
-                        "field \"{}\" is missing; the object has {} (--text-field names another)",
-                        names.text,
-                        if there.is_empty() { "no fields".to_owned() } else { there.join(", ") }
-                    )
-                })?;
+                let text = required(fields, &names.text, "--text-field")?;
                 Ok(Self { text, text_pair: fields.string(&names.text_pair)? })
             }
         }
     }
 }
 
+/// A string field that must be there; `flag` is the option that names another.
+pub(super) fn required(fields: &Fields, name: &str, flag: &str) -> Result<String, String> {
+    fields.string(name)?.ok_or_else(|| missing(fields, name, flag))
+}
+
+/// What to say of a field that is not there.
+pub(super) fn missing(fields: &Fields, name: &str, flag: &str) -> String {
+    let there: Vec<&str> = fields.names().collect();
+    format!(
+        "field \"{name}\" is missing; the object has {} ({flag} names another)",
+        if there.is_empty() { "no fields".to_owned() } else { there.join(", ") }
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::io::Fields;
 
     fn object(json: &str) -> RecordBody {
         RecordBody::Object(Fields::parse(json).expect("an object"))

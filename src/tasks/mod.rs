@@ -1,13 +1,28 @@
-//! The tasks: encode, run the model on a batch, decode.
+//! The tasks: encode, run the model on batches of rows, decode.
 //!
 //! Tensors appear at one boundary only, [`Runtime`]; the decoding is plain code over numbers.
 
+mod choose;
+mod classify;
+mod embed;
 mod fill_mask;
 mod input;
+mod ner;
+mod qa;
 mod runtime;
+mod scores;
+mod text;
 mod tokenize;
+mod windows;
+mod zero_shot;
 
+pub use choose::{ChoiceScore, Choose, ChooseItem, ChooseOptions};
+pub use classify::{Classify, ClassifyItem, ClassifyOptions, Function, Judgement, LabelScore};
+pub use embed::{Embed, EmbedItem, EmbedOptions, Embedding};
 pub use fill_mask::{FillMask, FillMaskItem, FillMaskOptions, MaskPredictions, Prediction, TargetWord};
 pub use input::{FieldNames, TextPair};
-pub use runtime::{Long, Runtime};
+pub use ner::{Aggregation, Entity, Ner, NerItem, NerOptions, WordBoundaries};
+pub use qa::{AnswerSpan, Answers, Qa, QaItem, QaOptions};
+pub use runtime::{Embedded, Long, Pooling, Runtime};
 pub use tokenize::Tokenize;
+pub use zero_shot::{ZeroShot, ZeroShotItem, ZeroShotOptions};

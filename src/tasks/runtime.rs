@@ -15,6 +15,8 @@ pub enum Long {
     Truncate,
     /// It is an error of that record.
     Error,
+    /// It is read in overlapping windows, by the tasks that can.
+    Window,
 }
 
 /// Everything that a task needs to run.
@@ -44,17 +46,30 @@ impl Runtime {
         let encoding = self.tokenizer.encode_max(text, pair, self.max_length).map_err(|e| e.to_string())?;
         if encoding.truncated && self.long == Long::Error {
             let tokens = self.tokenizer.encode(text, pair).map_err(|e| e.to_string())?.ids.len();
-            return Err(format!(
-                "the text has {tokens} tokens and the model takes {} (--long truncate cuts it)",
-                self.max_length
-            ));
+            return Err(self.too_long(tokens));
         }
         self.check_ids(&encoding)?;
         Ok(encoding)
     }
 
+    /// What [`Long::Error`] says of `tokens` tokens.
+    pub(super) fn too_long(&self, tokens: usize) -> String {
+        format!(
+            "the text has {tokens} tokens and the model takes {} (--long truncate cuts it)",
+            self.max_length
+        )
+    }
+
+    /// How many tokens of a text, or of a pair together, fit beside the special tokens.
+    pub fn room(&self, pair: bool) -> usize {
+        self.max_length.saturating_sub(self.tokenizer.num_special(pair))
+    }
+
     /// A tokenizer of another model gives ids that this model has no vectors for.
-    fn check_ids(&self, encoding: &Encoding) -> std::result::Result<(), String> {
+    pub(super) fn check_ids(&self, encoding: &Encoding) -> std::result::Result<(), String> {
+        if encoding.ids.is_empty() {
+            return Err("nothing is left of the text, and the tokenizer has no special tokens".to_owned());
+        }
         let vocabulary = self.config.vocab_size;
         if let Some(id) = encoding.ids.iter().find(|id| **id as usize >= vocabulary) {
             return Err(format!(
@@ -99,14 +114,140 @@ impl Runtime {
         let count = flat.len();
         let states = self.model.albert.encode(input, OutputOptions::default()).last_hidden_state;
         let picked = Tensor::<1, Int>::from_data(TensorData::new(flat, [count]), &self.device);
-        let logits = self
-            .model
-            .masked_lm_logits(states, picked)
-            .ok_or_else(|| Error::Input("the model was loaded without its masked-LM head".to_owned()))?;
+        let logits = self.model.masked_lm_logits(states, picked).ok_or_else(|| no_head("masked-LM"))?;
         let [_, vocabulary] = logits.dims();
         let values = self.read(logits)?;
         let mut vectors = values.chunks_exact(vocabulary.max(1)).map(<[f32]>::to_vec);
         Ok(positions.iter().map(|columns| vectors.by_ref().take(columns.len()).collect()).collect())
+    }
+
+    /// Logits `[num_labels]` of each row as a text, or `[1]` as a choice.
+    ///
+    /// # Errors
+    /// [`Error::Device`] when the device fails; [`Error::Input`] when the model has no such head.
+    pub fn sequence_logits(&self, rows: &[&Encoding]) -> Result<Vec<Vec<f32>>> {
+        let pooled = self.pooled(rows)?;
+        let logits = self.model.sequence_logits(pooled).ok_or_else(|| no_head("classification"))?;
+        self.read_rows(logits)
+    }
+
+    /// Sentence-order logits `[num_labels]` of each row.
+    ///
+    /// # Errors
+    /// As [`Runtime::sequence_logits`].
+    pub fn sentence_order_logits(&self, rows: &[&Encoding]) -> Result<Vec<Vec<f32>>> {
+        let pooled = self.pooled(rows)?;
+        let logits = self.model.sentence_order_logits(pooled).ok_or_else(|| no_head("sentence-order"))?;
+        self.read_rows(logits)
+    }
+
+    /// Logits of each token of each row: `tokens x num_labels` values, row by row.
+    ///
+    /// # Errors
+    /// As [`Runtime::sequence_logits`].
+    pub fn token_logits(&self, rows: &[&Encoding]) -> Result<Vec<Vec<f32>>> {
+        let states = self.states(rows);
+        let logits = self.model.token_logits(states).ok_or_else(|| no_head("token-classification"))?;
+        self.read_tokens(logits, rows)
+    }
+
+    /// Logits of each token of each row to be the first, and the last, of an answer: `tokens x 2` values.
+    ///
+    /// # Errors
+    /// As [`Runtime::sequence_logits`].
+    pub fn span_logits(&self, rows: &[&Encoding]) -> Result<Vec<Vec<f32>>> {
+        let states = self.states(rows);
+        let logits = self.model.span_logits(states).ok_or_else(|| no_head("question-answering"))?;
+        self.read_tokens(logits, rows)
+    }
+
+    /// The pooled vector `[batch, H]` of each row.
+    fn pooled(&self, rows: &[&Encoding]) -> Result<Tensor<2>> {
+        let input = model_input(rows.iter().copied(), self.padding(), &self.device);
+        let out = self.model.albert.forward(input, OutputOptions::default());
+        out.pooler_output.ok_or_else(|| no_head("pooler"))
+    }
+
+    /// Hidden states `[batch, length, H]` after the last layer.
+    fn states(&self, rows: &[&Encoding]) -> Tensor<3> {
+        let input = model_input(rows.iter().copied(), self.padding(), &self.device);
+        self.model.albert.encode(input, OutputOptions::default()).last_hidden_state
+    }
+
+    /// One vector per row.
+    fn read_rows(&self, tensor: Tensor<2>) -> Result<Vec<Vec<f32>>> {
+        let [_, columns] = tensor.dims();
+        Ok(self.read(tensor)?.chunks(columns.max(1)).map(<[f32]>::to_vec).collect())
+    }
+
+    /// The vectors of each row's own tokens, without the padding.
+    fn read_tokens(&self, tensor: Tensor<3>, rows: &[&Encoding]) -> Result<Vec<Vec<f32>>> {
+        let [_, length, columns] = tensor.dims();
+        let values = self.read(tensor)?;
+        let row = |(i, row): (usize, &&Encoding)| {
+            let from = i * length * columns;
+            values[from..from + row.ids.len() * columns].to_vec()
+        };
+        Ok(rows.iter().enumerate().map(row).collect())
+    }
+
+    /// A vector per row, or a vector per token where `pooling` is [`Pooling::Tokens`]; with them the
+    /// attention maps, if they are asked for.
+    ///
+    /// # Errors
+    /// As [`Runtime::sequence_logits`]; [`Error::Input`] for a layer that the model does not have.
+    pub fn embeddings(
+        &self,
+        rows: &[&Encoding],
+        pooling: Pooling,
+        layer: Option<usize>,
+        attentions: bool,
+    ) -> Result<Vec<Embedded>> {
+        let input = model_input(rows.iter().copied(), self.padding(), &self.device);
+        let options = OutputOptions { hidden_states: layer.is_some(), attentions };
+        let out = self.model.albert.encode(input, options);
+        let states = match (layer, out.hidden_states) {
+            (Some(layer), Some(mut all)) if layer < all.len() => all.swap_remove(layer),
+            (Some(layer), _) => return Err(Error::Input(format!("the model has no hidden state {layer}"))),
+            (None, _) => out.last_hidden_state,
+        };
+        let vectors = match pooling {
+            Pooling::Tokens => self.read_tokens(states, rows)?,
+            Pooling::Mean => self.read_rows(self.mean(states, rows))?,
+            Pooling::Cls => self.read_rows(first_token(states))?,
+            Pooling::Pooler => {
+                let pooler = self.model.albert.pooler.as_ref().ok_or_else(|| no_head("pooler"))?;
+                self.read_rows(pooler.forward(first_token(states)).tanh())?
+            }
+        };
+        let mut embedded: Vec<Embedded> =
+            vectors.into_iter().map(|values| Embedded { values, attentions: Vec::new() }).collect();
+        for layer in out.attentions.into_iter().flatten() {
+            let [_, heads, length, _] = layer.dims();
+            let values = self.read(layer)?;
+            for (i, (row, embedded)) in rows.iter().zip(&mut embedded).enumerate() {
+                let own = row.ids.len();
+                let map = |head: usize, query: usize| {
+                    let from = ((i * heads + head) * length + query) * length;
+                    values[from..from + own].to_vec()
+                };
+                let maps = (0..heads).map(|head| (0..own).map(|query| map(head, query)).collect()).collect();
+                embedded.attentions.push(maps);
+            }
+        }
+        Ok(embedded)
+    }
+
+    /// The mean of each row's own tokens, special ones included.
+    fn mean(&self, states: Tensor<3>, rows: &[&Encoding]) -> Tensor<2> {
+        let [batch, length, _] = states.dims();
+        let mut weights = vec![0f32; batch * length];
+        for (weights, row) in weights.chunks_mut(length.max(1)).zip(rows) {
+            weights[..row.ids.len()].fill(1.0 / row.ids.len().max(1) as f32);
+        }
+        let weights = Tensor::<2>::from_data(TensorData::new(weights, [batch, length]), &self.device);
+        // States at padding hold no meaning, but they are finite.
+        (states * weights.unsqueeze_dim::<3>(2)).sum_dim(1).squeeze_dim::<2>(1)
     }
 
     /// A tensor's values as f32.
@@ -115,4 +256,35 @@ impl Runtime {
         let data = tensor.try_into_data_dtype(DType::F32).map_err(|e| failed(e.to_string()))?;
         data.try_into_vec::<f32>().map_err(|e| failed(format!("{e:?}")))
     }
+}
+
+/// What becomes of a text's token vectors.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Pooling {
+    /// The vector of the first token, `[CLS]`.
+    Cls,
+    /// The mean over all tokens, special ones included.
+    #[default]
+    Mean,
+    /// The pooler's output: a dense layer and tanh over the first token.
+    Pooler,
+    /// One vector per token, special ones included.
+    Tokens,
+}
+
+/// What the encoder says of one row.
+#[derive(Clone, Debug, Default)]
+pub struct Embedded {
+    /// `[H]`, or `[tokens, H]`.
+    pub values: Vec<f32>,
+    /// Per layer, head and query token: the attention to each token. Empty unless asked for.
+    pub attentions: Vec<Vec<Vec<Vec<f32>>>>,
+}
+
+fn first_token(states: Tensor<3>) -> Tensor<2> {
+    states.narrow(1, 0, 1).squeeze_dim::<2>(1)
+}
+
+fn no_head(which: &str) -> Error {
+    Error::Input(format!("the model was loaded without its {which} head"))
 }

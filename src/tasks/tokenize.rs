@@ -31,6 +31,7 @@ struct Shown<'a> {
 
 impl Task for Tokenize {
     type Item = Encoding;
+    type Output = ();
     type Prediction = ();
 
     fn encode(&self, body: &RecordBody) -> std::result::Result<Encoding, String> {
@@ -42,22 +43,22 @@ impl Task for Tokenize {
         encoding.map_err(|e| e.to_string())
     }
 
-    fn tokens(&self, item: &Encoding) -> usize {
-        item.ids.len()
+    fn rows<'a>(&self, item: &'a Encoding) -> &'a [Encoding] {
+        std::slice::from_ref(item)
     }
 
-    fn truncated(&self, item: &Encoding) -> bool {
-        item.truncated
+    fn forward(&self, rows: &[&Encoding]) -> Result<Vec<()>> {
+        Ok(vec![(); rows.len()])
     }
 
-    fn predict(&self, items: &[&Encoding]) -> Result<Vec<()>> {
-        Ok(vec![(); items.len()])
+    fn decode(&self, _item: &Encoding, _outputs: Vec<()>) -> Result<()> {
+        Ok(())
     }
 
     fn json(&self, item: &Encoding, (): &()) -> serde_json::Result<Box<RawValue>> {
         serde_json::value::to_raw_value(&[Shown {
             ids: &item.ids,
-            tokens: &item.tokens,
+            tokens: &self.tokenizer.tokens(item),
             offsets: &item.offsets,
             type_ids: &item.type_ids,
             special_tokens_mask: item.special_tokens_mask.iter().map(|s| u8::from(*s)).collect(),
@@ -67,7 +68,7 @@ impl Task for Tokenize {
     fn text(&self, item: &Encoding, (): &(), _color: bool) -> String {
         use std::fmt::Write;
         let mut out = String::new();
-        for (i, token) in item.tokens.iter().enumerate() {
+        for (i, token) in self.tokenizer.tokens(item).iter().enumerate() {
             let (start, end) = item.offsets[i];
             let _infallible =
                 writeln!(out, "{:>6}  {}  {:>4}..{:<4} {token}", item.ids[i], item.type_ids[i], start, end);

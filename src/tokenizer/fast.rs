@@ -86,8 +86,9 @@ impl Fast {
                 format!("the tokenizer.json cannot encode a text ({problem}): is the file damaged?");
             Error::bad_file(&self.path, problem)
         })?;
-        let places = encoding.get_ids().iter().zip(encoding.get_offsets());
-        Ok(places.map(|(&id, &place)| Piece { id, place }).collect())
+        let places = encoding.get_ids().iter().zip(encoding.get_offsets()).zip(encoding.get_word_ids());
+        // A pipeline that knows no words has one, the text.
+        Ok(places.map(|((&id, &place), word)| Piece { id, place, word: word.unwrap_or(0) }).collect())
     }
 
     /// The id of a token.
@@ -108,6 +109,26 @@ impl Fast {
     /// The file's own decoder.
     pub(super) fn decode(&self, ids: &[u32], skip_special: bool) -> Result<String> {
         guarded(|| self.tokenizer.decode(ids, skip_special).map_err(|e| e.to_string()))
+            .map_err(|problem| Error::bad_file(&self.path, format!("its decoder fails: {problem}")))
+    }
+
+    /// True for models that mark the pieces inside words.
+    pub(super) fn has_subword_prefix(&self) -> bool {
+        use tokenizers::ModelWrapper;
+        match self.tokenizer.get_model() {
+            ModelWrapper::WordPiece(_) => true,
+            ModelWrapper::BPE(model) => {
+                model.continuing_subword_prefix.as_ref().is_some_and(|p| !p.is_empty())
+            }
+            ModelWrapper::Unigram(_) | ModelWrapper::WordLevel(_) => false,
+        }
+    }
+
+    /// Tokens through the file's own decoder.
+    pub(super) fn join(&self, tokens: &[String]) -> Result<String> {
+        use tokenizers::Decoder;
+        let Some(decoder) = self.tokenizer.get_decoder() else { return Ok(tokens.join(" ")) };
+        guarded(|| decoder.decode(tokens.to_vec()).map_err(|e| e.to_string()))
             .map_err(|problem| Error::bad_file(&self.path, format!("its decoder fails: {problem}")))
     }
 

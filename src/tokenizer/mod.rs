@@ -17,7 +17,7 @@
 //! * Symbols that `tokenizer_config.json` lists as added tokens (files saved by 4.57 do) do not change what a
 //!   SentencePiece model gives; they change the slow tokenizer of 4.57.
 //! * A special token that the vocabulary lacks does not exist; the slow tokenizer gives it a new id at the end.
-//! * [`Encoding::tokens`] shows unknown text as the unknown token, as `convert_ids_to_tokens` does.
+//! * [`Tokenizer::tokens`] shows unknown text as the unknown token, as `convert_ids_to_tokens` does.
 //! * Ids beyond the vocabulary are left out by [`Tokenizer::decode`]; the slow tokenizer fails.
 //! * Characters newer than Unicode 14 are decomposed and lower-cased by newer tables than Python 3.11 has.
 //! * [`Tokenizer::to_json`] of a SentencePiece model: combining marks of class 0 (vowel signs, keycaps, variation
@@ -53,8 +53,6 @@ pub struct Encoding {
     pub ids: Vec<u32>,
     /// 0 for the first text and the special tokens around it, 1 for the second and the `[SEP]` after it.
     pub type_ids: Vec<u32>,
-    /// The vocabulary's text of each id.
-    pub tokens: Vec<String>,
     /// Start and end in code points of the token's own text (see `sequence_ids` for which one); (0, 0) for special
     /// tokens added by the template.
     pub offsets: Vec<(usize, usize)>,
@@ -62,6 +60,9 @@ pub struct Encoding {
     pub special_tokens_mask: Vec<bool>,
     /// `None` for special tokens added by the template, `Some(0)` for the first text, `Some(1)` for the second.
     pub sequence_ids: Vec<Option<u8>>,
+    /// Which word of its text a token is of, counted from 0: the pieces between white space (a
+    /// `tokenizer.json` may cut words otherwise). `None` for special tokens added by the template.
+    pub word_ids: Vec<Option<u32>>,
     /// Tokens were cut off.
     pub truncated: bool,
 }
@@ -196,6 +197,36 @@ impl Tokenizer {
         Ok(out)
     }
 
+    /// Encodes a text that is cut into words already, without special tokens around it: each word by itself, its
+    /// number as the token's word, offsets within the word (transformers' `is_split_into_words`).
+    ///
+    /// # Errors
+    /// As [`Tokenizer::encode`].
+    pub fn encode_words(&self, words: &[String]) -> Result<Encoding> {
+        let mut out = Encoding::default();
+        for (number, word) in (0..).zip(words) {
+            for piece in self.pieces(word)? {
+                self.push(&mut out, Piece { word: number, ..piece }, 0, Some(0));
+            }
+        }
+        Ok(out)
+    }
+
+    /// Puts the special tokens around tokens that were encoded without any, as [`Tokenizer::encode`] does.
+    pub fn with_special(&self, first: &Encoding, second: Option<&Encoding>) -> Encoding {
+        let layout = if second.is_some() { &self.pair } else { &self.single };
+        let length = first.ids.len() + second.map_or(0, |s| s.ids.len()) + self.num_special(second.is_some());
+        let mut out = Encoding::with_capacity(length);
+        self.push_special(&mut out, &layout.before, 0);
+        out.append(first, 0);
+        self.push_special(&mut out, &layout.between, 0);
+        if let Some(second) = second {
+            out.append(second, 1);
+        }
+        self.push_special(&mut out, &layout.after, u8::from(second.is_some()));
+        out
+    }
+
     /// How many special tokens [`Tokenizer::encode`] adds to a text or a pair.
     pub fn num_special(&self, pair: bool) -> usize {
         let layout = if pair { &self.pair } else { &self.single };
@@ -226,23 +257,40 @@ impl Tokenizer {
 
     fn push_text(&self, out: &mut Encoding, pieces: &[Piece], sequence: u8) {
         for piece in pieces {
-            self.push(out, piece.id, piece.place, sequence, Some(sequence));
+            self.push(out, *piece, sequence, Some(sequence));
         }
     }
 
     fn push_special(&self, out: &mut Encoding, ids: &[u32], sequence: u8) {
         for &id in ids {
-            self.push(out, id, (0, 0), sequence, None);
+            self.push(out, Piece { id, place: (0, 0), word: 0 }, sequence, None);
         }
     }
 
-    fn push(&self, out: &mut Encoding, id: u32, place: (usize, usize), type_id: u8, sequence: Option<u8>) {
-        out.ids.push(id);
+    fn push(&self, out: &mut Encoding, piece: Piece, type_id: u8, sequence: Option<u8>) {
+        out.ids.push(piece.id);
         out.type_ids.push(type_id.into());
-        out.tokens.push(self.id_to_token(id).unwrap_or_default());
-        out.offsets.push(place);
+        out.offsets.push(piece.place);
         out.special_tokens_mask.push(sequence.is_none());
         out.sequence_ids.push(sequence);
+        out.word_ids.push(sequence.map(|_| piece.word));
+    }
+
+    /// The vocabulary's text of each token of `encoding`.
+    pub fn tokens(&self, encoding: &Encoding) -> Vec<String> {
+        encoding.ids.iter().map(|id| self.id_to_token(*id).unwrap_or_default()).collect()
+    }
+
+    /// Tokens as one text (transformers' `convert_tokens_to_string`): with the file's own decoder, or pieces joined
+    /// and `▁` made a space.
+    ///
+    /// # Errors
+    /// If the decoder of a `tokenizer.json` fails.
+    pub fn join(&self, tokens: &[String]) -> Result<String> {
+        match &self.engine {
+            Engine::Fast(fast) => fast.join(tokens),
+            Engine::Slow(_) => Ok(tokens.concat().replace(sentencepiece::SPACE, " ").trim().to_owned()),
+        }
     }
 
     /// The text of `ids`; `skip_special` leaves the special tokens out. Ids beyond the vocabulary are left out.
@@ -281,6 +329,14 @@ impl Tokenizer {
         match &self.engine {
             Engine::Fast(fast) => fast.size(),
             Engine::Slow(slow) => slow.pieces.len(),
+        }
+    }
+
+    /// True if pieces inside words are marked as such (`##ing`), instead of those that begin words.
+    pub fn has_subword_prefix(&self) -> bool {
+        match &self.engine {
+            Engine::Fast(fast) => fast.has_subword_prefix(),
+            Engine::Slow(_) => false,
         }
     }
 
@@ -356,12 +412,37 @@ impl Encoding {
         Self {
             ids: Vec::with_capacity(length),
             type_ids: Vec::with_capacity(length),
-            tokens: Vec::with_capacity(length),
             offsets: Vec::with_capacity(length),
             special_tokens_mask: Vec::with_capacity(length),
             sequence_ids: Vec::with_capacity(length),
+            word_ids: Vec::with_capacity(length),
             truncated: false,
         }
+    }
+
+    /// Some of the tokens.
+    #[must_use]
+    pub fn slice(&self, range: std::ops::Range<usize>) -> Self {
+        Self {
+            ids: self.ids[range.clone()].to_vec(),
+            type_ids: self.type_ids[range.clone()].to_vec(),
+            offsets: self.offsets[range.clone()].to_vec(),
+            special_tokens_mask: self.special_tokens_mask[range.clone()].to_vec(),
+            sequence_ids: self.sequence_ids[range.clone()].to_vec(),
+            word_ids: self.word_ids[range].to_vec(),
+            truncated: false,
+        }
+    }
+
+    /// Adds the tokens of `other` as those of text `sequence`.
+    fn append(&mut self, other: &Self, sequence: u8) {
+        let length = other.ids.len();
+        self.ids.extend_from_slice(&other.ids);
+        self.type_ids.extend(std::iter::repeat_n(u32::from(sequence), length));
+        self.offsets.extend_from_slice(&other.offsets);
+        self.special_tokens_mask.extend_from_slice(&other.special_tokens_mask);
+        self.sequence_ids.extend(std::iter::repeat_n(Some(sequence), length));
+        self.word_ids.extend_from_slice(&other.word_ids);
     }
 }
 

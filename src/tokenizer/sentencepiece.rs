@@ -28,6 +28,8 @@ pub(super) struct SentencePiece {
 pub(super) struct Piece {
     pub id: u32,
     pub place: (usize, usize),
+    /// The number of its word in the text.
+    pub word: u32,
 }
 
 /// The text after SentencePiece's normalization.
@@ -83,7 +85,7 @@ impl SentencePiece {
             if piece.last() == Some(&b',') && to - from > 1 && self.ends_in_digit(&normalized, to - 1) {
                 self.split_number(&normalized, span, from, to, out);
             } else {
-                out.push(Piece { id: span.id, place });
+                out.push(Piece { id: span.id, place, word: 0 });
             }
         });
     }
@@ -111,10 +113,10 @@ impl SentencePiece {
                 }
                 id = self.unigram.id(rest).unwrap_or(self.unknown);
             }
-            out.push(Piece { id, place });
+            out.push(Piece { id, place, word: 0 });
         });
         let id = self.unigram.id(b",").unwrap_or(self.unknown);
-        out.push(Piece { id, place: whole.place(to - 1, to, &mut 0) });
+        out.push(Piece { id, place: whole.place(to - 1, to, &mut 0), word: 0 });
     }
 
     /// Calls `each` with every piece: its bytes and id, its characters, its place. Neighbouring unknown

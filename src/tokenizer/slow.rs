@@ -100,10 +100,18 @@ impl Slow {
             return Err(Error::Input("a text of more than 1 GB: cut it into smaller ones".to_owned()));
         }
         let mut out = Vec::with_capacity(text.len() / 4 + 2);
+        let mut word = 0;
         for part in prepare::parts(text, &self.in_text, &self.options) {
+            let from = out.len();
             match part {
-                Part::Special(id, place) => out.push(Piece { id, place }),
+                Part::Special(id, place) => out.push(Piece { id, place, word: 0 }),
                 Part::Text(chars) => self.model.encode(&chars, &mut out),
+            }
+            // A part begins a word, and so does a piece with a space before it.
+            for (n, piece) in out.iter_mut().enumerate().skip(from) {
+                let begins = n == from || self.token(piece.id).is_some_and(|token| token.starts_with(SPACE));
+                word += u32::from(begins && n > 0);
+                piece.word = word;
             }
         }
         Ok(out)

@@ -1,0 +1,37 @@
+//! `albert choose`.
+
+use albert::checkpoint::MlmBias;
+use albert::model::Head;
+use albert::tasks::{Choose, ChooseOptions};
+
+use super::exit::{ExitStatus, Failure};
+use super::options::{self, Lengths};
+use super::report::Reporter;
+use super::streaming;
+use super::task_args::ChooseArgs;
+
+pub fn run(args: ChooseArgs, reporter: &Reporter) -> Result<ExitStatus, Failure> {
+    let source = options::source(&args.prompts, args.records.input.as_deref(), "PROMPT")?;
+    let context = options::context(args.context.as_deref(), args.context_text.as_deref(), &source)?;
+    let format = |terminal| args.output.format.resolve(terminal);
+    let streams =
+        streaming::open(&source, args.records.input_format.into(), args.output.output.as_deref(), format)?;
+    let checkpoint = options::checkpoint(&args.model, reporter)?;
+    let ready = options::load(
+        &checkpoint,
+        &[Head::MultipleChoice],
+        MlmBias::default(),
+        &args.device,
+        Lengths::new(&args.length),
+        reporter,
+    )?;
+    let options = ChooseOptions {
+        choices: args.choices,
+        context,
+        prompt_field: args.prompt_field,
+        choices_field: args.choices_field,
+        context_field: args.context_field,
+    };
+    let task = Choose::new(&ready.runtime, options);
+    streaming::run(&task, streams, args.records.on_error, ready.batch_tokens, reporter)
+}

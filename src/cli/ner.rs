@@ -1,0 +1,36 @@
+//! `albert ner`.
+
+use albert::checkpoint::MlmBias;
+use albert::model::Head;
+use albert::tasks::{Ner, NerOptions};
+
+use super::exit::{ExitStatus, Failure};
+use super::options::{self, Lengths};
+use super::report::Reporter;
+use super::streaming;
+use super::task_args::NerArgs;
+
+pub fn run(args: NerArgs, reporter: &Reporter) -> Result<ExitStatus, Failure> {
+    let source = options::source(&args.texts, args.records.input.as_deref(), "TEXT")?;
+    let format = |terminal| args.format.resolve(terminal);
+    let streams = streaming::open(&source, args.records.input_format.into(), args.output.as_deref(), format)?;
+    let checkpoint = options::checkpoint(&args.model, reporter)?;
+    let ready = options::load(
+        &checkpoint,
+        &[Head::TokenClassification],
+        MlmBias::default(),
+        &args.device,
+        Lengths::with_windows(&args.length),
+        reporter,
+    )?;
+    let options = NerOptions {
+        aggregation: args.aggregation.into(),
+        ignore_labels: args.ignore_labels,
+        word_boundaries: args.word_boundaries.into(),
+        stride: args.stride,
+        text_field: args.text_field,
+        tokens_field: args.tokens_field,
+    };
+    let task = Ner::new(&ready.runtime, options)?;
+    streaming::run(&task, streams, args.records.on_error, ready.batch_tokens, reporter)
+}

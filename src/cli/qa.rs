@@ -1,0 +1,51 @@
+//! `albert qa`.
+
+use albert::checkpoint::MlmBias;
+use albert::model::Head;
+use albert::tasks::{Qa, QaOptions};
+
+use super::exit::{ExitStatus, Failure};
+use super::options::{self, Lengths};
+use super::report::Reporter;
+use super::streaming;
+use super::task_args::{AlignArg, QaArgs};
+
+/// Longest window where the user names none, as transformers' pipeline.
+const WINDOW: usize = 384;
+
+pub fn run(args: QaArgs, reporter: &Reporter) -> Result<ExitStatus, Failure> {
+    let source = options::source(&args.questions, args.input.as_deref(), "QUESTION")?;
+    let context = options::context(args.context.as_deref(), args.context_text.as_deref(), &source)?;
+    let format = |terminal| args.format.resolve(terminal);
+    let streams = streaming::open(&source, args.input_format.into(), args.output.as_deref(), format)?;
+    let checkpoint = options::checkpoint(&args.model, reporter)?;
+    let lengths = Lengths {
+        max_length: args.max_length.map(|n| n as usize),
+        default: WINDOW,
+        long: args.long.into(),
+        windows: true,
+    };
+    let ready = options::load(
+        &checkpoint,
+        &[Head::QuestionAnswering],
+        MlmBias::default(),
+        &args.device,
+        lengths,
+        reporter,
+    )?;
+    let options = QaOptions {
+        top_k: args.top_k as usize,
+        doc_stride: args.doc_stride,
+        max_answer_len: args.max_answer_len as usize,
+        max_question_len: args.max_question_len as usize,
+        impossible: args.impossible,
+        null_threshold: args.null_threshold,
+        align_to_words: args.align == AlignArg::Words,
+        context,
+        question_field: args.question_field,
+        context_field: args.context_field,
+        id_field: args.id_field,
+    };
+    let task = Qa::new(&ready.runtime, options)?;
+    streaming::run(&task, streams, args.on_error, ready.batch_tokens, reporter)
+}

@@ -1,0 +1,165 @@
+//! Choosing the best continuation or answer: `AlbertForMultipleChoice`.
+//!
+//! Reference: transformers 4.57 `modeling_albert.py` (the head); the pairs as in SWAG (prompt, choice) and,
+//! with a context, as in google-research/albert `race_utils.py` (context, prompt + " " + choice).
+
+use anstyle::{AnsiColor, Style};
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use super::input::{missing, required};
+use super::runtime::Runtime;
+use super::scores::{softmax, top_k};
+use crate::error::Result;
+use crate::io::RecordBody;
+use crate::stream::Task;
+use crate::tokenizer::Encoding;
+
+/// What to read.
+#[derive(Clone, Debug)]
+pub struct ChooseOptions {
+    /// Choices of records that have none.
+    pub choices: Vec<String>,
+    /// The context of records that have none.
+    pub context: Option<String>,
+    /// `--prompt-field`.
+    pub prompt_field: String,
+    /// `--choices-field`.
+    pub choices_field: String,
+    /// `--context-field`.
+    pub context_field: String,
+}
+
+impl Default for ChooseOptions {
+    fn default() -> Self {
+        Self {
+            choices: Vec::new(),
+            context: None,
+            prompt_field: "prompt".to_owned(),
+            choices_field: "choices".to_owned(),
+            context_field: "context".to_owned(),
+        }
+    }
+}
+
+/// A question with its choices encoded.
+#[derive(Debug)]
+pub struct ChooseItem {
+    prompt: String,
+    choices: Vec<String>,
+    rows: Vec<Encoding>,
+}
+
+/// A choice with its probability among the choices.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ChoiceScore {
+    /// As given.
+    pub choice: String,
+    /// Its place among the choices, from 0.
+    pub index: usize,
+    /// Probability among the choices of this record.
+    pub score: f32,
+}
+
+/// The task, over a loaded model.
+pub struct Choose<'a> {
+    runtime: &'a Runtime,
+    options: ChooseOptions,
+}
+
+impl<'a> Choose<'a> {
+    /// Over `runtime`.
+    pub fn new(runtime: &'a Runtime, options: ChooseOptions) -> Self {
+        Self { runtime, options }
+    }
+
+    /// Encodes a prompt with each choice.
+    ///
+    /// # Errors
+    /// When there are fewer than two choices, or a row is too long and may not be cut.
+    pub fn prepare(
+        &self,
+        prompt: String,
+        choices: Vec<String>,
+        context: Option<&str>,
+    ) -> std::result::Result<ChooseItem, String> {
+        if choices.len() < 2 {
+            return Err(format!("{} choices; at least two are needed", choices.len()));
+        }
+        let rows: std::result::Result<Vec<Encoding>, String> = choices
+            .iter()
+            .map(|choice| match context {
+                None => self.runtime.encode(&prompt, Some(choice)),
+                Some(context) => self.runtime.encode(context, Some(&format!("{prompt} {choice}"))),
+            })
+            .collect();
+        Ok(ChooseItem { prompt, choices, rows: rows? })
+    }
+}
+
+impl Task for Choose<'_> {
+    type Item = ChooseItem;
+    /// The logit of one choice.
+    type Output = f32;
+    type Prediction = Vec<ChoiceScore>;
+
+    fn text_field(&self) -> &str {
+        &self.options.prompt_field
+    }
+
+    fn encode(&self, body: &RecordBody) -> std::result::Result<ChooseItem, String> {
+        let options = &self.options;
+        let (prompt, choices, context) = match body {
+            RecordBody::Text(text) => (text.clone(), None, None),
+            RecordBody::Object(fields) => (
+                required(fields, &options.prompt_field, "--prompt-field")?,
+                fields.strings(&options.choices_field)?,
+                fields.string(&options.context_field)?,
+            ),
+        };
+        let choices = match (choices, body) {
+            (Some(choices), _) => choices,
+            (None, RecordBody::Object(fields)) if options.choices.is_empty() => {
+                return Err(missing(fields, &options.choices_field, "--choices-field"));
+            }
+            (None, RecordBody::Text(_)) if options.choices.is_empty() => {
+                return Err("no choices: give --choice twice or more, or JSON records with a list".to_owned());
+            }
+            (None, _) => options.choices.clone(),
+        };
+        self.prepare(prompt, choices, context.as_deref().or(options.context.as_deref()))
+    }
+
+    fn rows<'a>(&self, item: &'a ChooseItem) -> &'a [Encoding] {
+        &item.rows
+    }
+
+    fn forward(&self, rows: &[&Encoding]) -> Result<Vec<f32>> {
+        let logits = self.runtime.sequence_logits(rows)?;
+        Ok(logits.into_iter().map(|row| row.first().copied().unwrap_or_default()).collect())
+    }
+
+    fn decode(&self, item: &ChooseItem, mut outputs: Vec<f32>) -> Result<Vec<ChoiceScore>> {
+        softmax(&mut outputs);
+        let best = top_k(&outputs, outputs.len());
+        Ok(best
+            .into_iter()
+            .map(|index| ChoiceScore { choice: item.choices[index].clone(), index, score: outputs[index] })
+            .collect())
+    }
+
+    fn json(&self, _item: &ChooseItem, prediction: &Vec<ChoiceScore>) -> serde_json::Result<Box<RawValue>> {
+        serde_json::value::to_raw_value(prediction)
+    }
+
+    fn text(&self, item: &ChooseItem, prediction: &Vec<ChoiceScore>, color: bool) -> String {
+        use std::fmt::Write;
+        let best = if color { AnsiColor::Green.on_default().bold() } else { Style::new() };
+        let mut out = format!("{}\n", item.prompt);
+        for (rank, ChoiceScore { choice, score, .. }) in prediction.iter().enumerate() {
+            let style = if rank == 0 { best } else { Style::new() };
+            let _infallible = writeln!(out, "  {:>6.2} %  {style}{choice}{style:#}", score * 100.0);
+        }
+        out
+    }
+}

@@ -1,0 +1,254 @@
+//! Labels and numbers for texts: transformers' text-classification pipeline, and sentence order.
+//!
+//! Reference: transformers 4.57 `pipelines/text_classification.py`; for sentence order the second head of
+//! `AlbertForPreTraining` (ALBERT paper, section 3.1).
+
+use anstyle::{AnsiColor, Style};
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use super::input::{FieldNames, TextPair};
+use super::runtime::{Long, Runtime};
+use super::scores::{sigmoid, softmax, top_k};
+use super::windows::windows;
+use crate::error::{Error, Result};
+use crate::io::RecordBody;
+use crate::model::Head;
+use crate::stream::Task;
+use crate::tokenizer::Encoding;
+
+/// How logits become scores.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Function {
+    /// As the pipeline: `problem_type` decides, else one label means sigmoid and several softmax.
+    #[default]
+    Auto,
+    /// Probabilities that sum to one.
+    Softmax,
+    /// A probability for each label by itself.
+    Sigmoid,
+    /// The model's own numbers.
+    None,
+}
+
+/// Which head judges.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Judgement {
+    /// The classifier of a fine-tuned model.
+    #[default]
+    Labels,
+    /// The sentence-order head of a pretrained one: does the second text follow the first?
+    Order,
+}
+
+impl Judgement {
+    /// The head to load.
+    pub fn head(self) -> Head {
+        match self {
+            Self::Labels => Head::SequenceClassification,
+            Self::Order => Head::SentenceOrder,
+        }
+    }
+}
+
+/// What to predict.
+#[derive(Clone, Debug, Default)]
+pub struct ClassifyOptions {
+    /// Which head judges.
+    pub judgement: Judgement,
+    /// How logits become scores.
+    pub function: Function,
+    /// So many labels, the best first; all of them for `None`.
+    pub top_k: Option<usize>,
+    /// The second text of records that have none.
+    pub text_pair: Option<String>,
+    /// Which JSON fields hold the texts.
+    pub fields: FieldNames,
+}
+
+/// A label with its score.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct LabelScore {
+    /// From `id2label`, else `LABEL_n`.
+    pub label: String,
+    /// A probability, or the model's own number.
+    pub score: f32,
+}
+
+/// An encoded text or pair, in one row or in windows.
+#[derive(Debug)]
+pub struct ClassifyItem {
+    text: TextPair,
+    rows: Vec<Encoding>,
+}
+
+/// The task, over a loaded model.
+pub struct Classify<'a> {
+    runtime: &'a Runtime,
+    options: ClassifyOptions,
+    function: Function,
+}
+
+impl<'a> Classify<'a> {
+    /// Settles what [`Function::Auto`] means for this model.
+    ///
+    /// # Errors
+    /// [`Error::Config`] for a `problem_type` that transformers does not have.
+    pub fn new(runtime: &'a Runtime, options: ClassifyOptions) -> Result<Self> {
+        let function = match (options.function, options.judgement) {
+            (Function::Auto, Judgement::Order) => Function::Softmax,
+            (Function::Auto, Judgement::Labels) => automatic(runtime)?,
+            (chosen, _) => chosen,
+        };
+        Ok(Self { runtime, options, function })
+    }
+
+    /// Encodes a text or a pair.
+    ///
+    /// # Errors
+    /// When it is too long and may not be cut, or sentence order is asked of one text.
+    pub fn prepare(&self, mut text: TextPair) -> std::result::Result<ClassifyItem, String> {
+        if text.text_pair.is_none() {
+            text.text_pair.clone_from(&self.options.text_pair);
+        }
+        if self.options.judgement == Judgement::Order && text.text_pair.is_none() {
+            return Err(format!(
+                "sentence order needs two texts: --text-pair, or a field \"{}\" (--pair-field names another)",
+                self.options.fields.text_pair
+            ));
+        }
+        let pair = text.text_pair.as_deref();
+        let rows = if self.runtime.long == Long::Window && pair.is_none() {
+            text_windows(self.runtime, &text.text)?
+        } else {
+            vec![self.runtime.encode(&text.text, pair)?]
+        };
+        Ok(ClassifyItem { text, rows })
+    }
+
+    /// Scores in the order of the labels.
+    fn scores(&self, mut logits: Vec<f32>) -> Vec<f32> {
+        match self.function {
+            Function::Softmax => softmax(&mut logits),
+            Function::Sigmoid => sigmoid(&mut logits),
+            Function::None | Function::Auto => {}
+        }
+        logits
+    }
+
+    fn label(&self, id: usize) -> String {
+        match (self.options.judgement, id) {
+            (Judgement::Order, 0) => "in_order".to_owned(),
+            (Judgement::Order, 1) => "swapped".to_owned(),
+            _ => self.runtime.config.label(id),
+        }
+    }
+}
+
+/// The pipeline's rule.
+fn automatic(runtime: &Runtime) -> Result<Function> {
+    let one_label = runtime.config.num_labels == 1;
+    match runtime.config.extra("problem_type").and_then(serde_json::Value::as_str) {
+        Some("regression") => Ok(Function::None),
+        Some("multi_label_classification") => Ok(Function::Sigmoid),
+        Some("single_label_classification") | None => {
+            Ok(if one_label { Function::Sigmoid } else { Function::Softmax })
+        }
+        Some(other) => Err(Error::Config {
+            path: "config.json".into(),
+            key: "problem_type".to_owned(),
+            problem: format!(
+                "is \"{other}\"; transformers knows regression, single_label_classification and \
+                 multi_label_classification (--function goes without it)"
+            ),
+        }),
+    }
+}
+
+/// A long text as overlapping rows; a quarter of each is shared with the next.
+pub(super) fn text_windows(runtime: &Runtime, text: &str) -> std::result::Result<Vec<Encoding>, String> {
+    let tokens = runtime.tokenizer.encode_plain(text).map_err(|e| e.to_string())?;
+    let room = runtime.room(false);
+    windows(tokens.ids.len(), room, room / 4)
+        .into_iter()
+        .map(|range| {
+            let row = runtime.tokenizer.with_special(&tokens.slice(range), None);
+            runtime.check_ids(&row).map(|()| row)
+        })
+        .collect()
+}
+
+impl Task for Classify<'_> {
+    type Item = ClassifyItem;
+    /// Logits of one row.
+    type Output = Vec<f32>;
+    type Prediction = Vec<LabelScore>;
+
+    fn encode(&self, body: &RecordBody) -> std::result::Result<ClassifyItem, String> {
+        self.prepare(TextPair::from_record(body, &self.options.fields)?)
+    }
+
+    fn rows<'a>(&self, item: &'a ClassifyItem) -> &'a [Encoding] {
+        &item.rows
+    }
+
+    fn forward(&self, rows: &[&Encoding]) -> Result<Vec<Vec<f32>>> {
+        match self.options.judgement {
+            Judgement::Labels => self.runtime.sequence_logits(rows),
+            Judgement::Order => self.runtime.sentence_order_logits(rows),
+        }
+    }
+
+    /// Of several windows: the mean of their scores.
+    fn decode(&self, _item: &ClassifyItem, outputs: Vec<Vec<f32>>) -> Result<Vec<LabelScore>> {
+        let windows = outputs.len().max(1) as f32;
+        let mut mean: Vec<f32> = Vec::new();
+        for logits in outputs {
+            let scores = self.scores(logits);
+            mean.resize(scores.len(), 0.0);
+            mean.iter_mut().zip(scores).for_each(|(sum, score)| *sum += score / windows);
+        }
+        let count = self.options.top_k.unwrap_or(mean.len());
+        // Sentence order is one question, with the answer "in order" to this degree.
+        let best = match self.options.judgement {
+            Judgement::Order if count == 1 => vec![0],
+            _ => top_k(&mean, count),
+        };
+        Ok(best.into_iter().map(|id| LabelScore { label: self.label(id), score: mean[id] }).collect())
+    }
+
+    fn json(&self, _item: &ClassifyItem, prediction: &Vec<LabelScore>) -> serde_json::Result<Box<RawValue>> {
+        serde_json::value::to_raw_value(prediction)
+    }
+
+    fn text(&self, item: &ClassifyItem, prediction: &Vec<LabelScore>, color: bool) -> String {
+        let pair = item.text.text_pair.as_deref();
+        labels_for_eyes(&item.text.text, pair, prediction, self.function == Function::None, color)
+    }
+}
+
+/// The text, then a line per label.
+pub(super) fn labels_for_eyes(
+    text: &str,
+    pair: Option<&str>,
+    labels: &[LabelScore],
+    numbers: bool,
+    color: bool,
+) -> String {
+    use std::fmt::Write;
+    let style = if color { AnsiColor::Green.on_default().bold() } else { Style::new() };
+    let mut out = text.to_owned();
+    if let Some(pair) = pair {
+        out.push_str(" | ");
+        out.push_str(pair);
+    }
+    out.push('\n');
+    for LabelScore { label, score } in labels {
+        let _infallible = if numbers {
+            writeln!(out, "  {score:>9.4}  {style}{label}{style:#}")
+        } else {
+            writeln!(out, "  {:>6.2} %  {style}{label}{style:#}", score * 100.0)
+        };
+    }
+    out
+}

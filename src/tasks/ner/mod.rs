@@ -1,0 +1,375 @@
+//! Named entities and other labels of tokens: transformers' token-classification pipeline, with entities that
+//! end where words end, and long texts in overlapping windows.
+//!
+//! Reference: transformers 4.57 `pipelines/token_classification.py`.
+
+mod aggregate;
+mod show;
+mod tags;
+mod words;
+
+use std::ops::Range;
+
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+pub use aggregate::Aggregation;
+use aggregate::{Tagged, Token, aggregate, without_overlaps};
+use tags::Scheme;
+use words::{Words, entities};
+
+use super::input::missing;
+use super::runtime::{Long, Runtime};
+use super::scores::softmax;
+use super::text::{Place, Text};
+use super::windows::{own_parts, windows};
+use crate::error::{Error, Result};
+use crate::io::RecordBody;
+use crate::stream::Task;
+use crate::tokenizer::Encoding;
+
+/// Where words end.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum WordBoundaries {
+    /// Where the text has them.
+    #[default]
+    Text,
+    /// Where transformers' pipeline guesses them: at spaces before tokens.
+    Hf,
+}
+
+/// What to predict.
+#[derive(Clone, Debug)]
+pub struct NerOptions {
+    /// How tokens become entities.
+    pub aggregation: Aggregation,
+    /// Labels, or names of groups, that are left out.
+    pub ignore_labels: Vec<String>,
+    /// Where words end.
+    pub word_boundaries: WordBoundaries,
+    /// Longer texts are read in windows that share so many tokens; `None` cuts them, unless
+    /// [`Long::Window`] asks for windows.
+    pub stride: Option<usize>,
+    /// `--text-field`.
+    pub text_field: String,
+    /// `--tokens-field`: words instead of text.
+    pub tokens_field: String,
+}
+
+impl Default for NerOptions {
+    fn default() -> Self {
+        Self {
+            aggregation: Aggregation::default(),
+            ignore_labels: vec!["O".to_owned()],
+            word_boundaries: WordBoundaries::default(),
+            stride: None,
+            text_field: "text".to_owned(),
+            tokens_field: "tokens".to_owned(),
+        }
+    }
+}
+
+/// A text cut into tokens and windows.
+#[derive(Debug)]
+pub struct NerItem {
+    text: Text,
+    /// The places of words that were given.
+    given: Option<Vec<Place>>,
+    ids: Vec<u32>,
+    places: Vec<Place>,
+    windows: Vec<Range<usize>>,
+    rows: Vec<Encoding>,
+}
+
+/// A token, or an entity.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Entity {
+    /// The label of a token (aggregation none).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub entity: Option<String>,
+    /// The type of an entity.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub entity_group: Option<String>,
+    /// Probability of the label; of an entity the mean over its parts.
+    pub score: f32,
+    /// The token's number in the text, `[CLS]` counted (aggregation none).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub index: Option<usize>,
+    /// The slice of the text.
+    pub word: String,
+    /// First code point, in the text, or in the words joined by spaces.
+    pub start: usize,
+    /// Code point after the last.
+    pub end: usize,
+    /// The first word of the record's `tokens`, if it has them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub start_token: Option<usize>,
+    /// The word after the last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub end_token: Option<usize>,
+}
+
+/// The task, over a loaded model.
+pub struct Ner<'a> {
+    runtime: &'a Runtime,
+    options: NerOptions,
+    scheme: Scheme,
+    /// Tokens that neighbouring windows share, where there are windows.
+    stride: Option<usize>,
+}
+
+impl<'a> Ner<'a> {
+    /// Checks the options against each other and the model.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] for a stride that leaves no room, or that transformers could not take.
+    pub fn new(runtime: &'a Runtime, options: NerOptions) -> Result<Self> {
+        let room = runtime.room(false);
+        let usage = |problem: String| Error::Usage { flag: "--stride".to_owned(), problem };
+        if let Some(stride) = options.stride {
+            if stride >= room {
+                return Err(usage(format!("{stride} is too large: a window has {room} tokens of text")));
+            }
+            if options.word_boundaries == WordBoundaries::Hf && options.aggregation == Aggregation::None {
+                return Err(usage("with --word-boundaries hf it needs an aggregation, as there".to_owned()));
+            }
+        }
+        let stride = options.stride.or((runtime.long == Long::Window).then_some(room / 4));
+        let labels: Vec<String> = (0..runtime.config.num_labels).map(|id| runtime.config.label(id)).collect();
+        Ok(Self { runtime, scheme: Scheme::of(&labels), options, stride })
+    }
+
+    /// Encodes a text.
+    ///
+    /// # Errors
+    /// When it is too long and may be neither cut nor read in windows.
+    pub fn prepare(&self, text: String) -> std::result::Result<NerItem, String> {
+        let encoding = self.runtime.tokenizer.encode_plain(&text).map_err(|e| e.to_string())?;
+        let places = encoding.offsets.clone();
+        self.cut(Text::new(text), None, &encoding, places)
+    }
+
+    /// Encodes words; their text is the words with a space between them.
+    ///
+    /// # Errors
+    /// As [`Ner::prepare`].
+    pub fn prepare_words(&self, words: &[String]) -> std::result::Result<NerItem, String> {
+        let encoding = self.runtime.tokenizer.encode_words(words).map_err(|e| e.to_string())?;
+        let mut given = Vec::with_capacity(words.len());
+        let mut at = 0;
+        for word in words {
+            let end = at + word.chars().count();
+            given.push((at, end));
+            at = end + 1;
+        }
+        let places = encoding
+            .offsets
+            .iter()
+            .zip(&encoding.word_ids)
+            .map(|((start, end), word)| {
+                let at = word.and_then(|word| given.get(word as usize)).map_or(0, |place| place.0);
+                (at + start, at + end)
+            })
+            .collect();
+        self.cut(Text::new(words.join(" ")), Some(given), &encoding, places)
+    }
+
+    fn cut(
+        &self,
+        text: Text,
+        given: Option<Vec<Place>>,
+        encoding: &Encoding,
+        places: Vec<Place>,
+    ) -> std::result::Result<NerItem, String> {
+        let room = self.runtime.room(false);
+        let length = encoding.ids.len();
+        let too_long = length > room;
+        if too_long && self.stride.is_none() && self.runtime.long == Long::Error {
+            return Err(self.runtime.too_long(length + self.runtime.tokenizer.num_special(false)));
+        }
+        let windows = match self.stride {
+            Some(stride) => windows(length, room, stride),
+            #[expect(clippy::single_range_in_vec_init, reason = "one window")]
+            None => vec![0..length.min(room)],
+        };
+        let mut rows = Vec::with_capacity(windows.len());
+        for window in &windows {
+            let mut row = self.runtime.tokenizer.with_special(&encoding.slice(window.clone()), None);
+            row.truncated = too_long && self.stride.is_none();
+            self.runtime.check_ids(&row)?;
+            rows.push(row);
+        }
+        Ok(NerItem { text, given, ids: encoding.ids.clone(), places, windows, rows })
+    }
+
+    /// Probabilities of the text's own tokens of one row.
+    fn probabilities(row: &Encoding, logits: &[f32]) -> Vec<Vec<f32>> {
+        let labels = logits.len() / row.ids.len().max(1);
+        logits
+            .chunks(labels.max(1))
+            .zip(&row.special_tokens_mask)
+            .filter(|(_, special)| !**special)
+            .map(|(logits, _)| {
+                let mut scores = logits.to_vec();
+                softmax(&mut scores);
+                scores
+            })
+            .collect()
+    }
+
+    fn label(&self, id: usize) -> String {
+        self.runtime.config.label(id)
+    }
+
+    fn is_ignored(&self, label: &str) -> bool {
+        self.options.ignore_labels.iter().any(|ignored| ignored == label)
+    }
+
+    /// Token `i` of the text with the words that transformers would see. `column` is its place in its
+    /// row.
+    fn token(&self, item: &NerItem, i: usize, column: usize, scores: Vec<f32>) -> Token {
+        let tokenizer = &self.runtime.tokenizer;
+        let place = item.places[i];
+        let slice = item.text.slice(place);
+        let mut word = tokenizer.id_to_token(item.ids[i]).unwrap_or_default();
+        let mut is_subword = if tokenizer.has_subword_prefix() {
+            word.chars().count() != slice.chars().count()
+        } else {
+            place.0 > 0 && !item.text.slice((place.0 - 1, place.0 + 1)).contains(' ')
+        };
+        if Some(item.ids[i]) == tokenizer.unk_id() {
+            word = slice.to_owned();
+            is_subword = false;
+        }
+        Token { word, scores, place, index: column, is_subword }
+    }
+
+    /// As the pipeline: each window by itself, then of overlapping entities one.
+    fn as_transformers(&self, item: &NerItem, outputs: &[Vec<f32>]) -> Result<Vec<Tagged>> {
+        let tokenizer = &self.runtime.tokenizer;
+        let mut all = Vec::new();
+        for ((window, row), logits) in item.windows.iter().zip(&item.rows).zip(outputs) {
+            let before = row.special_tokens_mask.iter().take_while(|special| **special).count();
+            let tokens: Vec<Token> = window
+                .clone()
+                .zip(Self::probabilities(row, logits))
+                .map(|(i, scores)| self.token(item, i, before + i - window.start, scores))
+                .collect();
+            let tagged = aggregate(&tokens, self.options.aggregation, &|id| self.label(id), &|tokens| {
+                tokenizer.join(tokens)
+            })?;
+            all.extend(tagged.into_iter().filter(|entity| !self.is_ignored(&entity.label)));
+        }
+        Ok(if item.windows.len() > 1 { without_overlaps(all) } else { all })
+    }
+
+    /// One sequence of tokens, each with the scores of the window where it has most context.
+    fn as_text(&self, item: &NerItem, outputs: &[Vec<f32>], aggregation: Aggregation) -> Vec<Tagged> {
+        let mut tokens = Vec::with_capacity(item.places.len());
+        let parts = own_parts(&item.windows);
+        for (((window, part), row), logits) in item.windows.iter().zip(parts).zip(&item.rows).zip(outputs) {
+            let scores = Self::probabilities(row, logits);
+            let own = scores.into_iter().skip(part.start - window.start).take(part.len());
+            tokens.extend(part.zip(own).map(|(i, scores)| self.token(item, i, i + 1, scores)));
+        }
+        entities(
+            &item.text,
+            &self.words(item),
+            &tokens,
+            aggregation,
+            self.scheme,
+            &|id| self.label(id),
+            &|label| self.is_ignored(label),
+        )
+    }
+
+    fn words(&self, item: &NerItem) -> Words {
+        item.given.as_ref().map_or_else(|| Words::of(&item.text), |given| Words::given(given))
+    }
+
+    fn entity(&self, item: &NerItem, tagged: Tagged) -> Entity {
+        let single = self.options.aggregation == Aggregation::None;
+        let (start, end) = tagged.place;
+        let words = item.given.as_ref().map(|given| {
+            let first = given.partition_point(|word| word.1 <= start);
+            (first, given.partition_point(|word| word.0 < end).max(first))
+        });
+        Entity {
+            entity: single.then(|| tagged.label.clone()),
+            entity_group: (!single).then_some(tagged.label),
+            score: tagged.score,
+            index: single.then_some(tagged.index),
+            word: tagged.word,
+            start,
+            end,
+            start_token: words.map(|w| w.0),
+            end_token: words.map(|w| w.1),
+        }
+    }
+}
+
+impl Task for Ner<'_> {
+    type Item = NerItem;
+    /// Logits of one window, token by token.
+    type Output = Vec<f32>;
+    type Prediction = Vec<Entity>;
+
+    fn text_field(&self) -> &str {
+        &self.options.text_field
+    }
+
+    fn encode(&self, body: &RecordBody) -> std::result::Result<NerItem, String> {
+        let options = &self.options;
+        match body {
+            RecordBody::Text(text) => self.prepare(text.clone()),
+            RecordBody::Object(fields) => match fields.string(&options.text_field)? {
+                Some(text) => self.prepare(text),
+                None => match fields.strings(&options.tokens_field)? {
+                    Some(words) => self.prepare_words(&words),
+                    None => Err(missing(fields, &options.text_field, "--text-field")),
+                },
+            },
+        }
+    }
+
+    fn rows<'a>(&self, item: &'a NerItem) -> &'a [Encoding] {
+        &item.rows
+    }
+
+    fn forward(&self, rows: &[&Encoding]) -> Result<Vec<Vec<f32>>> {
+        self.runtime.token_logits(rows)
+    }
+
+    fn decode(&self, item: &NerItem, outputs: Vec<Vec<f32>>) -> Result<Vec<Entity>> {
+        let tagged = match self.options.word_boundaries {
+            WordBoundaries::Text => self.as_text(item, &outputs, self.options.aggregation),
+            WordBoundaries::Hf => self.as_transformers(item, &outputs)?,
+        };
+        Ok(tagged.into_iter().map(|tagged| self.entity(item, tagged)).collect())
+    }
+
+    fn json(&self, _item: &NerItem, prediction: &Vec<Entity>) -> serde_json::Result<Box<RawValue>> {
+        serde_json::value::to_raw_value(prediction)
+    }
+
+    fn text(&self, item: &NerItem, prediction: &Vec<Entity>, color: bool) -> String {
+        show::marked(&item.text, prediction, color)
+    }
+
+    /// CoNLL: a word and its tag a line, an empty line at the end.
+    fn own(&self, item: &NerItem, prediction: &Vec<Entity>) -> Vec<u8> {
+        let words = item.given.clone().unwrap_or_else(|| show::visible_words(&item.text));
+        show::conll(&item.text, &words, prediction, self.has_prefixes()).into_bytes()
+    }
+
+    fn own_failure(&self) -> Vec<u8> {
+        b"\n".to_vec()
+    }
+}
+
+impl Ner<'_> {
+    /// True if the model's labels tell where entities begin.
+    fn has_prefixes(&self) -> bool {
+        (0..self.runtime.config.num_labels).any(|id| self.label(id).starts_with("B-"))
+    }
+}

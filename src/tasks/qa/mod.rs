@@ -1,0 +1,346 @@
+//! Answers to questions, as slices of a context: transformers' question-answering pipeline.
+//!
+//! Reference: transformers 4.57 `pipelines/question_answering.py` (with a fast tokenizer); for the threshold
+//! SQuAD 2.0's `score_diff`, as in `data/metrics/squad_metrics.py`.
+
+mod context;
+mod spans;
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use anstyle::{AnsiColor, Style};
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use context::{Context, Contexts};
+use spans::{Decoded, SpanOptions, Window, decode};
+
+use super::input::{missing, required};
+use super::runtime::{Long, Runtime};
+use super::windows::windows;
+use crate::error::{Error, Result};
+use crate::io::RecordBody;
+use crate::stream::{More, Task};
+use crate::tokenizer::Encoding;
+
+/// What to predict.
+#[derive(Clone, Debug)]
+pub struct QaOptions {
+    /// Answers per question, at most.
+    pub top_k: usize,
+    /// Tokens that neighbouring windows of a long context share; `None` for 128, or half of a shorter
+    /// window.
+    pub doc_stride: Option<usize>,
+    /// Longest answer in tokens.
+    pub max_answer_len: usize,
+    /// Longest question in tokens; the rest is cut off.
+    pub max_question_len: usize,
+    /// No answer (an empty one) is an answer too.
+    pub impossible: bool,
+    /// No answer wins if its logits exceed those of the best answer by more than this.
+    pub null_threshold: Option<f32>,
+    /// Answers are widened to whole words.
+    pub align_to_words: bool,
+    /// The context of questions that have none.
+    pub context: Option<String>,
+    /// `--question-field`.
+    pub question_field: String,
+    /// `--context-field`.
+    pub context_field: String,
+    /// The field with a question's id, for SQuAD's predictions file.
+    pub id_field: String,
+}
+
+impl Default for QaOptions {
+    fn default() -> Self {
+        Self {
+            top_k: 1,
+            doc_stride: None,
+            max_answer_len: 15,
+            max_question_len: 64,
+            impossible: false,
+            null_threshold: None,
+            align_to_words: true,
+            context: None,
+            question_field: "question".to_owned(),
+            context_field: "context".to_owned(),
+            id_field: "id".to_owned(),
+        }
+    }
+}
+
+/// A question with the windows of its context.
+#[derive(Debug)]
+pub struct QaItem {
+    question: String,
+    /// As JSON.
+    id: Option<String>,
+    context: Arc<Context>,
+    windows: Vec<Range<usize>>,
+    /// The column of the context's first token, in every row.
+    first: usize,
+    rows: Vec<Encoding>,
+}
+
+/// An answer.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct AnswerSpan {
+    /// Probability of beginning times that of ending; of equal texts in several places the sum.
+    pub score: f32,
+    /// First code point in the context.
+    pub start: usize,
+    /// Code point after the last.
+    pub end: usize,
+    /// That slice of the context; empty for no answer.
+    pub answer: String,
+}
+
+/// The answers to one question.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Answers {
+    /// Best first.
+    pub answers: Vec<AnswerSpan>,
+    /// Probability that the context has no answer, where that was asked.
+    pub null_score: Option<f32>,
+    /// By how much the logits of no answer exceed those of the best answer.
+    pub null_score_diff: Option<f32>,
+}
+
+/// The task, over a loaded model.
+pub struct Qa<'a> {
+    runtime: &'a Runtime,
+    options: QaOptions,
+    stride: usize,
+    contexts: Contexts,
+}
+
+impl<'a> Qa<'a> {
+    /// Checks the options against the model.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] for a stride that leaves no room for a context, or too short a length.
+    pub fn new(runtime: &'a Runtime, options: QaOptions) -> Result<Self> {
+        let room = runtime.room(true);
+        if room < 2 {
+            return Err(Error::Usage {
+                flag: "--max-length".to_owned(),
+                problem: format!("{} leaves no room for a question and a context", runtime.max_length),
+            });
+        }
+        // As the pipeline: 128, or half of a shorter window.
+        let stride = options.doc_stride.unwrap_or((runtime.max_length / 2).min(128));
+        if options.doc_stride.is_some_and(|stride| stride >= room) {
+            return Err(Error::Usage {
+                flag: "--doc-stride".to_owned(),
+                problem: format!("{stride} is too large: question and context have {room} tokens together"),
+            });
+        }
+        Ok(Self { runtime, options, stride, contexts: Contexts::default() })
+    }
+
+    /// Encodes a question with the windows of a context.
+    ///
+    /// # Errors
+    /// When the context is too long and may not be read in windows (`Long::Error`).
+    pub fn prepare(&self, question: String, context: &str) -> std::result::Result<QaItem, String> {
+        let tokenizer = &self.runtime.tokenizer;
+        let context = self.contexts.get(context, tokenizer)?;
+        let asked = tokenizer.encode_plain(&question).map_err(|e| e.to_string())?;
+        let both = self.runtime.room(true);
+        // A question leaves the windows room to advance.
+        let longest = self.options.max_question_len.min(both - (self.stride + 1).min(both / 2));
+        let cut = asked.ids.len() > longest;
+        let asked = asked.slice(0..asked.ids.len().min(longest));
+        let room = both - asked.ids.len();
+        if self.runtime.long == Long::Error && (cut || context.tokens.ids.len() > room) {
+            let tokens = asked.ids.len() + context.tokens.ids.len() + tokenizer.num_special(true);
+            return Err(if cut {
+                format!("the question is longer than {longest} tokens (--max-question-len)")
+            } else {
+                self.runtime.too_long(tokens)
+            });
+        }
+        let windows = windows(context.tokens.ids.len(), room, self.stride);
+        let mut rows = Vec::with_capacity(windows.len());
+        let mut first = 0;
+        for window in &windows {
+            let mut row = tokenizer.with_special(&asked, Some(&context.tokens.slice(window.clone())));
+            row.truncated = cut;
+            self.runtime.check_ids(&row)?;
+            first =
+                row.sequence_ids.iter().position(|sequence| *sequence == Some(1)).unwrap_or(row.ids.len());
+            rows.push(row);
+        }
+        Ok(QaItem { question, id: None, context, windows, first, rows })
+    }
+
+    fn answers(&self, item: &QaItem, outputs: &[Vec<f32>]) -> Answers {
+        let context = &item.context;
+        let windows: Vec<Window<'_>> = item
+            .windows
+            .iter()
+            .zip(&item.rows)
+            .zip(outputs)
+            .map(|((window, row), logits)| Window {
+                context: item.first..item.first + window.len(),
+                cls: row.special_tokens_mask.first().is_some_and(|special| *special).then_some(0),
+                logits,
+                places: &context.tokens.offsets[window.clone()],
+                words: &context.tokens.word_ids[window.clone()],
+            })
+            .collect();
+        let options = SpanOptions {
+            top_k: self.options.top_k,
+            max_answer_len: self.options.max_answer_len,
+            align_to_words: self.options.align_to_words,
+        };
+        self.with_null(item, decode(&context.text, &windows, options))
+    }
+
+    /// Ranks no answer among the answers.
+    fn with_null(&self, item: &QaItem, decoded: Decoded) -> Answers {
+        let span = |score: f32, place: (usize, usize)| AnswerSpan {
+            score,
+            start: place.0,
+            end: place.1,
+            answer: item.context.text.slice(place).to_owned(),
+        };
+        let mut answers: Vec<AnswerSpan> =
+            decoded.answers.iter().map(|answer| span(answer.score, answer.place)).collect();
+        if !self.options.impossible && self.options.null_threshold.is_none() {
+            return Answers { answers, null_score: None, null_score_diff: None };
+        }
+        let null = span(decoded.null_score.unwrap_or(0.0), (0, 0));
+        let diff = decoded.null_score_diff.unwrap_or(f32::NEG_INFINITY);
+        let place = match self.options.null_threshold {
+            Some(threshold) if diff > threshold => 0,
+            // Below the threshold the best answer stays first.
+            Some(_) => answers.iter().skip(1).take_while(|a| a.score >= null.score).count() + 1,
+            None => answers.iter().take_while(|a| a.score >= null.score).count(),
+        };
+        answers.insert(place.min(answers.len()), null);
+        answers.truncate(self.options.top_k);
+        Answers { answers, null_score: decoded.null_score, null_score_diff: decoded.null_score_diff }
+    }
+}
+
+impl Task for Qa<'_> {
+    type Item = QaItem;
+    /// Logits of one window: begin and end, token by token.
+    type Output = Vec<f32>;
+    type Prediction = Answers;
+
+    fn text_field(&self) -> &str {
+        &self.options.question_field
+    }
+
+    fn encode(&self, body: &RecordBody) -> std::result::Result<QaItem, String> {
+        let options = &self.options;
+        let common = options.context.as_deref();
+        match body {
+            RecordBody::Text(question) => {
+                let context = common.ok_or("no context: give --context FILE or --context-text TEXT")?;
+                self.prepare(question.clone(), context)
+            }
+            RecordBody::Object(fields) => {
+                let question = required(fields, &options.question_field, "--question-field")?;
+                let own = fields.string(&options.context_field)?;
+                let context = own
+                    .as_deref()
+                    .or(common)
+                    .ok_or_else(|| missing(fields, &options.context_field, "--context-field"))?;
+                let mut item = self.prepare(question, context)?;
+                item.id = fields.raw(&options.id_field).map(|id| id.get().to_owned());
+                Ok(item)
+            }
+        }
+    }
+
+    fn rows<'a>(&self, item: &'a QaItem) -> &'a [Encoding] {
+        &item.rows
+    }
+
+    fn forward(&self, rows: &[&Encoding]) -> Result<Vec<Vec<f32>>> {
+        self.runtime.span_logits(rows)
+    }
+
+    fn decode(&self, item: &QaItem, outputs: Vec<Vec<f32>>) -> Result<Answers> {
+        Ok(self.answers(item, &outputs))
+    }
+
+    fn json(&self, _item: &QaItem, prediction: &Answers) -> serde_json::Result<Box<RawValue>> {
+        serde_json::value::to_raw_value(&prediction.answers)
+    }
+
+    fn more(&self, _item: &QaItem, prediction: &Answers) -> serde_json::Result<More> {
+        let mut more = More::new();
+        for (name, value) in
+            [("null_score", prediction.null_score), ("null_score_diff", prediction.null_score_diff)]
+        {
+            if let Some(value) = value {
+                more.push((name, serde_json::value::to_raw_value(&value)?));
+            }
+        }
+        Ok(more)
+    }
+
+    fn text(&self, item: &QaItem, prediction: &Answers, color: bool) -> String {
+        use std::fmt::Write;
+        let (bold, dim) = if color {
+            (AnsiColor::Green.on_default().bold(), Style::new().dimmed())
+        } else {
+            (Style::new(), Style::new())
+        };
+        let text = &item.context.text;
+        let sentences = text.sentences();
+        let mut out = format!("{}\n", item.question);
+        if prediction.answers.is_empty() {
+            out.push_str("  no answer in this context\n");
+        }
+        for AnswerSpan { score, start, end, answer } in &prediction.answers {
+            let percent = score * 100.0;
+            if answer.is_empty() {
+                let _infallible = writeln!(out, "  {percent:>6.2} %  {bold}no answer{bold:#}");
+                continue;
+            }
+            let from = sentences.partition_point(|s| s.1 <= *start);
+            let to = sentences.partition_point(|s| s.0 < *end).max(from + 1);
+            let sentence =
+                (sentences.get(from).map_or(*start, |s| s.0), sentences.get(to - 1).map_or(*end, |s| s.1));
+            let one_line = |place| text.slice(place).split_whitespace().collect::<Vec<_>>().join(" ");
+            let space = |place: (usize, usize), at_end: bool| {
+                let slice = text.slice(place);
+                let edge = if at_end { slice.chars().next_back() } else { slice.chars().next() };
+                if edge.is_some_and(char::is_whitespace) { " " } else { "" }
+            };
+            let (before, after) = ((sentence.0, *start), (*end, sentence.1));
+            let mark = if color { ("", "") } else { ("[", "]") };
+            let _infallible = writeln!(
+                out,
+                "  {percent:>6.2} %  {bold}{}{bold:#}  {dim}{}{}{dim:#}{bold}{}{}{}{bold:#}{dim}{}{}{dim:#}",
+                one_line((*start, *end)),
+                one_line(before),
+                space(before, true),
+                mark.0,
+                one_line((*start, *end)),
+                mark.1,
+                space(after, false),
+                one_line(after),
+            );
+        }
+        out
+    }
+
+    /// A member of SQuAD's predictions file: the id and the answer.
+    fn own(&self, item: &QaItem, prediction: &Answers) -> Vec<u8> {
+        let answer = prediction.answers.first().map_or("", |answer| answer.answer.as_str());
+        let id = match item.id.as_deref() {
+            Some(id) if id.starts_with('"') => id.to_owned(),
+            // Keys of JSON objects are strings.
+            Some(id) => serde_json::Value::from(id).to_string(),
+            None => serde_json::Value::from(item.question.as_str()).to_string(),
+        };
+        format!("{id}: {}", serde_json::Value::from(answer)).into_bytes()
+    }
+}

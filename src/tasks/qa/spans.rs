@@ -1,0 +1,252 @@
+//! From the logits of windows to answers.
+//!
+//! Reference: transformers 4.57 `pipelines/question_answering.py` (`select_starts_ends`, `decode_spans`,
+//! `postprocess`).
+
+use std::ops::Range;
+
+use crate::tasks::scores::softmax;
+use crate::tasks::text::{Place, Text};
+
+/// One window of a context with its logits.
+#[derive(Debug)]
+pub struct Window<'a> {
+    /// The columns of the context's tokens in the row.
+    pub context: Range<usize>,
+    /// The column of `[CLS]`, if the row has one.
+    pub cls: Option<usize>,
+    /// `2 x tokens` logits: that an answer begins, and ends, at each.
+    pub logits: &'a [f32],
+    /// The places of the context's tokens of this window in the context.
+    pub places: &'a [Place],
+    /// The words of the same tokens.
+    pub words: &'a [Option<u32>],
+}
+
+/// How to decode.
+#[derive(Clone, Copy, Debug)]
+pub struct SpanOptions {
+    /// Answers wanted.
+    pub top_k: usize,
+    /// Longest answer in tokens.
+    pub max_answer_len: usize,
+    /// Answers are widened to whole words.
+    pub align_to_words: bool,
+}
+
+/// A possible answer.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Answer {
+    /// Probability of beginning times probability of ending, of equal texts together.
+    pub score: f32,
+    /// In code points of the context.
+    pub place: Place,
+}
+
+/// What the windows of one context say together.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Decoded {
+    /// Best first; fewer than asked for where the context has no more.
+    pub answers: Vec<Answer>,
+    /// Probability that there is no answer: the lowest of the windows. `None` without `[CLS]`.
+    pub null_score: Option<f32>,
+    /// By how much the logits of no answer exceed those of the best answer (SQuAD's `score_diff`).
+    pub null_score_diff: Option<f32>,
+}
+
+/// Decodes the windows of one context.
+pub fn decode(text: &Text, windows: &[Window<'_>], options: SpanOptions) -> Decoded {
+    let mut found: Vec<(Answer, String)> = Vec::new();
+    let mut null_score: Option<f32> = None;
+    let mut null_logit: Option<f32> = None;
+    let mut best_logit: Option<f32> = None;
+    // Widening to words makes some candidates equal.
+    let wanted = if options.align_to_words {
+        options.top_k.saturating_mul(2).saturating_add(10)
+    } else {
+        options.top_k
+    };
+    for window in windows {
+        let (starts, ends) = (window.probabilities(0), window.probabilities(1));
+        if let Some(null) = window.null(&starts, &ends) {
+            null_score = Some(null_score.map_or(null.0, |s| s.min(null.0)));
+            null_logit = Some(null_logit.map_or(null.1, |s| s.min(null.1)));
+        }
+        if let Some(logit) = window.best_logit(options.max_answer_len) {
+            best_logit = Some(best_logit.map_or(logit, |s| s.max(logit)));
+        }
+        for (start, end, score) in candidates(&starts[1..], &ends[1..], options.max_answer_len, wanted) {
+            let place = window.place(start, end, options.align_to_words);
+            let (first, last) = text.trimmed(place);
+            let place = (first, text.character_end(last));
+            if place.0 >= place.1 {
+                continue;
+            }
+            let key = text.slice(place).to_lowercase();
+            match found.iter_mut().find(|(_, other)| *other == key) {
+                Some((answer, _)) => answer.score += score,
+                None => found.push((Answer { score, place }, key)),
+            }
+        }
+    }
+    let mut answers: Vec<Answer> = found.into_iter().map(|(answer, _)| answer).collect();
+    answers.sort_by(|a, b| b.score.total_cmp(&a.score));
+    answers.truncate(options.top_k);
+    let null_score_diff = null_logit.map(|null| null - best_logit.unwrap_or(f32::NEG_INFINITY));
+    Decoded { answers, null_score, null_score_diff }
+}
+
+impl Window<'_> {
+    fn logit(&self, column: usize, which: usize) -> f32 {
+        self.logits.get(2 * column + which).copied().unwrap_or(f32::NEG_INFINITY)
+    }
+
+    /// Probabilities among `[CLS]`, which comes first, and the tokens of the context.
+    fn probabilities(&self, which: usize) -> Vec<f32> {
+        let cls = self.cls.map_or(f32::NEG_INFINITY, |column| self.logit(column, which));
+        let mut values: Vec<f32> = std::iter::once(cls)
+            .chain(self.context.clone().map(|column| self.logit(column, which)))
+            .collect();
+        softmax(&mut values);
+        values
+    }
+
+    /// Probability and logit of no answer.
+    fn null(&self, starts: &[f32], ends: &[f32]) -> Option<(f32, f32)> {
+        let column = self.cls?;
+        Some((starts[0] * ends[0], self.logit(column, 0) + self.logit(column, 1)))
+    }
+
+    /// The highest sum of logits of any span.
+    fn best_logit(&self, max_answer_len: usize) -> Option<f32> {
+        let ends = |start: usize| start..self.context.end.min(start.saturating_add(max_answer_len));
+        self.context
+            .clone()
+            .flat_map(|start| ends(start).map(move |end| self.logit(start, 0) + self.logit(end, 1)))
+            .max_by(f32::total_cmp)
+    }
+
+    /// The place of the tokens from `start` to `end` (numbers within the context's part).
+    fn place(&self, start: usize, end: usize, align: bool) -> Place {
+        if !align {
+            return (self.places[start].0, self.places[end].1);
+        }
+        let first = self.words.iter().position(|word| *word == self.words[start]).unwrap_or(start);
+        let last = self.words.iter().rposition(|word| *word == self.words[end]).unwrap_or(end);
+        (self.places[first].0, self.places[last].1)
+    }
+}
+
+/// The best spans: start, end, score; those of no probability left out.
+fn candidates(starts: &[f32], ends: &[f32], longest: usize, wanted: usize) -> Vec<(usize, usize, f32)> {
+    let mut spans: Vec<(usize, usize, f32)> = Vec::new();
+    // Below this none enters any more.
+    let mut lowest = 0f32;
+    let better = |a: &(usize, usize, f32), b: &(usize, usize, f32)| {
+        b.2.total_cmp(&a.2).then((a.0, a.1).cmp(&(b.0, b.1)))
+    };
+    let keep = wanted.max(1);
+    for (start, begin) in starts.iter().enumerate() {
+        if *begin <= lowest {
+            continue;
+        }
+        for end in start..ends.len().min(start.saturating_add(longest)) {
+            let score = begin * ends[end];
+            if score > lowest {
+                spans.push((start, end, score));
+            }
+        }
+        if spans.len() >= keep.saturating_mul(2).max(1024) {
+            spans.sort_unstable_by(better);
+            spans.truncate(keep);
+            if spans.len() == keep {
+                lowest = spans.last().map_or(0.0, |span| span.2);
+            }
+        }
+    }
+    spans.sort_unstable_by(better);
+    spans.truncate(keep);
+    spans
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OPTIONS: SpanOptions = SpanOptions { top_k: 3, max_answer_len: 15, align_to_words: true };
+
+    /// All spans, the slow way.
+    fn all(starts: &[f32], ends: &[f32], longest: usize) -> Vec<(usize, usize, f32)> {
+        let mut out = Vec::new();
+        for (i, s) in starts.iter().enumerate() {
+            for (j, e) in ends.iter().enumerate() {
+                if j >= i && j - i < longest && s * e > 0.0 {
+                    out.push((i, j, s * e));
+                }
+            }
+        }
+        out.sort_by(|a, b| b.2.total_cmp(&a.2).then((a.0, a.1).cmp(&(b.0, b.1))));
+        out
+    }
+
+    #[test]
+    fn the_best_spans_are_found() {
+        let value = |i: usize| (((i * 7919) % 1009) as f32 / 1009.0).powi(4);
+        let starts: Vec<f32> = (0..300).map(value).collect();
+        let ends: Vec<f32> = (0..300).map(|i| value(i + 5)).collect();
+        for (longest, wanted) in [(15, 12), (15, 1), (1, 5), (usize::MAX, 40), (300, 200_000)] {
+            let mut expected = all(&starts, &ends, longest);
+            expected.truncate(wanted);
+            assert_eq!(candidates(&starts, &ends, longest, wanted), expected, "{longest} {wanted}");
+        }
+        assert_eq!(candidates(&[], &[], 15, 12), []);
+    }
+
+    fn text() -> Text {
+        Text::new("In Zoe\u{301} we trust".to_owned())
+    }
+
+    /// Tokens "in", "zo", "e", "we", "trust" after a `[CLS]` and a `[SEP]`.
+    fn window<'a>(logits: &'a [f32], places: &'a [Place], words: &'a [Option<u32>]) -> Window<'a> {
+        Window { context: 2..7, cls: Some(0), logits, places, words }
+    }
+
+    #[test]
+    fn answers_are_whole_words_of_the_text() {
+        let mut logits = [-5.0f32; 16];
+        logits[2 * 4] = 3.0;
+        logits[2 * 4 + 1] = 3.0;
+        let places = [(0, 2), (2, 5), (5, 6), (7, 10), (10, 16)];
+        let words = [Some(0), Some(1), Some(1), Some(2), Some(3)];
+        let decoded = decode(&text(), &[window(&logits, &places, &words)], OPTIONS);
+        assert_eq!(text().slice(decoded.answers[0].place), "Zoe\u{301}");
+        assert!(decoded.answers[0].score > 0.99);
+        assert!(decoded.null_score_diff.is_some_and(|d| (d + 16.0).abs() < 1e-5));
+        let tokens = SpanOptions { align_to_words: false, ..OPTIONS };
+        let decoded = decode(&text(), &[window(&logits, &places, &words)], tokens);
+        assert_eq!(text().slice(decoded.answers[0].place), "e\u{301}");
+    }
+
+    #[test]
+    fn equal_answers_of_two_windows_are_one() {
+        let mut logits = [-5.0f32; 16];
+        logits[2 * 2] = 3.0;
+        logits[2 * 2 + 1] = 3.0;
+        let places = [(0, 2), (2, 5), (5, 6), (7, 10), (10, 16)];
+        let words = [Some(0), Some(1), Some(1), Some(2), Some(3)];
+        let one = decode(&text(), &[window(&logits, &places, &words)], OPTIONS);
+        let two = [window(&logits, &places, &words), window(&logits, &places, &words)];
+        let two = decode(&text(), &two, OPTIONS);
+        assert_eq!(two.answers[0].place, one.answers[0].place);
+        assert!((two.answers[0].score - 2.0 * one.answers[0].score).abs() < 1e-6);
+        assert_eq!(two.null_score, one.null_score);
+    }
+
+    #[test]
+    fn a_context_without_tokens_has_no_answer() {
+        let window = Window { context: 2..2, cls: Some(0), logits: &[0.0; 6], places: &[], words: &[] };
+        let decoded = decode(&Text::default(), &[window], OPTIONS);
+        assert_eq!(decoded.answers, []);
+        assert_eq!(decoded.null_score, Some(1.0));
+    }
+}

@@ -1,0 +1,144 @@
+//! Places in a text, counted in Unicode code points as Python counts them.
+
+use unicode_segmentation::{GraphemeCursor, UnicodeSegmentation};
+
+/// A text that can be cut by code points.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Text {
+    text: String,
+    /// The byte at which each code point begins, and the length of the text; empty for a text of ASCII.
+    bytes: Vec<usize>,
+}
+
+/// From one code point to before another.
+pub type Place = (usize, usize);
+
+impl Text {
+    /// Indexes `text`.
+    pub fn new(text: String) -> Self {
+        let mut bytes = Vec::new();
+        if !text.is_ascii() {
+            bytes.extend(text.char_indices().map(|(at, _)| at));
+            bytes.push(text.len());
+        }
+        Self { text, bytes }
+    }
+
+    /// How many code points it has.
+    pub fn len(&self) -> usize {
+        if self.bytes.is_empty() { self.text.len() } else { self.bytes.len() - 1 }
+    }
+
+    /// The byte at which code point `place` begins; the end for places beyond it.
+    fn byte(&self, place: usize) -> usize {
+        if self.bytes.is_empty() {
+            place.min(self.text.len())
+        } else {
+            self.bytes[place.min(self.bytes.len() - 1)]
+        }
+    }
+
+    /// The code point that begins at or before byte `byte`.
+    fn place(&self, byte: usize) -> usize {
+        if self.bytes.is_empty() { byte } else { self.bytes.partition_point(|b| *b < byte) }
+    }
+
+    /// The text between two places; places beyond the end are the end, an end before the start is the
+    /// start.
+    pub fn slice(&self, (start, end): Place) -> &str {
+        let (start, end) = (self.byte(start), self.byte(end));
+        &self.text[start..end.max(start)]
+    }
+
+    /// The place without white space at either end; empty, at the end, if there is nothing else.
+    pub fn trimmed(&self, (start, end): Place) -> Place {
+        let end = end.min(self.len()).max(start.min(self.len()));
+        let slice = self.slice((start, end));
+        let rest = slice.trim_start();
+        let start = end - rest.chars().count();
+        (start, start + rest.trim_end().chars().count())
+    }
+
+    /// The end of the character (as a reader sees it: with its accents, joined emoji whole) that is
+    /// before `end`: `end` itself, unless it falls inside one.
+    pub fn character_end(&self, end: usize) -> usize {
+        let byte = self.byte(end);
+        if byte == 0 || byte >= self.text.len() {
+            return end;
+        }
+        let mut cursor = GraphemeCursor::new(byte, self.text.len(), true);
+        match cursor.is_boundary(&self.text, 0) {
+            Ok(false) => match cursor.next_boundary(&self.text, 0) {
+                Ok(Some(next)) => self.place(next),
+                _ => self.len(),
+            },
+            _ => end,
+        }
+    }
+
+    /// The words and the marks between them, white space too, in order and without gaps (Unicode
+    /// Standard Annex 29).
+    pub fn words(&self) -> Vec<Place> {
+        places(self.text.split_word_bounds())
+    }
+
+    /// The sentences, in order and without gaps (Unicode Standard Annex 29).
+    pub fn sentences(&self) -> Vec<Place> {
+        places(self.text.split_sentence_bounds())
+    }
+}
+
+fn places<'a>(parts: impl Iterator<Item = &'a str>) -> Vec<Place> {
+    let mut at = 0;
+    parts
+        .map(|part| {
+            let start = at;
+            at += part.chars().count();
+            (start, at)
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(text: &str) -> Text {
+        Text::new(text.to_owned())
+    }
+
+    #[test]
+    fn code_points_not_bytes() {
+        let t = text("aé😀b");
+        assert_eq!(t.len(), 4);
+        assert_eq!(t.slice((1, 3)), "é😀");
+        assert_eq!(t.slice((2, 99)), "😀b");
+        assert_eq!(t.slice((3, 1)), "");
+        assert_eq!(text("abc").slice((1, 2)), "b");
+        assert_eq!(text("").slice((0, 5)), "");
+    }
+
+    #[test]
+    fn white_space_goes() {
+        assert_eq!(text(" é\u{a0}x \n").trimmed((0, 6)), (1, 4));
+        assert_eq!(text("a  b").trimmed((1, 3)), (3, 3));
+        assert_eq!(text("ab").trimmed((1, 9)), (1, 2));
+    }
+
+    #[test]
+    fn accents_and_joined_emoji_stay_whole() {
+        let t = text("Zoe\u{301} 👩\u{200d}👩\u{200d}👧!");
+        assert_eq!(t.character_end(3), 4);
+        assert_eq!(t.character_end(4), 4);
+        assert_eq!(t.character_end(6), 10);
+        assert_eq!(t.character_end(0), 0);
+        assert_eq!(t.character_end(99), 99);
+    }
+
+    #[test]
+    fn words_leave_no_gap() {
+        let t = text("Zoe\u{301}'s U.S. 3.5€");
+        let words: Vec<&str> = t.words().into_iter().map(|w| t.slice(w)).collect();
+        assert_eq!(words, ["Zoe\u{301}'s", " ", "U.S", ".", " ", "3.5", "€"]);
+    }
+}

@@ -1,0 +1,211 @@
+//! Classifying by labels made up on the spot, with any classifier of entailment.
+//!
+//! Reference: transformers 4.57 `pipelines/zero_shot_classification.py`.
+
+use serde_json::value::RawValue;
+
+use super::classify::{LabelScore, labels_for_eyes};
+use super::input::required;
+use super::runtime::{Long, Runtime};
+use super::scores::{softmax, top_k};
+use crate::error::{Error, Result};
+use crate::io::RecordBody;
+use crate::model::AlbertConfig;
+use crate::stream::Task;
+use crate::tokenizer::Encoding;
+
+/// What to predict.
+#[derive(Clone, Debug)]
+pub struct ZeroShotOptions {
+    /// Labels of records that have none.
+    pub labels: Vec<String>,
+    /// A sentence with `{}` in the label's place.
+    pub hypothesis: String,
+    /// Each label by itself, instead of one among all.
+    pub multi_label: bool,
+    /// The model's label that means entailment, by name or number, where its name does not say so.
+    pub entailment_label: Option<String>,
+    /// `--text-field`.
+    pub text_field: String,
+    /// `--labels-field`.
+    pub labels_field: String,
+}
+
+impl Default for ZeroShotOptions {
+    fn default() -> Self {
+        Self {
+            labels: Vec::new(),
+            hypothesis: "This example is {}.".to_owned(),
+            multi_label: false,
+            entailment_label: None,
+            text_field: "text".to_owned(),
+            labels_field: "labels".to_owned(),
+        }
+    }
+}
+
+/// A text with each hypothesis encoded.
+#[derive(Debug)]
+pub struct ZeroShotItem {
+    text: String,
+    labels: Vec<String>,
+    rows: Vec<Encoding>,
+}
+
+/// The task, over a loaded model.
+pub struct ZeroShot<'a> {
+    runtime: &'a Runtime,
+    options: ZeroShotOptions,
+    entailment: usize,
+    contradiction: usize,
+}
+
+impl<'a> ZeroShot<'a> {
+    /// Finds the model's entailment label.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] when no label's name begins with "entail" and none is named, when the hypothesis
+    /// has no place for a label.
+    pub fn new(runtime: &'a Runtime, options: ZeroShotOptions) -> Result<Self> {
+        if !options.hypothesis.contains("{}") {
+            return Err(Error::Usage {
+                flag: "--hypothesis".to_owned(),
+                problem: format!(
+                    "\"{}\" has no {{}}, the place of the label; for example \"This text is about {{}}.\"",
+                    options.hypothesis
+                ),
+            });
+        }
+        let entailment = entailment(&runtime.config, options.entailment_label.as_deref())?;
+        let contradiction = contradiction(&runtime.config, entailment);
+        Ok(Self { runtime, options, entailment, contradiction })
+    }
+
+    /// Encodes a text with the hypothesis of each label; only the text is cut if they are too long.
+    ///
+    /// # Errors
+    /// When there are no labels, or a hypothesis alone is too long.
+    pub fn prepare(&self, text: String, labels: Vec<String>) -> std::result::Result<ZeroShotItem, String> {
+        if labels.is_empty() {
+            return Err("no labels: --labels a,b,c, or a list in the record".to_owned());
+        }
+        let tokenizer = &self.runtime.tokenizer;
+        let premise = tokenizer.encode_plain(&text).map_err(|e| e.to_string())?;
+        let mut rows = Vec::with_capacity(labels.len());
+        for label in &labels {
+            let hypothesis = self.options.hypothesis.replace("{}", label);
+            let hypothesis = tokenizer.encode_plain(&hypothesis).map_err(|e| e.to_string())?;
+            let Some(room) = self.runtime.room(true).checked_sub(hypothesis.ids.len()) else {
+                return Err(format!(
+                    "the hypothesis for label \"{label}\" alone has {} tokens; the model takes {}",
+                    hypothesis.ids.len(),
+                    self.runtime.max_length
+                ));
+            };
+            let kept = premise.ids.len().min(room);
+            if kept < premise.ids.len() && self.runtime.long == Long::Error {
+                let tokens = premise.ids.len() + hypothesis.ids.len() + tokenizer.num_special(true);
+                return Err(self.runtime.too_long(tokens));
+            }
+            let mut row = tokenizer.with_special(&premise.slice(0..kept), Some(&hypothesis));
+            row.truncated = kept < premise.ids.len();
+            self.runtime.check_ids(&row)?;
+            rows.push(row);
+        }
+        Ok(ZeroShotItem { text, labels, rows })
+    }
+}
+
+/// The label named, else the one whose name begins with "entail", as the pipeline finds it.
+fn entailment(config: &AlbertConfig, named: Option<&str>) -> Result<usize> {
+    let all: Vec<String> = (0..config.num_labels).map(|id| config.label(id)).collect();
+    if config.num_labels < 2 {
+        return Err(Error::Input(
+            "the model has one output: zero-shot needs a classifier of entailment, with two labels or more"
+                .to_owned(),
+        ));
+    }
+    let found = match named {
+        Some(name) => all
+            .iter()
+            .position(|label| label.eq_ignore_ascii_case(name))
+            .or_else(|| name.parse().ok().filter(|id| *id < all.len())),
+        None => all.iter().position(|label| label.to_lowercase().starts_with("entail")),
+    };
+    found.ok_or_else(|| Error::Usage {
+        flag: "--entailment-label".to_owned(),
+        problem: match named {
+            Some(name) => format!("the model has no label \"{name}\"; it has {}", all.join(", ")),
+            None => format!(
+                "no label of the model begins with \"entail\": name the one that means it; the model has {}",
+                all.join(", ")
+            ),
+        },
+    })
+}
+
+/// The label whose name begins with "contra"; else by the pipeline's rule the first, or the last where
+/// the first is entailment.
+fn contradiction(config: &AlbertConfig, entailment: usize) -> usize {
+    let named = (0..config.num_labels).find(|id| config.label(*id).to_lowercase().starts_with("contra"));
+    let by_rule = if entailment == 0 { config.num_labels.saturating_sub(1) } else { 0 };
+    named.filter(|id| *id != entailment).unwrap_or(by_rule)
+}
+
+impl Task for ZeroShot<'_> {
+    type Item = ZeroShotItem;
+    /// Logits of one hypothesis.
+    type Output = Vec<f32>;
+    type Prediction = Vec<LabelScore>;
+
+    fn text_field(&self) -> &str {
+        &self.options.text_field
+    }
+
+    fn encode(&self, body: &RecordBody) -> std::result::Result<ZeroShotItem, String> {
+        let (text, labels) = match body {
+            RecordBody::Text(text) => (text.clone(), None),
+            RecordBody::Object(fields) => (
+                required(fields, &self.options.text_field, "--text-field")?,
+                fields.strings(&self.options.labels_field)?,
+            ),
+        };
+        self.prepare(text, labels.unwrap_or_else(|| self.options.labels.clone()))
+    }
+
+    fn rows<'a>(&self, item: &'a ZeroShotItem) -> &'a [Encoding] {
+        &item.rows
+    }
+
+    fn forward(&self, rows: &[&Encoding]) -> Result<Vec<Vec<f32>>> {
+        self.runtime.sequence_logits(rows)
+    }
+
+    fn decode(&self, item: &ZeroShotItem, outputs: Vec<Vec<f32>>) -> Result<Vec<LabelScore>> {
+        let logit = |row: &Vec<f32>, id: usize| row.get(id).copied().unwrap_or(f32::NEG_INFINITY);
+        let scores: Vec<f32> = if self.options.multi_label || item.labels.len() == 1 {
+            outputs
+                .iter()
+                .map(|row| {
+                    let mut two = [logit(row, self.contradiction), logit(row, self.entailment)];
+                    softmax(&mut two);
+                    two[1]
+                })
+                .collect()
+        } else {
+            let mut scores: Vec<f32> = outputs.iter().map(|row| logit(row, self.entailment)).collect();
+            softmax(&mut scores);
+            scores
+        };
+        let best = top_k(&scores, scores.len());
+        Ok(best.into_iter().map(|i| LabelScore { label: item.labels[i].clone(), score: scores[i] }).collect())
+    }
+
+    fn json(&self, _item: &ZeroShotItem, prediction: &Vec<LabelScore>) -> serde_json::Result<Box<RawValue>> {
+        serde_json::value::to_raw_value(prediction)
+    }
+
+    fn text(&self, item: &ZeroShotItem, prediction: &Vec<LabelScore>, color: bool) -> String {
+        labels_for_eyes(&item.text, None, prediction, false, color)
+    }
+}
