@@ -115,7 +115,7 @@ fn a_checkpoint_without_the_head_says_what_it_holds() {
         run(&["fill-mask", "--device", "flex", "-m", model.to_str().expect("a name"), "[MASK]"]);
     assert_eq!(code, Some(2));
     assert!(
-        err.contains("the checkpoint has no masked-LM head (no tensor named predictions.*); it holds an encoder, a pooler"),
+        err.contains("the checkpoint has no masked-LM head (no tensor is named predictions.*); it holds an encoder, a pooler; it serves `albert embed`"),
         "{err}"
     );
 }
@@ -218,7 +218,10 @@ fn completions_and_manual_pages_come_from_the_definitions() {
     assert!(out.contains("albert-fill-mask") || out.contains("albert\\-fill\\-mask"), "{out}");
     let (code, _, err) = run(&["man", "nonsense"]);
     assert_eq!(code, Some(2));
-    assert!(err.contains("\"nonsense\" is not a subcommand; expected one of fill-mask, tokenize"), "{err}");
+    assert!(
+        err.contains("\"nonsense\" is not a subcommand; expected one of fill-mask, classify, ner, qa"),
+        "{err}"
+    );
     let script = run(&["completions", "bash"]).1;
     let directory = tempfile::tempdir().expect("a directory");
     let path = directory.path().join("albert.bash");

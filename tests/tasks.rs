@@ -213,13 +213,13 @@ fn qa_is_the_pipeline() {
         let options = call["options"].as_object().expect("options");
         let flags: Vec<String> = options
             .iter()
-            .filter_map(|(key, value)| match key.as_str() {
-                "top_k" => Some(format!("--top-k={value}")),
-                "max_answer_len" => Some(format!("--max-answer-len={value}")),
-                "doc_stride" => Some(format!("--doc-stride={value}")),
-                "max_seq_len" => Some(format!("--max-length={value}")),
-                "handle_impossible_answer" => Some("--impossible".to_owned()),
-                "align_to_words" => Some("--align=tokens".to_owned()),
+            .map(|(key, value)| match key.as_str() {
+                "top_k" => format!("--top-k={value}"),
+                "max_answer_len" => format!("--max-answer-len={value}"),
+                "doc_stride" => format!("--doc-stride={value}"),
+                "max_seq_len" => format!("--max-length={value}"),
+                "handle_impossible_answer" => "--impossible".to_owned(),
+                "align_to_words" => "--align=tokens".to_owned(),
                 other => panic!("unknown option {other}"),
             })
             .collect();

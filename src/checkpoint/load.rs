@@ -79,11 +79,12 @@ impl<'a> Inventory<'a> {
             return false;
         }
         let pooler = self.has_part(head_prefix(Head::Pooler));
-        let one_output = self.shape("classifier.weight").is_none_or(|shape| shape.first() == Some(&1));
+        let one_output = self.shape("classifier.weight").is_some_and(|shape| shape.first() == Some(&1));
+        let labels = !one_output || config.num_labels == 1;
         let named = classifier_class(config);
         match head {
-            Head::SequenceClassification => named.map_or(pooler, |n| n == head),
-            Head::TokenClassification => named.is_none_or(|n| n == head),
+            Head::SequenceClassification => named.map_or(pooler && labels, |n| n == head),
+            Head::TokenClassification => named.map_or(labels, |n| n == head),
             Head::MultipleChoice => named.map_or(pooler && one_output, |n| n == head),
             Head::Pooler | Head::MaskedLm | Head::SentenceOrder | Head::QuestionAnswering => true,
         }

@@ -150,8 +150,8 @@ fn candidates(starts: &[f32], ends: &[f32], longest: usize, wanted: usize) -> Ve
         if *begin <= lowest {
             continue;
         }
-        for end in start..ends.len().min(start.saturating_add(longest)) {
-            let score = begin * ends[end];
+        for (end, finish) in ends.iter().enumerate().skip(start).take(longest) {
+            let score = begin * finish;
             if score > lowest {
                 spans.push((start, end, score));
             }

@@ -37,9 +37,9 @@ NLI = ["contradiction", "neutral", "entailment"]
 # name: tokenizer, seed, labels, configuration
 MODELS = {
     "bio": ("json_2020", 1, BIO, {}),
-    "groups": ("json_2020", 2, ["ENTAILMENT", "neutral", "Contradiction"], dict(num_hidden_layers=4, num_hidden_groups=2)),
+    "groups": ("json_2020", 42, ["ENTAILMENT", "neutral", "Contradiction"], dict(num_hidden_layers=4, num_hidden_groups=2)),
     "relu": ("json_2020", 3, PLAIN, dict(hidden_act="relu", num_attention_heads=2)),
-    "inner": ("json_2020", 4, NLI, dict(inner_group_num=2, hidden_act="gelu")),
+    "inner": ("json_2020", 44, NLI, dict(inner_group_num=2, hidden_act="gelu")),
     "saved": ("json_saved", 5, BIO, dict(hidden_act="gelu_new", max_position_embeddings=48)),
     "bert": ("bert_vocab", 6, NLI + ["B-LOC", "I-LOC"], dict(hidden_act="tanh")),
     "two": ("json_2020", 7, None, dict(problem_type="multi_label_classification")),
@@ -106,7 +106,11 @@ def make_model(name, tokenizer, seed, labels, over, choice=False):
             norm = "layernorm" in key.lower() or "layer_norm" in key
             value = 1 + 0.25 * noise if norm and key.endswith("weight") else 0.3 * noise
             if key.startswith(("classifier.", "qa_outputs.")):
-                value = 3 * value  # decided models
+                value = 2 * value  # decided models
+            if "word_embeddings" in key:
+                value = 4 * value  # in which tokens differ
+            if "attention.dense" in key:
+                value = value / 3
             state[key] = value.half().contiguous()
     if name == "order":  # a pretrained model, with nothing but its own heads
         state = {k: v for k, v in state.items() if not k.startswith(("classifier.", "qa_outputs."))}
@@ -146,6 +150,12 @@ HARD = ["", "   ", "a", "U.S.A. (1990), \"quoted\" - and so on.", "😀 smile �
         "tabs\tand\r\nline ends\n\nhere", "[MASK] and [SEP] in the text", "北京是中国的首都。 Paris", "3,000 euros; 12.5% of them."]
 SHORT = [sentences(s) for s in range(6)]
 LONG = [" ".join(sentences(100 + 20 * n + s) for s in range(14)) for n in range(2)]
+
+
+def diversity(calls):
+    """How many entities the pipeline finds per text, so that no model of the tests labels everything alike."""
+    groups = [len(o) for c in calls if c["strategy"] == "simple" and c["options"] == {} for o in c["outputs"]]
+    return sum(groups) / len(groups)
 
 
 def rounded(value):
@@ -222,7 +232,7 @@ def ner():
         texts = [t for t in SHORT + LONG[:1] + HARD if t.strip()]
         for strategy in ["none", "simple", "first", "average", "max"]:
             for extra in [{}, {"ignore_labels": []}, {"stride": 8}, {"ignore_labels": ["O", "PER", "B-PER"]}]:
-                if "stride" in extra and strategy == "none":
+                if "stride" in extra and strategy == "none" or extra == {"ignore_labels": []} and strategy != "average":
                     continue
                 some = texts if extra == {} and strategy == "simple" else texts[n % 3::3 if extra == {} else 5]
                 if "stride" in extra:
@@ -231,6 +241,7 @@ def ner():
                 calls.append(dict(model=name, strategy=strategy, options=extra, inputs=some, outputs=out))
             out = [pipe([w], aggregation_strategy=strategy, is_split_into_words=True)[0] for w in words]
             calls.append(dict(model=name, strategy=strategy, options={}, words=words, outputs=out))
+    print("ner:", diversity(calls), "groups per text")
     write("ner", calls)
 
 
