@@ -260,6 +260,7 @@ impl FormatArg {
 
 /// Show what a checkpoint is and holds
 #[derive(Args, Debug)]
+#[command(after_help = "Example:\n  albert info albert/albert-base-v2")]
 pub struct InfoArgs {
     /// Model directory, weight file, or hub id; without it --model, else the model inside the binary
     #[arg(value_name = "MODEL")]
@@ -273,6 +274,7 @@ pub struct InfoArgs {
 
 /// List the devices that this build can use here
 #[derive(Args, Debug)]
+#[command(after_help = "Example:\n  albert devices")]
 pub struct DevicesArgs {
     /// text is for eyes; auto is text on a terminal, jsonl otherwise
     #[arg(long, value_name = "FORMAT", default_value = "auto")]
@@ -282,7 +284,7 @@ pub struct DevicesArgs {
 /// Print a completion script for a shell
 #[derive(Args, Debug)]
 #[command(
-    after_help = "Example: albert completions bash > ~/.local/share/bash-completion/completions/albert"
+    after_help = "Example:\n  albert completions bash > ~/.local/share/bash-completion/completions/albert"
 )]
 pub struct CompletionsArgs {
     /// The shell
@@ -291,7 +293,7 @@ pub struct CompletionsArgs {
 
 /// Print the manual page, of albert or of a subcommand
 #[derive(Args, Debug)]
-#[command(after_help = "Example: albert man fill-mask | man -l -")]
+#[command(after_help = "Example:\n  albert man fill-mask > albert-fill-mask.1")]
 pub struct ManArgs {
     /// A subcommand
     pub command: Option<String>,

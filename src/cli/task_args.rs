@@ -21,7 +21,7 @@ use super::args::{
 #[command(after_help = "\
 Examples:
   albert fill-mask \"The capital of France is [MASK].\"
-  cat texts.jsonl | albert fill-mask -m albert/albert-base-v2 --top-k 1 | jq -r '.predictions[0].token_str'")]
+  cat texts.jsonl | albert fill-mask -m albert/albert-base-v2 --top-k 1")]
 pub struct FillMaskArgs {
     #[command(flatten)]
     pub input: InputArgs,
@@ -76,6 +76,10 @@ impl From<MlmBiasArg> for MlmBias {
 ///
 /// Offsets count Unicode code points of the text (of the second text for its own tokens).
 #[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  albert tokenize \"The U.S. in 1990\"
+  cat texts.jsonl | albert tokenize -m albert/albert-base-v2")]
 pub struct TokenizeArgs {
     #[command(flatten)]
     pub input: InputArgs,
@@ -171,7 +175,7 @@ impl From<FunctionArg> for Function {
 #[command(after_help = "\
 Examples:
   albert ner -m ArBert/albert-base-v2-finetuned-ner \"Angela Merkel met Barack Obama in Berlin.\"
-  cat news.txt | albert ner -m ArBert/albert-base-v2-finetuned-ner --stride 64 --format conll")]
+  cat news.txt | albert ner -m ArBert/albert-base-v2-finetuned-ner --long window --format conll")]
 pub struct NerArgs {
     /// Texts; without any, --input or standard input is read, a record a line
     #[arg(value_name = "TEXT", conflicts_with = "input")]
@@ -287,7 +291,7 @@ impl NerFormatArg {
 Examples:
   albert qa -m twmkn9/albert-base-v2-squad2 --context page.txt \"Who wrote the letter?\"
   cat page.txt | albert qa -m twmkn9/albert-base-v2-squad2 --context - \"Who wrote it?\" \"When?\"
-  albert qa -m twmkn9/albert-base-v2-squad2 --impossible -i dev-v2.0.json --format squad -o predictions.json")]
+  albert qa -m ./my-model --impossible -i dev-v2.0.json --format squad -o predictions.json")]
 pub struct QaArgs {
     /// Questions; without any, --input or standard input is read
     #[arg(value_name = "QUESTION", conflicts_with = "input")]
@@ -416,8 +420,8 @@ impl QaFormatArg {
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
-  albert choose -m ./my-model \"She was late because\" --choice \"the bus broke down.\" --choice \"it was blue.\"
-  cat questions.jsonl | albert choose -m ./my-model --prompt-field question --choices-field options")]
+  albert choose -m ./my-model \"She was late:\" --choice \"the bus broke.\" --choice \"a red hat.\"
+  cat questions.jsonl | albert choose -m ./my-model --prompt-field question")]
 pub struct ChooseArgs {
     /// Prompts; without any, --input or standard input is read, a record a line
     #[arg(value_name = "PROMPT", conflicts_with = "input")]
@@ -563,8 +567,8 @@ impl EmbedFormatArg {
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
-  albert zero-shot -m textattack/albert-base-v2-snli --entailment-label LABEL_0 --labels sport,politics \"The team won the cup.\"
-  cat tickets.jsonl | albert zero-shot -m ./my-nli-model --labels billing,delivery --hypothesis \"This message is about {}.\"")]
+  albert zero-shot -m ./my-nli-model --labels sport,politics \"The team won the cup.\"
+  cat tickets.jsonl | albert zero-shot -m ./my-nli-model --labels billing,delivery")]
 pub struct ZeroShotArgs {
     /// Texts; without any, --input or standard input is read, a record a line
     #[arg(value_name = "TEXT", conflicts_with = "input")]

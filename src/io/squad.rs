@@ -79,7 +79,7 @@ impl Walk<'_> {
     /// Hands out the questions of one paragraph.
     fn paragraph<E: serde::de::Error>(&mut self, paragraph: Paragraph) -> Result<(), E> {
         for question in paragraph.qas {
-            let mut fields: Fields = serde_json::from_str(question.get()).map_err(E::custom)?;
+            let mut fields: Fields = serde_json::from_str(&one_line(question.get())).map_err(E::custom)?;
             if let Some(title) = &self.title {
                 fields.set("title", title.clone());
             }
@@ -91,6 +91,12 @@ impl Walk<'_> {
         }
         Ok(())
     }
+}
+
+/// JSON without its line breaks and what indents its lines, so that a record stays a line. Strings hold no
+/// line breaks.
+fn one_line(json: &str) -> String {
+    json.lines().map(str::trim).collect()
 }
 
 #[derive(serde::Deserialize)]
@@ -168,7 +174,9 @@ mod tests {
     fn a_record_per_question_in_any_order_of_keys() {
         let (seen, result) = questions(
             r#"{"version":"v2.0","data":[{"title":"T","paragraphs":[
-                {"qas":[{"question":"a?","id":"1","answers":[],"is_impossible":true},{"id":"2","question":"b?"}],
+                {"qas":[{"question":"a?","id":"1","answers":[
+                    ],
+                    "is_impossible":true},{"id":"2","question":"b?"}],
                  "context":"C\u00e9"}]},{"paragraphs":[{"context":"D","qas":[]}]}]}"#,
         );
         assert_eq!(result, Ok(()));

@@ -3,6 +3,8 @@
 //! Reference: transformers 4.57 `pipelines/question_answering.py` (`select_starts_ends`, `decode_spans`,
 //! `postprocess`).
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::ops::Range;
 
 use crate::tasks::scores::softmax;
@@ -56,7 +58,9 @@ pub struct Decoded {
 
 /// Decodes the windows of one context.
 pub fn decode(text: &Text, windows: &[Window<'_>], options: SpanOptions) -> Decoded {
-    let mut found: Vec<(Answer, String)> = Vec::new();
+    let mut answers: Vec<Answer> = Vec::new();
+    // Where the answer with a text is, upper and lower case alike.
+    let mut known: HashMap<String, usize> = HashMap::new();
     let mut null_score: Option<f32> = None;
     let mut null_logit: Option<f32> = None;
     let mut best_logit: Option<f32> = None;
@@ -82,14 +86,15 @@ pub fn decode(text: &Text, windows: &[Window<'_>], options: SpanOptions) -> Deco
             if place.0 >= place.1 {
                 continue;
             }
-            let key = text.slice(place).to_lowercase();
-            match found.iter_mut().find(|(_, other)| *other == key) {
-                Some((answer, _)) => answer.score += score,
-                None => found.push((Answer { score, place }, key)),
+            match known.entry(text.slice(place).to_lowercase()) {
+                Entry::Occupied(entry) => answers[*entry.get()].score += score,
+                Entry::Vacant(entry) => {
+                    entry.insert(answers.len());
+                    answers.push(Answer { score, place });
+                }
             }
         }
     }
-    let mut answers: Vec<Answer> = found.into_iter().map(|(answer, _)| answer).collect();
     answers.sort_by(|a, b| b.score.total_cmp(&a.score));
     answers.truncate(options.top_k);
     let null_score_diff = null_logit.map(|null| null - best_logit.unwrap_or(f32::NEG_INFINITY));

@@ -1,0 +1,132 @@
+//! Every subcommand's help has examples, and they work as printed: in a directory with the files that they
+//! name, and with the hub's models in the cache (small ones under their names).
+#![cfg(unix)]
+
+mod common;
+
+use std::path::Path;
+use std::process::Command;
+
+use common::{albert, golden};
+
+/// The hub ids of the examples, and the models that stand for them.
+const HUB: [(&str, &str); 4] = [
+    ("albert/albert-base-v2", "bio"),
+    ("textattack/albert-base-v2-SST-2", "two"),
+    ("ArBert/albert-base-v2-finetuned-ner", "bio"),
+    ("twmkn9/albert-base-v2-squad2", "bio"),
+];
+
+/// The files and the models of the directory.
+const FILES: [(&str, &str); 8] = [
+    ("reviews.jsonl", "{\"id\": 1, \"review\": \"A fine film.\"}\n"),
+    ("texts.jsonl", "{\"text\": \"the [MASK] of France\"}\n"),
+    ("texts.txt", "One text.\nAnother.\n"),
+    ("news.txt", "George Washington was walking to Paris.\n\nIt rained.\n"),
+    ("page.txt", "George Washington wrote the letter\r\nin 1790.\n"),
+    ("tickets.jsonl", "{\"text\": \"Where is my parcel?\"}\n"),
+    ("questions.jsonl", "{\"question\": \"Why?\", \"choices\": [\"a\", \"b\", \"c\"]}\n"),
+    (
+        "dev-v2.0.json",
+        "{\"version\": \"v2.0\", \"data\": [{\"title\": \"T\", \"paragraphs\": [{\"context\": \"It rained.\", \"qas\": \
+         [{\"id\": \"a\", \"question\": \"Why?\", \"answers\": [], \"is_impossible\": true}]}]}]}\n",
+    ),
+];
+const MODELS: [(&str, &str); 2] = [("my-model", "choice_a"), ("my-nli-model", "inner")];
+
+const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
+
+fn copy_model(name: &str, to: &Path) {
+    std::fs::create_dir_all(to).expect("a directory");
+    for entry in std::fs::read_dir(golden("tasks/models").join(name)).expect("a model") {
+        let path = entry.expect("a file").path();
+        std::fs::copy(&path, to.join(path.file_name().expect("a name"))).expect("copies");
+    }
+}
+
+fn directory() -> tempfile::TempDir {
+    let directory = tempfile::tempdir().expect("a directory");
+    for (name, content) in FILES {
+        std::fs::write(directory.path().join(name), content).expect("writes");
+    }
+    for (name, model) in MODELS {
+        copy_model(model, &directory.path().join(name));
+    }
+    for (id, model) in HUB {
+        let repository = directory.path().join("hf/hub").join(format!("models--{}", id.replace('/', "--")));
+        copy_model(model, &repository.join("snapshots").join(COMMIT));
+        std::fs::create_dir_all(repository.join("refs")).expect("a directory");
+        std::fs::write(repository.join("refs/main"), COMMIT).expect("writes");
+    }
+    std::fs::create_dir_all(directory.path().join(".local/share/bash-completion/completions"))
+        .expect("a directory");
+    directory
+}
+
+/// The examples in a subcommand's help.
+fn examples(subcommand: &str) -> Vec<String> {
+    let output = albert().args([subcommand, "--help"]).output().expect("runs");
+    let help = String::from_utf8(output.stdout).expect("UTF-8");
+    let after = help.split("Example").nth(1).unwrap_or_else(|| panic!("{subcommand} has an example"));
+    let lines: Vec<String> = after.lines().skip(1).map(str::to_owned).collect();
+    for line in &lines {
+        assert!(
+            line.starts_with("  albert ") || line.starts_with("  cat "),
+            "an example that is wrapped cannot be copied: {line}"
+        );
+    }
+    assert!(!lines.is_empty(), "{subcommand} has an example");
+    lines
+}
+
+#[test]
+fn the_examples_of_every_subcommand_work_as_printed() {
+    let output = albert().arg("--help").output().expect("runs");
+    let help = String::from_utf8(output.stdout).expect("UTF-8");
+    let commands = help.split("Commands:\n").nth(1).and_then(|rest| rest.split("\n\n").next());
+    let names: Vec<&str> = commands
+        .expect("a list of commands")
+        .lines()
+        .filter_map(|line| line.split_whitespace().next())
+        .filter(|name| *name != "help")
+        .collect();
+    assert!(names.contains(&"zero-shot") && names.len() >= 12, "{names:?}");
+    let binary = assert_cmd::cargo::cargo_bin("albert");
+    let path = format!(
+        "{}:{}",
+        binary.parent().expect("a directory").display(),
+        std::env::var("PATH").unwrap_or_default()
+    );
+    for name in names {
+        for example in examples(name) {
+            let directory = directory();
+            // The squad example's model answers questions; the choice example's chooses.
+            if name == "qa" {
+                copy_model("bio", &directory.path().join("my-model"));
+            }
+            let output = Command::new("sh")
+                .args(["-c", &format!("set -e; {example}")])
+                .current_dir(directory.path())
+                .env("PATH", &path)
+                .env("HOME", directory.path())
+                .env("HF_HOME", directory.path().join("hf"))
+                .env("HF_HUB_OFFLINE", "1")
+                .env("ALBERT_DEVICE", "flex")
+                .env_remove("ALBERT_MODEL")
+                .env_remove("HF_HUB_CACHE")
+                .stdin(std::process::Stdio::null())
+                .output()
+                .expect("a shell");
+            let errors = String::from_utf8_lossy(&output.stderr);
+            assert!(
+                output.status.success()
+                    && !errors.contains("albert: error")
+                    && !errors.contains("albert: warning"),
+                "{example}: {errors}"
+            );
+            let wrote_file =
+                example.contains(" > ") || example.contains("-o ") || example.contains("--output");
+            assert!(wrote_file || !output.stdout.is_empty(), "{example}: no output");
+        }
+    }
+}
