@@ -496,6 +496,16 @@ fn long_texts_in_windows_count_as_a_whole() {
             records(task, "bio", &[flags, &["--long", "window"]].concat(), &short),
         );
     }
+    let context = format!("{text} George went to Paris.");
+    let input = [json!({"question": "Who?", "context": context})];
+    let cut = &records("qa", "bio", &["--long", "truncate"], &input)[0];
+    assert_eq!(cut["truncated"], true);
+    assert!(cut["predictions"][0]["end"].as_u64() < Some(200));
+    let (code, _, err) = run("qa", "bio", &["--long", "error"], &format!("{}\n", input[0]));
+    assert!(code == 1 && err.contains("tokens and the model takes 64"), "{err}");
+    let whole = &records("qa", "bio", &[], &input)[0];
+    assert_eq!(whole.get("truncated"), None);
+    let input = [json!({"text": text})];
     let windows = &records("classify", "bio", &["--top-k", "all", "--long", "window"], &input)[0];
     let sum: f64 = list(&windows["predictions"]).iter().map(|p| float(&p["score"])).sum();
     assert!((sum - 1.0).abs() < 1e-4, "{sum}");

@@ -1,6 +1,7 @@
-//! Every subcommand's help has examples, and they work as printed: in a directory with the files that they
+//! Every subcommand's help has examples and the README has pipelines, and they work as printed: in a directory with the files that they
 //! name, and with the hub's models in the cache (small ones under their names).
 #![cfg(unix)]
+#![allow(clippy::print_stderr, reason = "says what was skipped")]
 
 mod common;
 
@@ -25,14 +26,15 @@ const FILES: [(&str, &str); 8] = [
     ("news.txt", "George Washington was walking to Paris.\n\nIt rained.\n"),
     ("page.txt", "George Washington wrote the letter\r\nin 1790.\n"),
     ("tickets.jsonl", "{\"text\": \"Where is my parcel?\"}\n"),
-    ("questions.jsonl", "{\"question\": \"Why?\", \"choices\": [\"a\", \"b\", \"c\"]}\n"),
+    ("questions.jsonl", "{\"question\": \"Why?\", \"choices\": [\"a\", \"b\", \"c\"], \"label\": 0}\n"),
     (
         "dev-v2.0.json",
         "{\"version\": \"v2.0\", \"data\": [{\"title\": \"T\", \"paragraphs\": [{\"context\": \"It rained.\", \"qas\": \
          [{\"id\": \"a\", \"question\": \"Why?\", \"answers\": [], \"is_impossible\": true}]}]}]}\n",
     ),
 ];
-const MODELS: [(&str, &str); 2] = [("my-model", "choice_a"), ("my-nli-model", "inner")];
+const MODELS: [(&str, &str); 3] =
+    [("my-model", "choice_a"), ("my-choice-model", "choice_a"), ("my-nli-model", "inner")];
 
 const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
 
@@ -63,6 +65,29 @@ fn directory() -> tempfile::TempDir {
     directory
 }
 
+/// Runs a line as a user would, in `directory` and without the network.
+fn shell(line: &str, directory: &Path) -> std::process::Output {
+    let binary = assert_cmd::cargo::cargo_bin("albert");
+    let path = format!(
+        "{}:{}",
+        binary.parent().expect("a directory").display(),
+        std::env::var("PATH").unwrap_or_default()
+    );
+    Command::new("sh")
+        .args(["-c", &format!("set -e; {line}")])
+        .current_dir(directory)
+        .env("PATH", &path)
+        .env("HOME", directory)
+        .env("HF_HOME", directory.join("hf"))
+        .env("HF_HUB_OFFLINE", "1")
+        .env("ALBERT_DEVICE", "flex")
+        .env_remove("ALBERT_MODEL")
+        .env_remove("HF_HUB_CACHE")
+        .stdin(std::process::Stdio::null())
+        .output()
+        .expect("a shell")
+}
+
 /// The examples in a subcommand's help.
 fn examples(subcommand: &str) -> Vec<String> {
     let output = albert().args([subcommand, "--help"]).output().expect("runs");
@@ -91,12 +116,6 @@ fn the_examples_of_every_subcommand_work_as_printed() {
         .filter(|name| *name != "help")
         .collect();
     assert!(names.contains(&"zero-shot") && names.len() >= 12, "{names:?}");
-    let binary = assert_cmd::cargo::cargo_bin("albert");
-    let path = format!(
-        "{}:{}",
-        binary.parent().expect("a directory").display(),
-        std::env::var("PATH").unwrap_or_default()
-    );
     for name in names {
         for example in examples(name) {
             let directory = directory();
@@ -104,19 +123,7 @@ fn the_examples_of_every_subcommand_work_as_printed() {
             if name == "qa" {
                 copy_model("bio", &directory.path().join("my-model"));
             }
-            let output = Command::new("sh")
-                .args(["-c", &format!("set -e; {example}")])
-                .current_dir(directory.path())
-                .env("PATH", &path)
-                .env("HOME", directory.path())
-                .env("HF_HOME", directory.path().join("hf"))
-                .env("HF_HUB_OFFLINE", "1")
-                .env("ALBERT_DEVICE", "flex")
-                .env_remove("ALBERT_MODEL")
-                .env_remove("HF_HUB_CACHE")
-                .stdin(std::process::Stdio::null())
-                .output()
-                .expect("a shell");
+            let output = shell(&example, directory.path());
             let errors = String::from_utf8_lossy(&output.stderr);
             assert!(
                 output.status.success()
@@ -128,5 +135,32 @@ fn the_examples_of_every_subcommand_work_as_printed() {
                 example.contains(" > ") || example.contains("-o ") || example.contains("--output");
             assert!(wrote_file || !output.stdout.is_empty(), "{example}: no output");
         }
+    }
+}
+
+/// The pipelines of the README, of which `jq` is a part.
+#[test]
+fn the_pipelines_of_the_readme_work() {
+    if Command::new("jq").arg("--version").output().is_err() {
+        eprintln!("skipped: no jq here");
+        return;
+    }
+    let readme = include_str!("../README.md");
+    let section = readme.split("## A pipeline per task").nth(1).and_then(|rest| rest.split("\n## ").next());
+    let section = section.expect("the section");
+    let blocks: Vec<&str> =
+        section.split("```sh\n").skip(1).filter_map(|block| block.split("```").next()).collect();
+    for task in ["classify", "--order", "ner", "qa", "choose", "embed", "zero-shot"] {
+        assert!(blocks.iter().any(|block| block.contains(task)), "a pipeline for {task}");
+    }
+    for block in blocks {
+        let directory = directory();
+        let output = shell(block, directory.path());
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success() && !errors.contains("albert: error"), "{block}: {errors}");
+        assert!(!errors.contains("jq: error"), "{block}: {errors}");
+        // A review that is not negative leaves nothing.
+        let wrote = block.contains("-o ") || block.contains("select(");
+        assert!(wrote || !output.stdout.is_empty(), "{block}: no output");
     }
 }

@@ -1,5 +1,6 @@
 //! Whole files of real task data through the program: every record answered, none reordered, other fields
 //! untouched, spans exact. `ALBERT_TEST_DATA` names the directory of the files; without it nothing is tested.
+#![allow(clippy::print_stderr, reason = "says what was skipped")]
 
 mod common;
 

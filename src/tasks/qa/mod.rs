@@ -142,7 +142,7 @@ impl<'a> Qa<'a> {
     /// Encodes a question with the windows of a context.
     ///
     /// # Errors
-    /// When the context is too long and may not be read in windows (`Long::Error`).
+    /// When the context is too long and may be neither cut nor read in windows ([`Long::Error`]).
     pub fn prepare(&self, question: String, context: &str) -> std::result::Result<QaItem, String> {
         let tokenizer = &self.runtime.tokenizer;
         let context = self.contexts.get(context, tokenizer)?;
@@ -161,12 +161,16 @@ impl<'a> Qa<'a> {
                 self.runtime.too_long(tokens)
             });
         }
-        let windows = windows(context.tokens.ids.len(), room, self.stride);
+        let mut windows = windows(context.tokens.ids.len(), room, self.stride);
+        let short = self.runtime.long == Long::Truncate && windows.len() > 1;
+        if short {
+            windows.truncate(1);
+        }
         let mut rows = Vec::with_capacity(windows.len());
         let mut first = 0;
         for window in &windows {
             let mut row = tokenizer.with_special(&asked, Some(&context.tokens.slice(window.clone())));
-            row.truncated = cut;
+            row.truncated = cut || short;
             self.runtime.check_ids(&row)?;
             first =
                 row.sequence_ids.iter().position(|sequence| *sequence == Some(1)).unwrap_or(row.ids.len());
