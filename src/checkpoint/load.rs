@@ -1,11 +1,12 @@
 //! Filling a model with the tensors of a checkpoint.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use burn::module::{Module, ModuleMapper, Param};
 use burn::tensor::{Device, Tensor, TensorData};
 
-use super::names::{canonical_name, checkpoint_name, is_buffer};
+use super::inventory::{Inventory, head_prefix, head_with_article};
+use super::names::{checkpoint_name, is_buffer};
 use super::report::{LoadReport, Mismatch, nearest};
 use super::tensors::Tensors;
 use crate::error::{Error, Result};
@@ -26,155 +27,6 @@ const DECODER_BIAS: &str = "predictions.decoder.bias";
 const MLM_BIAS: &str = "predictions.bias";
 const WORD_EMBEDDINGS: &str = "albert.embeddings.word_embeddings.weight";
 
-/// A checkpoint's tensors under their canonical names.
-pub struct Inventory<'a> {
-    tensors: &'a Tensors,
-    /// Canonical name to the file's name.
-    names: BTreeMap<String, String>,
-}
-
-impl<'a> Inventory<'a> {
-    /// Lists what `tensors` holds.
-    ///
-    /// # Errors
-    /// [`Error::Weights`] when two tensors of the file stand for one parameter.
-    pub fn new(tensors: &'a Tensors) -> Result<Self> {
-        let mut names: BTreeMap<String, String> = BTreeMap::new();
-        for info in tensors.infos() {
-            if let Some(other) = names.insert(canonical_name(&info.name), info.name.clone()) {
-                return Err(Error::Weights {
-                    path: tensors.path().to_owned(),
-                    problem: format!(
-                        "\"{other}\" and \"{}\" are the same parameter under two names",
-                        info.name
-                    ),
-                });
-            }
-        }
-        Ok(Self { tensors, names })
-    }
-
-    /// True if a tensor of that canonical name is there.
-    pub fn has(&self, canonical: &str) -> bool {
-        self.names.contains_key(canonical)
-    }
-
-    /// Canonical names, sorted.
-    pub fn canonical_names(&self) -> impl Iterator<Item = &str> {
-        self.names.keys().map(String::as_str)
-    }
-
-    /// The heads that the file holds at least in part. A `classifier.*` may be one of three heads; where
-    /// neither the class named in the configuration nor the shapes decide, all are listed that it may be.
-    pub fn heads(&self, config: &AlbertConfig) -> Vec<Head> {
-        Head::ALL.into_iter().filter(|head| self.holds(*head, config)).collect()
-    }
-
-    fn has_part(&self, prefix: &str) -> bool {
-        self.names.keys().any(|name| name.starts_with(prefix))
-    }
-
-    fn holds(&self, head: Head, config: &AlbertConfig) -> bool {
-        if !self.has_part(head_prefix(head)) {
-            return false;
-        }
-        let pooler = self.has_part(head_prefix(Head::Pooler));
-        let one_output = self.shape("classifier.weight").is_some_and(|shape| shape.first() == Some(&1));
-        let labels = !one_output || config.num_labels == 1;
-        let named = classifier_class(config);
-        match head {
-            Head::SequenceClassification => named.map_or(pooler && labels, |n| n == head),
-            Head::TokenClassification => named.map_or(labels, |n| n == head),
-            Head::MultipleChoice => named.map_or(pooler && one_output, |n| n == head),
-            Head::Pooler | Head::MaskedLm | Head::SentenceOrder | Head::QuestionAnswering => true,
-        }
-    }
-
-    /// What this checkpoint is made of, in words.
-    pub fn parts(&self, config: &AlbertConfig) -> Vec<&'static str> {
-        let encoder = self.has_part("albert.").then_some("an encoder");
-        let mut heads = self.heads(config);
-        // Of what a classifier may be, the likeliest.
-        if heads.contains(&Head::SequenceClassification) {
-            heads.retain(|head| !matches!(head, Head::TokenClassification | Head::MultipleChoice));
-        }
-        encoder.into_iter().chain(heads.into_iter().map(head_with_article)).collect()
-    }
-
-    /// One line for messages: what is there, and which subcommands can use it.
-    fn summary(&self, config: &AlbertConfig) -> String {
-        let parts = self.parts(config);
-        if parts.is_empty() {
-            return format!("{} tensors, none of an ALBERT", self.names.len());
-        }
-        let mut fit: Vec<&str> = self.heads(config).into_iter().filter_map(subcommand).collect();
-        if self.has_part("albert.") {
-            fit.push("embed");
-        }
-        let fit: Vec<String> = fit.iter().map(|name| format!("`albert {name}`")).collect();
-        format!("{}; it serves {}", parts.join(", "), fit.join(", "))
-    }
-
-    fn read(&self, canonical: &str) -> Result<Vec<f32>> {
-        let name = self.names.get(canonical).map_or(canonical, String::as_str);
-        self.tensors.read_f32(name)
-    }
-
-    fn shape(&self, canonical: &str) -> Option<&[usize]> {
-        let name = self.names.get(canonical)?;
-        self.tensors.get(name).map(|info| info.shape.as_slice())
-    }
-}
-
-/// Which head the class named in the configuration makes of `classifier.*`, if it names one.
-fn classifier_class(config: &AlbertConfig) -> Option<Head> {
-    config.architectures.iter().find_map(|name| {
-        let class = name.trim_start_matches("TF").trim_start_matches("Flax").strip_prefix("AlbertFor")?;
-        match class {
-            "SequenceClassification" => Some(Head::SequenceClassification),
-            "TokenClassification" => Some(Head::TokenClassification),
-            "MultipleChoice" => Some(Head::MultipleChoice),
-            _ => None,
-        }
-    })
-}
-
-/// The first part of the names of a head's tensors.
-fn head_prefix(head: Head) -> &'static str {
-    match head {
-        Head::Pooler => "albert.pooler.",
-        Head::MaskedLm => "predictions.",
-        Head::SentenceOrder => "sop_classifier.",
-        Head::SequenceClassification | Head::TokenClassification | Head::MultipleChoice => "classifier.",
-        Head::QuestionAnswering => "qa_outputs.",
-    }
-}
-
-fn head_with_article(head: Head) -> &'static str {
-    match head {
-        Head::Pooler => "a pooler",
-        Head::MaskedLm => "a masked-LM head",
-        Head::SentenceOrder => "a sentence-order head",
-        Head::SequenceClassification => "a text-classification head",
-        Head::TokenClassification => "a token-classification head",
-        Head::MultipleChoice => "a multiple-choice head",
-        Head::QuestionAnswering => "a question-answering head",
-    }
-}
-
-/// The subcommand that a head is for.
-fn subcommand(head: Head) -> Option<&'static str> {
-    match head {
-        Head::Pooler => None,
-        Head::MaskedLm => Some("fill-mask"),
-        Head::SentenceOrder => Some("classify --order"),
-        Head::SequenceClassification => Some("classify"),
-        Head::TokenClassification => Some("ner"),
-        Head::MultipleChoice => Some("choose"),
-        Head::QuestionAnswering => Some("qa"),
-    }
-}
-
 /// Builds a model with `heads` and reads its weights.
 ///
 /// Weights are computed with in the device's float type, whatever the file's type.
@@ -189,7 +41,7 @@ pub fn load_model(
     mlm_bias: MlmBias,
     device: &Device,
 ) -> Result<(Albert, LoadReport)> {
-    let inventory = Inventory::new(tensors)?;
+    let inventory = Inventory::new(tensors, config)?;
     let held = inventory.heads(config);
     if let Some(head) = heads.iter().find(|head| !held.contains(head)) {
         let name = head_with_article(*head).trim_start_matches("a ");
@@ -207,6 +59,25 @@ pub fn load_model(
     let model = Albert::new(config, heads, device).map(&mut loader);
     let report = loader.finish(heads)?;
     Ok((model, report))
+}
+
+/// Which tensor is the masked-LM bias. Both biases are the same vector in most files; where they differ
+/// transformers takes the decoder's (its `_tie_weights` assigns it over the other). With what to say of it.
+pub(super) fn mlm_bias_source(
+    inventory: &Inventory,
+    wish: MlmBias,
+) -> Result<(&'static str, Option<String>)> {
+    let both = inventory.has(DECODER_BIAS) && inventory.has(MLM_BIAS);
+    let source = match wish {
+        _ if !inventory.has(DECODER_BIAS) => MLM_BIAS,
+        _ if !inventory.has(MLM_BIAS) => DECODER_BIAS,
+        MlmBias::Decoder => DECODER_BIAS,
+        MlmBias::Predictions => MLM_BIAS,
+    };
+    let differ = both && inventory.read(DECODER_BIAS)? != inventory.read(MLM_BIAS)?;
+    let note =
+        differ.then(|| format!("{MLM_BIAS} and {DECODER_BIAS} differ: using {source} (--mlm-bias chooses)"));
+    Ok((source, note))
 }
 
 /// The module mapper that puts a tensor into every parameter.
@@ -245,23 +116,11 @@ impl<'a> Loader<'a> {
         Ok(loader)
     }
 
-    /// Both biases are the same vector in most files; where they differ transformers takes the
-    /// decoder's (its `_tie_weights` assigns it over the other).
     fn choose_bias(&mut self, wish: MlmBias) -> Result<()> {
-        let both = self.inventory.has(DECODER_BIAS) && self.inventory.has(MLM_BIAS);
-        self.bias_source = match wish {
-            _ if !self.inventory.has(DECODER_BIAS) => MLM_BIAS,
-            _ if !self.inventory.has(MLM_BIAS) => DECODER_BIAS,
-            MlmBias::Decoder => DECODER_BIAS,
-            MlmBias::Predictions => MLM_BIAS,
-        };
+        let (source, note) = mlm_bias_source(self.inventory, wish)?;
+        self.bias_source = source;
         self.seen.extend([DECODER_BIAS.to_owned(), MLM_BIAS.to_owned()]);
-        if both && self.inventory.read(DECODER_BIAS)? != self.inventory.read(MLM_BIAS)? {
-            self.report.notes.push(format!(
-                "{MLM_BIAS} and {DECODER_BIAS} differ: using {} (--mlm-bias chooses)",
-                self.bias_source
-            ));
-        }
+        self.report.notes.extend(note);
         Ok(())
     }
 
@@ -293,7 +152,6 @@ impl<'a> Loader<'a> {
         };
         self.seen.insert(source.to_owned());
         if found != stored {
-            let found = found.to_vec();
             self.report.mismatched.push(Mismatch { name: source.to_owned(), expected: stored, found });
             return None;
         }
@@ -313,6 +171,7 @@ impl<'a> Loader<'a> {
         if let Some(error) = self.error {
             return Err(error);
         }
+        self.report.foreign = self.inventory.foreign().len();
         for name in self.inventory.canonical_names() {
             if self.seen.contains(name) || is_buffer(name) {
                 continue;
@@ -328,10 +187,7 @@ impl<'a> Loader<'a> {
         if self.report.missing.is_empty() && self.report.mismatched.is_empty() {
             return Ok(self.report);
         }
-        Err(Error::Weights {
-            path: self.inventory.tensors.path().to_owned(),
-            problem: complaint(&self.report),
-        })
+        Err(Error::Weights { path: self.inventory.path().to_owned(), problem: complaint(&self.report) })
     }
 }
 
@@ -391,7 +247,7 @@ impl ModuleMapper for Loader<'_> {
 }
 
 /// A `[rows, columns]` matrix as `[columns, rows]`, block by block so that both sides stay in cache.
-fn transposed(values: &[f32], rows: usize, columns: usize) -> Vec<f32> {
+pub(super) fn transposed(values: &[f32], rows: usize, columns: usize) -> Vec<f32> {
     const BLOCK: usize = 32;
     let mut out = vec![0.0; values.len()];
     for r0 in (0..rows).step_by(BLOCK) {

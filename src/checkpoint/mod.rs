@@ -1,7 +1,12 @@
 //! Checkpoints: finding them, reading their tensors, filling a model, and reporting on it.
 
+mod architecture;
+mod convert;
 mod embedded;
+mod hdf5;
+mod inventory;
 mod load;
+mod msgpack;
 mod names;
 mod pytorch;
 mod report;
@@ -10,9 +15,16 @@ mod safetensors;
 mod shards;
 mod summary;
 mod tensors;
+mod tf_bundle;
+mod tf_table;
+mod write_pytorch;
+mod write_safetensors;
 
-pub use load::{Inventory, MlmBias, load_model};
-pub use names::{canonical_name, checkpoint_name};
+pub use architecture::Architecture;
+pub use convert::{ConvertOptions, Converted, WeightFormat, convert};
+pub use inventory::Inventory;
+pub use load::{MlmBias, load_model};
+pub use names::{Dialect, Place, canonical_name, checkpoint_name, name_in, place_of};
 pub use report::{LoadReport, Mismatch};
 pub use resolve::{Checkpoint, Origin};
 pub use summary::Summary;

@@ -24,6 +24,8 @@ pub struct LoadReport {
     pub unused: Vec<String>,
     /// Tensors of known parts that this task does not need.
     pub set_aside: Vec<String>,
+    /// How many tensors of the file are no parameters: optimizer slots, counters.
+    pub foreign: usize,
     /// Tensors of the wrong shape.
     pub mismatched: Vec<Mismatch>,
     /// Oddities, one line each.
@@ -41,7 +43,11 @@ impl fmt::Display for LoadReport {
             self.set_aside.len(),
             self.unused.len(),
             self.mismatched.len()
-        )
+        )?;
+        match self.foreign {
+            0 => Ok(()),
+            n => write!(f, ", {n} that are no parameters"),
+        }
     }
 }
 

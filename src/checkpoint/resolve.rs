@@ -9,11 +9,14 @@ use crate::model::AlbertConfig;
 use crate::tokenizer::Tokenizer;
 
 /// Weight files of a directory, the one to prefer first.
-const WEIGHTS: [&str; 4] = [
+const WEIGHTS: [&str; 7] = [
     "model.safetensors",
     "model.safetensors.index.json",
     "pytorch_model.bin",
     "pytorch_model.bin.index.json",
+    "tf_model.h5",
+    "flax_model.msgpack",
+    "variables/variables.index",
 ];
 
 /// Configuration files of a directory, the one to prefer first.
@@ -61,28 +64,33 @@ impl Checkpoint {
         let name = path.display().to_string();
         let missing = |problem: String| Error::Model { model: name.clone(), problem };
         let (directory, weights) = if path.is_dir() {
-            let weights =
-                WEIGHTS.iter().map(|w| path.join(w)).find(|w| w.exists()).or_else(|| only_weight_file(path));
-            let weights = weights.ok_or_else(|| {
+            let weights = weights_in(path).ok_or_else(|| {
                 missing(format!(
-                    "no weights in this directory; looked for {}{}",
+                    "no weights in this directory; looked for {}, *.ckpt*.index{}",
                     WEIGHTS.join(", "),
                     found_instead(path)
                 ))
             })?;
             (path.to_owned(), weights)
         } else if path.is_file() {
-            let directory = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-            (directory.to_owned(), path.to_owned())
+            (directory_of(path), path.to_owned())
+        } else if let Some(index) = index_of(path) {
+            (directory_of(path), index)
         } else {
             return Err(missing("no such file or directory".to_owned()));
         };
-        let config = CONFIGS
-            .iter()
-            .map(|c| directory.join(c))
+        // A saved TensorFlow model keeps its variables in a folder of their own.
+        let outside =
+            directory.file_name().is_some_and(|n| n == "variables").then(|| directory_of(&directory));
+        let config = [Some(&directory), outside.as_ref()]
+            .into_iter()
+            .flatten()
+            .flat_map(|d| [d.clone(), d.join("assets")])
+            .flat_map(|d| CONFIGS.map(|c| d.join(c)))
             .find(|c| c.is_file())
             .ok_or_else(|| missing(format!("no {} in {}", CONFIGS.join(" or "), directory.display())))?;
         let config = AlbertConfig::from_file(&config)?;
+        let directory = outside.unwrap_or(directory);
         Ok(Self { name, origin: Origin::Directory { directory, weights }, config })
     }
 
@@ -113,10 +121,45 @@ impl Checkpoint {
     }
 }
 
+/// The weights of a directory: by their usual names, else a TensorFlow checkpoint, else the only file that
+/// looks like weights.
+fn weights_in(directory: &Path) -> Option<PathBuf> {
+    WEIGHTS
+        .iter()
+        .map(|w| directory.join(w))
+        .find(|w| w.exists())
+        .or_else(|| best_index(directory))
+        .or_else(|| only_weight_file(directory))
+}
+
+/// `model.ckpt-best.index`, else the index with the highest number of steps.
+fn best_index(directory: &Path) -> Option<PathBuf> {
+    let index = |path: &PathBuf| path.extension().is_some_and(|e| e == "index") && path.is_file();
+    let steps = |path: &PathBuf| {
+        let stem = path.file_stem()?.to_str()?;
+        let last = stem.rsplit('-').next()?;
+        Some(if last == "best" { u64::MAX } else { last.parse().unwrap_or(0) })
+    };
+    let found = std::fs::read_dir(directory).ok()?.filter_map(|e| Some(e.ok()?.path())).filter(index);
+    found.max_by_key(|path| (steps(path), path.clone()))
+}
+
+/// The index of a TensorFlow checkpoint named by its prefix, `model.ckpt-best`.
+fn index_of(prefix: &Path) -> Option<PathBuf> {
+    let mut index = prefix.to_owned().into_os_string();
+    index.push(".index");
+    Some(PathBuf::from(index)).filter(|index| index.is_file())
+}
+
+fn directory_of(path: &Path) -> PathBuf {
+    path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_owned()
+}
+
 /// The one file of a directory that looks like weights, under whatever name.
 fn only_weight_file(directory: &Path) -> Option<PathBuf> {
     let is_weights = |path: &PathBuf| {
-        path.extension().is_some_and(|e| ["safetensors", "bin", "pt", "pth"].iter().any(|w| e == *w))
+        path.extension()
+            .is_some_and(|e| ["safetensors", "bin", "pt", "pth", "h5", "msgpack"].iter().any(|w| e == *w))
             && path.file_name().is_some_and(|n| n != "training_args.bin")
     };
     let mut found =
@@ -127,12 +170,7 @@ fn only_weight_file(directory: &Path) -> Option<PathBuf> {
 
 /// What an unhappy user may have in the directory instead.
 fn found_instead(directory: &Path) -> String {
-    let foreign = [
-        ("tf_model.h5", "TensorFlow 2 weights"),
-        ("flax_model.msgpack", "Flax weights"),
-        ("model.ckpt-best.index", "a TensorFlow 1 checkpoint"),
-        ("rust_model.ot", "rust-bert weights"),
-    ];
+    let foreign = [("rust_model.ot", "rust-bert weights"), ("model.onnx", "an ONNX model")];
     match foreign.iter().find(|(file, _)| directory.join(file).exists()) {
         Some((file, what)) => format!("; it has {file}, {what}, which albert does not read yet"),
         None => String::new(),

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::{Device, Tensor};
 
-use super::load::Inventory;
+use super::inventory::Inventory;
 use super::names::{checkpoint_name, is_buffer};
 use super::tensors::Tensors;
 use crate::model::{Albert, AlbertConfig, Head};
@@ -69,7 +69,7 @@ impl Summary {
 }
 
 /// The names that a model with these heads has.
-fn expected_names(config: &AlbertConfig, heads: &[Head]) -> BTreeSet<String> {
+pub(super) fn expected_names(config: &AlbertConfig, heads: &[Head]) -> BTreeSet<String> {
     struct Names {
         path: Vec<String>,
         names: BTreeSet<String>,

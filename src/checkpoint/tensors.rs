@@ -5,9 +5,13 @@ use std::path::{Path, PathBuf};
 
 use half::{bf16, f16};
 
+use super::hdf5::Hdf5File;
+use super::msgpack::MsgPackFile;
+use super::names::Dialect;
 use super::pytorch::PyTorchFile;
 use super::safetensors::SafetensorsFile;
 use super::shards;
+use super::tf_bundle::TfBundle;
 use crate::error::{Error, Result};
 
 /// Element type of a stored tensor.
@@ -57,6 +61,12 @@ pub enum Format {
     PyTorchTar,
     /// A bare pickle.
     Pickle,
+    /// A TensorFlow checkpoint: index and data files.
+    TensorFlow,
+    /// HDF5, as Keras writes it.
+    Hdf5,
+    /// msgpack, as Flax writes it.
+    MsgPack,
 }
 
 impl fmt::Display for Format {
@@ -67,6 +77,9 @@ impl fmt::Display for Format {
             Self::PyTorchLegacy => "PyTorch (before 1.6)",
             Self::PyTorchTar => "PyTorch (tar)",
             Self::Pickle => "pickle",
+            Self::TensorFlow => "TensorFlow checkpoint",
+            Self::Hdf5 => "TensorFlow 2 (HDF5)",
+            Self::MsgPack => "Flax (msgpack)",
         })
     }
 }
@@ -86,6 +99,9 @@ pub struct TensorInfo {
 pub(super) enum Container {
     Safetensors(SafetensorsFile),
     PyTorch(PyTorchFile),
+    TensorFlow(TfBundle),
+    Hdf5(Box<Hdf5File>),
+    MsgPack(MsgPackFile),
 }
 
 impl Container {
@@ -93,6 +109,9 @@ impl Container {
         match sniff(path)? {
             Kind::Safetensors => Ok(Self::Safetensors(SafetensorsFile::open(path)?)),
             Kind::PyTorch => Ok(Self::PyTorch(PyTorchFile::open(path)?)),
+            Kind::TensorFlow => Ok(Self::TensorFlow(TfBundle::open(path)?)),
+            Kind::Hdf5 => Ok(Self::Hdf5(Box::new(Hdf5File::open(path)?))),
+            Kind::MsgPack => Ok(Self::MsgPack(MsgPackFile::open(path)?)),
         }
     }
 
@@ -100,6 +119,9 @@ impl Container {
         match self {
             Self::Safetensors(f) => f.infos(),
             Self::PyTorch(f) => f.infos(),
+            Self::TensorFlow(f) => f.infos(),
+            Self::Hdf5(f) => f.infos(),
+            Self::MsgPack(f) => f.infos(),
         }
     }
 
@@ -108,6 +130,9 @@ impl Container {
         match self {
             Self::Safetensors(f) => f.read(name),
             Self::PyTorch(f) => f.read(name),
+            Self::TensorFlow(f) => f.read(name),
+            Self::Hdf5(f) => f.read(name),
+            Self::MsgPack(f) => f.read(name),
         }
     }
 
@@ -115,6 +140,17 @@ impl Container {
         match self {
             Self::Safetensors(_) => Format::Safetensors,
             Self::PyTorch(f) => f.format(),
+            Self::TensorFlow(_) => Format::TensorFlow,
+            Self::Hdf5(_) => Format::Hdf5,
+            Self::MsgPack(_) => Format::MsgPack,
+        }
+    }
+
+    /// The size of what was opened under `path`.
+    fn bytes(&self, path: &Path) -> Result<u64> {
+        match self {
+            Self::TensorFlow(f) => Ok(f.bytes()),
+            _ => size_of_file(path),
         }
     }
 }
@@ -138,7 +174,9 @@ impl Tensors {
     /// [`Error::BadFile`] for a damaged or foreign file, saying what it is; [`Error::Io`].
     pub fn open(path: &Path) -> Result<Self> {
         if !path.to_string_lossy().ends_with(".index.json") {
-            return Self::assemble(path, vec![Container::open(path)?], size_of_file(path)?);
+            let container = Container::open(path)?;
+            let bytes = container.bytes(path)?;
+            return Self::assemble(path, vec![container], bytes);
         }
         let index = shards::read_index(path)?;
         let mut files = Vec::new();
@@ -195,6 +233,16 @@ impl Tensors {
         self.files.first().map(Container::format)
     }
 
+    /// Whose names the tensors have.
+    pub fn dialect(&self) -> Dialect {
+        match self.format() {
+            Some(Format::TensorFlow) => Dialect::Google,
+            Some(Format::Hdf5) => Dialect::Keras,
+            Some(Format::MsgPack) => Dialect::Flax,
+            _ => Dialect::PyTorch,
+        }
+    }
+
     /// Number of files.
     pub fn file_count(&self) -> usize {
         self.files.len()
@@ -209,17 +257,24 @@ impl Tensors {
         self.infos.binary_search_by(|info| info.name.as_str().cmp(name)).ok()
     }
 
+    /// A tensor's bytes, little-endian, row-major and contiguous, and their type. Only that tensor is read.
+    ///
+    /// # Errors
+    /// [`Error::BadFile`] for a damaged file; [`Error::Io`].
+    pub fn read(&self, name: &str) -> Result<(Vec<u8>, Dtype)> {
+        let Some(i) = self.index_of(name) else {
+            return Err(Error::bad_file(&self.path, format!("has no tensor \"{name}\"")));
+        };
+        Ok((self.files[self.holders[i]].read(name)?, self.infos[i].dtype))
+    }
+
     /// A tensor's values as f32, row-major and contiguous, whatever strides and float type the file
     /// has. Only that tensor is read.
     ///
     /// # Errors
     /// [`Error::BadFile`] for a damaged file or a tensor of integers.
     pub fn read_f32(&self, name: &str) -> Result<Vec<f32>> {
-        let Some(i) = self.index_of(name) else {
-            return Err(Error::bad_file(&self.path, format!("has no tensor \"{name}\"")));
-        };
-        let bytes = self.files[self.holders[i]].read(name)?;
-        let dtype = self.infos[i].dtype;
+        let (bytes, dtype) = self.read(name)?;
         to_f32(bytes, dtype).ok_or_else(|| {
             Error::bad_file(
                 &self.path,
@@ -234,7 +289,7 @@ fn size_of_file(path: &Path) -> Result<u64> {
 }
 
 /// Little-endian floats of any width as f32; `None` for integers.
-fn to_f32(bytes: Vec<u8>, dtype: Dtype) -> Option<Vec<f32>> {
+pub(super) fn to_f32(bytes: Vec<u8>, dtype: Dtype) -> Option<Vec<f32>> {
     match dtype {
         Dtype::F32 => Some(bytes.as_chunks::<4>().0.iter().map(|b| f32::from_le_bytes(*b)).collect()),
         Dtype::F16 => {
@@ -252,6 +307,9 @@ fn to_f32(bytes: Vec<u8>, dtype: Dtype) -> Option<Vec<f32>> {
 enum Kind {
     Safetensors,
     PyTorch,
+    TensorFlow,
+    Hdf5,
+    MsgPack,
 }
 
 /// Tells a file by its first bytes.
@@ -271,14 +329,14 @@ fn sniff(path: &Path) -> Result<Kind> {
         h if h.starts_with(b"version https://git-lfs") => {
             bad("is a Git LFS pointer, not the weights; run git lfs pull in its directory")
         }
-        h if h.starts_with(b"\x89HDF") => {
-            bad("is an HDF5 file (TensorFlow weights), which albert does not read yet")
-        }
+        h if h.starts_with(b"\x89HDF") => Ok(Kind::Hdf5),
         _ if text.starts_with("<!doctype") || text.starts_with("<html") => {
             bad("is a web page, not weights; download the file itself")
         }
         h if h.len() > 8 && h[8] == b'{' => Ok(Kind::Safetensors),
         _ if path.extension().is_some_and(|e| e == "safetensors") => Ok(Kind::Safetensors),
+        _ if path.extension().is_some_and(|e| e == "index") => Ok(Kind::TensorFlow),
+        _ if path.extension().is_some_and(|e| e == "msgpack") => Ok(Kind::MsgPack),
         _ => Ok(Kind::PyTorch),
     }
 }

@@ -5,13 +5,15 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use albert::checkpoint::Architecture;
 use albert::device::{DeviceChoice, FloatType};
 use albert::io::{Format, InputFormat};
 use albert::stream::OnError;
 use albert::tasks::Long;
 
 use super::task_args::{
-    ChooseArgs, ClassifyArgs, EmbedArgs, FillMaskArgs, NerArgs, QaArgs, TokenizeArgs, ZeroShotArgs,
+    ChooseArgs, ClassifyArgs, EmbedArgs, FillMaskArgs, MlmBiasArg, NerArgs, QaArgs, TokenizeArgs,
+    ZeroShotArgs,
 };
 
 /// ALBERT language models at the command line: one binary, no Python, CPU or GPU.
@@ -48,6 +50,8 @@ pub enum Command {
     ZeroShot(ZeroShotArgs),
     /// Show how a model's tokenizer cuts text
     Tokenize(TokenizeArgs),
+    /// Turn any ALBERT checkpoint into a directory that transformers loads
+    Convert(ConvertArgs),
     /// Show what a checkpoint is and holds
     Info(InfoArgs),
     /// List the devices that this build can use here
@@ -254,6 +258,84 @@ impl FormatArg {
             Self::Auto | Self::Jsonl => Format::Jsonl,
             Self::Text => Format::Text,
             Self::Json => Format::Json,
+        }
+    }
+}
+
+/// Turn any ALBERT checkpoint into a directory that transformers loads
+///
+/// Reads what every other subcommand reads: PyTorch and safetensors files, Google's TensorFlow checkpoints
+/// (model.ckpt-best), transformers' tf_model.h5 and flax_model.msgpack, hub ids. Writes config.json, the
+/// weights, and the tokenizer's files into a new directory, which appears when it is whole. The source is
+/// never changed. "embedded" is the model inside the binary.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  albert convert albert_base/model.ckpt-best ./albert-base
+  albert convert ./my-model ./my-model-f16 --dtype f16")]
+pub struct ConvertArgs {
+    /// Model directory, weight file, prefix of a TensorFlow checkpoint, or hub id
+    #[arg(value_name = "SOURCE")]
+    pub source: String,
+    /// A new directory
+    #[arg(value_name = "DEST")]
+    pub destination: PathBuf,
+    /// Float type to store [default: the source's]
+    #[arg(long, value_name = "TYPE")]
+    pub dtype: Option<DtypeArg>,
+    /// Form of the weights
+    #[arg(long, value_name = "FORMAT", default_value = "safetensors")]
+    pub format: WeightFormatArg,
+    /// The head to keep [default: the class that config.json names, or the one that keeps the most]
+    #[arg(long, value_name = "HEAD")]
+    pub head: Option<HeadArg>,
+    /// Split the weights into files of at most so many MiB
+    #[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u32).range(1..))]
+    pub max_shard_size: Option<u32>,
+    /// Which bias to keep where a checkpoint holds two that differ
+    #[arg(long, value_name = "WHICH", default_value = "decoder")]
+    pub mlm_bias: MlmBiasArg,
+    /// Never use the network: a hub id must be in the cache
+    #[arg(long)]
+    pub offline: bool,
+}
+
+#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WeightFormatArg {
+    /// model.safetensors
+    Safetensors,
+    /// pytorch_model.bin
+    Pytorch,
+}
+
+#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HeadArg {
+    /// AlbertModel: encoder and pooler
+    Base,
+    /// AlbertForPreTraining
+    Pretraining,
+    /// AlbertForMaskedLM
+    Mlm,
+    /// AlbertForSequenceClassification
+    Classify,
+    /// AlbertForTokenClassification
+    Ner,
+    /// AlbertForQuestionAnswering
+    Qa,
+    /// AlbertForMultipleChoice
+    Choose,
+}
+
+impl From<HeadArg> for Architecture {
+    fn from(arg: HeadArg) -> Self {
+        match arg {
+            HeadArg::Base => Self::Base,
+            HeadArg::Pretraining => Self::PreTraining,
+            HeadArg::Mlm => Self::MaskedLm,
+            HeadArg::Classify => Self::SequenceClassification,
+            HeadArg::Ner => Self::TokenClassification,
+            HeadArg::Qa => Self::QuestionAnswering,
+            HeadArg::Choose => Self::MultipleChoice,
         }
     }
 }

@@ -19,7 +19,7 @@ pub fn run(mut args: InfoArgs, reporter: &Reporter) -> Result<ExitStatus, Failur
     }
     let checkpoint = options::checkpoint(&args.model, reporter)?;
     let tensors = checkpoint.tensors()?;
-    let inventory = Inventory::new(&tensors)?;
+    let inventory = Inventory::new(&tensors, &checkpoint.config)?;
     let summary = Summary::new(&checkpoint.config, &tensors, &inventory);
     // A checkpoint without its tokenizer is still worth describing.
     let tokenizer = match checkpoint.tokenizer() {

@@ -4,6 +4,7 @@ mod args;
 mod choose;
 mod classify;
 mod completions;
+mod convert;
 mod devices;
 mod embed;
 mod exit;
@@ -41,6 +42,7 @@ pub fn main() -> ExitCode {
         Command::Embed(args) => embed::run(args, &reporter),
         Command::ZeroShot(args) => zero_shot::run(args, &reporter),
         Command::Tokenize(args) => tokenize::run(args, &reporter),
+        Command::Convert(args) => convert::run(args, &reporter),
         Command::Info(args) => info::run(args, &reporter),
         Command::Devices(args) => devices::run(args),
         Command::Completions(args) => completions::run(args),

@@ -91,6 +91,11 @@ fn find(dir: &Path) -> Result<PathBuf> {
     others.sort();
     let named = [JSON, MODELS[0], MODELS[1]].map(|name| dir.join(name)).into_iter().find(|p| p.is_file());
     let vocab = Some(dir.join(VOCAB)).filter(|p| p.is_file());
+    // A saved TensorFlow model keeps its vocabulary there.
+    let assets = dir.join("assets");
+    if named.is_none() && others.is_empty() && !dir.join(VOCAB).is_file() && assets.is_dir() {
+        return find(&assets);
+    }
     let single = if let [one] = others.as_slice() { Some(one.clone()) } else { None };
     named.or(single).or(vocab).ok_or_else(|| {
         let looked = format!("looked for {JSON}, {}, {}, a single other *.model, {VOCAB}", MODELS[0], MODELS[1]);

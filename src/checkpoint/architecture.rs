@@ -1,0 +1,98 @@
+//! The classes of transformers that an ALBERT can be saved as.
+
+use super::inventory::Inventory;
+use crate::model::{AlbertConfig, Head};
+
+/// One of transformers' ALBERT classes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Architecture {
+    /// `AlbertModel`: encoder and pooler.
+    Base,
+    /// `AlbertForPreTraining`: masked LM and sentence order.
+    PreTraining,
+    /// `AlbertForMaskedLM`.
+    MaskedLm,
+    /// `AlbertForSequenceClassification`.
+    SequenceClassification,
+    /// `AlbertForTokenClassification`.
+    TokenClassification,
+    /// `AlbertForMultipleChoice`.
+    MultipleChoice,
+    /// `AlbertForQuestionAnswering`.
+    QuestionAnswering,
+}
+
+impl Architecture {
+    /// All of them, those first that keep the most of what a file holds.
+    pub const ALL: [Self; 7] = [
+        Self::PreTraining,
+        Self::SequenceClassification,
+        Self::TokenClassification,
+        Self::MultipleChoice,
+        Self::QuestionAnswering,
+        Self::MaskedLm,
+        Self::Base,
+    ];
+
+    /// The name of the class, as `architectures` in `config.json` has it.
+    pub fn class(self) -> &'static str {
+        match self {
+            Self::Base => "AlbertModel",
+            Self::PreTraining => "AlbertForPreTraining",
+            Self::MaskedLm => "AlbertForMaskedLM",
+            Self::SequenceClassification => "AlbertForSequenceClassification",
+            Self::TokenClassification => "AlbertForTokenClassification",
+            Self::MultipleChoice => "AlbertForMultipleChoice",
+            Self::QuestionAnswering => "AlbertForQuestionAnswering",
+        }
+    }
+
+    /// The class of a name, with or without the prefix of another framework.
+    pub fn from_class(name: &str) -> Option<Self> {
+        let name = name.trim_start_matches("TF").trim_start_matches("Flax");
+        Self::ALL.into_iter().find(|architecture| architecture.class() == name)
+    }
+
+    /// Its parts.
+    pub fn heads(self) -> &'static [Head] {
+        match self {
+            Self::Base => &[Head::Pooler],
+            Self::PreTraining => &[Head::Pooler, Head::MaskedLm, Head::SentenceOrder],
+            Self::MaskedLm => &[Head::MaskedLm],
+            Self::SequenceClassification => &[Head::SequenceClassification],
+            Self::TokenClassification => &[Head::TokenClassification],
+            Self::MultipleChoice => &[Head::MultipleChoice],
+            Self::QuestionAnswering => &[Head::QuestionAnswering],
+        }
+    }
+
+    /// The class of a checkpoint: the one its configuration names, if the file holds its heads; else the
+    /// first that the file holds all parts of.
+    pub fn of(inventory: &Inventory, config: &AlbertConfig) -> Self {
+        let held = inventory.heads(config);
+        let fits = |architecture: &Self| architecture.heads().iter().all(|head| held.contains(head));
+        config
+            .architectures
+            .iter()
+            .filter_map(|name| Self::from_class(name))
+            .find(fits)
+            .or_else(|| Self::ALL.into_iter().find(fits))
+            .unwrap_or(Self::Base)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn classes_of_every_framework_are_known() {
+        for architecture in Architecture::ALL {
+            assert_eq!(Architecture::from_class(architecture.class()), Some(architecture));
+            let tf = format!("TF{}", architecture.class());
+            assert_eq!(Architecture::from_class(&tf), Some(architecture));
+        }
+        assert_eq!(Architecture::from_class("FlaxAlbertForMaskedLM"), Some(Architecture::MaskedLm));
+        assert_eq!(Architecture::from_class("BertModel"), None);
+    }
+}

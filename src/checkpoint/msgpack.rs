@@ -1,0 +1,274 @@
+//! Flax files (`flax_model.msgpack`): nested maps of msgpack whose leaves are arrays, found in one pass over the file
+//! and read by offset.
+//!
+//! Reference: flax `serialization.py`: an array is extension type 1, a msgpack list of shape, type name and bytes.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{BufReader, Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use rmp::Marker;
+use rmp::decode::read_marker;
+
+use super::tensors::{Dtype, TensorInfo};
+use crate::error::{Error, Result};
+
+/// flax's number for arrays.
+const ARRAY: i8 = 1;
+/// Maps in maps; an ALBERT has eight.
+const MAX_DEPTH: usize = 32;
+const MAX_NAME: usize = 4096;
+const MAX_TENSORS: usize = 100_000;
+
+/// One Flax file.
+pub struct MsgPackFile {
+    path: PathBuf,
+    file: Mutex<File>,
+    infos: Vec<TensorInfo>,
+    places: BTreeMap<String, (u64, usize)>,
+}
+
+impl MsgPackFile {
+    /// Walks through the file and lists its arrays; their bytes are skipped.
+    pub fn open(path: &Path) -> Result<Self> {
+        let bad = |problem: String| {
+            Error::bad_file(path, format!("cannot be read as a Flax file (msgpack): {problem}"))
+        };
+        let file = File::open(path).map_err(Error::io(path, "read"))?;
+        let length = file.metadata().map_err(Error::io(path, "read"))?.len();
+        let reader = BufReader::new(file.try_clone().map_err(Error::io(path, "read"))?);
+        let mut walk = Walk { reader, at: 0, length, infos: Vec::new(), places: BTreeMap::new() };
+        walk.value("", 0).map_err(bad)?;
+        if walk.at != length {
+            return Err(bad(format!("it goes on after its end, at byte {}", walk.at)));
+        }
+        if walk.infos.is_empty() {
+            return Err(bad("it holds no arrays".to_owned()));
+        }
+        walk.infos.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(Self { path: path.to_owned(), file: Mutex::new(file), infos: walk.infos, places: walk.places })
+    }
+
+    pub fn infos(&self) -> &[TensorInfo] {
+        &self.infos
+    }
+
+    pub fn read(&self, name: &str) -> Result<Vec<u8>> {
+        let Some((offset, size)) = self.places.get(name) else {
+            return Err(Error::bad_file(&self.path, format!("has no array \"{name}\"")));
+        };
+        let mut bytes = vec![0; *size];
+        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        file.seek(SeekFrom::Start(*offset)).map_err(Error::io(&self.path, "read"))?;
+        file.read_exact(&mut bytes).map_err(Error::io(&self.path, "read"))?;
+        Ok(bytes)
+    }
+}
+
+type Step<T> = std::result::Result<T, String>;
+
+struct Walk<R> {
+    reader: R,
+    /// Bytes read so far.
+    at: u64,
+    length: u64,
+    infos: Vec<TensorInfo>,
+    places: BTreeMap<String, (u64, usize)>,
+}
+
+impl<R: Read + Seek> Walk<R> {
+    fn cut_off(&self) -> String {
+        format!("it breaks off at byte {}", self.at)
+    }
+
+    fn marker(&mut self) -> Step<Marker> {
+        let marker = read_marker(&mut self.reader).map_err(|_| self.cut_off())?;
+        self.at += 1;
+        Ok(marker)
+    }
+
+    /// A big-endian number of so many bytes.
+    fn number(&mut self, bytes: usize) -> Step<u64> {
+        let mut buffer = [0; 8];
+        self.reader.read_exact(&mut buffer[8 - bytes..]).map_err(|_| self.cut_off())?;
+        self.at += bytes as u64;
+        Ok(u64::from_be_bytes(buffer))
+    }
+
+    fn skip(&mut self, bytes: u64) -> Step<()> {
+        let end = self.at.checked_add(bytes).filter(|end| *end <= self.length);
+        self.at = end.ok_or_else(|| format!("something at byte {} is longer than the file", self.at))?;
+        self.reader.seek_relative(bytes as i64).map_err(|e| e.to_string())
+    }
+
+    fn string(&mut self, length: u64) -> Step<String> {
+        if length as usize > MAX_NAME {
+            return Err(format!("a name of {length} bytes at byte {}", self.at));
+        }
+        let mut bytes = vec![0; length as usize];
+        self.reader.read_exact(&mut bytes).map_err(|_| self.cut_off())?;
+        self.at += length;
+        String::from_utf8(bytes).map_err(|_| format!("a name before byte {} is not UTF-8", self.at))
+    }
+
+    /// The length of a string, if the marker is one of a string.
+    fn string_length(&mut self, marker: Marker) -> Step<Option<u64>> {
+        Ok(Some(match marker {
+            Marker::FixStr(length) => u64::from(length),
+            Marker::Str8 => self.number(1)?,
+            Marker::Str16 => self.number(2)?,
+            Marker::Str32 => self.number(4)?,
+            _ => return Ok(None),
+        }))
+    }
+
+    /// Any value; `name` is the path to it.
+    fn value(&mut self, name: &str, depth: usize) -> Step<()> {
+        if depth > MAX_DEPTH {
+            return Err(format!("maps are nested more than {MAX_DEPTH} deep"));
+        }
+        let marker = self.marker()?;
+        if let Some(length) = self.string_length(marker)? {
+            return self.skip(length);
+        }
+        let bytes = match marker {
+            Marker::FixMap(n) => return self.map(u64::from(n), name, depth),
+            Marker::Map16 => {
+                let n = self.number(2)?;
+                return self.map(n, name, depth);
+            }
+            Marker::Map32 => {
+                let n = self.number(4)?;
+                return self.map(n, name, depth);
+            }
+            Marker::FixArray(n) => return self.list(u64::from(n), name, depth),
+            Marker::Array16 => {
+                let n = self.number(2)?;
+                return self.list(n, name, depth);
+            }
+            Marker::Array32 => {
+                let n = self.number(4)?;
+                return self.list(n, name, depth);
+            }
+            Marker::FixExt1 => return self.extension(1, name),
+            Marker::FixExt2 => return self.extension(2, name),
+            Marker::FixExt4 => return self.extension(4, name),
+            Marker::FixExt8 => return self.extension(8, name),
+            Marker::FixExt16 => return self.extension(16, name),
+            Marker::Ext8 => {
+                let n = self.number(1)?;
+                return self.extension(n, name);
+            }
+            Marker::Ext16 => {
+                let n = self.number(2)?;
+                return self.extension(n, name);
+            }
+            Marker::Ext32 => {
+                let n = self.number(4)?;
+                return self.extension(n, name);
+            }
+            Marker::Bin8 => self.number(1)?,
+            Marker::Bin16 => self.number(2)?,
+            Marker::Bin32 => self.number(4)?,
+            Marker::U8 | Marker::I8 => 1,
+            Marker::U16 | Marker::I16 => 2,
+            Marker::U32 | Marker::I32 | Marker::F32 => 4,
+            Marker::U64 | Marker::I64 | Marker::F64 => 8,
+            Marker::Reserved => return Err(format!("an unknown byte before byte {}", self.at)),
+            _ => 0,
+        };
+        self.skip(bytes)
+    }
+
+    fn map(&mut self, entries: u64, name: &str, depth: usize) -> Step<()> {
+        for _ in 0..entries {
+            let marker = self.marker()?;
+            let length = self.string_length(marker)?;
+            let length = length.ok_or_else(|| format!("a name before byte {} is no string", self.at))?;
+            let key = self.string(length)?;
+            // A saved training state has the parameters under this name.
+            let path = match name {
+                "" | "params" => key,
+                _ => format!("{name}/{key}"),
+            };
+            self.value(&path, depth + 1)?;
+        }
+        Ok(())
+    }
+
+    fn list(&mut self, entries: u64, name: &str, depth: usize) -> Step<()> {
+        for i in 0..entries {
+            self.value(&format!("{name}/{i}"), depth + 1)?;
+        }
+        Ok(())
+    }
+
+    fn extension(&mut self, length: u64, name: &str) -> Step<()> {
+        let kind = self.number(1)? as u8 as i8;
+        if kind != ARRAY {
+            return self.skip(length);
+        }
+        let end = self.at.checked_add(length).filter(|end| *end <= self.length);
+        let end = end.ok_or_else(|| format!("array \"{name}\" is longer than the file"))?;
+        let damaged = || format!("array \"{name}\" is damaged");
+        if !matches!(self.marker()?, Marker::FixArray(3)) {
+            return Err(damaged());
+        }
+        let dims = match self.marker()? {
+            Marker::FixArray(n) => u64::from(n),
+            Marker::Array16 => self.number(2)?,
+            _ => return Err(damaged()),
+        };
+        let mut shape = Vec::new();
+        for _ in 0..dims {
+            let n = match self.marker()? {
+                Marker::FixPos(n) => u64::from(n),
+                Marker::U8 => self.number(1)?,
+                Marker::U16 => self.number(2)?,
+                Marker::U32 => self.number(4)?,
+                Marker::U64 => self.number(8)?,
+                _ => return Err(damaged()),
+            };
+            shape.push(usize::try_from(n).map_err(|_| damaged())?);
+        }
+        let marker = self.marker()?;
+        let length = self.string_length(marker)?.ok_or_else(damaged)?;
+        let kind = self.string(length)?;
+        let dtype = dtype(&kind).ok_or_else(|| format!("array \"{name}\" has elements of type {kind}"))?;
+        let size = match self.marker()? {
+            Marker::Bin8 => self.number(1)?,
+            Marker::Bin16 => self.number(2)?,
+            Marker::Bin32 => self.number(4)?,
+            _ => return Err(damaged()),
+        };
+        let needed = shape.iter().try_fold(dtype.size(), |product, n| product.checked_mul(*n));
+        if needed.map(|n| n as u64) != Some(size) || self.at + size != end {
+            return Err(format!("array \"{name}\" has {size} bytes, which do not fit its shape {shape:?}"));
+        }
+        let place = (self.at, size as usize);
+        if self.infos.len() >= MAX_TENSORS || self.places.insert(name.to_owned(), place).is_some() {
+            return Err(format!("array \"{name}\" is there twice, or there are too many"));
+        }
+        self.infos.push(TensorInfo { name: name.to_owned(), shape, dtype });
+        self.skip(size)
+    }
+}
+
+/// numpy's names.
+fn dtype(name: &str) -> Option<Dtype> {
+    Some(match name {
+        "float64" => Dtype::F64,
+        "float32" => Dtype::F32,
+        "float16" => Dtype::F16,
+        "bfloat16" => Dtype::BF16,
+        "int64" => Dtype::I64,
+        "int32" => Dtype::I32,
+        "int16" => Dtype::I16,
+        "int8" => Dtype::I8,
+        "uint8" => Dtype::U8,
+        "bool" => Dtype::Bool,
+        _ => return None,
+    })
+}
