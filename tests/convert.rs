@@ -66,8 +66,10 @@ fn every_form_keeps_every_parameter() {
         let out = converted(&source, &destination, &[]);
         let (before, after) = (parameters(&source), parameters(&destination));
         for (key, value) in &after {
-            let source = before.get(key).unwrap_or_else(|| panic!("{name}: {key} is new"));
-            // Two biases become one.
+            // Of two biases the decoder's is the one that counts.
+            let decoder = before.get("predictions.decoder.bias").filter(|_| key == "predictions.bias");
+            let source =
+                decoder.or_else(|| before.get(key)).unwrap_or_else(|| panic!("{name}: {key} is new"));
             assert_eq!(source, value, "{name}: {key}");
         }
         for key in before.keys().filter(|key| !after.contains_key(*key)) {
@@ -126,7 +128,7 @@ fn float_types_and_forms() {
     assert_eq!(config(&path("f16"))["torch_dtype"], "float16");
     assert_eq!(config(&path("bf16"))["torch_dtype"], "bfloat16");
     let whole = size(&path("f32"), "model.safetensors");
-    assert!(size(&path("f16"), "model.safetensors") < whole * 6 / 10);
+    assert!(size(&path("f16"), "model.safetensors") < whole * 8 / 10);
     for (folder, relative) in [("f16", 1.0 / 1024.0), ("bf16", 1.0 / 128.0)] {
         for (name, values) in parameters(&path(folder)) {
             for (a, b) in values.iter().zip(&parameters(&path("f32"))[&name]) {

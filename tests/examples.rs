@@ -39,8 +39,12 @@ const MODELS: [(&str, &str); 3] =
 const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
 
 fn copy_model(name: &str, to: &Path) {
+    copy_files(&golden("tasks/models").join(name), to);
+}
+
+fn copy_files(from: &Path, to: &Path) {
     std::fs::create_dir_all(to).expect("a directory");
-    for entry in std::fs::read_dir(golden("tasks/models").join(name)).expect("a model") {
+    for entry in std::fs::read_dir(from).expect("a model") {
         let path = entry.expect("a file").path();
         std::fs::copy(&path, to.join(path.file_name().expect("a name"))).expect("copies");
     }
@@ -54,6 +58,7 @@ fn directory() -> tempfile::TempDir {
     for (name, model) in MODELS {
         copy_model(model, &directory.path().join(name));
     }
+    copy_files(&golden("formats/google_pretraining"), &directory.path().join("albert_base"));
     for (id, model) in HUB {
         let repository = directory.path().join("hf/hub").join(format!("models--{}", id.replace('/', "--")));
         copy_model(model, &repository.join("snapshots").join(COMMIT));

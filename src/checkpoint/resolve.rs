@@ -56,7 +56,12 @@ impl Checkpoint {
         Ok(Self { name: "embedded".to_owned(), origin: Origin::Embedded, config })
     }
 
-    /// A directory, or a weight file beside its configuration.
+    /// True if `path` names something here: a directory, a file, or the prefix of a TensorFlow checkpoint.
+    pub fn is_local(path: &Path) -> bool {
+        path.exists() || index_of(path).is_some()
+    }
+
+    /// A directory, a weight file beside its configuration, or the prefix of a TensorFlow checkpoint.
     ///
     /// # Errors
     /// [`Error::Model`] saying what was looked for; those of the configuration.

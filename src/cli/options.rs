@@ -145,7 +145,7 @@ pub fn checkpoint(args: &ModelArgs, reporter: &Reporter) -> Result<Checkpoint> {
         return Ok(checkpoint);
     };
     let path = PathBuf::from(model);
-    if path.exists() {
+    if Checkpoint::is_local(&path) {
         return Checkpoint::local(&path);
     }
     from_hub(model, args.offline, reporter)
