@@ -59,6 +59,8 @@ fn directory() -> tempfile::TempDir {
         copy_model(model, &directory.path().join(name));
     }
     copy_files(&golden("formats/google_pretraining"), &directory.path().join("albert_base"));
+    let vocabulary = directory.path().join("albert_base/30k-clean.model");
+    std::fs::copy(golden("fill_mask/spiece_nfkc/spiece.model"), vocabulary).expect("copies");
     for (id, model) in HUB {
         let repository = directory.path().join("hf/hub").join(format!("models--{}", id.replace('/', "--")));
         copy_model(model, &repository.join("snapshots").join(COMMIT));

@@ -11,9 +11,11 @@ use super::embedded;
 use super::inventory::Inventory;
 use super::load::{MlmBias, mlm_bias_source};
 use super::names::is_buffer;
+use super::onnx_graph::build;
 use super::resolve::{Checkpoint, Origin};
 use super::summary::expected_names;
 use super::tensors::Dtype;
+use super::write_onnx::write_onnx;
 use super::write_pytorch::PyTorchWriter;
 use super::write_safetensors::SafetensorsWriter;
 use crate::error::{Error, Result};
@@ -27,6 +29,8 @@ pub enum WeightFormat {
     Safetensors,
     /// `pytorch_model.bin`, a zip archive as `torch.save` writes it.
     PyTorch,
+    /// `model.onnx`, with the graph of the class.
+    Onnx,
 }
 
 /// How to convert.
@@ -97,6 +101,9 @@ pub fn convert(
     proceed: &mut dyn FnMut(&str, u64, u64) -> bool,
 ) -> Result<Converted> {
     check_destination(destination)?;
+    if options.format == WeightFormat::Onnx {
+        check_onnx(options)?;
+    }
     let tensors = checkpoint.tensors()?;
     let inventory = Inventory::new(&tensors, &checkpoint.config)?;
     let architecture =
@@ -112,7 +119,18 @@ pub fn convert(
         .tempdir_in(parent)
         .map_err(Error::io(destination, "create"))?;
     let folder = temporary.path();
-    write_weights(folder, &planned, &inventory, options, proceed)?;
+    if options.format == WeightFormat::Onnx {
+        let built = build(&checkpoint.config, architecture)
+            .map_err(|problem| Error::Weights { path: inventory.path().to_owned(), problem })?;
+        let source = |name: &str| {
+            let bare = name.trim_start_matches("albert.");
+            let planned = planned.iter().find(|p| p.name == name || p.name == bare);
+            planned.map_or_else(|| name.to_owned(), |p| p.canonical.clone())
+        };
+        write_onnx(&folder.join("model.onnx"), &built, &inventory, &source, proceed)?;
+    } else {
+        write_weights(folder, &planned, &inventory, options, proceed)?;
+    }
     write_config(folder, checkpoint, architecture, &planned)?;
     write_tokenizer(folder, checkpoint, &mut notes)?;
 
@@ -127,6 +145,19 @@ pub fn convert(
         foreign: inventory.foreign().len(),
         notes,
     })
+}
+
+/// An ONNX model is one file of 32-bit floats.
+fn check_onnx(options: &ConvertOptions) -> Result<()> {
+    let usage =
+        |flag: &str, problem: &str| Err(Error::Usage { flag: flag.to_owned(), problem: problem.to_owned() });
+    if options.dtype.is_some_and(|dtype| dtype != Dtype::F32) {
+        return usage("--dtype", "ONNX models are written in f32");
+    }
+    if options.max_shard_bytes.is_some() {
+        return usage("--max-shard-size", "an ONNX model is one file");
+    }
+    Ok(())
 }
 
 fn check_destination(destination: &Path) -> Result<()> {
@@ -205,7 +236,8 @@ fn plan(
             continue;
         };
         let stored = inventory.dtype(&source).unwrap_or(Dtype::F32);
-        let dtype = options.dtype.unwrap_or(if stored == Dtype::F64 { Dtype::F32 } else { stored });
+        let wide = stored == Dtype::F64 || options.format == WeightFormat::Onnx;
+        let dtype = options.dtype.unwrap_or(if wide { Dtype::F32 } else { stored });
         let name = match architecture {
             Architecture::Base => canonical.trim_start_matches("albert.").to_owned(),
             _ => canonical.clone(),
@@ -273,10 +305,8 @@ fn write_weights(
     options: &ConvertOptions,
     proceed: &mut dyn FnMut(&str, u64, u64) -> bool,
 ) -> Result<()> {
-    let (stem, ending) = match options.format {
-        WeightFormat::Safetensors => ("model", "safetensors"),
-        WeightFormat::PyTorch => ("pytorch_model", "bin"),
-    };
+    let pytorch = options.format == WeightFormat::PyTorch;
+    let (stem, ending) = if pytorch { ("pytorch_model", "bin") } else { ("model", "safetensors") };
     let total: u64 = planned.iter().map(Planned::bytes).sum();
     let mut done = 0;
     let shards = shards(planned, options.max_shard_bytes);
@@ -295,9 +325,10 @@ fn write_weights(
             done += tensor.bytes();
             bytes_of(inventory, tensor)
         });
-        match options.format {
-            WeightFormat::Safetensors => SafetensorsWriter::write(&path, shard, &mut tensors)?,
-            WeightFormat::PyTorch => PyTorchWriter::write(&path, shard, &mut tensors)?,
+        if pytorch {
+            PyTorchWriter::write(&path, shard, &mut tensors)?;
+        } else {
+            SafetensorsWriter::write(&path, shard, &mut tensors)?;
         }
         map.extend(shard.iter().map(|tensor| (tensor.name.clone(), Value::from(name.clone()))));
     }

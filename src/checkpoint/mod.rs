@@ -8,6 +8,8 @@ mod inventory;
 mod load;
 mod msgpack;
 mod names;
+mod onnx_graph;
+mod onnx_proto;
 mod pytorch;
 mod report;
 mod resolve;
@@ -17,6 +19,7 @@ mod summary;
 mod tensors;
 mod tf_bundle;
 mod tf_table;
+mod write_onnx;
 mod write_pytorch;
 mod write_safetensors;
 

@@ -26,6 +26,8 @@ pub struct Summary {
     pub dtypes: BTreeMap<String, usize>,
     /// Parameters of the encoder that the file lacks.
     pub missing: Vec<String>,
+    /// Tensors that are no parameters: optimizer slots, counters.
+    pub foreign: usize,
     /// Tensors that no known part uses.
     pub unused: Vec<String>,
 }
@@ -49,12 +51,15 @@ impl Summary {
         let calls = (config.num_hidden_layers * config.inner_group_num) as u64;
         let stored = (config.num_hidden_groups * config.inner_group_num) as u64;
         let layer = layer_matrices + 9 * h + i;
-        let counted = |info: &super::tensors::TensorInfo| {
-            let tied = config.tie_word_embeddings && info.name.ends_with("predictions.decoder.weight");
-            let alias = info.name.ends_with("predictions.decoder.bias") && inventory.has("predictions.bias");
-            if tied || alias { 0 } else { info.shape.iter().map(|n| *n as u64).product() }
+        let counted = |name: &str| {
+            let tied = config.tie_word_embeddings && name == "predictions.decoder.weight";
+            let alias = name == "predictions.decoder.bias" && inventory.has("predictions.bias");
+            if tied || alias || is_buffer(name) {
+                return 0;
+            }
+            inventory.shape(name).map_or(0, |shape| shape.iter().map(|n| *n as u64).product())
         };
-        let parameters: u64 = tensors.infos().iter().map(counted).sum();
+        let parameters: u64 = inventory.canonical_names().map(counted).sum();
         Self {
             heads: inventory.parts(config),
             parameters,
@@ -63,6 +68,7 @@ impl Summary {
             flops_per_token: 2 * (e * h + calls * layer_matrices),
             dtypes,
             missing: expected.iter().filter(|n| !inventory.has(n) && !bias_alias(n)).cloned().collect(),
+            foreign: inventory.foreign().len(),
             unused: inventory.canonical_names().filter(|n| !known(n)).map(str::to_owned).collect(),
         }
     }

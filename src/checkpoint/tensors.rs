@@ -245,7 +245,11 @@ impl Tensors {
 
     /// Number of files.
     pub fn file_count(&self) -> usize {
-        self.files.len()
+        let files = |container: &Container| match container {
+            Container::TensorFlow(bundle) => bundle.file_count(),
+            _ => 1,
+        };
+        self.files.iter().map(files).sum()
     }
 
     /// Size of all files.

@@ -172,6 +172,11 @@ impl TfBundle {
         &self.infos
     }
 
+    /// The index and the data files.
+    pub fn file_count(&self) -> usize {
+        self.shards.len() + 1
+    }
+
     /// Size of index and data.
     pub fn bytes(&self) -> u64 {
         self.bytes

@@ -306,6 +306,8 @@ pub enum WeightFormatArg {
     Safetensors,
     /// pytorch_model.bin
     Pytorch,
+    /// model.onnx: the graph of the head, for any batch and length
+    Onnx,
 }
 
 #[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]

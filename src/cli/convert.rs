@@ -34,6 +34,7 @@ pub fn run(args: ConvertArgs, reporter: &Reporter) -> Result<ExitStatus, Failure
         format: match args.format {
             WeightFormatArg::Safetensors => WeightFormat::Safetensors,
             WeightFormatArg::Pytorch => WeightFormat::PyTorch,
+            WeightFormatArg::Onnx => WeightFormat::Onnx,
         },
         architecture: args.head.map(Into::into),
         mlm_bias: args.mlm_bias.into(),

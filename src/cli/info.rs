@@ -55,6 +55,7 @@ pub fn run(mut args: InfoArgs, reporter: &Reporter) -> Result<ExitStatus, Failur
         "labels": c.labels,
         "tokenizer": tokenizer,
         "missing": summary.missing,
+        "no_parameters": summary.foreign,
         "unused": summary.unused,
     });
     let text = match args.format.resolve(std::io::stdout().is_terminal()) {

@@ -1,0 +1,124 @@
+//! Writing an ONNX model: the graph, then the weights one by one, so that one tensor is in memory at a time.
+
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::Path;
+
+use prost::Message;
+use prost::encoding::{WireType, encode_key, encode_varint, encoded_len_varint, key_len};
+
+use super::inventory::Inventory;
+use super::load::transposed;
+use super::onnx_graph::{Built, Weight};
+use super::onnx_proto::{FLOAT, ModelHead, OperatorSet, TensorProto};
+use crate::error::{Error, Result};
+
+/// Protocol buffers end here, and with them a model in one file.
+const MAX_BYTES: u64 = i32::MAX as u64;
+
+/// The numbers of fields: a graph in a model, an initializer in a graph, the bytes in a tensor.
+const GRAPH: u32 = 7;
+const INITIALIZER: u32 = 5;
+const RAW_DATA: u32 = 9;
+
+/// A tensor's message without its bytes, and the number of these.
+struct Entry<'a> {
+    weight: &'a Weight,
+    head: Vec<u8>,
+    bytes: u64,
+}
+
+impl Entry<'_> {
+    /// The length of the whole message.
+    fn length(&self) -> u64 {
+        self.head.len() as u64 + field(RAW_DATA, self.bytes) + self.bytes
+    }
+}
+
+/// Bytes of a field's key and length.
+fn field(tag: u32, length: u64) -> u64 {
+    (key_len(tag) + encoded_len_varint(length)) as u64
+}
+
+/// Writes a model; `source` names the parameter that a weight is read from, `proceed` is told each weight before
+/// it is written and ends the work with false.
+///
+/// # Errors
+/// [`Error::BadFile`] for a model of more than 2 GiB; those of reading and writing.
+pub(super) fn write_onnx(
+    path: &Path,
+    built: &Built,
+    inventory: &Inventory,
+    source: &dyn Fn(&str) -> String,
+    proceed: &mut dyn FnMut(&str, u64, u64) -> bool,
+) -> Result<()> {
+    let mut entries = Vec::new();
+    for weight in &built.weights {
+        let canonical = source(&weight.canonical);
+        let mut shape = inventory.shape(&canonical).ok_or_else(|| Error::Weights {
+            path: inventory.path().to_owned(),
+            problem: format!("tensor {canonical} is missing"),
+        })?;
+        if weight.transposed {
+            shape.reverse();
+        }
+        let dims: Vec<i64> = shape.iter().map(|n| *n as i64).collect();
+        let bytes = shape.iter().map(|n| *n as u64).product::<u64>() * 4;
+        let head = TensorProto { dims, data_type: FLOAT, name: weight.name.clone(), raw_data: Vec::new() };
+        entries.push(Entry { weight, head: head.encode_to_vec(), bytes });
+    }
+    let graph = built.graph.encode_to_vec();
+    let initializers: u64 =
+        entries.iter().map(|entry| field(INITIALIZER, entry.length()) + entry.length()).sum();
+    let total = graph.len() as u64 + initializers;
+    if total > MAX_BYTES {
+        let problem =
+            format!("the model has {total} bytes, more than an ONNX file can hold; use --format safetensors");
+        return Err(Error::bad_file(path, problem));
+    }
+    let head = ModelHead {
+        ir_version: 8,
+        producer_name: "albert".to_owned(),
+        producer_version: env!("CARGO_PKG_VERSION").to_owned(),
+        opset_import: vec![OperatorSet { domain: String::new(), version: 17 }],
+    };
+    let io = |action| Error::io(path, action);
+    let mut file = BufWriter::new(File::create(path).map_err(io("create"))?);
+    let mut buffer = head.encode_to_vec();
+    prefix(&mut buffer, GRAPH, total);
+    buffer.extend(graph);
+    file.write_all(&buffer).map_err(io("write"))?;
+    let mut done = 0;
+    for entry in &entries {
+        if !proceed(&entry.weight.name, done, total) {
+            return Err(Error::Input("interrupted; nothing was written".to_owned()));
+        }
+        buffer.clear();
+        prefix(&mut buffer, INITIALIZER, entry.length());
+        buffer.extend(&entry.head);
+        prefix(&mut buffer, RAW_DATA, entry.bytes);
+        file.write_all(&buffer).map_err(io("write"))?;
+        let values = values(inventory, &source(&entry.weight.canonical), entry.weight.transposed)?;
+        for values in values.chunks(1 << 16) {
+            buffer.clear();
+            buffer.extend(values.iter().flat_map(|v| v.to_le_bytes()));
+            file.write_all(&buffer).map_err(io("write"))?;
+        }
+        done += entry.bytes;
+    }
+    let file = file.into_inner().map_err(|e| io("write")(e.into_error()))?;
+    file.sync_all().map_err(io("write"))
+}
+
+fn values(inventory: &Inventory, canonical: &str, is_transposed: bool) -> Result<Vec<f32>> {
+    let values = inventory.read(canonical)?;
+    Ok(match inventory.shape(canonical).as_deref() {
+        Some([rows, columns]) if is_transposed => transposed(&values, *rows, *columns),
+        _ => values,
+    })
+}
+
+fn prefix(buffer: &mut Vec<u8>, tag: u32, length: u64) {
+    encode_key(tag, WireType::LengthDelimited, buffer);
+    encode_varint(length, buffer);
+}
