@@ -263,3 +263,34 @@ fn nothing_is_written_over_or_left_half() {
     let (code, _, err) = convert(Path::new("./absent"), &directory.path().join("out"), &[]);
     assert!(code == 2 && err.contains("no such file or directory"), "{err}");
 }
+
+#[test]
+fn onnx_models_hold_every_weight_once_and_are_read_again() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let mut sources = folders("formats");
+    sources.extend(folders("tasks/models"));
+    for (i, source) in sources.iter().filter(|s| !s.ends_with("__pycache__")).enumerate() {
+        let plain = directory.path().join(format!("{i}"));
+        let onnx = directory.path().join(format!("{i}-onnx"));
+        let flags = ["--dtype", "f32"];
+        converted(source, &plain, &flags);
+        converted(source, &onnx, &["--format", "onnx"]);
+        assert_eq!(parameters(&onnx), parameters(&plain), "{}", source.display());
+    }
+    // Layers are spelled out, weights are not: the model in the binary has four megabytes in half precision.
+    let onnx = directory.path().join("embedded");
+    converted(Path::new("embedded"), &onnx, &["--format", "onnx"]);
+    let size = std::fs::metadata(onnx.join("model.onnx")).expect("a file").len();
+    assert!((8_000_000..8_300_000).contains(&size), "{size}");
+    let source = golden("formats/keras_model");
+    for (flags, problem) in [
+        (["--format", "onnx", "--dtype", "f16"], "--dtype: ONNX models are written in f32"),
+        (["--format", "onnx", "--max-shard-size", "1"], "--max-shard-size: an ONNX model is one file"),
+    ] {
+        let (code, _, err) = convert(&source, &directory.path().join("x"), &flags);
+        assert!(code == 2 && err.contains(problem), "{err}");
+    }
+    let relative = golden("parity/relative_key");
+    let (code, _, err) = convert(&relative, &directory.path().join("x"), &["--format", "onnx"]);
+    assert!(code == 2 && err.contains("relative positions are not exported"), "{err}");
+}

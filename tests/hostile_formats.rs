@@ -47,8 +47,20 @@ impl Copy {
 
 const DATA: &str = "model.ckpt-best.data-00000-of-00001";
 
+/// A small ONNX model, made by the program.
+fn onnx() -> Copy {
+    let directory = tempfile::tempdir().expect("a directory");
+    let out = directory.path().join("out");
+    let source = golden("formats/flax_forquestionanswering");
+    let done = common::albert().arg("convert").arg(source).arg(&out).args(["--format", "onnx"]).output();
+    assert!(done.expect("runs").status.success());
+    let file = out.join("model.onnx");
+    Copy { bytes: std::fs::read(&file).expect("reads"), file, _directory: directory }
+}
+
 fn copies() -> Vec<Copy> {
     vec![
+        onnx(),
         Copy::of("google_squad", "model.ckpt-best.index", &[DATA]),
         Copy::of("google_partitioned", "model.ckpt-best.index", &[DATA]),
         Copy::of("flax_forquestionanswering", "flax_model.msgpack", &[]),

@@ -8,6 +8,7 @@ mod inventory;
 mod load;
 mod msgpack;
 mod names;
+mod onnx;
 mod onnx_graph;
 mod onnx_proto;
 mod pytorch;

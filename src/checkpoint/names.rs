@@ -1,5 +1,6 @@
 //! The one table of parameter names: burn's module paths, transformers' PyTorch names (the canonical ones), and
-//! the names of Google's TensorFlow 1 checkpoints, transformers' TensorFlow 2 and Flax files, in both directions.
+//! the names of Google's TensorFlow 1 checkpoints, transformers' TensorFlow 2 and Flax files and ONNX models, in both
+//! directions.
 //!
 //! burn's module tree carries transformers' field names, so a path maps to its checkpoint name by
 //! four rules: `layer_norm` is `LayerNorm`; a normalization's `gamma` and `beta` are `weight` and
@@ -20,6 +21,8 @@ pub enum Dialect {
     Keras,
     /// transformers for Flax.
     Flax,
+    /// Names of PyTorch in an ONNX model; `.T` behind them where it has the transposed matrix.
+    Onnx,
 }
 
 /// What kind of parameters a module has, and how each dialect calls them.
@@ -145,13 +148,13 @@ const fn layer(kind: Kind, which: Layer) -> Row {
 /// The parameters of a kind of module: canonical ending, the dialect's ending, and whether the dialect stores
 /// it transposed.
 fn parameters(kind: Kind, dialect: Dialect) -> &'static [(&'static str, &'static str, bool)] {
-    use Dialect::{Flax, Google, Keras, PyTorch};
+    use Dialect::{Flax, Google, Keras, Onnx, PyTorch};
     match (kind, dialect) {
-        (Kind::Linear | Kind::Output | Kind::Norm, PyTorch) => {
+        (Kind::Linear | Kind::Output | Kind::Norm, PyTorch | Onnx) => {
             &[(".weight", ".weight", false), (".bias", ".bias", false)]
         }
-        (Kind::Words | Kind::Table, PyTorch) => &[(".weight", ".weight", false)],
-        (Kind::Vector, PyTorch | Google | Flax) => &[("", "", false)],
+        (Kind::Words | Kind::Table, PyTorch | Onnx) => &[(".weight", ".weight", false)],
+        (Kind::Vector, PyTorch | Onnx | Google | Flax) => &[("", "", false)],
         (Kind::Vector, Keras) => &[("", ":0", false)],
         (Kind::Linear, Google) | (Kind::Linear | Kind::Output, Flax) => {
             &[(".weight", "/kernel", true), (".bias", "/bias", false)]
@@ -173,7 +176,7 @@ fn parameters(kind: Kind, dialect: Dialect) -> &'static [(&'static str, &'static
 /// A module's pattern in a dialect.
 fn pattern(row: &Row, dialect: Dialect) -> Option<String> {
     match dialect {
-        Dialect::PyTorch => Some(row.canonical.to_owned()),
+        Dialect::PyTorch | Dialect::Onnx => Some(row.canonical.to_owned()),
         Dialect::Google => row.google.map(str::to_owned),
         Dialect::Flax => Some(row.tree.to_owned()),
         Dialect::Keras => {
@@ -195,6 +198,10 @@ pub struct Place {
 pub fn place_of(name: &str, dialect: Dialect) -> Option<Place> {
     match dialect {
         Dialect::PyTorch => Some(Place { canonical: canonical_name(name), transposed: false }),
+        Dialect::Onnx => {
+            let stem = name.strip_suffix(".T");
+            Some(Place { canonical: canonical_name(stem.unwrap_or(name)), transposed: stem.is_some() })
+        }
         Dialect::Google => find(name.strip_prefix("module/").unwrap_or(name), dialect),
         Dialect::Flax => {
             let whole = find(name, dialect);
@@ -240,6 +247,11 @@ fn find(name: &str, dialect: Dialect) -> Option<Place> {
 pub fn name_in(canonical: &str, dialect: Dialect) -> Option<(String, bool)> {
     if dialect == Dialect::PyTorch {
         return Some((canonical.to_owned(), false));
+    }
+    if dialect == Dialect::Onnx {
+        let row = TABLE.iter().find(|row| matched(&format!("{}.weight", row.canonical), canonical).is_some());
+        let transposed = row.is_some_and(|row| matches!(row.kind, Kind::Linear | Kind::Output));
+        return Some((if transposed { format!("{canonical}.T") } else { canonical.to_owned() }, transposed));
     }
     if canonical == "predictions.decoder.bias" && dialect == Dialect::Keras {
         return Some(("predictions/decoder/bias:0".to_owned(), false));
@@ -378,7 +390,7 @@ mod tests {
     fn every_name_maps_out_and_back_to_itself() {
         let names = all_names();
         assert!(names.len() > 50, "{}", names.len());
-        for dialect in [Dialect::PyTorch, Dialect::Google, Dialect::Keras, Dialect::Flax] {
+        for dialect in [Dialect::PyTorch, Dialect::Google, Dialect::Keras, Dialect::Flax, Dialect::Onnx] {
             let mut seen = std::collections::BTreeSet::new();
             for canonical in &names {
                 let Some((name, transposed)) = name_in(canonical, dialect) else {

@@ -9,7 +9,7 @@ use crate::model::AlbertConfig;
 use crate::tokenizer::Tokenizer;
 
 /// Weight files of a directory, the one to prefer first.
-const WEIGHTS: [&str; 7] = [
+const WEIGHTS: [&str; 8] = [
     "model.safetensors",
     "model.safetensors.index.json",
     "pytorch_model.bin",
@@ -17,6 +17,7 @@ const WEIGHTS: [&str; 7] = [
     "tf_model.h5",
     "flax_model.msgpack",
     "variables/variables.index",
+    "model.onnx",
 ];
 
 /// Configuration files of a directory, the one to prefer first.
@@ -163,9 +164,9 @@ fn directory_of(path: &Path) -> PathBuf {
 /// The one file of a directory that looks like weights, under whatever name.
 fn only_weight_file(directory: &Path) -> Option<PathBuf> {
     let is_weights = |path: &PathBuf| {
-        path.extension()
-            .is_some_and(|e| ["safetensors", "bin", "pt", "pth", "h5", "msgpack"].iter().any(|w| e == *w))
-            && path.file_name().is_some_and(|n| n != "training_args.bin")
+        path.extension().is_some_and(|e| {
+            ["safetensors", "bin", "pt", "pth", "h5", "msgpack", "onnx"].iter().any(|w| e == *w)
+        }) && path.file_name().is_some_and(|n| n != "training_args.bin")
     };
     let mut found =
         std::fs::read_dir(directory).ok()?.filter_map(|e| Some(e.ok()?.path())).filter(is_weights);
@@ -175,7 +176,7 @@ fn only_weight_file(directory: &Path) -> Option<PathBuf> {
 
 /// What an unhappy user may have in the directory instead.
 fn found_instead(directory: &Path) -> String {
-    let foreign = [("rust_model.ot", "rust-bert weights"), ("model.onnx", "an ONNX model")];
+    let foreign = [("rust_model.ot", "rust-bert weights")];
     match foreign.iter().find(|(file, _)| directory.join(file).exists()) {
         Some((file, what)) => format!("; it has {file}, {what}, which albert does not read yet"),
         None => String::new(),

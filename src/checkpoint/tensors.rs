@@ -8,6 +8,7 @@ use half::{bf16, f16};
 use super::hdf5::Hdf5File;
 use super::msgpack::MsgPackFile;
 use super::names::Dialect;
+use super::onnx::OnnxFile;
 use super::pytorch::PyTorchFile;
 use super::safetensors::SafetensorsFile;
 use super::shards;
@@ -67,6 +68,8 @@ pub enum Format {
     Hdf5,
     /// msgpack, as Flax writes it.
     MsgPack,
+    /// The weights of an ONNX model.
+    Onnx,
 }
 
 impl fmt::Display for Format {
@@ -80,6 +83,7 @@ impl fmt::Display for Format {
             Self::TensorFlow => "TensorFlow checkpoint",
             Self::Hdf5 => "TensorFlow 2 (HDF5)",
             Self::MsgPack => "Flax (msgpack)",
+            Self::Onnx => "ONNX",
         })
     }
 }
@@ -102,6 +106,7 @@ pub(super) enum Container {
     TensorFlow(TfBundle),
     Hdf5(Box<Hdf5File>),
     MsgPack(MsgPackFile),
+    Onnx(OnnxFile),
 }
 
 impl Container {
@@ -112,6 +117,7 @@ impl Container {
             Kind::TensorFlow => Ok(Self::TensorFlow(TfBundle::open(path)?)),
             Kind::Hdf5 => Ok(Self::Hdf5(Box::new(Hdf5File::open(path)?))),
             Kind::MsgPack => Ok(Self::MsgPack(MsgPackFile::open(path)?)),
+            Kind::Onnx => Ok(Self::Onnx(OnnxFile::open(path)?)),
         }
     }
 
@@ -122,6 +128,7 @@ impl Container {
             Self::TensorFlow(f) => f.infos(),
             Self::Hdf5(f) => f.infos(),
             Self::MsgPack(f) => f.infos(),
+            Self::Onnx(f) => f.infos(),
         }
     }
 
@@ -133,6 +140,7 @@ impl Container {
             Self::TensorFlow(f) => f.read(name),
             Self::Hdf5(f) => f.read(name),
             Self::MsgPack(f) => f.read(name),
+            Self::Onnx(f) => f.read(name),
         }
     }
 
@@ -143,6 +151,7 @@ impl Container {
             Self::TensorFlow(_) => Format::TensorFlow,
             Self::Hdf5(_) => Format::Hdf5,
             Self::MsgPack(_) => Format::MsgPack,
+            Self::Onnx(_) => Format::Onnx,
         }
     }
 
@@ -239,6 +248,7 @@ impl Tensors {
             Some(Format::TensorFlow) => Dialect::Google,
             Some(Format::Hdf5) => Dialect::Keras,
             Some(Format::MsgPack) => Dialect::Flax,
+            Some(Format::Onnx) => Dialect::Onnx,
             _ => Dialect::PyTorch,
         }
     }
@@ -314,6 +324,7 @@ enum Kind {
     TensorFlow,
     Hdf5,
     MsgPack,
+    Onnx,
 }
 
 /// Tells a file by its first bytes.
@@ -341,6 +352,7 @@ fn sniff(path: &Path) -> Result<Kind> {
         _ if path.extension().is_some_and(|e| e == "safetensors") => Ok(Kind::Safetensors),
         _ if path.extension().is_some_and(|e| e == "index") => Ok(Kind::TensorFlow),
         _ if path.extension().is_some_and(|e| e == "msgpack") => Ok(Kind::MsgPack),
+        _ if path.extension().is_some_and(|e| e == "onnx") => Ok(Kind::Onnx),
         _ => Ok(Kind::PyTorch),
     }
 }
