@@ -250,7 +250,7 @@ fn what_a_file_lacks_is_an_error_and_what_it_has_too_much_is_reported() {
             let unused: Vec<&str> = unused.iter().filter_map(Value::as_str).collect();
             assert_eq!(found, unused, "{}", text(&case, "case"));
         }
-        assert!(Inventory::new(&tensors).is_ok());
+        assert!(Inventory::new(&tensors, &AlbertConfig::default()).is_ok());
     }
 }
 

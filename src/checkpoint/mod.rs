@@ -3,6 +3,7 @@
 mod architecture;
 mod convert;
 mod embedded;
+mod google_config;
 mod hdf5;
 mod inventory;
 mod load;
@@ -20,6 +21,7 @@ mod summary;
 mod tensors;
 mod tf_bundle;
 mod tf_table;
+mod torch_script;
 mod write_onnx;
 mod write_pytorch;
 mod write_safetensors;

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use pytorch_reader::{FileFormat, PytorchReader, Tensor};
 
 use super::tensors::{Dtype, Format, TensorInfo};
+use super::torch_script;
 use crate::error::{Error, Result};
 
 /// Dictionaries that training programs put around the parameters.
@@ -20,12 +21,16 @@ pub struct PyTorchFile {
     format: Format,
     tensors: HashMap<String, Tensor>,
     infos: Vec<TensorInfo>,
+    /// The rewritten copy of a TorchScript archive, which the tensors are read from.
+    _copy: Option<tempfile::NamedTempFile>,
 }
 
 impl PyTorchFile {
     /// Reads the file's pickle and lists the tensors; their bytes stay in the file.
     pub fn open(path: &Path) -> Result<Self> {
-        let reader = PytorchReader::new(path)
+        let copy = torch_script::as_dictionary(path)?;
+        let source = copy.as_ref().map_or(path, tempfile::NamedTempFile::path);
+        let reader = PytorchReader::new(source)
             .map_err(|e| Error::bad_file(path, format!("cannot be read as a PyTorch file: {e}")))?;
         let format = match reader.metadata().format_type {
             FileFormat::Zip => Format::PyTorchZip,
@@ -33,7 +38,12 @@ impl PyTorchFile {
             FileFormat::Tar => Format::PyTorchTar,
             FileFormat::Pickle => Format::Pickle,
         };
-        let tensors = unwrapped(reader.into_tensors());
+        let mut tensors = reader.into_tensors();
+        if copy.is_some() {
+            // rust-bert's library writes `|` for the dots in names.
+            tensors = tensors.into_iter().map(|(name, tensor)| (name.replace('|', "."), tensor)).collect();
+        }
+        let tensors = unwrapped(tensors);
         if tensors.is_empty() {
             return Err(Error::bad_file(path, "is a PyTorch file without any tensor"));
         }
@@ -43,7 +53,7 @@ impl PyTorchFile {
             infos.push(TensorInfo { name: name.clone(), shape: tensor.shape().to_vec(), dtype });
         }
         infos.sort_by(|a, b| a.name.cmp(&b.name));
-        Ok(Self { path: path.to_owned(), format, tensors, infos })
+        Ok(Self { path: path.to_owned(), format, tensors, infos, _copy: copy })
     }
 
     pub fn infos(&self) -> &[TensorInfo] {

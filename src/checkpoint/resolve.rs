@@ -2,14 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
-use super::embedded;
 use super::tensors::Tensors;
+use super::{embedded, google_config};
 use crate::error::{Error, Result};
 use crate::model::AlbertConfig;
 use crate::tokenizer::Tokenizer;
 
 /// Weight files of a directory, the one to prefer first.
-const WEIGHTS: [&str; 8] = [
+const WEIGHTS: [&str; 9] = [
     "model.safetensors",
     "model.safetensors.index.json",
     "pytorch_model.bin",
@@ -17,6 +17,7 @@ const WEIGHTS: [&str; 8] = [
     "tf_model.h5",
     "flax_model.msgpack",
     "variables/variables.index",
+    "rust_model.ot",
     "model.onnx",
 ];
 
@@ -72,9 +73,8 @@ impl Checkpoint {
         let (directory, weights) = if path.is_dir() {
             let weights = weights_in(path).ok_or_else(|| {
                 missing(format!(
-                    "no weights in this directory; looked for {}, *.ckpt*.index{}",
-                    WEIGHTS.join(", "),
-                    found_instead(path)
+                    "no weights in this directory; looked for {}, *.ckpt*.index",
+                    WEIGHTS.join(", ")
                 ))
             })?;
             (path.to_owned(), weights)
@@ -93,9 +93,21 @@ impl Checkpoint {
             .flatten()
             .flat_map(|d| [d.clone(), d.join("assets")])
             .flat_map(|d| CONFIGS.map(|c| d.join(c)))
-            .find(|c| c.is_file())
-            .ok_or_else(|| missing(format!("no {} in {}", CONFIGS.join(" or "), directory.display())))?;
-        let config = AlbertConfig::from_file(&config)?;
+            .find(|c| c.is_file());
+        let google = weights.extension().is_some_and(|e| e == "index");
+        let config = match config {
+            Some(path) => {
+                let mut config = AlbertConfig::from_file(&path)?;
+                if google {
+                    google_config::complete(&mut config, &weights)?;
+                }
+                config
+            }
+            None if google => google_config::inferred(&weights, &name)?,
+            None => {
+                return Err(missing(format!("no {} in {}", CONFIGS.join(" or "), directory.display())));
+            }
+        };
         let directory = outside.unwrap_or(directory);
         Ok(Self { name, origin: Origin::Directory { directory, weights }, config })
     }
@@ -165,20 +177,11 @@ fn directory_of(path: &Path) -> PathBuf {
 fn only_weight_file(directory: &Path) -> Option<PathBuf> {
     let is_weights = |path: &PathBuf| {
         path.extension().is_some_and(|e| {
-            ["safetensors", "bin", "pt", "pth", "h5", "msgpack", "onnx"].iter().any(|w| e == *w)
+            ["safetensors", "bin", "pt", "pth", "h5", "msgpack", "ot", "onnx"].iter().any(|w| e == *w)
         }) && path.file_name().is_some_and(|n| n != "training_args.bin")
     };
     let mut found =
         std::fs::read_dir(directory).ok()?.filter_map(|e| Some(e.ok()?.path())).filter(is_weights);
     let first = found.next()?;
     found.next().is_none().then_some(first)
-}
-
-/// What an unhappy user may have in the directory instead.
-fn found_instead(directory: &Path) -> String {
-    let foreign = [("rust_model.ot", "rust-bert weights")];
-    match foreign.iter().find(|(file, _)| directory.join(file).exists()) {
-        Some((file, what)) => format!("; it has {file}, {what}, which albert does not read yet"),
-        None => String::new(),
-    }
 }

@@ -6,8 +6,10 @@ use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::{Device, Tensor};
 
 use super::inventory::Inventory;
+use super::load::{MlmBias, mlm_bias_source};
 use super::names::{checkpoint_name, is_buffer};
 use super::tensors::Tensors;
+use crate::error::Result;
 use crate::model::{Albert, AlbertConfig, Head};
 
 /// What a checkpoint amounts to.
@@ -30,11 +32,17 @@ pub struct Summary {
     pub foreign: usize,
     /// Tensors that no known part uses.
     pub unused: Vec<String>,
+    /// What is odd, one line each.
+    pub odd: Vec<String>,
 }
 
 impl Summary {
-    /// Counts, from the configuration and the file's list of tensors; no weight is read.
-    pub fn new(config: &AlbertConfig, tensors: &Tensors, inventory: &Inventory) -> Self {
+    /// Counts, from the configuration and the file's list of tensors; weights are read only where two that should be
+    /// one may differ.
+    ///
+    /// # Errors
+    /// Those of reading these.
+    pub fn new(config: &AlbertConfig, tensors: &Tensors, inventory: &Inventory) -> Result<Self> {
         let heads = inventory.heads(config);
         let expected = expected_names(config, &heads);
         let known = |name: &str| {
@@ -60,7 +68,7 @@ impl Summary {
             inventory.shape(name).map_or(0, |shape| shape.iter().map(|n| *n as u64).product())
         };
         let parameters: u64 = inventory.canonical_names().map(counted).sum();
-        Self {
+        Ok(Self {
             heads: inventory.parts(config),
             parameters,
             effective_parameters: parameters
@@ -70,8 +78,30 @@ impl Summary {
             missing: expected.iter().filter(|n| !inventory.has(n) && !bias_alias(n)).cloned().collect(),
             foreign: inventory.foreign().len(),
             unused: inventory.canonical_names().filter(|n| !known(n)).map(str::to_owned).collect(),
-        }
+            odd: oddities(config, inventory)?,
+        })
     }
+}
+
+/// Tensors that should be the same and are not, and shapes that are not those of the configuration.
+fn oddities(config: &AlbertConfig, inventory: &Inventory) -> Result<Vec<String>> {
+    let mut odd = Vec::new();
+    odd.extend(mlm_bias_source(inventory, MlmBias::default())?.1);
+    let (decoder, words) = ("predictions.decoder.weight", "albert.embeddings.word_embeddings.weight");
+    if config.tie_word_embeddings
+        && inventory.has(decoder)
+        && inventory.has(words)
+        && inventory.read(decoder)? != inventory.read(words)?
+    {
+        odd.push(format!("{decoder} differs from {words}, which is used for both"));
+    }
+    if let Some(shape) = inventory.shape(words)
+        && shape != [config.vocab_size, config.embedding_size]
+    {
+        let expected = [config.vocab_size, config.embedding_size];
+        odd.push(format!("{words} is {shape:?}, the configuration asks for {expected:?}"));
+    }
+    Ok(odd)
 }
 
 /// The names that a model with these heads has.

@@ -9,11 +9,14 @@ const FOOTER: usize = 48;
 /// Of a block: its kind of compression and its checksum.
 const TRAILER: usize = 5;
 
+/// A key and its value.
+pub type Entry = (Vec<u8>, Vec<u8>);
+
 /// The entries of a table, in order.
 ///
 /// # Errors
 /// What is wrong with it.
-pub fn read_table(file: &[u8]) -> Result<Vec<(Vec<u8>, Vec<u8>)>, String> {
+pub fn read_table(file: &[u8]) -> Result<Vec<Entry>, String> {
     let footer = file.len().checked_sub(FOOTER).map(|at| &file[at..]);
     let footer = footer.filter(|f| f.ends_with(&MAGIC)).ok_or("it does not end like a table")?;
     let mut place = footer;
@@ -47,7 +50,7 @@ fn varint(bytes: &mut &[u8]) -> Option<u64> {
 }
 
 /// The entries of one block: keys share the beginning of the key before.
-fn block(file: &[u8], (offset, size): (usize, usize)) -> Result<Vec<(Vec<u8>, Vec<u8>)>, String> {
+fn block(file: &[u8], (offset, size): (usize, usize)) -> Result<Vec<Entry>, String> {
     let end = offset.checked_add(size).and_then(|end| end.checked_add(TRAILER));
     let whole = end.and_then(|end| file.get(offset..end)).ok_or("a block lies outside the file")?;
     let (data, trailer) = whole.split_at(size);
@@ -62,7 +65,7 @@ fn block(file: &[u8], (offset, size): (usize, usize)) -> Result<Vec<(Vec<u8>, Ve
     let restarts = data.last_chunk::<4>().map(|n| u32::from_le_bytes(*n) as usize).ok_or_else(damaged)?;
     let table = restarts.checked_add(1).and_then(|n| n.checked_mul(4)).ok_or_else(damaged)?;
     let mut rest = data.len().checked_sub(table).map(|n| &data[..n]).ok_or_else(damaged)?;
-    let mut entries: Vec<(Vec<u8>, Vec<u8>)> = Vec::new();
+    let mut entries: Vec<Entry> = Vec::new();
     while !rest.is_empty() {
         let mut number = || varint(&mut rest).and_then(|n| usize::try_from(n).ok()).ok_or_else(damaged);
         let (shared, unshared, length) = (number()?, number()?, number()?);

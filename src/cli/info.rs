@@ -20,7 +20,7 @@ pub fn run(mut args: InfoArgs, reporter: &Reporter) -> Result<ExitStatus, Failur
     let checkpoint = options::checkpoint(&args.model, reporter)?;
     let tensors = checkpoint.tensors()?;
     let inventory = Inventory::new(&tensors, &checkpoint.config)?;
-    let summary = Summary::new(&checkpoint.config, &tensors, &inventory);
+    let summary = Summary::new(&checkpoint.config, &tensors, &inventory)?;
     // A checkpoint without its tokenizer is still worth describing.
     let tokenizer = match checkpoint.tokenizer() {
         Ok(tokenizer) => json!({"kind": tokenizer.kind().to_string(), "pieces": tokenizer.vocab_size()}),
@@ -57,6 +57,7 @@ pub fn run(mut args: InfoArgs, reporter: &Reporter) -> Result<ExitStatus, Failur
         "missing": summary.missing,
         "no_parameters": summary.foreign,
         "unused": summary.unused,
+        "odd": summary.odd,
     });
     let text = match args.format.resolve(std::io::stdout().is_terminal()) {
         Format::Text => for_eyes(&described),

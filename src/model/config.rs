@@ -137,6 +137,15 @@ impl AlbertConfig {
         Ok(config)
     }
 
+    /// Sets the number of labels, which the names of labels go without.
+    pub fn set_num_labels(&mut self, labels: usize) {
+        self.num_labels = labels;
+        self.labels.clear();
+        self.raw.insert("num_labels".to_owned(), labels.into());
+        self.raw.shift_remove("id2label");
+        self.raw.shift_remove("label2id");
+    }
+
     /// Width of one attention head.
     pub fn head_size(&self) -> usize {
         self.hidden_size / self.num_attention_heads

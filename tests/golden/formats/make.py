@@ -131,7 +131,7 @@ def part_of(array):
 
 def google():
     """Checkpoints as tf.compat.v1.train.Saver writes them; outputs come from TF 2's model with the same weights."""
-    cases = [("google_pretraining", "ForPreTraining", {}, {}), ("google_classifier", "ForSequenceClassification", {}, {}),
+    cases = [("google_pretraining", "ForPreTraining", {}, {}), ("google_classifier", "ForSequenceClassification", dict(num_labels=3), {}),
              ("google_squad", "ForQuestionAnswering", {}, {}), ("google_hub", "Model", {}, dict(prefix="module/")),
              ("google_partitioned", "ForPreTraining", {}, dict(partitions=3)),
              ("google_same_width", "ForPreTraining", dict(embedding_size=16), dict(drop_mapping=True))]

@@ -1,0 +1,113 @@
+//! What Google's checkpoints do not say: the number of labels of a fine-tuned classifier, and for modules of TensorFlow
+//! Hub the whole configuration, which the shapes tell for the published models.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use serde_json::json;
+
+use super::names::{Dialect, place_of};
+use super::tensors::Tensors;
+use crate::error::{Error, Result};
+use crate::model::AlbertConfig;
+
+/// Width, layers and heads of the published models: base, large, xlarge, xxlarge.
+const PUBLISHED: [(usize, usize, usize); 4] = [(768, 12, 12), (1024, 24, 16), (2048, 24, 16), (4096, 12, 64)];
+
+/// A parameter and its extents.
+type Shaped = (String, Vec<usize>);
+
+/// The parameters of a checkpoint, laid out as PyTorch has them.
+fn shapes(tensors: &Tensors) -> Vec<Shaped> {
+    let shaped = |info: &super::tensors::TensorInfo| {
+        let place = place_of(&info.name, Dialect::Google)?;
+        let mut shape = info.shape.clone();
+        if place.transposed {
+            shape.reverse();
+        }
+        Some((place.canonical, shape))
+    };
+    tensors.infos().iter().filter_map(shaped).collect()
+}
+
+/// Completes the number of labels, where the configuration names none.
+///
+/// # Errors
+/// Those of the index.
+pub(super) fn complete(config: &mut AlbertConfig, weights: &Path) -> Result<()> {
+    if config.extra("num_labels").is_some() || config.extra("id2label").is_some() {
+        return Ok(());
+    }
+    let shapes = shapes(&Tensors::open(weights)?);
+    if let Some((_, shape)) = shapes.iter().find(|(name, _)| name == "classifier.weight")
+        && let Some(labels) = shape.first().filter(|n| **n > 0)
+    {
+        config.set_num_labels(*labels);
+    }
+    Ok(())
+}
+
+/// The configuration of a published model, from its shapes.
+///
+/// # Errors
+/// [`Error::Model`] when it is none of them; those of the index.
+pub(super) fn inferred(weights: &Path, name: &str) -> Result<AlbertConfig> {
+    let shapes = shapes(&Tensors::open(weights)?);
+    let json = describe(&shapes).ok_or_else(|| Error::Model {
+        model: name.to_owned(),
+        problem:
+            "no albert_config.json or config.json beside the checkpoint, and its shapes are not those of a \
+                  published ALBERT; add the configuration"
+                .to_owned(),
+    })?;
+    AlbertConfig::from_slice(json.to_string().as_bytes(), Path::new("albert_config.json"))
+}
+
+fn describe(shapes: &[Shaped]) -> Option<serde_json::Value> {
+    let shape = |name: &str| shapes.iter().find(|(n, _)| n == name).map(|(_, shape)| shape.as_slice());
+    let layer = "albert.encoder.albert_layer_groups.0.albert_layers.0";
+    let [vocabulary, embedding] = shape("albert.embeddings.word_embeddings.weight")? else { return None };
+    let [positions, _] = shape("albert.embeddings.position_embeddings.weight")? else { return None };
+    let [types, _] = shape("albert.embeddings.token_type_embeddings.weight")? else { return None };
+    let [intermediate, hidden] = shape(&format!("{layer}.ffn.weight"))? else { return None };
+    let (_, layers, heads) = PUBLISHED.into_iter().find(|(width, _, _)| width == hidden)?;
+    let numbers = |after: &str| {
+        let number = |(name, _): &Shaped| name.split(after).nth(1)?.split('.').next()?.parse::<usize>().ok();
+        shapes.iter().filter_map(number).collect::<BTreeSet<usize>>().len()
+    };
+    Some(json!({
+        "vocab_size": vocabulary, "embedding_size": embedding, "hidden_size": hidden,
+        "num_hidden_layers": layers, "num_attention_heads": heads, "intermediate_size": intermediate,
+        "num_hidden_groups": numbers("albert_layer_groups."), "inner_group_num": numbers("albert_layers."),
+        "max_position_embeddings": positions, "type_vocab_size": types, "hidden_act": "gelu",
+        "hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0, "initializer_range": 0.02
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn model(hidden: usize) -> Vec<Shaped> {
+        let layer = "albert.encoder.albert_layer_groups.0.albert_layers.0";
+        [
+            ("albert.embeddings.word_embeddings.weight".to_owned(), vec![30000, 128]),
+            ("albert.embeddings.position_embeddings.weight".to_owned(), vec![512, 128]),
+            ("albert.embeddings.token_type_embeddings.weight".to_owned(), vec![2, 128]),
+            (format!("{layer}.ffn.weight"), vec![4 * hidden, hidden]),
+        ]
+        .to_vec()
+    }
+
+    #[test]
+    fn published_models_are_known_by_their_width() {
+        let json = describe(&model(768)).expect("ALBERT-base");
+        assert_eq!(json["num_hidden_layers"], 12);
+        assert_eq!((&json["num_hidden_groups"], &json["inner_group_num"]), (&1.into(), &1.into()));
+        let config = AlbertConfig::from_slice(json.to_string().as_bytes(), Path::new("albert_config.json"));
+        assert_eq!(config.expect("sound").hidden_act.name(), "gelu_new");
+        assert_eq!(describe(&model(4096)).expect("xxlarge")["num_attention_heads"], 64);
+        assert_eq!(describe(&model(500)), None);
+        assert_eq!(describe(&[]), None);
+    }
+}
