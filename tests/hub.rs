@@ -252,7 +252,8 @@ fn a_cache_that_another_program_filled_is_found_offline() {
         s.error(),
         "model \"org/tiny\": not in the cache and the network is off (--offline or HF_HUB_OFFLINE): \
          CACHE/models--org--tiny/snapshots/abc has no model.safetensors or model.safetensors.index.json or \
-         pytorch_model.bin or pytorch_model.bin.index.json; run once with the network, or name a directory that \
+         pytorch_model.bin or pytorch_model.bin.index.json or tf_model.h5 or flax_model.msgpack or rust_model.ot \
+         or model.onnx; run once with the network, or name a directory that \
          holds the files"
     );
     // A link to a blob that is gone is no file either.
@@ -619,22 +620,21 @@ fn all_tokenizer_files_come_and_one_is_enough() {
 
 #[test]
 fn what_the_repository_lacks_is_named_before_anything_is_fetched() {
-    let only = vec![("config.json", b"{}".to_vec()), ("vocab.txt", vec![1]), ("tf_model.h5", vec![1])];
+    let only = vec![("config.json", b"{}".to_vec()), ("vocab.txt", vec![1]), ("model.ckpt.index", vec![1])];
     let s = scene(only, Trouble::default());
     assert_eq!(
         s.error(),
         "model \"org/tiny\": HUB/org/tiny: the repository has no model.safetensors or \
-         model.safetensors.index.json or pytorch_model.bin or pytorch_model.bin.index.json; it has config.json, \
-         tf_model.h5, vocab.txt (weights of TensorFlow or Flax alone: albert convert can read such files from a \
-         directory)"
+         model.safetensors.index.json or pytorch_model.bin or pytorch_model.bin.index.json or tf_model.h5 or \
+         flax_model.msgpack or rust_model.ot or model.onnx; it has config.json, model.ckpt.index, vocab.txt (a \
+         checkpoint of TensorFlow 1: download its files into a directory and name that)"
     );
     assert_eq!(layout(s.cache.path()), Vec::<String>::new());
     let s = scene(without("config.json"), Trouble::default());
     assert_eq!(
         s.error(),
         "model \"org/tiny\": HUB/org/tiny: the repository has no config.json; it has README.md, \
-         model.safetensors, tf_model.h5, tokenizer.json, tokenizer_config.json (weights of TensorFlow or Flax \
-         alone: albert convert can read such files from a directory)"
+         model.safetensors, tf_model.h5, tokenizer.json, tokenizer_config.json"
     );
     s.server.set_api(Api::NoFiles);
     assert_eq!(s.error(), "model \"org/tiny\": HUB/org/tiny: the repository has no config.json");

@@ -88,8 +88,8 @@ pub fn none_of<'n>(
         shown.push("...".to_owned());
     }
     let mut hint = "";
-    if shown.iter().any(|n| n == "tf_model.h5" || n == "flax_model.msgpack" || n.contains(".ckpt")) {
-        hint = " (weights of TensorFlow or Flax alone: albert convert can read such files from a directory)";
+    if shown.iter().any(|n| n.contains(".ckpt")) {
+        hint = " (a checkpoint of TensorFlow 1: download its files into a directory and name that)";
     }
     let has = if shown.is_empty() { "no files at all".to_owned() } else { shown.join(", ") };
     client.refuse(url, format!("the repository has no {wanted}; it has {has}{hint}"))

@@ -35,6 +35,10 @@ pub const ALBERT_FILES: [Wanted<'static>; 4] = [
         "model.safetensors.index.json",
         "pytorch_model.bin",
         "pytorch_model.bin.index.json",
+        "tf_model.h5",
+        "flax_model.msgpack",
+        "rust_model.ot",
+        "model.onnx",
     ]),
 ];
 

@@ -1,0 +1,28 @@
+//! What every target does: the bytes become a file, all of whose tensors are read.
+
+use std::path::Path;
+
+use albert::checkpoint::Tensors;
+
+/// A directory in memory where there is one, else in the place for temporary files.
+fn directory() -> tempfile::TempDir {
+    let memory = Path::new("/dev/shm");
+    let base = if memory.is_dir() { memory.to_owned() } else { std::env::temp_dir() };
+    tempfile::tempdir_in(base).expect("a directory")
+}
+
+/// Reads `bytes` as a file of this name, with `beside` next to it.
+pub fn read_all(name: &str, bytes: &[u8], beside: &[(&str, &[u8])]) {
+    let directory = directory();
+    for (name, bytes) in beside {
+        std::fs::write(directory.path().join(name), bytes).expect("writes");
+    }
+    let path = directory.path().join(name);
+    std::fs::write(&path, bytes).expect("writes");
+    let Ok(tensors) = Tensors::open(&path) else { return };
+    for info in tensors.infos() {
+        if let Ok((read, dtype)) = tensors.read(&info.name) {
+            assert_eq!(read.len(), info.shape.iter().product::<usize>() * dtype.size());
+        }
+    }
+}
