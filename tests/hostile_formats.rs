@@ -154,3 +154,9 @@ fn lying_msgpack_is_refused() {
     lie.extend(body);
     check(&lie, "which do not fit its shape [2, 2]");
 }
+
+#[test]
+fn groups_that_hold_themselves_end() {
+    let error = read_all(&golden("hostile/cycle.h5")).expect_err("refused");
+    assert!(error.contains("nested more than") || error.contains("groups"), "{error}");
+}

@@ -14,6 +14,8 @@ use crate::error::{Error, Result};
 /// Groups in groups; an ALBERT has about ten.
 const MAX_DEPTH: usize = 32;
 const MAX_TENSORS: usize = 100_000;
+/// Links may lead back to a group; an ALBERT has some hundred groups.
+const MAX_GROUPS: usize = 20_000;
 
 /// One HDF5 file.
 pub struct Hdf5File {
@@ -30,7 +32,7 @@ impl Hdf5File {
         let listed = guarded(|| {
             let file = File::open_streaming(path).map_err(|e| e.to_string())?;
             let mut infos = Vec::new();
-            list(&file.root(), "", 0, &mut infos)?;
+            list(&file.root(), "", 0, &mut 0, &mut infos)?;
             Ok((file, infos))
         });
         let (file, mut infos) = listed.map_err(bad)?;
@@ -75,15 +77,20 @@ impl Hdf5File {
     }
 }
 
-/// Adds the datasets of a group and of the groups in it.
+/// Adds the datasets of a group and of the groups in it; `groups` counts these.
 fn list(
     group: &Group,
     path: &str,
     depth: usize,
+    groups: &mut usize,
     infos: &mut Vec<TensorInfo>,
 ) -> std::result::Result<(), String> {
+    *groups += 1;
     if depth > MAX_DEPTH {
         return Err(format!("groups are nested more than {MAX_DEPTH} deep"));
+    }
+    if *groups > MAX_GROUPS {
+        return Err(format!("it has more than {MAX_GROUPS} groups"));
     }
     let below = |name: &str| if path.is_empty() { name.to_owned() } else { format!("{path}/{name}") };
     for name in group.datasets().map_err(|e| e.to_string())? {
@@ -104,7 +111,7 @@ fn list(
         infos.push(TensorInfo { name: below(&name), shape, dtype });
     }
     for name in group.groups().map_err(|e| e.to_string())? {
-        list(&group.group(&name).map_err(|e| e.to_string())?, &below(&name), depth + 1, infos)?;
+        list(&group.group(&name).map_err(|e| e.to_string())?, &below(&name), depth + 1, groups, infos)?;
     }
     Ok(())
 }
