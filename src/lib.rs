@@ -48,5 +48,6 @@ pub mod model;
 pub mod stream;
 pub mod tasks;
 pub mod tokenizer;
+pub mod training;
 
 pub use error::{Error, Result};

@@ -1,0 +1,5 @@
+//! Training: a corpus becomes token ids, these become instances, and a step loop makes a model of them.
+
+mod documents;
+
+pub use documents::Documents;
