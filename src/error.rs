@@ -92,6 +92,14 @@ pub enum Error {
         /// What was found instead.
         problem: String,
     },
+    /// A training run cannot go on.
+    #[error("step {step}: {problem}")]
+    Training {
+        /// The step, counted from 1.
+        step: u64,
+        /// What happened, and what may help.
+        problem: String,
+    },
     /// The output could not be written.
     #[error("{name}: cannot write: {source}")]
     Output {

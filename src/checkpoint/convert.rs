@@ -7,19 +7,20 @@ use half::{bf16, f16};
 use serde_json::{Map, Value, json};
 
 use super::architecture::Architecture;
-use super::embedded;
 use super::inventory::Inventory;
 use super::load::{MlmBias, mlm_bias_source};
 use super::names::is_buffer;
 use super::onnx_graph::build;
-use super::resolve::{Checkpoint, Origin};
+use super::resolve::Checkpoint;
 use super::summary::expected_names;
 use super::tensors::Dtype;
+use super::tokenizer_files::TokenizerFiles;
 use super::write_onnx::write_onnx;
 use super::write_pytorch::PyTorchWriter;
 use super::write_safetensors::SafetensorsWriter;
 use crate::error::{Error, Result};
-use crate::tokenizer::{Kind, Tokenizer};
+use crate::io::NewDirectory;
+use crate::model::AlbertConfig;
 
 /// The form of the weights.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -100,7 +101,7 @@ pub fn convert(
     options: &ConvertOptions,
     proceed: &mut dyn FnMut(&str, u64, u64) -> bool,
 ) -> Result<Converted> {
-    check_destination(destination)?;
+    NewDirectory::check(destination)?;
     if options.format == WeightFormat::Onnx {
         check_onnx(options)?;
     }
@@ -111,13 +112,7 @@ pub fn convert(
     let mut notes = Vec::new();
     let (planned, left_out) = plan(&inventory, checkpoint, architecture, options, &mut notes)?;
 
-    let parent = destination.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    std::fs::create_dir_all(parent).map_err(Error::io(parent, "create"))?;
-    let temporary = tempfile::Builder::new()
-        .prefix(".albert-")
-        .suffix(".part")
-        .tempdir_in(parent)
-        .map_err(Error::io(destination, "create"))?;
+    let temporary = NewDirectory::new(destination)?;
     let folder = temporary.path();
     if options.format == WeightFormat::Onnx {
         let built = build(&checkpoint.config, architecture)
@@ -131,11 +126,19 @@ pub fn convert(
     } else {
         write_weights(folder, &planned, &inventory, options, proceed)?;
     }
-    write_config(folder, checkpoint, architecture, &planned)?;
-    write_tokenizer(folder, checkpoint, &mut notes)?;
+    let dtype = planned.first().map_or(Dtype::F32, |tensor| tensor.dtype);
+    write_json(&folder.join("config.json"), &config_json(&checkpoint.config, architecture, dtype))?;
+    match checkpoint.tokenizer() {
+        Ok(tokenizer) => TokenizerFiles::of(checkpoint).write(
+            folder,
+            &tokenizer,
+            checkpoint.config.max_position_embeddings,
+        )?,
+        Err(error) => notes.push(format!("no tokenizer was written: {error}")),
+    }
 
     let files = list(folder)?;
-    take_name(temporary, destination)?;
+    temporary.finish()?;
     Ok(Converted {
         architecture,
         tensors: planned.len(),
@@ -157,36 +160,6 @@ fn check_onnx(options: &ConvertOptions) -> Result<()> {
     if options.max_shard_bytes.is_some() {
         return usage("--max-shard-size", "an ONNX model is one file");
     }
-    Ok(())
-}
-
-fn check_destination(destination: &Path) -> Result<()> {
-    let bad = |problem: &str| Err(Error::bad_file(destination, problem));
-    match std::fs::read_dir(destination) {
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(()),
-        Err(_) if destination.is_file() => bad("is a file; name a new directory"),
-        Err(e) => Err(Error::io(destination, "read")(e)),
-        Ok(mut entries) => match entries.next() {
-            Some(_) => bad("exists and is not empty; name a new directory, nothing is written over"),
-            None => Ok(()),
-        },
-    }
-}
-
-/// Gives the finished directory its name.
-fn take_name(temporary: tempfile::TempDir, destination: &Path) -> Result<()> {
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        // tempfile makes directories that only their owner can enter.
-        let open = std::fs::Permissions::from_mode(0o755);
-        std::fs::set_permissions(temporary.path(), open).map_err(Error::io(destination, "create"))?;
-    }
-    if destination.is_dir() {
-        std::fs::remove_dir(destination).map_err(Error::io(destination, "replace"))?;
-    }
-    std::fs::rename(temporary.path(), destination).map_err(Error::io(destination, "rename to"))?;
-    let _moved = temporary.keep();
     Ok(())
 }
 
@@ -339,18 +312,14 @@ fn write_weights(
     Ok(())
 }
 
-fn write_config(
-    folder: &Path,
-    checkpoint: &Checkpoint,
-    architecture: Architecture,
-    planned: &[Planned],
-) -> Result<()> {
-    let mut config = checkpoint.config.clone();
+/// `config.json` of a model saved as `architecture` in the float type `dtype`.
+pub(super) fn config_json(config: &AlbertConfig, architecture: Architecture, dtype: Dtype) -> Value {
+    let mut config = config.clone();
     config.architectures = vec![architecture.class().to_owned()];
     let mut value = config.to_json();
-    let dtype = match planned.first().map(|tensor| tensor.dtype) {
-        Some(Dtype::F16) => "float16",
-        Some(Dtype::BF16) => "bfloat16",
+    let dtype = match dtype {
+        Dtype::F16 => "float16",
+        Dtype::BF16 => "bfloat16",
         _ => "float32",
     };
     if let Value::Object(map) = &mut value {
@@ -358,110 +327,13 @@ fn write_config(
         map.remove("dtype");
         map.insert("torch_dtype".to_owned(), dtype.into());
     }
-    write_json(&folder.join("config.json"), &value)
+    value
 }
 
-/// The tokenizer's files: those of the source as they are, the others made from them.
-fn write_tokenizer(folder: &Path, checkpoint: &Checkpoint, notes: &mut Vec<String>) -> Result<()> {
-    let tokenizer = match checkpoint.tokenizer() {
-        Ok(tokenizer) => tokenizer,
-        Err(error) => {
-            notes.push(format!("no tokenizer was written: {error}"));
-            return Ok(());
-        }
-    };
-    let source = match &checkpoint.origin {
-        Origin::Embedded => {
-            write(&folder.join("spiece.model"), embedded::TOKENIZER)?;
-            None
-        }
-        Origin::Directory { directory, .. } => Some(directory.clone()),
-    };
-    if let Some(source) = &source {
-        copy_first(
-            &["spiece.model", "30k-clean.model", "assets/30k-clean.model", "assets/spiece.model"],
-            source,
-            &folder.join("spiece.model"),
-        )?;
-        for name in ["vocab.txt", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json"] {
-            copy_first(&[name], source, &folder.join(name))?;
-        }
-    }
-    if !folder.join("tokenizer.json").exists() {
-        write(&folder.join("tokenizer.json"), tokenizer.to_json()?.as_bytes())?;
-    }
-    let positions = checkpoint.config.max_position_embeddings;
-    if !folder.join("tokenizer_config.json").exists() {
-        write_json(&folder.join("tokenizer_config.json"), &tokenizer_config(&tokenizer, positions))?;
-    }
-    if !folder.join("special_tokens_map.json").exists() {
-        write_json(&folder.join("special_tokens_map.json"), &special_tokens(&tokenizer))?;
-    }
-    Ok(())
-}
-
-fn copy_first(names: &[&str], source: &Path, target: &Path) -> Result<()> {
-    match names.iter().map(|name| source.join(name)).find(|path| path.is_file()) {
-        None => Ok(()),
-        Some(path) => std::fs::copy(&path, target).map(drop).map_err(Error::io(path, "copy")),
-    }
-}
-
-fn special_tokens(tokenizer: &Tokenizer) -> Value {
-    let mut map = Map::new();
-    for (key, token) in [
-        ("bos_token", tokenizer.cls_token()),
-        ("cls_token", tokenizer.cls_token()),
-        ("eos_token", tokenizer.sep_token()),
-        ("pad_token", tokenizer.pad_token()),
-        ("sep_token", tokenizer.sep_token()),
-        ("unk_token", tokenizer.unk_token()),
-    ] {
-        // A BERT vocabulary has no names for the ends of a text.
-        let bert = tokenizer.kind() == Kind::WordPiece && matches!(key, "bos_token" | "eos_token");
-        if let Some(token) = token.filter(|_| !bert) {
-            map.insert(key.to_owned(), token.into());
-        }
-    }
-    if let Some(mask) = tokenizer.mask_token() {
-        let mask = match tokenizer.kind() {
-            Kind::WordPiece => mask.into(),
-            // The space before it belongs to it.
-            Kind::SentencePiece | Kind::TokenizerJson => {
-                json!({"content": mask, "lstrip": true, "normalized": false, "rstrip": false, "single_word": false})
-            }
-        };
-        map.insert("mask_token".to_owned(), mask);
-    }
-    Value::Object(map)
-}
-
-fn tokenizer_config(tokenizer: &Tokenizer, positions: usize) -> Value {
-    let mut map = match special_tokens(tokenizer) {
-        Value::Object(map) => map,
-        _ => Map::new(),
-    };
-    if let Some(Value::Object(mask)) = map.get_mut("mask_token") {
-        mask.insert("__type".to_owned(), "AddedToken".into());
-    }
-    map.insert("do_lower_case".to_owned(), true.into());
-    map.insert("model_max_length".to_owned(), positions.into());
-    let class = match tokenizer.kind() {
-        Kind::WordPiece => "BertTokenizer",
-        Kind::SentencePiece | Kind::TokenizerJson => {
-            map.insert("keep_accents".to_owned(), false.into());
-            map.insert("remove_space".to_owned(), true.into());
-            "AlbertTokenizer"
-        }
-    };
-    map.insert("tokenizer_class".to_owned(), class.into());
-    Value::Object(map)
-}
-
-fn write_json(path: &Path, value: &Value) -> Result<()> {
+pub(super) fn write_json(path: &Path, value: &Value) -> Result<()> {
     write(path, format!("{value:#}\n").as_bytes())
 }
 
-fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+pub(super) fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     std::fs::write(path, bytes).map_err(Error::io(path, "write"))
 }

@@ -247,7 +247,7 @@ impl ModuleMapper for Loader<'_> {
 }
 
 /// A `[rows, columns]` matrix as `[columns, rows]`, block by block so that both sides stay in cache.
-pub(super) fn transposed(values: &[f32], rows: usize, columns: usize) -> Vec<f32> {
+pub(crate) fn transposed(values: &[f32], rows: usize, columns: usize) -> Vec<f32> {
     const BLOCK: usize = 32;
     let mut out = vec![0.0; values.len()];
     for r0 in (0..rows).step_by(BLOCK) {

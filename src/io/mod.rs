@@ -1,6 +1,7 @@
 //! Records in, records out: lines of text or JSON objects, in input order.
 
 mod array;
+mod directory;
 mod fields;
 mod output;
 mod reader;
@@ -8,6 +9,7 @@ mod squad;
 mod writer;
 
 pub use array::{ArrayKind, ArrayLayout};
+pub use directory::NewDirectory;
 pub use fields::Fields;
 pub use output::{Format, OutputTarget};
 pub use reader::{InputFormat, LineReader, MAX_LINE_BYTES, Record, RecordBody, RecordReader, Source};

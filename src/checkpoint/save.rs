@@ -1,0 +1,68 @@
+//! Saving a model that was trained here, as a directory that transformers loads.
+
+use std::borrow::Cow;
+use std::path::Path;
+
+use super::architecture::Architecture;
+use super::convert::{Planned, config_json, write_json};
+use super::load::transposed;
+use super::tensors::Dtype;
+use super::tokenizer_files::TokenizerFiles;
+use super::write_safetensors::SafetensorsWriter;
+use crate::error::Result;
+use crate::model::AlbertConfig;
+use crate::tokenizer::Tokenizer;
+
+/// A tensor to be saved.
+#[derive(Clone, Debug)]
+pub struct SavedTensor<'a> {
+    /// Its name in the file.
+    pub name: String,
+    /// Its shape in memory.
+    pub shape: Vec<usize>,
+    /// It is a matrix, and stored transposed.
+    pub transposed: bool,
+    /// Its values in memory, row by row.
+    pub values: Cow<'a, [f32]>,
+}
+
+/// Writes 32-bit floats as a safetensors file.
+///
+/// # Errors
+/// [`crate::Error::Io`].
+pub fn save_tensors(path: &Path, tensors: &[SavedTensor]) -> Result<()> {
+    let planned: Vec<Planned> = tensors
+        .iter()
+        .map(|tensor| {
+            let mut shape = tensor.shape.clone();
+            if tensor.transposed {
+                shape.reverse();
+            }
+            Planned { name: tensor.name.clone(), canonical: tensor.name.clone(), shape, dtype: Dtype::F32 }
+        })
+        .collect();
+    let mut bytes = tensors.iter().map(|tensor| {
+        let bytes = |values: &[f32]| values.iter().flat_map(|v| v.to_le_bytes()).collect();
+        Ok(match (tensor.transposed, tensor.shape.as_slice()) {
+            (true, [rows, columns]) => bytes(&transposed(&tensor.values, *rows, *columns)),
+            _ => bytes(&tensor.values),
+        })
+    });
+    SafetensorsWriter::write(path, &planned, &mut bytes)
+}
+
+/// Writes `config.json`, `model.safetensors` and the tokenizer's files into `folder`.
+///
+/// # Errors
+/// [`crate::Error::Io`]; those of the tokenizer.
+pub fn save_model(
+    folder: &Path,
+    tensors: &[SavedTensor],
+    config: &AlbertConfig,
+    architecture: Architecture,
+    tokenizer: (&TokenizerFiles, &Tokenizer),
+) -> Result<()> {
+    save_tensors(&folder.join("model.safetensors"), tensors)?;
+    write_json(&folder.join("config.json"), &config_json(config, architecture, Dtype::F32))?;
+    tokenizer.0.write(folder, tokenizer.1, config.max_position_embeddings)
+}

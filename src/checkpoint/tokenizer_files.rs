@@ -1,0 +1,140 @@
+//! The tokenizer's files beside a checkpoint, as transformers names them.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::{Map, Value, json};
+
+use super::convert::{write, write_json};
+use super::embedded;
+use super::resolve::{Checkpoint, Origin};
+use crate::error::{Error, Result};
+use crate::tokenizer::{Kind, Tokenizer};
+
+/// Where a tokenizer's files are copied from.
+#[derive(Clone, Debug)]
+pub enum TokenizerFiles {
+    /// The model inside the program.
+    Embedded,
+    /// A directory, with the names that any of the libraries gives them.
+    Directory(PathBuf),
+    /// A single file.
+    File(PathBuf),
+}
+
+impl TokenizerFiles {
+    /// Where the tokenizer of `checkpoint` is.
+    pub fn of(checkpoint: &Checkpoint) -> Self {
+        match &checkpoint.origin {
+            Origin::Embedded => Self::Embedded,
+            Origin::Directory { directory, .. } => Self::Directory(directory.clone()),
+        }
+    }
+
+    /// The directory or file that a user named.
+    pub fn at(path: &Path) -> Self {
+        if path.is_dir() { Self::Directory(path.to_owned()) } else { Self::File(path.to_owned()) }
+    }
+
+    /// Writes into `folder` the files as they are, and what is missing beside them, made from `tokenizer`; `positions`
+    /// is the longest text in tokens.
+    ///
+    /// # Errors
+    /// [`Error::Io`]; those of [`Tokenizer::to_json`].
+    pub fn write(&self, folder: &Path, tokenizer: &Tokenizer, positions: usize) -> Result<()> {
+        match self {
+            Self::Embedded => write(&folder.join("spiece.model"), embedded::TOKENIZER)?,
+            Self::Directory(source) => {
+                copy_first(
+                    &["spiece.model", "30k-clean.model", "assets/30k-clean.model", "assets/spiece.model"],
+                    source,
+                    &folder.join("spiece.model"),
+                )?;
+                for name in
+                    ["vocab.txt", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json"]
+                {
+                    copy_first(&[name], source, &folder.join(name))?;
+                }
+            }
+            Self::File(source) => {
+                let name = match tokenizer.kind() {
+                    Kind::TokenizerJson => "tokenizer.json",
+                    Kind::SentencePiece => "spiece.model",
+                    Kind::WordPiece => "vocab.txt",
+                };
+                copy(source, &folder.join(name))?;
+            }
+        }
+        if !folder.join("tokenizer.json").exists() {
+            write(&folder.join("tokenizer.json"), tokenizer.to_json()?.as_bytes())?;
+        }
+        if !folder.join("tokenizer_config.json").exists() {
+            write_json(&folder.join("tokenizer_config.json"), &tokenizer_config(tokenizer, positions))?;
+        }
+        if !folder.join("special_tokens_map.json").exists() {
+            write_json(&folder.join("special_tokens_map.json"), &special_tokens(tokenizer))?;
+        }
+        Ok(())
+    }
+}
+
+fn copy(source: &Path, target: &Path) -> Result<()> {
+    std::fs::copy(source, target).map(drop).map_err(Error::io(source, "copy"))
+}
+
+fn copy_first(names: &[&str], source: &Path, target: &Path) -> Result<()> {
+    match names.iter().map(|name| source.join(name)).find(|path| path.is_file()) {
+        None => Ok(()),
+        Some(path) => copy(&path, target),
+    }
+}
+
+fn special_tokens(tokenizer: &Tokenizer) -> Value {
+    let mut map = Map::new();
+    for (key, token) in [
+        ("bos_token", tokenizer.cls_token()),
+        ("cls_token", tokenizer.cls_token()),
+        ("eos_token", tokenizer.sep_token()),
+        ("pad_token", tokenizer.pad_token()),
+        ("sep_token", tokenizer.sep_token()),
+        ("unk_token", tokenizer.unk_token()),
+    ] {
+        // A BERT vocabulary has no names for the ends of a text.
+        let bert = tokenizer.kind() == Kind::WordPiece && matches!(key, "bos_token" | "eos_token");
+        if let Some(token) = token.filter(|_| !bert) {
+            map.insert(key.to_owned(), token.into());
+        }
+    }
+    if let Some(mask) = tokenizer.mask_token() {
+        let mask = match tokenizer.kind() {
+            Kind::WordPiece => mask.into(),
+            // The space before it belongs to it.
+            Kind::SentencePiece | Kind::TokenizerJson => {
+                json!({"content": mask, "lstrip": true, "normalized": false, "rstrip": false, "single_word": false})
+            }
+        };
+        map.insert("mask_token".to_owned(), mask);
+    }
+    Value::Object(map)
+}
+
+fn tokenizer_config(tokenizer: &Tokenizer, positions: usize) -> Value {
+    let mut map = match special_tokens(tokenizer) {
+        Value::Object(map) => map,
+        _ => Map::new(),
+    };
+    if let Some(Value::Object(mask)) = map.get_mut("mask_token") {
+        mask.insert("__type".to_owned(), "AddedToken".into());
+    }
+    map.insert("do_lower_case".to_owned(), true.into());
+    map.insert("model_max_length".to_owned(), positions.into());
+    let class = match tokenizer.kind() {
+        Kind::WordPiece => "BertTokenizer",
+        Kind::SentencePiece | Kind::TokenizerJson => {
+            map.insert("keep_accents".to_owned(), false.into());
+            map.insert("remove_space".to_owned(), true.into());
+            "AlbertTokenizer"
+        }
+    };
+    map.insert("tokenizer_class".to_owned(), class.into());
+    Value::Object(map)
+}

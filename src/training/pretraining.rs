@@ -1,0 +1,142 @@
+//! ALBERT's two pretraining losses: masked language model and sentence order (paper sections 3.1 and 4.6; transformers'
+//! `AlbertForPreTraining`).
+
+use burn::tensor::{Bool, DType, Device, Int, Tensor, TensorData, activation};
+
+use super::instances::Instance;
+use super::objective::{Loss, Objective};
+use crate::error::{Error, Result};
+use crate::model::{Albert, ModelInput, OutputOptions};
+
+/// The sum of both losses.
+#[derive(Clone, Copy, Debug)]
+pub struct Pretraining {
+    /// The id at padded places.
+    pub pad_id: u32,
+    /// Lengths are padded to a multiple of this: GPUs compile a kernel per shape.
+    pub pad_multiple: usize,
+    /// The longest length that the model has positions for.
+    pub longest: usize,
+    /// Train sentence order too.
+    pub sentence_order: bool,
+}
+
+/// Names of [`Pretraining`]'s sums.
+pub const PRETRAINING_SUMS: [&str; 4] = ["mlm_loss", "mlm_accuracy", "sop_loss", "sop_accuracy"];
+
+impl Objective for Pretraining {
+    type Example = Instance;
+
+    fn names(&self) -> &'static [&'static str] {
+        if self.sentence_order { &PRETRAINING_SUMS } else { &PRETRAINING_SUMS[..2] }
+    }
+
+    fn counts(&self, examples: &[Instance]) -> Vec<f64> {
+        let masked = examples.iter().map(|i| i.masked_positions.len()).sum::<usize>() as f64;
+        let ordered = examples.iter().filter(|i| i.order_label.is_some()).count() as f64;
+        if self.sentence_order { vec![masked, masked, ordered, ordered] } else { vec![masked, masked] }
+    }
+
+    fn tokens(&self, example: &Instance) -> usize {
+        example.ids.len()
+    }
+
+    fn loss(&self, model: &Albert, examples: &[Instance], totals: &[f64], device: &Device) -> Result<Loss> {
+        let batch = Batch::new(self, examples);
+        let out = model.albert.forward(batch.input(examples.len(), device), OutputOptions::default());
+        let positions = ints(batch.positions, device);
+        let logits = model
+            .masked_lm_logits(out.last_hidden_state, positions)
+            .ok_or_else(|| Error::Input("the model has no masked-LM head".to_owned()))?;
+        let (mlm, mlm_correct) = cross_entropy(logits, ints(batch.labels, device));
+        let mut total = mlm.clone() / totals[0].max(1.0);
+        let mut sums = vec![mlm, mlm_correct];
+        if self.sentence_order && !batch.ordered_rows.is_empty() {
+            let pooled =
+                out.pooler_output.ok_or_else(|| Error::Input("the model has no pooler".to_owned()))?;
+            let rows = ints(batch.ordered_rows, device);
+            let logits = model
+                .sentence_order_logits(pooled.select(0, rows))
+                .ok_or_else(|| Error::Input("the model has no sentence-order head".to_owned()))?;
+            let (sop, sop_correct) = cross_entropy(logits, ints(batch.order_labels, device));
+            total = total + sop.clone() / totals[2].max(1.0);
+            sums.extend([sop, sop_correct]);
+        }
+        sums.resize_with(self.names().len(), || Tensor::zeros([1], (device, DType::F32)));
+        Ok(Loss { total, sums: Tensor::cat(sums, 0) })
+    }
+}
+
+/// Instances, padded to the longest, as flat lists.
+struct Batch {
+    length: usize,
+    ids: Vec<i64>,
+    types: Vec<i64>,
+    padding: Vec<bool>,
+    positions: Vec<i64>,
+    labels: Vec<i64>,
+    ordered_rows: Vec<i64>,
+    order_labels: Vec<i64>,
+}
+
+impl Batch {
+    fn new(options: &Pretraining, examples: &[Instance]) -> Self {
+        let longest = examples.iter().map(|i| i.ids.len()).max().unwrap_or(0);
+        let multiple = options.pad_multiple.max(1);
+        let length = longest.next_multiple_of(multiple).min(options.longest.max(longest));
+        let mut batch = Self {
+            length,
+            ids: vec![i64::from(options.pad_id); examples.len() * length],
+            types: vec![0; examples.len() * length],
+            padding: vec![true; examples.len() * length],
+            positions: Vec::new(),
+            labels: Vec::new(),
+            ordered_rows: Vec::new(),
+            order_labels: Vec::new(),
+        };
+        for (row, instance) in examples.iter().enumerate() {
+            let start = row * length;
+            let end = start + instance.ids.len();
+            for (to, id) in batch.ids[start..end].iter_mut().zip(&instance.ids) {
+                *to = i64::from(*id);
+            }
+            batch.types[start + instance.segment_b.min(instance.ids.len())..end].fill(1);
+            batch.padding[start..end].fill(false);
+            batch.positions.extend(instance.masked_positions.iter().map(|p| start as i64 + i64::from(*p)));
+            batch.labels.extend(instance.masked_labels.iter().map(|id| i64::from(*id)));
+            if let Some(label) = instance.order_label {
+                batch.ordered_rows.push(row as i64);
+                batch.order_labels.push(i64::from(label));
+            }
+        }
+        batch
+    }
+
+    fn input(&self, rows: usize, device: &Device) -> ModelInput {
+        let size = [rows, self.length];
+        let grid =
+            |values: &[i64]| Tensor::<2, Int>::from_data(TensorData::new(values.to_vec(), size), device);
+        let hidden = || Tensor::<2, Bool>::from_data(TensorData::new(self.padding.clone(), size), device);
+        ModelInput {
+            input_ids: grid(&self.ids),
+            token_type_ids: grid(&self.types),
+            padding: self.padding.contains(&true).then(hidden),
+        }
+    }
+}
+
+fn ints(values: Vec<i64>, device: &Device) -> Tensor<1, Int> {
+    let count = values.len();
+    Tensor::from_data(TensorData::new(values, [count]), device)
+}
+
+/// Sum of the cross entropies of logits `[n, classes]`, `[1]`, and how many rows have their label on top, `[1]`; both
+/// in 32-bit floats.
+fn cross_entropy(logits: Tensor<2>, labels: Tensor<1, Int>) -> (Tensor<1>, Tensor<1>) {
+    let logits = logits.cast(DType::F32);
+    let [rows, _] = logits.dims();
+    let best = logits.clone().detach().argmax(1).reshape([rows]);
+    let correct = best.equal(labels.clone()).float().cast(DType::F32).sum();
+    let own = activation::log_softmax(logits, 1).gather(1, labels.reshape([rows, 1]));
+    (own.sum().neg(), correct)
+}

@@ -1,0 +1,176 @@
+//! Copies of the model on several devices of one process, which share the rows of a batch.
+
+use std::ops::Range;
+
+use burn::tensor::{DType, Device};
+
+use super::objective::Objective;
+use super::parameters::Parameters;
+use super::seeds::mix;
+use crate::error::{Error, Result};
+use crate::model::Albert;
+
+/// One device with its copy.
+struct Replica {
+    model: Albert,
+    device: Device,
+}
+
+/// A model on one or more devices.
+pub struct Replicas {
+    replicas: Vec<Replica>,
+    /// Rows of one forward and backward pass on a device.
+    micro_batch: usize,
+}
+
+/// What a pass over rows gives.
+#[derive(Clone, Debug)]
+pub struct Passed {
+    /// Of each parameter, the gradient of the loss; empty without a backward pass.
+    pub gradients: Vec<Vec<f32>>,
+    /// The sums of [`Objective::loss`].
+    pub sums: Vec<f64>,
+}
+
+impl Replicas {
+    /// Puts `model` on every device. With `checkpointing`, memory-bound results are computed again in the backward
+    /// pass instead of being kept.
+    pub fn new(
+        model: &Albert,
+        parameters: &Parameters,
+        devices: &[Device],
+        micro_batch: usize,
+        checkpointing: bool,
+    ) -> Self {
+        let replicas = devices
+            .iter()
+            .map(|device| {
+                let device = device.clone().autodiff();
+                let device = if checkpointing { device.gradient_checkpointing() } else { device };
+                Replica { model: parameters.load_into(model.clone(), &device), device }
+            })
+            .collect();
+        Self { replicas, micro_batch: micro_batch.max(1) }
+    }
+
+    /// Gives every copy new values.
+    pub fn update(&mut self, parameters: &Parameters) {
+        for replica in &mut self.replicas {
+            let model = replica.model.clone();
+            replica.model = parameters.load_into(model, &replica.device);
+        }
+    }
+
+    /// Loss and gradients of `examples`, whose whole batch has the counts `totals`. The result depends on the number of
+    /// devices by rounding alone; with one, it is the same in every bit.
+    ///
+    /// # Errors
+    /// Those of the objective; [`Error::Device`] when a device fails.
+    pub fn gradients<O: Objective>(
+        &self,
+        objective: &O,
+        examples: &[O::Example],
+        totals: &[f64],
+        parameters: &Parameters,
+        seed: u64,
+    ) -> Result<Passed> {
+        let pass = |replica: &Replica, rows: Range<usize>, index: usize| -> Result<Passed> {
+            let mut gradients = parameters.zeros();
+            let mut sums = vec![0.0; objective.names().len()];
+            for (i, chunk) in examples[rows].chunks(self.micro_batch).enumerate() {
+                replica.device.seed(mix(seed, &[index as u64, i as u64]));
+                let loss = objective.loss(&replica.model, chunk, totals, &replica.device)?;
+                let backward = loss.total.backward();
+                Parameters::add_gradients(&replica.model, &backward, &mut gradients)?;
+                add(&mut sums, loss.sums)?;
+            }
+            Ok(Passed { gradients, sums })
+        };
+        let mut parts = self.on_each(examples.len(), &pass)?.into_iter();
+        let Some(mut whole) = parts.next() else {
+            return Ok(Passed { gradients: parameters.zeros(), sums: vec![0.0; objective.names().len()] });
+        };
+        for part in parts {
+            for (sum, gradient) in whole.gradients.iter_mut().zip(&part.gradients) {
+                sum.iter_mut().zip(gradient).for_each(|(sum, value)| *sum += value);
+            }
+            whole.sums.iter_mut().zip(part.sums).for_each(|(sum, value)| *sum += value);
+        }
+        Ok(whole)
+    }
+
+    /// The sums of the loss over `examples`, without dropout and without gradients.
+    ///
+    /// # Errors
+    /// As [`Replicas::gradients`].
+    pub fn evaluate<O: Objective>(
+        &self,
+        objective: &O,
+        examples: &[O::Example],
+        totals: &[f64],
+    ) -> Result<Vec<f64>> {
+        let pass = |replica: &Replica, rows: Range<usize>, _: usize| -> Result<Passed> {
+            let device = replica.device.clone().without_autodiff();
+            let model = burn::module::Module::valid(&replica.model);
+            let mut sums = vec![0.0; objective.names().len()];
+            for chunk in examples[rows].chunks(self.micro_batch) {
+                add(&mut sums, objective.loss(&model, chunk, totals, &device)?.sums)?;
+            }
+            Ok(Passed { gradients: Vec::new(), sums })
+        };
+        let mut sums = vec![0.0; objective.names().len()];
+        for part in self.on_each(examples.len(), &pass)? {
+            sums.iter_mut().zip(part.sums).for_each(|(sum, value)| *sum += value);
+        }
+        Ok(sums)
+    }
+
+    /// Gives memory that is not in use back to the devices.
+    pub fn clean_up(&self) {
+        for replica in &self.replicas {
+            replica.device.memory_cleanup();
+        }
+    }
+
+    /// Runs `pass` on every device with its share of `rows` rows, one thread each; results in the devices' order.
+    fn on_each(
+        &self,
+        rows: usize,
+        pass: &(dyn Fn(&Replica, Range<usize>, usize) -> Result<Passed> + Sync),
+    ) -> Result<Vec<Passed>> {
+        let count = self.replicas.len();
+        let share = |i: usize| rows * i / count..rows * (i + 1) / count;
+        if let [replica] = self.replicas.as_slice() {
+            return Ok(vec![pass(replica, 0..rows, 0)?]);
+        }
+        std::thread::scope(|scope| {
+            let threads: Vec<_> = self
+                .replicas
+                .iter()
+                .enumerate()
+                .map(|(i, replica)| scope.spawn(move || pass(replica, share(i), i)))
+                .collect();
+            threads
+                .into_iter()
+                .zip(&self.replicas)
+                .map(|(thread, replica)| {
+                    thread.join().unwrap_or_else(|_| {
+                        Err(Error::Device {
+                            device: format!("{:?}", replica.device),
+                            problem: "the computation broke off".to_owned(),
+                        })
+                    })
+                })
+                .collect()
+        })
+    }
+}
+
+fn add(sums: &mut [f64], tensor: burn::tensor::Tensor<1>) -> Result<()> {
+    let device = tensor.device();
+    let failed = |problem: String| Error::Device { device: format!("{device:?}"), problem };
+    let data = tensor.try_into_data_dtype(DType::F32).map_err(|e| failed(e.to_string()))?;
+    let values = data.try_into_vec::<f32>().map_err(|e| failed(format!("{e:?}")))?;
+    sums.iter_mut().zip(values).for_each(|(sum, value)| *sum += f64::from(value));
+    Ok(())
+}

@@ -1,0 +1,445 @@
+//! The step loop: rows, gradients, one update; evaluation and checkpoints in between.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use serde_json::Value;
+
+use super::checkpoints::{Checkpoints, ModelFiles, STATE_VERSION, TrainerState};
+use super::communicator::Communicator;
+use super::objective::Objective;
+use super::optimizer::{Moments, Optimizer, global_norm};
+use super::parameters::Parameters;
+use super::replicas::Replicas;
+use super::schedule::Schedule;
+use super::seeds::mix;
+use super::source::Source;
+use crate::error::{Error, Result};
+
+/// How a run goes.
+#[derive(Clone, Debug)]
+pub struct TrainOptions {
+    /// The directory for everything that the run leaves.
+    pub output: PathBuf,
+    /// Rows of one step, over all devices and processes.
+    pub batch_size: usize,
+    /// The update rule.
+    pub optimizer: Optimizer,
+    /// The learning rate; its `total_steps` end the run.
+    pub schedule: Schedule,
+    /// Gradients are scaled to this global norm where theirs is larger.
+    pub clip_norm: Option<f64>,
+    /// Seed of everything random.
+    pub seed: u64,
+    /// A report every so many steps.
+    pub log_every: u64,
+    /// An evaluation every so many steps.
+    pub evaluate_every: Option<u64>,
+    /// A checkpoint every so many steps.
+    pub save_every: Option<u64>,
+    /// A checkpoint every so many minutes.
+    pub save_minutes: Option<f64>,
+    /// How many checkpoints stay.
+    pub keep: usize,
+    /// Scale the loss: for gradients in 16-bit floats of the IEEE kind, which underflow otherwise.
+    pub scale_loss: bool,
+    /// What a resumed run must share with this one.
+    pub identity: Value,
+}
+
+/// What happened over the steps since the last report, or in an evaluation.
+#[derive(Clone, Debug)]
+pub struct Report {
+    /// Steps made so far.
+    pub step: u64,
+    /// How often the data was seen.
+    pub epoch: f64,
+    /// The means, by the objective's names.
+    pub values: Vec<(&'static str, f64)>,
+    /// The rate of the last step; none in an evaluation.
+    pub learning_rate: Option<f64>,
+    /// The gradients' global norm before clipping, in the mean; none in an evaluation.
+    pub gradient_norm: Option<f64>,
+    /// Tokens of the whole run.
+    pub tokens: u64,
+    /// Tokens a second since the last report.
+    pub tokens_per_second: f64,
+    /// Seconds of training in the whole run.
+    pub seconds: f64,
+}
+
+/// Told what happens. Only process 0 tells.
+pub trait TrainObserver {
+    /// A step was made.
+    fn stepped(&mut self, step: u64, total: u64);
+    /// Some steps' means.
+    fn trained(&mut self, report: &Report) -> Result<()>;
+    /// The held-out rows' means.
+    fn evaluated(&mut self, report: &Report) -> Result<()>;
+    /// A checkpoint was written.
+    fn saved(&mut self, path: &Path);
+    /// Something is not as it should be, and the run goes on.
+    fn warned(&mut self, message: &str);
+}
+
+/// How a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// All steps were made.
+    Finished,
+    /// It was asked to stop, and can be resumed.
+    Interrupted,
+}
+
+/// A run's parts.
+pub struct Trainer<'a, O: Objective, S: Source<Example = O::Example>> {
+    /// The loss.
+    pub objective: &'a O,
+    /// The rows to train on.
+    pub source: S,
+    /// The rows to evaluate on.
+    pub held_out: &'a [O::Example],
+    /// The weights.
+    pub parameters: Parameters,
+    /// The devices.
+    pub replicas: Replicas,
+    /// The other processes.
+    pub communicator: &'a dyn Communicator,
+    /// How it goes.
+    pub options: TrainOptions,
+    /// What makes checkpoints models.
+    pub files: ModelFiles<'a>,
+}
+
+/// The scale of the loss for 16-bit gradients: doubled after many good steps, halved when one overflows (Micikevicius et
+/// al. 2018, section 3.2).
+const FIRST_LOSS_SCALE: f64 = 65_536.0;
+const GOOD_STEPS_TO_DOUBLE: u64 = 2_000;
+
+/// Where a run stands.
+struct Progress {
+    state: TrainerState,
+    moments: Moments,
+    good_steps: u64,
+    since_report: Since,
+    last_save: Instant,
+}
+
+/// Sums since the last report.
+struct Since {
+    sums: Vec<f64>,
+    counts: Vec<f64>,
+    norms: f64,
+    steps: u64,
+    tokens: u64,
+    start: Instant,
+}
+
+impl Since {
+    fn new(names: usize) -> Self {
+        Self {
+            sums: vec![0.0; names],
+            counts: vec![0.0; names],
+            norms: 0.0,
+            steps: 0,
+            tokens: 0,
+            start: Instant::now(),
+        }
+    }
+}
+
+impl<O: Objective, S: Source<Example = O::Example>> Trainer<'_, O, S> {
+    /// Runs from the beginning, or from the newest checkpoint, until all steps are made or `stop` is set. At the end the
+    /// trained model is written into the output directory.
+    ///
+    /// # Errors
+    /// [`Error::Training`] when the loss is not a number any more; those of data, devices and files. Checkpoints written
+    /// before stay.
+    pub fn run(
+        &mut self,
+        resume: bool,
+        stop: &AtomicBool,
+        observer: &mut dyn TrainObserver,
+    ) -> Result<Ending> {
+        let checkpoints = Checkpoints::new(&self.options.output, self.options.keep);
+        let mut progress = self.begin(resume, &checkpoints, observer)?;
+        let total = self.options.schedule.total_steps;
+        while progress.state.step < total {
+            let due = self
+                .options
+                .save_minutes
+                .is_some_and(|minutes| progress.last_save.elapsed().as_secs_f64() >= minutes * 60.0);
+            let stopping = self.communicator.any(stop.load(Ordering::Relaxed))?;
+            if self.communicator.any(due)? || stopping {
+                self.save(&mut progress, &checkpoints, observer, stopping)?;
+            }
+            if stopping {
+                return Ok(Ending::Interrupted);
+            }
+            self.step(&mut progress)?;
+            let step = progress.state.step;
+            if self.leads() {
+                observer.stepped(step, total);
+            }
+            let every = |n: Option<u64>| n.is_some_and(|n| n > 0 && step.is_multiple_of(n));
+            if every(Some(self.options.log_every)) || step == total {
+                self.report(&mut progress, observer)?;
+            }
+            if every(self.options.evaluate_every) || step == total {
+                self.evaluate(&progress.state, observer)?;
+                self.replicas.clean_up();
+            }
+            if every(self.options.save_every) || step == total {
+                self.save(&mut progress, &checkpoints, observer, step == total)?;
+            }
+        }
+        if self.leads() {
+            self.publish()?;
+        }
+        Ok(Ending::Finished)
+    }
+
+    fn leads(&self) -> bool {
+        self.communicator.rank() == 0
+    }
+
+    fn begin(
+        &mut self,
+        resume: bool,
+        checkpoints: &Checkpoints,
+        observer: &mut dyn TrainObserver,
+    ) -> Result<Progress> {
+        let names = self.objective.names().len();
+        let (state, moments) = if resume {
+            let (state, moments, problems) = checkpoints.restore(&mut self.parameters)?;
+            if self.leads() {
+                for problem in problems {
+                    observer.warned(&format!("a checkpoint cannot be used: {problem}"));
+                }
+            }
+            self.check_identity(&state, checkpoints)?;
+            self.source.seek(&state.position)?;
+            self.replicas.update(&self.parameters);
+            (state, moments)
+        } else {
+            let state = TrainerState {
+                version: STATE_VERSION,
+                step: 0,
+                optimizer_steps: 0,
+                tokens: 0,
+                seconds: 0.0,
+                loss_scale: self.options.scale_loss.then_some(FIRST_LOSS_SCALE),
+                position: self.source.position(),
+                options: self.options.identity.clone(),
+            };
+            (state, Moments::new(&self.parameters))
+        };
+        let since_report = Since::new(names);
+        Ok(Progress { state, moments, good_steps: 0, since_report, last_save: Instant::now() })
+    }
+
+    /// A resumed run gives what an uninterrupted one gives only under the same options.
+    fn check_identity(&self, state: &TrainerState, checkpoints: &Checkpoints) -> Result<()> {
+        let (Value::Object(own), Value::Object(saved)) = (&self.options.identity, &state.options) else {
+            return Ok(());
+        };
+        let keys = own.keys().chain(saved.keys().filter(|key| !own.contains_key(*key)));
+        let differing: Vec<String> = keys
+            .filter(|key| own.get(*key) != saved.get(*key))
+            .map(|key| {
+                let show = |value: Option<&Value>| value.map_or("nothing".to_owned(), Value::to_string);
+                format!("{key} was {}, is {}", show(saved.get(key)), show(own.get(key)))
+            })
+            .collect();
+        if differing.is_empty() {
+            return Ok(());
+        }
+        Err(Error::bad_file(
+            checkpoints.path(state.step),
+            format!("was made with other options ({}): a run is resumed with its own", differing.join("; ")),
+        ))
+    }
+
+    /// One step of all processes.
+    fn step(&mut self, progress: &mut Progress) -> Result<()> {
+        let start = Instant::now();
+        let state = &mut progress.state;
+        let plans = self.source.next_batch(self.options.batch_size)?;
+        let (rank, size) = (self.communicator.rank(), self.communicator.size());
+        let share = plans.len() * rank / size..plans.len() * (rank + 1) / size;
+        let examples = self.source.realize(&plans[share])?;
+
+        let mut counts = self.objective.counts(&examples);
+        counts.push(examples.iter().map(|example| self.objective.tokens(example)).sum::<usize>() as f64);
+        self.communicator.sum_f64(&mut counts)?;
+        let tokens = counts.pop().unwrap_or(0.0) as u64;
+
+        // The loss is scaled by scaling down what it is divided by.
+        let scale = state.loss_scale.unwrap_or(1.0);
+        let totals: Vec<f64> = counts.iter().map(|count| count / scale).collect();
+        let seed = mix(self.options.seed, &[state.step, rank as u64]);
+        let mut passed =
+            self.replicas.gradients(self.objective, &examples, &totals, &self.parameters, seed)?;
+        for gradient in &mut passed.gradients {
+            self.communicator.sum_f32(gradient)?;
+        }
+        self.communicator.sum_f64(&mut passed.sums)?;
+
+        let norm = global_norm(&passed.gradients) / scale;
+        let finite = norm.is_finite() && passed.sums.iter().all(|sum| sum.is_finite());
+        if finite {
+            let clip = self.options.clip_norm.map_or(1.0, |most| most / norm.max(most));
+            let rate = self.options.schedule.rate(state.step);
+            self.options.optimizer.step(
+                &mut self.parameters,
+                &passed.gradients,
+                (clip / scale) as f32,
+                &mut progress.moments,
+                rate,
+            );
+            self.replicas.update(&self.parameters);
+            progress.good_steps += 1;
+        }
+        match (&mut state.loss_scale, finite) {
+            (None, false) => return Err(self.not_a_number(state.step, norm, &passed.sums)),
+            (Some(scale), false) if *scale > 1.0 => {
+                *scale /= 2.0;
+                progress.good_steps = 0;
+            }
+            (Some(_), false) => return Err(self.not_a_number(state.step, norm, &passed.sums)),
+            (Some(scale), true) if progress.good_steps >= GOOD_STEPS_TO_DOUBLE => {
+                *scale *= 2.0;
+                progress.good_steps = 0;
+            }
+            _ => {}
+        }
+        state.step += 1;
+        state.optimizer_steps = progress.moments.steps;
+        state.tokens += tokens;
+        state.seconds += start.elapsed().as_secs_f64();
+        state.position = self.source.position();
+        if finite {
+            let since = &mut progress.since_report;
+            since.sums.iter_mut().zip(&passed.sums).for_each(|(sum, value)| *sum += value);
+            since.counts.iter_mut().zip(&counts).for_each(|(sum, value)| *sum += value);
+            since.norms += norm;
+            since.steps += 1;
+            since.tokens += tokens;
+        }
+        Ok(())
+    }
+
+    fn not_a_number(&self, step: u64, norm: f64, sums: &[f64]) -> Error {
+        let named: Vec<String> = self
+            .objective
+            .names()
+            .iter()
+            .zip(sums)
+            .filter(|(_, sum)| !sum.is_finite())
+            .map(|(name, sum)| format!("{name} {sum}"))
+            .collect();
+        let what = if named.is_empty() { format!("the gradients' norm is {norm}") } else { named.join(", ") };
+        Error::Training {
+            step: step + 1,
+            problem: format!(
+                "the run diverged ({what}); earlier checkpoints are kept. A lower --learning-rate, a longer \
+                 --warmup-steps or --clip-norm 1 may help"
+            ),
+        }
+    }
+
+    fn means(&self, sums: &[f64], counts: &[f64]) -> Vec<(&'static str, f64)> {
+        let mean = |((name, sum), count): ((&&'static str, &f64), &f64)| {
+            (*name, if *count > 0.0 { sum / count } else { f64::NAN })
+        };
+        self.objective.names().iter().zip(sums).zip(counts).map(mean).collect()
+    }
+
+    fn report(&self, progress: &mut Progress, observer: &mut dyn TrainObserver) -> Result<()> {
+        let names = self.objective.names().len();
+        let since = std::mem::replace(&mut progress.since_report, Since::new(names));
+        if !self.leads() {
+            return Ok(());
+        }
+        let state = &progress.state;
+        observer.trained(&Report {
+            step: state.step,
+            epoch: self.source.epoch(),
+            values: self.means(&since.sums, &since.counts),
+            learning_rate: Some(self.options.schedule.rate(state.step.saturating_sub(1))),
+            gradient_norm: Some(since.norms / since.steps.max(1) as f64),
+            tokens: state.tokens,
+            tokens_per_second: since.tokens as f64 / since.start.elapsed().as_secs_f64(),
+            seconds: state.seconds,
+        })
+    }
+
+    /// Evaluates the weights as they are on the held-out rows, shared among all processes.
+    fn evaluate(&self, state: &TrainerState, observer: &mut dyn TrainObserver) -> Result<()> {
+        if self.held_out.is_empty() {
+            return Ok(());
+        }
+        let start = Instant::now();
+        let (rank, size) = (self.communicator.rank(), self.communicator.size());
+        let rows = self.held_out.len();
+        let own = &self.held_out[rows * rank / size..rows * (rank + 1) / size];
+        let counts = self.objective.counts(self.held_out);
+        let mut sums = self.replicas.evaluate(self.objective, own, &counts)?;
+        self.communicator.sum_f64(&mut sums)?;
+        if !self.leads() {
+            return Ok(());
+        }
+        let tokens: usize = self.held_out.iter().map(|example| self.objective.tokens(example)).sum();
+        observer.evaluated(&Report {
+            step: state.step,
+            epoch: self.source.epoch(),
+            values: self.means(&sums, &counts),
+            learning_rate: None,
+            gradient_norm: None,
+            tokens: state.tokens,
+            tokens_per_second: tokens as f64 / start.elapsed().as_secs_f64(),
+            seconds: state.seconds,
+        })
+    }
+
+    /// Writes a checkpoint. One that cannot be written ends the run only if it is the last: the disk may have room again.
+    fn save(
+        &self,
+        progress: &mut Progress,
+        checkpoints: &Checkpoints,
+        observer: &mut dyn TrainObserver,
+        last: bool,
+    ) -> Result<()> {
+        progress.last_save = Instant::now();
+        if !self.leads() {
+            return Ok(());
+        }
+        match checkpoints.save(&progress.state, &self.parameters, &progress.moments, &self.files) {
+            Ok(path) => observer.saved(&path),
+            Err(error) if last => return Err(error),
+            Err(error) => observer.warned(&format!("no checkpoint was written, the run goes on: {error}")),
+        }
+        Ok(())
+    }
+
+    /// Puts the trained model into the output directory, file by file, the weights last.
+    fn publish(&self) -> Result<()> {
+        let output = &self.options.output;
+        let temporary = tempfile::Builder::new()
+            .prefix(".albert-")
+            .suffix(".part")
+            .tempdir_in(output)
+            .map_err(Error::io(output, "create in"))?;
+        self.files.save(temporary.path(), &self.parameters)?;
+        let entries = std::fs::read_dir(temporary.path()).map_err(Error::io(output, "read"))?;
+        let mut names: Vec<_> = entries.flatten().map(|entry| entry.file_name()).collect();
+        names.sort_by_key(|name| name == "model.safetensors");
+        for name in names {
+            let target = output.join(&name);
+            std::fs::rename(temporary.path().join(&name), &target)
+                .map_err(Error::io(&target, "rename to"))?;
+        }
+        Ok(())
+    }
+}
