@@ -73,8 +73,8 @@ impl Activation {
     /// Applies the function to every element.
     pub fn forward<const D: usize>(self, x: Tensor<D>) -> Tensor<D> {
         match self {
-            Self::Gelu | Self::GeluPython => activation::gelu(x),
-            Self::Gelu10 => activation::gelu(x).clamp(-10.0, 10.0),
+            Self::Gelu | Self::GeluPython => gelu(x),
+            Self::Gelu10 => gelu(x).clamp(-10.0, 10.0),
             // One formula under five names: 0.5 x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))).
             Self::GeluNew
             | Self::GeluFast
@@ -99,6 +99,14 @@ impl Activation {
             Self::Tanh => x.tanh(),
         }
     }
+}
+
+/// The exact form of GELU. burn's own has, on some backends, the derivative of the tanh form.
+fn gelu<const D: usize>(x: Tensor<D>) -> Tensor<D> {
+    if !x.is_autodiff() {
+        return activation::gelu(x);
+    }
+    x.clone() * ((x / std::f64::consts::SQRT_2).erf() + 1.0) * 0.5
 }
 
 /// The tanh form of GELU. `0.5 (1 + tanh u)` is `sigmoid(2u)`: one pass less, and exact for large
