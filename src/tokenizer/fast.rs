@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use tokenizers::normalizers::Precompiled;
 use tokenizers::{Encoding, Token, Tokenizer};
 
@@ -22,6 +23,8 @@ pub(super) struct Layout {
 #[derive(Debug)]
 pub(super) struct Fast {
     tokenizer: Tokenizer,
+    /// The same pipeline, blind to special tokens in texts; made when it is needed.
+    plain: OnceLock<Tokenizer>,
     path: PathBuf,
     pub(super) specials: Specials,
     pub(super) single: Layout,
@@ -75,20 +78,34 @@ impl Fast {
             single = Layout { before: before.clone(), between: Vec::new(), after: after.clone() };
             pair = Layout { before, between: after.clone(), after };
         }
-        Ok(Self { tokenizer, path: path.to_owned(), specials, single, pair })
+        Ok(Self { tokenizer, plain: OnceLock::new(), path: path.to_owned(), specials, single, pair })
     }
 
     /// The tokens of `text`, without any around it.
     pub(super) fn encode(&self, text: &str) -> Result<Vec<Piece>> {
         let encode = || self.tokenizer.encode_char_offsets(text, false).map_err(|e| e.to_string());
-        let encoding = guarded(encode).map_err(|problem| {
-            let problem =
-                format!("the tokenizer.json cannot encode a text ({problem}): is the file damaged?");
-            Error::bad_file(&self.path, problem)
-        })?;
+        let encoding = guarded(encode).map_err(|problem| self.cannot_encode(&problem))?;
         let places = encoding.get_ids().iter().zip(encoding.get_offsets()).zip(encoding.get_word_ids());
         // A pipeline that knows no words has one, the text.
         Ok(places.map(|((&id, &place), word)| Piece { id, place, word: word.unwrap_or(0) }).collect())
+    }
+
+    /// The ids of `text`, no special tokens recognised in it.
+    pub(super) fn encode_ids(&self, text: &str, ids: &mut Vec<u32>) -> Result<()> {
+        let plain = self.plain.get_or_init(|| {
+            let mut plain = self.tokenizer.clone();
+            plain.set_encode_special_tokens(true);
+            plain
+        });
+        let encode = || plain.encode_fast(text, false).map_err(|e| e.to_string());
+        let encoding = guarded(encode).map_err(|problem| self.cannot_encode(&problem))?;
+        ids.extend_from_slice(encoding.get_ids());
+        Ok(())
+    }
+
+    fn cannot_encode(&self, problem: &str) -> Error {
+        let problem = format!("the tokenizer.json cannot encode a text ({problem}): is the file damaged?");
+        Error::bad_file(&self.path, problem)
     }
 
     /// The id of a token.

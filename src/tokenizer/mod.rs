@@ -197,6 +197,18 @@ impl Tokenizer {
         Ok(out)
     }
 
+    /// Appends the token ids of running text to `ids`, and computes nothing else: no special tokens around it, and
+    /// none recognised in it (`[MASK]` in a text is brackets and letters).
+    ///
+    /// # Errors
+    /// As [`Tokenizer::encode`].
+    pub fn encode_ids(&self, text: &str, ids: &mut Vec<u32>) -> Result<()> {
+        match &self.engine {
+            Engine::Fast(fast) => fast.encode_ids(text, ids),
+            Engine::Slow(slow) => slow.encode_ids(text, ids),
+        }
+    }
+
     /// Encodes a text that is cut into words already, without special tokens around it: each word by itself, its
     /// number as the token's word, offsets within the word (transformers' `is_split_into_words`).
     ///

@@ -96,9 +96,7 @@ impl Slow {
 
     /// The pieces of `text`, special tokens in it recognised.
     pub(super) fn encode(&self, text: &str) -> Result<Vec<Piece>> {
-        if text.len() >= (u32::MAX / 4) as usize {
-            return Err(Error::Input("a text of more than 1 GB: cut it into smaller ones".to_owned()));
-        }
+        check_length(text)?;
         let mut out = Vec::with_capacity(text.len() / 4 + 2);
         let mut word = 0;
         for part in prepare::parts(text, &self.in_text, &self.options) {
@@ -115,6 +113,19 @@ impl Slow {
             }
         }
         Ok(out)
+    }
+
+    /// The ids of the pieces of `text`, no special tokens recognised in it.
+    pub(super) fn encode_ids(&self, text: &str, ids: &mut Vec<u32>) -> Result<()> {
+        check_length(text)?;
+        let mut pieces = Vec::with_capacity(text.len() / 4 + 2);
+        for part in prepare::parts(text, &[], &self.options) {
+            if let Part::Text(chars) = part {
+                self.model.encode(&chars, &mut pieces);
+            }
+        }
+        ids.extend(pieces.iter().map(|piece| piece.id));
+        Ok(())
     }
 
     /// The id of a piece, reserved ones first, as `PieceToId`.
@@ -180,6 +191,13 @@ impl Slow {
         out += &String::from_utf8_lossy(&bytes);
         out
     }
+}
+
+fn check_length(text: &str) -> Result<()> {
+    if text.len() >= (u32::MAX / 4) as usize {
+        return Err(Error::Input("a text of more than 1 GB: cut it into smaller ones".to_owned()));
+    }
+    Ok(())
 }
 
 /// What SentencePiece itself demands of the pieces. Returns the id of the unknown piece.

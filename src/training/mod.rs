@@ -2,6 +2,7 @@
 
 mod checkpoints;
 mod communicator;
+pub mod corpus;
 mod documents;
 mod instances;
 mod objective;

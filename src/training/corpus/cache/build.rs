@@ -1,0 +1,242 @@
+//! Making a cache: one thread reads, all tokenize, and what they make is written in the order of the corpus.
+
+use super::write::CacheWriter;
+use super::{SUMMARY, TokenCache};
+use crate::error::{Error, Result};
+use crate::tokenizer::Tokenizer;
+use crate::training::corpus::{Corpus, CorpusReader, CorpusReport, Item, Sentences, split_sentences};
+use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
+use std::path::Path;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::time::Duration;
+
+/// A longer document ends here and goes on as another, so that no instance needs more than this in memory.
+pub(super) const DOCUMENT_TOKENS: u64 = 1 << 15;
+/// A longer sentence is several: what is in no instance, because it is too long for any, would not be learned.
+pub(super) const SENTENCE_TOKENS: usize = 512;
+
+/// Bytes of text that one thread tokenizes at a time.
+const CHUNK: usize = 64 << 10;
+/// Chunks that are tokenized together; two such batches are in memory.
+const BATCH: usize = 64;
+/// How often progress is told while nothing can be read.
+const TICK: Duration = Duration::from_millis(100);
+
+type Chunk = Vec<Item>;
+
+/// What the reading thread sends: text, and at the end what it was.
+enum Message {
+    Batch(Vec<Chunk>),
+    End(Result<CorpusReport>),
+}
+
+/// Builds the cache beside `folder` and gives it the name when it is complete.
+pub(super) fn build(
+    folder: &Path,
+    corpus: &Corpus,
+    tokenizer: &Tokenizer,
+    key: Option<String>,
+    progress: &mut dyn FnMut(u64, u64) -> bool,
+) -> Result<()> {
+    check_folder(folder)?;
+    let parent = folder.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    std::fs::create_dir_all(parent).map_err(Error::io(parent, "create"))?;
+    let temporary = temporary_beside(folder, parent)?;
+    let vocab_size = u32::try_from(tokenizer.vocab_size())
+        .map_err(|_| Error::Input("a vocabulary of more than 4 billion tokens".to_owned()))?;
+    let mut writer = CacheWriter::new(temporary.path(), vocab_size, DOCUMENT_TOKENS)?;
+    let report = tokenize(corpus, tokenizer, &mut writer, progress)?;
+    if writer.token_count() == 0 {
+        return Err(Error::Input(format!(
+            "the corpus has no text: {} files were read, {} of them empty{}",
+            report.files,
+            report.empty_files,
+            report.problems.first().map(|problem| format!("; {problem}")).unwrap_or_default()
+        )));
+    }
+    writer.finish(key.clone(), report)?;
+    take_name(temporary, folder, parent, key.as_deref())
+}
+
+/// A directory can be a cache, empty, or not there; anything else is not ours to replace.
+fn check_folder(folder: &Path) -> Result<()> {
+    match std::fs::read_dir(folder) {
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        Err(e) => Err(Error::io(folder, "read")(e)),
+        Ok(mut entries) => {
+            if entries.next().is_none() || folder.join(SUMMARY).exists() {
+                return Ok(());
+            }
+            let problem =
+                "is to hold the token cache, and holds something else; name another directory or empty it";
+            Err(Error::bad_file(folder, problem))
+        }
+    }
+}
+
+fn temporary_beside(folder: &Path, parent: &Path) -> Result<tempfile::TempDir> {
+    tempfile::Builder::new()
+        .prefix(".albert-")
+        .suffix(".part")
+        .tempdir_in(parent)
+        .map_err(Error::io(folder, "create"))
+}
+
+/// Puts the finished cache in the place of an older one.
+fn take_name(new: tempfile::TempDir, folder: &Path, parent: &Path, key: Option<&str>) -> Result<()> {
+    if folder.exists() {
+        if TokenCache::with_key(folder, key).is_some() {
+            // Another process was faster.
+            return Ok(());
+        }
+        let old = temporary_beside(folder, parent)?;
+        std::fs::rename(folder, old.path().join("cache")).map_err(Error::io(folder, "replace"))?;
+    }
+    match std::fs::rename(new.path(), folder) {
+        Ok(()) => {
+            let _moved = new.keep();
+            Ok(())
+        }
+        Err(_) if TokenCache::with_key(folder, key).is_some() => Ok(()),
+        Err(e) => Err(Error::io(folder, "rename to")(e)),
+    }
+}
+
+/// Writes the ids of the whole corpus.
+fn tokenize(
+    corpus: &Corpus,
+    tokenizer: &Tokenizer,
+    writer: &mut CacheWriter,
+    progress: &mut dyn FnMut(u64, u64) -> bool,
+) -> Result<CorpusReport> {
+    let sentences = corpus.options().sentences;
+    let total = corpus.total_bytes();
+    let reader = corpus.reader();
+    let stored = reader.bytes_read();
+    let (sender, queue) = sync_channel(1);
+    // Not a scoped thread: one that waits for a pipe must not hold up an end asked for.
+    std::thread::spawn(move || send_batches(reader, &sender));
+    loop {
+        if !progress(stored.load(Ordering::Relaxed), total) {
+            return Err(Error::Input("interrupted; no token cache was written".to_owned()));
+        }
+        let Some(message) = wait(&queue)? else { continue };
+        let batch = match message {
+            Message::Batch(batch) => batch,
+            Message::End(report) => return report,
+        };
+        let encoded: Vec<Result<Encoded>> =
+            batch.par_iter().map(|chunk| encode(chunk, tokenizer, sentences)).collect();
+        for chunk in encoded {
+            chunk?.write(writer)?;
+        }
+    }
+}
+
+/// The next message, or `None` if there is none yet.
+fn wait(queue: &Receiver<Message>) -> Result<Option<Message>> {
+    match queue.recv_timeout(TICK) {
+        Ok(message) => Ok(Some(message)),
+        Err(RecvTimeoutError::Timeout) => Ok(None),
+        Err(RecvTimeoutError::Disconnected) => {
+            Err(Error::Input("reading the corpus broke off; please report this as a bug".to_owned()))
+        }
+    }
+}
+
+fn send_batches(mut reader: CorpusReader, sender: &SyncSender<Message>) {
+    loop {
+        let mut batch = Vec::with_capacity(BATCH);
+        let mut end = None;
+        while batch.len() < BATCH && end.is_none() {
+            let (mut chunk, mut bytes) = (Vec::new(), 0);
+            while bytes < CHUNK {
+                match reader.next_item() {
+                    Ok(Some(item)) => {
+                        bytes += if let Item::Line(line) = &item { line.len() } else { 0 };
+                        chunk.push(item);
+                    }
+                    Ok(None) => {
+                        end = Some(Ok(reader.report().clone()));
+                        break;
+                    }
+                    Err(error) => {
+                        end = Some(Err(error));
+                        break;
+                    }
+                }
+            }
+            batch.push(chunk);
+        }
+        if sender.send(Message::Batch(batch)).is_err() {
+            return;
+        }
+        if let Some(end) = end {
+            // The other end need not be listening any more.
+            let _gone = sender.send(Message::End(end));
+            return;
+        }
+    }
+}
+
+/// The ids of a chunk.
+#[derive(Default)]
+struct Encoded {
+    ids: Vec<u32>,
+    /// Where sentences end in `ids`.
+    ends: Vec<usize>,
+    /// After how many sentences documents end.
+    documents: Vec<usize>,
+}
+
+fn encode(chunk: &Chunk, tokenizer: &Tokenizer, sentences: Sentences) -> Result<Encoded> {
+    let mut out = Encoded::default();
+    for item in chunk {
+        let Item::Line(line) = item else {
+            out.documents.push(out.ends.len());
+            continue;
+        };
+        match sentences {
+            Sentences::Lines => out.sentence(line, tokenizer)?,
+            Sentences::Split => {
+                let mut result = Ok(());
+                split_sentences(line, &mut |sentence| {
+                    if result.is_ok() {
+                        result = out.sentence(sentence, tokenizer);
+                    }
+                });
+                result?;
+            }
+        }
+    }
+    Ok(out)
+}
+
+impl Encoded {
+    fn sentence(&mut self, text: &str, tokenizer: &Tokenizer) -> Result<()> {
+        let mut start = self.ids.len();
+        tokenizer.encode_ids(text, &mut self.ids)?;
+        while start < self.ids.len() {
+            start = self.ids.len().min(start + SENTENCE_TOKENS);
+            self.ends.push(start);
+        }
+        Ok(())
+    }
+
+    fn write(&self, writer: &mut CacheWriter) -> Result<()> {
+        let mut start = 0;
+        let mut documents = self.documents.iter().peekable();
+        for (number, &end) in self.ends.iter().enumerate() {
+            while documents.next_if(|document| **document <= number).is_some() {
+                writer.end_document();
+            }
+            writer.sentence(&self.ids[start..end])?;
+            start = end;
+        }
+        if documents.next().is_some() {
+            writer.end_document();
+        }
+        Ok(())
+    }
+}

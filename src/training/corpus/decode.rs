@@ -1,0 +1,62 @@
+//! A stream of a corpus as bytes: decompressed, and the stored bytes counted.
+
+use super::files::Input;
+use super::zstd::ZstdReader;
+use crate::error::{Error, Result};
+use flate2::bufread::MultiGzDecoder;
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+const BUFFER: usize = 1 << 17;
+
+/// Bytes of a corpus file, its compression undone.
+pub(super) type Bytes = BufReader<Box<dyn Read + Send>>;
+
+/// Opens a stream; what is compressed is known by its first bytes. `read` counts the bytes as stored.
+pub(super) fn open(input: &Input, read: Arc<AtomicU64>) -> Result<Bytes> {
+    let stream: Box<dyn Read + Send> = match input {
+        Input::Stdin => Box::new(io::stdin()),
+        Input::File { path, .. } => Box::new(File::open(path).map_err(Error::io(path, "read"))?),
+    };
+    let mut stored = BufReader::with_capacity(BUFFER, Counted { stream, read });
+    let start = stored.fill_buf().map_err(Error::io(input.name(), "read"))?;
+    let bytes: Box<dyn Read + Send> = match start {
+        [0x1f, 0x8b, ..] => Box::new(MultiGzDecoder::new(stored)),
+        [0x28, 0xb5, 0x2f, 0xfd, ..] => Box::new(ZstdReader::new(stored)),
+        _ => Box::new(stored),
+    };
+    Ok(BufReader::with_capacity(BUFFER, bytes))
+}
+
+/// Whether a stream without a telling name is JSON lines: it begins with a brace.
+pub(super) fn looks_like_jsonl(bytes: &mut Bytes) -> bool {
+    // An error here comes again with the first line.
+    let Ok(start) = bytes.fill_buf() else { return false };
+    let start = start.strip_prefix("\u{feff}".as_bytes()).unwrap_or(start);
+    start.trim_ascii_start().starts_with(b"{")
+}
+
+/// Whether the bytes are UTF-16, by their byte order mark.
+pub(super) fn is_utf16(bytes: &mut Bytes) -> bool {
+    matches!(bytes.fill_buf(), Ok([0xff, 0xfe, ..] | [0xfe, 0xff, ..]))
+}
+
+/// Whether an error is that of damaged data, and not of the file system.
+pub(super) fn is_damage(error: &io::Error) -> bool {
+    error.raw_os_error().is_none()
+}
+
+struct Counted {
+    stream: Box<dyn Read + Send>,
+    read: Arc<AtomicU64>,
+}
+
+impl Read for Counted {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.stream.read(buffer)?;
+        self.read.fetch_add(count as u64, Ordering::Relaxed);
+        Ok(count)
+    }
+}
