@@ -11,6 +11,7 @@ use albert::io::{Format, InputFormat};
 use albert::stream::OnError;
 use albert::tasks::Long;
 
+use super::pretrain_args::PretrainArgs;
 use super::task_args::{
     ChooseArgs, ClassifyArgs, EmbedArgs, FillMaskArgs, MlmBiasArg, NerArgs, QaArgs, TokenizeArgs,
     ZeroShotArgs,
@@ -27,7 +28,7 @@ pub struct Cli {
 }
 
 const AFTER_HELP: &str = "\
-Exit codes: 0 done, 1 some input failed, 2 usage or set-up.
+Exit codes: 0 done, 1 some input failed, 2 usage or set-up, 130 training interrupted (--resume goes on).
 
 Environment: ALBERT_MODEL, ALBERT_DEVICE; HF_HOME, HF_HUB_CACHE, HF_ENDPOINT, HF_TOKEN, HF_HUB_OFFLINE \
 as Hugging Face's own tools; NO_COLOR.";
@@ -50,6 +51,8 @@ pub enum Command {
     ZeroShot(ZeroShotArgs),
     /// Show how a model's tokenizer cuts text
     Tokenize(TokenizeArgs),
+    /// Pretrain a model on text
+    Pretrain(Box<PretrainArgs>),
     /// Turn any ALBERT checkpoint into a directory that transformers loads
     Convert(ConvertArgs),
     /// Show what a checkpoint is and holds

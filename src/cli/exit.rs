@@ -1,4 +1,4 @@
-//! Exit codes: 0 done, 1 some input failed, 2 usage or set-up.
+//! Exit codes: 0 done, 1 some input failed, 2 usage or set-up, 130 interrupted and ready to go on.
 
 use std::process::ExitCode;
 
@@ -13,6 +13,8 @@ pub enum ExitStatus {
     SomeFailed,
     /// The command could not begin: a flag, a model, a device, a file.
     Setup,
+    /// A signal ended a run that can be resumed.
+    Interrupted,
 }
 
 impl From<ExitStatus> for ExitCode {
@@ -21,6 +23,7 @@ impl From<ExitStatus> for ExitCode {
             ExitStatus::Done => 0,
             ExitStatus::SomeFailed => 1,
             ExitStatus::Setup => 2,
+            ExitStatus::Interrupted => 130,
         })
     }
 }

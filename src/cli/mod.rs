@@ -14,11 +14,15 @@ mod interrupt;
 mod man;
 mod ner;
 mod options;
+mod pretrain;
+mod pretrain_args;
 mod qa;
 mod report;
 mod streaming;
 mod task_args;
 mod tokenize;
+mod train_tokenizer;
+mod training_progress;
 mod zero_shot;
 
 use std::process::ExitCode;
@@ -42,6 +46,7 @@ pub fn main() -> ExitCode {
         Command::Embed(args) => embed::run(args, &reporter),
         Command::ZeroShot(args) => zero_shot::run(args, &reporter),
         Command::Tokenize(args) => tokenize::run(args, &reporter),
+        Command::Pretrain(args) => pretrain::run(*args, &reporter),
         Command::Convert(args) => convert::run(args, &reporter),
         Command::Info(args) => info::run(args, &reporter),
         Command::Devices(args) => devices::run(args),

@@ -126,6 +126,18 @@ impl Reporter {
         bar
     }
 
+    /// A bar for training steps, whose number is set later.
+    pub fn steps_bar(&self) -> ProgressBar {
+        if !self.progress {
+            return ProgressBar::hidden();
+        }
+        let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr_with_hz(2));
+        if let Ok(style) = ProgressStyle::with_template("{bar:20} {pos}/{len} {msg}  {eta} left") {
+            bar.set_style(style);
+        }
+        bar
+    }
+
     /// A bar for a download of `total` bytes, `already` of them here.
     #[cfg(feature = "hub")]
     pub fn download_bar(&self, file: &str, total: Option<u64>, already: u64) -> ProgressBar {

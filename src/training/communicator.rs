@@ -53,3 +53,22 @@ impl Communicator for Alone {
         Ok(())
     }
 }
+
+/// The processes that this one was started with: those of MPI in a build that has it, else none.
+///
+/// # Errors
+/// [`crate::Error::Device`] when they cannot be joined.
+pub fn join() -> Result<Box<dyn Communicator>> {
+    #[cfg(feature = "mpi")]
+    return Ok(Box::new(super::mpi::World::join()?));
+    #[cfg(not(feature = "mpi"))]
+    Ok(Box::new(Alone))
+}
+
+/// The number of this process on its machine, from 0, as the programs that start several tell it.
+pub fn local_rank() -> usize {
+    ["OMPI_COMM_WORLD_LOCAL_RANK", "MPI_LOCALRANKID", "SLURM_LOCALID", "PALS_LOCAL_RANKID"]
+        .iter()
+        .find_map(|name| std::env::var(name).ok()?.parse().ok())
+        .unwrap_or(0)
+}

@@ -42,13 +42,20 @@ impl Objective for Pretraining {
     }
 
     fn loss(&self, model: &Albert, examples: &[Instance], totals: &[f64], device: &Device) -> Result<Loss> {
-        let batch = Batch::new(self, examples);
+        let mut batch = Batch::new(self, examples);
+        // Rows without a masked token still need a place in the graph, with no weight.
+        let weight = if batch.labels.is_empty() { 0.0 } else { 1.0 };
+        if batch.labels.is_empty() {
+            batch.positions.push(0);
+            batch.labels.push(0);
+        }
         let out = model.albert.forward(batch.input(examples.len(), device), OutputOptions::default());
         let positions = ints(batch.positions, device);
         let logits = model
             .masked_lm_logits(out.last_hidden_state, positions)
             .ok_or_else(|| Error::Input("the model has no masked-LM head".to_owned()))?;
         let (mlm, mlm_correct) = cross_entropy(logits, ints(batch.labels, device));
+        let (mlm, mlm_correct) = (mlm * weight, mlm_correct * weight);
         let mut total = mlm.clone() / totals[0].max(1.0);
         let mut sums = vec![mlm, mlm_correct];
         if self.sentence_order && !batch.ordered_rows.is_empty() {

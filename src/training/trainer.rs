@@ -71,6 +71,8 @@ pub struct Report {
 
 /// Told what happens. Only process 0 tells.
 pub trait TrainObserver {
+    /// The first step is about to be made, after `step` made before.
+    fn started(&mut self, step: u64) -> Result<()>;
     /// A step was made.
     fn stepped(&mut self, step: u64, total: u64);
     /// Some steps' means.
@@ -133,7 +135,7 @@ struct Since {
     norms: f64,
     steps: u64,
     tokens: u64,
-    start: Instant,
+    seconds: f64,
 }
 
 impl Since {
@@ -144,7 +146,7 @@ impl Since {
             norms: 0.0,
             steps: 0,
             tokens: 0,
-            start: Instant::now(),
+            seconds: 0.0,
         }
     }
 }
@@ -165,6 +167,9 @@ impl<O: Objective, S: Source<Example = O::Example>> Trainer<'_, O, S> {
         let checkpoints = Checkpoints::new(&self.options.output, self.options.keep);
         let mut progress = self.begin(resume, &checkpoints, observer)?;
         let total = self.options.schedule.total_steps;
+        if self.leads() {
+            observer.started(progress.state.step)?;
+        }
         while progress.state.step < total {
             let due = self
                 .options
@@ -317,7 +322,9 @@ impl<O: Objective, S: Source<Example = O::Example>> Trainer<'_, O, S> {
         state.step += 1;
         state.optimizer_steps = progress.moments.steps;
         state.tokens += tokens;
-        state.seconds += start.elapsed().as_secs_f64();
+        let seconds = start.elapsed().as_secs_f64();
+        state.seconds += seconds;
+        progress.since_report.seconds += seconds;
         state.position = self.source.position();
         if finite {
             let since = &mut progress.since_report;
@@ -370,7 +377,7 @@ impl<O: Objective, S: Source<Example = O::Example>> Trainer<'_, O, S> {
             learning_rate: Some(self.options.schedule.rate(state.step.saturating_sub(1))),
             gradient_norm: Some(since.norms / since.steps.max(1) as f64),
             tokens: state.tokens,
-            tokens_per_second: since.tokens as f64 / since.start.elapsed().as_secs_f64(),
+            tokens_per_second: since.tokens as f64 / since.seconds,
             seconds: state.seconds,
         })
     }

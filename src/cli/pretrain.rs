@@ -1,0 +1,454 @@
+//! `albert pretrain`.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use burn::tensor::Device;
+use serde_json::json;
+
+use albert::checkpoint::{Architecture, Checkpoint, TokenizerFiles};
+use albert::device::{self, FloatType, OpenDevice};
+use albert::io::OutputTarget;
+use albert::model::{Albert, AlbertConfig, Head};
+use albert::tokenizer::{Kind, Tokenizer};
+use albert::training::corpus::{Corpus, CorpusOptions, Sentences, TokenCache};
+use albert::training::instances::{
+    InstanceOptions, InstanceStream, Pairing, PieceKind, PieceTable, SpecialIds, show_instance,
+};
+use albert::training::{
+    Alone, Decay, Ending, ModelFiles, Optimizer, Parameters, Pretraining, PretrainingSource, Replicas,
+    Schedule, Size, TrainOptions, Trainer, check_vocabulary, estimate, model_from, new_model, recipe,
+};
+use albert::{Error, Result};
+
+use super::args::{DtypeArg, ModelArgs};
+use super::exit::{ExitStatus, Failure, WhileRunning};
+use super::options;
+use super::pretrain_args::{CompatArg, PretrainArgs, ScheduleArg, SentencesArg};
+use super::report::Reporter;
+use super::training_progress::TrainingProgress;
+
+const HEADS: [Head; 3] = [Head::Pooler, Head::MaskedLm, Head::SentenceOrder];
+
+pub fn run(args: PretrainArgs, reporter: &Reporter) -> std::result::Result<ExitStatus, Failure> {
+    let stop = stop_flag()?;
+    if let Some(threads) = args.threads {
+        device::set_threads(usize::from(threads))?;
+    }
+    check_output(&args)?;
+    let start = Start::find(&args, reporter)?;
+    let tokenizer = start.tokenizer(&args, reporter, &stop)?;
+    let Some((files, tokenizer)) = tokenizer else { return Ok(ExitStatus::Interrupted) };
+    let config = configuration(&args, &start, &tokenizer)?;
+
+    let Some(cache) = token_cache(&args, &tokenizer, reporter, &stop)? else {
+        return Ok(ExitStatus::Interrupted);
+    };
+    let cache = Arc::new(cache);
+    let special = special_ids(&tokenizer)?;
+    let stream = instance_stream(&args, &tokenizer, special, cache.clone())?;
+    if let Some(count) = args.show_instances {
+        return show(stream, count, &tokenizer, &special);
+    }
+
+    let opened = open_devices(&args)?;
+    let devices: Vec<Device> = opened.iter().map(|open| open.device.clone()).collect();
+    let (model, parameters) = start.model(&args, &config, &devices[0], reporter)?;
+    let plan = Plan::new(&args, &config, &opened, cache.summary().tokens);
+    plan.announce(&args, &config, &opened, parameters.count(), reporter);
+
+    let held_out = stream.held_out(args.eval_rows)?;
+    let objective = Pretraining {
+        pad_id: config.pad_token_id.unwrap_or(0) as u32,
+        pad_multiple: if opened[0].is_gpu { 16 } else { 1 },
+        longest: config.max_position_embeddings,
+        sentence_order: !args.no_sop,
+    };
+    let replicas =
+        Replicas::new(&model, &parameters, &devices, plan.micro_batch, args.gradient_checkpointing);
+    let mut trainer = Trainer {
+        objective: &objective,
+        source: PretrainingSource::new(stream),
+        held_out: &held_out,
+        parameters,
+        replicas,
+        communicator: &Alone,
+        options: plan.options(&args, &config),
+        files: ModelFiles {
+            config: &config,
+            architecture: Architecture::PreTraining,
+            tokenizer: (&files, &tokenizer),
+        },
+    };
+    let mut progress = TrainingProgress::new(reporter, &args.output);
+    let ending = trainer.run(args.resume, &stop, &mut progress).while_running()?;
+    drop(progress);
+    Ok(match ending {
+        Ending::Finished => {
+            reporter.note(&format!("the model is in {}", args.output.display()));
+            ExitStatus::Done
+        }
+        Ending::Interrupted => {
+            reporter.note("interrupted; a checkpoint is saved, --resume goes on from it");
+            ExitStatus::Interrupted
+        }
+    })
+}
+
+/// Set by the first SIGINT or SIGTERM; a second one ends the program at once.
+fn stop_flag() -> Result<Arc<AtomicBool>> {
+    let stop = Arc::new(AtomicBool::new(false));
+    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
+        signal_hook::flag::register_conditional_shutdown(signal, 130, stop.clone())
+            .and_then(|_| signal_hook::flag::register(signal, stop.clone()))
+            .map_err(Error::io("signals", "watch"))?;
+    }
+    Ok(stop)
+}
+
+/// A run begins in a new directory, or goes on in its own.
+fn check_output(args: &PretrainArgs) -> Result<()> {
+    let checkpoints = albert::training::Checkpoints::new(&args.output, usize::from(args.keep)).steps();
+    if args.output.is_file() {
+        return Err(Error::bad_file(&args.output, "is a file; --output takes a directory"));
+    }
+    if !checkpoints.is_empty() && !args.resume && args.show_instances.is_none() {
+        return Err(Error::bad_file(
+            &args.output,
+            "holds checkpoints of a run: --resume goes on with it, another --output begins anew",
+        ));
+    }
+    if args.output.join("model.safetensors").exists() && !args.resume {
+        return Err(Error::bad_file(&args.output, "holds a model; name a new directory"));
+    }
+    std::fs::create_dir_all(&args.output).map_err(Error::io(&args.output, "create"))
+}
+
+/// What the run begins with.
+enum Start {
+    Size(Size),
+    Config(PathBuf),
+    From(Box<Checkpoint>),
+}
+
+impl Start {
+    fn find(args: &PretrainArgs, reporter: &Reporter) -> Result<Self> {
+        Ok(match (&args.init_from, &args.config) {
+            (Some(model), _) => {
+                let model = ModelArgs { model: Some(model.clone()), offline: args.offline };
+                Self::From(Box::new(options::checkpoint(&model, reporter)?))
+            }
+            (None, Some(path)) => Self::Config(path.clone()),
+            (None, None) => Self::Size(args.size.into()),
+        })
+    }
+
+    /// The tokenizer: the one named, that of the model to go on from, or one trained now. `None` when interrupted.
+    fn tokenizer(
+        &self,
+        args: &PretrainArgs,
+        reporter: &Reporter,
+        stop: &AtomicBool,
+    ) -> Result<Option<(TokenizerFiles, Tokenizer)>> {
+        if let Some(path) = &args.tokenizer {
+            let tokenizer =
+                if path.is_dir() { Tokenizer::from_dir(path)? } else { Tokenizer::from_file(path)? };
+            return Ok(Some((TokenizerFiles::at(path), tokenizer)));
+        }
+        if let Self::From(checkpoint) = self {
+            return Ok(Some((TokenizerFiles::of(checkpoint), checkpoint.tokenizer()?)));
+        }
+        let folder = args.output.join("tokenizer");
+        if !folder.is_dir() && !super::train_tokenizer::into(&folder, args, reporter, stop)? {
+            return Ok(None);
+        }
+        let tokenizer = Tokenizer::from_dir(&folder)?;
+        Ok(Some((TokenizerFiles::Directory(folder), tokenizer)))
+    }
+
+    fn model(
+        &self,
+        args: &PretrainArgs,
+        config: &AlbertConfig,
+        device: &Device,
+        reporter: &Reporter,
+    ) -> Result<(Albert, Parameters)> {
+        let Self::From(checkpoint) = self else { return new_model(config, &HEADS, args.seed, device) };
+        let (model, parameters, missing) = model_from(checkpoint, config, &HEADS, args.seed, device)?;
+        for head in missing {
+            reporter.warn(&format!("{}: has no {head:?} part; it begins anew", checkpoint.name));
+        }
+        Ok((model, parameters))
+    }
+}
+
+/// The model's configuration, with the tokenizer's vocabulary.
+fn configuration(args: &PretrainArgs, start: &Start, tokenizer: &Tokenizer) -> Result<AlbertConfig> {
+    let mut config = match start {
+        Start::Size(size) => size.config(),
+        Start::Config(path) => AlbertConfig::from_file(path)?,
+        Start::From(checkpoint) => checkpoint.config.clone(),
+    };
+    if matches!(start, Start::From(_)) {
+        check_vocabulary(&config, tokenizer.vocab_size())?;
+    } else {
+        config.vocab_size = tokenizer.vocab_size();
+        config.pad_token_id = tokenizer.pad_id().map(|id| id as usize);
+        config.bos_token_id = tokenizer.cls_id().map(|id| id as usize);
+        config.eos_token_id = tokenizer.sep_id().map(|id| id as usize);
+    }
+    if config.num_labels != 2 {
+        // transformers gives the sentence-order head as many outputs.
+        config.set_num_labels(2);
+    }
+    if let Some(rate) = args.hidden_dropout {
+        config.hidden_dropout_prob = rate;
+    }
+    if let Some(rate) = args.attention_dropout {
+        config.attention_probs_dropout_prob = rate;
+    }
+    if args.max_seq_length as usize > config.max_position_embeddings {
+        return Err(Error::Usage {
+            flag: "--max-seq-length".to_owned(),
+            problem: format!("the model has {} positions", config.max_position_embeddings),
+        });
+    }
+    Ok(config)
+}
+
+/// The corpus as token ids; `None` when interrupted.
+fn token_cache(
+    args: &PretrainArgs,
+    tokenizer: &Tokenizer,
+    reporter: &Reporter,
+    stop: &AtomicBool,
+) -> Result<Option<TokenCache>> {
+    let corpus = corpus(args)?;
+    let folder = args.cache.clone().unwrap_or_else(|| args.output.join("cache"));
+    let bar = reporter.bytes_bar("tokenizing");
+    let cache = TokenCache::open_or_build(&folder, &corpus, tokenizer, &mut |done, total| {
+        bar.set_length(total);
+        bar.set_position(done);
+        !stop.load(Ordering::Relaxed)
+    });
+    bar.finish_and_clear();
+    if stop.load(Ordering::Relaxed) {
+        return Ok(None);
+    }
+    let cache = cache?;
+    let summary = cache.summary();
+    super::train_tokenizer::tell(&summary.report, reporter);
+    reporter.note(&format!(
+        "corpus: {} documents, {} sentences, {} tokens",
+        summary.documents, summary.sentences, summary.tokens
+    ));
+    Ok(Some(cache))
+}
+
+/// The corpus that the arguments name.
+pub fn corpus(args: &PretrainArgs) -> Result<Corpus> {
+    let sentences = match args.sentences {
+        SentencesArg::Split => Sentences::Split,
+        SentencesArg::Lines => Sentences::Lines,
+    };
+    Corpus::open(&args.corpus, CorpusOptions { text_field: args.text_field.clone(), sentences })
+}
+
+/// The ids of the special tokens, all of which pretraining needs.
+fn special_ids(tokenizer: &Tokenizer) -> Result<SpecialIds> {
+    let need = |id: Option<u32>, name: &str| {
+        id.ok_or_else(|| Error::Usage {
+            flag: "--tokenizer".to_owned(),
+            problem: format!("it has no {name} token, which pretraining needs"),
+        })
+    };
+    Ok(SpecialIds {
+        cls: need(tokenizer.cls_id(), "[CLS]")?,
+        sep: need(tokenizer.sep_id(), "[SEP]")?,
+        mask: need(tokenizer.mask_id(), "[MASK]")?,
+        pad: need(tokenizer.pad_id(), "padding")?,
+    })
+}
+
+fn instance_stream(
+    args: &PretrainArgs,
+    tokenizer: &Tokenizer,
+    special: SpecialIds,
+    cache: Arc<TokenCache>,
+) -> Result<InstanceStream> {
+    let pieces: Vec<String> =
+        (0..tokenizer.vocab_size() as u32).map(|id| tokenizer.id_to_token(id).unwrap_or_default()).collect();
+    let kind = match tokenizer.kind() {
+        Kind::WordPiece => PieceKind::WordPiece,
+        Kind::SentencePiece | Kind::TokenizerJson => PieceKind::SentencePiece,
+    };
+    let mut ids = vec![special.cls, special.sep, special.mask, special.pad];
+    ids.extend(tokenizer.unk_id());
+    let table = PieceTable::new(pieces.iter().map(String::as_str), kind, &ids);
+    let pairing = match (args.nsp, args.no_sop) {
+        (true, _) => Pairing::NextSentence,
+        (_, true) => Pairing::Unlabelled,
+        _ => Pairing::SentenceOrder,
+    };
+    let options = InstanceOptions {
+        max_seq_length: args.max_seq_length as usize,
+        short_seq_prob: args.short_seq_prob,
+        masked_lm_prob: args.masked_lm_prob,
+        max_predictions: args.max_predictions.map(|n| n as usize),
+        max_ngram: usize::from(args.max_ngram),
+        pairing,
+        eval_fraction: args.eval_fraction,
+        google_compat: args.compat == Some(CompatArg::Google),
+        ..InstanceOptions::default()
+    };
+    InstanceStream::new(cache, table, special, options, args.seed)
+}
+
+/// `--show-instances`.
+fn show(
+    mut stream: InstanceStream,
+    count: usize,
+    tokenizer: &Tokenizer,
+    special: &SpecialIds,
+) -> std::result::Result<ExitStatus, Failure> {
+    let plans = stream.next_batch(count)?;
+    let mut out = OutputTarget::open(None)?;
+    for instance in stream.realizer().realize(&plans)? {
+        out.write(show_instance(&instance, special, &|id| tokenizer.id_to_token(id)).as_bytes())?;
+    }
+    out.finish()?;
+    Ok(ExitStatus::Done)
+}
+
+fn open_devices(args: &PretrainArgs) -> Result<Vec<OpenDevice>> {
+    let float = FloatType::from(args.precision);
+    args.device.iter().map(|choice| device::open(*choice, float)).collect()
+}
+
+/// Numbers that follow from the arguments.
+struct Plan {
+    steps: u64,
+    micro_batch: usize,
+    learning_rate: f64,
+    warmup_steps: u64,
+    tokens: u64,
+}
+
+impl Plan {
+    fn new(args: &PretrainArgs, config: &AlbertConfig, devices: &[OpenDevice], tokens: u64) -> Self {
+        let length = args.max_seq_length as usize;
+        let batch_size = args.batch_size as usize;
+        let train = (tokens as f64 * (1.0 - args.eval_fraction)) as u64;
+        let steps = args.steps.unwrap_or_else(|| {
+            recipe::steps(args.epochs.unwrap_or(10.0), train, batch_size, length, args.short_seq_prob)
+        });
+        Self {
+            steps,
+            micro_batch: args
+                .micro_batch
+                .map_or_else(|| recipe::micro_batch(devices[0].is_gpu, length), |n| n as usize),
+            learning_rate: args.learning_rate.unwrap_or_else(|| {
+                recipe::learning_rate(args.optimizer.into(), batch_size, config.hidden_size)
+            }),
+            warmup_steps: args.warmup_steps.unwrap_or_else(|| recipe::warmup_steps(steps)),
+            tokens: train,
+        }
+    }
+
+    /// What is about to happen, before the first step.
+    fn announce(
+        &self,
+        args: &PretrainArgs,
+        config: &AlbertConfig,
+        devices: &[OpenDevice],
+        parameters: usize,
+        reporter: &Reporter,
+    ) {
+        let float_bytes = if args.precision == DtypeArg::F32 { 4 } else { 2 };
+        let rows = u64::from(args.batch_size);
+        let length = u64::from(args.max_seq_length);
+        let masked = (args.masked_lm_prob * length as f64).ceil() as u64;
+        let needs =
+            estimate(config, parameters as u64, rows, self.micro_batch as u64, length, masked, float_bytes);
+        let names: Vec<&str> = devices.iter().map(|open| open.name.as_str()).collect();
+        reporter.note(&format!(
+            "model: {} parameters; hidden {}, layers {}, groups {}; dropout: hidden {}, attention {}, classifier {}",
+            parameters,
+            config.hidden_size,
+            config.num_hidden_layers,
+            config.num_hidden_groups,
+            config.hidden_dropout_prob,
+            config.attention_probs_dropout_prob,
+            config.classifier_dropout_prob.unwrap_or(config.hidden_dropout_prob),
+        ));
+        reporter.note(&format!(
+            "memory, about: {} MB for weights and optimizer, {} MB on {}",
+            needs.host_bytes >> 20,
+            needs.device_bytes >> 20,
+            names.join(" and on "),
+        ));
+        reporter.note(&format!(
+            "{} steps of {rows} rows of up to {length} tokens, about {:.1} passes over {} tokens; {:?}, rate {:.3e}, {} steps \
+             of warm-up",
+            self.steps,
+            (self.steps * rows * length) as f64 / self.tokens.max(1) as f64,
+            self.tokens,
+            args.optimizer,
+            self.learning_rate,
+            self.warmup_steps,
+        ));
+    }
+
+    fn options(&self, args: &PretrainArgs, config: &AlbertConfig) -> TrainOptions {
+        let decay = match args.schedule {
+            ScheduleArg::Linear => Decay::Linear,
+            ScheduleArg::Polynomial => Decay::Polynomial(args.power),
+            ScheduleArg::Cosine => Decay::Cosine,
+            ScheduleArg::Constant => Decay::Constant,
+        };
+        let mut optimizer = Optimizer::new(args.optimizer.into());
+        optimizer.weight_decay = args.weight_decay as f32;
+        let schedule = Schedule {
+            peak: self.learning_rate,
+            warmup_steps: self.warmup_steps,
+            total_steps: self.steps,
+            decay,
+        };
+        let clip_norm = (args.clip_norm > 0.0).then_some(args.clip_norm);
+        let twentieth = (self.steps / 20).max(1);
+        TrainOptions {
+            output: args.output.clone(),
+            batch_size: args.batch_size as usize,
+            optimizer,
+            schedule,
+            clip_norm,
+            seed: args.seed,
+            log_every: args.log_every,
+            evaluate_every: Some(args.eval_every.unwrap_or(twentieth)),
+            save_every: Some(args.save_every.unwrap_or(twentieth)),
+            save_minutes: Some(args.save_minutes),
+            keep: usize::from(args.keep),
+            scale_loss: args.precision == DtypeArg::F16,
+            identity: json!({
+                "config": config.to_json(),
+                "--batch-size": args.batch_size,
+                "--max-seq-length": args.max_seq_length,
+                "--short-seq-prob": args.short_seq_prob,
+                "--masked-lm-prob": args.masked_lm_prob,
+                "--max-ngram": args.max_ngram,
+                "--max-predictions": args.max_predictions,
+                "--nsp": args.nsp,
+                "--no-sop": args.no_sop,
+                "--compat": format!("{:?}", args.compat),
+                "--eval-fraction": args.eval_fraction,
+                "--seed": args.seed,
+                "--precision": format!("{:?}", args.precision),
+                "--clip-norm": clip_norm,
+                "optimizer": optimizer,
+                "schedule": schedule,
+                "tokens": self.tokens,
+            }),
+        }
+    }
+}

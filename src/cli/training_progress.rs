@@ -1,0 +1,80 @@
+//! What a training run shows on stderr and leaves in its directory.
+
+use std::path::{Path, PathBuf};
+
+use indicatif::ProgressBar;
+
+use albert::Result;
+use albert::training::log::RunLog;
+use albert::training::{Report, TrainObserver};
+
+use super::report::Reporter;
+
+/// A progress bar, or lines where there is none; and the run's logs.
+pub struct TrainingProgress<'a> {
+    reporter: &'a Reporter,
+    bar: ProgressBar,
+    output: PathBuf,
+    log: Option<RunLog>,
+}
+
+impl<'a> TrainingProgress<'a> {
+    pub fn new(reporter: &'a Reporter, output: &Path) -> Self {
+        Self { reporter, bar: reporter.steps_bar(), output: output.to_owned(), log: None }
+    }
+
+    fn show(&self, kind: &str, report: &Report) {
+        let mut parts = vec![format!("step {}", report.step)];
+        parts.extend(report.values.iter().map(|(name, value)| format!("{name} {value:.4}")));
+        if let Some(rate) = report.learning_rate {
+            parts.push(format!("rate {rate:.2e}"));
+        }
+        parts.push(format!("{:.0} tokens/s", report.tokens_per_second));
+        let line = parts.join("  ");
+        if self.bar.is_hidden() || kind != "train" {
+            self.bar.suspend(|| self.reporter.note(&format!("{kind}  {line}")));
+        }
+        if kind == "train" {
+            self.bar.set_message(line);
+        }
+    }
+}
+
+impl TrainObserver for TrainingProgress<'_> {
+    fn started(&mut self, step: u64) -> Result<()> {
+        if step > 0 {
+            self.reporter.note(&format!("going on after step {step}"));
+        }
+        self.log = Some(RunLog::open(&self.output, step)?);
+        Ok(())
+    }
+
+    fn stepped(&mut self, step: u64, total: u64) {
+        self.bar.set_length(total);
+        self.bar.set_position(step);
+    }
+
+    fn trained(&mut self, report: &Report) -> Result<()> {
+        self.show("train", report);
+        self.log.as_mut().map_or(Ok(()), |log| log.trained(report))
+    }
+
+    fn evaluated(&mut self, report: &Report) -> Result<()> {
+        self.show("held out", report);
+        self.log.as_mut().map_or(Ok(()), |log| log.evaluated(report))
+    }
+
+    fn saved(&mut self, path: &Path) {
+        self.bar.suspend(|| self.reporter.detail(|| format!("saved {}", path.display())));
+    }
+
+    fn warned(&mut self, message: &str) {
+        self.bar.suspend(|| self.reporter.warn(message));
+    }
+}
+
+impl Drop for TrainingProgress<'_> {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+    }
+}

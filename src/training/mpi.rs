@@ -1,0 +1,61 @@
+//! Data parallel training over MPI: one process per device, under `mpirun` or a scheduler that speaks MPI.
+
+use mpi::collective::SystemOperation;
+use mpi::environment::Universe;
+use mpi::traits::{Communicator as _, CommunicatorCollectives};
+
+use super::communicator::Communicator;
+use crate::error::{Error, Result};
+
+/// All processes that were started together. The library ends MPI when this is dropped.
+pub struct World {
+    universe: Universe,
+}
+
+impl World {
+    /// Joins the processes that `mpirun` started; a program started alone is a world of one.
+    ///
+    /// # Errors
+    /// [`Error::Device`] when MPI was joined before.
+    pub fn join() -> Result<Self> {
+        let universe = mpi::initialize().ok_or_else(|| Error::Device {
+            device: "mpi".to_owned(),
+            problem: "is initialized already".to_owned(),
+        })?;
+        Ok(Self { universe })
+    }
+}
+
+/// MPI counts in 32 bits; a sum of many values goes in parts.
+const PART: usize = 1 << 24;
+
+impl Communicator for World {
+    fn rank(&self) -> usize {
+        self.universe.world().rank().unsigned_abs() as usize
+    }
+
+    fn size(&self) -> usize {
+        self.universe.world().size().unsigned_abs() as usize
+    }
+
+    fn sum_f32(&self, values: &mut [f32]) -> Result<()> {
+        if self.size() > 1 {
+            let world = self.universe.world();
+            let mut sums = vec![0f32; values.len().min(PART)];
+            for part in values.chunks_mut(PART) {
+                world.all_reduce_into(&*part, &mut sums[..part.len()], SystemOperation::sum());
+                part.copy_from_slice(&sums[..part.len()]);
+            }
+        }
+        Ok(())
+    }
+
+    fn sum_f64(&self, values: &mut [f64]) -> Result<()> {
+        if self.size() > 1 {
+            let mut sums = vec![0f64; values.len()];
+            self.universe.world().all_reduce_into(&*values, &mut sums[..], SystemOperation::sum());
+            values.copy_from_slice(&sums);
+        }
+        Ok(())
+    }
+}

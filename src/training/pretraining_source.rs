@@ -1,0 +1,47 @@
+//! Pretraining instances as the rows of a run.
+
+use serde_json::Value;
+
+use super::instances::{Instance, InstancePlan, InstanceStream, Position, Realizer};
+use super::source::Source;
+use crate::error::{Error, Result};
+
+/// The stream of a corpus's instances.
+pub struct PretrainingSource {
+    stream: InstanceStream,
+    realizer: Realizer,
+}
+
+impl PretrainingSource {
+    /// From where `stream` stands.
+    pub fn new(stream: InstanceStream) -> Self {
+        Self { realizer: stream.realizer(), stream }
+    }
+}
+
+impl Source for PretrainingSource {
+    type Plan = InstancePlan;
+    type Example = Instance;
+
+    fn next_batch(&mut self, rows: usize) -> Result<Vec<InstancePlan>> {
+        self.stream.next_batch(rows)
+    }
+
+    fn realize(&self, plans: &[InstancePlan]) -> Result<Vec<Instance>> {
+        self.realizer.realize(plans)
+    }
+
+    fn epoch(&self) -> f64 {
+        self.stream.epochs()
+    }
+
+    fn position(&self) -> Value {
+        serde_json::to_value(self.stream.position()).unwrap_or_default()
+    }
+
+    fn seek(&mut self, position: &Value) -> Result<()> {
+        let position: Position = serde_json::from_value(position.clone())
+            .map_err(|e| Error::Input(format!("{position} is no position in a corpus: {e}")))?;
+        self.stream.seek(position)
+    }
+}

@@ -1,0 +1,303 @@
+//! `albert pretrain`, run as a user runs it: to the end, broken off in every way, with bad input.
+
+mod common;
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use common::{albert, golden};
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// A corpus of some documents, the same in every test.
+fn corpus(folder: &Path) -> PathBuf {
+    let words = [
+        "the", "river", "runs", "through", "a", "green", "valley", "and", "people", "walk", "along", "it",
+        "every", "morning", "before", "work", "some", "carry", "bread", "others", "only", "their",
+        "thoughts",
+    ];
+    let path = folder.join("corpus.txt");
+    let mut file = std::fs::File::create(&path).expect("a file");
+    let mut state = 7usize;
+    for _ in 0..40 {
+        for _ in 0..12 {
+            let mut sentence = Vec::new();
+            for _ in 0..9 {
+                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                sentence.push(words[(state >> 33) % words.len()]);
+            }
+            writeln!(file, "{}.", sentence.join(" ")).expect("written");
+        }
+        writeln!(file).expect("written");
+    }
+    path
+}
+
+fn arguments(folder: &Path, output: &str, steps: u32) -> Vec<String> {
+    let mut all: Vec<String> = ["pretrain", "--size", "tiny", "--batch-size", "6", "--max-seq-length", "32"]
+        .map(str::to_owned)
+        .to_vec();
+    let tokenizer = golden("fill_mask/json_2020/tokenizer.json");
+    for (flag, value) in [
+        ("--corpus", folder.join("corpus.txt").display().to_string()),
+        ("--tokenizer", tokenizer.display().to_string()),
+        ("--output", folder.join(output).display().to_string()),
+        ("--steps", steps.to_string()),
+        ("--eval-fraction", "0.1".to_owned()),
+        ("--log-every", "1".to_owned()),
+        ("--save-every", "5".to_owned()),
+        ("--hidden-dropout", "0.1".to_owned()),
+        ("--attention-dropout", "0.1".to_owned()),
+        ("--device", "flex".to_owned()),
+        ("--micro-batch", "4".to_owned()),
+    ] {
+        all.extend([flag.to_owned(), value]);
+    }
+    all
+}
+
+fn finish(arguments: &[String]) -> String {
+    let output = albert().args(arguments).output().expect("started");
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(0), "{text}");
+    text
+}
+
+/// A run in the background.
+fn begin(arguments: &[String]) -> Child {
+    let program = assert_cmd::cargo::cargo_bin("albert");
+    Command::new(program)
+        .args(arguments)
+        .stderr(Stdio::null())
+        .stdout(Stdio::null())
+        .spawn()
+        .expect("started")
+}
+
+fn weights(folder: &Path, output: &str) -> Vec<u8> {
+    std::fs::read(folder.join(output).join("model.safetensors")).expect("a model")
+}
+
+fn metrics(folder: &Path, output: &str) -> Vec<Value> {
+    let text = std::fs::read_to_string(folder.join(output).join("metrics.jsonl")).unwrap_or_default();
+    text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
+}
+
+/// Waits until the run in `output` reports a step from `step` on.
+fn wait_for_step(folder: &Path, output: &str, step: u64, child: &mut Child) {
+    let start = Instant::now();
+    loop {
+        let last = metrics(folder, output).iter().filter_map(|m| m["step"].as_u64()).max();
+        if last.is_some_and(|last| last >= step) {
+            return;
+        }
+        assert!(child.try_wait().expect("known").is_none(), "the run ended before step {step}");
+        assert!(start.elapsed() < Duration::from_secs(120), "no step {step} after two minutes");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+#[test]
+fn a_run_leaves_a_model_and_its_curves() {
+    let folder = TempDir::new().expect("a directory");
+    corpus(folder.path());
+    let told = finish(&arguments(folder.path(), "run", 20));
+    assert!(told.contains("parameters") && told.contains("memory") && told.contains("documents"), "{told}");
+    let output = folder.path().join("run");
+    for name in ["config.json", "model.safetensors", "tokenizer.json", "metrics.jsonl", "curves.svg"] {
+        assert!(output.join(name).is_file(), "{name}");
+    }
+    let events = std::fs::read_dir(&output).expect("a directory").flatten();
+    assert!(events.filter(|e| e.file_name().to_string_lossy().contains("tfevents")).count() == 1);
+
+    // Metrics: one record a step, a held-out one at the end, numbers that can be.
+    let metrics = metrics(folder.path(), "run");
+    let train: Vec<&Value> = metrics.iter().filter(|m| m["kind"] == "train").collect();
+    assert_eq!(train.len(), 20);
+    for (i, record) in train.iter().enumerate() {
+        assert_eq!(record["step"], i as u64 + 1);
+        for name in ["mlm_loss", "sop_loss", "learning_rate", "gradient_norm", "tokens_per_second"] {
+            assert!(record[name].as_f64().is_some_and(|v| v.is_finite() && v > 0.0), "{name}: {record}");
+        }
+        for name in ["mlm_accuracy", "sop_accuracy"] {
+            assert!(record[name].as_f64().is_some_and(|v| (0.0..=1.0).contains(&v)), "{name}: {record}");
+        }
+    }
+    let evaluated: Vec<&Value> = metrics.iter().filter(|m| m["kind"] == "eval").collect();
+    let last = evaluated.last().expect("an evaluation");
+    assert_eq!(last["step"], 20);
+    let (loss, perplexity) =
+        (last["mlm_loss"].as_f64().unwrap_or(0.0), last["perplexity"].as_f64().unwrap_or(0.0));
+    assert!((loss.exp() - perplexity).abs() < 1e-6 * perplexity, "{last}");
+
+    // Three checkpoints stay, each is a model, and so is what is in the directory.
+    let kept: Vec<_> =
+        std::fs::read_dir(output.join("checkpoints")).expect("a directory").flatten().collect();
+    assert_eq!(kept.len(), 3);
+    for model in [output.clone(), output.join("checkpoints/step-00000015")] {
+        albert()
+            .args(["fill-mask", "--format", "jsonl", "the river [MASK] through a valley", "--model"])
+            .arg(&model)
+            .assert()
+            .success();
+    }
+    assert_eq!(
+        std::fs::read(output.join("checkpoints/step-00000020/model.safetensors")).expect("a model"),
+        weights(folder.path(), "run")
+    );
+}
+
+#[test]
+fn broken_off_and_resumed_gives_the_same_weights() {
+    let folder = TempDir::new().expect("a directory");
+    corpus(folder.path());
+    let path = folder.path();
+    finish(&arguments(path, "whole", 60));
+    let whole = weights(path, "whole");
+
+    // Again: the same weights, whatever the number of threads.
+    let mut again = arguments(path, "again", 60);
+    again.extend(["--threads".to_owned(), "1".to_owned()]);
+    finish(&again);
+    assert!(weights(path, "again") == whole, "one thread gives other weights");
+
+    let resumed = |output: &str| {
+        let mut arguments = arguments(path, output, 60);
+        arguments.push("--resume".to_owned());
+        finish(&arguments);
+        assert!(weights(path, output) == whole, "{output}: other weights");
+        let metrics = metrics(path, output);
+        let steps: Vec<u64> =
+            metrics.iter().filter(|m| m["kind"] == "train").filter_map(|m| m["step"].as_u64()).collect();
+        assert_eq!(steps, (1..=60).collect::<Vec<_>>(), "{output}: a record for each step, once");
+    };
+
+    #[cfg(unix)]
+    {
+        use std::os::unix::process::ExitStatusExt;
+
+        for (output, signal) in [("sigterm", "TERM"), ("sigint", "INT")] {
+            let mut child = begin(&arguments(path, output, 60));
+            wait_for_step(path, output, 7, &mut child);
+            let kill = Command::new("kill").args([&format!("-{signal}"), &child.id().to_string()]).status();
+            assert!(kill.expect("kill").success());
+            assert_eq!(child.wait().expect("ended").code(), Some(130), "{signal}");
+            resumed(output);
+        }
+
+        let mut child = begin(&arguments(path, "killed", 60));
+        for step in [12, 31] {
+            wait_for_step(path, "killed", step, &mut child);
+            child.kill().expect("killed");
+            assert_eq!(child.wait().expect("ended").signal(), Some(9));
+            let mut arguments = arguments(path, "killed", 60);
+            arguments.push("--resume".to_owned());
+            child = begin(&arguments);
+        }
+        assert!(child.wait().expect("ended").success());
+        resumed("killed");
+    }
+
+    // The newest checkpoint is damaged: the one before it serves.
+    let mut part = arguments(path, "damaged", 60);
+    part.extend(["--keep".to_owned(), "4".to_owned()]);
+    finish(&part);
+    for name in ["model.safetensors", "config.json"] {
+        std::fs::remove_file(path.join("damaged").join(name)).expect("there");
+    }
+    let newest = path.join("damaged/checkpoints/step-00000060");
+    std::fs::write(newest.join("optimizer.safetensors"), b"half").expect("written");
+    std::fs::write(path.join("damaged/checkpoints/step-00000055/trainer.json"), b"{").expect("written");
+    part.push("--resume".to_owned());
+    let told = finish(&part);
+    assert!(told.contains("step-00000060") && told.contains("step-00000055"), "{told}");
+    assert!(weights(path, "damaged") == whole);
+}
+
+#[test]
+fn a_run_is_resumed_with_its_own_options() {
+    let folder = TempDir::new().expect("a directory");
+    corpus(folder.path());
+    let path = folder.path();
+    finish(&arguments(path, "run", 6));
+    let fails = |arguments: &[String], wanted: &[&str]| {
+        let output = albert().args(arguments).output().expect("started");
+        let text = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(2), "{text}");
+        for part in wanted {
+            assert!(text.contains(part), "{part}: {text}");
+        }
+    };
+    // A second run in the same directory, without and with other options.
+    fails(&arguments(path, "run", 6), &["--resume"]);
+    let mut other = arguments(path, "run", 6);
+    other.extend(["--resume", "--seed", "2"].map(str::to_owned));
+    fails(&other, &["--seed was 1, is 2"]);
+    // Nothing to resume.
+    let mut none = arguments(path, "nothing", 6);
+    none.push("--resume".to_owned());
+    fails(&none, &["no checkpoint"]);
+}
+
+#[test]
+fn what_cannot_be_is_said_before_the_first_step() {
+    let folder = TempDir::new().expect("a directory");
+    corpus(folder.path());
+    let path = folder.path();
+    std::fs::write(path.join("empty.txt"), "\n\n").expect("written");
+    let fails = |change: &[(&str, &str)], wanted: &str| {
+        let mut all = arguments(path, "run", 6);
+        for (flag, value) in change {
+            match all.iter().position(|a| a == flag) {
+                Some(place) => all[place + 1] = (*value).to_owned(),
+                None => all.extend([(*flag).to_owned(), (*value).to_owned()]),
+            }
+        }
+        let output = albert().args(&all).output().expect("started");
+        let text = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(2), "{change:?}: {text}");
+        assert!(text.contains(wanted), "{change:?}: {text}");
+    };
+    fails(&[("--corpus", "/nowhere")], "/nowhere");
+    fails(&[("--corpus", &path.join("empty.txt").display().to_string())], "no text");
+    fails(&[("--tokenizer", "/nowhere.json")], "/nowhere.json");
+    fails(&[("--max-seq-length", "600")], "512 positions");
+    fails(&[("--steps", "0")], "--steps");
+    fails(&[("--learning-rate", "nan")], "--learning-rate");
+    fails(&[("--eval-fraction", "1")], "--eval-fraction");
+    fails(&[("--device", "wgpu:99")], "wgpu");
+}
+
+#[test]
+fn a_run_that_diverges_stops_and_says_so() {
+    let folder = TempDir::new().expect("a directory");
+    corpus(folder.path());
+    let mut all = arguments(folder.path(), "run", 200);
+    for flag in ["--learning-rate", "--clip-norm", "--optimizer", "--warmup-steps"] {
+        let value = match flag {
+            "--learning-rate" => "1e30",
+            "--optimizer" => "adamw",
+            _ => "0",
+        };
+        all.extend([flag.to_owned(), value.to_owned()]);
+    }
+    let output = albert().args(&all).output().expect("started");
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(1), "{text}");
+    assert!(text.contains("diverged") && text.contains("--learning-rate"), "{text}");
+    assert!(!folder.path().join("run/model.safetensors").exists());
+}
+
+#[test]
+fn instances_are_shown_for_eyes() {
+    let folder = TempDir::new().expect("a directory");
+    corpus(folder.path());
+    let mut all = arguments(folder.path(), "run", 6);
+    all.extend(["--show-instances", "3"].map(str::to_owned));
+    let output = albert().args(&all).output().expect("started");
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert_eq!(output.status.code(), Some(0));
+    assert!(text.matches("[CLS]").count() == 3 && text.contains("[MASK]"), "{text}");
+}
