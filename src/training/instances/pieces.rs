@@ -1,0 +1,119 @@
+//! What masking must know of each piece of the vocabulary.
+
+use unicode_normalization::char::is_combining_mark;
+
+/// How pieces show where words begin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PieceKind {
+    /// Pieces that begin a word are marked: `▁word`.
+    SentencePiece,
+    /// Pieces inside a word are marked: `##piece`.
+    WordPiece,
+}
+
+/// Two facts about each id: does it begin a word, is it special. And all that are not special.
+#[derive(Clone, Debug)]
+pub struct PieceTable {
+    flags: Vec<u8>,
+    ordinary: Vec<u32>,
+}
+
+const STARTS_WORD: u8 = 1;
+const SPECIAL: u8 = 2;
+
+impl PieceTable {
+    /// The table of a vocabulary in the order of its ids; `special` are the ids that are never masked and never
+    /// stand in for another: `[CLS]`, `[SEP]`, `[MASK]`, padding, the unknown token.
+    pub fn new<'a>(pieces: impl IntoIterator<Item = &'a str>, kind: PieceKind, special: &[u32]) -> Self {
+        let starts = |piece| match kind {
+            PieceKind::SentencePiece => starts_word(piece),
+            PieceKind::WordPiece => !piece.starts_with("##"),
+        };
+        let mut flags: Vec<u8> =
+            pieces.into_iter().map(|piece| if starts(piece) { STARTS_WORD } else { 0 }).collect();
+        for &id in special {
+            if let Some(flags) = flags.get_mut(id as usize) {
+                *flags = STARTS_WORD | SPECIAL;
+            }
+        }
+        let ordinary = (0u32..).zip(&flags).filter(|&(_, &f)| f & SPECIAL == 0).map(|(id, _)| id).collect();
+        Self { flags, ordinary }
+    }
+
+    /// Whether a word begins with this piece. Ids beyond the vocabulary do.
+    pub fn starts_word(&self, id: u32) -> bool {
+        self.flags.get(id as usize).is_none_or(|flags| flags & STARTS_WORD != 0)
+    }
+
+    /// Whether the piece is a special token.
+    pub fn is_special(&self, id: u32) -> bool {
+        self.flags.get(id as usize).is_some_and(|flags| flags & SPECIAL != 0)
+    }
+
+    /// The ids that are not special, ascending.
+    pub fn ordinary(&self) -> &[u32] {
+        &self.ordinary
+    }
+}
+
+/// Whether a SentencePiece piece begins a word: if it is marked, or a single punctuation mark, or has characters
+/// other than letters and punctuation.
+///
+/// As `_is_start_piece_sp` of `create_pretraining_data.py`, which takes all letters but the English ones for words
+/// of their own; here only those of scripts written without spaces are.
+fn starts_word(piece: &str) -> bool {
+    let mut chars = piece.chars();
+    let single = chars.next().is_some_and(|c| c.is_ascii_punctuation()) && chars.next().is_none();
+    piece.starts_with(['▁', '<'])
+        || single
+        || !piece.chars().all(|c| c.is_ascii_punctuation() || continues(c))
+}
+
+/// Letters, and the marks on them, of scripts that put spaces between words.
+fn continues(c: char) -> bool {
+    c.is_ascii_alphabetic()
+        || (!c.is_ascii() && (c.is_alphabetic() || is_combining_mark(c)) && !is_unspaced(c))
+}
+
+/// Thai, Lao, Tibetan, Myanmar, Khmer and their neighbours, Chinese and Japanese.
+fn is_unspaced(c: char) -> bool {
+    matches!(u32::from(c),
+        0x0e00..=0x109f | 0x1780..=0x17ff | 0x1950..=0x1aaf | 0x2e80..=0x312f | 0x3190..=0xa4cf
+        | 0xa9e0..=0xa9ff | 0xaa60..=0xaadf | 0xf900..=0xfaff | 0xff00..=0xff9f | 0x1aff0..=0x1b16f
+        | 0x20000..=0x3ffff)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sentencepiece_words() {
+        // The answers of `_is_start_piece_sp` for English pieces.
+        for piece in ["▁", "▁the", "<unk>", ".", "-", "1", "a1", "2.", "…", "…a"] {
+            assert!(starts_word(piece), "{piece}");
+        }
+        for piece in ["ing", "'s", "Ing", "s.", "...", "e-", ""] {
+            assert!(!starts_word(piece), "{piece}");
+        }
+        // Where it is not for English only.
+        for piece in ["über", "ность", "ि", "한국"] {
+            assert!(!starts_word(piece), "{piece}");
+        }
+        for piece in ["中", "の", "ไทย", "a中"] {
+            assert!(starts_word(piece), "{piece}");
+        }
+    }
+
+    #[test]
+    fn tables() {
+        let table =
+            PieceTable::new(["[PAD]", "[CLS]", "play", "##ing", "##s"], PieceKind::WordPiece, &[0, 1, 99]);
+        assert_eq!(
+            (0..6).map(|id| table.starts_word(id)).collect::<Vec<_>>(),
+            [true, true, true, false, false, true]
+        );
+        assert_eq!((0..6).filter(|&id| table.is_special(id)).collect::<Vec<_>>(), [0, 1]);
+        assert_eq!(table.ordinary(), [2, 3, 4]);
+    }
+}

@@ -1,0 +1,32 @@
+//! Random generators by what they are for, so that results do not depend on who draws first.
+
+use rand_pcg::Pcg64Mcg;
+
+/// What a generator is for: no two purposes share numbers.
+#[derive(Clone, Copy)]
+pub(super) enum Purpose {
+    Split = 1,
+    Order = 2,
+    Plan = 3,
+    Shuffle = 4,
+    Realize = 5,
+}
+
+/// A number that looks random, from a purpose and what it is about.
+pub(super) fn mix(purpose: Purpose, keys: &[u64]) -> u64 {
+    keys.iter().fold(finalize(purpose as u64), |state, &key| finalize(state ^ finalize(key)))
+}
+
+/// A generator for a purpose and what it is about.
+pub(super) fn generator(purpose: Purpose, keys: &[u64]) -> Pcg64Mcg {
+    let low = mix(purpose, keys);
+    Pcg64Mcg::new(u128::from(finalize(low)) << 64 | u128::from(low))
+}
+
+/// SplitMix64 (Steele, Lea, Flood, 2014).
+pub(super) fn finalize(value: u64) -> u64 {
+    let z = value.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
+}
