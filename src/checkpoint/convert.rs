@@ -15,11 +15,12 @@ use super::onnx_graph::build;
 use super::resolve::{Checkpoint, Origin};
 use super::summary::expected_names;
 use super::tensors::Dtype;
+use super::tokenizer_files::{special_tokens, tokenizer_config, write, write_json};
 use super::write_onnx::write_onnx;
 use super::write_pytorch::PyTorchWriter;
 use super::write_safetensors::SafetensorsWriter;
 use crate::error::{Error, Result};
-use crate::tokenizer::{Kind, Tokenizer};
+use crate::io::NewDirectory;
 
 /// The form of the weights.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -100,7 +101,7 @@ pub fn convert(
     options: &ConvertOptions,
     proceed: &mut dyn FnMut(&str, u64, u64) -> bool,
 ) -> Result<Converted> {
-    check_destination(destination)?;
+    NewDirectory::check(destination)?;
     if options.format == WeightFormat::Onnx {
         check_onnx(options)?;
     }
@@ -111,14 +112,8 @@ pub fn convert(
     let mut notes = Vec::new();
     let (planned, left_out) = plan(&inventory, checkpoint, architecture, options, &mut notes)?;
 
-    let parent = destination.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    std::fs::create_dir_all(parent).map_err(Error::io(parent, "create"))?;
-    let temporary = tempfile::Builder::new()
-        .prefix(".albert-")
-        .suffix(".part")
-        .tempdir_in(parent)
-        .map_err(Error::io(destination, "create"))?;
-    let folder = temporary.path();
+    let directory = NewDirectory::create(destination)?;
+    let folder = directory.path();
     if options.format == WeightFormat::Onnx {
         let built = build(&checkpoint.config, architecture)
             .map_err(|problem| Error::Weights { path: inventory.path().to_owned(), problem })?;
@@ -134,8 +129,7 @@ pub fn convert(
     write_config(folder, checkpoint, architecture, &planned)?;
     write_tokenizer(folder, checkpoint, &mut notes)?;
 
-    let files = list(folder)?;
-    take_name(temporary, destination)?;
+    let files = directory.finish()?;
     Ok(Converted {
         architecture,
         tensors: planned.len(),
@@ -158,47 +152,6 @@ fn check_onnx(options: &ConvertOptions) -> Result<()> {
         return usage("--max-shard-size", "an ONNX model is one file");
     }
     Ok(())
-}
-
-fn check_destination(destination: &Path) -> Result<()> {
-    let bad = |problem: &str| Err(Error::bad_file(destination, problem));
-    match std::fs::read_dir(destination) {
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(()),
-        Err(_) if destination.is_file() => bad("is a file; name a new directory"),
-        Err(e) => Err(Error::io(destination, "read")(e)),
-        Ok(mut entries) => match entries.next() {
-            Some(_) => bad("exists and is not empty; name a new directory, nothing is written over"),
-            None => Ok(()),
-        },
-    }
-}
-
-/// Gives the finished directory its name.
-fn take_name(temporary: tempfile::TempDir, destination: &Path) -> Result<()> {
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        // tempfile makes directories that only their owner can enter.
-        let open = std::fs::Permissions::from_mode(0o755);
-        std::fs::set_permissions(temporary.path(), open).map_err(Error::io(destination, "create"))?;
-    }
-    if destination.is_dir() {
-        std::fs::remove_dir(destination).map_err(Error::io(destination, "replace"))?;
-    }
-    std::fs::rename(temporary.path(), destination).map_err(Error::io(destination, "rename to"))?;
-    let _moved = temporary.keep();
-    Ok(())
-}
-
-fn list(folder: &Path) -> Result<Vec<(String, u64)>> {
-    let mut files = Vec::new();
-    for entry in std::fs::read_dir(folder).map_err(Error::io(folder, "read"))? {
-        let entry = entry.map_err(Error::io(folder, "read"))?;
-        let size = entry.metadata().map_err(Error::io(entry.path(), "read"))?.len();
-        files.push((entry.file_name().to_string_lossy().into_owned(), size));
-    }
-    files.sort();
-    Ok(files)
 }
 
 /// What is written, and what of the source is not.
@@ -405,63 +358,4 @@ fn copy_first(names: &[&str], source: &Path, target: &Path) -> Result<()> {
         None => Ok(()),
         Some(path) => std::fs::copy(&path, target).map(drop).map_err(Error::io(path, "copy")),
     }
-}
-
-fn special_tokens(tokenizer: &Tokenizer) -> Value {
-    let mut map = Map::new();
-    for (key, token) in [
-        ("bos_token", tokenizer.cls_token()),
-        ("cls_token", tokenizer.cls_token()),
-        ("eos_token", tokenizer.sep_token()),
-        ("pad_token", tokenizer.pad_token()),
-        ("sep_token", tokenizer.sep_token()),
-        ("unk_token", tokenizer.unk_token()),
-    ] {
-        // A BERT vocabulary has no names for the ends of a text.
-        let bert = tokenizer.kind() == Kind::WordPiece && matches!(key, "bos_token" | "eos_token");
-        if let Some(token) = token.filter(|_| !bert) {
-            map.insert(key.to_owned(), token.into());
-        }
-    }
-    if let Some(mask) = tokenizer.mask_token() {
-        let mask = match tokenizer.kind() {
-            Kind::WordPiece => mask.into(),
-            // The space before it belongs to it.
-            Kind::SentencePiece | Kind::TokenizerJson => {
-                json!({"content": mask, "lstrip": true, "normalized": false, "rstrip": false, "single_word": false})
-            }
-        };
-        map.insert("mask_token".to_owned(), mask);
-    }
-    Value::Object(map)
-}
-
-fn tokenizer_config(tokenizer: &Tokenizer, positions: usize) -> Value {
-    let mut map = match special_tokens(tokenizer) {
-        Value::Object(map) => map,
-        _ => Map::new(),
-    };
-    if let Some(Value::Object(mask)) = map.get_mut("mask_token") {
-        mask.insert("__type".to_owned(), "AddedToken".into());
-    }
-    map.insert("do_lower_case".to_owned(), true.into());
-    map.insert("model_max_length".to_owned(), positions.into());
-    let class = match tokenizer.kind() {
-        Kind::WordPiece => "BertTokenizer",
-        Kind::SentencePiece | Kind::TokenizerJson => {
-            map.insert("keep_accents".to_owned(), false.into());
-            map.insert("remove_space".to_owned(), true.into());
-            "AlbertTokenizer"
-        }
-    };
-    map.insert("tokenizer_class".to_owned(), class.into());
-    Value::Object(map)
-}
-
-fn write_json(path: &Path, value: &Value) -> Result<()> {
-    write(path, format!("{value:#}\n").as_bytes())
-}
-
-fn write(path: &Path, bytes: &[u8]) -> Result<()> {
-    std::fs::write(path, bytes).map_err(Error::io(path, "write"))
 }

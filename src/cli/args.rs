@@ -15,6 +15,7 @@ use super::task_args::{
     ChooseArgs, ClassifyArgs, EmbedArgs, FillMaskArgs, MlmBiasArg, NerArgs, QaArgs, TokenizeArgs,
     ZeroShotArgs,
 };
+use super::training_args::TrainTokenizerArgs;
 
 /// ALBERT language models at the command line: one binary, no Python, CPU or GPU.
 #[derive(Parser, Debug)]
@@ -50,6 +51,8 @@ pub enum Command {
     ZeroShot(ZeroShotArgs),
     /// Show how a model's tokenizer cuts text
     Tokenize(TokenizeArgs),
+    /// Train a tokenizer on text
+    TrainTokenizer(TrainTokenizerArgs),
     /// Turn any ALBERT checkpoint into a directory that transformers loads
     Convert(ConvertArgs),
     /// Show what a checkpoint is and holds

@@ -5,6 +5,7 @@ mod choose;
 mod classify;
 mod completions;
 mod convert;
+mod corpus_report;
 mod devices;
 mod embed;
 mod exit;
@@ -19,6 +20,8 @@ mod report;
 mod streaming;
 mod task_args;
 mod tokenize;
+mod train_tokenizer;
+mod training_args;
 mod zero_shot;
 
 use std::process::ExitCode;
@@ -42,6 +45,7 @@ pub fn main() -> ExitCode {
         Command::Embed(args) => embed::run(args, &reporter),
         Command::ZeroShot(args) => zero_shot::run(args, &reporter),
         Command::Tokenize(args) => tokenize::run(args, &reporter),
+        Command::TrainTokenizer(args) => train_tokenizer::run(args, &reporter),
         Command::Convert(args) => convert::run(args, &reporter),
         Command::Info(args) => info::run(args, &reporter),
         Command::Devices(args) => devices::run(args),

@@ -126,6 +126,19 @@ impl Reporter {
         bar
     }
 
+    /// A bar for steps, whose number is set later.
+    pub fn steps_bar(&self, what: &'static str) -> ProgressBar {
+        if !self.progress {
+            return ProgressBar::hidden();
+        }
+        let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr_with_hz(5));
+        if let Ok(style) = ProgressStyle::with_template("{msg} {bar:30} {pos}/{len} {elapsed}") {
+            bar.set_style(style);
+        }
+        bar.set_message(what);
+        bar
+    }
+
     /// A bar for a download of `total` bytes, `already` of them here.
     #[cfg(feature = "hub")]
     pub fn download_bar(&self, file: &str, total: Option<u64>, already: u64) -> ProgressBar {

@@ -2,6 +2,7 @@
 
 mod array;
 mod fields;
+mod new_directory;
 mod output;
 mod reader;
 mod squad;
@@ -9,6 +10,8 @@ mod writer;
 
 pub use array::{ArrayKind, ArrayLayout};
 pub use fields::Fields;
+pub use new_directory::NewDirectory;
+pub(crate) use new_directory::open_to_all;
 pub use output::{Format, OutputTarget};
 pub use reader::{InputFormat, LineReader, MAX_LINE_BYTES, Record, RecordBody, RecordReader, Source};
 pub use writer::OrderedWriter;

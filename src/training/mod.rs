@@ -2,5 +2,7 @@
 
 pub mod corpus;
 mod documents;
+mod vocabulary;
 
 pub use documents::Documents;
+pub use vocabulary::{Step, TrainedVocabulary, VocabularyOptions, train_vocabulary};
