@@ -112,7 +112,7 @@ pub fn convert(
     let mut notes = Vec::new();
     let (planned, left_out) = plan(&inventory, checkpoint, architecture, options, &mut notes)?;
 
-    let temporary = NewDirectory::new(destination)?;
+    let temporary = NewDirectory::create(destination)?;
     let folder = temporary.path();
     if options.format == WeightFormat::Onnx {
         let built = build(&checkpoint.config, architecture)
@@ -137,8 +137,7 @@ pub fn convert(
         Err(error) => notes.push(format!("no tokenizer was written: {error}")),
     }
 
-    let files = list(folder)?;
-    temporary.finish()?;
+    let files = temporary.finish()?;
     Ok(Converted {
         architecture,
         tensors: planned.len(),
@@ -161,17 +160,6 @@ fn check_onnx(options: &ConvertOptions) -> Result<()> {
         return usage("--max-shard-size", "an ONNX model is one file");
     }
     Ok(())
-}
-
-fn list(folder: &Path) -> Result<Vec<(String, u64)>> {
-    let mut files = Vec::new();
-    for entry in std::fs::read_dir(folder).map_err(Error::io(folder, "read"))? {
-        let entry = entry.map_err(Error::io(folder, "read"))?;
-        let size = entry.metadata().map_err(Error::io(entry.path(), "read"))?.len();
-        files.push((entry.file_name().to_string_lossy().into_owned(), size));
-    }
-    files.sort();
-    Ok(files)
 }
 
 /// What is written, and what of the source is not.

@@ -7,4 +7,4 @@ pub const CONFIG: &[u8] = include_bytes!("../../assets/config.json");
 pub const WEIGHTS: &[u8] = include_bytes!("../../assets/model.safetensors");
 
 /// Its SentencePiece model.
-pub const TOKENIZER: &[u8] = include_bytes!("../../assets/spiece.model");
+pub(super) use crate::tokenizer::EMBEDDED as TOKENIZER;

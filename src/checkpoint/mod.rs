@@ -40,3 +40,4 @@ pub use save::{SavedTensor, save_model, save_tensors};
 pub use summary::Summary;
 pub use tensors::{Dtype, Format, TensorInfo, Tensors};
 pub use tokenizer_files::TokenizerFiles;
+pub use tokenizer_files::write_tokenizer;

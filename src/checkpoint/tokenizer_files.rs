@@ -8,6 +8,7 @@ use super::convert::{write, write_json};
 use super::embedded;
 use super::resolve::{Checkpoint, Origin};
 use crate::error::{Error, Result};
+use crate::io::NewDirectory;
 use crate::tokenizer::{Kind, Tokenizer};
 
 /// Where a tokenizer's files are copied from.
@@ -64,17 +65,38 @@ impl TokenizerFiles {
                 copy(source, &folder.join(name))?;
             }
         }
-        if !folder.join("tokenizer.json").exists() {
-            write(&folder.join("tokenizer.json"), tokenizer.to_json()?.as_bytes())?;
-        }
-        if !folder.join("tokenizer_config.json").exists() {
-            write_json(&folder.join("tokenizer_config.json"), &tokenizer_config(tokenizer, positions))?;
-        }
-        if !folder.join("special_tokens_map.json").exists() {
-            write_json(&folder.join("special_tokens_map.json"), &special_tokens(tokenizer))?;
-        }
-        Ok(())
+        add_missing(folder, tokenizer, positions)
     }
+}
+
+/// Makes what is not in `folder` from the tokenizer.
+fn add_missing(folder: &Path, tokenizer: &Tokenizer, positions: usize) -> Result<()> {
+    if !folder.join("tokenizer.json").exists() {
+        write(&folder.join("tokenizer.json"), tokenizer.to_json()?.as_bytes())?;
+    }
+    if !folder.join("tokenizer_config.json").exists() {
+        write_json(&folder.join("tokenizer_config.json"), &tokenizer_config(tokenizer, positions))?;
+    }
+    if !folder.join("special_tokens_map.json").exists() {
+        write_json(&folder.join("special_tokens_map.json"), &special_tokens(tokenizer))?;
+    }
+    Ok(())
+}
+
+/// Writes a SentencePiece model into the new directory `destination`, with the `tokenizer.json`,
+/// `tokenizer_config.json` and `special_tokens_map.json` that go with it; `positions` is the longest text of the
+/// models it is for. Gives the names and sizes of the files. The directory appears when it is whole.
+///
+/// # Errors
+/// If `destination` exists and is not empty, cannot be written, or the model is none.
+pub fn write_tokenizer(destination: &Path, spiece: &[u8], positions: usize) -> Result<Vec<(String, u64)>> {
+    NewDirectory::check(destination)?;
+    let directory = NewDirectory::create(destination)?;
+    let path = directory.path().join("spiece.model");
+    let tokenizer = Tokenizer::from_bytes(spiece, &path)?;
+    write(&path, spiece)?;
+    add_missing(directory.path(), &tokenizer, positions)?;
+    directory.finish()
 }
 
 fn copy(source: &Path, target: &Path) -> Result<()> {

@@ -16,6 +16,7 @@ use super::task_args::{
     ChooseArgs, ClassifyArgs, EmbedArgs, FillMaskArgs, MlmBiasArg, NerArgs, QaArgs, TokenizeArgs,
     ZeroShotArgs,
 };
+use super::training_args::TrainTokenizerArgs;
 
 /// ALBERT language models at the command line: one binary, no Python, CPU or GPU.
 #[derive(Parser, Debug)]
@@ -53,6 +54,8 @@ pub enum Command {
     Tokenize(TokenizeArgs),
     /// Pretrain a model on text
     Pretrain(Box<PretrainArgs>),
+    /// Train a tokenizer on text
+    TrainTokenizer(TrainTokenizerArgs),
     /// Turn any ALBERT checkpoint into a directory that transformers loads
     Convert(ConvertArgs),
     /// Show what a checkpoint is and holds

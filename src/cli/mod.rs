@@ -5,6 +5,7 @@ mod choose;
 mod classify;
 mod completions;
 mod convert;
+mod corpus_report;
 mod devices;
 mod embed;
 mod exit;
@@ -22,6 +23,7 @@ mod streaming;
 mod task_args;
 mod tokenize;
 mod train_tokenizer;
+mod training_args;
 mod training_progress;
 mod zero_shot;
 
@@ -47,6 +49,7 @@ pub fn main() -> ExitCode {
         Command::ZeroShot(args) => zero_shot::run(args, &reporter),
         Command::Tokenize(args) => tokenize::run(args, &reporter),
         Command::Pretrain(args) => pretrain::run(*args, &reporter),
+        Command::TrainTokenizer(args) => train_tokenizer::run(args, &reporter),
         Command::Convert(args) => convert::run(args, &reporter),
         Command::Info(args) => info::run(args, &reporter),
         Command::Devices(args) => devices::run(args),

@@ -7,10 +7,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use burn::tensor::Device;
 use serde_json::json;
 
-use albert::checkpoint::{Architecture, Checkpoint, TokenizerFiles};
+use albert::checkpoint::{Architecture, Checkpoint, TokenizerFiles, write_tokenizer};
 use albert::device::{self, FloatType, OpenDevice};
 use albert::io::OutputTarget;
 use albert::model::{Albert, AlbertConfig, Head};
+use albert::tokenizer::train::TrainOptions as TokenizerTraining;
 use albert::tokenizer::{Kind, Tokenizer};
 use albert::training::corpus::{Corpus, CorpusOptions, Sentences, TokenCache};
 use albert::training::instances::{
@@ -18,7 +19,8 @@ use albert::training::instances::{
 };
 use albert::training::{
     Alone, Decay, Ending, ModelFiles, Optimizer, Parameters, Pretraining, PretrainingSource, Replicas,
-    Schedule, Size, TrainOptions, Trainer, check_vocabulary, estimate, model_from, new_model, recipe,
+    Schedule, Size, TrainOptions, Trainer, VocabularyOptions, check_vocabulary, estimate, model_from,
+    new_model, recipe,
 };
 use albert::{Error, Result};
 
@@ -28,6 +30,10 @@ use super::options;
 use super::pretrain_args::{CompatArg, PretrainArgs, ScheduleArg, SentencesArg};
 use super::report::Reporter;
 use super::training_progress::TrainingProgress;
+use super::{corpus_report, train_tokenizer};
+
+/// Positions of the models that a tokenizer trained here is for.
+const POSITIONS: usize = 512;
 
 const HEADS: [Head; 3] = [Head::Pooler, Head::MaskedLm, Head::SentenceOrder];
 
@@ -160,8 +166,15 @@ impl Start {
             return Ok(Some((TokenizerFiles::of(checkpoint), checkpoint.tokenizer()?)));
         }
         let folder = args.output.join("tokenizer");
-        if !folder.is_dir() && !super::train_tokenizer::into(&folder, args, reporter, stop)? {
-            return Ok(None);
+        if !folder.is_dir() {
+            reporter.note("training a tokenizer from the corpus (--tokenizer names one)");
+            let train = TokenizerTraining { vocab_size: args.vocab_size as usize, ..Default::default() };
+            let options = VocabularyOptions { train, ..VocabularyOptions::default() };
+            let trained = train_tokenizer::train(&corpus(args)?, &options, reporter, stop);
+            if stop.load(Ordering::Relaxed) {
+                return Ok(None);
+            }
+            write_tokenizer(&folder, &trained?.trained.spiece, POSITIONS)?;
         }
         let tokenizer = Tokenizer::from_dir(&folder)?;
         Ok(Some((TokenizerFiles::Directory(folder), tokenizer)))
@@ -238,7 +251,7 @@ fn token_cache(
     }
     let cache = cache?;
     let summary = cache.summary();
-    super::train_tokenizer::tell(&summary.report, reporter);
+    corpus_report::warn(&summary.report, reporter);
     reporter.note(&format!(
         "corpus: {} documents, {} sentences, {} tokens",
         summary.documents, summary.sentences, summary.tokens
@@ -247,12 +260,12 @@ fn token_cache(
 }
 
 /// The corpus that the arguments name.
-pub fn corpus(args: &PretrainArgs) -> Result<Corpus> {
+fn corpus(args: &PretrainArgs) -> Result<Corpus> {
     let sentences = match args.sentences {
         SentencesArg::Split => Sentences::Split,
         SentencesArg::Lines => Sentences::Lines,
     };
-    Corpus::open(&args.corpus, CorpusOptions { text_field: args.text_field.clone(), sentences })
+    Corpus::open(&args.corpus.corpus, CorpusOptions { text_field: args.corpus.text_field.clone(), sentences })
 }
 
 /// The ids of the special tokens, all of which pretraining needs.

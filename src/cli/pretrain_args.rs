@@ -8,6 +8,7 @@ use albert::device::DeviceChoice;
 use albert::training::{OptimizerKind, Size};
 
 use super::args::DtypeArg;
+use super::training_args::CorpusArgs;
 
 /// Pretrain an ALBERT on text: masked language model and sentence order
 ///
@@ -25,12 +26,8 @@ Examples:
   albert pretrain --corpus ./texts --output ./my-albert --size mini --steps 20000 --resume
   albert pretrain --corpus more.jsonl.gz --output ./more --init-from albert/albert-base-v2 --epochs 1")]
 pub struct PretrainArgs {
-    /// Files or folders of text, - for standard input
-    #[arg(long, required = true, num_args = 1.., value_name = "PATH", help_heading = "Corpus")]
-    pub corpus: Vec<PathBuf>,
-    /// JSON field that holds the text
-    #[arg(long, value_name = "NAME", default_value = "text", help_heading = "Corpus")]
-    pub text_field: String,
+    #[command(flatten)]
+    pub corpus: CorpusArgs,
     /// Whether a line is cut into sentences, or is one
     #[arg(long, value_name = "HOW", default_value = "split", help_heading = "Corpus")]
     pub sentences: SentencesArg,

@@ -113,28 +113,28 @@ impl Reporter {
 
     /// A bar for bytes, whose number is set later.
     pub fn bytes_bar(&self, what: &'static str) -> ProgressBar {
+        self.bar("{msg} {bar:30} {bytes}/{total_bytes} {bytes_per_sec} {eta}", what)
+    }
+
+    /// A bar for steps, whose number is set later.
+    pub fn steps_bar(&self, what: &'static str) -> ProgressBar {
+        self.bar("{msg} {bar:30} {pos}/{len} {elapsed}", what)
+    }
+
+    /// A bar for training steps, whose number is set later.
+    pub fn training_bar(&self) -> ProgressBar {
+        self.bar("{bar:20} {pos}/{len} {msg}  {eta} left", "")
+    }
+
+    fn bar(&self, template: &str, message: &'static str) -> ProgressBar {
         if !self.progress {
             return ProgressBar::hidden();
         }
         let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr_with_hz(5));
-        if let Ok(style) =
-            ProgressStyle::with_template("{msg} {bar:30} {bytes}/{total_bytes} {bytes_per_sec} {eta}")
-        {
+        if let Ok(style) = ProgressStyle::with_template(template) {
             bar.set_style(style);
         }
-        bar.set_message(what);
-        bar
-    }
-
-    /// A bar for training steps, whose number is set later.
-    pub fn steps_bar(&self) -> ProgressBar {
-        if !self.progress {
-            return ProgressBar::hidden();
-        }
-        let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr_with_hz(2));
-        if let Ok(style) = ProgressStyle::with_template("{bar:20} {pos}/{len} {msg}  {eta} left") {
-            bar.set_style(style);
-        }
+        bar.set_message(message);
         bar
     }
 

@@ -20,7 +20,7 @@ pub struct TrainingProgress<'a> {
 
 impl<'a> TrainingProgress<'a> {
     pub fn new(reporter: &'a Reporter, output: &Path) -> Self {
-        Self { reporter, bar: reporter.steps_bar(), output: output.to_owned(), log: None }
+        Self { reporter, bar: reporter.training_bar(), output: output.to_owned(), log: None }
     }
 
     fn show(&self, kind: &str, report: &Report) {

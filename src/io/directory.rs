@@ -34,7 +34,7 @@ impl NewDirectory {
     ///
     /// # Errors
     /// [`Error::Io`].
-    pub fn new(destination: &Path) -> Result<Self> {
+    pub fn create(destination: &Path) -> Result<Self> {
         let parent = destination.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
         std::fs::create_dir_all(parent).map_err(Error::io(parent, "create"))?;
         let temporary = tempfile::Builder::new()
@@ -51,41 +51,52 @@ impl NewDirectory {
     }
 
     /// Puts everything written on the disk and gives the directory its name. An empty directory in its place
-    /// goes.
+    /// goes. Returns the names and sizes of the files.
     ///
     /// # Errors
     /// [`Error::Io`].
-    pub fn finish(self) -> Result<()> {
+    pub fn finish(self) -> Result<Vec<(String, u64)>> {
         let destination = &self.destination;
-        sync_files(self.temporary.path())?;
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::PermissionsExt;
-            // tempfile makes directories that only their owner can enter.
-            let open = std::fs::Permissions::from_mode(0o755);
-            std::fs::set_permissions(self.temporary.path(), open)
-                .map_err(Error::io(destination, "create"))?;
-        }
+        let files = sync_files(self.temporary.path())?;
+        open_to_all(self.temporary.path())?;
         if destination.is_dir() {
             std::fs::remove_dir(destination).map_err(Error::io(destination, "replace"))?;
         }
         std::fs::rename(self.temporary.path(), destination).map_err(Error::io(destination, "rename to"))?;
         let _moved = self.temporary.keep();
         sync_directory(destination.parent());
-        Ok(())
+        Ok(files)
     }
 }
 
-fn sync_files(folder: &Path) -> Result<()> {
+/// tempfile makes directories that only their owner can enter.
+pub(crate) fn open_to_all(directory: &Path) -> Result<()> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let open = std::fs::Permissions::from_mode(0o755);
+        std::fs::set_permissions(directory, open).map_err(Error::io(directory, "create"))?;
+    }
+    #[cfg(not(unix))]
+    let _nothing_to_do = directory;
+    Ok(())
+}
+
+fn sync_files(folder: &Path) -> Result<Vec<(String, u64)>> {
+    let mut files = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(Error::io(folder, "read"))? {
-        let path = entry.map_err(Error::io(folder, "read"))?.path();
+        let entry = entry.map_err(Error::io(folder, "read"))?;
+        let path = entry.path();
         if path.is_file() {
             let file = std::fs::File::open(&path).map_err(Error::io(&path, "open"))?;
             file.sync_all().map_err(Error::io(&path, "write"))?;
+            let size = file.metadata().map_err(Error::io(&path, "read"))?.len();
+            files.push((entry.file_name().to_string_lossy().into_owned(), size));
         }
     }
     sync_directory(Some(folder));
-    Ok(())
+    files.sort();
+    Ok(files)
 }
 
 /// Some systems cannot flush a directory; the names are theirs to keep then.

@@ -10,6 +10,7 @@ mod writer;
 
 pub use array::{ArrayKind, ArrayLayout};
 pub use directory::NewDirectory;
+pub(crate) use directory::open_to_all;
 pub use fields::Fields;
 pub use output::{Format, OutputTarget};
 pub use reader::{InputFormat, LineReader, MAX_LINE_BYTES, Record, RecordBody, RecordReader, Source};

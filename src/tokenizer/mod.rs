@@ -34,6 +34,7 @@ mod prepare;
 mod python;
 mod sentencepiece;
 mod slow;
+pub mod train;
 mod trie;
 mod truncate;
 mod unigram;
@@ -45,6 +46,9 @@ use names::{Named, Settings, Specials};
 use sentencepiece::Piece;
 use slow::Slow;
 use std::path::Path;
+
+/// The `spiece.model` of the model inside the binary.
+pub(crate) static EMBEDDED: &[u8] = include_bytes!("../../assets/spiece.model");
 
 /// A text, or a pair of texts, as the model wants it. All lists have one entry per token.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -150,6 +150,11 @@ impl SentencePiece {
         }
     }
 
+    /// The text after [`Self::normalize`].
+    pub(super) fn normalized(&self, chars: &[Char]) -> String {
+        String::from_utf8_lossy(&self.normalize(chars).text).into_owned()
+    }
+
     /// SentencePiece's normalizer: the model's table, spaces as `▁`, one at the beginning.
     fn normalize(&self, chars: &[Char]) -> Normalized {
         let text: String = chars.iter().map(|c| c.c).collect();

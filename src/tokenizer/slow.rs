@@ -128,6 +128,17 @@ impl Slow {
         Ok(())
     }
 
+    /// The text that pieces are looked for in, no special tokens recognised in it.
+    pub(super) fn normalized(&self, text: &str) -> Result<String> {
+        check_length(text)?;
+        let parts = prepare::parts(text, &[], &self.options);
+        let text = |part| match part {
+            Part::Text(chars) => self.model.normalized(&chars),
+            Part::Special(..) => String::new(),
+        };
+        Ok(parts.into_iter().map(text).collect())
+    }
+
     /// The id of a piece, reserved ones first, as `PieceToId`.
     pub(super) fn id(&self, token: &str) -> Option<u32> {
         self.reserved.get(token).copied().or_else(|| self.model.unigram.id(token.as_bytes()))

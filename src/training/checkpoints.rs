@@ -104,7 +104,7 @@ impl Checkpoints {
     ) -> Result<PathBuf> {
         let path = self.path(state.step);
         self.sweep();
-        let directory = NewDirectory::new(&path)?;
+        let directory = NewDirectory::create(&path)?;
         let folder = directory.path();
         model.save(folder, parameters)?;
         save_tensors(&folder.join(OPTIMIZER), &moments_as_tensors(parameters, moments))?;

@@ -22,6 +22,7 @@ mod sizes;
 mod source;
 mod start;
 mod trainer;
+mod vocabulary;
 
 pub use checkpoints::{Checkpoints, ModelFiles, TrainerState};
 pub use communicator::{Alone, Communicator, join, local_rank};
@@ -39,3 +40,4 @@ pub use sizes::Size;
 pub use source::Source;
 pub use start::{check_vocabulary, model_from, new_model};
 pub use trainer::{Ending, Report, TrainObserver, TrainOptions, Trainer};
+pub use vocabulary::{Step, TrainedVocabulary, VocabularyOptions, train_vocabulary};

@@ -1,0 +1,149 @@
+//! Training a unigram tokenizer as ALBERT's: lower case, without accents, the special pieces first, then the
+//! symbols that are always pieces of their own.
+//!
+//! The method is that of SentencePiece (Kudo 2018, "Subword Regularization"): frequent strings of the words, an
+//! expectation-maximization fit of their probabilities, and in turns a quarter of them dropped. It differs in two
+//! places: strings are counted as often as their words are in the text (SentencePiece counts each different word
+//! once when it looks for seeds), and no piece ends in a digit and a comma, which ALBERT's code would cut again.
+
+mod em;
+mod seeds;
+mod spiece;
+mod words;
+
+pub use words::WordCounts;
+
+use super::names::Settings;
+use super::python::is_digit;
+use super::slow::Slow;
+use crate::error::{Error, Result};
+use em::{Scored, fit, prune};
+use std::path::Path;
+
+/// The special pieces, in the order of their ids.
+const SPECIAL: [&str; 5] = ["<pad>", "<unk>", "[CLS]", "[SEP]", "[MASK]"];
+/// The symbols that are always pieces of their own (`user_defined_symbols` of ALBERT's vocabulary).
+const META_SYMBOLS: [char; 8] = ['(', ')', '"', '-', '.', '–', '£', '€'];
+
+/// Characters of the longest piece, as SentencePiece's `max_sentencepiece_length`.
+const MAX_PIECE: usize = 16;
+/// Characters of the longest unit.
+const MAX_UNIT: usize = 48;
+/// How many strings the fit begins with, as SentencePiece's `seed_sentencepiece_size`.
+const SEEDS: usize = 1_000_000;
+/// What is kept in each round, as SentencePiece's `shrinking_factor`.
+const SHRINK: f64 = 0.75;
+/// Fits between rounds, as SentencePiece's `num_sub_iterations`.
+const FITS: usize = 2;
+
+/// How to train.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct TrainOptions {
+    /// How many pieces, special ones and symbols included.
+    pub vocab_size: usize,
+    /// The share of the text's characters that get pieces of their own; the others are unknown.
+    pub character_coverage: f64,
+}
+
+impl Default for TrainOptions {
+    fn default() -> Self {
+        Self { vocab_size: 30_000, character_coverage: 0.99995 }
+    }
+}
+
+/// A trained tokenizer.
+#[derive(Clone, Debug)]
+pub struct Trained {
+    /// The SentencePiece model (`spiece.model`).
+    pub spiece: Vec<u8>,
+    /// How many pieces it has: fewer than asked for if the text has no more.
+    pub vocab_size: usize,
+    /// How many different characters have pieces.
+    pub characters: usize,
+}
+
+/// Trains a tokenizer on counted words. The result does not depend on the number of threads.
+///
+/// `progress` is told how many of how many rounds are done; false ends the work.
+///
+/// # Errors
+/// If the words have more characters than the vocabulary has room for, there are none, or the work was ended.
+pub fn train(
+    words: &WordCounts,
+    options: &TrainOptions,
+    progress: &mut dyn FnMut(u64, u64) -> bool,
+) -> Result<Trained> {
+    let interrupted = || Error::Input("interrupted; nothing was written".to_owned());
+    let reserved = SPECIAL.len() + META_SYMBOLS.len();
+    let words = words.normalized(&normalizer()?)?;
+    let alphabet = words::alphabet(&words, options.character_coverage);
+    if alphabet.is_empty() {
+        return Err(Error::Input("the corpus has no words to train a tokenizer on".to_owned()));
+    }
+    let Some(room) = options.vocab_size.checked_sub(reserved).filter(|room| *room > alphabet.len()) else {
+        return Err(Error::Usage {
+            flag: "--vocab-size".to_owned(),
+            problem: format!(
+                "{} is too small: {reserved} pieces are special or symbols, and the corpus has {} different \
+                 characters; take more than {}, or lower --character-coverage",
+                options.vocab_size,
+                alphabet.len(),
+                reserved + alphabet.len()
+            ),
+        });
+    };
+    let units = words::units(words, &alphabet);
+    let seeds = seeds::seeds(&units, &alphabet, SEEDS.max(2 * room));
+    let total: f64 = seeds.iter().map(|(_, count)| count).sum();
+    let mut pieces: Vec<Scored> =
+        seeds.into_iter().map(|(text, count)| Scored { text, score: (count / total).ln() }).collect();
+    // A tenth more than asked for: the fit says better than the loss which are the last ones.
+    let enough = room + room / 10;
+    let rounds = ((pieces.len() as f64 / enough as f64).ln() / -SHRINK.ln()).ceil().max(0.0) as u64 + 1;
+    for round in 0.. {
+        for _ in 0..FITS {
+            if !progress(round.min(rounds), rounds) {
+                return Err(interrupted());
+            }
+            pieces = fit(pieces, &units);
+        }
+        if pieces.len() <= enough {
+            break;
+        }
+        let size = enough.max((pieces.len() as f64 * SHRINK) as usize);
+        pieces = prune(pieces, &units, size);
+    }
+    progress(rounds, rounds);
+    let pieces = finalize(pieces, room);
+    Ok(Trained {
+        vocab_size: reserved + pieces.len(),
+        characters: alphabet.len(),
+        spiece: spiece::model(&pieces, options.character_coverage),
+    })
+}
+
+/// The best pieces, all characters among them, by falling score.
+fn finalize(mut pieces: Vec<Scored>, room: usize) -> Vec<Scored> {
+    let by_score = |a: &Scored, b: &Scored| b.score.total_cmp(&a.score).then_with(|| a.text.cmp(&b.text));
+    pieces.sort_by(by_score);
+    let (mut kept, others): (Vec<_>, Vec<_>) =
+        pieces.into_iter().partition(|piece| piece.text.chars().nth(1).is_none());
+    let left = room.saturating_sub(kept.len());
+    kept.extend(others.into_iter().take(left));
+    kept.sort_by(by_score);
+    kept
+}
+
+/// Whether characters may be a piece. ALBERT's code would cut one that ends in a digit and a comma again.
+fn is_valid_piece(chars: impl Iterator<Item = char>) -> bool {
+    let mut last = [None; 2];
+    for c in chars {
+        last = [last[1], Some(c)];
+    }
+    !(last[1] == Some(',') && last[0].is_some_and(is_digit))
+}
+
+/// What the tokenizer does to text before it looks for pieces.
+fn normalizer() -> Result<Slow> {
+    Slow::new(&spiece::model(&[], 1.0), Path::new("spiece.model"), &Settings::default())
+}
