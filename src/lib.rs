@@ -45,6 +45,7 @@ pub mod error;
 pub mod hub;
 pub mod io;
 pub mod model;
+pub mod ops;
 pub mod stream;
 pub mod tasks;
 pub mod tokenizer;

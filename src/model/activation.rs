@@ -5,6 +5,8 @@
 
 use burn::tensor::{Tensor, activation};
 
+use crate::ops::Curve;
+
 /// An activation function, by its transformers name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs)]
@@ -68,6 +70,25 @@ impl Activation {
     /// All names, in alphabetical order.
     pub fn names() -> Vec<&'static str> {
         TABLE.iter().map(|(n, _)| *n).collect()
+    }
+
+    /// The same function in [`crate::ops`], if it is there.
+    pub(super) fn curve(self) -> Option<Curve> {
+        match self {
+            Self::Gelu | Self::GeluPython => Some(Curve::Gelu),
+            Self::GeluNew
+            | Self::GeluFast
+            | Self::GeluPytorchTanh
+            | Self::GeluPythonTanh
+            | Self::GeluAccurate => Some(Curve::GeluTanh),
+            Self::Linear => Some(Curve::Linear),
+            Self::QuickGelu => Some(Curve::QuickGelu),
+            Self::Relu => Some(Curve::Relu),
+            Self::Sigmoid => Some(Curve::Sigmoid),
+            Self::Silu | Self::Swish => Some(Curve::Silu),
+            Self::Tanh => Some(Curve::Tanh),
+            Self::Gelu10 | Self::Laplace | Self::LeakyRelu | Self::Mish | Self::Relu2 | Self::Relu6 => None,
+        }
     }
 
     /// Applies the function to every element.

@@ -10,6 +10,7 @@ use super::config::AlbertConfig;
 use super::embeddings::AlbertEmbeddings;
 use super::encoder::{AlbertEncoder, EncoderOutput};
 use super::heads::{AlbertMlmHead, AlbertSopHead};
+use crate::ops::VocabularyLoss;
 
 /// A part of a model beyond its encoder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -171,6 +172,20 @@ impl Albert {
         let [batch, length, hidden] = states.dims();
         let picked = states.reshape([batch * length, hidden]).select(0, positions);
         Some(head.forward(picked, self.albert.embeddings.word_embeddings.weight.val()))
+    }
+
+    /// The masked-LM loss at the n positions of [`Albert::masked_lm_logits`], summed, against the
+    /// token ids `labels` `[n]`; `None` without that head.
+    pub fn masked_lm_loss(
+        &self,
+        states: Tensor<3>,
+        positions: Tensor<1, Int>,
+        labels: Tensor<1, Int>,
+    ) -> Option<VocabularyLoss> {
+        let head = self.predictions.as_ref()?;
+        let [batch, length, hidden] = states.dims();
+        let picked = states.reshape([batch * length, hidden]).select(0, positions);
+        Some(head.loss(picked, self.albert.embeddings.word_embeddings.weight.val(), labels))
     }
 
     /// Sentence-order logits `[batch, num_labels]`; `None` without that head.

@@ -63,6 +63,10 @@ impl AlbertAttention {
         }
     }
 
+    pub(super) fn num_heads(&self) -> usize {
+        self.num_heads
+    }
+
     /// `x` is `[batch, length, H]`; `hidden_keys`, where true, is `[batch, 1, 1, length]` and takes
     /// those keys out of the softmax exactly. Returns the new states and the attention
     /// probabilities `[batch, heads, length, length]`.

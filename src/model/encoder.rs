@@ -72,15 +72,28 @@ impl AlbertEncoder {
         let mut hidden_states = options.hidden_states.then(|| vec![x.clone()]);
         let mut attentions = options.attentions.then(Vec::new);
         let groups = self.albert_layer_groups.len();
-        for i in 0..self.num_hidden_layers {
-            // Rounding may reach past the last group only if `groups` exceeds the layers, which the
-            // configuration refuses; the bound keeps the lookup total.
-            let group = group_of_layer(i, self.num_hidden_layers, groups).min(groups - 1);
-            for layer in &self.albert_layer_groups[group].albert_layers {
-                let probs;
-                (x, probs) = layer.forward(x, hidden_keys.cloned());
+        // Rounding may reach past the last group only if `groups` exceeds the layers, which the
+        // configuration refuses; the bound keeps the lookup total.
+        let group_of = |i| group_of_layer(i, self.num_hidden_layers, groups).min(groups - 1);
+        let mut next = 0;
+        while next < self.num_hidden_layers {
+            let (i, group) = (next, group_of(next));
+            let layers = &self.albert_layer_groups[group].albert_layers;
+            next += 1;
+            if let ([layer], None, None) = (layers.as_slice(), &hidden_states, &attentions) {
+                while next < self.num_hidden_layers && group_of(next) == group {
+                    next += 1;
+                }
+                x = layer.repeat(x, hidden_keys, next - i);
+                continue;
+            }
+            for layer in layers {
                 if let Some(all) = &mut attentions {
+                    let probs;
+                    (x, probs) = layer.forward(x, hidden_keys.cloned());
                     all.push(probs);
+                } else {
+                    x = layer.repeat(x, hidden_keys, 1);
                 }
             }
             if let Some(all) = &mut hidden_states {

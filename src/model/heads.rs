@@ -2,12 +2,13 @@
 
 use burn::module::{Module, Param, ParamId};
 use burn::nn::{Dropout, DropoutConfig, LayerNorm, Linear};
-use burn::tensor::{Device, Tensor};
+use burn::tensor::{Device, Int, Tensor};
 
 use super::activation::Activation;
 use super::attention::linear;
 use super::config::AlbertConfig;
 use super::embeddings::{initializer, layer_norm};
+use crate::ops::{VocabularyLoss, vocabulary_loss};
 
 /// transformers' `AlbertMLMHead`.
 #[derive(Module, Debug)]
@@ -43,9 +44,20 @@ impl AlbertMlmHead {
     /// The vocabulary product is by far the head's largest cost, so that the caller picks the
     /// masked positions first. `embeddings` is the word embedding table `[vocab_size, E]`.
     pub fn forward(&self, states: Tensor<2>, embeddings: Tensor<2>) -> Tensor<2> {
-        let x = self.layer_norm.forward(self.activation.forward(self.dense.forward(states)));
         let decoder = self.decoder.as_ref().map_or(embeddings, Param::val);
-        x.matmul(decoder.transpose()) + self.bias.val().unsqueeze::<2>()
+        self.transform(states).matmul(decoder.transpose()) + self.bias.val().unsqueeze::<2>()
+    }
+
+    /// The cross entropy of [`AlbertMlmHead::forward`] against `labels` `[n]`, summed, without
+    /// keeping the logits where there is an operation for it ([`crate::ops`]).
+    pub fn loss(&self, states: Tensor<2>, embeddings: Tensor<2>, labels: Tensor<1, Int>) -> VocabularyLoss {
+        let decoder = self.decoder.as_ref().map_or(embeddings, Param::val);
+        vocabulary_loss(self.transform(states), decoder, self.bias.val(), labels)
+    }
+
+    /// `[n, H]` to `[n, E]`.
+    fn transform(&self, states: Tensor<2>) -> Tensor<2> {
+        self.layer_norm.forward(self.activation.forward(self.dense.forward(states)))
     }
 }
 

@@ -1,0 +1,237 @@
+//! The backend extension: the operations on the primitives of burn's CPU backends.
+#![cfg_attr(feature = "ndarray", allow(deprecated, reason = "upstream prefers flex; we offer both"))]
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+#[cfg(feature = "flex")]
+use burn::backend::Flex;
+#[cfg(feature = "ndarray")]
+use burn::backend::NdArray;
+use burn::backend::tensor::FloatTensor;
+use burn::backend::{Backend, ExtensionType, TensorMetadata, backend_extension};
+use burn::tensor::TensorData;
+
+use super::cpu::{Layer, Packed, Sizes, Tape, Trace, cross_entropy};
+use super::types::{LayerOptions, LayerParameters, Pair};
+
+/// Weight and bias, or scale and offset.
+#[derive(Clone, Debug, ExtensionType)]
+pub struct PairTensors<B: Backend> {
+    /// See [`Pair`].
+    pub weight: FloatTensor<B>,
+    /// See [`Pair`].
+    pub bias: FloatTensor<B>,
+}
+
+/// [`LayerParameters`] of tensors.
+#[derive(Clone, Debug, ExtensionType)]
+#[allow(missing_docs, reason = "documented there")]
+pub struct LayerTensors<B: Backend> {
+    #[extension_type]
+    pub query: PairTensors<B>,
+    #[extension_type]
+    pub key: PairTensors<B>,
+    #[extension_type]
+    pub value: PairTensors<B>,
+    #[extension_type]
+    pub dense: PairTensors<B>,
+    #[extension_type]
+    pub attention_norm: PairTensors<B>,
+    #[extension_type]
+    pub ffn: PairTensors<B>,
+    #[extension_type]
+    pub ffn_output: PairTensors<B>,
+    #[extension_type]
+    pub full_norm: PairTensors<B>,
+}
+
+impl<B: Backend> LayerTensors<B> {
+    pub(super) fn from_parameters(p: LayerParameters<FloatTensor<B>>) -> Self {
+        let pair = |Pair { weight, bias }| PairTensors { weight, bias };
+        Self {
+            query: pair(p.query),
+            key: pair(p.key),
+            value: pair(p.value),
+            dense: pair(p.dense),
+            attention_norm: pair(p.attention_norm),
+            ffn: pair(p.ffn),
+            ffn_output: pair(p.ffn_output),
+            full_norm: pair(p.full_norm),
+        }
+    }
+
+    pub(super) fn into_parameters(self) -> LayerParameters<FloatTensor<B>> {
+        let pair = |PairTensors { weight, bias }| Pair { weight, bias };
+        LayerParameters {
+            query: pair(self.query),
+            key: pair(self.key),
+            value: pair(self.value),
+            dense: pair(self.dense),
+            attention_norm: pair(self.attention_norm),
+            ffn: pair(self.ffn),
+            ffn_output: pair(self.ffn_output),
+            full_norm: pair(self.full_norm),
+        }
+    }
+}
+
+/// The operations of [`crate::ops`]; see the functions there.
+#[backend_extension(Flex: cfg(feature = "flex"), NdArray: cfg(feature = "ndarray"), Autodiff)]
+pub trait AlbertOps: Backend {
+    /// See [`super::albert_layer`]; `mask` is `[batch, length]`.
+    fn albert_layer(
+        x: FloatTensor<Self>,
+        #[extension_type] parameters: LayerTensors<Self>,
+        mask: Option<Arc<[bool]>>,
+        options: LayerOptions,
+    ) -> FloatTensor<Self>;
+
+    /// See [`super::vocabulary_loss`]; returns the loss and the number of correct rows, `[2]`.
+    fn vocabulary_loss(
+        x: FloatTensor<Self>,
+        table: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+        labels: Arc<[usize]>,
+    ) -> FloatTensor<Self>;
+}
+
+/// A backend whose tensors are in the program's own memory.
+pub(super) trait Host: Backend {
+    /// The elements in row-major order.
+    fn elements(tensor: &FloatTensor<Self>) -> Cow<'_, [f32]>;
+
+    /// A tensor on the device of `like`.
+    fn tensor(elements: Vec<f32>, shape: Vec<usize>, like: &FloatTensor<Self>) -> FloatTensor<Self> {
+        Self::float_from_data(TensorData::new(elements, shape), &like.device())
+    }
+}
+
+#[cfg(feature = "flex")]
+impl Host for Flex {
+    fn elements(tensor: &FloatTensor<Self>) -> Cow<'_, [f32]> {
+        match tensor.as_slice::<f32>() {
+            Some(elements) => Cow::Borrowed(elements),
+            None => Cow::Owned(tensor.to_contiguous().as_slice::<f32>().unwrap_or_default().to_vec()),
+        }
+    }
+}
+
+#[cfg(feature = "ndarray")]
+impl Host for NdArray {
+    fn elements(tensor: &FloatTensor<Self>) -> Cow<'_, [f32]> {
+        let burn_ndarray::NdArrayTensor::F32(storage) = tensor else {
+            return Cow::Owned(Vec::new());
+        };
+        let view = storage.view();
+        match view.to_slice() {
+            Some(elements) => Cow::Borrowed(elements),
+            None => Cow::Owned(view.iter().copied().collect()),
+        }
+    }
+}
+
+#[cfg(feature = "flex")]
+impl AlbertOps for Flex {
+    fn albert_layer(
+        x: FloatTensor<Self>,
+        parameters: LayerTensors<Self>,
+        mask: Option<Arc<[bool]>>,
+        options: LayerOptions,
+    ) -> FloatTensor<Self> {
+        layer::<Self>(&x, &parameters.into_parameters(), mask.as_deref(), options, Trace::None).0
+    }
+
+    fn vocabulary_loss(
+        x: FloatTensor<Self>,
+        table: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+        labels: Arc<[usize]>,
+    ) -> FloatTensor<Self> {
+        loss::<Self>([&x, &table, &bias], &labels, false).0
+    }
+}
+
+#[cfg(feature = "ndarray")]
+impl AlbertOps for NdArray {
+    fn albert_layer(
+        x: FloatTensor<Self>,
+        parameters: LayerTensors<Self>,
+        mask: Option<Arc<[bool]>>,
+        options: LayerOptions,
+    ) -> FloatTensor<Self> {
+        layer::<Self>(&x, &parameters.into_parameters(), mask.as_deref(), options, Trace::None).0
+    }
+
+    fn vocabulary_loss(
+        x: FloatTensor<Self>,
+        table: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+        labels: Arc<[usize]>,
+    ) -> FloatTensor<Self> {
+        loss::<Self>([&x, &table, &bias], &labels, false).0
+    }
+}
+
+/// The sizes that the shapes of a layer's input and parameters say.
+fn sizes<B: Backend>(x: &FloatTensor<B>, ffn_bias: &FloatTensor<B>, options: LayerOptions) -> Sizes {
+    let shape = x.shape();
+    Sizes {
+        batch: shape[0],
+        length: shape[1],
+        hidden: shape[2],
+        heads: options.num_heads,
+        inner: ffn_bias.shape()[0],
+    }
+}
+
+/// The layer forward, with what the backward pass needs.
+pub(super) fn layer<B: Host>(
+    x: &FloatTensor<B>,
+    parameters: &LayerParameters<FloatTensor<B>>,
+    mask: Option<&[bool]>,
+    options: LayerOptions,
+    trace: Trace,
+) -> (FloatTensor<B>, Tape) {
+    let sizes = sizes::<B>(x, &parameters.ffn.bias, options);
+    let elements = parameters.each_ref().map(|tensor| B::elements(tensor));
+    let slices = elements.each_ref().map(|elements| &**elements);
+    let packed = Packed::new(&slices, sizes);
+    let (out, tape) = Layer::new(slices, mask, sizes, options).forward(&B::elements(x), &packed, trace);
+    (B::tensor(out, x.shape().to_vec(), x), tape)
+}
+
+/// The gradients of [`layer`] at its input and its parameters.
+pub(super) fn layer_backward<B: Host>(
+    x: &FloatTensor<B>,
+    parameters: &LayerParameters<FloatTensor<B>>,
+    mask: Option<&[bool]>,
+    options: LayerOptions,
+    tape: &Tape,
+    gradient: &FloatTensor<B>,
+) -> (FloatTensor<B>, LayerParameters<FloatTensor<B>>) {
+    let sizes = sizes::<B>(x, &parameters.ffn.bias, options);
+    let elements = parameters.each_ref().map(|tensor| B::elements(tensor));
+    let slices = elements.each_ref().map(|elements| &**elements);
+    let layer = Layer::new(slices, mask, sizes, options);
+    let (dx, gradients) = layer.backward(&B::elements(x), tape, &B::elements(gradient));
+    let like = |elements, tensor: &FloatTensor<B>| B::tensor(elements, tensor.shape().to_vec(), tensor);
+    (like(dx, x), gradients.zip_with(parameters, like))
+}
+
+/// The loss over a vocabulary from x, table and bias, and, if asked, its gradients at these.
+pub(super) fn loss<B: Host>(
+    inputs: [&FloatTensor<B>; 3],
+    labels: &[usize],
+    gradients: bool,
+) -> (FloatTensor<B>, Option<[FloatTensor<B>; 3]>) {
+    let elements = inputs.map(|tensor| B::elements(tensor));
+    let [x, table, bias] = elements.each_ref().map(|elements| &**elements);
+    let result = cross_entropy(x, table, bias, labels, gradients);
+    let out = B::tensor(vec![result.loss, result.correct as f32], vec![2], inputs[0]);
+    let gradients = result.gradients.map(|[dx, dtable, dbias]| {
+        let like = |elements, tensor: &FloatTensor<B>| B::tensor(elements, tensor.shape().to_vec(), tensor);
+        [like(dx, inputs[0]), like(dtable, inputs[1]), like(dbias, inputs[2])]
+    });
+    (out, gradients)
+}

@@ -1,0 +1,179 @@
+//! Activation functions and their derivatives, vectorized.
+
+use std::marker::PhantomData;
+
+use rten_simd::ops::{BitOps, NumOps};
+use rten_simd::{Isa, SimdOp, SimdUnaryOp};
+use rten_vecmath::{Erf, Exp, Sigmoid, Tanh};
+
+use super::{Curve, simd};
+
+impl Curve {
+    /// `y = f(x)`, element by element.
+    pub(super) fn forward(self, x: &[f32], y: &mut [f32]) {
+        match self {
+            Self::Gelu => Forward(x, y, PhantomData::<Gelu>).dispatch(),
+            Self::GeluTanh => Forward(x, y, PhantomData::<GeluTanh>).dispatch(),
+            Self::Linear => y.copy_from_slice(x),
+            Self::QuickGelu => Forward(x, y, PhantomData::<QuickGelu>).dispatch(),
+            Self::Relu => Forward(x, y, PhantomData::<Relu>).dispatch(),
+            Self::Sigmoid => Forward(x, y, PhantomData::<Logistic>).dispatch(),
+            Self::Silu => Forward(x, y, PhantomData::<Silu>).dispatch(),
+            Self::Tanh => Forward(x, y, PhantomData::<Tangent>).dispatch(),
+        }
+    }
+
+    /// `y = f(x)`, and `gradient` at y becomes the gradient at x.
+    pub(super) fn backward(self, x: &[f32], y: &mut [f32], gradient: &mut [f32]) {
+        match self {
+            Self::Gelu => Backward(x, y, gradient, PhantomData::<Gelu>).dispatch(),
+            Self::GeluTanh => Backward(x, y, gradient, PhantomData::<GeluTanh>).dispatch(),
+            Self::Linear => y.copy_from_slice(x),
+            Self::QuickGelu => Backward(x, y, gradient, PhantomData::<QuickGelu>).dispatch(),
+            Self::Relu => Backward(x, y, gradient, PhantomData::<Relu>).dispatch(),
+            Self::Sigmoid => Backward(x, y, gradient, PhantomData::<Logistic>).dispatch(),
+            Self::Silu => Backward(x, y, gradient, PhantomData::<Silu>).dispatch(),
+            Self::Tanh => Backward(x, y, gradient, PhantomData::<Tangent>).dispatch(),
+        }
+    }
+}
+
+struct Forward<'a, F>(&'a [f32], &'a mut [f32], PhantomData<F>);
+
+impl<F: Function> SimdOp for Forward<'_, F> {
+    type Output = ();
+
+    #[inline(always)]
+    fn eval<I: Isa>(self, isa: I) {
+        simd::map(
+            isa,
+            [self.1],
+            [self.0],
+            #[inline(always)]
+            |_, [x]| [F::at(isa, x).0],
+        );
+    }
+}
+
+struct Backward<'a, F>(&'a [f32], &'a mut [f32], &'a mut [f32], PhantomData<F>);
+
+impl<F: Function> SimdOp for Backward<'_, F> {
+    type Output = ();
+
+    #[inline(always)]
+    fn eval<I: Isa>(self, isa: I) {
+        let ops = isa.f32();
+        simd::map(
+            isa,
+            [self.1, self.2],
+            [self.0],
+            #[inline(always)]
+            |[_, gradient], [x]| {
+                let (y, slope) = F::at(isa, x);
+                [y, ops.mul(gradient, slope)]
+            },
+        );
+    }
+}
+
+/// A function with its derivative.
+trait Function {
+    /// `(f(x), f'(x))`; what the caller drops is not computed.
+    fn at<I: Isa>(isa: I, x: I::F32) -> (I::F32, I::F32);
+}
+
+/// `x * sigmoid(u)` with the derivative of u, and its own.
+#[inline(always)]
+fn gated<I: Isa>(isa: I, x: I::F32, u: I::F32, du: I::F32) -> (I::F32, I::F32) {
+    let ops = isa.f32();
+    let gate = Sigmoid::apply(isa, u);
+    let y = ops.mul(x, gate);
+    // y' = s + x s (1 - s) u'
+    let rest = ops.mul(ops.sub(ops.one(), gate), du);
+    (y, ops.mul_add(y, rest, gate))
+}
+
+struct GeluTanh;
+
+impl Function for GeluTanh {
+    /// `0.5 (1 + tanh v)` is `sigmoid(2v)`.
+    #[inline(always)]
+    fn at<I: Isa>(isa: I, x: I::F32) -> (I::F32, I::F32) {
+        const LINEAR: f32 = 1.595_769_1; // 2 sqrt(2 / pi)
+        const CUBIC: f32 = LINEAR * 0.044_715;
+        let ops = isa.f32();
+        let square = ops.mul(x, x);
+        let u = ops.mul(x, ops.mul_add(square, ops.splat(CUBIC), ops.splat(LINEAR)));
+        let du = ops.mul_add(square, ops.splat(3.0 * CUBIC), ops.splat(LINEAR));
+        gated(isa, x, u, du)
+    }
+}
+
+struct Gelu;
+
+impl Function for Gelu {
+    #[inline(always)]
+    fn at<I: Isa>(isa: I, x: I::F32) -> (I::F32, I::F32) {
+        const INVERSE_ROOT_TWO_PI: f32 = 0.398_942_3;
+        let ops = isa.f32();
+        let half = ops.splat(0.5);
+        let erf = Erf::apply(isa, ops.mul(x, ops.splat(std::f32::consts::FRAC_1_SQRT_2)));
+        let cumulative = ops.mul_add(erf, half, half);
+        let exponent = ops.mul(ops.mul(x, x), ops.splat(-0.5));
+        let density = ops.mul(Exp::apply(isa, exponent), ops.splat(INVERSE_ROOT_TWO_PI));
+        (ops.mul(x, cumulative), ops.mul_add(x, density, cumulative))
+    }
+}
+
+struct QuickGelu;
+
+impl Function for QuickGelu {
+    #[inline(always)]
+    fn at<I: Isa>(isa: I, x: I::F32) -> (I::F32, I::F32) {
+        let factor = isa.f32().splat(1.702);
+        gated(isa, x, isa.f32().mul(x, factor), factor)
+    }
+}
+
+struct Silu;
+
+impl Function for Silu {
+    #[inline(always)]
+    fn at<I: Isa>(isa: I, x: I::F32) -> (I::F32, I::F32) {
+        gated(isa, x, x, isa.f32().one())
+    }
+}
+
+struct Relu;
+
+impl Function for Relu {
+    #[inline(always)]
+    fn at<I: Isa>(isa: I, x: I::F32) -> (I::F32, I::F32) {
+        let ops = isa.f32();
+        // Where not x <= 0, so that NaN stays NaN.
+        let off = ops.le(x, ops.zero());
+        (ops.select(ops.zero(), x, off), ops.select(ops.zero(), ops.one(), off))
+    }
+}
+
+struct Logistic;
+
+impl Function for Logistic {
+    #[inline(always)]
+    fn at<I: Isa>(isa: I, x: I::F32) -> (I::F32, I::F32) {
+        let ops = isa.f32();
+        let y = Sigmoid::apply(isa, x);
+        (y, ops.mul(y, ops.sub(ops.one(), y)))
+    }
+}
+
+struct Tangent;
+
+impl Function for Tangent {
+    #[inline(always)]
+    fn at<I: Isa>(isa: I, x: I::F32) -> (I::F32, I::F32) {
+        let ops = isa.f32();
+        let y = Tanh::apply(isa, x);
+        (y, ops.sub(ops.one(), ops.mul(y, y)))
+    }
+}

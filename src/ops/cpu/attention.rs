@@ -1,0 +1,159 @@
+//! Scaled dot-product attention of one head of one sequence, forward and backward.
+//!
+//! Queries are taken in blocks, so that the scores stay in the cache; the backward pass computes
+//! the probabilities again.
+
+use rten_simd::SimdOp;
+use rten_tensor::Matrix;
+
+use super::Sizes;
+use super::dropout::Dropout;
+use super::products::{matrix, multiply, strided};
+use super::softmax::{Softmax, SoftmaxBackward};
+
+/// Queries whose scores are held at a time.
+const BLOCK_QUERIES: usize = 128;
+
+/// The keys of a sequence that take part.
+#[derive(Clone, Debug)]
+pub(super) struct Keys {
+    /// Keys from here on are all hidden.
+    count: usize,
+    /// Hidden keys before that.
+    hidden: Vec<usize>,
+}
+
+impl Keys {
+    /// From the sequence's mask, true where hidden. When all are hidden, all take part with equal
+    /// scores, as with transformers' additive mask.
+    pub(super) fn new(mask: &[bool]) -> Self {
+        let count = mask.iter().rposition(|hidden| !hidden).map_or(mask.len(), |last| last + 1);
+        Self { count, hidden: (0..count).filter(|&i| mask[i]).collect() }
+    }
+
+    /// All of `length` keys.
+    pub(super) fn all(length: usize) -> Self {
+        Self { count: length, hidden: Vec::new() }
+    }
+
+    /// Puts `value` at the hidden keys of each row.
+    fn fill(&self, rows: &mut [f32], value: f32) {
+        if !self.hidden.is_empty() {
+            for row in rows.chunks_exact_mut(self.count) {
+                for &key in &self.hidden {
+                    row[key] = value;
+                }
+            }
+        }
+    }
+}
+
+/// One head of one sequence.
+#[derive(Clone, Copy)]
+pub(super) struct Head<'a> {
+    pub sizes: Sizes,
+    /// Queries, keys and values of the sequence, `[length, 3 H]`.
+    pub qkv: &'a [f32],
+    pub keys: &'a Keys,
+    pub dropout: Option<Dropout>,
+    /// `sequence * heads + head`.
+    pub index: usize,
+}
+
+/// Room for the scores of a block and their gradients.
+#[derive(Default)]
+pub(super) struct Scratch {
+    probs: Vec<f32>,
+    dropped: Vec<f32>,
+    gradient: Vec<f32>,
+}
+
+impl<'a> Head<'a> {
+    /// Rows `start..start + rows` of queries (part 0), keys (1) or values (2), `[rows, d]`.
+    fn part(&self, part: usize, start: usize, rows: usize) -> Matrix<'a, f32> {
+        let Sizes { hidden, heads, .. } = self.sizes;
+        let d = self.sizes.head_size();
+        let offset = start * 3 * hidden + part * hidden + (self.index % heads) * d;
+        strided(&self.qkv[offset..], rows, d, 3 * hidden)
+    }
+
+    fn scale(&self) -> f32 {
+        1.0 / (self.sizes.head_size() as f32).sqrt()
+    }
+
+    /// Blocks of queries: first row and number of rows.
+    fn query_blocks(&self) -> impl Iterator<Item = (usize, usize)> + use<> {
+        let length = self.sizes.length;
+        (0..length).step_by(BLOCK_QUERIES).map(move |start| (start, BLOCK_QUERIES.min(length - start)))
+    }
+
+    /// The probabilities of a block, `[rows, keys]`, before dropout.
+    fn probabilities(&self, start: usize, rows: usize, probs: &mut Vec<f32>) {
+        let count = self.keys.count;
+        probs.resize(rows * count, 0.0);
+        let keys = self.part(1, 0, count);
+        multiply(probs, self.part(0, start, rows), keys.transposed(), self.scale(), false);
+        self.keys.fill(probs, f32::MIN);
+        Softmax { rows: probs, width: count }.dispatch();
+    }
+
+    fn drop(&self, rows: &mut [f32], start: usize) {
+        if let Some(dropout) = self.dropout {
+            dropout.apply(rows, self.keys.count, self.index * self.sizes.length + start);
+        }
+    }
+
+    /// The head's context `[length, d]`.
+    pub(super) fn forward(&self, scratch: &mut Scratch, context: &mut [f32]) {
+        let d = self.sizes.head_size();
+        let count = self.keys.count;
+        for (start, rows) in self.query_blocks() {
+            self.probabilities(start, rows, &mut scratch.probs);
+            self.drop(&mut scratch.probs, start);
+            let out = &mut context[start * d..(start + rows) * d];
+            multiply(out, matrix(&scratch.probs, rows, count), self.part(2, 0, count), 1.0, false);
+        }
+    }
+
+    /// Gradients of queries, keys and values, `[3, length, d]`, from the gradient of the context:
+    /// `[length, H]` of the sequence.
+    pub(super) fn backward(&self, scratch: &mut Scratch, context: &[f32], out: &mut [f32]) {
+        let Sizes { length, hidden, heads, .. } = self.sizes;
+        let d = self.sizes.head_size();
+        let count = self.keys.count;
+        let (queries, rest) = out.split_at_mut(length * d);
+        let (keys, values) = rest.split_at_mut(length * d);
+        keys[count * d..].fill(0.0);
+        values[count * d..].fill(0.0);
+        let (keys, values) = (&mut keys[..count * d], &mut values[..count * d]);
+        for (start, rows) in self.query_blocks() {
+            let add = start > 0;
+            let context = strided(&context[start * hidden + (self.index % heads) * d..], rows, d, hidden);
+            self.probabilities(start, rows, &mut scratch.probs);
+            let dropped = if self.dropout.is_some() {
+                scratch.dropped.clone_from(&scratch.probs);
+                self.drop(&mut scratch.dropped, start);
+                &scratch.dropped
+            } else {
+                &scratch.probs
+            };
+            multiply(values, matrix(dropped, rows, count).transposed(), context, 1.0, add);
+            let gradient = &mut scratch.gradient;
+            gradient.resize(rows * count, 0.0);
+            multiply(gradient, context, self.part(2, 0, count).transposed(), 1.0, false);
+            self.drop(gradient, start);
+            SoftmaxBackward { gradient, probs: &scratch.probs, width: count }.dispatch();
+            self.keys.fill(gradient, 0.0);
+            let gradient = matrix(gradient, rows, count);
+            let scale = self.scale();
+            multiply(
+                &mut queries[start * d..(start + rows) * d],
+                gradient,
+                self.part(1, 0, count),
+                scale,
+                false,
+            );
+            multiply(keys, gradient.transposed(), self.part(0, start, rows), scale, add);
+        }
+    }
+}

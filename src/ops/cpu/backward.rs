@@ -1,0 +1,374 @@
+//! The backward pass of a layer.
+
+use rayon::prelude::*;
+use rten_simd::SimdOp;
+
+use super::attention::Scratch;
+use super::layer::{Layer, Packed, Saved, Tape, side_by_side};
+use super::norm::{AddRows, Affine, NormalizeBackward, Scale};
+use super::products::{self, linear, linear_add, matrix, multiply, pack, strided, transpose};
+use super::{BLOCK_ROWS, LayerParameters, Pair, Sizes, blocks, blocks_mut};
+
+/// Transposed weights, arranged for products.
+struct Transposed {
+    qkv: products::Packed,
+    dense: products::Packed,
+    ffn: products::Packed,
+    ffn_output: products::Packed,
+}
+
+impl Transposed {
+    fn new(p: &LayerParameters<&[f32]>, sizes: Sizes) -> Self {
+        let Sizes { hidden, inner, .. } = sizes;
+        let qkv = side_by_side([p.query.weight, p.key.weight, p.value.weight], hidden);
+        Self {
+            qkv: pack(matrix(&qkv, hidden, 3 * hidden).transposed()),
+            dense: pack(matrix(p.dense.weight, hidden, hidden).transposed()),
+            ffn: pack(matrix(p.ffn.weight, hidden, inner).transposed()),
+            ffn_output: pack(matrix(p.ffn_output.weight, inner, hidden).transposed()),
+        }
+    }
+}
+
+/// Gradients that rows give to vectors, for one block of rows or in all.
+struct Sums {
+    full_gamma: Vec<f32>,
+    full_beta: Vec<f32>,
+    ffn_output: Vec<f32>,
+    ffn: Vec<f32>,
+    attention_gamma: Vec<f32>,
+    attention_beta: Vec<f32>,
+    dense: Vec<f32>,
+    qkv: Vec<f32>,
+}
+
+impl Sums {
+    fn new(sizes: Sizes) -> Self {
+        let zeros = |width: usize| vec![0.0; width];
+        let Sizes { hidden, inner, .. } = sizes;
+        Self {
+            full_gamma: zeros(hidden),
+            full_beta: zeros(hidden),
+            ffn_output: zeros(hidden),
+            ffn: zeros(inner),
+            attention_gamma: zeros(hidden),
+            attention_beta: zeros(hidden),
+            dense: zeros(hidden),
+            qkv: zeros(3 * hidden),
+        }
+    }
+
+    fn fields(&mut self) -> [&mut Vec<f32>; 8] {
+        [
+            &mut self.full_gamma,
+            &mut self.full_beta,
+            &mut self.ffn_output,
+            &mut self.ffn,
+            &mut self.attention_gamma,
+            &mut self.attention_beta,
+            &mut self.dense,
+            &mut self.qkv,
+        ]
+    }
+
+    /// Adds `block` and sets it to zero.
+    fn take(&mut self, block: &mut Self) {
+        for (sum, part) in self.fields().into_iter().zip(block.fields()) {
+            AddRows { x: part, sum }.dispatch();
+            part.fill(0.0);
+        }
+    }
+}
+
+/// Gradients of the weight matrices. That of `ffn_output` is transposed, `[H, F]`: the narrow side
+/// of a product is the one to rearrange.
+struct Matrices {
+    query: Vec<f32>,
+    key: Vec<f32>,
+    value: Vec<f32>,
+    dense: Vec<f32>,
+    ffn: Vec<f32>,
+    ffn_output: Vec<f32>,
+}
+
+impl Matrices {
+    fn new(sizes: Sizes) -> Self {
+        let zeros = |rows: usize, columns: usize| vec![0.0; rows * columns];
+        let Sizes { hidden, inner, .. } = sizes;
+        Self {
+            query: zeros(hidden, hidden),
+            key: zeros(hidden, hidden),
+            value: zeros(hidden, hidden),
+            dense: zeros(hidden, hidden),
+            ffn: zeros(hidden, inner),
+            ffn_output: zeros(hidden, inner),
+        }
+    }
+}
+
+/// Buffers that all applications use in turn.
+struct Workspace {
+    /// Gradient before the first normalization, `[tokens, H]`.
+    attended: Vec<f32>,
+    /// The same after dropout; empty without.
+    projected: Vec<f32>,
+    /// States after the first normalization.
+    states: Vec<f32>,
+    /// Gradient of the attention's context.
+    context: Vec<f32>,
+    /// The activated inner states, `[tokens, F]`.
+    active: Vec<f32>,
+    /// The gradient before the activation.
+    inner: Vec<f32>,
+    /// Gradients of queries, keys and values: `[batch, heads, 3, length, d]`.
+    heads: Vec<f32>,
+    /// The same as `[tokens, 3 H]`.
+    qkv: Vec<f32>,
+    /// Something `[tokens, H]` transposed.
+    transposed: Vec<f32>,
+    blocks: Vec<Sums>,
+}
+
+impl Workspace {
+    fn new(sizes: Sizes, dropout: bool) -> Self {
+        let tokens = sizes.tokens();
+        let zeros = |width: usize| vec![0.0; tokens * width];
+        let Sizes { hidden, inner, .. } = sizes;
+        Self {
+            attended: zeros(hidden),
+            projected: zeros(if dropout { hidden } else { 0 }),
+            states: zeros(hidden),
+            context: zeros(hidden),
+            active: zeros(inner),
+            inner: zeros(inner),
+            heads: zeros(3 * hidden),
+            qkv: zeros(3 * hidden),
+            transposed: zeros(hidden),
+            blocks: (0..tokens.div_ceil(BLOCK_ROWS)).map(|_| Sums::new(sizes)).collect(),
+        }
+    }
+}
+
+/// The rows of one task.
+struct Block<'a> {
+    /// Number of the first row.
+    first: usize,
+    saved_attended: &'a [f32],
+    saved_attended_scale: &'a [f32],
+    saved_inner: &'a [f32],
+    saved_full: &'a [f32],
+    saved_full_scale: &'a [f32],
+    gradient: &'a mut [f32],
+    attended: &'a mut [f32],
+    projected: Option<&'a mut [f32]>,
+    states: &'a mut [f32],
+    context: &'a mut [f32],
+    active: &'a mut [f32],
+    inner: &'a mut [f32],
+    sums: &'a mut Sums,
+}
+
+impl Layer<'_> {
+    /// The gradients at `x` and at all parameters, from the one at the output of
+    /// [`Layer::forward`], which left `tape`.
+    pub fn backward(
+        &self,
+        x: &[f32],
+        tape: &Tape,
+        gradient: &[f32],
+    ) -> (Vec<f32>, LayerParameters<Vec<f32>>) {
+        let Sizes { hidden, inner, .. } = self.sizes;
+        let transposed = Transposed::new(&self.parameters, self.sizes);
+        let mut workspace = Workspace::new(self.sizes, self.hidden_dropout(0).is_some());
+        let mut matrices = Matrices::new(self.sizes);
+        let mut sums = Sums::new(self.sizes);
+        let mut gradient = gradient.to_vec();
+        let packed = tape.saved.is_empty().then(|| Packed::new(&self.parameters, self.sizes));
+        for application in (0..self.options.repeats).rev() {
+            let normalized;
+            let input: &[f32] = match application.checked_sub(1) {
+                None => x,
+                Some(before) => match tape.saved.get(before) {
+                    Some(before) => {
+                        normalized = self.output(before);
+                        &normalized
+                    }
+                    None => &tape.states[before],
+                },
+            };
+            let again = packed.as_ref().map(|packed| self.again(application, input, packed));
+            let saved = again.as_ref().unwrap_or_else(|| &tape.saved[application]);
+            self.step(application, input, saved, &transposed, &mut workspace, &mut matrices, &mut gradient);
+            for block in &mut workspace.blocks {
+                sums.take(block);
+            }
+        }
+        let mut ffn_output = vec![0.0; inner * hidden];
+        transpose(&mut ffn_output, &matrices.ffn_output, inner);
+        let bias = |part: usize| sums.qkv[part * hidden..(part + 1) * hidden].to_vec();
+        let gradients = LayerParameters {
+            query: Pair { weight: matrices.query, bias: bias(0) },
+            key: Pair { weight: matrices.key, bias: bias(1) },
+            value: Pair { weight: matrices.value, bias: bias(2) },
+            dense: Pair { weight: matrices.dense, bias: sums.dense },
+            attention_norm: Pair { weight: sums.attention_gamma, bias: sums.attention_beta },
+            ffn: Pair { weight: matrices.ffn, bias: sums.ffn },
+            ffn_output: Pair { weight: ffn_output, bias: sums.ffn_output },
+            full_norm: Pair { weight: sums.full_gamma, bias: sums.full_beta },
+        };
+        (gradient, gradients)
+    }
+
+    /// The output of an application.
+    fn output(&self, saved: &Saved) -> Vec<f32> {
+        let hidden = self.sizes.hidden;
+        let norm = self.parameters.full_norm;
+        let affine = Affine { gamma: norm.weight, beta: norm.bias };
+        let mut out = vec![0.0; saved.full.len()];
+        let tasks: Vec<_> = blocks_mut(&mut out, hidden).zip(blocks(&saved.full, hidden)).collect();
+        tasks.into_par_iter().for_each(|(out, z)| Scale { z, affine, out }.dispatch());
+        out
+    }
+
+    /// Goes back through one application with input `x`: `gradient` at its output becomes the one
+    /// at `x`.
+    #[allow(clippy::too_many_arguments)]
+    fn step(
+        &self,
+        application: usize,
+        x: &[f32],
+        saved: &Saved,
+        weights: &Transposed,
+        w: &mut Workspace,
+        m: &mut Matrices,
+        gradient: &mut Vec<f32>,
+    ) {
+        let Sizes { length, hidden, inner: width, .. } = self.sizes;
+        let tokens = self.sizes.tokens();
+        let tasks = self.blocks(saved, w, gradient);
+        tasks.into_par_iter().for_each(|block| self.before_attention(application, weights, block));
+
+        let flipped = &mut w.transposed;
+        let add = |out: &mut [f32], flipped: &[f32], b: &[f32], columns: usize| {
+            multiply(out, matrix(flipped, hidden, tokens), matrix(b, tokens, columns), 1.0, true);
+        };
+        transpose(flipped, gradient, hidden);
+        add(&mut m.ffn_output, flipped, &w.active, width);
+        transpose(flipped, &w.states, hidden);
+        add(&mut m.ffn, flipped, &w.inner, width);
+        transpose(flipped, &saved.context, hidden);
+        let projected = if w.projected.is_empty() { &w.attended } else { &w.projected };
+        add(&mut m.dense, flipped, projected, hidden);
+
+        let context = &w.context;
+        w.heads.par_chunks_mut(3 * length * self.sizes.head_size()).enumerate().for_each_init(
+            Scratch::default,
+            |scratch, (i, out)| {
+                let sequence = i / self.sizes.heads * length * hidden;
+                let context = &context[sequence..sequence + length * hidden];
+                self.head(&saved.qkv, application, i).backward(scratch, context, out);
+            },
+        );
+
+        let heads = &w.heads;
+        let tasks: Vec<_> = blocks_mut(&mut w.attended, hidden)
+            .zip(blocks_mut(&mut w.qkv, 3 * hidden))
+            .zip(&mut w.blocks)
+            .enumerate()
+            .collect();
+        tasks.into_par_iter().for_each(|(i, ((attended, qkv), sums))| {
+            self.gather(heads, 3, i * BLOCK_ROWS, qkv);
+            AddRows { x: qkv, sum: &mut sums.qkv }.dispatch();
+            linear_add(attended, matrix(qkv, attended.len() / hidden, 3 * hidden), &weights.qkv);
+        });
+        transpose(flipped, x, hidden);
+        for (part, out) in [&mut m.query, &mut m.key, &mut m.value].into_iter().enumerate() {
+            let b = strided(&w.qkv[part * hidden..], tokens, hidden, 3 * hidden);
+            multiply(out, matrix(flipped, hidden, tokens), b, 1.0, true);
+        }
+        std::mem::swap(gradient, &mut w.attended);
+    }
+
+    /// The tasks of [`Layer::before_attention`].
+    fn blocks<'a>(&self, saved: &'a Saved, w: &'a mut Workspace, gradient: &'a mut [f32]) -> Vec<Block<'a>> {
+        let Sizes { hidden, inner: width, .. } = self.sizes;
+        let mut first = (0..).step_by(BLOCK_ROWS);
+        let mut saved_attended = blocks(&saved.attended, hidden);
+        let mut saved_attended_scale = blocks(&saved.attended_scale, 1);
+        let mut saved_inner = blocks(&saved.inner, width);
+        let mut saved_full = blocks(&saved.full, hidden);
+        let mut saved_full_scale = blocks(&saved.full_scale, 1);
+        let mut gradient = blocks_mut(gradient, hidden);
+        let mut attended = blocks_mut(&mut w.attended, hidden);
+        let mut projected = blocks_mut(&mut w.projected, hidden);
+        let mut states = blocks_mut(&mut w.states, hidden);
+        let mut context = blocks_mut(&mut w.context, hidden);
+        let mut active = blocks_mut(&mut w.active, width);
+        let mut inner = blocks_mut(&mut w.inner, width);
+        w.blocks
+            .iter_mut()
+            .map_while(|sums| {
+                Some(Block {
+                    first: first.next()?,
+                    saved_attended: saved_attended.next()?,
+                    saved_attended_scale: saved_attended_scale.next()?,
+                    saved_inner: saved_inner.next()?,
+                    saved_full: saved_full.next()?,
+                    saved_full_scale: saved_full_scale.next()?,
+                    gradient: gradient.next()?,
+                    attended: attended.next()?,
+                    projected: projected.next(),
+                    states: states.next()?,
+                    context: context.next()?,
+                    active: active.next()?,
+                    inner: inner.next()?,
+                    sums,
+                })
+            })
+            .collect()
+    }
+
+    /// From the gradient at the output to that of the attention's context, for a block of rows.
+    fn before_attention(&self, application: usize, weights: &Transposed, block: Block<'_>) {
+        let Block { gradient, attended, context, inner, sums, .. } = block;
+        let Sizes { hidden, inner: width, .. } = self.sizes;
+        let rows = gradient.len() / hidden;
+        let p = &self.parameters;
+        NormalizeBackward {
+            gradient,
+            z: block.saved_full,
+            scale: block.saved_full_scale,
+            gamma: p.full_norm.weight,
+            gamma_sum: &mut sums.full_gamma,
+            beta_sum: &mut sums.full_beta,
+        }
+        .dispatch();
+        AddRows { x: gradient, sum: &mut sums.ffn_output }.dispatch();
+        linear(inner, matrix(gradient, rows, hidden), &weights.ffn_output, None);
+        self.options.activation.backward(block.saved_inner, block.active, inner);
+        AddRows { x: inner, sum: &mut sums.ffn }.dispatch();
+        let affine = Affine { gamma: p.attention_norm.weight, beta: p.attention_norm.bias };
+        Scale { z: block.saved_attended, affine, out: block.states }.dispatch();
+        attended.copy_from_slice(gradient);
+        linear_add(attended, matrix(inner, rows, width), &weights.ffn);
+        NormalizeBackward {
+            gradient: attended,
+            z: block.saved_attended,
+            scale: block.saved_attended_scale,
+            gamma: p.attention_norm.weight,
+            gamma_sum: &mut sums.attention_gamma,
+            beta_sum: &mut sums.attention_beta,
+        }
+        .dispatch();
+        let projected = match (block.projected, self.hidden_dropout(application)) {
+            (Some(projected), Some(dropout)) => {
+                projected.copy_from_slice(attended);
+                dropout.apply(projected, hidden, block.first);
+                projected
+            }
+            _ => attended,
+        };
+        AddRows { x: projected, sum: &mut sums.dense }.dispatch();
+        linear(context, matrix(projected, rows, hidden), &weights.dense, None);
+    }
+}

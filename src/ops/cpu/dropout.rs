@@ -1,0 +1,75 @@
+//! Dropout whose masks are a function of a seed and a place, so that the backward pass draws the
+//! same ones again instead of storing them.
+
+use rten_simd::{Isa, SimdOp};
+
+/// A dropout site: which elements of which row are zeroed, and the factor for the others.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Dropout {
+    seed: u64,
+    /// Zeroed where a random 24-bit number is below this.
+    threshold: u32,
+    factor: f32,
+}
+
+impl Dropout {
+    /// The mask number `site` of `seed` with drop probability `rate`; `None` for a rate of 0.
+    pub(super) fn new(seed: u64, site: u64, rate: f32) -> Option<Self> {
+        (rate > 0.0).then(|| Self {
+            seed: mix(seed ^ mix(site)),
+            threshold: (f64::from(rate) * f64::from(1 << 24)).round() as u32,
+            factor: 1.0 / (1.0 - rate),
+        })
+    }
+
+    /// Applies the mask to rows of `width` elements; the first is row number `first` of the site.
+    /// The mask is its own derivative, so this serves both directions.
+    pub(super) fn apply(self, rows: &mut [f32], width: usize, first: usize) {
+        Apply { dropout: self, rows, width, first }.dispatch();
+    }
+}
+
+struct Apply<'a> {
+    dropout: Dropout,
+    rows: &'a mut [f32],
+    width: usize,
+    first: usize,
+}
+
+impl SimdOp for Apply<'_> {
+    type Output = ();
+
+    /// Plain integer code: compiled here for the instruction set at hand.
+    #[inline(always)]
+    fn eval<I: Isa>(self, _isa: I) {
+        let Dropout { seed, threshold, factor } = self.dropout;
+        for (i, row) in self.rows.chunks_exact_mut(self.width).enumerate() {
+            let key = mix(seed ^ (self.first + i) as u64);
+            let (low, high) = (key as u32, (key >> 32) as u32);
+            for (j, x) in row.iter_mut().enumerate() {
+                let random = hash((j as u32).wrapping_mul(0x9e37_79b9) ^ low).wrapping_add(high);
+                let random = hash(random) >> 8;
+                *x *= if random < threshold { 0.0 } else { factor };
+            }
+        }
+    }
+}
+
+/// A permutation of 32-bit numbers (Wellons' `lowbias32`).
+#[inline(always)]
+fn hash(mut x: u32) -> u32 {
+    x ^= x >> 16;
+    x = x.wrapping_mul(0x7feb_352d);
+    x ^= x >> 15;
+    x = x.wrapping_mul(0x846c_a68b);
+    x ^ (x >> 16)
+}
+
+/// A permutation of 64-bit numbers (the output function of SplitMix64).
+#[inline(always)]
+fn mix(x: u64) -> u64 {
+    let x = x.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    x ^ (x >> 31)
+}

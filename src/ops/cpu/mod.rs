@@ -1,0 +1,60 @@
+//! The ALBERT layer on the CPU, over plain slices: forward and backward.
+//!
+//! Products go through `rten-gemm`; everything between two products runs on blocks of rows while
+//! they are in the cache, in parallel over the blocks. Sums are taken in an order that does not
+//! depend on the number of threads.
+
+mod activation;
+mod attention;
+mod backward;
+mod cross_entropy;
+mod dropout;
+mod layer;
+mod norm;
+mod products;
+mod simd;
+mod softmax;
+
+pub use cross_entropy::cross_entropy;
+pub use layer::{Layer, Packed, Tape, Trace};
+
+use super::types::{Curve, LayerOptions, LayerParameters, Pair};
+
+/// Rows that one task works on at a time: a multiple of the height of the product's tiles, small
+/// enough for their activations to stay in the second level of the cache.
+const BLOCK_ROWS: usize = 66;
+
+/// Sizes of a layer's input and weights.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sizes {
+    /// Sequences.
+    pub batch: usize,
+    /// Tokens per sequence.
+    pub length: usize,
+    /// H.
+    pub hidden: usize,
+    /// Attention heads; they divide H.
+    pub heads: usize,
+    /// Width of the feed-forward network.
+    pub inner: usize,
+}
+
+impl Sizes {
+    fn tokens(self) -> usize {
+        self.batch * self.length
+    }
+
+    fn head_size(self) -> usize {
+        self.hidden / self.heads
+    }
+}
+
+/// The blocks of rows that a `[rows, width]` matrix is worked on in.
+fn blocks(data: &[f32], width: usize) -> std::slice::Chunks<'_, f32> {
+    data.chunks(BLOCK_ROWS * width)
+}
+
+/// Mutable [`blocks`].
+fn blocks_mut(data: &mut [f32], width: usize) -> std::slice::ChunksMut<'_, f32> {
+    data.chunks_mut(BLOCK_ROWS * width)
+}

@@ -1,0 +1,79 @@
+//! Matrix products.
+
+use rayon::prelude::*;
+use rten_gemm::{BiasVector, GemmExecutor, GemmInputA, GemmInputB, GemmOptions, PackedBMatrix};
+use rten_tensor::{Matrix, NdTensorView};
+
+thread_local! {
+    /// The kernels for this processor. The type is not `Send`, so that every thread has its own.
+    static EXECUTOR: GemmExecutor<f32> = GemmExecutor::default();
+}
+
+/// `out = alpha a b + beta out + bias`.
+fn gemm(
+    out: &mut [f32],
+    a: Matrix<'_, f32>,
+    b: GemmInputB<'_, f32>,
+    options: GemmOptions<'_, f32, f32, f32>,
+) {
+    EXECUTOR
+        .with(|executor| executor.gemm(out, GemmInputA::Unpacked(a), b, options))
+        .expect("the shapes agree by construction");
+}
+
+/// `data` as `[rows, columns]`.
+pub(super) fn matrix(data: &[f32], rows: usize, columns: usize) -> Matrix<'_, f32> {
+    NdTensorView::from_data([rows, columns], data)
+}
+
+/// `[rows, columns]` in `data`, whose rows are `stride` apart.
+pub(super) fn strided(data: &[f32], rows: usize, columns: usize, stride: usize) -> Matrix<'_, f32> {
+    NdTensorView::from_slice_with_strides([rows, columns], data, [stride, 1])
+        .expect("the caller's rows lie in the data")
+}
+
+/// A weight matrix arranged once for many products.
+pub(super) type Packed = PackedBMatrix<f32>;
+
+/// Arranges `weight` `[k, n]` as the right side of products.
+pub(super) fn pack(weight: Matrix<'_, f32>) -> Packed {
+    EXECUTOR.with(|executor| executor.prepack_b(weight))
+}
+
+/// `out = a * b + bias`, with `out` `[m, n]`, `a` `[m, k]`, `b` `[k, n]` and `bias` `[n]`.
+pub(super) fn linear(out: &mut [f32], a: Matrix<'_, f32>, b: &Packed, bias: Option<&[f32]>) {
+    let options = GemmOptions { bias: bias.map(BiasVector::Row), ..GemmOptions::default() };
+    gemm(out, a, GemmInputB::Packed(b), options);
+}
+
+/// `out = alpha * a * b`, or `out += alpha * a * b`.
+pub(super) fn multiply(out: &mut [f32], a: Matrix<'_, f32>, b: Matrix<'_, f32>, alpha: f32, add: bool) {
+    let options = GemmOptions { alpha, beta: if add { 1.0 } else { 0.0 }, ..GemmOptions::default() };
+    gemm(out, a, GemmInputB::Unpacked(b), options);
+}
+
+/// `out += a * b`.
+pub(super) fn linear_add(out: &mut [f32], a: Matrix<'_, f32>, b: &Packed) {
+    let options = GemmOptions { beta: 1.0, ..GemmOptions::default() };
+    gemm(out, a, GemmInputB::Packed(b), options);
+}
+
+/// `out` `[columns, rows]` from `x` `[rows, columns]`.
+///
+/// Products read their left side row by row; transposing it beforehand is cheaper than letting
+/// them gather it.
+pub(super) fn transpose(out: &mut [f32], x: &[f32], columns: usize) {
+    const TILE: usize = 16;
+    let rows = x.len() / columns;
+    out.par_chunks_mut(TILE * rows).enumerate().for_each(|(i, out)| {
+        let first = i * TILE;
+        for start in (0..rows).step_by(TILE) {
+            let end = rows.min(start + TILE);
+            for (column, out) in out.chunks_exact_mut(rows).enumerate() {
+                for (row, y) in (start..end).zip(&mut out[start..end]) {
+                    *y = x[row * columns + first + column];
+                }
+            }
+        }
+    });
+}

@@ -1,0 +1,52 @@
+//! Cross entropy over a vocabulary as one operation.
+
+use burn::tensor::{Int, Tensor, activation};
+
+/// A loss and how often the highest logit was right.
+#[derive(Clone, Debug)]
+pub struct VocabularyLoss {
+    /// Sum of the cross entropies of all rows, `[1]`.
+    pub loss: Tensor<1>,
+    /// Rows whose highest logit is the label's, `[1]`; not differentiable.
+    pub correct: Tensor<1>,
+}
+
+/// Cross entropy of the logits `x * table^T + bias` against `labels`, summed over the rows.
+///
+/// `x` is `[n, E]`, `table` `[V, E]`, `bias` `[V]`, `labels` `[n]` in `0..V`. On CPU devices the
+/// logits are never kept; elsewhere this is the same from burn's operations.
+pub fn vocabulary_loss(
+    x: Tensor<2>,
+    table: Tensor<2>,
+    bias: Tensor<1>,
+    labels: Tensor<1, Int>,
+) -> VocabularyLoss {
+    #[cfg(any(feature = "flex", feature = "ndarray"))]
+    if super::runs_on(&x) {
+        use super::backend::AlbertOps;
+        use burn::backend::Dispatch;
+
+        // A negative label becomes one past the vocabulary, and the loss NaN.
+        let labels =
+            labels.into_data().iter::<i64>().map(|l| usize::try_from(l).unwrap_or(usize::MAX)).collect();
+        let out = <Dispatch as AlbertOps>::vocabulary_loss(
+            x.into_dispatch(),
+            table.into_dispatch(),
+            bias.into_dispatch(),
+            labels,
+        );
+        let out = Tensor::<1>::from_dispatch(out);
+        return VocabularyLoss { loss: out.clone().narrow(0, 0, 1), correct: out.narrow(0, 1, 1).detach() };
+    }
+    composed(x, table, bias, labels)
+}
+
+/// [`vocabulary_loss`] from burn's operations.
+fn composed(x: Tensor<2>, table: Tensor<2>, bias: Tensor<1>, labels: Tensor<1, Int>) -> VocabularyLoss {
+    let logits = x.matmul(table.transpose()) + bias.unsqueeze::<2>();
+    let index = labels.unsqueeze_dim::<2>(1);
+    let best = logits.clone().detach().argmax(1);
+    let correct = best.equal(index.clone()).float().sum();
+    let loss = activation::log_softmax(logits, 1).gather(1, index).sum().neg();
+    VocabularyLoss { loss, correct }
+}

@@ -1,0 +1,39 @@
+//! Operations that burn lacks or does slowly, as burn backend extensions.
+//!
+//! A whole ALBERT layer, and the masked-LM loss over the vocabulary, are single operations with a
+//! backward pass of their own on burn's CPU backends. On other devices these functions return
+//! `None`, and the caller composes burn's operations, which gives the same numbers.
+
+#[cfg(any(feature = "flex", feature = "ndarray"))]
+mod autodiff;
+#[cfg(any(feature = "flex", feature = "ndarray"))]
+mod backend;
+#[cfg(any(feature = "flex", feature = "ndarray"))]
+mod cpu;
+mod layer;
+mod loss;
+mod types;
+
+pub use layer::albert_layer;
+pub use loss::{VocabularyLoss, vocabulary_loss};
+pub use types::{Curve, LayerOptions, LayerParameters, Pair};
+
+use burn::backend::DispatchDevice;
+use burn::tensor::{DType, Tensor};
+
+/// True if the operations here can run on `x`.
+pub fn runs_on<const D: usize>(x: &Tensor<D>) -> bool {
+    x.dtype() == DType::F32 && x.shape().num_elements() > 0 && is_cpu(x.device().as_dispatch())
+}
+
+fn is_cpu(device: &DispatchDevice) -> bool {
+    match device {
+        #[cfg(feature = "flex")]
+        DispatchDevice::Flex(_) => true,
+        #[cfg(feature = "ndarray")]
+        DispatchDevice::NdArray(_) => true,
+        DispatchDevice::Autodiff(device) => is_cpu(device),
+        #[allow(unreachable_patterns, reason = "depends on the backends of the build")]
+        _ => false,
+    }
+}

@@ -1,0 +1,136 @@
+//! What the layer operation takes beside its input.
+
+/// The activations that the operation knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Curve {
+    /// `x * Phi(x)`, by the error function.
+    Gelu,
+    /// `0.5 x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3)))`.
+    GeluTanh,
+    /// `x`.
+    Linear,
+    /// `x * sigmoid(1.702 x)`.
+    QuickGelu,
+    /// `max(x, 0)`.
+    Relu,
+    /// `1 / (1 + exp(-x))`.
+    Sigmoid,
+    /// `x * sigmoid(x)`.
+    Silu,
+    /// `tanh(x)`.
+    Tanh,
+}
+
+/// What a layer computes beside its weights.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct LayerOptions {
+    /// Attention heads; they divide H.
+    pub num_heads: usize,
+    /// How many times the layer is applied, one after another.
+    pub repeats: usize,
+    /// Of the feed-forward network.
+    pub activation: Curve,
+    /// Added to the variance in both normalizations.
+    pub epsilon: f32,
+    /// Drop probability of attention probabilities.
+    pub attention_dropout: f32,
+    /// Drop probability after the attention's output projection.
+    pub hidden_dropout: f32,
+    /// Settles all dropout masks.
+    pub seed: u64,
+}
+
+/// A matrix and a vector: weight `[in, out]` and bias `[out]` of a linear layer, or scale and
+/// offset `[H]` of a normalization.
+#[derive(Clone, Copy, Debug)]
+pub struct Pair<T> {
+    /// Weight, or scale.
+    pub weight: T,
+    /// Bias, or offset.
+    pub bias: T,
+}
+
+/// The sixteen parameters of an ALBERT layer.
+#[derive(Clone, Copy, Debug)]
+pub struct LayerParameters<T> {
+    /// `[H, H]`.
+    pub query: Pair<T>,
+    /// `[H, H]`.
+    pub key: Pair<T>,
+    /// `[H, H]`.
+    pub value: Pair<T>,
+    /// Output projection of the attention, `[H, H]`.
+    pub dense: Pair<T>,
+    /// After the attention.
+    pub attention_norm: Pair<T>,
+    /// `[H, F]`.
+    pub ffn: Pair<T>,
+    /// `[F, H]`.
+    pub ffn_output: Pair<T>,
+    /// After the feed-forward network.
+    pub full_norm: Pair<T>,
+}
+
+impl<T> LayerParameters<T> {
+    /// In the order of the fields, each weight before its bias.
+    pub fn into_array(self) -> [T; 16] {
+        let Self { query, key, value, dense, attention_norm, ffn, ffn_output, full_norm } = self;
+        let [q, k, v, d] = [query, key, value, dense].map(|pair| [pair.weight, pair.bias]);
+        let [a, f, o, n] = [attention_norm, ffn, ffn_output, full_norm].map(|pair| [pair.weight, pair.bias]);
+        let ([qw, qb], [kw, kb], [vw, vb], [dw, db]) = (q, k, v, d);
+        let ([aw, ab], [fw, fb], [ow, ob], [nw, nb]) = (a, f, o, n);
+        [qw, qb, kw, kb, vw, vb, dw, db, aw, ab, fw, fb, ow, ob, nw, nb]
+    }
+
+    /// From the order of [`LayerParameters::into_array`].
+    pub fn from_array(parameters: [T; 16]) -> Self {
+        let [qw, qb, kw, kb, vw, vb, dw, db, aw, ab, fw, fb, ow, ob, nw, nb] = parameters;
+        let pair = |weight, bias| Pair { weight, bias };
+        Self {
+            query: pair(qw, qb),
+            key: pair(kw, kb),
+            value: pair(vw, vb),
+            dense: pair(dw, db),
+            attention_norm: pair(aw, ab),
+            ffn: pair(fw, fb),
+            ffn_output: pair(ow, ob),
+            full_norm: pair(nw, nb),
+        }
+    }
+
+    /// References to the parameters.
+    pub fn each_ref(&self) -> LayerParameters<&T> {
+        LayerParameters {
+            query: self.query.each_ref(),
+            key: self.key.each_ref(),
+            value: self.value.each_ref(),
+            dense: self.dense.each_ref(),
+            attention_norm: self.attention_norm.each_ref(),
+            ffn: self.ffn.each_ref(),
+            ffn_output: self.ffn_output.each_ref(),
+            full_norm: self.full_norm.each_ref(),
+        }
+    }
+
+    /// Applies `f` to every parameter and its counterpart in `other`.
+    pub fn zip_with<U, V>(
+        self,
+        other: &LayerParameters<U>,
+        mut f: impl FnMut(T, &U) -> V,
+    ) -> LayerParameters<V> {
+        let mut other = other.each_ref().into_array().into_iter();
+        self.map(|parameter| f(parameter, other.next().expect("both have sixteen")))
+    }
+
+    /// Applies `f` to every parameter.
+    pub fn map<U>(self, f: impl FnMut(T) -> U) -> LayerParameters<U> {
+        LayerParameters::from_array(self.into_array().map(f))
+    }
+}
+
+impl<T> Pair<T> {
+    /// References to both.
+    pub fn each_ref(&self) -> Pair<&T> {
+        Pair { weight: &self.weight, bias: &self.bias }
+    }
+}
