@@ -6,6 +6,7 @@ mod embedded;
 mod google_config;
 mod hdf5;
 mod inventory;
+mod layout;
 mod load;
 mod msgpack;
 mod names;
