@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use half::{bf16, f16};
 use serde_json::{Map, Value, json};
 
 use super::architecture::Architecture;
 use super::inventory::Inventory;
+use super::layout::cast;
 use super::load::{MlmBias, mlm_bias_source};
 use super::names::is_buffer;
 use super::onnx_graph::build;
@@ -228,19 +228,9 @@ fn plan(
 }
 
 /// A parameter's bytes in the type that is written.
-pub(super) fn bytes_of(inventory: &Inventory, planned: &Planned) -> Result<Vec<u8>> {
-    if inventory.dtype(&planned.canonical) == Some(planned.dtype)
-        && let Some((bytes, _)) = inventory.read_as_stored(&planned.canonical)?
-    {
-        return Ok(bytes);
-    }
-    let values = inventory.read(&planned.canonical)?;
-    Ok(match planned.dtype {
-        Dtype::F16 => values.iter().flat_map(|v| f16::from_f32(*v).to_le_bytes()).collect(),
-        Dtype::BF16 => values.iter().flat_map(|v| bf16::from_f32(*v).to_le_bytes()).collect(),
-        Dtype::F64 => values.iter().flat_map(|v| f64::from(*v).to_le_bytes()).collect(),
-        _ => values.iter().flat_map(|v| v.to_le_bytes()).collect(),
-    })
+fn bytes_of(inventory: &Inventory, planned: &Planned) -> Result<Vec<u8>> {
+    let (bytes, dtype) = inventory.read_bytes(&planned.canonical, false)?;
+    cast(bytes, dtype, planned.dtype).ok_or_else(|| inventory.no_floats(&planned.canonical, dtype))
 }
 
 /// Groups of tensors, each of at most so many bytes (a larger tensor goes alone).

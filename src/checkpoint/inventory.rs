@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use super::layout::{to_f32, transposed_bytes};
 use super::names::{Dialect, place_of};
 use super::tensors::{Dtype, Tensors};
 use crate::error::{Error, Result};
@@ -146,33 +147,40 @@ impl<'a> Inventory<'a> {
     /// # Errors
     /// Those of the file's reader; [`Error::BadFile`] for a tensor of integers.
     pub fn read(&self, canonical: &str) -> Result<Vec<f32>> {
+        let (bytes, dtype) = self.read_bytes(canonical, false)?;
+        to_f32(&bytes, dtype).ok_or_else(|| self.no_floats(canonical, dtype))
+    }
+
+    /// A parameter's bytes in the type of the file, laid out as transformers for PyTorch has them, or, if `turned`,
+    /// its matrix transposed.
+    ///
+    /// # Errors
+    /// Those of the file's reader.
+    pub fn read_bytes(&self, canonical: &str, turned: bool) -> Result<(Vec<u8>, Dtype)> {
+        let floats = |values: &[f32]| (values.iter().flat_map(|v| v.to_le_bytes()).collect(), Dtype::F32);
         match self.sources.get(canonical) {
-            None => self.tensors.read_f32(canonical),
+            None => self.tensors.read(canonical),
             Some(Source::Tensor { name, transposed }) => {
-                let values = self.tensors.read_f32(name)?;
+                let (bytes, dtype) = self.tensors.read(name)?;
                 Ok(match self.tensors.get(name).map(|info| info.shape.as_slice()) {
-                    Some([rows, columns]) if *transposed => super::load::transposed(&values, *rows, *columns),
-                    _ => values,
+                    Some([rows, columns]) if *transposed != turned => {
+                        (transposed_bytes(&bytes, *rows, *columns, dtype.size()), dtype)
+                    }
+                    _ => (bytes, dtype),
                 })
             }
             Some(Source::Identity(n)) => {
                 let mut values = vec![0.0; n * n];
                 values.iter_mut().step_by(n + 1).for_each(|v| *v = 1.0);
-                Ok(values)
+                Ok(floats(&values))
             }
-            Some(Source::Zeros(n)) => Ok(vec![0.0; *n]),
+            Some(Source::Zeros(n)) => Ok(floats(&vec![0.0; *n])),
         }
     }
 
-    /// A parameter's bytes as the file has them, if they are laid out as PyTorch's are.
-    ///
-    /// # Errors
-    /// Those of the file's reader.
-    pub fn read_as_stored(&self, canonical: &str) -> Result<Option<(Vec<u8>, Dtype)>> {
-        match self.sources.get(canonical) {
-            Some(Source::Tensor { name, transposed: false }) => self.tensors.read(name).map(Some),
-            _ => Ok(None),
-        }
+    pub(super) fn no_floats(&self, canonical: &str, dtype: Dtype) -> Error {
+        let problem = format!("tensor \"{canonical}\" has elements of type {dtype}; expected floats");
+        Error::bad_file(self.path(), problem)
     }
 
     /// A parameter's type in the file.

@@ -6,6 +6,7 @@ use burn::module::{Module, ModuleMapper, Param};
 use burn::tensor::{Device, Tensor, TensorData};
 
 use super::inventory::{Inventory, head_prefix, head_with_article};
+use super::layout::transposed;
 use super::names::{checkpoint_name, is_buffer};
 use super::report::{LoadReport, Mismatch, nearest};
 use super::tensors::Tensors;
@@ -244,20 +245,4 @@ impl ModuleMapper for Loader<'_> {
         let tensor = Tensor::from_data(TensorData::new(values, dims), &device);
         Param::initialized(param.id, tensor)
     }
-}
-
-/// A `[rows, columns]` matrix as `[columns, rows]`, block by block so that both sides stay in cache.
-pub(crate) fn transposed(values: &[f32], rows: usize, columns: usize) -> Vec<f32> {
-    const BLOCK: usize = 32;
-    let mut out = vec![0.0; values.len()];
-    for r0 in (0..rows).step_by(BLOCK) {
-        for c0 in (0..columns).step_by(BLOCK) {
-            for r in r0..(r0 + BLOCK).min(rows) {
-                for c in c0..(c0 + BLOCK).min(columns) {
-                    out[c * rows + r] = values[r * columns + c];
-                }
-            }
-        }
-    }
-    out
 }

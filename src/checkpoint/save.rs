@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::architecture::Architecture;
 use super::convert::{Planned, config_json, write_json};
-use super::load::transposed;
+use super::layout::transposed;
 use super::tensors::Dtype;
 use super::tokenizer_files::TokenizerFiles;
 use super::write_safetensors::SafetensorsWriter;

@@ -3,9 +3,8 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use half::{bf16, f16};
-
 use super::hdf5::Hdf5File;
+use super::layout::to_f32;
 use super::msgpack::MsgPackFile;
 use super::names::Dialect;
 use super::onnx::OnnxFile;
@@ -289,7 +288,7 @@ impl Tensors {
     /// [`Error::BadFile`] for a damaged file or a tensor of integers.
     pub fn read_f32(&self, name: &str) -> Result<Vec<f32>> {
         let (bytes, dtype) = self.read(name)?;
-        to_f32(bytes, dtype).ok_or_else(|| {
+        to_f32(&bytes, dtype).ok_or_else(|| {
             Error::bad_file(
                 &self.path,
                 format!("tensor \"{name}\" has elements of type {dtype}; expected floats"),
@@ -300,21 +299,6 @@ impl Tensors {
 
 fn size_of_file(path: &Path) -> Result<u64> {
     Ok(std::fs::metadata(path).map_err(Error::io(path, "read"))?.len())
-}
-
-/// Little-endian floats of any width as f32; `None` for integers.
-pub(super) fn to_f32(bytes: Vec<u8>, dtype: Dtype) -> Option<Vec<f32>> {
-    match dtype {
-        Dtype::F32 => Some(bytes.as_chunks::<4>().0.iter().map(|b| f32::from_le_bytes(*b)).collect()),
-        Dtype::F16 => {
-            Some(bytes.as_chunks::<2>().0.iter().map(|b| f16::from_le_bytes(*b).to_f32()).collect())
-        }
-        Dtype::BF16 => {
-            Some(bytes.as_chunks::<2>().0.iter().map(|b| bf16::from_le_bytes(*b).to_f32()).collect())
-        }
-        Dtype::F64 => Some(bytes.as_chunks::<8>().0.iter().map(|b| f64::from_le_bytes(*b) as f32).collect()),
-        Dtype::I64 | Dtype::I32 | Dtype::I16 | Dtype::I8 | Dtype::U8 | Dtype::Bool => None,
-    }
 }
 
 /// The readers that a file can go to.
@@ -354,19 +338,5 @@ fn sniff(path: &Path) -> Result<Kind> {
         _ if path.extension().is_some_and(|e| e == "msgpack") => Ok(Kind::MsgPack),
         _ if path.extension().is_some_and(|e| e == "onnx") => Ok(Kind::Onnx),
         _ => Ok(Kind::PyTorch),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_float_type_becomes_f32() {
-        assert_eq!(to_f32(1.5f32.to_le_bytes().to_vec(), Dtype::F32), Some(vec![1.5]));
-        assert_eq!(to_f32(1.5f64.to_le_bytes().to_vec(), Dtype::F64), Some(vec![1.5]));
-        assert_eq!(to_f32(f16::from_f32(1.5).to_le_bytes().to_vec(), Dtype::F16), Some(vec![1.5]));
-        assert_eq!(to_f32(bf16::from_f32(1.5).to_le_bytes().to_vec(), Dtype::BF16), Some(vec![1.5]));
-        assert_eq!(to_f32(vec![0; 8], Dtype::I64), None);
     }
 }

@@ -8,9 +8,10 @@ use prost::Message;
 use prost::encoding::{WireType, encode_key, encode_varint, encoded_len_varint, key_len};
 
 use super::inventory::Inventory;
-use super::load::transposed;
+use super::layout::cast;
 use super::onnx_graph::{Built, Weight};
 use super::onnx_proto::{FLOAT, ModelHead, OperatorSet, TensorProto};
+use super::tensors::Dtype;
 use crate::error::{Error, Result};
 
 /// Protocol buffers end here, and with them a model in one file.
@@ -98,24 +99,14 @@ pub(super) fn write_onnx(
         buffer.extend(&entry.head);
         prefix(&mut buffer, RAW_DATA, entry.bytes);
         file.write_all(&buffer).map_err(io("write"))?;
-        let values = values(inventory, &source(&entry.weight.canonical), entry.weight.transposed)?;
-        for values in values.chunks(1 << 16) {
-            buffer.clear();
-            buffer.extend(values.iter().flat_map(|v| v.to_le_bytes()));
-            file.write_all(&buffer).map_err(io("write"))?;
-        }
+        let canonical = source(&entry.weight.canonical);
+        let (bytes, dtype) = inventory.read_bytes(&canonical, entry.weight.transposed)?;
+        let floats = cast(bytes, dtype, Dtype::F32).ok_or_else(|| inventory.no_floats(&canonical, dtype))?;
+        file.write_all(&floats).map_err(io("write"))?;
         done += entry.bytes;
     }
     let file = file.into_inner().map_err(|e| io("write")(e.into_error()))?;
     file.sync_all().map_err(io("write"))
-}
-
-fn values(inventory: &Inventory, canonical: &str, is_transposed: bool) -> Result<Vec<f32>> {
-    let values = inventory.read(canonical)?;
-    Ok(match inventory.shape(canonical).as_deref() {
-        Some([rows, columns]) if is_transposed => transposed(&values, *rows, *columns),
-        _ => values,
-    })
 }
 
 fn prefix(buffer: &mut Vec<u8>, tag: u32, length: u64) {

@@ -1,6 +1,6 @@
 //! Cross entropy over a vocabulary as one operation.
 
-use burn::tensor::{Int, Tensor, activation};
+use burn::tensor::{DType, Int, Tensor, activation};
 
 /// A loss and how often the highest logit was right.
 #[derive(Clone, Debug)]
@@ -41,12 +41,12 @@ pub fn vocabulary_loss(
     composed(x, table, bias, labels)
 }
 
-/// [`vocabulary_loss`] from burn's operations.
+/// [`vocabulary_loss`] from burn's operations, in 32-bit floats from the logits on.
 fn composed(x: Tensor<2>, table: Tensor<2>, bias: Tensor<1>, labels: Tensor<1, Int>) -> VocabularyLoss {
-    let logits = x.matmul(table.transpose()) + bias.unsqueeze::<2>();
+    let logits = (x.matmul(table.transpose()) + bias.unsqueeze::<2>()).cast(DType::F32);
     let index = labels.unsqueeze_dim::<2>(1);
     let best = logits.clone().detach().argmax(1);
-    let correct = best.equal(index.clone()).float().sum();
+    let correct = best.equal(index.clone()).float().cast(DType::F32).sum();
     let loss = activation::log_softmax(logits, 1).gather(1, index).sum().neg();
     VocabularyLoss { loss, correct }
 }

@@ -51,11 +51,10 @@ impl Objective for Pretraining {
         }
         let out = model.albert.forward(batch.input(examples.len(), device), OutputOptions::default());
         let positions = ints(batch.positions, device);
-        let logits = model
-            .masked_lm_logits(out.last_hidden_state, positions)
+        let mlm = model
+            .masked_lm_loss(out.last_hidden_state, positions, ints(batch.labels, device))
             .ok_or_else(|| Error::Input("the model has no masked-LM head".to_owned()))?;
-        let (mlm, mlm_correct) = cross_entropy(logits, ints(batch.labels, device));
-        let (mlm, mlm_correct) = (mlm * weight, mlm_correct * weight);
+        let (mlm, mlm_correct) = (mlm.loss * weight, mlm.correct * weight);
         let mut total = mlm.clone() / totals[0].max(1.0);
         let mut sums = vec![mlm, mlm_correct];
         if self.sentence_order && !batch.ordered_rows.is_empty() {

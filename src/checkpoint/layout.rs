@@ -1,0 +1,130 @@
+//! Matrices the other way round, and floats in other types, without more copies than the result.
+
+use half::{bf16, f16};
+use rayon::prelude::*;
+
+use super::tensors::Dtype;
+
+/// Columns that one task turns into rows.
+const BLOCK: usize = 32;
+/// Values that are between two types at a time.
+const STEP: usize = 1 << 16;
+
+/// A `[rows, columns]` matrix as `[columns, rows]`, block by block so that both sides stay in cache.
+pub(crate) fn transposed<T: Copy + Default + Send + Sync>(
+    values: &[T],
+    rows: usize,
+    columns: usize,
+) -> Vec<T> {
+    let mut out = vec![T::default(); values.len()];
+    if rows == 0 || columns == 0 {
+        return out;
+    }
+    out.par_chunks_mut(BLOCK * rows).enumerate().for_each(|(block, out)| {
+        let c0 = block * BLOCK;
+        for r0 in (0..rows).step_by(BLOCK) {
+            for (c, out) in out.chunks_exact_mut(rows).enumerate() {
+                for (r, out) in out[r0..(r0 + BLOCK).min(rows)].iter_mut().enumerate() {
+                    *out = values[(r0 + r) * columns + c0 + c];
+                }
+            }
+        }
+    });
+    out
+}
+
+/// The same for the bytes of elements of 1, 2, 4 or 8 bytes.
+pub(super) fn transposed_bytes(bytes: &[u8], rows: usize, columns: usize, element: usize) -> Vec<u8> {
+    fn turned<const N: usize>(bytes: &[u8], rows: usize, columns: usize) -> Vec<u8>
+    where
+        [u8; N]: Default,
+    {
+        transposed(bytes.as_chunks::<N>().0, rows, columns).into_flattened()
+    }
+    match element {
+        1 => turned::<1>(bytes, rows, columns),
+        2 => turned::<2>(bytes, rows, columns),
+        4 => turned::<4>(bytes, rows, columns),
+        _ => turned::<8>(bytes, rows, columns),
+    }
+}
+
+/// Little-endian floats of any width as f32; `None` for integers.
+pub(super) fn to_f32(bytes: &[u8], dtype: Dtype) -> Option<Vec<f32>> {
+    match dtype {
+        Dtype::F32 => Some(bytes.as_chunks::<4>().0.iter().map(|b| f32::from_le_bytes(*b)).collect()),
+        Dtype::F16 => {
+            Some(bytes.as_chunks::<2>().0.iter().map(|b| f16::from_le_bytes(*b).to_f32()).collect())
+        }
+        Dtype::BF16 => {
+            Some(bytes.as_chunks::<2>().0.iter().map(|b| bf16::from_le_bytes(*b).to_f32()).collect())
+        }
+        Dtype::F64 => Some(bytes.as_chunks::<8>().0.iter().map(|b| f64::from_le_bytes(*b) as f32).collect()),
+        Dtype::I64 | Dtype::I32 | Dtype::I16 | Dtype::I8 | Dtype::U8 | Dtype::Bool => None,
+    }
+}
+
+/// The bytes of f32 values in a float type.
+pub(super) fn from_f32(values: &[f32], dtype: Dtype, out: &mut Vec<u8>) {
+    match dtype {
+        Dtype::F16 => out.extend(values.iter().flat_map(|v| f16::from_f32(*v).to_le_bytes())),
+        Dtype::BF16 => out.extend(values.iter().flat_map(|v| bf16::from_f32(*v).to_le_bytes())),
+        Dtype::F64 => out.extend(values.iter().flat_map(|v| f64::from(*v).to_le_bytes())),
+        _ => out.extend(values.iter().flat_map(|v| v.to_le_bytes())),
+    }
+}
+
+/// Floats in another type; `None` for integers.
+pub(super) fn cast(bytes: Vec<u8>, from: Dtype, to: Dtype) -> Option<Vec<u8>> {
+    if from == to {
+        return Some(bytes);
+    }
+    let mut out = Vec::with_capacity(bytes.len() / from.size() * to.size());
+    for step in bytes.chunks(STEP * from.size()) {
+        from_f32(&to_f32(step, from)?, to, &mut out);
+    }
+    Some(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn matrices_of_any_size_are_turned() {
+        for (rows, columns) in [(0, 0), (1, 1), (2, 3), (31, 33), (64, 32), (100, 1), (1, 100), (70, 45)] {
+            let values: Vec<u32> = (0..(rows * columns) as u32).collect();
+            let turned = transposed(&values, rows, columns);
+            for r in 0..rows {
+                for c in 0..columns {
+                    assert_eq!(turned[c * rows + r], values[r * columns + c], "{rows} x {columns}");
+                }
+            }
+            assert_eq!(transposed(&turned, columns, rows), values);
+            let bytes: Vec<u8> = values.iter().flat_map(|v| v.to_le_bytes()).collect();
+            let expected: Vec<u8> = turned.iter().flat_map(|v| v.to_le_bytes()).collect();
+            assert_eq!(transposed_bytes(&bytes, rows, columns, 4), expected);
+        }
+        assert_eq!(transposed_bytes(&[1, 2, 3, 4, 5, 6], 3, 2, 1), [1, 3, 5, 2, 4, 6]);
+        assert_eq!(transposed_bytes(&[1, 1, 2, 2, 3, 3, 4, 4], 2, 2, 2), [1, 1, 3, 3, 2, 2, 4, 4]);
+    }
+
+    #[test]
+    fn every_float_type_becomes_f32() {
+        assert_eq!(to_f32(&1.5f32.to_le_bytes(), Dtype::F32), Some(vec![1.5]));
+        assert_eq!(to_f32(&1.5f64.to_le_bytes(), Dtype::F64), Some(vec![1.5]));
+        assert_eq!(to_f32(&f16::from_f32(1.5).to_le_bytes(), Dtype::F16), Some(vec![1.5]));
+        assert_eq!(to_f32(&bf16::from_f32(1.5).to_le_bytes(), Dtype::BF16), Some(vec![1.5]));
+        assert_eq!(to_f32(&[0; 8], Dtype::I64), None);
+    }
+
+    #[test]
+    fn floats_change_their_type() {
+        let halves = |v: f32| f16::from_f32(v).to_le_bytes().to_vec();
+        assert_eq!(cast(1.5f32.to_le_bytes().to_vec(), Dtype::F32, Dtype::F16), Some(halves(1.5)));
+        assert_eq!(cast(halves(-0.5), Dtype::F16, Dtype::F32), Some((-0.5f32).to_le_bytes().to_vec()));
+        assert_eq!(cast(vec![0; 8], Dtype::I64, Dtype::F32), None);
+        let many = vec![0x3f; 4 * (STEP + 3)];
+        assert_eq!(cast(many, Dtype::F32, Dtype::BF16).map(|b| b.len()), Some(2 * (STEP + 3)));
+    }
+}
