@@ -88,7 +88,8 @@ pub fn run(args: PretrainArgs, reporter: &Reporter) -> std::result::Result<ExitS
         },
     };
     let mut progress = TrainingProgress::new(reporter, &args.output);
-    let ending = trainer.run(args.resume, &stop, &mut progress).while_running()?;
+    let from = trainer.begin(args.resume, &mut progress)?;
+    let ending = trainer.run(from, &stop, &mut progress).while_running()?;
     drop(progress);
     Ok(match ending {
         Ending::Finished => {

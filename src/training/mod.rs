@@ -39,5 +39,5 @@ pub use schedule::{Decay, Schedule};
 pub use sizes::Size;
 pub use source::Source;
 pub use start::{check_vocabulary, model_from, new_model};
-pub use trainer::{Ending, Report, TrainObserver, TrainOptions, Trainer};
+pub use trainer::{Ending, Progress, Report, TrainObserver, TrainOptions, Trainer};
 pub use vocabulary::{Step, TrainedVocabulary, VocabularyOptions, train_vocabulary};

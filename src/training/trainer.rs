@@ -120,7 +120,7 @@ const FIRST_LOSS_SCALE: f64 = 65_536.0;
 const GOOD_STEPS_TO_DOUBLE: u64 = 2_000;
 
 /// Where a run stands.
-struct Progress {
+pub struct Progress {
     state: TrainerState,
     moments: Moments,
     good_steps: u64,
@@ -152,20 +152,19 @@ impl Since {
 }
 
 impl<O: Objective, S: Source<Example = O::Example>> Trainer<'_, O, S> {
-    /// Runs from the beginning, or from the newest checkpoint, until all steps are made or `stop` is set. At the end the
-    /// trained model is written into the output directory.
+    /// Runs from where [`Trainer::begin`] stands until all steps are made or `stop` is set. At the end the trained model is
+    /// written into the output directory.
     ///
     /// # Errors
     /// [`Error::Training`] when the loss is not a number any more; those of data, devices and files. Checkpoints written
     /// before stay.
     pub fn run(
         &mut self,
-        resume: bool,
+        mut progress: Progress,
         stop: &AtomicBool,
         observer: &mut dyn TrainObserver,
     ) -> Result<Ending> {
-        let checkpoints = Checkpoints::new(&self.options.output, self.options.keep);
-        let mut progress = self.begin(resume, &checkpoints, observer)?;
+        let checkpoints = self.checkpoints();
         let total = self.options.schedule.total_steps;
         if self.leads() {
             observer.started(progress.state.step)?;
@@ -209,12 +208,16 @@ impl<O: Objective, S: Source<Example = O::Example>> Trainer<'_, O, S> {
         self.communicator.rank() == 0
     }
 
-    fn begin(
-        &mut self,
-        resume: bool,
-        checkpoints: &Checkpoints,
-        observer: &mut dyn TrainObserver,
-    ) -> Result<Progress> {
+    fn checkpoints(&self) -> Checkpoints {
+        Checkpoints::new(&self.options.output, self.options.keep)
+    }
+
+    /// The beginning, or with `resume` the newest checkpoint.
+    ///
+    /// # Errors
+    /// When there is no checkpoint that can be used, or it was made with other options.
+    pub fn begin(&mut self, resume: bool, observer: &mut dyn TrainObserver) -> Result<Progress> {
+        let checkpoints = self.checkpoints();
         let names = self.objective.names().len();
         let (state, moments) = if resume {
             let (state, moments, problems) = checkpoints.restore(&mut self.parameters)?;
@@ -223,7 +226,7 @@ impl<O: Objective, S: Source<Example = O::Example>> Trainer<'_, O, S> {
                     observer.warned(&format!("a checkpoint cannot be used: {problem}"));
                 }
             }
-            self.check_identity(&state, checkpoints)?;
+            self.check_identity(&state, &checkpoints)?;
             self.source.seek(&state.position)?;
             self.replicas.update(&self.parameters);
             (state, moments)
@@ -246,7 +249,9 @@ impl<O: Objective, S: Source<Example = O::Example>> Trainer<'_, O, S> {
 
     /// A resumed run gives what an uninterrupted one gives only under the same options.
     fn check_identity(&self, state: &TrainerState, checkpoints: &Checkpoints) -> Result<()> {
-        let (Value::Object(own), Value::Object(saved)) = (&self.options.identity, &state.options) else {
+        // Numbers as they are after being written and read.
+        let own = serde_json::from_str(&self.options.identity.to_string()).unwrap_or_default();
+        let (Value::Object(own), Value::Object(saved)) = (&own, &state.options) else {
             return Ok(());
         };
         let keys = own.keys().chain(saved.keys().filter(|key| !own.contains_key(*key)));
