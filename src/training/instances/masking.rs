@@ -52,7 +52,7 @@ pub(super) fn choose_words(rng: &mut impl Rng, words: &[Word], budget: usize, ma
         order.swap(i, rng.random_range(i..words.len()));
         let first = order[i] as usize;
         let following = words[first + 1..].iter().take(max_ngram - 1).take_while(|word| word.continues);
-        let mut n = ngram_length(rng, 1 + following.count());
+        let mut n = ngram_length(rng, max_ngram).min(1 + following.count());
         let pieces =
             |n: usize| words[first..first + n].iter().map(|word| word.pieces as usize).sum::<usize>();
         while n > 0 && pieces(n) > left {
