@@ -2,5 +2,6 @@
 
 mod documents;
 pub mod instances;
+pub mod log;
 
 pub use documents::Documents;
