@@ -110,8 +110,8 @@ fn draw_head(panel: &Panel, head: &Area) -> Drawn {
     let mut right = WIDTH as i32 - 28;
     let series: Vec<_> = panel.series.iter().zip(COLOURS.iter().cycle()).collect();
     for (series, colour) in series.into_iter().rev() {
-        // SVG does not tell how wide a text is; letters of this size take seven pixels at most, on average.
-        let start = right - 7 * series.label.chars().count() as i32;
+        // SVG does not tell how wide a text is: a guess for letters of this size.
+        let start = right - 7 * series.label.chars().count() as i32 - 6;
         head.draw(&Text::new(series.label.as_str(), at(start, middle), text(13)))?;
         match series.style {
             SeriesStyle::Points => {
