@@ -429,3 +429,74 @@ fn shown_instances() {
                     2: ▁b masked\n      4: ▁b replaced by ▁c\n      5: <id 8> kept\n";
     assert_eq!(show_instance(&instance, &SPECIAL, &piece), expected);
 }
+
+/// The statistics of `golden/instances/make.py`, over `epochs` epochs.
+fn statistics(options: InstanceOptions, epochs: u64) -> BTreeMap<String, f64> {
+    let mut stream = stream_of(places(60, 2), options, 1);
+    let (mut runs, mut words) = (BTreeMap::<usize, usize>::new(), BTreeMap::<usize, usize>::new());
+    let (mut count, mut length, mut short, mut label_1, mut predicted) = (0, 0, 0, 0, 0);
+    for number in 0..epochs {
+        let plans = epoch(&mut stream, number);
+        for instance in stream.realizer().realize(&plans).expect("instances") {
+            let (a, b) = segments(&instance);
+            count += 1;
+            length += instance.ids.len();
+            short += usize::from(instance.ids.len() < 128);
+            label_1 += usize::from(instance.order_label == Some(1));
+            predicted += instance.masked_positions.len();
+            let masked: BTreeSet<usize> = instance.masked_positions.iter().map(|&at| at as usize).collect();
+            for (start, segment) in [(1, a), (instance.segment_b, b)] {
+                let (mut run, mut word) = (0, 0);
+                for (at, id) in (start..).zip(segment.into_iter().chain([SPECIAL.sep])) {
+                    if word > 0 && (!masked.contains(&at) || starts_word(id)) {
+                        *words.entry(word.min(5)).or_default() += 1;
+                        word = 0;
+                    }
+                    if masked.contains(&at) {
+                        run += usize::from(starts_word(id) || !masked.contains(&(at - 1)));
+                        word += 1;
+                    } else if run > 0 {
+                        *runs.entry(run.min(7)).or_default() += 1;
+                        run = 0;
+                    }
+                }
+            }
+        }
+    }
+    let share = |part: usize, of: usize| part as f64 / of as f64;
+    let mut out = BTreeMap::from([
+        ("instances_per_epoch".to_owned(), share(count, epochs as usize)),
+        ("mean_length".to_owned(), share(length, count)),
+        ("short".to_owned(), share(short, count)),
+        ("label_1".to_owned(), share(label_1, count)),
+        ("predicted".to_owned(), share(predicted, length)),
+    ]);
+    for (name, histogram) in [("words_in_run", runs), ("pieces_in_word", words)] {
+        let total = histogram.values().sum();
+        out.extend(histogram.into_iter().map(|(n, count)| (format!("{name}.{n}"), share(count, total))));
+    }
+    out
+}
+
+#[test]
+fn as_googles_script_makes_them() {
+    let golden: serde_json::Value =
+        serde_json::from_str(include_str!("golden/instances/google.json")).expect("JSON");
+    for (name, pairing) in
+        [("sentence_order", Pairing::SentenceOrder), ("next_sentence", Pairing::NextSentence)]
+    {
+        let ours = statistics(InstanceOptions { google_compat: true, pairing, ..options() }, 300);
+        for (key, &value) in &ours {
+            let expected =
+                key.split('.').fold(&golden[name], |at, part| &at[part]).as_f64().expect("a number");
+            // Some 20,000 instances and 200,000 runs there: about four standard deviations.
+            let tolerance = match key.as_str() {
+                "instances_per_epoch" | "mean_length" => 0.02 * expected,
+                "short" | "label_1" => 0.015,
+                _ => 0.004,
+            };
+            assert!((value - expected).abs() < tolerance, "{name} {key}: {value}, not {expected}");
+        }
+        assert_eq!(ours.len(), 5 + 7 + 5);
+    }
+}

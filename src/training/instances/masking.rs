@@ -52,7 +52,7 @@ pub(super) fn choose_words(rng: &mut impl Rng, words: &[Word], budget: usize, ma
         order.swap(i, rng.random_range(i..words.len()));
         let first = order[i] as usize;
         let following = words[first + 1..].iter().take(max_ngram - 1).take_while(|word| word.continues);
-        let mut n = ngram_length(rng, 1 + following.count());
+        let mut n = ngram_length(rng, max_ngram).min(1 + following.count());
         let pieces =
             |n: usize| words[first..first + n].iter().map(|word| word.pieces as usize).sum::<usize>();
         while n > 0 && pieces(n) > left {
@@ -114,12 +114,12 @@ mod tests {
     fn ngram_lengths_are_the_papers() {
         let mut rng = generator(Purpose::Realize, &[1]);
         let draws = 110_000;
-        let mut counts = [0; 4];
+        let mut counts = [0i32; 4];
         for _ in 0..draws {
             counts[ngram_length(&mut rng, 3)] += 1;
         }
         // 6/11, 3/11, 2/11 of the paper's formula; five standard deviations are at most 840.
-        for (n, expected) in [(1, 60_000), (2, 30_000), (3, 20_000)] {
+        for (n, expected) in [(1, 60_000i32), (2, 30_000), (3, 20_000)] {
             assert!((counts[n] - expected).abs() < 840, "{counts:?}");
         }
         assert!((0..1000).all(|_| ngram_length(&mut rng, 1) == 1));
