@@ -6,16 +6,17 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
-use hdf5_pure::{DType, File, Group};
+use hdf5_pure::{Dataset, Datatype, DatatypeByteOrder, File, Group};
 
-use super::tensors::{Dtype, TensorInfo};
+use super::tensors::{Dtype, TensorInfo, is_plausible};
 use crate::error::{Error, Result};
 
 /// Groups in groups; an ALBERT has about ten.
 const MAX_DEPTH: usize = 32;
-const MAX_TENSORS: usize = 100_000;
-/// Links may lead back to a group; an ALBERT has some hundred groups.
-const MAX_GROUPS: usize = 20_000;
+/// Members of all groups. Links may lead back to a group, so that a small file can have very many; an ALBERT has
+/// some hundred.
+const MAX_MEMBERS: usize = 20_000;
+const MAX_NAME: usize = 1024;
 
 /// One HDF5 file.
 pub struct Hdf5File {
@@ -29,11 +30,12 @@ impl Hdf5File {
     pub fn open(path: &Path) -> Result<Self> {
         let bad =
             |problem: String| Error::bad_file(path, format!("cannot be read as an HDF5 file: {problem}"));
+        let length = std::fs::metadata(path).map_err(Error::io(path, "read"))?.len();
         let listed = guarded(|| {
             let file = File::open_streaming(path).map_err(|e| e.to_string())?;
-            let mut infos = Vec::new();
-            list(&file.root(), "", 0, &mut 0, &mut infos)?;
-            Ok((file, infos))
+            let mut walk = Walk { length, members: 0, infos: Vec::new() };
+            walk.group(&file.root(), "", 0)?;
+            Ok((file, walk.infos))
         });
         let (file, mut infos) = listed.map_err(bad)?;
         if infos.is_empty() {
@@ -53,22 +55,21 @@ impl Hdf5File {
         let info = info.ok_or_else(|| bad("is not there".to_owned()))?;
         let bytes = guarded(|| {
             let dataset = self.file.dataset(name).map_err(|e| e.to_string())?;
-            match info.dtype {
-                Dtype::F64 => Ok(dataset
-                    .read_f64()
-                    .map_err(|e| e.to_string())?
-                    .into_iter()
-                    .flat_map(f64::to_le_bytes)
-                    .collect()),
-                _ => Ok(dataset
-                    .read_f32()
-                    .map_err(|e| e.to_string())?
-                    .into_iter()
-                    .flat_map(f32::to_le_bytes)
-                    .collect()),
+            match (info.dtype, float(&dataset)) {
+                (_, Some((_, DatatypeByteOrder::LittleEndian))) => {
+                    dataset.read_raw().map_err(|e| e.to_string())
+                }
+                (Dtype::F64, _) => {
+                    let values = dataset.read_f64().map_err(|e| e.to_string())?;
+                    Ok(values.into_iter().flat_map(f64::to_le_bytes).collect())
+                }
+                _ => {
+                    let values = dataset.read_f32().map_err(|e| e.to_string())?;
+                    Ok(values.into_iter().flat_map(f32::to_le_bytes).collect())
+                }
             }
         });
-        let bytes: Vec<u8> = bytes.map_err(bad)?;
+        let bytes = bytes.map_err(bad)?;
         let needed = info.shape.iter().product::<usize>() * info.dtype.size();
         if bytes.len() != needed {
             return Err(bad(format!("has {} bytes; its shape needs {needed}", bytes.len())));
@@ -77,43 +78,61 @@ impl Hdf5File {
     }
 }
 
-/// Adds the datasets of a group and of the groups in it; `groups` counts these.
-fn list(
-    group: &Group,
-    path: &str,
-    depth: usize,
-    groups: &mut usize,
-    infos: &mut Vec<TensorInfo>,
-) -> std::result::Result<(), String> {
-    *groups += 1;
-    if depth > MAX_DEPTH {
-        return Err(format!("groups are nested more than {MAX_DEPTH} deep"));
-    }
-    if *groups > MAX_GROUPS {
-        return Err(format!("it has more than {MAX_GROUPS} groups"));
-    }
-    let below = |name: &str| if path.is_empty() { name.to_owned() } else { format!("{path}/{name}") };
-    for name in group.datasets().map_err(|e| e.to_string())? {
-        let dataset = group.dataset(&name).map_err(|e| e.to_string())?;
-        let dtype = match dataset.dtype().map_err(|e| e.to_string())? {
-            DType::F32 => Dtype::F32,
-            DType::F64 => Dtype::F64,
-            // Whatever else a file may hold, it is no weight.
-            _ => continue,
-        };
-        let shape = dataset.shape().map_err(|e| e.to_string())?;
-        let shape: Option<Vec<usize>> = shape.into_iter().map(|n| usize::try_from(n).ok()).collect();
-        let shape = shape.filter(|shape| shape.iter().try_fold(8usize, |p, n| p.checked_mul(*n)).is_some());
-        let shape = shape.ok_or_else(|| format!("dataset \"{}\" has an impossible shape", below(&name)))?;
-        if infos.len() >= MAX_TENSORS {
-            return Err("it holds too many datasets".to_owned());
+/// The type of a dataset's elements, if they are floats that albert reads.
+fn float(dataset: &Dataset) -> Option<(Dtype, DatatypeByteOrder)> {
+    let Ok(Datatype::FloatingPoint { size, byte_order, layout }) = dataset.datatype() else { return None };
+    let dtype = match (size, layout.exponent_size) {
+        (8, 11) => Dtype::F64,
+        (4, 8) => Dtype::F32,
+        (2, 5) if byte_order == DatatypeByteOrder::LittleEndian => Dtype::F16,
+        _ => return None,
+    };
+    Some((dtype, byte_order))
+}
+
+/// The datasets found so far, and what they cost.
+struct Walk {
+    /// Size of the file.
+    length: u64,
+    members: usize,
+    infos: Vec<TensorInfo>,
+}
+
+impl Walk {
+    /// Adds the datasets of a group and of the groups in it.
+    fn group(&mut self, group: &Group, path: &str, depth: usize) -> std::result::Result<(), String> {
+        if depth > MAX_DEPTH {
+            return Err(format!("groups are nested more than {MAX_DEPTH} deep"));
         }
-        infos.push(TensorInfo { name: below(&name), shape, dtype });
+        for (name, dataset) in group.iter_datasets().map_err(|e| e.to_string())? {
+            let name = self.member(path, &name)?;
+            // Whatever else a file may hold, it is no weight.
+            let Some((dtype, _)) = float(&dataset) else { continue };
+            let shape = dataset.shape().map_err(|e| e.to_string())?;
+            let shape: Option<Vec<usize>> = shape.into_iter().map(|n| usize::try_from(n).ok()).collect();
+            let shape = shape.filter(|shape| is_plausible(shape, dtype, self.length));
+            let shape =
+                shape.ok_or_else(|| format!("dataset \"{name}\" is larger than the file can hold"))?;
+            self.infos.push(TensorInfo { name, shape, dtype });
+        }
+        for (name, group) in group.iter_groups().map_err(|e| e.to_string())? {
+            let name = self.member(path, &name)?;
+            self.group(&group, &name, depth + 1)?;
+        }
+        Ok(())
     }
-    for name in group.groups().map_err(|e| e.to_string())? {
-        list(&group.group(&name).map_err(|e| e.to_string())?, &below(&name), depth + 1, groups, infos)?;
+
+    /// The whole name of a member.
+    fn member(&mut self, path: &str, name: &str) -> std::result::Result<String, String> {
+        self.members += 1;
+        if self.members > MAX_MEMBERS {
+            return Err(format!("it has more than {MAX_MEMBERS} groups and datasets"));
+        }
+        if path.len() + name.len() > MAX_NAME {
+            return Err(format!("a name has more than {MAX_NAME} bytes"));
+        }
+        Ok(if path.is_empty() { name.to_owned() } else { format!("{path}/{name}") })
     }
-    Ok(())
 }
 
 /// A panic of the library on a damaged file becomes an error.

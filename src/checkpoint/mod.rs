@@ -11,6 +11,7 @@ mod load;
 mod msgpack;
 mod names;
 mod onnx;
+mod onnx_external;
 mod onnx_graph;
 mod onnx_proto;
 mod pytorch;

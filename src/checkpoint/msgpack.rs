@@ -19,15 +19,21 @@ use crate::error::{Error, Result};
 const ARRAY: i8 = 1;
 /// Maps in maps; an ALBERT has eight.
 const MAX_DEPTH: usize = 32;
-const MAX_NAME: usize = 4096;
-const MAX_TENSORS: usize = 100_000;
+/// Of a path to an array.
+const MAX_NAME: usize = 1024;
+/// Whatever a map or a list holds.
+const MAX_VALUES: usize = 1_000_000;
+const MAX_TENSORS: usize = 20_000;
+/// A key of the map that flax writes for an array of more than a gigabyte, beside `shape` and `chunks`.
+const CHUNKED: &str = "__msgpack_chunked_array__";
 
 /// One Flax file.
 pub struct MsgPackFile {
     path: PathBuf,
     file: Mutex<File>,
     infos: Vec<TensorInfo>,
-    places: BTreeMap<String, (u64, usize)>,
+    /// Offset and size of every part of an array.
+    places: BTreeMap<String, Vec<(u64, usize)>>,
 }
 
 impl MsgPackFile {
@@ -39,16 +45,31 @@ impl MsgPackFile {
         let file = File::open(path).map_err(Error::io(path, "read"))?;
         let length = file.metadata().map_err(Error::io(path, "read"))?.len();
         let reader = BufReader::new(file.try_clone().map_err(Error::io(path, "read"))?);
-        let mut walk = Walk { reader, at: 0, length, infos: Vec::new(), places: BTreeMap::new() };
+        let mut walk = Walk {
+            reader,
+            at: 0,
+            length,
+            values: 0,
+            arrays: BTreeMap::new(),
+            numbers: BTreeMap::new(),
+            chunked: Vec::new(),
+        };
         walk.value("", 0).map_err(bad)?;
         if walk.at != length {
             return Err(bad(format!("it goes on after its end, at byte {}", walk.at)));
         }
-        if walk.infos.is_empty() {
+        walk.join_chunks().map_err(bad)?;
+        if walk.arrays.is_empty() {
             return Err(bad("it holds no arrays".to_owned()));
         }
-        walk.infos.sort_by(|a, b| a.name.cmp(&b.name));
-        Ok(Self { path: path.to_owned(), file: Mutex::new(file), infos: walk.infos, places: walk.places })
+        let (infos, places) = walk
+            .arrays
+            .into_iter()
+            .map(|(name, Array { shape, dtype, parts })| {
+                (TensorInfo { name: name.clone(), shape, dtype }, (name, parts))
+            })
+            .unzip();
+        Ok(Self { path: path.to_owned(), file: Mutex::new(file), infos, places })
     }
 
     pub fn infos(&self) -> &[TensorInfo] {
@@ -56,26 +77,42 @@ impl MsgPackFile {
     }
 
     pub fn read(&self, name: &str) -> Result<Vec<u8>> {
-        let Some((offset, size)) = self.places.get(name) else {
+        let Some(parts) = self.places.get(name) else {
             return Err(Error::bad_file(&self.path, format!("has no array \"{name}\"")));
         };
-        let mut bytes = vec![0; *size];
+        let mut bytes = vec![0; parts.iter().map(|(_, size)| size).sum()];
+        let mut rest = bytes.as_mut_slice();
         let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
-        file.seek(SeekFrom::Start(*offset)).map_err(Error::io(&self.path, "read"))?;
-        file.read_exact(&mut bytes).map_err(Error::io(&self.path, "read"))?;
+        for (offset, size) in parts {
+            let (part, after) = rest.split_at_mut(*size);
+            rest = after;
+            file.seek(SeekFrom::Start(*offset)).map_err(Error::io(&self.path, "read"))?;
+            file.read_exact(part).map_err(Error::io(&self.path, "read"))?;
+        }
         Ok(bytes)
     }
 }
 
 type Step<T> = std::result::Result<T, String>;
 
+/// An array and where its bytes are.
+struct Array {
+    shape: Vec<usize>,
+    dtype: Dtype,
+    parts: Vec<(u64, usize)>,
+}
+
 struct Walk<R> {
     reader: R,
     /// Bytes read so far.
     at: u64,
     length: u64,
-    infos: Vec<TensorInfo>,
-    places: BTreeMap<String, (u64, usize)>,
+    values: usize,
+    arrays: BTreeMap<String, Array>,
+    /// Small numbers by their paths: the extents of arrays in chunks are among them.
+    numbers: BTreeMap<String, u64>,
+    /// Paths of arrays in chunks.
+    chunked: Vec<String>,
 }
 
 impl<R: Read + Seek> Walk<R> {
@@ -124,10 +161,29 @@ impl<R: Read + Seek> Walk<R> {
         }))
     }
 
+    /// An unsigned number, if the marker is one of these.
+    fn unsigned(&mut self, marker: Marker) -> Step<Option<u64>> {
+        Ok(Some(match marker {
+            Marker::FixPos(n) => u64::from(n),
+            Marker::U8 => self.number(1)?,
+            Marker::U16 => self.number(2)?,
+            Marker::U32 => self.number(4)?,
+            Marker::U64 => self.number(8)?,
+            _ => return Ok(None),
+        }))
+    }
+
     /// Any value; `name` is the path to it.
     fn value(&mut self, name: &str, depth: usize) -> Step<()> {
         if depth > MAX_DEPTH {
             return Err(format!("maps are nested more than {MAX_DEPTH} deep"));
+        }
+        self.values += 1;
+        if self.values > MAX_VALUES {
+            return Err(format!("it has more than {MAX_VALUES} values"));
+        }
+        if name.len() > MAX_NAME {
+            return Err(format!("a path before byte {} has more than {MAX_NAME} bytes", self.at));
         }
         let marker = self.marker()?;
         if let Some(length) = self.string_length(marker)? {
@@ -172,10 +228,17 @@ impl<R: Read + Seek> Walk<R> {
             Marker::Bin8 => self.number(1)?,
             Marker::Bin16 => self.number(2)?,
             Marker::Bin32 => self.number(4)?,
-            Marker::U8 | Marker::I8 => 1,
-            Marker::U16 | Marker::I16 => 2,
-            Marker::U32 | Marker::I32 | Marker::F32 => 4,
-            Marker::U64 | Marker::I64 | Marker::F64 => 8,
+            Marker::FixPos(_) | Marker::U8 | Marker::U16 | Marker::U32 | Marker::U64 => {
+                let number = self.unsigned(marker)?.unwrap_or_default();
+                if name.contains("/shape/") {
+                    self.numbers.insert(name.to_owned(), number);
+                }
+                return Ok(());
+            }
+            Marker::I8 => 1,
+            Marker::I16 => 2,
+            Marker::I32 | Marker::F32 => 4,
+            Marker::I64 | Marker::F64 => 8,
             Marker::Reserved => return Err(format!("an unknown byte before byte {}", self.at)),
             _ => 0,
         };
@@ -188,6 +251,9 @@ impl<R: Read + Seek> Walk<R> {
             let length = self.string_length(marker)?;
             let length = length.ok_or_else(|| format!("a name before byte {} is no string", self.at))?;
             let key = self.string(length)?;
+            if key == CHUNKED {
+                self.chunked.push(name.to_owned());
+            }
             // A saved training state has the parameters under this name.
             let path = match name {
                 "" | "params" => key,
@@ -223,14 +289,8 @@ impl<R: Read + Seek> Walk<R> {
         };
         let mut shape = Vec::new();
         for _ in 0..dims {
-            let n = match self.marker()? {
-                Marker::FixPos(n) => u64::from(n),
-                Marker::U8 => self.number(1)?,
-                Marker::U16 => self.number(2)?,
-                Marker::U32 => self.number(4)?,
-                Marker::U64 => self.number(8)?,
-                _ => return Err(damaged()),
-            };
+            let marker = self.marker()?;
+            let n = self.unsigned(marker)?.ok_or_else(damaged)?;
             shape.push(usize::try_from(n).map_err(|_| damaged())?);
         }
         let marker = self.marker()?;
@@ -247,12 +307,34 @@ impl<R: Read + Seek> Walk<R> {
         if needed.map(|n| n as u64) != Some(size) || self.at + size != end {
             return Err(format!("array \"{name}\" has {size} bytes, which do not fit its shape {shape:?}"));
         }
-        let place = (self.at, size as usize);
-        if self.infos.len() >= MAX_TENSORS || self.places.insert(name.to_owned(), place).is_some() {
+        let array = Array { shape, dtype, parts: vec![(self.at, size as usize)] };
+        if self.arrays.len() >= MAX_TENSORS || self.arrays.insert(name.to_owned(), array).is_some() {
             return Err(format!("array \"{name}\" is there twice, or there are too many"));
         }
-        self.infos.push(TensorInfo { name: name.to_owned(), shape, dtype });
         self.skip(size)
+    }
+
+    /// Makes one array of the parts of each that is stored in chunks.
+    fn join_chunks(&mut self) -> Step<()> {
+        for path in std::mem::take(&mut self.chunked) {
+            let damaged = || format!("the chunks of array \"{path}\" do not make its shape");
+            let shape: Option<Vec<usize>> = (0..)
+                .map_while(|i| self.numbers.get(&format!("{path}/shape/{i}")))
+                .map(|n| usize::try_from(*n).ok())
+                .collect();
+            let chunks: Vec<Array> =
+                (0..).map_while(|i| self.arrays.remove(&format!("{path}/chunks/{i}"))).collect();
+            let (shape, dtype) = shape.zip(chunks.first().map(|chunk| chunk.dtype)).ok_or_else(damaged)?;
+            let needed = shape.iter().try_fold(dtype.size(), |product, n| product.checked_mul(*n));
+            let same = chunks.iter().all(|chunk| chunk.dtype == dtype);
+            let parts: Vec<(u64, usize)> = chunks.into_iter().flat_map(|chunk| chunk.parts).collect();
+            let stored: usize = parts.iter().map(|(_, size)| size).sum();
+            if !same || needed != Some(stored) || self.arrays.contains_key(&path) {
+                return Err(damaged());
+            }
+            self.arrays.insert(path, Array { shape, dtype, parts });
+        }
+        Ok(())
     }
 }
 

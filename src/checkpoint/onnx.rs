@@ -1,10 +1,12 @@
 //! The weights of ONNX models, found in one pass over the file and read by offset.
 //!
+//! Weights may lie in other files of the directory, as exporters write models of more than two gigabytes.
+//!
 //! Exporters keep the names of most parameters, but not of the matrices that they multiply by: these are named
 //! after the node that uses them, whose name has the module's path, and are stored `[in, out]`. Such a tensor is
 //! listed as `NAME.weight.T`. Reference: `onnx/onnx.proto`, and what `torch.onnx.export` writes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
@@ -12,21 +14,31 @@ use std::sync::{Mutex, PoisonError};
 
 use prost::Message;
 
+use super::onnx_external::{External, Files};
 use super::onnx_proto::Node;
 use super::tensors::{Dtype, TensorInfo};
 use crate::error::{Error, Result};
 
 /// A node of an ALBERT has a few hundred bytes; one with a constant inside may have some more.
 const MAX_NODE: u64 = 1 << 20;
-const MAX_NAME: u64 = 4096;
-const MAX_ITEMS: usize = 1_000_000;
+const MAX_NAME: u64 = 1024;
+const MAX_ITEMS: usize = 200_000;
 
 /// One ONNX model.
 pub struct OnnxFile {
     path: PathBuf,
-    file: Mutex<File>,
+    /// The model itself, then those that it names.
+    files: Vec<Mutex<File>>,
     infos: Vec<TensorInfo>,
-    places: BTreeMap<String, (u64, u64)>,
+    places: BTreeMap<String, Place>,
+}
+
+/// Where the bytes of a weight are.
+#[derive(Clone, Copy)]
+struct Place {
+    file: usize,
+    offset: u64,
+    size: u64,
 }
 
 /// An initializer as the file has it.
@@ -34,7 +46,14 @@ struct Initializer {
     name: String,
     shape: Vec<usize>,
     dtype: Dtype,
-    place: (u64, u64),
+    place: Place,
+}
+
+/// A node that multiplies by a weight.
+struct Product {
+    weight: String,
+    node: String,
+    transposed: bool,
 }
 
 impl OnnxFile {
@@ -45,27 +64,28 @@ impl OnnxFile {
         let file = File::open(path).map_err(Error::io(path, "read"))?;
         let length = file.metadata().map_err(Error::io(path, "read"))?.len();
         let reader = BufReader::new(file.try_clone().map_err(Error::io(path, "read"))?);
-        let mut walk = Walk { reader, at: 0, nodes: Vec::new(), initializers: Vec::new() };
+        let files = Files::beside(path, file);
+        let mut walk =
+            Walk { reader, at: 0, items: 0, products: Vec::new(), initializers: Vec::new(), files };
         walk.model(length).map_err(bad)?;
         if walk.initializers.is_empty() {
             return Err(bad("it holds no weights".to_owned()));
         }
-        let names = names(&walk.nodes, &walk.initializers);
+        let names = names(&walk.products, &walk.initializers);
         let mut places = BTreeMap::new();
         let mut infos = Vec::new();
         for initializer in walk.initializers {
             let Some(name) = names.get(&initializer.name) else { continue };
             // Exporters may store what layers share once per layer; all are the same.
-            if places.insert(name.clone(), initializer.place).is_none() {
-                infos.push(TensorInfo {
-                    name: name.clone(),
-                    shape: initializer.shape,
-                    dtype: initializer.dtype,
-                });
+            if places.contains_key(name) {
+                continue;
             }
+            places.insert(name.clone(), initializer.place);
+            let Initializer { shape, dtype, .. } = initializer;
+            infos.push(TensorInfo { name: name.clone(), shape, dtype });
         }
         infos.sort_by(|a, b| a.name.cmp(&b.name));
-        Ok(Self { path: path.to_owned(), file: Mutex::new(file), infos, places })
+        Ok(Self { path: path.to_owned(), files: walk.files.into_open(), infos, places })
     }
 
     pub fn infos(&self) -> &[TensorInfo] {
@@ -73,11 +93,11 @@ impl OnnxFile {
     }
 
     pub fn read(&self, name: &str) -> Result<Vec<u8>> {
-        let Some((offset, size)) = self.places.get(name) else {
+        let Some(Place { file, offset, size }) = self.places.get(name) else {
             return Err(Error::bad_file(&self.path, format!("has no weight \"{name}\"")));
         };
         let mut bytes = vec![0; *size as usize];
-        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut file = self.files[*file].lock().unwrap_or_else(PoisonError::into_inner);
         file.seek(SeekFrom::Start(*offset)).map_err(Error::io(&self.path, "read"))?;
         file.read_exact(&mut bytes).map_err(Error::io(&self.path, "read"))?;
         Ok(bytes)
@@ -85,34 +105,40 @@ impl OnnxFile {
 }
 
 /// What each initializer is called, for those that are parameters.
-fn names(nodes: &[Node], initializers: &[Initializer]) -> BTreeMap<String, String> {
-    let is_initializer: std::collections::BTreeSet<&str> =
-        initializers.iter().map(|i| i.name.as_str()).collect();
+fn names(products: &[Product], initializers: &[Initializer]) -> BTreeMap<String, String> {
+    let is_initializer: BTreeSet<&str> = initializers.iter().map(|i| i.name.as_str()).collect();
     let mut names: BTreeMap<String, String> = BTreeMap::new();
-    for node in nodes {
-        let Some(weight) = node.input.get(1).filter(|i| is_initializer.contains(i.as_str())) else {
+    for Product { weight, node, transposed } in products {
+        if !is_initializer.contains(weight.as_str()) {
             continue;
-        };
-        let transposed = match node.op_type.as_str() {
-            "MatMul" => true,
-            "Gemm" => !node.attribute.iter().any(|a| a.name == "transB" && a.i == 1),
-            _ => continue,
-        };
+        }
         let named = if is_parameter(weight) {
             weight.trim_end_matches(".T").to_owned()
         } else {
             // "/albert/encoder/.../query/MatMul" stands in the module albert.encoder...query.
-            let mut path: Vec<&str> = node.name.split('/').filter(|part| !part.is_empty()).collect();
+            let mut path: Vec<&str> = node.split('/').filter(|part| !part.is_empty()).collect();
             path.pop();
             format!("{}.weight", path.join("."))
         };
-        let name = if transposed { format!("{named}.T") } else { named };
+        let name = if *transposed { format!("{named}.T") } else { named };
         names.entry(weight.clone()).or_insert(name);
     }
     for initializer in initializers.iter().filter(|i| is_parameter(&i.name)) {
         names.entry(initializer.name.clone()).or_insert_with(|| initializer.name.clone());
     }
     names
+}
+
+/// A node's weight, if it multiplies by one.
+fn product(node: Node) -> Option<Product> {
+    let transposed = match node.op_type.as_str() {
+        "MatMul" => true,
+        "Gemm" => !node.attribute.iter().any(|a| a.name == "transB" && a.i == 1),
+        _ => return None,
+    };
+    let weight = node.input.into_iter().nth(1)?;
+    let short = weight.len() as u64 <= MAX_NAME && node.name.len() as u64 <= MAX_NAME;
+    short.then_some(Product { weight, node: node.name, transposed })
 }
 
 fn is_parameter(name: &str) -> bool {
@@ -125,8 +151,10 @@ type Step<T> = std::result::Result<T, String>;
 struct Walk<R> {
     reader: R,
     at: u64,
-    nodes: Vec<Node>,
+    items: usize,
+    products: Vec<Product>,
     initializers: Vec<Initializer>,
+    files: Files,
 }
 
 /// A field of a message: its number and what it holds.
@@ -217,13 +245,14 @@ impl<R: Read + Seek> Walk<R> {
                     let bytes = self.bytes(length, MAX_NODE)?;
                     let node =
                         Node::decode(bytes.as_slice()).map_err(|e| format!("a node is damaged: {e}"))?;
-                    self.nodes.push(node);
+                    self.products.extend(product(node));
                 }
                 (5, Field::Bytes(length)) => self.initializer(self.at + length)?,
                 (_, Field::Bytes(length)) => self.skip(length, end)?,
                 _ => {}
             }
-            if self.nodes.len() + self.initializers.len() > MAX_ITEMS {
+            self.items += 1;
+            if self.items > MAX_ITEMS {
                 return Err("it has too many nodes".to_owned());
             }
         }
@@ -232,7 +261,7 @@ impl<R: Read + Seek> Walk<R> {
 
     fn initializer(&mut self, end: u64) -> Step<()> {
         let (mut shape, mut kind, mut name, mut place) = (Vec::new(), 0, String::new(), None);
-        let mut external = false;
+        let mut external = External::default();
         while self.at < end {
             match self.field(end)? {
                 (1, Field::Number(n)) => shape.push(n),
@@ -249,13 +278,10 @@ impl<R: Read + Seek> Walk<R> {
                     name = String::from_utf8_lossy(&bytes).into_owned();
                 }
                 (9, Field::Bytes(length)) => {
-                    place = Some((self.at, length));
+                    place = Some(Place { file: 0, offset: self.at, size: length });
                     self.skip(length, end)?;
                 }
-                (13, Field::Bytes(length)) => {
-                    external = true;
-                    self.skip(length, end)?;
-                }
+                (13, Field::Bytes(length)) => external.entry(&self.bytes(length, MAX_NAME)?)?,
                 (_, Field::Bytes(length)) => self.skip(length, end)?,
                 _ => {}
             }
@@ -265,21 +291,23 @@ impl<R: Read + Seek> Walk<R> {
         }
         // Constants of the graph may be stored as lists of numbers; they are no weights.
         let Some(dtype) = dtype(kind) else { return Ok(()) };
-        if external && is_parameter(&name) {
-            return Err(format!("\"{name}\" lies in another file, which albert does not read"));
+        let shape: Option<Vec<usize>> = shape.into_iter().map(|n| usize::try_from(n).ok()).collect();
+        let fitting = shape.and_then(|shape| {
+            let bytes = shape.iter().try_fold(dtype.size(), |product, n| product.checked_mul(*n))?;
+            Some((shape, bytes as u64))
+        });
+        let (shape, needed) = fitting.ok_or_else(|| format!("\"{name}\" has an impossible shape"))?;
+        if external.is_some() {
+            let (file, offset) =
+                self.files.place(&external, needed).map_err(|e| format!("\"{name}\" {e}"))?;
+            place = Some(Place { file, offset, size: needed });
         }
         let Some(place) = place else { return Ok(()) };
-        let shape: Option<Vec<usize>> = shape.into_iter().map(|n| usize::try_from(n).ok()).collect();
-        let needed = shape
-            .as_ref()
-            .and_then(|s| s.iter().try_fold(dtype.size(), |product, n| product.checked_mul(*n)));
-        match (shape, needed) {
-            (Some(shape), Some(needed)) if needed as u64 == place.1 => {
-                self.initializers.push(Initializer { name, shape, dtype, place });
-                Ok(())
-            }
-            _ => Err(format!("\"{name}\" has {} bytes, which do not fit its shape", place.1)),
+        if place.size != needed {
+            return Err(format!("\"{name}\" has {} bytes, which do not fit its shape {shape:?}", place.size));
         }
+        self.initializers.push(Initializer { name, shape, dtype, place });
+        Ok(())
     }
 }
 

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use pytorch_reader::{FileFormat, PytorchReader, Tensor};
 
-use super::tensors::{Dtype, Format, TensorInfo};
+use super::tensors::{Dtype, Format, TensorInfo, is_plausible};
 use super::torch_script;
 use crate::error::{Error, Result};
 
@@ -28,6 +28,7 @@ pub struct PyTorchFile {
 impl PyTorchFile {
     /// Reads the file's pickle and lists the tensors; their bytes stay in the file.
     pub fn open(path: &Path) -> Result<Self> {
+        let length = std::fs::metadata(path).map_err(Error::io(path, "read"))?.len();
         let copy = torch_script::as_dictionary(path)?;
         let source = copy.as_ref().map_or(path, tempfile::NamedTempFile::path);
         let reader = PytorchReader::new(source)
@@ -50,6 +51,13 @@ impl PyTorchFile {
         let mut infos = Vec::new();
         for (name, tensor) in &tensors {
             let dtype = dtype(tensor, name, path)?;
+            if !is_plausible(tensor.shape(), dtype, length) {
+                let problem = format!(
+                    "tensor \"{name}\" of shape {:?} is larger than the file can hold",
+                    tensor.shape()
+                );
+                return Err(Error::bad_file(path, problem));
+            }
             infos.push(TensorInfo { name: name.clone(), shape: tensor.shape().to_vec(), dtype });
         }
         infos.sort_by(|a, b| a.name.cmp(&b.name));

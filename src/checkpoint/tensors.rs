@@ -297,6 +297,16 @@ impl Tensors {
     }
 }
 
+/// True if a tensor of that shape fits into a file of so many bytes, for containers in which a tensor can be larger
+/// than what is stored of it: by compression, by strides of zero, or because nothing is stored of it. Weights hardly
+/// get smaller when they are compressed.
+pub(super) fn is_plausible(shape: &[usize], dtype: Dtype, file: u64) -> bool {
+    const RATIO: u64 = 4;
+    const SMALL: u64 = 1 << 20;
+    let bytes = shape.iter().try_fold(dtype.size(), |product, n| product.checked_mul(*n));
+    bytes.is_some_and(|bytes| bytes as u64 <= file.saturating_mul(RATIO).saturating_add(SMALL))
+}
+
 fn size_of_file(path: &Path) -> Result<u64> {
     Ok(std::fs::metadata(path).map_err(Error::io(path, "read"))?.len())
 }
@@ -316,10 +326,15 @@ fn sniff(path: &Path) -> Result<Kind> {
     use std::io::Read;
 
     let mut head = Vec::new();
-    let file = std::fs::File::open(path).map_err(Error::io(path, "read"))?;
-    if file.metadata().is_ok_and(|m| m.is_dir()) {
+    let metadata = std::fs::metadata(path).map_err(Error::io(path, "read"))?;
+    if metadata.is_dir() {
         return Err(Error::bad_file(path, "is a directory; expected a weight file"));
     }
+    // Opening a pipe would wait for somebody to write into it.
+    if !metadata.is_file() {
+        return Err(Error::bad_file(path, "is a device or a pipe; expected a weight file"));
+    }
+    let file = std::fs::File::open(path).map_err(Error::io(path, "read"))?;
     file.take(64).read_to_end(&mut head).map_err(Error::io(path, "read"))?;
     let bad = |problem: &str| Err(Error::bad_file(path, problem));
     let text = String::from_utf8_lossy(&head).trim_start().to_lowercase();

@@ -17,7 +17,9 @@ use super::tf_table::{read_table, unmasked};
 use crate::error::{Error, Result};
 
 /// Far above any index of an ALBERT.
-const MAX_INDEX_BYTES: u64 = 64 << 20;
+const MAX_INDEX_BYTES: u64 = 16 << 20;
+/// Parts of one variable.
+const MAX_PARTS: usize = 1024;
 
 #[derive(Message)]
 struct BundleHeader {
@@ -145,7 +147,14 @@ impl TfBundle {
         let pieces = if entry.slices.is_empty() {
             vec![piece(&entry, count, dtype, lengths, Vec::new())?]
         } else {
-            let mut pieces = Vec::new();
+            if entry.slices.len() > MAX_PARTS {
+                return Err(format!("it has {} parts", entry.slices.len()));
+            }
+            let stored: u64 = lengths.iter().sum();
+            if count.checked_mul(dtype.size()).is_none_or(|bytes| bytes as u64 > stored) {
+                return Err("it is larger than its data files".to_owned());
+            }
+            let mut pieces: Vec<Piece> = Vec::new();
             let mut covered = 0usize;
             for slice in &entry.slices {
                 let within = extents(slice, &shape)?;
@@ -156,6 +165,9 @@ impl TfBundle {
                 let part_shape: Vec<usize> = within.iter().map(|(_, length)| *length).collect();
                 let part_count = elements(&part_shape).ok_or("a part of it is impossible")?;
                 covered = covered.saturating_add(part_count);
+                if pieces.iter().any(|other| overlap(&other.within, &within)) {
+                    return Err("two of its parts overlap".to_owned());
+                }
                 pieces.push(piece(&part, part_count, dtype, lengths, within)?);
             }
             if covered != count {
@@ -301,6 +313,11 @@ fn extents(slice: &TensorSlice, shape: &[usize]) -> std::result::Result<Vec<(usi
         .map(extent)
         .collect::<Option<_>>()
         .ok_or_else(|| "a part of it lies outside".to_owned())
+}
+
+/// True if two parts of one tensor share an element.
+fn overlap(a: &[(usize, usize)], b: &[(usize, usize)]) -> bool {
+    a.iter().zip(b).all(|((a, n), (b, m))| *a.max(b) < (a + n).min(b + m))
 }
 
 /// Copies a part, row by row of its last dimension, into the whole.

@@ -6,6 +6,10 @@
 /// The last bytes of every table.
 const MAGIC: [u8; 8] = 0xdb47_7524_8b80_fb57_u64.to_le_bytes();
 const FOOTER: usize = 48;
+/// Keys share their beginnings, so that a table can unfold to far more than its file; an ALBERT's has some kilobytes.
+const MAX_UNFOLDED: usize = 64 << 20;
+/// What an entry takes besides its bytes.
+const ENTRY: usize = 64;
 /// Of a block: its kind of compression and its checksum.
 const TRAILER: usize = 5;
 
@@ -23,10 +27,11 @@ pub fn read_table(file: &[u8]) -> Result<Vec<Entry>, String> {
     let _meta_index = handle(&mut place).ok_or("its footer is damaged")?;
     let index = handle(&mut place).ok_or("its footer is damaged")?;
     let mut entries = Vec::new();
-    for (_, value) in block(file, index)? {
+    let mut left = MAX_UNFOLDED;
+    for (_, value) in block(file, index, &mut left)? {
         let mut value = value.as_slice();
         let data = handle(&mut value).ok_or("its index is damaged")?;
-        entries.extend(block(file, data)?);
+        entries.extend(block(file, data, &mut left)?);
     }
     Ok(entries)
 }
@@ -49,8 +54,8 @@ fn varint(bytes: &mut &[u8]) -> Option<u64> {
     None
 }
 
-/// The entries of one block: keys share the beginning of the key before.
-fn block(file: &[u8], (offset, size): (usize, usize)) -> Result<Vec<Entry>, String> {
+/// The entries of one block: keys share the beginning of the key before. `left` is what entries may still take.
+fn block(file: &[u8], (offset, size): (usize, usize), left: &mut usize) -> Result<Vec<Entry>, String> {
     let end = offset.checked_add(size).and_then(|end| end.checked_add(TRAILER));
     let whole = end.and_then(|end| file.get(offset..end)).ok_or("a block lies outside the file")?;
     let (data, trailer) = whole.split_at(size);
@@ -69,6 +74,8 @@ fn block(file: &[u8], (offset, size): (usize, usize)) -> Result<Vec<Entry>, Stri
     while !rest.is_empty() {
         let mut number = || varint(&mut rest).and_then(|n| usize::try_from(n).ok()).ok_or_else(damaged);
         let (shared, unshared, length) = (number()?, number()?, number()?);
+        let taken = shared.saturating_add(unshared).saturating_add(length).saturating_add(ENTRY);
+        *left = left.checked_sub(taken).ok_or("its entries are too many or too long")?;
         let before = entries.last().map_or(&[][..], |(key, _)| key.as_slice());
         let mut key = before.get(..shared).ok_or_else(damaged)?.to_vec();
         key.extend(rest.get(..unshared).ok_or_else(damaged)?);

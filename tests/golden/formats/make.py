@@ -1,7 +1,7 @@
 """Makes the checkpoints of this folder with the libraries that wrote such files: TensorFlow 2 and Flax through
 transformers, TensorFlow 1 through TensorFlow itself with the variable names of google-research/albert.
 
-    python make.py            (from this folder; see README.md for the pinned versions)
+    python make.py [FOLDER]...            (from this folder, all or those named; see README.md for the pinned versions)
 
 Every folder has config.json, the checkpoint, and expected.safetensors: the tensors by the names and in the layout of
 the file (`raw.NAME`), the inputs, and the outputs of the library's own model.
@@ -10,6 +10,7 @@ the file (`raw.NAME`), the inputs, and the outputs of the library's own model.
 import json
 import os
 import shutil
+import sys
 import warnings
 from pathlib import Path
 
@@ -32,6 +33,10 @@ transformers.logging.set_verbosity_error()
 
 HEADS = ["Model", "ForPreTraining", "ForMaskedLM", "ForSequenceClassification", "ForTokenClassification",
          "ForMultipleChoice", "ForQuestionAnswering"]
+
+
+def wanted(name):
+    return len(sys.argv) == 1 or name in sys.argv[1:]
 
 
 def config(**over):
@@ -87,6 +92,8 @@ def fresh(name):
 
 def keras():
     for n, cls in enumerate(HEADS):
+        if not wanted("keras_" + cls.lower()):
+            continue
         folder, r = fresh("keras_" + cls.lower()), np.random.default_rng(10 + n)
         cfg = config(num_labels=3 if "Classification" in cls else 2)
         model = getattr(transformers, "TFAlbert" + cls)(cfg)
@@ -107,8 +114,13 @@ def keras():
 
 
 def flax_models():
-    for n, cls in enumerate(HEADS):
-        folder, r = fresh("flax_" + cls.lower()), np.random.default_rng(30 + n)
+    cases = [("flax_" + cls.lower(), cls) for cls in HEADS] + [("flax_chunked", "ForMaskedLM")]
+    for n, (name, cls) in enumerate(cases):
+        if not wanted(name):
+            continue
+        folder, r = fresh(name), np.random.default_rng(30 + n)
+        # Arrays of more than a gigabyte are stored in pieces; here those of more than a kilobyte.
+        flax.serialization.MAX_CHUNK_SIZE = 1000 if name == "flax_chunked" else 2**30
         cfg = config(num_labels=3 if "Classification" in cls else 2)
         model = getattr(transformers, "FlaxAlbert" + cls)(cfg, seed=0)
         flat = flax.traverse_util.flatten_dict(model.params, sep="/")
@@ -129,17 +141,27 @@ def part_of(array):
     return initializer
 
 
+# The head of google-research/albert's squad_utils.create_v2_model: the end depends on the start.
+SQUAD2 = {"start_logits/dense/kernel": (16, 1), "start_logits/dense/bias": (1,), "end_logits/dense_0/kernel": (32, 16),
+          "end_logits/dense_0/bias": (16,), "end_logits/LayerNorm/gamma": (16,), "end_logits/LayerNorm/beta": (16,),
+          "end_logits/dense_1/kernel": (16, 1), "end_logits/dense_1/bias": (1,), "answer_class/dense_0/kernel": (32, 16),
+          "answer_class/dense_0/bias": (16,), "answer_class/dense_1/kernel": (16, 1)}
+
+
 def google():
     """Checkpoints as tf.compat.v1.train.Saver writes them; outputs come from TF 2's model with the same weights."""
     cases = [("google_pretraining", "ForPreTraining", {}, {}), ("google_classifier", "ForSequenceClassification", dict(num_labels=3), {}),
              ("google_squad", "ForQuestionAnswering", {}, {}), ("google_hub", "Model", {}, dict(prefix="module/")),
              ("google_partitioned", "ForPreTraining", {}, dict(partitions=3)),
-             ("google_same_width", "ForPreTraining", dict(embedding_size=16), dict(drop_mapping=True))]
+             ("google_same_width", "ForPreTraining", dict(embedding_size=16), dict(drop_mapping=True)),
+             ("google_race", "ForMultipleChoice", {}, {}), ("google_squad2", "Model", {}, dict(squad2=True))]
     for n, (name, cls, over, how) in enumerate(cases):
+        if not wanted(name):
+            continue
         folder, r = fresh(name), np.random.default_rng(50 + n)
         cfg = config(**over, hidden_act="gelu_new", layer_norm_eps=1e-12)
         model = getattr(transformers, "TFAlbert" + cls)(cfg)
-        given = inputs()
+        given = inputs("Choice" in cls)
         model({k: tf.constant(v, dtype=tf.int32) for k, v in given.items()})
         variables, done = {}, set()
         for v in model.weights:
@@ -156,6 +178,9 @@ def google():
             # Google keeps the outputs' matrices [out, in].
             variables[how.get("prefix", "") + named] = new.T.copy() if named.endswith("output_weights") else new
         out = model({k: tf.constant(v, dtype=tf.int32) for k, v in given.items()}, training=False)
+        if how.get("squad2"):
+            for key, shape in SQUAD2.items():
+                variables[key] = value(key, shape, r)
         raw = dict(variables)
         with tf.Graph().as_default(), tf.compat.v1.Session() as session:
             for key, array in variables.items():
