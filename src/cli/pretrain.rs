@@ -8,7 +8,7 @@ use burn::tensor::Device;
 use serde_json::json;
 
 use albert::checkpoint::{Architecture, Checkpoint, TokenizerFiles, write_tokenizer};
-use albert::device::{self, FloatType, OpenDevice};
+use albert::device::{self, DeviceChoice, FloatType, OpenDevice};
 use albert::io::OutputTarget;
 use albert::model::{Albert, AlbertConfig, Head};
 use albert::tokenizer::train::TrainOptions as TokenizerTraining;
@@ -18,11 +18,11 @@ use albert::training::instances::{
     InstanceOptions, InstanceStream, Pairing, PieceKind, PieceTable, SpecialIds, show_instance,
 };
 use albert::training::{
-    Alone, Decay, Ending, ModelFiles, Optimizer, Parameters, Pretraining, PretrainingSource, Replicas,
+    Communicator, Decay, Ending, ModelFiles, Optimizer, Parameters, Pretraining, PretrainingSource, Replicas,
     Schedule, Size, TrainOptions, Trainer, VocabularyOptions, check_vocabulary, estimate, model_from,
     new_model, recipe,
 };
-use albert::{Error, Result};
+use albert::{Error, Result, training};
 
 use super::args::{DtypeArg, ModelArgs};
 use super::exit::{ExitStatus, Failure, WhileRunning};
@@ -38,19 +38,20 @@ const POSITIONS: usize = 512;
 const HEADS: [Head; 3] = [Head::Pooler, Head::MaskedLm, Head::SentenceOrder];
 
 pub fn run(args: PretrainArgs, reporter: &Reporter) -> std::result::Result<ExitStatus, Failure> {
+    let world = training::join()?;
     let stop = stop_flag()?;
+    // One voice is enough.
+    let reporter = &if world.rank() == 0 { reporter.clone() } else { Reporter::silent() };
     if let Some(threads) = args.threads {
         device::set_threads(usize::from(threads))?;
     }
     check_output(&args)?;
     let start = Start::find(&args, reporter)?;
-    let tokenizer = start.tokenizer(&args, reporter, &stop)?;
+    let tokenizer = first_alone(world.as_ref(), || start.tokenizer(&args, reporter, &stop))?;
     let Some((files, tokenizer)) = tokenizer else { return Ok(ExitStatus::Interrupted) };
     let config = configuration(&args, &start, &tokenizer)?;
-
-    let Some(cache) = token_cache(&args, &tokenizer, reporter, &stop)? else {
-        return Ok(ExitStatus::Interrupted);
-    };
+    let cache = first_alone(world.as_ref(), || token_cache(&args, &tokenizer, reporter, &stop))?;
+    let Some(cache) = cache else { return Ok(ExitStatus::Interrupted) };
     let cache = Arc::new(cache);
     let special = special_ids(&tokenizer)?;
     let stream = instance_stream(&args, &tokenizer, special, cache.clone())?;
@@ -58,7 +59,7 @@ pub fn run(args: PretrainArgs, reporter: &Reporter) -> std::result::Result<ExitS
         return show(stream, count, &tokenizer, &special);
     }
 
-    let opened = open_devices(&args)?;
+    let opened = open_devices(&args, world.as_ref())?;
     let devices: Vec<Device> = opened.iter().map(|open| open.device.clone()).collect();
     let (model, parameters) = start.model(&args, &config, &devices[0], reporter)?;
     let plan = Plan::new(&args, &config, &opened, cache.summary().tokens);
@@ -79,7 +80,7 @@ pub fn run(args: PretrainArgs, reporter: &Reporter) -> std::result::Result<ExitS
         held_out: &held_out,
         parameters,
         replicas,
-        communicator: &Alone,
+        communicator: world.as_ref(),
         options: plan.options(&args, &config),
         files: ModelFiles {
             config: &config,
@@ -101,6 +102,25 @@ pub fn run(args: PretrainArgs, reporter: &Reporter) -> std::result::Result<ExitS
             ExitStatus::Interrupted
         }
     })
+}
+
+/// Process 0 does its part before the others do theirs, which find what it left on the disk. An error or an
+/// interruption of one ends all.
+fn first_alone<T>(
+    world: &dyn Communicator,
+    mut work: impl FnMut() -> Result<Option<T>>,
+) -> Result<Option<T>> {
+    let mut result = Ok(None);
+    for turn in [world.rank() == 0, world.rank() > 0] {
+        if turn {
+            result = work();
+        }
+        let ended = turn && !matches!(result, Ok(Some(_)));
+        if world.any(ended)? {
+            return if ended { result } else { Ok(None) };
+        }
+    }
+    result
 }
 
 /// Set by the first SIGINT or SIGTERM; a second one ends the program at once.
@@ -335,9 +355,20 @@ fn show(
     Ok(ExitStatus::Done)
 }
 
-fn open_devices(args: &PretrainArgs) -> Result<Vec<OpenDevice>> {
+/// The devices of this process: all that are named, or one of them for each of several processes on a machine.
+fn open_devices(args: &PretrainArgs, world: &dyn Communicator) -> Result<Vec<OpenDevice>> {
     let float = FloatType::from(args.precision);
-    args.device.iter().map(|choice| device::open(*choice, float)).collect()
+    let chosen = if world.size() > 1 {
+        let local = training::local_rank();
+        vec![match args.device[local % args.device.len()] {
+            DeviceChoice::Wgpu(None) => DeviceChoice::Wgpu(Some(local)),
+            DeviceChoice::Cuda(None) => DeviceChoice::Cuda(Some(local)),
+            choice => choice,
+        }]
+    } else {
+        args.device.clone()
+    };
+    chosen.into_iter().map(|choice| device::open(choice, float)).collect()
 }
 
 /// Numbers that follow from the arguments.

@@ -15,6 +15,7 @@ const ERROR: Style = AnsiColor::Red.on_default().bold();
 const WARNING: Style = AnsiColor::Yellow.on_default().bold();
 
 /// Writes to stderr, as the global options ask.
+#[derive(Clone)]
 pub struct Reporter {
     quiet: bool,
     verbose: bool,
@@ -43,6 +44,19 @@ impl Reporter {
             color: wants_color(args.color, terminal, no_color()),
             when: args.color,
             progress,
+            bar: RefCell::new(ProgressBar::hidden()),
+            truncation_told: Cell::new(false),
+        }
+    }
+
+    /// One that tells errors only.
+    pub fn silent() -> Self {
+        Self {
+            quiet: true,
+            verbose: false,
+            color: false,
+            when: When::Never,
+            progress: false,
             bar: RefCell::new(ProgressBar::hidden()),
             truncation_told: Cell::new(false),
         }
