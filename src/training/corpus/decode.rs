@@ -31,16 +31,14 @@ pub(super) fn open(input: &Input, read: Arc<AtomicU64>) -> Result<Bytes> {
 }
 
 /// Whether a stream without a telling name is JSON lines: it begins with a brace.
-pub(super) fn looks_like_jsonl(bytes: &mut Bytes) -> bool {
-    // An error here comes again with the first line.
-    let Ok(start) = bytes.fill_buf() else { return false };
+pub(super) fn looks_like_jsonl(start: &[u8]) -> bool {
     let start = start.strip_prefix("\u{feff}".as_bytes()).unwrap_or(start);
     start.trim_ascii_start().starts_with(b"{")
 }
 
-/// Whether the bytes are UTF-16, by their byte order mark.
-pub(super) fn is_utf16(bytes: &mut Bytes) -> bool {
-    matches!(bytes.fill_buf(), Ok([0xff, 0xfe, ..] | [0xfe, 0xff, ..]))
+/// Whether a stream is UTF-16, by its byte order mark.
+pub(super) fn is_utf16(start: &[u8]) -> bool {
+    matches!(start, [0xff, 0xfe, ..] | [0xfe, 0xff, ..])
 }
 
 /// Whether an error is that of damaged data, and not of the file system.

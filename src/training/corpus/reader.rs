@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::io::{Fields, MAX_LINE_BYTES};
 use std::borrow::Cow;
 use std::collections::VecDeque;
-use std::io;
+use std::io::{self, BufRead};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -109,37 +109,47 @@ impl CorpusReader {
     /// Opens a file; `None` if nothing of it can be read.
     fn open(&mut self, input: &Input) -> Result<Option<Stream>> {
         self.report.files += 1;
+        let name = input.name();
         let mut bytes = decode::open(input, self.stored.clone())?;
-        if decode::is_utf16(&mut bytes) {
+        let start = match bytes.fill_buf() {
+            Ok(start) => start,
+            Err(error) if decode::is_damage(&error) => {
+                self.damaged(&name, 0, &error);
+                return Ok(None);
+            }
+            Err(error) => return Err(Error::io(&name, "read")(error)),
+        };
+        if decode::is_utf16(start) {
             self.report.damaged_files += 1;
-            self.report.add(
-                &input.name(),
-                0,
-                "UTF-16, left out; convert it to UTF-8 (iconv -f utf-16 -t utf-8)",
-            );
+            let problem = "UTF-16, left out; convert it to UTF-8 (iconv -f utf-16 -t utf-8)";
+            self.report.add(&name, 0, problem);
             return Ok(None);
         }
         let by_name = match input {
             Input::File { path, .. } => files::is_jsonl(path),
             Input::Stdin => None,
         };
-        let jsonl = by_name.unwrap_or_else(|| decode::looks_like_jsonl(&mut bytes));
+        let jsonl = by_name.unwrap_or_else(|| decode::looks_like_jsonl(start));
         let lines = Lines::new(bytes);
-        Ok(Some(Stream { lines, name: input.name(), jsonl, number: 0, inside: false, blank: true }))
+        Ok(Some(Stream { lines, name, jsonl, number: 0, inside: false, blank: true }))
     }
 
     /// Ends the file, and with it the document.
     fn close(&mut self, damage: Option<&io::Error>) {
         let Some(stream) = self.current.take() else { return };
         if let Some(error) = damage {
-            self.report.damaged_files += 1;
-            let problem =
-                format!("the compressed file is cut off or damaged ({error}); what came before was read");
-            self.report.add(&stream.name, stream.number, problem);
+            self.damaged(&stream.name, stream.number, error);
         } else if stream.blank {
             self.report.empty_files += 1;
         }
         self.end_document();
+    }
+
+    fn damaged(&mut self, name: &str, line: u64, error: &io::Error) {
+        self.report.damaged_files += 1;
+        let problem =
+            format!("the compressed file is cut off or damaged ({error}); what came before was read");
+        self.report.add(name, line, problem);
     }
 
     fn end_document(&mut self) {

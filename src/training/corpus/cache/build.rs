@@ -19,8 +19,8 @@ pub(super) const SENTENCE_TOKENS: usize = 512;
 
 /// Bytes of text that one thread tokenizes at a time.
 const CHUNK: usize = 64 << 10;
-/// Chunks that are tokenized together; two such batches are in memory.
-const BATCH: usize = 64;
+/// Bytes of text that are tokenized together; three such batches are in memory.
+const BATCH: usize = 4 << 20;
 /// How often progress is told while nothing can be read.
 const TICK: Duration = Duration::from_millis(100);
 
@@ -149,9 +149,9 @@ fn wait(queue: &Receiver<Message>) -> Result<Option<Message>> {
 
 fn send_batches(mut reader: CorpusReader, sender: &SyncSender<Message>) {
     loop {
-        let mut batch = Vec::with_capacity(BATCH);
+        let (mut batch, mut batch_bytes) = (Vec::new(), 0);
         let mut end = None;
-        while batch.len() < BATCH && end.is_none() {
+        while batch_bytes < BATCH && end.is_none() {
             let (mut chunk, mut bytes) = (Vec::new(), 0);
             while bytes < CHUNK {
                 match reader.next_item() {
@@ -169,6 +169,7 @@ fn send_batches(mut reader: CorpusReader, sender: &SyncSender<Message>) {
                     }
                 }
             }
+            batch_bytes += bytes;
             batch.push(chunk);
         }
         if sender.send(Message::Batch(batch)).is_err() {

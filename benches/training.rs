@@ -1,0 +1,211 @@
+//! A training step (masked-LM and sentence-order losses, forward and backward, without dropout and
+//! without optimizer) on the CPU, beside transformers' in PyTorch when `--python PATH` is given.
+//!
+//!     cargo bench --bench training -- [--python PATH] [--runs N] [--device flex|ndarray] [--shape NAME]
+//!
+//! Wall-clock medians over runs that take turns. PyTorch computes the logits of all tokens, as
+//! transformers does; albert those of the masked ones.
+#![allow(clippy::print_stdout, reason = "a benchmark prints its table")]
+
+use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::time::Instant;
+
+use burn::nn::loss::CrossEntropyLossConfig;
+use burn::tensor::{Device, Int, Tensor};
+use serde_json::{Value, json};
+
+use albert::device::{self, FloatType};
+use albert::model::{Albert, AlbertConfig, Head, ModelInput, OutputOptions};
+
+const THREADS: usize = 2;
+
+fn main() {
+    let args: Vec<String> = std::env::args().collect();
+    let value = |flag: &str| args.iter().position(|a| a == flag).and_then(|i| args.get(i + 1)).cloned();
+    let runs: usize = value("--runs").and_then(|n| n.parse().ok()).unwrap_or(7);
+    let choice = value("--device").unwrap_or_else(|| "flex".into()).parse().expect("a device");
+    device::set_threads(THREADS).expect("nothing has been computed yet");
+    let device = device::open(choice, FloatType::F32).expect("the device").device;
+    let mut peer = value("--python").map(|python| Peer::start(&python));
+
+    println!(
+        "{:<14} {:<8} {:>10} {:>11} {:>9} {:>9} {:>10} {:>14}",
+        "shape", "program", "forward s", "backward s", "step s", "min s", "tokens/s", "inference s"
+    );
+    for case in cases() {
+        let name = case["name"].as_str().expect("a name");
+        if value("--shape").is_some_and(|shape| shape != name) {
+            continue;
+        }
+        let step = Step::new(&case, &device);
+        if let Some(peer) = &mut peer {
+            peer.ask(&format!("prepare {case}"));
+        }
+        let (mut ours, mut theirs, mut inference) = (Vec::new(), Vec::new(), Vec::new());
+        for round in 0..=runs {
+            let (forward, backward) = step.train();
+            let alone = step.infer();
+            let other = peer.as_mut().map(|peer| peer.ask("step"));
+            // The first round warms up.
+            if round > 0 {
+                ours.push((forward, backward));
+                inference.push(alone);
+                theirs.extend(other.map(|times| {
+                    let mut times = times.split(' ').map(|t| t.parse::<f64>().expect("seconds"));
+                    (times.next().expect("forward"), times.next().expect("backward"))
+                }));
+            }
+        }
+        inference.sort_by(f64::total_cmp);
+        row(name, "albert", step.tokens, ours, Some(inference[inference.len() / 2]));
+        if !theirs.is_empty() {
+            row(name, "PyTorch", step.tokens, theirs, None);
+        }
+    }
+}
+
+fn cases() -> Vec<Value> {
+    let case = |name: &str, vocabulary: usize, hidden: usize, heads: usize, layers: usize, batch: usize| {
+        json!({
+            "name": name, "batch": batch, "length": 128, "masked": 20, "threads": THREADS,
+            "config": {
+                "vocab_size": vocabulary, "embedding_size": 128, "hidden_size": hidden,
+                "num_attention_heads": heads, "num_hidden_layers": layers, "intermediate_size": 4 * hidden,
+                "max_position_embeddings": 512, "hidden_act": "gelu_new", "hidden_dropout_prob": 0.0,
+                "attention_probs_dropout_prob": 0.0, "classifier_dropout_prob": 0.0,
+            },
+        })
+    };
+    vec![
+        case("base 4x128", 30_000, 768, 12, 12, 4),
+        case("256 32x128", 8_000, 256, 4, 6, 32),
+        case("312 32x128", 8_000, 312, 12, 6, 32),
+        case("base 8x128", 30_000, 768, 12, 12, 8),
+    ]
+}
+
+fn row(shape: &str, program: &str, tokens: usize, mut times: Vec<(f64, f64)>, inference: Option<f64>) {
+    times.sort_by(|a, b| (a.0 + a.1).total_cmp(&(b.0 + b.1)));
+    let (forward, backward) = times[times.len() / 2];
+    let step = forward + backward;
+    println!(
+        "{shape:<14} {program:<8} {forward:>10.3} {backward:>11.3} {step:>9.3} {:>9.3} {:>10.0} {:>14}",
+        times[0].0 + times[0].1,
+        tokens as f64 / step,
+        inference.map_or_else(String::new, |s| format!("{s:.3}"))
+    );
+}
+
+/// A model and a batch for it.
+struct Step {
+    model: Albert,
+    plain: Albert,
+    ids: Vec<i64>,
+    batch: usize,
+    masked: usize,
+    tokens: usize,
+    device: Device,
+}
+
+impl Step {
+    fn new(case: &Value, device: &Device) -> Self {
+        let number = |key: &str| case[key].as_u64().expect("a number") as usize;
+        let text = case["config"].to_string().replacen('{', "{\"model_type\":\"albert\",", 1);
+        let config = AlbertConfig::from_slice(text.as_bytes(), Path::new("config.json")).expect("sound");
+        let heads = [Head::Pooler, Head::MaskedLm, Head::SentenceOrder];
+        let (batch, length) = (number("batch"), number("length"));
+        let vocabulary = config.vocab_size as u64;
+        let ids = (0..(batch * length) as u64).map(|i| (5 + i * 7919 % (vocabulary - 5)) as i64).collect();
+        Self {
+            model: Albert::new(&config, &heads, &device.clone().autodiff()),
+            plain: Albert::new(&config, &heads, device),
+            ids,
+            batch,
+            masked: number("masked"),
+            tokens: batch * length,
+            device: device.clone(),
+        }
+    }
+
+    fn input(&self, device: &Device) -> ModelInput {
+        let shape = [self.batch, self.tokens / self.batch];
+        let input_ids = Tensor::<1, Int>::from_data(self.ids.as_slice(), device).reshape(shape);
+        ModelInput { token_type_ids: input_ids.zeros_like(), input_ids, padding: None }
+    }
+
+    /// Seconds of forward and backward.
+    fn train(&self) -> (f64, f64) {
+        let device = self.device.clone().autodiff();
+        let length = self.tokens / self.batch;
+        let started = Instant::now();
+        let out = self.model.albert.forward(self.input(&device), OutputOptions::default());
+        let positions: Vec<i64> = (0..self.batch)
+            .flat_map(|row| (1..=self.masked).map(move |i| (row * length + i) as i64))
+            .collect();
+        let labels: Vec<i64> = positions.iter().map(|&i| self.ids[i as usize]).collect();
+        let ints = |values: &[i64]| Tensor::<1, Int>::from_data(values, &device);
+        let masked = self
+            .model
+            .masked_lm_loss(out.last_hidden_state, ints(&positions), ints(&labels))
+            .expect("a masked-LM head");
+        let order: Vec<i64> = (0..self.batch as i64).map(|i| i % 2).collect();
+        let logits = self.model.sentence_order_logits(out.pooler_output.expect("a pooler"));
+        let order = CrossEntropyLossConfig::new()
+            .init(&device)
+            .forward(logits.expect("a sentence-order head"), ints(&order));
+        let loss = masked.loss / positions.len() as f64 + order;
+        let value = loss.clone().into_data();
+        assert!(value.iter::<f32>().all(f32::is_finite));
+        let forward = started.elapsed().as_secs_f64();
+        let started = Instant::now();
+        drop(loss.backward());
+        (forward, started.elapsed().as_secs_f64())
+    }
+
+    /// Seconds of the encoder forward, without autodiff.
+    fn infer(&self) -> f64 {
+        let started = Instant::now();
+        let out = self.plain.albert.forward(self.input(&self.device), OutputOptions::default());
+        drop(out.last_hidden_state.into_data());
+        started.elapsed().as_secs_f64()
+    }
+}
+
+/// The Python program.
+struct Peer {
+    child: Child,
+    stdin: ChildStdin,
+    stdout: BufReader<ChildStdout>,
+}
+
+impl Peer {
+    fn start(python: &str) -> Self {
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/training_peer.py");
+        let mut child = Command::new(python)
+            .arg(script)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("Python starts");
+        let stdin = child.stdin.take().expect("a pipe");
+        let stdout = BufReader::new(child.stdout.take().expect("a pipe"));
+        Self { child, stdin, stdout }
+    }
+
+    fn ask(&mut self, line: &str) -> String {
+        writeln!(self.stdin, "{line}").expect("Python listens");
+        let mut answer = String::new();
+        self.stdout.read_line(&mut answer).expect("Python answers");
+        answer.trim().to_owned()
+    }
+}
+
+impl Drop for Peer {
+    fn drop(&mut self) {
+        // Nothing is left to do for it when the pipe closes.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
