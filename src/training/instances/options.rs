@@ -1,9 +1,11 @@
 //! What instances are like.
 
+use serde::{Deserialize, Serialize};
+
 use crate::error::{Error, Result};
 
 /// What the second segment is, and what the label says of it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Pairing {
     /// Consecutive segments, swapped half of the time (the paper's sentence-order prediction).
     #[default]
@@ -19,7 +21,7 @@ pub enum Pairing {
 const MIN_SEQ_LENGTH: usize = 8;
 
 /// How instances are made.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct InstanceOptions {
     /// Length limit in tokens, special ones included.
     pub max_seq_length: usize,
