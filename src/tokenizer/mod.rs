@@ -38,6 +38,7 @@ pub mod train;
 mod trie;
 mod truncate;
 mod unigram;
+mod word_cache;
 mod wordpiece;
 
 use crate::error::{Error, Result};
