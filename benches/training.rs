@@ -3,7 +3,8 @@
 //!
 //!     cargo bench --bench training -- [--python PATH] [--runs N] [--device flex|ndarray] [--shape NAME]
 //!
-//! Wall-clock medians over runs that take turns. PyTorch computes the logits of all tokens, as
+//! Wall-clock medians over runs that take turns; processor time too (Linux), which other work on the
+//! machine disturbs less. PyTorch computes the logits of all tokens, as
 //! transformers does; albert those of the masked ones.
 #![allow(clippy::print_stdout, reason = "a benchmark prints its table")]
 
@@ -31,8 +32,8 @@ fn main() {
     let mut peer = value("--python").map(|python| Peer::start(&python));
 
     println!(
-        "{:<14} {:<8} {:>10} {:>11} {:>9} {:>9} {:>10} {:>14}",
-        "shape", "program", "forward s", "backward s", "step s", "min s", "tokens/s", "inference s"
+        "{:<14} {:<8} {:>10} {:>11} {:>9} {:>9} {:>10} {:>8} {:>14}",
+        "shape", "program", "forward s", "backward s", "step s", "min s", "tokens/s", "cpu s", "inference s"
     );
     for case in cases() {
         let name = case["name"].as_str().expect("a name");
@@ -45,16 +46,18 @@ fn main() {
         }
         let (mut ours, mut theirs, mut inference) = (Vec::new(), Vec::new(), Vec::new());
         for round in 0..=runs {
+            let before = processor_seconds();
             let (forward, backward) = step.train();
+            let cpu = processor_seconds() - before;
             let alone = step.infer();
             let other = peer.as_mut().map(|peer| peer.ask("step"));
             // The first round warms up.
             if round > 0 {
-                ours.push((forward, backward));
+                ours.push([forward, backward, cpu]);
                 inference.push(alone);
                 theirs.extend(other.map(|times| {
                     let mut times = times.split(' ').map(|t| t.parse::<f64>().expect("seconds"));
-                    (times.next().expect("forward"), times.next().expect("backward"))
+                    std::array::from_fn(|_| times.next().expect("forward, backward, processor"))
                 }));
             }
         }
@@ -64,6 +67,14 @@ fn main() {
             row(name, "PyTorch", step.tokens, theirs, None);
         }
     }
+}
+
+/// Of this process, by all its threads.
+fn processor_seconds() -> f64 {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    // Behind the name in parentheses, fields 14 and 15 in ticks of a hundredth of a second.
+    let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace().skip(11).take(2);
+    fields.filter_map(|ticks| ticks.parse::<f64>().ok()).sum::<f64>() / 100.0
 }
 
 fn cases() -> Vec<Value> {
@@ -86,13 +97,13 @@ fn cases() -> Vec<Value> {
     ]
 }
 
-fn row(shape: &str, program: &str, tokens: usize, mut times: Vec<(f64, f64)>, inference: Option<f64>) {
-    times.sort_by(|a, b| (a.0 + a.1).total_cmp(&(b.0 + b.1)));
-    let (forward, backward) = times[times.len() / 2];
+fn row(shape: &str, program: &str, tokens: usize, mut times: Vec<[f64; 3]>, inference: Option<f64>) {
+    times.sort_by(|a, b| (a[0] + a[1]).total_cmp(&(b[0] + b[1])));
+    let [forward, backward, cpu] = times[times.len() / 2];
     let step = forward + backward;
     println!(
-        "{shape:<14} {program:<8} {forward:>10.3} {backward:>11.3} {step:>9.3} {:>9.3} {:>10.0} {:>14}",
-        times[0].0 + times[0].1,
+        "{shape:<14} {program:<8} {forward:>10.3} {backward:>11.3} {step:>9.3} {:>9.3} {:>10.0} {cpu:>8.2} {:>14}",
+        times[0][0] + times[0][1],
         tokens as f64 / step,
         inference.map_or_else(String::new, |s| format!("{s:.3}"))
     );

@@ -1,6 +1,7 @@
 """PyTorch's training step beside benches/training.rs, which starts this program and talks to it.
 
-Reads lines `prepare JSON` and `step` on stdin; answers a step with the seconds of forward and backward.
+Reads lines `prepare JSON` and `step` on stdin; answers a step with the seconds of forward, of backward, and of
+processor time.
 The JSON has a configuration of transformers, `batch`, `length` and `masked` (predicted tokens per row).
 """
 
@@ -32,12 +33,13 @@ def main():
             print("ready", flush=True)
         elif word == "step":
             model.zero_grad()
+            cpu = time.process_time()
             start = time.perf_counter()
             loss = model(**inputs).loss
             middle = time.perf_counter()
             loss.backward()
             end = time.perf_counter()
-            print(middle - start, end - middle, flush=True)
+            print(middle - start, end - middle, time.process_time() - cpu, flush=True)
 
 
 main()

@@ -58,14 +58,14 @@ fn floats<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
 fn heads(folder: &str) -> Vec<Head> {
     let kind = folder.split_once('_').expect("a kind").1;
     match kind {
-        "model" | "hub" => vec![Head::Pooler],
+        "model" | "hub" | "squad2" => vec![Head::Pooler],
         "forpretraining" | "pretraining" | "partitioned" | "same_width" => {
             vec![Head::MaskedLm, Head::SentenceOrder]
         }
-        "formaskedlm" => vec![Head::MaskedLm],
+        "formaskedlm" | "chunked" => vec![Head::MaskedLm],
         "forsequenceclassification" | "classifier" => vec![Head::SequenceClassification],
         "fortokenclassification" => vec![Head::TokenClassification],
-        "formultiplechoice" => vec![Head::MultipleChoice],
+        "formultiplechoice" | "race" => vec![Head::MultipleChoice],
         "forquestionanswering" | "squad" => vec![Head::QuestionAnswering],
         other => panic!("unknown folder {other}"),
     }

@@ -296,8 +296,23 @@ fn instances_are_shown_for_eyes() {
     corpus(folder.path());
     let mut all = arguments(folder.path(), "run", 6);
     all.extend(["--show-instances", "3"].map(str::to_owned));
-    let output = albert().args(&all).output().expect("started");
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert_eq!(output.status.code(), Some(0));
+    let shown = |format: &str| {
+        let output = albert().args(&all).args(["--format", format]).output().expect("started");
+        assert_eq!(output.status.code(), Some(0));
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    let text = shown("text");
     assert!(text.matches("[CLS]").count() == 3 && text.contains("[MASK]"), "{text}");
+    // The same rows as numbers.
+    let rows: Vec<Value> =
+        shown("jsonl").lines().map(|l| serde_json::from_str(l).expect("a record")).collect();
+    assert_eq!(rows.len(), 3);
+    for row in &rows {
+        let count = |name: &str| row[name].as_array().map(Vec::len);
+        assert_eq!(count("input_ids"), count("token_type_ids"));
+        assert_eq!(count("input_ids"), count("labels"));
+        let masked = row["labels"].as_array().expect("a list").iter().filter(|l| **l != -100).count();
+        assert!((1..=5).contains(&masked), "{row}");
+        assert!(row["sentence_order_label"] == 0 || row["sentence_order_label"] == 1);
+    }
 }

@@ -67,7 +67,8 @@ impl Architecture {
     }
 
     /// The class of a checkpoint: the one its configuration names, if the file holds its heads; else the
-    /// first that the file holds all parts of.
+    /// first that the file holds all parts of. A classifier with one output in a checkpoint of Google's is taken for
+    /// RACE's, which rates choices.
     pub fn of(inventory: &Inventory, config: &AlbertConfig) -> Self {
         let held = inventory.heads(config);
         let fits = |architecture: &Self| architecture.heads().iter().all(|head| held.contains(head));
@@ -76,6 +77,7 @@ impl Architecture {
             .iter()
             .filter_map(|name| Self::from_class(name))
             .find(fits)
+            .or_else(|| inventory.one_output_of_google(config).then_some(Self::MultipleChoice).filter(fits))
             .or_else(|| Self::ALL.into_iter().find(fits))
             .unwrap_or(Self::Base)
     }

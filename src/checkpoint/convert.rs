@@ -12,7 +12,7 @@ use super::load::{MlmBias, mlm_bias_source};
 use super::names::is_buffer;
 use super::onnx_graph::build;
 use super::resolve::Checkpoint;
-use super::summary::expected_names;
+use super::summary::expected_shapes;
 use super::tensors::Dtype;
 use super::tokenizer_files::TokenizerFiles;
 use super::write_onnx::write_onnx;
@@ -109,7 +109,14 @@ pub fn convert(
     let inventory = Inventory::new(&tensors, &checkpoint.config)?;
     let architecture =
         options.architecture.unwrap_or_else(|| Architecture::of(&inventory, &checkpoint.config));
-    let mut notes = Vec::new();
+    let mut notes: Vec<String> = inventory.unknown_head().map(str::to_owned).into_iter().collect();
+    if options.architecture.is_none() && inventory.one_output_of_google(&checkpoint.config) {
+        notes.push(
+            "its classifier has one output: taken for RACE's, which rates choices; --head classify for one that rates \
+             texts, as STS-B's"
+                .to_owned(),
+        );
+    }
     let (planned, left_out) = plan(&inventory, checkpoint, architecture, options, &mut notes)?;
 
     let temporary = NewDirectory::create(destination)?;
@@ -184,7 +191,8 @@ fn plan(
     let mut used: BTreeSet<String> = BTreeSet::new();
     let mut planned = Vec::new();
     let mut missing = Vec::new();
-    for canonical in expected_names(config, architecture.heads()) {
+    let mut misshapen = Vec::new();
+    for (canonical, expected) in expected_shapes(config, architecture.heads()) {
         let mut source = canonical.clone();
         if canonical == "predictions.bias" {
             let (chosen, note) = mlm_bias_source(inventory, options.mlm_bias)?;
@@ -196,6 +204,9 @@ fn plan(
             missing.push(canonical);
             continue;
         };
+        if shape != expected {
+            misshapen.push(format!("{source} is {shape:?}, the configuration asks for {expected:?}"));
+        }
         let stored = inventory.dtype(&source).unwrap_or(Dtype::F32);
         let wide = stored == Dtype::F64 || options.format == WeightFormat::Onnx;
         let dtype = options.dtype.unwrap_or(if wide { Dtype::F32 } else { stored });
@@ -215,6 +226,14 @@ fn plan(
             shown.join(", "),
             if missing.len() > shown.len() { ", ..." } else { "" }
         )));
+    }
+    if let Some(first) = misshapen.first() {
+        let problem = format!(
+            "{} tensors do not have the shape that the configuration asks for: {first}; is it the one that belongs to \
+             these weights?",
+            misshapen.len()
+        );
+        return Err(weights(problem));
     }
     if config.tie_word_embeddings {
         used.insert("predictions.decoder.weight".to_owned());

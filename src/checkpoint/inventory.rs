@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::layout::{to_f32, transposed_bytes};
-use super::names::{Dialect, place_of};
+use super::names::{Dialect, is_google_squad2, place_of};
 use super::tensors::{Dtype, Tensors};
 use crate::error::{Error, Result};
 use crate::model::{AlbertConfig, Head};
@@ -15,6 +15,7 @@ pub struct Inventory<'a> {
     /// By canonical name.
     sources: BTreeMap<String, Source>,
     foreign: Vec<String>,
+    google_squad2: bool,
 }
 
 /// Where a parameter comes from.
@@ -37,9 +38,14 @@ impl<'a> Inventory<'a> {
         let dialect = tensors.dialect();
         let mut sources: BTreeMap<String, Source> = BTreeMap::new();
         let mut foreign = Vec::new();
+        let mut google_squad2 = false;
         for info in tensors.infos() {
             let Some(place) = place_of(&info.name, dialect) else {
-                foreign.push(info.name.clone());
+                if dialect == Dialect::Google && is_google_squad2(&info.name) {
+                    google_squad2 = true;
+                } else {
+                    foreign.push(info.name.clone());
+                }
                 continue;
             };
             let source = Source::Tensor { name: info.name.clone(), transposed: place.transposed };
@@ -68,12 +74,27 @@ impl<'a> Inventory<'a> {
             sources.insert(format!("{mapping}.weight"), Source::Identity(width));
             sources.insert(format!("{mapping}.bias"), Source::Zeros(width));
         }
-        Ok(Self { tensors, sources, foreign })
+        Ok(Self { tensors, sources, foreign, google_squad2 })
     }
 
     /// Names of the file that stand for no parameter: optimizer slots, counters.
     pub fn foreign(&self) -> &[String] {
         &self.foreign
+    }
+
+    /// What to say of a head that has no counterpart here, if the file holds one.
+    pub(super) fn unknown_head(&self) -> Option<&'static str> {
+        self.google_squad2.then_some(
+            "the head of Google's SQuAD 2.0 training (start_logits, end_logits, answer_class) has no counterpart in \
+             transformers or albert: its end depends on the start; heads of SQuAD 1.1 are read",
+        )
+    }
+
+    /// True if the file's classifier has one output and nothing says whether it rates choices (as Google's for RACE)
+    /// or texts (as that for STS-B).
+    pub(super) fn one_output_of_google(&self, config: &AlbertConfig) -> bool {
+        let one = self.shape("classifier.weight").is_some_and(|shape| shape.first() == Some(&1));
+        one && self.tensors.dialect() == Dialect::Google && classifier_class(config).is_none()
     }
 
     /// True if a tensor of that canonical name is there.

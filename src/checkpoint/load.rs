@@ -46,7 +46,9 @@ pub fn load_model(
     let held = inventory.heads(config);
     if let Some(head) = heads.iter().find(|head| !held.contains(head)) {
         let name = head_with_article(*head).trim_start_matches("a ");
-        let why = if inventory.has_part(head_prefix(*head)) {
+        let why = if let (Head::QuestionAnswering, Some(unknown)) = (head, inventory.unknown_head()) {
+            unknown.to_owned()
+        } else if inventory.has_part(head_prefix(*head)) {
             "its classifier is of another kind".to_owned()
         } else {
             format!("no tensor is named {}*", head_prefix(*head))

@@ -14,6 +14,7 @@ mod onnx;
 mod onnx_external;
 mod onnx_graph;
 mod onnx_proto;
+mod pickles;
 mod pytorch;
 mod report;
 mod resolve;

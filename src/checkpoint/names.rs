@@ -329,6 +329,14 @@ pub fn canonical_name(name: &str) -> String {
     name
 }
 
+/// True for the head of Google's SQuAD 2.0 training (`squad_utils.create_v2_model`), whose end depends on the start and
+/// which says apart whether there is an answer. transformers has no class with such a head.
+pub(super) fn is_google_squad2(name: &str) -> bool {
+    let name = name.strip_prefix("module/").unwrap_or(name);
+    let head = ["start_logits/", "end_logits/", "answer_class/"].iter().any(|scope| name.starts_with(scope));
+    head && !["/adam_m", "/adam_v"].iter().any(|slot| name.ends_with(slot))
+}
+
 /// Buffers that old files carry and no model needs.
 pub fn is_buffer(canonical: &str) -> bool {
     matches!(canonical, "albert.embeddings.position_ids" | "albert.embeddings.token_type_ids")
@@ -444,6 +452,10 @@ mod tests {
         ] {
             assert_eq!(place_of(name, dialect), Some(Place { canonical, transposed }), "{name}");
         }
+        assert!(
+            is_google_squad2("end_logits/dense_0/kernel") && !is_google_squad2("bert/pooler/dense/kernel")
+        );
+        assert!(!is_google_squad2("end_logits/dense_0/kernel/adam_m"));
         for name in ["global_step", "bert/embeddings/word_embeddings/adam_m", "output_weights/adam_v"] {
             assert_eq!(place_of(name, Dialect::Google), None);
         }

@@ -3,10 +3,12 @@
 //! Reference: ONNX's `docs/ExternalData.md`: keys `location`, `offset`, `length`, values as text.
 
 use std::fs::File;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 use prost::Message;
+
+use super::shards::stays_inside;
 
 /// Files of one model.
 const MAX_FILES: usize = 1000;
@@ -84,8 +86,7 @@ impl Files {
     }
 
     fn add(&mut self, name: &str) -> Result<usize, String> {
-        let inside = Path::new(name).components().all(|c| matches!(c, Component::Normal(_)));
-        if name.is_empty() || !inside || name.contains('\\') {
+        if !stays_inside(name) {
             return Err(format!("lies in \"{name}\", which is not a file of the model's directory"));
         }
         if self.names.len() > MAX_FILES {

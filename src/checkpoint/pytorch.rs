@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use pytorch_reader::{FileFormat, PytorchReader, Tensor};
 
 use super::tensors::{Dtype, Format, TensorInfo, is_plausible};
-use super::torch_script;
+use super::{pickles, torch_script};
 use crate::error::{Error, Result};
 
 /// Dictionaries that training programs put around the parameters.
@@ -29,6 +29,7 @@ impl PyTorchFile {
     /// Reads the file's pickle and lists the tensors; their bytes stay in the file.
     pub fn open(path: &Path) -> Result<Self> {
         let length = std::fs::metadata(path).map_err(Error::io(path, "read"))?.len();
+        pickles::check(path)?;
         let copy = torch_script::as_dictionary(path)?;
         let source = copy.as_ref().map_or(path, tempfile::NamedTempFile::path);
         let reader = PytorchReader::new(source)

@@ -12,8 +12,8 @@ use safetensors::tensor::{Dtype as StDtype, Metadata};
 use super::tensors::{Dtype, TensorInfo};
 use crate::error::{Error, Result};
 
-/// The longest header that the format allows.
-const MAX_HEADER: u64 = 100_000_000;
+/// The format allows 100 MB, of a hundred thousand names and more; an ALBERT's has some kilobytes.
+const MAX_HEADER: u64 = 4 << 20;
 
 /// Where the bytes are.
 enum Bytes {

@@ -44,7 +44,7 @@ pub fn read_index(path: &Path) -> Result<Index> {
     }
     let mut files = Vec::new();
     for name in names {
-        if Path::new(name).components().any(|c| !matches!(c, Component::Normal(_))) || name.contains('\\') {
+        if !stays_inside(name) {
             return Err(Error::bad_file(path, format!("shard \"{name}\" is not a file of this directory")));
         }
         let file = directory.join(name);
@@ -57,6 +57,12 @@ pub fn read_index(path: &Path) -> Result<Index> {
         files.push(file);
     }
     Ok(Index { path: path.to_owned(), files, map: raw.weight_map })
+}
+
+/// True for the name of a file in a directory or below it, which leads nowhere else.
+pub(super) fn stays_inside(name: &str) -> bool {
+    let plain = Path::new(name).components().all(|c| matches!(c, Component::Normal(_)));
+    plain && !name.is_empty() && !name.contains('\\')
 }
 
 impl Index {

@@ -1,6 +1,6 @@
 //! The figures of a checkpoint that `albert info` shows.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::{Device, Tensor};
@@ -44,9 +44,9 @@ impl Summary {
     /// Those of reading these.
     pub fn new(config: &AlbertConfig, tensors: &Tensors, inventory: &Inventory) -> Result<Self> {
         let heads = inventory.heads(config);
-        let expected = expected_names(config, &heads);
+        let expected = expected_shapes(config, &heads);
         let known = |name: &str| {
-            expected.contains(name) || is_buffer(name) || name.starts_with("predictions.decoder.")
+            expected.contains_key(name) || is_buffer(name) || name.starts_with("predictions.decoder.")
         };
         let mut dtypes = BTreeMap::new();
         for info in tensors.infos() {
@@ -75,7 +75,7 @@ impl Summary {
                 .saturating_add(layer.saturating_mul(calls.saturating_sub(stored))),
             flops_per_token: 2 * (e * h + calls * layer_matrices),
             dtypes,
-            missing: expected.iter().filter(|n| !inventory.has(n) && !bias_alias(n)).cloned().collect(),
+            missing: expected.keys().filter(|n| !inventory.has(n) && !bias_alias(n)).cloned().collect(),
             foreign: inventory.foreign().len(),
             unused: inventory.canonical_names().filter(|n| !known(n)).map(str::to_owned).collect(),
             odd: oddities(config, inventory)?,
@@ -85,7 +85,7 @@ impl Summary {
 
 /// Tensors that should be the same and are not, and shapes that are not those of the configuration.
 fn oddities(config: &AlbertConfig, inventory: &Inventory) -> Result<Vec<String>> {
-    let mut odd = Vec::new();
+    let mut odd: Vec<String> = inventory.unknown_head().map(str::to_owned).into_iter().collect();
     odd.extend(mlm_bias_source(inventory, MlmBias::default())?.1);
     let (decoder, words) = ("predictions.decoder.weight", "albert.embeddings.word_embeddings.weight");
     if config.tie_word_embeddings
@@ -104,24 +104,33 @@ fn oddities(config: &AlbertConfig, inventory: &Inventory) -> Result<Vec<String>>
     Ok(odd)
 }
 
-/// The names that a model with these heads has.
-pub(super) fn expected_names(config: &AlbertConfig, heads: &[Head]) -> BTreeSet<String> {
+/// The names that a model with these heads has, with their extents as PyTorch has them.
+pub(super) fn expected_shapes(config: &AlbertConfig, heads: &[Head]) -> BTreeMap<String, Vec<usize>> {
+    #[derive(Default)]
     struct Names {
         path: Vec<String>,
-        names: BTreeSet<String>,
+        containers: Vec<String>,
+        shapes: BTreeMap<String, Vec<usize>>,
     }
     impl ModuleVisitor for Names {
-        fn enter_module(&mut self, name: &str, _container_type: &str) {
+        fn enter_module(&mut self, name: &str, container_type: &str) {
             self.path.push(name.to_owned());
+            self.containers.push(container_type.to_owned());
         }
         fn exit_module(&mut self, _name: &str, _container_type: &str) {
             self.path.pop();
+            self.containers.pop();
         }
-        fn visit_float<const D: usize>(&mut self, _param: &Param<Tensor<D>>) {
-            self.names.insert(checkpoint_name(&self.path));
+        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+            let shape = param.lazy_shape();
+            let mut shape: Vec<usize> = (0..D).map(|i| shape[i]).collect();
+            if D == 2 && self.containers.last().is_some_and(|c| c == "Struct:Linear") {
+                shape.reverse();
+            }
+            self.shapes.insert(checkpoint_name(&self.path), shape);
         }
     }
-    let mut names = Names { path: Vec::new(), names: BTreeSet::new() };
+    let mut names = Names::default();
     // Parameters are not allocated until they are used, so that any device serves.
     if let Ok(open) = crate::device::open(crate::device::DeviceChoice::Flex, crate::device::FloatType::F32)
         .or_else(|_| crate::device::open(crate::device::DeviceChoice::NdArray, crate::device::FloatType::F32))
@@ -129,5 +138,5 @@ pub(super) fn expected_names(config: &AlbertConfig, heads: &[Head]) -> BTreeSet<
         let device: Device = open.device;
         Albert::new(config, heads, &device).visit(&mut names);
     }
-    names.names
+    names.shapes
 }

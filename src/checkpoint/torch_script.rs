@@ -10,12 +10,11 @@ use tempfile::NamedTempFile;
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipArchive, ZipWriter};
 
+use super::pickles::{MAX_PICKLE, too_long};
 use crate::error::{Error, Result};
 
 /// How the pickle begins: an object of `__torch__.Module`, made of nothing.
 const CLASS: &[u8] = b"\x80\x02c__torch__\nModule\n";
-/// Far above any list of parameters.
-const MAX_PICKLE: u64 = 64 << 20;
 
 /// A copy of the archive with a dictionary in the object's place; `None` for files of any other kind.
 ///
@@ -30,14 +29,20 @@ pub(super) fn as_dictionary(path: &Path) -> Result<Option<NamedTempFile>> {
     // What is no sound archive is for the reader to refuse.
     let Ok(mut archive) = ZipArchive::new(BufReader::new(file)) else { return Ok(None) };
     let names = archive.file_names().filter_map(|name| Some(name.ok()?.into_owned()));
-    let Some(name) = names.into_iter().find(|name: &String| name.ends_with("/data.pkl")) else {
+    let Some(name) =
+        names.into_iter().find(|name: &String| name == "data.pkl" || name.ends_with("/data.pkl"))
+    else {
         return Ok(None);
     };
     let bad = |problem: String| Error::bad_file(path, format!("is a damaged libtorch archive: {problem}"));
     let mut pickle = Vec::new();
     {
         let Ok(entry) = archive.by_name(&name) else { return Ok(None) };
-        if entry.size() > MAX_PICKLE || entry.take(MAX_PICKLE).read_to_end(&mut pickle).is_err() {
+        if entry.size() > MAX_PICKLE {
+            let problem = format!("cannot be read as a PyTorch file: {}", too_long(entry.size()));
+            return Err(Error::bad_file(path, problem));
+        }
+        if entry.take(MAX_PICKLE).read_to_end(&mut pickle).is_err() {
             return Ok(None);
         }
     }

@@ -1,5 +1,6 @@
 //! `albert pretrain`.
 
+use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,13 +10,13 @@ use serde_json::json;
 
 use albert::checkpoint::{Architecture, Checkpoint, TokenizerFiles, write_tokenizer};
 use albert::device::{self, DeviceChoice, FloatType, OpenDevice};
-use albert::io::OutputTarget;
+use albert::io::{Format, OutputTarget};
 use albert::model::{Albert, AlbertConfig, Head};
 use albert::tokenizer::train::TrainOptions as TokenizerTraining;
 use albert::tokenizer::{Kind, Tokenizer};
 use albert::training::corpus::{Corpus, CorpusOptions, Sentences, TokenCache};
 use albert::training::instances::{
-    InstanceOptions, InstanceStream, Pairing, PieceKind, PieceTable, SpecialIds, show_instance,
+    Instance, InstanceOptions, InstanceStream, Pairing, PieceKind, PieceTable, SpecialIds, show_instance,
 };
 use albert::training::{
     Communicator, Decay, Ending, ModelFiles, Optimizer, Parameters, Pretraining, PretrainingSource, Replicas,
@@ -56,7 +57,8 @@ pub fn run(args: PretrainArgs, reporter: &Reporter) -> std::result::Result<ExitS
     let special = special_ids(&tokenizer)?;
     let stream = instance_stream(&args, &tokenizer, special, cache.clone())?;
     if let Some(count) = args.show_instances {
-        return show(stream, count, &tokenizer, &special);
+        let terminal = std::io::stdout().is_terminal();
+        return show(stream, count, args.format.resolve(terminal), &tokenizer, &special);
     }
 
     let opened = open_devices(&args, world.as_ref())?;
@@ -343,16 +345,46 @@ fn instance_stream(
 fn show(
     mut stream: InstanceStream,
     count: usize,
+    format: Format,
     tokenizer: &Tokenizer,
     special: &SpecialIds,
 ) -> std::result::Result<ExitStatus, Failure> {
     let plans = stream.next_batch(count)?;
     let mut out = OutputTarget::open(None)?;
-    for instance in stream.realizer().realize(&plans)? {
-        out.write(show_instance(&instance, special, &|id| tokenizer.id_to_token(id)).as_bytes())?;
+    let instances = stream.realizer().realize(&plans)?;
+    match format {
+        Format::Text => {
+            for instance in &instances {
+                let shown = show_instance(instance, special, &|id| tokenizer.id_to_token(id));
+                out.write(shown.as_bytes())?;
+            }
+        }
+        Format::Json => {
+            out.write(json!(instances.iter().map(inputs).collect::<Vec<_>>()).to_string().as_bytes())?
+        }
+        _ => {
+            for instance in &instances {
+                out.write(format!("{}\n", inputs(instance)).as_bytes())?;
+            }
+        }
     }
     out.finish()?;
     Ok(ExitStatus::Done)
+}
+
+/// An instance as the inputs of transformers' `AlbertForPreTraining`.
+fn inputs(instance: &Instance) -> serde_json::Value {
+    let mut labels = vec![-100i64; instance.ids.len()];
+    for (position, label) in instance.masked_positions.iter().zip(&instance.masked_labels) {
+        labels[*position as usize] = i64::from(*label);
+    }
+    let types: Vec<u8> = (0..instance.ids.len()).map(|i| u8::from(i >= instance.segment_b)).collect();
+    json!({
+        "input_ids": instance.ids,
+        "token_type_ids": types,
+        "labels": labels,
+        "sentence_order_label": instance.order_label,
+    })
 }
 
 /// The devices of this process: all that are named, or one of them for each of several processes on a machine.

@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 use albert::device::DeviceChoice;
 use albert::training::{OptimizerKind, Size};
 
-use super::args::DtypeArg;
+use super::args::{DtypeArg, FormatArg};
 use super::training_args::CorpusArgs;
 
 /// Pretrain an ALBERT on text: masked language model and sentence order
@@ -40,9 +40,13 @@ pub struct PretrainArgs {
     /// Rows to evaluate on, at most
     #[arg(long, value_name = "N", default_value = "1000", help_heading = "Corpus")]
     pub eval_rows: usize,
-    /// Print some training rows for eyes, and end
-    #[arg(long, value_name = "N", help_heading = "Corpus")]
+    /// Print the first rows to train on, and end
+    #[arg(long, value_name = "N", help_heading = "Rows")]
     pub show_instances: Option<usize>,
+    /// Form of the rows printed: text is for eyes, jsonl has the inputs of transformers' AlbertForPreTraining; auto is text
+    /// on a terminal, jsonl otherwise
+    #[arg(long, value_name = "FORMAT", default_value = "auto", help_heading = "Rows")]
+    pub format: FormatArg,
 
     /// Tokenizer file or directory [default: trained from the corpus]
     #[arg(long, value_name = "PATH", help_heading = "Model")]

@@ -2,6 +2,7 @@
 
 use super::names::{Named, Settings, Specials};
 use super::sentencepiece::Piece;
+use super::word_cache::{WordCache, is_word_by_word};
 use crate::error::{Error, Result};
 use serde::Deserialize;
 use serde_json::Value;
@@ -25,6 +26,8 @@ pub(super) struct Fast {
     tokenizer: Tokenizer,
     /// The same pipeline, blind to special tokens in texts; made when it is needed.
     plain: OnceLock<Tokenizer>,
+    /// For pipelines that treat each word by itself.
+    words: Option<WordCache>,
     path: PathBuf,
     pub(super) specials: Specials,
     pub(super) single: Layout,
@@ -35,6 +38,8 @@ pub(super) struct Fast {
 #[derive(Deserialize)]
 struct File {
     normalizer: Option<Value>,
+    pre_tokenizer: Option<Value>,
+    added_tokens: Option<Vec<Value>>,
     model: Option<Model>,
     padding: Option<Padding>,
 }
@@ -61,6 +66,9 @@ impl Fast {
             Error::bad_file(path, format!("not a tokenizer.json that can be used ({problem}): {advice}"))
         };
         let file: File = serde_json::from_slice(bytes).map_err(|e| bad(e.to_string()))?;
+        let (steps, cutter) = (file.normalizer.as_ref(), file.pre_tokenizer.as_ref());
+        let by_words = is_word_by_word(steps, cutter, file.added_tokens.as_deref().unwrap_or_default());
+        let words = by_words.then(WordCache::default);
         file.normalizer.as_ref().map_or(Ok(()), check_tables).map_err(&bad)?;
         let read = guarded(|| Tokenizer::from_bytes(bytes).map_err(|e| e.to_string()));
         let mut tokenizer = read.map_err(&bad)?;
@@ -78,7 +86,7 @@ impl Fast {
             single = Layout { before: before.clone(), between: Vec::new(), after: after.clone() };
             pair = Layout { before, between: after.clone(), after };
         }
-        Ok(Self { tokenizer, plain: OnceLock::new(), path: path.to_owned(), specials, single, pair })
+        Ok(Self { tokenizer, plain: OnceLock::new(), words, path: path.to_owned(), specials, single, pair })
     }
 
     /// The tokens of `text`, without any around it.
@@ -97,9 +105,15 @@ impl Fast {
             plain.set_encode_special_tokens(true);
             plain
         });
-        let encode = || plain.encode_fast(text, false).map_err(|e| e.to_string());
-        let encoding = guarded(encode).map_err(|problem| self.cannot_encode(&problem))?;
-        ids.extend_from_slice(encoding.get_ids());
+        let encode = |text: &str| {
+            let encode = || plain.encode_fast(text, false).map_err(|e| e.to_string());
+            let encoding = guarded(encode).map_err(|problem| self.cannot_encode(&problem))?;
+            Ok(encoding.get_ids().to_vec())
+        };
+        match &self.words {
+            Some(words) => words.encode(text, ids, encode)?,
+            None => ids.extend(encode(text)?),
+        }
         Ok(())
     }
 

@@ -38,6 +38,7 @@ pub mod train;
 mod trie;
 mod truncate;
 mod unigram;
+mod word_cache;
 mod wordpiece;
 
 use crate::error::{Error, Result};
@@ -202,7 +203,8 @@ impl Tokenizer {
     }
 
     /// Appends the token ids of running text to `ids`, and computes nothing else: no special tokens around it, and
-    /// none recognised in it (`[MASK]` in a text is brackets and letters).
+    /// none recognised in it (`[MASK]` in a text is brackets and letters; `<pad>` is still found by a
+    /// `tokenizer.json` that has it among its pieces, because it is in lower case).
     ///
     /// # Errors
     /// As [`Tokenizer::encode`].

@@ -4,6 +4,7 @@ use rayon::prelude::*;
 use rten_simd::SimdOp;
 
 use super::attention::Scratch;
+use super::buffer::Buffer;
 use super::layer::{Layer, Packed, Saved, Tape, side_by_side};
 use super::norm::{AddRows, Affine, NormalizeBackward, Scale};
 use super::products::{self, linear, linear_add, matrix, multiply, pack, strided, transpose};
@@ -109,41 +110,41 @@ impl Matrices {
 /// Buffers that all applications use in turn.
 struct Workspace {
     /// Gradient before the first normalization, `[tokens, H]`.
-    attended: Vec<f32>,
+    attended: Buffer,
     /// The same after dropout; empty without.
-    projected: Vec<f32>,
+    projected: Buffer,
     /// States after the first normalization.
-    states: Vec<f32>,
+    states: Buffer,
     /// Gradient of the attention's context.
-    context: Vec<f32>,
+    context: Buffer,
     /// The activated inner states, `[tokens, F]`.
-    active: Vec<f32>,
+    active: Buffer,
     /// The gradient before the activation.
-    inner: Vec<f32>,
+    inner: Buffer,
     /// Gradients of queries, keys and values: `[batch, heads, 3, length, d]`.
-    heads: Vec<f32>,
+    heads: Buffer,
     /// The same as `[tokens, 3 H]`.
-    qkv: Vec<f32>,
+    qkv: Buffer,
     /// Something `[tokens, H]` transposed.
-    transposed: Vec<f32>,
+    transposed: Buffer,
     blocks: Vec<Sums>,
 }
 
 impl Workspace {
     fn new(sizes: Sizes, dropout: bool) -> Self {
         let tokens = sizes.tokens();
-        let zeros = |width: usize| vec![0.0; tokens * width];
+        let room = |width: usize| Buffer::new(tokens * width);
         let Sizes { hidden, inner, .. } = sizes;
         Self {
-            attended: zeros(hidden),
-            projected: zeros(if dropout { hidden } else { 0 }),
-            states: zeros(hidden),
-            context: zeros(hidden),
-            active: zeros(inner),
-            inner: zeros(inner),
-            heads: zeros(3 * hidden),
-            qkv: zeros(3 * hidden),
-            transposed: zeros(hidden),
+            attended: room(hidden),
+            projected: room(if dropout { hidden } else { 0 }),
+            states: room(hidden),
+            context: room(hidden),
+            active: room(inner),
+            inner: room(inner),
+            heads: room(3 * hidden),
+            qkv: room(3 * hidden),
+            transposed: room(hidden),
             blocks: (0..tokens.div_ceil(BLOCK_ROWS)).map(|_| Sums::new(sizes)).collect(),
         }
     }
@@ -182,7 +183,8 @@ impl Layer<'_> {
         let mut workspace = Workspace::new(self.sizes, self.hidden_dropout(0).is_some());
         let mut matrices = Matrices::new(self.sizes);
         let mut sums = Sums::new(self.sizes);
-        let mut gradient = gradient.to_vec();
+        let mut current = Buffer::new(gradient.len());
+        current.copy_from_slice(gradient);
         let packed = tape.saved.is_empty().then(|| Packed::new(&self.parameters, self.sizes));
         for application in (0..self.options.repeats).rev() {
             let normalized;
@@ -198,7 +200,7 @@ impl Layer<'_> {
             };
             let again = packed.as_ref().map(|packed| self.again(application, input, packed));
             let saved = again.as_ref().unwrap_or_else(|| &tape.saved[application]);
-            self.step(application, input, saved, &transposed, &mut workspace, &mut matrices, &mut gradient);
+            self.step(application, input, saved, &transposed, &mut workspace, &mut matrices, &mut current);
             for block in &mut workspace.blocks {
                 sums.take(block);
             }
@@ -216,15 +218,15 @@ impl Layer<'_> {
             ffn_output: Pair { weight: ffn_output, bias: sums.ffn_output },
             full_norm: Pair { weight: sums.full_gamma, bias: sums.full_beta },
         };
-        (gradient, gradients)
+        (current.to_vec(), gradients)
     }
 
     /// The output of an application.
-    fn output(&self, saved: &Saved) -> Vec<f32> {
+    fn output(&self, saved: &Saved) -> Buffer {
         let hidden = self.sizes.hidden;
         let norm = self.parameters.full_norm;
         let affine = Affine { gamma: norm.weight, beta: norm.bias };
-        let mut out = vec![0.0; saved.full.len()];
+        let mut out = Buffer::new(saved.full.len());
         let tasks: Vec<_> = blocks_mut(&mut out, hidden).zip(blocks(&saved.full, hidden)).collect();
         tasks.into_par_iter().for_each(|(out, z)| Scale { z, affine, out }.dispatch());
         out
@@ -241,7 +243,7 @@ impl Layer<'_> {
         weights: &Transposed,
         w: &mut Workspace,
         m: &mut Matrices,
-        gradient: &mut Vec<f32>,
+        gradient: &mut Buffer,
     ) {
         let Sizes { length, hidden, inner: width, .. } = self.sizes;
         let tokens = self.sizes.tokens();

@@ -4,6 +4,7 @@ use rayon::prelude::*;
 use rten_simd::SimdOp;
 
 use super::attention::{Head, Keys, Scratch};
+use super::buffer::Buffer;
 use super::dropout::Dropout;
 use super::norm::{AddNormalize, Affine};
 use super::products::{self, linear, matrix, pack};
@@ -35,39 +36,45 @@ impl Packed {
 
 /// Three `[rows, width]` matrices as one `[rows, 3 width]`.
 pub(super) fn side_by_side(parts: [&[f32]; 3], width: usize) -> Vec<f32> {
+    let mut all = Vec::with_capacity(3 * parts[0].len());
     let [a, b, c] = parts.map(|part| part.chunks_exact(width));
-    a.zip(b).zip(c).flat_map(|((a, b), c)| [a, b, c]).flatten().copied().collect()
+    for ((a, b), c) in a.zip(b).zip(c) {
+        all.extend_from_slice(a);
+        all.extend_from_slice(b);
+        all.extend_from_slice(c);
+    }
+    all
 }
 
 /// What the backward pass needs of one application of the layer.
 #[derive(Default)]
 pub(super) struct Saved {
     /// Queries, keys and values, `[tokens, 3 H]`.
-    pub qkv: Vec<f32>,
+    pub qkv: Buffer,
     /// Attention output before its projection, `[tokens, H]`.
-    pub context: Vec<f32>,
+    pub context: Buffer,
     /// Normalized states after the attention, `[tokens, H]`, and their scales `[tokens]`.
-    pub attended: Vec<f32>,
-    pub attended_scale: Vec<f32>,
+    pub attended: Buffer,
+    pub attended_scale: Buffer,
     /// Before the activation, `[tokens, F]`.
-    pub inner: Vec<f32>,
+    pub inner: Buffer,
     /// Normalized states after the feed-forward network, `[tokens, H]`, and their scales.
-    pub full: Vec<f32>,
-    pub full_scale: Vec<f32>,
+    pub full: Buffer,
+    pub full_scale: Buffer,
 }
 
 impl Saved {
     fn new(sizes: Sizes) -> Self {
         let tokens = sizes.tokens();
-        let zeros = |width: usize| vec![0.0; tokens * width];
+        let room = |width: usize| Buffer::new(tokens * width);
         Self {
-            qkv: zeros(3 * sizes.hidden),
-            context: zeros(sizes.hidden),
-            attended: zeros(sizes.hidden),
-            attended_scale: zeros(1),
-            inner: zeros(sizes.inner),
-            full: zeros(sizes.hidden),
-            full_scale: zeros(1),
+            qkv: room(3 * sizes.hidden),
+            context: room(sizes.hidden),
+            attended: room(sizes.hidden),
+            attended_scale: room(1),
+            inner: room(sizes.inner),
+            full: room(sizes.hidden),
+            full_scale: room(1),
         }
     }
 }
@@ -87,7 +94,7 @@ pub enum Trace {
 #[derive(Default)]
 pub struct Tape {
     /// The inputs of all applications but the first.
-    pub(super) states: Vec<Vec<f32>>,
+    pub(super) states: Vec<Buffer>,
     pub(super) saved: Vec<Saved>,
 }
 
@@ -119,28 +126,30 @@ impl<'a> Layer<'a> {
     pub fn forward(&self, x: &[f32], packed: &Packed, trace: Trace) -> (Vec<f32>, Tape) {
         let mut tape = Tape::default();
         let mut saved = Saved::default();
-        let mut input = x.to_vec();
-        let mut output = vec![0.0; x.len()];
+        let mut states = x.to_vec();
         for application in 0..self.options.repeats {
             if application == 0 || trace == Trace::All {
                 saved = Saved::new(self.sizes);
             }
-            self.apply(application, &input, packed, &mut saved, &mut output);
-            std::mem::swap(&mut input, &mut output);
-            match trace {
-                Trace::None => {}
-                Trace::States if application == 0 => {}
-                Trace::States => tape.states.push(output.clone()),
-                Trace::All => tape.saved.push(std::mem::take(&mut saved)),
+            if trace == Trace::States && application > 0 {
+                let mut kept = Buffer::new(x.len());
+                kept.copy_from_slice(&states);
+                tape.states.push(kept);
+            }
+            self.apply(application, &mut states, packed, &mut saved);
+            if trace == Trace::All {
+                tape.saved.push(std::mem::take(&mut saved));
             }
         }
-        (input, tape)
+        (states, tape)
     }
 
     /// What [`Trace::All`] would have kept of an application whose input is `x`.
     pub(super) fn again(&self, application: usize, x: &[f32], packed: &Packed) -> Saved {
         let mut saved = Saved::new(self.sizes);
-        self.apply(application, x, packed, &mut saved, &mut vec![0.0; x.len()]);
+        let mut states = Buffer::new(x.len());
+        states.copy_from_slice(x);
+        self.apply(application, &mut states, packed, &mut saved);
         saved
     }
 
@@ -167,16 +176,16 @@ impl<'a> Layer<'a> {
         }
     }
 
-    /// One application: `x` to `out`, both `[tokens, H]`.
-    fn apply(&self, application: usize, x: &[f32], packed: &Packed, saved: &mut Saved, out: &mut [f32]) {
+    /// One application to `states` `[tokens, H]`, in place.
+    fn apply(&self, application: usize, states: &mut [f32], packed: &Packed, saved: &mut Saved) {
         let Sizes { length, hidden, .. } = self.sizes;
-        let tasks: Vec<_> = blocks_mut(&mut saved.qkv, 3 * hidden).zip(blocks(x, hidden)).collect();
+        let tasks: Vec<_> = blocks_mut(&mut saved.qkv, 3 * hidden).zip(blocks(states, hidden)).collect();
         tasks.into_par_iter().for_each(|(qkv, x)| {
             linear(qkv, matrix(x, x.len() / hidden, hidden), &packed.qkv, Some(&packed.qkv_bias));
         });
 
         // Heads come out one after another; the projection wants them side by side.
-        let mut heads = vec![0.0; x.len()];
+        let mut heads = Buffer::new(states.len());
         heads
             .par_chunks_mut(length * self.sizes.head_size())
             .enumerate()
@@ -190,20 +199,18 @@ impl<'a> Layer<'a> {
         let mut inner = blocks_mut(&mut saved.inner, self.sizes.inner);
         let mut full = blocks_mut(&mut saved.full, hidden);
         let mut full_scale = blocks_mut(&mut saved.full_scale, 1);
-        let mut out = blocks_mut(out, hidden);
         let mut first = (0..).step_by(BLOCK_ROWS);
-        let tasks: Vec<_> = blocks(x, hidden)
-            .map_while(|x| {
+        let tasks: Vec<_> = blocks_mut(states, hidden)
+            .map_while(|states| {
                 Some(Block {
                     first: first.next()?,
-                    x,
+                    states,
                     context: context.next()?,
                     attended: attended.next()?,
                     attended_scale: attended_scale.next()?,
                     inner: inner.next()?,
                     full: full.next()?,
                     full_scale: full_scale.next()?,
-                    out: out.next()?,
                 })
             })
             .collect();
@@ -215,32 +222,32 @@ impl<'a> Layer<'a> {
         );
     }
 
-    /// From the heads' contexts to the output, for a block of rows; `states` and `active` are room.
+    /// From the heads' contexts to the output, for a block of rows; `residual` and `active` are room.
     fn after_attention(
         &self,
         application: usize,
         heads: &[f32],
         packed: &Packed,
         block: Block<'_>,
-        states: &mut Vec<f32>,
+        residual: &mut Vec<f32>,
         active: &mut Vec<f32>,
     ) {
-        let Block { first, x, context, attended, attended_scale, inner, full, full_scale, out } = block;
+        let Block { first, states, context, attended, attended_scale, inner, full, full_scale } = block;
         let Sizes { hidden, inner: width, .. } = self.sizes;
-        let rows = x.len() / hidden;
+        let rows = states.len() / hidden;
         let p = &self.parameters;
         self.gather(heads, 1, first, context);
         linear(attended, matrix(context, rows, hidden), &packed.dense, Some(p.dense.bias));
         if let Some(dropout) = self.hidden_dropout(application) {
             dropout.apply(attended, hidden, first);
         }
-        states.resize(rows * hidden, 0.0);
-        self.add_normalize(attended, x, p.attention_norm, attended_scale, states);
-        linear(inner, matrix(states, rows, hidden), &packed.ffn, Some(p.ffn.bias));
+        residual.resize(rows * hidden, 0.0);
+        self.add_normalize(attended, states, p.attention_norm, attended_scale, residual);
+        linear(inner, matrix(residual, rows, hidden), &packed.ffn, Some(p.ffn.bias));
         active.resize(rows * width, 0.0);
         self.options.activation.forward(inner, active);
         linear(full, matrix(active, rows, width), &packed.ffn_output, Some(p.ffn_output.bias));
-        self.add_normalize(full, states, p.full_norm, full_scale, out);
+        self.add_normalize(full, residual, p.full_norm, full_scale, states);
     }
 
     fn add_normalize(
@@ -276,14 +283,14 @@ impl<'a> Layer<'a> {
 struct Block<'a> {
     /// Number of the first row.
     first: usize,
-    x: &'a [f32],
+    /// The input, and then the output.
+    states: &'a mut [f32],
     context: &'a mut [f32],
     attended: &'a mut [f32],
     attended_scale: &'a mut [f32],
     inner: &'a mut [f32],
     full: &'a mut [f32],
     full_scale: &'a mut [f32],
-    out: &'a mut [f32],
 }
 
 impl std::fmt::Debug for Tape {

@@ -7,6 +7,7 @@
 mod activation;
 mod attention;
 mod backward;
+mod buffer;
 mod cross_entropy;
 mod dropout;
 mod layer;

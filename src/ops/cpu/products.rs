@@ -67,12 +67,17 @@ pub(super) fn transpose(out: &mut [f32], x: &[f32], columns: usize) {
     let rows = x.len() / columns;
     out.par_chunks_mut(TILE * rows).enumerate().for_each(|(i, out)| {
         let first = i * TILE;
+        let width = TILE.min(columns - first);
         for start in (0..rows).step_by(TILE) {
-            let end = rows.min(start + TILE);
+            let mut tile = [[0.0; TILE]; TILE];
+            let height = TILE.min(rows - start);
+            for (row, line) in tile[..height].iter_mut().enumerate() {
+                let from = (start + row) * columns + first;
+                line[..width].copy_from_slice(&x[from..from + width]);
+            }
             for (column, out) in out.chunks_exact_mut(rows).enumerate() {
-                for (row, y) in (start..end).zip(&mut out[start..end]) {
-                    *y = x[row * columns + first + column];
-                }
+                let line: [f32; TILE] = std::array::from_fn(|row| tile[row][column]);
+                out[start..start + height].copy_from_slice(&line[..height]);
             }
         }
     });

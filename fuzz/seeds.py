@@ -1,0 +1,84 @@
+"""Makes small files for the fuzzer to begin with: one or two tensors instead of a whole model.
+
+    python seeds.py CORPUS            (numpy, safetensors, torch, onnx, h5py, msgpack: what is installed; CORPUS gets a folder per target)
+"""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+
+A, B = np.arange(6, dtype=np.float32).reshape(2, 3), np.ones(3, np.float16)
+ROOT = Path(sys.argv[1])
+
+
+def place(target, name):
+    (ROOT / target).mkdir(parents=True, exist_ok=True)
+    return ROOT / target / name
+
+
+def safetensors():
+    from safetensors.numpy import save_file
+    save_file({"a.weight": A, "b": B}, place("safetensors", "two"), metadata={"format": "pt"})
+
+
+def pytorch():
+    import torch
+    state = {"a.weight": torch.from_numpy(A).t(), "b": torch.from_numpy(B), "c": torch.ones(1).expand(4)}
+    torch.save(state, place("pytorch", "zip"))
+    torch.save({"model": state, "step": 3}, place("pytorch", "legacy"), _use_new_zipfile_serialization=False)
+
+
+def onnx():
+    import onnx
+    from onnx import helper, numpy_helper
+    nodes = [helper.make_node("MatMul", ["x", "onnx::MatMul_1"], ["y"], name="/albert/pooler/MatMul"),
+             helper.make_node("Gemm", ["y", "b.weight", "b.bias"], ["z"], name="/b/Gemm", transB=1)]
+    weights = [numpy_helper.from_array(v, n) for n, v in [("onnx::MatMul_1", A), ("b.weight", A), ("b.bias", B)]]
+    place("onnx", "two").write_bytes(helper.make_model(helper.make_graph(nodes, "g", [], [], weights)).SerializeToString())
+    outside = numpy_helper.from_array(A, "b.weight")
+    onnx.external_data_helper.set_external_data(outside, "model.onnx", 8, 24)
+    outside.ClearField("raw_data")
+    place("onnx", "outside").write_bytes(helper.make_model(helper.make_graph(nodes, "g", [], [], [outside])).SerializeToString())
+
+
+def hdf5():
+    import h5py
+    for name, options in [("old", {}), ("new", dict(libver="latest"))]:
+        with h5py.File(place("hdf5", name), "w", **options) as file:
+            file["a/b/kernel:0"] = A
+            file["a/half"] = B
+            file.create_dataset("chunked", data=np.zeros((8, 8), np.float32), chunks=(4, 4), compression="gzip", shuffle=True)
+            file["soft"] = h5py.SoftLink("/a/half")
+            file["hard"] = file["a"]
+            file.attrs["names"] = np.array([b"a", b"bc"])
+
+
+def msgpack():
+    import msgpack as library
+    def array(v):
+        return library.ExtType(1, library.packb([v.shape, v.dtype.name, v.tobytes()], use_bin_type=True))
+    chunked = {"__msgpack_chunked_array__": True, "shape": {"0": 2, "1": 3}, "chunks": {"0": array(A[0]), "1": array(A[1])}}
+    tree = {"params": {"a": {"kernel": array(A), "scale": array(B)}, "c": chunked, "n": [1, -1, 0.5, None, "x"]}}
+    place("msgpack", "tree").write_bytes(library.packb(tree, use_bin_type=True))
+
+
+def tf_index():
+    """The entries of a table, as the target takes them behind a zero byte."""
+    def number(tag, value):
+        return bytes([tag << 3, value])
+
+    def message(tag, body):
+        return bytes([tag << 3 | 2, len(body)]) + body
+
+    entry = number(1, 1) + message(2, message(2, number(1, 2)) + message(2, number(1, 3))) + number(4, 8) + number(5, 24)
+    pairs = [(b"", number(1, 1)), (b"a/kernel", entry), (b"a/scale", entry)]
+    block = b"".join(bytes([0, len(k), len(v)]) + k + v for k, v in pairs)
+    place("tf_index", "two").write_bytes(b"\0" + block + (0).to_bytes(4, "little") + (1).to_bytes(4, "little"))
+
+
+for make in [safetensors, pytorch, onnx, hdf5, msgpack, tf_index]:
+    try:
+        make()
+    except ImportError as error:
+        print(f"{make.__name__}: {error}")
