@@ -44,6 +44,8 @@ fn train(folder: &Path, processes: usize) -> Vec<Value> {
         ])
         .args(["--log-every", "1", "--eval-every", "10", "--eval-fraction", "0.1", "--threads", "1"])
         .args(["--optimizer", "adamw", "--learning-rate", "1e-3", "--steps", "30"])
+        .arg("--config")
+        .arg(folder.join("config.json"))
         .arg("--corpus")
         .arg(folder.join("corpus.txt"))
         .arg("--tokenizer")
@@ -65,6 +67,10 @@ fn one_two_and_four_processes_give_one_curve() {
     }
     let folder = TempDir::new().expect("a directory");
     corpus(&folder.path().join("corpus.txt"));
+    // Each process drops out what its own seed says: no dropout here.
+    let config = r#"{"model_type": "albert", "embedding_size": 64, "hidden_size": 128, "num_hidden_layers": 3,
+        "num_attention_heads": 2, "intermediate_size": 256, "classifier_dropout_prob": 0.0}"#;
+    std::fs::write(folder.path().join("config.json"), config).expect("written");
     let alone = train(folder.path(), 1);
     assert!(alone.len() >= 33);
     for processes in [2, 4] {
