@@ -8,7 +8,7 @@ use burn::tensor::{Bool, Device, Gradients, Int, Tensor, TensorData, activation}
 
 use albert::device::{self, DeviceChoice, FloatType};
 use albert::model::{Activation, AlbertConfig, AlbertLayer};
-use albert::ops::{self, Curve, LayerOptions, LayerParameters, VocabularyLoss};
+use albert::ops::{self, Curve, LayerOptions, LayerParameters, VocabularyLoss, WeightCache};
 
 fn devices() -> Vec<Device> {
     [DeviceChoice::Flex, DeviceChoice::NdArray]
@@ -236,7 +236,27 @@ fn apply(
     let [qb, kb, vb, db, ag, ab, fb, ob, ng, nb] = v;
     let parameters =
         LayerParameters::from_array([qw, qb, kw, kb, vw, vb, dw, db, ag, ab, fw, fb, ow, ob, ng, nb]);
-    ops::albert_layer(x, None, parameters, *options).expect("it runs on the CPU")
+    ops::albert_layer(x, None, parameters, *options, &WeightCache::default()).expect("it runs on the CPU")
+}
+
+#[test]
+fn what_is_kept_of_the_weights_follows_them() {
+    for device in devices() {
+        let x = tensor([2, 9, 24], 5, &device);
+        let mut layer = layer(24, 3, "gelu_new", &device);
+        for round in 0..3 {
+            let expected = floats(layer.forward(x.clone(), None).0);
+            // The second time with what the first kept.
+            for _ in 0..2 {
+                assert_close("output", &floats(layer.repeat(x.clone(), None, 1)), &expected, 1e-5);
+            }
+            let other = layer.clone().map(&mut Scatter(100 + round));
+            let expected = floats(other.forward(x.clone(), None).0);
+            assert_close("another", &floats(other.repeat(x.clone(), None, 1)), &expected, 1e-5);
+            // In place, where burn can.
+            layer.ffn.weight = layer.ffn.weight.map(|weight| weight.mul_scalar(1.5));
+        }
+    }
 }
 
 #[test]

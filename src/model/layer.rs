@@ -9,7 +9,7 @@ use super::activation::Activation;
 use super::attention::{AlbertAttention, linear};
 use super::config::AlbertConfig;
 use super::embeddings::layer_norm;
-use crate::ops::{self, LayerOptions, LayerParameters, Pair};
+use crate::ops::{self, LayerOptions, LayerParameters, Pair, WeightCache};
 
 /// Attention and feed-forward network with a normalization after each.
 ///
@@ -29,6 +29,8 @@ pub struct AlbertLayer {
     activation: Activation,
     #[module(skip)]
     epsilon: f64,
+    #[module(skip)]
+    cache: WeightCache,
 }
 
 impl AlbertLayer {
@@ -41,15 +43,16 @@ impl AlbertLayer {
             full_layer_layer_norm: layer_norm(config, config.hidden_size, device),
             activation: config.hidden_act,
             epsilon: config.layer_norm_eps,
+            cache: WeightCache::default(),
         }
     }
 
     /// The layer applied `times` times, one after another: as [`AlbertLayer::forward`] without the
     /// probabilities, as one operation where there is one ([`crate::ops`]).
     pub fn repeat(&self, x: Tensor<3>, hidden_keys: Option<&Tensor<4, Bool>>, times: usize) -> Tensor<3> {
-        let fused = self
-            .fused(&x, times)
-            .and_then(|(parameters, options)| ops::albert_layer(&x, hidden_keys, parameters, options));
+        let fused = self.fused(&x, times).and_then(|(parameters, options)| {
+            ops::albert_layer(&x, hidden_keys, parameters, options, &self.cache)
+        });
         fused.unwrap_or_else(|| (0..times).fold(x, |x, _| self.forward(x, hidden_keys.cloned()).0))
     }
 

@@ -10,7 +10,8 @@ use burn::backend::autodiff::grads::Gradients;
 use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
 use burn::backend::tensor::FloatTensor;
 
-use super::backend::{AlbertOps, Host, LayerTensors, layer, layer_backward, loss};
+use super::backend::{AlbertOps, Host, LayerTensors, layer, layer_backward, layer_traced, loss};
+use super::cache::WeightCache;
 use super::cpu::{Tape, Trace};
 use super::types::{LayerOptions, LayerParameters};
 
@@ -20,6 +21,7 @@ impl<B: AlbertOps + Host, C: CheckpointStrategy> AlbertOps for Autodiff<B, C> {
         parameters: LayerTensors<Self>,
         mask: Option<Arc<[bool]>>,
         options: LayerOptions,
+        cache: WeightCache,
     ) -> FloatTensor<Self> {
         let parameters = parameters.into_parameters();
         let [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p] =
@@ -32,11 +34,11 @@ impl<B: AlbertOps + Host, C: CheckpointStrategy> AlbertOps for Autodiff<B, C> {
                 // Burn's gradient checkpointing trades time for memory; so does this.
                 let recompute = TypeId::of::<C>() == TypeId::of::<BalancedCheckpointing>();
                 let trace = if recompute { Trace::States } else { Trace::All };
-                let (out, tape) = layer::<B>(&x, &parameters, mask.as_deref(), options, trace);
+                let (out, tape) = layer_traced::<B>(&x, &parameters, mask.as_deref(), options, trace);
                 prep.finish(LayerState { x, parameters, mask, options, tape: Arc::new(tape) }, out)
             }
             OpsKind::UnTracked(prep) => {
-                prep.finish(layer::<B>(&x, &parameters, mask.as_deref(), options, Trace::None).0)
+                prep.finish(layer::<B>(&x, &parameters, mask.as_deref(), options, &cache))
             }
         }
     }

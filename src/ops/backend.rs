@@ -12,6 +12,7 @@ use burn::backend::tensor::FloatTensor;
 use burn::backend::{Backend, ExtensionType, TensorMetadata, backend_extension};
 use burn::tensor::TensorData;
 
+use super::cache::WeightCache;
 use super::cpu::{Layer, Packed, Sizes, Tape, Trace, cross_entropy};
 use super::types::{LayerOptions, LayerParameters, Pair};
 
@@ -85,6 +86,7 @@ pub trait AlbertOps: Backend {
         #[extension_type] parameters: LayerTensors<Self>,
         mask: Option<Arc<[bool]>>,
         options: LayerOptions,
+        cache: WeightCache,
     ) -> FloatTensor<Self>;
 
     /// See [`super::vocabulary_loss`]; returns the loss and the number of correct rows, `[2]`.
@@ -138,8 +140,9 @@ impl AlbertOps for Flex {
         parameters: LayerTensors<Self>,
         mask: Option<Arc<[bool]>>,
         options: LayerOptions,
+        cache: WeightCache,
     ) -> FloatTensor<Self> {
-        layer::<Self>(&x, &parameters.into_parameters(), mask.as_deref(), options, Trace::None).0
+        layer::<Self>(&x, &parameters.into_parameters(), mask.as_deref(), options, &cache)
     }
 
     fn vocabulary_loss(
@@ -159,8 +162,9 @@ impl AlbertOps for NdArray {
         parameters: LayerTensors<Self>,
         mask: Option<Arc<[bool]>>,
         options: LayerOptions,
+        cache: WeightCache,
     ) -> FloatTensor<Self> {
-        layer::<Self>(&x, &parameters.into_parameters(), mask.as_deref(), options, Trace::None).0
+        layer::<Self>(&x, &parameters.into_parameters(), mask.as_deref(), options, &cache)
     }
 
     fn vocabulary_loss(
@@ -185,8 +189,44 @@ fn sizes<B: Backend>(x: &FloatTensor<B>, ffn_bias: &FloatTensor<B>, options: Lay
     }
 }
 
-/// The layer forward, with what the backward pass needs.
+/// The layer forward.
 pub(super) fn layer<B: Host>(
+    x: &FloatTensor<B>,
+    parameters: &LayerParameters<FloatTensor<B>>,
+    mask: Option<&[bool]>,
+    options: LayerOptions,
+    cache: &WeightCache,
+) -> FloatTensor<B> {
+    let sizes = sizes::<B>(x, &parameters.ffn.bias, options);
+    let elements = parameters.each_ref().map(|tensor| B::elements(tensor));
+    let slices = elements.each_ref().map(|elements| &**elements);
+    // A kept clone of the parameters keeps anyone from changing them in place, so that the same
+    // memory holds the same numbers.
+    let (_, packed) = cache.get_or_make(
+        |(kept, _): &(LayerParameters<FloatTensor<B>>, Arc<Packed>)| {
+            let mut same = true;
+            kept.each_ref().zip_with(parameters, |kept, tensor| same &= same_memory::<B>(kept, tensor));
+            same
+        },
+        || {
+            let borrowed = elements.each_ref().into_array().iter().all(|e| matches!(e, Cow::Borrowed(_)));
+            ((parameters.clone(), Arc::new(Packed::new(&slices, sizes))), borrowed)
+        },
+    );
+    let (out, _) = Layer::new(slices, mask, sizes, options).forward(&B::elements(x), &packed, Trace::None);
+    B::tensor(out, x.shape().to_vec(), x)
+}
+
+fn same_memory<B: Host>(a: &FloatTensor<B>, b: &FloatTensor<B>) -> bool {
+    match (B::elements(a), B::elements(b)) {
+        (Cow::Borrowed(a), Cow::Borrowed(b)) => std::ptr::eq(a, b),
+        _ => false,
+    }
+}
+
+/// The layer forward, with what the backward pass needs. The weights are expected to change before
+/// the next call, so that nothing is kept of them.
+pub(super) fn layer_traced<B: Host>(
     x: &FloatTensor<B>,
     parameters: &LayerParameters<FloatTensor<B>>,
     mask: Option<&[bool]>,

@@ -3,6 +3,7 @@
 use burn::backend::DispatchTensor;
 use burn::tensor::{Bool, Tensor};
 
+use super::cache::WeightCache;
 use super::types::{LayerOptions, LayerParameters};
 
 /// States `x` `[batch, length, H]` through `options.repeats` applications of one layer; `None`
@@ -10,17 +11,19 @@ use super::types::{LayerOptions, LayerParameters};
 ///
 /// `hidden_keys`, where true, `[batch, 1, 1, length]`, takes those keys out of the softmax. The
 /// parameters are [`Tensor::into_dispatch`] of tensors on the device of `x`. Dropout happens when
-/// the rates say so, also without autodiff.
+/// the rates say so, also without autodiff. `cache` is the layer's own; without gradients it spares
+/// the next call to arrange the weights.
 pub fn albert_layer(
     x: &Tensor<3>,
     hidden_keys: Option<&Tensor<4, Bool>>,
     parameters: LayerParameters<DispatchTensor>,
     options: LayerOptions,
+    cache: &WeightCache,
 ) -> Option<Tensor<3>> {
     if !super::runs_on(x) {
         return None;
     }
-    run(x, hidden_keys, parameters, options)
+    run(x, hidden_keys, parameters, options, cache)
 }
 
 #[cfg(any(feature = "flex", feature = "ndarray"))]
@@ -29,6 +32,7 @@ fn run(
     hidden_keys: Option<&Tensor<4, Bool>>,
     parameters: LayerParameters<DispatchTensor>,
     options: LayerOptions,
+    cache: &WeightCache,
 ) -> Option<Tensor<3>> {
     use super::backend::{AlbertOps, LayerTensors};
     use burn::backend::Dispatch;
@@ -39,6 +43,7 @@ fn run(
         LayerTensors::from_parameters(parameters),
         mask,
         options,
+        cache.clone(),
     );
     Some(Tensor::from_dispatch(out))
 }
@@ -49,6 +54,7 @@ fn run(
     _hidden_keys: Option<&Tensor<4, Bool>>,
     _parameters: LayerParameters<DispatchTensor>,
     _options: LayerOptions,
+    _cache: &WeightCache,
 ) -> Option<Tensor<3>> {
     None
 }

@@ -8,12 +8,14 @@
 mod autodiff;
 #[cfg(any(feature = "flex", feature = "ndarray"))]
 mod backend;
+mod cache;
 #[cfg(any(feature = "flex", feature = "ndarray"))]
 mod cpu;
 mod layer;
 mod loss;
 mod types;
 
+pub use cache::WeightCache;
 pub use layer::albert_layer;
 pub use loss::{VocabularyLoss, vocabulary_loss};
 pub use types::{Curve, LayerOptions, LayerParameters, Pair};

@@ -99,7 +99,7 @@ impl Function for GeluTanh {
     /// `0.5 (1 + tanh v)` is `sigmoid(2v)`.
     #[inline(always)]
     fn at<I: Isa>(isa: I, x: I::F32) -> (I::F32, I::F32) {
-        const LINEAR: f32 = 1.595_769_1; // 2 sqrt(2 / pi)
+        const LINEAR: f32 = 1.595_769; // 2 sqrt(2 / pi)
         const CUBIC: f32 = LINEAR * 0.044_715;
         let ops = isa.f32();
         let square = ops.mul(x, x);

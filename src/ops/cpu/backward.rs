@@ -21,13 +21,16 @@ struct Transposed {
 impl Transposed {
     fn new(p: &LayerParameters<&[f32]>, sizes: Sizes) -> Self {
         let Sizes { hidden, inner, .. } = sizes;
-        let qkv = side_by_side([p.query.weight, p.key.weight, p.value.weight], hidden);
-        Self {
-            qkv: pack(matrix(&qkv, hidden, 3 * hidden).transposed()),
-            dense: pack(matrix(p.dense.weight, hidden, hidden).transposed()),
-            ffn: pack(matrix(p.ffn.weight, hidden, inner).transposed()),
-            ffn_output: pack(matrix(p.ffn_output.weight, inner, hidden).transposed()),
-        }
+        let qkv = || {
+            let qkv = side_by_side([p.query.weight, p.key.weight, p.value.weight], hidden);
+            pack(matrix(&qkv, hidden, 3 * hidden).transposed())
+        };
+        let dense = || pack(matrix(p.dense.weight, hidden, hidden).transposed());
+        let ffn = || pack(matrix(p.ffn.weight, hidden, inner).transposed());
+        let ffn_output = || pack(matrix(p.ffn_output.weight, inner, hidden).transposed());
+        let ((qkv, dense), (ffn, ffn_output)) =
+            rayon::join(|| rayon::join(qkv, dense), || rayon::join(ffn, ffn_output));
+        Self { qkv, dense, ffn, ffn_output }
     }
 }
 

@@ -73,3 +73,52 @@ fn mix(x: u64) -> u64 {
     let x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     x ^ (x >> 31)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mask(seed: u64, site: u64, rate: f32, rows: usize, width: usize) -> Vec<f32> {
+        let mut ones = vec![1.0; rows * width];
+        if let Some(dropout) = Dropout::new(seed, site, rate) {
+            dropout.apply(&mut ones, width, 0);
+        }
+        ones
+    }
+
+    #[test]
+    fn the_mean_is_kept_in_all_and_in_every_row_and_column() {
+        let (rows, width) = (400, 300);
+        for (seed, rate) in [(0, 0.1), (1, 0.5), (u64::MAX, 0.9)] {
+            let ones = mask(seed, 3, rate, rows, width);
+            let kept = 1.0 / (1.0 - rate);
+            assert!(ones.iter().all(|x| *x == 0.0 || *x == kept));
+            // Five standard deviations of a mean of n such numbers.
+            let allowed = |n: usize| 5.0 * (rate * kept / n as f32).sqrt();
+            let mean = |sum: f32, n: usize| (sum / n as f32 - 1.0).abs() < allowed(n);
+            assert!(mean(ones.iter().sum(), rows * width), "seed {seed}");
+            for row in ones.chunks(width) {
+                assert!(mean(row.iter().sum(), width), "a row of seed {seed}");
+            }
+            for column in 0..width {
+                assert!(mean(ones.iter().skip(column).step_by(width).sum(), rows), "column {column}");
+            }
+        }
+    }
+
+    #[test]
+    fn masks_differ_by_seed_site_and_row_and_not_by_how_rows_are_split() {
+        let ones = mask(7, 0, 0.5, 4, 64);
+        assert_ne!(ones, mask(8, 0, 0.5, 4, 64));
+        assert_ne!(ones, mask(7, 1, 0.5, 4, 64));
+        assert_ne!(ones[..64], ones[64..128]);
+        let mut last = vec![1.0; 64];
+        Dropout::new(7, 0, 0.5).expect("a rate").apply(&mut last, 64, 3);
+        assert_eq!(ones[192..], last);
+    }
+
+    #[test]
+    fn no_rate_costs_nothing() {
+        assert!(Dropout::new(1, 1, 0.0).is_none());
+    }
+}

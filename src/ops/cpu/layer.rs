@@ -23,14 +23,17 @@ impl Packed {
     /// Copies the weights.
     pub fn new(p: &LayerParameters<&[f32]>, sizes: Sizes) -> Self {
         let Sizes { hidden, inner, .. } = sizes;
-        let qkv = side_by_side([p.query.weight, p.key.weight, p.value.weight], hidden);
-        Self {
-            qkv: pack(matrix(&qkv, hidden, 3 * hidden)),
-            qkv_bias: [p.query.bias, p.key.bias, p.value.bias].concat(),
-            dense: pack(matrix(p.dense.weight, hidden, hidden)),
-            ffn: pack(matrix(p.ffn.weight, hidden, inner)),
-            ffn_output: pack(matrix(p.ffn_output.weight, inner, hidden)),
-        }
+        let qkv = || {
+            let qkv = side_by_side([p.query.weight, p.key.weight, p.value.weight], hidden);
+            pack(matrix(&qkv, hidden, 3 * hidden))
+        };
+        let dense = || pack(matrix(p.dense.weight, hidden, hidden));
+        let ffn = || pack(matrix(p.ffn.weight, hidden, inner));
+        let ffn_output = || pack(matrix(p.ffn_output.weight, inner, hidden));
+        let ((qkv, dense), (ffn, ffn_output)) =
+            rayon::join(|| rayon::join(qkv, dense), || rayon::join(ffn, ffn_output));
+        let qkv_bias = [p.query.bias, p.key.bias, p.value.bias].concat();
+        Self { qkv, qkv_bias, dense, ffn, ffn_output }
     }
 }
 

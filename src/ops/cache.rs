@@ -1,0 +1,42 @@
+//! Weights arranged for products, kept from call to call.
+
+use std::any::Any;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// What a layer keeps beside its parameters: their copy arranged for products, for as long as they
+/// are the same. Arranging costs as much as the layer itself on a short sentence.
+///
+/// Clones share what is kept.
+#[derive(Clone, Default)]
+pub struct WeightCache(Arc<Mutex<Option<Box<dyn Any + Send>>>>);
+
+impl WeightCache {
+    /// What is kept, if it is a `T` that `fits`; else what `make` returns, to be kept if it says so.
+    #[cfg(any(feature = "flex", feature = "ndarray"))]
+    pub(super) fn get_or_make<T: Clone + Send + 'static>(
+        &self,
+        fits: impl FnOnce(&T) -> bool,
+        make: impl FnOnce() -> (T, bool),
+    ) -> T {
+        if let Some(kept) = self.lock().as_ref().and_then(|kept| kept.downcast_ref::<T>())
+            && fits(kept)
+        {
+            return kept.clone();
+        }
+        // Not under the lock: a thread that waits for others in here may take up work that needs it.
+        let (made, keep) = make();
+        *self.lock() = keep.then(|| Box::new(made.clone()) as Box<dyn Any + Send>);
+        made
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Box<dyn Any + Send>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for WeightCache {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "WeightCache({})", if self.lock().is_some() { "full" } else { "empty" })
+    }
+}
