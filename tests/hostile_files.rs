@@ -310,12 +310,9 @@ fn safetensors_headers_that_are_deep_or_long() {
     let deep = format!("{{\"__metadata__\":{}", "{\"a\":".repeat(100_000));
     s.refused("model.safetensors", &safetensors(&deep), "is not a sound safetensors file");
     let tensor = |i: usize| format!("\"t{i}\":{{\"dtype\":\"F32\",\"shape\":[0],\"data_offsets\":[0,0]}}");
+    // Very many tensors of nothing are harmless; more of them are not.
     let many: Vec<String> = (0..60_000).map(tensor).collect();
-    s.refused(
-        "model.safetensors",
-        &safetensors(&format!("{{{}}}", many.join(","))),
-        "is not a sound safetensors file",
-    );
+    assert_eq!(s.read("model.safetensors", &safetensors(&format!("{{{}}}", many.join(",")))), Ok(60_000));
     let many: Vec<String> = (0..1_000_000).map(tensor).collect();
     s.refused("model.safetensors", &safetensors(&format!("{{{}}}", many.join(","))), "its header claims");
     let dims = vec!["1"; 1_000_000].join(",");
