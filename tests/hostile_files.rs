@@ -83,8 +83,8 @@ fn read_all(path: &Path) -> Result<usize, String> {
 
 /// A pickle of one tensor of floats: the storage's number of elements, the tensor's shape and strides.
 fn tensor_pickle(storage: u32, shape: &[u32], strides: &[u32]) -> Vec<u8> {
-    let text = |text: &str| [&[b'X'], &(text.len() as u32).to_le_bytes()[..], text.as_bytes()].concat();
-    let number = |n: &u32| [&[b'J'], &n.to_le_bytes()[..]].concat();
+    let text = |text: &str| [&b"X"[..], &(text.len() as u32).to_le_bytes()[..], text.as_bytes()].concat();
+    let number = |n: &u32| [&b"J"[..], &n.to_le_bytes()].concat();
     let numbers = |list: &[u32]| [vec![b'('], list.iter().flat_map(number).collect(), vec![b't']].concat();
     let mut out = b"\x80\x02}".to_vec();
     out.extend(text("w"));
