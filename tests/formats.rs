@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use burn::tensor::{Bool, Device, Int, Tensor, TensorData};
 use common::{Expected, golden, read_expected};
 
-use albert::checkpoint::{Checkpoint, MlmBias, load_model};
+use albert::checkpoint::{Checkpoint, Dtype, MlmBias, Tensors, load_model};
 use albert::device::{self, DeviceChoice, FloatType};
 use albert::model::{Albert, Head, ModelInput, OutputOptions};
 
@@ -165,5 +165,16 @@ fn models_of_other_libraries_give_their_numbers() {
                 assert!((f - e).abs() / largest <= TOLERANCE, "{name}: {key}: value {i}: {f}, expected {e}");
             }
         }
+    }
+}
+
+#[test]
+fn hdf5_has_halves_chunks_and_links() {
+    for file in ["new.h5", "old.h5"] {
+        let tensors = Tensors::open(&golden("hostile/sound").join(file)).expect(file);
+        assert_eq!(tensors.get("a/half").map(|info| info.dtype), Some(Dtype::F16), "{file}");
+        assert_eq!(tensors.read_f32("a/half").expect("halves"), [1.0; 3]);
+        assert_eq!(tensors.read_f32("hard/b/kernel:0").expect("floats"), [0.0, 1.0, 2.0, 3.0, 4.0, 5.0]);
+        assert_eq!(tensors.read_f32("chunked").expect("compressed"), [0.0; 64]);
     }
 }

@@ -78,8 +78,10 @@ def qa(run, _labels):
     for question, context in QUESTIONS:
         enc = TOKENIZER(question, context, return_offsets_mapping=True)
         out = run(encoded([question], [context]))
-        hidden = np.array([s != 1 for s in enc.sequence_ids()])
+        # The pipeline counts [CLS] in the sum and leaves it out of the answers.
+        hidden = np.array([s != 1 and i > 0 for i, s in enumerate(enc.sequence_ids())])
         start, end = (softmax(np.where(hidden, -10000.0, out[k][0])) for k in ["start_logits", "end_logits"])
+        start[0] = end[0] = 0
         spans = np.tril(np.triu(np.outer(start, end)), 14)
         a, b = np.unravel_index(spans.argmax(), spans.shape)
         first, last = enc["offset_mapping"][a][0], enc["offset_mapping"][b][1]
