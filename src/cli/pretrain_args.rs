@@ -111,7 +111,7 @@ pub struct PretrainArgs {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), help_heading = "Training")]
     pub micro_batch: Option<u32>,
     /// Update rule
-    #[arg(long, value_name = "NAME", default_value = "lamb", help_heading = "Training")]
+    #[arg(long, value_name = "NAME", default_value = "adamw", help_heading = "Training")]
     pub optimizer: OptimizerArg,
     /// Highest learning rate [default: for lamb 0.00176 at 4096 rows, by the root of the batch size for others; for adamw
     /// 0.0005 up to 512 wide, 0.0001 beyond]
@@ -234,9 +234,9 @@ impl From<SizeArg> for Size {
 
 #[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OptimizerArg {
-    /// As Google's: no bias correction; biases and normalizations without decay and adaptation
+    /// As Google's, for batches of thousands: no bias correction; biases and normalizations without decay and adaptation
     Lamb,
-    /// As PyTorch's
+    /// As PyTorch's, for batches of any size
     Adamw,
 }
 

@@ -23,6 +23,9 @@ pub struct Replicas {
     micro_batch: usize,
 }
 
+/// What a device does with its rows of a batch, given its number.
+type Pass<'a> = dyn Fn(&Replica, Range<usize>, usize) -> Result<Passed> + Sync + 'a;
+
 /// What a pass over rows gives.
 #[derive(Clone, Debug)]
 pub struct Passed {
@@ -136,7 +139,7 @@ impl Replicas {
     fn on_each(
         &self,
         rows: usize,
-        pass: &(dyn Fn(&Replica, Range<usize>, usize) -> Result<Passed> + Sync),
+        pass: &Pass,
     ) -> Result<Vec<Passed>> {
         let count = self.replicas.len();
         let share = |i: usize| rows * i / count..rows * (i + 1) / count;
