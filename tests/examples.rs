@@ -5,6 +5,7 @@
 
 mod common;
 
+use std::io::Write;
 use std::path::Path;
 use std::process::Command;
 
@@ -67,6 +68,16 @@ fn directory() -> tempfile::TempDir {
         std::fs::create_dir_all(repository.join("refs")).expect("a directory");
         std::fs::write(repository.join("refs/main"), COMMIT).expect("writes");
     }
+    std::fs::create_dir(directory.path().join("texts")).expect("a directory");
+    let text =
+        "The river runs to the sea. People walk along it every morning.\nSome carry bread.\n\n".repeat(20);
+    std::fs::write(directory.path().join("texts/river.txt"), &text).expect("writes");
+    let file = std::fs::File::create(directory.path().join("more.jsonl.gz")).expect("a file");
+    let mut packed = flate2::write::GzEncoder::new(file, flate2::Compression::fast());
+    for _ in 0..3 {
+        writeln!(packed, "{}", serde_json::json!({ "text": text.replace("\n\n", "\n") })).expect("writes");
+    }
+    packed.finish().expect("writes");
     std::fs::create_dir_all(directory.path().join(".local/share/bash-completion/completions"))
         .expect("a directory");
     directory
@@ -130,7 +141,9 @@ fn the_examples_of_every_subcommand_work_as_printed() {
             if name == "qa" {
                 copy_model("bio", &directory.path().join("my-model"));
             }
-            let output = shell(&example, directory.path());
+            // A run of hours, with two steps of a small model.
+            let short = example.replace("--steps 20000", "--steps 2").replace("--size mini", "--size tiny");
+            let output = shell(&short, directory.path());
             let errors = String::from_utf8_lossy(&output.stderr);
             assert!(
                 output.status.success()

@@ -23,8 +23,7 @@ use super::training_args::CorpusArgs;
 #[command(after_help = "\
 Examples:
   albert pretrain --corpus ./texts --output ./my-albert --size mini --steps 20000
-  albert pretrain --corpus ./texts --output ./my-albert --size mini --steps 20000 --resume
-  albert pretrain --corpus more.jsonl.gz --output ./more --init-from albert/albert-base-v2 --epochs 1")]
+  albert pretrain --corpus more.jsonl.gz --output ./more --init-from albert/albert-base-v2")]
 pub struct PretrainArgs {
     #[command(flatten)]
     pub corpus: CorpusArgs,

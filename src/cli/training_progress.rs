@@ -23,6 +23,13 @@ impl<'a> TrainingProgress<'a> {
         Self { reporter, bar: reporter.training_bar(), output: output.to_owned(), log: None }
     }
 
+    /// A log that cannot be written is no reason to lose a run.
+    fn logged(&mut self, write: impl FnOnce(&mut RunLog) -> Result<()>) {
+        if let Some(Err(error)) = self.log.as_mut().map(write) {
+            self.warned(&format!("the logs lack a record: {error}"));
+        }
+    }
+
     fn show(&self, kind: &str, report: &Report) {
         let mut parts = vec![format!("step {}", report.step)];
         parts.extend(report.values.iter().map(|(name, value)| format!("{name} {value:.4}")));
@@ -54,14 +61,14 @@ impl TrainObserver for TrainingProgress<'_> {
         self.bar.set_position(step);
     }
 
-    fn trained(&mut self, report: &Report) -> Result<()> {
+    fn trained(&mut self, report: &Report) {
         self.show("train", report);
-        self.log.as_mut().map_or(Ok(()), |log| log.trained(report))
+        self.logged(|log| log.trained(report));
     }
 
-    fn evaluated(&mut self, report: &Report) -> Result<()> {
+    fn evaluated(&mut self, report: &Report) {
         self.show("held out", report);
-        self.log.as_mut().map_or(Ok(()), |log| log.evaluated(report))
+        self.logged(|log| log.evaluated(report));
     }
 
     fn saved(&mut self, path: &Path) {

@@ -136,11 +136,7 @@ impl Replicas {
     }
 
     /// Runs `pass` on every device with its share of `rows` rows, one thread each; results in the devices' order.
-    fn on_each(
-        &self,
-        rows: usize,
-        pass: &Pass,
-    ) -> Result<Vec<Passed>> {
+    fn on_each(&self, rows: usize, pass: &Pass) -> Result<Vec<Passed>> {
         let count = self.replicas.len();
         let share = |i: usize| rows * i / count..rows * (i + 1) / count;
         if let [replica] = self.replicas.as_slice() {

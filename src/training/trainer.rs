@@ -76,9 +76,9 @@ pub trait TrainObserver {
     /// A step was made.
     fn stepped(&mut self, step: u64, total: u64);
     /// Some steps' means.
-    fn trained(&mut self, report: &Report) -> Result<()>;
+    fn trained(&mut self, report: &Report);
     /// The held-out rows' means.
-    fn evaluated(&mut self, report: &Report) -> Result<()>;
+    fn evaluated(&mut self, report: &Report);
     /// A checkpoint was written.
     fn saved(&mut self, path: &Path);
     /// Something is not as it should be, and the run goes on.
@@ -188,7 +188,7 @@ impl<O: Objective, S: Source<Example = O::Example>> Trainer<'_, O, S> {
             }
             let every = |n: Option<u64>| n.is_some_and(|n| n > 0 && step.is_multiple_of(n));
             if every(Some(self.options.log_every)) || step == total {
-                self.report(&mut progress, observer)?;
+                self.report(&mut progress, observer);
             }
             if every(self.options.evaluate_every) || step == total {
                 self.evaluate(&progress.state, observer)?;
@@ -368,11 +368,11 @@ impl<O: Objective, S: Source<Example = O::Example>> Trainer<'_, O, S> {
         self.objective.names().iter().zip(sums).zip(counts).map(mean).collect()
     }
 
-    fn report(&self, progress: &mut Progress, observer: &mut dyn TrainObserver) -> Result<()> {
+    fn report(&self, progress: &mut Progress, observer: &mut dyn TrainObserver) {
         let names = self.objective.names().len();
         let since = std::mem::replace(&mut progress.since_report, Since::new(names));
         if !self.leads() {
-            return Ok(());
+            return;
         }
         let state = &progress.state;
         observer.trained(&Report {
@@ -384,7 +384,7 @@ impl<O: Objective, S: Source<Example = O::Example>> Trainer<'_, O, S> {
             tokens: state.tokens,
             tokens_per_second: since.tokens as f64 / since.seconds,
             seconds: state.seconds,
-        })
+        });
     }
 
     /// Evaluates the weights as they are on the held-out rows, shared among all processes.
@@ -412,7 +412,8 @@ impl<O: Objective, S: Source<Example = O::Example>> Trainer<'_, O, S> {
             tokens: state.tokens,
             tokens_per_second: tokens as f64 / start.elapsed().as_secs_f64(),
             seconds: state.seconds,
-        })
+        });
+        Ok(())
     }
 
     /// Writes a checkpoint. One that cannot be written ends the run only if it is the last: the disk may have room again.
