@@ -44,12 +44,13 @@ def onnx():
 
 def hdf5():
     import h5py
-    for name, options in [("old", {}), ("new", dict(libver="latest"))]:
+    for name, options in [("old", {}), ("new", dict(libver=("v110", "v110")))]:
         with h5py.File(place("hdf5", name), "w", **options) as file:
             file["a/b/kernel:0"] = A
             file["a/half"] = B
             file.create_dataset("chunked", data=np.zeros((8, 8), np.float32), chunks=(4, 4), compression="gzip", shuffle=True)
-            file["soft"] = h5py.SoftLink("/a/half")
+            if options:  # the reader's library refuses soft links of the old kind
+                file["soft"] = h5py.SoftLink("/a/half")
             file["hard"] = file["a"]
             file.attrs["names"] = np.array([b"a", b"bc"])
 

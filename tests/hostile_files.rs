@@ -594,7 +594,7 @@ fn hdf5_files_of_the_kind() {
         ("deep.h5", "nested more than 32 deep"),
         ("empty_giant.h5", "dataset \"w\" is larger than the file can hold"),
         ("inflated.h5", "dataset \"w\" is larger than the file can hold"),
-        ("elsewhere.h5", "elsewhere.h5: "),
+        ("elsewhere.h5", "dataset \"w\": "),
     ] {
         refused(&golden("hostile").join(file), part);
     }
@@ -618,7 +618,7 @@ fn files_cut_off_at_every_length() {
         let name = file.file_name().and_then(|n| n.to_str()).expect("a name");
         let copy = s.path(name);
         std::fs::copy(&file, &copy).expect("copies");
-        assert!(Tensors::open(&copy).is_ok(), "{name}");
+        assert!(read_all(&copy).is_ok_and(|count| count > 0), "{name}");
         let whole = std::fs::read(&file).expect("reads");
         let handle = std::fs::OpenOptions::new().write(true).open(&copy).expect("opens");
         for length in (0..whole.len()).rev() {

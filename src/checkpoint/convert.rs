@@ -181,11 +181,12 @@ fn plan(
     let weights = |problem: String| Error::Weights { path: inventory.path().to_owned(), problem };
     let held = inventory.heads(config);
     if let Some(head) = architecture.heads().iter().find(|head| !held.contains(head)) {
+        let parts = inventory.parts(config);
         return Err(weights(format!(
             "{} needs {}, and the checkpoint holds {}",
             architecture.class(),
             super::inventory::head_with_article(*head),
-            inventory.parts(config).join(", ")
+            if parts.is_empty() { "nothing of an ALBERT".to_owned() } else { parts.join(", ") }
         )));
     }
     let mut used: BTreeSet<String> = BTreeSet::new();
