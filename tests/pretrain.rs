@@ -243,6 +243,24 @@ fn a_run_is_resumed_with_its_own_options() {
 }
 
 #[test]
+fn pretraining_goes_on_from_a_model() {
+    let folder = TempDir::new().expect("a directory");
+    corpus(folder.path());
+    let path = folder.path();
+    finish(&arguments(path, "first", 3));
+    // A step that changes nothing: the weights are those of the first run.
+    let mut second = arguments(path, "second", 1);
+    let size = second.iter().position(|a| a == "--size").expect("there");
+    second[size] = "--init-from".to_owned();
+    second[size + 1] = path.join("first").display().to_string();
+    let tokenizer = second.iter().position(|a| a == "--tokenizer").expect("there");
+    second.drain(tokenizer..tokenizer + 2);
+    second.extend(["--learning-rate", "1e-30"].map(str::to_owned));
+    finish(&second);
+    assert!(weights(path, "first") == weights(path, "second"));
+}
+
+#[test]
 fn what_cannot_be_is_said_before_the_first_step() {
     let folder = TempDir::new().expect("a directory");
     corpus(folder.path());

@@ -55,7 +55,7 @@ pub fn run(args: PretrainArgs, reporter: &Reporter) -> std::result::Result<ExitS
     let Some(cache) = cache else { return Ok(ExitStatus::Interrupted) };
     let cache = Arc::new(cache);
     let special = special_ids(&tokenizer)?;
-    let stream = instance_stream(&args, &tokenizer, special, cache.clone())?;
+    let stream = instance_stream(&args, row_length(&args, &config), &tokenizer, special, cache.clone())?;
     if let Some(count) = args.show_instances {
         let terminal = std::io::stdout().is_terminal();
         return show(stream, count, args.format.resolve(terminal), &tokenizer, &special);
@@ -213,7 +213,7 @@ impl Start {
         let Self::From(checkpoint) = self else { return new_model(config, &HEADS, args.seed, device) };
         let (model, parameters, missing) = model_from(checkpoint, config, &HEADS, args.seed, device)?;
         for head in missing {
-            reporter.warn(&format!("{}: has no {head:?} part; it begins anew", checkpoint.name));
+            reporter.note(&format!("{}: has no {head:?} head that fits; it begins anew", checkpoint.name));
         }
         Ok((model, parameters))
     }
@@ -244,13 +244,18 @@ fn configuration(args: &PretrainArgs, start: &Start, tokenizer: &Tokenizer) -> R
     if let Some(rate) = args.attention_dropout {
         config.attention_probs_dropout_prob = rate;
     }
-    if args.max_seq_length as usize > config.max_position_embeddings {
+    if row_length(args, &config) > config.max_position_embeddings {
         return Err(Error::Usage {
             flag: "--max-seq-length".to_owned(),
             problem: format!("the model has {} positions", config.max_position_embeddings),
         });
     }
     Ok(config)
+}
+
+/// `--max-seq-length`, or what serves most models.
+fn row_length(args: &PretrainArgs, config: &AlbertConfig) -> usize {
+    args.max_seq_length.map_or_else(|| config.max_position_embeddings.min(128), |length| length as usize)
 }
 
 /// The corpus as token ids; `None` when interrupted.
@@ -309,6 +314,7 @@ fn special_ids(tokenizer: &Tokenizer) -> Result<SpecialIds> {
 
 fn instance_stream(
     args: &PretrainArgs,
+    max_seq_length: usize,
     tokenizer: &Tokenizer,
     special: SpecialIds,
     cache: Arc<TokenCache>,
@@ -328,7 +334,7 @@ fn instance_stream(
         _ => Pairing::SentenceOrder,
     };
     let options = InstanceOptions {
-        max_seq_length: args.max_seq_length as usize,
+        max_seq_length,
         short_seq_prob: args.short_seq_prob,
         masked_lm_prob: args.masked_lm_prob,
         max_predictions: args.max_predictions.map(|n| n as usize),
@@ -414,7 +420,7 @@ struct Plan {
 
 impl Plan {
     fn new(args: &PretrainArgs, config: &AlbertConfig, devices: &[OpenDevice], tokens: u64) -> Self {
-        let length = args.max_seq_length as usize;
+        let length = row_length(args, config);
         let batch_size = args.batch_size as usize;
         let train = (tokens as f64 * (1.0 - args.eval_fraction)) as u64;
         let steps = args.steps.unwrap_or_else(|| {
@@ -444,7 +450,7 @@ impl Plan {
     ) {
         let float_bytes = if args.precision == DtypeArg::F32 { 4 } else { 2 };
         let rows = u64::from(args.batch_size);
-        let length = u64::from(args.max_seq_length);
+        let length = row_length(args, config) as u64;
         let masked = (args.masked_lm_prob * length as f64).ceil() as u64;
         let needs =
             estimate(config, parameters as u64, rows, self.micro_batch as u64, length, masked, float_bytes);
@@ -510,7 +516,7 @@ impl Plan {
             identity: json!({
                 "config": config.to_json(),
                 "--batch-size": args.batch_size,
-                "--max-seq-length": args.max_seq_length,
+                "--max-seq-length": row_length(args, config),
                 "--short-seq-prob": args.short_seq_prob,
                 "--masked-lm-prob": args.masked_lm_prob,
                 "--max-ngram": args.max_ngram,

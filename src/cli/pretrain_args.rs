@@ -72,9 +72,9 @@ pub struct PretrainArgs {
     #[arg(long, value_name = "P", value_parser = share, help_heading = "Model")]
     pub attention_dropout: Option<f64>,
 
-    /// Tokens of a row, special tokens included
-    #[arg(long, value_name = "N", default_value = "128", value_parser = clap::value_parser!(u32).range(8..), help_heading = "Rows")]
-    pub max_seq_length: u32,
+    /// Tokens of a row, special tokens included [default: 128, or the model's positions if they are fewer]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(8..), help_heading = "Rows")]
+    pub max_seq_length: Option<u32>,
     /// Share of the rows that are made shorter at random
     #[arg(long, value_name = "SHARE", default_value = "0.1", value_parser = share, help_heading = "Rows")]
     pub short_seq_prob: f64,

@@ -24,7 +24,8 @@ pub fn new_model(
     Ok((model, parameters))
 }
 
-/// The model of `checkpoint` with `heads`; heads that it lacks are new, and named in the third result.
+/// The model of `checkpoint` with `heads`; heads that it lacks, or has for another number of labels, are new, and named in
+/// the third result. `config` may differ from the checkpoint's in labels and dropout.
 ///
 /// # Errors
 /// [`Error::Weights`] when the encoder is not whole; those of reading.
@@ -36,9 +37,16 @@ pub fn model_from(
     device: &Device,
 ) -> Result<(Albert, Parameters, Vec<Head>)> {
     let tensors = checkpoint.tensors()?;
-    let held = Inventory::new(&tensors, config)?.heads(config);
-    let (found, missing): (Vec<Head>, Vec<Head>) = heads.iter().partition(|head| held.contains(head));
-    let (loaded, _) = load_model(&tensors, config, &found, MlmBias::default(), device)?;
+    let stored = &checkpoint.config;
+    let held = Inventory::new(&tensors, stored)?.heads(stored);
+    // A head for another number of labels is no beginning for this one.
+    let fits = |head: &Head| {
+        let labelled =
+            matches!(head, Head::SentenceOrder | Head::SequenceClassification | Head::TokenClassification);
+        held.contains(head) && (!labelled || stored.num_labels == config.num_labels)
+    };
+    let (found, missing): (Vec<Head>, Vec<Head>) = heads.iter().partition(|head| fits(head));
+    let (loaded, _) = load_model(&tensors, stored, &found, MlmBias::default(), device)?;
     let loaded = Parameters::of(&loaded)?;
     let (model, mut parameters) = new_model(config, heads, seed, device)?;
     for parameter in parameters.tensors_mut() {
