@@ -595,6 +595,8 @@ fn hdf5_files_of_the_kind() {
         ("empty_giant.h5", "dataset \"w\" is larger than the file can hold"),
         ("inflated.h5", "dataset \"w\" is larger than the file can hold"),
         ("elsewhere.h5", "dataset \"w\": "),
+        ("web.h5", "its structure leads to the same places over and over"),
+        ("chunk_beyond.h5", "has a chunk that lies beyond the end of the file"),
     ] {
         refused(&golden("hostile").join(file), part);
     }

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use hdf5_pure::{Dataset, Datatype, DatatypeByteOrder, File, Group};
 
+use super::hdf5_source::{Budget, BudgetedFile};
 use super::tensors::{Dtype, TensorInfo, is_plausible};
 use crate::error::{Error, Result};
 
@@ -17,11 +18,15 @@ const MAX_DEPTH: usize = 32;
 /// some hundred.
 const MAX_MEMBERS: usize = 20_000;
 const MAX_NAME: usize = 1024;
+/// Bytes of structure to read: for all datasets to be listed, or for one to be found.
+const MAX_STRUCTURE: u64 = 32 << 20;
 
 /// One HDF5 file.
 pub struct Hdf5File {
     path: PathBuf,
     file: File,
+    length: u64,
+    budget: Budget,
     infos: Vec<TensorInfo>,
 }
 
@@ -31,8 +36,11 @@ impl Hdf5File {
         let bad =
             |problem: String| Error::bad_file(path, format!("cannot be read as an HDF5 file: {problem}"));
         let length = std::fs::metadata(path).map_err(Error::io(path, "read"))?.len();
+        let budget = Budget::default();
+        budget.set(MAX_STRUCTURE);
+        let source = BudgetedFile::open(path, budget.clone()).map_err(Error::io(path, "read"))?;
         let listed = guarded(|| {
-            let file = File::open_streaming(path).map_err(|e| e.to_string())?;
+            let file = File::from_source(source).map_err(|e| e.to_string())?;
             let mut walk = Walk { length, members: 0, infos: Vec::new() };
             walk.group(&file.root(), "", 0)?;
             Ok((file, walk.infos))
@@ -42,7 +50,7 @@ impl Hdf5File {
             return Err(bad("it holds no weights".to_owned()));
         }
         infos.sort_by(|a, b| a.name.cmp(&b.name));
-        Ok(Self { path: path.to_owned(), file, infos })
+        Ok(Self { path: path.to_owned(), file, length, budget, infos })
     }
 
     pub fn infos(&self) -> &[TensorInfo] {
@@ -53,8 +61,11 @@ impl Hdf5File {
         let bad = |problem: String| Error::bad_file(&self.path, format!("dataset \"{name}\": {problem}"));
         let info = self.infos.iter().find(|info| info.name == name);
         let info = info.ok_or_else(|| bad("is not there".to_owned()))?;
+        let needed = info.shape.iter().product::<usize>() * info.dtype.size();
+        self.budget.set(MAX_STRUCTURE.saturating_add(2 * needed as u64));
         let bytes = guarded(|| {
             let dataset = self.file.dataset(name).map_err(|e| e.to_string())?;
+            check_chunks(&dataset, &info.shape, self.length)?;
             match (info.dtype, float(&dataset)) {
                 (_, Some((_, DatatypeByteOrder::LittleEndian))) => {
                     dataset.read_raw().map_err(|e| e.to_string())
@@ -70,7 +81,6 @@ impl Hdf5File {
             }
         });
         let bytes = bytes.map_err(bad)?;
-        let needed = info.shape.iter().product::<usize>() * info.dtype.size();
         if bytes.len() != needed {
             return Err(bad(format!("has {} bytes; its shape needs {needed}", bytes.len())));
         }
@@ -88,6 +98,23 @@ fn float(dataset: &Dataset) -> Option<(Dtype, DatatypeByteOrder)> {
         _ => return None,
     };
     Some((dtype, byte_order))
+}
+
+/// Holds the chunks of a dataset against the file and against its shape, before the reader makes room for them.
+fn check_chunks(dataset: &Dataset, shape: &[usize], length: u64) -> std::result::Result<(), String> {
+    let Some(extents) = dataset.chunk_shape().map_err(|e| e.to_string())? else { return Ok(()) };
+    let needed = shape.iter().zip(&extents).try_fold(1u64, |product, (n, extent)| {
+        (*n as u64).checked_add(extent.checked_sub(1)?)?.checked_div(*extent)?.checked_mul(product)
+    });
+    let chunks = dataset.chunks().map_err(|e| e.to_string())?;
+    if needed.is_none_or(|needed| chunks.len() as u64 > needed) {
+        return Err(format!("has {} chunks, more than its shape", chunks.len()));
+    }
+    let outside = |end: Option<u64>| end.is_none_or(|end| end > length);
+    if chunks.iter().any(|chunk| outside(chunk.address.checked_add(chunk.storage_size))) {
+        return Err("has a chunk that lies beyond the end of the file".to_owned());
+    }
+    Ok(())
 }
 
 /// The datasets found so far, and what they cost.
@@ -108,11 +135,14 @@ impl Walk {
             let name = self.member(path, &name)?;
             // Whatever else a file may hold, it is no weight.
             let Some((dtype, _)) = float(&dataset) else { continue };
-            let shape = dataset.shape().map_err(|e| e.to_string())?;
-            let shape: Option<Vec<usize>> = shape.into_iter().map(|n| usize::try_from(n).ok()).collect();
-            let shape = shape.filter(|shape| is_plausible(shape, dtype, self.length));
-            let shape =
-                shape.ok_or_else(|| format!("dataset \"{name}\" is larger than the file can hold"))?;
+            let fits = |shape: Vec<u64>| {
+                let shape: Option<Vec<usize>> = shape.into_iter().map(|n| usize::try_from(n).ok()).collect();
+                let shape = shape.filter(|shape| is_plausible(shape, dtype, self.length));
+                shape.ok_or_else(|| format!("dataset \"{name}\" is larger than the file can hold"))
+            };
+            let shape = fits(dataset.shape().map_err(|e| e.to_string())?)?;
+            // A chunk is unpacked as a whole, however little of it the dataset covers.
+            fits(dataset.chunk_shape().map_err(|e| e.to_string())?.unwrap_or_default())?;
             self.infos.push(TensorInfo { name, shape, dtype });
         }
         for (name, group) in group.iter_groups().map_err(|e| e.to_string())? {

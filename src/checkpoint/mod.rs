@@ -5,6 +5,7 @@ mod convert;
 mod embedded;
 mod google_config;
 mod hdf5;
+mod hdf5_source;
 mod inventory;
 mod layout;
 mod load;
