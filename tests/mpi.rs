@@ -31,17 +31,7 @@ fn train(folder: &Path, processes: usize) -> Vec<Value> {
     let status = Command::new("mpirun")
         .args(["--allow-run-as-root", "--oversubscribe", "-n", &processes.to_string()])
         .arg(assert_cmd::cargo::cargo_bin("albert"))
-        .args([
-            "pretrain",
-            "--size",
-            "tiny",
-            "--batch-size",
-            "8",
-            "--max-seq-length",
-            "32",
-            "--device",
-            "flex",
-        ])
+        .args(["pretrain", "--batch-size", "8", "--max-seq-length", "32", "--device", "flex"])
         .args(["--log-every", "1", "--eval-every", "10", "--eval-fraction", "0.1", "--threads", "1"])
         .args(["--optimizer", "adamw", "--learning-rate", "1e-3", "--steps", "30"])
         .arg("--config")
