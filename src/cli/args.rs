@@ -36,35 +36,20 @@ as Hugging Face's own tools; NO_COLOR.";
 
 #[derive(Subcommand, Debug)]
 pub enum Command {
-    /// Fill [MASK] with the words that fit best
     FillMask(FillMaskArgs),
-    /// Label texts or pairs, or give them a number; judge sentence order
     Classify(ClassifyArgs),
-    /// Find named entities and other labelled spans
     Ner(NerArgs),
-    /// Answer questions from a context
     Qa(QaArgs),
-    /// Choose the best of several continuations or answers
     Choose(ChooseArgs),
-    /// Turn texts or their tokens into vectors
     Embed(EmbedArgs),
-    /// Label texts with labels made up on the spot
     ZeroShot(ZeroShotArgs),
-    /// Show how a model's tokenizer cuts text
     Tokenize(TokenizeArgs),
-    /// Pretrain a model on text
     Pretrain(Box<PretrainArgs>),
-    /// Train a tokenizer on text
     TrainTokenizer(TrainTokenizerArgs),
-    /// Turn any ALBERT checkpoint into a directory that transformers loads
     Convert(ConvertArgs),
-    /// Show what a checkpoint is and holds
     Info(InfoArgs),
-    /// List the devices that this build can use here
     Devices(DevicesArgs),
-    /// Print a completion script for a shell
     Completions(CompletionsArgs),
-    /// Print the manual page, of albert or of a subcommand
     Man(ManArgs),
 }
 
