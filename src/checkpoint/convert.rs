@@ -84,6 +84,16 @@ impl Planned {
         self.elements() * self.dtype.size() as u64
     }
 
+    /// Whether these are all of its bytes; `path` is the file they are for.
+    pub(super) fn check(&self, bytes: &[u8], path: &Path) -> Result<()> {
+        if bytes.len() as u64 == self.bytes() {
+            return Ok(());
+        }
+        let problem =
+            format!("tensor \"{}\" has {} bytes and needs {}", self.name, bytes.len(), self.bytes());
+        Err(Error::bad_file(path, problem))
+    }
+
     pub(super) fn elements(&self) -> u64 {
         self.shape.iter().map(|n| *n as u64).product()
     }

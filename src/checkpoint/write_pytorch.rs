@@ -42,15 +42,7 @@ impl PyTorchWriter {
         zip.write_all(b"little").map_err(io())?;
         for (i, (tensor, bytes)) in planned.iter().zip(tensors).enumerate() {
             let bytes = bytes?;
-            if bytes.len() as u64 != tensor.bytes() {
-                let problem = format!(
-                    "tensor \"{}\" has {} bytes and needs {}",
-                    tensor.name,
-                    bytes.len(),
-                    tensor.bytes()
-                );
-                return Err(Error::bad_file(path, problem));
-            }
+            tensor.check(&bytes, path)?;
             zip.start_file(format!("archive/data/{i}"), options).map_err(zip_error)?;
             zip.write_all(&bytes).map_err(io())?;
         }

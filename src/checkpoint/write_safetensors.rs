@@ -42,15 +42,7 @@ impl SafetensorsWriter {
         file.write_all(&header).map_err(io("write"))?;
         for (tensor, bytes) in planned.iter().zip(tensors) {
             let bytes = bytes?;
-            if bytes.len() as u64 != tensor.bytes() {
-                let problem = format!(
-                    "tensor \"{}\" has {} bytes and needs {}",
-                    tensor.name,
-                    bytes.len(),
-                    tensor.bytes()
-                );
-                return Err(Error::bad_file(path, problem));
-            }
+            tensor.check(&bytes, path)?;
             file.write_all(&bytes).map_err(io("write"))?;
         }
         let file = file.into_inner().map_err(|e| io("write")(e.into_error()))?;

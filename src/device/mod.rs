@@ -10,7 +10,7 @@ mod adapters;
 use std::fmt;
 use std::str::FromStr;
 
-use burn::tensor::{DType, Device, FloatDType};
+use burn::tensor::{DType, Device, FloatDType, Tensor};
 
 use crate::error::{Error, Result};
 
@@ -158,6 +158,17 @@ pub fn list() -> Vec<DeviceInfo> {
         device.auto = i == gpu.unwrap_or(0);
     }
     devices
+}
+
+/// A tensor's values, in 32-bit floats whatever the device computes in.
+///
+/// # Errors
+/// [`Error::Device`] when the device fails.
+pub fn to_host<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>> {
+    let device = tensor.device();
+    let failed = |problem: String| Error::Device { device: format!("{device:?}"), problem };
+    let data = tensor.try_into_data_dtype(DType::F32).map_err(|e| failed(e.to_string()))?;
+    data.try_into_vec::<f32>().map_err(|e| failed(format!("{e:?}")))
 }
 
 /// Limits the CPU devices to `threads` threads. To be called once, before anything is computed.

@@ -41,9 +41,14 @@ pub fn vocabulary_loss(
     composed(x, table, bias, labels)
 }
 
-/// [`vocabulary_loss`] from burn's operations, in 32-bit floats from the logits on.
+/// [`vocabulary_loss`] from burn's operations.
 fn composed(x: Tensor<2>, table: Tensor<2>, bias: Tensor<1>, labels: Tensor<1, Int>) -> VocabularyLoss {
-    let logits = (x.matmul(table.transpose()) + bias.unsqueeze::<2>()).cast(DType::F32);
+    cross_entropy(x.matmul(table.transpose()) + bias.unsqueeze::<2>(), labels)
+}
+
+/// Cross entropy of logits `[n, classes]` against `labels` `[n]`, summed over the rows, in 32-bit floats.
+pub fn cross_entropy(logits: Tensor<2>, labels: Tensor<1, Int>) -> VocabularyLoss {
+    let logits = logits.cast(DType::F32);
     let index = labels.unsqueeze_dim::<2>(1);
     let best = logits.clone().detach().argmax(1);
     let correct = best.equal(index.clone()).float().cast(DType::F32).sum();

@@ -17,7 +17,7 @@ mod types;
 
 pub use cache::WeightCache;
 pub use layer::albert_layer;
-pub use loss::{VocabularyLoss, vocabulary_loss};
+pub use loss::{VocabularyLoss, cross_entropy, vocabulary_loss};
 pub use types::{Curve, LayerOptions, LayerParameters, Pair};
 
 use burn::backend::DispatchDevice;

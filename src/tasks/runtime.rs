@@ -1,8 +1,9 @@
 //! A loaded model with its tokenizer on a device: the one place where tasks meet tensors.
 
-use burn::tensor::{DType, Device, Int, Tensor, TensorData};
+use burn::tensor::{Device, Int, Tensor, TensorData};
 
 use crate::batch::{Padding, model_input};
+use crate::device::to_host;
 use crate::error::{Error, Result};
 use crate::model::{Albert, AlbertConfig, OutputOptions};
 use crate::tokenizer::{Encoding, Tokenizer};
@@ -116,7 +117,7 @@ impl Runtime {
         let picked = Tensor::<1, Int>::from_data(TensorData::new(flat, [count]), &self.device);
         let logits = self.model.masked_lm_logits(states, picked).ok_or_else(|| no_head("masked-LM"))?;
         let [_, vocabulary] = logits.dims();
-        let values = self.read(logits)?;
+        let values = to_host(logits)?;
         let mut vectors = values.chunks_exact(vocabulary.max(1)).map(<[f32]>::to_vec);
         Ok(positions.iter().map(|columns| vectors.by_ref().take(columns.len()).collect()).collect())
     }
@@ -177,13 +178,13 @@ impl Runtime {
     /// One vector per row.
     fn read_rows(&self, tensor: Tensor<2>) -> Result<Vec<Vec<f32>>> {
         let [_, columns] = tensor.dims();
-        Ok(self.read(tensor)?.chunks(columns.max(1)).map(<[f32]>::to_vec).collect())
+        Ok(to_host(tensor)?.chunks(columns.max(1)).map(<[f32]>::to_vec).collect())
     }
 
     /// The vectors of each row's own tokens, without the padding.
     fn read_tokens(&self, tensor: Tensor<3>, rows: &[&Encoding]) -> Result<Vec<Vec<f32>>> {
         let [_, length, columns] = tensor.dims();
-        let values = self.read(tensor)?;
+        let values = to_host(tensor)?;
         let row = |(i, row): (usize, &&Encoding)| {
             let from = i * length * columns;
             values[from..from + row.ids.len() * columns].to_vec()
@@ -224,7 +225,7 @@ impl Runtime {
             vectors.into_iter().map(|values| Embedded { values, attentions: Vec::new() }).collect();
         for layer in out.attentions.into_iter().flatten() {
             let [_, heads, length, _] = layer.dims();
-            let values = self.read(layer)?;
+            let values = to_host(layer)?;
             for (i, (row, embedded)) in rows.iter().zip(&mut embedded).enumerate() {
                 let own = row.ids.len();
                 let map = |head: usize, query: usize| {
@@ -248,13 +249,6 @@ impl Runtime {
         let weights = Tensor::<2>::from_data(TensorData::new(weights, [batch, length]), &self.device);
         // States at padding hold no meaning, but they are finite.
         (states * weights.unsqueeze_dim::<3>(2)).sum_dim(1).squeeze_dim::<2>(1)
-    }
-
-    /// A tensor's values as f32.
-    fn read<const D: usize>(&self, tensor: Tensor<D>) -> Result<Vec<f32>> {
-        let failed = |problem: String| Error::Device { device: format!("{:?}", self.device), problem };
-        let data = tensor.try_into_data_dtype(DType::F32).map_err(|e| failed(e.to_string()))?;
-        data.try_into_vec::<f32>().map_err(|e| failed(format!("{e:?}")))
     }
 }
 

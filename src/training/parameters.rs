@@ -1,12 +1,13 @@
 //! A model's parameters on the host: the master copy, in 32 bits, whatever type a device computes in.
 
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
-use burn::tensor::{DType, Device, Gradients, Tensor, TensorData};
+use burn::tensor::{Device, Gradients, Tensor, TensorData};
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64Mcg;
 
 use super::seeds::mix;
 use crate::checkpoint::{SavedTensor, checkpoint_name, transposed};
+use crate::device::to_host;
 use crate::error::{Error, Result};
 use crate::model::Albert;
 
@@ -146,14 +147,6 @@ fn truncated_normal(random: &mut Pcg64Mcg) -> f64 {
     }
 }
 
-/// A tensor's values in 32 bits.
-fn host<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>> {
-    let device = tensor.device();
-    let failed = |problem: String| Error::Device { device: format!("{device:?}"), problem };
-    let data = tensor.try_into_data_dtype(DType::F32).map_err(|e| failed(e.to_string()))?;
-    data.try_into_vec::<f32>().map_err(|e| failed(format!("{e:?}")))
-}
-
 #[derive(Default)]
 struct Copy {
     path: Vec<String>,
@@ -179,7 +172,7 @@ impl ModuleVisitor for Copy {
         }
         let tensor = param.val();
         let shape = tensor.dims().to_vec();
-        match host(tensor) {
+        match to_host(tensor) {
             Ok(values) => self.tensors.push(Parameter {
                 name: checkpoint_name(&self.path),
                 transposed: D == 2 && self.containers.last().is_some_and(|c| c == "Struct:Linear"),
@@ -216,7 +209,7 @@ impl ModuleVisitor for AddGradients<'_> {
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
         let Some(sum) = self.sums.next() else { return };
         let Some(gradient) = param.val().grad(self.gradients) else { return };
-        match host(gradient) {
+        match to_host(gradient) {
             Ok(values) => sum.iter_mut().zip(values).for_each(|(sum, value)| *sum += value),
             Err(error) => self.error = self.error.take().or(Some(error)),
         }

@@ -1,12 +1,13 @@
 //! ALBERT's two pretraining losses: masked language model and sentence order (paper sections 3.1 and 4.6; transformers'
 //! `AlbertForPreTraining`).
 
-use burn::tensor::{Bool, DType, Device, Int, Tensor, TensorData, activation};
+use burn::tensor::{Bool, DType, Device, Int, Tensor, TensorData};
 
 use super::instances::Instance;
 use super::objective::{Loss, Objective};
 use crate::error::{Error, Result};
 use crate::model::{Albert, ModelInput, OutputOptions};
+use crate::ops::cross_entropy;
 
 /// The sum of both losses.
 #[derive(Clone, Copy, Debug)]
@@ -64,9 +65,9 @@ impl Objective for Pretraining {
             let logits = model
                 .sentence_order_logits(pooled.select(0, rows))
                 .ok_or_else(|| Error::Input("the model has no sentence-order head".to_owned()))?;
-            let (sop, sop_correct) = cross_entropy(logits, ints(batch.order_labels, device));
-            total = total + sop.clone() / totals[2].max(1.0);
-            sums.extend([sop, sop_correct]);
+            let sop = cross_entropy(logits, ints(batch.order_labels, device));
+            total = total + sop.loss.clone() / totals[2].max(1.0);
+            sums.extend([sop.loss, sop.correct]);
         }
         sums.resize_with(self.names().len(), || Tensor::zeros([1], (device, DType::F32)));
         Ok(Loss { total, sums: Tensor::cat(sums, 0) })
@@ -134,15 +135,4 @@ impl Batch {
 fn ints(values: Vec<i64>, device: &Device) -> Tensor<1, Int> {
     let count = values.len();
     Tensor::from_data(TensorData::new(values, [count]), device)
-}
-
-/// Sum of the cross entropies of logits `[n, classes]`, `[1]`, and how many rows have their label on top, `[1]`; both
-/// in 32-bit floats.
-fn cross_entropy(logits: Tensor<2>, labels: Tensor<1, Int>) -> (Tensor<1>, Tensor<1>) {
-    let logits = logits.cast(DType::F32);
-    let [rows, _] = logits.dims();
-    let best = logits.clone().detach().argmax(1).reshape([rows]);
-    let correct = best.equal(labels.clone()).float().cast(DType::F32).sum();
-    let own = activation::log_softmax(logits, 1).gather(1, labels.reshape([rows, 1]));
-    (own.sum().neg(), correct)
 }

@@ -2,11 +2,12 @@
 
 use std::ops::Range;
 
-use burn::tensor::{DType, Device};
+use burn::tensor::Device;
 
 use super::objective::Objective;
 use super::parameters::Parameters;
 use super::seeds::mix;
+use crate::device::to_host;
 use crate::error::{Error, Result};
 use crate::model::Albert;
 
@@ -166,10 +167,7 @@ impl Replicas {
 }
 
 fn add(sums: &mut [f64], tensor: burn::tensor::Tensor<1>) -> Result<()> {
-    let device = tensor.device();
-    let failed = |problem: String| Error::Device { device: format!("{device:?}"), problem };
-    let data = tensor.try_into_data_dtype(DType::F32).map_err(|e| failed(e.to_string()))?;
-    let values = data.try_into_vec::<f32>().map_err(|e| failed(format!("{e:?}")))?;
+    let values = to_host(tensor)?;
     sums.iter_mut().zip(values).for_each(|(sum, value)| *sum += f64::from(value));
     Ok(())
 }

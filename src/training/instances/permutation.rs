@@ -1,6 +1,7 @@
 //! Pseudo-random orders in constant memory.
 
-use super::random::{Purpose, finalize, mix};
+use super::random::{Purpose, mix};
+use crate::training::seeds::finalize;
 
 const ROUNDS: usize = 6;
 

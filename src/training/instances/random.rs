@@ -2,6 +2,8 @@
 
 use rand_pcg::Pcg64Mcg;
 
+use crate::training::seeds::finalize;
+
 /// What a generator is for: no two purposes share numbers.
 #[derive(Clone, Copy)]
 pub(super) enum Purpose {
@@ -21,12 +23,4 @@ pub(super) fn mix(purpose: Purpose, keys: &[u64]) -> u64 {
 pub(super) fn generator(purpose: Purpose, keys: &[u64]) -> Pcg64Mcg {
     let low = mix(purpose, keys);
     Pcg64Mcg::new(u128::from(finalize(low)) << 64 | u128::from(low))
-}
-
-/// SplitMix64 (Steele, Lea, Flood, 2014).
-pub(super) fn finalize(value: u64) -> u64 {
-    let z = value.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    let z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ (z >> 31)
 }
