@@ -130,6 +130,7 @@ fn optimizers_step_as_their_references() {
         ("adamw", OptimizerKind::AdamW),
     ] {
         let tensors = names.iter().map(|name| Parameter {
+            frozen: false,
             name: (*name).to_owned(),
             shape: values[&format!("start.{name}")].shape.clone(),
             transposed: false,

@@ -80,6 +80,7 @@ pub fn run(args: PretrainArgs, reporter: &Reporter) -> std::result::Result<ExitS
         objective: &objective,
         source: PretrainingSource::new(stream),
         held_out: &held_out,
+        evaluation: None,
         parameters,
         replicas,
         communicator: world.as_ref(),
@@ -512,6 +513,7 @@ impl Plan {
             save_every: Some(args.save_every.unwrap_or(twentieth)),
             save_minutes: Some(args.save_minutes),
             keep: usize::from(args.keep),
+            patience: None,
             scale_loss: args.precision == DtypeArg::F16,
             identity: json!({
                 "config": config.to_json(),

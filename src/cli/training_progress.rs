@@ -75,6 +75,10 @@ impl TrainObserver for TrainingProgress<'_> {
         self.bar.suspend(|| self.reporter.detail(|| format!("saved {}", path.display())));
     }
 
+    fn noted(&mut self, message: &str) {
+        self.bar.suspend(|| self.reporter.note(message));
+    }
+
     fn warned(&mut self, message: &str) {
         self.bar.suspend(|| self.reporter.warn(message));
     }

@@ -35,6 +35,20 @@ pub struct TrainerState {
     pub position: Value,
     /// The options that a run must share with the one that it continues.
     pub options: Value,
+    /// The best evaluation so far, where evaluations choose.
+    #[serde(default)]
+    pub best: Option<Best>,
+}
+
+/// The best evaluation of a run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Best {
+    /// Steps made then.
+    pub step: u64,
+    /// The figure that counts; higher is better.
+    pub score: f64,
+    /// Evaluations since then.
+    pub evaluations_since: u32,
 }
 
 /// The version that this program writes.
@@ -91,7 +105,7 @@ impl Checkpoints {
         self.folder.join(format!("step-{step:08}"))
     }
 
-    /// Saves a checkpoint, then removes the oldest beyond those kept.
+    /// Saves a checkpoint, then removes the oldest beyond those kept; the best stays.
     ///
     /// # Errors
     /// [`Error::Io`]; then earlier checkpoints are as they were.
@@ -117,7 +131,8 @@ impl Checkpoints {
         }
         directory.finish()?;
         let steps = self.steps();
-        for step in steps.iter().rev().skip(self.keep) {
+        let best = state.best.as_ref().map(|best| best.step);
+        for step in steps.iter().rev().skip(self.keep).filter(|step| Some(**step) != best) {
             // One that stays costs space and nothing else.
             let _kept = std::fs::remove_dir_all(self.path(*step));
         }
@@ -152,7 +167,11 @@ impl Checkpoints {
         }))
     }
 
-    fn read(&self, step: u64, parameters: &mut Parameters) -> Result<(TrainerState, Moments)> {
+    /// Reads one checkpoint into `parameters`.
+    ///
+    /// # Errors
+    /// When it is not there, not whole, or of another model.
+    pub fn read(&self, step: u64, parameters: &mut Parameters) -> Result<(TrainerState, Moments)> {
         let folder = self.path(step);
         let path = folder.join(STATE);
         let text = std::fs::read(&path).map_err(Error::io(&path, "read"))?;

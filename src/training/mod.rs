@@ -5,6 +5,8 @@ mod communicator;
 pub mod corpus;
 mod documents;
 mod estimate;
+mod evaluation;
+pub mod finetune;
 pub mod instances;
 pub mod log;
 #[cfg(feature = "mpi")]
@@ -24,10 +26,11 @@ mod start;
 mod trainer;
 mod vocabulary;
 
-pub use checkpoints::{Checkpoints, ModelFiles, TrainerState};
+pub use checkpoints::{Best, Checkpoints, ModelFiles, TrainerState};
 pub use communicator::{Alone, Communicator, join, local_rank};
 pub use documents::Documents;
 pub use estimate::{Estimate, estimate};
+pub use evaluation::{Evaluation, Figures};
 pub use instances::Instance;
 pub use objective::{Loss, Objective};
 pub use optimizer::{Moments, Optimizer, OptimizerKind, global_norm};

@@ -79,6 +79,9 @@ impl Optimizer {
         correction: (f32, f32),
         rate: f32,
     ) {
+        if parameter.frozen {
+            return;
+        }
         let plain = parameter.is_bias_or_norm();
         let decay = if plain { 0.0 } else { self.weight_decay };
         let adapt = self.kind == OptimizerKind::Lamb && !plain;

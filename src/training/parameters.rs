@@ -22,6 +22,8 @@ pub struct Parameter {
     pub transposed: bool,
     /// The values, row by row.
     pub values: Vec<f32>,
+    /// Training leaves it as it is.
+    pub frozen: bool,
 }
 
 impl Parameter {
@@ -94,6 +96,13 @@ impl Parameters {
     /// The tensors, to be changed in value only.
     pub fn tensors_mut(&mut self) -> &mut [Parameter] {
         &mut self.tensors
+    }
+
+    /// Freezes the tensors whose names `which` picks.
+    pub fn freeze(&mut self, which: impl Fn(&str) -> bool) {
+        for parameter in &mut self.tensors {
+            parameter.frozen |= which(&parameter.name);
+        }
     }
 
     /// How many values all have together.
@@ -178,6 +187,7 @@ impl ModuleVisitor for Copy {
                 transposed: D == 2 && self.containers.last().is_some_and(|c| c == "Struct:Linear"),
                 shape,
                 values,
+                frozen: false,
             }),
             Err(error) => self.error = Some(error),
         }
@@ -194,7 +204,8 @@ impl ModuleMapper for Load<'_> {
         let Some(own) = self.tensors.next() else { return param };
         let data = TensorData::new(own.values.clone(), own.shape.clone());
         let tensor = Tensor::from_data(data, self.device);
-        let tensor = if self.device.is_autodiff() { tensor.require_grad() } else { tensor };
+        let learns = self.device.is_autodiff() && !own.frozen;
+        let tensor = if learns { tensor.require_grad() } else { tensor };
         Param::initialized(param.id, tensor)
     }
 }

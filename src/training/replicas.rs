@@ -129,6 +129,11 @@ impl Replicas {
         Ok(sums)
     }
 
+    /// The model of the first device, without automatic differentiation.
+    pub fn valid(&self) -> Option<Albert> {
+        self.replicas.first().map(|replica| burn::module::Module::valid(&replica.model))
+    }
+
     /// Gives memory that is not in use back to the devices.
     pub fn clean_up(&self) {
         for replica in &self.replicas {

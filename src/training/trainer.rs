@@ -6,8 +6,9 @@ use std::time::Instant;
 
 use serde_json::Value;
 
-use super::checkpoints::{Checkpoints, ModelFiles, STATE_VERSION, TrainerState};
+use super::checkpoints::{Best, Checkpoints, ModelFiles, STATE_VERSION, TrainerState};
 use super::communicator::Communicator;
+use super::evaluation::Evaluation;
 use super::objective::Objective;
 use super::optimizer::{Moments, Optimizer, global_norm};
 use super::parameters::Parameters;
@@ -40,8 +41,10 @@ pub struct TrainOptions {
     pub save_every: Option<u64>,
     /// A checkpoint every so many minutes.
     pub save_minutes: Option<f64>,
-    /// How many checkpoints stay.
+    /// How many checkpoints stay, beside the best.
     pub keep: usize,
+    /// The run ends after so many evaluations in a row that were no better than the best.
+    pub patience: Option<u32>,
     /// Scale the loss: for gradients in 16-bit floats of the IEEE kind, which underflow otherwise.
     pub scale_loss: bool,
     /// What a resumed run must share with this one.
@@ -81,6 +84,8 @@ pub trait TrainObserver {
     fn evaluated(&mut self, report: &Report);
     /// A checkpoint was written.
     fn saved(&mut self, path: &Path);
+    /// Something is worth knowing.
+    fn noted(&mut self, message: &str);
     /// Something is not as it should be, and the run goes on.
     fn warned(&mut self, message: &str);
 }
@@ -88,7 +93,7 @@ pub trait TrainObserver {
 /// How a run ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ending {
-    /// All steps were made.
+    /// All steps were made, or more would not make it better.
     Finished,
     /// It was asked to stop, and can be resumed.
     Interrupted,
@@ -102,6 +107,8 @@ pub struct Trainer<'a, O: Objective, S: Source<Example = O::Example>> {
     pub source: S,
     /// The rows to evaluate on.
     pub held_out: &'a [O::Example],
+    /// What else judges the model, and chooses the best checkpoint. Without it the last is the best.
+    pub evaluation: Option<&'a mut dyn Evaluation>,
     /// The weights.
     pub parameters: Parameters,
     /// The devices.
@@ -190,18 +197,32 @@ impl<O: Objective, S: Source<Example = O::Example>> Trainer<'_, O, S> {
             if every(Some(self.options.log_every)) || step == total {
                 self.report(&mut progress, observer);
             }
+            let mut improved = false;
             if every(self.options.evaluate_every) || step == total {
-                self.evaluate(&progress.state, observer)?;
+                improved = self.evaluate(&mut progress.state, observer)?;
                 self.replicas.clean_up();
             }
-            if every(self.options.save_every) || step == total {
-                self.save(&mut progress, &checkpoints, observer, step == total)?;
+            let enough = self.communicator.any(self.has_enough(&progress.state))?;
+            if improved || every(self.options.save_every) || step == total || enough {
+                self.save(&mut progress, &checkpoints, observer, step == total || enough)?;
+            }
+            if enough && step < total {
+                if self.leads() {
+                    observer.noted(&format!("stopped after step {step}: no better since the best evaluation"));
+                }
+                break;
             }
         }
         if self.leads() {
-            self.publish()?;
+            self.publish(&progress.state, &checkpoints)?;
         }
         Ok(Ending::Finished)
+    }
+
+    /// True if evaluations have been no better for too long.
+    fn has_enough(&self, state: &TrainerState) -> bool {
+        let best = state.best.as_ref();
+        self.options.patience.zip(best).is_some_and(|(patience, best)| best.evaluations_since >= patience)
     }
 
     fn leads(&self) -> bool {
@@ -240,6 +261,7 @@ impl<O: Objective, S: Source<Example = O::Example>> Trainer<'_, O, S> {
                 loss_scale: self.options.scale_loss.then_some(FIRST_LOSS_SCALE),
                 position: self.source.position(),
                 options: self.options.identity.clone(),
+                best: None,
             };
             (state, Moments::new(&self.parameters))
         };
@@ -387,33 +409,45 @@ impl<O: Objective, S: Source<Example = O::Example>> Trainer<'_, O, S> {
         });
     }
 
-    /// Evaluates the weights as they are on the held-out rows, shared among all processes.
-    fn evaluate(&self, state: &TrainerState, observer: &mut dyn TrainObserver) -> Result<()> {
-        if self.held_out.is_empty() {
-            return Ok(());
-        }
+    /// Evaluates the weights as they are on the held-out rows, shared among all processes, and by what else judges
+    /// them, in process 0. True if they are the best so far.
+    fn evaluate(&mut self, state: &mut TrainerState, observer: &mut dyn TrainObserver) -> Result<bool> {
         let start = Instant::now();
-        let (rank, size) = (self.communicator.rank(), self.communicator.size());
-        let rows = self.held_out.len();
-        let own = &self.held_out[rows * rank / size..rows * (rank + 1) / size];
-        let counts = self.objective.counts(self.held_out);
-        let mut sums = self.replicas.evaluate(self.objective, own, &counts)?;
-        self.communicator.sum_f64(&mut sums)?;
-        if !self.leads() {
-            return Ok(());
+        let mut values = Vec::new();
+        let mut tokens = 0;
+        if !self.held_out.is_empty() {
+            let (rank, size) = (self.communicator.rank(), self.communicator.size());
+            let rows = self.held_out.len();
+            let own = &self.held_out[rows * rank / size..rows * (rank + 1) / size];
+            let counts = self.objective.counts(self.held_out);
+            let mut sums = self.replicas.evaluate(self.objective, own, &counts)?;
+            self.communicator.sum_f64(&mut sums)?;
+            values = self.means(&sums, &counts);
+            tokens = self.held_out.iter().map(|example| self.objective.tokens(example)).sum();
         }
-        let tokens: usize = self.held_out.iter().map(|example| self.objective.tokens(example)).sum();
+        if !self.leads() {
+            return Ok(false);
+        }
+        let mut improved = false;
+        if let Some((evaluation, model)) = self.evaluation.as_mut().zip(self.replicas.valid()) {
+            let figures = evaluation.evaluate(&model)?;
+            values.extend(figures.values);
+            improved = judge(state, figures.score);
+        }
+        if values.is_empty() {
+            return Ok(false);
+        }
         observer.evaluated(&Report {
             step: state.step,
             epoch: self.source.epoch(),
-            values: self.means(&sums, &counts),
+            values,
             learning_rate: None,
             gradient_norm: None,
             tokens: state.tokens,
             tokens_per_second: tokens as f64 / start.elapsed().as_secs_f64(),
             seconds: state.seconds,
         });
-        Ok(())
+        Ok(improved)
     }
 
     /// Writes a checkpoint. One that cannot be written ends the run only if it is the last: the disk may have room again.
@@ -436,8 +470,12 @@ impl<O: Objective, S: Source<Example = O::Example>> Trainer<'_, O, S> {
         Ok(())
     }
 
-    /// Puts the trained model into the output directory, file by file, the weights last.
-    fn publish(&self) -> Result<()> {
+    /// Puts the best model, or the last, into the output directory, file by file, the weights last.
+    fn publish(&mut self, state: &TrainerState, checkpoints: &Checkpoints) -> Result<()> {
+        if let Some(best) = state.best.as_ref().filter(|best| best.step != state.step) {
+            checkpoints.read(best.step, &mut self.parameters)?;
+            self.replicas.update(&self.parameters);
+        }
         let output = &self.options.output;
         let temporary = tempfile::Builder::new()
             .prefix(".albert-")
@@ -454,5 +492,21 @@ impl<O: Objective, S: Source<Example = O::Example>> Trainer<'_, O, S> {
                 .map_err(Error::io(&target, "rename to"))?;
         }
         Ok(())
+    }
+}
+
+/// Keeps the better of the best score so far and a new one, `true` for the new one. A score that is no number is no
+/// better than any.
+fn judge(state: &mut TrainerState, score: f64) -> bool {
+    match &mut state.best {
+        Some(best) if score.is_nan() || score <= best.score => {
+            best.evaluations_since += 1;
+            false
+        }
+        None if score.is_nan() => false,
+        best => {
+            *best = Some(Best { step: state.step, score, evaluations_since: 0 });
+            true
+        }
     }
 }

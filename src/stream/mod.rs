@@ -2,15 +2,19 @@
 //! written in input order as soon as their turn comes. Memory is bounded by one window, however long
 //! the stream.
 
+mod rows;
+
+use std::cell::RefCell;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rayon::prelude::*;
 use serde_json::value::RawValue;
 
-use crate::batch::batches;
 use crate::error::{Error, Result};
 use crate::io::{Fields, Format, OrderedWriter, Record, RecordBody, RecordReader};
 use crate::tokenizer::Encoding;
+
+pub use rows::{Done, run_rows};
 
 /// Most records of one window.
 const WINDOW_RECORDS: usize = 512;
@@ -96,16 +100,18 @@ pub type More = Vec<(&'static str, Box<RawValue>)>;
 /// # Errors
 /// Those of [`Task::forward`] and [`Task::decode`].
 pub fn predict<T: Task>(task: &T, item: &T::Item, batch_tokens: usize) -> Result<T::Prediction> {
-    let rows = task.rows(item);
-    let mut outputs: Vec<Option<T::Output>> = rows.iter().map(|_| None).collect();
-    let lengths: Vec<usize> = rows.iter().map(|row| row.ids.len()).collect();
-    for batch in batches(&lengths, batch_tokens) {
-        let members: Vec<&Encoding> = batch.iter().map(|&i| &rows[i]).collect();
-        for (i, output) in batch.into_iter().zip(task.forward(&members)?) {
-            outputs[i] = Some(output);
-        }
-    }
-    task.decode(item, outputs.into_iter().flatten().collect())
+    let mut prediction = None;
+    run_rows(
+        task,
+        &[item],
+        batch_tokens,
+        &mut |_, outputs| {
+            prediction = Some(task.decode(item, outputs)?);
+            Ok(())
+        },
+        &mut || (),
+    )?;
+    prediction.ok_or_else(|| Error::Input("the model gave no output".to_owned()))
 }
 
 /// What to do about a record that cannot be processed.
@@ -283,43 +289,25 @@ impl<T: Task> Window<'_, T> {
         Ok(())
     }
 
-    /// Runs the rows of all good records through the model, batched by length; a record is finished
-    /// as soon as its last row is.
+    /// Runs the rows of all good records through the model; a record is finished as soon as its last row is.
     fn predict(&mut self, first: u64, good: &[(usize, &T::Item)], records: &mut [Record]) -> Result<()> {
-        let mut places = Vec::new();
-        let mut lengths = Vec::new();
-        let mut pending: Vec<Pending<T::Output>> = Vec::with_capacity(good.len());
-        for (g, (_, item)) in good.iter().enumerate() {
-            let rows = self.task.rows(item);
-            places.extend((0..rows.len()).map(|row| (g, row)));
-            lengths.extend(rows.iter().map(|row| row.ids.len()));
-            pending.push(Pending::new(rows.len()));
-        }
-        for (g, &(i, item)) in good.iter().enumerate() {
-            if let Some(outputs) = pending[g].complete() {
-                self.finish(first, i, &mut records[i], item, outputs)?;
-            }
-        }
-        for batch in batches(&lengths, self.options.batch_tokens) {
-            let members: Vec<&Encoding> = batch
-                .iter()
-                .map(|&b| {
-                    let (g, row) = places[b];
-                    &self.task.rows(good[g].1)[row]
-                })
-                .collect();
-            let outputs = self.task.forward(&members)?;
-            for (&b, output) in batch.iter().zip(outputs) {
-                let (g, row) = places[b];
-                pending[g].put(row, output);
-                if let Some(outputs) = pending[g].complete() {
-                    let (i, item) = good[g];
-                    self.finish(first, i, &mut records[i], item, outputs)?;
-                }
-            }
-            self.observer.finished(self.outcome.records);
-        }
-        Ok(())
+        let (task, batch_tokens) = (self.task, self.options.batch_tokens);
+        let items: Vec<&T::Item> = good.iter().map(|(_, item)| *item).collect();
+        let this = RefCell::new(self);
+        run_rows(
+            task,
+            &items,
+            batch_tokens,
+            &mut |g, outputs| {
+                let (i, item) = good[g];
+                this.borrow_mut().finish(first, i, &mut records[i], item, outputs)
+            },
+            &mut || {
+                let mut this = this.borrow_mut();
+                let records = this.outcome.records;
+                this.observer.finished(records);
+            },
+        )
     }
 
     fn finish(
@@ -364,29 +352,6 @@ impl<T: Task> Window<'_, T> {
             Format::Conll | Format::Squad | Format::Array(_) => self.task.own_failure(),
         };
         self.writer.put(first + i as u64, entry)
-    }
-}
-
-/// The outputs of a record's rows, until they are all there.
-struct Pending<O> {
-    outputs: Vec<Option<O>>,
-    missing: usize,
-    done: bool,
-}
-
-impl<O> Pending<O> {
-    fn new(rows: usize) -> Self {
-        Self { outputs: (0..rows).map(|_| None).collect(), missing: rows, done: false }
-    }
-
-    fn put(&mut self, row: usize, output: O) {
-        self.missing -= usize::from(self.outputs[row].replace(output).is_none());
-    }
-
-    /// All outputs, once, when none is missing.
-    fn complete(&mut self) -> Option<Vec<O>> {
-        (self.missing == 0 && !std::mem::replace(&mut self.done, true))
-            .then(|| std::mem::take(&mut self.outputs).into_iter().flatten().collect())
     }
 }
 
