@@ -39,8 +39,10 @@
 
 pub mod batch;
 pub mod checkpoint;
+pub mod data;
 pub mod device;
 pub mod error;
+pub mod eval;
 #[cfg(feature = "hub")]
 pub mod hub;
 pub mod io;

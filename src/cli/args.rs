@@ -11,6 +11,8 @@ use albert::io::{Format, InputFormat};
 use albert::stream::OnError;
 use albert::tasks::Long;
 
+use super::eval_args::EvalArgs;
+use super::finetune_args::FinetuneArgs;
 use super::pretrain_args::PretrainArgs;
 use super::task_args::{
     ChooseArgs, ClassifyArgs, EmbedArgs, FillMaskArgs, MlmBiasArg, NerArgs, QaArgs, TokenizeArgs,
@@ -45,6 +47,8 @@ pub enum Command {
     ZeroShot(ZeroShotArgs),
     Tokenize(TokenizeArgs),
     Pretrain(Box<PretrainArgs>),
+    Finetune(FinetuneArgs),
+    Eval(EvalArgs),
     TrainTokenizer(TrainTokenizerArgs),
     Convert(ConvertArgs),
     Info(InfoArgs),

@@ -1,6 +1,21 @@
-//! Ctrl-C and SIGTERM: end at once, with everything that is finished written.
+//! Ctrl-C and SIGTERM: a stream ends at once, with everything that is finished written; a training run saves and ends.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use albert::stream::SharedWriter;
+use albert::{Error, Result};
+
+/// Set by the first SIGINT or SIGTERM; a second one ends the program at once.
+pub fn stop_flag() -> Result<Arc<AtomicBool>> {
+    let stop = Arc::new(AtomicBool::new(false));
+    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
+        signal_hook::flag::register_conditional_shutdown(signal, 130, stop.clone())
+            .and_then(|_| signal_hook::flag::register(signal, stop.clone()))
+            .map_err(Error::io("signals", "watch"))?;
+    }
+    Ok(stop)
+}
 
 /// From now on an interrupt closes `writer` before the process ends as the signal would end it.
 #[cfg(unix)]

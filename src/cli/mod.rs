@@ -6,14 +6,23 @@ mod classify;
 mod completions;
 mod convert;
 mod corpus_report;
+mod data_args;
 mod devices;
 mod embed;
+mod eval;
+mod eval_args;
+mod eval_mlm;
+mod eval_table;
 mod exit;
 mod fill_mask;
+mod finetune;
+mod finetune_args;
+mod finetune_run;
 mod info;
 mod interrupt;
 mod man;
 mod ner;
+mod null_threshold;
 mod options;
 mod pretrain;
 mod pretrain_args;
@@ -49,6 +58,8 @@ pub fn main() -> ExitCode {
         Command::ZeroShot(args) => zero_shot::run(args, &reporter),
         Command::Tokenize(args) => tokenize::run(args, &reporter),
         Command::Pretrain(args) => pretrain::run(*args, &reporter),
+        Command::Finetune(args) => finetune::run(args, &reporter),
+        Command::Eval(args) => eval::run(args, &reporter),
         Command::TrainTokenizer(args) => train_tokenizer::run(args, &reporter),
         Command::Convert(args) => convert::run(args, &reporter),
         Command::Info(args) => info::run(args, &reporter),

@@ -12,26 +12,26 @@ use albert::checkpoint::{Architecture, Checkpoint, TokenizerFiles, write_tokeniz
 use albert::device::{self, DeviceChoice, FloatType, OpenDevice};
 use albert::io::{Format, OutputTarget};
 use albert::model::{Albert, AlbertConfig, Head};
+use albert::tokenizer::Tokenizer;
 use albert::tokenizer::train::TrainOptions as TokenizerTraining;
-use albert::tokenizer::{Kind, Tokenizer};
 use albert::training::corpus::{Corpus, CorpusOptions, Sentences, TokenCache};
 use albert::training::instances::{
-    Instance, InstanceOptions, InstanceStream, Pairing, PieceKind, PieceTable, SpecialIds, show_instance,
+    Instance, InstanceOptions, InstanceStream, Pairing, PieceTable, SpecialIds, show_instance,
 };
 use albert::training::{
-    Communicator, Decay, Ending, ModelFiles, Optimizer, Parameters, Pretraining, PretrainingSource, Replicas,
-    Schedule, Size, TrainOptions, Trainer, VocabularyOptions, check_vocabulary, estimate, model_from,
-    new_model, recipe,
+    Communicator, Ending, ModelFiles, Optimizer, PRETRAINING_PANELS, Parameters, Pretraining,
+    PretrainingSource, Replicas, Schedule, Size, TrainOptions, Trainer, VocabularyOptions, check_vocabulary,
+    estimate, model_from, new_model, recipe,
 };
 use albert::{Error, Result, training};
 
 use super::args::{DtypeArg, ModelArgs};
 use super::exit::{ExitStatus, Failure, WhileRunning};
 use super::options;
-use super::pretrain_args::{CompatArg, PretrainArgs, ScheduleArg, SentencesArg};
+use super::pretrain_args::{CompatArg, PretrainArgs, SentencesArg};
 use super::report::Reporter;
 use super::training_progress::TrainingProgress;
-use super::{corpus_report, train_tokenizer};
+use super::{corpus_report, interrupt, train_tokenizer};
 
 /// Positions of the models that a tokenizer trained here is for.
 const POSITIONS: usize = 512;
@@ -40,7 +40,7 @@ const HEADS: [Head; 3] = [Head::Pooler, Head::MaskedLm, Head::SentenceOrder];
 
 pub fn run(args: PretrainArgs, reporter: &Reporter) -> std::result::Result<ExitStatus, Failure> {
     let world = training::join()?;
-    let stop = stop_flag()?;
+    let stop = interrupt::stop_flag()?;
     // One voice is enough.
     let reporter = &if world.rank() == 0 { reporter.clone() } else { Reporter::silent() };
     if let Some(threads) = args.threads {
@@ -54,7 +54,7 @@ pub fn run(args: PretrainArgs, reporter: &Reporter) -> std::result::Result<ExitS
     let cache = first_alone(world.as_ref(), || token_cache(&args, &tokenizer, reporter, &stop))?;
     let Some(cache) = cache else { return Ok(ExitStatus::Interrupted) };
     let cache = Arc::new(cache);
-    let special = special_ids(&tokenizer)?;
+    let special = SpecialIds::of(&tokenizer)?;
     let stream = instance_stream(&args, row_length(&args, &config), &tokenizer, special, cache.clone())?;
     if let Some(count) = args.show_instances {
         let terminal = std::io::stdout().is_terminal();
@@ -91,9 +91,9 @@ pub fn run(args: PretrainArgs, reporter: &Reporter) -> std::result::Result<ExitS
             tokenizer: (&files, &tokenizer),
         },
     };
-    let mut progress = TrainingProgress::new(reporter, &args.output);
+    let mut progress = TrainingProgress::new(reporter, &args.output, &PRETRAINING_PANELS);
     let from = trainer.begin(args.resume, &mut progress)?;
-    let ending = trainer.run(from, &stop, &mut progress).while_running()?;
+    let (ending, _) = trainer.run(from, &stop, &mut progress).while_running()?;
     drop(progress);
     Ok(match ending {
         Ending::Finished => {
@@ -124,17 +124,6 @@ fn first_alone<T>(
         }
     }
     result
-}
-
-/// Set by the first SIGINT or SIGTERM; a second one ends the program at once.
-fn stop_flag() -> Result<Arc<AtomicBool>> {
-    let stop = Arc::new(AtomicBool::new(false));
-    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
-        signal_hook::flag::register_conditional_shutdown(signal, 130, stop.clone())
-            .and_then(|_| signal_hook::flag::register(signal, stop.clone()))
-            .map_err(Error::io("signals", "watch"))?;
-    }
-    Ok(stop)
 }
 
 /// A run begins in a new directory, or goes on in its own.
@@ -297,22 +286,6 @@ fn corpus(args: &PretrainArgs) -> Result<Corpus> {
     Corpus::open(&args.corpus.corpus, CorpusOptions { text_field: args.corpus.text_field.clone(), sentences })
 }
 
-/// The ids of the special tokens, all of which pretraining needs.
-fn special_ids(tokenizer: &Tokenizer) -> Result<SpecialIds> {
-    let need = |id: Option<u32>, name: &str| {
-        id.ok_or_else(|| Error::Usage {
-            flag: "--tokenizer".to_owned(),
-            problem: format!("it has no {name} token, which pretraining needs"),
-        })
-    };
-    Ok(SpecialIds {
-        cls: need(tokenizer.cls_id(), "[CLS]")?,
-        sep: need(tokenizer.sep_id(), "[SEP]")?,
-        mask: need(tokenizer.mask_id(), "[MASK]")?,
-        pad: need(tokenizer.pad_id(), "padding")?,
-    })
-}
-
 fn instance_stream(
     args: &PretrainArgs,
     max_seq_length: usize,
@@ -320,15 +293,7 @@ fn instance_stream(
     special: SpecialIds,
     cache: Arc<TokenCache>,
 ) -> Result<InstanceStream> {
-    let pieces: Vec<String> =
-        (0..tokenizer.vocab_size() as u32).map(|id| tokenizer.id_to_token(id).unwrap_or_default()).collect();
-    let kind = match tokenizer.kind() {
-        Kind::WordPiece => PieceKind::WordPiece,
-        Kind::SentencePiece | Kind::TokenizerJson => PieceKind::SentencePiece,
-    };
-    let mut ids = vec![special.cls, special.sep, special.mask, special.pad];
-    ids.extend(tokenizer.unk_id());
-    let table = PieceTable::new(pieces.iter().map(String::as_str), kind, &ids);
+    let table = PieceTable::of(tokenizer);
     let pairing = match (args.nsp, args.no_sop) {
         (true, _) => Pairing::NextSentence,
         (_, true) => Pairing::Unlabelled,
@@ -485,19 +450,13 @@ impl Plan {
     }
 
     fn options(&self, args: &PretrainArgs, config: &AlbertConfig) -> TrainOptions {
-        let decay = match args.schedule {
-            ScheduleArg::Linear => Decay::Linear,
-            ScheduleArg::Polynomial => Decay::Polynomial(args.power),
-            ScheduleArg::Cosine => Decay::Cosine,
-            ScheduleArg::Constant => Decay::Constant,
-        };
         let mut optimizer = Optimizer::new(args.optimizer.into());
         optimizer.weight_decay = args.weight_decay as f32;
         let schedule = Schedule {
             peak: self.learning_rate,
             warmup_steps: self.warmup_steps,
             total_steps: self.steps,
-            decay,
+            decay: args.schedule.decay(args.power),
         };
         let clip_norm = (args.clip_norm > 0.0).then_some(args.clip_norm);
         let twentieth = (self.steps / 20).max(1);

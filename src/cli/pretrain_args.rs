@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 
 use albert::device::DeviceChoice;
-use albert::training::{OptimizerKind, Size};
+use albert::training::{Decay, OptimizerKind, Size};
 
 use super::args::{DtypeArg, FormatArg};
 use super::training_args::CorpusArgs;
@@ -60,7 +60,13 @@ pub struct PretrainArgs {
     #[arg(long, value_name = "FILE", conflicts_with = "init_from", help_heading = "Model")]
     pub config: Option<PathBuf>,
     /// Continue pretraining this model: directory, file, or hub id; with its tokenizer
-    #[arg(long, value_name = "MODEL", conflicts_with = "vocab_size", help_heading = "Model")]
+    #[arg(
+        long,
+        alias = "model",
+        value_name = "MODEL",
+        conflicts_with = "vocab_size",
+        help_heading = "Model"
+    )]
     pub init_from: Option<String>,
     /// Never use the network: a hub id must be in the cache
     #[arg(long, help_heading = "Model")]
@@ -179,15 +185,15 @@ fn number(text: &str, least: f64, fits: impl Fn(f64) -> bool, wanted: &str) -> R
     }
 }
 
-fn share(text: &str) -> Result<f64, String> {
+pub fn share(text: &str) -> Result<f64, String> {
     number(text, 0.0, |value| value < 1.0, "a share from 0 to below 1")
 }
 
-fn positive(text: &str) -> Result<f64, String> {
+pub fn positive(text: &str) -> Result<f64, String> {
     number(text, 0.0, |value| value > 0.0, "a number above 0")
 }
 
-fn not_negative(text: &str) -> Result<f64, String> {
+pub fn not_negative(text: &str) -> Result<f64, String> {
     number(text, 0.0, |_| true, "a number from 0")
 }
 
@@ -254,6 +260,18 @@ pub enum ScheduleArg {
     Polynomial,
     Cosine,
     Constant,
+}
+
+impl ScheduleArg {
+    /// With the power of the polynomial one.
+    pub fn decay(self, power: f64) -> Decay {
+        match self {
+            Self::Linear => Decay::Linear,
+            Self::Polynomial => Decay::Polynomial(power),
+            Self::Cosine => Decay::Cosine,
+            Self::Constant => Decay::Constant,
+        }
+    }
 }
 
 #[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]

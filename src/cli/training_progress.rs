@@ -15,12 +15,14 @@ pub struct TrainingProgress<'a> {
     reporter: &'a Reporter,
     bar: ProgressBar,
     output: PathBuf,
+    panels: &'a [(&'a str, &'a str)],
     log: Option<RunLog>,
 }
 
 impl<'a> TrainingProgress<'a> {
-    pub fn new(reporter: &'a Reporter, output: &Path) -> Self {
-        Self { reporter, bar: reporter.training_bar(), output: output.to_owned(), log: None }
+    /// `panels` are the titles and the names of the values to draw.
+    pub fn new(reporter: &'a Reporter, output: &Path, panels: &'a [(&'a str, &'a str)]) -> Self {
+        Self { reporter, bar: reporter.training_bar(), output: output.to_owned(), panels, log: None }
     }
 
     /// A log that cannot be written is no reason to lose a run.
@@ -52,7 +54,7 @@ impl TrainObserver for TrainingProgress<'_> {
         if step > 0 {
             self.reporter.note(&format!("going on after step {step}"));
         }
-        self.log = Some(RunLog::open(&self.output, step)?);
+        self.log = Some(RunLog::open(&self.output, step, self.panels)?);
         Ok(())
     }
 

@@ -146,6 +146,18 @@ impl AlbertConfig {
         self.raw.shift_remove("label2id");
     }
 
+    /// Sets the names of the labels, and their number.
+    pub fn set_labels(&mut self, labels: Vec<String>) {
+        self.set_num_labels(labels.len());
+        self.raw.shift_remove("num_labels");
+        self.labels = labels;
+    }
+
+    /// Sets a key that this type has no field for.
+    pub fn set_extra(&mut self, key: &str, value: Value) {
+        self.raw.insert(key.to_owned(), value);
+    }
+
     /// Width of one attention head.
     pub fn head_size(&self) -> usize {
         self.hidden_size / self.num_attention_heads

@@ -126,6 +126,18 @@ impl<'a> Classify<'a> {
         Ok(ClassifyItem { text, rows })
     }
 
+    /// The scores of a text in the order of the labels: of several windows the mean.
+    pub fn label_scores(&self, outputs: Vec<Vec<f32>>) -> Vec<f32> {
+        let windows = outputs.len().max(1) as f32;
+        let mut mean: Vec<f32> = Vec::new();
+        for logits in outputs {
+            let scores = self.scores(logits);
+            mean.resize(scores.len(), 0.0);
+            mean.iter_mut().zip(scores).for_each(|(sum, score)| *sum += score / windows);
+        }
+        mean
+    }
+
     /// Scores in the order of the labels.
     fn scores(&self, mut logits: Vec<f32>) -> Vec<f32> {
         match self.function {
@@ -201,13 +213,7 @@ impl Task for Classify<'_> {
 
     /// Of several windows: the mean of their scores.
     fn decode(&self, _item: &ClassifyItem, outputs: Vec<Vec<f32>>) -> Result<Vec<LabelScore>> {
-        let windows = outputs.len().max(1) as f32;
-        let mut mean: Vec<f32> = Vec::new();
-        for logits in outputs {
-            let scores = self.scores(logits);
-            mean.resize(scores.len(), 0.0);
-            mean.iter_mut().zip(scores).for_each(|(sum, score)| *sum += score / windows);
-        }
+        let mean = self.label_scores(outputs);
         let count = self.options.top_k.unwrap_or(mean.len());
         // Sentence order is one question, with the answer "in order" to this degree.
         let best = match self.options.judgement {

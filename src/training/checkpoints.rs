@@ -72,6 +72,28 @@ impl ModelFiles<'_> {
     pub fn save(&self, folder: &Path, parameters: &Parameters) -> Result<()> {
         save_model(folder, &parameters.saved(), self.config, self.architecture, self.tokenizer)
     }
+
+    /// Writes the model into the directory of a run, file by file, the weights last: each is there as a whole or not.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub fn publish(&self, output: &Path, parameters: &Parameters) -> Result<()> {
+        let temporary = tempfile::Builder::new()
+            .prefix(".albert-")
+            .suffix(".part")
+            .tempdir_in(output)
+            .map_err(Error::io(output, "create in"))?;
+        self.save(temporary.path(), parameters)?;
+        let entries = std::fs::read_dir(temporary.path()).map_err(Error::io(output, "read"))?;
+        let mut names: Vec<_> = entries.flatten().map(|entry| entry.file_name()).collect();
+        names.sort_by_key(|name| name == WEIGHTS);
+        for name in names {
+            let target = output.join(&name);
+            std::fs::rename(temporary.path().join(&name), &target)
+                .map_err(Error::io(&target, "rename to"))?;
+        }
+        Ok(())
+    }
 }
 
 /// The checkpoints of a run.

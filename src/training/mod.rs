@@ -35,7 +35,7 @@ pub use instances::Instance;
 pub use objective::{Loss, Objective};
 pub use optimizer::{Moments, Optimizer, OptimizerKind, global_norm};
 pub use parameters::{Parameter, Parameters};
-pub use pretraining::{PRETRAINING_SUMS, Pretraining};
+pub use pretraining::{PRETRAINING_PANELS, PRETRAINING_SUMS, Pretraining};
 pub use pretraining_source::PretrainingSource;
 pub use replicas::{Passed, Replicas};
 pub use schedule::{Decay, Schedule};

@@ -25,6 +25,14 @@ pub struct Pretraining {
 /// Names of [`Pretraining`]'s sums.
 pub const PRETRAINING_SUMS: [&str; 4] = ["mlm_loss", "mlm_accuracy", "sop_loss", "sop_accuracy"];
 
+/// What [`crate::training::log::RunLog`] draws of them.
+pub const PRETRAINING_PANELS: [(&str, &str); 4] = [
+    ("masked-LM loss", "mlm_loss"),
+    ("masked-LM accuracy", "mlm_accuracy"),
+    ("sentence-order loss", "sop_loss"),
+    ("sentence-order accuracy", "sop_accuracy"),
+];
+
 impl Objective for Pretraining {
     type Example = Instance;
 

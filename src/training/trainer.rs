@@ -159,8 +159,8 @@ impl Since {
 }
 
 impl<O: Objective, S: Source<Example = O::Example>> Trainer<'_, O, S> {
-    /// Runs from where [`Trainer::begin`] stands until all steps are made or `stop` is set. At the end the trained model is
-    /// written into the output directory.
+    /// Runs from where [`Trainer::begin`] stands until all steps are made or `stop` is set. At the end the best model is
+    /// written into the output directory, and `parameters` are its own. With the best evaluation, where there was one.
     ///
     /// # Errors
     /// [`Error::Training`] when the loss is not a number any more; those of data, devices and files. Checkpoints written
@@ -170,7 +170,7 @@ impl<O: Objective, S: Source<Example = O::Example>> Trainer<'_, O, S> {
         mut progress: Progress,
         stop: &AtomicBool,
         observer: &mut dyn TrainObserver,
-    ) -> Result<Ending> {
+    ) -> Result<(Ending, Option<Best>)> {
         let checkpoints = self.checkpoints();
         let total = self.options.schedule.total_steps;
         if self.leads() {
@@ -186,7 +186,7 @@ impl<O: Objective, S: Source<Example = O::Example>> Trainer<'_, O, S> {
                 self.save(&mut progress, &checkpoints, observer, stopping)?;
             }
             if stopping {
-                return Ok(Ending::Interrupted);
+                return Ok((Ending::Interrupted, progress.state.best));
             }
             self.step(&mut progress)?;
             let step = progress.state.step;
@@ -208,7 +208,8 @@ impl<O: Objective, S: Source<Example = O::Example>> Trainer<'_, O, S> {
             }
             if enough && step < total {
                 if self.leads() {
-                    observer.noted(&format!("stopped after step {step}: no better since the best evaluation"));
+                    observer
+                        .noted(&format!("stopped after step {step}: no better since the best evaluation"));
                 }
                 break;
             }
@@ -216,7 +217,7 @@ impl<O: Objective, S: Source<Example = O::Example>> Trainer<'_, O, S> {
         if self.leads() {
             self.publish(&progress.state, &checkpoints)?;
         }
-        Ok(Ending::Finished)
+        Ok((Ending::Finished, progress.state.best))
     }
 
     /// True if evaluations have been no better for too long.
@@ -470,28 +471,13 @@ impl<O: Objective, S: Source<Example = O::Example>> Trainer<'_, O, S> {
         Ok(())
     }
 
-    /// Puts the best model, or the last, into the output directory, file by file, the weights last.
+    /// Puts the best model, or the last, into the output directory.
     fn publish(&mut self, state: &TrainerState, checkpoints: &Checkpoints) -> Result<()> {
         if let Some(best) = state.best.as_ref().filter(|best| best.step != state.step) {
             checkpoints.read(best.step, &mut self.parameters)?;
             self.replicas.update(&self.parameters);
         }
-        let output = &self.options.output;
-        let temporary = tempfile::Builder::new()
-            .prefix(".albert-")
-            .suffix(".part")
-            .tempdir_in(output)
-            .map_err(Error::io(output, "create in"))?;
-        self.files.save(temporary.path(), &self.parameters)?;
-        let entries = std::fs::read_dir(temporary.path()).map_err(Error::io(output, "read"))?;
-        let mut names: Vec<_> = entries.flatten().map(|entry| entry.file_name()).collect();
-        names.sort_by_key(|name| name == "model.safetensors");
-        for name in names {
-            let target = output.join(&name);
-            std::fs::rename(temporary.path().join(&name), &target)
-                .map_err(Error::io(&target, "rename to"))?;
-        }
-        Ok(())
+        self.files.publish(&self.options.output, &self.parameters)
     }
 }
 

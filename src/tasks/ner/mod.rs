@@ -77,6 +77,8 @@ pub struct NerItem {
     given: Option<Vec<Place>>,
     ids: Vec<u32>,
     places: Vec<Place>,
+    /// Which word of the text each token is of.
+    word_ids: Vec<Option<u32>>,
     windows: Vec<Range<usize>>,
     rows: Vec<Encoding>,
 }
@@ -199,7 +201,34 @@ impl<'a> Ner<'a> {
             self.runtime.check_ids(&row)?;
             rows.push(row);
         }
-        Ok(NerItem { text, given, ids: encoding.ids.clone(), places, windows, rows })
+        Ok(NerItem {
+            text,
+            given,
+            ids: encoding.ids.clone(),
+            places,
+            word_ids: encoding.word_ids.clone(),
+            windows,
+            rows,
+        })
+    }
+
+    /// The logits of the first token of each of `words` words, from the window where it has most context, as
+    /// transformers' `run_ner.py` evaluates; `None` for words that have no token or were cut off.
+    pub fn word_logits(&self, item: &NerItem, outputs: &[Vec<f32>], words: usize) -> Vec<Option<Vec<f32>>> {
+        let mut first = vec![None; words];
+        let parts = own_parts(&item.windows);
+        for (((window, part), row), logits) in item.windows.iter().zip(parts).zip(&item.rows).zip(outputs) {
+            let labels = logits.len() / row.ids.len().max(1);
+            let own = logits.chunks(labels.max(1)).zip(&row.special_tokens_mask);
+            let own = own.filter(|(_, special)| !**special).map(|(logits, _)| logits);
+            for (i, logits) in part.clone().zip(own.skip(part.start - window.start)) {
+                let word = item.word_ids.get(i).copied().flatten().and_then(|w| first.get_mut(w as usize));
+                if let Some(slot @ None) = word {
+                    *slot = Some(logits.to_vec());
+                }
+            }
+        }
+        first
     }
 
     /// Probabilities of the text's own tokens of one row.

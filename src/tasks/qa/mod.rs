@@ -179,6 +179,25 @@ impl<'a> Qa<'a> {
         Ok(QaItem { question, id: None, context, windows, first, rows })
     }
 
+    /// The columns of the first and last token of the answer at `place` (code points of the context) in each row of
+    /// the item; those of `[CLS]` where the row does not hold all of it, or there is none (transformers 4.57
+    /// `examples/pytorch/question-answering/run_qa.py`).
+    pub fn answer_columns(&self, item: &QaItem, place: Option<(usize, usize)>) -> Vec<(usize, usize)> {
+        let column = |window: &Range<usize>| {
+            let (start, end) = place?;
+            let own = item.context.tokens.offsets.get(window.clone())?;
+            let (first, last) = (own.first()?, own.last()?);
+            if first.0 > start || last.1 < end {
+                return None;
+            }
+            let begin = own.iter().take_while(|token| token.0 <= start).count() - 1;
+            let finish = own.len() - own.iter().rev().take_while(|token| token.1 >= end).count();
+            // An answer between two tokens has none of its own.
+            (begin <= finish && finish < own.len()).then(|| (item.first + begin, item.first + finish))
+        };
+        item.windows.iter().map(|window| column(window).unwrap_or((0, 0))).collect()
+    }
+
     fn answers(&self, item: &QaItem, outputs: &[Vec<f32>]) -> Answers {
         let context = &item.context;
         let windows: Vec<Window<'_>> = item

@@ -1,11 +1,10 @@
 //! A stream of a corpus as bytes: decompressed, and the stored bytes counted.
 
 use super::files::Input;
-use super::zstd::ZstdReader;
 use crate::error::{Error, Result};
-use flate2::bufread::MultiGzDecoder;
+use crate::io::decompressed;
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, BufReader, Read};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -20,13 +19,8 @@ pub(super) fn open(input: &Input, read: Arc<AtomicU64>) -> Result<Bytes> {
         Input::Stdin => Box::new(io::stdin()),
         Input::File { path, .. } => Box::new(File::open(path).map_err(Error::io(path, "read"))?),
     };
-    let mut stored = BufReader::with_capacity(BUFFER, Counted { stream, read });
-    let start = stored.fill_buf().map_err(Error::io(input.name(), "read"))?;
-    let bytes: Box<dyn Read + Send> = match start {
-        [0x1f, 0x8b, ..] => Box::new(MultiGzDecoder::new(stored)),
-        [0x28, 0xb5, 0x2f, 0xfd, ..] => Box::new(ZstdReader::new(stored)),
-        _ => Box::new(stored),
-    };
+    let stored = BufReader::with_capacity(BUFFER, Counted { stream, read });
+    let bytes = decompressed(stored).map_err(Error::io(input.name(), "read"))?;
     Ok(BufReader::with_capacity(BUFFER, bytes))
 }
 

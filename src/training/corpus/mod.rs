@@ -15,7 +15,6 @@ mod lines;
 mod reader;
 mod report;
 mod sentences;
-mod zstd;
 
 pub use cache::{CacheSummary, TokenCache};
 pub use reader::{CorpusReader, Item};

@@ -1,7 +1,7 @@
 //! The losses of the task heads (transformers 4.57 `modeling_albert.py`: `AlbertForSequenceClassification`,
 //! `AlbertForTokenClassification`, `AlbertForQuestionAnswering`, `AlbertForMultipleChoice`).
 
-use burn::tensor::{DType, Device, Int, Tensor, TensorData, activation};
+use burn::tensor::{Bool, DType, Device, Int, Tensor, TensorData, activation};
 
 use crate::batch::{Padding, model_input};
 use crate::error::{Error, Result};
@@ -64,8 +64,8 @@ pub struct FineTuning {
     pub padding: Padding,
 }
 
-/// A logit that no alternative has.
-const NO_ALTERNATIVE: f64 = -3e4;
+/// The logit of what cannot be chosen.
+const NO_CANDIDATE: f64 = -3e4;
 
 impl Objective for FineTuning {
     type Example = TrainingExample;
@@ -183,9 +183,10 @@ impl FineTuning {
             first += own;
         }
         let size = [examples.len(), most];
-        let logits = logits.narrow(1, 0, 1).squeeze_dim::<1>(1).select(0, ints(&places, device)).reshape(size);
-        let absent = Tensor::<2, burn::tensor::Bool>::from_data(TensorData::new(absent, size), device);
-        let logits = logits.cast(DType::F32).mask_fill(absent, NO_ALTERNATIVE);
+        let logits =
+            logits.narrow(1, 0, 1).squeeze_dim::<1>(1).select(0, ints(&places, device)).reshape(size);
+        let absent = Tensor::<2, Bool>::from_data(TensorData::new(absent, size), device);
+        let logits = logits.cast(DType::F32).mask_fill(absent, NO_CANDIDATE);
         let right: Vec<usize> = examples.iter().flat_map(|example| labels(&example.answer)).collect();
         let (losses, correct) = cross_entropies(logits, &right, device);
         (losses.sum(), correct)
@@ -204,11 +205,7 @@ fn cross_entropies(logits: Tensor<2>, labels: &[usize], device: &Device) -> (Ten
 }
 
 /// PyTorch's `BCEWithLogitsLoss`, summed: max(x, 0) - x y + ln(1 + exp(-|x|)).
-fn multi_label(
-    logits: Tensor<2>,
-    examples: &[TrainingExample],
-    device: &Device,
-) -> (Tensor<1>, Tensor<1>) {
+fn multi_label(logits: Tensor<2>, examples: &[TrainingExample], device: &Device) -> (Tensor<1>, Tensor<1>) {
     let logits = logits.cast(DType::F32);
     let right: Vec<f32> = examples
         .iter()
@@ -221,7 +218,8 @@ fn multi_label(
     (losses.sum(), correct)
 }
 
-/// Logits `[rows, length, 2]` against the columns of answers.
+/// Logits `[rows, length, 2]` against the columns of answers. Padding is no candidate; in transformers its logits take part,
+/// so that there the loss of a row depends on the longest row of its batch.
 fn spans(
     logits: Tensor<3>,
     examples: &[TrainingExample],
@@ -229,7 +227,16 @@ fn spans(
     device: &Device,
 ) -> (Tensor<1>, Tensor<1>) {
     let logits = logits.cast(DType::F32);
-    let side = |which: usize| logits.clone().narrow(2, which, 1).squeeze_dim::<2>(2);
+    let mut padding = Vec::with_capacity(examples.len() * length);
+    for example in examples {
+        let own = example.rows.first().map_or(0, |row| row.ids.len());
+        padding.extend((0..length).map(|column| column >= own));
+    }
+    let padding = Tensor::<2, Bool>::from_data(TensorData::new(padding, [examples.len(), length]), device);
+    let side = |which: usize| {
+        let logits = logits.clone().narrow(2, which, 1).squeeze_dim::<2>(2);
+        logits.mask_fill(padding.clone(), NO_CANDIDATE)
+    };
     let (starts, ends): (Vec<usize>, Vec<usize>) = examples
         .iter()
         .map(|example| match example.answer {

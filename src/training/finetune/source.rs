@@ -47,8 +47,15 @@ impl<'a> ExampleSource<'a> {
         if examples.is_empty() {
             return Err(Error::Input("there are no examples to learn from".to_owned()));
         }
-        let mut source =
-            Self { examples, order, batch_size: batch_size.max(1), seed, pass: 0, batch: 0, batches: Vec::new() };
+        let mut source = Self {
+            examples,
+            order,
+            batch_size: batch_size.max(1),
+            seed,
+            pass: 0,
+            batch: 0,
+            batches: Vec::new(),
+        };
         source.batches = source.plan(0);
         Ok(source)
     }
@@ -115,6 +122,15 @@ impl<'a> Source for ExampleSource<'a> {
         self.batch = (number("batch")? as usize).min(self.batches.len());
         Ok(())
     }
+}
+
+/// A number that other examples, or the same in another order, hardly share.
+pub fn digest(examples: &[TrainingExample]) -> u32 {
+    examples.iter().fold(0, |sum, example| {
+        let ids = example.rows.iter().flat_map(|row| &row.ids).flat_map(|id| id.to_le_bytes());
+        let bytes: Vec<u8> = ids.chain(format!("{:?}", example.answer).into_bytes()).collect();
+        crc32c::crc32c_append(sum, &bytes)
+    })
 }
 
 #[cfg(test)]

@@ -33,6 +33,9 @@ pub use realize::Realizer;
 pub use show::show_instance;
 pub use stream::{InstanceStream, Position};
 
+use crate::error::{Error, Result};
+use crate::tokenizer::Tokenizer;
+
 /// Ids of the special tokens that instances are made with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SpecialIds {
@@ -44,6 +47,26 @@ pub struct SpecialIds {
     pub mask: u32,
     /// Fills up batches (`<pad>`).
     pub pad: u32,
+}
+
+impl SpecialIds {
+    /// Those of a tokenizer.
+    ///
+    /// # Errors
+    /// [`Error::Input`] naming the one that it lacks.
+    pub fn of(tokenizer: &Tokenizer) -> Result<Self> {
+        let need = |id: Option<u32>, name: &str| {
+            id.ok_or_else(|| {
+                Error::Input(format!("the tokenizer has no {name} token, which pretraining needs"))
+            })
+        };
+        Ok(Self {
+            cls: need(tokenizer.cls_id(), "[CLS]")?,
+            sep: need(tokenizer.sep_id(), "[SEP]")?,
+            mask: need(tokenizer.mask_id(), "[MASK]")?,
+            pad: need(tokenizer.pad_id(), "padding")?,
+        })
+    }
 }
 
 /// A sequence to train on: `[CLS] A [SEP] B [SEP]`, or `[CLS] A [SEP]`, without padding.

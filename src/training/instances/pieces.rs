@@ -2,6 +2,8 @@
 
 use unicode_normalization::char::is_combining_mark;
 
+use crate::tokenizer::{Kind, Tokenizer};
+
 /// How pieces show where words begin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PieceKind {
@@ -38,6 +40,27 @@ impl PieceTable {
         }
         let ordinary = (0u32..).zip(&flags).filter(|&(_, &f)| f & SPECIAL == 0).map(|(id, _)| id).collect();
         Self { flags, ordinary }
+    }
+
+    /// The table of a tokenizer's vocabulary.
+    pub fn of(tokenizer: &Tokenizer) -> Self {
+        let ids = 0..tokenizer.vocab_size() as u32;
+        let pieces: Vec<String> = ids.map(|id| tokenizer.id_to_token(id).unwrap_or_default()).collect();
+        let kind = match tokenizer.kind() {
+            Kind::WordPiece => PieceKind::WordPiece,
+            Kind::SentencePiece | Kind::TokenizerJson => PieceKind::SentencePiece,
+        };
+        let special: Vec<u32> = [
+            tokenizer.cls_id(),
+            tokenizer.sep_id(),
+            tokenizer.mask_id(),
+            tokenizer.pad_id(),
+            tokenizer.unk_id(),
+        ]
+        .into_iter()
+        .flatten()
+        .collect();
+        Self::new(pieces.iter().map(String::as_str), kind, &special)
     }
 
     /// Whether a word begins with this piece. Ids beyond the vocabulary do.

@@ -20,18 +20,19 @@ pub struct RunLog {
 }
 
 impl RunLog {
-    /// The logs of a run that begins, or goes on after `step`: what was logged of later steps is dropped.
+    /// The logs of a run that begins, or goes on after `step`: what was logged of later steps is dropped. `panels` are the
+    /// titles and the names of the values that are drawn.
     ///
     /// # Errors
     /// [`crate::Error::Io`].
-    pub fn open(output: &Path, step: u64) -> Result<Self> {
+    pub fn open(output: &Path, step: u64, panels: &[(&str, &str)]) -> Result<Self> {
         let path = output.join("metrics.jsonl");
         let (metrics, records) = match step {
             0 => (MetricsFile::create(&path)?, Vec::new()),
             _ => MetricsFile::resume(&path, step)?,
         };
         let events = EventWriter::create(output, SystemTime::now(), (step > 0).then_some(step))?;
-        let mut curves = curves(output);
+        let mut curves = curves(output, panels);
         for record in &records {
             let kind = record.get("kind").and_then(Value::as_str).unwrap_or_default();
             curves.push(&tagged(record, kind));
@@ -109,16 +110,16 @@ fn tagged(record: &Map<String, Value>, kind: &str) -> Map<String, Value> {
     record.iter().filter(|(_, value)| !value.is_string()).map(rename).collect()
 }
 
-fn curves(output: &Path) -> Curves {
+fn curves(output: &Path, panels: &[(&str, &str)]) -> Curves {
     let both = |name: &str| {
         vec![
             Series::new(&format!("train/{name}"), "training", SeriesStyle::Smoothed),
             Series::new(&format!("eval/{name}"), "held out", SeriesStyle::Points),
         ]
     };
-    let panel = |title: &str, name: &str, range| Panel {
-        title: title.to_owned(),
-        range,
+    let panel = |(title, name): &(&str, &str)| Panel {
+        title: (*title).to_owned(),
+        range: None,
         log_if_wide: false,
         series: both(name),
     };
@@ -128,14 +129,5 @@ fn curves(output: &Path) -> Curves {
         ..Panel::default()
     };
     let name = output.file_name().map(|name| name.to_string_lossy().into_owned());
-    Curves {
-        title: name.unwrap_or_default(),
-        panels: vec![
-            panel("masked-LM loss", "mlm_loss", None),
-            panel("masked-LM accuracy", "mlm_accuracy", None),
-            panel("sentence-order loss", "sop_loss", None),
-            panel("sentence-order accuracy", "sop_accuracy", None),
-            rate,
-        ],
-    }
+    Curves { title: name.unwrap_or_default(), panels: panels.iter().map(panel).chain([rate]).collect() }
 }

@@ -1,0 +1,320 @@
+//! The arguments of `albert finetune` as typed.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand, ValueEnum};
+
+use albert::device::DeviceChoice;
+use albert::training::OptimizerKind;
+use albert::training::finetune::{Frozen, Order};
+
+use super::args::{DtypeArg, ModelArgs};
+use super::data_args::{ChoiceDataArgs, QuestionDataArgs, TextDataArgs, TokenDataArgs};
+use super::pretrain_args::{PretrainArgs, ScheduleArg, not_negative, positive, share};
+
+/// Fine-tune a model on labelled data
+///
+/// Writes a directory that every other subcommand and transformers load: the best of the evaluations on --dev, or the last
+/// step without it; with checkpoints/, metrics.jsonl, TensorBoard events, curves.svg and results.json. SIGINT and SIGTERM
+/// save a checkpoint and exit with 130; --resume goes on from it.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  albert finetune classify -m albert/albert-base-v2 --train train.jsonl --dev dev.jsonl -o my-model
+  albert finetune classify -m albert/albert-base-v2 --train CoLA/train.tsv --dev CoLA/dev.tsv --recipe cola -o cola
+  albert finetune qa -m albert/albert-base-v2 --train train-v2.0.json --dev dev-v2.0.json --recipe squad2 -o squad2")]
+pub struct FinetuneArgs {
+    #[command(subcommand)]
+    pub task: FinetuneTask,
+}
+
+#[derive(Subcommand, Debug)]
+pub enum FinetuneTask {
+    Classify(Box<FinetuneClassifyArgs>),
+    Ner(Box<FinetuneNerArgs>),
+    Qa(Box<FinetuneQaArgs>),
+    Choose(Box<FinetuneChooseArgs>),
+    /// Continue pretraining on text: albert pretrain --init-from
+    Pretraining(Box<PretrainArgs>),
+}
+
+/// Labels of texts or pairs: one of several, any number, or a number
+///
+/// Data: JSON lines with text, text_pair, label (a string, or a list for any number of labels) or score (a number); CSV with a
+/// header; GLUE's TSV files as they are. Labels are found in the data and kept in config.json.
+#[derive(Args, Debug)]
+pub struct FinetuneClassifyArgs {
+    #[command(flatten)]
+    pub common: CommonArgs,
+    #[command(flatten)]
+    pub data: TextDataArgs,
+    /// The labels in the order of their ids, separated by commas [default: those of the data, sorted]
+    #[arg(long, value_name = "LABELS", value_delimiter = ',', help_heading = "Data")]
+    pub labels: Vec<String>,
+    /// Weights of the labels in the loss: balanced, or label=weight, separated by commas
+    #[arg(long, value_name = "WEIGHTS", value_delimiter = ',', help_heading = "Training")]
+    pub class_weights: Vec<String>,
+}
+
+/// Tags of words: named entities
+///
+/// Data: JSON lines with tokens and tags; CoNLL columns. Tags are found in the data and kept in config.json.
+#[derive(Args, Debug)]
+pub struct FinetuneNerArgs {
+    #[command(flatten)]
+    pub common: CommonArgs,
+    #[command(flatten)]
+    pub data: TokenDataArgs,
+    /// The tags in the order of their ids, separated by commas [default: those of the data, O first]
+    #[arg(long, value_name = "TAGS", value_delimiter = ',', help_heading = "Data")]
+    pub labels: Vec<String>,
+    /// Weights of the tags in the loss: balanced, or tag=weight, separated by commas
+    #[arg(long, value_name = "WEIGHTS", value_delimiter = ',', help_heading = "Training")]
+    pub class_weights: Vec<String>,
+}
+
+/// Answers to questions, as spans of a context
+///
+/// Data: SQuAD's JSON, version 1.1 or 2.0; JSON lines with question, context and answers. With questions that have no answer
+/// SQuAD 2.0's rules hold, and the best threshold found on --dev is kept in config.json.
+#[derive(Args, Debug)]
+pub struct FinetuneQaArgs {
+    #[command(flatten)]
+    pub common: CommonArgs,
+    #[command(flatten)]
+    pub data: QuestionDataArgs,
+}
+
+/// The right one of several choices
+///
+/// Data: JSON lines with prompt, choices and label, and context if there is one; RACE's folders; SWAG's CSV. The number of
+/// choices may differ from example to example.
+#[derive(Args, Debug)]
+pub struct FinetuneChooseArgs {
+    #[command(flatten)]
+    pub common: CommonArgs,
+    #[command(flatten)]
+    pub data: ChoiceDataArgs,
+}
+
+/// What all tasks have in common.
+#[derive(Args, Debug)]
+pub struct CommonArgs {
+    /// Examples to learn from; .gz and .zst are read too
+    #[arg(long, value_name = "FILE", help_heading = "Data")]
+    pub train: PathBuf,
+    /// Examples to evaluate on while learning: they choose the best checkpoint
+    #[arg(long, value_name = "FILE", help_heading = "Data")]
+    pub dev: Option<PathBuf>,
+    /// Take this share of --train as --dev
+    #[arg(long, value_name = "SHARE", value_parser = share, conflicts_with = "dev", help_heading = "Data")]
+    pub dev_fraction: Option<f64>,
+    #[command(flatten)]
+    pub model: ModelArgs,
+    /// Longest row in tokens [default: the recipe's, or what the data needs, up to the model's positions]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(8..), help_heading = "Data")]
+    pub max_length: Option<u32>,
+
+    /// A published recipe: cola, sts-b, sst-2, mnli, qnli, qqp, rte, mrpc, wnli, squad1, squad2, race
+    ///
+    /// Learning rate, batch size, steps, warm-up, dropouts and length of the ALBERT paper (table 14); what is given otherwise
+    /// holds.
+    #[arg(long, value_name = "NAME", help_heading = "Training")]
+    pub recipe: Option<String>,
+    /// Passes over the data [default: 3, more for few examples]
+    #[arg(long, value_name = "N", value_parser = positive, conflicts_with = "steps", help_heading = "Training")]
+    pub epochs: Option<f64>,
+    /// Steps, instead of --epochs
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), help_heading = "Training")]
+    pub steps: Option<u64>,
+    /// Examples of one step [default: 32]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), help_heading = "Training")]
+    pub batch_size: Option<u32>,
+    /// Examples that a device computes at once; gradients are added up [default: about 4096 tokens on a CPU, 32768 on a GPU]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), help_heading = "Training")]
+    pub micro_batch: Option<u32>,
+    /// Highest learning rate [default: by the model's width, 3e-5 for base]
+    #[arg(long, value_name = "RATE", value_parser = positive, help_heading = "Training")]
+    pub learning_rate: Option<f64>,
+    /// Steps of rising learning rate [default: a tenth of all]
+    #[arg(long, value_name = "N", help_heading = "Training")]
+    pub warmup_steps: Option<u64>,
+    /// Course of the learning rate after the warm-up
+    #[arg(long, value_name = "NAME", default_value = "linear", help_heading = "Training")]
+    pub schedule: ScheduleArg,
+    /// Power of the polynomial schedule
+    #[arg(long, value_name = "P", default_value = "1", value_parser = positive, hide_short_help = true, help_heading = "Training")]
+    pub power: f64,
+    /// Update rule [default: adamw; bert-adam with --recipe]
+    #[arg(long, value_name = "NAME", help_heading = "Training")]
+    pub optimizer: Option<FinetuneOptimizerArg>,
+    /// Weight decay, for all but biases and normalizations
+    #[arg(long, value_name = "RATE", default_value = "0.01", value_parser = not_negative, help_heading = "Training")]
+    pub weight_decay: f64,
+    /// Largest global norm of the gradients, 0 for any
+    #[arg(long, value_name = "NORM", default_value = "1", value_parser = not_negative, help_heading = "Training")]
+    pub clip_norm: f64,
+    /// Dropout after projections and on embeddings [default: the model's; version 2 models want 0]
+    #[arg(long, value_name = "P", value_parser = share, help_heading = "Training")]
+    pub hidden_dropout: Option<f64>,
+    /// Dropout on attention probabilities [default: the model's]
+    #[arg(long, value_name = "P", value_parser = share, help_heading = "Training")]
+    pub attention_dropout: Option<f64>,
+    /// Dropout before the head [default: the model's]
+    #[arg(long, value_name = "P", value_parser = share, help_heading = "Training")]
+    pub classifier_dropout: Option<f64>,
+    /// What does not learn
+    #[arg(long, value_name = "PART", default_value = "nothing", help_heading = "Training")]
+    pub freeze: FreezeArg,
+    /// Order of the examples
+    #[arg(
+        long,
+        value_name = "ORDER",
+        default_value = "by-length",
+        hide_short_help = true,
+        help_heading = "Training"
+    )]
+    pub order: OrderArg,
+    /// Float type of the computation; weights and their updates are f32 always
+    #[arg(long, value_name = "TYPE", default_value = "f32", help_heading = "Training")]
+    pub precision: DtypeArg,
+    /// Compute memory-bound results again in the backward pass instead of keeping them
+    #[arg(long, help_heading = "Training")]
+    pub gradient_checkpointing: bool,
+    /// Seeds, a run each, the best of which on --dev is kept: a number, a range 1..5, or a list 1,2,3
+    #[arg(long, value_name = "SEEDS", default_value = "1", value_parser = seeds, help_heading = "Training")]
+    pub seeds: Seeds,
+
+    /// The figure on --dev that chooses the best checkpoint [default: by task]
+    #[arg(long, value_name = "NAME", help_heading = "Evaluation")]
+    pub metric: Option<String>,
+    /// Evaluate every so many steps [default: once a pass, or ten times a run]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), help_heading = "Evaluation")]
+    pub eval_every: Option<u64>,
+    /// End after so many evaluations in a row without a better figure
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), help_heading = "Evaluation")]
+    pub patience: Option<u32>,
+
+    /// Directory of the run
+    #[arg(short, long, value_name = "DIR", help_heading = "Run")]
+    pub output: PathBuf,
+    /// Go on from the newest checkpoint in OUTPUT, with the same options
+    #[arg(long, help_heading = "Run")]
+    pub resume: bool,
+    /// Where to compute, several for data parallel training: auto, flex, ndarray, wgpu[:N], cuda[:N]
+    #[arg(long, env = "ALBERT_DEVICE", value_name = "DEVICE", value_delimiter = ',', default_value = "auto", value_parser = str::parse::<DeviceChoice>, help_heading = "Run")]
+    pub device: Vec<DeviceChoice>,
+    /// CPU threads [default: all]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024), help_heading = "Run")]
+    pub threads: Option<u16>,
+    /// Report every so many steps
+    #[arg(long, value_name = "N", default_value = "50", value_parser = clap::value_parser!(u64).range(1..), help_heading = "Run")]
+    pub log_every: u64,
+    /// Checkpoint every so many minutes, beside those after evaluations
+    #[arg(long, value_name = "N", default_value = "15", value_parser = positive, help_heading = "Run")]
+    pub save_minutes: f64,
+    /// Checkpoints to keep, beside the best
+    #[arg(long, value_name = "N", default_value = "1", value_parser = clap::value_parser!(u16).range(1..), help_heading = "Run")]
+    pub keep: u16,
+}
+
+#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FinetuneOptimizerArg {
+    /// As PyTorch's
+    Adamw,
+    /// AdamW without bias correction, as Google's fine-tuning
+    BertAdam,
+    /// As Google's pretraining
+    Lamb,
+}
+
+impl From<FinetuneOptimizerArg> for OptimizerKind {
+    fn from(arg: FinetuneOptimizerArg) -> Self {
+        match arg {
+            FinetuneOptimizerArg::Adamw => Self::AdamW,
+            FinetuneOptimizerArg::BertAdam => Self::BertAdam,
+            FinetuneOptimizerArg::Lamb => Self::Lamb,
+        }
+    }
+}
+
+#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FreezeArg {
+    /// Everything learns
+    Nothing,
+    /// Word, position and segment embeddings
+    Embeddings,
+    /// Embeddings and encoder: pooler and head learn
+    Encoder,
+}
+
+impl From<FreezeArg> for Frozen {
+    fn from(arg: FreezeArg) -> Self {
+        match arg {
+            FreezeArg::Nothing => Self::Nothing,
+            FreezeArg::Embeddings => Self::Embeddings,
+            FreezeArg::Encoder => Self::Encoder,
+        }
+    }
+}
+
+#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OrderArg {
+    /// Shuffled; of a pool of fifty batches those of like length share a batch
+    ByLength,
+    /// Shuffled
+    Shuffled,
+    /// As in the file, every pass
+    AsGiven,
+}
+
+impl From<OrderArg> for Order {
+    fn from(arg: OrderArg) -> Self {
+        match arg {
+            OrderArg::ByLength => Self::ByLength,
+            OrderArg::Shuffled => Self::Shuffled,
+            OrderArg::AsGiven => Self::AsGiven,
+        }
+    }
+}
+
+/// Seeds of runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Seeds(pub Vec<u64>);
+
+/// More runs than this are a slip of the keyboard.
+const MOST_SEEDS: u64 = 1000;
+
+fn seeds(text: &str) -> Result<Seeds, String> {
+    let wrong = || "expected a number, a range like 1..5, or a list like 1,2,3".to_owned();
+    let number = |text: &str| text.trim().parse::<u64>().map_err(|_| wrong());
+    let seeds: Vec<u64> = match text.split_once("..") {
+        Some((first, last)) => {
+            let (first, last) = (number(first)?, number(last.trim_start_matches('='))?);
+            if last < first || last - first >= MOST_SEEDS {
+                return Err(format!("a range from low to high, of at most {MOST_SEEDS} seeds"));
+            }
+            (first..=last).collect()
+        }
+        None => text.split(',').map(number).collect::<Result<_, _>>()?,
+    };
+    let mut sorted = seeds.clone();
+    sorted.sort_unstable();
+    sorted.dedup();
+    if sorted.len() < seeds.len() { Err("a seed is named twice".to_owned()) } else { Ok(Seeds(seeds)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn seeds_are_numbers_ranges_and_lists() {
+        assert_eq!(seeds("7"), Ok(Seeds(vec![7])));
+        assert_eq!(seeds("1..5"), Ok(Seeds(vec![1, 2, 3, 4, 5])));
+        assert_eq!(seeds("3, 1"), Ok(Seeds(vec![3, 1])));
+        for wrong in ["", "x", "5..1", "1..1000000", "1,1", "1,,2", "-1"] {
+            assert!(seeds(wrong).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,585 @@
+//! The runs of `albert finetune`: one for each seed, the best of which is kept.
+
+use std::path::Path;
+use std::sync::atomic::AtomicBool;
+
+use burn::tensor::Device;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+use albert::batch::Padding;
+use albert::checkpoint::{Architecture, Checkpoint, TokenizerFiles};
+use albert::device::{self, FloatType, OpenDevice};
+use albert::eval::{EvalReport, TaskEvaluation};
+use albert::io::OutputTarget;
+use albert::model::{Albert, AlbertConfig, Head};
+use albert::tasks::{Long, Runtime};
+use albert::training::finetune::recipe::{self, PublishedRecipe};
+use albert::training::finetune::{
+    DevEvaluation, FineTuneRun, FineTuning, Spread, TaskLoss, TrainingExample, digest,
+};
+use albert::training::{
+    self, Checkpoints, Ending, Evaluation, Optimizer, OptimizerKind, Schedule, TrainOptions,
+};
+use albert::{Error, Result};
+
+use super::args::DtypeArg;
+use super::exit::{ExitStatus, Failure, WhileRunning};
+use super::finetune_args::CommonArgs;
+use super::report::Reporter;
+use super::training_progress::TrainingProgress;
+use super::{interrupt, null_threshold, options};
+
+/// Padded tokens of a forward pass in evaluations.
+const CPU_BATCH_TOKENS: usize = 2048;
+const GPU_BATCH_TOKENS: usize = 16384;
+
+/// Everything before the data.
+pub struct Setup<'a> {
+    pub common: &'a CommonArgs,
+    pub reporter: &'a Reporter,
+    pub recipe: Option<&'static PublishedRecipe>,
+    pub checkpoint: Checkpoint,
+    /// The checkpoint's configuration with this run's dropouts.
+    pub config: AlbertConfig,
+    devices: Vec<OpenDevice>,
+}
+
+/// What a task makes of its data.
+pub struct Prepared {
+    pub head: Head,
+    pub architecture: Architecture,
+    pub config: AlbertConfig,
+    pub examples: Vec<TrainingExample>,
+    pub evaluation: Option<Box<dyn TaskEvaluation>>,
+    pub loss: TaskLoss,
+    pub label_weights: Vec<f32>,
+    /// Figures that may choose the best checkpoint, the default first.
+    pub metrics: &'static [&'static str],
+    /// The share of the most frequent label on dev: what a model must do better than.
+    pub majority: Option<f64>,
+}
+
+impl<'a> Setup<'a> {
+    /// Checks the output, finds the model and opens the devices.
+    ///
+    /// # Errors
+    /// Those of each part.
+    pub fn new(common: &'a CommonArgs, task: &str, reporter: &'a Reporter) -> Result<Self> {
+        let recipe = match &common.recipe {
+            None => None,
+            Some(name) => Some(named_recipe(name, task)?),
+        };
+        if let Some(threads) = common.threads {
+            device::set_threads(usize::from(threads))?;
+        }
+        check_output(common)?;
+        let checkpoint = options::checkpoint(&common.model, reporter)?;
+        let mut config = checkpoint.config.clone();
+        let dropout = recipe.map(|recipe| recipe.dropout);
+        if let Some(rate) = common.hidden_dropout.or(dropout) {
+            config.hidden_dropout_prob = rate;
+        }
+        if let Some(rate) = common.attention_dropout.or(dropout) {
+            config.attention_probs_dropout_prob = rate;
+        }
+        if let Some(rate) = common.classifier_dropout.or(recipe.map(|recipe| recipe.classifier_dropout)) {
+            config.classifier_dropout_prob = Some(rate);
+        }
+        let float = FloatType::from(common.precision);
+        let devices: Result<Vec<OpenDevice>> =
+            common.device.iter().map(|choice| device::open(*choice, float)).collect();
+        Ok(Self { common, reporter, recipe, checkpoint, config, devices: devices? })
+    }
+
+    /// What encodes rows for a model of `config` with `head`; its weights are yet to come.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] for a length that does not fit the model; those of the tokenizer.
+    pub fn runtime(&self, config: &AlbertConfig, head: Head, default_length: usize) -> Result<Runtime> {
+        let device = self.devices[0].device.clone();
+        let positions = config.max_position_embeddings;
+        let asked = self.common.max_length.map(|n| n as usize);
+        if let Some(n) = asked.filter(|n| *n > positions) {
+            return Err(Error::Usage {
+                flag: "--max-length".to_owned(),
+                problem: format!("{n} is more than the {positions} positions of the model"),
+            });
+        }
+        let max_length =
+            asked.or(self.recipe.map(|recipe| recipe.max_length)).unwrap_or(default_length).min(positions);
+        let tokenizer = self.checkpoint.tokenizer()?;
+        Ok(Runtime {
+            model: Albert::new(config, &[head], &device),
+            config: config.clone(),
+            tokenizer,
+            device,
+            max_length,
+            long: Long::Truncate,
+            pad_multiple: self.pad_multiple(),
+        })
+    }
+
+    fn pad_multiple(&self) -> usize {
+        if self.devices[0].is_gpu { 16 } else { 1 }
+    }
+}
+
+fn named_recipe(name: &str, task: &str) -> Result<&'static PublishedRecipe> {
+    let usage = |problem: String| Error::Usage { flag: "--recipe".to_owned(), problem };
+    let known = || recipe::PUBLISHED.iter().filter(|r| r.task == task).map(|r| r.name).collect::<Vec<_>>();
+    match recipe::published(name) {
+        Some(recipe) if recipe.task == task => Ok(recipe),
+        Some(recipe) => Err(usage(format!("{name} is for albert finetune {}", recipe.task))),
+        None if known().is_empty() => Err(usage(format!("there is none for {task}"))),
+        None => Err(usage(format!("\"{name}\" is not one of {}", known().join(", ")))),
+    }
+}
+
+/// A run begins in a new directory, or goes on in its own.
+fn check_output(common: &CommonArgs) -> Result<()> {
+    let output = &common.output;
+    if output.is_file() {
+        return Err(Error::bad_file(output, "is a file; --output takes a directory"));
+    }
+    let taken = output.join("model.safetensors").exists()
+        || !Checkpoints::new(output, 1).steps().is_empty()
+        || output.join("seeds").exists();
+    if taken && !common.resume {
+        return Err(Error::bad_file(
+            output,
+            "holds a model or a run: --resume goes on with it, another --output begins anew",
+        ));
+    }
+    std::fs::create_dir_all(output).map_err(Error::io(output, "create"))
+}
+
+/// What a run of one seed gave.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct SeedResult {
+    seed: u64,
+    /// The step of the best evaluation, or the last.
+    step: u64,
+    /// The figure that chooses; none without --dev.
+    figure: Option<f64>,
+    /// All figures on --dev.
+    dev: Map<String, Value>,
+}
+
+const RESULTS: &str = "results.json";
+
+/// Runs all seeds, keeps the best.
+///
+/// # Errors
+/// Those of the runs.
+pub fn run(setup: &Setup, mut prepared: Prepared) -> std::result::Result<ExitStatus, Failure> {
+    let (common, reporter) = (setup.common, setup.reporter);
+    let stop = interrupt::stop_flag()?;
+    let plan = Plan::new(setup, &prepared)?;
+    announce(setup, &prepared, &plan);
+    let seeds = &common.seeds.0;
+    let folder = |seed: u64| match seeds.len() {
+        1 => common.output.clone(),
+        _ => common.output.join("seeds").join(seed.to_string()),
+    };
+    let mut results: Vec<SeedResult> = Vec::new();
+    for seed in seeds.iter().copied() {
+        let folder = folder(seed);
+        if let Some(done) = common.resume.then(|| read_result(&folder)).flatten() {
+            reporter.note(&format!("the run of seed {seed} is done already"));
+            results.push(done);
+            continue;
+        }
+        if seeds.len() > 1 {
+            reporter.note(&format!("seed {seed}"));
+        }
+        match run_seed(setup, &mut prepared, &plan, seed, &folder, &stop).while_running()? {
+            Some(result) => results.push(result),
+            None => {
+                reporter.note("interrupted; a checkpoint is saved, --resume goes on from it");
+                return Ok(ExitStatus::Interrupted);
+            }
+        }
+    }
+    if let [first, _, ..] = results.as_slice() {
+        let better = |a: &SeedResult, b: &SeedResult| plan.is_better(a.figure, b.figure);
+        let best = results.iter().fold(first, |best, other| if better(other, best) { other } else { best });
+        tell_spread(&results, best, &plan, reporter);
+        copy_model(&folder(best.seed), &common.output).while_running()?;
+        write_results(&common.output, &plan, &results, best.seed).while_running()?;
+    }
+    reporter.note(&format!("the model is in {}", common.output.display()));
+    Ok(ExitStatus::Done)
+}
+
+/// One seed; `None` when interrupted.
+fn run_seed(
+    setup: &Setup,
+    prepared: &mut Prepared,
+    plan: &Plan,
+    seed: u64,
+    folder: &Path,
+    stop: &AtomicBool,
+) -> Result<Option<SeedResult>> {
+    let (common, reporter) = (setup.common, setup.reporter);
+    std::fs::create_dir_all(folder).map_err(Error::io(folder, "create"))?;
+    let tokenizer = setup.checkpoint.tokenizer()?;
+    let files = TokenizerFiles::of(&setup.checkpoint);
+    let devices: Vec<Device> = setup.devices.iter().map(|open| open.device.clone()).collect();
+    let objective = FineTuning {
+        loss: prepared.loss,
+        label_weights: prepared.label_weights.clone(),
+        padding: plan.padding,
+    };
+    let run = FineTuneRun {
+        checkpoint: &setup.checkpoint,
+        config: &prepared.config,
+        head: prepared.head,
+        architecture: prepared.architecture,
+        tokenizer: (&files, &tokenizer),
+        examples: &prepared.examples,
+        objective: &objective,
+        devices: &devices,
+        micro_batch: plan.micro_batch,
+        gradient_checkpointing: common.gradient_checkpointing,
+        order: common.order.into(),
+        frozen: common.freeze.into(),
+    };
+    let resume = common.resume && !Checkpoints::new(folder, 1).steps().is_empty();
+    let panels = [("loss", "loss"), ("accuracy", "accuracy"), (plan.metric.as_str(), plan.metric.as_str())];
+    let panels = if plan.metric == "accuracy" { &panels[..2] } else { &panels[..] };
+    let mut progress = TrainingProgress::new(reporter, folder, panels);
+    let options = plan.options(common, folder, seed, &prepared.config, &prepared.examples);
+    let mut judge = prepared.evaluation.as_deref_mut().map(|task| DevEvaluation {
+        task,
+        metric: &plan.metric,
+        less_is_better: plan.less_is_better,
+        batch_tokens: plan.batch_tokens,
+    });
+    let evaluation = judge.as_mut().map(|judge| judge as &mut dyn Evaluation);
+    let tuned = run.run(options, evaluation, resume, stop, &mut progress)?;
+    drop(progress);
+    if tuned.ending == Ending::Interrupted {
+        return Ok(None);
+    }
+    let report = match (judge, &tuned.model) {
+        (Some(mut judge), Some(model)) => Some(judge.report(model)?),
+        _ => None,
+    };
+    if let Some(report) = &report {
+        tell_dev(report, prepared.majority, plan, reporter);
+        // What the model must know to answer as it did here.
+        if let Some(threshold) = report.figure("best_f1_threshold") {
+            let mut config = prepared.config.clone();
+            null_threshold::set(&mut config, threshold);
+            run.publish(folder, &config, &tuned.parameters)?;
+            reporter.note(&format!(
+                "no answer is said where its logits are more than {threshold:.4} above those of the best answer; the \
+                 threshold is kept in config.json"
+            ));
+        }
+    }
+    let result = SeedResult {
+        seed,
+        step: tuned.best.as_ref().map_or(plan.schedule.total_steps, |best| best.step),
+        figure: report.as_ref().and_then(|report| report.figure(&plan.metric)),
+        dev: report.map(|report| report.figures_json()).unwrap_or_default(),
+    };
+    write_results(folder, plan, std::slice::from_ref(&result), seed)?;
+    Ok(Some(result))
+}
+
+/// Numbers that follow from the arguments and the data.
+struct Plan {
+    batch_size: usize,
+    micro_batch: usize,
+    schedule: Schedule,
+    optimizer: Optimizer,
+    evaluate_every: u64,
+    passes: f64,
+    metric: String,
+    less_is_better: bool,
+    padding: Padding,
+    batch_tokens: usize,
+}
+
+/// Figures of which less is better.
+const ERRORS: [&str; 3] = ["loss", "mean_squared_error", "mean_absolute_error"];
+
+impl Plan {
+    fn new(setup: &Setup, prepared: &Prepared) -> Result<Self> {
+        let (common, recipe) = (setup.common, setup.recipe);
+        let gpu = setup.devices[0].is_gpu;
+        let examples = &prepared.examples;
+        if examples.is_empty() {
+            return Err(Error::bad_file(&common.train, "holds no example with a label to learn from"));
+        }
+        let batch_size = common.batch_size.map(|n| n as usize).or(recipe.map(|r| r.batch_size)).unwrap_or(32);
+        let pass = examples.len().div_ceil(batch_size) as u64;
+        let of_passes = |passes: f64| ((passes * pass as f64).ceil() as u64).max(1);
+        let steps = match (common.steps, common.epochs, recipe) {
+            (Some(steps), ..) => steps,
+            (None, Some(passes), _) => of_passes(passes),
+            (None, None, Some(recipe)) => recipe.steps,
+            (None, None, None) => of_passes(recipe::epochs(examples.len())),
+        };
+        let warmup_steps = common.warmup_steps.unwrap_or_else(|| match recipe {
+            Some(recipe) if steps == recipe.steps => recipe.warmup_steps,
+            _ => recipe::warmup_steps(steps),
+        });
+        let kind = common.optimizer.map_or_else(
+            || recipe.map_or(OptimizerKind::AdamW, |_| recipe::PUBLISHED_OPTIMIZER),
+            OptimizerKind::from,
+        );
+        let mut optimizer = Optimizer::new(kind);
+        optimizer.weight_decay = common.weight_decay as f32;
+        let learning_rate = common
+            .learning_rate
+            .or(recipe.map(|recipe| recipe.learning_rate))
+            .unwrap_or_else(|| recipe::learning_rate(&setup.config));
+        // The longest example sets what fits.
+        let tokens =
+            |e: &TrainingExample| e.rows.len() * e.rows.iter().map(|row| row.ids.len()).max().unwrap_or(0);
+        let longest = examples.iter().map(tokens).max().unwrap_or(1);
+        let metric = metric(common, recipe, prepared)?;
+        Ok(Self {
+            batch_size,
+            micro_batch: common
+                .micro_batch
+                .map_or_else(|| training::recipe::micro_batch(gpu, longest), |n| n as usize),
+            schedule: Schedule {
+                peak: learning_rate,
+                warmup_steps,
+                total_steps: steps,
+                decay: common.schedule.decay(common.power),
+            },
+            optimizer,
+            evaluate_every: common.eval_every.unwrap_or_else(|| pass.min((steps / 10).max(1))),
+            passes: steps as f64 / pass as f64,
+            less_is_better: ERRORS.contains(&metric.as_str()),
+            metric,
+            padding: Padding {
+                id: setup.config.pad_token_id.unwrap_or(0) as u32,
+                multiple: setup.pad_multiple(),
+                longest: setup.config.max_position_embeddings,
+            },
+            batch_tokens: if gpu { GPU_BATCH_TOKENS } else { CPU_BATCH_TOKENS },
+        })
+    }
+
+    fn options(
+        &self,
+        common: &CommonArgs,
+        folder: &Path,
+        seed: u64,
+        config: &AlbertConfig,
+        examples: &[TrainingExample],
+    ) -> TrainOptions {
+        let clip_norm = (common.clip_norm > 0.0).then_some(common.clip_norm);
+        TrainOptions {
+            output: folder.to_owned(),
+            batch_size: self.batch_size,
+            optimizer: self.optimizer,
+            schedule: self.schedule,
+            clip_norm,
+            seed,
+            log_every: common.log_every,
+            evaluate_every: Some(self.evaluate_every),
+            save_every: Some(self.evaluate_every),
+            save_minutes: Some(common.save_minutes),
+            keep: usize::from(common.keep),
+            patience: common.patience,
+            scale_loss: common.precision == DtypeArg::F16,
+            identity: json!({
+                "config": config.to_json(),
+                "examples": examples.len(),
+                "digest of the examples": digest(examples),
+                "--batch-size": self.batch_size,
+                "--seeds": seed,
+                "--precision": format!("{:?}", common.precision),
+                "--clip-norm": clip_norm,
+                "--order": format!("{:?}", common.order),
+                "--freeze": format!("{:?}", common.freeze),
+                "--metric": self.metric,
+                "--eval-every": self.evaluate_every,
+                "--patience": common.patience,
+                "optimizer": self.optimizer,
+                "schedule": self.schedule,
+            }),
+        }
+    }
+
+    fn is_better(&self, figure: Option<f64>, than: Option<f64>) -> bool {
+        match (figure, than) {
+            (Some(own), Some(other)) if self.less_is_better => own < other,
+            (Some(own), Some(other)) => own > other,
+            _ => false,
+        }
+    }
+}
+
+/// The figure that chooses.
+fn metric(common: &CommonArgs, recipe: Option<&PublishedRecipe>, prepared: &Prepared) -> Result<String> {
+    let known = prepared.metrics;
+    let asked = common.metric.as_ref().map(|name| name.replace('-', "_"));
+    match asked.as_deref().or(recipe.map(|recipe| recipe.metric)) {
+        None => Ok(known.first().copied().unwrap_or("loss").to_owned()),
+        Some(name) if known.contains(&name) => Ok(name.to_owned()),
+        // A recipe of two labels, and data with more.
+        Some(_) if asked.is_none() => Ok(known.first().copied().unwrap_or("loss").to_owned()),
+        Some(name) => Err(Error::Usage {
+            flag: "--metric".to_owned(),
+            problem: format!("\"{name}\" is not one of {}", known.join(", ")),
+        }),
+    }
+}
+
+/// What is about to happen, before the first step.
+fn announce(setup: &Setup, prepared: &Prepared, plan: &Plan) {
+    let (config, reporter) = (&prepared.config, setup.reporter);
+    reporter.note(&format!(
+        "model: {}, hidden {}, layers {}; dropout: hidden {}, attention {}, classifier {}",
+        setup.checkpoint.name,
+        config.hidden_size,
+        config.num_hidden_layers,
+        config.hidden_dropout_prob,
+        config.attention_probs_dropout_prob,
+        config.classifier_dropout_prob.unwrap_or(config.hidden_dropout_prob),
+    ));
+    if !config.labels.is_empty() {
+        reporter.note(&format!("{} labels: {}", config.labels.len(), shortened(&config.labels)));
+    }
+    let rows: Vec<_> = prepared.examples.iter().flat_map(|example| &example.rows).collect();
+    let mut lengths: Vec<usize> = rows.iter().map(|row| row.ids.len()).collect();
+    lengths.sort_unstable();
+    let at = |share: usize| lengths.get(lengths.len() * share / 100).or(lengths.last()).copied().unwrap_or(0);
+    reporter.note(&format!(
+        "{} examples, {} rows of {} tokens (median; 95 % have at most {}, the longest {})",
+        prepared.examples.len(),
+        rows.len(),
+        at(50),
+        at(95),
+        at(100),
+    ));
+    let cut = rows.iter().filter(|row| row.truncated).count();
+    if cut > 0 {
+        reporter.warn(&format!("{cut} rows were cut to {} tokens (--max-length)", at(100)));
+    }
+    reporter.note(&format!(
+        "{} steps of {} examples, {:.1} passes; {:?}, rate {:.1e}, {} steps of warm-up; {} at a time on {}",
+        plan.schedule.total_steps,
+        plan.batch_size,
+        plan.passes,
+        plan.optimizer.kind,
+        plan.schedule.peak,
+        plan.schedule.warmup_steps,
+        plan.micro_batch.min(plan.batch_size),
+        setup.devices.iter().map(|open| open.name.as_str()).collect::<Vec<_>>().join(" and on "),
+    ));
+    if prepared.evaluation.is_none() {
+        reporter.warn(
+            "without --dev or --dev-fraction nothing tells how good the model is; the last step is kept",
+        );
+    }
+}
+
+fn shortened(labels: &[String]) -> String {
+    const SHOWN: usize = 12;
+    let mut text = labels.iter().take(SHOWN).map(String::as_str).collect::<Vec<_>>().join(", ");
+    if labels.len() > SHOWN {
+        text.push_str(", ...");
+    }
+    text
+}
+
+/// The figures of the best model, and what is wrong with them.
+fn tell_dev(report: &EvalReport, majority: Option<f64>, plan: &Plan, reporter: &Reporter) {
+    let figures: Vec<String> =
+        report.figures.iter().map(|(name, value)| format!("{name} {value:.4}")).collect();
+    reporter.note(&format!("dev, {} examples: {}", report.examples, figures.join("  ")));
+    for warning in &report.warnings {
+        reporter.warn(&format!(
+            "dev: {warning}; a lower --learning-rate, more --epochs or other --seeds may help"
+        ));
+    }
+    let accuracy = report.figure("accuracy");
+    if let (Some(accuracy), Some(majority), true) = (accuracy, majority, report.warnings.is_empty())
+        && accuracy <= majority
+        && !plan.less_is_better
+    {
+        reporter.warn(&format!(
+            "dev: the accuracy is no better than that of the most frequent label alone ({majority:.4}): nothing is learnt; a \
+             lower --learning-rate, more --epochs or other --seeds may help"
+        ));
+    }
+}
+
+fn tell_spread(results: &[SeedResult], best: &SeedResult, plan: &Plan, reporter: &Reporter) {
+    let figures: Vec<f64> = results.iter().filter_map(|result| result.figure).collect();
+    match Spread::of(&figures) {
+        Some(spread) => reporter.note(&format!(
+            "{} over {} seeds: mean {:.4}, standard deviation {:.4}, from {:.4} to {:.4}; seed {} is kept",
+            plan.metric, spread.count, spread.mean, spread.deviation, spread.least, spread.most, best.seed
+        )),
+        None => {
+            reporter.warn(&format!("without --dev no seed is known to be the best; {} is kept", best.seed))
+        }
+    }
+}
+
+/// What a run says of itself when it is done.
+#[derive(Serialize, Deserialize)]
+struct Results {
+    metric: String,
+    best_seed: u64,
+    runs: Vec<SeedResult>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    spread: Option<Spread>,
+}
+
+fn write_results(folder: &Path, plan: &Plan, runs: &[SeedResult], best_seed: u64) -> Result<()> {
+    let figures: Vec<f64> = runs.iter().filter_map(|result| result.figure).collect();
+    let spread = Spread::of(&figures).filter(|_| runs.len() > 1);
+    let results = Results { metric: plan.metric.clone(), best_seed, runs: runs.to_vec(), spread };
+    let path = folder.join(RESULTS);
+    let text = serde_json::to_string_pretty(&results)
+        .map_err(|e| Error::bad_file(&path, format!("cannot be written: {e}")))?;
+    let mut out = OutputTarget::open(Some(&path))?;
+    out.write(text.as_bytes())?;
+    out.write(b"\n")?;
+    out.finish()?;
+    Ok(())
+}
+
+fn read_result(folder: &Path) -> Option<SeedResult> {
+    let text = std::fs::read(folder.join(RESULTS)).ok()?;
+    let results: Results = serde_json::from_slice(&text).ok()?;
+    results.runs.into_iter().next()
+}
+
+/// Copies the files of a model, the weights last.
+fn copy_model(from: &Path, to: &Path) -> Result<()> {
+    let entries = std::fs::read_dir(from).map_err(Error::io(from, "read"))?;
+    let mut names: Vec<_> = entries.flatten().filter(|e| e.path().is_file()).map(|e| e.file_name()).collect();
+    names.retain(|name| MODEL_FILES.iter().any(|file| name == file));
+    names.sort_by_key(|name| name == "model.safetensors");
+    for name in names {
+        let target = to.join(&name);
+        let bytes = std::fs::read(from.join(&name)).map_err(Error::io(from.join(&name), "read"))?;
+        let mut out = OutputTarget::open(Some(&target))?;
+        out.write(&bytes)?;
+        out.finish()?;
+    }
+    Ok(())
+}
+
+/// What makes a directory a model.
+const MODEL_FILES: [&str; 7] = [
+    "config.json",
+    "model.safetensors",
+    "spiece.model",
+    "vocab.txt",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+];

@@ -1,0 +1,196 @@
+//! Gold answers: the forms in which data have them, and their place in the context.
+//!
+//! Places count Unicode code points, as in SQuAD and the Hugging Face data sets.
+
+use serde::Deserialize;
+
+use super::example::GoldAnswer;
+use super::objects::shortened;
+
+/// How far from its stated place an answer is looked for, in code points.
+const NEAR: usize = 20;
+
+/// Answers with their places, where these are given.
+pub(super) struct Answers(pub(super) Vec<(String, Option<i64>)>);
+
+/// An answer of SQuAD.
+#[derive(Deserialize)]
+struct Answer {
+    text: String,
+    #[serde(default)]
+    answer_start: Option<i64>,
+}
+
+/// Every form that is read.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Form {
+    Text(String),
+    Texts(Vec<String>),
+    One(Answer),
+    /// SQuAD's.
+    List(Vec<Answer>),
+    /// That of the Hugging Face data sets.
+    Columns {
+        text: Vec<String>,
+        #[serde(default)]
+        answer_start: Option<Vec<Option<i64>>>,
+    },
+}
+
+impl Answers {
+    /// Reads the JSON value of a field.
+    ///
+    /// # Errors
+    /// A message to stand after the field's name.
+    pub(super) fn parse(json: &str) -> Result<Self, String> {
+        let form: Form = serde_json::from_str(json).map_err(|_| {
+            format!(
+                "is {}; expected a list of {{\"text\": ..., \"answer_start\": ...}}, {{\"text\": [...], \
+                 \"answer_start\": [...]}}, a string or a list of strings",
+                shortened(json)
+            )
+        })?;
+        let pair = |answer: Answer| (answer.text, answer.answer_start);
+        Ok(Self(match form {
+            Form::Text(text) => vec![(text, None)],
+            Form::Texts(texts) => texts.into_iter().map(|text| (text, None)).collect(),
+            Form::One(answer) => vec![pair(answer)],
+            Form::List(answers) => answers.into_iter().map(pair).collect(),
+            Form::Columns { text, answer_start: None } => text.into_iter().map(|text| (text, None)).collect(),
+            Form::Columns { text, answer_start: Some(starts) } => {
+                if text.len() != starts.len() {
+                    return Err(format!("has {} texts, but {} places", text.len(), starts.len()));
+                }
+                text.into_iter().zip(starts).collect()
+            }
+        }))
+    }
+}
+
+/// Finds an answer in its context: at its place, close to it, or for want of a place the first time it stands
+/// there. White space around it is left out where the context has none. True if it is not as the data says.
+///
+/// # Errors
+/// A message when it is blank or not found.
+pub(super) fn find(context: &str, text: &str, start: Option<i64>) -> Result<(GoldAnswer, bool), String> {
+    let trimmed = text.trim();
+    if trimmed.is_empty() {
+        return Err("an answer is blank; a question without an answer has an empty list of them".to_owned());
+    }
+    let answer = |text: &str, start: usize| GoldAnswer { text: text.to_owned(), start: Some(start) };
+    let Some(said) = start else {
+        for text in [text, trimmed] {
+            if let Some(byte) = context.find(text) {
+                return Ok((answer(text, context[..byte].chars().count()), false));
+            }
+        }
+        return Err(format!(
+            "answer \"{}\" does not stand in the context; mend one of them",
+            shortened(text)
+        ));
+    };
+    let start = usize::try_from(said).map_err(|_| format!("an answer_start is {said}; it counts from 0"))?;
+    if context.char_indices().nth(start).is_some_and(|(byte, _)| context[byte..].starts_with(text)) {
+        return Ok((answer(text, start), false));
+    }
+    if let Some(start) = nearby(context, trimmed, start) {
+        return Ok((answer(trimmed, start), true));
+    }
+    let there: String = context.chars().skip(start).take(trimmed.chars().count()).collect();
+    let is_bytes = context.get(start..).is_some_and(|rest| rest.starts_with(text));
+    let advice = if is_bytes { "; it seems to count bytes, and must count Unicode code points" } else { "" };
+    Err(format!(
+        "answer \"{}\" does not stand at its answer_start {start}, nor close to it; \"{}\" does{advice}",
+        shortened(text),
+        shortened(&there)
+    ))
+}
+
+/// Where a text stands nearest to a place.
+fn nearby(context: &str, text: &str, start: usize) -> Option<usize> {
+    let first = start.saturating_sub(NEAR);
+    context
+        .char_indices()
+        .enumerate()
+        .skip(first)
+        .take(start.saturating_add(NEAR + 1) - first)
+        .filter(|(_, (byte, _))| context[*byte..].starts_with(text))
+        .map(|(place, _)| place)
+        .min_by_key(|place| place.abs_diff(start))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(context: &str, text: &str, start: Option<i64>) -> Option<(String, usize, bool)> {
+        let (answer, moved) = find(context, text, start).ok()?;
+        let place = answer.start?;
+        let slice: String = context.chars().skip(place).take(answer.text.chars().count()).collect();
+        assert_eq!(slice, answer.text);
+        Some((answer.text, place, moved))
+    }
+
+    fn at(text: &str, place: usize, moved: bool) -> Option<(String, usize, bool)> {
+        Some((text.to_owned(), place, moved))
+    }
+
+    #[test]
+    fn places_count_code_points() {
+        let context = "é😀 in Paris, Paris.";
+        assert_eq!(found(context, "Paris", Some(6)), at("Paris", 6, false));
+        assert_eq!(found(context, "Paris", Some(13)), at("Paris", 13, false));
+        assert_eq!(found(context, "Paris", None), at("Paris", 6, false));
+        assert_eq!(found(context, "é", Some(0)), at("é", 0, false));
+    }
+
+    #[test]
+    fn answers_close_to_their_place() {
+        let context = "In Paris, in Paris.";
+        assert_eq!(found(context, "Paris", Some(5)), at("Paris", 3, true));
+        assert_eq!(found(context, "Paris", Some(11)), at("Paris", 13, true));
+        assert_eq!(found(context, " Paris ", Some(12)), at("Paris", 13, true));
+        assert_eq!(found(context, " Paris", Some(2)), at(" Paris", 2, false));
+        assert_eq!(found(context, "Paris \n", None), at("Paris", 3, false));
+        assert_eq!(found(context, "Paris", Some(33)), at("Paris", 13, true));
+        assert_eq!(found(context, "Paris", Some(34)), None);
+        assert_eq!(found(context, "Paris", Some(i64::MAX)), None);
+    }
+
+    #[test]
+    fn answers_that_are_not_there() {
+        let problem = |context: &str, text: &str, start| find(context, text, start).err().unwrap_or_default();
+        assert_eq!(
+            problem("In Paris.", "Rome", Some(3)),
+            "answer \"Rome\" does not stand at its answer_start 3, nor close to it; \"Pari\" does"
+        );
+        assert!(problem("In Paris.", "Rome", None).contains("does not stand in the context"));
+        assert!(problem("In Paris.", "Paris", Some(-1)).contains("-1"));
+        assert!(problem("In Paris.", " ", Some(0)).contains("blank"));
+        let context = format!("{} Paris", "é".repeat(50));
+        assert!(problem(&context, "Paris", Some(101)).contains("count bytes"));
+    }
+
+    #[test]
+    fn forms() {
+        let parse = |json: &str| Answers::parse(json).map(|answers| answers.0);
+        let one = |start: Option<i64>| Ok(vec![("a".to_owned(), start)]);
+        assert_eq!(parse("\"a\""), one(None));
+        assert_eq!(parse("[\"a\"]"), one(None));
+        assert_eq!(parse("[{\"text\": \"a\", \"answer_start\": 2, \"x\": 1}]"), one(Some(2)));
+        assert_eq!(parse("[{\"text\": \"a\"}]"), one(None));
+        assert_eq!(parse("{\"text\": [\"a\"], \"answer_start\": [2]}"), one(Some(2)));
+        assert_eq!(parse("{\"text\": [\"a\"]}"), one(None));
+        assert_eq!(parse("{\"text\": \"a\", \"answer_start\": null}"), one(None));
+        assert!(
+            parse("{\"text\": [\"a\"], \"answer_start\": []}")
+                .is_err_and(|e| e == "has 1 texts, but 0 places")
+        );
+        for json in
+            ["1", "[1]", "{}", "[{\"answer_start\": 1}]", "[{\"text\": \"a\", \"answer_start\": 1.5}]"]
+        {
+            assert!(parse(json).is_err_and(|e| e.contains("expected a list")), "{json}");
+        }
+    }
+}

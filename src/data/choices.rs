@@ -1,0 +1,229 @@
+//! Questions with choices: JSON lines, and the formats of RACE and SWAG.
+
+use std::path::Path;
+
+use super::example::{ChoiceExample, Loaded};
+use super::format::{DataFormat, looks_like_objects};
+use super::objects::{Object, objects, shortened};
+use super::source::Source;
+use super::{race, swag};
+use crate::error::Result;
+
+const FORMATS: [DataFormat; 3] = [DataFormat::Jsonl, DataFormat::Race, DataFormat::Swag];
+
+/// How choices are read. The names are for JSON lines; RACE and SWAG have names of their own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChoiceOptions {
+    /// The format of the data.
+    pub format: DataFormat,
+    /// `--prompt-field`.
+    pub prompt: String,
+    /// `--choices-field`.
+    pub choices: String,
+    /// `--context-field`.
+    pub context: String,
+    /// `--label-field`: a number from 0, or a letter from A.
+    pub label: String,
+    /// `--id-field`.
+    pub id: String,
+    /// Whether examples without the right choice may come.
+    pub unlabelled: bool,
+}
+
+impl Default for ChoiceOptions {
+    fn default() -> Self {
+        Self {
+            format: DataFormat::Auto,
+            prompt: "prompt".to_owned(),
+            choices: "choices".to_owned(),
+            context: "context".to_owned(),
+            label: "label".to_owned(),
+            id: "id".to_owned(),
+            unlabelled: false,
+        }
+    }
+}
+
+/// Reads choices from a file, from a folder of RACE, or from standard input for `-`.
+///
+/// # Errors
+/// [`crate::Error::Record`] for the first example that is not right; [`crate::Error::BadFile`] for what holds no
+/// examples or is of unknown format; [`crate::Error::Usage`] for a format that holds no choices;
+/// [`crate::Error::Io`].
+pub fn read_choices(path: &Path, options: &ChoiceOptions) -> Result<Loaded<ChoiceExample>> {
+    if path.is_dir() {
+        options.format.check(&[DataFormat::Race])?;
+        return race::read_folder(path, options.unlabelled);
+    }
+    options.format.check(&FORMATS)?;
+    read(Source::open(path)?, options)
+}
+
+fn read(source: Source, options: &ChoiceOptions) -> Result<Loaded<ChoiceExample>> {
+    let path = source.path().to_owned();
+    let mut loaded = Loaded::new();
+    if !source.is_blank() {
+        loaded.examples = match options.format.resolve(&source, &FORMATS, guess)? {
+            DataFormat::Race => race::questions(source, race::group(&path).as_deref(), options.unlabelled)?,
+            DataFormat::Swag => swag::examples(source, options.unlabelled)?,
+            _ => objects(source).map(|object| from_object(object?, options)).collect::<Result<_>>()?,
+        };
+    }
+    loaded.finished(&path, "")
+}
+
+fn guess(name: Option<DataFormat>, head: &[u8]) -> Option<DataFormat> {
+    match name {
+        Some(DataFormat::Jsonl) => Some(DataFormat::Jsonl),
+        Some(DataFormat::Csv) => Some(DataFormat::Swag),
+        Some(_) => None,
+        None if race::looks_like_race(head) => Some(DataFormat::Race),
+        None if looks_like_objects(head) => Some(DataFormat::Jsonl),
+        None => swag::looks_like_swag(head).then_some(DataFormat::Swag),
+    }
+}
+
+fn from_object(object: Object, options: &ChoiceOptions) -> Result<ChoiceExample> {
+    let error = |problem: String| object.place.error(problem);
+    let prompt = object.string(&options.prompt, "--prompt-field")?;
+    let choices = object.fields.strings(&options.choices).map_err(error)?;
+    let choices = choices.ok_or_else(|| object.missing(&options.choices, "--choices-field"))?;
+    check_count(choices.len()).map_err(error)?;
+    let label = match object.raw(&options.label) {
+        Some(json) => Some(label(json, &options.label, choices.len()).map_err(error)?),
+        None if options.unlabelled => None,
+        None => return Err(object.missing(&options.label, "--label-field")),
+    };
+    let context = object.optional_string(&options.context)?;
+    let defaults = ChoiceOptions::default();
+    for (name, default, flag) in
+        [(&options.context, defaults.context, "--context-field"), (&options.id, defaults.id, "--id-field")]
+    {
+        if *name != default && object.fields.raw(name).is_none() {
+            return Err(object.missing(name, flag));
+        }
+    }
+    let id = object.raw(&options.id).map(str::to_owned);
+    Ok(ChoiceExample { place: object.place, id, context, prompt, choices, label, group: None })
+}
+
+/// Checks that there is something to choose.
+pub(super) fn check_count(count: usize) -> std::result::Result<(), String> {
+    match count {
+        0 => Err("no choices; at least two are needed".to_owned()),
+        1 => Err("1 choice; at least two are needed".to_owned()),
+        _ => Ok(()),
+    }
+}
+
+/// The number of the right choice, from JSON: a number from 0, or a letter from A.
+fn label(json: &str, name: &str, count: usize) -> std::result::Result<usize, String> {
+    let text = serde_json::from_str::<String>(json).ok();
+    let number = match &text {
+        Some(text) => letter(text),
+        None => json.parse().ok(),
+    };
+    let number = number.ok_or_else(|| {
+        format!("field \"{name}\" is {}; expected a number from 0 or a letter from A", shortened(json))
+    })?;
+    in_range(number, count, &format!("field \"{name}\" is {}", shortened(json)))
+}
+
+/// The number of a letter from A, from 0.
+pub(super) fn letter(text: &str) -> Option<usize> {
+    match text.trim().as_bytes() {
+        [letter @ (b'A'..=b'Z' | b'a'..=b'z')] => Some(usize::from(letter.to_ascii_uppercase() - b'A')),
+        _ => None,
+    }
+}
+
+/// A choice's number, if there are that many; `what` says where it stands.
+pub(super) fn in_range(number: usize, count: usize, what: &str) -> std::result::Result<usize, String> {
+    if number < count {
+        return Ok(number);
+    }
+    let last = char::from(b'A' + u8::try_from(count.saturating_sub(1)).unwrap_or(25).min(25));
+    Err(format!("{what}, beyond the {count} choices (0 to {}, A to {last})", count.saturating_sub(1)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Cursor;
+
+    fn show(text: &str, options: &ChoiceOptions) -> Vec<String> {
+        let source = Source::new(Path::new("a"), Cursor::new(text.to_owned().into_bytes()));
+        match source.and_then(|source| read(source, options)) {
+            Err(error) => vec![error.to_string()],
+            Ok(loaded) => loaded
+                .examples
+                .iter()
+                .map(|e| {
+                    let context = e.context.as_deref().unwrap_or("-");
+                    format!("{} {context} {} {} {:?}", e.place.line, e.prompt, e.choices.join("|"), e.label)
+                })
+                .collect(),
+        }
+    }
+
+    #[test]
+    fn json_lines() {
+        let text = "{\"prompt\": \"p\", \"choices\": [\"x\", \"y\"], \"label\": 1}\n\
+                    {\"prompt\": \"p\", \"choices\": [\"x\", \"y\", \"z\"], \"label\": \"c\", \"context\": \"k\"}\n";
+        assert_eq!(show(text, &ChoiceOptions::default()), ["1 - p x|y Some(1)", "2 k p x|y|z Some(2)"]);
+        let renamed = text.replace("prompt", "question").replace("label", "answer");
+        let options = ChoiceOptions {
+            prompt: "question".to_owned(),
+            label: "answer".to_owned(),
+            ..ChoiceOptions::default()
+        };
+        assert_eq!(show(&renamed, &options), show(text, &ChoiceOptions::default()));
+    }
+
+    #[test]
+    fn labels() {
+        assert_eq!(label("0", "label", 2), Ok(0));
+        assert_eq!(label("\" B \"", "label", 2), Ok(1));
+        assert_eq!(
+            label("2", "label", 2),
+            Err("field \"label\" is 2, beyond the 2 choices (0 to 1, A to B)".to_owned())
+        );
+        assert!(label("\"C\"", "label", 2).is_err_and(|e| e.contains("beyond the 2 choices")));
+        for json in ["-1", "1.0", "\"1\"", "\"AB\"", "true", "[0]", "\"\""] {
+            let expected = format!("field \"label\" is {json}; expected a number from 0 or a letter from A");
+            assert_eq!(label(json, "label", 2), Err(expected));
+        }
+        assert_eq!(label("99", "label", 300), Ok(99));
+        assert!(label("300", "label", 300).is_err_and(|e| e.contains("A to Z")));
+    }
+
+    #[test]
+    fn examples_that_are_not_right() {
+        let options = ChoiceOptions::default();
+        for (text, part) in [
+            (
+                "{\"prompt\": \"p\", \"choices\": [\"x\"], \"label\": 0}",
+                "a:1: 1 choice; at least two are needed",
+            ),
+            ("{\"prompt\": \"p\", \"choices\": []}", "a:1: no choices; at least two"),
+            ("{\"prompt\": \"p\", \"choices\": [\"x\", 1]}", "expected a list of strings"),
+            ("{\"prompt\": \"p\"}", "(--choices-field names another)"),
+            ("{\"choices\": [\"x\", \"y\"]}", "(--prompt-field names another)"),
+            ("{\"prompt\": \"p\", \"choices\": [\"x\", \"y\"]}", "(--label-field names another)"),
+            ("{\"prompt\": \"p\", \"choices\": [\"x\", \"y\"], \"label\": null}", "field \"label\" is null"),
+            (
+                "{\"prompt\": \"p\", \"choices\": [\"x\", \"y\"], \"label\": 0, \"context\": 1}",
+                "\"context\" is 1",
+            ),
+            ("word", "--data-format says it: jsonl, race, swag"),
+        ] {
+            assert!(show(text, &options)[0].contains(part), "{:?}", show(text, &options));
+        }
+        let unlabelled = ChoiceOptions { unlabelled: true, ..ChoiceOptions::default() };
+        assert_eq!(show("{\"prompt\": \"p\", \"choices\": [\"x\", \"y\"]}", &unlabelled), ["1 - p x|y None"]);
+        let context = ChoiceOptions { context: "passage".to_owned(), ..unlabelled };
+        assert!(
+            show("{\"prompt\": \"p\", \"choices\": [\"x\", \"y\"]}", &context)[0].contains("--context-field")
+        );
+    }
+}

@@ -1,0 +1,154 @@
+//! The formats of labelled data, and which one a stream has.
+
+use std::path::Path;
+
+use super::source::Source;
+use crate::error::{Error, Result};
+
+/// The option that names a format.
+const FLAG: &str = "--data-format";
+
+/// A format of labelled data.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum DataFormat {
+    /// By the file's name, else by how the data begin.
+    #[default]
+    Auto,
+    /// A JSON object a line.
+    Jsonl,
+    /// Columns between commas, quotes as in RFC 4180.
+    Csv,
+    /// Columns between tabs, quotes are letters like others.
+    Tsv,
+    /// A word and its tag a line, a blank line after each sentence.
+    Conll,
+    /// A SQuAD file, version 1.1 or 2.0.
+    Squad,
+    /// A folder of RACE, or one of its files.
+    Race,
+    /// A CSV file of SWAG.
+    Swag,
+}
+
+impl DataFormat {
+    /// The name, as in options.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Jsonl => "jsonl",
+            Self::Csv => "csv",
+            Self::Tsv => "tsv",
+            Self::Conll => "conll",
+            Self::Squad => "squad",
+            Self::Race => "race",
+            Self::Swag => "swag",
+        }
+    }
+
+    /// What a file's name says, also under `.gz` and `.zst`.
+    pub(super) fn of_name(path: &Path) -> Option<Self> {
+        let name = path.file_name()?.to_string_lossy().to_lowercase();
+        let stem = [".gz", ".zst"].iter().find_map(|ending| name.strip_suffix(ending)).unwrap_or(&name);
+        match stem.rsplit_once('.')?.1 {
+            "jsonl" | "ndjson" => Some(Self::Jsonl),
+            "csv" => Some(Self::Csv),
+            "tsv" => Some(Self::Tsv),
+            "conll" | "conllu" | "iob" | "iob2" | "bio" => Some(Self::Conll),
+            _ => None,
+        }
+    }
+
+    /// The format of a stream: the one asked for, if it is one of `known`, else what `guess` makes of the
+    /// name's format and of the first bytes.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] for a format that the task does not read, [`Error::BadFile`] where nothing tells the
+    /// format.
+    pub(super) fn resolve(
+        self,
+        source: &Source,
+        known: &[Self],
+        guess: fn(Option<Self>, &[u8]) -> Option<Self>,
+    ) -> Result<Self> {
+        self.check(known)?;
+        if self != Self::Auto {
+            return Ok(self);
+        }
+        if let Some(format) = guess(Self::of_name(source.path()), source.head()) {
+            return Ok(format);
+        }
+        if source.head().trim_ascii_start().starts_with(b"[") {
+            let problem = "is one JSON list; an object a line is read (jq -c '.[]' makes lines of a list)";
+            return Err(Error::bad_file(source.path(), problem));
+        }
+        let problem = "neither its name nor its beginning tells its format";
+        Err(Error::bad_file(source.path(), format!("{problem}; {FLAG} says it: {}", names(known))))
+    }
+
+    /// Checks that the task reads this format.
+    pub(super) fn check(self, known: &[Self]) -> Result<()> {
+        if self == Self::Auto || known.contains(&self) {
+            return Ok(());
+        }
+        let problem = format!("\"{}\" is no format of this task; it reads {}", self.name(), names(known));
+        Err(Error::Usage { flag: FLAG.to_owned(), problem })
+    }
+}
+
+fn names(formats: &[DataFormat]) -> String {
+    formats.iter().map(|format| format.name()).collect::<Vec<_>>().join(", ")
+}
+
+/// Whether a stream begins like JSON objects.
+pub(super) fn looks_like_objects(head: &[u8]) -> bool {
+    let inner = head.trim_ascii_start().strip_prefix(b"{").map(<[u8]>::trim_ascii_start);
+    matches!(inner, Some([b'"' | b'}', ..]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Cursor;
+
+    #[test]
+    fn names_of_files() {
+        for (name, format) in [
+            ("a.jsonl", Some(DataFormat::Jsonl)),
+            ("A.TSV.GZ", Some(DataFormat::Tsv)),
+            ("a.b.csv.zst", Some(DataFormat::Csv)),
+            ("en-dev.iob2", Some(DataFormat::Conll)),
+            ("a.json", None),
+            ("jsonl", None),
+            ("<stdin>", None),
+            ("..", None),
+        ] {
+            assert_eq!(DataFormat::of_name(Path::new(name)), format, "{name}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_told_is_an_error_with_advice() {
+        let resolve = |format: DataFormat, text: &'static str| {
+            let source = Source::new(Path::new("a"), Cursor::new(text)).expect("opens");
+            let known = [DataFormat::Jsonl, DataFormat::Csv];
+            format.resolve(&source, &known, |_, head| looks_like_objects(head).then_some(DataFormat::Jsonl))
+        };
+        let problem = |format, text| resolve(format, text).err().map(|e| e.to_string()).unwrap_or_default();
+        assert!(matches!(resolve(DataFormat::Auto, " {\"a\": 1}"), Ok(DataFormat::Jsonl)));
+        assert!(matches!(resolve(DataFormat::Csv, "{}"), Ok(DataFormat::Csv)));
+        assert!(problem(DataFormat::Auto, "x").contains("--data-format says it: jsonl, csv"));
+        assert!(problem(DataFormat::Auto, " [{}]").contains("jq -c"));
+        assert_eq!(
+            problem(DataFormat::Race, "x"),
+            "--data-format: \"race\" is no format of this task; it reads jsonl, csv"
+        );
+    }
+
+    #[test]
+    fn objects_by_their_beginning() {
+        assert!(
+            looks_like_objects(b"{\"a\"") && looks_like_objects(b"\n{ }") && looks_like_objects(b"{\n \"")
+        );
+        assert!(!looks_like_objects(b"{ O\n") && !looks_like_objects(b"") && !looks_like_objects(b"{"));
+    }
+}

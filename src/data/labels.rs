@@ -1,0 +1,208 @@
+//! The labels of a task: their names in a fixed order.
+//!
+//! Reference for the order of labels found in data: transformers 4.57 `run_glue.py` and `run_ner.py` sort them;
+//! here numbers go by value, and the two tags of an entity type stand together.
+
+use std::collections::{BTreeSet, HashMap};
+
+use super::example::{Place, TextExample, TokenExample};
+use crate::error::{Error, Result};
+
+/// How many names a message lists.
+const LISTED: usize = 30;
+
+/// How much a name must look like an unknown one to be suggested.
+const ALIKE: f64 = 0.5;
+
+/// Names of labels, each with a number from 0.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LabelSet {
+    names: Vec<String>,
+    ids: HashMap<String, usize>,
+}
+
+impl LabelSet {
+    /// Labels in a given order: a model's, or the user's.
+    ///
+    /// # Errors
+    /// A message that names a label that is blank or there twice; the caller knows the file or the option.
+    pub fn given(names: Vec<String>) -> std::result::Result<Self, String> {
+        let mut ids = HashMap::with_capacity(names.len());
+        for (id, name) in names.iter().enumerate() {
+            if name.trim().is_empty() {
+                return Err(format!("label {id} is blank"));
+            }
+            if let Some(other) = ids.insert(name.clone(), id) {
+                return Err(format!("label \"{name}\" is there twice, as {other} and as {id}"));
+            }
+        }
+        Ok(Self { names, ids })
+    }
+
+    /// The labels of texts: whole numbers by value if all are such, else in alphabetical order.
+    pub fn of_texts<'a>(examples: impl IntoIterator<Item = &'a TextExample>) -> Self {
+        Self::sorted(examples.into_iter().flat_map(|example| example.target.labels()), |_| ("", 0))
+    }
+
+    /// The tags of words: whole numbers by value if all are such, else `O` first, then the tags of each type of
+    /// entity together (`B-`, `I-`, then others), types in alphabetical order. Tags that are not in the examples
+    /// are not added: give the examples of all splits.
+    pub fn of_tokens<'a>(examples: impl IntoIterator<Item = &'a TokenExample>) -> Self {
+        Self::sorted(examples.into_iter().flat_map(|example| &example.tags), tag_order)
+    }
+
+    fn sorted<'a>(names: impl Iterator<Item = &'a String>, order: impl Fn(&str) -> (&str, usize)) -> Self {
+        let found: BTreeSet<&String> = names.collect();
+        let mut names: Vec<String> = found.into_iter().cloned().collect();
+        let numbers: Option<Vec<i128>> = names.iter().map(|name| name.parse().ok()).collect();
+        if numbers.is_some() {
+            names.sort_by_cached_key(|name| name.parse::<i128>().unwrap_or_default());
+        } else {
+            names.sort_by(|a, b| order(a).cmp(&order(b)));
+        }
+        let ids = names.iter().cloned().enumerate().map(|(id, name)| (name, id)).collect();
+        Self { names, ids }
+    }
+
+    /// The names in their order.
+    pub fn names(&self) -> &[String] {
+        &self.names
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.names.len()
+    }
+
+    /// True if there are none.
+    pub fn is_empty(&self) -> bool {
+        self.names.is_empty()
+    }
+
+    /// The name of a number.
+    pub fn name(&self, id: usize) -> Option<&str> {
+        self.names.get(id).map(String::as_str)
+    }
+
+    /// The number of a name, exactly as written.
+    pub fn id(&self, name: &str) -> Option<usize> {
+        self.ids.get(name).copied()
+    }
+
+    /// The number of a name that an example has.
+    ///
+    /// # Errors
+    /// [`Self::unknown`].
+    pub fn require(&self, place: &Place, name: &str) -> Result<usize> {
+        self.id(name).ok_or_else(|| self.unknown(place, name))
+    }
+
+    /// The error of an example whose label is not known: names the place, the label, the known one that looks
+    /// most like it, and all of them.
+    pub fn unknown(&self, place: &Place, name: &str) -> Error {
+        let near = self.nearest(name).map_or(String::new(), |near| format!(" Did you mean \"{near}\"?"));
+        let listed: Vec<&str> = self.names.iter().take(LISTED).map(String::as_str).collect();
+        let more = match self.len().saturating_sub(LISTED) {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        place.error(format!("label \"{name}\" is not known.{near} Known labels: {}{more}", listed.join(", ")))
+    }
+
+    fn nearest(&self, name: &str) -> Option<&str> {
+        let name = name.to_lowercase();
+        let score = |other: &String| strsim::normalized_damerau_levenshtein(&name, &other.to_lowercase());
+        let scored = self.names.iter().map(|other| (score(other), other.as_str()));
+        let best = scored.filter(|(score, _)| *score > ALIKE).reduce(|a, b| if b.0 > a.0 { b } else { a });
+        best.map(|(_, name)| name)
+    }
+}
+
+/// The type of entity of a tag, and the place of the tag within it.
+fn tag_order(tag: &str) -> (&str, usize) {
+    match tag.split_once('-') {
+        _ if tag == "O" => ("", 0),
+        Some((prefix, group)) if !group.is_empty() => match "BILEUS".find(prefix) {
+            Some(place) if prefix.len() == 1 => (group, place + 1),
+            _ => (tag, 0),
+        },
+        _ => (tag, 0),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::Target;
+
+    fn place() -> Place {
+        Place { source: "a.jsonl".into(), line: 3 }
+    }
+
+    fn texts(labels: &[&str]) -> Vec<TextExample> {
+        let example = |label: &&str| TextExample {
+            place: place(),
+            id: None,
+            text: String::new(),
+            text_pair: None,
+            target: Target::Label((*label).to_owned()),
+        };
+        labels.iter().map(example).collect()
+    }
+
+    fn tags(tags: &[&str]) -> LabelSet {
+        let tags = tags.iter().map(|tag| (*tag).to_owned()).collect();
+        LabelSet::of_tokens(&[TokenExample { place: place(), words: Vec::new(), tags }])
+    }
+
+    #[test]
+    fn the_order_of_labels_found() {
+        assert_eq!(LabelSet::of_texts(&texts(&["pos", "neg", "pos"])).names(), ["neg", "pos"]);
+        assert_eq!(LabelSet::of_texts(&texts(&["10", "9", "-1", "9"])).names(), ["-1", "9", "10"]);
+        assert_eq!(LabelSet::of_texts(&texts(&["10", "9", "a"])).names(), ["10", "9", "a"]);
+        assert_eq!(LabelSet::of_texts(&texts(&["O", "A"])).names(), ["A", "O"]);
+        assert!(LabelSet::of_texts(&[]).is_empty());
+    }
+
+    #[test]
+    fn the_order_of_tags_found() {
+        assert_eq!(
+            tags(&["I-PER", "B-ORG", "B-PER", "B-creative-work", "O", "I-LOC"]).names(),
+            ["O", "I-LOC", "B-ORG", "B-PER", "I-PER", "B-creative-work"]
+        );
+        assert_eq!(
+            tags(&["S-A", "E-A", "I-A", "B-A", "O", "E-MAIL", "BI-X", "-", "B-"]).names(),
+            ["O", "-", "B-A", "I-A", "E-A", "S-A", "B-", "BI-X", "E-MAIL"]
+        );
+        assert_eq!(tags(&["NOUN", "ADJ", "VERB"]).names(), ["ADJ", "NOUN", "VERB"]);
+        assert_eq!(tags(&["2", "10", "0"]).names(), ["0", "2", "10"]);
+    }
+
+    #[test]
+    fn a_given_order_stays() {
+        let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+        let set = LabelSet::given(names(&["b", "a"])).expect("labels");
+        assert_eq!((set.id("b"), set.id("a"), set.id("c")), (Some(0), Some(1), None));
+        assert_eq!((set.name(1), set.name(2), set.len()), (Some("a"), None, 2));
+        assert_eq!(
+            LabelSet::given(names(&["a", "b", "a"])),
+            Err("label \"a\" is there twice, as 0 and as 2".to_owned())
+        );
+        assert_eq!(LabelSet::given(names(&["a", " "])), Err("label 1 is blank".to_owned()));
+    }
+
+    #[test]
+    fn unknown_labels_are_named_with_the_nearest() {
+        let set = LabelSet::given(vec!["negative".to_owned(), "positive".to_owned()]).expect("labels");
+        assert_eq!(
+            set.require(&place(), "Postive").err().map(|e| e.to_string()).as_deref(),
+            Some(
+                "a.jsonl:3: label \"Postive\" is not known. Did you mean \"positive\"? Known labels: negative, \
+                 positive"
+            )
+        );
+        assert!(!set.unknown(&place(), "7").to_string().contains("Did you mean"));
+        let many = LabelSet::given((0..40).map(|i| format!("label {i}")).collect()).expect("labels");
+        assert!(many.unknown(&place(), "x").to_string().ends_with("label 29 and 10 more"));
+    }
+}

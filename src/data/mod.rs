@@ -1,0 +1,39 @@
+//! Labelled examples for fine-tuning and evaluation: read whole, checked, each with its place.
+//!
+//! * Texts and pairs with labels or scores ([`read_texts`]): JSON lines, CSV, TSV, the files of GLUE.
+//! * Words with tags ([`read_tokens`]): JSON lines, columns as in CoNLL.
+//! * Questions with answers ([`read_questions`]): JSON lines, SQuAD 1.1 and 2.0.
+//! * Choices ([`read_choices`]): JSON lines, the folders of RACE, the CSV files of SWAG.
+//!
+//! A path is a file, also one that gzip or Zstandard compressed, or `-` for standard input. Blank lines are
+//! skipped. The first record that cannot be right ends the reading with an error that names its place: what a
+//! model learns from must be right.
+
+mod answers;
+mod choices;
+mod conll;
+mod example;
+mod format;
+mod label_match;
+mod labels;
+mod objects;
+mod questions;
+mod race;
+mod source;
+mod split;
+mod swag;
+mod table;
+mod texts;
+mod tokens;
+
+pub use choices::{ChoiceOptions, read_choices};
+pub use example::{
+    ChoiceExample, GoldAnswer, Loaded, Place, QuestionExample, Target, TextExample, TokenExample,
+};
+pub use format::DataFormat;
+pub use label_match::LabelMatch;
+pub use labels::LabelSet;
+pub use questions::{QuestionOptions, read_questions};
+pub use split::hold_out;
+pub use texts::{TargetKind, TextOptions, read_texts};
+pub use tokens::{TokenOptions, read_tokens};

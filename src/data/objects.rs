@@ -1,0 +1,126 @@
+//! JSON lines of labelled data: an object a line, with its place.
+
+use super::example::Place;
+use super::source::Source;
+use crate::error::Result;
+use crate::io::Fields;
+
+/// One object.
+pub(super) struct Object {
+    pub(super) place: Place,
+    pub(super) fields: Fields,
+}
+
+impl Object {
+    /// A string field that must be there; `flag` is the option that names another.
+    pub(super) fn string(&self, name: &str, flag: &str) -> Result<String> {
+        let value = self.fields.string(name).map_err(|problem| self.place.error(problem))?;
+        value.ok_or_else(|| self.missing(name, flag))
+    }
+
+    /// A string field that may be absent or null.
+    pub(super) fn optional_string(&self, name: &str) -> Result<Option<String>> {
+        self.fields.string(name).map_err(|problem| self.place.error(problem))
+    }
+
+    /// The JSON text of a field; `None` where it is absent or null.
+    pub(super) fn raw(&self, name: &str) -> Option<&str> {
+        self.fields.raw(name).map(|raw| raw.get()).filter(|json| *json != "null")
+    }
+
+    /// The error of a field that is not there, or is null.
+    pub(super) fn missing(&self, name: &str, flag: &str) -> crate::Error {
+        if self.fields.raw(name).is_some() {
+            return self.place.error(format!("field \"{name}\" is null"));
+        }
+        self.place.error(missing("field", &mut self.fields.names(), name, flag))
+    }
+}
+
+/// The objects of a stream; blank lines are skipped.
+pub(super) fn objects(source: Source) -> impl Iterator<Item = Result<Object>> {
+    source.lines().filter_map(|line| match line {
+        Ok((_, text)) if text.trim().is_empty() => None,
+        Ok((place, text)) => Some(match Fields::parse(&text) {
+            Ok(fields) => Ok(Object { place, fields }),
+            Err(error) => Err(place.error(json_problem(&error, &text))),
+        }),
+        Err(error) => Some(Err(error)),
+    })
+}
+
+/// What is wrong with a line, with the column alone: the line within a one-line text is always 1.
+fn json_problem(error: &serde_json::Error, text: &str) -> String {
+    let message = error.to_string();
+    let stem = message.split(" at line ").next().unwrap_or(&message);
+    let near = text.as_bytes().get(error.column().saturating_sub(2)..).unwrap_or_default();
+    let near = &near[..near.len().min("-Infinity".len() + 1)];
+    let holds = |word: &str| near.windows(word.len()).any(|part| part == word.as_bytes());
+    let advice = if ["NaN", "nan", "Infinity"].into_iter().any(holds) {
+        "; JSON has no NaN and no infinity: leave the line out or give a number"
+    } else if error.is_eof() {
+        "; each line must hold a whole object"
+    } else {
+        ""
+    };
+    format!("not a JSON object: {stem} (column {}){advice}", error.column())
+}
+
+/// What to say of a field or a column (`what`) that is not there.
+pub(super) fn missing(what: &str, names: &mut dyn Iterator<Item = &str>, name: &str, flag: &str) -> String {
+    let there: Vec<&str> = names.collect();
+    let holder = if what == "column" { "table" } else { "object" };
+    let there = if there.is_empty() { format!("no {what}s") } else { there.join(", ") };
+    format!("{what} \"{name}\" is missing; the {holder} has {there} ({flag} names another)")
+}
+
+/// JSON or a cell, not too long for a message.
+pub(super) fn shortened(text: &str) -> String {
+    match text.char_indices().nth(60) {
+        Some((end, _)) => format!("{}...", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Cursor;
+    use std::path::Path;
+
+    fn read(text: &'static str) -> Vec<Result<Object>> {
+        objects(Source::new(Path::new("a.jsonl"), Cursor::new(text)).expect("opens")).collect()
+    }
+
+    fn problem(text: &'static str) -> String {
+        read(text).into_iter().find_map(|object| Some(object.err()?.to_string())).unwrap_or_default()
+    }
+
+    #[test]
+    fn blank_lines_count_but_hold_nothing() {
+        let objects = read("\n{\"a\": \"b\", \"c\": null}\n  \n{}\n");
+        let lines: Vec<u64> = objects.iter().map(|o| o.as_ref().map_or(0, |o| o.place.line)).collect();
+        assert_eq!(lines, [2, 4]);
+        let first = objects.into_iter().next().and_then(Result::ok).expect("an object");
+        assert_eq!(first.string("a", "--a").expect("a string"), "b");
+        assert_eq!(first.raw("c"), None);
+        assert_eq!(first.missing("c", "--c").to_string(), "a.jsonl:2: field \"c\" is null");
+        assert_eq!(
+            first.missing("x", "--text-field").to_string(),
+            "a.jsonl:2: field \"x\" is missing; the object has a, c (--text-field names another)"
+        );
+    }
+
+    #[test]
+    fn bad_lines_are_named_with_advice() {
+        assert!(problem("{}\n[]\n").starts_with("a.jsonl:2: not a JSON object: invalid type"));
+        for text in
+            ["{\"score\": NaN}", "{\"score\": Infinity}", "{\"score\": -Infinity}", "{\"score\": nan}"]
+        {
+            assert!(problem(text).ends_with("or give a number"), "{}", problem(text));
+        }
+        assert!(problem("{\n\"a\": 1}").ends_with("each line must hold a whole object"));
+        assert!(problem("{\"a\" 1}").ends_with("(column 6)"), "{}", problem("{\"a\" 1}"));
+        assert!(problem("\u{e9}\u{e9}").contains("not a JSON object"));
+    }
+}

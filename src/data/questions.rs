@@ -1,0 +1,320 @@
+//! Questions with answers: SQuAD files, versions 1.1 and 2.0 (Rajpurkar et al. 2016, 2018), and JSON lines.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::answers::{self, Answers};
+use super::example::{GoldAnswer, Loaded, Place, QuestionExample};
+use super::format::DataFormat;
+use super::objects::{Object, objects, shortened};
+use super::source::Source;
+use crate::error::{Error, Result};
+use crate::io::{looks_like_squad, read_squad};
+
+const FORMATS: [DataFormat; 2] = [DataFormat::Jsonl, DataFormat::Squad];
+
+/// How questions are read. The names are for JSON lines; a SQuAD file has names of its own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct QuestionOptions {
+    /// The format of the data.
+    pub format: DataFormat,
+    /// `--question-field`.
+    pub question: String,
+    /// `--context-field`.
+    pub context: String,
+    /// `--answers-field`.
+    pub answers: String,
+    /// `--id-field`.
+    pub id: String,
+    /// Whether every answer must stand in its context, as for training; a measure needs its words only.
+    pub need_start: bool,
+    /// Whether questions without answers may come.
+    pub unlabelled: bool,
+}
+
+impl Default for QuestionOptions {
+    fn default() -> Self {
+        Self {
+            format: DataFormat::Auto,
+            question: "question".to_owned(),
+            context: "context".to_owned(),
+            answers: "answers".to_owned(),
+            id: "id".to_owned(),
+            need_start: true,
+            unlabelled: false,
+        }
+    }
+}
+
+/// Reads questions from a file, or from standard input for `-`.
+///
+/// An answer that does not stand where the data says is looked for nearby, and counted in [`Loaded::moved`].
+/// In a SQuAD file the number of a question stands for its line.
+///
+/// # Errors
+/// [`Error::Record`] for the first question that is not right; [`Error::BadFile`] for a file without questions,
+/// of unknown format, or broken JSON; [`Error::Usage`] for a format that holds no questions; [`Error::Io`].
+pub fn read_questions(path: &Path, options: &QuestionOptions) -> Result<Loaded<QuestionExample>> {
+    options.format.check(&FORMATS)?;
+    read(Source::open(path)?, options)
+}
+
+fn read(source: Source, options: &QuestionOptions) -> Result<Loaded<QuestionExample>> {
+    let path = source.path().to_owned();
+    let mut questions = Questions { options, last: None, loaded: Loaded::new(), first_moved: None };
+    if !source.is_blank() {
+        if options.format.resolve(&source, &FORMATS, guess)? == DataFormat::Squad {
+            read_squad_file(source, &mut questions)?;
+        } else {
+            for object in objects(source) {
+                questions.add(&object?)?;
+            }
+        }
+    }
+    let Questions { mut loaded, first_moved, .. } = questions;
+    if let Some(place) = first_moved {
+        let (count, s) = (loaded.moved, if loaded.moved == 1 { " stands" } else { "s stand" });
+        loaded.notes.push(format!("{count} answer{s} close to where the data says; the first: {place}"));
+    }
+    loaded.finished(&path, "")
+}
+
+fn guess(name: Option<DataFormat>, head: &[u8]) -> Option<DataFormat> {
+    match name {
+        _ if looks_like_squad(head) => Some(DataFormat::Squad),
+        None | Some(DataFormat::Jsonl) if head.trim_ascii_start().starts_with(b"{") => {
+            Some(DataFormat::Jsonl)
+        }
+        Some(DataFormat::Jsonl) => Some(DataFormat::Jsonl),
+        _ => None,
+    }
+}
+
+fn read_squad_file(source: Source, questions: &mut Questions<'_>) -> Result<()> {
+    let path = source.path().to_owned();
+    let name: Arc<str> = format!("{}, question", source.name()).into();
+    let own = QuestionOptions {
+        need_start: questions.options.need_start,
+        unlabelled: questions.options.unlabelled,
+        ..QuestionOptions::default()
+    };
+    let mut squad = Questions { options: &own, last: None, loaded: Loaded::new(), first_moved: None };
+    let (mut number, mut failed) = (0, None);
+    let result = read_squad(source.stream(), &mut |fields| {
+        number += 1;
+        let place = Place { source: name.clone(), line: number };
+        failed = squad.add(&Object { place, fields }).err();
+        failed.is_none()
+    });
+    if let Some(error) = failed {
+        return Err(error);
+    }
+    result.map_err(|problem| Error::bad_file(&path, problem))?;
+    (questions.loaded, questions.first_moved) = (squad.loaded, squad.first_moved);
+    Ok(())
+}
+
+/// The questions read so far.
+struct Questions<'a> {
+    options: &'a QuestionOptions,
+    /// The context of the question before.
+    last: Option<Arc<str>>,
+    loaded: Loaded<QuestionExample>,
+    first_moved: Option<Place>,
+}
+
+impl Questions<'_> {
+    fn add(&mut self, object: &Object) -> Result<()> {
+        let question = object.string(&self.options.question, "--question-field")?;
+        let context = object.string(&self.options.context, "--context-field")?;
+        let context = match &self.last {
+            Some(last) if **last == *context => last.clone(),
+            _ => Arc::from(context),
+        };
+        self.last = Some(context.clone());
+        let (answers, is_impossible) = self.answers(object, &context)?;
+        self.loaded.examples.push(QuestionExample {
+            place: object.place.clone(),
+            id: self.id(object)?,
+            question,
+            context,
+            answers,
+            is_impossible,
+            title: object.fields.string("title").ok().flatten(),
+        });
+        Ok(())
+    }
+
+    /// The right answers, and whether it is known that there is none.
+    fn answers(&mut self, object: &Object, context: &str) -> Result<(Vec<GoldAnswer>, bool)> {
+        let error = |problem: String| object.place.error(problem);
+        let field = &self.options.answers;
+        let said = match object.raw("is_impossible") {
+            None | Some("false") => false,
+            Some("true") => true,
+            Some(other) => {
+                let problem =
+                    format!("field \"is_impossible\" is {}; expected true or false", shortened(other));
+                return Err(error(problem));
+            }
+        };
+        let Some(json) = object.raw(field) else {
+            return match said || self.options.unlabelled {
+                true => Ok((Vec::new(), said)),
+                false => Err(object.missing(field, "--answers-field")),
+            };
+        };
+        let Answers(given) =
+            Answers::parse(json).map_err(|problem| error(format!("field \"{field}\" {problem}")))?;
+        if said || given.is_empty() {
+            return Ok((Vec::new(), true));
+        }
+        let mut found = Vec::with_capacity(given.len());
+        for (text, start) in given {
+            match answers::find(context, &text, start) {
+                Ok((answer, moved)) => {
+                    if moved {
+                        self.loaded.moved += 1;
+                        self.first_moved.get_or_insert_with(|| object.place.clone());
+                    }
+                    found.push(answer);
+                }
+                Err(_) if !self.options.need_start && !text.trim().is_empty() => {
+                    found.push(GoldAnswer { text, start: None });
+                }
+                Err(problem) => return Err(error(problem)),
+            }
+        }
+        Ok((found, false))
+    }
+
+    fn id(&self, object: &Object) -> Result<String> {
+        let name = &self.options.id;
+        match object.raw(name) {
+            Some(json) => Ok(serde_json::from_str::<String>(json).unwrap_or_else(|_| json.to_owned())),
+            None if *name == QuestionOptions::default().id => Ok(object.place.line.to_string()),
+            None => Err(object.missing(name, "--id-field")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Cursor;
+
+    fn load(text: &str, options: &QuestionOptions) -> Result<Loaded<QuestionExample>> {
+        read(Source::new(Path::new("a"), Cursor::new(text.to_owned().into_bytes()))?, options)
+    }
+
+    fn show(text: &str, options: &QuestionOptions) -> Vec<String> {
+        let answer = |a: &GoldAnswer| match a.start {
+            Some(start) => format!("{}@{start}", a.text),
+            None => a.text.clone(),
+        };
+        match load(text, options) {
+            Err(error) => vec![error.to_string()],
+            Ok(loaded) => loaded
+                .examples
+                .iter()
+                .map(|e| {
+                    let answers: Vec<String> = e.answers.iter().map(answer).collect();
+                    let none = if e.is_impossible { "none" } else { "" };
+                    format!("{} {}: {}{none}", e.place, e.id, answers.join("|"))
+                })
+                .chain(loaded.notes)
+                .collect(),
+        }
+    }
+
+    const SQUAD: &str = r#"{"version": "v2.0", "data": [{"title": "T", "paragraphs": [{"context": "Été in Nice.",
+        "qas": [{"id": "q1", "question": "Where?", "answers": [{"text": "Nice", "answer_start": 7}]},
+                {"id": "q2", "question": "Who?", "is_impossible": true, "answers": [],
+                 "plausible_answers": [{"text": "Nice", "answer_start": 7}]},
+                {"id": "q3", "question": "Where?", "answers": [{"text": "Nice ", "answer_start": 5}]}]}]}]}"#;
+
+    #[test]
+    fn squad() {
+        let loaded = load(SQUAD, &QuestionOptions::default()).expect("reads");
+        assert_eq!(
+            show(SQUAD, &QuestionOptions::default()),
+            [
+                "a, question:1 q1: Nice@7",
+                "a, question:2 q2: none",
+                "a, question:3 q3: Nice@7",
+                "1 answer stands close to where the data says; the first: a, question:3"
+            ]
+        );
+        assert!(Arc::ptr_eq(&loaded.examples[0].context, &loaded.examples[2].context));
+        assert_eq!(loaded.examples[0].title.as_deref(), Some("T"));
+        assert_eq!(loaded.moved, 1);
+        let wrong = SQUAD.replace("\"Nice \"", "\"Lyon\"");
+        assert!(show(&wrong, &QuestionOptions::default())[0].starts_with("a, question:3: answer \"Lyon\""));
+        let cut = show(&SQUAD[..300], &QuestionOptions::default());
+        assert!(cut[0].starts_with("a: not a SQuAD file that can be read: EOF") && cut.len() == 1, "{cut:?}");
+        let options = QuestionOptions { question: "q".to_owned(), ..QuestionOptions::default() };
+        assert_eq!(show(SQUAD, &options).len(), 4, "names are for JSON lines");
+    }
+
+    #[test]
+    fn json_lines_in_every_form() {
+        let line = |answers: &str| {
+            format!("{{\"question\": \"q\", \"context\": \"a b a\", \"answers\": {answers}}}\n")
+        };
+        let options = QuestionOptions::default();
+        for (answers, shown) in [
+            (r#"[{"text": "a", "answer_start": 4}, {"text": "b", "answer_start": 2}]"#, "a@4|b@2"),
+            (r#"{"text": ["a", "b"], "answer_start": [4, 2]}"#, "a@4|b@2"),
+            (r#"{"text": [], "answer_start": []}"#, "none"),
+            ("[]", "none"),
+            (r#""a""#, "a@0"),
+            (r#"["b", "a"]"#, "b@2|a@0"),
+            (r#"{"text": "a", "answer_start": 4}"#, "a@4"),
+        ] {
+            assert_eq!(show(&line(answers), &options), [format!("a:1 1: {shown}")], "{answers}");
+        }
+        let bad = show(&line(r#"["c"]"#), &options);
+        assert!(bad[0].starts_with("a:1: answer \"c\" does not stand in the context"), "{bad:?}");
+        let words = QuestionOptions { need_start: false, ..QuestionOptions::default() };
+        assert_eq!(show(&line(r#"["c", "b"]"#), &words), ["a:1 1: c|b@2"]);
+        let named = QuestionOptions { id: "key".to_owned(), ..QuestionOptions::default() };
+        assert!(show(&line("[]"), &named)[0].contains("--id-field"));
+    }
+
+    #[test]
+    fn questions_without_answers() {
+        let text = "{\"question\": \"q\", \"context\": \"c\", \"id\": 7}\n";
+        let options = QuestionOptions::default();
+        assert_eq!(
+            show(text, &options),
+            [
+                "a:1: field \"answers\" is missing; the object has question, context, id (--answers-field names \
+              another)"
+            ]
+        );
+        let unlabelled = QuestionOptions { unlabelled: true, ..QuestionOptions::default() };
+        assert_eq!(show(text, &unlabelled), ["a:1 7: "]);
+        let none = "{\"question\": \"q\", \"context\": \"c\", \"is_impossible\": true}\n";
+        assert_eq!(show(none, &options), ["a:1 1: none"]);
+        let odd = "{\"question\": \"q\", \"context\": \"c\", \"is_impossible\": 1}\n";
+        assert_eq!(show(odd, &options), ["a:1: field \"is_impossible\" is 1; expected true or false"]);
+    }
+
+    #[test]
+    fn what_holds_no_questions() {
+        let options = QuestionOptions::default();
+        for (text, part) in [
+            ("", "holds no examples"),
+            ("question,context\n", "--data-format says it: jsonl, squad"),
+            ("{\"data\": [{\"paragraphs\": []}]}", "holds no examples"),
+            ("{\"context\": \"c\"}", "(--question-field names another)"),
+            ("{\"question\": \"c\"}", "(--context-field names another)"),
+        ] {
+            assert!(show(text, &options)[0].contains(part), "{text}");
+        }
+        let latin = b"{\"data\": [{\"paragraphs\": [{\"context\": \"\n\xe9\", \"qas\": []}]}]}".to_vec();
+        let source = Source::new(Path::new("a"), Cursor::new(latin)).expect("opens");
+        let problem = read(source, &options).err().map(|e| e.to_string()).unwrap_or_default();
+        assert!(problem.starts_with("a: not a SQuAD file") && problem.contains("line"), "{problem}");
+    }
+}

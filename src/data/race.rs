@@ -1,0 +1,224 @@
+//! RACE (Lai et al. 2017): folders of files with an article, its questions, and four options each.
+//!
+//! The folders are `train`, `dev` and `test`, each with `middle` and `high`; any of them can be read.
+
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use serde::Deserialize;
+
+use super::choices::{check_count, in_range, letter};
+use super::example::{ChoiceExample, Loaded, Place};
+use super::objects::shortened;
+use super::source::Source;
+use crate::error::{Error, Result};
+
+/// The two parts of each split.
+const GROUPS: [&str; 2] = ["middle", "high"];
+
+const SPLITS: [&str; 3] = ["train", "dev", "test"];
+
+/// One file. Test files of some copies have no answers.
+#[derive(Deserialize)]
+struct Article {
+    article: String,
+    questions: Vec<String>,
+    options: Vec<Vec<String>>,
+    #[serde(default)]
+    answers: Option<Vec<String>>,
+    #[serde(default)]
+    id: Option<String>,
+}
+
+/// Whether a file begins like one of RACE.
+pub(super) fn looks_like_race(head: &[u8]) -> bool {
+    let has = |key: &[u8]| head.windows(key.len()).any(|part| part == key);
+    head.trim_ascii_start().starts_with(b"{") && has(b"\"article\"") && has(b"\"questions\"")
+}
+
+/// Reads the files below a folder, in the order of their paths.
+///
+/// # Errors
+/// [`Error::BadFile`] for a folder without `.txt` files; those of [`questions`].
+pub(super) fn read_folder(folder: &Path, unlabelled: bool) -> Result<Loaded<ChoiceExample>> {
+    let mut files = Vec::new();
+    walk(folder, &mut HashSet::new(), &mut files)?;
+    files.sort();
+    if files.is_empty() {
+        let problem = "no file in this folder ends in .txt; the folders of RACE are read, and files";
+        return Err(Error::bad_file(folder, problem));
+    }
+    let mut loaded = Loaded::new();
+    for file in &files {
+        loaded.examples.extend(questions(Source::open(file)?, group(file).as_deref(), unlabelled)?);
+    }
+    let splits: Vec<&str> = SPLITS.into_iter().filter(|split| holds(folder, &files, split)).collect();
+    if splits.len() > 1 {
+        let splits = splits.join(", ");
+        loaded.notes.push(format!(
+            "{}: read {splits} together; name one of them to keep them apart",
+            folder.display()
+        ));
+    }
+    loaded.finished(folder, "")
+}
+
+/// Whether files stand in a folder of this name below `folder`.
+fn holds(folder: &Path, files: &[PathBuf], split: &str) -> bool {
+    let below = |file: &PathBuf| file.strip_prefix(folder).is_ok_and(|rest| rest.starts_with(split));
+    files.iter().any(below)
+}
+
+/// The `.txt` files of a folder and those below it. `seen` ends circles of links.
+fn walk(folder: &Path, seen: &mut HashSet<PathBuf>, files: &mut Vec<PathBuf>) -> Result<()> {
+    if !seen.insert(std::fs::canonicalize(folder).map_err(Error::io(folder, "read"))?) {
+        return Ok(());
+    }
+    for entry in std::fs::read_dir(folder).map_err(Error::io(folder, "read"))? {
+        let path = entry.map_err(Error::io(folder, "read"))?.path();
+        let name = path.file_name().map(|name| name.to_string_lossy().to_lowercase()).unwrap_or_default();
+        if name.starts_with('.') {
+            continue;
+        }
+        let stem = [".gz", ".zst"].iter().find_map(|ending| name.strip_suffix(ending)).unwrap_or(&name);
+        if path.is_dir() {
+            walk(&path, seen, files)?;
+        } else if stem.ends_with(".txt") {
+            files.push(path);
+        }
+    }
+    Ok(())
+}
+
+/// `middle` or `high`, if the file is in such a folder.
+pub(super) fn group(file: &Path) -> Option<String> {
+    let folder = file.parent()?;
+    let name = match folder.file_name() {
+        Some(name) => name.to_owned(),
+        // A relative path that does not say the folder's name.
+        None => std::fs::canonicalize(if folder.as_os_str().is_empty() { Path::new(".") } else { folder })
+            .ok()?
+            .file_name()?
+            .to_owned(),
+    };
+    GROUPS.into_iter().find(|group| name.eq_ignore_ascii_case(group)).map(str::to_owned)
+}
+
+/// The questions of one file, which holds an article or several after each other. The number of a question
+/// stands for its line.
+///
+/// # Errors
+/// [`Error::Record`] for a question that is not right, [`Error::BadFile`] for what is no article, [`Error::Io`].
+pub(super) fn questions(source: Source, group: Option<&str>, unlabelled: bool) -> Result<Vec<ChoiceExample>> {
+    let path = source.path().to_owned();
+    let name: Arc<str> = format!("{}, question", source.name()).into();
+    let file = path.file_name().map(|file| file.to_string_lossy().into_owned()).unwrap_or_default();
+    let text = source.text()?;
+    let mut examples = Vec::new();
+    let mut number = 0;
+    for article in serde_json::Deserializer::from_str(&text).into_iter::<Article>() {
+        let article =
+            article.map_err(|error| Error::bad_file(&path, format!("not an article of RACE: {error}")))?;
+        let (questions, options) = (article.questions.len(), article.options.len());
+        let answers = article.answers.as_ref().map_or(questions, Vec::len);
+        if questions != options || questions != answers {
+            let problem = format!("{questions} questions, {options} lists of options, {answers} answers");
+            return Err(Error::bad_file(&path, format!("{problem}; each question needs one of both")));
+        }
+        let id = article.id.unwrap_or_else(|| format!("{}{file}", group.unwrap_or_default()));
+        for (i, (prompt, choices)) in article.questions.into_iter().zip(article.options).enumerate() {
+            number += 1;
+            let place = Place { source: name.clone(), line: number };
+            let answer = article.answers.as_ref().and_then(|answers| answers.get(i));
+            let label = label(answer.map(String::as_str), choices.len(), unlabelled);
+            examples.push(ChoiceExample {
+                label: check_count(choices.len()).and(label).map_err(|problem| place.error(problem))?,
+                place,
+                id: Some(format!("{id}-{}", i + 1)),
+                context: Some(article.article.clone()),
+                prompt,
+                choices,
+                group: group.map(str::to_owned),
+            });
+        }
+    }
+    Ok(examples)
+}
+
+fn label(
+    answer: Option<&str>,
+    choices: usize,
+    unlabelled: bool,
+) -> std::result::Result<Option<usize>, String> {
+    match answer {
+        None | Some("") if unlabelled => Ok(None),
+        None => Err("no answer; every question needs one".to_owned()),
+        Some(answer) => {
+            let shown = shortened(answer);
+            let number = letter(answer).ok_or_else(|| format!("answer \"{shown}\" is no letter from A"))?;
+            in_range(number, choices, &format!("answer \"{shown}\"")).map(Some)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Cursor;
+
+    const FILE: &str = r#"{"answers": ["B", "A"], "options": [["w", "x", "y", "z"], ["a", "b"]],
+        "questions": ["Which?", "He _ ."], "article": "Text.", "id": "high7.txt"}"#;
+
+    fn read(text: &str, unlabelled: bool) -> Result<Vec<ChoiceExample>> {
+        let source = Source::new(Path::new("x/high/7.txt"), Cursor::new(text.to_owned().into_bytes()))?;
+        questions(source, Some("high"), unlabelled)
+    }
+
+    fn problem(text: &str) -> String {
+        read(text, false).err().map(|e| e.to_string()).unwrap_or_default()
+    }
+
+    #[test]
+    fn an_article() {
+        let examples = read(FILE, false).expect("reads");
+        assert_eq!(examples.len(), 2);
+        let second = &examples[1];
+        assert_eq!(second.place.to_string(), "x/high/7.txt, question:2");
+        assert_eq!(second.id.as_deref(), Some("high7.txt-2"));
+        assert_eq!((second.context.as_deref(), second.prompt.as_str()), (Some("Text."), "He _ ."));
+        assert_eq!((second.choices.len(), second.label, second.group.as_deref()), (2, Some(0), Some("high")));
+        let unnamed = read(&FILE.replace("\"id\"", "\"key\""), false).expect("reads");
+        assert_eq!(unnamed[0].id.as_deref(), Some("high7.txt-1"));
+        let several = read(&format!("{FILE}\n{FILE}\n"), false).expect("reads");
+        assert_eq!(several[3].place.line, 4);
+    }
+
+    #[test]
+    fn articles_that_are_not_right() {
+        assert_eq!(
+            problem(&FILE.replace("\"B\"", "\"E\"")),
+            "x/high/7.txt, question:1: answer \"E\", beyond the 4 choices (0 to 3, A to D)"
+        );
+        assert!(problem(&FILE.replace("\"B\"", "\"1\"")).ends_with("answer \"1\" is no letter from A"));
+        assert!(problem(&FILE.replace("[\"a\", \"b\"]", "[\"a\"]")).contains("question:2: 1 choice"));
+        assert!(
+            problem(&FILE.replace("[\"B\", \"A\"]", "[\"B\"]"))
+                .contains("2 questions, 2 lists of options, 1")
+        );
+        assert!(problem(&FILE.replace("\"questions\"", "\"q\"")).contains("missing field `questions`"));
+        assert!(problem("{\"article\": ").contains("not an article of RACE: EOF"));
+        let none = FILE.replace("\"answers\"", "\"none\"");
+        assert!(problem(&none).contains("no answer"));
+        assert!(read(&none, true).is_ok_and(|examples| examples.iter().all(|e| e.label.is_none())));
+    }
+
+    #[test]
+    fn groups_by_folder() {
+        assert_eq!(group(Path::new("RACE/test/high/1.txt")).as_deref(), Some("high"));
+        assert_eq!(group(Path::new("middle/1.txt")).as_deref(), Some("middle"));
+        assert_eq!(group(Path::new("high/RACE/1.txt")), None);
+        assert_eq!(group(Path::new("<stdin>")), None);
+        assert!(looks_like_race(FILE.as_bytes()) && !looks_like_race(b"{\"prompt\": \"\"}"));
+    }
+}

@@ -1,0 +1,183 @@
+//! Streams of labelled data: files and standard input as UTF-8 text, decompressed, with places for messages.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Cursor, Read};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::example::Place;
+use crate::error::{Error, Result};
+use crate::io::{LineReader, decompressed};
+
+/// How much of a stream is looked at before its format is known.
+const HEAD: usize = 1 << 16;
+
+const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
+
+/// What to do about text that is not UTF-8.
+const CONVERT: &str = "; convert the file, for instance with iconv -f LATIN1 -t UTF-8";
+
+/// A stream that was opened, and of which the beginning is known.
+pub(super) struct Source {
+    path: PathBuf,
+    name: Arc<str>,
+    head: Vec<u8>,
+    rest: Box<dyn Read + Send>,
+}
+
+impl Source {
+    /// Opens a file, or standard input for `-`.
+    ///
+    /// # Errors
+    /// [`Error::Io`]; [`Error::BadFile`] for a folder and for UTF-16.
+    pub(super) fn open(path: &Path) -> Result<Self> {
+        if path == Path::new("-") {
+            return Self::new(Path::new("<stdin>"), io::stdin());
+        }
+        let file = File::open(path).map_err(Error::io(path, "read"))?;
+        if file.metadata().is_ok_and(|metadata| metadata.is_dir()) {
+            return Err(Error::bad_file(path, "is a directory; name a file"));
+        }
+        Self::new(path, file)
+    }
+
+    /// A stream under a name.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub(super) fn new(path: &Path, stream: impl Read + Send + 'static) -> Result<Self> {
+        let mut rest =
+            decompressed(BufReader::with_capacity(HEAD, stream)).map_err(Error::io(path, "read"))?;
+        let mut head = Vec::new();
+        rest.by_ref().take(HEAD as u64).read_to_end(&mut head).map_err(Error::io(path, "read"))?;
+        if matches!(head.as_slice(), [0xff, 0xfe, ..] | [0xfe, 0xff, ..]) {
+            return Err(Error::bad_file(path, "is UTF-16; convert it with iconv -f UTF-16 -t UTF-8"));
+        }
+        if head.starts_with(BYTE_ORDER_MARK) {
+            head.drain(..BYTE_ORDER_MARK.len());
+        }
+        Ok(Self { path: path.to_owned(), name: path.display().to_string().into(), head, rest })
+    }
+
+    /// Its path, `<stdin>` for standard input.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Its name in messages.
+    pub(super) fn name(&self) -> Arc<str> {
+        self.name.clone()
+    }
+
+    /// The first bytes, without a byte order mark.
+    pub(super) fn head(&self) -> &[u8] {
+        &self.head
+    }
+
+    /// True if there is white space only.
+    pub(super) fn is_blank(&self) -> bool {
+        self.head.len() < HEAD - BYTE_ORDER_MARK.len() && self.head.trim_ascii().is_empty()
+    }
+
+    /// All bytes.
+    pub(super) fn stream(self) -> impl BufRead + Send {
+        BufReader::with_capacity(HEAD, Cursor::new(self.head).chain(self.rest))
+    }
+
+    /// Its lines with their places, until the first error.
+    pub(super) fn lines(self) -> impl Iterator<Item = Result<(Place, String)>> {
+        let (path, name) = (self.path.clone(), self.name.clone());
+        let mut reader = LineReader::new(self.stream());
+        let (mut line, mut failed) = (0, false);
+        std::iter::from_fn(move || {
+            if failed {
+                return None;
+            }
+            line += 1;
+            let place = Place { source: name.clone(), line };
+            let item = match reader.next_line() {
+                Ok(None) => return None,
+                Ok(Some(Ok(text))) => Ok((place, text)),
+                Ok(Some(Err(problem))) => {
+                    let advice = if problem.contains("UTF-8") { CONVERT } else { "" };
+                    Err(place.error(format!("{problem}{advice}")))
+                }
+                Err(error) => Err(Error::io(&path, "read")(error)),
+            };
+            failed = item.is_err();
+            Some(item)
+        })
+    }
+
+    /// The whole text.
+    ///
+    /// # Errors
+    /// [`Error::Io`]; [`Error::Record`] with the line that is not UTF-8.
+    pub(super) fn text(self) -> Result<String> {
+        let (path, name) = (self.path.clone(), self.name.clone());
+        let mut bytes = Vec::new();
+        self.stream().read_to_end(&mut bytes).map_err(Error::io(path, "read"))?;
+        String::from_utf8(bytes).map_err(|error| {
+            let sound = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+            let lines = sound.iter().filter(|byte| **byte == b'\n').count();
+            let start = sound.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
+            Place { source: name, line: lines as u64 + 1 }
+                .error(format!("not valid UTF-8 (byte {} of the line){CONVERT}", sound.len() - start + 1))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+
+    fn source(bytes: &[u8]) -> Result<Source> {
+        Source::new(Path::new("a.txt"), Cursor::new(bytes.to_vec()))
+    }
+
+    fn lines(bytes: &[u8]) -> Vec<String> {
+        let show = |line: Result<(Place, String)>| match line {
+            Ok((place, text)) => format!("{place} {text}"),
+            Err(error) => error.to_string(),
+        };
+        source(bytes).expect("opens").lines().map(show).collect()
+    }
+
+    #[test]
+    fn lines_have_places_and_end_with_the_first_error() {
+        assert_eq!(lines(b"\xef\xbb\xbfa\r\n\nb"), ["a.txt:1 a", "a.txt:2 ", "a.txt:3 b"]);
+        let bad = lines(b"a\nb\xff\nc");
+        assert_eq!(bad.len(), 2);
+        assert!(bad[1].starts_with("a.txt:2: not valid UTF-8 (byte 2 of the line); convert"), "{bad:?}");
+        let error = source(b"a\nb\xff\nc").and_then(Source::text).err().map(|e| e.to_string());
+        assert_eq!(error.as_deref(), Some(bad[1].as_str()));
+    }
+
+    #[test]
+    fn a_gzip_stream_and_its_plain_text_are_the_same() {
+        let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        gzip.write_all(b"\xef\xbb\xbfa\nb").expect("writes");
+        let bytes = gzip.finish().expect("ends");
+        assert_eq!(lines(&bytes), ["a.txt:1 a", "a.txt:2 b"]);
+        let cut = source(&bytes[..bytes.len() - 9]).and_then(Source::text);
+        assert!(matches!(cut, Err(Error::Io { .. })));
+    }
+
+    #[test]
+    fn long_streams_are_whole() {
+        let long = "word ".repeat(HEAD);
+        assert_eq!(source(long.as_bytes()).and_then(Source::text).expect("reads"), long);
+        assert!(!source(&[b' '; HEAD + 1]).expect("opens").is_blank());
+        assert!(source(b" \n\r\n").expect("opens").is_blank());
+    }
+
+    #[test]
+    fn utf_16_and_folders_are_refused() {
+        let problem = |result: Result<Source>| result.err().map(|e| e.to_string()).unwrap_or_default();
+        assert!(problem(source(b"\xff\xfea\0")).contains("iconv -f UTF-16"));
+        let folder = tempfile::tempdir().expect("a folder");
+        assert!(problem(Source::open(folder.path())).contains("is a directory"));
+        assert!(problem(Source::open(&folder.path().join("none"))).contains("cannot read"));
+    }
+}

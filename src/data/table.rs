@@ -1,0 +1,319 @@
+//! Tables: CSV with quotes as in RFC 4180, and TSV without any, as the files of GLUE are.
+
+use std::sync::Arc;
+
+use csv::{ReaderBuilder, StringRecord, Terminator};
+
+use super::example::Place;
+use super::source::Source;
+use crate::error::Result;
+use crate::io::MAX_LINE_BYTES;
+
+/// How columns and rows are told apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Dialect {
+    /// Commas; a cell in quotes may hold commas, line breaks, and quotes twice.
+    Csv,
+    /// Tabs; a quote is a letter like others.
+    Tsv,
+}
+
+/// The text of a table.
+pub(super) struct Table {
+    name: Arc<str>,
+    text: String,
+    dialect: Dialect,
+    /// A line feed, or a carriage return where the text has no line feed. Before a line feed, a carriage return
+    /// is part of the line end; elsewhere it is text.
+    line_end: u8,
+}
+
+/// A row with its place: the line where it begins.
+#[derive(Debug)]
+pub(super) struct Row {
+    pub(super) place: Place,
+    cells: StringRecord,
+    /// How many line breaks are inside.
+    breaks: u64,
+}
+
+impl Row {
+    /// A cell, empty beyond the last one.
+    pub(super) fn cell(&self, column: usize) -> &str {
+        self.cells.get(column).unwrap_or_default()
+    }
+
+    pub(super) fn cells(&self) -> impl Iterator<Item = &str> {
+        self.cells.iter()
+    }
+}
+
+/// The names of the columns.
+pub(super) struct Header {
+    /// What says them.
+    origin: String,
+    names: Vec<String>,
+}
+
+impl Header {
+    /// The names in a row of the table.
+    pub(super) fn new(row: &Row) -> Self {
+        let names = row.cells().map(|name| name.trim().to_owned()).collect();
+        Self { origin: format!("the header (line {})", row.place.line), names }
+    }
+
+    /// The names that a kind of table has although no row says them.
+    pub(super) fn known(origin: &str, names: &[&str]) -> Self {
+        Self { origin: origin.to_owned(), names: names.iter().map(|name| (*name).to_owned()).collect() }
+    }
+
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.names.iter().map(String::as_str)
+    }
+
+    /// The number of a column, the first of that name.
+    pub(super) fn index(&self, name: &str) -> Option<usize> {
+        self.names.iter().position(|other| other == name)
+    }
+
+    /// Whether several columns have this name.
+    pub(super) fn is_ambiguous(&self, name: &str) -> bool {
+        self.names().filter(|other| *other == name).count() > 1
+    }
+}
+
+impl Table {
+    /// Reads a stream to its end.
+    ///
+    /// # Errors
+    /// [`crate::Error::Io`]; [`crate::Error::Record`] with the line that is not UTF-8.
+    pub(super) fn read(source: Source, dialect: Dialect) -> Result<Self> {
+        let (name, text) = (source.name(), source.text()?);
+        let line_end = if text.contains('\n') { b'\n' } else { b'\r' };
+        Ok(Self { name, text, dialect, line_end })
+    }
+
+    /// Its rows, the header too.
+    pub(super) fn rows(&self) -> Rows<'_> {
+        let mut builder = ReaderBuilder::new();
+        builder.has_headers(false).flexible(true).terminator(Terminator::Any(self.line_end));
+        if self.dialect == Dialect::Tsv {
+            builder.delimiter(b'\t').quoting(false);
+        }
+        Rows { table: self, reader: builder.from_reader(self.text.as_bytes()), counted: 0, line: 1 }
+    }
+}
+
+/// Reads the rows of a table in their order.
+pub(super) struct Rows<'a> {
+    table: &'a Table,
+    reader: csv::Reader<&'a [u8]>,
+    /// Lines are counted up to this byte.
+    counted: usize,
+    line: u64,
+}
+
+impl Rows<'_> {
+    /// The next row, blank lines skipped; `None` at the end.
+    ///
+    /// # Errors
+    /// [`crate::Error::Record`] for a row that is too long, or whose quotes are not in order.
+    pub(super) fn next(&mut self) -> Result<Option<Row>> {
+        let mut cells = StringRecord::new();
+        loop {
+            let text = self.table.text.as_str();
+            let start = self.reader.position().byte() as usize;
+            let more = self.reader.read_record(&mut cells);
+            let end = (self.reader.position().byte() as usize).min(text.len());
+            // The reader counts the blank lines before a row to the row.
+            let rest = text.as_bytes().get(start..end).unwrap_or_default();
+            let blank = rest.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
+            self.count_lines(start + blank);
+            let place = Place { source: self.table.name.clone(), line: self.line };
+            match more {
+                Err(error) => return Err(place.error(error.to_string())),
+                Ok(false) => return Ok(None),
+                Ok(true) => {}
+            }
+            let raw = rest.get(blank..).unwrap_or_default();
+            if raw.len() > MAX_LINE_BYTES {
+                let problem = format!("the row is longer than {} MiB", MAX_LINE_BYTES >> 20);
+                return Err(place.error(format!("{problem}; is a quote left open?")));
+            }
+            let row = raw.strip_suffix(&[self.table.line_end]).unwrap_or(raw);
+            let row = match row.strip_suffix(b"\r") {
+                Some(row) => {
+                    cells = without_return(&cells);
+                    row
+                }
+                None => row,
+            };
+            if self.table.dialect == Dialect::Csv {
+                check_quotes(row).map_err(|problem| place.error(problem))?;
+            }
+            if cells.len() == 1 && cells[0].trim().is_empty() {
+                continue;
+            }
+            let breaks = self.count_breaks(row);
+            return Ok(Some(Row { place, cells, breaks }));
+        }
+    }
+
+    /// The next row, of as many columns as the header.
+    ///
+    /// # Errors
+    /// As [`Self::next`], and for a row of another number of columns.
+    pub(super) fn next_like(&mut self, header: &Header) -> Result<Option<Row>> {
+        let Some(row) = self.next()? else { return Ok(None) };
+        let (found, expected) = (row.cells.len(), header.names.len());
+        if found == expected {
+            return Ok(Some(row));
+        }
+        let names: Vec<String> = header.names().map(|name| format!("\"{name}\"")).collect();
+        let advice = match (self.table.dialect, row.breaks) {
+            (Dialect::Tsv, _) => {
+                "; in TSV quotes are letters, and no cell holds a tab or a line break".to_owned()
+            }
+            (Dialect::Csv, 0) => "; a cell with commas needs quotes around it".to_owned(),
+            (Dialect::Csv, breaks) => {
+                format!("; the row goes on to line {}: is a quote left open?", row.place.line + breaks)
+            }
+        };
+        Err(row.place.error(format!(
+            "{found} column{}, but {} has {expected}: {}{advice}",
+            if found == 1 { "" } else { "s" },
+            header.origin,
+            names.join(", ")
+        )))
+    }
+
+    fn count_lines(&mut self, to: usize) {
+        let passed = self.table.text.as_bytes().get(self.counted..to).unwrap_or_default();
+        self.line += self.count_breaks(passed);
+        self.counted = self.counted.max(to);
+    }
+
+    fn count_breaks(&self, bytes: &[u8]) -> u64 {
+        bytes.iter().filter(|byte| **byte == self.table.line_end).count() as u64
+    }
+}
+
+/// Cells without the carriage return of a line that ends in `\r\n`.
+fn without_return(cells: &StringRecord) -> StringRecord {
+    let last = cells.len().saturating_sub(1);
+    let strip = |(i, cell): (usize, &'_ str)| -> String {
+        (if i == last { cell.strip_suffix('\r').unwrap_or(cell) } else { cell }).to_owned()
+    };
+    cells.iter().enumerate().map(strip).collect()
+}
+
+/// Checks that each quoted cell of a row ends with its second quote: else a row could be several without a sign.
+fn check_quotes(row: &[u8]) -> std::result::Result<(), &'static str> {
+    #[derive(PartialEq)]
+    enum At {
+        CellStart,
+        Cell,
+        Quoted,
+        /// After a quote inside a quoted cell: its end, or the first of two.
+        Quote,
+    }
+    let mut at = At::CellStart;
+    for byte in row {
+        at = match (at, byte) {
+            (At::Quoted, b'"') => At::Quote,
+            (At::Quoted, _) | (At::CellStart | At::Quote, b'"') => At::Quoted,
+            (_, b',') => At::CellStart,
+            (At::Quote, _) => {
+                return Err("text after the end of a quoted cell; quotes inside are written twice");
+            }
+            (At::CellStart | At::Cell, _) => At::Cell,
+        };
+    }
+    if at == At::Quoted { Err("a quote of this row is never closed") } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Cursor;
+    use std::path::Path;
+
+    /// The rows as `line: cells`, then the error if there is one.
+    fn rows(text: &'static str, dialect: Dialect) -> Vec<String> {
+        let source = Source::new(Path::new("t"), Cursor::new(text)).expect("opens");
+        let table = Table::read(source, dialect).expect("reads");
+        let mut rows = table.rows();
+        let mut out = Vec::new();
+        let header = match rows.next() {
+            Ok(Some(row)) => Header::new(&row),
+            Ok(None) => return out,
+            Err(error) => return vec![error.to_string()],
+        };
+        loop {
+            match rows.next_like(&header) {
+                Ok(None) => return out,
+                Ok(Some(row)) => {
+                    let cells: Vec<&str> = row.cells().collect();
+                    out.push(format!("{}: {}", row.place.line, cells.join("|")));
+                }
+                Err(error) => {
+                    out.push(error.to_string());
+                    return out;
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn quotes_and_lines_of_csv() {
+        assert_eq!(rows("a,b\rx,\"y\rz\"\r\rv,w", Dialect::Csv), ["2: x|y\rz", "5: v|w"]);
+        assert_eq!(rows("a,b\r\nx\rx,\"y\r\"\r\n", Dialect::Csv), ["2: x\rx|y\r"]);
+        let text = "a,b\r\n\"x, \"\"y\"\"\",1\r\n\"two\nlines\n\",2\r\n\r\n\nz,3\n5\" disk,4";
+        assert_eq!(
+            rows(text, Dialect::Csv),
+            ["2: x, \"y\"|1", "3: two\nlines\n|2", "8: z|3", "9: 5\" disk|4"]
+        );
+    }
+
+    #[test]
+    fn quotes_are_letters_in_tsv() {
+        let text = "a\tb\r\n\"x\t1\r\n\r\n \ny\"\t\"2\"\n\tz\rz\n";
+        assert_eq!(rows(text, Dialect::Tsv), ["2: \"x|1", "5: y\"|\"2\"", "6: |z\rz"]);
+    }
+
+    #[test]
+    fn rows_of_another_width_are_errors_with_both_widths() {
+        assert_eq!(
+            rows("a\tb\n1\t2\n3\n", Dialect::Tsv)[1],
+            "t:3: 1 column, but the header (line 1) has 2: \"a\", \"b\"; in TSV quotes are letters, and no cell \
+             holds a tab or a line break"
+        );
+        let csv = rows("\na,b\n1,2,3\n", Dialect::Csv);
+        assert!(csv[0].starts_with("t:3: 3 columns, but the header (line 2) has 2"), "{csv:?}");
+        let open = rows("a,b\n1,2\n\"3,4\n5,6\n\",8,9\n", Dialect::Csv);
+        assert!(open[1].ends_with("the row goes on to line 5: is a quote left open?"), "{open:?}");
+    }
+
+    #[test]
+    fn quotes_that_are_not_in_order() {
+        for text in ["a,b\n1,2\n3,\"4\n5,6\n", "a,b\n1,2\n3,\"", "a,b\n1,2\n3,\"\"\"4\"\"\n"] {
+            assert_eq!(rows(text, Dialect::Csv)[1], "t:3: a quote of this row is never closed", "{text}");
+        }
+        assert_eq!(rows("a,b\n1,\"2\"\n", Dialect::Csv), ["2: 1|2"]);
+        for text in ["a,b\n1,\"2\" x\n", "a,b\n\"1,2\n3,4\n\"5\",6\n"] {
+            let shown = rows(text, Dialect::Csv);
+            assert!(shown[0].starts_with("t:2: text after the end of a quoted cell"), "{shown:?}");
+        }
+    }
+
+    #[test]
+    fn rows_beyond_the_limit() {
+        let text = format!("a,b\n1,\"{}\"\n", "x\n".repeat(MAX_LINE_BYTES / 2));
+        let source = Source::new(Path::new("t"), Cursor::new(text.into_bytes())).expect("opens");
+        let table = Table::read(source, Dialect::Csv).expect("reads");
+        let mut rows = table.rows();
+        assert!(rows.next().is_ok_and(|row| row.is_some()));
+        let error = rows.next().err().map(|e| e.to_string()).unwrap_or_default();
+        assert!(error.starts_with("t:2: the row is longer than 16 MiB"), "{error}");
+    }
+}

@@ -1,0 +1,227 @@
+//! Texts and pairs of texts with labels or scores: JSON lines, CSV and TSV.
+//!
+//! Besides fields of our own names, those of GLUE (Wang et al. 2019) are known, as its TSV files, transformers'
+//! `run_glue.py` and the JSON lines of SNLI and MNLI have them; CoLA's files without a header too.
+
+mod columns;
+mod target;
+
+use std::path::Path;
+
+use super::example::{Loaded, Target, TextExample};
+use super::format::DataFormat;
+use super::objects::{Object, objects};
+use super::source::Source;
+use super::table::{Dialect, Header, Row, Table};
+use crate::error::Result;
+use columns::{Columns, Kind};
+
+const FORMATS: [DataFormat; 3] = [DataFormat::Jsonl, DataFormat::Csv, DataFormat::Tsv];
+
+/// What the examples' targets are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum TargetKind {
+    /// One label each.
+    #[default]
+    Label,
+    /// Any number of labels each.
+    Labels,
+    /// A score each.
+    Number,
+}
+
+/// How texts are read. A field that keeps its default name may have one of GLUE's names instead.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TextOptions {
+    /// The format of the data.
+    pub format: DataFormat,
+    /// `--text-field`.
+    pub text: String,
+    /// `--pair-field`.
+    pub text_pair: String,
+    /// `--label-field`. For scores it is read where there is no field of the name `score`.
+    pub label: String,
+    /// The field that holds scores.
+    pub score: String,
+    /// `--id-field`.
+    pub id: String,
+    /// What the targets are.
+    pub kind: TargetKind,
+    /// What stands between the labels of a cell.
+    pub separator: String,
+    /// Columns of 0 and 1, one for each label; read instead of `label` if there are any.
+    pub label_columns: Vec<String>,
+    /// Whether examples without a target may come.
+    pub unlabelled: bool,
+}
+
+impl Default for TextOptions {
+    fn default() -> Self {
+        Self {
+            format: DataFormat::Auto,
+            text: "text".to_owned(),
+            text_pair: "text_pair".to_owned(),
+            label: "label".to_owned(),
+            score: "score".to_owned(),
+            id: "id".to_owned(),
+            kind: TargetKind::Label,
+            separator: "|".to_owned(),
+            label_columns: Vec::new(),
+            unlabelled: false,
+        }
+    }
+}
+
+/// Reads texts from a file, or from standard input for `-`.
+///
+/// Examples whose `gold_label` is `-` (SNLI, MNLI: the annotators did not agree) are left out and counted.
+///
+/// # Errors
+/// [`crate::Error::Record`] for the first record that is not right; [`crate::Error::BadFile`] for a file without
+/// examples or of unknown format; [`crate::Error::Usage`] for options that do not fit; [`crate::Error::Io`].
+pub fn read_texts(path: &Path, options: &TextOptions) -> Result<Loaded<TextExample>> {
+    options.format.check(&FORMATS)?;
+    columns::check_options(options)?;
+    read(Source::open(path)?, options)
+}
+
+fn read(source: Source, options: &TextOptions) -> Result<Loaded<TextExample>> {
+    let path = source.path().to_owned();
+    let mut loaded = Loaded::new();
+    if !source.is_blank() {
+        match options.format.resolve(&source, &FORMATS, guess)? {
+            DataFormat::Csv => read_table(source, Dialect::Csv, options, &mut loaded)?,
+            DataFormat::Tsv => read_table(source, Dialect::Tsv, options, &mut loaded)?,
+            _ => {
+                for object in objects(source) {
+                    keep(from_object(object?, options)?, &mut loaded);
+                }
+            }
+        }
+    }
+    loaded.finished(&path, "the annotators did not agree on a label (gold_label is \"-\")")
+}
+
+fn guess(name: Option<DataFormat>, head: &[u8]) -> Option<DataFormat> {
+    if let Some(format) = name.filter(|format| FORMATS.contains(format)) {
+        return Some(format);
+    }
+    let head = head.trim_ascii_start();
+    let first_line = head.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    match head.first() {
+        Some(b'{') => Some(DataFormat::Jsonl),
+        Some(b'[') => None,
+        _ if first_line.contains(&b'\t') => Some(DataFormat::Tsv),
+        _ if first_line.contains(&b',') => Some(DataFormat::Csv),
+        _ => None,
+    }
+}
+
+/// An example, or none where the data says that it has no label.
+fn keep(example: Option<TextExample>, loaded: &mut Loaded<TextExample>) {
+    match example {
+        Some(example) => loaded.examples.push(example),
+        None => loaded.left_out += 1,
+    }
+}
+
+fn from_object(object: Object, options: &TextOptions) -> Result<Option<TextExample>> {
+    let names: Vec<&str> = object.fields.names().collect();
+    let columns =
+        Columns::find(&names, options, Kind::Field).map_err(|problem| object.place.error(problem))?;
+    if columns.is_left_out(|label| object.raw(label) == Some("\"-\"")) {
+        return Ok(None);
+    }
+    let target = if options.label_columns.is_empty() {
+        columns
+            .label
+            .map_or(Ok(Target::None), |label| target::of_json(object.fields.raw(label), label, options))
+    } else {
+        let names = options.label_columns.iter();
+        target::of_switches(names.map(|name| (name.as_str(), object.raw(name))), options)
+    };
+    let target = target.map_err(|problem| object.place.error(problem))?;
+    let text = object.string(columns.text, "--text-field")?;
+    let text_pair = match columns.pair {
+        Some(pair) => object.optional_string(pair)?,
+        None => None,
+    };
+    let id = columns.id.and_then(|id| object.raw(id)).map(str::to_owned);
+    Ok(Some(TextExample { place: object.place, id, text, text_pair, target }))
+}
+
+fn read_table(
+    source: Source,
+    dialect: Dialect,
+    options: &TextOptions,
+    loaded: &mut Loaded<TextExample>,
+) -> Result<()> {
+    let table = Table::read(source, dialect)?;
+    let mut rows = table.rows();
+    let Some(first) = rows.next()? else { return Ok(()) };
+    if dialect == Dialect::Tsv && is_cola(&first) {
+        let columns = Header::known("a file of CoLA", &["source", "label", "mark", "sentence"]);
+        let mut next = Some(first);
+        while let Some(row) = next {
+            keep(Some(from_cola(row, options)?), loaded);
+            next = rows.next_like(&columns)?;
+        }
+        return Ok(());
+    }
+    let header = Header::new(&first);
+    let names: Vec<&str> = header.names().collect();
+    let problem = |problem: String| first.place.error(problem);
+    let columns = Columns::find(&names, options, Kind::Column).map_err(problem)?;
+    for name in columns.used().chain(options.label_columns.iter().map(String::as_str)) {
+        if header.is_ambiguous(name) {
+            return Err(first
+                .place
+                .error(format!("several columns are named \"{name}\"; rename all but one")));
+        }
+    }
+    while let Some(row) = rows.next_like(&header)? {
+        keep(from_row(&row, &header, &columns, options)?, loaded);
+    }
+    Ok(())
+}
+
+fn from_row(
+    row: &Row,
+    header: &Header,
+    columns: &Columns<'_>,
+    options: &TextOptions,
+) -> Result<Option<TextExample>> {
+    let cell = |name: &str| header.index(name).map(|column| row.cell(column));
+    if columns.is_left_out(|label| cell(label).is_some_and(|cell| cell.trim() == "-")) {
+        return Ok(None);
+    }
+    let target = if options.label_columns.is_empty() {
+        let label = columns.label.and_then(|label| Some((label, cell(label)?)));
+        label.map_or(Ok(Target::None), |(name, cell)| target::of_cell(cell, name, options))
+    } else {
+        let names = options.label_columns.iter();
+        target::of_switches(names.map(|name| (name.as_str(), cell(name))), options)
+    };
+    Ok(Some(TextExample {
+        place: row.place.clone(),
+        id: columns.id.and_then(cell).filter(|id| !id.trim().is_empty()).map(str::to_owned),
+        text: cell(columns.text).unwrap_or_default().to_owned(),
+        text_pair: columns.pair.and_then(cell).filter(|pair| !pair.is_empty()).map(str::to_owned),
+        target: target.map_err(|problem| row.place.error(problem))?,
+    }))
+}
+
+/// Whether a first row is one of CoLA: where the sentence is from, 0 or 1, perhaps a star, the sentence.
+fn is_cola(row: &Row) -> bool {
+    row.cells().count() == 4 && matches!(row.cell(1), "0" | "1") && matches!(row.cell(2), "" | "*")
+}
+
+fn from_cola(row: Row, options: &TextOptions) -> Result<TextExample> {
+    let target = target::of_cell(row.cell(1), "the second one", options);
+    let target = target.map_err(|problem| row.place.error(problem))?;
+    let text = row.cell(3).to_owned();
+    Ok(TextExample { place: row.place, id: None, text, text_pair: None, target })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,219 @@
+//! Sentences as words with tags: JSON lines, and columns as in CoNLL.
+
+use std::path::Path;
+
+use super::conll;
+use super::example::{Loaded, TokenExample};
+use super::format::{DataFormat, looks_like_objects};
+use super::objects::{Object, objects, shortened};
+use super::source::Source;
+use crate::error::{Error, Result};
+
+const FORMATS: [DataFormat; 2] = [DataFormat::Jsonl, DataFormat::Conll];
+
+/// How words are read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TokenOptions {
+    /// The format of the data.
+    pub format: DataFormat,
+    /// `--tokens-field`.
+    pub tokens: String,
+    /// `--tags-field`; if it keeps its default name, `ner_tags` serves too.
+    pub tags: String,
+    /// The tags that numbers stand for, in their order.
+    pub tag_names: Vec<String>,
+    /// The column of the word, from 1; without it the first, or the second after a column of token ids.
+    pub word_column: Option<usize>,
+    /// The column of the tag, from 1; without it the last, or the third after a column of token ids.
+    pub tag_column: Option<usize>,
+    /// Whether sentences without tags may come.
+    pub unlabelled: bool,
+}
+
+impl Default for TokenOptions {
+    fn default() -> Self {
+        Self {
+            format: DataFormat::Auto,
+            tokens: "tokens".to_owned(),
+            tags: "tags".to_owned(),
+            tag_names: Vec::new(),
+            word_column: None,
+            tag_column: None,
+            unlabelled: false,
+        }
+    }
+}
+
+/// Reads sentences from a file, or from standard input for `-`. Sentences without words are left out and
+/// counted.
+///
+/// # Errors
+/// [`Error::Record`] for the first sentence that is not right; [`Error::BadFile`] for a file without sentences
+/// or of unknown format; [`Error::Usage`] for options that do not fit; [`Error::Io`].
+pub fn read_tokens(path: &Path, options: &TokenOptions) -> Result<Loaded<TokenExample>> {
+    options.format.check(&FORMATS)?;
+    for (flag, column) in [("--word-column", options.word_column), ("--tag-column", options.tag_column)] {
+        if column == Some(0) {
+            return Err(Error::Usage { flag: flag.to_owned(), problem: "columns count from 1".to_owned() });
+        }
+    }
+    read(Source::open(path)?, options)
+}
+
+fn read(source: Source, options: &TokenOptions) -> Result<Loaded<TokenExample>> {
+    let path = source.path().to_owned();
+    let mut loaded = Loaded::new();
+    if !source.is_blank() {
+        if options.format.resolve(&source, &FORMATS, guess)? == DataFormat::Conll {
+            loaded.examples = conll::sentences(source, options)?;
+        } else {
+            for object in objects(source) {
+                match from_object(&object?, options)? {
+                    Some(example) => loaded.examples.push(example),
+                    None => loaded.left_out += 1,
+                }
+            }
+        }
+    }
+    loaded.finished(&path, "no words in it")
+}
+
+fn guess(name: Option<DataFormat>, head: &[u8]) -> Option<DataFormat> {
+    match name {
+        Some(DataFormat::Jsonl) => Some(DataFormat::Jsonl),
+        Some(DataFormat::Conll | DataFormat::Tsv) => Some(DataFormat::Conll),
+        Some(_) => None,
+        None if looks_like_objects(head) => Some(DataFormat::Jsonl),
+        None => (!head.trim_ascii_start().starts_with(b"[{")).then_some(DataFormat::Conll),
+    }
+}
+
+fn from_object(object: &Object, options: &TokenOptions) -> Result<Option<TokenExample>> {
+    let error = |problem: String| object.place.error(problem);
+    let words = object.fields.strings(&options.tokens).map_err(error)?;
+    let words = words.ok_or_else(|| object.missing(&options.tokens, "--tokens-field"))?;
+    let own = [options.tags.as_str(), "ner_tags"];
+    let names = if options.tags == TokenOptions::default().tags { &own[..] } else { &own[..1] };
+    let found = names.iter().find_map(|name| Some((*name, object.raw(name)?)));
+    let tags = match found {
+        Some((name, json)) => tags(json, name, &options.tag_names).map_err(error)?,
+        None if options.unlabelled => Vec::new(),
+        None => return Err(object.missing(&options.tags, "--tags-field")),
+    };
+    if found.is_some() && tags.len() != words.len() {
+        return Err(error(format!("{} words, but {} tags", words.len(), tags.len())));
+    }
+    Ok((!words.is_empty()).then(|| TokenExample { place: object.place.clone(), words, tags }))
+}
+
+/// The tags in a JSON list of names or of numbers.
+fn tags(json: &str, field: &str, names: &[String]) -> std::result::Result<Vec<String>, String> {
+    if let Ok(tags) = serde_json::from_str::<Vec<String>>(json) {
+        return match tags.iter().any(|tag| tag.trim().is_empty()) {
+            true => Err(format!("field \"{field}\" has a blank tag")),
+            false => Ok(tags),
+        };
+    }
+    let Ok(numbers) = serde_json::from_str::<Vec<i64>>(json) else {
+        return Err(format!("field \"{field}\" is {}; expected a list of tags", shortened(json)));
+    };
+    if names.is_empty() {
+        return Err(format!(
+            "field \"{field}\" holds numbers; name the tags that they stand for, in their order (--labels \
+             O,B-PER,I-PER,...)"
+        ));
+    }
+    let name = |number: &i64| usize::try_from(*number).ok().and_then(|number| names.get(number)).cloned();
+    numbers
+        .iter()
+        .map(|number| {
+            name(number).ok_or_else(|| {
+                format!("field \"{field}\" has the tag number {number}; {} tags are named", names.len())
+            })
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Cursor;
+
+    fn show(text: &str, options: &TokenOptions) -> Vec<String> {
+        let source = Source::new(Path::new("a"), Cursor::new(text.to_owned().into_bytes()));
+        match source.and_then(|source| read(source, options)) {
+            Err(error) => vec![error.to_string()],
+            Ok(loaded) => loaded
+                .examples
+                .iter()
+                .map(|e| format!("{} {} {}", e.place.line, e.words.join("_"), e.tags.join("_")))
+                .chain(loaded.notes)
+                .collect(),
+        }
+    }
+
+    #[test]
+    fn tags_by_name() {
+        let text = "{\"tokens\": [\"a\", \"b c\"], \"tags\": [\"O\", \"B-X\"]}\n{\"tokens\": [], \"tags\": []}\n\
+                    {\"tokens\": [\"d\"], \"ner_tags\": [\"O\"]}\n";
+        assert_eq!(
+            show(text, &TokenOptions::default()),
+            ["1 a_b c O_B-X", "3 d O", "a: 1 example is left out: no words in it"]
+        );
+    }
+
+    #[test]
+    fn tags_by_number() {
+        let text = "{\"tokens\": [\"a\", \"b\"], \"ner_tags\": [0, 1]}\n";
+        let shown = show(text, &TokenOptions::default());
+        assert!(shown[0].starts_with("a:1: field \"ner_tags\" holds numbers; name the tags"), "{shown:?}");
+        let names = |names: &[&str]| TokenOptions {
+            tag_names: names.iter().map(|name| (*name).to_owned()).collect(),
+            ..TokenOptions::default()
+        };
+        assert_eq!(show(text, &names(&["O", "B-X"])), ["1 a_b O_B-X"]);
+        assert_eq!(
+            show(text, &names(&["O"])),
+            ["a:1: field \"ner_tags\" has the tag number 1; 1 tags are named"]
+        );
+    }
+
+    #[test]
+    fn sentences_that_are_not_right() {
+        let options = TokenOptions::default();
+        for (text, problem) in [
+            ("{\"tokens\": [\"a\"], \"tags\": []}", "a:1: 1 words, but 0 tags"),
+            ("{\"tokens\": [\"a\"], \"tags\": [\" \"]}", "a:1: field \"tags\" has a blank tag"),
+            (
+                "{\"tokens\": [\"a\"], \"tags\": [null]}",
+                "a:1: field \"tags\" is [null]; expected a list of tags",
+            ),
+            ("{\"tokens\": \"a\"}", "a:1: field \"tokens\" is \"a\"; expected a list of strings"),
+            (
+                "{\"tokens\": [\"a\"]}",
+                "a:1: field \"tags\" is missing; the object has tokens (--tags-field names another)",
+            ),
+            (
+                "{\"words\": [\"a\"]}",
+                "a:1: field \"tokens\" is missing; the object has words (--tokens-field names another)",
+            ),
+        ] {
+            assert_eq!(show(text, &options), [problem]);
+        }
+        let other = TokenOptions { tags: "pos".to_owned(), ..TokenOptions::default() };
+        assert!(
+            show("{\"tokens\": [\"a\"], \"ner_tags\": [\"O\"]}", &other)[0].contains("\"pos\" is missing")
+        );
+        let unlabelled = TokenOptions { unlabelled: true, ..TokenOptions::default() };
+        assert_eq!(show("{\"tokens\": [\"a\"]}", &unlabelled), ["1 a "]);
+    }
+
+    #[test]
+    fn formats_are_guessed() {
+        let options = TokenOptions::default();
+        assert_eq!(show("{ O\n} O\n", &options), ["1 {_} O_O"]);
+        assert_eq!(show("a\tO\n", &options), ["1 a O"]);
+        assert!(show("[{}]", &options)[0].contains("jq -c"));
+        assert!(show("", &options)[0].contains("holds no examples"));
+    }
+}

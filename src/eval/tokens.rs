@@ -1,0 +1,128 @@
+//! Evaluation of token classification: entities as seqeval counts them, a tag for each word as transformers'
+//! `run_ner.py` takes it from the word's first token.
+
+use rayon::prelude::*;
+use serde_json::{Map, json};
+
+use super::TaskEvaluation;
+use super::metrics::{EntityScheme, entities};
+use super::report::{ClassFigures, EvalReport, Judged};
+use super::texts::{best, cross_entropy};
+use crate::data::{LabelSet, TokenExample};
+use crate::error::Result;
+use crate::stream::run_rows;
+use crate::tasks::{Ner, NerItem, NerOptions, Runtime};
+
+/// Labelled words and the model to judge by them.
+pub struct TokenEvaluation {
+    runtime: Runtime,
+    labels: LabelSet,
+    /// How tags become entities; `None` as seqeval's default.
+    scheme: Option<EntityScheme>,
+    examples: Vec<TokenExample>,
+    items: Vec<NerItem>,
+    gold: Vec<Vec<usize>>,
+}
+
+impl TokenEvaluation {
+    /// Encodes `examples`; long ones are read in windows.
+    ///
+    /// # Errors
+    /// With the place of an example that cannot be encoded, or whose tag `labels` does not have.
+    pub fn new(
+        runtime: Runtime,
+        examples: Vec<TokenExample>,
+        labels: LabelSet,
+        scheme: Option<EntityScheme>,
+    ) -> Result<Self> {
+        let gold: Result<Vec<Vec<usize>>> = examples
+            .iter()
+            .map(|example| {
+                let id = |tag: &String| labels.require(&example.place, tag);
+                example.tags.iter().map(id).collect()
+            })
+            .collect();
+        let task = Ner::new(&runtime, options(&runtime))?;
+        let items: Result<Vec<NerItem>> = examples
+            .par_iter()
+            .map(|e| task.prepare_words(&e.words).map_err(|problem| e.place.error(problem)))
+            .collect();
+        Ok(Self { labels, scheme, items: items?, gold: gold?, examples, runtime })
+    }
+}
+
+/// Words that are cut off would count as missed: windows leave none out.
+fn options(runtime: &Runtime) -> NerOptions {
+    NerOptions { stride: Some(runtime.room(false) / 4), ..NerOptions::default() }
+}
+
+impl TaskEvaluation for TokenEvaluation {
+    fn runtime_mut(&mut self) -> &mut Runtime {
+        &mut self.runtime
+    }
+
+    fn run(&self, batch_tokens: usize) -> Result<EvalReport> {
+        let task = Ner::new(&self.runtime, options(&self.runtime))?;
+        let items: Vec<&NerItem> = self.items.iter().collect();
+        let outside = self.labels.id("O").unwrap_or(0);
+        let mut said: Vec<Vec<usize>> = vec![Vec::new(); items.len()];
+        let (mut loss, mut counted) = (0.0, 0u64);
+        run_rows(
+            &task,
+            &items,
+            batch_tokens,
+            &mut |i, outputs| {
+                let gold = &self.gold[i];
+                let logits = task.word_logits(items[i], &outputs, self.examples[i].words.len());
+                for (logits, label) in logits.iter().zip(gold).filter_map(|(l, g)| Some((l.as_ref()?, g))) {
+                    loss += cross_entropy(logits, *label);
+                    counted += 1;
+                }
+                said[i] = logits.iter().map(|l| l.as_ref().map_or(outside, |l| best(l))).collect();
+                Ok(())
+            },
+            &mut || (),
+        )?;
+        let names = self.labels.names();
+        let tags = |ids: &[usize]| ids.iter().map(|id| names[*id].clone()).collect::<Vec<_>>();
+        let gold: Vec<Vec<String>> = self.examples.iter().map(|example| example.tags.clone()).collect();
+        let predicted: Vec<Vec<String>> = said.iter().map(|ids| tags(ids)).collect();
+        let found = entities(&gold, &predicted, self.scheme)?;
+        let mut warnings = Vec::new();
+        if found.micro.support > 0 && said.iter().flatten().all(|id| *id == outside) {
+            warnings.push("no entity was predicted at all".to_owned());
+        }
+        let judged = self.examples.iter().zip(&predicted).map(|(example, predicted)| {
+            let mut fields = Map::new();
+            fields.insert("tokens".to_owned(), json!(example.words));
+            fields.insert("gold".to_owned(), json!(example.tags));
+            fields.insert("predicted".to_owned(), json!(predicted));
+            Judged { place: example.place.to_string(), fields, correct: example.tags == *predicted }
+        });
+        Ok(EvalReport {
+            examples: items.len() as u64,
+            figures: vec![
+                ("f1", found.micro.f1),
+                ("precision", found.micro.precision),
+                ("recall", found.micro.recall),
+                ("f1_macro", found.macro_average.f1),
+                ("token_accuracy", found.accuracy),
+                ("loss", loss / counted.max(1) as f64),
+            ],
+            classes: found
+                .types
+                .iter()
+                .map(|(label, c)| ClassFigures {
+                    label: label.clone(),
+                    precision: c.precision,
+                    recall: c.recall,
+                    f1: c.f1,
+                    support: c.support,
+                })
+                .collect(),
+            judged: judged.collect(),
+            warnings,
+            ..EvalReport::default()
+        })
+    }
+}

@@ -1,0 +1,17 @@
+//! Streams with their compression undone, gzip (RFC 1952) and Zstandard (RFC 8878).
+
+use super::zstd::ZstdReader;
+use flate2::bufread::MultiGzDecoder;
+use std::io::{self, BufRead, Read};
+
+/// The bytes of a stream, decompressed; what is compressed is known by its first bytes.
+///
+/// # Errors
+/// The stream's.
+pub(crate) fn decompressed(mut stored: impl BufRead + Send + 'static) -> io::Result<Box<dyn Read + Send>> {
+    Ok(match stored.fill_buf()? {
+        [0x1f, 0x8b, ..] => Box::new(MultiGzDecoder::new(stored)),
+        [0x28, 0xb5, 0x2f, 0xfd, ..] => Box::new(ZstdReader::new(stored)),
+        _ => Box::new(stored),
+    })
+}

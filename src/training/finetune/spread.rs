@@ -1,0 +1,53 @@
+//! How much a figure depends on the seed.
+
+use serde::{Deserialize, Serialize};
+
+/// A figure over several runs.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Spread {
+    /// Runs.
+    pub count: usize,
+    /// The mean.
+    pub mean: f64,
+    /// The standard deviation of the sample (divided by one less than the count); 0 for one run.
+    pub deviation: f64,
+    /// The lowest.
+    pub least: f64,
+    /// The highest.
+    pub most: f64,
+}
+
+impl Spread {
+    /// Of these figures; `None` for none.
+    pub fn of(figures: &[f64]) -> Option<Self> {
+        let count = figures.len();
+        if count == 0 {
+            return None;
+        }
+        let mean = figures.iter().sum::<f64>() / count as f64;
+        let squares: f64 = figures.iter().map(|figure| (figure - mean).powi(2)).sum();
+        Some(Self {
+            count,
+            mean,
+            deviation: (squares / (count - 1).max(1) as f64).sqrt(),
+            least: figures.iter().copied().fold(f64::INFINITY, f64::min),
+            most: figures.iter().copied().fold(f64::NEG_INFINITY, f64::max),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn as_numpy_has_it() {
+        // numpy.mean, numpy.std(ddof=1).
+        let spread = Spread::of(&[0.9, 0.8, 0.85, 0.87]).expect("figures");
+        assert!((spread.mean - 0.855).abs() < 1e-12);
+        assert!((spread.deviation - 0.042_031_734).abs() < 1e-8, "{}", spread.deviation);
+        assert_eq!((spread.least, spread.most, spread.count), (0.8, 0.9, 4));
+        assert_eq!(Spread::of(&[0.5]).map(|s| s.deviation), Some(0.0));
+        assert_eq!(Spread::of(&[]), None);
+    }
+}
