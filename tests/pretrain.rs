@@ -4,9 +4,9 @@ mod common;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::Command;
 
+use common::runs::{begin, finish, metrics, wait_for_step, weights};
 use common::{albert, golden};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -57,47 +57,6 @@ fn arguments(folder: &Path, output: &str, steps: u32) -> Vec<String> {
         all.extend([flag.to_owned(), value]);
     }
     all
-}
-
-fn finish(arguments: &[String]) -> String {
-    let output = albert().args(arguments).output().expect("started");
-    let text = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert_eq!(output.status.code(), Some(0), "{text}");
-    text
-}
-
-/// A run in the background.
-fn begin(arguments: &[String]) -> Child {
-    let program = assert_cmd::cargo::cargo_bin("albert");
-    Command::new(program)
-        .args(arguments)
-        .stderr(Stdio::null())
-        .stdout(Stdio::null())
-        .spawn()
-        .expect("started")
-}
-
-fn weights(folder: &Path, output: &str) -> Vec<u8> {
-    std::fs::read(folder.join(output).join("model.safetensors")).expect("a model")
-}
-
-fn metrics(folder: &Path, output: &str) -> Vec<Value> {
-    let text = std::fs::read_to_string(folder.join(output).join("metrics.jsonl")).unwrap_or_default();
-    text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
-}
-
-/// Waits until the run in `output` reports a step from `step` on.
-fn wait_for_step(folder: &Path, output: &str, step: u64, child: &mut Child) {
-    let start = Instant::now();
-    loop {
-        let last = metrics(folder, output).iter().filter_map(|m| m["step"].as_u64()).max();
-        if last.is_some_and(|last| last >= step) {
-            return;
-        }
-        assert!(child.try_wait().expect("known").is_none(), "the run ended before step {step}");
-        assert!(start.elapsed() < Duration::from_secs(120), "no step {step} after two minutes");
-        std::thread::sleep(Duration::from_millis(5));
-    }
 }
 
 #[test]

@@ -160,9 +160,9 @@ pub struct QuestionDataArgs {
     /// Field with the answers
     #[arg(long, value_name = "NAME", default_value = "answers", help_heading = "Data")]
     pub answers_field: String,
-    /// Tokens that neighbouring windows of a long context share
-    #[arg(long, value_name = "N", default_value = "128", value_parser = clap::value_parser!(u32).range(1..), help_heading = "Data")]
-    pub doc_stride: u32,
+    /// Tokens that neighbouring windows of a long context share [default: 128, or half of a shorter window]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), help_heading = "Data")]
+    pub doc_stride: Option<u32>,
     /// Longest question in tokens; the rest is cut off
     #[arg(long, value_name = "N", default_value = "64", value_parser = clap::value_parser!(u32).range(1..), help_heading = "Data")]
     pub max_question_len: u32,
@@ -188,7 +188,7 @@ impl QuestionDataArgs {
     /// How the task reads and answers them.
     pub fn task(&self) -> QaOptions {
         QaOptions {
-            doc_stride: Some(self.doc_stride as usize),
+            doc_stride: self.doc_stride.map(|n| n as usize),
             max_question_len: self.max_question_len as usize,
             max_answer_len: self.max_answer_len as usize,
             ..QaOptions::default()

@@ -7,8 +7,8 @@ use albert::tasks::{Qa, QaOptions};
 use super::exit::{ExitStatus, Failure};
 use super::options::{self, Lengths};
 use super::report::Reporter;
-use super::streaming;
 use super::task_args::{AlignArg, QaArgs};
+use super::{null_threshold, streaming};
 
 /// Longest window where the user names none, as transformers' pipeline.
 const WINDOW: usize = 384;
@@ -33,13 +33,16 @@ pub fn run(args: QaArgs, reporter: &Reporter) -> Result<ExitStatus, Failure> {
         lengths,
         reporter,
     )?;
+    // A model that learnt to say so knows from when on.
+    let own = null_threshold::of(&checkpoint.config).map(|threshold| threshold as f32);
+    let null_threshold = args.null_threshold.or(own.filter(|_| !args.impossible));
     let options = QaOptions {
         top_k: args.top_k as usize,
         doc_stride: args.doc_stride,
         max_answer_len: args.max_answer_len as usize,
         max_question_len: args.max_question_len as usize,
         impossible: args.impossible,
-        null_threshold: args.null_threshold,
+        null_threshold,
         align_to_words: args.align == AlignArg::Words,
         context,
         question_field: args.question_field,

@@ -38,7 +38,9 @@ impl<'a> TrainingProgress<'a> {
         if let Some(rate) = report.learning_rate {
             parts.push(format!("rate {rate:.2e}"));
         }
-        parts.push(format!("{:.0} tokens/s", report.tokens_per_second));
+        if report.tokens_per_second > 0.0 {
+            parts.push(format!("{:.0} tokens/s", report.tokens_per_second));
+        }
         let line = parts.join("  ");
         if self.bar.is_hidden() || kind != "train" {
             self.bar.suspend(|| self.reporter.note(&format!("{kind}  {line}")));

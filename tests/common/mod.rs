@@ -1,6 +1,8 @@
 //! What several test programs need.
 #![allow(dead_code, reason = "each test program uses a part")]
 
+pub mod runs;
+
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
