@@ -92,7 +92,7 @@ fn classify(args: &FinetuneClassifyArgs, reporter: &Reporter) -> std::result::Re
         }
         TargetKind::Label => (TaskLoss::Labels, &["accuracy", "f1_macro", "f1_weighted", "matthews", "loss"]),
         TargetKind::Labels => {
-            (TaskLoss::MultiLabel, &["f1_micro", "f1_macro", "f1_samples", "accuracy", "loss"])
+            (TaskLoss::MultiLabel, &["f1_micro", "f1_macro", "f1_weighted", "f1_samples", "accuracy", "loss"])
         }
         TargetKind::Number => (
             TaskLoss::Regression,

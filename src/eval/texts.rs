@@ -128,7 +128,7 @@ impl TextEvaluation {
         let predicted: Vec<Vec<bool>> =
             scores.iter().map(|scores| scores.iter().map(|score| *score > HOLDS).collect()).collect();
         let names = self.labels.names();
-        let MultiLabelFigures { subset_accuracy, micro_f1, macro_f1, samples_f1, classes } =
+        let MultiLabelFigures { subset_accuracy, micro_f1, macro_f1, weighted_f1, samples_f1, classes } =
             multi_label(&gold, &predicted, names.len());
         let named = |flags: &[bool]| {
             let held = names.iter().zip(flags).filter(|(_, holds)| **holds).map(|(name, _)| name.clone());
@@ -138,6 +138,7 @@ impl TextEvaluation {
             figures: vec![
                 ("f1_micro", micro_f1),
                 ("f1_macro", macro_f1),
+                ("f1_weighted", weighted_f1),
                 ("f1_samples", samples_f1),
                 ("accuracy", subset_accuracy),
                 ("loss", mean(losses)),

@@ -44,7 +44,6 @@ mod wordpiece;
 use crate::error::{Error, Result};
 use fast::{Fast, Layout};
 use names::{Named, Settings, Specials};
-pub(crate) use python::is_space;
 use sentencepiece::Piece;
 use slow::Slow;
 use std::path::Path;

@@ -1,7 +1,7 @@
 //! Python's notions of white space and digits, which the reference tokenizer relies on.
 
 /// `str.isspace()` of one character: Rust's white space and the four information separators.
-pub(crate) fn is_space(c: char) -> bool {
+pub(super) fn is_space(c: char) -> bool {
     c.is_whitespace() || ('\x1c'..='\x1f').contains(&c)
 }
 

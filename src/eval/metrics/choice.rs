@@ -1,32 +1,37 @@
-//! Accuracy of multiple choice, also by group, as RACE reports middle and high schools apart.
+//! Accuracy of multiple choice, as a whole and per group of questions.
 
 use std::collections::BTreeMap;
 
-/// Shares of right choices.
-#[derive(Clone, Debug, Default, PartialEq)]
+use super::part;
+
+/// How often the right choice was made.
+#[derive(Debug, Default, Clone, PartialEq)]
 pub struct ChoiceFigures {
-    /// Of all.
+    /// Over all questions, those without a group included; 0 for no questions.
     pub accuracy: f64,
-    /// Of each group, in the order of their names.
+    /// Over the questions of each group, by name in alphabetical order.
     pub groups: Vec<(String, f64)>,
 }
 
-/// From the group, the right choice and the predicted one of each example. 0 for no examples.
-pub fn choice_accuracy<'a>(marks: impl Iterator<Item = (Option<&'a str>, usize, usize)>) -> ChoiceFigures {
-    let mut all = (0u64, 0u64);
+/// The accuracy of `(group, gold choice, predicted choice)` triples.
+pub fn choice_accuracy<'a>(
+    questions: impl Iterator<Item = (Option<&'a str>, usize, usize)>,
+) -> ChoiceFigures {
+    let mut all = (0, 0);
     let mut groups: BTreeMap<&str, (u64, u64)> = BTreeMap::new();
-    for (group, gold, predicted) in marks {
+    for (group, gold, predicted) in questions {
         let right = u64::from(gold == predicted);
-        let count = |sums: &mut (u64, u64)| *sums = (sums.0 + right, sums.1 + 1);
-        count(&mut all);
-        if let Some(group) = group {
-            count(groups.entry(group).or_default());
+        for (rights, total) in std::iter::once(&mut all).chain(group.map(|g| groups.entry(g).or_default())) {
+            *rights += right;
+            *total += 1;
         }
     }
-    let share = |(right, all): (u64, u64)| if all == 0 { 0.0 } else { right as f64 / all as f64 };
     ChoiceFigures {
-        accuracy: share(all),
-        groups: groups.into_iter().map(|(name, sums)| (name.to_owned(), share(sums))).collect(),
+        accuracy: part(all.0, all.1),
+        groups: groups
+            .into_iter()
+            .map(|(name, (right, total))| (name.to_owned(), part(right, total)))
+            .collect(),
     }
 }
 
@@ -35,11 +40,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn groups_are_counted_apart() {
-        let marks = [(Some("middle"), 0, 0), (Some("high"), 1, 0), (Some("high"), 2, 2), (None, 1, 1)];
-        let found = choice_accuracy(marks.into_iter());
-        assert_eq!(found.accuracy, 0.75);
-        assert_eq!(found.groups, [("high".to_owned(), 0.5), ("middle".to_owned(), 1.0)]);
+    fn groups_come_in_alphabetical_order() {
+        let questions = [(Some("middle"), 0, 1), (None, 2, 2), (Some("high"), 3, 3), (Some("middle"), 1, 1)];
+        let figures = choice_accuracy(questions.into_iter());
+        assert_eq!(figures.accuracy, 0.75);
+        assert_eq!(figures.groups, [("high".to_owned(), 1.0), ("middle".to_owned(), 0.5)]);
+    }
+
+    #[test]
+    fn no_questions_give_zero() {
         assert_eq!(choice_accuracy(std::iter::empty()), ChoiceFigures::default());
     }
 }

@@ -1,135 +1,150 @@
-//! Accuracy, precision, recall, F1 and Matthews correlation, as scikit-learn 1.7 (`sklearn.metrics`) with `zero_division=0`.
+//! One label per text, or several: the figures of scikit-learn with `zero_division=0`.
 
-/// Figures of one label.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct LabelFigures {
-    /// Right among those predicted.
-    pub precision: f64,
-    /// Found among those that are there.
-    pub recall: f64,
-    /// The harmonic mean of both.
-    pub f1: f64,
-    /// How many there are.
-    pub support: u64,
-}
+use super::{Counts, LabelFigures, macro_average, mean, part, weighted_average};
 
-impl LabelFigures {
-    /// From how many are right, predicted, and there.
-    pub(super) fn of(right: u64, predicted: u64, there: u64) -> Self {
-        Self {
-            precision: ratio(right as f64, predicted as f64),
-            recall: ratio(right as f64, there as f64),
-            f1: ratio(2.0 * right as f64, (predicted + there) as f64),
-            support: there,
-        }
-    }
-}
-
-/// Figures of one label for each example.
-#[derive(Clone, Debug, Default, PartialEq)]
+/// The figures of a classifier that gives every text one label.
+#[derive(Debug, Default, Clone, PartialEq)]
 pub struct ClassificationFigures {
-    /// `accuracy_score`.
+    /// The part of the texts with the right label (`accuracy_score`).
     pub accuracy: f64,
-    /// `matthews_corrcoef`, also of more than two labels.
+    /// The correlation of gold and predicted labels (`matthews_corrcoef`), for two labels or more.
     pub matthews: f64,
-    /// `precision_recall_fscore_support` of each label.
+    /// Every label's figures, by id (`precision_recall_fscore_support(average=None)`).
     pub classes: Vec<LabelFigures>,
-    /// `f1_score(average="macro")`: the mean over the labels that are there or predicted.
+    /// The mean F1 of the labels that occur, in the gold data or predicted
+    /// (`f1_score(average="macro")`).
     pub macro_f1: f64,
-    /// `f1_score(average="weighted")`.
+    /// The mean F1 weighted by support (`f1_score(average="weighted")`).
     pub weighted_f1: f64,
-    /// `confusion_matrix`: `[gold][predicted]`.
+    /// How often `[gold][predicted]` occurs (`confusion_matrix`).
     pub confusion: Vec<Vec<u64>>,
 }
 
-/// Figures of `predicted` against `gold`, both ids below `labels`; ids beyond are left out of all but the accuracy.
+/// Compares label ids, text by text.
+///
+/// Without texts everything is 0. Where one side is longer, its rest is left out. An id that is no
+/// label (`labels` or more) is never right, and has no place in `confusion`.
 pub fn classification(gold: &[usize], predicted: &[usize], labels: usize) -> ClassificationFigures {
-    let mut confusion = vec![vec![0u64; labels]; labels];
-    let mut right = 0u64;
-    for (gold, predicted) in gold.iter().zip(predicted) {
-        right += u64::from(gold == predicted);
-        if let Some(cell) = confusion.get_mut(*gold).and_then(|row| row.get_mut(*predicted)) {
+    let mut counts = vec![Counts::default(); labels];
+    let mut confusion = vec![vec![0; labels]; labels];
+    let (mut texts, mut unknown_gold, mut unknown_predicted) = (0, 0, 0);
+    for (&gold, &predicted) in gold.iter().zip(predicted) {
+        texts += 1;
+        match counts.get_mut(gold) {
+            Some(c) => c.add(true, gold == predicted),
+            None => unknown_gold += 1,
+        }
+        match counts.get_mut(predicted) {
+            Some(c) if gold != predicted => c.add(false, true),
+            Some(_) => {}
+            None => unknown_predicted += 1,
+        }
+        if let Some(cell) = confusion.get_mut(gold).and_then(|row| row.get_mut(predicted)) {
             *cell += 1;
         }
     }
-    let there: Vec<u64> = confusion.iter().map(|row| row.iter().sum()).collect();
-    let said: Vec<u64> = (0..labels).map(|label| confusion.iter().map(|row| row[label]).sum()).collect();
-    let classes: Vec<LabelFigures> =
-        (0..labels).map(|i| LabelFigures::of(confusion[i][i], said[i], there[i])).collect();
-    let occurring: Vec<usize> = (0..labels).filter(|i| there[*i] + said[*i] > 0).collect();
-    let all: u64 = there.iter().sum();
-    let weighted: f64 = classes.iter().map(|class| class.f1 * class.support as f64).sum();
+    let classes: Vec<LabelFigures> = counts.iter().map(Counts::figures).collect();
+    let occurring = counts.iter().filter(|c| c.gold + c.predicted > 0);
     ClassificationFigures {
-        accuracy: ratio(right as f64, gold.len().min(predicted.len()) as f64),
-        matthews: matthews(&confusion, &there, &said),
-        macro_f1: ratio(occurring.iter().map(|i| classes[*i].f1).sum(), occurring.len() as f64),
-        weighted_f1: ratio(weighted, all as f64),
+        accuracy: part(Counts::sum(&counts).both, texts),
+        matthews: matthews(&counts, texts, unknown_gold, unknown_predicted),
+        macro_f1: mean(occurring.map(Counts::f1)),
+        weighted_f1: weighted_average(&classes).f1,
         classes,
         confusion,
     }
 }
 
-/// Gorodkin's correlation of the confusion matrix; for two labels that of Matthews.
-fn matthews(confusion: &[Vec<u64>], there: &[u64], said: &[u64]) -> f64 {
-    let sum = |values: &mut dyn Iterator<Item = f64>| values.sum::<f64>();
-    let right = sum(&mut (0..confusion.len()).map(|i| confusion[i][i] as f64));
-    let all = sum(&mut there.iter().map(|n| *n as f64));
-    let both = sum(&mut there.iter().zip(said).map(|(a, b)| *a as f64 * *b as f64));
-    let squares = |counts: &[u64]| all * all - sum(&mut counts.iter().map(|n| *n as f64 * *n as f64));
-    let below = squares(said) * squares(there);
-    if below == 0.0 { 0.0 } else { (right * all - both) / below.sqrt() }
+/// scikit-learn's `matthews_corrcoef`: 0 where either side knows only one label.
+///
+/// Products of counts are kept whole until the end, so that "no variance" is exactly 0. Ids that are
+/// no labels are one more label of their side, which the other never has.
+fn matthews(counts: &[Counts], texts: u64, unknown_gold: u64, unknown_predicted: u64) -> f64 {
+    let product = |a: u64, b: u64| i128::from(a) * i128::from(b);
+    let square = product(texts, texts);
+    let mut together = product(Counts::sum(counts).both, texts);
+    let mut of_gold = square - product(unknown_gold, unknown_gold);
+    let mut of_predicted = square - product(unknown_predicted, unknown_predicted);
+    for c in counts {
+        together -= product(c.gold, c.predicted);
+        of_gold -= product(c.gold, c.gold);
+        of_predicted -= product(c.predicted, c.predicted);
+    }
+    let variance = of_gold as f64 * of_predicted as f64;
+    if variance == 0.0 { 0.0 } else { together as f64 / variance.sqrt() }
 }
 
-/// Figures of any number of labels for each example.
-#[derive(Clone, Debug, Default, PartialEq)]
+/// The figures of a classifier that gives every text any number of labels.
+#[derive(Debug, Default, Clone, PartialEq)]
 pub struct MultiLabelFigures {
-    /// `accuracy_score`: the share of examples with all labels right.
+    /// The part of the texts whose labels are all right (`accuracy_score`).
     pub subset_accuracy: f64,
-    /// `f1_score(average="micro")`.
+    /// F1 over all decisions together (`f1_score(average="micro")`).
     pub micro_f1: f64,
-    /// `f1_score(average="macro")`, over all labels.
+    /// The mean F1 of all labels (`f1_score(average="macro")`).
     pub macro_f1: f64,
-    /// `f1_score(average="samples")`.
+    /// The mean F1 of the texts (`f1_score(average="samples")`).
     pub samples_f1: f64,
-    /// Of each label.
+    /// The mean F1 of the labels weighted by support (`f1_score(average="weighted")`).
+    pub weighted_f1: f64,
+    /// Every label's figures, by id (`precision_recall_fscore_support(average=None)`).
     pub classes: Vec<LabelFigures>,
 }
 
-/// Figures of `predicted` against `gold`, for each example whether each of `labels` labels holds.
+/// Compares rows of decisions, one per label, text by text.
+///
+/// Without texts everything is 0. Where one side has more rows, its rest is left out. A decision
+/// that a row lacks is a "no"; decisions beyond `labels` do not count.
 pub fn multi_label(gold: &[Vec<bool>], predicted: &[Vec<bool>], labels: usize) -> MultiLabelFigures {
-    let holds = |flags: &[bool], label: usize| flags.get(label).copied().unwrap_or(false);
-    let count = |of: &dyn Fn(&[bool], &[bool]) -> bool| {
-        gold.iter().zip(predicted).filter(|(gold, predicted)| of(gold, predicted)).count() as u64
-    };
-    let mut sums = (0, 0, 0);
-    let classes: Vec<LabelFigures> = (0..labels)
-        .map(|label| {
-            let both = count(&|gold, said| holds(gold, label) && holds(said, label));
-            let said = count(&|_, said| holds(said, label));
-            let there = count(&|gold, _| holds(gold, label));
-            sums = (sums.0 + both, sums.1 + said, sums.2 + there);
-            LabelFigures::of(both, said, there)
-        })
-        .collect();
-    let sample = |(gold, said): (&Vec<bool>, &Vec<bool>)| {
-        let both = (0..labels).filter(|label| holds(gold, *label) && holds(said, *label)).count();
-        let all = (0..labels).map(|label| usize::from(holds(gold, label)) + usize::from(holds(said, label)));
-        ratio(2.0 * both as f64, all.sum::<usize>() as f64)
-    };
-    let examples = gold.len().min(predicted.len()) as f64;
+    let mut counts = vec![Counts::default(); labels];
+    let mut texts = Vec::with_capacity(gold.len().min(predicted.len()));
+    for (gold, predicted) in gold.iter().zip(predicted) {
+        let mut text = Counts::default();
+        for (label, count) in counts.iter_mut().enumerate() {
+            let decided = |row: &[bool]| row.get(label).copied().unwrap_or(false);
+            let (gold, predicted) = (decided(gold), decided(predicted));
+            count.add(gold, predicted);
+            text.add(gold, predicted);
+        }
+        texts.push(text);
+    }
+    let classes: Vec<LabelFigures> = counts.iter().map(Counts::figures).collect();
+    let all_right = texts.iter().filter(|t| t.both == t.gold && t.both == t.predicted).count();
     MultiLabelFigures {
-        subset_accuracy: ratio(
-            count(&|gold, said| (0..labels).all(|label| holds(gold, label) == holds(said, label))) as f64,
-            examples,
-        ),
-        micro_f1: LabelFigures::of(sums.0, sums.1, sums.2).f1,
-        macro_f1: ratio(classes.iter().map(|class| class.f1).sum(), labels as f64),
-        samples_f1: ratio(gold.iter().zip(predicted).map(sample).sum(), examples),
+        subset_accuracy: part(all_right as u64, texts.len() as u64),
+        micro_f1: Counts::sum(&counts).f1(),
+        macro_f1: macro_average(&classes).f1,
+        samples_f1: mean(texts.iter().map(Counts::f1)),
+        weighted_f1: weighted_average(&classes).f1,
         classes,
     }
 }
 
-/// 0 where there is nothing to divide by.
-pub(super) fn ratio(above: f64, below: f64) -> f64 {
-    if below == 0.0 { 0.0 } else { above / below }
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_texts_give_zeros() {
+        let figures = classification(&[], &[], 2);
+        assert_eq!((figures.accuracy, figures.matthews, figures.macro_f1), (0.0, 0.0, 0.0));
+        assert_eq!((figures.weighted_f1, figures.classes.len()), (0.0, 2));
+        let figures = multi_label(&[], &[], 2);
+        assert_eq!((figures.subset_accuracy, figures.micro_f1, figures.samples_f1), (0.0, 0.0, 0.0));
+    }
+
+    #[test]
+    fn ids_that_are_no_labels_are_wrong() {
+        let figures = classification(&[0, 1, 7, 7], &[0, usize::MAX, 1, 7], 2);
+        assert_eq!(figures.accuracy, 0.25);
+        assert_eq!(figures.confusion, [[1, 0], [0, 0]]);
+        assert_eq!(figures.classes[1], LabelFigures { precision: 0.0, recall: 0.0, f1: 0.0, support: 1 });
+        assert!((-1.0..=1.0).contains(&figures.matthews));
+    }
+
+    #[test]
+    fn short_rows_are_filled_with_no() {
+        let figures = multi_label(&[vec![true], vec![]], &[vec![true, false, true], vec![false]], 2);
+        assert_eq!((figures.subset_accuracy, figures.micro_f1), (1.0, 1.0));
+    }
 }

@@ -1,62 +1,84 @@
-//! Correlation and error of numbers, as scipy 1.16 (`pearsonr`, `spearmanr`) and scikit-learn (`mean_squared_error`,
-//! `mean_absolute_error`).
+//! Numbers against numbers: the correlations of SciPy and the mean errors.
 
-/// Figures of predicted numbers.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+use super::mean;
+
+/// How well predicted numbers follow the gold ones.
+#[derive(Debug, Default, Clone, PartialEq)]
 pub struct RegressionFigures {
-    /// `None` where one side is constant, or there are fewer than two numbers.
+    /// The linear correlation (`scipy.stats.pearsonr`); `None` where one side is constant, where
+    /// there are fewer than two values or one is not a number.
     pub pearson: Option<f64>,
-    /// The correlation of ranks, equal numbers sharing the mean of theirs; `None` as above.
+    /// The correlation of the ranks, equals sharing their average rank (`scipy.stats.spearmanr`);
+    /// `None` as for `pearson`.
     pub spearman: Option<f64>,
-    /// The mean of the squared differences.
+    /// The mean of the squared differences; 0 for no values.
     pub mean_squared_error: f64,
-    /// The mean of the differences without their sign.
+    /// The mean of the differences, signs dropped; 0 for no values.
     pub mean_absolute_error: f64,
 }
 
-/// Figures of `predicted` against `gold`.
+/// Compares numbers, pair by pair. Where one side is longer, its rest is left out.
 pub fn regression(gold: &[f64], predicted: &[f64]) -> RegressionFigures {
     let count = gold.len().min(predicted.len());
     let (gold, predicted) = (&gold[..count], &predicted[..count]);
-    let mean = |of: &dyn Fn(f64) -> f64| {
-        gold.iter().zip(predicted).map(|(a, b)| of(a - b)).sum::<f64>() / count.max(1) as f64
-    };
+    let differences = || gold.iter().zip(predicted).map(|(g, p)| p - g);
     RegressionFigures {
         pearson: pearson(gold, predicted),
-        spearman: pearson(&ranks(gold), &ranks(predicted)),
-        mean_squared_error: mean(&|apart| apart * apart),
-        mean_absolute_error: mean(&f64::abs),
+        spearman: spearman(gold, predicted),
+        mean_squared_error: mean(differences().map(|d| d * d)),
+        mean_absolute_error: mean(differences().map(f64::abs)),
     }
 }
 
-fn pearson(a: &[f64], b: &[f64]) -> Option<f64> {
-    let constant = |values: &[f64]| values.iter().all(|value| *value == values[0]);
-    if a.len() < 2 || constant(a) || constant(b) || a.iter().chain(b).any(|value| !value.is_finite()) {
+/// True where all values are the same, one or none included.
+fn constant(values: &[f64]) -> bool {
+    values.iter().all(|v| Some(v) == values.first())
+}
+
+/// The linear correlation, kept within -1 and 1; exactly one of them for two pairs, as in SciPy.
+fn pearson(x: &[f64], y: &[f64]) -> Option<f64> {
+    if constant(x) || constant(y) {
         return None;
     }
-    let centred = |values: &[f64]| -> Vec<f64> {
-        let mean = values.iter().sum::<f64>() / values.len() as f64;
-        values.iter().map(|value| value - mean).collect()
-    };
-    let (a, b) = (centred(a), centred(b));
-    let norm = |values: &[f64]| values.iter().map(|value| value * value).sum::<f64>().sqrt();
-    let (a_norm, b_norm) = (norm(&a), norm(&b));
-    let product: f64 = a.iter().zip(&b).map(|(a, b)| (a / a_norm) * (b / b_norm)).sum();
-    product.is_finite().then(|| product.clamp(-1.0, 1.0))
+    let (x, y) = (direction(x), direction(y));
+    let r = x.iter().zip(&y).map(|(x, y)| x * y).sum::<f64>().clamp(-1.0, 1.0);
+    let r = if x.len() == 2 { r.round() } else { r };
+    r.is_finite().then_some(r)
 }
 
-/// Ranks from 1; equal values share the mean of theirs.
+/// The differences to the mean as a vector of length one. Dividing by the largest first keeps the
+/// squares of very large numbers finite.
+fn direction(values: &[f64]) -> Vec<f64> {
+    let middle = mean(values.iter().copied());
+    let mut values: Vec<f64> = values.iter().map(|v| v - middle).collect();
+    let largest = values.iter().fold(0.0, |largest: f64, v| largest.max(v.abs()));
+    let norm = largest * values.iter().map(|v| (v / largest).powi(2)).sum::<f64>().sqrt();
+    for v in &mut values {
+        *v /= norm;
+    }
+    values
+}
+
+/// The linear correlation of the ranks.
+fn spearman(x: &[f64], y: &[f64]) -> Option<f64> {
+    if x.iter().chain(y).any(|v| v.is_nan()) || constant(x) || constant(y) {
+        return None;
+    }
+    pearson(&ranks(x), &ranks(y))
+}
+
+/// Ranks from 1; equal values share the average of theirs (`scipy.stats.rankdata`).
 fn ranks(values: &[f64]) -> Vec<f64> {
     let mut order: Vec<usize> = (0..values.len()).collect();
     order.sort_by(|a, b| values[*a].total_cmp(&values[*b]));
     let mut ranks = vec![0.0; values.len()];
     let mut before = 0;
-    for equal in order.chunk_by(|a, b| values[*a] == values[*b]) {
-        let rank = before as f64 + (equal.len() as f64 + 1.0) / 2.0;
-        for place in equal {
-            ranks[*place] = rank;
+    for equals in order.chunk_by(|a, b| values[*a] == values[*b]) {
+        let shared = before as f64 + (equals.len() + 1) as f64 / 2.0;
+        for i in equals {
+            ranks[*i] = shared;
         }
-        before += equal.len();
+        before += equals.len();
     }
     ranks
 }
@@ -66,17 +88,30 @@ mod tests {
     use super::*;
 
     #[test]
-    fn equal_values_share_ranks() {
-        assert_eq!(ranks(&[3.0, 1.0, 3.0, 2.0]), [3.5, 1.0, 3.5, 2.0]);
-        assert_eq!(ranks(&[]), [0.0; 0]);
+    fn equals_share_their_rank() {
+        assert_eq!(ranks(&[2.0, -0.0, 0.0, 5.0, 2.0, 2.0]), [4.0, 1.5, 1.5, 6.0, 4.0, 4.0]);
     }
 
     #[test]
-    fn nothing_correlates_with_a_constant() {
-        let found = regression(&[1.0, 2.0], &[3.0, 3.0]);
-        assert_eq!((found.pearson, found.spearman), (None, None));
-        assert_eq!((found.mean_squared_error, found.mean_absolute_error), (2.5, 1.5));
-        assert_eq!(regression(&[], &[]).mean_squared_error, 0.0);
-        assert_eq!(regression(&[f64::NAN, 1.0], &[1.0, 2.0]).pearson, None);
+    fn constants_and_single_values_have_no_correlation() {
+        for (gold, predicted) in [(&[][..], &[][..]), (&[1.0], &[2.0]), (&[1.0, 1.0], &[1.0, 2.0])] {
+            let figures = regression(gold, predicted);
+            assert_eq!((figures.pearson, figures.spearman), (None, None));
+            assert!(figures.mean_squared_error.is_finite() && figures.mean_absolute_error.is_finite());
+        }
+    }
+
+    #[test]
+    fn what_is_not_a_number_has_no_correlation() {
+        let figures = regression(&[1.0, f64::NAN, 2.0], &[1.0, 2.0, 3.0]);
+        assert_eq!((figures.pearson, figures.spearman), (None, None));
+        let figures = regression(&[1.0, f64::INFINITY, 2.0], &[1.0, 3.0, 2.0]);
+        assert_eq!(figures.pearson, None);
+        assert!(figures.spearman.is_some_and(|r| (r - 1.0).abs() < 1e-12));
+    }
+
+    #[test]
+    fn very_large_numbers_stay_finite() {
+        assert_eq!(regression(&[-5e210, 5e210], &[1e-300, 2e-300]).pearson, Some(1.0));
     }
 }

@@ -1,139 +1,127 @@
-//! Precision, recall and F1 of entities, as seqeval 1.2.2 (`metrics/sequence_labeling.py`, `metrics/v1.py`).
+//! Entities in tagged sentences: the figures of seqeval 1.2.2 (`classification_report`,
+//! `accuracy_score`).
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, HashSet};
 
-use super::classification::{LabelFigures, ratio};
-use super::entity_schemes::EntityScheme;
+use super::entity_schemes::{EntityScheme, Span, lenient, strict};
+use super::{Counts, LabelFigures, macro_average, part, weighted_average};
 use crate::error::{Error, Result};
 
-/// Figures of entities: one is right if its type, its first and its last word are.
-#[derive(Clone, Debug, Default, PartialEq)]
+/// How many entities were found, with type and both ends right.
+#[derive(Debug, Default, Clone, PartialEq)]
 pub struct EntityFigures {
-    /// Over all entities.
+    /// All entities together ("micro avg").
     pub micro: LabelFigures,
-    /// The means over the types.
+    /// Every type counts the same ("macro avg").
     pub macro_average: LabelFigures,
-    /// The means over the types, by how many there are of each.
+    /// Every type counts as often as the gold data has it ("weighted avg").
     pub weighted_average: LabelFigures,
-    /// Of each type, in the order of their names.
-    pub types: Vec<(String, LabelFigures)>,
-    /// The share of words with the right tag.
+    /// The part of the tokens with the right tag.
     pub accuracy: f64,
+    /// Every type that occurs, in the gold data or predicted, sorted by name.
+    pub types: Vec<(String, LabelFigures)>,
 }
 
-/// By type, the sentence, the first word and an end of each entity.
-type Entities = BTreeMap<String, BTreeSet<(usize, usize, usize)>>;
-
-/// Figures of `predicted` tags against `gold`, sentence by sentence: with `scheme` in seqeval's strict mode, else in its
-/// default mode, that of conlleval.
+/// Compares the tags of sentences. Without a scheme as seqeval's default mode, which makes the best of
+/// any tags; with one as its `mode="strict"`. Without entities or tokens the figures are 0.
 ///
 /// # Errors
-/// [`Error::Input`] naming the sentence, counted from 1, whose numbers of tags differ, or that has a tag the scheme lacks.
+/// [`Error::Input`] where numbers of sentences or tokens differ, for an empty tag, and for a tag that
+/// the scheme does not know.
 pub fn entities(
     gold: &[Vec<String>],
     predicted: &[Vec<String>],
     scheme: Option<EntityScheme>,
 ) -> Result<EntityFigures> {
-    if gold.len() != predicted.len() {
-        return Err(Error::Input(format!("{} sentences and {} predictions", gold.len(), predicted.len())));
+    same_lengths(gold, predicted)?;
+    let gold_spans = spans(gold, scheme).map_err(|e| on_side("gold", e))?;
+    let predicted_spans = spans(predicted, scheme).map_err(|e| on_side("predicted", e))?;
+    let mut counts: BTreeMap<&str, Counts> = BTreeMap::new();
+    for span in &gold_spans {
+        counts.entry(span.kind).or_default().add(true, predicted_spans.contains(span));
     }
-    for (i, (gold, predicted)) in gold.iter().zip(predicted).enumerate() {
-        if gold.len() != predicted.len() {
-            let (words, tags) = (gold.len(), predicted.len());
-            return Err(Error::Input(format!("sentence {} has {words} tags and {tags} predicted", i + 1)));
-        }
+    for span in predicted_spans.difference(&gold_spans) {
+        counts.entry(span.kind).or_default().add(false, true);
     }
-    let (there, said) = match scheme {
-        None => (lenient(gold), lenient(predicted)),
-        Some(scheme) => (strict(gold, scheme)?, strict(predicted, scheme)?),
-    };
-    let names: BTreeSet<&String> = there.keys().chain(said.keys()).collect();
-    let empty = BTreeSet::new();
-    let mut sums = (0, 0, 0);
-    let types: Vec<(String, LabelFigures)> = names
-        .into_iter()
-        .map(|name| {
-            let (there, said) = (there.get(name).unwrap_or(&empty), said.get(name).unwrap_or(&empty));
-            let counts = (there.intersection(said).count() as u64, said.len() as u64, there.len() as u64);
-            sums = (sums.0 + counts.0, sums.1 + counts.1, sums.2 + counts.2);
-            (name.clone(), figures(counts))
-        })
-        .collect();
-    let words = gold.iter().map(Vec::len).sum::<usize>() as f64;
-    let right = gold.iter().zip(predicted).map(|(g, p)| g.iter().zip(p).filter(|(a, b)| a == b).count());
+
+    let tokens = || gold.iter().flatten().zip(predicted.iter().flatten());
+    let figures: Vec<LabelFigures> = counts.values().map(Counts::figures).collect();
     Ok(EntityFigures {
-        micro: figures(sums),
-        macro_average: average(&types, |_| 1.0),
-        weighted_average: average(&types, |figures| figures.support as f64),
-        accuracy: ratio(right.sum::<usize>() as f64, words),
-        types,
+        micro: Counts::sum(counts.values()).figures(),
+        macro_average: macro_average(&figures),
+        weighted_average: weighted_average(&figures),
+        accuracy: part(tokens().filter(|(g, p)| g == p).count() as u64, tokens().count() as u64),
+        types: counts.keys().map(|kind| (*kind).to_owned()).zip(figures).collect(),
     })
 }
 
-/// seqeval has the F1 of precision and recall; scikit-learn that of the counts, which differs in the last digit.
-fn figures((right, said, there): (u64, u64, u64)) -> LabelFigures {
-    let figures = LabelFigures::of(right, said, there);
-    let (p, r) = (figures.precision, figures.recall);
-    LabelFigures { f1: ratio(2.0 * p * r, p + r), ..figures }
-}
-
-fn average(types: &[(String, LabelFigures)], weight: impl Fn(&LabelFigures) -> f64) -> LabelFigures {
-    let all: f64 = types.iter().map(|(_, figures)| weight(figures)).sum();
-    let mean = |of: fn(&LabelFigures) -> f64| {
-        ratio(types.iter().map(|(_, figures)| of(figures) * weight(figures)).sum(), all)
+/// An error unless both sides have as many tags in every sentence.
+fn same_lengths(gold: &[Vec<String>], predicted: &[Vec<String>]) -> Result<()> {
+    let differing = gold.iter().zip(predicted).position(|(g, p)| g.len() != p.len());
+    let problem = if let Some(i) = differing {
+        let (golds, predictions) = (gold[i].len(), predicted[i].len());
+        format!("sentence {}: {golds} gold tags, but {predictions} predicted", i + 1)
+    } else if gold.len() != predicted.len() {
+        let missing = gold.len().min(predicted.len()) + 1;
+        let (golds, predictions) = (gold.len(), predicted.len());
+        format!("sentence {missing}: only on one side ({golds} gold sentences, {predictions} predicted)")
+    } else {
+        return Ok(());
     };
-    LabelFigures {
-        precision: mean(|f| f.precision),
-        recall: mean(|f| f.recall),
-        f1: mean(|f| f.f1),
-        support: types.iter().map(|(_, figures)| figures.support).sum(),
-    }
+    Err(Error::Input(problem))
 }
 
-fn strict(sentences: &[Vec<String>], scheme: EntityScheme) -> Result<Entities> {
-    let mut found = Entities::new();
-    for (i, tags) in sentences.iter().enumerate() {
-        let own = scheme.entities(tags).map_err(|e| Error::Input(format!("sentence {}: {e}", i + 1)))?;
-        for (kind, start, end) in own {
-            found.entry(kind).or_default().insert((i, start, end));
+/// The entities of one side.
+fn spans(sentences: &[Vec<String>], scheme: Option<EntityScheme>) -> Result<HashSet<Span<'_>>> {
+    let Some(scheme) = scheme else {
+        return Ok(lenient(sentences)?.into_iter().collect());
+    };
+    let mut all = HashSet::new();
+    for (number, tags) in sentences.iter().enumerate() {
+        all.extend(strict(number, tags, scheme)?);
+    }
+    Ok(all)
+}
+
+/// Says which side's tags an error is about.
+fn on_side(side: &str, error: Error) -> Error {
+    Error::Input(format!("{side} tags: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sentences(lines: &[&str]) -> Vec<Vec<String>> {
+        lines.iter().map(|l| l.split_whitespace().map(str::to_owned).collect()).collect()
+    }
+
+    #[test]
+    fn both_ends_and_the_type_must_be_right() {
+        let gold = sentences(&["B-PER I-PER O B-LOC", "B-LOC"]);
+        let predicted = sentences(&["B-PER I-PER O B-PER", "B-LOC"]);
+        let figures = entities(&gold, &predicted, None).unwrap();
+        let names: Vec<&str> = figures.types.iter().map(|t| t.0.as_str()).collect();
+        assert_eq!(names, ["LOC", "PER"]);
+        assert_eq!((figures.micro.precision, figures.micro.support), (2.0 / 3.0, 3));
+        assert_eq!(figures.accuracy, 0.8);
+    }
+
+    #[test]
+    fn nothing_gives_zeros() {
+        assert_eq!(entities(&[], &[], None).unwrap(), EntityFigures::default());
+        let nothing = entities(&[vec![]], &[vec![]], Some(EntityScheme::Iobes)).unwrap();
+        assert_eq!(nothing, EntityFigures::default());
+    }
+
+    #[test]
+    fn an_error_names_the_sentence() {
+        let gold = sentences(&["O", "O O"]);
+        for (predicted, scheme) in
+            [(&["O", "O"][..], None), (&["O"], None), (&["O", "O S-X"], Some(EntityScheme::Iob2))]
+        {
+            let error = entities(&gold, &sentences(predicted), scheme).unwrap_err().to_string();
+            assert!(error.contains("sentence 2"), "{error}");
         }
     }
-    Ok(found)
-}
-
-/// `get_entities`: all sentences in one sequence, an `O` after each.
-fn lenient(sentences: &[Vec<String>]) -> Entities {
-    let mut found = Entities::new();
-    let outside = "O".to_owned();
-    let (mut last, mut last_type) = ('O', String::new());
-    let mut begin = 0;
-    let all = sentences.iter().flat_map(|tags| tags.iter().chain([&outside])).chain([&outside]);
-    for (i, tag) in all.enumerate() {
-        let prefix = tag.chars().next().unwrap_or('O');
-        let rest = tag.get(prefix.len_utf8()..).unwrap_or_default();
-        let kind = match rest.split_once('-').map_or(rest, |(_, after)| after) {
-            "" => "_",
-            kind => kind,
-        };
-        let other = last_type != kind;
-        if ends(last, prefix, other) {
-            found.entry(last_type.clone()).or_default().insert((0, begin, i.saturating_sub(1)));
-        }
-        if starts(last, prefix, other) {
-            begin = i;
-        }
-        last = prefix;
-        kind.clone_into(&mut last_type);
-    }
-    found
-}
-
-fn ends(last: char, tag: char, other_type: bool) -> bool {
-    matches!((last, tag), ('E' | 'S', _) | ('B' | 'I', 'B' | 'S' | 'O'))
-        || (last != 'O' && last != '.' && other_type)
-}
-
-fn starts(last: char, tag: char, other_type: bool) -> bool {
-    matches!((last, tag), (_, 'B' | 'S') | ('E' | 'S' | 'O', 'E' | 'I'))
-        || (tag != 'O' && tag != '.' && other_type)
 }

@@ -1,179 +1,275 @@
-//! Entities of tagged words in seqeval's strict mode: only what a scheme allows is an entity (seqeval 1.2.2, `scheme.py`).
+//! Entities in tag sequences: seqeval 1.2.2's lenient reading (`get_entities`) and its strict one
+//! (`seqeval.scheme`).
 
-use std::collections::BTreeSet;
+use crate::error::{Error, Result};
 
-/// A way of tagging entities.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// A tagging scheme for the strict reading, in which a sequence that breaks the scheme is no entity.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum EntityScheme {
-    /// `B-` only where an entity follows another of its type.
+    /// "B-" only where an entity follows another of its type; "I-" elsewhere.
     Iob1,
-    /// Every entity begins with `B-`.
+    /// "B-" at the start of every entity, then "I-" (BIO).
     Iob2,
-    /// `E-` only where an entity is followed by another of its type.
+    /// "E-" only where another entity of the same type follows; "I-" elsewhere.
     Ioe1,
-    /// Every entity ends with `E-`.
+    /// "E-" at the end of every entity, "I-" before it.
     Ioe2,
-    /// `B-` begins, `I-` goes on, `E-` ends, `S-` is alone.
+    /// "B-", "I-" and "E-"; "S-" for an entity of one token.
     Iobes,
-    /// `B-` begins, `I-` goes on, `L-` ends, `U-` is alone.
+    /// "B-", "I-" and "L-"; "U-" for an entity of one token.
     Bilou,
 }
 
-/// Whether the type of a tag is that of the one before.
-#[derive(Clone, Copy, PartialEq)]
-enum Types {
-    Same,
-    Other,
-    Any,
-}
-use Types::{Any, Other, Same};
-
-/// Prefixes of the tag before, prefixes of the tag, types.
-type Pattern = (&'static str, &'static str, Types);
-
-/// All prefixes that there are.
-const ALL: &str = "IOBESUL";
-
-struct Rules {
-    allowed: &'static str,
-    start: &'static [Pattern],
-    inside: &'static [Pattern],
-    end: &'static [Pattern],
+/// An entity: its type, its first position and its last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct Span<'a> {
+    /// What follows the prefix of its tags.
+    pub(super) kind: &'a str,
+    /// Sentence and token it starts at; in the lenient reading places in all sentences together.
+    pub(super) start: (usize, usize),
+    /// Where it ends.
+    pub(super) end: usize,
 }
 
-const IOB1: Rules = Rules {
-    allowed: "IOB",
-    start: &[("O", "I", Any), ("I", "I", Other), ("B", "I", Any), ("I", "B", Same), ("B", "B", Same)],
-    inside: &[("B", "I", Same), ("I", "I", Same)],
-    end: &[
-        ("I", "I", Other),
-        ("I", "O", Any),
-        ("I", "B", Any),
-        ("B", "O", Any),
-        ("B", "I", Other),
-        ("B", "B", Same),
-    ],
-};
-const IOB2: Rules = Rules {
-    allowed: "IOB",
-    start: &[(ALL, "B", Any)],
-    inside: &[("B", "I", Same), ("I", "I", Same)],
-    end: &[
-        ("I", "O", Any),
-        ("I", "I", Other),
-        ("I", "B", Any),
-        ("B", "O", Any),
-        ("B", "I", Other),
-        ("B", "B", Any),
-    ],
-};
-const IOE1: Rules = Rules {
-    allowed: "IOE",
-    start: &[("O", "I", Any), ("I", "I", Other), ("E", "I", Any), ("E", "E", Same)],
-    inside: &[("I", "I", Same), ("I", "E", Same)],
-    end: &[("I", "I", Other), ("I", "O", Any), ("I", "E", Other), ("E", "I", Same), ("E", "E", Same)],
-};
-const IOE2: Rules = Rules {
-    allowed: "IOE",
-    start: &[
-        ("O", "I", Any),
-        ("O", "E", Any),
-        ("E", "I", Any),
-        ("E", "E", Any),
-        ("I", "I", Other),
-        ("I", "E", Other),
-    ],
-    inside: &[("I", "E", Same), ("I", "I", Same)],
-    end: &[("E", ALL, Any)],
-};
-const IOBES: Rules = Rules {
-    allowed: "IOBES",
-    start: &[(ALL, "BS", Any)],
-    inside: &[("BI", "IE", Same)],
-    end: &[("SE", ALL, Any)],
-};
-const BILOU: Rules = Rules {
-    allowed: "BILOU",
-    start: &[(ALL, "BU", Any)],
-    inside: &[("BI", "IL", Same)],
-    end: &[("UL", ALL, Any)],
-};
+/// seqeval's name for the type of a tag without one.
+const NO_TYPE: &str = "_";
 
-/// A tag in its parts.
-struct Tag<'a> {
+/// The entities of all sentences as `seqeval.metrics.sequence_labeling.get_entities` reads them, which
+/// accepts any tag and any order.
+///
+/// All sentences are one sequence there, with an "O" after each. An entity of unknown prefix can
+/// so start at an older place; its spans are seqeval's all the same.
+///
+/// # Errors
+/// [`Error::Input`] for an empty tag.
+pub(super) fn lenient(sentences: &[Vec<String>]) -> Result<Vec<Span<'_>>> {
+    let mut spans = Vec::new();
+    let (mut previous, mut previous_kind, mut start) = ('O', "", 0);
+    let mut place = 0;
+    for (number, sentence) in sentences.iter().enumerate() {
+        for tag in sentence.iter().map(String::as_str).chain(["O"]) {
+            let (prefix, rest) = first_letter(tag).ok_or_else(|| empty_tag(number))?;
+            let kind = or_no_type(rest.split_once('-').map_or(rest, |(_, kind)| kind));
+            if ends(previous, prefix, previous_kind, kind) {
+                // Always after at least one token: the sequence starts as if after an "O".
+                spans.push(Span { kind: previous_kind, start: (0, start), end: place });
+            }
+            if starts(previous, prefix, previous_kind, kind) {
+                start = place;
+            }
+            (previous, previous_kind) = (prefix, kind);
+            place += 1;
+        }
+    }
+    Ok(spans)
+}
+
+/// seqeval's `end_of_chunk`: does an entity end before this tag?
+fn ends(previous: char, prefix: char, previous_kind: &str, kind: &str) -> bool {
+    match previous {
+        'E' | 'S' => true,
+        'B' | 'I' if matches!(prefix, 'B' | 'S' | 'O') => true,
+        'O' | '.' => false,
+        _ => previous_kind != kind,
+    }
+}
+
+/// seqeval's `start_of_chunk`: does an entity start with this tag?
+fn starts(previous: char, prefix: char, previous_kind: &str, kind: &str) -> bool {
+    match prefix {
+        'B' | 'S' => true,
+        'E' | 'I' if matches!(previous, 'E' | 'S' | 'O') => true,
+        'O' | '.' => false,
+        _ => previous_kind != kind,
+    }
+}
+
+/// A tag's first letter and the rest of it.
+fn first_letter(tag: &str) -> Option<(char, &str)> {
+    let mut letters = tag.chars();
+    letters.next().map(|first| (first, letters.as_str()))
+}
+
+/// The type, "_" for none.
+fn or_no_type(kind: &str) -> &str {
+    if kind.is_empty() { NO_TYPE } else { kind }
+}
+
+/// What to say of an empty tag.
+fn empty_tag(sentence: usize) -> Error {
+    Error::Input(format!("sentence {}: an empty tag; tokens outside all entities have \"O\"", sentence + 1))
+}
+
+/// The entities of one sentence as `seqeval.scheme.Tokens` reads them. `sentence` counts from 0.
+///
+/// # Errors
+/// [`Error::Input`] for a tag whose prefix the scheme does not know.
+pub(super) fn strict(sentence: usize, tags: &[String], scheme: EntityScheme) -> Result<Vec<Span<'_>>> {
+    let rules = scheme.rules();
+    let outside = Token { prefix: 'O', kind: NO_TYPE };
+    let mut tokens = Vec::with_capacity(tags.len() + 1);
+    for tag in tags {
+        let (prefix, rest) = first_letter(tag).ok_or_else(|| empty_tag(sentence))?;
+        if !rules.prefixes.contains(prefix) {
+            return Err(Error::Input(format!(
+                "sentence {}: tag \"{tag}\" does not start with one of the scheme's letters {}",
+                sentence + 1,
+                rules.prefixes
+            )));
+        }
+        tokens.push(Token { prefix, kind: or_no_type(rest.trim_matches('-')) });
+    }
+    tokens.push(outside);
+
+    let mut spans = Vec::new();
+    let mut previous = outside;
+    let mut place = 0;
+    while let Some(&first) = tokens.get(place) {
+        let start = place;
+        place += 1;
+        let begun = fits(rules.start, previous, first);
+        previous = first;
+        if !begun {
+            continue;
+        }
+        while let Some(&next) = tokens.get(place).filter(|next| fits(rules.inside, previous, **next)) {
+            previous = next;
+            place += 1;
+        }
+        if tokens.get(place).is_some_and(|after| fits(rules.end, previous, *after)) {
+            spans.push(Span { kind: first.kind, start: (sentence, start), end: place });
+        }
+    }
+    Ok(spans)
+}
+
+/// One tag, taken apart.
+#[derive(Debug, Clone, Copy)]
+struct Token<'a> {
+    /// Its letter.
     prefix: char,
+    /// Its type.
     kind: &'a str,
 }
 
+/// What a pattern asks of the types of two neighbours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Types {
+    /// Nothing.
+    Any,
+    /// That they are equal.
+    Same,
+    /// That they differ.
+    Different,
+}
+use Types::{Any, Different, Same};
+
+/// Letters that the previous tag may have, letters that this one may have, and their types.
+type Pattern = (&'static str, &'static str, Types);
+
+/// True where one of the patterns fits.
+fn fits(patterns: &[Pattern], previous: Token<'_>, token: Token<'_>) -> bool {
+    patterns.iter().any(|(before, now, types)| {
+        let types = match types {
+            Any => true,
+            Same => previous.kind == token.kind,
+            Different => previous.kind != token.kind,
+        };
+        types && before.contains(previous.prefix) && now.contains(token.prefix)
+    })
+}
+
+/// What makes a scheme: the class attributes of seqeval's `Token` classes.
+struct Rules {
+    /// The letters that its tags start with.
+    prefixes: &'static str,
+    /// Where an entity starts with this tag.
+    start: &'static [Pattern],
+    /// Where this tag goes on with an entity.
+    inside: &'static [Pattern],
+    /// Where an entity has ended before this tag; without, it is none.
+    end: &'static [Pattern],
+}
+
 impl EntityScheme {
+    /// seqeval 1.2.2's patterns, letter by letter; for IOE1 they are known there to be incomplete.
     fn rules(self) -> &'static Rules {
         match self {
-            Self::Iob1 => &IOB1,
-            Self::Iob2 => &IOB2,
-            Self::Ioe1 => &IOE1,
-            Self::Ioe2 => &IOE2,
-            Self::Iobes => &IOBES,
-            Self::Bilou => &BILOU,
+            Self::Iob1 => &Rules {
+                prefixes: "IOB",
+                start: &[("OB", "I", Any), ("I", "I", Different), ("IB", "B", Same)],
+                inside: &[("BI", "I", Same)],
+                end: &[("IB", "I", Different), ("IB", "O", Any), ("I", "B", Any), ("B", "B", Same)],
+            },
+            Self::Iob2 => &Rules {
+                prefixes: "IOB",
+                start: &[("IOB", "B", Any)],
+                inside: &[("BI", "I", Same)],
+                end: &[("IB", "OB", Any), ("IB", "I", Different)],
+            },
+            Self::Ioe1 => &Rules {
+                prefixes: "IOE",
+                start: &[("OE", "I", Any), ("I", "I", Different), ("E", "E", Same)],
+                inside: &[("I", "IE", Same)],
+                end: &[("I", "IE", Different), ("I", "O", Any), ("E", "IE", Same)],
+            },
+            Self::Ioe2 => &Rules {
+                prefixes: "IOE",
+                start: &[("OE", "IE", Any), ("I", "IE", Different)],
+                inside: &[("I", "IE", Same)],
+                end: &[("E", "IOE", Any)],
+            },
+            Self::Iobes => &Rules {
+                prefixes: "IOBES",
+                start: &[("IOBES", "BS", Any)],
+                inside: &[("BI", "IE", Same)],
+                end: &[("SE", "IOBES", Any)],
+            },
+            Self::Bilou => &Rules {
+                prefixes: "BILOU",
+                start: &[("BILOU", "BU", Any)],
+                inside: &[("BI", "IL", Same)],
+                end: &[("UL", "BILOU", Any)],
+            },
         }
-    }
-
-    /// The entities of a sentence: type, first word, and the word after the last.
-    ///
-    /// # Errors
-    /// Naming a tag that the scheme does not have.
-    pub fn entities(self, tags: &[String]) -> Result<BTreeSet<(String, usize, usize)>, String> {
-        let rules = self.rules();
-        let outside = "O".to_owned();
-        let mut all: Vec<Tag> = Vec::with_capacity(tags.len() + 1);
-        for tag in tags.iter().chain([&outside]) {
-            let prefix = tag.chars().next().filter(|prefix| ALL.contains(*prefix));
-            let prefix = prefix.ok_or_else(|| unknown(tag, rules))?;
-            let kind = tag[prefix.len_utf8()..].trim_matches('-');
-            all.push(Tag { prefix, kind: if kind.is_empty() { "_" } else { kind } });
-        }
-        let first = Tag { prefix: 'O', kind: "_" };
-        let mut found = BTreeSet::new();
-        let mut i = 0;
-        while i < all.len() {
-            let before = if i == 0 { &first } else { &all[i - 1] };
-            let tag = &all[i];
-            if !rules.allowed.contains(tag.prefix) {
-                return Err(unknown(tags.get(i).unwrap_or(&outside), rules));
-            }
-            if !fits(rules.start, before, tag) {
-                i += 1;
-                continue;
-            }
-            let mut end = i + 1;
-            while end < all.len() && fits(rules.inside, &all[end - 1], &all[end]) {
-                end += 1;
-            }
-            // As there: what reaches the end without an end is none.
-            if end >= all.len() {
-                end = tags.len().saturating_sub(1).max(i + 1);
-            }
-            if all.get(end).is_some_and(|tag| fits(rules.end, &all[end - 1], tag)) {
-                found.insert((tag.kind.to_owned(), i, end));
-            }
-            i = end;
-        }
-        Ok(found)
     }
 }
 
-fn unknown(tag: &str, rules: &Rules) -> String {
-    let allowed: Vec<String> = rules.allowed.chars().map(String::from).collect();
-    format!("tag \"{tag}\" is none of the scheme, whose tags begin with {}", allowed.join(", "))
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-fn fits(patterns: &[Pattern], before: &Tag, tag: &Tag) -> bool {
-    patterns.iter().any(|(first, second, types)| {
-        first.contains(before.prefix)
-            && second.contains(tag.prefix)
-            && match types {
-                Any => true,
-                Same => before.kind == tag.kind,
-                Other => before.kind != tag.kind,
-            }
-    })
+    fn tags(line: &str) -> Vec<String> {
+        line.split(' ').map(str::to_owned).collect()
+    }
+
+    fn found(line: &str, scheme: EntityScheme) -> Vec<(String, usize, usize)> {
+        let tags = tags(line);
+        let spans = strict(0, &tags, scheme).unwrap();
+        spans.iter().map(|s| (s.kind.to_owned(), s.start.1, s.end)).collect()
+    }
+
+    #[test]
+    fn a_strict_entity_must_start_and_end_as_its_scheme_says() {
+        assert_eq!(found("I-PER I-PER O B-LOC", EntityScheme::Iob2), [("LOC".to_owned(), 3, 4)]);
+        assert_eq!(found("B-PER I-PER O S-LOC", EntityScheme::Iobes), [("LOC".to_owned(), 3, 4)]);
+        assert_eq!(found("I-PER E-PER I-LOC", EntityScheme::Ioe2), [("PER".to_owned(), 0, 2)]);
+    }
+
+    #[test]
+    fn a_lenient_entity_may_start_anyhow() {
+        let sentences = [tags("I-PER E-PER E-PER"), tags("I-LOC X-LOC B-a-b")];
+        let spans = lenient(&sentences).unwrap();
+        let kinds: Vec<&str> = spans.iter().map(|s| s.kind).collect();
+        assert_eq!(kinds, ["PER", "PER", "LOC", "a-b"]);
+    }
+
+    #[test]
+    fn a_letter_that_the_scheme_lacks_is_an_error() {
+        for tag in ["S-PER", "", "x", "é-PER"] {
+            let error = strict(1, &[tag.to_owned()], EntityScheme::Iob2).unwrap_err().to_string();
+            assert!(error.starts_with("sentence 2: "), "{error}");
+        }
+        assert!(lenient(&[vec![String::new()]]).is_err());
+    }
 }

@@ -1,35 +1,159 @@
-//! The threshold from which on no answer is best: SQuAD's `find_best_thresh`.
+//! Questions that may have no answer: SQuAD 2.0 (`evaluate-v2.0.py`, and `squad_evaluate` of
+//! Transformers' `squad_metrics.py`).
 
-use super::squad::QuestionOutcome;
+use std::cmp::Ordering;
 
-/// The highest figure in per cent, of the scores that `side` picks of `raw`, and the threshold that gives it: the questions
-/// are answered in the order of their `no_answer`, and each counts as answered from its own value on.
-pub fn best_threshold(
-    outcomes: &[QuestionOutcome],
-    raw: &[(f64, f64)],
-    side: fn(&(f64, f64)) -> f64,
-) -> (f64, f64) {
-    if outcomes.is_empty() {
-        return (0.0, 0.0);
-    }
+use super::quotient;
+use super::squad::{QuestionOutcome, normalize_answer, overlap, percent};
+
+/// The figures of SQuAD 2.0, in percent.
+#[derive(Debug, Default, Clone, PartialEq)]
+pub struct SquadNoAnswerFigures {
+    /// How often the prediction, after the threshold, is one of the gold answers.
+    pub exact: f64,
+    /// The mean overlap in words with the nearest gold answer, after the threshold.
+    pub f1: f64,
+    /// How many questions have an answer.
+    pub has_answer_total: u64,
+    /// `exact` of the questions that have an answer; 0 where there are none.
+    pub has_answer_exact: f64,
+    /// `f1` of the questions that have an answer; 0 where there are none.
+    pub has_answer_f1: f64,
+    /// How many questions have no answer.
+    pub no_answer_total: u64,
+    /// `exact` of the questions without an answer (and their `f1`, which is the same); 0 where there
+    /// are none.
+    pub no_answer_exact: f64,
+    /// The highest `exact` that any threshold gives.
+    pub best_exact: f64,
+    /// The lowest threshold that gives `best_exact`; 0 where answering nothing does.
+    pub best_exact_threshold: f64,
+    /// The highest `f1` that any threshold gives.
+    pub best_f1: f64,
+    /// The lowest threshold that gives `best_f1`; 0 where answering nothing does.
+    pub best_f1_threshold: f64,
+    /// Exact match (0 or 1) and F1 (0 to 1) of every question, in order, after the threshold.
+    pub scores: Vec<(f64, f64)>,
+}
+
+/// Judges answers as `evaluate-v2.0.py` does: where `no_answer` is above the threshold, the question
+/// counts as unanswered. Without questions the figures are 0.
+///
+/// The best thresholds start from "answer nothing" and then take the questions in, by rising
+/// `no_answer` and equals in their order. As in the scripts, that start is written as threshold 0
+/// and a best threshold may lie between questions of equal `no_answer`.
+pub fn squad_v2(outcomes: &[QuestionOutcome], threshold: f64) -> SquadNoAnswerFigures {
+    let raw: Vec<(f64, f64)> = outcomes.iter().map(score).collect();
+    let unanswered = |o: &QuestionOutcome| if o.answers.is_empty() { (1.0, 1.0) } else { (0.0, 0.0) };
+    let scores: Vec<(f64, f64)> = outcomes
+        .iter()
+        .zip(&raw)
+        .map(|(o, score)| if o.no_answer > threshold { unanswered(o) } else { *score })
+        .collect();
+    let of = |no_answer: bool| {
+        let questions = outcomes.iter().zip(&scores);
+        questions.filter(move |(o, _)| o.answers.is_empty() == no_answer).map(|(_, score)| *score)
+    };
+
     let mut order: Vec<usize> = (0..outcomes.len()).collect();
-    // -0.0 and 0.0 are equal, and what is equal stays in order.
-    order.sort_by(|a, b| {
-        let (a, b) = (outcomes[*a].no_answer, outcomes[*b].no_answer);
-        a.partial_cmp(&b).unwrap_or_else(|| a.total_cmp(&b))
-    });
-    let mut score = outcomes.iter().filter(|o| o.answers.is_empty()).count() as f64;
-    let mut best = (score, 0.0);
-    for i in order {
-        let outcome = &outcomes[i];
-        score += match (outcome.answers.is_empty(), outcome.prediction.is_empty()) {
-            (false, _) => side(&raw[i]),
+    order.sort_by(|a, b| rising(outcomes[*a].no_answer, outcomes[*b].no_answer));
+    let best = |score: fn(&(f64, f64)) -> f64| {
+        best_threshold(order.iter().map(|i| (&outcomes[*i], score(&raw[*i]))), of(true).count())
+    };
+    let (best_exact, best_exact_threshold) = best(|s| s.0);
+    let (best_f1, best_f1_threshold) = best(|s| s.1);
+
+    let (exact, f1) = percent(scores.iter().copied());
+    let (has_answer_exact, has_answer_f1) = percent(of(false));
+    let (no_answer_exact, _) = percent(of(true));
+    SquadNoAnswerFigures {
+        exact,
+        f1,
+        has_answer_total: of(false).count() as u64,
+        has_answer_exact,
+        has_answer_f1,
+        no_answer_total: of(true).count() as u64,
+        no_answer_exact,
+        best_exact,
+        best_exact_threshold,
+        best_f1,
+        best_f1_threshold,
+        scores,
+    }
+}
+
+/// Exact match and F1 of one question before any threshold (`get_raw_scores`). Gold answers without
+/// words do not count; where none is left, the right answer is none.
+fn score(outcome: &QuestionOutcome) -> (f64, f64) {
+    let predicted = normalize_answer(&outcome.prediction);
+    let mut golds: Vec<String> = outcome.answers.iter().map(|a| normalize_answer(a)).collect();
+    golds.retain(|g| !g.is_empty());
+    if golds.is_empty() {
+        golds.push(String::new());
+    }
+    golds.iter().fold((0.0f64, 0.0f64), |(exact, f1), gold| {
+        if *gold == predicted { (1.0, 1.0) } else { (exact, f1.max(overlap(gold, &predicted))) }
+    })
+}
+
+/// The best total in percent and its threshold (`find_best_thresh`), given the questions in rising
+/// order of `no_answer` with their scores before any threshold.
+fn best_threshold<'a>(
+    questions: impl ExactSizeIterator<Item = (&'a QuestionOutcome, f64)>,
+    without_answer: usize,
+) -> (f64, f64) {
+    let count = questions.len();
+    let mut current = without_answer as f64;
+    let mut best = (current, 0.0);
+    for (outcome, score) in questions {
+        current += match (outcome.answers.is_empty(), outcome.prediction.is_empty()) {
+            (false, _) => score,
             (true, false) => -1.0,
             (true, true) => 0.0,
         };
-        if score > best.0 {
-            best = (score, outcome.no_answer);
+        if current > best.0 {
+            best = (current, outcome.no_answer);
         }
     }
-    (100.0 * best.0 / outcomes.len() as f64, best.1)
+    (quotient(100.0 * best.0, count as f64), best.1)
+}
+
+/// Rising order; what is not a number comes last.
+fn rising(a: f64, b: f64) -> Ordering {
+    a.partial_cmp(&b).unwrap_or_else(|| a.is_nan().cmp(&b.is_nan()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn outcome(answers: &[&str], prediction: &str, no_answer: f64) -> QuestionOutcome {
+        let answers = answers.iter().map(|a| (*a).to_owned()).collect();
+        QuestionOutcome { id: String::new(), answers, prediction: prediction.to_owned(), no_answer }
+    }
+
+    #[test]
+    fn above_the_threshold_a_question_is_unanswered() {
+        let outcomes = [outcome(&["blue"], "blue", 0.5), outcome(&[], "red", 0.6)];
+        let figures = squad_v2(&outcomes, 0.5);
+        assert_eq!((figures.exact, figures.has_answer_f1, figures.no_answer_exact), (100.0, 100.0, 100.0));
+        let figures = squad_v2(&outcomes, 0.4);
+        assert_eq!((figures.exact, figures.has_answer_f1, figures.no_answer_exact), (50.0, 0.0, 100.0));
+        assert_eq!((figures.best_exact, figures.best_exact_threshold), (100.0, 0.5));
+        assert_eq!(figures.scores, [(0.0, 0.0), (1.0, 1.0)]);
+    }
+
+    #[test]
+    fn no_questions_give_zeros() {
+        assert_eq!(squad_v2(&[], 0.0), SquadNoAnswerFigures::default());
+    }
+
+    #[test]
+    fn what_is_not_a_number_comes_last() {
+        let outcomes =
+            [outcome(&["x"], "x", f64::NAN), outcome(&["x"], "x", 1.0), outcome(&["x"], "", f64::NAN)];
+        let figures = squad_v2(&outcomes, 0.0);
+        assert_eq!(figures.exact, 100.0 / 3.0);
+        assert!(figures.best_exact_threshold.is_nan());
+    }
 }

@@ -1,188 +1,123 @@
-//! Exact match and F1 of answers: SQuAD's `evaluate-v1.1.py`, and `evaluate-v2.0.py` as transformers 4.57 has it
-//! (`data/metrics/squad_metrics.py`).
+//! Answers to questions about a text: exact match and F1 of SQuAD 1.1 (`evaluate-v1.1.py`).
 
 use std::collections::HashMap;
 
 use unicode_normalization::char::is_combining_mark;
 
-use super::no_answer::best_threshold;
-use crate::tokenizer::is_space;
+use super::part;
 
-/// What became of a question.
-#[derive(Clone, Debug, Default, PartialEq)]
+/// One question, its gold answers and what the model said.
+#[derive(Debug, Default, Clone, PartialEq)]
 pub struct QuestionOutcome {
-    /// Its id.
+    /// The question's id.
     pub id: String,
-    /// The right answers; none for a question without one.
+    /// The gold answers; none for a question that the text does not answer.
     pub answers: Vec<String>,
-    /// The best answer that is not empty, empty if there is no such.
+    /// The predicted answer; empty for "no answer".
     pub prediction: String,
-    /// How likely there is no answer, on any scale; version 2.0 compares it with a threshold.
+    /// How sure the model is that there is no answer; only its order and the threshold matter.
     pub no_answer: f64,
 }
 
-/// Figures of SQuAD 1.1, in per cent.
-#[derive(Clone, Debug, Default, PartialEq)]
+/// The figures of SQuAD 1.1, in percent.
+#[derive(Debug, Default, Clone, PartialEq)]
 pub struct SquadFigures {
-    /// Answers that are right word for word.
+    /// How often the prediction is one of the gold answers.
     pub exact: f64,
-    /// The mean of the answers' F1.
+    /// The mean overlap in words with the nearest gold answer.
     pub f1: f64,
-    /// Of each question, exact (0 or 1) and F1 (0 to 1).
+    /// Exact match (0 or 1) and F1 (0 to 1) of every question, in order.
     pub scores: Vec<(f64, f64)>,
 }
 
-/// Figures of SQuAD 2.0, in per cent.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct SquadV2Figures {
-    /// Answers that are right word for word, no answer where there is none.
-    pub exact: f64,
-    /// The mean of the answers' F1.
-    pub f1: f64,
-    /// `HasAns_exact`, 0 without such questions.
-    pub has_answer_exact: f64,
-    /// `HasAns_f1`.
-    pub has_answer_f1: f64,
-    /// `NoAns_exact`, which `NoAns_f1` equals.
-    pub no_answer_exact: f64,
-    /// The highest figure of any threshold.
-    pub best_exact: f64,
-    /// That threshold.
-    pub best_exact_threshold: f64,
-    /// The highest figure of any threshold.
-    pub best_f1: f64,
-    /// That threshold.
-    pub best_f1_threshold: f64,
-    /// Of each question, exact (0 or 1) and F1 (0 to 1), under the threshold asked for.
-    pub scores: Vec<(f64, f64)>,
-}
-
-/// By the rules of version 1.1. Zeros for no questions.
+/// Judges answers as `evaluate-v1.1.py` does. A question without gold answers, which the script
+/// does not know, scores 0; without questions the figures are 0.
 pub fn squad_v1(outcomes: &[QuestionOutcome]) -> SquadFigures {
-    let scores: Vec<(f64, f64)> = outcomes
-        .iter()
-        .map(|o| best_of(&o.answers, &o.prediction, |gold, said| f1(&words(gold), &words(said))))
-        .collect();
-    SquadFigures {
-        exact: percent(scores.iter().map(|s| s.0)),
-        f1: percent(scores.iter().map(|s| s.1)),
-        scores,
-    }
+    let scores: Vec<(f64, f64)> = outcomes.iter().map(score).collect();
+    let (exact, f1) = percent(scores.iter().copied());
+    SquadFigures { exact, f1, scores }
 }
 
-/// By the rules of version 2.0: no answer is predicted where `no_answer` is above `threshold`.
-pub fn squad_v2(outcomes: &[QuestionOutcome], threshold: f64) -> SquadV2Figures {
-    let raw: Vec<(f64, f64)> = outcomes.iter().map(raw_scores).collect();
-    let has_answer = |o: &QuestionOutcome| !o.answers.is_empty();
-    let scores: Vec<(f64, f64)> = outcomes
-        .iter()
-        .zip(&raw)
-        .map(|(o, raw)| {
-            let silent = f64::from(u8::from(!has_answer(o)));
-            if o.no_answer > threshold { (silent, silent) } else { *raw }
-        })
-        .collect();
-    let of = |wanted: bool, side: fn(&(f64, f64)) -> f64| {
-        percent(outcomes.iter().zip(&scores).filter(|(o, _)| has_answer(o) == wanted).map(|(_, s)| side(s)))
-    };
-    let (best_exact, best_exact_threshold) = best_threshold(outcomes, &raw, |s| s.0);
-    let (best_f1, best_f1_threshold) = best_threshold(outcomes, &raw, |s| s.1);
-    SquadV2Figures {
-        exact: percent(scores.iter().map(|s| s.0)),
-        f1: percent(scores.iter().map(|s| s.1)),
-        has_answer_exact: of(true, |s| s.0),
-        has_answer_f1: of(true, |s| s.1),
-        no_answer_exact: of(false, |s| s.0),
-        best_exact,
-        best_exact_threshold,
-        best_f1,
-        best_f1_threshold,
-        scores,
-    }
-}
-
-/// `get_raw_scores`: answers that normalize to nothing do not count; without any, saying nothing is right.
-fn raw_scores(outcome: &QuestionOutcome) -> (f64, f64) {
-    let mut golds: Vec<String> =
-        outcome.answers.iter().filter(|answer| !normalize_answer(answer).is_empty()).cloned().collect();
-    if golds.is_empty() {
-        golds.push(String::new());
-    }
-    best_of(&golds, &outcome.prediction, |gold, said| {
-        let (gold, said) = (words(gold), words(said));
-        if gold.is_empty() || said.is_empty() {
-            return f64::from(u8::from(gold == said));
-        }
-        f1(&gold, &said)
+/// Exact match and F1 of one question, each from the gold answer that suits it best.
+fn score(outcome: &QuestionOutcome) -> (f64, f64) {
+    let predicted = normalize_answer(&outcome.prediction);
+    outcome.answers.iter().fold((0.0f64, 0.0f64), |(exact, f1), answer| {
+        let gold = normalize_answer(answer);
+        let same = if gold == predicted { 1.0 } else { 0.0 };
+        // Unlike SQuAD 2.0: two answers without words share none, so their F1 is 0.
+        (exact.max(same), f1.max(overlap(&gold, &predicted)))
     })
 }
 
-/// The best exact match and the best F1 over the right answers; zeros without any.
-fn best_of(golds: &[String], said: &str, f1: impl Fn(&str, &str) -> f64) -> (f64, f64) {
-    golds.iter().fold((0.0, 0.0), |best: (f64, f64), gold| {
-        let exact = f64::from(u8::from(normalize_answer(gold) == normalize_answer(said)));
-        (best.0.max(exact), best.1.max(f1(gold, said)))
-    })
+/// The means of exact match and F1, in percent.
+pub(super) fn percent(scores: impl Iterator<Item = (f64, f64)>) -> (f64, f64) {
+    let mut count = 0;
+    let sums = scores.fold((0.0, 0.0), |sums: (f64, f64), (exact, f1)| {
+        count += 1;
+        (sums.0 + exact, sums.1 + f1)
+    });
+    let mean = |sum| super::quotient(100.0 * sum, f64::from(count));
+    (mean(sums.0), mean(sums.1))
 }
 
-fn f1(gold: &[String], said: &[String]) -> f64 {
-    let mut left: HashMap<&str, usize> = HashMap::new();
-    for word in gold {
+/// F1 of the words of two normalized answers; 0 where they share none.
+pub(super) fn overlap(gold: &str, predicted: &str) -> f64 {
+    let mut left: HashMap<&str, u64> = HashMap::new();
+    let (mut golds, mut predictions, mut shared) = (0, 0, 0);
+    for word in gold.split_terminator(' ') {
+        golds += 1;
         *left.entry(word).or_default() += 1;
     }
-    let mut same = 0usize;
-    for word in said {
-        if let Some(count) = left.get_mut(word.as_str()).filter(|count| **count > 0) {
+    for word in predicted.split_terminator(' ') {
+        predictions += 1;
+        if let Some(count) = left.get_mut(word).filter(|c| **c > 0) {
             *count -= 1;
-            same += 1;
+            shared += 1;
         }
     }
-    if same == 0 {
+    if shared == 0 {
         return 0.0;
     }
-    let (precision, recall) = (same as f64 / said.len() as f64, same as f64 / gold.len() as f64);
-    (2.0 * precision * recall) / (precision + recall)
+    // The script's own order of operations: the choice of a threshold hangs on the last bit.
+    let (precision, recall) = (part(shared, predictions), part(shared, golds));
+    2.0 * precision * recall / (precision + recall)
 }
 
-fn words(text: &str) -> Vec<String> {
-    normalize_answer(text).split(' ').filter(|word| !word.is_empty()).map(str::to_owned).collect()
-}
-
-/// Lower case, no ASCII punctuation, no articles, single spaces.
-pub fn normalize_answer(text: &str) -> String {
-    let text: String = text.to_lowercase().chars().filter(|c| !c.is_ascii_punctuation()).collect();
-    let mut out = String::with_capacity(text.len());
-    let mut word = String::new();
-    let flush = |word: &mut String, out: &mut String| {
-        if matches!(word.as_str(), "a" | "an" | "the") {
-            out.push(' ');
-        } else {
-            out.push_str(word);
-        }
-        word.clear();
-    };
-    for c in text.chars() {
-        if is_word_character(c) {
-            word.push(c);
-        } else {
-            flush(&mut word, &mut out);
-            out.push(if is_space(c) { ' ' } else { c });
-        }
+/// The script's `normalize_answer`: lower case, without ASCII punctuation and English articles, the
+/// words parted by single spaces.
+pub(super) fn normalize_answer(text: &str) -> String {
+    let mut text = text.to_lowercase();
+    text.retain(|c| !c.is_ascii_punctuation());
+    let mut bare = String::with_capacity(text.len());
+    let mut rest = text.as_str();
+    while let Some(first) = rest.chars().next() {
+        let inside = is_word(first);
+        let end = rest.find(|c| is_word(c) != inside).unwrap_or(rest.len());
+        let (run, after) = rest.split_at(end);
+        // `\b(a|an|the)\b` matches just where a whole run of word characters is an article.
+        bare.push_str(if matches!(run, "a" | "an" | "the") { " " } else { run });
+        rest = after;
     }
-    flush(&mut word, &mut out);
-    out.split(' ').filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
+    let mut words = String::with_capacity(bare.len());
+    for word in bare.split(is_space).filter(|w| !w.is_empty()) {
+        if !words.is_empty() {
+            words.push(' ');
+        }
+        words.push_str(word);
+    }
+    words
 }
 
-/// Python's `\w`: letters, digits and other numbers.
-fn is_word_character(c: char) -> bool {
-    let circled = matches!(c, '\u{24b6}'..='\u{24e9}' | '\u{1f130}'..='\u{1f189}');
-    c.is_alphanumeric() && !is_combining_mark(c) && !circled
+/// Python's `\w`: letters, numbers and "_", but not marks and circled letters, which Rust takes for
+/// alphabetic.
+fn is_word(c: char) -> bool {
+    let circled = matches!(c, '\u{24B6}'..='\u{24E9}' | '\u{1F130}'..='\u{1F189}');
+    c == '_' || c.is_alphanumeric() && !circled && !is_combining_mark(c)
 }
 
-/// The mean in per cent; 0 for nothing.
-fn percent(values: impl Iterator<Item = f64>) -> f64 {
-    let (sum, count) = values.fold((0.0, 0u64), |(sum, count), value| (sum + value, count + 1));
-    if count == 0 { 0.0 } else { 100.0 * sum / count as f64 }
+/// Python's `str.isspace`: white space and the four ASCII separators.
+fn is_space(c: char) -> bool {
+    c.is_whitespace() || matches!(c, '\u{1C}'..='\u{1F}')
 }
 
 #[cfg(test)]
@@ -190,9 +125,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn answers_are_normalized() {
-        assert_eq!(normalize_answer("  The  U.S., an A-team\u{a0}of a  lot "), "us ateam of lot");
-        assert_eq!(normalize_answer("thea an\u{301} the\u{2014}the"), "thea \u{301} \u{2014}");
-        assert_eq!(normalize_answer("A"), "");
+    fn answers_are_normalized_as_in_the_script() {
+        assert_eq!(normalize_answer(" The  U.S.A.'s\u{1F}an\u{A0}apple! "), "usas apple");
+        assert_eq!(normalize_answer("a-b the_c ana a\u{301}"), "ab thec ana \u{301}");
+        assert_eq!(normalize_answer("the"), "");
+    }
+
+    #[test]
+    fn words_count_as_often_as_both_have_them() {
+        assert_eq!(overlap("b b c", "b b b"), 2.0 / 3.0);
+        assert_eq!(overlap("", ""), 0.0);
+    }
+
+    #[test]
+    fn a_question_without_gold_answers_scores_nothing() {
+        let figures = squad_v1(&[QuestionOutcome::default()]);
+        assert_eq!((figures.exact, figures.f1, figures.scores), (0.0, 0.0, vec![(0.0, 0.0)]));
+        assert_eq!(squad_v1(&[]), SquadFigures::default());
     }
 }
