@@ -40,7 +40,7 @@ pub use load::{MlmBias, load_model};
 pub use names::{Dialect, Place, canonical_name, checkpoint_name, name_in, place_of};
 pub use report::{LoadReport, Mismatch};
 pub use resolve::{Checkpoint, Origin};
-pub use save::{SavedTensor, save_model, save_tensors};
+pub use save::{SavedTensor, save_half, save_model, save_tensors};
 pub use summary::Summary;
 pub use tensors::{Dtype, Format, TensorInfo, Tensors};
 pub use tokenizer_files::TokenizerFiles;

@@ -31,6 +31,18 @@ pub struct SavedTensor<'a> {
 /// # Errors
 /// [`crate::Error::Io`].
 pub fn save_tensors(path: &Path, tensors: &[SavedTensor]) -> Result<()> {
+    save_as(path, tensors, Dtype::F32)
+}
+
+/// Writes a safetensors file in half precision.
+///
+/// # Errors
+/// [`crate::Error::Io`].
+pub fn save_half(path: &Path, tensors: &[SavedTensor]) -> Result<()> {
+    save_as(path, tensors, Dtype::F16)
+}
+
+fn save_as(path: &Path, tensors: &[SavedTensor], dtype: Dtype) -> Result<()> {
     let planned: Vec<Planned> = tensors
         .iter()
         .map(|tensor| {
@@ -38,11 +50,16 @@ pub fn save_tensors(path: &Path, tensors: &[SavedTensor]) -> Result<()> {
             if tensor.transposed {
                 shape.reverse();
             }
-            Planned { name: tensor.name.clone(), canonical: tensor.name.clone(), shape, dtype: Dtype::F32 }
+            Planned { name: tensor.name.clone(), canonical: tensor.name.clone(), shape, dtype }
         })
         .collect();
     let mut bytes = tensors.iter().map(|tensor| {
-        let bytes = |values: &[f32]| values.iter().flat_map(|v| v.to_le_bytes()).collect();
+        let bytes = |values: &[f32]| -> Vec<u8> {
+            match dtype {
+                Dtype::F16 => values.iter().flat_map(|v| half::f16::from_f32(*v).to_le_bytes()).collect(),
+                _ => values.iter().flat_map(|v| v.to_le_bytes()).collect(),
+            }
+        };
         Ok(match (tensor.transposed, tensor.shape.as_slice()) {
             (true, [rows, columns]) => bytes(&transposed(&tensor.values, *rows, *columns)),
             _ => bytes(&tensor.values),

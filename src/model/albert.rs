@@ -147,6 +147,17 @@ impl Albert {
         } else {
             None
         };
+        Self::with_classifier(config, heads, outputs, device)
+    }
+
+    /// As [`Albert::new`], with a classifier of so many outputs, which several tasks may share.
+    pub fn with_classifier(
+        config: &AlbertConfig,
+        heads: &[Head],
+        outputs: Option<usize>,
+        device: &Device,
+    ) -> Self {
+        let has = |head| heads.contains(&head);
         Self {
             albert: AlbertModel {
                 embeddings: AlbertEmbeddings::new(config, device),

@@ -11,6 +11,7 @@ pub mod instances;
 pub mod log;
 #[cfg(feature = "mpi")]
 mod mpi;
+pub mod multitask;
 mod objective;
 mod optimizer;
 mod parameters;
