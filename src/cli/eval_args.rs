@@ -17,9 +17,9 @@ use super::training_args::CorpusArgs;
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
-  albert eval classify -m my-model --data test.jsonl
-  albert eval qa -m squad2 --data dev-v2.0.json --errors errors.jsonl | jq .f1
-  albert eval mlm --corpus texts/")]
+  albert eval classify -m my-nli-model --data pairs.jsonl
+  albert eval qa -m my-qa-model --data dev-v2.0.json --errors errors.jsonl
+  albert eval mlm --corpus ./texts")]
 pub struct EvalArgs {
     #[command(subcommand)]
     pub task: EvalTask,

@@ -20,9 +20,9 @@ use super::pretrain_args::{PretrainArgs, ScheduleArg, not_negative, positive, sh
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
-  albert finetune classify -m albert/albert-base-v2 --train train.jsonl --dev dev.jsonl -o my-model
-  albert finetune classify -m albert/albert-base-v2 --train CoLA/train.tsv --dev CoLA/dev.tsv --recipe cola -o cola
-  albert finetune qa -m albert/albert-base-v2 --train train-v2.0.json --dev dev-v2.0.json --recipe squad2 -o squad2")]
+  albert finetune classify -m albert/albert-base-v2 --train train.jsonl --dev dev.jsonl -o mine
+  albert finetune classify -m albert/albert-base-v2 --train cola.tsv --recipe cola -o cola
+  albert finetune qa -m albert/albert-base-v2 --train train-v2.0.json --recipe squad2 -o squad2")]
 pub struct FinetuneArgs {
     #[command(subcommand)]
     pub task: FinetuneTask,
