@@ -1,10 +1,78 @@
-//! The small model inside the binary.
+//! The small model inside the binary, and the tasks that it does.
+
+use std::path::Path;
+
+use serde::Deserialize;
+
+use super::tensors::Tensors;
+use crate::error::{Error, Result};
+use crate::model::AlbertConfig;
 
 /// Its `config.json`.
-pub const CONFIG: &[u8] = include_bytes!("../../assets/config.json");
+const CONFIG: &[u8] = include_bytes!("../../assets/config.json");
 
-/// Its weights, in half precision.
-pub const WEIGHTS: &[u8] = include_bytes!("../../assets/model.safetensors");
+/// Its weights, in half precision. The heads of tasks have names that begin with `tasks.`.
+const WEIGHTS: &[u8] = include_bytes!("../../assets/model.safetensors");
+
+/// Its tasks, with their labels.
+const TASKS: &[u8] = include_bytes!("../../assets/tasks.json");
 
 /// Its SentencePiece model.
 pub(super) use crate::tokenizer::EMBEDDED as TOKENIZER;
+
+/// What the model inside the binary does beside filling masks and judging sentence order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EmbeddedTask {
+    /// Whether a text is positive or negative.
+    Sentiment,
+    /// Persons, places, organizations.
+    Entities,
+    /// Answers to questions.
+    Answers,
+    /// The right one of several choices.
+    Choices,
+    /// Whether one text follows from another.
+    Entailment,
+}
+
+impl EmbeddedTask {
+    /// Its name in `assets/`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Sentiment => "sentiment",
+            Self::Entities => "entities",
+            Self::Answers => "answers",
+            Self::Choices => "choices",
+            Self::Entailment => "entailment",
+        }
+    }
+}
+
+/// An entry of `tasks.json`.
+#[derive(Deserialize)]
+struct Entry {
+    name: String,
+    #[serde(default)]
+    labels: Vec<String>,
+}
+
+/// The configuration, with the labels of `task`; and whether the binary has that task.
+pub(super) fn config(task: Option<EmbeddedTask>) -> Result<(AlbertConfig, bool)> {
+    let mut config = AlbertConfig::from_slice(CONFIG, Path::new("config.json"))?;
+    let Some(task) = task else { return Ok((config, true)) };
+    let entries: Vec<Entry> = serde_json::from_slice(TASKS)
+        .map_err(|e| Error::bad_file("tasks.json", format!("cannot be read: {e}")))?;
+    let Some(entry) = entries.into_iter().find(|entry| entry.name == task.name()) else {
+        return Ok((config, false));
+    };
+    if !entry.labels.is_empty() {
+        config.set_labels(entry.labels);
+    }
+    Ok((config, true))
+}
+
+/// The tensors, those of `task` under the names that the model has for them.
+pub(super) fn tensors(task: Option<EmbeddedTask>) -> Result<Tensors> {
+    let all = Tensors::from_safetensors_bytes(WEIGHTS, Path::new("embedded model"))?;
+    Ok(all.with_task(task.map(EmbeddedTask::name)))
+}

@@ -34,6 +34,7 @@ mod write_safetensors;
 
 pub use architecture::Architecture;
 pub use convert::{ConvertOptions, Converted, WeightFormat, convert};
+pub use embedded::EmbeddedTask;
 pub use inventory::Inventory;
 pub(crate) use layout::transposed;
 pub use load::{MlmBias, load_model};

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::embedded::EmbeddedTask;
 use super::tensors::Tensors;
 use super::{embedded, google_config};
 use crate::error::{Error, Result};
@@ -28,7 +29,10 @@ const CONFIGS: [&str; 2] = ["config.json", "albert_config.json"];
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Origin {
     /// In the binary.
-    Embedded,
+    Embedded {
+        /// The task whose head is looked at.
+        task: Option<EmbeddedTask>,
+    },
     /// In a directory; the weights may be a file that was named itself.
     Directory {
         /// Holds configuration and tokenizer.
@@ -54,8 +58,17 @@ impl Checkpoint {
     /// # Errors
     /// None in a sound build.
     pub fn embedded() -> Result<Self> {
-        let config = AlbertConfig::from_slice(embedded::CONFIG, Path::new("config.json"))?;
-        Ok(Self { name: "embedded".to_owned(), origin: Origin::Embedded, config })
+        Self::embedded_for(None)
+    }
+
+    /// The model inside the binary, with the head and the labels of a task if it has that.
+    ///
+    /// # Errors
+    /// None in a sound build.
+    pub fn embedded_for(task: Option<EmbeddedTask>) -> Result<Self> {
+        let (config, has_task) = embedded::config(task)?;
+        let origin = Origin::Embedded { task: task.filter(|_| has_task) };
+        Ok(Self { name: "embedded".to_owned(), origin, config })
     }
 
     /// True if `path` names something here: a directory, a file, or the prefix of a TensorFlow checkpoint.
@@ -118,9 +131,7 @@ impl Checkpoint {
     /// Those of the file's reader.
     pub fn tensors(&self) -> Result<Tensors> {
         match &self.origin {
-            Origin::Embedded => {
-                Tensors::from_safetensors_bytes(embedded::WEIGHTS, Path::new("embedded model"))
-            }
+            Origin::Embedded { task } => embedded::tensors(*task),
             Origin::Directory { weights, .. } => Tensors::open(weights),
         }
     }
@@ -131,7 +142,7 @@ impl Checkpoint {
     /// Those of the tokenizer's files.
     pub fn tokenizer(&self) -> Result<Tokenizer> {
         match &self.origin {
-            Origin::Embedded => {
+            Origin::Embedded { .. } => {
                 Tokenizer::from_bytes(embedded::TOKENIZER, Path::new("spiece.model (embedded)"))
             }
             Origin::Directory { directory, .. } => Tokenizer::from_dir(directory),

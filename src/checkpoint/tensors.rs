@@ -1,5 +1,6 @@
 //! The tensors of a checkpoint, whatever its container: listed when opened, read one by one.
 
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -171,8 +172,13 @@ pub struct Tensors {
     infos: Vec<TensorInfo>,
     /// For each of `infos` the file that holds it.
     holders: Vec<usize>,
+    /// Names in the file of tensors that go by another name here.
+    stored: HashMap<String, String>,
     bytes: u64,
 }
+
+/// What the names of tensors begin with that belong to one task of several.
+const TASKS: &str = "tasks.";
 
 impl Tensors {
     /// Opens a weight file (told by its content, not its name) or an index of shards
@@ -218,7 +224,29 @@ impl Tensors {
             return Err(Error::bad_file(path, format!("the tensor \"{}\" is there twice", pair[0].0.name)));
         }
         let (infos, holders) = listed.into_iter().unzip();
-        Ok(Self { path: path.to_owned(), files, infos, holders, bytes })
+        Ok(Self { path: path.to_owned(), files, infos, holders, stored: HashMap::new(), bytes })
+    }
+
+    /// Without the tensors of tasks (`tasks.NAME.TENSOR`), but for those of `task`, which are here as `TENSOR` and take the
+    /// place of others of that name.
+    #[must_use]
+    pub fn with_task(mut self, task: Option<&str>) -> Self {
+        let own = task.map(|task| format!("{TASKS}{task}."));
+        let mut kept: BTreeMap<String, (TensorInfo, usize)> = BTreeMap::new();
+        for (mut info, holder) in self.infos.drain(..).zip(self.holders.drain(..)) {
+            if !info.name.starts_with(TASKS) {
+                kept.entry(info.name.clone()).or_insert((info, holder));
+                continue;
+            }
+            let Some(name) = own.as_ref().and_then(|own| info.name.strip_prefix(own)).map(str::to_owned)
+            else {
+                continue;
+            };
+            self.stored.insert(name.clone(), std::mem::replace(&mut info.name, name.clone()));
+            kept.insert(name, (info, holder));
+        }
+        (self.infos, self.holders) = kept.into_values().unzip();
+        self
     }
 
     /// The path that was opened.
@@ -278,7 +306,8 @@ impl Tensors {
         let Some(i) = self.index_of(name) else {
             return Err(Error::bad_file(&self.path, format!("has no tensor \"{name}\"")));
         };
-        Ok((self.files[self.holders[i]].read(name)?, self.infos[i].dtype))
+        let stored = self.stored.get(name).map_or(name, String::as_str);
+        Ok((self.files[self.holders[i]].read(stored)?, self.infos[i].dtype))
     }
 
     /// A tensor's values as f32, row-major and contiguous, whatever strides and float type the file

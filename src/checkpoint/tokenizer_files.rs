@@ -26,7 +26,7 @@ impl TokenizerFiles {
     /// Where the tokenizer of `checkpoint` is.
     pub fn of(checkpoint: &Checkpoint) -> Self {
         match &checkpoint.origin {
-            Origin::Embedded => Self::Embedded,
+            Origin::Embedded { .. } => Self::Embedded,
             Origin::Directory { directory, .. } => Self::Directory(directory.clone()),
         }
     }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use albert::checkpoint::Architecture;
+use albert::checkpoint::{Architecture, EmbeddedTask};
 use albert::device::{DeviceChoice, FloatType};
 use albert::io::{Format, InputFormat};
 use albert::stream::OnError;
@@ -321,6 +321,19 @@ pub enum HeadArg {
     Qa,
     /// AlbertForMultipleChoice
     Choose,
+}
+
+impl HeadArg {
+    /// The task of the model inside the binary that has such a head.
+    pub fn embedded_task(self) -> Option<EmbeddedTask> {
+        match self {
+            Self::Classify => Some(EmbeddedTask::Sentiment),
+            Self::Ner => Some(EmbeddedTask::Entities),
+            Self::Qa => Some(EmbeddedTask::Answers),
+            Self::Choose => Some(EmbeddedTask::Choices),
+            Self::Base | Self::Pretraining | Self::Mlm => None,
+        }
+    }
 }
 
 impl From<HeadArg> for Architecture {

@@ -1,6 +1,6 @@
 //! `albert choose`.
 
-use albert::checkpoint::MlmBias;
+use albert::checkpoint::{EmbeddedTask, MlmBias};
 use albert::model::Head;
 use albert::tasks::{Choose, ChooseOptions};
 
@@ -16,7 +16,7 @@ pub fn run(args: ChooseArgs, reporter: &Reporter) -> Result<ExitStatus, Failure>
     let format = |terminal| args.output.format.resolve(terminal);
     let streams =
         streaming::open(&source, args.records.input_format.into(), args.output.output.as_deref(), format)?;
-    let checkpoint = options::checkpoint(&args.model, reporter)?;
+    let checkpoint = options::checkpoint_for(&args.model, Some(EmbeddedTask::Choices), reporter)?;
     let ready = options::load(
         &checkpoint,
         &[Head::MultipleChoice],

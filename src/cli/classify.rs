@@ -1,6 +1,6 @@
 //! `albert classify`.
 
-use albert::checkpoint::MlmBias;
+use albert::checkpoint::{EmbeddedTask, MlmBias};
 use albert::tasks::{Classify, ClassifyOptions, Judgement};
 
 use super::exit::{ExitStatus, Failure};
@@ -11,7 +11,8 @@ use super::{options, streaming};
 
 pub fn run(args: ClassifyArgs, reporter: &Reporter) -> Result<ExitStatus, Failure> {
     let streams = streaming::open_texts(&args.input, &args.output)?;
-    let checkpoint = options::checkpoint(&args.model, reporter)?;
+    let task = (!args.order).then_some(EmbeddedTask::Sentiment);
+    let checkpoint = options::checkpoint_for(&args.model, task, reporter)?;
     let judgement = if args.order { Judgement::Order } else { Judgement::Labels };
     let ready = options::load(
         &checkpoint,

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use albert::Error;
-use albert::checkpoint::{ConvertOptions, Converted, Dtype, WeightFormat, convert};
+use albert::checkpoint::{Checkpoint, ConvertOptions, Converted, Dtype, WeightFormat, convert};
 use albert::io::OutputTarget;
 
-use super::args::{ConvertArgs, DtypeArg, ModelArgs, WeightFormatArg};
+use super::args::{ConvertArgs, DtypeArg, HeadArg, ModelArgs, WeightFormatArg};
 use super::exit::{ExitStatus, Failure, WhileRunning};
 use super::options;
 use super::report::Reporter;
@@ -17,7 +17,7 @@ use super::report::Reporter;
 pub fn run(args: ConvertArgs, reporter: &Reporter) -> Result<ExitStatus, Failure> {
     let source = ModelArgs { model: Some(args.source.clone()), offline: args.offline };
     let checkpoint = if args.source == "embedded" && !Path::new("embedded").exists() {
-        albert::checkpoint::Checkpoint::embedded()?
+        Checkpoint::embedded_for(args.head.and_then(HeadArg::embedded_task))?
     } else {
         options::checkpoint(&source, reporter)?
     };

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use albert::checkpoint::{Checkpoint, MlmBias, Origin};
+use albert::checkpoint::{Checkpoint, EmbeddedTask, MlmBias, Origin};
 use albert::data::{self, LabelSet, Loaded, Target, TargetKind, TextExample};
 use albert::eval::{
     self, ChoiceEvaluation, EvalReport, Judged, QuestionEvaluation, QuestionRules, TaskEvaluation,
@@ -39,7 +39,7 @@ pub fn run(args: EvalArgs, reporter: &Reporter) -> std::result::Result<ExitStatu
 
 fn classify(args: &EvalClassifyArgs, reporter: &Reporter) -> std::result::Result<ExitStatus, Failure> {
     let outputs = Outputs::open(&args.common)?;
-    let checkpoint = options::checkpoint(&args.common.model, reporter)?;
+    let checkpoint = options::checkpoint_for(&args.common.model, Some(EmbeddedTask::Sentiment), reporter)?;
     let config = &checkpoint.config;
     let goal = match (args.data.goal, config.extra("problem_type").and_then(Value::as_str)) {
         (Some(goal), _) => goal.into(),
@@ -57,7 +57,7 @@ fn classify(args: &EvalClassifyArgs, reporter: &Reporter) -> std::result::Result
 
 fn ner(args: &EvalNerArgs, reporter: &Reporter) -> std::result::Result<ExitStatus, Failure> {
     let outputs = Outputs::open(&args.common)?;
-    let checkpoint = options::checkpoint(&args.common.model, reporter)?;
+    let checkpoint = options::checkpoint_for(&args.common.model, Some(EmbeddedTask::Entities), reporter)?;
     let labels = labels_of(&checkpoint)?;
     let options = args.data.options(labels.names());
     let examples = loaded(data::read_tokens(&args.common.data, &options)?, reporter);
@@ -68,7 +68,7 @@ fn ner(args: &EvalNerArgs, reporter: &Reporter) -> std::result::Result<ExitStatu
 
 fn qa(args: &EvalQaArgs, reporter: &Reporter) -> std::result::Result<ExitStatus, Failure> {
     let outputs = Outputs::open(&args.common)?;
-    let checkpoint = options::checkpoint(&args.common.model, reporter)?;
+    let checkpoint = options::checkpoint_for(&args.common.model, Some(EmbeddedTask::Answers), reporter)?;
     let config_file = if args.save_threshold { Some(own_config(&checkpoint)?) } else { None };
     let examples = loaded(data::read_questions(&args.common.data, &args.data.options(false))?, reporter);
     let unanswerable = examples.iter().any(|example| example.is_impossible);
@@ -94,7 +94,7 @@ fn qa(args: &EvalQaArgs, reporter: &Reporter) -> std::result::Result<ExitStatus,
 
 fn choose(args: &EvalChooseArgs, reporter: &Reporter) -> std::result::Result<ExitStatus, Failure> {
     let outputs = Outputs::open(&args.common)?;
-    let checkpoint = options::checkpoint(&args.common.model, reporter)?;
+    let checkpoint = options::checkpoint_for(&args.common.model, Some(EmbeddedTask::Choices), reporter)?;
     let examples = loaded(data::read_choices(&args.common.data, &args.data.options())?, reporter);
     let ready = load(&checkpoint, Head::MultipleChoice, &args.common, usize::MAX, reporter)?;
     let evaluation = ChoiceEvaluation::new(ready.runtime, examples)?;

@@ -1,6 +1,6 @@
 //! `albert ner`.
 
-use albert::checkpoint::MlmBias;
+use albert::checkpoint::{EmbeddedTask, MlmBias};
 use albert::model::Head;
 use albert::tasks::{Ner, NerOptions};
 
@@ -14,7 +14,7 @@ pub fn run(args: NerArgs, reporter: &Reporter) -> Result<ExitStatus, Failure> {
     let source = options::source(&args.texts, args.records.input.as_deref(), "TEXT")?;
     let format = |terminal| args.format.resolve(terminal);
     let streams = streaming::open(&source, args.records.input_format.into(), args.output.as_deref(), format)?;
-    let checkpoint = options::checkpoint(&args.model, reporter)?;
+    let checkpoint = options::checkpoint_for(&args.model, Some(EmbeddedTask::Entities), reporter)?;
     let ready = options::load(
         &checkpoint,
         &[Head::TokenClassification],

@@ -3,7 +3,7 @@
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
-use albert::checkpoint::{Checkpoint, MlmBias, Origin, load_model};
+use albert::checkpoint::{Checkpoint, EmbeddedTask, MlmBias, Origin, load_model};
 use albert::device::{self, OpenDevice};
 use albert::io::Source;
 use albert::model::Head;
@@ -139,9 +139,30 @@ impl Lengths {
 /// # Errors
 /// Those of [`Checkpoint`] and of the hub.
 pub fn checkpoint(args: &ModelArgs, reporter: &Reporter) -> Result<Checkpoint> {
+    checkpoint_for(args, None, reporter)
+}
+
+/// As [`checkpoint`]; if the user names none, the model inside the binary, with its head for `task`.
+///
+/// # Errors
+/// Those of [`Checkpoint`] and of the hub.
+pub fn checkpoint_for(
+    args: &ModelArgs,
+    task: Option<EmbeddedTask>,
+    reporter: &Reporter,
+) -> Result<Checkpoint> {
     let Some(model) = args.model.as_deref().filter(|m| !m.is_empty()) else {
-        let checkpoint = Checkpoint::embedded()?;
-        reporter.note("using the small model inside the binary (--model names another)");
+        let checkpoint = Checkpoint::embedded_for(task)?;
+        let what = match checkpoint.origin {
+            Origin::Embedded { task: Some(EmbeddedTask::Sentiment) } => {
+                ", which tells positive from negative"
+            }
+            Origin::Embedded { task: Some(EmbeddedTask::Entities) } => {
+                ", which finds persons, places, organizations"
+            }
+            _ => "",
+        };
+        reporter.note(&format!("using the small model inside the binary{what} (--model names another)"));
         return Ok(checkpoint);
     };
     let path = PathBuf::from(model);
@@ -290,10 +311,12 @@ pub fn load(
 /// What the model inside the binary lacks, another may have.
 fn explained(error: Error, checkpoint: &Checkpoint) -> Error {
     match error {
-        Error::Weights { problem, .. } if checkpoint.origin == Origin::Embedded => Error::Model {
-            model: checkpoint.name.clone(),
-            problem: format!("{problem}; --model names a model that was fine-tuned for this"),
-        },
+        Error::Weights { problem, .. } if matches!(checkpoint.origin, Origin::Embedded { .. }) => {
+            Error::Model {
+                model: checkpoint.name.clone(),
+                problem: format!("{problem}; --model names a model that was fine-tuned for this"),
+            }
+        }
         other => other,
     }
 }

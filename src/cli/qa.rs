@@ -1,6 +1,6 @@
 //! `albert qa`.
 
-use albert::checkpoint::MlmBias;
+use albert::checkpoint::{EmbeddedTask, MlmBias};
 use albert::model::Head;
 use albert::tasks::{Qa, QaOptions};
 
@@ -18,7 +18,7 @@ pub fn run(args: QaArgs, reporter: &Reporter) -> Result<ExitStatus, Failure> {
     let context = options::context(args.context.as_deref(), args.context_text.as_deref(), &source)?;
     let format = |terminal| args.format.resolve(terminal);
     let streams = streaming::open(&source, args.input_format.into(), args.output.as_deref(), format)?;
-    let checkpoint = options::checkpoint(&args.model, reporter)?;
+    let checkpoint = options::checkpoint_for(&args.model, Some(EmbeddedTask::Answers), reporter)?;
     let lengths = Lengths {
         max_length: args.max_length.map(|n| n as usize),
         default: WINDOW,

@@ -1,6 +1,6 @@
 //! `albert zero-shot`.
 
-use albert::checkpoint::MlmBias;
+use albert::checkpoint::{EmbeddedTask, MlmBias};
 use albert::model::Head;
 use albert::tasks::{ZeroShot, ZeroShotOptions};
 
@@ -15,7 +15,7 @@ pub fn run(args: ZeroShotArgs, reporter: &Reporter) -> Result<ExitStatus, Failur
     let format = |terminal| args.output.format.resolve(terminal);
     let streams =
         streaming::open(&source, args.records.input_format.into(), args.output.output.as_deref(), format)?;
-    let checkpoint = options::checkpoint(&args.model, reporter)?;
+    let checkpoint = options::checkpoint_for(&args.model, Some(EmbeddedTask::Entailment), reporter)?;
     let ready = options::load(
         &checkpoint,
         &[Head::SequenceClassification],

@@ -51,7 +51,7 @@ class Classify:
     def predicted(self, record):
         return record["predicted"]
 
-    def own(self, output):
+    def own(self, output, answer):
         return self.labels[int(output.argmax())]
 
 
@@ -69,7 +69,7 @@ class Regression(Classify):
         ranks = lambda values: np.argsort(np.argsort(values)).astype(float)
         return float(np.corrcoef(ranks([o[0] for o in outputs]), ranks(answers))[0, 1])
 
-    def own(self, output):
+    def own(self, output, answer):
         return float(output[0])
 
 
@@ -93,11 +93,60 @@ class Choose:
     def predicted(self, record):
         return record["predicted"]
 
-    def own(self, output):
+    def own(self, output, answer):
         return int(output.argmax())
 
 
-TASKS = {"classify": Classify, "regression": Regression, "choose": Choose}
+class Ner:
+    name, cls, file, train_count, dev_count = "ner", "AlbertForTokenClassification", "ner", 1500, 500
+
+    def config(self, train):
+        found = {tag for r in train for tag in r["tags"]}
+        self.labels = sorted(found, key=lambda tag: (tag != "O", tag[2:], tag))
+        return dict(num_labels=len(self.labels))
+
+    def encode(self, tokenizer, record):
+        """The tag of a word is that of its first token."""
+        row = tokenizer(record["tokens"], is_split_into_words=True, return_token_type_ids=True, truncation=True, max_length=128)
+        words = row.word_ids()
+        first = [word is not None and (i == 0 or words[i - 1] != word) for i, word in enumerate(words)]
+        tags = [self.labels.index(record["tags"][word]) if begins else -100 for word, begins in zip(words, first)]
+        return [{key: row[key] for key in row}], dict(tags=tags, words=[w for w, begins in zip(words, first) if begins],
+                                                      first=[i for i, begins in enumerate(first) if begins], gold=record["tags"])
+
+    def loss(self, model, batch, answers):
+        length = batch["input_ids"].shape[1]
+        labels = torch.tensor([a["tags"] + [-100] * (length - len(a["tags"])) for a in answers])
+        return model(**batch, labels=labels).loss
+
+    def entities(self, tags):
+        found, start = set(), None
+        for i, tag in enumerate(tags + ["O"]):
+            if start is not None and tag != "I-" + tags[start][2:]:
+                found.add((tags[start][2:], start, i))
+                start = None
+            if tag != "O" and start is None:
+                start = i
+        return found
+
+    def figure(self, outputs, answers):
+        right = said = there = 0
+        for output, answer in zip(outputs, answers):
+            own, gold = self.entities(self.own(output, answer)), self.entities(answer["gold"])
+            right, said, there = right + len(own & gold), said + len(own), there + len(gold)
+        return 2 * right / max(said + there, 1)
+
+    def predicted(self, record):
+        return record["predicted"]
+
+    def own(self, output, answer):
+        tags = ["O"] * len(answer["gold"])
+        for word, place in zip(answer["words"], answer["first"]):
+            tags[word] = self.labels[int(output[place].argmax())]
+        return tags
+
+
+TASKS = {"classify": Classify, "regression": Regression, "choose": Choose, "ner": Ner}
 
 
 def padded(rows):
@@ -168,15 +217,16 @@ def ours(task, folder, train, dev, seed, args, work):
     for key in ("missing_keys", "unexpected_keys", "mismatched_keys"):
         assert not info[key], f"{key}: {info[key]}"
     tokenizer = transformers.AutoTokenizer.from_pretrained(out)
-    found = outputs_of(task, model, [task.encode(tokenizer, record) for record in dev])
+    held = [task.encode(tokenizer, record) for record in dev]
+    found = outputs_of(task, model, held)
     said = [task.predicted(record) for record in lines(predictions, None)]
-    theirs = [task.own(output) for output in found]
+    theirs = [task.own(output, answer) for output, (_, answer) in zip(found, held)]
     if task.file == "regression":
         apart = max(abs(a - b) for a, b in zip(said, theirs))
         assert apart < 1e-4, f"scores are {apart} apart"
         return report["spearman"]
     assert said == theirs, [(a, b) for a, b in zip(said, theirs) if a != b][:5]
-    return report["accuracy"]
+    return report["f1" if task.name == "ner" else "accuracy"]
 
 
 def main():
