@@ -71,7 +71,13 @@ fn losses_and_gradients(case: &str, choices: &[DeviceChoice], micro_batch: usize
         load_model(&tensors, &checkpoint.config, &HEADS, MlmBias::default(), &devices[0]).expect("complete");
     let parameters = Parameters::of(&model).expect("on the host");
     let replicas = Replicas::new(&model, &parameters, &devices, micro_batch, checkpointing);
-    let objective = Pretraining { pad_id: 0, pad_multiple: 1, longest: 24, sentence_order: true };
+    let objective = Pretraining {
+        pad_id: 0,
+        pad_multiple: 1,
+        longest: 24,
+        sentence_order: true,
+        sentence_order_weight: 1.0,
+    };
     let examples = instances(&expected);
     let totals = objective.counts(&examples);
     let passed = replicas.gradients(&objective, &examples, &totals, &parameters, 1).expect("a pass");

@@ -117,6 +117,7 @@ pub fn run(encoder: &Path, tokens: &Path, data: &Path, run: &Path, steps: u64) -
         pad_multiple: 1,
         longest: config.max_position_embeddings,
         sentence_order: true,
+        sentence_order_weight: 1.0,
     };
     let objective = MultiTask { tasks: parts, text: Some((text, 1.0)), names: &NAMES };
     let source =

@@ -65,6 +65,7 @@ pub fn run(args: &EvalMlmArgs, reporter: &Reporter) -> Result<ExitStatus, Failur
         pad_multiple: runtime.pad_multiple,
         longest: runtime.config.max_position_embeddings,
         sentence_order,
+        sentence_order_weight: 1.0,
     };
     let chunk = recipe::micro_batch(runtime.pad_multiple > 1, runtime.max_length);
     let report = masked_lm(&runtime.model, &objective, &instances, chunk, &runtime.device).while_running()?;

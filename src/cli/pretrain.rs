@@ -73,6 +73,7 @@ pub fn run(args: PretrainArgs, reporter: &Reporter) -> std::result::Result<ExitS
         pad_multiple: if opened[0].is_gpu { 16 } else { 1 },
         longest: config.max_position_embeddings,
         sentence_order: !args.no_sop,
+        sentence_order_weight: args.sop_weight,
     };
     let replicas =
         Replicas::new(&model, &parameters, &devices, plan.micro_batch, args.gradient_checkpointing);
@@ -483,6 +484,7 @@ impl Plan {
                 "--max-ngram": args.max_ngram,
                 "--max-predictions": args.max_predictions,
                 "--nsp": args.nsp,
+                "--sop-weight": (args.sop_weight != 1.0).then_some(args.sop_weight),
                 "--no-sop": args.no_sop,
                 "--compat": format!("{:?}", args.compat),
                 "--eval-fraction": args.eval_fraction,

@@ -99,6 +99,9 @@ pub struct PretrainArgs {
     /// Masked language model only
     #[arg(long, help_heading = "Rows")]
     pub no_sop: bool,
+    /// How much the loss of sentence order counts beside that of the masked words
+    #[arg(long, value_name = "WEIGHT", default_value = "1", value_parser = positive, help_heading = "Training")]
+    pub sop_weight: f64,
     /// Make rows with the quirks of another program
     #[arg(long, value_name = "NAME", help_heading = "Rows")]
     pub compat: Option<CompatArg>,

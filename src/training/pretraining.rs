@@ -20,6 +20,8 @@ pub struct Pretraining {
     pub longest: usize,
     /// Train sentence order too.
     pub sentence_order: bool,
+    /// How much the loss of sentence order counts beside that of the masked LM; 1 in the paper.
+    pub sentence_order_weight: f64,
 }
 
 /// Names of [`Pretraining`]'s sums.
@@ -74,7 +76,7 @@ impl Objective for Pretraining {
                 .sentence_order_logits(pooled.select(0, rows))
                 .ok_or_else(|| Error::Input("the model has no sentence-order head".to_owned()))?;
             let sop = cross_entropy(logits, ints(batch.order_labels, device));
-            total = total + sop.loss.clone() / totals[2].max(1.0);
+            total = total + sop.loss.clone() * (self.sentence_order_weight / totals[2].max(1.0));
             sums.extend([sop.loss, sop.correct]);
         }
         sums.resize_with(self.names().len(), || Tensor::zeros([1], (device, DType::F32)));

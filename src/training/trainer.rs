@@ -279,7 +279,8 @@ impl<O: Objective, S: Source<Example = O::Example>> Trainer<'_, O, S> {
         };
         let keys = own.keys().chain(saved.keys().filter(|key| !own.contains_key(*key)));
         let differing: Vec<String> = keys
-            .filter(|key| own.get(*key) != saved.get(*key))
+            // An option that is not set is as one that was not there yet.
+            .filter(|key| own.get(*key).filter(|v| !v.is_null()) != saved.get(*key).filter(|v| !v.is_null()))
             .map(|key| {
                 let show = |value: Option<&Value>| value.map_or("nothing".to_owned(), Value::to_string);
                 format!("{key} was {}, is {}", show(saved.get(key)), show(own.get(key)))
