@@ -3,6 +3,8 @@
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use super::metrics::LabelFigures;
+
 /// Figures of one label or entity type.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ClassFigures {
@@ -16,6 +18,14 @@ pub struct ClassFigures {
     pub f1: f64,
     /// How many there are.
     pub support: u64,
+}
+
+impl ClassFigures {
+    /// The figures of `label`.
+    pub(super) fn new(label: &str, figures: &LabelFigures) -> Self {
+        let LabelFigures { precision, recall, f1, support } = *figures;
+        Self { label: label.to_owned(), precision, recall, f1, support }
+    }
 }
 
 /// How often each label was taken for each.

@@ -100,17 +100,7 @@ impl TextEvaluation {
         }
         EvalReport {
             figures,
-            classes: names
-                .iter()
-                .zip(classes)
-                .map(|(label, c)| ClassFigures {
-                    label: label.clone(),
-                    precision: c.precision,
-                    recall: c.recall,
-                    f1: c.f1,
-                    support: c.support,
-                })
-                .collect(),
+            classes: names.iter().zip(&classes).map(|(label, c)| ClassFigures::new(label, c)).collect(),
             confusion: Some(Confusion { labels: names.to_vec(), counts: confusion }),
             judged: self.judged(|i| {
                 let (right, said) = (gold[i], predicted[i]);
@@ -143,17 +133,7 @@ impl TextEvaluation {
                 ("accuracy", subset_accuracy),
                 ("loss", mean(losses)),
             ],
-            classes: names
-                .iter()
-                .zip(classes)
-                .map(|(label, c)| ClassFigures {
-                    label: label.clone(),
-                    precision: c.precision,
-                    recall: c.recall,
-                    f1: c.f1,
-                    support: c.support,
-                })
-                .collect(),
+            classes: names.iter().zip(&classes).map(|(label, c)| ClassFigures::new(label, c)).collect(),
             judged: self.judged(|i| (named(&gold[i]), named(&predicted[i]), None, gold[i] == predicted[i])),
             ..EvalReport::default()
         }

@@ -109,17 +109,7 @@ impl TaskEvaluation for TokenEvaluation {
                 ("token_accuracy", found.accuracy),
                 ("loss", loss / counted.max(1) as f64),
             ],
-            classes: found
-                .types
-                .iter()
-                .map(|(label, c)| ClassFigures {
-                    label: label.clone(),
-                    precision: c.precision,
-                    recall: c.recall,
-                    f1: c.f1,
-                    support: c.support,
-                })
-                .collect(),
+            classes: found.types.iter().map(|(label, c)| ClassFigures::new(label, c)).collect(),
             judged: judged.collect(),
             warnings,
             ..EvalReport::default()
