@@ -8,9 +8,9 @@
 //! transformers does; albert those of the masked ones.
 #![allow(clippy::print_stdout, reason = "a benchmark prints its table")]
 
-use std::io::{BufRead, BufReader, Write};
+mod common;
+
 use std::path::Path;
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::Instant;
 
 use burn::nn::loss::CrossEntropyLossConfig;
@@ -19,17 +19,16 @@ use serde_json::{Value, json};
 
 use albert::device::{self, FloatType};
 use albert::model::{Albert, AlbertConfig, Head, ModelInput, OutputOptions};
+use common::{Peer, option};
 
 const THREADS: usize = 2;
 
 fn main() {
-    let args: Vec<String> = std::env::args().collect();
-    let value = |flag: &str| args.iter().position(|a| a == flag).and_then(|i| args.get(i + 1)).cloned();
-    let runs: usize = value("--runs").and_then(|n| n.parse().ok()).unwrap_or(7);
-    let choice = value("--device").unwrap_or_else(|| "flex".into()).parse().expect("a device");
+    let runs: usize = option("--runs").and_then(|n| n.parse().ok()).unwrap_or(7);
+    let choice = option("--device").unwrap_or_else(|| "flex".into()).parse().expect("a device");
     device::set_threads(THREADS).expect("nothing has been computed yet");
     let device = device::open(choice, FloatType::F32).expect("the device").device;
-    let mut peer = value("--python").map(|python| Peer::start(&python));
+    let mut peer = option("--python").map(|python| Peer::start(&python, "training_peer.py"));
 
     println!(
         "{:<14} {:<8} {:>10} {:>11} {:>9} {:>9} {:>10} {:>8} {:>14}",
@@ -37,7 +36,7 @@ fn main() {
     );
     for case in cases() {
         let name = case["name"].as_str().expect("a name");
-        if value("--shape").is_some_and(|shape| shape != name) {
+        if option("--shape").is_some_and(|shape| shape != name) {
             continue;
         }
         let step = Step::new(&case, &device);
@@ -181,42 +180,5 @@ impl Step {
         let out = self.plain.albert.forward(self.input(&self.device), OutputOptions::default());
         drop(out.last_hidden_state.into_data());
         started.elapsed().as_secs_f64()
-    }
-}
-
-/// The Python program.
-struct Peer {
-    child: Child,
-    stdin: ChildStdin,
-    stdout: BufReader<ChildStdout>,
-}
-
-impl Peer {
-    fn start(python: &str) -> Self {
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/training_peer.py");
-        let mut child = Command::new(python)
-            .arg(script)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("Python starts");
-        let stdin = child.stdin.take().expect("a pipe");
-        let stdout = BufReader::new(child.stdout.take().expect("a pipe"));
-        Self { child, stdin, stdout }
-    }
-
-    fn ask(&mut self, line: &str) -> String {
-        writeln!(self.stdin, "{line}").expect("Python listens");
-        let mut answer = String::new();
-        self.stdout.read_line(&mut answer).expect("Python answers");
-        answer.trim().to_owned()
-    }
-}
-
-impl Drop for Peer {
-    fn drop(&mut self) {
-        // Nothing is left to do for it when the pipe closes.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }

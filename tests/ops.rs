@@ -8,7 +8,7 @@ use burn::tensor::{Bool, Device, Gradients, Int, Tensor, TensorData, activation}
 
 use albert::device::{self, DeviceChoice, FloatType};
 use albert::model::{Activation, AlbertConfig, AlbertLayer};
-use albert::ops::{self, Curve, LayerOptions, LayerParameters, VocabularyLoss, WeightCache};
+use albert::ops::{self, Curve, LayerOptions, LayerParameters, Numbers, VocabularyLoss, WeightCache};
 
 fn devices() -> Vec<Device> {
     [DeviceChoice::Flex, DeviceChoice::NdArray]
@@ -222,6 +222,7 @@ fn loose(device: &Device) -> ([Tensor<2>; 6], [Tensor<1>; 10], LayerOptions) {
         attention_dropout: 0.3,
         hidden_dropout: 0.2,
         seed: 42,
+        numbers: Numbers::F32,
     };
     (matrices, vectors, options)
 }

@@ -10,7 +10,7 @@ use super::config::AlbertConfig;
 use super::embeddings::AlbertEmbeddings;
 use super::encoder::{AlbertEncoder, EncoderOutput};
 use super::heads::{AlbertMlmHead, AlbertSopHead};
-use crate::ops::VocabularyLoss;
+use crate::ops::{Numbers, VocabularyLoss};
 
 /// A part of a model beyond its encoder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -173,6 +173,15 @@ impl Albert {
                 config.classifier_dropout_prob.unwrap_or(config.hidden_dropout_prob),
             )
             .init(),
+        }
+    }
+
+    /// Sets what the products of the layers multiply, without gradients, on a CPU device; states
+    /// and everything else stay in 32-bit floats. Other devices are not touched by it.
+    pub fn set_numbers(&mut self, numbers: Numbers) {
+        let groups = &mut self.albert.encoder.albert_layer_groups;
+        for layer in groups.iter_mut().flat_map(|group| &mut group.albert_layers) {
+            layer.set_numbers(numbers);
         }
     }
 

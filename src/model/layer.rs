@@ -9,7 +9,7 @@ use super::activation::Activation;
 use super::attention::{AlbertAttention, linear};
 use super::config::AlbertConfig;
 use super::embeddings::layer_norm;
-use crate::ops::{self, LayerOptions, LayerParameters, Pair, WeightCache};
+use crate::ops::{self, LayerOptions, LayerParameters, Numbers, Pair, WeightCache};
 
 /// Attention and feed-forward network with a normalization after each.
 ///
@@ -30,6 +30,8 @@ pub struct AlbertLayer {
     #[module(skip)]
     epsilon: f64,
     #[module(skip)]
+    numbers: Numbers,
+    #[module(skip)]
     cache: WeightCache,
 }
 
@@ -43,8 +45,14 @@ impl AlbertLayer {
             full_layer_layer_norm: layer_norm(config, config.hidden_size, device),
             activation: config.hidden_act,
             epsilon: config.layer_norm_eps,
+            numbers: Numbers::F32,
             cache: WeightCache::default(),
         }
+    }
+
+    /// What the products of [`AlbertLayer::repeat`] multiply, without gradients, on a CPU.
+    pub fn set_numbers(&mut self, numbers: Numbers) {
+        self.numbers = numbers;
     }
 
     /// The layer applied `times` times, one after another: as [`AlbertLayer::forward`] without the
@@ -79,6 +87,7 @@ impl AlbertLayer {
             attention_dropout: rate(&attention.attention_dropout),
             hidden_dropout: rate(&attention.output_dropout),
             seed: 0,
+            numbers: self.numbers,
         };
         if options.attention_dropout > 0.0 || options.hidden_dropout > 0.0 {
             options.seed = seed(&device);

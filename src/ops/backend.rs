@@ -13,8 +13,8 @@ use burn::backend::{Backend, ExtensionType, TensorMetadata, backend_extension};
 use burn::tensor::TensorData;
 
 use super::cache::WeightCache;
-use super::cpu::{Layer, Packed, Sizes, Tape, Trace, cross_entropy};
-use super::types::{LayerOptions, LayerParameters, Pair};
+use super::cpu::{Arranged, Layer, Packed, Sizes, Tape, Trace, cross_entropy, infer};
+use super::types::{LayerOptions, LayerParameters, Numbers, Pair};
 
 /// Weight and bias, or scale and offset.
 #[derive(Clone, Debug, ExtensionType)]
@@ -200,20 +200,25 @@ pub(super) fn layer<B: Host>(
     let sizes = sizes::<B>(x, &parameters.ffn.bias, options);
     let elements = parameters.each_ref().map(|tensor| B::elements(tensor));
     let slices = elements.each_ref().map(|elements| &**elements);
+    if options.attention_dropout > 0.0 || options.hidden_dropout > 0.0 {
+        let (out, _) = layer_traced::<B>(x, parameters, mask, options, Trace::None);
+        return out;
+    }
     // A kept clone of the parameters keeps anyone from changing them in place, so that the same
     // memory holds the same numbers.
-    let (_, packed) = cache.get_or_make(
-        |(kept, _): &(LayerParameters<FloatTensor<B>>, Arc<Packed>)| {
-            let mut same = true;
+    let (_, arranged, _) = cache.get_or_make(
+        |(kept, _, numbers): &(LayerParameters<FloatTensor<B>>, Arc<Arranged>, Numbers)| {
+            let mut same = *numbers == options.numbers;
             kept.each_ref().zip_with(parameters, |kept, tensor| same &= same_memory::<B>(kept, tensor));
             same
         },
         || {
             let borrowed = elements.each_ref().into_array().iter().all(|e| matches!(e, Cow::Borrowed(_)));
-            ((parameters.clone(), Arc::new(Packed::new(&slices, sizes))), borrowed)
+            let arranged = Arranged::new(&slices, sizes, options.numbers);
+            ((parameters.clone(), Arc::new(arranged), options.numbers), borrowed)
         },
     );
-    let (out, _) = Layer::new(slices, mask, sizes, options).forward(&B::elements(x), &packed, Trace::None);
+    let out = infer(&B::elements(x), slices, &arranged, mask, sizes, options);
     B::tensor(out, x.shape().to_vec(), x)
 }
 

@@ -18,7 +18,7 @@ mod types;
 pub use cache::WeightCache;
 pub use layer::albert_layer;
 pub use loss::{VocabularyLoss, cross_entropy, vocabulary_loss};
-pub use types::{Curve, LayerOptions, LayerParameters, Pair};
+pub use types::{Curve, LayerOptions, LayerParameters, Numbers, Pair};
 
 use burn::backend::DispatchDevice;
 use burn::tensor::{DType, Tensor};

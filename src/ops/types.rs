@@ -21,6 +21,18 @@ pub enum Curve {
     Tanh,
 }
 
+/// The numbers that a product multiplies. It always adds in 32 bits, from and to 32-bit floats.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Numbers {
+    /// 32-bit floats.
+    #[default]
+    F32,
+    /// bfloat16 on both sides.
+    Bf16,
+    /// Weights of 8 bits with a scale per output; states of 8 bits with a scale and a zero per row.
+    Int8,
+}
+
 /// What a layer computes beside its weights.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct LayerOptions {
@@ -38,6 +50,8 @@ pub struct LayerOptions {
     pub hidden_dropout: f32,
     /// Settles all dropout masks.
     pub seed: u64,
+    /// What the products multiply, without gradients.
+    pub numbers: Numbers,
 }
 
 /// A matrix and a vector: weight `[in, out]` and bias `[out]` of a linear layer, or scale and

@@ -36,8 +36,13 @@ impl Keys {
         Self { count: length, hidden: Vec::new() }
     }
 
+    /// Keys up to the last one that takes part.
+    pub(super) fn count(&self) -> usize {
+        self.count
+    }
+
     /// Puts `value` at the hidden keys of each row.
-    fn fill(&self, rows: &mut [f32], value: f32) {
+    pub(super) fn fill(&self, rows: &mut [f32], value: f32) {
         if !self.hidden.is_empty() {
             for row in rows.chunks_exact_mut(self.count) {
                 for &key in &self.hidden {

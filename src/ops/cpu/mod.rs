@@ -10,6 +10,8 @@ mod backward;
 mod buffer;
 mod cross_entropy;
 mod dropout;
+mod inference;
+mod kernels;
 mod layer;
 mod norm;
 mod products;
@@ -17,9 +19,10 @@ mod simd;
 mod softmax;
 
 pub use cross_entropy::cross_entropy;
+pub use inference::{Arranged, infer};
 pub use layer::{Layer, Packed, Tape, Trace};
 
-use super::types::{Curve, LayerOptions, LayerParameters, Pair};
+use super::types::{Curve, LayerOptions, LayerParameters, Numbers, Pair};
 
 /// Rows that one task works on at a time: a multiple of the height of the product's tiles, small
 /// enough for their activations to stay in the second level of the cache.

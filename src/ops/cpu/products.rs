@@ -2,7 +2,9 @@
 
 use rayon::prelude::*;
 use rten_gemm::{BiasVector, GemmExecutor, GemmInputA, GemmInputB, GemmOptions, PackedBMatrix};
-use rten_tensor::{Matrix, NdTensorView};
+use rten_tensor::{Layout, Matrix, NdTensorView};
+
+use super::Numbers;
 
 thread_local! {
     /// The kernels for this processor. The type is not `Send`, so that every thread has its own.
@@ -38,6 +40,27 @@ pub(super) type Packed = PackedBMatrix<f32>;
 /// Arranges `weight` `[k, n]` as the right side of products.
 pub(super) fn pack(weight: Matrix<'_, f32>) -> Packed {
     EXECUTOR.with(|executor| executor.prepack_b(weight))
+}
+
+/// As [`pack`], of the values that `numbers` can hold.
+pub(super) fn pack_rounded(weight: Matrix<'_, f32>, numbers: Numbers) -> Packed {
+    let [rows, columns] = weight.shape();
+    let mut values: Vec<f32> = weight.iter().copied().collect();
+    match numbers {
+        Numbers::F32 => {}
+        Numbers::Bf16 => values.iter_mut().for_each(|x| *x = half::bf16::from_f32(*x).to_f32()),
+        Numbers::Int8 => {
+            for column in 0..columns {
+                let places = || (column..rows * columns).step_by(columns);
+                let most = places().fold(0.0f32, |most, i| most.max(values[i].abs()));
+                let scale = most / 127.0;
+                for i in places().filter(|_| scale > 0.0) {
+                    values[i] = (values[i] / scale).round_ties_even() * scale;
+                }
+            }
+        }
+    }
+    pack(matrix(&values, rows, columns))
 }
 
 /// `out = a * b + bias`, with `out` `[m, n]`, `a` `[m, k]`, `b` `[k, n]` and `bias` `[n]`.

@@ -1,0 +1,106 @@
+//! The encoder forward of ALBERT-base on the CPU over shapes without padding, beside ONNX Runtime and
+//! PyTorch when `--python PATH` is given (see `inference_peer.py` for what they run).
+//!
+//!     cargo bench --bench inference -- [--python PATH] [--runs N] [--shapes 8x128,1x16] [--programs f32,int8]
+//!         [--peers onnx,onnx-int8,torch,torch-bf16] [--device flex|ndarray]
+//!
+//! Medians over runs that take turns, after one run of each that does not count.
+#![allow(clippy::print_stdout, reason = "a benchmark prints its table")]
+
+mod common;
+
+use std::path::Path;
+use std::time::Instant;
+
+use burn::tensor::{Device, Int, Tensor};
+use serde_json::json;
+
+use albert::device::{self, FloatType};
+use albert::model::{Albert, AlbertConfig, ModelInput, OutputOptions};
+use albert::ops::Numbers;
+use common::{Peer, list, median, option};
+
+const THREADS: usize = 2;
+
+fn main() {
+    let runs: usize = option("--runs").and_then(|n| n.parse().ok()).unwrap_or(7);
+    let shapes = list("--shapes").unwrap_or_else(|| {
+        ["8x128", "32x32", "2x512", "1x16", "1x128"].map(str::to_owned).to_vec()
+    });
+    let peers = list("--peers")
+        .unwrap_or_else(|| ["onnx", "onnx-int8", "torch", "torch-bf16"].map(str::to_owned).to_vec());
+    let choice = option("--device").unwrap_or_else(|| "flex".into()).parse().expect("a device");
+    device::set_threads(THREADS).expect("nothing has been computed yet");
+    let device = device::open(choice, FloatType::F32).expect("the device").device;
+
+    let config = json!({
+        "vocab_size": 30_000, "embedding_size": 128, "hidden_size": 768, "num_attention_heads": 12,
+        "num_hidden_layers": 12, "intermediate_size": 3072, "max_position_embeddings": 512,
+        "hidden_act": "gelu_new", "hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0,
+    });
+    let mut peer = option("--python").map(|python| Peer::start(&python, "inference_peer.py"));
+    let peers: Vec<String> = peer.as_mut().map_or_else(Vec::new, |peer| {
+        let case = json!({ "config": config, "threads": THREADS, "programs": peers });
+        peer.ask(&format!("prepare {case}")).split(' ').map(str::to_owned).collect()
+    });
+    let numbers = [("f32", Numbers::F32), ("bf16", Numbers::Bf16), ("int8", Numbers::Int8)];
+    let programs = list("--programs").unwrap_or_else(|| numbers.map(|(name, _)| name.to_owned()).to_vec());
+    let models: Vec<_> = numbers
+        .into_iter()
+        .filter(|(name, _)| programs.iter().any(|program| program == name))
+        .map(|(name, numbers)| {
+            let mut model = model(&config, &device);
+            model.set_numbers(numbers);
+            (format!("albert {name}"), model)
+        })
+        .collect();
+
+    println!("{:<8} {:<12} {:>9} {:>9} {:>10}", "shape", "program", "median ms", "min ms", "tokens/s");
+    for shape in shapes {
+        let (batch, length) = shape.split_once('x').expect("BATCHxLENGTH");
+        let size = [batch, length].map(|n| n.parse::<usize>().expect("a number"));
+        if let Some(peer) = &mut peer {
+            peer.ask(&format!("shape {batch} {length}"));
+        }
+        let mut seconds = vec![Vec::new(); models.len() + peers.len()];
+        for round in 0..=runs {
+            for (i, (_, model)) in models.iter().enumerate() {
+                let time = forward(model, size, &device);
+                seconds[i].extend((round > 0).then_some(time));
+            }
+            for (i, name) in peers.iter().enumerate() {
+                let Some(peer) = &mut peer else { continue };
+                let time: f64 = peer.ask(&format!("run {name}")).parse().expect("seconds");
+                seconds[models.len() + i].extend((round > 0).then_some(time));
+            }
+        }
+        let names = models.iter().map(|(name, _)| name.as_str()).chain(peers.iter().map(String::as_str));
+        for (name, mut times) in names.zip(seconds) {
+            let middle = median(&mut times);
+            let tokens = size[0] * size[1];
+            println!(
+                "{shape:<8} {name:<12} {:>9.2} {:>9.2} {:>10.0}",
+                1e3 * middle,
+                1e3 * times[0],
+                tokens as f64 / middle
+            );
+        }
+    }
+}
+
+fn model(config: &serde_json::Value, device: &Device) -> Albert {
+    let text = config.to_string().replacen('{', "{\"model_type\":\"albert\",", 1);
+    let config = AlbertConfig::from_slice(text.as_bytes(), Path::new("config.json")).expect("sound");
+    Albert::new(&config, &[], device)
+}
+
+/// Seconds of embeddings and encoder.
+fn forward(model: &Albert, shape: [usize; 2], device: &Device) -> f64 {
+    let ids: Vec<i64> = (0..(shape[0] * shape[1]) as i64).map(|i| 5 + i * 7919 % 29_995).collect();
+    let started = Instant::now();
+    let input_ids = Tensor::<1, Int>::from_data(ids.as_slice(), device).reshape(shape);
+    let input = ModelInput { token_type_ids: input_ids.zeros_like(), input_ids, padding: None };
+    let out = model.albert.encode(input, OutputOptions::default());
+    drop(out.last_hidden_state.into_data());
+    started.elapsed().as_secs_f64()
+}

@@ -1,0 +1,89 @@
+//! What happens to a block of rows between two attentions.
+
+use rten_simd::SimdOp;
+
+use super::super::kernels::{Left, Weights};
+use super::super::norm::{AddNormalize, Affine};
+use super::{Pair, Pass, Sizes, fill};
+
+/// The rows of one task.
+pub(super) struct Block<'a> {
+    /// Number of the first row.
+    pub first: usize,
+    /// `[rows, H]`.
+    pub states: &'a mut [f32],
+    /// The next attention's queries, keys and values, `[rows, 3 H]`.
+    pub qkv: &'a mut [f32],
+}
+
+/// What a thread works in.
+#[derive(Default)]
+pub(super) struct Room {
+    lefts: Vec<Left>,
+    active: Left,
+    attended: Vec<f32>,
+    full: Vec<f32>,
+    inner: Vec<f32>,
+    scale: Vec<f32>,
+}
+
+impl Pass<'_> {
+    /// Queries, keys and values from the states.
+    pub(super) fn project(&self, block: &mut Block<'_>, room: &mut Room) {
+        let hidden = self.sizes.hidden;
+        let (states, weights) = (&*block.states, &self.arranged.qkv);
+        fill(weights, &mut room.lefts, states.len() / hidden, |i, columns, out| {
+            out.copy_from_slice(&states[i * hidden..][columns]);
+        });
+        all_chunks(weights, 0, &room.lefts, &self.arranged.qkv_bias, block.qkv);
+    }
+
+    /// From the heads' contexts to the layer's output.
+    pub(super) fn after_attention(&self, block: &mut Block<'_>, heads: &[f32], room: &mut Room) {
+        let Sizes { hidden, .. } = self.sizes;
+        let rows = block.states.len() / hidden;
+        let (p, arranged) = (&self.parameters, self.arranged);
+        let Room { lefts, active, attended, full, inner, scale } = room;
+        attended.resize(rows * hidden, 0.0);
+        full.resize(rows * hidden, 0.0);
+        scale.resize(rows, 0.0);
+
+        fill(&arranged.dense, lefts, rows, |i, columns, out| self.gather(heads, block.first + i, columns, out));
+        all_chunks(&arranged.dense, 0, lefts, p.dense.bias, full);
+        self.add_normalize(full, block.states, p.attention_norm, scale, attended);
+
+        fill(&arranged.ffn, lefts, rows, |i, columns, out| {
+            out.copy_from_slice(&attended[i * hidden..][columns]);
+        });
+        for (group, columns) in arranged.ffn.groups().enumerate() {
+            let width = columns.len();
+            inner.resize(rows * width, 0.0);
+            all_chunks(&arranged.ffn, group, lefts, &p.ffn.bias[columns], inner);
+            active.fill(arranged.ffn_output.numbers(), [rows, width], |i, out| {
+                self.options.activation.forward(&inner[i * width..(i + 1) * width], out);
+            });
+            let bias = (group == 0).then_some(p.ffn_output.bias);
+            arranged.ffn_output.product([group, 0], active, bias, full);
+        }
+        self.add_normalize(full, attended, p.full_norm, scale, block.states);
+    }
+
+    pub(super) fn add_normalize(
+        &self,
+        z: &mut [f32],
+        residual: &[f32],
+        norm: Pair<&[f32]>,
+        scale: &mut [f32],
+        out: &mut [f32],
+    ) {
+        let affine = Affine { gamma: norm.weight, beta: norm.bias };
+        AddNormalize { z, residual, affine, epsilon: self.options.epsilon, scale, out }.dispatch();
+    }
+}
+
+/// `out` = rows times a group of columns, plus bias.
+fn all_chunks(weights: &Weights, group: usize, lefts: &[Left], bias: &[f32], out: &mut [f32]) {
+    for (chunk, left) in lefts.iter().enumerate() {
+        weights.product([chunk, group], left, (chunk == 0).then_some(bias), out);
+    }
+}

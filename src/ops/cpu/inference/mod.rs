@@ -1,0 +1,211 @@
+//! The layer without gradients: only tokens that are there, weights arranged once, and everything
+//! between two attentions on blocks of rows that stay in the cache.
+
+mod attention;
+mod block;
+mod wide;
+
+use std::ops::Range;
+
+use rayon::prelude::*;
+
+use super::attention::Keys;
+use super::buffer::Buffer;
+use super::kernels::{Left, Weights};
+use super::layer::side_by_side;
+use super::products::matrix;
+use super::{LayerOptions, LayerParameters, Numbers, Pair, Sizes};
+use attention::Head;
+use block::Block;
+
+/// The most rows that one task works on at a time.
+const MOST_ROWS: usize = 112;
+
+/// With fewer rows for each thread, threads share the columns of each product instead.
+const FEWEST_ROWS: usize = 40;
+
+/// The weights of a layer arranged for products without gradients.
+pub struct Arranged {
+    qkv: Weights,
+    qkv_bias: Vec<f32>,
+    dense: Weights,
+    ffn: Weights,
+    ffn_output: Weights,
+}
+
+impl Arranged {
+    /// Copies the weights, as `numbers`.
+    pub fn new(p: &LayerParameters<&[f32]>, sizes: Sizes, numbers: Numbers) -> Self {
+        let Sizes { hidden, inner, .. } = sizes;
+        let qkv = side_by_side([p.query.weight, p.key.weight, p.value.weight], hidden);
+        Self {
+            qkv: Weights::new(matrix(&qkv, hidden, 3 * hidden), numbers, false),
+            qkv_bias: [p.query.bias, p.key.bias, p.value.bias].concat(),
+            dense: Weights::new(matrix(p.dense.weight, hidden, hidden), numbers, false),
+            ffn: Weights::new(matrix(p.ffn.weight, hidden, inner), numbers, true),
+            ffn_output: Weights::new(matrix(p.ffn_output.weight, inner, hidden), numbers, false),
+        }
+    }
+}
+
+/// A sequence among the rows.
+struct Sequence {
+    /// Its rows without what is hidden at its end.
+    rows: Range<usize>,
+    keys: Keys,
+}
+
+/// Some applications of a layer to rows without padding.
+struct Pass<'a> {
+    sizes: Sizes,
+    options: LayerOptions,
+    parameters: LayerParameters<&'a [f32]>,
+    arranged: &'a Arranged,
+    sequences: Vec<Sequence>,
+    /// For each row: where its first head's context begins, and how far the next head's is.
+    contexts: Vec<[usize; 2]>,
+}
+
+/// States `x` `[batch, length, H]` through `options.repeats` applications. `mask`, where true,
+/// `[batch, length]`, takes those keys out of the attention; states after a sequence's last key that
+/// is not hidden come out as zeros.
+pub fn infer(
+    x: &[f32],
+    parameters: LayerParameters<&[f32]>,
+    arranged: &Arranged,
+    mask: Option<&[bool]>,
+    sizes: Sizes,
+    options: LayerOptions,
+) -> Vec<f32> {
+    let Sizes { batch, length, hidden, .. } = sizes;
+    let d = sizes.head_size();
+    let mut sequences = Vec::with_capacity(batch);
+    let mut contexts = Vec::new();
+    let mut first = 0;
+    for i in 0..batch {
+        let keys = match mask {
+            Some(mask) => Keys::new(&mask[i * length..(i + 1) * length]),
+            None => Keys::all(length),
+        };
+        let count = keys.count();
+        contexts.extend((0..count).map(|position| [first * hidden + position * d, count * d]));
+        sequences.push(Sequence { rows: first..first + count, keys });
+        first += count;
+    }
+    let pass = Pass { sizes, options, parameters, arranged, sequences, contexts };
+    let mut states = Vec::with_capacity(first * hidden);
+    for (sequence, x) in pass.sequences.iter().zip(x.chunks_exact(length * hidden)) {
+        states.extend_from_slice(&x[..sequence.rows.len() * hidden]);
+    }
+    pass.run(&mut states);
+    if states.len() == x.len() {
+        return states;
+    }
+    let mut out = vec![0.0; x.len()];
+    for (sequence, out) in pass.sequences.iter().zip(out.chunks_exact_mut(length * hidden)) {
+        let rows = &states[sequence.rows.start * hidden..sequence.rows.end * hidden];
+        out[..rows.len()].copy_from_slice(rows);
+    }
+    out
+}
+
+impl Pass<'_> {
+    fn run(&self, states: &mut [f32]) {
+        let threads = rayon::current_num_threads();
+        let rows = self.contexts.len();
+        if self.arranged.qkv.native() && threads > 1 && rows < threads * FEWEST_ROWS {
+            self.wide(states);
+        } else {
+            self.blocks(states, rows, threads);
+        }
+    }
+
+    /// All applications, the rows between two attentions in blocks.
+    fn blocks(&self, states: &mut [f32], rows: usize, threads: usize) {
+        let Sizes { hidden, .. } = self.sizes;
+        // As many blocks for each thread.
+        let turns = rows.div_ceil(threads * MOST_ROWS).max(1);
+        let size = rows.div_ceil(turns * threads).max(1);
+        let mut qkv = Buffer::new(rows * 3 * hidden);
+        let mut heads = Buffer::new(rows * hidden);
+        for application in 0..=self.options.repeats {
+            if application > 0 {
+                self.attend(&qkv, &mut heads);
+            }
+            let tasks: Vec<_> = states
+                .chunks_mut(size * hidden)
+                .zip(qkv.chunks_mut(size * 3 * hidden))
+                .enumerate()
+                .map(|(i, (states, qkv))| Block { first: i * size, states, qkv })
+                .collect();
+            tasks.into_par_iter().with_max_len(1).for_each_init(block::Room::default, |room, mut block| {
+                if application > 0 {
+                    self.after_attention(&mut block, &heads, room);
+                }
+                if application < self.options.repeats {
+                    self.project(&mut block, room);
+                }
+            });
+        }
+    }
+
+    /// The heads' contexts from queries, keys and values `[rows, 3 H]`: for each sequence
+    /// `[heads, rows, d]`, one after another.
+    fn attend(&self, qkv: &[f32], heads: &mut [f32]) {
+        let Sizes { hidden, heads: count, .. } = self.sizes;
+        let numbers = match self.arranged.qkv.numbers() {
+            Numbers::Int8 if Numbers::Bf16.native() => Numbers::Bf16,
+            Numbers::Int8 => Numbers::F32,
+            numbers => numbers,
+        };
+        let mut tasks = Vec::with_capacity(self.sequences.len() * count);
+        let mut rest = heads;
+        for sequence in &self.sequences {
+            let qkv = &qkv[sequence.rows.start * 3 * hidden..sequence.rows.end * 3 * hidden];
+            for index in 0..count {
+                let (context, others) = rest.split_at_mut(sequence.rows.len() * self.sizes.head_size());
+                rest = others;
+                let length = sequence.rows.len();
+                let sizes = Sizes { batch: 1, length, ..self.sizes };
+                tasks.push((Head { sizes, qkv, keys: &sequence.keys, index, numbers }, context));
+            }
+        }
+        tasks.into_par_iter().for_each_init(attention::Room::default, |room, (head, context)| {
+            if self.arranged.qkv.native() { head.forward(room, context) } else { head.portable(room, context) }
+        });
+    }
+
+    /// Writes a row of the heads' contexts side by side.
+    fn gather(&self, heads: &[f32], row: usize, columns: Range<usize>, out: &mut [f32]) {
+        let d = self.sizes.head_size();
+        let [start, step] = self.contexts[row];
+        let mut column = columns.start;
+        let mut out = out;
+        while !out.is_empty() {
+            let (head, within) = (column / d, column % d);
+            let width = (d - within).min(out.len());
+            let (part, rest) = out.split_at_mut(width);
+            let from = start + head * step + within;
+            part.copy_from_slice(&heads[from..from + width]);
+            (out, column) = (rest, column + width);
+        }
+    }
+}
+
+/// The left side of a product with `weights`, for each of its chunks: `row(i, columns, out)` writes
+/// those columns of row i.
+fn fill(
+    weights: &Weights,
+    lefts: &mut Vec<Left>,
+    rows: usize,
+    mut row: impl FnMut(usize, Range<usize>, &mut [f32]),
+) {
+    let chunks = weights.chunks();
+    lefts.truncate(weights.chunks().count());
+    for (i, columns) in chunks.enumerate() {
+        if lefts.len() == i {
+            lefts.push(Left::default());
+        }
+        lefts[i].fill(weights.numbers(), [rows, columns.len()], |i, out| row(i, columns.clone(), out));
+    }
+}

@@ -1,0 +1,53 @@
+//! Rows of floats in the numbers of products. One body each, compiled for the instructions at hand.
+
+/// bfloat16, rounded to the nearest, to even where two are as near; NaN stays NaN.
+#[inline(always)]
+pub(super) fn bf16(row: &[f32], out: &mut [u16]) {
+    for (out, x) in out.iter_mut().zip(row) {
+        *out = half::bf16::from_f32(*x).to_bits();
+    }
+}
+
+/// Bytes that stand for `scale * (byte - zero)`; returns scale and zero. The range holds 0. A row
+/// with a number that is not finite gets a scale of NaN, so that it shows in every sum.
+#[inline(always)]
+pub(super) fn bytes(row: &[f32], out: &mut [u8]) -> [f32; 2] {
+    const LANES: usize = 64;
+    let (mut low, mut high, mut odd) = ([0.0f32; LANES], [0.0f32; LANES], [0.0f32; LANES]);
+    let mut look = |part: &[f32]| {
+        for (((low, high), odd), &x) in low.iter_mut().zip(&mut high).zip(&mut odd).zip(part) {
+            *low = if x < *low { x } else { *low };
+            *high = if x > *high { x } else { *high };
+            *odd += x - x;
+        }
+    };
+    let (whole, rest) = row.as_chunks::<LANES>();
+    for part in whole {
+        look(part);
+    }
+    look(rest);
+    let low = low.iter().copied().fold(0.0, f32::min);
+    let high = high.iter().copied().fold(0.0, f32::max);
+    let odd: f32 = odd.iter().sum();
+    let scale = (high - low) / 255.0;
+    let inverse = 1.0 / scale;
+    if odd != 0.0 || !scale.is_finite() {
+        out.fill(0);
+        return [f32::NAN, 0.0];
+    }
+    if !inverse.is_finite() {
+        // Nothing but zeros, or numbers too small to count.
+        out.fill(0);
+        return [0.0, 0.0];
+    }
+    let zero = (-low * inverse).round_ties_even();
+    // Adding 2^23 leaves the rounded number in the last bits.
+    const SHIFT: f32 = 8_388_608.0;
+    for (out, x) in out.iter_mut().zip(row) {
+        let y = x * inverse + zero;
+        let y = if y > 255.0 { 255.0 } else { y };
+        let y = if y < 0.0 { 0.0 } else { y };
+        *out = (y + SHIFT).to_bits() as u8;
+    }
+    [scale, zero]
+}

@@ -1,0 +1,296 @@
+//! The inner loops for x86 processors with AVX-512: tiles of a product, held in registers.
+//!
+//! All three number types share one shape: operands are words of four bytes along k (one f32, two
+//! bf16, four bytes); a tile of up to [`ROWS`] rows and [`COLUMNS`] columns is summed over k and
+//! stored once. A row's sums are taken in the order of k whatever the tile's height, so that
+//! results do not depend on how rows are grouped.
+#![allow(unsafe_code, reason = "vector instructions; every access lies in slices that were checked")]
+
+use std::arch::x86_64::*;
+
+use super::{Numbers, convert};
+
+/// The most rows of a tile: 14 rows of two registers, two for the weights and one for the left side
+/// are 31 of the 32.
+pub(in crate::ops::cpu) const ROWS: usize = 14;
+
+/// Columns of a tile: two registers.
+pub(in crate::ops::cpu) const COLUMNS: usize = 32;
+
+/// A product's part: some rows of the left side with some columns of the right.
+#[derive(Clone, Copy)]
+pub(in crate::ops::cpu) struct Tile<'a> {
+    /// 1 to [`ROWS`].
+    pub rows: usize,
+    /// Words of the left side: row i starts at `i * a_stride` and has `k` of them.
+    pub a: &'a [u32],
+    pub a_stride: usize,
+    /// Words of the right side: word p of column j is at `p * b_stride + j`.
+    pub b: &'a [u32],
+    pub b_stride: usize,
+    /// Words along k.
+    pub k: usize,
+}
+
+/// What the sums begin with.
+#[derive(Clone, Copy)]
+pub(in crate::ops::cpu) enum Start<'a> {
+    Zero,
+    /// The same for every row.
+    Row(&'a [f32; COLUMNS]),
+    /// What `out` holds.
+    Out,
+}
+
+/// How sums of bytes become floats: `scale * (scales[j] * sum - zero * sums[j])` with the row's scale
+/// and zero.
+#[derive(Clone, Copy)]
+pub(in crate::ops::cpu) struct Dequantize<'a> {
+    /// Scale and zero of each row.
+    pub rows: &'a [[f32; 2]],
+    pub scales: &'a [f32],
+    pub sums: &'a [f32],
+}
+
+/// True if this processor has the instructions for `numbers`.
+pub(super) fn runs(numbers: Numbers) -> bool {
+    let base = is_x86_feature_detected!("avx512f");
+    let bytes = base && is_x86_feature_detected!("avx512bw") && is_x86_feature_detected!("avx512vl");
+    match numbers {
+        Numbers::F32 => base,
+        Numbers::Bf16 => bytes && is_x86_feature_detected!("avx512bf16"),
+        Numbers::Int8 => bytes && is_x86_feature_detected!("avx512vnni"),
+    }
+}
+
+/// Calls `$function::<height>` for the tile's height.
+macro_rules! by_height {
+    ($height:expr, $function:ident($($argument:expr),*)) => {
+        by_height!(@ $height, $function($($argument),*), 1 2 3 4 5 6 7 8 9 10 11 12 13 14)
+    };
+    (@ $height:expr, $function:ident $arguments:tt, $($n:literal)*) => {
+        match $height {
+            $($n => $function::<$n> $arguments,)*
+            _ => unreachable!("checked"),
+        }
+    };
+}
+
+impl Tile<'_> {
+    /// `out = start + a b` with rows of `out` `out_stride` numbers apart; not for [`Numbers::Int8`].
+    pub(in crate::ops::cpu) fn floats(
+        self,
+        numbers: Numbers,
+        start: Start<'_>,
+        out: &mut [f32],
+        out_stride: usize,
+    ) {
+        self.check(out, out_stride);
+        assert!(runs(numbers) && numbers != Numbers::Int8);
+        // SAFETY: the processor has the instructions (`runs`), the slices reach (`check`).
+        unsafe {
+            match numbers {
+                Numbers::Bf16 => by_height!(self.rows, tile_bf16(self, start, out, out_stride)),
+                _ => by_height!(self.rows, tile_f32(self, start, out, out_stride)),
+            }
+        }
+    }
+
+    /// The same for words of four bytes, unsigned on the left and signed on the right.
+    pub(in crate::ops::cpu) fn bytes(
+        self,
+        dequantize: Dequantize<'_>,
+        start: Start<'_>,
+        out: &mut [f32],
+        out_stride: usize,
+    ) {
+        self.check(out, out_stride);
+        assert!(dequantize.rows.len() >= self.rows);
+        assert!(dequantize.scales.len() >= COLUMNS && dequantize.sums.len() >= COLUMNS);
+        assert!(runs(Numbers::Int8));
+        // SAFETY: as above.
+        unsafe { by_height!(self.rows, tile_int8(self, dequantize, start, out, out_stride)) }
+    }
+
+    /// Everything that a tile reads and writes lies in its slices.
+    fn check(&self, out: &[f32], out_stride: usize) {
+        assert!((1..=ROWS).contains(&self.rows) && self.k > 0);
+        let reach = |rows: usize, stride: usize, width: usize| {
+            (rows - 1).checked_mul(stride).and_then(|at| at.checked_add(width)).expect("a place in memory")
+        };
+        assert!(reach(self.rows, self.a_stride, self.k) <= self.a.len());
+        assert!(reach(self.k, self.b_stride, COLUMNS) <= self.b.len());
+        assert!(reach(self.rows, out_stride, COLUMNS) <= out.len());
+    }
+
+    /// The loop over k; `step(sum, a, b)` is the arithmetic of one word.
+    ///
+    /// # Safety
+    /// The processor has AVX-512, and [`Tile::check`] has passed with as many rows.
+    #[inline(always)]
+    unsafe fn sum<const M: usize>(
+        self,
+        mut sums: [[__m512i; 2]; M],
+        step: impl Fn(__m512i, __m512i, __m512i) -> __m512i,
+    ) -> [[__m512i; 2]; M] {
+        let a = self.a.as_ptr();
+        let mut b = self.b.as_ptr();
+        for p in 0..self.k {
+            // SAFETY: `check`: p is below k, the row below the tile's rows.
+            unsafe {
+                let words = [_mm512_loadu_si512(b.cast()), _mm512_loadu_si512(b.add(16).cast())];
+                b = b.wrapping_add(self.b_stride);
+                for (i, sums) in sums.iter_mut().enumerate() {
+                    let word = _mm512_set1_epi32(a.add(i * self.a_stride + p).read() as i32);
+                    sums[0] = step(sums[0], word, words[0]);
+                    sums[1] = step(sums[1], word, words[1]);
+                }
+            }
+        }
+        sums
+    }
+}
+
+/// The sums' first values.
+///
+/// # Safety
+/// The processor has AVX-512; `out` reaches as [`Tile::check`] says.
+#[inline(always)]
+unsafe fn first<const M: usize>(start: Start<'_>, out: &[f32], out_stride: usize) -> [[__m512; 2]; M] {
+    // SAFETY: a row has COLUMNS numbers; `out` reaches.
+    unsafe {
+        let two = |at: *const f32| [_mm512_loadu_ps(at), _mm512_loadu_ps(at.add(16))];
+        match start {
+            Start::Zero => [[_mm512_setzero_ps(); 2]; M],
+            Start::Row(row) => [two(row.as_ptr()); M],
+            Start::Out => std::array::from_fn(
+                #[inline(always)]
+                |i| two(out.as_ptr().add(i * out_stride)),
+            ),
+        }
+    }
+}
+
+/// # Safety
+/// As [`first`].
+#[inline(always)]
+unsafe fn store<const M: usize>(sums: [[__m512; 2]; M], out: &mut [f32], out_stride: usize) {
+    for (i, sums) in sums.into_iter().enumerate() {
+        // SAFETY: `out` reaches.
+        unsafe {
+            let at = out.as_mut_ptr().add(i * out_stride);
+            _mm512_storeu_ps(at, sums[0]);
+            _mm512_storeu_ps(at.add(16), sums[1]);
+        }
+    }
+}
+
+#[inline(always)]
+fn words<const M: usize>(sums: [[__m512; 2]; M]) -> [[__m512i; 2]; M] {
+    // SAFETY: the same 64 bytes, any value of which is sound.
+    sums.map(|two| two.map(|sum| unsafe { std::mem::transmute::<__m512, __m512i>(sum) }))
+}
+
+#[inline(always)]
+fn floats<const M: usize>(sums: [[__m512i; 2]; M]) -> [[__m512; 2]; M] {
+    // SAFETY: the same 64 bytes, any value of which is sound.
+    sums.map(|two| two.map(|sum| unsafe { std::mem::transmute::<__m512i, __m512>(sum) }))
+}
+
+#[target_feature(enable = "avx512f")]
+unsafe fn tile_f32<const M: usize>(tile: Tile<'_>, start: Start<'_>, out: &mut [f32], out_stride: usize) {
+    // SAFETY: as the caller's.
+    unsafe {
+        let sums = words(first::<M>(start, out, out_stride));
+        let sums = tile.sum(
+            sums,
+            #[inline(always)]
+            |sum, a, b| {
+                let [sum, a, b] = [sum, a, b].map(|word| _mm512_castsi512_ps(word));
+                _mm512_castps_si512(_mm512_fmadd_ps(a, b, sum))
+            },
+        );
+        store(floats(sums), out, out_stride);
+    }
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512bf16")]
+unsafe fn tile_bf16<const M: usize>(tile: Tile<'_>, start: Start<'_>, out: &mut [f32], out_stride: usize) {
+    // SAFETY: as the caller's; the types are 64 bytes of any value.
+    unsafe {
+        let sums = words(first::<M>(start, out, out_stride));
+        let sums = tile.sum(
+            sums,
+            #[inline(always)]
+            |sum, a, b| {
+                let [a, b] = [a, b].map(|word| std::mem::transmute::<__m512i, __m512bh>(word));
+                _mm512_castps_si512(_mm512_dpbf16_ps(_mm512_castsi512_ps(sum), a, b))
+            },
+        );
+        store(floats(sums), out, out_stride);
+    }
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
+unsafe fn tile_int8<const M: usize>(
+    tile: Tile<'_>,
+    dequantize: Dequantize<'_>,
+    start: Start<'_>,
+    out: &mut [f32],
+    out_stride: usize,
+) {
+    // SAFETY: as the caller's.
+    unsafe {
+        let sums = tile.sum(
+            [[_mm512_setzero_si512(); 2]; M],
+            #[inline(always)]
+            |sum, a, b| _mm512_dpbusd_epi32(sum, a, b),
+        );
+        let two = |at: &[f32]| [_mm512_loadu_ps(at.as_ptr()), _mm512_loadu_ps(at.as_ptr().add(16))];
+        let (scales, columns) = (two(dequantize.scales), two(dequantize.sums));
+        let mut all = first::<M>(start, out, out_stride);
+        for (i, all) in all.iter_mut().enumerate() {
+            let [scale, zero] = dequantize.rows[i].map(|x| _mm512_set1_ps(x));
+            for j in 0..2 {
+                let sum = _mm512_mul_ps(_mm512_cvtepi32_ps(sums[i][j]), scales[j]);
+                let sum = _mm512_fnmadd_ps(zero, columns[j], sum);
+                all[j] = _mm512_fmadd_ps(scale, sum, all[j]);
+            }
+        }
+        store(all, out, out_stride);
+    }
+}
+
+/// `row` as bfloat16, rounded to the nearest.
+pub(super) fn to_bf16(row: &[f32], out: &mut [u16]) {
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512bf16")]
+    fn vectors(row: &[f32], out: &mut [u16]) {
+        let (row, rest) = row.as_chunks::<16>();
+        let (out, last) = out.as_chunks_mut::<16>();
+        for (x, out) in row.iter().zip(out) {
+            // SAFETY: sixteen floats become sixteen halves of words; any value is sound.
+            unsafe {
+                let halves = _mm512_cvtneps_pbh(_mm512_loadu_ps(x.as_ptr()));
+                *out = std::mem::transmute::<__m256bh, [u16; 16]>(halves);
+            }
+        }
+        convert::bf16(rest, last);
+    }
+    if runs(Numbers::Bf16) {
+        // SAFETY: the processor has the instructions.
+        unsafe { vectors(row, out) }
+    } else {
+        convert::bf16(row, out);
+    }
+}
+
+/// See [`convert::bytes`].
+pub(super) fn quantize(row: &[f32], out: &mut [u8]) -> [f32; 2] {
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
+    fn vectors(row: &[f32], out: &mut [u8]) -> [f32; 2] {
+        convert::bytes(row, out)
+    }
+    assert!(runs(Numbers::Int8));
+    // SAFETY: the processor has the instructions.
+    unsafe { vectors(row, out) }
+}

@@ -1,0 +1,56 @@
+//! What stands for the inner loops on processors that have none: nothing runs.
+
+use super::Numbers;
+
+pub(in crate::ops::cpu) const ROWS: usize = 14;
+pub(in crate::ops::cpu) const COLUMNS: usize = 32;
+
+/// See the other.
+#[derive(Clone, Copy)]
+#[allow(dead_code, reason = "never made here")]
+pub(in crate::ops::cpu) struct Tile<'a> {
+    pub rows: usize,
+    pub a: &'a [u32],
+    pub a_stride: usize,
+    pub b: &'a [u32],
+    pub b_stride: usize,
+    pub k: usize,
+}
+
+#[derive(Clone, Copy)]
+#[allow(dead_code, reason = "never made here")]
+pub(in crate::ops::cpu) enum Start<'a> {
+    Zero,
+    Row(&'a [f32; COLUMNS]),
+    Out,
+}
+
+#[derive(Clone, Copy)]
+#[allow(dead_code, reason = "never made here")]
+pub(in crate::ops::cpu) struct Dequantize<'a> {
+    pub rows: &'a [[f32; 2]],
+    pub scales: &'a [f32],
+    pub sums: &'a [f32],
+}
+
+pub(super) fn runs(_: Numbers) -> bool {
+    false
+}
+
+impl Tile<'_> {
+    pub(in crate::ops::cpu) fn floats(self, _: Numbers, _: Start<'_>, _: &mut [f32], _: usize) {
+        unreachable!("`runs` says no")
+    }
+
+    pub(in crate::ops::cpu) fn bytes(self, _: Dequantize<'_>, _: Start<'_>, _: &mut [f32], _: usize) {
+        unreachable!("`runs` says no")
+    }
+}
+
+pub(super) fn to_bf16(_: &[f32], _: &mut [u16]) {
+    unreachable!("`runs` says no")
+}
+
+pub(super) fn quantize(_: &[f32], _: &mut [u8]) -> [f32; 2] {
+    unreachable!("`runs` says no")
+}
