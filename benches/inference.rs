@@ -4,13 +4,16 @@
 //!     cargo bench --bench inference -- [--python PATH] [--runs N] [--shapes 8x128,1x16] [--programs f32,int8]
 //!         [--peers onnx,onnx-int8,torch,torch-bf16] [--device flex|ndarray]
 //!
-//! Medians over runs that take turns, after one run of each that does not count.
+//! Medians over turns that the programs take one after another. In a turn a program waits until the
+//! threads of the one before have gone to sleep (ONNX Runtime's spin for a while), runs for a moment
+//! to have processors and caches awake, and once for the clock.
 #![allow(clippy::print_stdout, reason = "a benchmark prints its table")]
 
 mod common;
 
 use std::path::Path;
-use std::time::Instant;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use burn::tensor::{Device, Int, Tensor};
 use serde_json::json;
@@ -21,6 +24,11 @@ use albert::ops::Numbers;
 use common::{Peer, list, median, option};
 
 const THREADS: usize = 2;
+/// Between two programs.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// How long a program runs before the run that counts.
+const WARM_UP: Duration = Duration::from_millis(60);
 
 fn main() {
     let runs: usize = option("--runs").and_then(|n| n.parse().ok()).unwrap_or(7);
@@ -65,12 +73,12 @@ fn main() {
         let mut seconds = vec![Vec::new(); models.len() + peers.len()];
         for round in 0..=runs {
             for (i, (_, model)) in models.iter().enumerate() {
-                let time = forward(model, size, &device);
+                let time = turn(|| forward(model, size, &device));
                 seconds[i].extend((round > 0).then_some(time));
             }
             for (i, name) in peers.iter().enumerate() {
                 let Some(peer) = &mut peer else { continue };
-                let time: f64 = peer.ask(&format!("run {name}")).parse().expect("seconds");
+                let time = turn(|| peer.ask(&format!("run {name}")).parse().expect("seconds"));
                 seconds[models.len() + i].extend((round > 0).then_some(time));
             }
         }
@@ -86,6 +94,16 @@ fn main() {
             );
         }
     }
+}
+
+/// The seconds of a program's turn.
+fn turn(mut run: impl FnMut() -> f64) -> f64 {
+    sleep(PAUSE);
+    let started = Instant::now();
+    while started.elapsed() < WARM_UP {
+        run();
+    }
+    run()
 }
 
 fn model(config: &serde_json::Value, device: &Device) -> Albert {

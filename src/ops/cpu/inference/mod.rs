@@ -3,6 +3,7 @@
 
 mod attention;
 mod block;
+mod team;
 mod wide;
 
 use std::ops::Range;
@@ -21,8 +22,10 @@ use block::Block;
 /// The most rows that one task works on at a time.
 const MOST_ROWS: usize = 112;
 
-/// With fewer rows for each thread, threads share the columns of each product instead.
+/// With fewer rows for each thread, and not many at all, threads share the columns of each product
+/// instead.
 const FEWEST_ROWS: usize = 40;
+const FEW_ROWS: usize = 160;
 
 /// The weights of a layer arranged for products without gradients.
 pub struct Arranged {
@@ -113,9 +116,8 @@ impl Pass<'_> {
     fn run(&self, states: &mut [f32]) {
         let threads = rayon::current_num_threads();
         let rows = self.contexts.len();
-        if self.arranged.qkv.native() && threads > 1 && rows < threads * FEWEST_ROWS {
-            self.wide(states);
-        } else {
+        let few = rows < FEW_ROWS.min(threads * FEWEST_ROWS);
+        if !(few && threads > 1 && self.arranged.qkv.native() && self.wide(states, threads)) {
             self.blocks(states, rows, threads);
         }
     }
@@ -152,27 +154,37 @@ impl Pass<'_> {
     /// The heads' contexts from queries, keys and values `[rows, 3 H]`: for each sequence
     /// `[heads, rows, d]`, one after another.
     fn attend(&self, qkv: &[f32], heads: &mut [f32]) {
-        let Sizes { hidden, heads: count, .. } = self.sizes;
+        let count = self.sizes.heads;
+        let mut tasks = Vec::with_capacity(self.sequences.len() * count);
+        let mut rest = heads;
+        for index in 0..self.sequences.len() * count {
+            let head = self.head(qkv, index);
+            let (context, others) = rest.split_at_mut(head.sizes.length * self.sizes.head_size());
+            rest = others;
+            tasks.push((head, context));
+        }
+        tasks.into_par_iter().for_each_init(attention::Room::default, |room, (head, context)| {
+            if self.arranged.qkv.native() { head.forward(room, context) } else { head.portable(room, context) }
+        });
+    }
+
+    /// Head `index % heads` of sequence `index / heads`, from queries, keys and values of all.
+    fn head<'b>(&'b self, qkv: &'b [f32], index: usize) -> Head<'b> {
+        let Sizes { hidden, heads, .. } = self.sizes;
+        let Sequence { rows, keys } = &self.sequences[index / heads];
+        // Scores of 8 bits would lose what softmax tells apart.
         let numbers = match self.arranged.qkv.numbers() {
             Numbers::Int8 if Numbers::Bf16.native() => Numbers::Bf16,
             Numbers::Int8 => Numbers::F32,
             numbers => numbers,
         };
-        let mut tasks = Vec::with_capacity(self.sequences.len() * count);
-        let mut rest = heads;
-        for sequence in &self.sequences {
-            let qkv = &qkv[sequence.rows.start * 3 * hidden..sequence.rows.end * 3 * hidden];
-            for index in 0..count {
-                let (context, others) = rest.split_at_mut(sequence.rows.len() * self.sizes.head_size());
-                rest = others;
-                let length = sequence.rows.len();
-                let sizes = Sizes { batch: 1, length, ..self.sizes };
-                tasks.push((Head { sizes, qkv, keys: &sequence.keys, index, numbers }, context));
-            }
+        Head {
+            sizes: Sizes { batch: 1, length: rows.len(), ..self.sizes },
+            qkv: &qkv[rows.start * 3 * hidden..rows.end * 3 * hidden],
+            keys,
+            index: index % heads,
+            numbers,
         }
-        tasks.into_par_iter().for_each_init(attention::Room::default, |room, (head, context)| {
-            if self.arranged.qkv.native() { head.forward(room, context) } else { head.portable(room, context) }
-        });
     }
 
     /// Writes a row of the heads' contexts side by side.

@@ -1,84 +1,195 @@
 //! Few rows: threads share the columns of each product.
+//!
+//! Each thread has a copy of the states, and computes for itself what lies between two products:
+//! that is quicker than to wait for another.
+
+use std::ops::Range;
+use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 
 use super::super::kernels::{COLUMNS, Left, Weights};
-use super::{Pass, Sizes, fill};
+use super::team::{self, Barrier};
+use super::{Pass, Sizes, attention, fill};
 
-impl Pass<'_> {
-    /// All applications to `states` `[rows, H]`.
-    pub(super) fn wide(&self, states: &mut [f32]) {
-        let Sizes { hidden, inner, .. } = self.sizes;
-        let rows = states.len() / hidden;
-        let (p, arranged) = (&self.parameters, self.arranged);
-        let room = |width: usize| vec![0.0; rows * width];
-        let strip = |width: usize| room(width.next_multiple_of(COLUMNS));
-        let (mut qkv, mut heads, mut attended, mut full) =
-            (room(3 * hidden), room(hidden), room(hidden), room(hidden));
-        let mut strips = strip(3 * hidden);
-        let mut active = strips_of(&arranged.ffn, rows);
-        debug_assert!(active.len() >= rows * inner);
-        let mut scale = room(1);
-        let mut lefts: Vec<Left> = Vec::new();
-        for _ in 0..self.options.repeats {
-            let copy = |x: &[f32], lefts: &mut Vec<Left>, weights: &Weights| {
-                fill(weights, lefts, rows, |i, columns, out| out.copy_from_slice(&x[i * hidden..][columns]));
-            };
-            copy(states, &mut lefts, &arranged.qkv);
-            arranged.qkv.strips(&lefts, &arranged.qkv_bias, &mut strips, |_| {});
-            rows_from(&strips, 3 * hidden, &mut qkv);
-            self.attend(&qkv, &mut heads);
+/// What the threads made of their columns, for all to read.
+struct Shared(Vec<RwLock<Vec<f32>>>);
 
-            fill(&arranged.dense, &mut lefts, rows, |i, columns, out| self.gather(&heads, i, columns, out));
-            arranged.dense.strips(&lefts, p.dense.bias, &mut strips, |_| {});
-            rows_from(&strips, hidden, &mut full);
-            self.add_normalize(&mut full, states, p.attention_norm, &mut scale, &mut attended);
+impl Shared {
+    fn new(threads: usize) -> Self {
+        Self((0..threads).map(|_| RwLock::default()).collect())
+    }
 
-            copy(&attended, &mut lefts, &arranged.ffn);
-            arranged.ffn.strips(&lefts, p.ffn.bias, &mut active, |strip| {
-                let mut before = [0.0; 16 * COLUMNS];
-                for part in strip.chunks_mut(before.len()) {
-                    let before = &mut before[..part.len()];
-                    before.copy_from_slice(part);
-                    self.options.activation.forward(before, part);
-                }
-            });
-            let groups = groups_of(&arranged.ffn);
-            fill(&arranged.ffn_output, &mut lefts, rows, |i, columns, out| {
-                // The chunks of one are the groups of the other.
-                let first = groups.iter().find(|(start, _)| *start == columns.start).map_or(0, |(_, p)| *p);
-                for (panel, out) in (first..).zip(out.chunks_mut(COLUMNS)) {
-                    out.copy_from_slice(&active[(panel * rows + i) * COLUMNS..][..out.len()]);
-                }
-            });
-            arranged.ffn_output.strips(&lefts, p.ffn_output.bias, &mut strips, |_| {});
-            rows_from(&strips, hidden, &mut full);
-            self.add_normalize(&mut full, &attended, p.full_norm, &mut scale, states);
-        }
+    /// All parts, when every thread has written its own.
+    fn parts(&self) -> Vec<RwLockReadGuard<'_, Vec<f32>>> {
+        self.0.iter().map(|part| part.read().unwrap_or_else(PoisonError::into_inner)).collect()
+    }
+
+    /// Thread `thread` writes its part, of so many numbers.
+    fn write(&self, thread: usize, size: usize, work: impl FnOnce(&mut [f32])) {
+        let mut part = self.0[thread].write().unwrap_or_else(PoisonError::into_inner);
+        part.resize(size, 0.0);
+        work(&mut part);
     }
 }
 
-/// For each group of columns: its first column, and its first panel among all.
-fn groups_of(weights: &Weights) -> Vec<(usize, usize)> {
-    let mut panels = 0;
-    let groups = weights.groups().map(|columns| {
-        let first = panels;
-        panels += columns.len().div_ceil(COLUMNS);
-        (columns.start, first)
-    });
-    groups.collect()
+/// The share of thread `thread` of `count` things.
+fn share(count: usize, thread: usize, threads: usize) -> Range<usize> {
+    count * thread / threads..count * (thread + 1) / threads
 }
 
-/// Room for the panels of all groups.
-fn strips_of(weights: &Weights, rows: usize) -> Vec<f32> {
-    let panels: usize = weights.groups().map(|columns| columns.len().div_ceil(COLUMNS)).sum();
-    vec![0.0; panels * rows * COLUMNS]
+impl Pass<'_> {
+    /// All applications to `states` `[rows, H]`; false, and nothing has happened, when the threads
+    /// are taken.
+    pub(super) fn wide(&self, states: &mut [f32], threads: usize) -> bool {
+        // Four meetings lie between reading a part and writing it again.
+        let shared = std::array::from_fn(|_| Shared::new(threads));
+        let result = RwLock::new(states);
+        let before = result.read().unwrap_or_else(PoisonError::into_inner).to_vec();
+        team::run(|thread, barrier| {
+            let mut member = Member { pass: self, thread, threads, barrier, room: Room::default() };
+            let mut states = before.clone();
+            for _ in 0..self.options.repeats {
+                member.apply(&mut states, &shared);
+            }
+            if thread == 0 {
+                result.write().unwrap_or_else(PoisonError::into_inner).copy_from_slice(&states);
+            }
+        })
+    }
 }
 
-/// `out` `[rows, width]` from panels `[panels, rows, COLUMNS]`.
-fn rows_from(strips: &[f32], width: usize, out: &mut [f32]) {
-    let rows = out.len() / width;
-    for (row, out) in out.chunks_exact_mut(width).enumerate() {
-        for (panel, out) in out.chunks_mut(COLUMNS).enumerate() {
-            out.copy_from_slice(&strips[(panel * rows + row) * COLUMNS..][..out.len()]);
+/// One of the threads.
+struct Member<'a> {
+    pass: &'a Pass<'a>,
+    thread: usize,
+    threads: usize,
+    barrier: &'a Barrier,
+    room: Room,
+}
+
+#[derive(Default)]
+struct Room {
+    lefts: Vec<Left>,
+    qkv: Vec<f32>,
+    heads: Vec<f32>,
+    attended: Vec<f32>,
+    full: Vec<f32>,
+    scale: Vec<f32>,
+    attention: attention::Room,
+}
+
+impl Member<'_> {
+    fn apply(&mut self, states: &mut [f32], shared: &[Shared; 5]) {
+        let Self { pass, thread, threads, barrier, ref mut room } = *self;
+        let [qkv_parts, head_parts, dense_parts, inner_parts, full_parts] = shared;
+        let Sizes { hidden, heads: count, .. } = pass.sizes;
+        let d = pass.sizes.head_size();
+        let rows = states.len() / hidden;
+        let (p, arranged) = (&pass.parameters, pass.arranged);
+        let Room { lefts, qkv, heads, attended, full, scale, attention } = room;
+        for (buffer, width) in [(&mut *qkv, 3 * hidden), (heads, hidden), (attended, hidden), (full, hidden)] {
+            buffer.resize(rows * width, 0.0);
+        }
+        scale.resize(rows, 0.0);
+
+        let product = |weights: &Weights, lefts: &[Left], bias: &[f32], out: &Shared, gelu: bool| {
+            let panels = share(weights.panels(), thread, threads);
+            out.write(thread, panels.len() * rows * COLUMNS, |out| {
+                for (panel, out) in panels.zip(out.chunks_exact_mut(rows * COLUMNS)) {
+                    weights.panel(panel, lefts, bias, out);
+                    if gelu {
+                        activate(pass, out);
+                    }
+                }
+            });
+            barrier.wait();
+        };
+        let copy = |x: &[f32], weights: &Weights, lefts: &mut Vec<Left>| {
+            fill(weights, lefts, rows, |i, columns, out| out.copy_from_slice(&x[i * hidden..][columns]));
+        };
+
+        copy(states, &arranged.qkv, lefts);
+        product(&arranged.qkv, lefts, &arranged.qkv_bias, qkv_parts, false);
+        Strips::new(&qkv_parts.parts(), &arranged.qkv, rows).rows(3 * hidden, qkv);
+
+        // Heads of sequences, one after another.
+        let all = pass.sequences.len() * count;
+        let own = share(all, thread, threads);
+        let width = |index: usize| pass.sequences[index / count].rows.len() * d;
+        head_parts.write(thread, own.clone().map(width).sum(), |out| {
+            let mut out = out;
+            for index in own {
+                let (context, rest) = out.split_at_mut(width(index));
+                out = rest;
+                pass.head(qkv, index).forward(attention, context);
+            }
+        });
+        barrier.wait();
+        let mut at = 0;
+        for part in head_parts.parts() {
+            heads[at..at + part.len()].copy_from_slice(&part);
+            at += part.len();
+        }
+
+        fill(&arranged.dense, lefts, rows, |i, columns, out| pass.gather(heads, i, columns, out));
+        product(&arranged.dense, lefts, p.dense.bias, dense_parts, false);
+        Strips::new(&dense_parts.parts(), &arranged.dense, rows).rows(hidden, full);
+        pass.add_normalize(full, states, p.attention_norm, scale, attended);
+
+        copy(attended, &arranged.ffn, lefts);
+        product(&arranged.ffn, lefts, p.ffn.bias, inner_parts, true);
+        {
+            let parts = inner_parts.parts();
+            let strips = Strips::new(&parts, &arranged.ffn, rows);
+            fill(&arranged.ffn_output, lefts, rows, |i, columns, out| strips.row(i, columns.start, out));
+        }
+        product(&arranged.ffn_output, lefts, p.ffn_output.bias, full_parts, false);
+        Strips::new(&full_parts.parts(), &arranged.ffn_output, rows).rows(hidden, full);
+        pass.add_normalize(full, attended, p.full_norm, scale, states);
+    }
+}
+
+/// The activation, in place.
+fn activate(pass: &Pass<'_>, x: &mut [f32]) {
+    let mut before = [0.0; 16 * COLUMNS];
+    for part in x.chunks_mut(before.len()) {
+        let before = &mut before[..part.len()];
+        before.copy_from_slice(part);
+        pass.options.activation.forward(before, part);
+    }
+}
+
+/// The panels of a product, `[rows, COLUMNS]` each, as the threads wrote them.
+struct Strips<'a> {
+    panels: Vec<&'a [f32]>,
+    /// First column and first panel of each group.
+    groups: Vec<(usize, usize)>,
+}
+
+impl<'a> Strips<'a> {
+    fn new(parts: &'a [RwLockReadGuard<'_, Vec<f32>>], weights: &Weights, rows: usize) -> Self {
+        let panels = parts.iter().flat_map(|part| part.chunks_exact(rows * COLUMNS)).collect();
+        let mut first = 0;
+        let groups = weights.groups().map(|columns| {
+            let group = (columns.start, first);
+            first += columns.len().div_ceil(COLUMNS);
+            group
+        });
+        Self { panels, groups: groups.collect() }
+    }
+
+    /// Row `row` from `column` on, where a group begins.
+    fn row(&self, row: usize, column: usize, out: &mut [f32]) {
+        let group = self.groups.iter().find(|(first, _)| *first == column);
+        let first = group.map_or(0, |(_, panel)| *panel);
+        for (panel, out) in self.panels[first..].iter().zip(out.chunks_mut(COLUMNS)) {
+            out.copy_from_slice(&panel[row * COLUMNS..][..out.len()]);
+        }
+    }
+
+    /// All rows of a product with one group of `width` columns.
+    fn rows(&self, width: usize, out: &mut [f32]) {
+        for (row, out) in out.chunks_exact_mut(width).enumerate() {
+            self.row(row, 0, out);
         }
     }
 }

@@ -96,30 +96,28 @@ impl Weights {
         }
     }
 
-    /// `out = left * all + bias` with the panels shared among threads, and `finish` on each panel's
-    /// part of the result. `out` is `[panels, rows, COLUMNS]`; `left` has the rows' part for each
+    /// Panels of all groups.
+    pub(in crate::ops::cpu) fn panels(&self) -> usize {
+        self.groups().map(|columns| columns.len().div_ceil(COLUMNS)).sum()
+    }
+
+    /// `out = left * (a panel of all) + bias`, `[rows, COLUMNS]`; `left` has the rows' part for each
     /// chunk. Only for native weights.
-    pub(in crate::ops::cpu) fn strips(
-        &self,
-        left: &[Left],
-        bias: &[f32],
-        out: &mut [f32],
-        finish: impl Fn(&mut [f32]) + Sync,
-    ) {
-        let rows = left.first().map_or(0, Left::rows);
-        let groups: Vec<_> = self.groups().collect();
-        let panels = groups.iter().enumerate().flat_map(|(group, columns)| {
-            (0..columns.len().div_ceil(COLUMNS)).map(move |panel| (group, columns.start, panel))
-        });
-        let tasks: Vec<_> = panels.zip(out.chunks_exact_mut(rows * COLUMNS)).collect();
-        tasks.into_par_iter().with_min_len(8).for_each(|((group, first, panel), out)| {
+    pub(in crate::ops::cpu) fn panel(&self, mut panel: usize, left: &[Left], bias: &[f32], out: &mut [f32]) {
+        let groups = self.groups().count();
+        for (group, columns) in self.groups().enumerate() {
+            let count = columns.len().div_ceil(COLUMNS);
+            if panel >= count {
+                panel -= count;
+                continue;
+            }
             for (chunk, left) in left.iter().enumerate() {
-                let Part::Panels(panels) = &self.parts[chunk * groups.len() + group] else { continue };
-                let bias = &bias[first..];
+                let Part::Panels(panels) = &self.parts[chunk * groups + group] else { continue };
+                let bias = &bias[columns.clone()];
                 panels.panel(self.numbers, panel, left, (chunk == 0).then_some(bias), out, COLUMNS);
             }
-            finish(out);
-        });
+            return;
+        }
     }
 }
 
@@ -253,6 +251,7 @@ impl Panels {
                 b: words,
                 b_stride: COLUMNS,
                 k: self.k,
+                ahead: if i + 1 == count { COLUMNS * self.k } else { 0 },
             };
             let out = &mut out[row * out_stride..];
             if numbers == Numbers::Int8 {

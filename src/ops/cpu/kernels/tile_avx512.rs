@@ -30,6 +30,8 @@ pub(in crate::ops::cpu) struct Tile<'a> {
     pub b_stride: usize,
     /// Words along k.
     pub k: usize,
+    /// Also asks for the words so far behind those that are read: what comes next.
+    pub ahead: usize,
 }
 
 /// What the sums begin with.
@@ -139,6 +141,10 @@ impl Tile<'_> {
             // SAFETY: `check`: p is below k, the row below the tile's rows.
             unsafe {
                 let words = [_mm512_loadu_si512(b.cast()), _mm512_loadu_si512(b.add(16).cast())];
+                // A place outside of memory does no harm.
+                let next = b.wrapping_add(self.ahead).cast();
+                _mm_prefetch::<_MM_HINT_T1>(next);
+                _mm_prefetch::<_MM_HINT_T1>(next.wrapping_add(64));
                 b = b.wrapping_add(self.b_stride);
                 for (i, sums) in sums.iter_mut().enumerate() {
                     let word = _mm512_set1_epi32(a.add(i * self.a_stride + p).read() as i32);

@@ -15,6 +15,7 @@ pub(in crate::ops::cpu) struct Tile<'a> {
     pub b: &'a [u32],
     pub b_stride: usize,
     pub k: usize,
+    pub ahead: usize,
 }
 
 #[derive(Clone, Copy)]
