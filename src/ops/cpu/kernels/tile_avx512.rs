@@ -130,11 +130,11 @@ impl Tile<'_> {
     /// # Safety
     /// The processor has AVX-512, and [`Tile::check`] has passed with as many rows.
     #[inline(always)]
-    unsafe fn sum<const M: usize>(
+    unsafe fn sum<const M: usize, V: Copy>(
         self,
-        mut sums: [[__m512i; 2]; M],
-        step: impl Fn(__m512i, __m512i, __m512i) -> __m512i,
-    ) -> [[__m512i; 2]; M] {
+        sums: &mut [[V; 2]; M],
+        step: impl Fn(V, __m512i, __m512i) -> V,
+    ) {
         let a = self.a.as_ptr();
         let mut b = self.b.as_ptr();
         for p in 0..self.k {
@@ -153,70 +153,54 @@ impl Tile<'_> {
                 }
             }
         }
-        sums
     }
 }
 
-/// The sums' first values.
-///
-/// # Safety
-/// The processor has AVX-512; `out` reaches as [`Tile::check`] says.
-#[inline(always)]
-unsafe fn first<const M: usize>(start: Start<'_>, out: &[f32], out_stride: usize) -> [[__m512; 2]; M] {
-    // SAFETY: a row has COLUMNS numbers; `out` reaches.
-    unsafe {
-        let two = |at: *const f32| [_mm512_loadu_ps(at), _mm512_loadu_ps(at.add(16))];
-        match start {
-            Start::Zero => [[_mm512_setzero_ps(); 2]; M],
-            Start::Row(row) => [two(row.as_ptr()); M],
-            Start::Out => std::array::from_fn(
-                #[inline(always)]
-                |i| two(out.as_ptr().add(i * out_stride)),
-            ),
+/// Puts the sums' first values in `$sums`; plain loops, because closures over arrays do not take on
+/// the instructions of the function around them.
+macro_rules! begin {
+    ($sums:ident, $start:ident, $out:ident, $out_stride:ident) => {
+        match $start {
+            Start::Zero => {}
+            Start::Row(row) => {
+                let row = [_mm512_loadu_ps(row.as_ptr()), _mm512_loadu_ps(row.as_ptr().add(16))];
+                for sums in $sums.iter_mut() {
+                    *sums = row;
+                }
+            }
+            Start::Out => {
+                for (i, sums) in $sums.iter_mut().enumerate() {
+                    let at = $out.as_ptr().add(i * $out_stride);
+                    *sums = [_mm512_loadu_ps(at), _mm512_loadu_ps(at.add(16))];
+                }
+            }
         }
-    }
+    };
 }
 
-/// # Safety
-/// As [`first`].
-#[inline(always)]
-unsafe fn store<const M: usize>(sums: [[__m512; 2]; M], out: &mut [f32], out_stride: usize) {
-    for (i, sums) in sums.into_iter().enumerate() {
-        // SAFETY: `out` reaches.
-        unsafe {
-            let at = out.as_mut_ptr().add(i * out_stride);
+/// Stores the sums in `$out`.
+macro_rules! store {
+    ($sums:ident, $out:ident, $out_stride:ident) => {
+        for (i, sums) in $sums.iter().enumerate() {
+            let at = $out.as_mut_ptr().add(i * $out_stride);
             _mm512_storeu_ps(at, sums[0]);
             _mm512_storeu_ps(at.add(16), sums[1]);
         }
-    }
-}
-
-#[inline(always)]
-fn words<const M: usize>(sums: [[__m512; 2]; M]) -> [[__m512i; 2]; M] {
-    // SAFETY: the same 64 bytes, any value of which is sound.
-    sums.map(|two| two.map(|sum| unsafe { std::mem::transmute::<__m512, __m512i>(sum) }))
-}
-
-#[inline(always)]
-fn floats<const M: usize>(sums: [[__m512i; 2]; M]) -> [[__m512; 2]; M] {
-    // SAFETY: the same 64 bytes, any value of which is sound.
-    sums.map(|two| two.map(|sum| unsafe { std::mem::transmute::<__m512i, __m512>(sum) }))
+    };
 }
 
 #[target_feature(enable = "avx512f")]
 unsafe fn tile_f32<const M: usize>(tile: Tile<'_>, start: Start<'_>, out: &mut [f32], out_stride: usize) {
     // SAFETY: as the caller's.
     unsafe {
-        let sums = words(first::<M>(start, out, out_stride));
-        let sums = tile.sum(
-            sums,
+        let mut sums = [[_mm512_setzero_ps(); 2]; M];
+        begin!(sums, start, out, out_stride);
+        tile.sum(
+            &mut sums,
             #[inline(always)]
-            |sum, a, b| {
-                let [sum, a, b] = [sum, a, b].map(|word| _mm512_castsi512_ps(word));
-                _mm512_castps_si512(_mm512_fmadd_ps(a, b, sum))
-            },
+            |sum, a, b| _mm512_fmadd_ps(_mm512_castsi512_ps(a), _mm512_castsi512_ps(b), sum),
         );
-        store(floats(sums), out, out_stride);
+        store!(sums, out, out_stride);
     }
 }
 
@@ -224,16 +208,18 @@ unsafe fn tile_f32<const M: usize>(tile: Tile<'_>, start: Start<'_>, out: &mut [
 unsafe fn tile_bf16<const M: usize>(tile: Tile<'_>, start: Start<'_>, out: &mut [f32], out_stride: usize) {
     // SAFETY: as the caller's; the types are 64 bytes of any value.
     unsafe {
-        let sums = words(first::<M>(start, out, out_stride));
-        let sums = tile.sum(
-            sums,
+        let mut sums = [[_mm512_setzero_ps(); 2]; M];
+        begin!(sums, start, out, out_stride);
+        tile.sum(
+            &mut sums,
             #[inline(always)]
             |sum, a, b| {
-                let [a, b] = [a, b].map(|word| std::mem::transmute::<__m512i, __m512bh>(word));
-                _mm512_castps_si512(_mm512_dpbf16_ps(_mm512_castsi512_ps(sum), a, b))
+                let a = std::mem::transmute::<__m512i, __m512bh>(a);
+                let b = std::mem::transmute::<__m512i, __m512bh>(b);
+                _mm512_dpbf16_ps(sum, a, b)
             },
         );
-        store(floats(sums), out, out_stride);
+        store!(sums, out, out_stride);
     }
 }
 
@@ -247,23 +233,29 @@ unsafe fn tile_int8<const M: usize>(
 ) {
     // SAFETY: as the caller's.
     unsafe {
-        let sums = tile.sum(
-            [[_mm512_setzero_si512(); 2]; M],
+        let mut whole = [[_mm512_setzero_si512(); 2]; M];
+        tile.sum(
+            &mut whole,
             #[inline(always)]
             |sum, a, b| _mm512_dpbusd_epi32(sum, a, b),
         );
-        let two = |at: &[f32]| [_mm512_loadu_ps(at.as_ptr()), _mm512_loadu_ps(at.as_ptr().add(16))];
-        let (scales, columns) = (two(dequantize.scales), two(dequantize.sums));
-        let mut all = first::<M>(start, out, out_stride);
-        for (i, all) in all.iter_mut().enumerate() {
-            let [scale, zero] = dequantize.rows[i].map(|x| _mm512_set1_ps(x));
+        let (scales, columns) = (dequantize.scales.as_ptr(), dequantize.sums.as_ptr());
+        let scales = [_mm512_loadu_ps(scales), _mm512_loadu_ps(scales.add(16))];
+        let columns = [_mm512_loadu_ps(columns), _mm512_loadu_ps(columns.add(16))];
+        // Row by row, so that all fits into the registers.
+        for (i, whole) in whole.iter().enumerate() {
+            let out = &mut out[i * out_stride..];
+            let mut sums = [[_mm512_setzero_ps(); 2]; 1];
+            begin!(sums, start, out, out_stride);
+            let [scale, zero] = dequantize.rows[i];
+            let (scale, zero) = (_mm512_set1_ps(scale), _mm512_set1_ps(zero));
             for j in 0..2 {
-                let sum = _mm512_mul_ps(_mm512_cvtepi32_ps(sums[i][j]), scales[j]);
+                let sum = _mm512_mul_ps(_mm512_cvtepi32_ps(whole[j]), scales[j]);
                 let sum = _mm512_fnmadd_ps(zero, columns[j], sum);
-                all[j] = _mm512_fmadd_ps(scale, sum, all[j]);
+                sums[0][j] = _mm512_fmadd_ps(scale, sum, sums[0][j]);
             }
+            store!(sums, out, out_stride);
         }
-        store(all, out, out_stride);
     }
 }
 
