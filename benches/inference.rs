@@ -32,9 +32,8 @@ const WARM_UP: Duration = Duration::from_millis(60);
 
 fn main() {
     let runs: usize = option("--runs").and_then(|n| n.parse().ok()).unwrap_or(7);
-    let shapes = list("--shapes").unwrap_or_else(|| {
-        ["8x128", "32x32", "2x512", "1x16", "1x128"].map(str::to_owned).to_vec()
-    });
+    let shapes = list("--shapes")
+        .unwrap_or_else(|| ["8x128", "32x32", "2x512", "1x16", "1x128"].map(str::to_owned).to_vec());
     let peers = list("--peers")
         .unwrap_or_else(|| ["onnx", "onnx-int8", "torch", "torch-bf16"].map(str::to_owned).to_vec());
     let choice = option("--device").unwrap_or_else(|| "flex".into()).parse().expect("a device");

@@ -369,3 +369,66 @@ fn the_vocabulary_loss_agrees_with_burns_operations() {
         }
     }
 }
+
+/// A mask of sequences that end at different places, with a hole in one.
+fn ragged(device: &Device, lengths: [usize; 4], length: usize) -> Tensor<4, Bool> {
+    let hidden: Vec<bool> = lengths
+        .iter()
+        .enumerate()
+        .flat_map(|(i, &end)| (0..length).map(move |j| j >= end || (i == 2 && j == 1)))
+        .collect();
+    Tensor::<1, Bool>::from_data(hidden.as_slice(), device).reshape([4, 1, 1, length])
+}
+
+#[test]
+fn a_sequence_comes_out_the_same_alone_and_in_any_batch() {
+    let lengths = [37, 3, 20, 1];
+    for device in devices() {
+        let mut layer = layer(48, 4, "gelu_new", &device);
+        let x = tensor([4, 37, 48], 11, &device);
+        let mask = ragged(&device, lengths, 37);
+        for numbers in [Numbers::F32, Numbers::Bf16, Numbers::Int8] {
+            if !ops::is_native(numbers) {
+                continue;
+            }
+            layer.set_numbers(numbers);
+            let all = floats(layer.repeat(x.clone(), Some(&mask), 3));
+            // Many copies: blocks of rows instead of shared columns.
+            let copies = 12;
+            let many =
+                layer.repeat(x.clone().repeat_dim(0, copies), Some(&mask.clone().repeat_dim(0, copies)), 3);
+            let many = floats(many);
+            for copy in many.chunks_exact(all.len()) {
+                assert!(copy == all, "{numbers:?}");
+            }
+            for (i, &length) in lengths.iter().enumerate() {
+                let alone = x.clone().slice([i..i + 1, 0..length]);
+                let alone_mask = mask.clone().slice([i..i + 1, 0..1, 0..1, 0..length]);
+                let alone = floats(layer.repeat(alone, Some(&alone_mask), 3));
+                let start = i * 37 * 48;
+                assert!(all[start..start + alone.len()] == alone, "{numbers:?}, sequence {i}");
+                assert!(all[start + alone.len()..start + 37 * 48].iter().all(|x| *x == 0.0));
+            }
+        }
+    }
+}
+
+#[test]
+fn coarser_numbers_stay_near() {
+    for device in devices() {
+        for (hidden, heads, length) in [(48, 4, 9), (64, 2, 130), (40, 5, 33)] {
+            let mut layer = layer(hidden, heads, "gelu_new", &device);
+            let x = tensor([3, length, hidden], 12, &device);
+            let exact = floats(layer.forward(x.clone(), None).0);
+            let size = (exact.iter().map(|x| x * x).sum::<f32>() / exact.len() as f32).sqrt();
+            for (numbers, tolerance) in [(Numbers::Bf16, 0.01), (Numbers::Int8, 0.04)] {
+                layer.set_numbers(numbers);
+                let near = floats(layer.repeat(x.clone(), None, 1));
+                let distance = exact.iter().zip(&near).map(|(a, b)| (a - b) * (a - b)).sum::<f32>();
+                let distance = (distance / exact.len() as f32).sqrt();
+                assert!(distance < tolerance * size, "{numbers:?} {hidden}: {distance} of {size}");
+                assert!(distance > 0.0, "{numbers:?} was not used");
+            }
+        }
+    }
+}

@@ -7,11 +7,12 @@ use albert::checkpoint::{Checkpoint, EmbeddedTask, MlmBias, Origin, load_model};
 use albert::device::{self, OpenDevice};
 use albert::io::Source;
 use albert::model::Head;
+use albert::ops::{self, Numbers};
 use albert::tasks::{FieldNames, Long, Runtime};
 use albert::tokenizer::Tokenizer;
 use albert::{Error, Result};
 
-use super::args::{DeviceArgs, InputArgs, LengthArgs, ModelArgs};
+use super::args::{ComputeArg, DeviceArgs, InputArgs, LengthArgs, ModelArgs};
 use super::report::Reporter;
 
 /// Padded tokens per forward pass where the user names no number.
@@ -274,6 +275,14 @@ pub fn load(
     });
     let (open, model, report) = model.map_err(|error| explained(error, checkpoint))?;
     let tokenizer = tokenizer?;
+    let lacking = match device.dtype {
+        ComputeArg::Bf16 => Some(Numbers::Bf16),
+        ComputeArg::Int8 => Some(Numbers::Int8),
+        ComputeArg::F32 | ComputeArg::F16 => None,
+    };
+    if lacking.is_some_and(|numbers| !open.is_gpu && !ops::is_native(numbers)) {
+        reporter.warn("this processor has no instructions for that --dtype: it is no quicker than f32 here");
+    }
     for note in &report.notes {
         reporter.warn(&format!("{}: {note}", checkpoint.name));
     }
@@ -330,7 +339,8 @@ fn open_and_load(
     args: &DeviceArgs,
 ) -> Result<Loaded> {
     let tensors = checkpoint.tensors()?;
-    let open = device::open(args.device, args.dtype.into())?;
-    let (model, report) = load_model(&tensors, &checkpoint.config, heads, mlm_bias, &open.device)?;
+    let (open, numbers) = device::open_for_inference(args.device, args.dtype.into())?;
+    let (mut model, report) = load_model(&tensors, &checkpoint.config, heads, mlm_bias, &open.device)?;
+    model.set_numbers(numbers);
     Ok((open, model, report))
 }

@@ -13,6 +13,7 @@ use std::str::FromStr;
 use burn::tensor::{DType, Device, FloatDType, Tensor};
 
 use crate::error::{Error, Result};
+use crate::ops::Numbers;
 
 /// What `--device` can say.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -77,14 +78,18 @@ pub enum FloatType {
     F16,
     /// 16 bits, bfloat.
     Bf16,
+    /// 8 bits, for the products of inference on a CPU ([`open_for_inference`]).
+    Int8,
 }
 
 impl FloatType {
-    fn dtypes(self) -> (FloatDType, DType) {
+    /// What tensors are made of; none are of 8 bits.
+    fn dtypes(self) -> Option<(FloatDType, DType)> {
         match self {
-            Self::F32 => (FloatDType::F32, DType::F32),
-            Self::F16 => (FloatDType::F16, DType::F16),
-            Self::Bf16 => (FloatDType::BF16, DType::BF16),
+            Self::F32 => Some((FloatDType::F32, DType::F32)),
+            Self::F16 => Some((FloatDType::F16, DType::F16)),
+            Self::Bf16 => Some((FloatDType::BF16, DType::BF16)),
+            Self::Int8 => None,
         }
     }
 }
@@ -119,14 +124,43 @@ pub struct DeviceInfo {
 /// [`Error::Device`] when the device is not in this build, not on this machine, does not know the
 /// float type, or was opened before with another one.
 pub fn open(choice: DeviceChoice, float: FloatType) -> Result<OpenDevice> {
-    let mut open = match choice {
-        DeviceChoice::Auto => open_auto()?,
-        DeviceChoice::Flex => open_flex()?,
-        DeviceChoice::NdArray => open_ndarray()?,
-        DeviceChoice::Wgpu(index) => open_wgpu(index)?,
-        DeviceChoice::Cuda(index) => open_cuda(index)?,
+    configured(opened(choice)?, float)
+}
+
+/// Opens a device for a model that is not trained, and says what its products should multiply
+/// ([`crate::model::Albert::set_numbers`]). On a CPU, tensors stay in 32 bits with
+/// [`FloatType::Bf16`] and [`FloatType::Int8`]: what is lossy is only inside the products.
+///
+/// # Errors
+/// Those of [`open`]; [`FloatType::Int8`] on another device than a CPU.
+pub fn open_for_inference(choice: DeviceChoice, float: FloatType) -> Result<(OpenDevice, Numbers)> {
+    let open = opened(choice)?;
+    let cpu = matches!(open.name.as_str(), "flex" | "ndarray");
+    match float {
+        FloatType::Bf16 if cpu => Ok((open, Numbers::Bf16)),
+        FloatType::Int8 if cpu => Ok((open, Numbers::Int8)),
+        _ => Ok((configured(open, float)?, Numbers::F32)),
+    }
+}
+
+fn opened(choice: DeviceChoice) -> Result<OpenDevice> {
+    match choice {
+        DeviceChoice::Auto => open_auto(),
+        DeviceChoice::Flex => open_flex(),
+        DeviceChoice::NdArray => open_ndarray(),
+        DeviceChoice::Wgpu(index) => open_wgpu(index),
+        DeviceChoice::Cuda(index) => open_cuda(index),
+    }
+}
+
+fn configured(mut open: OpenDevice, float: FloatType) -> Result<OpenDevice> {
+    let Some((dtype, storage)) = float.dtypes() else {
+        return Err(Error::Device {
+            device: open.name,
+            problem: "8 bits serve inference on a CPU alone; use --device flex, or another --dtype"
+                .to_owned(),
+        });
     };
-    let (dtype, storage) = float.dtypes();
     if !open.device.supports_dtype(storage) {
         return Err(Error::Device {
             device: open.name,

@@ -23,6 +23,14 @@ pub use types::{Curve, LayerOptions, LayerParameters, Numbers, Pair};
 use burn::backend::DispatchDevice;
 use burn::tensor::{DType, Tensor};
 
+/// True if a CPU device multiplies `numbers` with instructions of the processor made for them.
+pub fn is_native(numbers: Numbers) -> bool {
+    #[cfg(any(feature = "flex", feature = "ndarray"))]
+    return cpu::is_native(numbers);
+    #[cfg(not(any(feature = "flex", feature = "ndarray")))]
+    return numbers == Numbers::F32;
+}
+
 /// True if the operations here can run on `x`.
 pub fn runs_on<const D: usize>(x: &Tensor<D>) -> bool {
     x.dtype() == DType::F32 && x.shape().num_elements() > 0 && is_cpu(x.device().as_dispatch())

@@ -24,6 +24,11 @@ pub use layer::{Layer, Packed, Tape, Trace};
 
 use super::types::{Curve, LayerOptions, LayerParameters, Numbers, Pair};
 
+/// True if this processor multiplies `numbers` with instructions made for them.
+pub fn is_native(numbers: Numbers) -> bool {
+    numbers.native()
+}
+
 /// Rows that one task works on at a time: a multiple of the height of the product's tiles, small
 /// enough for their activations to stay in the second level of the cache.
 const BLOCK_ROWS: usize = 66;

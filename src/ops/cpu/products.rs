@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 use rten_gemm::{BiasVector, GemmExecutor, GemmInputA, GemmInputB, GemmOptions, PackedBMatrix};
-use rten_tensor::{Layout, Matrix, NdTensorView};
+use rten_tensor::{Matrix, NdTensorView};
 
 use super::Numbers;
 
@@ -42,10 +42,8 @@ pub(super) fn pack(weight: Matrix<'_, f32>) -> Packed {
     EXECUTOR.with(|executor| executor.prepack_b(weight))
 }
 
-/// As [`pack`], of the values that `numbers` can hold.
-pub(super) fn pack_rounded(weight: Matrix<'_, f32>, numbers: Numbers) -> Packed {
-    let [rows, columns] = weight.shape();
-    let mut values: Vec<f32> = weight.iter().copied().collect();
+/// As [`pack`], of `values` `[rows, columns]` rounded to what `numbers` can hold.
+pub(super) fn pack_rounded(mut values: Vec<f32>, [rows, columns]: [usize; 2], numbers: Numbers) -> Packed {
     match numbers {
         Numbers::F32 => {}
         Numbers::Bf16 => values.iter_mut().for_each(|x| *x = half::bf16::from_f32(*x).to_f32()),

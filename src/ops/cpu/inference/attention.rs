@@ -101,7 +101,8 @@ impl<'a> Head<'a> {
         let rows = left.rows();
         for row in (0..rows).step_by(ROWS) {
             let a = left.words_from(row);
-            let tile = Tile { rows: ROWS.min(rows - row), a, a_stride: left.stride(), b, b_stride, k, ahead: 0 };
+            let tile =
+                Tile { rows: ROWS.min(rows - row), a, a_stride: left.stride(), b, b_stride, k, ahead: 0 };
             tile.floats(self.numbers, Start::Zero, &mut out[row * out_stride..], out_stride);
         }
     }

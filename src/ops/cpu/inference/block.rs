@@ -48,7 +48,9 @@ impl Pass<'_> {
         full.resize(rows * hidden, 0.0);
         scale.resize(rows, 0.0);
 
-        fill(&arranged.dense, lefts, rows, |i, columns, out| self.gather(heads, block.first + i, columns, out));
+        fill(&arranged.dense, lefts, rows, |i, columns, out| {
+            self.gather(heads, block.first + i, columns, out)
+        });
         all_chunks(&arranged.dense, 0, lefts, p.dense.bias, full);
         self.add_normalize(full, block.states, p.attention_norm, scale, attended);
 

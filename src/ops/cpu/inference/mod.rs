@@ -14,7 +14,6 @@ use super::attention::Keys;
 use super::buffer::Buffer;
 use super::kernels::{Left, Weights};
 use super::layer::side_by_side;
-use super::products::matrix;
 use super::{LayerOptions, LayerParameters, Numbers, Pair, Sizes};
 use attention::Head;
 use block::Block;
@@ -42,11 +41,11 @@ impl Arranged {
         let Sizes { hidden, inner, .. } = sizes;
         let qkv = side_by_side([p.query.weight, p.key.weight, p.value.weight], hidden);
         Self {
-            qkv: Weights::new(matrix(&qkv, hidden, 3 * hidden), numbers, false),
+            qkv: Weights::new(&qkv, [hidden, 3 * hidden], numbers, false),
             qkv_bias: [p.query.bias, p.key.bias, p.value.bias].concat(),
-            dense: Weights::new(matrix(p.dense.weight, hidden, hidden), numbers, false),
-            ffn: Weights::new(matrix(p.ffn.weight, hidden, inner), numbers, true),
-            ffn_output: Weights::new(matrix(p.ffn_output.weight, inner, hidden), numbers, false),
+            dense: Weights::new(p.dense.weight, [hidden, hidden], numbers, false),
+            ffn: Weights::new(p.ffn.weight, [hidden, inner], numbers, true),
+            ffn_output: Weights::new(p.ffn_output.weight, [inner, hidden], numbers, false),
         }
     }
 }
@@ -164,7 +163,11 @@ impl Pass<'_> {
             tasks.push((head, context));
         }
         tasks.into_par_iter().for_each_init(attention::Room::default, |room, (head, context)| {
-            if self.arranged.qkv.native() { head.forward(room, context) } else { head.portable(room, context) }
+            if self.arranged.qkv.native() {
+                head.forward(room, context)
+            } else {
+                head.portable(room, context)
+            }
         });
     }
 

@@ -86,7 +86,8 @@ impl Member<'_> {
         let rows = states.len() / hidden;
         let (p, arranged) = (&pass.parameters, pass.arranged);
         let Room { lefts, qkv, heads, attended, full, scale, attention } = room;
-        for (buffer, width) in [(&mut *qkv, 3 * hidden), (heads, hidden), (attended, hidden), (full, hidden)] {
+        for (buffer, width) in [(&mut *qkv, 3 * hidden), (heads, hidden), (attended, hidden), (full, hidden)]
+        {
             buffer.resize(rows * width, 0.0);
         }
         scale.resize(rows, 0.0);

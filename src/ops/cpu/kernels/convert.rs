@@ -18,7 +18,7 @@ pub(super) fn bytes(row: &[f32], out: &mut [u8]) -> [f32; 2] {
         for (((low, high), odd), &x) in low.iter_mut().zip(&mut high).zip(&mut odd).zip(part) {
             *low = if x < *low { x } else { *low };
             *high = if x > *high { x } else { *high };
-            *odd += x - x;
+            *odd += x * 0.0;
         }
     };
     let (whole, rest) = row.as_chunks::<LANES>();
@@ -50,4 +50,40 @@ pub(super) fn bytes(row: &[f32], out: &mut [u8]) -> [f32; 2] {
         *out = (y + SHIFT).to_bits() as u8;
     }
     [scale, zero]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Numbers, tile};
+    use super::*;
+
+    #[test]
+    fn bytes_stand_for_what_they_were() {
+        for size in [1usize, 5, 64, 100, 257] {
+            let row: Vec<f32> = (0..size).map(|i| (i as f32 * 1.7).sin() * 3.0 + 0.4).collect();
+            let mut out = vec![0; size];
+            let [scale, zero] = bytes(&row, &mut out);
+            for (x, byte) in row.iter().zip(&out) {
+                assert!((x - scale * (f32::from(*byte) - zero)).abs() <= 0.51 * scale, "{x} {byte}");
+            }
+            if Numbers::Int8.native() {
+                let mut other = vec![0; size];
+                assert_eq!(tile::quantize(&row, &mut other), [scale, zero]);
+                assert_eq!(other, out);
+            }
+        }
+    }
+
+    #[test]
+    fn the_processor_rounds_to_bf16_as_the_library_does() {
+        if !Numbers::Bf16.native() {
+            return;
+        }
+        let row: Vec<f32> =
+            (0..1000).map(|i| f32::from_bits(0x3f80_0000 + i * 7919)).chain([0.0, -0.0, f32::MAX]).collect();
+        let (mut ours, mut theirs) = (vec![0; row.len()], vec![0; row.len()]);
+        tile::to_bf16(&row, &mut ours);
+        bf16(&row, &mut theirs);
+        assert_eq!(ours, theirs);
+    }
 }

@@ -4,13 +4,13 @@
 //! through `rten-gemm`. Weights `[k, n]` are cut into chunks of at most [`CHUNK`] rows, and each
 //! chunk into panels of a few columns that stay in the cache while they are used.
 
+#[cfg(target_arch = "x86_64")]
+mod convert;
 mod left;
 mod panels;
 #[cfg_attr(target_arch = "x86_64", path = "tile_avx512.rs")]
 #[cfg_attr(not(target_arch = "x86_64"), path = "tile_none.rs")]
 mod tile;
-#[cfg(target_arch = "x86_64")]
-mod convert;
 
 pub(super) use left::{Left, apart};
 pub(super) use panels::Weights;

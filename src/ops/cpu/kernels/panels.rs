@@ -3,7 +3,6 @@
 use std::ops::Range;
 
 use rayon::prelude::*;
-use rten_tensor::{Layout, Matrix};
 
 use super::tile::{COLUMNS, Dequantize, ROWS, Start, Tile};
 use super::{CHUNK, Left, Numbers};
@@ -27,15 +26,19 @@ enum Part {
 }
 
 impl Weights {
-    /// Copies `weight` `[k, n]`. Its groups of columns are as wide as the chunks of a matrix with n
+    /// Copies `weight` of `shape` `[k, n]`. Its groups of columns are as wide as the chunks of a matrix with n
     /// rows, if it is to be `followed` by one, or else there is one group.
-    pub(in crate::ops::cpu) fn new(weight: Matrix<'_, f32>, numbers: Numbers, followed: bool) -> Self {
-        Self::with(weight, numbers, followed, numbers.native())
+    pub(in crate::ops::cpu) fn new(
+        weight: &[f32],
+        shape: [usize; 2],
+        numbers: Numbers,
+        followed: bool,
+    ) -> Self {
+        Self::with(weight, shape, numbers, followed, numbers.native())
     }
 
     /// As [`Weights::new`], with our own inner loops or without.
-    fn with(weight: Matrix<'_, f32>, numbers: Numbers, followed: bool, native: bool) -> Self {
-        let [k, n] = weight.shape();
+    fn with(weight: &[f32], [k, n]: [usize; 2], numbers: Numbers, followed: bool, native: bool) -> Self {
         let even = |size: usize| size.div_ceil(size.div_ceil(CHUNK).max(1)).next_multiple_of(COLUMNS);
         let step = [even(k), if followed { even(n) } else { n }].map(|step| step.max(1));
         let parts: Vec<_> = ranges(k, step[0])
@@ -44,10 +47,11 @@ impl Weights {
         let parts = parts
             .into_par_iter()
             .map(|(rows, columns)| {
-                let part = weight.slice((rows, columns));
+                let shape = [rows.len(), columns.len()];
+                let part = Section { data: weight, stride: n, rows, columns };
                 match native {
-                    true => Part::Panels(Panels::new(part, numbers)),
-                    false => Part::Floats(products::pack_rounded(part, numbers)),
+                    true => Part::Panels(Panels::new(&part, numbers)),
+                    false => Part::Floats(products::pack_rounded(part.values(), shape, numbers)),
                 }
             })
             .collect();
@@ -63,7 +67,6 @@ impl Weights {
     pub(in crate::ops::cpu) fn native(&self) -> bool {
         matches!(self.parts.first(), Some(Part::Panels(_)))
     }
-
 
     /// The rows of each chunk.
     pub(in crate::ops::cpu) fn chunks(&self) -> impl Iterator<Item = Range<usize>> + use<> {
@@ -126,6 +129,30 @@ fn ranges(size: usize, step: usize) -> impl Iterator<Item = Range<usize>> {
     (0..size).step_by(step).map(move |first| first..(first + step).min(size))
 }
 
+/// A part of a row-major matrix.
+struct Section<'a> {
+    data: &'a [f32],
+    stride: usize,
+    rows: Range<usize>,
+    columns: Range<usize>,
+}
+
+impl Section<'_> {
+    /// Some columns of a row, both counted from the part's first; empty below the last row.
+    fn row(&self, row: usize, columns: Range<usize>) -> &[f32] {
+        if row >= self.rows.len() {
+            return &[];
+        }
+        let start = (self.rows.start + row) * self.stride + self.columns.start;
+        &self.data[start + columns.start..start + columns.end]
+    }
+
+    /// All of it, row by row.
+    fn values(&self) -> Vec<f32> {
+        (0..self.rows.len()).flat_map(|row| self.row(row, 0..self.columns.len())).copied().collect()
+    }
+}
+
 /// A part of a weight matrix as panels of [`COLUMNS`] columns, one after another.
 struct Panels {
     /// Words along k.
@@ -139,48 +166,60 @@ struct Panels {
 }
 
 impl Panels {
-    fn new(weight: Matrix<'_, f32>, numbers: Numbers) -> Self {
-        let [rows, n] = weight.shape();
-        let per_word = numbers.per_word();
-        let k = rows.div_ceil(per_word);
+    fn new(weight: &Section<'_>, numbers: Numbers) -> Self {
+        let n = weight.columns.len();
+        let k = weight.rows.len().div_ceil(numbers.per_word());
         let padded = n.next_multiple_of(COLUMNS);
-        let mut words = vec![0u32; k * padded];
-        let (mut scales, mut sums) = (Vec::new(), Vec::new());
-        if numbers == Numbers::Int8 {
-            scales = vec![0.0; padded];
-            sums = vec![0.0; padded];
-        }
-        let mut column = vec![0.0f32; k * per_word];
-        for j in 0..n {
-            for (to, &from) in column.iter_mut().zip(weight.slice((.., j)).iter()) {
-                *to = from;
-            }
-            let start = j / COLUMNS * k * COLUMNS + j % COLUMNS;
-            let places = words[start..].iter_mut().step_by(COLUMNS);
+        let bytes = numbers == Numbers::Int8;
+        let mut panels = Self {
+            k,
+            n,
+            words: vec![0; k * padded],
+            scales: vec![0.0; if bytes { padded } else { 0 }],
+            sums: vec![0.0; if bytes { padded } else { 0 }],
+        };
+        for (panel, words) in panels.words.chunks_exact_mut((k * COLUMNS).max(1)).enumerate() {
+            let columns = panel * COLUMNS..(panel * COLUMNS + COLUMNS).min(n);
+            let row = |row: usize| weight.row(row, columns.clone());
             match numbers {
-                Numbers::F32 => places.zip(&column).for_each(|(word, x)| *word = x.to_bits()),
+                Numbers::F32 => {
+                    for (p, words) in words.chunks_exact_mut(COLUMNS).enumerate() {
+                        words.iter_mut().zip(row(p)).for_each(|(word, x)| *word = x.to_bits());
+                    }
+                }
                 Numbers::Bf16 => {
-                    for (word, pair) in places.zip(column.as_chunks::<2>().0) {
-                        let [low, high] = pair.map(|x| u32::from(half::bf16::from_f32(x).to_bits()));
-                        *word = low | high << 16;
+                    let bits = |x: &f32| u32::from(half::bf16::from_f32(*x).to_bits());
+                    for (p, words) in words.chunks_exact_mut(COLUMNS).enumerate() {
+                        words.iter_mut().zip(row(2 * p)).for_each(|(word, x)| *word = bits(x));
+                        words.iter_mut().zip(row(2 * p + 1)).for_each(|(word, x)| *word |= bits(x) << 16);
                     }
                 }
                 Numbers::Int8 => {
-                    let most = column.iter().fold(0.0f32, |most, x| most.max(x.abs()));
-                    let scale = most / 127.0;
-                    let inverse = if scale > 0.0 { 1.0 / scale } else { 0.0 };
-                    let mut sum = 0i32;
-                    for (word, four) in places.zip(column.as_chunks::<4>().0) {
-                        let bytes = four.map(|x| (x * inverse).round_ties_even() as i8);
-                        sum += bytes.iter().map(|&byte| i32::from(byte)).sum::<i32>();
-                        *word = u32::from_le_bytes(bytes.map(|byte| byte as u8));
+                    let width = columns.len();
+                    let [scales, sums] =
+                        [&mut panels.scales, &mut panels.sums].map(|all| &mut all[columns.clone()]);
+                    let (mut most, mut total) = ([0.0f32; COLUMNS], [0i32; COLUMNS]);
+                    for p in 0..weight.rows.len() {
+                        most.iter_mut().zip(row(p)).for_each(|(most, x)| *most = most.max(x.abs()));
                     }
-                    scales[j] = scale;
-                    sums[j] = scale * sum as f32;
+                    let inverse = most.map(|most| if most > 0.0 { 127.0 / most } else { 0.0 });
+                    for (p, words) in words.chunks_exact_mut(COLUMNS).enumerate() {
+                        for byte in 0..4 {
+                            for (j, x) in row(4 * p + byte).iter().enumerate() {
+                                let value = (x * inverse[j]).round_ties_even() as i8;
+                                total[j] += i32::from(value);
+                                words[j] |= u32::from(value as u8) << (8 * byte);
+                            }
+                        }
+                    }
+                    for j in 0..width {
+                        scales[j] = most[j] / 127.0;
+                        sums[j] = scales[j] * total[j] as f32;
+                    }
                 }
             }
         }
-        Self { k, n, words, scales, sums }
+        panels
     }
 
     /// All panels, into rows of n numbers.
@@ -196,22 +235,18 @@ impl Panels {
     }
 
     /// A panel of fewer columns, by way of a full one.
-    fn last_panel(
-        &self,
-        numbers: Numbers,
-        panel: usize,
-        left: &Left,
-        bias: Option<&[f32]>,
-        out: &mut [f32],
-    ) {
+    fn last_panel(&self, numbers: Numbers, panel: usize, left: &Left, bias: Option<&[f32]>, out: &mut [f32]) {
         let first = panel * COLUMNS;
-        let mut strip = vec![0.0; left.rows() * COLUMNS];
-        self.panel(numbers, panel, left, bias, &mut strip, COLUMNS);
         let columns = self.n - first;
-        for (out, strip) in out.chunks_exact_mut(self.n).zip(strip.chunks_exact(COLUMNS)) {
-            for (out, x) in out[first..].iter_mut().zip(&strip[..columns]) {
-                *out = if bias.is_some() { *x } else { *out + x };
+        let mut strip = vec![0.0; left.rows() * COLUMNS];
+        if bias.is_none() {
+            for (out, strip) in out.chunks_exact(self.n).zip(strip.chunks_exact_mut(COLUMNS)) {
+                strip[..columns].copy_from_slice(&out[first..]);
             }
+        }
+        self.panel(numbers, panel, left, bias, &mut strip, COLUMNS);
+        for (out, strip) in out.chunks_exact_mut(self.n).zip(strip.chunks_exact(COLUMNS)) {
+            out[first..].copy_from_slice(&strip[..columns]);
         }
     }
 
@@ -265,6 +300,165 @@ impl Panels {
                 tile.floats(numbers, start, out, out_stride);
             }
             row += height;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Numbers of order 1 that are not regular.
+    fn noise(count: usize, seed: u64) -> Vec<f32> {
+        let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+        let next = || {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (state >> 40) as f32 / (1 << 23) as f32 - 1.0
+        };
+        std::iter::repeat_with(next).take(count).collect()
+    }
+
+    /// `x w + bias` in 64 bits.
+    fn expected(x: &[f32], w: &[f32], bias: &[f32], k: usize) -> Vec<f64> {
+        let n = bias.len();
+        let rows = x.chunks_exact(k);
+        let cell = |row: &[f32], j: usize| -> f64 {
+            row.iter().enumerate().map(|(p, x)| f64::from(*x) * f64::from(w[p * n + j])).sum()
+        };
+        rows.flat_map(|row| (0..n).map(move |j| (row, j)))
+            .map(|(row, j)| cell(row, j) + f64::from(bias[j]))
+            .collect()
+    }
+
+    fn fill(weights: &Weights, x: &[f32], k: usize) -> Vec<Left> {
+        let lefts = weights.chunks().map(|chunk| {
+            let mut left = Left::default();
+            left.fill(weights.numbers(), [x.len() / k, chunk.len()], |i, out| {
+                out.copy_from_slice(&x[i * k..][chunk.clone()]);
+            });
+            left
+        });
+        lefts.collect()
+    }
+
+    /// The product of all chunks, group by group, put together.
+    fn product(weights: &Weights, x: &[f32], bias: &[f32], k: usize) -> Vec<f32> {
+        let (rows, n) = (x.len() / k, bias.len());
+        let lefts = fill(weights, x, k);
+        let mut out = vec![f32::NAN; rows * n];
+        for (group, columns) in weights.groups().enumerate() {
+            let mut part = vec![f32::NAN; rows * columns.len()];
+            for (chunk, left) in lefts.iter().enumerate() {
+                let bias = (chunk == 0).then_some(&bias[columns.clone()]);
+                weights.product([chunk, group], left, bias, &mut part);
+            }
+            for (out, part) in out.chunks_exact_mut(n).zip(part.chunks_exact(columns.len())) {
+                out[columns.clone()].copy_from_slice(part);
+            }
+        }
+        out
+    }
+
+    #[test]
+    fn products_of_all_numbers_and_shapes_are_near_the_exact_ones() {
+        let shapes = [
+            [1, 1, 1],
+            [3, 5, 7],
+            [14, 64, 32],
+            [15, 66, 33],
+            [31, 130, 96],
+            [29, 1030, 40],
+            [9, 2500, 1100],
+        ];
+        for [rows, k, n] in shapes {
+            let (x, w, bias) = (noise(rows * k, 1), noise(k * n, 2), noise(n, 3));
+            let expected = expected(&x, &w, &bias, k);
+            // The sums grow with the root of k.
+            let size = (k as f64).sqrt();
+            for (numbers, tolerance) in [(Numbers::F32, 4e-6), (Numbers::Bf16, 6e-3), (Numbers::Int8, 2e-2)] {
+                for (native, followed) in [(false, false), (false, true), (true, false), (true, true)] {
+                    if native && !numbers.native() {
+                        continue;
+                    }
+                    let weights = Weights::with(&w, [k, n], numbers, followed, native);
+                    let out = product(&weights, &x, &bias, k);
+                    for (out, expected) in out.iter().zip(&expected) {
+                        let distance = (f64::from(*out) - expected).abs();
+                        assert!(
+                            distance <= tolerance * size,
+                            "{numbers:?} {rows}x{k}x{n} native {native}: {out} for {expected}"
+                        );
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_row_comes_out_the_same_whatever_is_beside_it() {
+        let (rows, k, n) = (45, 1100, 70);
+        let (x, w, bias) = (noise(rows * k, 4), noise(k * n, 5), noise(n, 6));
+        for numbers in [Numbers::F32, Numbers::Bf16, Numbers::Int8] {
+            if !numbers.native() {
+                continue;
+            }
+            let weights = Weights::new(&w, [k, n], numbers, false);
+            let all = product(&weights, &x, &bias, k);
+            for count in [1, 2, 13, 14, 15, 44] {
+                let some = product(&weights, &x[..count * k], &bias, k);
+                assert!(some == all[..count * n], "{numbers:?}, {count} rows");
+            }
+            // Panel by panel, as a team computes them.
+            let lefts = fill(&weights, &x, k);
+            for panel in 0..weights.panels() {
+                let mut strip = vec![f32::NAN; rows * COLUMNS];
+                weights.panel(panel, &lefts, &bias, &mut strip);
+                let first = panel * COLUMNS;
+                for (strip, all) in strip.chunks_exact(COLUMNS).zip(all.chunks_exact(n)) {
+                    let width = COLUMNS.min(n - first);
+                    assert!(strip[..width] == all[first..first + width], "{numbers:?}, panel {panel}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn bytes_are_exact_where_the_numbers_fit_them() {
+        if !Numbers::Int8.native() {
+            return;
+        }
+        // Whole numbers: rows from -55 to 200 and weights up to 127 need no rounding.
+        let (k, n) = (40, 35);
+        let mut x: Vec<f32> = (0..3 * k).map(|i| ((i * 37) % 256) as f32 - 55.0).collect();
+        for row in x.chunks_exact_mut(k) {
+            (row[0], row[1]) = (-55.0, 200.0);
+        }
+        let mut w: Vec<f32> = (0..k * n).map(|i| ((i * 53) % 255) as f32 - 127.0).collect();
+        w[..n].fill(127.0);
+        let bias = vec![0.5; n];
+        let weights = Weights::new(&w, [k, n], Numbers::Int8, false);
+        for (out, expected) in product(&weights, &x, &bias, k).iter().zip(expected(&x, &w, &bias, k)) {
+            assert!(
+                (f64::from(*out) - expected).abs() <= 1e-6 * expected.abs().max(1000.0),
+                "{out} {expected}"
+            );
+        }
+    }
+
+    #[test]
+    fn rows_that_are_not_numbers_stay_so_and_zeros_too() {
+        let (k, n) = (70, 33);
+        let mut x = noise(4 * k, 7);
+        x[3] = f32::NAN;
+        x[k + 5] = f32::INFINITY;
+        x[2 * k..3 * k].fill(0.0);
+        let (w, bias) = (noise(k * n, 8), noise(n, 9));
+        for numbers in [Numbers::F32, Numbers::Bf16, Numbers::Int8] {
+            let weights = Weights::new(&w, [k, n], numbers, false);
+            let out = product(&weights, &x, &bias, k);
+            assert!(out[..2 * n].iter().all(|x| !x.is_finite()), "{numbers:?}");
+            assert!(out[2 * n..3 * n] == bias, "{numbers:?}");
+            assert!(out[3 * n..].iter().all(|x| x.is_finite()), "{numbers:?}");
         }
     }
 }
