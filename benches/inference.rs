@@ -11,16 +11,13 @@
 
 mod common;
 
-use std::path::Path;
+use serde_json::json;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use burn::tensor::{Device, Int, Tensor};
-use serde_json::json;
-
 use albert::device::{self, FloatType};
-use albert::model::{Albert, AlbertConfig, ModelInput, OutputOptions};
 use albert::ops::Numbers;
+use common::encoder::{base_config, forward, model};
 use common::{Peer, list, median, option};
 
 const THREADS: usize = 2;
@@ -40,11 +37,7 @@ fn main() {
     device::set_threads(THREADS).expect("nothing has been computed yet");
     let device = device::open(choice, FloatType::F32).expect("the device").device;
 
-    let config = json!({
-        "vocab_size": 30_000, "embedding_size": 128, "hidden_size": 768, "num_attention_heads": 12,
-        "num_hidden_layers": 12, "intermediate_size": 3072, "max_position_embeddings": 512,
-        "hidden_act": "gelu_new", "hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0,
-    });
+    let config = base_config();
     let mut peer = option("--python").map(|python| Peer::start(&python, "inference_peer.py"));
     let peers: Vec<String> = peer.as_mut().map_or_else(Vec::new, |peer| {
         let case = json!({ "config": config, "threads": THREADS, "programs": peers });
@@ -103,21 +96,4 @@ fn turn(mut run: impl FnMut() -> f64) -> f64 {
         run();
     }
     run()
-}
-
-fn model(config: &serde_json::Value, device: &Device) -> Albert {
-    let text = config.to_string().replacen('{', "{\"model_type\":\"albert\",", 1);
-    let config = AlbertConfig::from_slice(text.as_bytes(), Path::new("config.json")).expect("sound");
-    Albert::new(&config, &[], device)
-}
-
-/// Seconds of embeddings and encoder.
-fn forward(model: &Albert, shape: [usize; 2], device: &Device) -> f64 {
-    let ids: Vec<i64> = (0..(shape[0] * shape[1]) as i64).map(|i| 5 + i * 7919 % 29_995).collect();
-    let started = Instant::now();
-    let input_ids = Tensor::<1, Int>::from_data(ids.as_slice(), device).reshape(shape);
-    let input = ModelInput { token_type_ids: input_ids.zeros_like(), input_ids, padding: None };
-    let out = model.albert.encode(input, OutputOptions::default());
-    drop(out.last_hidden_state.into_data());
-    started.elapsed().as_secs_f64()
 }

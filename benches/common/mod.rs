@@ -1,6 +1,9 @@
 //! What the benchmarks share: options, medians, and talking to a Python program beside them.
 #![allow(dead_code, reason = "no benchmark uses all of it")]
 
+pub mod encoder;
+pub mod process;
+
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
@@ -58,4 +61,78 @@ impl Drop for Peer {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// A checkpoint of ALBERT-base's size with random weights, for masked words (`AlbertForMaskedLM`) or two
+/// labels (`AlbertForSequenceClassification`), with the embedded tokenizer's files beside it.
+pub fn write_base_model(directory: &Path, architecture: &str) -> std::io::Result<()> {
+    if directory.join("model.safetensors").is_file() {
+        return Ok(());
+    }
+    std::fs::create_dir_all(directory)?;
+    let (v, e, h, i) = (30000usize, 128usize, 768usize, 3072usize);
+    let layer = "albert.encoder.albert_layer_groups.0.albert_layers.0";
+    let mut shapes: Vec<(String, Vec<usize>)> = vec![
+        ("albert.embeddings.word_embeddings.weight".into(), vec![v, e]),
+        ("albert.embeddings.position_embeddings.weight".into(), vec![512, e]),
+        ("albert.embeddings.token_type_embeddings.weight".into(), vec![2, e]),
+    ];
+    let masked = architecture == "AlbertForMaskedLM";
+    if masked {
+        shapes.push(("predictions.bias".into(), vec![v]));
+    }
+    for (name, out, input) in [
+        ("albert.encoder.embedding_hidden_mapping_in".to_owned(), h, e),
+        (format!("{layer}.attention.query"), h, h),
+        (format!("{layer}.attention.key"), h, h),
+        (format!("{layer}.attention.value"), h, h),
+        (format!("{layer}.attention.dense"), h, h),
+        (format!("{layer}.ffn"), i, h),
+        (format!("{layer}.ffn_output"), h, i),
+        if masked { ("predictions.dense".to_owned(), e, h) } else { ("albert.pooler".to_owned(), h, h) },
+        if masked { ("predictions.unused".to_owned(), 1, 1) } else { ("classifier".to_owned(), 2, h) },
+    ] {
+        shapes.push((format!("{name}.weight"), vec![out, input]));
+        shapes.push((format!("{name}.bias"), vec![out]));
+    }
+    for (name, width) in [
+        ("albert.embeddings.LayerNorm".to_owned(), e),
+        (format!("{layer}.attention.LayerNorm"), h),
+        (format!("{layer}.full_layer_layer_norm"), h),
+        (if masked { "predictions.LayerNorm" } else { "albert.unused.LayerNorm" }.to_owned(), e),
+    ] {
+        shapes.push((format!("{name}.weight"), vec![width]));
+        shapes.push((format!("{name}.bias"), vec![width]));
+    }
+    let mut state = 1u64;
+    let data: Vec<(String, Vec<usize>, Vec<u8>)> = shapes
+        .into_iter()
+        .map(|(name, shape)| {
+            let count: usize = shape.iter().product();
+            let bytes = (0..count)
+                .flat_map(|_| {
+                    state =
+                        state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                    ((((state >> 40) as f32) / 16_777_216.0 - 0.5) * 0.07).to_le_bytes()
+                })
+                .collect();
+            (name, shape, bytes)
+        })
+        .collect();
+    let views: Vec<_> = data
+        .iter()
+        .map(|(name, shape, bytes)| {
+            let view = safetensors::tensor::TensorView::new(safetensors::Dtype::F32, shape.clone(), bytes);
+            (name.clone(), view.expect("a sound tensor"))
+        })
+        .collect();
+    let config = serde_json::json!({
+        "model_type": "albert", "architectures": [architecture], "vocab_size": v, "embedding_size": e,
+        "hidden_size": h, "intermediate_size": i, "num_attention_heads": 12, "num_hidden_layers": 12,
+        "hidden_act": "gelu_new", "max_position_embeddings": 512,
+    });
+    std::fs::write(directory.join("config.json"), config.to_string())?;
+    std::fs::write(directory.join("spiece.model"), include_bytes!("../../assets/spiece.model"))?;
+    let bytes = safetensors::serialize(views, None).expect("serializes");
+    std::fs::write(directory.join("model.safetensors"), bytes)
 }

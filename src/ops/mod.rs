@@ -20,6 +20,11 @@ pub use layer::albert_layer;
 pub use loss::{VocabularyLoss, cross_entropy, vocabulary_loss};
 pub use types::{Curve, LayerOptions, LayerParameters, Numbers, Pair};
 
+/// The operations alone, for benchmarks; nothing to rely on.
+#[cfg(any(feature = "flex", feature = "ndarray"))]
+#[doc(hidden)]
+pub use cpu::measure;
+
 use burn::backend::DispatchDevice;
 use burn::tensor::{DType, Tensor};
 

@@ -13,6 +13,7 @@ mod dropout;
 mod inference;
 mod kernels;
 mod layer;
+pub mod measure;
 mod norm;
 mod products;
 mod simd;

@@ -12,7 +12,7 @@ const BLOCK_QUERIES: usize = 112;
 
 /// One head of one sequence.
 #[derive(Clone, Copy)]
-pub(super) struct Head<'a> {
+pub(in crate::ops::cpu) struct Head<'a> {
     /// Of a batch of this sequence alone.
     pub sizes: Sizes,
     /// `[length, 3 H]`.
@@ -25,7 +25,7 @@ pub(super) struct Head<'a> {
 
 /// What a thread works in.
 #[derive(Default)]
-pub(super) struct Room {
+pub(in crate::ops::cpu) struct Room {
     row: Left,
     queries: Left,
     probs: Left,
@@ -45,13 +45,13 @@ impl<'a> Head<'a> {
     }
 
     /// The context `[length, d]`, through `rten-gemm`.
-    pub(super) fn portable(&self, room: &mut Room, context: &mut [f32]) {
+    pub(in crate::ops::cpu) fn portable(&self, room: &mut Room, context: &mut [f32]) {
         let Self { sizes, qkv, keys, index, .. } = *self;
         attention::Head { sizes, qkv, keys, dropout: None, index }.forward(&mut room.portable, context);
     }
 
     /// The context `[length, d]`, in our own inner loops.
-    pub(super) fn forward(&self, room: &mut Room, context: &mut [f32]) {
+    pub(in crate::ops::cpu) fn forward(&self, room: &mut Room, context: &mut [f32]) {
         let Sizes { length, .. } = self.sizes;
         let d = self.sizes.head_size();
         let count = self.keys.count();

@@ -16,6 +16,7 @@ use super::kernels::{Left, Weights};
 use super::layer::side_by_side;
 use super::{LayerOptions, LayerParameters, Numbers, Pair, Sizes};
 use attention::Head;
+pub(super) use attention::{Head as AttentionHead, Room as AttentionRoom};
 use block::Block;
 
 /// The most rows that one task works on at a time.

@@ -1,0 +1,137 @@
+"""transformers' pipeline and a script for ONNX Runtime beside benches/bulk.rs, which starts this program and talks to it.
+
+Reads lines `prepare JSON` and `run NAME` on stdin. The JSON names the model's folder, the lines and the number of
+threads; `run` answers the seconds from opening the input to the last label, and the number of tokens. NAME is
+`pipeline-BATCH`, `onnx-BATCH` or `onnx-int8-BATCH`, with `-sorted` behind it for texts in the order of their length.
+"""
+
+import json
+import os
+import sys
+import time
+import warnings
+
+warnings.filterwarnings("ignore")
+os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+
+
+class Peers:
+    def __init__(self, case):
+        import torch
+        from transformers import AlbertForSequenceClassification, AlbertTokenizerFast, pipeline
+
+        torch.set_num_threads(case["threads"])
+        self.torch = torch
+        self.case = case
+        self.tokenizer = AlbertTokenizerFast.from_pretrained(case["model"])
+        self.model = AlbertForSequenceClassification.from_pretrained(case["model"]).eval()
+        self.pipeline = pipeline("text-classification", model=self.model, tokenizer=self.tokenizer, device="cpu")
+        self.sessions = {}
+        for name in case["programs"]:
+            if name.startswith("onnx"):
+                self.session("int8" in name)
+
+    def session(self, int8):
+        if int8 not in self.sessions:
+            import onnxruntime
+
+            options = onnxruntime.SessionOptions()
+            options.intra_op_num_threads = self.case["threads"]
+            options.inter_op_num_threads = 1
+            options.log_severity_level = 3
+            self.sessions[int8] = onnxruntime.InferenceSession(
+                self.graph(int8), options, providers=["CPUExecutionProvider"]
+            )
+        return self.sessions[int8]
+
+    def graph(self, int8):
+        """The graph as ONNX Runtime's own tool for transformers leaves it; quantized dynamically per channel."""
+        folder = self.case["model"]
+        path = os.path.join(folder, "optimized.onnx")
+        torch = self.torch
+        if not os.path.exists(path):
+            import io
+
+            from onnxruntime.transformers import optimizer
+            from transformers import AlbertForSequenceClassification
+
+            model = AlbertForSequenceClassification.from_pretrained(folder, attn_implementation="eager").eval()
+
+            class Wrapped(torch.nn.Module):
+                def __init__(self):
+                    super().__init__()
+                    self.model = model
+
+                def forward(self, input_ids, attention_mask, token_type_ids):
+                    return self.model(input_ids, attention_mask, token_type_ids).logits
+
+            ids = torch.ones(2, 16, dtype=torch.int64)
+            inputs = ["input_ids", "attention_mask", "token_type_ids"]
+            axes = {n: {0: "batch", 1: "length"} for n in inputs} | {"logits": {0: "batch"}}
+            plain = os.path.join(folder, "plain.onnx")
+            stdout, sys.stdout = sys.stdout, io.StringIO()
+            try:
+                torch.onnx.export(
+                    Wrapped(), (ids, torch.ones_like(ids), torch.zeros_like(ids)), plain, input_names=inputs,
+                    output_names=["logits"], dynamic_axes=axes, opset_version=17, dynamo=False,
+                )
+                config = model.config
+                optimizer.optimize_model(
+                    plain, model_type="bert", num_heads=config.num_attention_heads, hidden_size=config.hidden_size,
+                    opt_level=1, use_gpu=False,
+                ).save_model_to_file(path)
+            finally:
+                sys.stdout = stdout
+        if not int8:
+            return path
+        quantized = os.path.join(folder, "int8.onnx")
+        if not os.path.exists(quantized):
+            import onnx
+            from onnxruntime.quantization import QuantType, quantize_dynamic
+
+            float32 = {"DefaultTensorType": onnx.TensorProto.FLOAT}
+            quantize_dynamic(path, quantized, per_channel=True, weight_type=QuantType.QInt8, extra_options=float32)
+        return quantized
+
+    def run(self, name):
+        start = time.perf_counter()
+        with open(self.case["input"]) as lines:
+            texts = [json.loads(line)["text"] for line in lines]
+        parts = name.split("-")
+        batch = int(next(part for part in parts if part.isdigit()))
+        order = sorted(range(len(texts)), key=lambda i: len(texts[i])) if "sorted" in parts else range(len(texts))
+        texts = [texts[i] for i in order]
+        labels = []
+        if parts[0] == "pipeline":
+            labels = self.pipeline(texts, batch_size=batch, truncation=True, max_length=512)
+        else:
+            session = self.session("int8" in parts)
+            names = [i.name for i in session.get_inputs()]
+            for at in range(0, len(texts), batch):
+                encoded = self.tokenizer(
+                    texts[at : at + batch], padding=True, truncation=True, max_length=512, return_tensors="np"
+                )
+                logits = session.run(None, {n: encoded[n] for n in names})[0]
+                labels.extend(logits.argmax(-1).tolist())
+        assert len(labels) == len(texts)
+        return time.perf_counter() - start
+
+    def tokens(self):
+        with open(self.case["input"]) as lines:
+            texts = [json.loads(line)["text"] for line in lines]
+        return sum(len(ids) for ids in self.tokenizer(texts, truncation=True, max_length=512)["input_ids"])
+
+
+def main():
+    for line in sys.stdin:
+        word, _, rest = line.strip().partition(" ")
+        if word == "prepare":
+            peers = Peers(json.loads(rest))
+            tokens = peers.tokens()
+            print("ready", flush=True)
+        elif word == "run":
+            print(peers.run(rest), tokens, flush=True)
+
+
+main()

@@ -1,0 +1,149 @@
+//! The operations alone, for benchmarks.
+
+use rayon::prelude::*;
+use rten_simd::SimdOp;
+
+use super::attention::Keys;
+use super::inference::{AttentionHead, AttentionRoom};
+use super::kernels::{COLUMNS, Left, ROWS, Start, Tile, Weights};
+use super::norm::{AddNormalize, Affine};
+use super::softmax::Softmax;
+use super::{Curve, Numbers, Sizes};
+
+/// One operation with its operands.
+pub struct Operation {
+    /// What it is, and its sizes.
+    pub name: String,
+    /// Additions and multiplications, or elements for what is no product.
+    pub operations: f64,
+    /// Runs it once on all threads.
+    pub run: Box<dyn FnMut()>,
+}
+
+/// Products of `numbers` with operands that stay in the nearest cache: as many operations as the
+/// processor can do. `None` where it has no instructions for them.
+pub fn peak(numbers: Numbers) -> Option<Operation> {
+    if !numbers.native() || numbers == Numbers::Int8 {
+        return None;
+    }
+    let k = 256;
+    let rounds = 2000;
+    let a = vec![0u32; ROWS * (k + 16)];
+    let b = vec![0u32; k * COLUMNS];
+    let threads = rayon::current_num_threads();
+    let per_word = if numbers == Numbers::Bf16 { 2 } else { 1 };
+    Some(Operation {
+        name: format!("peak {numbers:?}"),
+        operations: (threads * rounds * ROWS * COLUMNS * k * 2 * per_word) as f64,
+        run: Box::new(move || {
+            (0..threads).into_par_iter().with_max_len(1).for_each(|_| {
+                let mut out = [0.0; ROWS * COLUMNS];
+                for _ in 0..rounds {
+                    let (a, b) = (std::hint::black_box(&a), std::hint::black_box(&b));
+                    let tile = Tile { rows: ROWS, a, a_stride: k + 16, b, b_stride: COLUMNS, k, ahead: 0 };
+                    tile.floats(numbers, Start::Zero, &mut out, COLUMNS);
+                    std::hint::black_box(&mut out);
+                }
+            });
+        }),
+    })
+}
+
+/// `[rows, k]` times weights `[k, n]` plus bias, in blocks of rows as the encoder takes them.
+pub fn product(numbers: Numbers, rows: usize, k: usize, n: usize) -> Operation {
+    let weights = Weights::new(&noise(k * n), [k, n], numbers, false);
+    let (x, bias) = (noise(rows * k), noise(n));
+    let mut out = vec![0.0; rows * n];
+    let block = rows.div_ceil(rayon::current_num_threads() * rows.div_ceil(224).max(1)).max(1);
+    Operation {
+        name: format!("product {numbers:?} {rows}x{k}x{n}"),
+        operations: (2 * rows * k * n) as f64,
+        run: Box::new(move || {
+            out.par_chunks_mut(block * n).zip(x.par_chunks(block * k)).for_each_init(
+                Left::default,
+                |left, (out, x)| {
+                    for (chunk, columns) in weights.chunks().enumerate() {
+                        left.fill(weights.numbers(), [x.len() / k, columns.len()], |i, row| {
+                            row.copy_from_slice(&x[i * k..][columns.clone()]);
+                        });
+                        weights.product([chunk, 0], left, (chunk == 0).then_some(&bias), out);
+                    }
+                },
+            );
+        }),
+    }
+}
+
+/// Attention of `batch` sequences of `length` tokens, from queries, keys and values on.
+pub fn attention(numbers: Numbers, batch: usize, length: usize, hidden: usize, heads: usize) -> Operation {
+    let sizes = Sizes { batch: 1, length, hidden, heads, inner: 0 };
+    let qkv = noise(batch * length * 3 * hidden);
+    let keys = Keys::all(length);
+    let mut out = vec![0.0; batch * length * hidden];
+    Operation {
+        name: format!("attention {numbers:?} {batch}x{length}"),
+        operations: (4 * batch * length * length * hidden) as f64,
+        run: Box::new(move || {
+            out.par_chunks_mut(length * hidden / heads).enumerate().for_each_init(
+                AttentionRoom::default,
+                |room, (i, out)| {
+                    let qkv = &qkv[i / heads * length * 3 * hidden..][..length * 3 * hidden];
+                    let head = AttentionHead { sizes, qkv, keys: &keys, index: i % heads, numbers };
+                    if numbers.native() { head.forward(room, out) } else { head.portable(room, out) }
+                },
+            );
+        }),
+    }
+}
+
+/// The tanh form of GELU.
+pub fn gelu(rows: usize, width: usize) -> Operation {
+    let x = noise(rows * width);
+    let mut out = vec![0.0; x.len()];
+    Operation {
+        name: format!("gelu {rows}x{width}"),
+        operations: x.len() as f64,
+        run: Box::new(move || {
+            out.par_chunks_mut(16 * width)
+                .zip(x.par_chunks(16 * width))
+                .for_each(|(out, x)| Curve::GeluTanh.forward(x, out));
+        }),
+    }
+}
+
+/// Residual and layer normalization.
+pub fn normalization(rows: usize, width: usize) -> Operation {
+    let residual = noise(rows * width);
+    let (gamma, beta) = (noise(width), noise(width));
+    let [mut z, mut out] = [noise(rows * width), noise(rows * width)];
+    Operation {
+        name: format!("add and normalize {rows}x{width}"),
+        operations: residual.len() as f64,
+        run: Box::new(move || {
+            z.par_chunks_mut(16 * width)
+                .zip(residual.par_chunks(16 * width))
+                .zip(out.par_chunks_mut(16 * width))
+                .for_each(|((z, residual), out)| {
+                    let affine = Affine { gamma: &gamma, beta: &beta };
+                    let scale = &mut [0.0; 16][..z.len() / width];
+                    AddNormalize { z, residual, affine, epsilon: 1e-12, scale, out }.dispatch();
+                });
+        }),
+    }
+}
+
+/// Softmax of rows.
+pub fn softmax(rows: usize, width: usize) -> Operation {
+    let mut x = noise(rows * width);
+    Operation {
+        name: format!("softmax {rows}x{width}"),
+        operations: x.len() as f64,
+        run: Box::new(move || {
+            x.par_chunks_mut(16 * width).for_each(|rows| Softmax { rows, width }.dispatch());
+        }),
+    }
+}
+
+fn noise(count: usize) -> Vec<f32> {
+    (0..count).map(|i| ((i * 7919 + 13) % 1000) as f32 / 500.0 - 1.0).collect()
+}
