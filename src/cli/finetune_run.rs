@@ -4,35 +4,24 @@ use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
 use burn::tensor::Device;
-use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
 
-use albert::batch::Padding;
 use albert::checkpoint::{Architecture, Checkpoint, TokenizerFiles};
 use albert::device::{self, FloatType, OpenDevice};
-use albert::eval::{EvalReport, TaskEvaluation};
-use albert::io::OutputTarget;
+use albert::eval::TaskEvaluation;
 use albert::model::{Albert, AlbertConfig, Head};
 use albert::tasks::{Long, Runtime};
 use albert::training::finetune::recipe::{self, PublishedRecipe};
-use albert::training::finetune::{
-    DevEvaluation, FineTuneRun, FineTuning, Spread, TaskLoss, TrainingExample, digest,
-};
-use albert::training::{
-    self, Checkpoints, Ending, Evaluation, Optimizer, OptimizerKind, Schedule, TrainOptions,
-};
+use albert::training::finetune::{DevEvaluation, FineTuneRun, FineTuning, TaskLoss, TrainingExample};
+use albert::training::{Checkpoints, Ending, Evaluation};
 use albert::{Error, Result};
 
-use super::args::DtypeArg;
 use super::exit::{ExitStatus, Failure, WhileRunning};
 use super::finetune_args::CommonArgs;
+use super::finetune_plan::Plan;
+use super::finetune_results::{SeedResult, copy_model, read_result, tell_dev, tell_spread, write_results};
 use super::report::Reporter;
 use super::training_progress::TrainingProgress;
 use super::{interrupt, null_threshold, options};
-
-/// Padded tokens of a forward pass in evaluations.
-const CPU_BATCH_TOKENS: usize = 2048;
-const GPU_BATCH_TOKENS: usize = 16384;
 
 /// Everything before the data.
 pub struct Setup<'a> {
@@ -42,7 +31,8 @@ pub struct Setup<'a> {
     pub checkpoint: Checkpoint,
     /// The checkpoint's configuration with this run's dropouts.
     pub config: AlbertConfig,
-    devices: Vec<OpenDevice>,
+    /// At least one.
+    pub devices: Vec<OpenDevice>,
 }
 
 /// What a task makes of its data.
@@ -120,7 +110,8 @@ impl<'a> Setup<'a> {
         })
     }
 
-    fn pad_multiple(&self) -> usize {
+    /// Rows are padded to a multiple of this.
+    pub fn pad_multiple(&self) -> usize {
         if self.devices[0].is_gpu { 16 } else { 1 }
     }
 }
@@ -153,20 +144,6 @@ fn check_output(common: &CommonArgs) -> Result<()> {
     }
     std::fs::create_dir_all(output).map_err(Error::io(output, "create"))
 }
-
-/// What a run of one seed gave.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-struct SeedResult {
-    seed: u64,
-    /// The step of the best evaluation, or the last.
-    step: u64,
-    /// The figure that chooses; none without --dev.
-    figure: Option<f64>,
-    /// All figures on --dev.
-    dev: Map<String, Value>,
-}
-
-const RESULTS: &str = "results.json";
 
 /// Runs all seeds, keeps the best.
 ///
@@ -290,151 +267,6 @@ fn run_seed(
     Ok(Some(result))
 }
 
-/// Numbers that follow from the arguments and the data.
-struct Plan {
-    batch_size: usize,
-    micro_batch: usize,
-    schedule: Schedule,
-    optimizer: Optimizer,
-    evaluate_every: u64,
-    passes: f64,
-    metric: String,
-    less_is_better: bool,
-    padding: Padding,
-    batch_tokens: usize,
-}
-
-/// Figures of which less is better.
-const ERRORS: [&str; 3] = ["loss", "mean_squared_error", "mean_absolute_error"];
-
-impl Plan {
-    fn new(setup: &Setup, prepared: &Prepared) -> Result<Self> {
-        let (common, recipe) = (setup.common, setup.recipe);
-        let gpu = setup.devices[0].is_gpu;
-        let examples = &prepared.examples;
-        if examples.is_empty() {
-            return Err(Error::bad_file(&common.train, "holds no example with a label to learn from"));
-        }
-        let batch_size = common.batch_size.map(|n| n as usize).or(recipe.map(|r| r.batch_size)).unwrap_or(32);
-        let pass = examples.len().div_ceil(batch_size) as u64;
-        let of_passes = |passes: f64| ((passes * pass as f64).ceil() as u64).max(1);
-        let steps = match (common.steps, common.epochs, recipe) {
-            (Some(steps), ..) => steps,
-            (None, Some(passes), _) => of_passes(passes),
-            (None, None, Some(recipe)) => recipe.steps,
-            (None, None, None) => of_passes(recipe::epochs(examples.len())),
-        };
-        let warmup_steps = common.warmup_steps.unwrap_or_else(|| match recipe {
-            Some(recipe) if steps == recipe.steps => recipe.warmup_steps,
-            _ => recipe::warmup_steps(steps),
-        });
-        let kind = common.optimizer.map_or_else(
-            || recipe.map_or(OptimizerKind::AdamW, |_| recipe::PUBLISHED_OPTIMIZER),
-            OptimizerKind::from,
-        );
-        let mut optimizer = Optimizer::new(kind);
-        optimizer.weight_decay = common.weight_decay as f32;
-        let learning_rate = common
-            .learning_rate
-            .or(recipe.map(|recipe| recipe.learning_rate))
-            .unwrap_or_else(|| recipe::learning_rate(&setup.config));
-        // The longest example sets what fits.
-        let tokens =
-            |e: &TrainingExample| e.rows.len() * e.rows.iter().map(|row| row.ids.len()).max().unwrap_or(0);
-        let longest = examples.iter().map(tokens).max().unwrap_or(1);
-        let metric = metric(common, recipe, prepared)?;
-        Ok(Self {
-            batch_size,
-            micro_batch: common
-                .micro_batch
-                .map_or_else(|| training::recipe::micro_batch(gpu, longest), |n| n as usize),
-            schedule: Schedule {
-                peak: learning_rate,
-                warmup_steps,
-                total_steps: steps,
-                decay: common.schedule.decay(common.power),
-            },
-            optimizer,
-            evaluate_every: common.eval_every.unwrap_or_else(|| pass.min((steps / 10).max(1))),
-            passes: steps as f64 / pass as f64,
-            less_is_better: ERRORS.contains(&metric.as_str()),
-            metric,
-            padding: Padding {
-                id: setup.config.pad_token_id.unwrap_or(0) as u32,
-                multiple: setup.pad_multiple(),
-                longest: setup.config.max_position_embeddings,
-            },
-            batch_tokens: if gpu { GPU_BATCH_TOKENS } else { CPU_BATCH_TOKENS },
-        })
-    }
-
-    fn options(
-        &self,
-        common: &CommonArgs,
-        folder: &Path,
-        seed: u64,
-        config: &AlbertConfig,
-        examples: &[TrainingExample],
-    ) -> TrainOptions {
-        let clip_norm = (common.clip_norm > 0.0).then_some(common.clip_norm);
-        TrainOptions {
-            output: folder.to_owned(),
-            batch_size: self.batch_size,
-            optimizer: self.optimizer,
-            schedule: self.schedule,
-            clip_norm,
-            seed,
-            log_every: common.log_every,
-            evaluate_every: Some(self.evaluate_every),
-            save_every: Some(self.evaluate_every),
-            save_minutes: Some(common.save_minutes),
-            keep: usize::from(common.keep),
-            patience: common.patience,
-            scale_loss: common.precision == DtypeArg::F16,
-            identity: json!({
-                "config": config.to_json(),
-                "examples": examples.len(),
-                "digest of the examples": digest(examples),
-                "--batch-size": self.batch_size,
-                "--seeds": seed,
-                "--precision": format!("{:?}", common.precision),
-                "--clip-norm": clip_norm,
-                "--order": format!("{:?}", common.order),
-                "--freeze": format!("{:?}", common.freeze),
-                "--metric": self.metric,
-                "--eval-every": self.evaluate_every,
-                "--patience": common.patience,
-                "optimizer": self.optimizer,
-                "schedule": self.schedule,
-            }),
-        }
-    }
-
-    fn is_better(&self, figure: Option<f64>, than: Option<f64>) -> bool {
-        match (figure, than) {
-            (Some(own), Some(other)) if self.less_is_better => own < other,
-            (Some(own), Some(other)) => own > other,
-            _ => false,
-        }
-    }
-}
-
-/// The figure that chooses.
-fn metric(common: &CommonArgs, recipe: Option<&PublishedRecipe>, prepared: &Prepared) -> Result<String> {
-    let known = prepared.metrics;
-    let asked = common.metric.as_ref().map(|name| name.replace('-', "_"));
-    match asked.as_deref().or(recipe.map(|recipe| recipe.metric)) {
-        None => Ok(known.first().copied().unwrap_or("loss").to_owned()),
-        Some(name) if known.contains(&name) => Ok(name.to_owned()),
-        // A recipe of two labels, and data with more.
-        Some(_) if asked.is_none() => Ok(known.first().copied().unwrap_or("loss").to_owned()),
-        Some(name) => Err(Error::Usage {
-            flag: "--metric".to_owned(),
-            problem: format!("\"{name}\" is not one of {}", known.join(", ")),
-        }),
-    }
-}
-
 /// What is about to happen, before the first step.
 fn announce(setup: &Setup, prepared: &Prepared, plan: &Plan) {
     let (config, reporter) = (&prepared.config, setup.reporter);
@@ -492,95 +324,3 @@ fn shortened(labels: &[String]) -> String {
     }
     text
 }
-
-/// The figures of the best model, and what is wrong with them.
-fn tell_dev(report: &EvalReport, majority: Option<f64>, plan: &Plan, reporter: &Reporter) {
-    let figures: Vec<String> =
-        report.figures.iter().map(|(name, value)| format!("{name} {value:.4}")).collect();
-    reporter.note(&format!("dev, {} examples: {}", report.examples, figures.join("  ")));
-    for warning in &report.warnings {
-        reporter.warn(&format!(
-            "dev: {warning}; a lower --learning-rate, more --epochs or other --seeds may help"
-        ));
-    }
-    let accuracy = report.figure("accuracy");
-    if let (Some(accuracy), Some(majority), true) = (accuracy, majority, report.warnings.is_empty())
-        && accuracy <= majority
-        && !plan.less_is_better
-    {
-        reporter.warn(&format!(
-            "dev: the accuracy is no better than that of the most frequent label alone ({majority:.4}): nothing is learnt; a \
-             lower --learning-rate, more --epochs or other --seeds may help"
-        ));
-    }
-}
-
-fn tell_spread(results: &[SeedResult], best: &SeedResult, plan: &Plan, reporter: &Reporter) {
-    let figures: Vec<f64> = results.iter().filter_map(|result| result.figure).collect();
-    match Spread::of(&figures) {
-        Some(spread) => reporter.note(&format!(
-            "{} over {} seeds: mean {:.4}, standard deviation {:.4}, from {:.4} to {:.4}; seed {} is kept",
-            plan.metric, spread.count, spread.mean, spread.deviation, spread.least, spread.most, best.seed
-        )),
-        None => {
-            reporter.warn(&format!("without --dev no seed is known to be the best; {} is kept", best.seed))
-        }
-    }
-}
-
-/// What a run says of itself when it is done.
-#[derive(Serialize, Deserialize)]
-struct Results {
-    metric: String,
-    best_seed: u64,
-    runs: Vec<SeedResult>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    spread: Option<Spread>,
-}
-
-fn write_results(folder: &Path, plan: &Plan, runs: &[SeedResult], best_seed: u64) -> Result<()> {
-    let figures: Vec<f64> = runs.iter().filter_map(|result| result.figure).collect();
-    let spread = Spread::of(&figures).filter(|_| runs.len() > 1);
-    let results = Results { metric: plan.metric.clone(), best_seed, runs: runs.to_vec(), spread };
-    let path = folder.join(RESULTS);
-    let text = serde_json::to_string_pretty(&results)
-        .map_err(|e| Error::bad_file(&path, format!("cannot be written: {e}")))?;
-    let mut out = OutputTarget::open(Some(&path))?;
-    out.write(text.as_bytes())?;
-    out.write(b"\n")?;
-    out.finish()?;
-    Ok(())
-}
-
-fn read_result(folder: &Path) -> Option<SeedResult> {
-    let text = std::fs::read(folder.join(RESULTS)).ok()?;
-    let results: Results = serde_json::from_slice(&text).ok()?;
-    results.runs.into_iter().next()
-}
-
-/// Copies the files of a model, the weights last.
-fn copy_model(from: &Path, to: &Path) -> Result<()> {
-    let entries = std::fs::read_dir(from).map_err(Error::io(from, "read"))?;
-    let mut names: Vec<_> = entries.flatten().filter(|e| e.path().is_file()).map(|e| e.file_name()).collect();
-    names.retain(|name| MODEL_FILES.iter().any(|file| name == file));
-    names.sort_by_key(|name| name == "model.safetensors");
-    for name in names {
-        let target = to.join(&name);
-        let bytes = std::fs::read(from.join(&name)).map_err(Error::io(from.join(&name), "read"))?;
-        let mut out = OutputTarget::open(Some(&target))?;
-        out.write(&bytes)?;
-        out.finish()?;
-    }
-    Ok(())
-}
-
-/// What makes a directory a model.
-const MODEL_FILES: [&str; 7] = [
-    "config.json",
-    "model.safetensors",
-    "spiece.model",
-    "vocab.txt",
-    "tokenizer.json",
-    "tokenizer_config.json",
-    "special_tokens_map.json",
-];

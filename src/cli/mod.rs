@@ -17,6 +17,8 @@ mod exit;
 mod fill_mask;
 mod finetune;
 mod finetune_args;
+mod finetune_plan;
+mod finetune_results;
 mod finetune_run;
 mod info;
 mod interrupt;

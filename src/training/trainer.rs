@@ -17,6 +17,7 @@ use super::schedule::Schedule;
 use super::seeds::mix;
 use super::source::Source;
 use crate::error::{Error, Result};
+use crate::io::DirectoryLock;
 
 /// How a run goes.
 #[derive(Clone, Debug)]
@@ -173,6 +174,8 @@ impl<O: Objective, S: Source<Example = O::Example>> Trainer<'_, O, S> {
     ) -> Result<(Ending, Option<Best>)> {
         let checkpoints = self.checkpoints();
         let total = self.options.schedule.total_steps;
+        // Two runs in one directory would remove each other's checkpoints.
+        let _lock = if self.leads() { Some(DirectoryLock::take(&self.options.output)?) } else { None };
         if self.leads() {
             observer.started(progress.state.step)?;
         }

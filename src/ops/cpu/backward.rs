@@ -5,29 +5,35 @@ use rten_simd::SimdOp;
 
 use super::attention::Scratch;
 use super::buffer::Buffer;
+use super::kernels::{Weights, linear};
 use super::layer::{Layer, Packed, Saved, Tape, side_by_side};
 use super::norm::{AddRows, Affine, NormalizeBackward, Scale};
-use super::products::{self, linear, linear_add, matrix, multiply, pack, strided, transpose};
-use super::{BLOCK_ROWS, LayerParameters, Pair, Sizes, blocks, blocks_mut};
+use super::products::{matrix, multiply, strided, transpose};
+use super::{BLOCK_ROWS, LayerParameters, Numbers, Pair, Sizes, blocks, blocks_mut};
 
 /// Transposed weights, arranged for products.
 struct Transposed {
-    qkv: products::Packed,
-    dense: products::Packed,
-    ffn: products::Packed,
-    ffn_output: products::Packed,
+    qkv: Weights,
+    dense: Weights,
+    ffn: Weights,
+    ffn_output: Weights,
 }
 
 impl Transposed {
     fn new(p: &LayerParameters<&[f32]>, sizes: Sizes) -> Self {
         let Sizes { hidden, inner, .. } = sizes;
+        let arranged = |weight: &[f32], [rows, columns]: [usize; 2]| {
+            let mut flipped = vec![0.0; weight.len()];
+            transpose(&mut flipped, weight, columns);
+            Weights::new(&flipped, [columns, rows], Numbers::F32, false)
+        };
         let qkv = || {
             let qkv = side_by_side([p.query.weight, p.key.weight, p.value.weight], hidden);
-            pack(matrix(&qkv, hidden, 3 * hidden).transposed())
+            arranged(&qkv, [hidden, 3 * hidden])
         };
-        let dense = || pack(matrix(p.dense.weight, hidden, hidden).transposed());
-        let ffn = || pack(matrix(p.ffn.weight, hidden, inner).transposed());
-        let ffn_output = || pack(matrix(p.ffn_output.weight, inner, hidden).transposed());
+        let dense = || arranged(p.dense.weight, [hidden, hidden]);
+        let ffn = || arranged(p.ffn.weight, [hidden, inner]);
+        let ffn_output = || arranged(p.ffn_output.weight, [inner, hidden]);
         let ((qkv, dense), (ffn, ffn_output)) =
             rayon::join(|| rayon::join(qkv, dense), || rayon::join(ffn, ffn_output));
         Self { qkv, dense, ffn, ffn_output }
@@ -284,7 +290,7 @@ impl Layer<'_> {
         tasks.into_par_iter().for_each(|(i, ((attended, qkv), sums))| {
             self.gather(heads, 3, i * BLOCK_ROWS, qkv);
             AddRows { x: qkv, sum: &mut sums.qkv }.dispatch();
-            linear_add(attended, matrix(qkv, attended.len() / hidden, 3 * hidden), &weights.qkv);
+            linear(attended, qkv, 3 * hidden, &weights.qkv, None);
         });
         transpose(flipped, x, hidden);
         for (part, out) in [&mut m.query, &mut m.key, &mut m.value].into_iter().enumerate() {
@@ -337,7 +343,6 @@ impl Layer<'_> {
     fn before_attention(&self, application: usize, weights: &Transposed, block: Block<'_>) {
         let Block { gradient, attended, context, inner, sums, .. } = block;
         let Sizes { hidden, inner: width, .. } = self.sizes;
-        let rows = gradient.len() / hidden;
         let p = &self.parameters;
         NormalizeBackward {
             gradient,
@@ -349,13 +354,14 @@ impl Layer<'_> {
         }
         .dispatch();
         AddRows { x: gradient, sum: &mut sums.ffn_output }.dispatch();
-        linear(inner, matrix(gradient, rows, hidden), &weights.ffn_output, None);
+        inner.fill(0.0);
+        linear(inner, gradient, hidden, &weights.ffn_output, None);
         self.options.activation.backward(block.saved_inner, block.active, inner);
         AddRows { x: inner, sum: &mut sums.ffn }.dispatch();
         let affine = Affine { gamma: p.attention_norm.weight, beta: p.attention_norm.bias };
         Scale { z: block.saved_attended, affine, out: block.states }.dispatch();
         attended.copy_from_slice(gradient);
-        linear_add(attended, matrix(inner, rows, width), &weights.ffn);
+        linear(attended, inner, width, &weights.ffn, None);
         NormalizeBackward {
             gradient: attended,
             z: block.saved_attended,
@@ -374,6 +380,7 @@ impl Layer<'_> {
             _ => attended,
         };
         AddRows { x: projected, sum: &mut sums.dense }.dispatch();
-        linear(context, matrix(projected, rows, hidden), &weights.dense, None);
+        context.fill(0.0);
+        linear(context, projected, hidden, &weights.dense, None);
     }
 }

@@ -6,30 +6,31 @@ use rten_simd::SimdOp;
 use super::attention::{Head, Keys, Scratch};
 use super::buffer::Buffer;
 use super::dropout::Dropout;
+use super::kernels::{Weights, linear};
 use super::norm::{AddNormalize, Affine};
-use super::products::{self, linear, matrix, pack};
-use super::{BLOCK_ROWS, LayerOptions, LayerParameters, Pair, Sizes, blocks, blocks_mut};
+use super::{BLOCK_ROWS, LayerOptions, LayerParameters, Numbers, Pair, Sizes, blocks, blocks_mut};
 
 /// The weights of a layer arranged for products.
 pub struct Packed {
-    qkv: products::Packed,
+    qkv: Weights,
     qkv_bias: Vec<f32>,
-    dense: products::Packed,
-    ffn: products::Packed,
-    ffn_output: products::Packed,
+    dense: Weights,
+    ffn: Weights,
+    ffn_output: Weights,
 }
 
 impl Packed {
     /// Copies the weights.
     pub fn new(p: &LayerParameters<&[f32]>, sizes: Sizes) -> Self {
         let Sizes { hidden, inner, .. } = sizes;
+        let arranged = |weight: &[f32], shape| Weights::new(weight, shape, Numbers::F32, false);
         let qkv = || {
             let qkv = side_by_side([p.query.weight, p.key.weight, p.value.weight], hidden);
-            pack(matrix(&qkv, hidden, 3 * hidden))
+            arranged(&qkv, [hidden, 3 * hidden])
         };
-        let dense = || pack(matrix(p.dense.weight, hidden, hidden));
-        let ffn = || pack(matrix(p.ffn.weight, hidden, inner));
-        let ffn_output = || pack(matrix(p.ffn_output.weight, inner, hidden));
+        let dense = || arranged(p.dense.weight, [hidden, hidden]);
+        let ffn = || arranged(p.ffn.weight, [hidden, inner]);
+        let ffn_output = || arranged(p.ffn_output.weight, [inner, hidden]);
         let ((qkv, dense), (ffn, ffn_output)) =
             rayon::join(|| rayon::join(qkv, dense), || rayon::join(ffn, ffn_output));
         let qkv_bias = [p.query.bias, p.key.bias, p.value.bias].concat();
@@ -184,7 +185,7 @@ impl<'a> Layer<'a> {
         let Sizes { length, hidden, .. } = self.sizes;
         let tasks: Vec<_> = blocks_mut(&mut saved.qkv, 3 * hidden).zip(blocks(states, hidden)).collect();
         tasks.into_par_iter().for_each(|(qkv, x)| {
-            linear(qkv, matrix(x, x.len() / hidden, hidden), &packed.qkv, Some(&packed.qkv_bias));
+            linear(qkv, x, hidden, &packed.qkv, Some(&packed.qkv_bias));
         });
 
         // Heads come out one after another; the projection wants them side by side.
@@ -240,16 +241,16 @@ impl<'a> Layer<'a> {
         let rows = states.len() / hidden;
         let p = &self.parameters;
         self.gather(heads, 1, first, context);
-        linear(attended, matrix(context, rows, hidden), &packed.dense, Some(p.dense.bias));
+        linear(attended, context, hidden, &packed.dense, Some(p.dense.bias));
         if let Some(dropout) = self.hidden_dropout(application) {
             dropout.apply(attended, hidden, first);
         }
         residual.resize(rows * hidden, 0.0);
         self.add_normalize(attended, states, p.attention_norm, attended_scale, residual);
-        linear(inner, matrix(residual, rows, hidden), &packed.ffn, Some(p.ffn.bias));
+        linear(inner, residual, hidden, &packed.ffn, Some(p.ffn.bias));
         active.resize(rows * width, 0.0);
         self.options.activation.forward(inner, active);
-        linear(full, matrix(active, rows, width), &packed.ffn_output, Some(p.ffn_output.bias));
+        linear(full, active, width, &packed.ffn_output, Some(p.ffn_output.bias));
         self.add_normalize(full, residual, p.full_norm, full_scale, states);
     }
 

@@ -16,6 +16,8 @@ pub(super) use left::{Left, apart};
 pub(super) use panels::Weights;
 pub(super) use tile::{COLUMNS, ROWS, Start, Tile};
 
+use std::cell::Cell;
+
 use super::Numbers;
 
 /// The most rows of a chunk of weights.
@@ -35,4 +37,23 @@ impl Numbers {
             Self::Int8 => 4,
         }
     }
+}
+
+thread_local! {
+    /// Room for the left side of [`linear`].
+    static LEFT: Cell<Left> = Cell::default();
+}
+
+/// `out = x * weights + bias` for the rows of `x` `[rows, width]`, on this thread; without a bias the
+/// product is added to `out`. The weights have one group of columns.
+pub(super) fn linear(out: &mut [f32], x: &[f32], width: usize, weights: &Weights, bias: Option<&[f32]>) {
+    // Taken, not borrowed: a library's product may take up another task of ours on this thread.
+    let mut left = LEFT.take();
+    for (chunk, columns) in weights.chunks().enumerate() {
+        left.fill(weights.numbers(), [x.len() / width, columns.len()], |i, out| {
+            out.copy_from_slice(&x[i * width..][columns.clone()]);
+        });
+        weights.product([chunk, 0], &left, bias.filter(|_| chunk == 0), out);
+    }
+    LEFT.set(left);
 }

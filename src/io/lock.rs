@@ -1,0 +1,49 @@
+//! One process at a time in a directory.
+
+use std::fs::{File, TryLockError};
+use std::path::Path;
+
+use crate::error::{Error, Result};
+
+/// A directory that no other process takes while this lives. The system lets go of it with the process,
+/// however that ends; nothing is left in the directory.
+#[derive(Debug)]
+pub struct DirectoryLock {
+    _directory: Option<File>,
+}
+
+impl DirectoryLock {
+    /// Takes `directory`. Where the system or the file system has no such locks, nothing is locked.
+    ///
+    /// # Errors
+    /// When another process has it.
+    pub fn take(directory: &Path) -> Result<Self> {
+        let Ok(handle) = File::open(directory) else {
+            return Ok(Self { _directory: None });
+        };
+        match handle.try_lock() {
+            Ok(()) => Ok(Self { _directory: Some(handle) }),
+            Err(TryLockError::WouldBlock) => {
+                Err(Error::bad_file(directory, "is in use: another albert writes its run there"))
+            }
+            Err(TryLockError::Error(_)) => Ok(Self { _directory: None }),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn a_directory_is_taken_once_and_free_again() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let lock = DirectoryLock::take(directory.path()).expect("free");
+        let error = DirectoryLock::take(directory.path()).expect_err("taken");
+        assert!(error.to_string().contains("is in use"), "{error}");
+        drop(lock);
+        DirectoryLock::take(directory.path()).expect("free again");
+        assert_eq!(std::fs::read_dir(directory.path()).expect("reads").count(), 0);
+    }
+}
