@@ -26,6 +26,7 @@ const THREADS: usize = 2;
 fn main() {
     let runs: usize = option("--runs").and_then(|n| n.parse().ok()).unwrap_or(7);
     let choice = option("--device").unwrap_or_else(|| "flex".into()).parse().expect("a device");
+    device::keep_freed_memory();
     device::set_threads(THREADS).expect("nothing has been computed yet");
     let device = device::open(choice, FloatType::F32).expect("the device").device;
     let mut peer = option("--python").map(|python| Peer::start(&python, "training_peer.py"));

@@ -60,6 +60,7 @@ impl<'a> Setup<'a> {
             None => None,
             Some(name) => Some(named_recipe(name, task)?),
         };
+        device::keep_freed_memory();
         if let Some(threads) = common.threads {
             device::set_threads(usize::from(threads))?;
         }

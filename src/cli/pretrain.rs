@@ -43,6 +43,7 @@ pub fn run(args: PretrainArgs, reporter: &Reporter) -> std::result::Result<ExitS
     let stop = interrupt::stop_flag()?;
     // One voice is enough.
     let reporter = &if world.rank() == 0 { reporter.clone() } else { Reporter::silent() };
+    device::keep_freed_memory();
     if let Some(threads) = args.threads {
         device::set_threads(usize::from(threads))?;
     }

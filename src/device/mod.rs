@@ -6,11 +6,14 @@
 
 #[cfg(feature = "wgpu")]
 mod adapters;
+mod memory;
 
 use std::fmt;
 use std::str::FromStr;
 
 use burn::tensor::{DType, Device, FloatDType, Tensor};
+
+pub use memory::keep_freed_memory;
 
 use crate::error::{Error, Result};
 use crate::ops::Numbers;
