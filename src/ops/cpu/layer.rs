@@ -1,14 +1,13 @@
 //! The forward pass of a layer, applied several times with the same weights.
 
 use rayon::prelude::*;
-use rten_simd::SimdOp;
 
 use super::attention::{Head, Keys, Scratch};
 use super::buffer::Buffer;
 use super::dropout::Dropout;
 use super::kernels::{Weights, linear};
-use super::norm::{AddNormalize, Affine};
-use super::{BLOCK_ROWS, LayerOptions, LayerParameters, Numbers, Pair, Sizes, blocks, blocks_mut};
+use super::norm::add_normalize;
+use super::{BLOCK_ROWS, LayerOptions, LayerParameters, Numbers, Sizes, blocks, blocks_mut};
 
 /// The weights of a layer arranged for products.
 pub struct Packed {
@@ -246,24 +245,12 @@ impl<'a> Layer<'a> {
             dropout.apply(attended, hidden, first);
         }
         residual.resize(rows * hidden, 0.0);
-        self.add_normalize(attended, states, p.attention_norm, attended_scale, residual);
+        add_normalize(attended, states, p.attention_norm, self.options.epsilon, attended_scale, residual);
         linear(inner, residual, hidden, &packed.ffn, Some(p.ffn.bias));
         active.resize(rows * width, 0.0);
         self.options.activation.forward(inner, active);
         linear(full, active, width, &packed.ffn_output, Some(p.ffn_output.bias));
-        self.add_normalize(full, residual, p.full_norm, full_scale, states);
-    }
-
-    fn add_normalize(
-        &self,
-        z: &mut [f32],
-        residual: &[f32],
-        norm: Pair<&[f32]>,
-        scale: &mut [f32],
-        out: &mut [f32],
-    ) {
-        let affine = Affine { gamma: norm.weight, beta: norm.bias };
-        AddNormalize { z, residual, affine, epsilon: self.options.epsilon, scale, out }.dispatch();
+        add_normalize(full, residual, p.full_norm, self.options.epsilon, full_scale, states);
     }
 
     /// Copies rows from `first` on out of per-head results `[batch, heads, parts, length, d]` into

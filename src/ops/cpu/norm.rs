@@ -3,7 +3,7 @@
 use rten_simd::ops::{BitOps, NumOps};
 use rten_simd::{Isa, SimdOp};
 
-use super::simd;
+use super::{Pair, simd};
 
 /// Scale and offset of a normalization, `[H]` each.
 #[derive(Clone, Copy)]
@@ -21,6 +21,19 @@ pub(super) struct AddNormalize<'a> {
     pub epsilon: f32,
     pub scale: &'a mut [f32],
     pub out: &'a mut [f32],
+}
+
+/// [`AddNormalize`] with `norm`, for all rows of `z`.
+pub(super) fn add_normalize(
+    z: &mut [f32],
+    residual: &[f32],
+    norm: Pair<&[f32]>,
+    epsilon: f32,
+    scale: &mut [f32],
+    out: &mut [f32],
+) {
+    let affine = Affine { gamma: norm.weight, beta: norm.bias };
+    AddNormalize { z, residual, affine, epsilon, scale, out }.dispatch();
 }
 
 impl SimdOp for AddNormalize<'_> {

@@ -1,9 +1,7 @@
 //! What happens to a block of rows between two attentions.
 
-use rten_simd::SimdOp;
-
 use super::super::kernels::{Left, Weights};
-use super::super::norm::{AddNormalize, Affine};
+use super::super::norm::add_normalize;
 use super::{Pair, Pass, Sizes, fill};
 
 /// The rows of one task.
@@ -70,6 +68,7 @@ impl Pass<'_> {
         self.add_normalize(full, attended, p.full_norm, scale, block.states);
     }
 
+    /// `out` = the normalization of `z + residual`.
     pub(super) fn add_normalize(
         &self,
         z: &mut [f32],
@@ -78,8 +77,7 @@ impl Pass<'_> {
         scale: &mut [f32],
         out: &mut [f32],
     ) {
-        let affine = Affine { gamma: norm.weight, beta: norm.bias };
-        AddNormalize { z, residual, affine, epsilon: self.options.epsilon, scale, out }.dispatch();
+        add_normalize(z, residual, norm, self.options.epsilon, scale, out);
     }
 }
 
