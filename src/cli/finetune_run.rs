@@ -79,7 +79,7 @@ impl<'a> Setup<'a> {
         }
         let float = FloatType::from(common.precision);
         let devices: Result<Vec<OpenDevice>> =
-            common.device.iter().map(|choice| device::open(*choice, float)).collect();
+            common.device.iter().map(|choice| device::open_for_products(*choice, float)).collect();
         Ok(Self { common, reporter, recipe, checkpoint, config, devices: devices? })
     }
 
@@ -219,6 +219,7 @@ fn run_seed(
         examples: &prepared.examples,
         objective: &objective,
         devices: &devices,
+        numbers: device::common_numbers(&setup.devices),
         micro_batch: plan.micro_batch,
         gradient_checkpointing: common.gradient_checkpointing,
         order: common.order.into(),

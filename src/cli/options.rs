@@ -339,8 +339,8 @@ fn open_and_load(
     args: &DeviceArgs,
 ) -> Result<Loaded> {
     let tensors = checkpoint.tensors()?;
-    let (open, numbers) = device::open_for_inference(args.device, args.dtype.into())?;
+    let open = device::open_for_products(args.device, args.dtype.into())?;
     let (mut model, report) = load_model(&tensors, &checkpoint.config, heads, mlm_bias, &open.device)?;
-    model.set_numbers(numbers);
+    model.set_numbers(open.numbers);
     Ok((open, model, report))
 }

@@ -64,7 +64,8 @@ pub fn run(args: PretrainArgs, reporter: &Reporter) -> std::result::Result<ExitS
 
     let opened = open_devices(&args, world.as_ref())?;
     let devices: Vec<Device> = opened.iter().map(|open| open.device.clone()).collect();
-    let (model, parameters) = start.model(&args, &config, &devices[0], reporter)?;
+    let (mut model, parameters) = start.model(&args, &config, &devices[0], reporter)?;
+    model.set_numbers(device::common_numbers(&opened));
     let plan = Plan::new(&args, &config, &opened, cache.summary().tokens);
     plan.announce(&args, &config, &opened, parameters.count(), reporter);
 
@@ -374,7 +375,7 @@ fn open_devices(args: &PretrainArgs, world: &dyn Communicator) -> Result<Vec<Ope
     } else {
         args.device.clone()
     };
-    chosen.into_iter().map(|choice| device::open(choice, float)).collect()
+    chosen.into_iter().map(|choice| device::open_for_products(choice, float)).collect()
 }
 
 /// Numbers that follow from the arguments.

@@ -8,6 +8,7 @@ use burn_wgpu::wgpu;
 
 use super::{DeviceInfo, OpenDevice};
 use crate::error::{Error, Result};
+use crate::ops::Numbers;
 
 /// One adapter, and how burn selects it.
 #[derive(Clone, Debug)]
@@ -147,7 +148,7 @@ pub fn open(adapter: &Adapter) -> Result<OpenDevice> {
     };
     configure(adapter.is_real_gpu());
     let device = Device::wgpu_options().device_kind(kind).init().map_err(|e| failed(e.to_string()))?;
-    Ok(OpenDevice { device, name, is_gpu: adapter.is_real_gpu() })
+    Ok(OpenDevice { device, name, is_gpu: adapter.is_real_gpu(), numbers: Numbers::F32 })
 }
 
 /// Sets cubecl's configuration in code, before its first use would search the current directory and

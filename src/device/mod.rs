@@ -106,6 +106,8 @@ pub struct OpenDevice {
     pub name: String,
     /// True for a real GPU, where larger batches pay.
     pub is_gpu: bool,
+    /// What the products of a model on it multiply ([`crate::model::Albert::set_numbers`]).
+    pub numbers: Numbers,
 }
 
 /// One line of `albert devices`.
@@ -130,20 +132,26 @@ pub fn open(choice: DeviceChoice, float: FloatType) -> Result<OpenDevice> {
     configured(opened(choice)?, float)
 }
 
-/// Opens a device for a model that is not trained, and says what its products should multiply
-/// ([`crate::model::Albert::set_numbers`]). On a CPU, tensors stay in 32 bits with
-/// [`FloatType::Bf16`] and [`FloatType::Int8`]: what is lossy is only inside the products.
+/// As [`open`] for a device other than a CPU. On a CPU, tensors stay in 32 bits with
+/// [`FloatType::Bf16`] and [`FloatType::Int8`]: what is lossy is only inside the products, which
+/// [`OpenDevice::numbers`] says.
 ///
 /// # Errors
 /// Those of [`open`]; [`FloatType::Int8`] on another device than a CPU.
-pub fn open_for_inference(choice: DeviceChoice, float: FloatType) -> Result<(OpenDevice, Numbers)> {
+pub fn open_for_products(choice: DeviceChoice, float: FloatType) -> Result<OpenDevice> {
     let open = opened(choice)?;
     let cpu = matches!(open.name.as_str(), "flex" | "ndarray");
     match float {
-        FloatType::Bf16 if cpu => Ok((open, Numbers::Bf16)),
-        FloatType::Int8 if cpu => Ok((open, Numbers::Int8)),
-        _ => Ok((configured(open, float)?, Numbers::F32)),
+        FloatType::Bf16 if cpu => Ok(OpenDevice { numbers: Numbers::Bf16, ..open }),
+        FloatType::Int8 if cpu => Ok(OpenDevice { numbers: Numbers::Int8, ..open }),
+        _ => configured(open, float),
     }
+}
+
+/// What the products of one model on all these devices multiply: those that are no CPU do not mind.
+pub fn common_numbers(devices: &[OpenDevice]) -> Numbers {
+    let lossy = devices.iter().map(|open| open.numbers).find(|numbers| *numbers != Numbers::F32);
+    lossy.unwrap_or_default()
 }
 
 fn opened(choice: DeviceChoice) -> Result<OpenDevice> {
@@ -260,7 +268,7 @@ fn open_auto() -> Result<OpenDevice> {
 
 #[cfg(feature = "flex")]
 fn open_flex() -> Result<OpenDevice> {
-    Ok(OpenDevice { device: Device::flex(), name: "flex".into(), is_gpu: false })
+    Ok(OpenDevice { device: Device::flex(), name: "flex".into(), is_gpu: false, numbers: Numbers::F32 })
 }
 
 #[cfg(not(feature = "flex"))]
@@ -271,7 +279,7 @@ fn open_flex() -> Result<OpenDevice> {
 #[cfg(feature = "ndarray")]
 #[allow(deprecated, reason = "upstream prefers flex; we offer both")]
 fn open_ndarray() -> Result<OpenDevice> {
-    Ok(OpenDevice { device: Device::ndarray(), name: "ndarray".into(), is_gpu: false })
+    Ok(OpenDevice { device: Device::ndarray(), name: "ndarray".into(), is_gpu: false, numbers: Numbers::F32 })
 }
 
 #[cfg(not(feature = "ndarray"))]
@@ -297,7 +305,7 @@ fn open_cuda(index: Option<usize>) -> Result<OpenDevice> {
     if !std::path::Path::new("/dev/nvidiactl").exists() && cfg!(target_os = "linux") {
         return Err(Error::Device { device: name, problem: "no NVIDIA driver on this machine".into() });
     }
-    Ok(OpenDevice { device: Device::cuda(index), name, is_gpu: true })
+    Ok(OpenDevice { device: Device::cuda(index), name, is_gpu: true, numbers: Numbers::F32 })
 }
 
 #[cfg(not(feature = "cuda"))]

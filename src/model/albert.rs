@@ -176,7 +176,7 @@ impl Albert {
         }
     }
 
-    /// Sets what the products of the layers multiply, without gradients, on a CPU device; states
+    /// Sets what the products of the layers multiply on a CPU device; states
     /// and everything else stay in 32-bit floats. Other devices are not touched by it.
     pub fn set_numbers(&mut self, numbers: Numbers) {
         let groups = &mut self.albert.encoder.albert_layer_groups;

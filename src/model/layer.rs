@@ -50,7 +50,7 @@ impl AlbertLayer {
         }
     }
 
-    /// What the products of [`AlbertLayer::repeat`] multiply, without gradients, on a CPU.
+    /// What the products of [`AlbertLayer::repeat`] multiply on a CPU.
     pub fn set_numbers(&mut self, numbers: Numbers) {
         self.numbers = numbers;
     }

@@ -241,7 +241,7 @@ pub(super) fn layer_traced<B: Host>(
     let sizes = sizes::<B>(x, &parameters.ffn.bias, options);
     let elements = parameters.each_ref().map(|tensor| B::elements(tensor));
     let slices = elements.each_ref().map(|elements| &**elements);
-    let packed = Packed::new(&slices, sizes);
+    let packed = Packed::new(&slices, sizes, options.numbers_of_training());
     let (out, tape) = Layer::new(slices, mask, sizes, options).forward(&B::elements(x), &packed, trace);
     (B::tensor(out, x.shape().to_vec(), x), tape)
 }

@@ -50,8 +50,18 @@ pub struct LayerOptions {
     pub hidden_dropout: f32,
     /// Settles all dropout masks.
     pub seed: u64,
-    /// What the products multiply, without gradients.
+    /// What the products multiply.
     pub numbers: Numbers,
+}
+
+impl LayerOptions {
+    /// What the products multiply where there are gradients: those of 8 bits would be lost.
+    pub fn numbers_of_training(&self) -> Numbers {
+        match self.numbers {
+            Numbers::Int8 => Numbers::F32,
+            numbers => numbers,
+        }
+    }
 }
 
 /// A matrix and a vector: weight `[in, out]` and bias `[out]` of a linear layer, or scale and

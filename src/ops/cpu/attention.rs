@@ -6,10 +6,12 @@
 use rten_simd::SimdOp;
 use rten_tensor::Matrix;
 
-use super::Sizes;
 use super::dropout::Dropout;
+use super::inference::AttentionHead;
+use super::kernels::Rows;
 use super::products::{matrix, multiply, strided};
 use super::softmax::{Softmax, SoftmaxBackward};
+use super::{Numbers, Sizes};
 
 /// Queries whose scores are held at a time.
 const BLOCK_QUERIES: usize = 128;
@@ -74,12 +76,25 @@ pub(super) struct Scratch {
 }
 
 impl<'a> Head<'a> {
-    /// Rows `start..start + rows` of queries (part 0), keys (1) or values (2), `[rows, d]`.
-    fn part(&self, part: usize, start: usize, rows: usize) -> Matrix<'a, f32> {
+    /// Queries (part 0), keys (1) or values (2) from row `start` on.
+    pub(super) fn rows(&self, part: usize, start: usize) -> Rows<'a> {
         let Sizes { hidden, heads, .. } = self.sizes;
         let d = self.sizes.head_size();
         let offset = start * 3 * hidden + part * hidden + (self.index % heads) * d;
-        strided(&self.qkv[offset..], rows, d, 3 * hidden)
+        Rows { data: &self.qkv[offset..], width: d, stride: 3 * hidden }
+    }
+
+    /// Rows `start..start + rows` of queries (part 0), keys (1) or values (2), `[rows, d]`.
+    fn part(&self, part: usize, start: usize, rows: usize) -> Matrix<'a, f32> {
+        let Rows { data, width, stride } = self.rows(part, start);
+        strided(data, rows, width, stride)
+    }
+
+    /// The same head for a pass without gradients and dropout.
+    pub(super) fn without_gradients(&self, numbers: Numbers) -> AttentionHead<'a> {
+        let Self { sizes, qkv, keys, index, .. } = *self;
+        let sizes = Sizes { batch: 1, ..sizes };
+        AttentionHead { sizes, qkv, keys, index: index % sizes.heads, numbers }
     }
 
     fn scale(&self) -> f32 {

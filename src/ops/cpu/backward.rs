@@ -4,8 +4,9 @@ use rayon::prelude::*;
 use rten_simd::SimdOp;
 
 use super::attention::Scratch;
+use super::attention_tiles::Room;
 use super::buffer::Buffer;
-use super::kernels::{Weights, linear};
+use super::kernels::{Gradients, Rows, Weights, linear};
 use super::layer::{Layer, Packed, Saved, Tape, side_by_side};
 use super::norm::{AddRows, Affine, NormalizeBackward, Scale};
 use super::products::{matrix, multiply, strided, transpose};
@@ -17,15 +18,17 @@ struct Transposed {
     dense: Weights,
     ffn: Weights,
     ffn_output: Weights,
+    /// No bias.
+    zeros: Vec<f32>,
 }
 
 impl Transposed {
-    fn new(p: &LayerParameters<&[f32]>, sizes: Sizes) -> Self {
+    fn new(p: &LayerParameters<&[f32]>, sizes: Sizes, numbers: Numbers) -> Self {
         let Sizes { hidden, inner, .. } = sizes;
         let arranged = |weight: &[f32], [rows, columns]: [usize; 2]| {
             let mut flipped = vec![0.0; weight.len()];
             transpose(&mut flipped, weight, columns);
-            Weights::new(&flipped, [columns, rows], Numbers::F32, false)
+            Weights::new(&flipped, [columns, rows], numbers, false)
         };
         let qkv = || {
             let qkv = side_by_side([p.query.weight, p.key.weight, p.value.weight], hidden);
@@ -36,7 +39,8 @@ impl Transposed {
         let ffn_output = || arranged(p.ffn_output.weight, [inner, hidden]);
         let ((qkv, dense), (ffn, ffn_output)) =
             rayon::join(|| rayon::join(qkv, dense), || rayon::join(ffn, ffn_output));
-        Self { qkv, dense, ffn, ffn_output }
+        let zeros = vec![0.0; hidden.max(inner)];
+        Self { qkv, dense, ffn, ffn_output, zeros }
     }
 }
 
@@ -92,6 +96,7 @@ impl Sums {
 
 /// Gradients of the weight matrices. That of `ffn_output` is transposed, `[H, F]`: the narrow side
 /// of a product is the one to rearrange.
+#[derive(Default)]
 struct Matrices {
     query: Vec<f32>,
     key: Vec<f32>,
@@ -99,6 +104,13 @@ struct Matrices {
     dense: Vec<f32>,
     ffn: Vec<f32>,
     ffn_output: Vec<f32>,
+}
+
+/// [`Matrices`] while they are summed.
+enum MatrixSums {
+    Floats(Matrices),
+    /// Of `ffn_output`, `ffn` and `dense`; and of queries, keys and values side by side.
+    Tiles([Gradients; 2]),
 }
 
 impl Matrices {
@@ -113,6 +125,35 @@ impl Matrices {
             ffn: zeros(hidden, inner),
             ffn_output: zeros(hidden, inner),
         }
+    }
+}
+
+impl MatrixSums {
+    fn new(sizes: Sizes, numbers: Numbers) -> Self {
+        let Sizes { hidden, inner, .. } = sizes;
+        if numbers == Numbers::Bf16 && numbers.native() {
+            let after = Gradients::new(hidden, &[inner, inner, hidden]);
+            Self::Tiles([after, Gradients::new(hidden, &[3 * hidden])])
+        } else {
+            Self::Floats(Matrices::new(sizes))
+        }
+    }
+
+    fn finish(self, hidden: usize) -> Matrices {
+        let [after, before] = match self {
+            Self::Floats(matrices) => return matrices,
+            Self::Tiles(sums) => sums,
+        };
+        let mut out = Matrices::default();
+        let after =
+            [&mut out.ffn_output, &mut out.ffn, &mut out.dense].into_iter().zip(after.into_matrices());
+        after.for_each(|(out, matrix)| *out = matrix);
+        let qkv = before.into_matrices().concat();
+        for (part, out) in [&mut out.query, &mut out.key, &mut out.value].into_iter().enumerate() {
+            let rows = qkv.chunks_exact(3 * hidden);
+            *out = rows.flat_map(|row| &row[part * hidden..(part + 1) * hidden]).copied().collect();
+        }
+        out
     }
 }
 
@@ -188,13 +229,14 @@ impl Layer<'_> {
         gradient: &[f32],
     ) -> (Vec<f32>, LayerParameters<Vec<f32>>) {
         let Sizes { hidden, inner, .. } = self.sizes;
-        let transposed = Transposed::new(&self.parameters, self.sizes);
+        let numbers = self.options.numbers_of_training();
+        let transposed = Transposed::new(&self.parameters, self.sizes, numbers);
         let mut workspace = Workspace::new(self.sizes, self.hidden_dropout(0).is_some());
-        let mut matrices = Matrices::new(self.sizes);
+        let mut matrices = MatrixSums::new(self.sizes, numbers);
         let mut sums = Sums::new(self.sizes);
         let mut current = Buffer::new(gradient.len());
         current.copy_from_slice(gradient);
-        let packed = tape.saved.is_empty().then(|| Packed::new(&self.parameters, self.sizes));
+        let packed = tape.saved.is_empty().then(|| Packed::new(&self.parameters, self.sizes, numbers));
         for application in (0..self.options.repeats).rev() {
             let normalized;
             let input: &[f32] = match application.checked_sub(1) {
@@ -214,6 +256,7 @@ impl Layer<'_> {
                 sums.take(block);
             }
         }
+        let matrices = matrices.finish(hidden);
         let mut ffn_output = vec![0.0; inner * hidden];
         transpose(&mut ffn_output, &matrices.ffn_output, inner);
         let bias = |part: usize| sums.qkv[part * hidden..(part + 1) * hidden].to_vec();
@@ -251,33 +294,40 @@ impl Layer<'_> {
         saved: &Saved,
         weights: &Transposed,
         w: &mut Workspace,
-        m: &mut Matrices,
+        m: &mut MatrixSums,
         gradient: &mut Buffer,
     ) {
         let Sizes { length, hidden, inner: width, .. } = self.sizes;
-        let tokens = self.sizes.tokens();
         let tasks = self.blocks(saved, w, gradient);
         tasks.into_par_iter().for_each(|block| self.before_attention(application, weights, block));
 
-        let flipped = &mut w.transposed;
-        let add = |out: &mut [f32], flipped: &[f32], b: &[f32], columns: usize| {
-            multiply(out, matrix(flipped, hidden, tokens), matrix(b, tokens, columns), 1.0, true);
-        };
-        transpose(flipped, gradient, hidden);
-        add(&mut m.ffn_output, flipped, &w.active, width);
-        transpose(flipped, &w.states, hidden);
-        add(&mut m.ffn, flipped, &w.inner, width);
-        transpose(flipped, &saved.context, hidden);
         let projected = if w.projected.is_empty() { &w.attended } else { &w.projected };
-        add(&mut m.dense, flipped, projected, hidden);
+        let products = [
+            [Rows::new(gradient, hidden), Rows::new(&w.active, width)],
+            [Rows::new(&w.states, hidden), Rows::new(&w.inner, width)],
+            [Rows::new(&saved.context, hidden), Rows::new(projected, hidden)],
+        ];
+        match m {
+            MatrixSums::Tiles([after, _]) => after.add(&products, self.sizes.tokens()),
+            MatrixSums::Floats(m) => {
+                for (product, out) in products.into_iter().zip([&mut m.ffn_output, &mut m.ffn, &mut m.dense])
+                {
+                    self.add_transposed(out, product, &mut w.transposed);
+                }
+            }
+        }
 
         let context = &w.context;
         w.heads.par_chunks_mut(3 * length * self.sizes.head_size()).enumerate().for_each_init(
-            Scratch::default,
-            |scratch, (i, out)| {
+            Default::default,
+            |(scratch, room): &mut (Scratch, Room), (i, out)| {
                 let sequence = i / self.sizes.heads * length * hidden;
                 let context = &context[sequence..sequence + length * hidden];
-                self.head(&saved.qkv, application, i).backward(scratch, context, out);
+                let head = self.head(&saved.qkv, application, i);
+                match self.in_tiles(&head) {
+                    Some(numbers) => head.backward_in_tiles(numbers, room, context, out),
+                    None => head.backward(scratch, context, out),
+                }
             },
         );
 
@@ -292,10 +342,17 @@ impl Layer<'_> {
             AddRows { x: qkv, sum: &mut sums.qkv }.dispatch();
             linear(attended, qkv, 3 * hidden, &weights.qkv, None);
         });
-        transpose(flipped, x, hidden);
-        for (part, out) in [&mut m.query, &mut m.key, &mut m.value].into_iter().enumerate() {
-            let b = strided(&w.qkv[part * hidden..], tokens, hidden, 3 * hidden);
-            multiply(out, matrix(flipped, hidden, tokens), b, 1.0, true);
+        let x = Rows::new(x, hidden);
+        match m {
+            MatrixSums::Tiles([_, before]) => {
+                before.add(&[[x, Rows::new(&w.qkv, 3 * hidden)]], self.sizes.tokens());
+            }
+            MatrixSums::Floats(m) => {
+                for (part, out) in [&mut m.query, &mut m.key, &mut m.value].into_iter().enumerate() {
+                    let b = Rows { data: &w.qkv[part * hidden..], width: hidden, stride: 3 * hidden };
+                    self.add_transposed(out, [x, b], &mut w.transposed);
+                }
+            }
         }
         std::mem::swap(gradient, &mut w.attended);
     }
@@ -339,6 +396,14 @@ impl Layer<'_> {
             .collect()
     }
 
+    /// `out += a^T b`, the gradient of a weight, in 32 bits; `a` is `[tokens, H]`, and so is `room`.
+    fn add_transposed(&self, out: &mut [f32], [a, b]: [Rows<'_>; 2], room: &mut [f32]) {
+        let (tokens, hidden) = (self.sizes.tokens(), self.sizes.hidden);
+        transpose(room, a.data, hidden);
+        let b = strided(b.data, tokens, b.width, b.stride);
+        multiply(out, matrix(room, hidden, tokens), b, 1.0, true);
+    }
+
     /// From the gradient at the output to that of the attention's context, for a block of rows.
     fn before_attention(&self, application: usize, weights: &Transposed, block: Block<'_>) {
         let Block { gradient, attended, context, inner, sums, .. } = block;
@@ -354,8 +419,7 @@ impl Layer<'_> {
         }
         .dispatch();
         AddRows { x: gradient, sum: &mut sums.ffn_output }.dispatch();
-        inner.fill(0.0);
-        linear(inner, gradient, hidden, &weights.ffn_output, None);
+        linear(inner, gradient, hidden, &weights.ffn_output, Some(&weights.zeros[..width]));
         self.options.activation.backward(block.saved_inner, block.active, inner);
         AddRows { x: inner, sum: &mut sums.ffn }.dispatch();
         let affine = Affine { gamma: p.attention_norm.weight, beta: p.attention_norm.bias };
@@ -380,7 +444,6 @@ impl Layer<'_> {
             _ => attended,
         };
         AddRows { x: projected, sum: &mut sums.dense }.dispatch();
-        context.fill(0.0);
-        linear(context, projected, hidden, &weights.dense, None);
+        linear(context, projected, hidden, &weights.dense, Some(&weights.zeros[..hidden]));
     }
 }

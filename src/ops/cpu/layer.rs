@@ -5,6 +5,7 @@ use rayon::prelude::*;
 use super::attention::{Head, Keys, Scratch};
 use super::buffer::Buffer;
 use super::dropout::Dropout;
+use super::inference::AttentionRoom;
 use super::kernels::{Weights, linear};
 use super::norm::add_normalize;
 use super::{BLOCK_ROWS, LayerOptions, LayerParameters, Numbers, Sizes, blocks, blocks_mut};
@@ -19,10 +20,10 @@ pub struct Packed {
 }
 
 impl Packed {
-    /// Copies the weights.
-    pub fn new(p: &LayerParameters<&[f32]>, sizes: Sizes) -> Self {
+    /// Copies the weights, as `numbers`.
+    pub fn new(p: &LayerParameters<&[f32]>, sizes: Sizes, numbers: Numbers) -> Self {
         let Sizes { hidden, inner, .. } = sizes;
-        let arranged = |weight: &[f32], shape| Weights::new(weight, shape, Numbers::F32, false);
+        let arranged = |weight: &[f32], shape| Weights::new(weight, shape, numbers, false);
         let qkv = || {
             let qkv = side_by_side([p.query.weight, p.key.weight, p.value.weight], hidden);
             arranged(&qkv, [hidden, 3 * hidden])
@@ -179,6 +180,13 @@ impl<'a> Layer<'a> {
         }
     }
 
+    /// The numbers that a head's products are computed with in our own inner loops; those in 32 bits, and
+    /// dropout, are left to the library.
+    pub(super) fn in_tiles(&self, head: &Head<'_>) -> Option<Numbers> {
+        let numbers = self.options.numbers_of_training();
+        (numbers == Numbers::Bf16 && numbers.native() && head.dropout.is_none()).then_some(numbers)
+    }
+
     /// One application to `states` `[tokens, H]`, in place.
     fn apply(&self, application: usize, states: &mut [f32], packed: &Packed, saved: &mut Saved) {
         let Sizes { length, hidden, .. } = self.sizes;
@@ -189,12 +197,16 @@ impl<'a> Layer<'a> {
 
         // Heads come out one after another; the projection wants them side by side.
         let mut heads = Buffer::new(states.len());
-        heads
-            .par_chunks_mut(length * self.sizes.head_size())
-            .enumerate()
-            .for_each_init(Scratch::default, |scratch, (i, context)| {
-                self.head(&saved.qkv, application, i).forward(scratch, context)
-            });
+        heads.par_chunks_mut(length * self.sizes.head_size()).enumerate().for_each_init(
+            Default::default,
+            |(scratch, room): &mut (Scratch, AttentionRoom), (i, context)| {
+                let head = self.head(&saved.qkv, application, i);
+                match self.in_tiles(&head) {
+                    Some(numbers) => head.without_gradients(numbers).forward(room, context),
+                    None => head.forward(scratch, context),
+                }
+            },
+        );
 
         let mut context = blocks_mut(&mut saved.context, hidden);
         let mut attended = blocks_mut(&mut saved.attended, hidden);

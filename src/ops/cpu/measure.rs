@@ -5,7 +5,7 @@ use rten_simd::SimdOp;
 
 use super::attention::Keys;
 use super::inference::{AttentionHead, AttentionRoom};
-use super::kernels::{COLUMNS, Left, ROWS, Start, Tile, Weights};
+use super::kernels::{COLUMNS, Left, Start, Strip, Weights};
 use super::norm::{AddNormalize, Affine};
 use super::softmax::Softmax;
 use super::{Curve, Numbers, Sizes};
@@ -20,13 +20,16 @@ pub struct Operation {
     pub run: Box<dyn FnMut()>,
 }
 
+/// Rows of [`peak`]: two tiles of whatever kind.
+const ROWS: usize = 28;
+
 /// Products of `numbers` with operands that stay in the nearest cache: as many operations as the
 /// processor can do. `None` where it has no instructions for them.
 pub fn peak(numbers: Numbers) -> Option<Operation> {
     if !numbers.native() || numbers == Numbers::Int8 {
         return None;
     }
-    let k = 256;
+    let k = 128;
     let rounds = 2000;
     let a = vec![0u32; ROWS * (k + 16)];
     let b = vec![0u32; k * COLUMNS];
@@ -40,8 +43,8 @@ pub fn peak(numbers: Numbers) -> Option<Operation> {
                 let mut out = [0.0; ROWS * COLUMNS];
                 for _ in 0..rounds {
                     let (a, b) = (std::hint::black_box(&a), std::hint::black_box(&b));
-                    let tile = Tile { rows: ROWS, a, a_stride: k + 16, b, b_stride: COLUMNS, k, ahead: 0 };
-                    tile.floats(numbers, Start::Zero, &mut out, COLUMNS);
+                    let strip = Strip { rows: ROWS, a, a_stride: k + 16, b, b_stride: COLUMNS, k, ahead: 0 };
+                    strip.floats(numbers, Start::Zero, &mut out, COLUMNS);
                     std::hint::black_box(&mut out);
                 }
             });

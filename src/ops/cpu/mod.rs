@@ -6,6 +6,7 @@
 
 mod activation;
 mod attention;
+mod attention_tiles;
 mod backward;
 mod buffer;
 mod cross_entropy;
@@ -30,9 +31,8 @@ pub fn is_native(numbers: Numbers) -> bool {
     numbers.native()
 }
 
-/// Rows that one task works on at a time: a multiple of the height of the product's tiles, small
-/// enough for their activations to stay in the second level of the cache.
-const BLOCK_ROWS: usize = 66;
+/// Rows that one task works on at a time: small enough for their activations to stay in the second level of the cache.
+const BLOCK_ROWS: usize = 64;
 
 /// Sizes of a layer's input and weights.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -17,17 +17,9 @@ impl SimdOp for Softmax<'_> {
 
     #[inline(always)]
     fn eval<I: Isa>(self, isa: I) {
-        let ops = isa.f32();
         for row in self.rows.chunks_exact_mut(self.width) {
-            let (_, sum) = exponentials(isa, row);
-            let factor = ops.splat(1.0 / sum);
-            simd::map(
-                isa,
-                [row],
-                [],
-                #[inline(always)]
-                |[x], []| [ops.mul(x, factor)],
-            );
+            let factor = Exponentials(row).eval(isa);
+            Multiply { row, factor }.eval(isa);
         }
     }
 }
@@ -44,21 +36,74 @@ pub(super) fn exponentials<I: Isa>(isa: I, row: &mut [f32]) -> (f32, f32) {
         |[high], [x]| [ops.max(high, x)],
     );
     let max = ops.fold_splat(high, f32::MIN, f32::max);
-    simd::map(
-        isa,
-        [&mut *row],
-        [],
-        #[inline(always)]
-        |[x], []| [Exp::apply(isa, ops.sub(x, max))],
-    );
-    let [sum] = simd::fold(
-        isa,
-        [ops.zero()],
-        [row],
-        #[inline(always)]
-        |[sum], [x]| [ops.add(sum, x)],
-    );
-    (max.to_array()[0], ops.sum(sum))
+    let mut total = ops.zero();
+    // The sum of whole vectors on the way; what is padded does not count.
+    let (whole, rest) = row.split_at_mut(row.len() - row.len() % ops.len());
+    if !whole.is_empty() {
+        simd::map(
+            isa,
+            [whole],
+            [],
+            #[inline(always)]
+            |[x], []| {
+                let y = Exp::apply(isa, ops.sub(x, max));
+                total = ops.add(total, y);
+                [y]
+            },
+        );
+    }
+    if !rest.is_empty() {
+        simd::map(
+            isa,
+            [&mut *rest],
+            [],
+            #[inline(always)]
+            |[x], []| [Exp::apply(isa, ops.sub(x, max))],
+        );
+        [total] = simd::fold(
+            isa,
+            [total],
+            [rest],
+            #[inline(always)]
+            |[sum], [x]| [ops.add(sum, x)],
+        );
+    }
+    (max.to_array()[0], ops.sum(total))
+}
+
+/// The softmax of a row without its normalization, in place; returns what it has to be multiplied with.
+pub(super) struct Exponentials<'a>(pub &'a mut [f32]);
+
+impl SimdOp for Exponentials<'_> {
+    type Output = f32;
+
+    #[inline(always)]
+    fn eval<I: Isa>(self, isa: I) -> f32 {
+        1.0 / exponentials(isa, self.0).1
+    }
+}
+
+/// `row *= factor`.
+pub(super) struct Multiply<'a> {
+    pub row: &'a mut [f32],
+    pub factor: f32,
+}
+
+impl SimdOp for Multiply<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn eval<I: Isa>(self, isa: I) {
+        let ops = isa.f32();
+        let factor = ops.splat(self.factor);
+        simd::map(
+            isa,
+            [self.row],
+            [],
+            #[inline(always)]
+            |[x], []| [ops.mul(x, factor)],
+        );
+    }
 }
 
 /// The gradient before a softmax: `gradient` at the probabilities becomes the one at the scores.

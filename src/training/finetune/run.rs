@@ -11,6 +11,7 @@ use crate::checkpoint::{Architecture, Checkpoint, TokenizerFiles};
 use crate::error::Result;
 use crate::eval::{EvalReport, TaskEvaluation};
 use crate::model::{Albert, AlbertConfig, Head};
+use crate::ops::Numbers;
 use crate::tokenizer::Tokenizer;
 use crate::training::{
     Alone, Best, Ending, Evaluation, Figures, ModelFiles, Parameters, Replicas, TrainObserver, TrainOptions,
@@ -57,6 +58,8 @@ pub struct FineTuneRun<'a> {
     pub objective: &'a FineTuning,
     /// Where to compute.
     pub devices: &'a [Device],
+    /// What products multiply, on a CPU.
+    pub numbers: Numbers,
     /// Examples that a device computes at once.
     pub micro_batch: usize,
     /// Compute memory-bound results again in the backward pass instead of keeping them.
@@ -96,8 +99,9 @@ impl FineTuneRun<'_> {
         observer: &mut dyn TrainObserver,
     ) -> Result<FineTuned> {
         let seed = options.seed;
-        let (model, mut parameters, missing) =
+        let (mut model, mut parameters, missing) =
             model_from(self.checkpoint, self.config, &[self.head], seed, &self.devices[0])?;
+        model.set_numbers(self.numbers);
         parameters.freeze(|name| self.frozen.holds(name));
         let replicas =
             Replicas::new(&model, &parameters, self.devices, self.micro_batch, self.gradient_checkpointing);

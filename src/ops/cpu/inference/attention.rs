@@ -3,8 +3,8 @@
 use rten_simd::SimdOp;
 
 use super::super::attention::{self, Keys};
-use super::super::kernels::{COLUMNS, Left, ROWS, Start, Tile, apart};
-use super::super::softmax::Softmax;
+use super::super::kernels::{COLUMNS, Left, Rows, Start, Strip, apart, arrange, arrange_transposed};
+use super::super::softmax::{Exponentials, Multiply};
 use super::{Numbers, Sizes};
 
 /// Queries whose scores are held at a time.
@@ -32,16 +32,17 @@ pub(in crate::ops::cpu) struct Room {
     keys: Vec<u32>,
     values: Vec<u32>,
     scores: Vec<f32>,
+    factors: Vec<f32>,
     out: Vec<f32>,
     portable: attention::Scratch,
 }
 
 impl<'a> Head<'a> {
-    /// A row of queries (part 0), keys (1) or values (2).
-    fn part(&self, part: usize, row: usize) -> &'a [f32] {
+    /// Queries (part 0), keys (1) or values (2).
+    fn rows(&self, part: usize) -> Rows<'a> {
         let Sizes { hidden, .. } = self.sizes;
         let d = self.sizes.head_size();
-        &self.qkv[(row * 3 + part) * hidden + self.index * d..][..d]
+        Rows { data: &self.qkv[part * hidden + self.index * d..], width: d, stride: 3 * hidden }
     }
 
     /// The context `[length, d]`, through `rten-gemm`.
@@ -56,106 +57,57 @@ impl<'a> Head<'a> {
         let d = self.sizes.head_size();
         let count = self.keys.count();
         let scale = 1.0 / (d as f32).sqrt();
-        let key_words = self.arrange_keys(room);
-        let value_words = self.arrange_values(room);
-        let Room { queries, probs, keys, values, scores, out, .. } = room;
+        let Room { row, queries, probs, keys, values, scores, factors, out, .. } = room;
+        let key_words = arrange_transposed(self.numbers, self.rows(1), count, row, keys);
+        let value_words = arrange(self.numbers, self.rows(2), count, values);
+        let query_rows = self.rows(0);
         let (stride, wide) = (apart(count.next_multiple_of(COLUMNS)), d.next_multiple_of(COLUMNS));
         for first in (0..length).step_by(BLOCK_QUERIES) {
             let rows = BLOCK_QUERIES.min(length - first);
             queries.fill(self.numbers, [rows, d], |i, out| {
-                for (out, x) in out.iter_mut().zip(self.part(0, first + i)) {
-                    *out = x * scale;
-                }
+                out.iter_mut().zip(query_rows.row(first + i)).for_each(|(out, x)| *out = x * scale);
             });
             scores.resize(rows * stride, 0.0);
-            for (panel, keys) in keys.chunks_exact(key_words * COLUMNS).enumerate() {
-                self.tiles(queries, keys, COLUMNS, key_words, &mut scores[panel * COLUMNS..], stride);
+            for (panel, b) in keys.chunks_exact(key_words * COLUMNS).enumerate() {
+                let (a, a_stride) = (queries.words_from(0), queries.stride());
+                let strip = Strip { rows, a, a_stride, b, b_stride: COLUMNS, k: key_words, ahead: 0 };
+                strip.floats(self.numbers, Start::Zero, &mut scores[panel * COLUMNS..], stride);
             }
+            factors.clear();
             for row in scores.chunks_exact_mut(stride) {
                 let row = &mut row[..count];
                 self.keys.fill(row, f32::MIN);
-                Softmax { rows: row, width: count }.dispatch();
+                // Normalized after the product with the values: those are fewer.
+                factors.push(Exponentials(row).dispatch());
             }
-            probs.fill(self.numbers, [rows, count], |i, out| {
-                out.copy_from_slice(&scores[i * stride..][..count]);
-            });
+            let (a, a_stride) = if self.numbers == Numbers::F32 {
+                (bytemuck::cast_slice(scores), stride)
+            } else {
+                probs.fill(self.numbers, [rows, count], |i, out| {
+                    out.copy_from_slice(&scores[i * stride..][..count]);
+                });
+                (probs.words_from(0), probs.stride())
+            };
             let context = &mut context[first * d..(first + rows) * d];
+            let product = |out: &mut [f32]| {
+                for column in (0..wide).step_by(COLUMNS) {
+                    let b = &values[column..];
+                    let strip = Strip { rows, a, a_stride, b, b_stride: wide, k: value_words, ahead: 0 };
+                    strip.floats(self.numbers, Start::Zero, &mut out[column..], wide);
+                }
+            };
             if d == wide {
-                for column in (0..d).step_by(COLUMNS) {
-                    self.tiles(probs, &values[column..], wide, value_words, &mut context[column..], d);
-                }
-                continue;
-            }
-            out.resize(rows * wide, 0.0);
-            for column in (0..wide).step_by(COLUMNS) {
-                self.tiles(probs, &values[column..], wide, value_words, &mut out[column..], wide);
-            }
-            for (context, out) in context.chunks_exact_mut(d).zip(out.chunks_exact(wide)) {
-                context.copy_from_slice(&out[..d]);
-            }
-        }
-    }
-
-    /// `out = left * right` for [`COLUMNS`] columns of the right side.
-    fn tiles(&self, left: &Left, b: &[u32], b_stride: usize, k: usize, out: &mut [f32], out_stride: usize) {
-        let rows = left.rows();
-        for row in (0..rows).step_by(ROWS) {
-            let a = left.words_from(row);
-            let tile =
-                Tile { rows: ROWS.min(rows - row), a, a_stride: left.stride(), b, b_stride, k, ahead: 0 };
-            tile.floats(self.numbers, Start::Zero, &mut out[row * out_stride..], out_stride);
-        }
-    }
-
-    /// Keys as the right side of the scores: panels of [`COLUMNS`] keys, `[words, COLUMNS]`.
-    /// Returns the number of words.
-    fn arrange_keys(&self, room: &mut Room) -> usize {
-        let d = self.sizes.head_size();
-        let count = self.keys.count();
-        let Room { row: left, keys, .. } = room;
-        left.fill(self.numbers, [count, d], |i, out| out.copy_from_slice(self.part(1, i)));
-        let words = left.words();
-        keys.clear();
-        keys.resize(count.next_multiple_of(COLUMNS) * words, 0);
-        for key in 0..count {
-            let panel = &mut keys[key / COLUMNS * words * COLUMNS..];
-            let places = panel[key % COLUMNS..].iter_mut().step_by(COLUMNS);
-            for (place, word) in places.zip(&left.words_from(key)[..words]) {
-                *place = *word;
-            }
-        }
-        words
-    }
-
-    /// Values as the right side of the context: `[words, d]` filled up to whole panels. Returns the
-    /// number of words.
-    fn arrange_values(&self, room: &mut Room) -> usize {
-        let d = self.sizes.head_size();
-        let count = self.keys.count();
-        let wide = d.next_multiple_of(COLUMNS);
-        let Room { values, .. } = room;
-        values.clear();
-        if self.numbers == Numbers::Bf16 {
-            let words = count.div_ceil(2);
-            values.resize(words * wide, 0);
-            for (pair, out) in values.chunks_exact_mut(wide).enumerate() {
-                let low = self.part(2, 2 * pair);
-                let bits = |x: f32| u32::from(half::bf16::from_f32(x).to_bits());
-                if 2 * pair + 1 < count {
-                    let high = self.part(2, 2 * pair + 1);
-                    for ((out, low), high) in out.iter_mut().zip(low).zip(high) {
-                        *out = bits(*low) | bits(*high) << 16;
-                    }
-                } else {
-                    out.iter_mut().zip(low).for_each(|(out, low)| *out = bits(*low));
+                product(context);
+            } else {
+                out.resize(rows * wide, 0.0);
+                product(out);
+                for (context, out) in context.chunks_exact_mut(d).zip(out.chunks_exact(wide)) {
+                    context.copy_from_slice(&out[..d]);
                 }
             }
-            return words;
+            for (row, factor) in context.chunks_exact_mut(d).zip(&*factors) {
+                Multiply { row, factor: *factor }.dispatch();
+            }
         }
-        values.resize(count * wide, 0);
-        for (row, out) in values.chunks_exact_mut(wide).enumerate() {
-            out[..d].copy_from_slice(bytemuck::cast_slice(self.part(2, row)));
-        }
-        count
     }
 }

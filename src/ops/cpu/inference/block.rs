@@ -2,7 +2,7 @@
 
 use super::super::kernels::{Left, Weights};
 use super::super::norm::add_normalize;
-use super::{Pair, Pass, Sizes, fill};
+use super::{Pair, Pass, Sizes, copy, fill};
 
 /// The rows of one task.
 pub(super) struct Block<'a> {
@@ -30,9 +30,7 @@ impl Pass<'_> {
     pub(super) fn project(&self, block: &mut Block<'_>, room: &mut Room) {
         let hidden = self.sizes.hidden;
         let (states, weights) = (&*block.states, &self.arranged.qkv);
-        fill(weights, &mut room.lefts, states.len() / hidden, |i, columns, out| {
-            out.copy_from_slice(&states[i * hidden..][columns]);
-        });
+        copy(weights, &mut room.lefts, states, hidden);
         all_chunks(weights, 0, &room.lefts, &self.arranged.qkv_bias, block.qkv);
     }
 
@@ -52,9 +50,7 @@ impl Pass<'_> {
         all_chunks(&arranged.dense, 0, lefts, p.dense.bias, full);
         self.add_normalize(full, block.states, p.attention_norm, scale, attended);
 
-        fill(&arranged.ffn, lefts, rows, |i, columns, out| {
-            out.copy_from_slice(&attended[i * hidden..][columns]);
-        });
+        copy(&arranged.ffn, lefts, attended, hidden);
         for (group, columns) in arranged.ffn.groups().enumerate() {
             let width = columns.len();
             inner.resize(rows * width, 0.0);

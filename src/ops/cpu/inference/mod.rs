@@ -12,7 +12,7 @@ use rayon::prelude::*;
 
 use super::attention::Keys;
 use super::buffer::Buffer;
-use super::kernels::{Left, Weights};
+use super::kernels::{Left, Rows, Weights};
 use super::layer::side_by_side;
 use super::{LayerOptions, LayerParameters, Numbers, Pair, Sizes};
 use attention::Head;
@@ -216,12 +216,24 @@ fn fill(
     rows: usize,
     mut row: impl FnMut(usize, Range<usize>, &mut [f32]),
 ) {
-    let chunks = weights.chunks();
-    lefts.truncate(weights.chunks().count());
-    for (i, columns) in chunks.enumerate() {
-        if lefts.len() == i {
-            lefts.push(Left::default());
-        }
-        lefts[i].fill(weights.numbers(), [rows, columns.len()], |i, out| row(i, columns.clone(), out));
+    for (left, columns) in lefts_of(weights, lefts) {
+        left.fill(weights.numbers(), [rows, columns.len()], |i, out| row(i, columns.clone(), out));
     }
+}
+
+/// As [`fill`], of the rows of `x` `[rows, width]`.
+fn copy(weights: &Weights, lefts: &mut Vec<Left>, x: &[f32], width: usize) {
+    for (left, columns) in lefts_of(weights, lefts) {
+        let part = Rows { data: &x[columns.start..], width: columns.len(), stride: width };
+        left.copy(weights.numbers(), part, x.len() / width);
+    }
+}
+
+/// A left side for each chunk of the weights, with the chunk's rows.
+fn lefts_of<'a>(
+    weights: &Weights,
+    lefts: &'a mut Vec<Left>,
+) -> impl Iterator<Item = (&'a mut Left, Range<usize>)> {
+    lefts.resize_with(weights.chunks().count(), Left::default);
+    lefts.iter_mut().zip(weights.chunks())
 }

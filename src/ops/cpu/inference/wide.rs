@@ -8,7 +8,7 @@ use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 
 use super::super::kernels::{COLUMNS, Left, Weights};
 use super::team::{self, Barrier};
-use super::{Pass, Sizes, attention, fill};
+use super::{Pass, Sizes, attention, copy, fill};
 
 /// What the threads made of their columns, for all to read.
 struct Shared(Vec<RwLock<Vec<f32>>>);
@@ -104,11 +104,7 @@ impl Member<'_> {
             });
             barrier.wait();
         };
-        let copy = |x: &[f32], weights: &Weights, lefts: &mut Vec<Left>| {
-            fill(weights, lefts, rows, |i, columns, out| out.copy_from_slice(&x[i * hidden..][columns]));
-        };
-
-        copy(states, &arranged.qkv, lefts);
+        copy(&arranged.qkv, lefts, states, hidden);
         product(&arranged.qkv, lefts, &arranged.qkv_bias, qkv_parts, false);
         Strips::new(&qkv_parts.parts(), &arranged.qkv, rows).rows(3 * hidden, qkv);
 
@@ -136,7 +132,7 @@ impl Member<'_> {
         Strips::new(&dense_parts.parts(), &arranged.dense, rows).rows(hidden, full);
         pass.add_normalize(full, states, p.attention_norm, scale, attended);
 
-        copy(attended, &arranged.ffn, lefts);
+        copy(&arranged.ffn, lefts, attended, hidden);
         product(&arranged.ffn, lefts, p.ffn.bias, inner_parts, true);
         {
             let parts = inner_parts.parts();

@@ -8,6 +8,15 @@ pub(super) fn bf16(row: &[f32], out: &mut [u16]) {
     }
 }
 
+/// See [`super::tile::to_bf16_pairs`].
+#[inline(always)]
+pub(super) fn bf16_pairs(low: &[f32], high: &[f32], out: &mut [u32]) {
+    let bits = |x: f32| u32::from(half::bf16::from_f32(x).to_bits());
+    for (out, (low, high)) in out.iter_mut().zip(low.iter().zip(high)) {
+        *out = bits(*low) | bits(*high) << 16;
+    }
+}
+
 /// Bytes that stand for `scale * (byte - zero)`; returns scale and zero. The range holds 0. A row
 /// with a number that is not finite gets a scale of NaN, so that it shows in every sum.
 #[inline(always)]

@@ -1,6 +1,6 @@
 //! The left side of a product: some rows of states in the product's numbers.
 
-use super::{Numbers, tile};
+use super::{Numbers, Rows, tile};
 
 /// Rows in the numbers of a product, and room for them.
 #[derive(Debug, Default)]
@@ -22,11 +22,7 @@ impl Left {
         [rows, width]: [usize; 2],
         mut row: impl FnMut(usize, &mut [f32]),
     ) {
-        let words = width.div_ceil(numbers.per_word());
-        (self.rows, self.width, self.stride) = (rows, width, apart(words));
-        self.words_in_row = words;
-        self.words.resize(rows * self.stride, 0);
-        self.scales.clear();
+        let words = self.shape(numbers, [rows, width]);
         // A whole number of words; what is beyond the width stays zero.
         self.row.clear();
         self.row.resize(words * numbers.per_word(), 0.0);
@@ -45,6 +41,33 @@ impl Left {
         }
     }
 
+    /// Takes rows that lie in memory.
+    pub(in crate::ops::cpu) fn copy(&mut self, numbers: Numbers, x: Rows<'_>, rows: usize) {
+        if numbers == Numbers::F32 || !x.width.is_multiple_of(numbers.per_word()) {
+            return self.fill(numbers, [rows, x.width], |i, out| out.copy_from_slice(x.row(i)));
+        }
+        let words = self.shape(numbers, [rows, x.width]);
+        for (i, out) in self.words.chunks_exact_mut(self.stride).enumerate() {
+            let (out, rest) = out[..words].split_at_mut(x.width / numbers.per_word());
+            rest.fill(0);
+            if numbers == Numbers::Int8 {
+                self.scales.push(tile::quantize(x.row(i), bytemuck::cast_slice_mut(out)));
+            } else {
+                tile::to_bf16(x.row(i), bytemuck::cast_slice_mut(out));
+            }
+        }
+    }
+
+    /// Makes room; returns the words of a row.
+    fn shape(&mut self, numbers: Numbers, [rows, width]: [usize; 2]) -> usize {
+        let words = numbers.words(width);
+        (self.rows, self.width, self.stride) = (rows, width, apart(words));
+        self.words_in_row = words;
+        self.words.resize(rows * self.stride, 0);
+        self.scales.clear();
+        words
+    }
+
     pub(in crate::ops::cpu) fn rows(&self) -> usize {
         self.rows
     }
@@ -54,7 +77,7 @@ impl Left {
         self.width
     }
 
-    /// Words in a row.
+    /// Words in a row, filled up with zeros.
     pub(in crate::ops::cpu) fn words(&self) -> usize {
         self.words_in_row
     }

@@ -1,20 +1,26 @@
 //! Matrix products with weights that were arranged beforehand, in three number types.
 //!
-//! On x86 processors with AVX-512 these are our own inner loops ([`tile`]); elsewhere products go
+//! On x86 processors with AVX-512 or AMX these are our own inner loops ([`tile`]); elsewhere products go
 //! through `rten-gemm`. Weights `[k, n]` are cut into chunks of at most [`CHUNK`] rows, and each
 //! chunk into panels of a few columns that stay in the cache while they are used.
 
 #[cfg(target_arch = "x86_64")]
+mod amx;
+mod arrange;
+#[cfg(target_arch = "x86_64")]
 mod convert;
+mod gradient;
 mod left;
 mod panels;
 #[cfg_attr(target_arch = "x86_64", path = "tile_avx512.rs")]
 #[cfg_attr(not(target_arch = "x86_64"), path = "tile_none.rs")]
 mod tile;
 
+pub(super) use arrange::{arrange, arrange_transposed};
+pub(super) use gradient::{Gradients, Room as GradientRoom, Rows, add_transposed};
 pub(super) use left::{Left, apart};
 pub(super) use panels::Weights;
-pub(super) use tile::{COLUMNS, ROWS, Start, Tile};
+pub(super) use tile::{COLUMNS, Start, Strip};
 
 use std::cell::Cell;
 
@@ -37,6 +43,20 @@ impl Numbers {
             Self::Int8 => 4,
         }
     }
+
+    /// A number of words along k is a multiple of this: what is beyond the numbers is zero.
+    fn step(self) -> usize {
+        #[cfg(target_arch = "x86_64")]
+        if amx::runs(self) {
+            return amx::STEP;
+        }
+        1
+    }
+
+    /// Words for so many numbers along k.
+    pub(super) fn words(self, count: usize) -> usize {
+        count.div_ceil(self.per_word()).next_multiple_of(self.step())
+    }
 }
 
 thread_local! {
@@ -50,9 +70,8 @@ pub(super) fn linear(out: &mut [f32], x: &[f32], width: usize, weights: &Weights
     // Taken, not borrowed: a library's product may take up another task of ours on this thread.
     let mut left = LEFT.take();
     for (chunk, columns) in weights.chunks().enumerate() {
-        left.fill(weights.numbers(), [x.len() / width, columns.len()], |i, out| {
-            out.copy_from_slice(&x[i * width..][columns.clone()]);
-        });
+        let rows = Rows { data: &x[columns.start..], width: columns.len(), stride: width };
+        left.copy(weights.numbers(), rows, x.len() / width);
         weights.product([chunk, 0], &left, bias.filter(|_| chunk == 0), out);
     }
     LEFT.set(left);

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
-use super::tile::{COLUMNS, Dequantize, ROWS, Start, Tile};
+use super::tile::{COLUMNS, Dequantize, Start, Strip};
 use super::{CHUNK, Left, Numbers};
 use crate::ops::cpu::products;
 
@@ -168,7 +168,7 @@ struct Panels {
 impl Panels {
     fn new(weight: &Section<'_>, numbers: Numbers) -> Self {
         let n = weight.columns.len();
-        let k = weight.rows.len().div_ceil(numbers.per_word());
+        let k = numbers.words(weight.rows.len());
         let padded = n.next_multiple_of(COLUMNS);
         let bytes = numbers == Numbers::Int8;
         let mut panels = Self {
@@ -270,36 +270,24 @@ impl Panels {
         });
         let start = bias.map_or(Start::Out, Start::Row);
         let words = &self.words[first * self.k..(first + COLUMNS) * self.k];
-        let rows = left.rows();
-        let count = rows.div_ceil(ROWS).max(1);
-        let mut row = 0;
-        for i in 0..count {
-            // Tiles of like heights.
-            let height = rows / count + usize::from(i < rows % count);
-            if height == 0 {
-                continue;
-            }
-            let tile = Tile {
-                rows: height,
-                a: left.words_from(row),
-                a_stride: left.stride(),
-                b: words,
-                b_stride: COLUMNS,
-                k: self.k,
-                ahead: if i + 1 == count { COLUMNS * self.k } else { 0 },
+        let strip = Strip {
+            rows: left.rows(),
+            a: left.words_from(0),
+            a_stride: left.stride(),
+            b: words,
+            b_stride: COLUMNS,
+            k: self.k,
+            ahead: COLUMNS * self.k,
+        };
+        if numbers == Numbers::Int8 {
+            let dequantize = Dequantize {
+                rows: left.scales(),
+                scales: &self.scales[first..first + COLUMNS],
+                sums: &self.sums[first..first + COLUMNS],
             };
-            let out = &mut out[row * out_stride..];
-            if numbers == Numbers::Int8 {
-                let dequantize = Dequantize {
-                    rows: &left.scales()[row..row + height],
-                    scales: &self.scales[first..first + COLUMNS],
-                    sums: &self.sums[first..first + COLUMNS],
-                };
-                tile.bytes(dequantize, start, out, out_stride);
-            } else {
-                tile.floats(numbers, start, out, out_stride);
-            }
-            row += height;
+            strip.bytes(dequantize, start, out, out_stride);
+        } else {
+            strip.floats(numbers, start, out, out_stride);
         }
     }
 }

@@ -3,24 +3,23 @@
 //! All three number types share one shape: operands are words of four bytes along k (one f32, two
 //! bf16, four bytes); a tile of up to [`ROWS`] rows and [`COLUMNS`] columns is summed over k and
 //! stored once. A row's sums are taken in the order of k whatever the tile's height, so that
-//! results do not depend on how rows are grouped.
+//! results do not depend on how rows are grouped. Where there is AMX, it takes bf16 and bytes.
 #![allow(unsafe_code, reason = "vector instructions; every access lies in slices that were checked")]
 
 use std::arch::x86_64::*;
 
-use super::{Numbers, convert};
+use super::{Numbers, amx, convert};
 
 /// The most rows of a tile: 14 rows of two registers, two for the weights and one for the left side
 /// are 31 of the 32.
-pub(in crate::ops::cpu) const ROWS: usize = 14;
+const ROWS: usize = 14;
 
 /// Columns of a tile: two registers.
 pub(in crate::ops::cpu) const COLUMNS: usize = 32;
 
-/// A product's part: some rows of the left side with some columns of the right.
+/// A product's part: some rows of the left side with [`COLUMNS`] columns of the right.
 #[derive(Clone, Copy)]
-pub(in crate::ops::cpu) struct Tile<'a> {
-    /// 1 to [`ROWS`].
+pub(in crate::ops::cpu) struct Strip<'a> {
     pub rows: usize,
     /// Words of the left side: row i starts at `i * a_stride` and has `k` of them.
     pub a: &'a [u32],
@@ -28,7 +27,7 @@ pub(in crate::ops::cpu) struct Tile<'a> {
     /// Words of the right side: word p of column j is at `p * b_stride + j`.
     pub b: &'a [u32],
     pub b_stride: usize,
-    /// Words along k.
+    /// Words along k, as [`Numbers::words`] counts them.
     pub k: usize,
     /// Also asks for the words so far behind those that are read: what comes next.
     pub ahead: usize,
@@ -52,6 +51,13 @@ pub(in crate::ops::cpu) struct Dequantize<'a> {
     pub rows: &'a [[f32; 2]],
     pub scales: &'a [f32],
     pub sums: &'a [f32],
+}
+
+impl Dequantize<'_> {
+    /// From row `row` on.
+    fn row(self, row: usize) -> Self {
+        Self { rows: &self.rows[row..], ..self }
+    }
 }
 
 /// True if this processor has the instructions for `numbers`.
@@ -78,7 +84,7 @@ macro_rules! by_height {
     };
 }
 
-impl Tile<'_> {
+impl Strip<'_> {
     /// `out = start + a b` with rows of `out` `out_stride` numbers apart; not for [`Numbers::Int8`].
     pub(in crate::ops::cpu) fn floats(
         self,
@@ -87,13 +93,22 @@ impl Tile<'_> {
         out: &mut [f32],
         out_stride: usize,
     ) {
-        self.check(out, out_stride);
-        assert!(runs(numbers) && numbers != Numbers::Int8);
-        // SAFETY: the processor has the instructions (`runs`), the slices reach (`check`).
-        unsafe {
-            match numbers {
-                Numbers::Bf16 => by_height!(self.rows, tile_bf16(self, start, out, out_stride)),
-                _ => by_height!(self.rows, tile_f32(self, start, out, out_stride)),
+        if !self.check(numbers, out, out_stride) {
+            return;
+        }
+        assert!(numbers != Numbers::Int8);
+        if amx::runs(numbers) {
+            // SAFETY: the processor has the instructions, the slices reach (`check`).
+            return unsafe { amx::floats(self, start, out, out_stride) };
+        }
+        for (row, tile) in self.tiles() {
+            let out = &mut out[row * out_stride..];
+            // SAFETY: as above; a tile has as many rows as the function is for.
+            unsafe {
+                match numbers {
+                    Numbers::Bf16 => by_height!(tile.rows, tile_bf16(tile, start, out, out_stride)),
+                    _ => by_height!(tile.rows, tile_f32(tile, start, out, out_stride)),
+                }
             }
         }
     }
@@ -106,29 +121,61 @@ impl Tile<'_> {
         out: &mut [f32],
         out_stride: usize,
     ) {
-        self.check(out, out_stride);
+        if !self.check(Numbers::Int8, out, out_stride) {
+            return;
+        }
         assert!(dequantize.rows.len() >= self.rows);
         assert!(dequantize.scales.len() >= COLUMNS && dequantize.sums.len() >= COLUMNS);
-        assert!(runs(Numbers::Int8));
-        // SAFETY: as above.
-        unsafe { by_height!(self.rows, tile_int8(self, dequantize, start, out, out_stride)) }
+        if amx::runs(Numbers::Int8) {
+            // SAFETY: the processor has the instructions, the slices reach (`check`).
+            unsafe {
+                amx::bytes(self, |row, sums| {
+                    dequantize_row(dequantize.row(row), sums, start, &mut out[row * out_stride..]);
+                });
+            }
+            return;
+        }
+        for (row, tile) in self.tiles() {
+            let dequantize = dequantize.row(row);
+            let out = &mut out[row * out_stride..];
+            // SAFETY: as above; a tile has as many rows as the function is for.
+            unsafe { by_height!(tile.rows, tile_int8(tile, dequantize, start, out, out_stride)) }
+        }
     }
 
-    /// Everything that a tile reads and writes lies in its slices.
-    fn check(&self, out: &[f32], out_stride: usize) {
-        assert!((1..=ROWS).contains(&self.rows) && self.k > 0);
+    /// True if there is something to do; then everything that is read and written lies in the slices.
+    fn check(&self, numbers: Numbers, out: &[f32], out_stride: usize) -> bool {
+        if self.rows == 0 {
+            return false;
+        }
+        assert!(runs(numbers) && self.k > 0 && self.k.is_multiple_of(numbers.step()));
         let reach = |rows: usize, stride: usize, width: usize| {
             (rows - 1).checked_mul(stride).and_then(|at| at.checked_add(width)).expect("a place in memory")
         };
         assert!(reach(self.rows, self.a_stride, self.k) <= self.a.len());
         assert!(reach(self.k, self.b_stride, COLUMNS) <= self.b.len());
         assert!(reach(self.rows, out_stride, COLUMNS) <= out.len());
+        true
+    }
+
+    /// Tiles of like heights, each with its first row.
+    fn tiles(self) -> impl Iterator<Item = (usize, Self)> {
+        let count = self.rows.div_ceil(ROWS).max(1);
+        let mut row = 0;
+        (0..count).map(move |i| {
+            let first = row;
+            let rows = self.rows / count + usize::from(i < self.rows % count);
+            row += rows;
+            // What comes next is asked for once.
+            let ahead = if i + 1 == count { self.ahead } else { 0 };
+            (first, Self { rows, a: &self.a[first * self.a_stride..], ahead, ..self })
+        })
     }
 
     /// The loop over k; `step(sum, a, b)` is the arithmetic of one word.
     ///
     /// # Safety
-    /// The processor has AVX-512, and [`Tile::check`] has passed with as many rows.
+    /// The processor has AVX-512, and [`Strip::check`] has passed with as many rows.
     #[inline(always)]
     unsafe fn sum<const M: usize, V: Copy>(
         self,
@@ -190,7 +237,7 @@ macro_rules! store {
 }
 
 #[target_feature(enable = "avx512f")]
-unsafe fn tile_f32<const M: usize>(tile: Tile<'_>, start: Start<'_>, out: &mut [f32], out_stride: usize) {
+unsafe fn tile_f32<const M: usize>(tile: Strip<'_>, start: Start<'_>, out: &mut [f32], out_stride: usize) {
     // SAFETY: as the caller's.
     unsafe {
         let mut sums = [[_mm512_setzero_ps(); 2]; M];
@@ -205,7 +252,7 @@ unsafe fn tile_f32<const M: usize>(tile: Tile<'_>, start: Start<'_>, out: &mut [
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512bf16")]
-unsafe fn tile_bf16<const M: usize>(tile: Tile<'_>, start: Start<'_>, out: &mut [f32], out_stride: usize) {
+unsafe fn tile_bf16<const M: usize>(tile: Strip<'_>, start: Start<'_>, out: &mut [f32], out_stride: usize) {
     // SAFETY: as the caller's; the types are 64 bytes of any value.
     unsafe {
         let mut sums = [[_mm512_setzero_ps(); 2]; M];
@@ -225,7 +272,7 @@ unsafe fn tile_bf16<const M: usize>(tile: Tile<'_>, start: Start<'_>, out: &mut 
 
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
 unsafe fn tile_int8<const M: usize>(
-    tile: Tile<'_>,
+    tile: Strip<'_>,
     dequantize: Dequantize<'_>,
     start: Start<'_>,
     out: &mut [f32],
@@ -239,24 +286,43 @@ unsafe fn tile_int8<const M: usize>(
             #[inline(always)]
             |sum, a, b| _mm512_dpbusd_epi32(sum, a, b),
         );
-        let (scales, columns) = (dequantize.scales.as_ptr(), dequantize.sums.as_ptr());
-        let scales = [_mm512_loadu_ps(scales), _mm512_loadu_ps(scales.add(16))];
-        let columns = [_mm512_loadu_ps(columns), _mm512_loadu_ps(columns.add(16))];
         // Row by row, so that all fits into the registers.
         for (i, whole) in whole.iter().enumerate() {
-            let out = &mut out[i * out_stride..];
-            let mut sums = [[_mm512_setzero_ps(); 2]; 1];
-            begin!(sums, start, out, out_stride);
-            let [scale, zero] = dequantize.rows[i];
-            let (scale, zero) = (_mm512_set1_ps(scale), _mm512_set1_ps(zero));
-            for j in 0..2 {
-                let sum = _mm512_mul_ps(_mm512_cvtepi32_ps(whole[j]), scales[j]);
-                let sum = _mm512_fnmadd_ps(zero, columns[j], sum);
-                sums[0][j] = _mm512_fmadd_ps(scale, sum, sums[0][j]);
-            }
-            store!(sums, out, out_stride);
+            dequantize_vectors(dequantize.row(i), *whole, start, &mut out[i * out_stride..]);
         }
     }
+}
+
+/// `out = start +` the floats that stand for the sums of the first row.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
+#[inline]
+fn dequantize_vectors(dequantize: Dequantize<'_>, whole: [__m512i; 2], start: Start<'_>, out: &mut [f32]) {
+    let (scales, columns) = (dequantize.scales.as_ptr(), dequantize.sums.as_ptr());
+    let [scale, zero] = dequantize.rows[0];
+    let (scale, zero) = (_mm512_set1_ps(scale), _mm512_set1_ps(zero));
+    let out_stride = COLUMNS;
+    let mut sums = [[_mm512_setzero_ps(); 2]; 1];
+    // SAFETY: `Strip::bytes` has checked that there is room for the columns.
+    unsafe {
+        begin!(sums, start, out, out_stride);
+        for j in 0..2 {
+            let sum = _mm512_mul_ps(_mm512_cvtepi32_ps(whole[j]), _mm512_loadu_ps(scales.add(16 * j)));
+            let sum = _mm512_fnmadd_ps(zero, _mm512_loadu_ps(columns.add(16 * j)), sum);
+            sums[0][j] = _mm512_fmadd_ps(scale, sum, sums[0][j]);
+        }
+        store!(sums, out, out_stride);
+    }
+}
+
+/// The same, from memory.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
+fn dequantize_row(dequantize: Dequantize<'_>, sums: &[i32; COLUMNS], start: Start<'_>, out: &mut [f32]) {
+    // SAFETY: two vectors are as long as the sums.
+    let whole = unsafe {
+        let at = sums.as_ptr();
+        [_mm512_loadu_si512(at.cast()), _mm512_loadu_si512(at.add(16).cast())]
+    };
+    dequantize_vectors(dequantize, whole, start, out);
 }
 
 /// `row` as bfloat16, rounded to the nearest.
@@ -279,6 +345,43 @@ pub(super) fn to_bf16(row: &[f32], out: &mut [u16]) {
         unsafe { vectors(row, out) }
     } else {
         convert::bf16(row, out);
+    }
+}
+
+/// Two rows as bfloat16, side by side in each word: `low` in the lower half.
+pub(in crate::ops::cpu) fn to_bf16_pairs(low: &[f32], high: &[f32], out: &mut [u32]) {
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512bf16")]
+    fn vectors(low: &[f32], high: &[f32], out: &mut [u32]) {
+        let ((low, low_rest), (high, high_rest)) = (low.as_chunks::<16>(), high.as_chunks::<16>());
+        let (out, out_rest) = out.as_chunks_mut::<16>();
+        for ((low, high), out) in low.iter().zip(high).zip(out) {
+            // SAFETY: vectors of sixteen on all sides; any value is sound.
+            unsafe {
+                let halves = |x: &[f32; 16]| {
+                    let halves = _mm512_cvtneps_pbh(_mm512_loadu_ps(x.as_ptr()));
+                    _mm512_cvtepu16_epi32(std::mem::transmute::<__m256bh, __m256i>(halves))
+                };
+                let words = _mm512_or_si512(halves(low), _mm512_slli_epi32::<16>(halves(high)));
+                _mm512_storeu_si512(out.as_mut_ptr().cast(), words);
+            }
+        }
+        convert::bf16_pairs(low_rest, high_rest, out_rest);
+    }
+    assert!(low.len() == high.len());
+    if runs(Numbers::Bf16) {
+        // SAFETY: the processor has the instructions.
+        unsafe { vectors(low, high, out) }
+    } else {
+        convert::bf16_pairs(low, high, out);
+    }
+}
+
+/// Asks for numbers that will be read soon.
+#[inline]
+pub(super) fn prefetch(numbers: &[f32]) {
+    for line in numbers.chunks(16) {
+        // SAFETY: asking has no effect but on the time that reading takes.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(line.as_ptr().cast()) };
     }
 }
 

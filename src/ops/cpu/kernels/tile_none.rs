@@ -2,13 +2,12 @@
 
 use super::Numbers;
 
-pub(in crate::ops::cpu) const ROWS: usize = 14;
 pub(in crate::ops::cpu) const COLUMNS: usize = 32;
 
 /// See the other.
 #[derive(Clone, Copy)]
 #[allow(dead_code, reason = "never made here")]
-pub(in crate::ops::cpu) struct Tile<'a> {
+pub(in crate::ops::cpu) struct Strip<'a> {
     pub rows: usize,
     pub a: &'a [u32],
     pub a_stride: usize,
@@ -38,7 +37,7 @@ pub(super) fn runs(_: Numbers) -> bool {
     false
 }
 
-impl Tile<'_> {
+impl Strip<'_> {
     pub(in crate::ops::cpu) fn floats(self, _: Numbers, _: Start<'_>, _: &mut [f32], _: usize) {
         unreachable!("`runs` says no")
     }
@@ -51,6 +50,12 @@ impl Tile<'_> {
 pub(super) fn to_bf16(_: &[f32], _: &mut [u16]) {
     unreachable!("`runs` says no")
 }
+
+pub(in crate::ops::cpu) fn to_bf16_pairs(_: &[f32], _: &[f32], _: &mut [u32]) {
+    unreachable!("`runs` says no")
+}
+
+pub(super) fn prefetch(_: &[f32]) {}
 
 pub(super) fn quantize(_: &[f32], _: &mut [u8]) -> [f32; 2] {
     unreachable!("`runs` says no")

@@ -1,0 +1,115 @@
+//! The backward pass of attention in our own inner loops, for coarser numbers than 32-bit floats.
+
+use rten_simd::SimdOp;
+
+use super::Numbers;
+use super::attention::Head;
+use super::kernels::{
+    COLUMNS, GradientRoom, Left, Rows, Start, Strip, add_transposed, apart, arrange, arrange_transposed,
+};
+use super::softmax::{Exponentials, Multiply, SoftmaxBackward};
+
+/// Queries whose scores are held at a time.
+const BLOCK_QUERIES: usize = 128;
+
+/// What a thread works in.
+#[derive(Default)]
+pub(super) struct Room {
+    row: Left,
+    left: Left,
+    /// Keys and values as right sides: transposed, and keys as they are.
+    keys: Vec<u32>,
+    values: Vec<u32>,
+    key_rows: Vec<u32>,
+    probs: Vec<f32>,
+    gradient: Vec<f32>,
+    out: Vec<f32>,
+    sums: GradientRoom,
+}
+
+impl Head<'_> {
+    /// As [`Head::backward`] without dropout.
+    pub(super) fn backward_in_tiles(
+        &self,
+        numbers: Numbers,
+        room: &mut Room,
+        context: &[f32],
+        out: &mut [f32],
+    ) {
+        let length = self.sizes.length;
+        let (hidden, d) = (self.sizes.hidden, self.sizes.head_size());
+        let count = self.keys.count();
+        let scale = 1.0 / (d as f32).sqrt();
+        let (queries, rest) = out.split_at_mut(length * d);
+        let (keys, values) = rest.split_at_mut(length * d);
+        keys.fill(0.0);
+        values.fill(0.0);
+        let (keys, values) = (&mut keys[..count * d], &mut values[..count * d]);
+
+        let Room { row, left, keys: key_panels, values: value_panels, key_rows, probs, gradient, out, sums } =
+            room;
+        let words = arrange_transposed(numbers, self.rows(1, 0), count, row, key_panels);
+        arrange_transposed(numbers, self.rows(2, 0), count, row, value_panels);
+        let key_words = arrange(numbers, self.rows(1, 0), count, key_rows);
+        let (stride, wide) = (apart(count.next_multiple_of(COLUMNS)), d.next_multiple_of(COLUMNS));
+        for first in (0..length).step_by(BLOCK_QUERIES) {
+            let rows = BLOCK_QUERIES.min(length - first);
+            let against = |left: &Left, panels: &[u32], out: &mut Vec<f32>| {
+                out.resize(rows * stride, 0.0);
+                for (panel, b) in panels.chunks_exact(words * COLUMNS).enumerate() {
+                    strip(left, b, COLUMNS, words).floats(
+                        numbers,
+                        Start::Zero,
+                        &mut out[panel * COLUMNS..],
+                        stride,
+                    );
+                }
+            };
+            let query_rows = self.rows(0, first);
+            left.fill(numbers, [rows, d], |i, out| {
+                out.iter_mut().zip(query_rows.row(i)).for_each(|(out, x)| *out = x * scale);
+            });
+            against(left, key_panels, probs);
+            for row in probs.chunks_exact_mut(stride) {
+                let row = &mut row[..count];
+                self.keys.fill(row, f32::MIN);
+                let factor = Exponentials(&mut *row).dispatch();
+                Multiply { row, factor }.dispatch();
+            }
+
+            let column = (self.index % self.sizes.heads) * d;
+            let context = Rows { data: &context[first * hidden + column..], width: d, stride: hidden };
+            left.copy(numbers, context, rows);
+            against(left, value_panels, gradient);
+            for (gradient, probs) in gradient.chunks_exact_mut(stride).zip(probs.chunks_exact(stride)) {
+                let gradient = &mut gradient[..count];
+                SoftmaxBackward { gradient, probs: &probs[..count], width: count }.dispatch();
+                self.keys.fill(gradient, 0.0);
+                Multiply { row: gradient, factor: scale }.dispatch();
+            }
+
+            let probs = Rows { data: probs, width: count, stride };
+            add_transposed(values, probs, context, rows, sums);
+            let slopes = Rows { data: gradient, width: count, stride };
+            add_transposed(keys, slopes, query_rows, rows, sums);
+            left.copy(numbers, slopes, rows);
+            out.resize(rows * wide, 0.0);
+            for column in (0..wide).step_by(COLUMNS) {
+                strip(left, &key_rows[column..], wide, key_words).floats(
+                    numbers,
+                    Start::Zero,
+                    &mut out[column..],
+                    wide,
+                );
+            }
+            let queries = &mut queries[first * d..(first + rows) * d];
+            for (queries, out) in queries.chunks_exact_mut(d).zip(out.chunks_exact(wide)) {
+                queries.copy_from_slice(&out[..d]);
+            }
+        }
+    }
+}
+
+fn strip<'a>(left: &'a Left, b: &'a [u32], b_stride: usize, k: usize) -> Strip<'a> {
+    Strip { rows: left.rows(), a: left.words_from(0), a_stride: left.stride(), b, b_stride, k, ahead: 0 }
+}

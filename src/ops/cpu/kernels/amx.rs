@@ -1,0 +1,264 @@
+//! Products on processors with AMX: tiles of 16 rows and 64 bytes in registers of their own.
+//!
+//! Words lie as for AVX-512, which is the form that AMX wants of its right side. Two by two tiles of
+//! sums are held at a time: 32 rows and [`COLUMNS`] columns.
+#![allow(
+    unsafe_code,
+    reason = "instructions without intrinsics; every access lies in slices that were checked"
+)]
+
+use std::arch::asm;
+use std::sync::OnceLock;
+
+use super::Numbers;
+use super::tile::{COLUMNS, Start, Strip};
+
+/// Words of a row of a tile: operands have a whole number of these along k.
+pub(super) const STEP: usize = 16;
+
+/// Rows of a tile, and of two.
+const HEIGHT: usize = 16;
+const ROWS: usize = 2 * HEIGHT;
+
+/// True if this processor has AMX for `numbers`, and the system lets this process use it.
+pub(super) fn runs(numbers: Numbers) -> bool {
+    static HAS: OnceLock<[bool; 2]> = OnceLock::new();
+    let [bf16, int8] = *HAS.get_or_init(|| {
+        // "Structured extended features": bits 22, 24 and 25 of EDX (Intel's manual, CPUID leaf 7).
+        let edx = std::arch::x86_64::__cpuid_count(7, 0).edx;
+        let has = |bit: u32| edx >> bit & 1 == 1;
+        let base = std::arch::x86_64::__cpuid(0).eax >= 7
+            && is_x86_feature_detected!("avx512bf16")
+            && is_x86_feature_detected!("avx512vnni")
+            && has(24)
+            && permitted();
+        [base && has(22), base && has(25)]
+    });
+    match numbers {
+        Numbers::F32 => false,
+        Numbers::Bf16 => bf16,
+        Numbers::Int8 => int8,
+    }
+}
+
+/// Asks Linux for the room that the tiles need when a thread is put aside.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+fn permitted() -> bool {
+    const REQUEST_PERMISSION: libc::c_ulong = 0x1023;
+    const TILE_DATA: libc::c_ulong = 18;
+    // SAFETY: the call takes two numbers and touches no memory of ours.
+    unsafe { libc::syscall(libc::SYS_arch_prctl, REQUEST_PERMISSION, TILE_DATA) == 0 }
+}
+
+#[cfg(not(all(target_os = "linux", target_env = "gnu")))]
+fn permitted() -> bool {
+    false
+}
+
+/// The shapes of the eight tiles: sums in 0 to 3, left sides in 4 and 5, right sides in 6 and 7.
+#[repr(C, align(64))]
+struct Shapes {
+    palette: u8,
+    start_row: u8,
+    reserved: [u8; 14],
+    row_bytes: [u16; 16],
+    rows: [u8; 16],
+}
+
+/// Sets the tiles up for as long as it lives; nothing else in this process uses them meanwhile on
+/// this thread.
+struct Tiles;
+
+impl Tiles {
+    /// For `rows` rows, at most [`ROWS`].
+    ///
+    /// # Safety
+    /// [`runs`] is true for some numbers.
+    unsafe fn new(rows: usize) -> Self {
+        let heights = [rows.min(HEIGHT), rows.saturating_sub(HEIGHT).max(1)].map(|height| height as u8);
+        let mut shapes =
+            Shapes { palette: 1, start_row: 0, reserved: [0; 14], row_bytes: [0; 16], rows: [0; 16] };
+        let [upper, lower] = heights;
+        let all = [upper, upper, lower, lower, upper, lower, HEIGHT as u8, HEIGHT as u8];
+        shapes.rows[..all.len()].copy_from_slice(&all);
+        shapes.row_bytes[..all.len()].fill(64);
+        // SAFETY: the processor has AMX; the shapes are of palette 1.
+        unsafe { asm!("ldtilecfg [{}]", in(reg) &shapes, options(nostack, readonly)) };
+        Self
+    }
+}
+
+impl Drop for Tiles {
+    fn drop(&mut self) {
+        // SAFETY: it was made on a processor that has AMX.
+        unsafe { asm!("tilerelease", options(nostack, nomem)) };
+    }
+}
+
+/// The rows of a strip, at most [`ROWS`] at a time, and their number.
+fn parts(rows: usize) -> impl Iterator<Item = (usize, usize)> {
+    (0..rows).step_by(ROWS).map(move |row| (row, ROWS.min(rows - row)))
+}
+
+/// Calls `$body` for each part of the rows, with tiles of their heights.
+macro_rules! for_parts {
+    ($rows:expr, |$row:ident, $height:ident| $body:block) => {
+        let mut tiles: Option<(usize, Tiles)> = None;
+        for ($row, $height) in parts($rows) {
+            if tiles.as_ref().is_none_or(|(height, _)| *height != $height) {
+                drop(tiles.take());
+                tiles = Some(($height, Tiles::new($height)));
+            }
+            $body
+        }
+    };
+}
+
+/// The loop over k: sums in tiles 0 to 3 (0 and 1 for one tile of rows). Right sides whose rows lie one after
+/// another are asked for `ahead` words before they are used, in the last turn over them.
+macro_rules! multiply {
+    ($instruction:literal, $strip:ident, $row:ident, $height:ident) => {
+        let last = $row + $height == $strip.rows && $strip.b_stride == COLUMNS && $strip.ahead > 0;
+        match ($height > HEIGHT, last) {
+            (true, true) => multiply!(@ two $instruction, $strip, $row, prefetch),
+            (true, false) => multiply!(@ two $instruction, $strip, $row, "/**/"),
+            (false, true) => multiply!(@ one $instruction, $strip, $row, prefetch),
+            (false, false) => multiply!(@ one $instruction, $strip, $row, "/**/"),
+        }
+    };
+    (@ $tiles:ident $instruction:literal, $strip:ident, $row:ident, prefetch) => {
+        multiply!(@ $tiles $instruction, $strip, $row, concat!(
+            "lea {next}, [{b} + {ahead}]\n",
+            ".rept 32\n",
+            "prefetcht1 [{next}]\n",
+            "add {next}, 64\n",
+            ".endr",
+        ))
+    };
+    (@ two $instruction:literal, $strip:ident, $row:ident, $prefetch:expr) => {{
+        let a = $strip.a.as_ptr().add($row * $strip.a_stride);
+        asm!(
+            "2:",
+            "tileloadd tmm4, [{a} + {a_stride}*1]",
+            "tileloadd tmm6, [{b} + {b_stride}*1]",
+            concat!($instruction, " tmm0, tmm4, tmm6"),
+            "tileloadd tmm7, [{b} + {b_stride}*1 + 64]",
+            concat!($instruction, " tmm1, tmm4, tmm7"),
+            "tileloadd tmm5, [{lower} + {a_stride}*1]",
+            concat!($instruction, " tmm2, tmm5, tmm6"),
+            concat!($instruction, " tmm3, tmm5, tmm7"),
+            "/* {next} {ahead} */",
+            $prefetch,
+            "add {a}, 64",
+            "add {lower}, 64",
+            "add {b}, {b_step}",
+            "dec {steps}",
+            "jnz 2b",
+            a = inout(reg) a => _,
+            lower = inout(reg) a.add(HEIGHT * $strip.a_stride) => _,
+            b = inout(reg) $strip.b.as_ptr() => _,
+            steps = inout(reg) $strip.k / STEP => _,
+            next = out(reg) _,
+            a_stride = in(reg) 4 * $strip.a_stride,
+            b_stride = in(reg) 4 * $strip.b_stride,
+            b_step = in(reg) 4 * STEP * $strip.b_stride,
+            ahead = in(reg) 4 * $strip.ahead,
+            options(nostack, readonly),
+        );
+    }};
+    (@ one $instruction:literal, $strip:ident, $row:ident, $prefetch:expr) => {{
+        asm!(
+            "2:",
+            "tileloadd tmm4, [{a} + {a_stride}*1]",
+            "tileloadd tmm6, [{b} + {b_stride}*1]",
+            concat!($instruction, " tmm0, tmm4, tmm6"),
+            "tileloadd tmm7, [{b} + {b_stride}*1 + 64]",
+            concat!($instruction, " tmm1, tmm4, tmm7"),
+            "/* {next} {ahead} */",
+            $prefetch,
+            "add {a}, 64",
+            "add {b}, {b_step}",
+            "dec {steps}",
+            "jnz 2b",
+            a = inout(reg) $strip.a.as_ptr().add($row * $strip.a_stride) => _,
+            b = inout(reg) $strip.b.as_ptr() => _,
+            steps = inout(reg) $strip.k / STEP => _,
+            next = out(reg) _,
+            a_stride = in(reg) 4 * $strip.a_stride,
+            b_stride = in(reg) 4 * $strip.b_stride,
+            b_step = in(reg) 4 * STEP * $strip.b_stride,
+            ahead = in(reg) 4 * $strip.ahead,
+            options(nostack, readonly),
+        );
+    }};
+}
+
+/// Moves the sums of `$height` rows between tiles 0 to 3 and memory.
+macro_rules! move_sums {
+    ($store:ident, $memory:ident, $stride:ident, $height:ident) => {
+        let bytes = 4 * $stride;
+        move_sums!(@ $store, "0", "1", $memory, bytes);
+        if $height > HEIGHT {
+            let lower = $memory.wrapping_add(HEIGHT * $stride);
+            move_sums!(@ $store, "2", "3", lower, bytes);
+        }
+    };
+    (@ load, $left:literal, $right:literal, $memory:ident, $bytes:ident) => {
+        asm!(
+            concat!("tileloadd tmm", $left, ", [{at} + {stride}*1]"),
+            concat!("tileloadd tmm", $right, ", [{at} + {stride}*1 + 64]"),
+            at = in(reg) $memory, stride = in(reg) $bytes, options(nostack, readonly),
+        )
+    };
+    (@ store, $left:literal, $right:literal, $memory:ident, $bytes:ident) => {
+        asm!(
+            concat!("tilestored [{at} + {stride}*1], tmm", $left),
+            concat!("tilestored [{at} + {stride}*1 + 64], tmm", $right),
+            at = in(reg) $memory, stride = in(reg) $bytes, options(nostack),
+        )
+    };
+}
+
+/// `out = start + a b` of bfloat16.
+///
+/// # Safety
+/// [`runs`] is true for them, the strip has been checked, and k is a multiple of [`STEP`], not 0.
+pub(super) unsafe fn floats(strip: Strip<'_>, start: Start<'_>, out: &mut [f32], out_stride: usize) {
+    const ZEROS: [f32; COLUMNS] = [0.0; COLUMNS];
+    // SAFETY: the caller's; tiles of `height` rows read and write as many.
+    unsafe {
+        for_parts!(strip.rows, |row, height| {
+            let to = out.as_mut_ptr().add(row * out_stride);
+            // Every row is the same where the stride is 0.
+            let (from, stride) = match start {
+                Start::Zero => (ZEROS.as_ptr(), 0),
+                Start::Row(row) => (row.as_ptr(), 0),
+                Start::Out => (to.cast_const(), out_stride),
+            };
+            move_sums!(load, from, stride, height);
+            multiply!("tdpbf16ps", strip, row, height);
+            move_sums!(store, to, out_stride, height);
+        });
+    }
+}
+
+/// Sums of bytes, unsigned on the left and signed on the right; `take(row, sums)` gets those of each row.
+///
+/// # Safety
+/// As [`floats`].
+pub(super) unsafe fn bytes(strip: Strip<'_>, mut take: impl FnMut(usize, &[i32; COLUMNS])) {
+    let mut sums = [[0i32; COLUMNS]; ROWS];
+    // SAFETY: the caller's; the sums have room for two by two tiles.
+    unsafe {
+        for_parts!(strip.rows, |row, height| {
+            asm!("tilezero tmm0", "tilezero tmm1", "tilezero tmm2", "tilezero tmm3", options(nostack, nomem));
+            multiply!("tdpbusd", strip, row, height);
+            let to = sums.as_mut_ptr().cast::<i32>();
+            let stride = COLUMNS;
+            move_sums!(store, to, stride, height);
+            for (i, sums) in sums[..height].iter().enumerate() {
+                take(row + i, sums);
+            }
+        });
+    }
+}
