@@ -175,7 +175,8 @@ pub struct CommonArgs {
         help_heading = "Training"
     )]
     pub order: OrderArg,
-    /// Float type of the computation; weights and their updates are f32 always
+    /// Float type of the computation; weights and their updates are f32 always. On a CPU, bf16 is used inside the matrix
+    /// products of the layers alone
     #[arg(long, value_name = "TYPE", default_value = "f32", help_heading = "Training")]
     pub precision: DtypeArg,
     /// Compute memory-bound results again in the backward pass instead of keeping them

@@ -140,7 +140,8 @@ pub struct PretrainArgs {
     /// Largest global norm of the gradients, 0 for any
     #[arg(long, value_name = "NORM", default_value = "1", value_parser = not_negative, help_heading = "Training")]
     pub clip_norm: f64,
-    /// Float type of the computation; weights and their updates are f32 always
+    /// Float type of the computation; weights and their updates are f32 always. On a CPU, bf16 is used inside the matrix
+    /// products of the layers alone
     #[arg(long, value_name = "TYPE", default_value = "f32", help_heading = "Training")]
     pub precision: DtypeArg,
     /// Compute memory-bound results again in the backward pass instead of keeping them
