@@ -19,9 +19,6 @@ use attention::Head;
 pub(super) use attention::{Head as AttentionHead, Room as AttentionRoom};
 use block::Block;
 
-/// The most rows that one task works on at a time.
-const MOST_ROWS: usize = 112;
-
 /// With fewer rows for each thread, and not many at all, threads share the columns of each product
 /// instead.
 const FEWEST_ROWS: usize = 40;
@@ -126,7 +123,8 @@ impl Pass<'_> {
     fn blocks(&self, states: &mut [f32], rows: usize, threads: usize) {
         let Sizes { hidden, .. } = self.sizes;
         // As many blocks for each thread.
-        let turns = rows.div_ceil(threads * MOST_ROWS).max(1);
+        let most = self.arranged.qkv.numbers().rows_together();
+        let turns = rows.div_ceil(threads * most).max(1);
         let size = rows.div_ceil(turns * threads).max(1);
         let mut qkv = Buffer::new(rows * 3 * hidden);
         let mut heads = Buffer::new(rows * hidden);

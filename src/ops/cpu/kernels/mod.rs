@@ -53,6 +53,12 @@ impl Numbers {
         1
     }
 
+    /// The most rows that one task should work on at a time. AMX multiplies so quickly that it would wait for the
+    /// weights with fewer.
+    pub(super) fn rows_together(self) -> usize {
+        if self.step() > 1 { 224 } else { 112 }
+    }
+
     /// Words for so many numbers along k.
     pub(super) fn words(self, count: usize) -> usize {
         count.div_ceil(self.per_word()).next_multiple_of(self.step())
