@@ -622,14 +622,6 @@ fn a_model_that_does_not_fit_says_what_it_is_for() {
             .status
             .success()
     );
-    // The model in the binary.
-    for task in ["classify", "ner", "qa", "choose", "zero-shot"] {
-        let output = albert().args([task, "--device", "flex", "x"]).output().expect("runs");
-        let err = String::from_utf8_lossy(&output.stderr);
-        assert_eq!(output.status.code(), Some(2), "{err}");
-        assert!(err.contains("model \"embedded\": the checkpoint has no"), "{err}");
-        assert!(err.contains("--model names a model that was fine-tuned for this"), "{err}");
-    }
     let order =
         ["classify", "--order", "--device", "flex", "--text-pair", "She opened it.", "He gave her a letter."];
     let output = albert().args(order).output().expect("runs");
@@ -686,4 +678,36 @@ fn collect(value: &Value, out: &mut Vec<f64>) {
         Value::Object(fields) => fields.values().for_each(|v| collect(v, out)),
         _ => {}
     }
+}
+
+/// Every task has a head in the model in the binary, which says once, on stderr, that it speaks.
+#[test]
+fn the_model_in_the_binary_does_every_task() {
+    let said = |arguments: &[&str]| -> Value {
+        let output = albert().args(arguments).args(["--device", "flex"]).output().expect("runs");
+        let err = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(0), "{err}");
+        assert_eq!(err.matches("using the small model inside the binary").count(), 1, "{err}");
+        assert_eq!(err.lines().count(), 1, "{err}");
+        let record: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+        record["predictions"].clone()
+    };
+    let good = said(&["classify", "A wonderful, moving film with great performances."]);
+    assert_eq!(good[0]["label"], "positive");
+    let bad = said(&["classify", "A dull, boring mess without a single good idea."]);
+    assert_eq!(bad[0]["label"], "negative");
+    let entities = said(&["ner", "Angela Merkel visited France last year."]);
+    let groups: Vec<&Value> = list(&entities).iter().map(|entity| &entity["entity_group"]).collect();
+    assert!(groups.iter().all(|group| ["PER", "LOC", "ORG"].iter().any(|known| *group == known)), "{groups:?}");
+    assert!(!groups.is_empty());
+    let context = "The old bridge was built in 1873 by two brothers.";
+    let answer = said(&["qa", "When was the bridge built?", "--context-text", context]);
+    assert!(context.contains(answer[0]["answer"].as_str().expect("an answer")));
+    let choices = ["--choice", "He put on a coat.", "--choice", "He ate a stone."];
+    let chosen = said(&[&["choose", "It was cold outside."][..], &choices].concat());
+    assert_eq!(list(&chosen).len(), 2);
+    let labels = said(&["zero-shot", "The bank raised its interest rates.", "--labels", "money,sport"]);
+    assert_eq!(list(&labels).len(), 2);
+    let sum: f64 = list(&labels).iter().map(|label| label["score"].as_f64().expect("a score")).sum();
+    assert!((sum - 1.0).abs() < 1e-6);
 }

@@ -1,4 +1,4 @@
-"""Makes `assets/` and `expected.json` from the checkpoint that train.py saved.
+"""Makes `assets/` and `expected.json` from a model directory that `albert pretrain` wrote.
 
     python export.py --model DIR --assets ../../../assets
 
@@ -12,7 +12,7 @@ Requires torch, transformers 4.57, sentencepiece, safetensors.
 import argparse, json, os, shutil
 
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from transformers import AlbertForMaskedLM, AlbertTokenizer, pipeline
 
 TIED = {"predictions.decoder.weight", "predictions.decoder.bias"}
@@ -48,7 +48,7 @@ def main():
     os.makedirs(args.assets, exist_ok=True)
     for name in ("config.json", "spiece.model"):
         shutil.copy(os.path.join(args.model, name), args.assets)
-    state = torch.load(os.path.join(args.model, "pytorch_model.bin"), weights_only=True)
+    state = load_file(os.path.join(args.model, "model.safetensors"))
     half = {k: v.half().contiguous() for k, v in state.items() if k not in TIED and not k.endswith("position_ids")}
     save_file(half, os.path.join(args.assets, "model.safetensors"), metadata={"format": "pt"})
 
