@@ -698,7 +698,10 @@ fn the_model_in_the_binary_does_every_task() {
     assert_eq!(bad[0]["label"], "negative");
     let entities = said(&["ner", "Angela Merkel visited France last year."]);
     let groups: Vec<&Value> = list(&entities).iter().map(|entity| &entity["entity_group"]).collect();
-    assert!(groups.iter().all(|group| ["PER", "LOC", "ORG"].iter().any(|known| *group == known)), "{groups:?}");
+    assert!(
+        groups.iter().all(|group| ["PER", "LOC", "ORG"].iter().any(|known| *group == known)),
+        "{groups:?}"
+    );
     assert!(!groups.is_empty());
     let context = "The old bridge was built in 1873 by two brothers.";
     let answer = said(&["qa", "When was the bridge built?", "--context-text", context]);
