@@ -64,7 +64,8 @@ pub fn run(args: PretrainArgs, reporter: &Reporter) -> std::result::Result<ExitS
 
     let opened = open_devices(&args, world.as_ref())?;
     let devices: Vec<Device> = opened.iter().map(|open| open.device.clone()).collect();
-    let (mut model, parameters) = start.model(&args, &config, &devices[0], reporter)?;
+    let (mut model, mut parameters) = start.model(&args, &config, &devices[0], reporter)?;
+    freeze(&args.freeze, &mut parameters)?;
     model.set_numbers(device::common_numbers(&opened));
     let plan = Plan::new(&args, &config, &opened, cache.summary().tokens);
     plan.announce(&args, &config, &opened, parameters.count(), reporter);
@@ -210,6 +211,25 @@ impl Start {
         }
         Ok((model, parameters))
     }
+}
+
+/// `--freeze`.
+fn freeze(prefixes: &[String], parameters: &mut Parameters) -> Result<()> {
+    let bad = |problem: String| Err(Error::Usage { flag: "--freeze".to_owned(), problem });
+    for prefix in prefixes {
+        if !parameters.tensors().iter().any(|parameter| parameter.name.starts_with(prefix)) {
+            let names: Vec<&str> = parameters.tensors().iter().map(|parameter| &*parameter.name).collect();
+            return bad(format!(
+                "no parameter's name starts with {prefix:?}; there are {}",
+                names.join(", ")
+            ));
+        }
+        parameters.freeze(|name| name.starts_with(prefix));
+    }
+    if parameters.tensors().iter().all(|parameter| parameter.frozen) {
+        return bad("nothing is left to learn".to_owned());
+    }
+    Ok(())
 }
 
 /// The model's configuration, with the tokenizer's vocabulary.
@@ -488,6 +508,7 @@ impl Plan {
                 "--nsp": args.nsp,
                 "--sop-weight": (args.sop_weight != 1.0).then_some(args.sop_weight),
                 "--no-sop": args.no_sop,
+                "--freeze": (!args.freeze.is_empty()).then_some(&args.freeze),
                 "--compat": format!("{:?}", args.compat),
                 "--eval-fraction": args.eval_fraction,
                 "--seed": args.seed,

@@ -102,6 +102,9 @@ pub struct PretrainArgs {
     /// How much the loss of sentence order counts beside that of the masked words
     #[arg(long, value_name = "WEIGHT", default_value = "1", value_parser = positive, help_heading = "Training")]
     pub sop_weight: f64,
+    /// What does not learn: starts of the names of parameters, as in model.safetensors, like albert.embeddings
+    #[arg(long, value_name = "PREFIX", num_args = 1.., value_delimiter = ',', help_heading = "Training")]
+    pub freeze: Vec<String>,
     /// Make rows with the quirks of another program
     #[arg(long, value_name = "NAME", help_heading = "Rows")]
     pub compat: Option<CompatArg>,

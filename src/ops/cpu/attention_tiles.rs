@@ -5,7 +5,8 @@ use rten_simd::SimdOp;
 use super::Numbers;
 use super::attention::Head;
 use super::kernels::{
-    COLUMNS, GradientRoom, Left, Rows, Start, Strip, add_transposed, apart, arrange, arrange_transposed,
+    COLUMNS, GradientRoom, Left, Rows, Start, Strip, Words, add_transposed, apart, arrange,
+    arrange_transposed,
 };
 use super::softmax::{Exponentials, Multiply, SoftmaxBackward};
 
@@ -18,9 +19,9 @@ pub(super) struct Room {
     row: Left,
     left: Left,
     /// Keys and values as right sides: transposed, and keys as they are.
-    keys: Vec<u32>,
-    values: Vec<u32>,
-    key_rows: Vec<u32>,
+    keys: Words,
+    values: Words,
+    key_rows: Words,
     probs: Vec<f32>,
     gradient: Vec<f32>,
     out: Vec<f32>,

@@ -5,7 +5,7 @@ use rten_simd::SimdOp;
 
 use super::attention::Keys;
 use super::inference::{AttentionHead, AttentionRoom};
-use super::kernels::{COLUMNS, Left, Start, Strip, Weights};
+use super::kernels::{COLUMNS, Form, Left, Weights};
 use super::norm::{AddNormalize, Affine};
 use super::softmax::Softmax;
 use super::{Curve, Numbers, Sizes};
@@ -20,8 +20,8 @@ pub struct Operation {
     pub run: Box<dyn FnMut()>,
 }
 
-/// Rows of [`peak`]: two tiles of whatever kind.
-const ROWS: usize = 28;
+/// Rows of [`peak`]: two tiles of AMX, or of 14 rows with a little rest.
+const ROWS: usize = 32;
 
 /// Products of `numbers` with operands that stay in the nearest cache: as many operations as the
 /// processor can do. `None` where it has no instructions for them.
@@ -29,22 +29,21 @@ pub fn peak(numbers: Numbers) -> Option<Operation> {
     if !numbers.native() || numbers == Numbers::Int8 {
         return None;
     }
-    let k = 128;
-    let rounds = 2000;
-    let a = vec![0u32; ROWS * (k + 16)];
-    let b = vec![0u32; k * COLUMNS];
+    let form = Form::of_weights(numbers);
+    let (depth, rounds) = (128, 2000);
+    let mut a = Left::default();
+    a.fill(form, [ROWS, depth], |_, out| out.fill(0.0));
+    let b = Weights::new(&vec![0.0; depth * COLUMNS], [depth, COLUMNS], numbers, false);
     let threads = rayon::current_num_threads();
-    let per_word = if numbers == Numbers::Bf16 { 2 } else { 1 };
     Some(Operation {
-        name: format!("peak {numbers:?}"),
-        operations: (threads * rounds * ROWS * COLUMNS * k * 2 * per_word) as f64,
+        name: format!("peak {form:?}"),
+        operations: (2 * threads * rounds * ROWS * COLUMNS * depth) as f64,
         run: Box::new(move || {
             (0..threads).into_par_iter().with_max_len(1).for_each(|_| {
                 let mut out = [0.0; ROWS * COLUMNS];
                 for _ in 0..rounds {
                     let (a, b) = (std::hint::black_box(&a), std::hint::black_box(&b));
-                    let strip = Strip { rows: ROWS, a, a_stride: k + 16, b, b_stride: COLUMNS, k, ahead: 0 };
-                    strip.floats(numbers, Start::Zero, &mut out, COLUMNS);
+                    b.product([0, 0], a, Some(&[0.0; COLUMNS]), &mut out);
                     std::hint::black_box(&mut out);
                 }
             });
@@ -57,7 +56,9 @@ pub fn product(numbers: Numbers, rows: usize, k: usize, n: usize) -> Operation {
     let weights = Weights::new(&noise(k * n), [k, n], numbers, false);
     let (x, bias) = (noise(rows * k), noise(n));
     let mut out = vec![0.0; rows * n];
-    let block = rows.div_ceil(rayon::current_num_threads() * rows.div_ceil(224).max(1)).max(1);
+    let threads = rayon::current_num_threads();
+    let turns = rows.div_ceil(threads * weights.form().rows_together()).max(1);
+    let block = rows.div_ceil(threads * turns).max(1);
     Operation {
         name: format!("product {numbers:?} {rows}x{k}x{n}"),
         operations: (2 * rows * k * n) as f64,
@@ -66,7 +67,7 @@ pub fn product(numbers: Numbers, rows: usize, k: usize, n: usize) -> Operation {
                 Left::default,
                 |left, (out, x)| {
                     for (chunk, columns) in weights.chunks().enumerate() {
-                        left.fill(weights.numbers(), [x.len() / k, columns.len()], |i, row| {
+                        left.fill(weights.form(), [x.len() / k, columns.len()], |i, row| {
                             row.copy_from_slice(&x[i * k..][columns.clone()]);
                         });
                         weights.product([chunk, 0], left, (chunk == 0).then_some(&bias), out);

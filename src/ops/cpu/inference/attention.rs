@@ -3,7 +3,7 @@
 use rten_simd::SimdOp;
 
 use super::super::attention::{self, Keys};
-use super::super::kernels::{COLUMNS, Left, Rows, Start, Strip, apart, arrange, arrange_transposed};
+use super::super::kernels::{COLUMNS, Left, Rows, Start, Strip, Words, apart, arrange, arrange_transposed};
 use super::super::softmax::{Exponentials, Multiply};
 use super::{Numbers, Sizes};
 
@@ -29,8 +29,8 @@ pub(in crate::ops::cpu) struct Room {
     row: Left,
     queries: Left,
     probs: Left,
-    keys: Vec<u32>,
-    values: Vec<u32>,
+    keys: Words,
+    values: Words,
     scores: Vec<f32>,
     factors: Vec<f32>,
     out: Vec<f32>,

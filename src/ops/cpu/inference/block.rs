@@ -55,7 +55,7 @@ impl Pass<'_> {
             let width = columns.len();
             inner.resize(rows * width, 0.0);
             all_chunks(&arranged.ffn, group, lefts, &p.ffn.bias[columns], inner);
-            active.fill(arranged.ffn_output.numbers(), [rows, width], |i, out| {
+            active.fill(arranged.ffn_output.form(), [rows, width], |i, out| {
                 self.options.activation.forward(&inner[i * width..(i + 1) * width], out);
             });
             let bias = (group == 0).then_some(p.ffn_output.bias);

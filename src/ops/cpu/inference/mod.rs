@@ -31,6 +31,7 @@ pub struct Arranged {
     dense: Weights,
     ffn: Weights,
     ffn_output: Weights,
+    numbers: Numbers,
 }
 
 impl Arranged {
@@ -44,6 +45,7 @@ impl Arranged {
             dense: Weights::new(p.dense.weight, [hidden, hidden], numbers, false),
             ffn: Weights::new(p.ffn.weight, [hidden, inner], numbers, true),
             ffn_output: Weights::new(p.ffn_output.weight, [inner, hidden], numbers, false),
+            numbers: if numbers.native() { numbers } else { Numbers::F32 },
         }
     }
 }
@@ -123,7 +125,7 @@ impl Pass<'_> {
     fn blocks(&self, states: &mut [f32], rows: usize, threads: usize) {
         let Sizes { hidden, .. } = self.sizes;
         // As many blocks for each thread.
-        let most = self.arranged.qkv.numbers().rows_together();
+        let most = self.arranged.qkv.form().rows_together();
         let turns = rows.div_ceil(threads * most).max(1);
         let size = rows.div_ceil(turns * threads).max(1);
         let mut qkv = Buffer::new(rows * 3 * hidden);
@@ -175,7 +177,7 @@ impl Pass<'_> {
         let Sizes { hidden, heads, .. } = self.sizes;
         let Sequence { rows, keys } = &self.sequences[index / heads];
         // Scores of 8 bits would lose what softmax tells apart.
-        let numbers = match self.arranged.qkv.numbers() {
+        let numbers = match self.arranged.numbers {
             Numbers::Int8 if Numbers::Bf16.native() => Numbers::Bf16,
             Numbers::Int8 => Numbers::F32,
             numbers => numbers,
@@ -215,7 +217,7 @@ fn fill(
     mut row: impl FnMut(usize, Range<usize>, &mut [f32]),
 ) {
     for (left, columns) in lefts_of(weights, lefts) {
-        left.fill(weights.numbers(), [rows, columns.len()], |i, out| row(i, columns.clone(), out));
+        left.fill(weights.form(), [rows, columns.len()], |i, out| row(i, columns.clone(), out));
     }
 }
 
@@ -223,7 +225,7 @@ fn fill(
 fn copy(weights: &Weights, lefts: &mut Vec<Left>, x: &[f32], width: usize) {
     for (left, columns) in lefts_of(weights, lefts) {
         let part = Rows { data: &x[columns.start..], width: columns.len(), stride: width };
-        left.copy(weights.numbers(), part, x.len() / width);
+        left.copy(weights.form(), part, x.len() / width);
     }
 }
 

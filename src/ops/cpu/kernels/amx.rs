@@ -11,14 +11,12 @@ use std::arch::asm;
 use std::sync::OnceLock;
 
 use super::Numbers;
+use super::form::STEP;
 use super::tile::{COLUMNS, Start, Strip};
 
-/// Words of a row of a tile: operands have a whole number of these along k.
-pub(super) const STEP: usize = 16;
-
 /// Rows of a tile, and of two.
-const HEIGHT: usize = 16;
-const ROWS: usize = 2 * HEIGHT;
+pub(super) const HEIGHT: usize = 16;
+pub(super) const ROWS: usize = 2 * HEIGHT;
 
 /// True if this processor has AMX for `numbers`, and the system lets this process use it.
 pub(super) fn runs(numbers: Numbers) -> bool {
@@ -67,14 +65,14 @@ struct Shapes {
 
 /// Sets the tiles up for as long as it lives; nothing else in this process uses them meanwhile on
 /// this thread.
-struct Tiles;
+pub(super) struct Tiles;
 
 impl Tiles {
     /// For `rows` rows, at most [`ROWS`].
     ///
     /// # Safety
     /// [`runs`] is true for some numbers.
-    unsafe fn new(rows: usize) -> Self {
+    pub(super) unsafe fn new(rows: usize) -> Self {
         let heights = [rows.min(HEIGHT), rows.saturating_sub(HEIGHT).max(1)].map(|height| height as u8);
         let mut shapes =
             Shapes { palette: 1, start_row: 0, reserved: [0; 14], row_bytes: [0; 16], rows: [0; 16] };
@@ -96,7 +94,7 @@ impl Drop for Tiles {
 }
 
 /// The rows of a strip, at most [`ROWS`] at a time, and their number.
-fn parts(rows: usize) -> impl Iterator<Item = (usize, usize)> {
+pub(super) fn parts(rows: usize) -> impl Iterator<Item = (usize, usize)> {
     (0..rows).step_by(ROWS).map(move |row| (row, ROWS.min(rows - row)))
 }
 
@@ -113,84 +111,78 @@ macro_rules! for_parts {
         }
     };
 }
+pub(super) use for_parts;
 
-/// The loop over k: sums in tiles 0 to 3 (0 and 1 for one tile of rows). Right sides whose rows lie one after
-/// another are asked for `ahead` words before they are used, in the last turn over them.
+/// Text for one tile of rows or two: loads of the left side into tiles 4 and 5, of the right side into 6 and 7,
+/// and their four products, or two.
+macro_rules! text {
+    (left two, $offset:literal) => {
+        concat!(
+            text!(left one, $offset),
+            "tileloadd tmm5, [{lower} + {a_stride}*1 + ", $offset, "]\n",
+        )
+    };
+    (left one, $offset:literal) => {
+        concat!("tileloadd tmm4, [{a} + {a_stride}*1 + ", $offset, "]\n")
+    };
+    (right $b:literal) => {
+        concat!(
+            "tileloadd tmm6, [{", $b, "} + {b_stride}*1]\n",
+            "tileloadd tmm7, [{", $b, "} + {b_stride}*1 + 64]\n",
+        )
+    };
+    (sum two, $instruction:literal) => {
+        concat!(
+            text!(sum one, $instruction),
+            $instruction, " tmm2, tmm5, tmm6\n",
+            $instruction, " tmm3, tmm5, tmm7\n",
+        )
+    };
+    (sum one, $instruction:literal) => {
+        concat!($instruction, " tmm0, tmm4, tmm6\n", $instruction, " tmm1, tmm4, tmm7\n")
+    };
+}
+pub(super) use text;
+
+/// Calls `$multiply` with one tile of rows or two. Nothing is asked for beforehand: the processor does so as well.
+macro_rules! by_tiles {
+    ($multiply:ident, $strip:ident, $row:ident, $height:ident) => {
+        if $height > HEIGHT { $multiply!(two, $strip, $row) } else { $multiply!(one, $strip, $row) }
+    };
+}
+pub(super) use by_tiles;
+
+/// The loop over k: sums in tiles 0 to 3, or 0 and 1.
 macro_rules! multiply {
-    ($instruction:literal, $strip:ident, $row:ident, $height:ident) => {
-        let last = $row + $height == $strip.rows && $strip.b_stride == COLUMNS && $strip.ahead > 0;
-        match ($height > HEIGHT, last) {
-            (true, true) => multiply!(@ two $instruction, $strip, $row, prefetch),
-            (true, false) => multiply!(@ two $instruction, $strip, $row, "/**/"),
-            (false, true) => multiply!(@ one $instruction, $strip, $row, prefetch),
-            (false, false) => multiply!(@ one $instruction, $strip, $row, "/**/"),
-        }
-    };
-    (@ $tiles:ident $instruction:literal, $strip:ident, $row:ident, prefetch) => {
-        multiply!(@ $tiles $instruction, $strip, $row, concat!(
-            "lea {next}, [{b} + {ahead}]\n",
-            ".rept 32\n",
-            "prefetcht1 [{next}]\n",
-            "add {next}, 64\n",
-            ".endr",
-        ))
-    };
-    (@ two $instruction:literal, $strip:ident, $row:ident, $prefetch:expr) => {{
+    ($instruction:literal, $tiles:ident, $strip:ident, $row:ident) => {{
         let a = $strip.a.as_ptr().add($row * $strip.a_stride);
         asm!(
             "2:",
-            "tileloadd tmm4, [{a} + {a_stride}*1]",
-            "tileloadd tmm6, [{b} + {b_stride}*1]",
-            concat!($instruction, " tmm0, tmm4, tmm6"),
-            "tileloadd tmm7, [{b} + {b_stride}*1 + 64]",
-            concat!($instruction, " tmm1, tmm4, tmm7"),
-            "tileloadd tmm5, [{lower} + {a_stride}*1]",
-            concat!($instruction, " tmm2, tmm5, tmm6"),
-            concat!($instruction, " tmm3, tmm5, tmm7"),
-            "/* {next} {ahead} */",
-            $prefetch,
+            concat!("/* {lower} */", text!(left $tiles, "0"), text!(right "b")),
+            text!(sum $tiles, $instruction),
             "add {a}, 64",
             "add {lower}, 64",
             "add {b}, {b_step}",
             "dec {steps}",
             "jnz 2b",
             a = inout(reg) a => _,
-            lower = inout(reg) a.add(HEIGHT * $strip.a_stride) => _,
+            lower = inout(reg) a.wrapping_add(HEIGHT * $strip.a_stride) => _,
             b = inout(reg) $strip.b.as_ptr() => _,
             steps = inout(reg) $strip.k / STEP => _,
-            next = out(reg) _,
             a_stride = in(reg) 4 * $strip.a_stride,
             b_stride = in(reg) 4 * $strip.b_stride,
             b_step = in(reg) 4 * STEP * $strip.b_stride,
-            ahead = in(reg) 4 * $strip.ahead,
             options(nostack, readonly),
         );
     }};
-    (@ one $instruction:literal, $strip:ident, $row:ident, $prefetch:expr) => {{
-        asm!(
-            "2:",
-            "tileloadd tmm4, [{a} + {a_stride}*1]",
-            "tileloadd tmm6, [{b} + {b_stride}*1]",
-            concat!($instruction, " tmm0, tmm4, tmm6"),
-            "tileloadd tmm7, [{b} + {b_stride}*1 + 64]",
-            concat!($instruction, " tmm1, tmm4, tmm7"),
-            "/* {next} {ahead} */",
-            $prefetch,
-            "add {a}, 64",
-            "add {b}, {b_step}",
-            "dec {steps}",
-            "jnz 2b",
-            a = inout(reg) $strip.a.as_ptr().add($row * $strip.a_stride) => _,
-            b = inout(reg) $strip.b.as_ptr() => _,
-            steps = inout(reg) $strip.k / STEP => _,
-            next = out(reg) _,
-            a_stride = in(reg) 4 * $strip.a_stride,
-            b_stride = in(reg) 4 * $strip.b_stride,
-            b_step = in(reg) 4 * STEP * $strip.b_stride,
-            ahead = in(reg) 4 * $strip.ahead,
-            options(nostack, readonly),
-        );
-    }};
+}
+
+macro_rules! multiply_floats {
+    ($($rest:tt)*) => { multiply!("tdpbf16ps", $($rest)*) };
+}
+
+macro_rules! multiply_bytes {
+    ($($rest:tt)*) => { multiply!("tdpbusd", $($rest)*) };
 }
 
 /// Moves the sums of `$height` rows between tiles 0 to 3 and memory.
@@ -219,24 +211,30 @@ macro_rules! move_sums {
     };
 }
 
+pub(super) use move_sums;
+
+/// What the sums of a row begin with, and how far the next row's are: every row is the same where that is 0.
+pub(super) fn first_sums(start: Start<'_>, out: &[f32], out_stride: usize) -> (*const f32, usize) {
+    const ZEROS: [f32; COLUMNS] = [0.0; COLUMNS];
+    match start {
+        Start::Zero => (ZEROS.as_ptr(), 0),
+        Start::Row(row) => (row.as_ptr(), 0),
+        Start::Out => (out.as_ptr(), out_stride),
+    }
+}
+
 /// `out = start + a b` of bfloat16.
 ///
 /// # Safety
 /// [`runs`] is true for them, the strip has been checked, and k is a multiple of [`STEP`], not 0.
 pub(super) unsafe fn floats(strip: Strip<'_>, start: Start<'_>, out: &mut [f32], out_stride: usize) {
-    const ZEROS: [f32; COLUMNS] = [0.0; COLUMNS];
     // SAFETY: the caller's; tiles of `height` rows read and write as many.
     unsafe {
         for_parts!(strip.rows, |row, height| {
+            let (from, stride) = first_sums(start, &out[row * out_stride..], out_stride);
             let to = out.as_mut_ptr().add(row * out_stride);
-            // Every row is the same where the stride is 0.
-            let (from, stride) = match start {
-                Start::Zero => (ZEROS.as_ptr(), 0),
-                Start::Row(row) => (row.as_ptr(), 0),
-                Start::Out => (to.cast_const(), out_stride),
-            };
             move_sums!(load, from, stride, height);
-            multiply!("tdpbf16ps", strip, row, height);
+            by_tiles!(multiply_floats, strip, row, height);
             move_sums!(store, to, out_stride, height);
         });
     }
@@ -252,7 +250,7 @@ pub(super) unsafe fn bytes(strip: Strip<'_>, mut take: impl FnMut(usize, &[i32; 
     unsafe {
         for_parts!(strip.rows, |row, height| {
             asm!("tilezero tmm0", "tilezero tmm1", "tilezero tmm2", "tilezero tmm3", options(nostack, nomem));
-            multiply!("tdpbusd", strip, row, height);
+            by_tiles!(multiply_bytes, strip, row, height);
             let to = sums.as_mut_ptr().cast::<i32>();
             let stride = COLUMNS;
             move_sums!(store, to, stride, height);

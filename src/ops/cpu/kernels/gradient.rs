@@ -5,7 +5,7 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use super::tile::{COLUMNS, Start, Strip, prefetch, to_bf16_pairs};
-use super::{Numbers, apart};
+use super::{Form, Numbers, Words, apart};
 
 /// Tokens whose part is added at a time: a panel of the right side stays in the nearest cache.
 const TOKENS: usize = 512;
@@ -42,7 +42,7 @@ pub(in crate::ops::cpu) struct Gradients {
     widths: Vec<usize>,
     groups: Vec<Group>,
     /// Left sides, transposed: for each product and part of the tokens `[m, words]`.
-    lefts: Vec<u32>,
+    lefts: Words,
 }
 
 /// Some columns of one gradient, which one task adds to.
@@ -65,7 +65,7 @@ impl Gradients {
                 Group { product, columns, sums: vec![0.0; m * wide], wide }
             })
         });
-        Self { m, widths: widths.to_vec(), groups: groups.collect(), lefts: Vec::new() }
+        Self { m, widths: widths.to_vec(), groups: groups.collect(), lefts: Words::default() }
     }
 
     /// Adds `a^T b` for each pair of `a` `[tokens, m]` and `b` `[tokens, n]`.
@@ -80,18 +80,21 @@ impl Gradients {
             })
             .collect();
         let count = tokens.div_ceil(TOKENS);
-        let a_stride = apart(Numbers::Bf16.words(TOKENS));
+        let a_stride = apart(Form::Halves.words(TOKENS));
         let (m, size) = (self.m, (self.m * a_stride).max(1));
-        self.lefts.resize(parts.len() * size, 0);
-        self.lefts.par_chunks_exact_mut(size).zip(&parts).for_each_init(Vec::new, |pairs, (left, part)| {
-            part.transpose_left(0..m, a_stride, pairs, left);
-        });
+        self.lefts.reshape(parts.len() * size);
+        self.lefts.par_chunks_exact_mut(size).zip(&parts).for_each_init(
+            Words::default,
+            |pairs, (left, part)| {
+                part.transpose_left(0..m, a_stride, pairs, left);
+            },
+        );
         let lefts = &self.lefts;
-        self.groups.par_iter_mut().with_max_len(1).for_each_init(Vec::new, |panels, group| {
+        self.groups.par_iter_mut().with_max_len(1).for_each_init(Words::default, |panels, group| {
             let own = group.product * count..(group.product + 1) * count;
             for (part, left) in parts[own.clone()].iter().zip(lefts[own.start * size..].chunks_exact(size)) {
                 let words = part.words();
-                panels.resize(group.wide * words, 0);
+                panels.reshape(group.wide * words);
                 part.arrange_right(group.columns.clone(), panels);
                 for (panel, b) in panels.chunks_exact(words * COLUMNS).enumerate() {
                     let strip =
@@ -130,9 +133,9 @@ pub(in crate::ops::cpu) fn add_transposed(
     let part = Part { a, b, rows: 0..tokens, zeros };
     let (n, words) = (b.width, part.words());
     let a_stride = apart(words);
-    panels.resize(n.next_multiple_of(COLUMNS) * words, 0);
+    panels.reshape(n.next_multiple_of(COLUMNS) * words);
     part.arrange_right(0..n, panels);
-    left.resize(a.width * a_stride, 0);
+    left.reshape(a.width * a_stride);
     part.transpose_left(0..a.width, a_stride, pairs, left);
     for (panel, b) in panels.chunks_exact(words * COLUMNS).enumerate() {
         let strip = Strip { rows: a.width, a: left, a_stride, b, b_stride: COLUMNS, k: words, ahead: 0 };
@@ -152,9 +155,9 @@ pub(in crate::ops::cpu) fn add_transposed(
 /// What [`add_transposed`] works in.
 #[derive(Default)]
 pub(in crate::ops::cpu) struct Room {
-    left: Vec<u32>,
-    pairs: Vec<u32>,
-    panels: Vec<u32>,
+    left: Words,
+    pairs: Words,
+    panels: Words,
     strip: Vec<f32>,
     zeros: Vec<f32>,
 }
@@ -170,7 +173,7 @@ struct Part<'a> {
 
 impl<'a> Part<'a> {
     fn words(&self) -> usize {
-        Numbers::Bf16.words(self.rows.len())
+        Form::Halves.words(self.rows.len())
     }
 
     /// Tokens 2 p and 2 p + 1, or zeros.
@@ -200,12 +203,12 @@ impl<'a> Part<'a> {
     }
 
     /// Some columns of the left side as rows `stride` apart; `pairs` is room.
-    fn transpose_left(&self, columns: Range<usize>, stride: usize, pairs: &mut Vec<u32>, left: &mut [u32]) {
+    fn transpose_left(&self, columns: Range<usize>, stride: usize, pairs: &mut Words, left: &mut [u32]) {
         const TILE: usize = 16;
         let width = columns.len();
         let wide = width.next_multiple_of(TILE);
         let words = self.words();
-        pairs.resize(TILE * wide, 0);
+        pairs.reshape(TILE * wide);
         for first in (0..words).step_by(TILE) {
             let count = TILE.min(words - first);
             for (p, out) in pairs.chunks_exact_mut(wide).take(count).enumerate() {

@@ -1,11 +1,11 @@
 //! The left side of a product: some rows of states in the product's numbers.
 
-use super::{Numbers, Rows, tile};
+use super::{Form, Rows, Words, tile};
 
 /// Rows in the numbers of a product, and room for them.
 #[derive(Debug, Default)]
 pub(in crate::ops::cpu) struct Left {
-    words: Vec<u32>,
+    words: Words,
     stride: usize,
     rows: usize,
     width: usize,
@@ -18,52 +18,44 @@ impl Left {
     /// Takes `rows` rows of `width` numbers; `row(i, out)` writes row i.
     pub(in crate::ops::cpu) fn fill(
         &mut self,
-        numbers: Numbers,
+        form: impl Into<Form>,
         [rows, width]: [usize; 2],
         mut row: impl FnMut(usize, &mut [f32]),
     ) {
-        let words = self.shape(numbers, [rows, width]);
+        let form = form.into();
+        let words = self.shape(form, [rows, width]);
         // A whole number of words; what is beyond the width stays zero.
         self.row.clear();
-        self.row.resize(words * numbers.per_word(), 0.0);
+        self.row.resize(form.filled(width), 0.0);
         for (i, out) in self.words.chunks_exact_mut(self.stride).enumerate() {
             let out = &mut out[..words];
-            if numbers == Numbers::F32 {
+            if form == Form::Floats {
                 row(i, bytemuck::cast_slice_mut(out));
                 continue;
             }
             row(i, &mut self.row[..width]);
-            if numbers == Numbers::Int8 {
-                self.scales.push(tile::quantize(&self.row, bytemuck::cast_slice_mut(out)));
-            } else {
-                tile::to_bf16(&self.row, bytemuck::cast_slice_mut(out));
-            }
+            self.scales.extend(convert(form, &self.row, out));
         }
     }
 
     /// Takes rows that lie in memory.
-    pub(in crate::ops::cpu) fn copy(&mut self, numbers: Numbers, x: Rows<'_>, rows: usize) {
-        if numbers == Numbers::F32 || !x.width.is_multiple_of(numbers.per_word()) {
-            return self.fill(numbers, [rows, x.width], |i, out| out.copy_from_slice(x.row(i)));
+    pub(in crate::ops::cpu) fn copy(&mut self, form: impl Into<Form>, x: Rows<'_>, rows: usize) {
+        let form = form.into();
+        if form == Form::Floats || form.filled(x.width) != x.width {
+            return self.fill(form, [rows, x.width], |i, out| out.copy_from_slice(x.row(i)));
         }
-        let words = self.shape(numbers, [rows, x.width]);
+        let words = self.shape(form, [rows, x.width]);
         for (i, out) in self.words.chunks_exact_mut(self.stride).enumerate() {
-            let (out, rest) = out[..words].split_at_mut(x.width / numbers.per_word());
-            rest.fill(0);
-            if numbers == Numbers::Int8 {
-                self.scales.push(tile::quantize(x.row(i), bytemuck::cast_slice_mut(out)));
-            } else {
-                tile::to_bf16(x.row(i), bytemuck::cast_slice_mut(out));
-            }
+            self.scales.extend(convert(form, x.row(i), &mut out[..words]));
         }
     }
 
     /// Makes room; returns the words of a row.
-    fn shape(&mut self, numbers: Numbers, [rows, width]: [usize; 2]) -> usize {
-        let words = numbers.words(width);
+    fn shape(&mut self, form: Form, [rows, width]: [usize; 2]) -> usize {
+        let words = form.words(width);
         (self.rows, self.width, self.stride) = (rows, width, apart(words));
         self.words_in_row = words;
-        self.words.resize(rows * self.stride, 0);
+        self.words.reshape(rows * self.stride);
         self.scales.clear();
         words
     }
@@ -92,15 +84,26 @@ impl Left {
         &self.words[row * self.stride..]
     }
 
-    /// Scale and zero of each row, for [`Numbers::Int8`].
+    /// Scale and zero of each row, for [`Form::Bytes`].
     pub(super) fn scales(&self) -> &[[f32; 2]] {
         &self.scales
     }
 
-    /// All rows as floats, a stride apart, if they were filled with [`Numbers::F32`].
+    /// All rows as floats, a stride apart, if they were filled with [`Form::Floats`].
     pub(super) fn floats(&self) -> &[f32] {
         bytemuck::cast_slice(&self.words)
     }
+}
+
+/// A row that fills whole words; returns scale and zero of [`Form::Bytes`].
+fn convert(form: Form, row: &[f32], out: &mut [u32]) -> Option<[f32; 2]> {
+    match form {
+        Form::Bytes => return Some(tile::quantize(row, bytemuck::cast_slice_mut(out))),
+        Form::Parts => tile::to_parts(row, out),
+        Form::Halves => tile::to_bf16(row, bytemuck::cast_slice_mut(out)),
+        Form::Floats => out.copy_from_slice(bytemuck::cast_slice(row)),
+    }
+    None
 }
 
 /// A distance between rows of so many words that does not put many rows on the same places of a

@@ -6,21 +6,28 @@
 
 #[cfg(target_arch = "x86_64")]
 mod amx;
+#[cfg(target_arch = "x86_64")]
+mod amx_parts;
 mod arrange;
 #[cfg(target_arch = "x86_64")]
 mod convert;
+mod form;
 mod gradient;
 mod left;
 mod panels;
 #[cfg_attr(target_arch = "x86_64", path = "tile_avx512.rs")]
 #[cfg_attr(not(target_arch = "x86_64"), path = "tile_none.rs")]
 mod tile;
+mod weights;
+mod words;
 
 pub(super) use arrange::{arrange, arrange_transposed};
+pub(super) use form::Form;
 pub(super) use gradient::{Gradients, Room as GradientRoom, Rows, add_transposed};
 pub(super) use left::{Left, apart};
-pub(super) use panels::Weights;
 pub(super) use tile::{COLUMNS, Start, Strip};
+pub(super) use weights::Weights;
+pub(super) use words::Words;
 
 use std::cell::Cell;
 
@@ -33,35 +40,6 @@ impl Numbers {
     /// True if this processor multiplies them with instructions of its own.
     pub(super) fn native(self) -> bool {
         tile::runs(self)
-    }
-
-    /// Numbers in a word of four bytes.
-    fn per_word(self) -> usize {
-        match self {
-            Self::F32 => 1,
-            Self::Bf16 => 2,
-            Self::Int8 => 4,
-        }
-    }
-
-    /// A number of words along k is a multiple of this: what is beyond the numbers is zero.
-    fn step(self) -> usize {
-        #[cfg(target_arch = "x86_64")]
-        if amx::runs(self) {
-            return amx::STEP;
-        }
-        1
-    }
-
-    /// The most rows that one task should work on at a time. AMX multiplies so quickly that it would wait for the
-    /// weights with fewer.
-    pub(super) fn rows_together(self) -> usize {
-        if self.step() > 1 { 224 } else { 112 }
-    }
-
-    /// Words for so many numbers along k.
-    pub(super) fn words(self, count: usize) -> usize {
-        count.div_ceil(self.per_word()).next_multiple_of(self.step())
     }
 }
 
@@ -77,7 +55,7 @@ pub(super) fn linear(out: &mut [f32], x: &[f32], width: usize, weights: &Weights
     let mut left = LEFT.take();
     for (chunk, columns) in weights.chunks().enumerate() {
         let rows = Rows { data: &x[columns.start..], width: columns.len(), stride: width };
-        left.copy(weights.numbers(), rows, x.len() / width);
+        left.copy(weights.form(), rows, x.len() / width);
         weights.product([chunk, 0], &left, bias.filter(|_| chunk == 0), out);
     }
     LEFT.set(left);

@@ -8,7 +8,8 @@
 
 use std::arch::x86_64::*;
 
-use super::{Numbers, amx, convert};
+use super::form::STEP;
+use super::{Form, Numbers, amx, amx_parts, convert};
 
 /// The most rows of a tile: 14 rows of two registers, two for the weights and one for the left side
 /// are 31 of the 32.
@@ -27,7 +28,7 @@ pub(in crate::ops::cpu) struct Strip<'a> {
     /// Words of the right side: word p of column j is at `p * b_stride + j`.
     pub b: &'a [u32],
     pub b_stride: usize,
-    /// Words along k, as [`Numbers::words`] counts them.
+    /// Words along k, as [`Form::words`] counts them.
     pub k: usize,
     /// Also asks for the words so far behind those that are read: what comes next.
     pub ahead: usize,
@@ -71,6 +72,11 @@ pub(super) fn runs(numbers: Numbers) -> bool {
     }
 }
 
+/// True if these are multiplied in tiles of AMX.
+pub(super) fn in_tiles(numbers: Numbers) -> bool {
+    amx::runs(numbers)
+}
+
 /// Calls `$function::<height>` for the tile's height.
 macro_rules! by_height {
     ($height:expr, $function:ident($($argument:expr),*)) => {
@@ -85,28 +91,33 @@ macro_rules! by_height {
 }
 
 impl Strip<'_> {
-    /// `out = start + a b` with rows of `out` `out_stride` numbers apart; not for [`Numbers::Int8`].
+    /// `out = start + a b` with rows of `out` `out_stride` numbers apart; not for [`Form::Bytes`].
     pub(in crate::ops::cpu) fn floats(
         self,
-        numbers: Numbers,
+        form: impl Into<Form>,
         start: Start<'_>,
         out: &mut [f32],
         out_stride: usize,
     ) {
-        if !self.check(numbers, out, out_stride) {
+        let form = form.into();
+        if !self.check(form, out, out_stride) {
             return;
         }
-        assert!(numbers != Numbers::Int8);
-        if amx::runs(numbers) {
-            // SAFETY: the processor has the instructions, the slices reach (`check`).
-            return unsafe { amx::floats(self, start, out, out_stride) };
+        // SAFETY: the processor has the instructions, the slices reach (`check`).
+        match form {
+            Form::Parts => return unsafe { amx_parts::floats(self, start, out, out_stride) },
+            Form::Halves if amx::runs(Numbers::Bf16) => {
+                return unsafe { amx::floats(self, start, out, out_stride) };
+            }
+            Form::Bytes => unreachable!("has scales"),
+            _ => {}
         }
         for (row, tile) in self.tiles() {
             let out = &mut out[row * out_stride..];
             // SAFETY: as above; a tile has as many rows as the function is for.
             unsafe {
-                match numbers {
-                    Numbers::Bf16 => by_height!(tile.rows, tile_bf16(tile, start, out, out_stride)),
+                match form {
+                    Form::Halves => by_height!(tile.rows, tile_bf16(tile, start, out, out_stride)),
                     _ => by_height!(tile.rows, tile_f32(tile, start, out, out_stride)),
                 }
             }
@@ -121,7 +132,7 @@ impl Strip<'_> {
         out: &mut [f32],
         out_stride: usize,
     ) {
-        if !self.check(Numbers::Int8, out, out_stride) {
+        if !self.check(Form::Bytes, out, out_stride) {
             return;
         }
         assert!(dequantize.rows.len() >= self.rows);
@@ -144,11 +155,11 @@ impl Strip<'_> {
     }
 
     /// True if there is something to do; then everything that is read and written lies in the slices.
-    fn check(&self, numbers: Numbers, out: &[f32], out_stride: usize) -> bool {
+    fn check(&self, form: Form, out: &[f32], out_stride: usize) -> bool {
         if self.rows == 0 {
             return false;
         }
-        assert!(runs(numbers) && self.k > 0 && self.k.is_multiple_of(numbers.step()));
+        assert!(form.runs() && self.k > 0 && self.k.is_multiple_of(form.parts() * form.step()));
         let reach = |rows: usize, stride: usize, width: usize| {
             (rows - 1).checked_mul(stride).and_then(|at| at.checked_add(width)).expect("a place in memory")
         };
@@ -374,6 +385,69 @@ pub(in crate::ops::cpu) fn to_bf16_pairs(low: &[f32], high: &[f32], out: &mut [u
     } else {
         convert::bf16_pairs(low, high, out);
     }
+}
+
+/// A row as [`Form::Parts`]: whole steps of words.
+pub(super) fn to_parts(row: &[f32], out: &mut [u32]) {
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512bf16")]
+    fn vectors(row: &[f32], out: &mut [u32]) {
+        let steps = row.as_chunks::<{ 2 * STEP }>().0.iter().zip(out.as_chunks_mut::<{ 3 * STEP }>().0);
+        for (x, out) in steps {
+            for half in 0..2 {
+                // SAFETY: sixteen floats become three times sixteen halves of words, within the step.
+                unsafe {
+                    let at = out.as_mut_ptr().add(half * STEP / 2);
+                    for (i, part) in
+                        parts(_mm512_loadu_ps(x.as_ptr().add(half * STEP))).into_iter().enumerate()
+                    {
+                        _mm256_storeu_si256(at.add(i * STEP).cast(), part);
+                    }
+                }
+            }
+        }
+    }
+    assert!(runs(Numbers::Bf16) && 2 * out.len() == 3 * row.len() && row.len().is_multiple_of(2 * STEP));
+    // SAFETY: the processor has the instructions.
+    unsafe { vectors(row, out) }
+}
+
+/// The three parts of two rows of [`COLUMNS`] numbers, side by side in each word: `low` in the lower half.
+pub(super) fn to_part_pairs(low: &[f32; COLUMNS], high: &[f32; COLUMNS], out: [&mut [u32]; 3]) {
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512bf16")]
+    fn vectors(low: &[f32; COLUMNS], high: &[f32; COLUMNS], out: [&mut [u32; COLUMNS]; 3]) {
+        for first in [0, COLUMNS / 2] {
+            // SAFETY: vectors of sixteen, within the rows.
+            unsafe {
+                let low = parts(_mm512_loadu_ps(low.as_ptr().add(first)));
+                let high = parts(_mm512_loadu_ps(high.as_ptr().add(first)));
+                for i in 0..3 {
+                    let high = _mm512_slli_epi32::<16>(_mm512_cvtepu16_epi32(high[i]));
+                    let words = _mm512_or_si512(_mm512_cvtepu16_epi32(low[i]), high);
+                    _mm512_storeu_si512(out[i].as_mut_ptr().add(first).cast(), words);
+                }
+            }
+        }
+    }
+    assert!(runs(Numbers::Bf16));
+    let out = out.map(|out| out.first_chunk_mut().expect("a row of a panel"));
+    // SAFETY: the processor has the instructions.
+    unsafe { vectors(low, high, out) }
+}
+
+/// Three numbers of bfloat16 each whose sum is a float, all 24 bits of it: the nearest, that to what is left, and
+/// what is left then. Parts below 1e-38 are zero.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512bf16")]
+#[inline]
+fn parts(x: __m512) -> [__m256i; 3] {
+    let mut rest = x;
+    let mut parts = [_mm256_setzero_si256(); 3];
+    for part in &mut parts {
+        // SAFETY: both types are sixteen halves of words.
+        *part = unsafe { std::mem::transmute::<__m256bh, __m256i>(_mm512_cvtneps_pbh(rest)) };
+        let value = _mm512_castsi512_ps(_mm512_slli_epi32::<16>(_mm512_cvtepu16_epi32(*part)));
+        rest = _mm512_sub_ps(rest, value);
+    }
+    parts
 }
 
 /// Asks for numbers that will be read soon.

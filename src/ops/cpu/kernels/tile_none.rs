@@ -1,6 +1,6 @@
 //! What stands for the inner loops on processors that have none: nothing runs.
 
-use super::Numbers;
+use super::{Form, Numbers};
 
 pub(in crate::ops::cpu) const COLUMNS: usize = 32;
 
@@ -37,8 +37,12 @@ pub(super) fn runs(_: Numbers) -> bool {
     false
 }
 
+pub(super) fn in_tiles(_: Numbers) -> bool {
+    false
+}
+
 impl Strip<'_> {
-    pub(in crate::ops::cpu) fn floats(self, _: Numbers, _: Start<'_>, _: &mut [f32], _: usize) {
+    pub(in crate::ops::cpu) fn floats(self, _: impl Into<Form>, _: Start<'_>, _: &mut [f32], _: usize) {
         unreachable!("`runs` says no")
     }
 
@@ -52,6 +56,14 @@ pub(super) fn to_bf16(_: &[f32], _: &mut [u16]) {
 }
 
 pub(in crate::ops::cpu) fn to_bf16_pairs(_: &[f32], _: &[f32], _: &mut [u32]) {
+    unreachable!("`runs` says no")
+}
+
+pub(super) fn to_parts(_: &[f32], _: &mut [u32]) {
+    unreachable!("`runs` says no")
+}
+
+pub(super) fn to_part_pairs(_: &[f32; COLUMNS], _: &[f32; COLUMNS], _: [&mut [u32]; 3]) {
     unreachable!("`runs` says no")
 }
 

@@ -1,0 +1,68 @@
+//! Products of 32-bit floats on processors with AMX, which multiplies bfloat16: each float is the sum of three
+//! ([`Form::Parts`]), and of the nine products of parts the six that count are summed. What is left out is below
+//! 2^-25 of the product, less than a 32-bit product is rounded by.
+//!
+//! [`Form::Parts`]: super::Form::Parts
+#![allow(
+    unsafe_code,
+    reason = "instructions without intrinsics; every access lies in slices that were checked"
+)]
+
+use std::arch::asm;
+
+use super::amx::{HEIGHT, Tiles, by_tiles, first_sums, for_parts, move_sums, parts, text};
+use super::form::STEP;
+use super::tile::{Start, Strip};
+
+/// The loop over k: sums in tiles 0 to 3, or 0 and 1.
+macro_rules! multiply {
+    ($tiles:ident, $strip:ident, $row:ident) => {{
+        let a = $strip.a.as_ptr().add($row * $strip.a_stride);
+        let b = $strip.b.as_ptr();
+        asm!(
+            "2:",
+            "/* {lower} */",
+            concat!(text!(left $tiles, "0"), text!(right "third"), text!(sum $tiles, "tdpbf16ps")),
+            concat!(text!(right "second"), text!(sum $tiles, "tdpbf16ps")),
+            concat!(text!(right "b"), text!(sum $tiles, "tdpbf16ps")),
+            concat!(text!(left $tiles, "128"), text!(sum $tiles, "tdpbf16ps")),
+            concat!(text!(left $tiles, "64"), text!(sum $tiles, "tdpbf16ps")),
+            concat!(text!(right "second"), text!(sum $tiles, "tdpbf16ps")),
+            "add {a}, 192",
+            "add {lower}, 192",
+            "add {b}, {b_step}",
+            "add {second}, {b_step}",
+            "add {third}, {b_step}",
+            "dec {steps}",
+            "jnz 2b",
+            a = inout(reg) a => _,
+            lower = inout(reg) a.wrapping_add(HEIGHT * $strip.a_stride) => _,
+            b = inout(reg) b => _,
+            second = inout(reg) b.wrapping_add(STEP * $strip.b_stride) => _,
+            third = inout(reg) b.wrapping_add(2 * STEP * $strip.b_stride) => _,
+            steps = inout(reg) $strip.k / (3 * STEP) => _,
+            a_stride = in(reg) 4 * $strip.a_stride,
+            b_stride = in(reg) 4 * $strip.b_stride,
+            b_step = in(reg) 12 * STEP * $strip.b_stride,
+            options(nostack, readonly),
+        );
+    }};
+}
+
+/// `out = start + a b`.
+///
+/// # Safety
+/// [`super::amx::runs`] is true for bfloat16, the strip has been checked, and k is a multiple of three times
+/// [`STEP`], not 0.
+pub(super) unsafe fn floats(strip: Strip<'_>, start: Start<'_>, out: &mut [f32], out_stride: usize) {
+    // SAFETY: the caller's; tiles of `height` rows read and write as many.
+    unsafe {
+        for_parts!(strip.rows, |row, height| {
+            let (from, stride) = first_sums(start, &out[row * out_stride..], out_stride);
+            let to = out.as_mut_ptr().add(row * out_stride);
+            move_sums!(load, from, stride, height);
+            by_tiles!(multiply, strip, row, height);
+            move_sums!(store, to, out_stride, height);
+        });
+    }
+}

@@ -1,0 +1,94 @@
+//! How numbers lie in the words of four bytes that products read.
+
+use super::Numbers;
+use super::tile;
+
+/// The words of a product's operand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::ops::cpu) enum Form {
+    /// A 32-bit float in each word.
+    Floats,
+    /// 32-bit floats as sums of three in bfloat16, for AMX, which has no products of longer numbers. Step by step
+    /// of [`STEP`] words along k: the first parts in so many words, two in each, then the second parts, then the
+    /// third.
+    Parts,
+    /// Two of bfloat16 in each word.
+    Halves,
+    /// Four bytes in each word.
+    Bytes,
+}
+
+/// Words of a row of a tile of AMX: operands for it have a whole number of these along k.
+pub(super) const STEP: usize = 16;
+
+impl From<Numbers> for Form {
+    /// The plain one.
+    fn from(numbers: Numbers) -> Self {
+        match numbers {
+            Numbers::F32 => Self::Floats,
+            Numbers::Bf16 => Self::Halves,
+            Numbers::Int8 => Self::Bytes,
+        }
+    }
+}
+
+impl Form {
+    /// The form in which this processor multiplies weights soonest.
+    pub(in crate::ops::cpu) fn of_weights(numbers: Numbers) -> Self {
+        if numbers == Numbers::F32 && tile::in_tiles(Numbers::Bf16) { Self::Parts } else { numbers.into() }
+    }
+
+    /// True if this processor multiplies it with instructions of its own.
+    pub(super) fn runs(self) -> bool {
+        match self {
+            Self::Floats => Numbers::F32.native(),
+            Self::Parts => tile::in_tiles(Numbers::Bf16),
+            Self::Halves => Numbers::Bf16.native(),
+            Self::Bytes => Numbers::Int8.native(),
+        }
+    }
+
+    /// Numbers in a word.
+    pub(super) fn per_word(self) -> usize {
+        match self {
+            Self::Floats => 1,
+            Self::Parts | Self::Halves => 2,
+            Self::Bytes => 4,
+        }
+    }
+
+    /// A number of words along k is a multiple of this: what is beyond the numbers is zero.
+    pub(super) fn step(self) -> usize {
+        let tiles = match self {
+            Self::Floats => false,
+            Self::Parts => true,
+            Self::Halves => tile::in_tiles(Numbers::Bf16),
+            Self::Bytes => tile::in_tiles(Numbers::Int8),
+        };
+        if tiles { STEP } else { 1 }
+    }
+
+    /// Words that hold all parts of a number, side by side.
+    pub(super) fn parts(self) -> usize {
+        if self == Self::Parts { 3 } else { 1 }
+    }
+
+    /// Words for so many numbers along k.
+    pub(in crate::ops::cpu) fn words(self, count: usize) -> usize {
+        self.parts() * count.div_ceil(self.per_word()).next_multiple_of(self.step())
+    }
+
+    /// So many numbers, filled up to what the words have room for.
+    pub(super) fn filled(self, count: usize) -> usize {
+        self.words(count) / self.parts() * self.per_word()
+    }
+
+    /// The most rows that one task should work on at a time. AMX multiplies so quickly that it would wait for the
+    /// weights with fewer.
+    pub(in crate::ops::cpu) fn rows_together(self) -> usize {
+        match self {
+            _ if self.step() > 1 => 224,
+            _ => 112,
+        }
+    }
+}

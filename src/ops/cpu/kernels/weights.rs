@@ -1,0 +1,292 @@
+//! Weights arranged for products, once for many.
+
+use std::ops::Range;
+
+use rayon::prelude::*;
+
+use super::panels::{Panels, Section};
+use super::tile::COLUMNS;
+use super::{CHUNK, Form, Left, Numbers};
+use crate::ops::cpu::products;
+
+/// A weight matrix `[k, n]`, cut into chunks of rows and groups of columns.
+pub(in crate::ops::cpu) struct Weights {
+    k: usize,
+    n: usize,
+    /// What the left side has to be filled with.
+    form: Form,
+    /// Rows of a chunk and columns of a group; the last may have fewer.
+    step: [usize; 2],
+    /// Chunk by chunk, in each group by group.
+    parts: Vec<Part>,
+}
+
+enum Part {
+    Panels(Panels),
+    /// Through `rten-gemm`, in 32-bit floats of the values that the numbers can hold.
+    Floats(products::Packed),
+}
+
+impl Weights {
+    /// Copies `weight` of `shape` `[k, n]`. Its groups of columns are as wide as the chunks of a matrix with n
+    /// rows, if it is to be `followed` by one, or else there is one group.
+    pub(in crate::ops::cpu) fn new(
+        weight: &[f32],
+        shape: [usize; 2],
+        numbers: Numbers,
+        followed: bool,
+    ) -> Self {
+        Self::with(weight, shape, numbers, followed, numbers.native())
+    }
+
+    /// As [`Weights::new`], with our own inner loops or without.
+    fn with(weight: &[f32], [k, n]: [usize; 2], numbers: Numbers, followed: bool, native: bool) -> Self {
+        let form = if native { Form::of_weights(numbers) } else { Form::Floats };
+        let even = |size: usize| size.div_ceil(size.div_ceil(CHUNK).max(1)).next_multiple_of(COLUMNS);
+        let step = [even(k), if followed { even(n) } else { n }].map(|step| step.max(1));
+        let parts: Vec<_> = ranges(k, step[0])
+            .flat_map(|rows| ranges(n, step[1]).map(move |columns| (rows.clone(), columns)))
+            .collect();
+        let parts = parts
+            .into_par_iter()
+            .map(|(rows, columns)| {
+                let shape = [rows.len(), columns.len()];
+                let part = Section { data: weight, stride: n, rows, columns };
+                match native {
+                    true => Part::Panels(Panels::new(&part, form)),
+                    false => Part::Floats(products::pack_rounded(part.values(), shape, numbers)),
+                }
+            })
+            .collect();
+        Self { k, n, form, step, parts }
+    }
+
+    /// What the left side has to be filled with.
+    pub(in crate::ops::cpu) fn form(&self) -> Form {
+        self.form
+    }
+
+    /// True if the products run in our own inner loops.
+    pub(in crate::ops::cpu) fn native(&self) -> bool {
+        matches!(self.parts.first(), Some(Part::Panels(_)))
+    }
+
+    /// The rows of each chunk.
+    pub(in crate::ops::cpu) fn chunks(&self) -> impl Iterator<Item = Range<usize>> + use<> {
+        ranges(self.k, self.step[0])
+    }
+
+    /// The columns of each group.
+    pub(in crate::ops::cpu) fn groups(&self) -> impl Iterator<Item = Range<usize>> + use<> {
+        ranges(self.n, self.step[1])
+    }
+
+    /// `out = left * (a chunk and group) + bias` for the group's part of a bias; without one the
+    /// product is added to `out` `[rows, columns of the group]`.
+    pub(in crate::ops::cpu) fn product(
+        &self,
+        [chunk, group]: [usize; 2],
+        left: &Left,
+        bias: Option<&[f32]>,
+        out: &mut [f32],
+    ) {
+        match &self.parts[chunk * self.groups().count() + group] {
+            Part::Panels(panels) => panels.product(left, bias, out),
+            Part::Floats(packed) => {
+                let a = products::strided(left.floats(), left.rows(), left.width(), left.stride());
+                match bias {
+                    Some(bias) => products::linear(out, a, packed, Some(bias)),
+                    None => products::linear_add(out, a, packed),
+                }
+            }
+        }
+    }
+
+    /// Panels of all groups.
+    pub(in crate::ops::cpu) fn panels(&self) -> usize {
+        self.groups().map(|columns| columns.len().div_ceil(COLUMNS)).sum()
+    }
+
+    /// `out = left * (a panel of all) + bias`, `[rows, COLUMNS]`; `left` has the rows' part for each
+    /// chunk. Only for native weights.
+    pub(in crate::ops::cpu) fn panel(&self, mut panel: usize, left: &[Left], bias: &[f32], out: &mut [f32]) {
+        let groups = self.groups().count();
+        for (group, columns) in self.groups().enumerate() {
+            let count = columns.len().div_ceil(COLUMNS);
+            if panel >= count {
+                panel -= count;
+                continue;
+            }
+            for (chunk, left) in left.iter().enumerate() {
+                let Part::Panels(panels) = &self.parts[chunk * groups + group] else { continue };
+                let bias = &bias[columns.clone()];
+                panels.panel(panel, left, (chunk == 0).then_some(bias), out, COLUMNS);
+            }
+            return;
+        }
+    }
+}
+
+/// `0..size` in steps.
+fn ranges(size: usize, step: usize) -> impl Iterator<Item = Range<usize>> {
+    (0..size).step_by(step).map(move |first| first..(first + step).min(size))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Numbers of order 1 that are not regular.
+    fn noise(count: usize, seed: u64) -> Vec<f32> {
+        let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+        let next = || {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (state >> 40) as f32 / (1 << 23) as f32 - 1.0
+        };
+        std::iter::repeat_with(next).take(count).collect()
+    }
+
+    /// `x w + bias` in 64 bits.
+    fn expected(x: &[f32], w: &[f32], bias: &[f32], k: usize) -> Vec<f64> {
+        let n = bias.len();
+        let rows = x.chunks_exact(k);
+        let cell = |row: &[f32], j: usize| -> f64 {
+            row.iter().enumerate().map(|(p, x)| f64::from(*x) * f64::from(w[p * n + j])).sum()
+        };
+        rows.flat_map(|row| (0..n).map(move |j| (row, j)))
+            .map(|(row, j)| cell(row, j) + f64::from(bias[j]))
+            .collect()
+    }
+
+    fn fill(weights: &Weights, x: &[f32], k: usize) -> Vec<Left> {
+        let lefts = weights.chunks().map(|chunk| {
+            let mut left = Left::default();
+            left.fill(weights.form(), [x.len() / k, chunk.len()], |i, out| {
+                out.copy_from_slice(&x[i * k..][chunk.clone()]);
+            });
+            left
+        });
+        lefts.collect()
+    }
+
+    /// The product of all chunks, group by group, put together.
+    fn product(weights: &Weights, x: &[f32], bias: &[f32], k: usize) -> Vec<f32> {
+        let (rows, n) = (x.len() / k, bias.len());
+        let lefts = fill(weights, x, k);
+        let mut out = vec![f32::NAN; rows * n];
+        for (group, columns) in weights.groups().enumerate() {
+            let mut part = vec![f32::NAN; rows * columns.len()];
+            for (chunk, left) in lefts.iter().enumerate() {
+                let bias = (chunk == 0).then_some(&bias[columns.clone()]);
+                weights.product([chunk, group], left, bias, &mut part);
+            }
+            for (out, part) in out.chunks_exact_mut(n).zip(part.chunks_exact(columns.len())) {
+                out[columns.clone()].copy_from_slice(part);
+            }
+        }
+        out
+    }
+
+    #[test]
+    fn products_of_all_numbers_and_shapes_are_near_the_exact_ones() {
+        let shapes = [
+            [1, 1, 1],
+            [3, 5, 7],
+            [14, 64, 32],
+            [15, 66, 33],
+            [31, 130, 96],
+            [29, 1030, 40],
+            [9, 2500, 1100],
+        ];
+        for [rows, k, n] in shapes {
+            let (x, w, bias) = (noise(rows * k, 1), noise(k * n, 2), noise(n, 3));
+            let expected = expected(&x, &w, &bias, k);
+            // The sums grow with the root of k.
+            let size = (k as f64).sqrt();
+            for (numbers, tolerance) in [(Numbers::F32, 4e-6), (Numbers::Bf16, 6e-3), (Numbers::Int8, 2e-2)] {
+                for (native, followed) in [(false, false), (false, true), (true, false), (true, true)] {
+                    if native && !numbers.native() {
+                        continue;
+                    }
+                    let weights = Weights::with(&w, [k, n], numbers, followed, native);
+                    let out = product(&weights, &x, &bias, k);
+                    for (out, expected) in out.iter().zip(&expected) {
+                        let distance = (f64::from(*out) - expected).abs();
+                        assert!(
+                            distance <= tolerance * size,
+                            "{numbers:?} {rows}x{k}x{n} native {native}: {out} for {expected}"
+                        );
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_row_comes_out_the_same_whatever_is_beside_it() {
+        let (rows, k, n) = (45, 1100, 70);
+        let (x, w, bias) = (noise(rows * k, 4), noise(k * n, 5), noise(n, 6));
+        for numbers in [Numbers::F32, Numbers::Bf16, Numbers::Int8] {
+            if !numbers.native() {
+                continue;
+            }
+            let weights = Weights::new(&w, [k, n], numbers, false);
+            let all = product(&weights, &x, &bias, k);
+            for count in [1, 2, 13, 14, 15, 44] {
+                let some = product(&weights, &x[..count * k], &bias, k);
+                assert!(some == all[..count * n], "{numbers:?}, {count} rows");
+            }
+            // Panel by panel, as a team computes them.
+            let lefts = fill(&weights, &x, k);
+            for panel in 0..weights.panels() {
+                let mut strip = vec![f32::NAN; rows * COLUMNS];
+                weights.panel(panel, &lefts, &bias, &mut strip);
+                let first = panel * COLUMNS;
+                for (strip, all) in strip.chunks_exact(COLUMNS).zip(all.chunks_exact(n)) {
+                    let width = COLUMNS.min(n - first);
+                    assert!(strip[..width] == all[first..first + width], "{numbers:?}, panel {panel}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn bytes_are_exact_where_the_numbers_fit_them() {
+        if !Numbers::Int8.native() {
+            return;
+        }
+        // Whole numbers: rows from -55 to 200 and weights up to 127 need no rounding.
+        let (k, n) = (40, 35);
+        let mut x: Vec<f32> = (0..3 * k).map(|i| ((i * 37) % 256) as f32 - 55.0).collect();
+        for row in x.chunks_exact_mut(k) {
+            (row[0], row[1]) = (-55.0, 200.0);
+        }
+        let mut w: Vec<f32> = (0..k * n).map(|i| ((i * 53) % 255) as f32 - 127.0).collect();
+        w[..n].fill(127.0);
+        let bias = vec![0.5; n];
+        let weights = Weights::new(&w, [k, n], Numbers::Int8, false);
+        for (out, expected) in product(&weights, &x, &bias, k).iter().zip(expected(&x, &w, &bias, k)) {
+            assert!(
+                (f64::from(*out) - expected).abs() <= 1e-6 * expected.abs().max(1000.0),
+                "{out} {expected}"
+            );
+        }
+    }
+
+    #[test]
+    fn rows_that_are_not_numbers_stay_so_and_zeros_too() {
+        let (k, n) = (70, 33);
+        let mut x = noise(4 * k, 7);
+        x[3] = f32::NAN;
+        x[k + 5] = f32::INFINITY;
+        x[2 * k..3 * k].fill(0.0);
+        let (w, bias) = (noise(k * n, 8), noise(n, 9));
+        for numbers in [Numbers::F32, Numbers::Bf16, Numbers::Int8] {
+            let weights = Weights::new(&w, [k, n], numbers, false);
+            let out = product(&weights, &x, &bias, k);
+            assert!(out[..2 * n].iter().all(|x| !x.is_finite()), "{numbers:?}");
+            assert!(out[2 * n..3 * n] == bias, "{numbers:?}");
+            assert!(out[3 * n..].iter().all(|x| x.is_finite()), "{numbers:?}");
+        }
+    }
+}
