@@ -28,7 +28,9 @@ impl Transposed {
         let arranged = |weight: &[f32], [rows, columns]: [usize; 2]| {
             let mut flipped = vec![0.0; weight.len()];
             transpose(&mut flipped, weight, columns);
-            Weights::new(&flipped, [columns, rows], numbers, false)
+            let weights = Weights::new(&flipped, [columns, rows], numbers, false);
+            weights.split();
+            weights
         };
         let qkv = || {
             let qkv = side_by_side([p.query.weight, p.key.weight, p.value.weight], hidden);

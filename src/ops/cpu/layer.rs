@@ -23,7 +23,11 @@ impl Packed {
     /// Copies the weights, as `numbers`.
     pub fn new(p: &LayerParameters<&[f32]>, sizes: Sizes, numbers: Numbers) -> Self {
         let Sizes { hidden, inner, .. } = sizes;
-        let arranged = |weight: &[f32], shape| Weights::new(weight, shape, numbers, false);
+        let arranged = |weight: &[f32], shape| {
+            let weights = Weights::new(weight, shape, numbers, false);
+            weights.split();
+            weights
+        };
         let qkv = || {
             let qkv = side_by_side([p.query.weight, p.key.weight, p.value.weight], hidden);
             arranged(&qkv, [hidden, 3 * hidden])

@@ -54,6 +54,9 @@ pub fn peak(numbers: Numbers) -> Option<Operation> {
 /// `[rows, k]` times weights `[k, n]` plus bias, in blocks of rows as the encoder takes them.
 pub fn product(numbers: Numbers, rows: usize, k: usize, n: usize) -> Operation {
     let weights = Weights::new(&noise(k * n), [k, n], numbers, false);
+    if rows > 32 {
+        weights.split();
+    }
     let (x, bias) = (noise(rows * k), noise(n));
     let mut out = vec![0.0; rows * n];
     let threads = rayon::current_num_threads();

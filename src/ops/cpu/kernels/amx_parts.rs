@@ -11,8 +11,8 @@
 use std::arch::asm;
 
 use super::amx::{HEIGHT, Tiles, by_tiles, first_sums, for_parts, move_sums, parts, text};
-use super::form::STEP;
-use super::tile::{Start, Strip};
+use super::form::{STEP, STEP_FLOATS, STEP_WORDS};
+use super::tile::{Start, Strip, split_vectors};
 
 /// The loop over k: sums in tiles 0 to 3, or 0 and 1.
 macro_rules! multiply {
@@ -62,6 +62,39 @@ pub(super) unsafe fn floats(strip: Strip<'_>, start: Start<'_>, out: &mut [f32],
             let to = out.as_mut_ptr().add(row * out_stride);
             move_sums!(load, from, stride, height);
             by_tiles!(multiply, strip, row, height);
+            move_sums!(store, to, out_stride, height);
+        });
+    }
+}
+
+/// A step of a panel, where a line of the cache begins.
+#[repr(align(64))]
+struct Step([u32; STEP_WORDS]);
+
+/// The same with floats on the right, which are split here: less to read where there are few rows.
+///
+/// # Safety
+/// As [`floats`], but that the right side has floats `[2 k / 3, COLUMNS]`.
+pub(super) unsafe fn floats_to_split(strip: Strip<'_>, start: Start<'_>, out: &mut [f32], out_stride: usize) {
+    let mut split = [const { Step([0; STEP_WORDS]) }; 2];
+    let floats = strip.b.as_chunks::<STEP_FLOATS>().0;
+    let count = strip.k / (3 * STEP);
+    // SAFETY: the caller's; tiles of `height` rows read and write as many.
+    unsafe {
+        for_parts!(strip.rows, |row, height| {
+            let (from, stride) = first_sums(start, &out[row * out_stride..], out_stride);
+            let to = out.as_mut_ptr().add(row * out_stride);
+            move_sums!(load, from, stride, height);
+            split_vectors(&floats[0], &mut split[0].0);
+            for step in 0..count {
+                // One ahead, so that no load waits for a store.
+                if let Some(floats) = floats[..count].get(step + 1) {
+                    split_vectors(floats, &mut split[(step + 1) % 2].0);
+                }
+                let strip =
+                    Strip { a: &strip.a[3 * STEP * step..], b: &split[step % 2].0, k: 3 * STEP, ..strip };
+                by_tiles!(multiply, strip, row, height);
+            }
             move_sums!(store, to, out_stride, height);
         });
     }

@@ -1,7 +1,7 @@
 //! How numbers lie in the words of four bytes that products read.
 
 use super::Numbers;
-use super::tile;
+use super::tile::{self, COLUMNS};
 
 /// The words of a product's operand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,6 +20,10 @@ pub(in crate::ops::cpu) enum Form {
 
 /// Words of a row of a tile of AMX: operands for it have a whole number of these along k.
 pub(super) const STEP: usize = 16;
+
+/// Of a panel in [`Form::Parts`], a step along k: floats `[2 STEP, COLUMNS]`, and words `[3, STEP, COLUMNS]`.
+pub(super) const STEP_FLOATS: usize = 2 * STEP * COLUMNS;
+pub(super) const STEP_WORDS: usize = 3 * STEP * COLUMNS;
 
 impl From<Numbers> for Form {
     /// The plain one.

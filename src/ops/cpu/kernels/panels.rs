@@ -1,11 +1,12 @@
 //! Parts of weight matrices as panels of columns.
 
 use std::ops::Range;
+use std::sync::OnceLock;
 
 use rayon::prelude::*;
 
-use super::form::{Form, STEP};
-use super::tile::{COLUMNS, Dequantize, Start, Strip, to_bf16_pairs, to_part_pairs};
+use super::form::{Form, STEP_FLOATS, STEP_WORDS};
+use super::tile::{COLUMNS, Dequantize, Start, Strip, split_step, to_bf16_pairs};
 use super::{Left, Words};
 
 /// A part of a row-major matrix.
@@ -38,8 +39,10 @@ pub(super) struct Panels {
     /// Words along k.
     k: usize,
     n: usize,
-    /// `[panels, k, COLUMNS]`, zeros beyond n.
+    /// `[panels, k, COLUMNS]`, zeros beyond n; of [`Form::Parts`] the floats, `[panels, 2 k / 3, COLUMNS]`.
     words: Words,
+    /// Those of [`Form::Parts`], `[panels, k, COLUMNS]`, if it is worth while.
+    split: OnceLock<Words>,
     /// For [`Form::Bytes`]: scale, and scaled sum, of each column; zeros beyond n.
     scales: Vec<f32>,
     sums: Vec<f32>,
@@ -55,12 +58,14 @@ impl Panels {
             form,
             k,
             n,
-            words: Words::zeros(k * padded),
+            words: Words::zeros(k * padded / form.parts() * if form == Form::Parts { 2 } else { 1 }),
+            split: OnceLock::new(),
             scales: vec![0.0; if bytes { padded } else { 0 }],
             sums: vec![0.0; if bytes { padded } else { 0 }],
         };
         let columns = |panel: usize| panel * COLUMNS..(panel * COLUMNS + COLUMNS).min(n);
-        let words = panels.words.par_chunks_exact_mut((k * COLUMNS).max(1)).enumerate();
+        let size = panels.words.len() / (padded / COLUMNS).max(1);
+        let words = panels.words.par_chunks_exact_mut(size.max(1)).enumerate();
         if bytes {
             let scales = panels.scales.par_chunks_exact_mut(COLUMNS);
             let sums = panels.sums.par_chunks_exact_mut(COLUMNS);
@@ -71,6 +76,19 @@ impl Panels {
             words.for_each(|(panel, words)| fill(weight, columns(panel), form, words));
         }
         panels
+    }
+
+    /// Splits floats that are to be multiplied in parts once, not at each product: for more than a few rows. Costs half
+    /// as much memory again as twice the weights.
+    pub(super) fn split(&self) {
+        if self.form != Form::Parts || self.split.get().is_some() {
+            return;
+        }
+        let mut split = Words::zeros(self.words.len() / 2 * 3);
+        let steps = self.words.par_chunks_exact(STEP_FLOATS).zip(split.par_chunks_exact_mut(STEP_WORDS));
+        steps.with_min_len(64).for_each(|(floats, out)| split_step(floats, out));
+        // Another thread's are as good.
+        let _ = self.split.set(split);
     }
 
     /// All panels, into rows of n numbers.
@@ -119,7 +137,11 @@ impl Panels {
             &full
         });
         let start = bias.map_or(Start::Out, Start::Row);
-        let words = &self.words[first * self.k..(first + COLUMNS) * self.k];
+        let (words, size) = match self.split.get() {
+            Some(split) => (split, self.k),
+            None => (&self.words, self.words.len() / self.n.next_multiple_of(COLUMNS)),
+        };
+        let words = &words[first * size..(first + COLUMNS) * size];
         let strip = Strip {
             rows: left.rows(),
             a: left.words_from(0),
@@ -129,6 +151,9 @@ impl Panels {
             k: self.k,
             ahead: COLUMNS * self.k,
         };
+        if self.form == Form::Parts && self.split.get().is_none() {
+            return strip.floats_to_split(start, out, out_stride);
+        }
         match self.form {
             Form::Floats | Form::Parts | Form::Halves => strip.floats(self.form, start, out, out_stride),
             Form::Bytes => {
@@ -153,7 +178,8 @@ fn fill(weight: &Section<'_>, columns: Range<usize>, form: Form, words: &mut [u3
         full
     };
     match form {
-        Form::Floats => {
+        // These are split later.
+        Form::Floats | Form::Parts => {
             for (p, words) in words.chunks_exact_mut(COLUMNS).enumerate() {
                 words.copy_from_slice(bytemuck::cast_slice(&row(p)));
             }
@@ -161,18 +187,6 @@ fn fill(weight: &Section<'_>, columns: Range<usize>, form: Form, words: &mut [u3
         Form::Halves => {
             for (p, words) in words.chunks_exact_mut(COLUMNS).enumerate() {
                 to_bf16_pairs(&row(2 * p), &row(2 * p + 1), words);
-            }
-        }
-        Form::Parts => {
-            for (step, words) in words.chunks_exact_mut(3 * STEP * COLUMNS).enumerate() {
-                let (first, rest) = words.split_at_mut(STEP * COLUMNS);
-                let (second, third) = rest.split_at_mut(STEP * COLUMNS);
-                let parts = [first, second, third].map(|part| part.chunks_exact_mut(COLUMNS));
-                let [first, second, third] = parts;
-                for (i, ((first, second), third)) in first.zip(second).zip(third).enumerate() {
-                    let p = step * STEP + i;
-                    to_part_pairs(&row(2 * p), &row(2 * p + 1), [first, second, third]);
-                }
             }
         }
         Form::Bytes => unreachable!("has scales"),

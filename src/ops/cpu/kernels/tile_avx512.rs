@@ -8,7 +8,7 @@
 
 use std::arch::x86_64::*;
 
-use super::form::STEP;
+use super::form::{STEP, STEP_FLOATS, STEP_WORDS};
 use super::{Form, Numbers, amx, amx_parts, convert};
 
 /// The most rows of a tile: 14 rows of two registers, two for the weights and one for the left side
@@ -121,6 +121,18 @@ impl Strip<'_> {
                     _ => by_height!(tile.rows, tile_f32(tile, start, out, out_stride)),
                 }
             }
+        }
+    }
+
+    /// As [`Strip::floats`] with [`Form::Parts`] on the left and floats `[2 k / 3, COLUMNS]` on the right, which are
+    /// split as they come.
+    pub(super) fn floats_to_split(self, start: Start<'_>, out: &mut [f32], out_stride: usize) {
+        assert!(self.b_stride == COLUMNS && self.k.is_multiple_of(3 * STEP));
+        assert!(self.b.len() >= self.k / 3 * 2 * COLUMNS);
+        let left = Strip { b_stride: 0, ..self };
+        if left.check(Form::Parts, out, out_stride) {
+            // SAFETY: the processor has the instructions, the slices reach.
+            unsafe { amx_parts::floats_to_split(self, start, out, out_stride) }
         }
     }
 
@@ -411,27 +423,49 @@ pub(super) fn to_parts(row: &[f32], out: &mut [u32]) {
     unsafe { vectors(row, out) }
 }
 
-/// The three parts of two rows of [`COLUMNS`] numbers, side by side in each word: `low` in the lower half.
-pub(super) fn to_part_pairs(low: &[f32; COLUMNS], high: &[f32; COLUMNS], out: [&mut [u32]; 3]) {
-    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512bf16")]
-    fn vectors(low: &[f32; COLUMNS], high: &[f32; COLUMNS], out: [&mut [u32; COLUMNS]; 3]) {
+/// A step of a panel in [`Form::Parts`], from floats: the upper half of each, that of what is left, and what is left
+/// then. Quicker than [`to_parts`], which rounds.
+pub(super) fn split_step(floats: &[u32], out: &mut [u32]) {
+    assert!(runs(Numbers::Bf16));
+    let floats = floats.first_chunk().expect("a whole step");
+    let out = out.first_chunk_mut().expect("a whole step");
+    // SAFETY: the processor has the instructions.
+    unsafe { split_vectors(floats, out) }
+}
+
+/// How many floats ahead the next are asked for.
+const AHEAD: usize = 2 * STEP_FLOATS;
+
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512bf16")]
+pub(super) fn split_vectors(floats: &[u32; STEP_FLOATS], out: &mut [u32; STEP_WORDS]) {
+    let rows = floats.as_chunks::<COLUMNS>().0.as_chunks::<2>().0;
+    for (p, [low, high]) in rows.iter().enumerate() {
+        for line in 0..4 {
+            // SAFETY: asking has no effect but on the time that reading takes; a place outside of memory does no harm.
+            unsafe { _mm_prefetch::<_MM_HINT_T0>(low.as_ptr().wrapping_add(AHEAD + line * STEP).cast()) };
+        }
         for first in [0, COLUMNS / 2] {
-            // SAFETY: vectors of sixteen, within the rows.
+            // SAFETY: vectors of sixteen, within the rows, and within those of the step.
             unsafe {
-                let low = parts(_mm512_loadu_ps(low.as_ptr().add(first)));
-                let high = parts(_mm512_loadu_ps(high.as_ptr().add(first)));
+                let upper = _mm512_set1_epi32(!0xffff);
+                let mut low = _mm512_loadu_ps(low.as_ptr().add(first).cast());
+                let mut high = _mm512_loadu_ps(high.as_ptr().add(first).cast());
                 for i in 0..3 {
-                    let high = _mm512_slli_epi32::<16>(_mm512_cvtepu16_epi32(high[i]));
-                    let words = _mm512_or_si512(_mm512_cvtepu16_epi32(low[i]), high);
-                    _mm512_storeu_si512(out[i].as_mut_ptr().add(first).cast(), words);
+                    let [low_bits, high_bits] = [low, high].map(|x| _mm512_castps_si512(x));
+                    // The upper half of `high`, and that of `low` below it.
+                    let words = _mm512_ternarylogic_epi32::<0xca>(
+                        upper,
+                        high_bits,
+                        _mm512_srli_epi32::<16>(low_bits),
+                    );
+                    let at = out.as_mut_ptr().add((i * STEP + p) * COLUMNS + first);
+                    _mm512_storeu_si512(at.cast(), words);
+                    low = _mm512_sub_ps(low, _mm512_castsi512_ps(_mm512_and_si512(low_bits, upper)));
+                    high = _mm512_sub_ps(high, _mm512_castsi512_ps(_mm512_and_si512(high_bits, upper)));
                 }
             }
         }
     }
-    assert!(runs(Numbers::Bf16));
-    let out = out.map(|out| out.first_chunk_mut().expect("a row of a panel"));
-    // SAFETY: the processor has the instructions.
-    unsafe { vectors(low, high, out) }
 }
 
 /// Three numbers of bfloat16 each whose sum is a float, all 24 bits of it: the nearest, that to what is left, and

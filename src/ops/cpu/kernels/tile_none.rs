@@ -46,6 +46,10 @@ impl Strip<'_> {
         unreachable!("`runs` says no")
     }
 
+    pub(super) fn floats_to_split(self, _: Start<'_>, _: &mut [f32], _: usize) {
+        unreachable!("`runs` says no")
+    }
+
     pub(in crate::ops::cpu) fn bytes(self, _: Dequantize<'_>, _: Start<'_>, _: &mut [f32], _: usize) {
         unreachable!("`runs` says no")
     }
@@ -63,7 +67,7 @@ pub(super) fn to_parts(_: &[f32], _: &mut [u32]) {
     unreachable!("`runs` says no")
 }
 
-pub(super) fn to_part_pairs(_: &[f32; COLUMNS], _: &[f32; COLUMNS], _: [&mut [u32]; 3]) {
+pub(super) fn split_step(_: &[u32], _: &mut [u32]) {
     unreachable!("`runs` says no")
 }
 

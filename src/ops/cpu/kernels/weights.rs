@@ -66,6 +66,15 @@ impl Weights {
         self.form
     }
 
+    /// Makes products with many rows quicker where it can, at the cost of memory.
+    pub(in crate::ops::cpu) fn split(&self) {
+        for part in &self.parts {
+            if let Part::Panels(panels) = part {
+                panels.split();
+            }
+        }
+    }
+
     /// True if the products run in our own inner loops.
     pub(in crate::ops::cpu) fn native(&self) -> bool {
         matches!(self.parts.first(), Some(Part::Panels(_)))
@@ -236,6 +245,9 @@ mod tests {
                 let some = product(&weights, &x[..count * k], &bias, k);
                 assert!(some == all[..count * n], "{numbers:?}, {count} rows");
             }
+            // Floats split once, or at each product.
+            weights.split();
+            assert!(product(&weights, &x, &bias, k) == all, "{numbers:?}, split");
             // Panel by panel, as a team computes them.
             let lefts = fill(&weights, &x, k);
             for panel in 0..weights.panels() {
