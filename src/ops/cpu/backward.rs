@@ -6,10 +6,11 @@ use rten_simd::SimdOp;
 use super::attention::Scratch;
 use super::attention_tiles::Room;
 use super::buffer::Buffer;
-use super::kernels::{Gradients, Rows, Weights, linear};
+use super::kernels::{Rows, Weights, linear};
 use super::layer::{Layer, Packed, Saved, Tape, side_by_side};
 use super::norm::{AddRows, Affine, NormalizeBackward, Scale};
 use super::products::{matrix, multiply, strided, transpose};
+use super::weight_gradients::MatrixSums;
 use super::{BLOCK_ROWS, LayerParameters, Numbers, Pair, Sizes, blocks, blocks_mut};
 
 /// Transposed weights, arranged for products.
@@ -93,69 +94,6 @@ impl Sums {
             AddRows { x: part, sum }.dispatch();
             part.fill(0.0);
         }
-    }
-}
-
-/// Gradients of the weight matrices. That of `ffn_output` is transposed, `[H, F]`: the narrow side
-/// of a product is the one to rearrange.
-#[derive(Default)]
-struct Matrices {
-    query: Vec<f32>,
-    key: Vec<f32>,
-    value: Vec<f32>,
-    dense: Vec<f32>,
-    ffn: Vec<f32>,
-    ffn_output: Vec<f32>,
-}
-
-/// [`Matrices`] while they are summed.
-enum MatrixSums {
-    Floats(Matrices),
-    /// Of `ffn_output`, `ffn` and `dense`; and of queries, keys and values side by side.
-    Tiles([Gradients; 2]),
-}
-
-impl Matrices {
-    fn new(sizes: Sizes) -> Self {
-        let zeros = |rows: usize, columns: usize| vec![0.0; rows * columns];
-        let Sizes { hidden, inner, .. } = sizes;
-        Self {
-            query: zeros(hidden, hidden),
-            key: zeros(hidden, hidden),
-            value: zeros(hidden, hidden),
-            dense: zeros(hidden, hidden),
-            ffn: zeros(hidden, inner),
-            ffn_output: zeros(hidden, inner),
-        }
-    }
-}
-
-impl MatrixSums {
-    fn new(sizes: Sizes, numbers: Numbers) -> Self {
-        let Sizes { hidden, inner, .. } = sizes;
-        if numbers == Numbers::Bf16 && numbers.native() {
-            let after = Gradients::new(hidden, &[inner, inner, hidden]);
-            Self::Tiles([after, Gradients::new(hidden, &[3 * hidden])])
-        } else {
-            Self::Floats(Matrices::new(sizes))
-        }
-    }
-
-    fn finish(self, hidden: usize) -> Matrices {
-        let [after, before] = match self {
-            Self::Floats(matrices) => return matrices,
-            Self::Tiles(sums) => sums,
-        };
-        let mut out = Matrices::default();
-        let after =
-            [&mut out.ffn_output, &mut out.ffn, &mut out.dense].into_iter().zip(after.into_matrices());
-        after.for_each(|(out, matrix)| *out = matrix);
-        let qkv = before.into_matrices().concat();
-        for (part, out) in [&mut out.query, &mut out.key, &mut out.value].into_iter().enumerate() {
-            let rows = qkv.chunks_exact(3 * hidden);
-            *out = rows.flat_map(|row| &row[part * hidden..(part + 1) * hidden]).copied().collect();
-        }
-        out
     }
 }
 

@@ -19,6 +19,7 @@ mod norm;
 mod products;
 mod simd;
 mod softmax;
+mod weight_gradients;
 
 pub use cross_entropy::cross_entropy;
 pub use inference::{Arranged, infer};

@@ -1,11 +1,12 @@
-//! Products over tokens, the gradients of weights, in bfloat16.
+//! Products over tokens, the gradients of weights, in our own inner loops for bfloat16.
 
 use std::ops::Range;
 
 use rayon::prelude::*;
 
-use super::tile::{COLUMNS, Start, Strip, prefetch, to_bf16_pairs};
-use super::{Form, Numbers, Words, apart};
+use super::form::{Form, STEP};
+use super::tile::{COLUMNS, Start, Strip, prefetch, to_pairs};
+use super::{Numbers, Words, apart};
 
 /// Tokens whose part is added at a time: a panel of the right side stays in the nearest cache.
 const TOKENS: usize = 512;
@@ -15,6 +16,9 @@ const AHEAD: usize = 8;
 
 /// Panels of a result that one task adds to.
 const TOGETHER: usize = 4;
+
+/// Rows of a result for which the left side stays in the second cache.
+const ROWS: usize = 128;
 
 /// Rows of a matrix, `stride` apart.
 #[derive(Clone, Copy)]
@@ -35,9 +39,9 @@ impl<'a> Rows<'a> {
     }
 }
 
-/// Gradients of weights `[m, n]`, summed in bfloat16 products over tokens. Only where [`Numbers::native`]
-/// says so.
+/// Gradients of weights `[m, n]`, summed in products over tokens of [`Form::Halves`] or [`Form::Parts`].
 pub(in crate::ops::cpu) struct Gradients {
+    form: Form,
     m: usize,
     widths: Vec<usize>,
     groups: Vec<Group>,
@@ -55,8 +59,13 @@ struct Group {
 }
 
 impl Gradients {
-    /// Zeros, for weights of `m` rows and so many columns each.
-    pub(in crate::ops::cpu) fn new(m: usize, widths: &[usize]) -> Self {
+    /// Zeros, for weights of `m` rows and so many columns each. `None` where this processor has no such products, or
+    /// others are as quick.
+    pub(in crate::ops::cpu) fn new(numbers: Numbers, m: usize, widths: &[usize]) -> Option<Self> {
+        let form = Form::of_weights(numbers);
+        if !form.runs() || !matches!(form, Form::Halves | Form::Parts) {
+            return None;
+        }
         let step = TOGETHER * COLUMNS;
         let groups = widths.iter().enumerate().flat_map(|(product, &n)| {
             (0..n).step_by(step).map(move |first| {
@@ -65,22 +74,24 @@ impl Gradients {
                 Group { product, columns, sums: vec![0.0; m * wide], wide }
             })
         });
-        Self { m, widths: widths.to_vec(), groups: groups.collect(), lefts: Words::default() }
+        Some(Self { form, m, widths: widths.to_vec(), groups: groups.collect(), lefts: Words::default() })
     }
 
     /// Adds `a^T b` for each pair of `a` `[tokens, m]` and `b` `[tokens, n]`.
     pub(in crate::ops::cpu) fn add(&mut self, products: &[[Rows<'_>; 2]], tokens: usize) {
+        let form = self.form;
         let widest = self.widths.iter().copied().max().unwrap_or(0).max(self.m);
         let zeros = &vec![0.0; widest];
         let parts: Vec<Part<'_>> = products
             .iter()
             .flat_map(|&[a, b]| {
                 let firsts = (0..tokens).step_by(TOKENS);
-                firsts.map(move |first| Part { a, b, rows: first..tokens.min(first + TOKENS), zeros })
+                let rows = firsts.map(move |first| first..tokens.min(first + TOKENS));
+                rows.map(move |rows| Part { form, a, b, rows, zeros })
             })
             .collect();
         let count = tokens.div_ceil(TOKENS);
-        let a_stride = apart(Form::Halves.words(TOKENS));
+        let a_stride = apart(form.words(TOKENS));
         let (m, size) = (self.m, (self.m * a_stride).max(1));
         self.lefts.reshape(parts.len() * size);
         self.lefts.par_chunks_exact_mut(size).zip(&parts).for_each_init(
@@ -96,11 +107,14 @@ impl Gradients {
                 let words = part.words();
                 panels.reshape(group.wide * words);
                 part.arrange_right(group.columns.clone(), panels);
-                for (panel, b) in panels.chunks_exact(words * COLUMNS).enumerate() {
-                    let strip =
-                        Strip { rows: m, a: left, a_stride, b, b_stride: COLUMNS, k: words, ahead: 0 };
-                    let out = &mut group.sums[panel * COLUMNS..];
-                    strip.floats(Numbers::Bf16, Start::Out, out, group.wide);
+                for first in (0..m).step_by(ROWS) {
+                    let rows = ROWS.min(m - first);
+                    let a = &left[first * a_stride..];
+                    for (panel, b) in panels.chunks_exact(words * COLUMNS).enumerate() {
+                        let strip = Strip { rows, a, a_stride, b, b_stride: COLUMNS, k: words, ahead: 0 };
+                        let out = &mut group.sums[first * group.wide + panel * COLUMNS..];
+                        strip.floats(form, Start::Out, out, group.wide);
+                    }
                 }
             }
         });
@@ -119,7 +133,7 @@ impl Gradients {
     }
 }
 
-/// `out += a^T b` with `a` `[tokens, m]`, `b` `[tokens, n]` and `out` `[m, n]`, for at most [`TOKENS`] tokens
+/// In bfloat16, `out += a^T b` with `a` `[tokens, m]`, `b` `[tokens, n]` and `out` `[m, n]`, for at most [`TOKENS`] tokens
 /// and on this thread alone.
 pub(in crate::ops::cpu) fn add_transposed(
     out: &mut [f32],
@@ -130,7 +144,8 @@ pub(in crate::ops::cpu) fn add_transposed(
 ) {
     let Room { left, pairs, panels, strip: sums, zeros } = room;
     zeros.resize(a.width.max(b.width), 0.0);
-    let part = Part { a, b, rows: 0..tokens, zeros };
+    let form = Form::Halves;
+    let part = Part { form, a, b, rows: 0..tokens, zeros };
     let (n, words) = (b.width, part.words());
     let a_stride = apart(words);
     panels.reshape(n.next_multiple_of(COLUMNS) * words);
@@ -141,10 +156,10 @@ pub(in crate::ops::cpu) fn add_transposed(
         let strip = Strip { rows: a.width, a: left, a_stride, b, b_stride: COLUMNS, k: words, ahead: 0 };
         let column = panel * COLUMNS;
         if column + COLUMNS <= n {
-            strip.floats(Numbers::Bf16, Start::Out, &mut out[column..], n);
+            strip.floats(form, Start::Out, &mut out[column..], n);
         } else {
             sums.resize(a.width * COLUMNS, 0.0);
-            strip.floats(Numbers::Bf16, Start::Zero, sums, COLUMNS);
+            strip.floats(form, Start::Zero, sums, COLUMNS);
             for (out, sums) in out.chunks_exact_mut(n).zip(sums.chunks_exact(COLUMNS)) {
                 out[column..].iter_mut().zip(sums).for_each(|(out, sum)| *out += sum);
             }
@@ -164,6 +179,7 @@ pub(in crate::ops::cpu) struct Room {
 
 /// Some tokens' part of a product.
 struct Part<'a> {
+    form: Form,
     a: Rows<'a>,
     b: Rows<'a>,
     rows: Range<usize>,
@@ -173,7 +189,13 @@ struct Part<'a> {
 
 impl<'a> Part<'a> {
     fn words(&self) -> usize {
-        Form::Halves.words(self.rows.len())
+        self.form.words(self.rows.len())
+    }
+
+    /// Pairs of tokens, and how many parts each has.
+    fn pairs(&self) -> [usize; 2] {
+        let parts = self.form.parts();
+        [self.words() / parts, parts]
     }
 
     /// Tokens 2 p and 2 p + 1, or zeros.
@@ -187,48 +209,54 @@ impl<'a> Part<'a> {
     /// Some columns of the right side as panels, `[words, COLUMNS]` each.
     fn arrange_right(&self, columns: Range<usize>, panels: &mut [u32]) {
         let words = self.words();
-        for p in 0..words {
+        let [count, parts] = self.pairs();
+        for p in 0..count {
             // Rows far apart are no stream that the processor would foresee.
             for row in self.pair(self.b, p + AHEAD) {
                 prefetch(&row[columns.clone()]);
             }
             let [low, high] = self.pair(self.b, p);
-            let parts = low[columns.clone()].chunks(COLUMNS).zip(high[columns.clone()].chunks(COLUMNS));
-            for ((low, high), panel) in parts.zip(panels.chunks_exact_mut(words * COLUMNS)) {
-                let (out, rest) = panel[p * COLUMNS..][..COLUMNS].split_at_mut(low.len());
-                to_bf16_pairs(low, high, out);
-                rest.fill(0);
+            let place = p / STEP * STEP * parts + p % STEP;
+            let sides = low[columns.clone()].chunks(COLUMNS).zip(high[columns.clone()].chunks(COLUMNS));
+            for ((low, high), panel) in sides.zip(panels.chunks_exact_mut(words * COLUMNS)) {
+                let out = &mut panel[place * COLUMNS..];
+                to_pairs(self.form, low, high, out, STEP * COLUMNS);
+                for part in 0..parts {
+                    out[part * STEP * COLUMNS..][low.len()..COLUMNS].fill(0);
+                }
             }
         }
     }
 
-    /// Some columns of the left side as rows `stride` apart; `pairs` is room.
-    fn transpose_left(&self, columns: Range<usize>, stride: usize, pairs: &mut Words, left: &mut [u32]) {
-        const TILE: usize = 16;
+    /// Some columns of the left side as rows `stride` apart; `room` is overwritten.
+    fn transpose_left(&self, columns: Range<usize>, stride: usize, room: &mut Words, left: &mut [u32]) {
         let width = columns.len();
-        let wide = width.next_multiple_of(TILE);
-        let words = self.words();
-        pairs.reshape(TILE * wide);
-        for first in (0..words).step_by(TILE) {
-            let count = TILE.min(words - first);
-            for (p, out) in pairs.chunks_exact_mut(wide).take(count).enumerate() {
+        let wide = width.next_multiple_of(STEP);
+        let [count, parts] = self.pairs();
+        room.reshape(parts * STEP * wide);
+        for first in (0..count).step_by(STEP) {
+            let height = STEP.min(count - first);
+            for p in 0..height {
                 for row in self.pair(self.a, first + p + AHEAD) {
                     prefetch(&row[columns.clone()]);
                 }
-                let [low, high] = self.pair(self.a, first + p);
-                to_bf16_pairs(&low[columns.clone()], &high[columns.clone()], &mut out[..width]);
+                let [low, high] = self.pair(self.a, first + p).map(|row| &row[columns.clone()]);
+                to_pairs(self.form, low, high, &mut room[p * wide..], STEP * wide);
             }
-            for column in (0..width).step_by(TILE) {
-                let mut tile = [[0u32; TILE]; TILE];
-                for (tile, pairs) in tile.iter_mut().zip(pairs.chunks_exact(wide)) {
-                    tile.copy_from_slice(&pairs[column..column + TILE]);
-                }
-                let rows = left[column * stride..].chunks_mut(stride).take(TILE.min(width - column));
-                for (j, out) in rows.enumerate() {
-                    let line: [u32; TILE] = std::array::from_fn(|p| tile[p][j]);
-                    match out[first..].first_chunk_mut::<TILE>() {
-                        Some(out) if count == TILE => *out = line,
-                        _ => out[first..first + count].copy_from_slice(&line[..count]),
+            for (part, pairs) in room.chunks_exact(STEP * wide).enumerate() {
+                let place = first * parts + part * STEP;
+                for column in (0..width).step_by(STEP) {
+                    let mut tile = [[0u32; STEP]; STEP];
+                    for (tile, pairs) in tile.iter_mut().zip(pairs.chunks_exact(wide)) {
+                        tile.copy_from_slice(&pairs[column..column + STEP]);
+                    }
+                    let rows = left[column * stride..].chunks_mut(stride).take(STEP.min(width - column));
+                    for (j, out) in rows.enumerate() {
+                        let line: [u32; STEP] = std::array::from_fn(|p| tile[p][j]);
+                        match out[place..].first_chunk_mut::<STEP>() {
+                            Some(out) if height == STEP => *out = line,
+                            _ => out[place..place + height].copy_from_slice(&line[..height]),
+                        }
                     }
                 }
             }
@@ -242,24 +270,23 @@ mod tests {
 
     #[test]
     fn sums_over_tokens_are_near_the_exact_ones() {
-        if !Numbers::Bf16.native() {
-            return;
-        }
         let noise = |count: usize, step: usize| -> Vec<f32> {
             (0..count).map(|i| ((i * step + 13) % 1009) as f32 / 504.5 - 1.0).collect()
         };
-        for [tokens, m, n, stride] in [[1, 1, 1, 1], [7, 3, 33, 40], [600, 130, 70, 70], [1025, 5, 64, 200]] {
+        let shapes = [[1, 1, 1, 1], [7, 3, 33, 40], [600, 130, 70, 70], [1025, 5, 64, 200]];
+        let both = shapes.into_iter().flat_map(|shape| [(Numbers::Bf16, shape), (Numbers::F32, shape)]);
+        for (numbers, [tokens, m, n, stride]) in both {
             let (a, b) = (noise(tokens * m, 7919), noise(tokens * stride, 6007));
             let right = Rows { data: &b, width: n, stride };
             let left = Rows::new(&a, m);
-            let mut gradients = Gradients::new(m, &[n, n]);
+            let Some(mut gradients) = Gradients::new(numbers, m, &[n, n]) else { continue };
             for _ in 0..2 {
                 gradients.add(&[[left, right], [left, right]], tokens);
             }
             let [mut out, same]: [Vec<f32>; 2] = gradients.into_matrices().try_into().expect("two");
             assert!(out == same);
             out.iter_mut().for_each(|x| *x /= 2.0);
-            if tokens <= TOKENS {
+            if numbers == Numbers::Bf16 && tokens <= TOKENS {
                 let mut other = noise(m * n, 31);
                 let before = other.clone();
                 add_transposed(&mut other, left, right, tokens, &mut Room::default());
@@ -271,7 +298,7 @@ mod tests {
                 let (row, column) = (i / n, i % n);
                 let exact: f64 =
                     (0..tokens).map(|t| f64::from(a[t * m + row]) * f64::from(b[t * stride + column])).sum();
-                let tolerance = 6e-3 * (tokens as f64).sqrt();
+                let tolerance = if numbers == Numbers::Bf16 { 6e-3 } else { 3e-7 } * (tokens as f64).sqrt();
                 assert!((f64::from(*out) - exact).abs() <= tolerance, "{tokens} {m} {n}: {out} for {exact}");
             }
         }

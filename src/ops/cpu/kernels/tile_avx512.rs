@@ -423,8 +423,7 @@ pub(super) fn to_parts(row: &[f32], out: &mut [u32]) {
     unsafe { vectors(row, out) }
 }
 
-/// A step of a panel in [`Form::Parts`], from floats: the upper half of each, that of what is left, and what is left
-/// then. Quicker than [`to_parts`], which rounds.
+/// A step of a panel in [`Form::Parts`], from floats. Quicker than [`to_parts`], which rounds.
 pub(super) fn split_step(floats: &[u32], out: &mut [u32]) {
     assert!(runs(Numbers::Bf16));
     let floats = floats.first_chunk().expect("a whole step");
@@ -441,31 +440,65 @@ pub(super) fn split_vectors(floats: &[u32; STEP_FLOATS], out: &mut [u32; STEP_WO
     let rows = floats.as_chunks::<COLUMNS>().0.as_chunks::<2>().0;
     for (p, [low, high]) in rows.iter().enumerate() {
         for line in 0..4 {
-            // SAFETY: asking has no effect but on the time that reading takes; a place outside of memory does no harm.
-            unsafe { _mm_prefetch::<_MM_HINT_T0>(low.as_ptr().wrapping_add(AHEAD + line * STEP).cast()) };
+            // A place outside of memory does no harm.
+            _mm_prefetch::<_MM_HINT_T0>(low.as_ptr().wrapping_add(AHEAD + line * STEP).cast());
         }
         for first in [0, COLUMNS / 2] {
             // SAFETY: vectors of sixteen, within the rows, and within those of the step.
             unsafe {
-                let upper = _mm512_set1_epi32(!0xffff);
-                let mut low = _mm512_loadu_ps(low.as_ptr().add(first).cast());
-                let mut high = _mm512_loadu_ps(high.as_ptr().add(first).cast());
-                for i in 0..3 {
-                    let [low_bits, high_bits] = [low, high].map(|x| _mm512_castps_si512(x));
-                    // The upper half of `high`, and that of `low` below it.
-                    let words = _mm512_ternarylogic_epi32::<0xca>(
-                        upper,
-                        high_bits,
-                        _mm512_srli_epi32::<16>(low_bits),
-                    );
+                let [low, high] = [low, high].map(|row| _mm512_loadu_ps(row.as_ptr().add(first).cast()));
+                let parts = split_pair(low, high);
+                for (i, words) in parts.into_iter().enumerate() {
                     let at = out.as_mut_ptr().add((i * STEP + p) * COLUMNS + first);
                     _mm512_storeu_si512(at.cast(), words);
-                    low = _mm512_sub_ps(low, _mm512_castsi512_ps(_mm512_and_si512(low_bits, upper)));
-                    high = _mm512_sub_ps(high, _mm512_castsi512_ps(_mm512_and_si512(high_bits, upper)));
                 }
             }
         }
     }
+}
+
+/// The upper half of each float, that of what is left, and what is left then: of `low` in the lower halves of words, of
+/// `high` in the upper ones.
+#[target_feature(enable = "avx512f")]
+#[inline]
+fn split_pair(mut low: __m512, mut high: __m512) -> [__m512i; 3] {
+    let upper = _mm512_set1_epi32(!0xffff);
+    let mut parts = [_mm512_setzero_si512(); 3];
+    for part in &mut parts {
+        let (low_bits, high_bits) = (_mm512_castps_si512(low), _mm512_castps_si512(high));
+        // Bit by bit: that of `high` where it is in the upper half.
+        *part = _mm512_ternarylogic_epi32::<0xca>(upper, high_bits, _mm512_srli_epi32::<16>(low_bits));
+        low = _mm512_sub_ps(low, _mm512_castsi512_ps(_mm512_and_si512(low_bits, upper)));
+        high = _mm512_sub_ps(high, _mm512_castsi512_ps(_mm512_and_si512(high_bits, upper)));
+    }
+    parts
+}
+
+/// Two rows side by side in each word, `low` in the lower half: as [`Form::Halves`], or as [`Form::Parts`], each part
+/// `apart` words behind the one before.
+pub(super) fn to_pairs(form: Form, low: &[f32], high: &[f32], out: &mut [u32], apart: usize) {
+    #[target_feature(enable = "avx512f")]
+    fn parts(low: &[f32], high: &[f32], out: &mut [u32], apart: usize) {
+        for first in (0..low.len()).step_by(16) {
+            let width = 16.min(low.len() - first);
+            let mask = 0xffff >> (16 - width);
+            // SAFETY: as many floats as there are, and words as `to_pairs` has checked.
+            unsafe {
+                let low = _mm512_maskz_loadu_ps(mask, low.as_ptr().add(first));
+                let high = _mm512_maskz_loadu_ps(mask, high.as_ptr().add(first));
+                for (i, words) in split_pair(low, high).into_iter().enumerate() {
+                    let at = out.as_mut_ptr().add(i * apart + first);
+                    _mm512_mask_storeu_epi32(at.cast(), mask, words);
+                }
+            }
+        }
+    }
+    if form != Form::Parts {
+        return to_bf16_pairs(low, high, &mut out[..low.len()]);
+    }
+    assert!(runs(Numbers::F32) && low.len() == high.len() && out.len() >= 2 * apart + low.len());
+    // SAFETY: the processor has the instructions.
+    unsafe { parts(low, high, out, apart) }
 }
 
 /// Three numbers of bfloat16 each whose sum is a float, all 24 bits of it: the nearest, that to what is left, and

@@ -71,6 +71,10 @@ pub(super) fn split_step(_: &[u32], _: &mut [u32]) {
     unreachable!("`runs` says no")
 }
 
+pub(super) fn to_pairs(_: Form, _: &[f32], _: &[f32], _: &mut [u32], _: usize) {
+    unreachable!("`runs` says no")
+}
+
 pub(super) fn prefetch(_: &[f32]) {}
 
 pub(super) fn quantize(_: &[f32], _: &mut [u8]) -> [f32; 2] {
