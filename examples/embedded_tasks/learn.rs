@@ -53,8 +53,10 @@ const PANELS: [(&str, &str); 6] = [
 
 /// Every fourth batch or so is of text, and counts as much as a task's.
 const TEXT_SHARE: f64 = 2.5;
-const TEXT_LENGTH: usize = 256;
-const TEXT_ROWS: usize = 16;
+const TEXT_LENGTH: usize = 128;
+const TEXT_ROWS: usize = 32;
+/// Sentence order is learnt from short rows.
+const TEXT_SHORT: f64 = 0.5;
 
 const RATE: f64 = 3e-4;
 const SEED: u64 = 1;
@@ -111,8 +113,12 @@ pub fn run(encoder: &Path, tokens: &Path, data: &Path, run: &Path, steps: u64) -
         })
         .collect();
     let special = SpecialIds::of(&runtime.tokenizer)?;
-    let text_options =
-        InstanceOptions { max_seq_length: TEXT_LENGTH, eval_fraction: 0.01, ..InstanceOptions::default() };
+    let text_options = InstanceOptions {
+        max_seq_length: TEXT_LENGTH,
+        short_seq_prob: TEXT_SHORT,
+        eval_fraction: 0.01,
+        ..InstanceOptions::default()
+    };
     let cache = Arc::new(TokenCache::open(tokens)?);
     let stream = InstanceStream::new(cache, PieceTable::of(&runtime.tokenizer), special, text_options, SEED)?;
     let text = Pretraining {

@@ -80,7 +80,9 @@ impl<'a> Setup<'a> {
         let float = FloatType::from(common.precision);
         let devices: Result<Vec<OpenDevice>> =
             common.device.iter().map(|choice| device::open_for_products(*choice, float)).collect();
-        Ok(Self { common, reporter, recipe, checkpoint, config, devices: devices? })
+        let devices = devices?;
+        options::warn_if_no_quicker("--precision", device::common_numbers(&devices), reporter);
+        Ok(Self { common, reporter, recipe, checkpoint, config, devices })
     }
 
     /// What encodes rows for a model of `config` with `head`; its weights are yet to come.

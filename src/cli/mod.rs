@@ -28,6 +28,7 @@ mod null_threshold;
 mod options;
 mod pretrain;
 mod pretrain_args;
+mod pretrain_plan;
 mod qa;
 mod report;
 mod streaming;

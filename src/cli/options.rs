@@ -275,13 +275,13 @@ pub fn load(
     });
     let (open, model, report) = model.map_err(|error| explained(error, checkpoint))?;
     let tokenizer = tokenizer?;
-    let lacking = match device.dtype {
-        ComputeArg::Bf16 => Some(Numbers::Bf16),
-        ComputeArg::Int8 => Some(Numbers::Int8),
-        ComputeArg::F32 | ComputeArg::F16 => None,
-    };
-    if lacking.is_some_and(|numbers| !open.is_gpu && !ops::is_native(numbers)) {
-        reporter.warn("this processor has no instructions for that --dtype: it is no quicker than f32 here");
+    if !open.is_gpu {
+        let numbers = match device.dtype {
+            ComputeArg::Bf16 => Numbers::Bf16,
+            ComputeArg::Int8 => Numbers::Int8,
+            ComputeArg::F32 | ComputeArg::F16 => Numbers::F32,
+        };
+        warn_if_no_quicker("--dtype", numbers, reporter);
     }
     for note in &report.notes {
         reporter.warn(&format!("{}: {note}", checkpoint.name));
@@ -343,4 +343,13 @@ fn open_and_load(
     let (mut model, report) = load_model(&tensors, &checkpoint.config, heads, mlm_bias, &open.device)?;
     model.set_numbers(open.numbers);
     Ok((open, model, report))
+}
+
+/// Says so when numbers that were chosen for speed bring none on this CPU.
+pub fn warn_if_no_quicker(flag: &str, numbers: Numbers, reporter: &Reporter) {
+    if numbers != Numbers::F32 && !ops::is_native(numbers) {
+        reporter.warn(&format!(
+            "this processor has no instructions for that {flag}: it is no quicker than f32 here"
+        ));
+    }
 }

@@ -19,16 +19,16 @@ use albert::training::instances::{
     Instance, InstanceOptions, InstanceStream, Pairing, PieceTable, SpecialIds, show_instance,
 };
 use albert::training::{
-    Communicator, Ending, ModelFiles, Optimizer, PRETRAINING_PANELS, Parameters, Pretraining,
-    PretrainingSource, Replicas, Schedule, Size, TrainOptions, Trainer, VocabularyOptions, check_vocabulary,
-    estimate, model_from, new_model, recipe,
+    Communicator, Ending, ModelFiles, PRETRAINING_PANELS, Parameters, Pretraining, PretrainingSource,
+    Replicas, Size, Trainer, VocabularyOptions, check_vocabulary, model_from, new_model,
 };
 use albert::{Error, Result, training};
 
-use super::args::{DtypeArg, ModelArgs};
+use super::args::ModelArgs;
 use super::exit::{ExitStatus, Failure, WhileRunning};
 use super::options;
 use super::pretrain_args::{CompatArg, PretrainArgs, SentencesArg};
+use super::pretrain_plan::{Plan, row_length};
 use super::report::Reporter;
 use super::training_progress::TrainingProgress;
 use super::{corpus_report, interrupt, train_tokenizer};
@@ -66,7 +66,9 @@ pub fn run(args: PretrainArgs, reporter: &Reporter) -> std::result::Result<ExitS
     let devices: Vec<Device> = opened.iter().map(|open| open.device.clone()).collect();
     let (mut model, mut parameters) = start.model(&args, &config, &devices[0], reporter)?;
     freeze(&args.freeze, &mut parameters)?;
-    model.set_numbers(device::common_numbers(&opened));
+    let numbers = device::common_numbers(&opened);
+    options::warn_if_no_quicker("--precision", numbers, reporter);
+    model.set_numbers(numbers);
     let plan = Plan::new(&args, &config, &opened, cache.summary().tokens);
     plan.announce(&args, &config, &opened, parameters.count(), reporter);
 
@@ -266,11 +268,6 @@ fn configuration(args: &PretrainArgs, start: &Start, tokenizer: &Tokenizer) -> R
     Ok(config)
 }
 
-/// `--max-seq-length`, or what serves most models.
-fn row_length(args: &PretrainArgs, config: &AlbertConfig) -> usize {
-    args.max_seq_length.map_or_else(|| config.max_position_embeddings.min(128), |length| length as usize)
-}
-
 /// The corpus as token ids; `None` when interrupted.
 fn token_cache(
     args: &PretrainArgs,
@@ -396,128 +393,4 @@ fn open_devices(args: &PretrainArgs, world: &dyn Communicator) -> Result<Vec<Ope
         args.device.clone()
     };
     chosen.into_iter().map(|choice| device::open_for_products(choice, float)).collect()
-}
-
-/// Numbers that follow from the arguments.
-struct Plan {
-    steps: u64,
-    micro_batch: usize,
-    learning_rate: f64,
-    warmup_steps: u64,
-    tokens: u64,
-}
-
-impl Plan {
-    fn new(args: &PretrainArgs, config: &AlbertConfig, devices: &[OpenDevice], tokens: u64) -> Self {
-        let length = row_length(args, config);
-        let batch_size = args.batch_size as usize;
-        let train = (tokens as f64 * (1.0 - args.eval_fraction)) as u64;
-        let steps = args.steps.unwrap_or_else(|| {
-            recipe::steps(args.epochs.unwrap_or(10.0), train, batch_size, length, args.short_seq_prob)
-        });
-        Self {
-            steps,
-            micro_batch: args
-                .micro_batch
-                .map_or_else(|| recipe::micro_batch(devices[0].is_gpu, length), |n| n as usize),
-            learning_rate: args.learning_rate.unwrap_or_else(|| {
-                recipe::learning_rate(args.optimizer.into(), batch_size, config.hidden_size)
-            }),
-            warmup_steps: args.warmup_steps.unwrap_or_else(|| recipe::warmup_steps(steps)),
-            tokens: train,
-        }
-    }
-
-    /// What is about to happen, before the first step.
-    fn announce(
-        &self,
-        args: &PretrainArgs,
-        config: &AlbertConfig,
-        devices: &[OpenDevice],
-        parameters: usize,
-        reporter: &Reporter,
-    ) {
-        let float_bytes = if args.precision == DtypeArg::F32 { 4 } else { 2 };
-        let rows = u64::from(args.batch_size);
-        let length = row_length(args, config) as u64;
-        let masked = (args.masked_lm_prob * length as f64).ceil() as u64;
-        let needs =
-            estimate(config, parameters as u64, rows, self.micro_batch as u64, length, masked, float_bytes);
-        let names: Vec<&str> = devices.iter().map(|open| open.name.as_str()).collect();
-        reporter.note(&format!(
-            "model: {} parameters; hidden {}, layers {}, groups {}; dropout: hidden {}, attention {}, classifier {}",
-            parameters,
-            config.hidden_size,
-            config.num_hidden_layers,
-            config.num_hidden_groups,
-            config.hidden_dropout_prob,
-            config.attention_probs_dropout_prob,
-            config.classifier_dropout_prob.unwrap_or(config.hidden_dropout_prob),
-        ));
-        reporter.note(&format!(
-            "memory, about: {} MB for weights and optimizer, {} MB on {}",
-            needs.host_bytes >> 20,
-            needs.device_bytes >> 20,
-            names.join(" and on "),
-        ));
-        reporter.note(&format!(
-            "{} steps of {rows} rows of up to {length} tokens, about {:.1} passes over {} tokens; {:?}, rate {:.3e}, {} steps \
-             of warm-up",
-            self.steps,
-            (self.steps * rows * length) as f64 / self.tokens.max(1) as f64,
-            self.tokens,
-            args.optimizer,
-            self.learning_rate,
-            self.warmup_steps,
-        ));
-    }
-
-    fn options(&self, args: &PretrainArgs, config: &AlbertConfig) -> TrainOptions {
-        let mut optimizer = Optimizer::new(args.optimizer.into());
-        optimizer.weight_decay = args.weight_decay as f32;
-        let schedule = Schedule {
-            peak: self.learning_rate,
-            warmup_steps: self.warmup_steps,
-            total_steps: self.steps,
-            decay: args.schedule.decay(args.power),
-        };
-        let clip_norm = (args.clip_norm > 0.0).then_some(args.clip_norm);
-        let twentieth = (self.steps / 20).max(1);
-        TrainOptions {
-            output: args.output.clone(),
-            batch_size: args.batch_size as usize,
-            optimizer,
-            schedule,
-            clip_norm,
-            seed: args.seed,
-            log_every: args.log_every,
-            evaluate_every: Some(args.eval_every.unwrap_or(twentieth)),
-            save_every: Some(args.save_every.unwrap_or(twentieth)),
-            save_minutes: Some(args.save_minutes),
-            keep: usize::from(args.keep),
-            patience: None,
-            scale_loss: args.precision == DtypeArg::F16,
-            identity: json!({
-                "config": config.to_json(),
-                "--batch-size": args.batch_size,
-                "--max-seq-length": row_length(args, config),
-                "--short-seq-prob": args.short_seq_prob,
-                "--masked-lm-prob": args.masked_lm_prob,
-                "--max-ngram": args.max_ngram,
-                "--max-predictions": args.max_predictions,
-                "--nsp": args.nsp,
-                "--sop-weight": (args.sop_weight != 1.0).then_some(args.sop_weight),
-                "--no-sop": args.no_sop,
-                "--freeze": (!args.freeze.is_empty()).then_some(&args.freeze),
-                "--compat": format!("{:?}", args.compat),
-                "--eval-fraction": args.eval_fraction,
-                "--seed": args.seed,
-                "--precision": format!("{:?}", args.precision),
-                "--clip-norm": clip_norm,
-                "optimizer": optimizer,
-                "schedule": schedule,
-                "tokens": self.tokens,
-            }),
-        }
-    }
 }

@@ -5,8 +5,7 @@ use rten_simd::SimdOp;
 use super::Numbers;
 use super::attention::Head;
 use super::kernels::{
-    COLUMNS, GradientRoom, Left, Rows, Start, Strip, Words, add_transposed, apart, arrange,
-    arrange_transposed,
+    COLUMNS, GradientRoom, Left, Rows, Start, Words, add_transposed, apart, arrange, arrange_transposed,
 };
 use super::softmax::{Exponentials, Multiply, SoftmaxBackward};
 
@@ -58,12 +57,8 @@ impl Head<'_> {
             let against = |left: &Left, panels: &[u32], out: &mut Vec<f32>| {
                 out.resize(rows * stride, 0.0);
                 for (panel, b) in panels.chunks_exact(words * COLUMNS).enumerate() {
-                    strip(left, b, COLUMNS, words).floats(
-                        numbers,
-                        Start::Zero,
-                        &mut out[panel * COLUMNS..],
-                        stride,
-                    );
+                    let out = &mut out[panel * COLUMNS..];
+                    left.strip(b, COLUMNS, words).floats(numbers, Start::Zero, out, stride);
                 }
             };
             let query_rows = self.rows(0, first);
@@ -96,12 +91,8 @@ impl Head<'_> {
             left.copy(numbers, slopes, rows);
             out.resize(rows * wide, 0.0);
             for column in (0..wide).step_by(COLUMNS) {
-                strip(left, &key_rows[column..], wide, key_words).floats(
-                    numbers,
-                    Start::Zero,
-                    &mut out[column..],
-                    wide,
-                );
+                let strip = left.strip(&key_rows[column..], wide, key_words);
+                strip.floats(numbers, Start::Zero, &mut out[column..], wide);
             }
             let queries = &mut queries[first * d..(first + rows) * d];
             for (queries, out) in queries.chunks_exact_mut(d).zip(out.chunks_exact(wide)) {
@@ -109,8 +100,4 @@ impl Head<'_> {
             }
         }
     }
-}
-
-fn strip<'a>(left: &'a Left, b: &'a [u32], b_stride: usize, k: usize) -> Strip<'a> {
-    Strip { rows: left.rows(), a: left.words_from(0), a_stride: left.stride(), b, b_stride, k, ahead: 0 }
 }

@@ -69,8 +69,7 @@ impl<'a> Head<'a> {
             });
             scores.resize(rows * stride, 0.0);
             for (panel, b) in keys.chunks_exact(key_words * COLUMNS).enumerate() {
-                let (a, a_stride) = (queries.words_from(0), queries.stride());
-                let strip = Strip { rows, a, a_stride, b, b_stride: COLUMNS, k: key_words, ahead: 0 };
+                let strip = queries.strip(b, COLUMNS, key_words);
                 strip.floats(self.numbers, Start::Zero, &mut scores[panel * COLUMNS..], stride);
             }
             factors.clear();

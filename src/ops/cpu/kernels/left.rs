@@ -1,6 +1,7 @@
 //! The left side of a product: some rows of states in the product's numbers.
 
-use super::{Form, Rows, Words, tile};
+use super::tile::{self, Strip};
+use super::{Form, Rows, Words};
 
 /// Rows in the numbers of a product, and room for them.
 #[derive(Debug, Default)]
@@ -82,6 +83,11 @@ impl Left {
     /// The words from row `row` on.
     pub(in crate::ops::cpu) fn words_from(&self, row: usize) -> &[u32] {
         &self.words[row * self.stride..]
+    }
+
+    /// All rows against words of a right side, as [`Strip`] says.
+    pub(in crate::ops::cpu) fn strip<'a>(&'a self, b: &'a [u32], b_stride: usize, k: usize) -> Strip<'a> {
+        Strip { rows: self.rows, a: &self.words, a_stride: self.stride, b, b_stride, k, ahead: 0 }
     }
 
     /// Scale and zero of each row, for [`Form::Bytes`].

@@ -11,6 +11,8 @@ mod amx_parts;
 mod arrange;
 #[cfg(target_arch = "x86_64")]
 mod convert;
+#[cfg(target_arch = "x86_64")]
+mod convert_avx512;
 mod form;
 mod gradient;
 mod left;

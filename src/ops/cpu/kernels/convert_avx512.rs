@@ -1,0 +1,197 @@
+//! Rows of floats in the forms of products, with AVX-512.
+#![allow(unsafe_code, reason = "vector instructions; every access lies in slices that were checked")]
+
+use std::arch::x86_64::*;
+
+use super::form::{STEP, STEP_FLOATS, STEP_WORDS};
+use super::tile::{COLUMNS, runs};
+use super::{Form, Numbers, convert};
+
+/// `row` as bfloat16, rounded to the nearest.
+pub(super) fn to_bf16(row: &[f32], out: &mut [u16]) {
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512bf16")]
+    fn vectors(row: &[f32], out: &mut [u16]) {
+        let (row, rest) = row.as_chunks::<16>();
+        let (out, last) = out.as_chunks_mut::<16>();
+        for (x, out) in row.iter().zip(out) {
+            // SAFETY: sixteen floats become sixteen halves of words; any value is sound.
+            unsafe {
+                let halves = _mm512_cvtneps_pbh(_mm512_loadu_ps(x.as_ptr()));
+                *out = std::mem::transmute::<__m256bh, [u16; 16]>(halves);
+            }
+        }
+        convert::bf16(rest, last);
+    }
+    if runs(Numbers::Bf16) {
+        // SAFETY: the processor has the instructions.
+        unsafe { vectors(row, out) }
+    } else {
+        convert::bf16(row, out);
+    }
+}
+
+/// Two rows as bfloat16, side by side in each word: `low` in the lower half.
+pub(in crate::ops::cpu) fn to_bf16_pairs(low: &[f32], high: &[f32], out: &mut [u32]) {
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512bf16")]
+    fn vectors(low: &[f32], high: &[f32], out: &mut [u32]) {
+        let ((low, low_rest), (high, high_rest)) = (low.as_chunks::<16>(), high.as_chunks::<16>());
+        let (out, out_rest) = out.as_chunks_mut::<16>();
+        for ((low, high), out) in low.iter().zip(high).zip(out) {
+            // SAFETY: vectors of sixteen on all sides; any value is sound.
+            unsafe {
+                let halves = |x: &[f32; 16]| {
+                    let halves = _mm512_cvtneps_pbh(_mm512_loadu_ps(x.as_ptr()));
+                    _mm512_cvtepu16_epi32(std::mem::transmute::<__m256bh, __m256i>(halves))
+                };
+                let words = _mm512_or_si512(halves(low), _mm512_slli_epi32::<16>(halves(high)));
+                _mm512_storeu_si512(out.as_mut_ptr().cast(), words);
+            }
+        }
+        convert::bf16_pairs(low_rest, high_rest, out_rest);
+    }
+    assert!(low.len() == high.len());
+    if runs(Numbers::Bf16) {
+        // SAFETY: the processor has the instructions.
+        unsafe { vectors(low, high, out) }
+    } else {
+        convert::bf16_pairs(low, high, out);
+    }
+}
+
+/// A row as [`Form::Parts`]: whole steps of words.
+pub(super) fn to_parts(row: &[f32], out: &mut [u32]) {
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512bf16")]
+    fn vectors(row: &[f32], out: &mut [u32]) {
+        let steps = row.as_chunks::<{ 2 * STEP }>().0.iter().zip(out.as_chunks_mut::<{ 3 * STEP }>().0);
+        for (x, out) in steps {
+            for half in 0..2 {
+                // SAFETY: sixteen floats become three times sixteen halves of words, within the step.
+                unsafe {
+                    let at = out.as_mut_ptr().add(half * STEP / 2);
+                    for (i, part) in
+                        parts(_mm512_loadu_ps(x.as_ptr().add(half * STEP))).into_iter().enumerate()
+                    {
+                        _mm256_storeu_si256(at.add(i * STEP).cast(), part);
+                    }
+                }
+            }
+        }
+    }
+    assert!(runs(Numbers::Bf16) && 2 * out.len() == 3 * row.len() && row.len().is_multiple_of(2 * STEP));
+    // SAFETY: the processor has the instructions.
+    unsafe { vectors(row, out) }
+}
+
+/// A step of a panel in [`Form::Parts`], from floats. Quicker than [`to_parts`], which rounds.
+pub(super) fn split_step(floats: &[u32], out: &mut [u32]) {
+    assert!(runs(Numbers::Bf16));
+    let floats = floats.first_chunk().expect("a whole step");
+    let out = out.first_chunk_mut().expect("a whole step");
+    // SAFETY: the processor has the instructions.
+    unsafe { split_vectors(floats, out) }
+}
+
+/// How many floats ahead the next are asked for.
+const AHEAD: usize = 2 * STEP_FLOATS;
+
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512bf16")]
+pub(super) fn split_vectors(floats: &[u32; STEP_FLOATS], out: &mut [u32; STEP_WORDS]) {
+    let rows = floats.as_chunks::<COLUMNS>().0.as_chunks::<2>().0;
+    for (p, [low, high]) in rows.iter().enumerate() {
+        for line in 0..4 {
+            // A place outside of memory does no harm.
+            _mm_prefetch::<_MM_HINT_T0>(low.as_ptr().wrapping_add(AHEAD + line * STEP).cast());
+        }
+        for first in [0, COLUMNS / 2] {
+            // SAFETY: vectors of sixteen, within the rows, and within those of the step.
+            unsafe {
+                let [low, high] = [low, high].map(|row| _mm512_loadu_ps(row.as_ptr().add(first).cast()));
+                let parts = split_pair(low, high);
+                for (i, words) in parts.into_iter().enumerate() {
+                    let at = out.as_mut_ptr().add((i * STEP + p) * COLUMNS + first);
+                    _mm512_storeu_si512(at.cast(), words);
+                }
+            }
+        }
+    }
+}
+
+/// The upper half of each float, that of what is left, and what is left then: of `low` in the lower halves of words, of
+/// `high` in the upper ones.
+#[target_feature(enable = "avx512f")]
+#[inline]
+fn split_pair(mut low: __m512, mut high: __m512) -> [__m512i; 3] {
+    let upper = _mm512_set1_epi32(!0xffff);
+    let mut parts = [_mm512_setzero_si512(); 3];
+    for part in &mut parts {
+        let (low_bits, high_bits) = (_mm512_castps_si512(low), _mm512_castps_si512(high));
+        // Bit by bit: that of `high` where it is in the upper half.
+        *part = _mm512_ternarylogic_epi32::<0xca>(upper, high_bits, _mm512_srli_epi32::<16>(low_bits));
+        low = _mm512_sub_ps(low, _mm512_castsi512_ps(_mm512_and_si512(low_bits, upper)));
+        high = _mm512_sub_ps(high, _mm512_castsi512_ps(_mm512_and_si512(high_bits, upper)));
+    }
+    parts
+}
+
+/// Two rows side by side in each word, `low` in the lower half: as [`Form::Halves`], or as [`Form::Parts`], each part
+/// `apart` words behind the one before.
+pub(super) fn to_pairs(form: Form, low: &[f32], high: &[f32], out: &mut [u32], apart: usize) {
+    #[target_feature(enable = "avx512f")]
+    fn parts(low: &[f32], high: &[f32], out: &mut [u32], apart: usize) {
+        for first in (0..low.len()).step_by(16) {
+            let width = 16.min(low.len() - first);
+            let mask = 0xffff >> (16 - width);
+            // SAFETY: as many floats as there are, and words as `to_pairs` has checked.
+            unsafe {
+                let low = _mm512_maskz_loadu_ps(mask, low.as_ptr().add(first));
+                let high = _mm512_maskz_loadu_ps(mask, high.as_ptr().add(first));
+                for (i, words) in split_pair(low, high).into_iter().enumerate() {
+                    let at = out.as_mut_ptr().add(i * apart + first);
+                    _mm512_mask_storeu_epi32(at.cast(), mask, words);
+                }
+            }
+        }
+    }
+    if form != Form::Parts {
+        return to_bf16_pairs(low, high, &mut out[..low.len()]);
+    }
+    assert!(runs(Numbers::F32) && low.len() == high.len() && out.len() >= 2 * apart + low.len());
+    // SAFETY: the processor has the instructions.
+    unsafe { parts(low, high, out, apart) }
+}
+
+/// Three numbers of bfloat16 each whose sum is a float, all 24 bits of it: the nearest, that to what is left, and
+/// what is left then. Parts below 1e-38 are zero.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512bf16")]
+#[inline]
+fn parts(x: __m512) -> [__m256i; 3] {
+    let mut rest = x;
+    let mut parts = [_mm256_setzero_si256(); 3];
+    for part in &mut parts {
+        // SAFETY: both types are sixteen halves of words.
+        *part = unsafe { std::mem::transmute::<__m256bh, __m256i>(_mm512_cvtneps_pbh(rest)) };
+        let value = _mm512_castsi512_ps(_mm512_slli_epi32::<16>(_mm512_cvtepu16_epi32(*part)));
+        rest = _mm512_sub_ps(rest, value);
+    }
+    parts
+}
+
+/// Asks for numbers that will be read soon.
+#[inline]
+pub(super) fn prefetch(numbers: &[f32]) {
+    for line in numbers.chunks(16) {
+        // SAFETY: asking has no effect but on the time that reading takes.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(line.as_ptr().cast()) };
+    }
+}
+
+/// See [`convert::bytes`].
+pub(super) fn quantize(row: &[f32], out: &mut [u8]) -> [f32; 2] {
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
+    fn vectors(row: &[f32], out: &mut [u8]) -> [f32; 2] {
+        convert::bytes(row, out)
+    }
+    assert!(runs(Numbers::Int8));
+    // SAFETY: the processor has the instructions.
+    unsafe { vectors(row, out) }
+}
