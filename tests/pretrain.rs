@@ -8,6 +8,7 @@ use std::process::Command;
 
 use common::runs::{begin, finish, metrics, wait_for_step, weights};
 use common::{albert, golden};
+use safetensors::SafeTensors;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -220,6 +221,40 @@ fn pretraining_goes_on_from_a_model() {
 }
 
 #[test]
+fn what_is_frozen_stays_and_the_rest_learns() {
+    let folder = TempDir::new().expect("a directory");
+    corpus(folder.path());
+    let path = folder.path();
+    let [free, frozen] = ["free", "frozen"].map(|output| arguments(path, output, 2));
+    finish(&free);
+    let prefixes = ["albert.embeddings.", "albert.pooler.weight"];
+    finish(&[frozen, vec!["--freeze".to_owned(), prefixes.join(",")]].concat());
+    let (free, frozen) = (weights(path, "free"), weights(path, "frozen"));
+    let [free, frozen] = [&free, &frozen].map(|bytes| SafeTensors::deserialize(bytes).expect("a model"));
+    let first = {
+        let mut none = arguments(path, "none", 1);
+        none.extend(["--learning-rate", "1e-30"].map(str::to_owned));
+        finish(&none);
+        weights(path, "none")
+    };
+    let first = SafeTensors::deserialize(&first).expect("a model");
+    // Zeros of the first run have moved by its rate.
+    let moved = |model: &SafeTensors<'_>, name: &str| {
+        let [before, after] = [&first, model].map(|model| model.tensor(name).expect("the same names"));
+        let values = |bytes: &[u8]| {
+            bytes.as_chunks::<4>().0.iter().map(|x| f32::from_le_bytes(*x)).collect::<Vec<_>>()
+        };
+        let (before, after) = (values(before.data()), values(after.data()));
+        before.iter().zip(&after).any(|(before, after)| (before - after).abs() > 1e-20)
+    };
+    for name in frozen.names() {
+        let kept = prefixes.iter().any(|prefix| name.starts_with(prefix));
+        assert_eq!(moved(&frozen, name), !kept, "{name}");
+        assert!(moved(&free, name), "{name}");
+    }
+}
+
+#[test]
 fn what_cannot_be_is_said_before_the_first_step() {
     let folder = TempDir::new().expect("a directory");
     corpus(folder.path());
@@ -243,6 +278,8 @@ fn what_cannot_be_is_said_before_the_first_step() {
     fails(&[("--tokenizer", "/nowhere.json")], "/nowhere.json");
     fails(&[("--max-seq-length", "600")], "512 positions");
     fails(&[("--steps", "0")], "--steps");
+    fails(&[("--freeze", "albert.nothing")], "albert.embeddings.word_embeddings.weight");
+    fails(&[("--freeze", "albert,predictions,sop_classifier")], "nothing is left");
     fails(&[("--learning-rate", "nan")], "--learning-rate");
     fails(&[("--eval-fraction", "1")], "--eval-fraction");
     fails(&[("--device", "wgpu:99")], "wgpu");
