@@ -6,12 +6,12 @@
 use rten_simd::SimdOp;
 use rten_tensor::Matrix;
 
+use super::Sizes;
 use super::dropout::Dropout;
 use super::inference::AttentionHead;
-use super::kernels::Rows;
+use super::kernels::{Form, Rows};
 use super::products::{matrix, multiply, strided};
 use super::softmax::{Softmax, SoftmaxBackward};
-use super::{Numbers, Sizes};
 
 /// Queries whose scores are held at a time.
 const BLOCK_QUERIES: usize = 128;
@@ -91,10 +91,10 @@ impl<'a> Head<'a> {
     }
 
     /// The same head for a pass without gradients and dropout.
-    pub(super) fn without_gradients(&self, numbers: Numbers) -> AttentionHead<'a> {
+    pub(super) fn without_gradients(&self, form: Form) -> AttentionHead<'a> {
         let Self { sizes, qkv, keys, index, .. } = *self;
         let sizes = Sizes { batch: 1, ..sizes };
-        AttentionHead { sizes, qkv, keys, index: index % sizes.heads, numbers }
+        AttentionHead { sizes, qkv, keys, index: index % sizes.heads, form }
     }
 
     fn scale(&self) -> f32 {

@@ -1,11 +1,10 @@
-//! The backward pass of attention in our own inner loops, for coarser numbers than 32-bit floats.
+//! The backward pass of attention in our own inner loops, where these are quicker than the library's.
 
 use rten_simd::SimdOp;
 
-use super::Numbers;
 use super::attention::Head;
 use super::kernels::{
-    COLUMNS, GradientRoom, Left, Rows, Start, Words, add_transposed, apart, arrange, arrange_transposed,
+    COLUMNS, Form, GradientRoom, Left, Rows, Start, Words, add_transposed, apart, arrange, arrange_transposed,
 };
 use super::softmax::{Exponentials, Multiply, SoftmaxBackward};
 
@@ -29,13 +28,7 @@ pub(super) struct Room {
 
 impl Head<'_> {
     /// As [`Head::backward`] without dropout.
-    pub(super) fn backward_in_tiles(
-        &self,
-        numbers: Numbers,
-        room: &mut Room,
-        context: &[f32],
-        out: &mut [f32],
-    ) {
+    pub(super) fn backward_in_tiles(&self, form: Form, room: &mut Room, context: &[f32], out: &mut [f32]) {
         let length = self.sizes.length;
         let (hidden, d) = (self.sizes.hidden, self.sizes.head_size());
         let count = self.keys.count();
@@ -48,9 +41,9 @@ impl Head<'_> {
 
         let Room { row, left, keys: key_panels, values: value_panels, key_rows, probs, gradient, out, sums } =
             room;
-        let words = arrange_transposed(numbers, self.rows(1, 0), count, row, key_panels);
-        arrange_transposed(numbers, self.rows(2, 0), count, row, value_panels);
-        let key_words = arrange(numbers, self.rows(1, 0), count, key_rows);
+        let words = arrange_transposed(form, self.rows(1, 0), count, row, key_panels);
+        arrange_transposed(form, self.rows(2, 0), count, row, value_panels);
+        let key_words = arrange(form, self.rows(1, 0), count, key_rows);
         let (stride, wide) = (apart(count.next_multiple_of(COLUMNS)), d.next_multiple_of(COLUMNS));
         for first in (0..length).step_by(BLOCK_QUERIES) {
             let rows = BLOCK_QUERIES.min(length - first);
@@ -58,11 +51,11 @@ impl Head<'_> {
                 out.resize(rows * stride, 0.0);
                 for (panel, b) in panels.chunks_exact(words * COLUMNS).enumerate() {
                     let out = &mut out[panel * COLUMNS..];
-                    left.strip(b, COLUMNS, words).floats(numbers, Start::Zero, out, stride);
+                    left.strip(b, COLUMNS, words).floats(form, Start::Zero, out, stride);
                 }
             };
             let query_rows = self.rows(0, first);
-            left.fill(numbers, [rows, d], |i, out| {
+            left.fill(form, [rows, d], |i, out| {
                 out.iter_mut().zip(query_rows.row(i)).for_each(|(out, x)| *out = x * scale);
             });
             against(left, key_panels, probs);
@@ -75,7 +68,7 @@ impl Head<'_> {
 
             let column = (self.index % self.sizes.heads) * d;
             let context = Rows { data: &context[first * hidden + column..], width: d, stride: hidden };
-            left.copy(numbers, context, rows);
+            left.copy(form, context, rows);
             against(left, value_panels, gradient);
             for (gradient, probs) in gradient.chunks_exact_mut(stride).zip(probs.chunks_exact(stride)) {
                 let gradient = &mut gradient[..count];
@@ -85,14 +78,14 @@ impl Head<'_> {
             }
 
             let probs = Rows { data: probs, width: count, stride };
-            add_transposed(values, probs, context, rows, sums);
+            add_transposed(form, values, probs, context, rows, sums);
             let slopes = Rows { data: gradient, width: count, stride };
-            add_transposed(keys, slopes, query_rows, rows, sums);
-            left.copy(numbers, slopes, rows);
+            add_transposed(form, keys, slopes, query_rows, rows, sums);
+            left.copy(form, slopes, rows);
             out.resize(rows * wide, 0.0);
             for column in (0..wide).step_by(COLUMNS) {
                 let strip = left.strip(&key_rows[column..], wide, key_words);
-                strip.floats(numbers, Start::Zero, &mut out[column..], wide);
+                strip.floats(form, Start::Zero, &mut out[column..], wide);
             }
             let queries = &mut queries[first * d..(first + rows) * d];
             for (queries, out) in queries.chunks_exact_mut(d).zip(out.chunks_exact(wide)) {

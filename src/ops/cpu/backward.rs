@@ -265,7 +265,7 @@ impl Layer<'_> {
                 let context = &context[sequence..sequence + length * hidden];
                 let head = self.head(&saved.qkv, application, i);
                 match self.in_tiles(&head) {
-                    Some(numbers) => head.backward_in_tiles(numbers, room, context, out),
+                    Some(form) => head.backward_in_tiles(form, room, context, out),
                     None => head.backward(scratch, context, out),
                 }
             },

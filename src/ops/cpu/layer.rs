@@ -6,7 +6,7 @@ use super::attention::{Head, Keys, Scratch};
 use super::buffer::Buffer;
 use super::dropout::Dropout;
 use super::inference::AttentionRoom;
-use super::kernels::{Weights, linear};
+use super::kernels::{Form, Weights, linear};
 use super::norm::add_normalize;
 use super::{BLOCK_ROWS, LayerOptions, LayerParameters, Numbers, Sizes, blocks, blocks_mut};
 
@@ -184,11 +184,10 @@ impl<'a> Layer<'a> {
         }
     }
 
-    /// The numbers that a head's products are computed with in our own inner loops; those in 32 bits, and
-    /// dropout, are left to the library.
-    pub(super) fn in_tiles(&self, head: &Head<'_>) -> Option<Numbers> {
-        let numbers = self.options.numbers_of_training();
-        (numbers == Numbers::Bf16 && numbers.native() && head.dropout.is_none()).then_some(numbers)
+    /// The form in which a head's products are computed in our own inner loops, where these are quicker; dropout is
+    /// left to the library.
+    pub(super) fn in_tiles(&self, head: &Head<'_>) -> Option<Form> {
+        Form::in_tiles(self.options.numbers_of_training()).filter(|_| head.dropout.is_none())
     }
 
     /// One application to `states` `[tokens, H]`, in place.
@@ -206,7 +205,7 @@ impl<'a> Layer<'a> {
             |(scratch, room): &mut (Scratch, AttentionRoom), (i, context)| {
                 let head = self.head(&saved.qkv, application, i);
                 match self.in_tiles(&head) {
-                    Some(numbers) => head.without_gradients(numbers).forward(room, context),
+                    Some(form) => head.without_gradients(form).forward(room, context),
                     None => head.forward(scratch, context),
                 }
             },

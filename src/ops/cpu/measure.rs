@@ -86,6 +86,7 @@ pub fn attention(numbers: Numbers, batch: usize, length: usize, hidden: usize, h
     let sizes = Sizes { batch: 1, length, hidden, heads, inner: 0 };
     let qkv = noise(batch * length * 3 * hidden);
     let keys = Keys::all(length);
+    let form = Form::of_weights(numbers);
     let mut out = vec![0.0; batch * length * hidden];
     Operation {
         name: format!("attention {numbers:?} {batch}x{length}"),
@@ -95,7 +96,7 @@ pub fn attention(numbers: Numbers, batch: usize, length: usize, hidden: usize, h
                 AttentionRoom::default,
                 |room, (i, out)| {
                     let qkv = &qkv[i / heads * length * 3 * hidden..][..length * 3 * hidden];
-                    let head = AttentionHead { sizes, qkv, keys: &keys, index: i % heads, numbers };
+                    let head = AttentionHead { sizes, qkv, keys: &keys, index: i % heads, form };
                     if numbers.native() { head.forward(room, out) } else { head.portable(room, out) }
                 },
             );

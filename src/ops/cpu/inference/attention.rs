@@ -3,9 +3,11 @@
 use rten_simd::SimdOp;
 
 use super::super::attention::{self, Keys};
-use super::super::kernels::{COLUMNS, Left, Rows, Start, Strip, Words, apart, arrange, arrange_transposed};
+use super::super::kernels::{
+    COLUMNS, Form, Left, Rows, Start, Strip, Words, apart, arrange, arrange_transposed,
+};
 use super::super::softmax::{Exponentials, Multiply};
-use super::{Numbers, Sizes};
+use super::Sizes;
 
 /// Queries whose scores are held at a time.
 const BLOCK_QUERIES: usize = 112;
@@ -19,8 +21,8 @@ pub(in crate::ops::cpu) struct Head<'a> {
     pub qkv: &'a [f32],
     pub keys: &'a Keys,
     pub index: usize,
-    /// What the products multiply.
-    pub numbers: Numbers,
+    /// In what form the products multiply.
+    pub form: Form,
 }
 
 /// What a thread works in.
@@ -58,19 +60,19 @@ impl<'a> Head<'a> {
         let count = self.keys.count();
         let scale = 1.0 / (d as f32).sqrt();
         let Room { row, queries, probs, keys, values, scores, factors, out, .. } = room;
-        let key_words = arrange_transposed(self.numbers, self.rows(1), count, row, keys);
-        let value_words = arrange(self.numbers, self.rows(2), count, values);
+        let key_words = arrange_transposed(self.form, self.rows(1), count, row, keys);
+        let value_words = arrange(self.form, self.rows(2), count, values);
         let query_rows = self.rows(0);
         let (stride, wide) = (apart(count.next_multiple_of(COLUMNS)), d.next_multiple_of(COLUMNS));
         for first in (0..length).step_by(BLOCK_QUERIES) {
             let rows = BLOCK_QUERIES.min(length - first);
-            queries.fill(self.numbers, [rows, d], |i, out| {
+            queries.fill(self.form, [rows, d], |i, out| {
                 out.iter_mut().zip(query_rows.row(first + i)).for_each(|(out, x)| *out = x * scale);
             });
             scores.resize(rows * stride, 0.0);
             for (panel, b) in keys.chunks_exact(key_words * COLUMNS).enumerate() {
                 let strip = queries.strip(b, COLUMNS, key_words);
-                strip.floats(self.numbers, Start::Zero, &mut scores[panel * COLUMNS..], stride);
+                strip.floats(self.form, Start::Zero, &mut scores[panel * COLUMNS..], stride);
             }
             factors.clear();
             for row in scores.chunks_exact_mut(stride) {
@@ -79,10 +81,10 @@ impl<'a> Head<'a> {
                 // Normalized after the product with the values: those are fewer.
                 factors.push(Exponentials(row).dispatch());
             }
-            let (a, a_stride) = if self.numbers == Numbers::F32 {
+            let (a, a_stride) = if self.form == Form::Floats {
                 (bytemuck::cast_slice(scores), stride)
             } else {
-                probs.fill(self.numbers, [rows, count], |i, out| {
+                probs.fill(self.form, [rows, count], |i, out| {
                     out.copy_from_slice(&scores[i * stride..][..count]);
                 });
                 (probs.words_from(0), probs.stride())
@@ -92,7 +94,7 @@ impl<'a> Head<'a> {
                 for column in (0..wide).step_by(COLUMNS) {
                     let b = &values[column..];
                     let strip = Strip { rows, a, a_stride, b, b_stride: wide, k: value_words, ahead: 0 };
-                    strip.floats(self.numbers, Start::Zero, &mut out[column..], wide);
+                    strip.floats(self.form, Start::Zero, &mut out[column..], wide);
                 }
             };
             if d == wide {

@@ -1,18 +1,19 @@
 //! States as the right side of a product: the keys and values of attention.
 
-use super::tile::{COLUMNS, to_bf16_pairs};
-use super::{Form, Left, Numbers, Rows, Words};
+use super::form::{Form, STEP};
+use super::tile::{COLUMNS, to_pairs};
+use super::{Left, Rows, Words};
 
 /// The transpose of `count` rows: panels of [`COLUMNS`] rows, `[words, COLUMNS]` each. Returns the words of a
 /// panel along k; `left` is room.
 pub(in crate::ops::cpu) fn arrange_transposed(
-    numbers: Numbers,
+    form: Form,
     x: Rows<'_>,
     count: usize,
     left: &mut Left,
     out: &mut Words,
 ) -> usize {
-    left.copy(numbers, x, count);
+    left.copy(form, x, count);
     let words = left.words();
     out.reshape(count.next_multiple_of(COLUMNS) * words);
     out.fill(0);
@@ -27,28 +28,28 @@ pub(in crate::ops::cpu) fn arrange_transposed(
 }
 
 /// `count` rows as they are: `[words, width]` filled up to whole panels. Returns the words along k. Not for
-/// [`Numbers::Int8`].
-pub(in crate::ops::cpu) fn arrange(numbers: Numbers, x: Rows<'_>, count: usize, out: &mut Words) -> usize {
+/// [`Form::Bytes`].
+pub(in crate::ops::cpu) fn arrange(form: Form, x: Rows<'_>, count: usize, out: &mut Words) -> usize {
     let width = x.width;
     let wide = width.next_multiple_of(COLUMNS);
-    let words = Form::from(numbers).words(count);
+    let words = form.words(count);
     out.reshape(words * wide);
     out.fill(0);
-    if numbers == Numbers::Bf16 {
-        for (row, out) in (0..count).step_by(2).zip(out.chunks_exact_mut(wide)) {
-            let low = x.row(row);
-            if row + 1 < count {
-                to_bf16_pairs(low, x.row(row + 1), &mut out[..width]);
-            } else {
-                for (out, x) in out.iter_mut().zip(low) {
-                    *out = half::bf16::from_f32(*x).to_bits().into();
-                }
-            }
-        }
-    } else {
+    if form == Form::Floats {
         for (row, out) in out.chunks_exact_mut(wide).take(count).enumerate() {
             out[..width].copy_from_slice(bytemuck::cast_slice(x.row(row)));
         }
+        return words;
+    }
+    let mut zeros = Vec::new();
+    for row in (0..count).step_by(2) {
+        let high = if row + 1 < count {
+            x.row(row + 1)
+        } else {
+            zeros.resize(width, 0.0);
+            &zeros
+        };
+        to_pairs(form, x.row(row), high, &mut out[form.pair(row / 2) * wide..], STEP * wide);
     }
     words
 }

@@ -42,6 +42,12 @@ impl Form {
         if numbers == Numbers::F32 && tile::in_tiles(Numbers::Bf16) { Self::Parts } else { numbers.into() }
     }
 
+    /// As [`Form::of_weights`], where our own inner loops for it are quicker than the library's products.
+    pub(in crate::ops::cpu) fn in_tiles(numbers: Numbers) -> Option<Self> {
+        let form = Self::of_weights(numbers);
+        (form.runs() && matches!(form, Self::Halves | Self::Parts)).then_some(form)
+    }
+
     /// True if this processor multiplies it with instructions of its own.
     pub(super) fn runs(self) -> bool {
         match self {
@@ -80,6 +86,12 @@ impl Form {
     /// Words for so many numbers along k.
     pub(in crate::ops::cpu) fn words(self, count: usize) -> usize {
         self.parts() * count.div_ceil(self.per_word()).next_multiple_of(self.step())
+    }
+
+    /// The place of the word with numbers 2 p and 2 p + 1, or with their first parts; the others follow [`STEP`] words
+    /// apart.
+    pub(super) fn pair(self, p: usize) -> usize {
+        p / STEP * STEP * self.parts() + p % STEP
     }
 
     /// So many numbers, filled up to what the words have room for.

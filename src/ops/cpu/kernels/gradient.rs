@@ -62,10 +62,7 @@ impl Gradients {
     /// Zeros, for weights of `m` rows and so many columns each. `None` where this processor has no such products, or
     /// others are as quick.
     pub(in crate::ops::cpu) fn new(numbers: Numbers, m: usize, widths: &[usize]) -> Option<Self> {
-        let form = Form::of_weights(numbers);
-        if !form.runs() || !matches!(form, Form::Halves | Form::Parts) {
-            return None;
-        }
+        let form = Form::in_tiles(numbers)?;
         let step = TOGETHER * COLUMNS;
         let groups = widths.iter().enumerate().flat_map(|(product, &n)| {
             (0..n).step_by(step).map(move |first| {
@@ -133,9 +130,10 @@ impl Gradients {
     }
 }
 
-/// In bfloat16, `out += a^T b` with `a` `[tokens, m]`, `b` `[tokens, n]` and `out` `[m, n]`, for at most [`TOKENS`] tokens
+/// `out += a^T b` with `a` `[tokens, m]`, `b` `[tokens, n]` and `out` `[m, n]`, for at most [`TOKENS`] tokens
 /// and on this thread alone.
 pub(in crate::ops::cpu) fn add_transposed(
+    form: Form,
     out: &mut [f32],
     a: Rows<'_>,
     b: Rows<'_>,
@@ -144,7 +142,6 @@ pub(in crate::ops::cpu) fn add_transposed(
 ) {
     let Room { left, pairs, panels, strip: sums, zeros } = room;
     zeros.resize(a.width.max(b.width), 0.0);
-    let form = Form::Halves;
     let part = Part { form, a, b, rows: 0..tokens, zeros };
     let (n, words) = (b.width, part.words());
     let a_stride = apart(words);
@@ -216,7 +213,7 @@ impl<'a> Part<'a> {
                 prefetch(&row[columns.clone()]);
             }
             let [low, high] = self.pair(self.b, p);
-            let place = p / STEP * STEP * parts + p % STEP;
+            let place = self.form.pair(p);
             let sides = low[columns.clone()].chunks(COLUMNS).zip(high[columns.clone()].chunks(COLUMNS));
             for ((low, high), panel) in sides.zip(panels.chunks_exact_mut(words * COLUMNS)) {
                 let out = &mut panel[place * COLUMNS..];
@@ -286,10 +283,17 @@ mod tests {
             let [mut out, same]: [Vec<f32>; 2] = gradients.into_matrices().try_into().expect("two");
             assert!(out == same);
             out.iter_mut().for_each(|x| *x /= 2.0);
-            if numbers == Numbers::Bf16 && tokens <= TOKENS {
+            if tokens <= TOKENS {
                 let mut other = noise(m * n, 31);
                 let before = other.clone();
-                add_transposed(&mut other, left, right, tokens, &mut Room::default());
+                add_transposed(
+                    Form::of_weights(numbers),
+                    &mut other,
+                    left,
+                    right,
+                    tokens,
+                    &mut Room::default(),
+                );
                 for ((other, before), out) in other.iter().zip(&before).zip(&out) {
                     assert!((other - before - out).abs() <= 1e-4 * (tokens as f32).sqrt());
                 }
