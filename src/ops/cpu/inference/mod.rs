@@ -12,7 +12,7 @@ use rayon::prelude::*;
 
 use super::attention::Keys;
 use super::buffer::Buffer;
-use super::kernels::{Form, Left, Rows, Weights};
+use super::kernels::{Left, Rows, Weights};
 use super::layer::side_by_side;
 use super::{LayerOptions, LayerParameters, Numbers, Pair, Sizes};
 use attention::Head;
@@ -194,7 +194,7 @@ impl Pass<'_> {
             qkv: &qkv[rows.start * 3 * hidden..rows.end * 3 * hidden],
             keys,
             index: index % heads,
-            form: Form::of_weights(numbers),
+            form: numbers.into(),
         }
     }
 
