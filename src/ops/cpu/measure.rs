@@ -34,6 +34,7 @@ pub fn peak(numbers: Numbers) -> Option<Operation> {
     let mut a = Left::default();
     a.fill(form, [ROWS, depth], |_, out| out.fill(0.0));
     let b = Weights::new(&vec![0.0; depth * COLUMNS], [depth, COLUMNS], numbers, false);
+    b.split();
     let threads = rayon::current_num_threads();
     Some(Operation {
         name: format!("peak {form:?}"),

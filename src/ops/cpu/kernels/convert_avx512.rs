@@ -105,12 +105,13 @@ pub(super) fn split_vectors(floats: &[u32; STEP_FLOATS], out: &mut [u32; STEP_WO
         for first in [0, COLUMNS / 2] {
             // SAFETY: vectors of sixteen, within the rows, and within those of the step.
             unsafe {
-                let [low, high] = [low, high].map(|row| _mm512_loadu_ps(row.as_ptr().add(first).cast()));
-                let parts = split_pair(low, high);
-                for (i, words) in parts.into_iter().enumerate() {
-                    let at = out.as_mut_ptr().add((i * STEP + p) * COLUMNS + first);
-                    _mm512_storeu_si512(at.cast(), words);
-                }
+                let low = _mm512_loadu_ps(low.as_ptr().add(first).cast());
+                let high = _mm512_loadu_ps(high.as_ptr().add(first).cast());
+                let [one, two, three] = split_pair(low, high);
+                let at = out.as_mut_ptr().add(p * COLUMNS + first);
+                _mm512_storeu_si512(at.cast(), one);
+                _mm512_storeu_si512(at.add(STEP * COLUMNS).cast(), two);
+                _mm512_storeu_si512(at.add(2 * STEP * COLUMNS).cast(), three);
             }
         }
     }
@@ -122,15 +123,20 @@ pub(super) fn split_vectors(floats: &[u32; STEP_FLOATS], out: &mut [u32; STEP_WO
 #[inline]
 fn split_pair(mut low: __m512, mut high: __m512) -> [__m512i; 3] {
     let upper = _mm512_set1_epi32(!0xffff);
-    let mut parts = [_mm512_setzero_si512(); 3];
-    for part in &mut parts {
-        let (low_bits, high_bits) = (_mm512_castps_si512(low), _mm512_castps_si512(high));
-        // Bit by bit: that of `high` where it is in the upper half.
-        *part = _mm512_ternarylogic_epi32::<0xca>(upper, high_bits, _mm512_srli_epi32::<16>(low_bits));
-        low = _mm512_sub_ps(low, _mm512_castsi512_ps(_mm512_and_si512(low_bits, upper)));
-        high = _mm512_sub_ps(high, _mm512_castsi512_ps(_mm512_and_si512(high_bits, upper)));
+    // Written out: what is inside a loop over an array of vectors may end up in memory.
+    macro_rules! words {
+        () => {{
+            let (low_bits, high_bits) = (_mm512_castps_si512(low), _mm512_castps_si512(high));
+            low = _mm512_sub_ps(low, _mm512_castsi512_ps(_mm512_and_si512(low_bits, upper)));
+            high = _mm512_sub_ps(high, _mm512_castsi512_ps(_mm512_and_si512(high_bits, upper)));
+            // Bit by bit: that of `high` where it is in the upper half.
+            _mm512_ternarylogic_epi32::<0xca>(upper, high_bits, _mm512_srli_epi32::<16>(low_bits))
+        }};
     }
-    parts
+    let first = words!();
+    let second = words!();
+    let bits = _mm512_srli_epi32::<16>(_mm512_castps_si512(low));
+    [first, second, _mm512_ternarylogic_epi32::<0xca>(upper, _mm512_castps_si512(high), bits)]
 }
 
 /// Two rows side by side in each word, `low` in the lower half: as [`Form::Halves`], or as [`Form::Parts`], each part
