@@ -25,7 +25,7 @@ pub enum Curve {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Numbers {
     /// 32-bit floats. On processors with AMX, which multiplies bfloat16, as exact sums of three of these each: six
-    /// products whose sum is off by less than a product of 32 bits is rounded by.
+    /// products whose sum is off by about what a product of 32 bits is rounded by.
     #[default]
     F32,
     /// bfloat16 on both sides.

@@ -1,6 +1,6 @@
 //! Products of 32-bit floats on processors with AMX, which multiplies bfloat16: each float is the sum of three
 //! ([`Form::Parts`]), and of the nine products of parts the six that count are summed. What is left out is below
-//! 2^-25 of the product, less than a 32-bit product is rounded by.
+//! 2^-22 of the product, and on average about what a 32-bit product is rounded by.
 //!
 //! [`Form::Parts`]: super::Form::Parts
 #![allow(
