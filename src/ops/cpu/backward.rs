@@ -7,7 +7,7 @@ use super::attention::Scratch;
 use super::attention_tiles::Room;
 use super::buffer::Buffer;
 use super::kernels::{Rows, Weights, linear};
-use super::layer::{Layer, Packed, Saved, Tape, side_by_side};
+use super::layer::{Layer, Packed, Saved, Tape, arranged, side_by_side};
 use super::norm::{AddRows, Affine, NormalizeBackward, Scale};
 use super::products::{matrix, multiply, strided, transpose};
 use super::weight_gradients::MatrixSums;
@@ -26,20 +26,18 @@ struct Transposed {
 impl Transposed {
     fn new(p: &LayerParameters<&[f32]>, sizes: Sizes, numbers: Numbers) -> Self {
         let Sizes { hidden, inner, .. } = sizes;
-        let arranged = |weight: &[f32], [rows, columns]: [usize; 2]| {
-            let mut flipped = vec![0.0; weight.len()];
-            transpose(&mut flipped, weight, columns);
-            let weights = Weights::new(&flipped, [columns, rows], numbers, false);
-            weights.split();
-            weights
+        let flipped = |weight: &[f32], [rows, columns]: [usize; 2]| {
+            let mut out = vec![0.0; weight.len()];
+            transpose(&mut out, weight, columns);
+            arranged(&out, [columns, rows], numbers)
         };
         let qkv = || {
             let qkv = side_by_side([p.query.weight, p.key.weight, p.value.weight], hidden);
-            arranged(&qkv, [hidden, 3 * hidden])
+            flipped(&qkv, [hidden, 3 * hidden])
         };
-        let dense = || arranged(p.dense.weight, [hidden, hidden]);
-        let ffn = || arranged(p.ffn.weight, [hidden, inner]);
-        let ffn_output = || arranged(p.ffn_output.weight, [inner, hidden]);
+        let dense = || flipped(p.dense.weight, [hidden, hidden]);
+        let ffn = || flipped(p.ffn.weight, [hidden, inner]);
+        let ffn_output = || flipped(p.ffn_output.weight, [inner, hidden]);
         let ((qkv, dense), (ffn, ffn_output)) =
             rayon::join(|| rayon::join(qkv, dense), || rayon::join(ffn, ffn_output));
         let zeros = vec![0.0; hidden.max(inner)];

@@ -23,11 +23,7 @@ impl Packed {
     /// Copies the weights, as `numbers`.
     pub fn new(p: &LayerParameters<&[f32]>, sizes: Sizes, numbers: Numbers) -> Self {
         let Sizes { hidden, inner, .. } = sizes;
-        let arranged = |weight: &[f32], shape| {
-            let weights = Weights::new(weight, shape, numbers, false);
-            weights.split();
-            weights
-        };
+        let arranged = |weight: &[f32], shape| arranged(weight, shape, numbers);
         let qkv = || {
             let qkv = side_by_side([p.query.weight, p.key.weight, p.value.weight], hidden);
             arranged(&qkv, [hidden, 3 * hidden])
@@ -40,6 +36,13 @@ impl Packed {
         let qkv_bias = [p.query.bias, p.key.bias, p.value.bias].concat();
         Self { qkv, qkv_bias, dense, ffn, ffn_output }
     }
+}
+
+/// A weight matrix for products with all rows of a batch.
+pub(super) fn arranged(weight: &[f32], shape: [usize; 2], numbers: Numbers) -> Weights {
+    let weights = Weights::new(weight, shape, numbers, false);
+    weights.split_for(usize::MAX);
+    weights
 }
 
 /// Three `[rows, width]` matrices as one `[rows, 3 width]`.
@@ -187,8 +190,8 @@ impl<'a> Layer<'a> {
     /// The form in which a head's products are computed in our own inner loops, where these are quicker: not for 32 bits,
     /// whose parts cost more than products so small gain. Dropout is left to the library.
     pub(super) fn in_tiles(&self, head: &Head<'_>) -> Option<Form> {
-        let quicker = |form: &Form| *form == Form::Halves && head.dropout.is_none();
-        Form::in_tiles(self.options.numbers_of_training()).filter(quicker)
+        let numbers = self.options.numbers_of_training();
+        (numbers == Numbers::Bf16 && numbers.native() && head.dropout.is_none()).then_some(Form::Halves)
     }
 
     /// One application to `states` `[tokens, H]`, in place.

@@ -34,7 +34,7 @@ pub fn peak(numbers: Numbers) -> Option<Operation> {
     let mut a = Left::default();
     a.fill(form, [ROWS, depth], |_, out| out.fill(0.0));
     let b = Weights::new(&vec![0.0; depth * COLUMNS], [depth, COLUMNS], numbers, false);
-    b.split();
+    b.split_for(usize::MAX);
     let threads = rayon::current_num_threads();
     Some(Operation {
         name: format!("peak {form:?}"),
@@ -55,9 +55,7 @@ pub fn peak(numbers: Numbers) -> Option<Operation> {
 /// `[rows, k]` times weights `[k, n]` plus bias, in blocks of rows as the encoder takes them.
 pub fn product(numbers: Numbers, rows: usize, k: usize, n: usize) -> Operation {
     let weights = Weights::new(&noise(k * n), [k, n], numbers, false);
-    if rows > 32 {
-        weights.split();
-    }
+    weights.split_for(rows);
     let (x, bias) = (noise(rows * k), noise(n));
     let mut out = vec![0.0; rows * n];
     let threads = rayon::current_num_threads();

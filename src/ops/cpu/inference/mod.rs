@@ -24,9 +24,6 @@ use block::Block;
 const FEWEST_ROWS: usize = 40;
 const FEW_ROWS: usize = 160;
 
-/// With more rows, weights are split once, not at each product.
-const SPLIT_ROWS: usize = 32;
-
 /// The weights of a layer arranged for products without gradients.
 pub struct Arranged {
     qkv: Weights,
@@ -118,10 +115,8 @@ impl Pass<'_> {
     fn run(&self, states: &mut [f32]) {
         let threads = rayon::current_num_threads();
         let rows = self.contexts.len();
-        if rows > SPLIT_ROWS {
-            let Arranged { qkv, dense, ffn, ffn_output, .. } = self.arranged;
-            [qkv, dense, ffn, ffn_output].iter().for_each(|weights| weights.split());
-        }
+        let Arranged { qkv, dense, ffn, ffn_output, .. } = self.arranged;
+        [qkv, dense, ffn, ffn_output].iter().for_each(|weights| weights.split_for(rows));
         let few = rows < FEW_ROWS.min(threads * FEWEST_ROWS);
         if !(few && threads > 1 && self.arranged.qkv.native() && self.wide(states, threads)) {
             self.blocks(states, rows, threads);

@@ -16,7 +16,7 @@ use super::tile::{COLUMNS, Start, Strip};
 
 /// Rows of a tile, and of two.
 pub(super) const HEIGHT: usize = 16;
-pub(super) const ROWS: usize = 2 * HEIGHT;
+const ROWS: usize = 2 * HEIGHT;
 
 /// True if this processor has AMX for `numbers`, and the system lets this process use it.
 pub(super) fn runs(numbers: Numbers) -> bool {
@@ -213,6 +213,20 @@ macro_rules! move_sums {
 
 pub(super) use move_sums;
 
+/// `out = start +` what `$body` adds to the sums, for each part of the rows.
+macro_rules! for_sums {
+    ($strip:ident, $start:ident, $out:ident, $out_stride:ident, |$row:ident, $height:ident| $body:block) => {
+        for_parts!($strip.rows, |$row, $height| {
+            let (from, stride) = first_sums($start, &$out[$row * $out_stride..], $out_stride);
+            let to = $out.as_mut_ptr().add($row * $out_stride);
+            move_sums!(load, from, stride, $height);
+            $body
+            move_sums!(store, to, $out_stride, $height);
+        });
+    };
+}
+pub(super) use for_sums;
+
 /// What the sums of a row begin with, and how far the next row's are: every row is the same where that is 0.
 pub(super) fn first_sums(start: Start<'_>, out: &[f32], out_stride: usize) -> (*const f32, usize) {
     const ZEROS: [f32; COLUMNS] = [0.0; COLUMNS];
@@ -230,12 +244,8 @@ pub(super) fn first_sums(start: Start<'_>, out: &[f32], out_stride: usize) -> (*
 pub(super) unsafe fn floats(strip: Strip<'_>, start: Start<'_>, out: &mut [f32], out_stride: usize) {
     // SAFETY: the caller's; tiles of `height` rows read and write as many.
     unsafe {
-        for_parts!(strip.rows, |row, height| {
-            let (from, stride) = first_sums(start, &out[row * out_stride..], out_stride);
-            let to = out.as_mut_ptr().add(row * out_stride);
-            move_sums!(load, from, stride, height);
+        for_sums!(strip, start, out, out_stride, |row, height| {
             by_tiles!(multiply_floats, strip, row, height);
-            move_sums!(store, to, out_stride, height);
         });
     }
 }

@@ -10,7 +10,7 @@
 
 use std::arch::asm;
 
-use super::amx::{HEIGHT, Tiles, by_tiles, first_sums, for_parts, move_sums, parts, text};
+use super::amx::{HEIGHT, Tiles, by_tiles, first_sums, for_parts, for_sums, move_sums, parts, text};
 use super::form::{STEP, STEP_FLOATS, STEP_WORDS};
 use super::tile::{Start, Strip, split_vectors};
 
@@ -57,12 +57,8 @@ macro_rules! multiply {
 pub(super) unsafe fn floats(strip: Strip<'_>, start: Start<'_>, out: &mut [f32], out_stride: usize) {
     // SAFETY: the caller's; tiles of `height` rows read and write as many.
     unsafe {
-        for_parts!(strip.rows, |row, height| {
-            let (from, stride) = first_sums(start, &out[row * out_stride..], out_stride);
-            let to = out.as_mut_ptr().add(row * out_stride);
-            move_sums!(load, from, stride, height);
+        for_sums!(strip, start, out, out_stride, |row, height| {
             by_tiles!(multiply, strip, row, height);
-            move_sums!(store, to, out_stride, height);
         });
     }
 }
@@ -81,10 +77,7 @@ pub(super) unsafe fn floats_to_split(strip: Strip<'_>, start: Start<'_>, out: &m
     let count = strip.k / (3 * STEP);
     // SAFETY: the caller's; tiles of `height` rows read and write as many.
     unsafe {
-        for_parts!(strip.rows, |row, height| {
-            let (from, stride) = first_sums(start, &out[row * out_stride..], out_stride);
-            let to = out.as_mut_ptr().add(row * out_stride);
-            move_sums!(load, from, stride, height);
+        for_sums!(strip, start, out, out_stride, |row, height| {
             split_vectors(&floats[0], &mut split[0].0);
             for step in 0..count {
                 // One ahead, so that no load waits for a store.
@@ -95,7 +88,6 @@ pub(super) unsafe fn floats_to_split(strip: Strip<'_>, start: Start<'_>, out: &m
                     Strip { a: &strip.a[3 * STEP * step..], b: &split[step % 2].0, k: 3 * STEP, ..strip };
                 by_tiles!(multiply, strip, row, height);
             }
-            move_sums!(store, to, out_stride, height);
         });
     }
 }

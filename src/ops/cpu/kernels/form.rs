@@ -43,7 +43,7 @@ impl Form {
     }
 
     /// As [`Form::of_weights`], where our own inner loops for it are quicker than the library's products.
-    pub(in crate::ops::cpu) fn in_tiles(numbers: Numbers) -> Option<Self> {
+    pub(super) fn in_tiles(numbers: Numbers) -> Option<Self> {
         let form = Self::of_weights(numbers);
         (form.runs() && matches!(form, Self::Halves | Self::Parts)).then_some(form)
     }
@@ -99,12 +99,14 @@ impl Form {
         self.words(count) / self.parts() * self.per_word()
     }
 
+    /// Words for so many numbers of weights before they are split, if they are to be.
+    pub(super) fn unsplit(self, count: usize) -> usize {
+        if self == Self::Parts { self.filled(count) } else { self.words(count) }
+    }
+
     /// The most rows that one task should work on at a time. AMX multiplies so quickly that it would wait for the
     /// weights with fewer.
     pub(in crate::ops::cpu) fn rows_together(self) -> usize {
-        match self {
-            _ if self.step() > 1 => 224,
-            _ => 112,
-        }
+        if self.step() > 1 { 224 } else { 112 }
     }
 }

@@ -39,7 +39,9 @@ pub(super) struct Panels {
     /// Words along k.
     k: usize,
     n: usize,
-    /// `[panels, k, COLUMNS]`, zeros beyond n; of [`Form::Parts`] the floats, `[panels, 2 k / 3, COLUMNS]`.
+    /// Words along k in `words`: fewer for [`Form::Parts`], which are floats there.
+    unsplit: usize,
+    /// `[panels, unsplit, COLUMNS]`, zeros beyond n.
     words: Words,
     /// Those of [`Form::Parts`], `[panels, k, COLUMNS]`, if it is worth while.
     split: OnceLock<Words>,
@@ -52,20 +54,21 @@ impl Panels {
     pub(super) fn new(weight: &Section<'_>, form: Form) -> Self {
         let n = weight.columns.len();
         let k = form.words(weight.rows.len());
+        let unsplit = form.unsplit(weight.rows.len());
         let padded = n.next_multiple_of(COLUMNS);
         let bytes = form == Form::Bytes;
         let mut panels = Self {
             form,
             k,
             n,
-            words: Words::zeros(k * padded / form.parts() * if form == Form::Parts { 2 } else { 1 }),
+            unsplit,
+            words: Words::zeros(unsplit * padded),
             split: OnceLock::new(),
             scales: vec![0.0; if bytes { padded } else { 0 }],
             sums: vec![0.0; if bytes { padded } else { 0 }],
         };
         let columns = |panel: usize| panel * COLUMNS..(panel * COLUMNS + COLUMNS).min(n);
-        let size = panels.words.len() / (padded / COLUMNS).max(1);
-        let words = panels.words.par_chunks_exact_mut(size.max(1)).enumerate();
+        let words = panels.words.par_chunks_exact_mut((unsplit * COLUMNS).max(1)).enumerate();
         if bytes {
             let scales = panels.scales.par_chunks_exact_mut(COLUMNS);
             let sums = panels.sums.par_chunks_exact_mut(COLUMNS);
@@ -78,8 +81,8 @@ impl Panels {
         panels
     }
 
-    /// Splits floats that are to be multiplied in parts once, not at each product: for more than a few rows. Costs half
-    /// as much memory again as twice the weights.
+    /// Splits floats that are to be multiplied in parts once, not at each product: for more than a few rows. Takes
+    /// six bytes more for each.
     pub(super) fn split(&self) {
         if self.form != Form::Parts || self.split.get().is_some() {
             return;
@@ -139,7 +142,7 @@ impl Panels {
         let start = bias.map_or(Start::Out, Start::Row);
         let (words, size) = match self.split.get() {
             Some(split) => (split, self.k),
-            None => (&self.words, self.words.len() / self.n.next_multiple_of(COLUMNS)),
+            None => (&self.words, self.unsplit),
         };
         let words = &words[first * size..(first + COLUMNS) * size];
         let strip = Strip {

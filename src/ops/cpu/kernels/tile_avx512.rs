@@ -3,7 +3,8 @@
 //! All three number types share one shape: operands are words of four bytes along k (one f32, two
 //! bf16, four bytes); a tile of up to [`ROWS`] rows and [`COLUMNS`] columns is summed over k and
 //! stored once. A row's sums are taken in the order of k whatever the tile's height, so that
-//! results do not depend on how rows are grouped. Where there is AMX, it takes bf16 and bytes.
+//! results do not depend on how rows are grouped. Where there is AMX, it takes bf16 and bytes, and
+//! weights of f32 in parts.
 #![allow(unsafe_code, reason = "vector instructions; every access lies in slices that were checked")]
 
 use std::arch::x86_64::*;

@@ -9,6 +9,9 @@ use super::tile::COLUMNS;
 use super::{CHUNK, Form, Left, Numbers};
 use crate::ops::cpu::products;
 
+/// With more rows, floats in parts are split once, not at each product.
+const SPLIT_ROWS: usize = 32;
+
 /// A weight matrix `[k, n]`, cut into chunks of rows and groups of columns.
 pub(in crate::ops::cpu) struct Weights {
     k: usize,
@@ -66,11 +69,13 @@ impl Weights {
         self.form
     }
 
-    /// Makes products with many rows quicker where it can, at the cost of memory.
-    pub(in crate::ops::cpu) fn split(&self) {
-        for part in &self.parts {
-            if let Part::Panels(panels) = part {
-                panels.split();
+    /// Makes products with so many rows quicker where it can, at the cost of memory.
+    pub(in crate::ops::cpu) fn split_for(&self, rows: usize) {
+        if rows > SPLIT_ROWS {
+            for part in &self.parts {
+                if let Part::Panels(panels) = part {
+                    panels.split();
+                }
             }
         }
     }
@@ -246,7 +251,7 @@ mod tests {
                 assert!(some == all[..count * n], "{numbers:?}, {count} rows");
             }
             // Floats split once, or at each product.
-            weights.split();
+            weights.split_for(usize::MAX);
             assert!(product(&weights, &x, &bias, k) == all, "{numbers:?}, split");
             // Panel by panel, as a team computes them.
             let lefts = fill(&weights, &x, k);
