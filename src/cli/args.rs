@@ -110,7 +110,7 @@ pub struct DeviceArgs {
     /// CPU threads [default: all]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024), help_heading = "Device")]
     pub threads: Option<u16>,
-    /// Padded tokens per forward pass [default: 2048 on a CPU, 16384 on a GPU]
+    /// Padded tokens per forward pass [default: 256 for each thread of a CPU, 512 at least; 16384 on a GPU]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), help_heading = "Device")]
     pub batch_tokens: Option<u32>,
     /// Seed of everything random (inference has nothing random)

@@ -15,8 +15,10 @@ use albert::{Error, Result};
 use super::args::{ComputeArg, DeviceArgs, InputArgs, LengthArgs, ModelArgs};
 use super::report::Reporter;
 
-/// Padded tokens per forward pass where the user names no number.
-const CPU_BATCH_TOKENS: usize = 2048;
+/// Padded tokens per forward pass where the user names no number; of a CPU's, those of each thread. More are no
+/// quicker there, and every one of them takes memory.
+const CPU_BATCH_TOKENS_PER_THREAD: usize = 256;
+const FEWEST_CPU_BATCH_TOKENS: usize = 512;
 const GPU_BATCH_TOKENS: usize = 16384;
 
 /// GPUs compile a kernel per shape: lengths are rounded up to a multiple of this.
@@ -301,8 +303,12 @@ pub fn load(
             ),
         });
     }
-    let (batch_tokens, pad_multiple) =
-        if open.is_gpu { (GPU_BATCH_TOKENS, GPU_PAD_MULTIPLE) } else { (CPU_BATCH_TOKENS, 1) };
+    let (batch_tokens, pad_multiple) = if open.is_gpu {
+        (GPU_BATCH_TOKENS, GPU_PAD_MULTIPLE)
+    } else {
+        let tokens = CPU_BATCH_TOKENS_PER_THREAD * rayon::current_num_threads();
+        (tokens.max(FEWEST_CPU_BATCH_TOKENS), 1)
+    };
     Ok(Ready {
         runtime: Runtime {
             model,
