@@ -13,14 +13,14 @@ use albert::tasks::{Long, Runtime};
 use albert::training::corpus::TokenCache;
 use albert::training::finetune::{ExampleSource, FineTuning, Order};
 use albert::training::instances::{InstanceOptions, InstanceStream, PieceTable, SpecialIds};
-use albert::training::log::RunLog;
 use albert::training::multitask::{MultiSource, MultiTask, TaskPart};
 use albert::training::{
     Alone, Checkpoints, Decay, ModelFiles, Optimizer, OptimizerKind, Parameters, Pretraining,
-    PretrainingSource, Replicas, Report, Schedule, TrainObserver, TrainOptions, Trainer, model_from,
+    PretrainingSource, Replicas, Schedule, TrainOptions, Trainer, model_from,
 };
 use albert::{Error, Result};
 
+use super::progress::Progress;
 use super::say;
 use super::tasks::{ALL_HEADS, Kind, TASKS, all_outputs, outputs};
 
@@ -173,49 +173,8 @@ pub fn run(encoder: &Path, tokens: &Path, data: &Path, run: &Path, steps: u64) -
         },
     };
     let resume = !Checkpoints::new(run, 1).steps().is_empty();
-    let mut progress = Progress { run, log: None };
+    let mut progress = Progress::new(run, &PANELS);
     let from = trainer.begin(resume, &mut progress)?;
     trainer.run(from, &AtomicBool::new(false), &mut progress)?;
     Ok(())
-}
-
-/// Tells how it goes, and logs it.
-struct Progress<'a> {
-    run: &'a Path,
-    log: Option<RunLog>,
-}
-
-impl TrainObserver for Progress<'_> {
-    fn started(&mut self, step: u64) -> Result<()> {
-        self.log = Some(RunLog::open(self.run, step, &PANELS)?);
-        Ok(())
-    }
-
-    fn stepped(&mut self, _step: u64, _total: u64) {}
-
-    fn trained(&mut self, report: &Report) {
-        let values: Vec<String> =
-            report.values.iter().map(|(name, value)| format!("{name} {value:.3}")).collect();
-        say(&format!(
-            "step {}  {}  {:.0} tokens/s",
-            report.step,
-            values.join("  "),
-            report.tokens_per_second
-        ));
-        if let Some(Err(error)) = self.log.as_mut().map(|log| log.trained(report)) {
-            say(&error.to_string());
-        }
-    }
-
-    fn evaluated(&mut self, _report: &Report) {}
-
-    fn saved(&mut self, _path: &Path) {}
-
-    fn noted(&mut self, message: &str) {
-        say(message);
-    }
-
-    fn warned(&mut self, message: &str) {
-        say(message);
-    }
 }

@@ -3,18 +3,26 @@
 //!
 //! ```sh
 //! cargo run --release --example embedded_tasks -- learn ENCODER TOKENS DATA RUN [STEPS]
-//! cargo run --release --example embedded_tasks -- judge RUN DATA dev|test
+//! cargo run --release --example embedded_tasks -- tune RUN DATA [TASK...]
+//! cargo run --release --example embedded_tasks -- compare RUN DATA
 //! cargo run --release --example embedded_tasks -- export RUN DATA ASSETS
+//! cargo run --release --example embedded_tasks -- judge ASSETS DATA dev|test
 //! ```
 //!
 //! `ENCODER` is a directory that `albert pretrain` wrote, `TOKENS` its cache of token ids, `DATA` the task files, `RUN` a directory
-//! that is made, or gone on with. `judge` prints the tables of the model card. `export` writes the files of `assets/`.
+//! that is made, or gone on with. `tune` learns each task alone, from what all learnt together. `compare` prints what that gains,
+//! whole and as small differences. `export` writes the files of `assets/`. `judge` prints the tables of the model card.
 
 mod baselines;
+mod differences;
 mod export;
+mod figures;
 mod judge;
 mod learn;
+mod progress;
+mod svd;
 mod tasks;
+mod tune;
 
 use std::path::Path;
 
@@ -26,11 +34,16 @@ fn main() {
             let steps = rest.first().and_then(|steps| steps.parse().ok()).unwrap_or(12_000);
             learn::run(Path::new(encoder), Path::new(tokens), Path::new(data), Path::new(run), steps)
         }
-        ["judge", run, data, split @ ("dev" | "test")] => judge::run(Path::new(run), Path::new(data), split),
+        ["tune", run, data, tasks @ ..] => tune::run(Path::new(run), Path::new(data), tasks),
+        ["compare", run, data] => export::compare(Path::new(run), Path::new(data)),
+        ["judge", assets, data, split @ ("dev" | "test")] => {
+            judge::run(Path::new(assets), Path::new(data), split)
+        }
         ["export", run, data, assets] => export::run(Path::new(run), Path::new(data), Path::new(assets)),
         _ => {
             say(
-                "embedded_tasks learn ENCODER TOKENS DATA RUN [STEPS] | judge RUN DATA dev|test | export RUN DATA ASSETS",
+                "embedded_tasks learn ENCODER TOKENS DATA RUN [STEPS] | tune RUN DATA [TASK...] | compare RUN DATA | \
+                 export RUN DATA ASSETS | judge ASSETS DATA dev|test",
             );
             std::process::exit(2);
         }

@@ -74,5 +74,5 @@ pub(super) fn config(task: Option<EmbeddedTask>) -> Result<(AlbertConfig, bool)>
 /// The tensors, those of `task` under the names that the model has for them.
 pub(super) fn tensors(task: Option<EmbeddedTask>) -> Result<Tensors> {
     let all = Tensors::from_safetensors_bytes(WEIGHTS, Path::new("embedded model"))?;
-    Ok(all.with_task(task.map(EmbeddedTask::name)))
+    all.with_task(task.map(EmbeddedTask::name))
 }

@@ -23,6 +23,7 @@ mod safetensors;
 mod save;
 mod shards;
 mod summary;
+mod task_tensors;
 mod tensors;
 mod tf_bundle;
 mod tf_table;

@@ -1,6 +1,6 @@
 //! The tensors of a checkpoint, whatever its container: listed when opened, read one by one.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -12,6 +12,7 @@ use super::onnx::OnnxFile;
 use super::pytorch::PyTorchFile;
 use super::safetensors::SafetensorsFile;
 use super::shards;
+use super::task_tensors::Difference;
 use super::tf_bundle::TfBundle;
 use crate::error::{Error, Result};
 
@@ -133,7 +134,7 @@ impl Container {
     }
 
     /// The bytes of tensor `name`, little-endian, row-major and contiguous.
-    fn read(&self, name: &str) -> Result<Vec<u8>> {
+    pub(super) fn read(&self, name: &str) -> Result<Vec<u8>> {
         match self {
             Self::Safetensors(f) => f.read(name),
             Self::PyTorch(f) => f.read(name),
@@ -166,19 +167,18 @@ impl Container {
 
 /// All tensors of one checkpoint, in one file or several.
 pub struct Tensors {
-    path: PathBuf,
-    files: Vec<Container>,
+    pub(super) path: PathBuf,
+    pub(super) files: Vec<Container>,
     /// Sorted by name.
-    infos: Vec<TensorInfo>,
+    pub(super) infos: Vec<TensorInfo>,
     /// For each of `infos` the file that holds it.
-    holders: Vec<usize>,
+    pub(super) holders: Vec<usize>,
     /// Names in the file of tensors that go by another name here.
-    stored: HashMap<String, String>,
+    pub(super) stored: HashMap<String, String>,
+    /// What a task adds to matrices, by their names.
+    pub(super) differences: HashMap<String, Difference>,
     bytes: u64,
 }
-
-/// What the names of tensors begin with that belong to one task of several.
-const TASKS: &str = "tasks.";
 
 impl Tensors {
     /// Opens a weight file (told by its content, not its name) or an index of shards
@@ -224,29 +224,8 @@ impl Tensors {
             return Err(Error::bad_file(path, format!("the tensor \"{}\" is there twice", pair[0].0.name)));
         }
         let (infos, holders) = listed.into_iter().unzip();
-        Ok(Self { path: path.to_owned(), files, infos, holders, stored: HashMap::new(), bytes })
-    }
-
-    /// Without the tensors of tasks (`tasks.NAME.TENSOR`), but for those of `task`, which are here as `TENSOR` and take the
-    /// place of others of that name.
-    #[must_use]
-    pub fn with_task(mut self, task: Option<&str>) -> Self {
-        let own = task.map(|task| format!("{TASKS}{task}."));
-        let mut kept: BTreeMap<String, (TensorInfo, usize)> = BTreeMap::new();
-        for (mut info, holder) in self.infos.drain(..).zip(self.holders.drain(..)) {
-            if !info.name.starts_with(TASKS) {
-                kept.entry(info.name.clone()).or_insert((info, holder));
-                continue;
-            }
-            let Some(name) = own.as_ref().and_then(|own| info.name.strip_prefix(own)).map(str::to_owned)
-            else {
-                continue;
-            };
-            self.stored.insert(name.clone(), std::mem::replace(&mut info.name, name.clone()));
-            kept.insert(name, (info, holder));
-        }
-        (self.infos, self.holders) = kept.into_values().unzip();
-        self
+        let (stored, differences) = (HashMap::new(), HashMap::new());
+        Ok(Self { path: path.to_owned(), files, infos, holders, stored, differences, bytes })
     }
 
     /// The path that was opened.
@@ -307,7 +286,12 @@ impl Tensors {
             return Err(Error::bad_file(&self.path, format!("has no tensor \"{name}\"")));
         };
         let stored = self.stored.get(name).map_or(name, String::as_str);
-        Ok((self.files[self.holders[i]].read(stored)?, self.infos[i].dtype))
+        let bytes = self.files[self.holders[i]].read(stored)?;
+        let bytes = match self.differences.get(name) {
+            Some(difference) => self.read_changed(bytes, difference)?,
+            None => bytes,
+        };
+        Ok((bytes, self.infos[i].dtype))
     }
 
     /// A tensor's values as f32, row-major and contiguous, whatever strides and float type the file

@@ -98,9 +98,27 @@ impl FineTuneRun<'_> {
         stop: &AtomicBool,
         observer: &mut dyn TrainObserver,
     ) -> Result<FineTuned> {
+        let (model, parameters, missing) =
+            model_from(self.checkpoint, self.config, &[self.head], options.seed, &self.devices[0])?;
+        let tuned = self.run_from((model, parameters), options, evaluation, resume, stop, observer)?;
+        Ok(FineTuned { new_head: !missing.is_empty(), ..tuned })
+    }
+
+    /// Runs from a model that is not the checkpoint's; see [`FineTuneRun::run`].
+    ///
+    /// # Errors
+    /// As [`FineTuneRun::run`].
+    pub fn run_from<'b>(
+        &'b self,
+        start: (Albert, Parameters),
+        options: TrainOptions,
+        evaluation: Option<&'b mut dyn Evaluation>,
+        resume: bool,
+        stop: &AtomicBool,
+        observer: &mut dyn TrainObserver,
+    ) -> Result<FineTuned> {
         let seed = options.seed;
-        let (mut model, mut parameters, missing) =
-            model_from(self.checkpoint, self.config, &[self.head], seed, &self.devices[0])?;
+        let (mut model, mut parameters) = start;
         model.set_numbers(self.numbers);
         parameters.freeze(|name| self.frozen.holds(name));
         let replicas =
@@ -120,7 +138,7 @@ impl FineTuneRun<'_> {
         let progress = trainer.begin(resume, observer)?;
         let (ending, best) = trainer.run(progress, stop, observer)?;
         let model = trainer.replicas.valid();
-        Ok(FineTuned { ending, best, parameters: trainer.parameters, model, new_head: !missing.is_empty() })
+        Ok(FineTuned { ending, best, parameters: trainer.parameters, model, new_head: false })
     }
 
     fn files<'b>(&'b self, config: &'b AlbertConfig) -> ModelFiles<'b> {

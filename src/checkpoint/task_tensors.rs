@@ -1,0 +1,205 @@
+//! One task's tensors in a file that holds those of several.
+//!
+//! A tensor `tasks.NAME.TENSOR` takes the place of `TENSOR` for the task `NAME`. Two tensors
+//! `tasks.NAME.MATRIX.difference.left` `[rows, rank]` and `tasks.NAME.MATRIX.difference.right` `[rank, columns]` say what
+//! the task adds to a matrix `[rows, columns]` that all share: their product (Hu et al. 2021, "LoRA", section 4.1).
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::tensors::{Dtype, TensorInfo, Tensors};
+use crate::error::{Error, Result};
+
+/// What the names of tensors begin with that belong to one task of several.
+const TASKS: &str = "tasks.";
+
+/// What the names of the two factors of a difference end with.
+const FACTORS: [&str; 2] = [".difference.left", ".difference.right"];
+
+/// A matrix of which a task changes something.
+pub(super) struct Difference {
+    /// The type of what all share, in the file.
+    shared: Dtype,
+    factors: [Factor; 2],
+    columns: usize,
+}
+
+/// One of the two narrow matrices.
+struct Factor {
+    /// Its name in the file, and the file.
+    name: String,
+    holder: usize,
+    dtype: Dtype,
+}
+
+impl Tensors {
+    /// Without the tensors of tasks, but for those of `task`: these are here under the names of what they replace, and
+    /// matrices that they change are of 32 bits, and changed.
+    ///
+    /// # Errors
+    /// [`Error::BadFile`] for a difference that fits no matrix.
+    pub fn with_task(mut self, task: Option<&str>) -> Result<Self> {
+        let own = task.map(|task| format!("{TASKS}{task}."));
+        let mut kept: BTreeMap<String, (TensorInfo, usize)> = BTreeMap::new();
+        let mut factors: HashMap<String, (TensorInfo, usize)> = HashMap::new();
+        for (mut info, holder) in self.infos.drain(..).zip(self.holders.drain(..)) {
+            if !info.name.starts_with(TASKS) {
+                kept.entry(info.name.clone()).or_insert((info, holder));
+                continue;
+            }
+            let Some(name) = own.as_ref().and_then(|own| info.name.strip_prefix(own)).map(str::to_owned)
+            else {
+                continue;
+            };
+            if FACTORS.iter().any(|end| name.ends_with(end)) {
+                factors.insert(name, (info, holder));
+                continue;
+            }
+            self.stored.insert(name.clone(), std::mem::replace(&mut info.name, name.clone()));
+            kept.insert(name, (info, holder));
+        }
+        for (name, (factor, _)) in &factors {
+            let matrix = FACTORS.iter().find_map(|end| name.strip_suffix(end)).unwrap_or(name);
+            let difference = kept.get(matrix).and_then(|(shared, _)| {
+                let [left, right] = FACTORS.map(|end| factors.get(&format!("{matrix}{end}")));
+                Difference::new(shared, left?, right?)
+            });
+            let Some(difference) = difference else {
+                let problem = format!("the difference \"{}\" fits no matrix", factor.name);
+                return Err(Error::bad_file(&self.path, problem));
+            };
+            if let Some((shared, _)) = kept.get_mut(matrix) {
+                shared.dtype = Dtype::F32;
+            }
+            self.differences.entry(matrix.to_owned()).or_insert(difference);
+        }
+        (self.infos, self.holders) = kept.into_values().unzip();
+        Ok(self)
+    }
+}
+
+impl Difference {
+    /// `None` where the shapes do not fit together.
+    fn new(shared: &TensorInfo, left: &(TensorInfo, usize), right: &(TensorInfo, usize)) -> Option<Self> {
+        let ([rows, columns], [own_rows, rank], [own_rank, own_columns]) =
+            (shared.shape.as_slice(), left.0.shape.as_slice(), right.0.shape.as_slice())
+        else {
+            return None;
+        };
+        if (rows, columns, rank) != (own_rows, own_columns, own_rank) {
+            return None;
+        }
+        let factors = [left, right].map(|(info, holder)| Factor {
+            name: info.name.clone(),
+            holder: *holder,
+            dtype: info.dtype,
+        });
+        Some(Self { shared: shared.dtype, factors, columns: *columns })
+    }
+}
+
+impl Tensors {
+    /// The bytes of a matrix, of 32 bits, with what the task adds to it.
+    pub(super) fn read_changed(&self, shared: Vec<u8>, difference: &Difference) -> Result<Vec<u8>> {
+        let mut values = self.floats(&shared, difference.shared)?;
+        let [left, right] = difference.factors.each_ref().map(|factor| {
+            let bytes = self.files[factor.holder].read(&factor.name)?;
+            self.floats(&bytes, factor.dtype)
+        });
+        add_product(&mut values, &left?, &right?, difference.columns);
+        Ok(values.into_iter().flat_map(f32::to_le_bytes).collect())
+    }
+
+    fn floats(&self, bytes: &[u8], dtype: Dtype) -> Result<Vec<f32>> {
+        super::layout::to_f32(bytes, dtype).ok_or_else(|| {
+            Error::bad_file(&self.path, format!("a difference has elements of type {dtype}; expected floats"))
+        })
+    }
+}
+
+/// Adds `left` `[rows, rank]` times `right` `[rank, columns]` to `values` `[rows, columns]`.
+fn add_product(values: &mut [f32], left: &[f32], right: &[f32], columns: usize) {
+    let rank = right.len() / columns.max(1);
+    for (row, left) in values.chunks_mut(columns.max(1)).zip(left.chunks(rank.max(1))) {
+        for (factor, right) in left.iter().zip(right.chunks(columns.max(1))) {
+            row.iter_mut().zip(right).for_each(|(value, right)| *value += factor * right);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::checkpoint::{SavedTensor, save_half, save_tensors};
+
+    fn tensor(name: &str, shape: &[usize], values: &[f32]) -> SavedTensor<'static> {
+        SavedTensor {
+            name: name.to_owned(),
+            shape: shape.to_vec(),
+            transposed: false,
+            values: values.to_vec().into(),
+        }
+    }
+
+    /// A matrix of two rows and three columns; `sentiment` adds a product of rank 1 and replaces the bias.
+    fn tensors() -> Vec<SavedTensor<'static>> {
+        vec![
+            tensor("dense.weight", &[2, 3], &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0]),
+            tensor("dense.bias", &[2], &[1.0, -1.0]),
+            tensor("tasks.sentiment.dense.weight.difference.left", &[2, 1], &[0.5, -2.0]),
+            tensor("tasks.sentiment.dense.weight.difference.right", &[1, 3], &[1.0, 0.0, 4.0]),
+            tensor("tasks.sentiment.dense.bias", &[2], &[7.0, 8.0]),
+            tensor("tasks.answers.classifier.bias", &[1], &[9.0]),
+        ]
+    }
+
+    fn written(tensors: &[SavedTensor], half: bool) -> (tempfile::TempDir, Tensors) {
+        let folder = tempfile::tempdir().expect("a directory");
+        let path = folder.path().join("model.safetensors");
+        if half { save_half(&path, tensors) } else { save_tensors(&path, tensors) }.expect("written");
+        let opened = Tensors::open(Path::new(&path)).expect("opened");
+        (folder, opened)
+    }
+
+    #[test]
+    fn a_task_changes_and_replaces() {
+        for half in [false, true] {
+            let (_folder, all) = written(&tensors(), half);
+            let own = all.with_task(Some("sentiment")).expect("fits");
+            let names: Vec<&str> = own.infos().iter().map(|info| info.name.as_str()).collect();
+            assert_eq!(names, ["dense.bias", "dense.weight"]);
+            assert_eq!(own.get("dense.weight").map(|info| info.dtype), Some(Dtype::F32));
+            assert_eq!(own.read_f32("dense.weight").expect("read"), [1.5, 2.0, 5.0, 2.0, 5.0, -2.0]);
+            assert_eq!(own.read_f32("dense.bias").expect("read"), [7.0, 8.0]);
+        }
+    }
+
+    #[test]
+    fn other_tasks_change_nothing() {
+        for (task, count) in [(None, 2), (Some("answers"), 3)] {
+            let (_folder, all) = written(&tensors(), true);
+            let own = all.with_task(task).expect("fits");
+            assert_eq!(own.infos().len(), count);
+            assert_eq!(own.read("dense.weight").expect("read").1, Dtype::F16);
+            assert_eq!(own.read_f32("dense.weight").expect("read"), [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
+            assert_eq!(own.read_f32("dense.bias").expect("read"), [1.0, -1.0]);
+        }
+    }
+
+    #[test]
+    fn a_difference_must_fit_its_matrix() {
+        let mut alone = tensors();
+        alone.remove(3);
+        let mut misshapen = tensors();
+        misshapen[3] = tensor(&misshapen[3].name.clone(), &[1, 2], &[1.0, 0.0]);
+        let mut ownerless = tensors();
+        ownerless.remove(0);
+        for broken in [alone, misshapen, ownerless] {
+            let (_folder, all) = written(&broken, false);
+            let error = all.with_task(Some("sentiment")).err().expect("refused").to_string();
+            assert!(error.contains("tasks.sentiment.dense.weight.difference."), "{error}");
+            assert!(error.contains("fits no matrix"), "{error}");
+        }
+    }
+}
