@@ -26,11 +26,7 @@ struct Change<'a> {
 ///
 /// # Errors
 /// [`Error::Input`] when the models are not of one shape.
-pub fn differences(
-    shared: &Parameters,
-    own: &Parameters,
-    bytes: usize,
-) -> Result<Vec<SavedTensor<'static>>> {
+pub fn differences(shared: &Parameters, own: &Parameters, bytes: usize) -> Result<Vec<SavedTensor<'static>>> {
     let mut tensors = Vec::new();
     let mut changes = Vec::new();
     for parameter in own.tensors() {
@@ -117,9 +113,8 @@ impl<'a> Change<'a> {
         let part = |vector: &[f64], i: usize, k: usize| (vector[i] * values[k].sqrt()) as f32;
         let part = &part;
         let left = (0..self.rows).flat_map(|row| (0..rank).map(move |k| part(&left[k], row, k))).collect();
-        let right = (0..rank)
-            .flat_map(|k| (0..self.columns).map(move |column| part(&right[k], column, k)))
-            .collect();
+        let right =
+            (0..rank).flat_map(|k| (0..self.columns).map(move |column| part(&right[k], column, k))).collect();
         let tensor = |side: &str, shape: [usize; 2], values: Vec<f32>| SavedTensor {
             name: format!("{}.difference.{side}", self.name),
             shape: shape.to_vec(),

@@ -105,12 +105,13 @@ impl<'a> Models<'a> {
         let outputs = own.map(|(_, outputs)| outputs).unwrap_or_default();
         let config = task.config(&self.checkpoint.config);
         let (_, parameters) = task_model(&self.shared, &config, task.head(), outputs, &self.device)?;
-        let head = parameters.tensors().iter().filter(|tensor| is_head(&tensor.name)).map(|tensor| SavedTensor {
-            name: tensor.name.clone(),
-            shape: tensor.shape.clone(),
-            transposed: tensor.transposed,
-            values: tensor.values.clone().into(),
-        });
+        let head =
+            parameters.tensors().iter().filter(|tensor| is_head(&tensor.name)).map(|tensor| SavedTensor {
+                name: tensor.name.clone(),
+                shape: tensor.shape.clone(),
+                transposed: tensor.transposed,
+                values: tensor.values.clone().into(),
+            });
         Ok(self.with(task, head.collect()))
     }
 

@@ -66,12 +66,8 @@ fn tune(run: &Path, data: &Path, task: &Task, own: std::ops::Range<usize>) -> Re
     let dev: Examples = task.read(data, task.judged[0], "dev")?;
     let mut evaluation = task.judge(dev, runtime()?)?;
     let metric = if matches!(task.kind, Kind::Tokens | Kind::Questions) { "f1" } else { "accuracy" };
-    let mut judge = DevEvaluation {
-        task: evaluation.as_mut(),
-        metric,
-        less_is_better: false,
-        batch_tokens: 4096,
-    };
+    let mut judge =
+        DevEvaluation { task: evaluation.as_mut(), metric, less_is_better: false, batch_tokens: 4096 };
     let (files, tokenizer) = (TokenizerFiles::of(&checkpoint), checkpoint.tokenizer()?);
     // Questions are long and many.
     let epochs = if task.kind == Kind::Questions { 2 } else { 4 };
@@ -120,7 +116,14 @@ fn tune(run: &Path, data: &Path, task: &Task, own: std::ops::Range<usize>) -> Re
     let panels = [("loss", "loss"), ("dev", metric)];
     let mut progress = Progress::new(&output, &panels);
     let never = AtomicBool::new(false);
-    fine_tuning.run_from((model.clone(), parameters), options, Some(&mut judge), false, &never, &mut progress)?;
+    fine_tuning.run_from(
+        (model.clone(), parameters),
+        options,
+        Some(&mut judge),
+        false,
+        &never,
+        &mut progress,
+    )?;
     Ok(())
 }
 
