@@ -19,9 +19,6 @@ use super::say;
 use super::tasks::{ALL_HEADS, TASKS, Task, all_outputs, outputs};
 use super::tune::folder;
 
-/// Bytes of a task's difference.
-const BYTES: usize = 700_000;
-
 /// The files of `assets/`. A task has a difference where `tune` was run for it, and dev is better with it.
 pub fn run(run: &Path, data: &Path, assets: &Path) -> Result<()> {
     let all = Models::open(run)?;
@@ -29,7 +26,7 @@ pub fn run(run: &Path, data: &Path, assets: &Path) -> Result<()> {
     let mut tasks = Vec::new();
     for task in &TASKS {
         let one = all.on_one_encoder(task)?;
-        let other = all.with_difference(task, BYTES)?;
+        let other = all.with_difference(task, task.difference)?;
         let (before, after) = match &other {
             Some(other) => (mean(&all.judge(task, &one, data)?), mean(&all.judge(task, other, data)?)),
             None => (0.0, 0.0),
@@ -48,7 +45,7 @@ pub fn run(run: &Path, data: &Path, assets: &Path) -> Result<()> {
 
 /// A table of dev figures: the encoder of all, with differences of several sizes, and each task's own model.
 pub fn compare(run: &Path, data: &Path) -> Result<()> {
-    const SIZES: [usize; 5] = [50_000, 150_000, 350_000, BYTES, 1_400_000];
+    const SIZES: [usize; 5] = [50_000, 150_000, 350_000, 700_000, 1_400_000];
     let all = Models::open(run)?;
     let mut out = String::from("| task | data | one encoder |");
     SIZES.iter().for_each(|bytes| out.push_str(&format!(" {} kB |", bytes / 1000)));

@@ -38,6 +38,8 @@ pub struct Task {
     /// How often a batch is of this task, in proportion to others.
     pub share: f64,
     pub batch_size: usize,
+    /// Bytes of what it may change in the encoder: all together fit in what `assets/` may take, 8 MB.
+    pub difference: usize,
 }
 
 /// All of them. Shares grow with the number of examples, less than in proportion.
@@ -50,6 +52,7 @@ pub const TASKS: [Task; 5] = [
         labels: &["negative", "positive"],
         share: 1.0,
         batch_size: 32,
+        difference: 900_000,
     },
     Task {
         name: "entities",
@@ -59,6 +62,7 @@ pub const TASKS: [Task; 5] = [
         labels: &["O", "B-LOC", "I-LOC", "B-ORG", "I-ORG", "B-PER", "I-PER"],
         share: 1.0,
         batch_size: 32,
+        difference: 900_000,
     },
     Task {
         name: "answers",
@@ -68,6 +72,7 @@ pub const TASKS: [Task; 5] = [
         labels: &[],
         share: 2.0,
         batch_size: 16,
+        difference: 600_000,
     },
     Task {
         name: "choices",
@@ -77,6 +82,7 @@ pub const TASKS: [Task; 5] = [
         labels: &[],
         share: 1.5,
         batch_size: 16,
+        difference: 700_000,
     },
     Task {
         name: "entailment",
@@ -86,6 +92,7 @@ pub const TASKS: [Task; 5] = [
         labels: &["contradiction", "entailment", "neutral"],
         share: 1.5,
         batch_size: 32,
+        difference: 150_000,
     },
 ];
 
