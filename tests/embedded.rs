@@ -47,3 +47,70 @@ fn info_tells_what_is_embedded() {
     assert_eq!(info["dtypes"], serde_json::json!({"f16": info["dtypes"]["f16"]}));
     assert_eq!(info["missing"], serde_json::json!([]));
 }
+
+/// What `arguments` give, the first record's predictions.
+fn predictions(arguments: &[&str], device: &str) -> Value {
+    let output = albert().args(arguments).args(["--quiet", "--device", device]).output().expect("runs");
+    assert_eq!(output.status.code(), Some(0), "{arguments:?}");
+    let mut record: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    record["predictions"].take()
+}
+
+fn close(found: &Value, expected: &Value) {
+    let [a, b] = [found, expected].map(|score| score.as_f64().expect("a number"));
+    assert!((a - b).abs() < 1e-4, "{a} {b}");
+}
+
+/// Each task has what it changes in the encoder from the same file.
+#[test]
+fn the_embedded_tasks_agree_with_transformers() {
+    let text = std::fs::read(golden("default_model/expected_tasks.json")).expect("a file");
+    let expected: Value = serde_json::from_slice(&text).expect("JSON");
+    let words = |value: &Value| value.as_str().expect("a text").to_owned();
+    for device in ["flex", "ndarray"] {
+        for case in expected["sentiment"].as_array().expect("a list") {
+            let found = predictions(&["classify", &words(&case["text"])], device);
+            assert_eq!(found[0]["label"], case["scores"][0][0]["label"]);
+            close(&found[0]["score"], &case["scores"][0][0]["score"]);
+        }
+        for case in expected["entities"].as_array().expect("a list") {
+            let found = predictions(&["ner", "--aggregation", "simple", &words(&case["text"])], device);
+            let entities = case["entities"].as_array().expect("a list");
+            assert_eq!(found.as_array().map(Vec::len), Some(entities.len()), "{found}");
+            for (i, entity) in entities.iter().enumerate() {
+                assert_eq!(found[i]["entity_group"], entity["entity_group"]);
+                close(&found[i]["score"], &entity["score"]);
+            }
+        }
+        let case = &expected["answers"];
+        let folder = tempfile::tempdir().expect("a directory");
+        let context = folder.path().join("context.txt");
+        std::fs::write(&context, words(&case["context"])).expect("written");
+        let context = context.display().to_string();
+        let found = predictions(&["qa", "--context", &context, &words(&case["question"])], device);
+        // A tokenizer made of `spiece.model` alone places the answer a character to the left there.
+        let (own, answer) = (words(&found[0]["answer"]), words(&case["answer"]["answer"]));
+        assert!(own.contains(answer.trim()), "{own}");
+        close(&found[0]["score"], &case["answer"]["score"]);
+
+        let case = &expected["choices"];
+        let mut arguments = vec!["choose".to_owned(), words(&case["text"])];
+        for choice in case["choices"].as_array().expect("a list") {
+            arguments.extend(["--choice".to_owned(), words(choice)]);
+        }
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        let found = predictions(&arguments, device);
+        for prediction in found.as_array().expect("a list") {
+            let i = prediction["index"].as_u64().expect("a number") as usize;
+            close(&prediction["score"], &case["scores"][i]);
+        }
+
+        let case = &expected["entailment"];
+        let labels: Vec<String> = case["labels"].as_array().expect("a list").iter().map(words).collect();
+        let found = predictions(&["zero-shot", &words(&case["text"]), "--labels", &labels.join(",")], device);
+        for (i, label) in labels.iter().enumerate() {
+            assert_eq!(found[i]["label"], *label);
+            close(&found[i]["score"], &case["scores"][i]);
+        }
+    }
+}
