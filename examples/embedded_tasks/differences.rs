@@ -20,36 +20,57 @@ struct Change<'a> {
     svd: Svd,
 }
 
-/// The tensors that make `own` of `shared`, about: those that replace others under their own names, and factors of
-/// differences (see `src/checkpoint/task_tensors.rs`), which take `bytes` as half floats, at most. Of all singular vectors
-/// those are kept that change the most for their size.
-///
-/// # Errors
-/// [`Error::Input`] when the models are not of one shape.
-pub fn differences(shared: &Parameters, own: &Parameters, bytes: usize) -> Result<Vec<SavedTensor<'static>>> {
-    let mut tensors = Vec::new();
-    let mut changes = Vec::new();
-    for parameter in own.tensors() {
-        let before = shared.tensors().iter().find(|other| other.name == parameter.name);
-        match (before, stored_shape(parameter)) {
-            (Some(before), Some([rows, columns])) if rows * columns >= SMALL && !is_head(&parameter.name) => {
-                changes.push(Change::new(before, parameter, rows, columns)?);
+/// What makes a task's own model of the encoder of all.
+pub struct Differences<'a> {
+    /// Small tensors, and those of the task alone.
+    replaced: Vec<&'a Parameter>,
+    changes: Vec<Change<'a>>,
+}
+
+impl<'a> Differences<'a> {
+    /// What makes `own` of `shared`.
+    ///
+    /// # Errors
+    /// [`Error::Input`] when the models are not of one shape.
+    pub fn new(shared: &Parameters, own: &'a Parameters) -> Result<Self> {
+        let mut replaced = Vec::new();
+        let mut changes = Vec::new();
+        for parameter in own.tensors() {
+            let before = shared.tensors().iter().find(|other| other.name == parameter.name);
+            match (before, stored_shape(parameter)) {
+                (Some(before), Some([rows, columns]))
+                    if rows * columns >= SMALL && !is_head(&parameter.name) =>
+                {
+                    changes.push(Change::new(before, parameter, rows, columns)?);
+                }
+                _ => replaced.push(parameter),
             }
-            _ => tensors.push(SavedTensor {
-                name: parameter.name.clone(),
-                shape: parameter.shape.clone(),
-                transposed: parameter.transposed,
-                values: parameter.values.clone().into(),
-            }),
         }
+        Ok(Self { replaced, changes })
     }
-    let ranks = ranks(&changes, bytes);
-    for (change, rank) in changes.iter().zip(ranks) {
-        if rank > 0 {
-            tensors.extend(change.factors(rank));
+
+    /// Tensors that replace others under their own names, and factors of differences (see
+    /// `src/checkpoint/task_tensors.rs`), which take `bytes` as half floats, at most. Of all singular vectors those are
+    /// kept that change the most for their size.
+    pub fn within(&self, bytes: usize) -> Vec<SavedTensor<'static>> {
+        let mut tensors: Vec<SavedTensor> = self.replaced.iter().map(|parameter| whole(parameter)).collect();
+        for (change, rank) in self.changes.iter().zip(ranks(&self.changes, bytes)) {
+            if rank > 0 {
+                tensors.extend(change.factors(rank));
+            }
         }
+        tensors
     }
-    Ok(tensors)
+}
+
+/// A parameter as it is.
+pub fn whole(parameter: &Parameter) -> SavedTensor<'static> {
+    SavedTensor {
+        name: parameter.name.clone(),
+        shape: parameter.shape.clone(),
+        transposed: parameter.transposed,
+        values: parameter.values.clone().into(),
+    }
 }
 
 /// Tensors of a task alone.

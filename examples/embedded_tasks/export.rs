@@ -12,7 +12,7 @@ use albert::training::multitask::task_model;
 use albert::{Error, Result};
 use serde_json::json;
 
-use super::differences::{differences, is_head};
+use super::differences::{Differences, is_head, whole};
 use super::figures::{Figure, figures, mean, model_in};
 use super::judge::print;
 use super::say;
@@ -25,14 +25,16 @@ pub fn run(run: &Path, data: &Path, assets: &Path) -> Result<()> {
     let mut tensors = all.encoder();
     let mut tasks = Vec::new();
     for task in &TASKS {
-        let one = all.on_one_encoder(task)?;
-        let other = all.with_difference(task, task.difference)?;
-        let (before, after) = match &other {
-            Some(other) => (mean(&all.judge(task, &one, data)?), mean(&all.judge(task, other, data)?)),
-            None => (0.0, 0.0),
-        };
-        say(&format!("{}: {before:.2} on one encoder, {after:.2} with a difference", task.name));
-        let own = other.filter(|_| after > before).unwrap_or(one);
+        let mut own = all.on_one_encoder(task)?;
+        if let Some(alone) = all.alone(task)? {
+            let other = all.with(task, Differences::new(&all.shared, &alone)?.within(task.difference));
+            let [before, after] = [&own, &other].map(|tensors| all.judge(task, tensors, data));
+            let (before, after) = (mean(&before?), mean(&after?));
+            say(&format!("{}: {before:.2} on one encoder, {after:.2} with a difference", task.name));
+            if after > before {
+                own = other;
+            }
+        }
         tensors.extend(own.into_iter().filter(|tensor| tensor.name.starts_with("tasks.")));
         tasks.push(json!({"name": task.name, "head": head_name(task.head()), "labels": task.labels}));
     }
@@ -54,12 +56,11 @@ pub fn compare(run: &Path, data: &Path) -> Result<()> {
     out.push_str("---:|\n");
     for task in &TASKS {
         let mut columns = vec![all.judge(task, &all.on_one_encoder(task)?, data)?];
-        for bytes in SIZES {
-            if let Some(tensors) = all.with_difference(task, bytes)? {
-                columns.push(all.judge(task, &tensors, data)?);
-            }
-        }
         if let Some(own) = all.alone(task)? {
+            let differences = Differences::new(&all.shared, &own)?;
+            for bytes in SIZES {
+                columns.push(all.judge(task, &all.with(task, differences.within(bytes)), data)?);
+            }
             let model = own.load_into(
                 Albert::new(&task.config(&all.checkpoint.config), &[task.head()], &all.device),
                 &all.device,
@@ -102,22 +103,11 @@ impl<'a> Models<'a> {
         let outputs = own.map(|(_, outputs)| outputs).unwrap_or_default();
         let config = task.config(&self.checkpoint.config);
         let (_, parameters) = task_model(&self.shared, &config, task.head(), outputs, &self.device)?;
-        let head =
-            parameters.tensors().iter().filter(|tensor| is_head(&tensor.name)).map(|tensor| SavedTensor {
-                name: tensor.name.clone(),
-                shape: tensor.shape.clone(),
-                transposed: tensor.transposed,
-                values: tensor.values.clone().into(),
-            });
+        let head = parameters.tensors().iter().filter(|tensor| is_head(&tensor.name)).map(whole);
         Ok(self.with(task, head.collect()))
     }
 
-    /// The encoder, and what makes a task's own model of it.
-    fn with_difference(&self, task: &Task, bytes: usize) -> Result<Option<Vec<SavedTensor<'_>>>> {
-        let Some(own) = self.alone(task)? else { return Ok(None) };
-        Ok(Some(self.with(task, differences(&self.shared, &own, bytes)?)))
-    }
-
+    /// The encoder, and what is `task`'s own.
     fn with(&self, task: &Task, own: Vec<SavedTensor<'static>>) -> Vec<SavedTensor<'_>> {
         let mut tensors = self.encoder();
         tensors.extend(own.into_iter().map(|tensor| {

@@ -8,9 +8,8 @@ use albert::Result;
 use albert::checkpoint::{Checkpoint, MlmBias, Tensors, load_model};
 use albert::eval::EvalReport;
 use albert::model::Albert;
-use albert::tasks::{Long, Runtime};
 
-use super::tasks::Task;
+use super::tasks::{Task, runtime};
 
 /// One figure of one data set.
 pub struct Figure {
@@ -45,15 +44,7 @@ pub fn figures(
         if !data.join(format!("{name}.{split}.jsonl")).is_file() {
             continue;
         }
-        let runtime = Runtime {
-            model: model.clone(),
-            config: config.clone(),
-            tokenizer: checkpoint.tokenizer()?,
-            device: device.clone(),
-            max_length: config.max_position_embeddings,
-            long: Long::Truncate,
-            pad_multiple: 1,
-        };
+        let runtime = runtime(model.clone(), &config, checkpoint, device)?;
         let report = task.judge(task.read(data, name, split)?, runtime)?.run(4096)?;
         let (figure, value) = main_figure(&report);
         figures.push(Figure { data: name, examples: report.examples, name: figure, value });

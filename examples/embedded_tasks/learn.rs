@@ -9,7 +9,6 @@ use albert::checkpoint::{Architecture, Checkpoint, TokenizerFiles};
 use albert::device::{self, DeviceChoice, FloatType};
 use albert::model::{Albert, Head};
 use albert::ops::Numbers;
-use albert::tasks::{Long, Runtime};
 use albert::training::corpus::TokenCache;
 use albert::training::finetune::{ExampleSource, FineTuning, Order};
 use albert::training::instances::{InstanceOptions, InstanceStream, PieceTable, SpecialIds};
@@ -22,7 +21,7 @@ use albert::{Error, Result};
 
 use super::progress::Progress;
 use super::say;
-use super::tasks::{ALL_HEADS, Kind, TASKS, all_outputs, outputs};
+use super::tasks::{ALL_HEADS, Kind, TASKS, all_outputs, outputs, runtime};
 
 /// Names of the sums of all losses, in the order of the tasks, then text.
 const NAMES: [&str; 14] = [
@@ -79,15 +78,7 @@ pub fn run(encoder: &Path, tokens: &Path, data: &Path, run: &Path, steps: u64) -
     // Quicker where the processor has instructions for it, and as good.
     model.set_numbers(Numbers::Bf16);
 
-    let mut runtime = Runtime {
-        model: model.clone(),
-        config: config.clone(),
-        tokenizer: checkpoint.tokenizer()?,
-        device: device.clone(),
-        max_length: config.max_position_embeddings,
-        long: Long::Truncate,
-        pad_multiple: 1,
-    };
+    let mut runtime = runtime(model.clone(), config, &checkpoint, &device)?;
     let padding = Padding {
         id: config.pad_token_id.unwrap_or(0) as u32,
         multiple: 1,

@@ -3,7 +3,10 @@
 use std::ops::Range;
 use std::path::Path;
 
+use burn::tensor::Device;
+
 use albert::Result;
+use albert::checkpoint::Checkpoint;
 use albert::data::{
     self, ChoiceExample, ChoiceOptions, LabelSet, QuestionExample, QuestionOptions, TargetKind, TextExample,
     TextOptions, TokenExample, TokenOptions,
@@ -11,8 +14,8 @@ use albert::data::{
 use albert::eval::{
     ChoiceEvaluation, QuestionEvaluation, QuestionRules, TaskEvaluation, TextEvaluation, TokenEvaluation,
 };
-use albert::model::{AlbertConfig, Head};
-use albert::tasks::{Choose, ChooseOptions, Classify, ClassifyOptions, Qa, QaOptions, Runtime};
+use albert::model::{Albert, AlbertConfig, Head};
+use albert::tasks::{Choose, ChooseOptions, Classify, ClassifyOptions, Long, Qa, QaOptions, Runtime};
 use albert::training::finetune::{TaskLoss, TrainingExample, encode};
 
 /// What a task is.
@@ -216,6 +219,24 @@ impl Task {
             Examples::Choices(all) => Box::new(ChoiceEvaluation::new(runtime, all)?),
         })
     }
+}
+
+/// What `model` needs to run, with the tokenizer of `checkpoint`.
+pub fn runtime(
+    model: Albert,
+    config: &AlbertConfig,
+    checkpoint: &Checkpoint,
+    device: &Device,
+) -> Result<Runtime> {
+    Ok(Runtime {
+        model,
+        config: config.clone(),
+        tokenizer: checkpoint.tokenizer()?,
+        device: device.clone(),
+        max_length: config.max_position_embeddings,
+        long: Long::Truncate,
+        pad_multiple: 1,
+    })
 }
 
 /// The outputs of each task in the shared classifier, in the order of [`TASKS`].

@@ -9,7 +9,6 @@ use albert::checkpoint::{Architecture, Checkpoint, TokenizerFiles};
 use albert::device::{self, DeviceChoice, FloatType};
 use albert::model::Head;
 use albert::ops::Numbers;
-use albert::tasks::{Long, Runtime};
 use albert::training::finetune::{DevEvaluation, FineTuneRun, FineTuning, Frozen, Order};
 use albert::training::multitask::task_model;
 use albert::training::{Decay, Optimizer, OptimizerKind, Schedule, TrainOptions};
@@ -17,7 +16,7 @@ use albert::training::{Decay, Optimizer, OptimizerKind, Schedule, TrainOptions};
 use super::export::shared_parameters;
 use super::progress::Progress;
 use super::say;
-use super::tasks::{Examples, Kind, TASKS, Task, outputs};
+use super::tasks::{Examples, Kind, TASKS, Task, outputs, runtime};
 
 const RATE: f64 = 2e-4;
 const DROPOUT: f64 = 0.1;
@@ -45,17 +44,7 @@ fn tune(run: &Path, data: &Path, task: &Task, own: std::ops::Range<usize>) -> Re
     config.hidden_dropout_prob = DROPOUT;
     config.classifier_dropout_prob = Some(DROPOUT);
     let (model, parameters) = task_model(&shared, &config, task.head(), own, &device)?;
-    let runtime = || -> Result<Runtime> {
-        Ok(Runtime {
-            model: model.clone(),
-            config: config.clone(),
-            tokenizer: checkpoint.tokenizer()?,
-            device: device.clone(),
-            max_length: config.max_position_embeddings,
-            long: Long::Truncate,
-            pad_multiple: 1,
-        })
-    };
+    let runtime = || runtime(model.clone(), &config, &checkpoint, &device);
     let rows = task.rows(data, &mut runtime()?)?;
     let padding = Padding {
         id: config.pad_token_id.unwrap_or(0) as u32,

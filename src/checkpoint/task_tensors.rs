@@ -99,20 +99,14 @@ impl Difference {
 
 impl Tensors {
     /// The bytes of a matrix, of 32 bits, with what the task adds to it.
-    pub(super) fn read_changed(&self, shared: Vec<u8>, difference: &Difference) -> Result<Vec<u8>> {
-        let mut values = self.floats(&shared, difference.shared)?;
+    pub(super) fn read_changed(&self, name: &str, shared: &[u8], difference: &Difference) -> Result<Vec<u8>> {
+        let mut values = self.floats(name, shared, difference.shared)?;
         let [left, right] = difference.factors.each_ref().map(|factor| {
             let bytes = self.files[factor.holder].read(&factor.name)?;
-            self.floats(&bytes, factor.dtype)
+            self.floats(&factor.name, &bytes, factor.dtype)
         });
         add_product(&mut values, &left?, &right?, difference.columns);
         Ok(values.into_iter().flat_map(f32::to_le_bytes).collect())
-    }
-
-    fn floats(&self, bytes: &[u8], dtype: Dtype) -> Result<Vec<f32>> {
-        super::layout::to_f32(bytes, dtype).ok_or_else(|| {
-            Error::bad_file(&self.path, format!("a difference has elements of type {dtype}; expected floats"))
-        })
     }
 }
 

@@ -288,7 +288,7 @@ impl Tensors {
         let stored = self.stored.get(name).map_or(name, String::as_str);
         let bytes = self.files[self.holders[i]].read(stored)?;
         let bytes = match self.differences.get(name) {
-            Some(difference) => self.read_changed(bytes, difference)?,
+            Some(difference) => self.read_changed(name, &bytes, difference)?,
             None => bytes,
         };
         Ok((bytes, self.infos[i].dtype))
@@ -301,7 +301,12 @@ impl Tensors {
     /// [`Error::BadFile`] for a damaged file or a tensor of integers.
     pub fn read_f32(&self, name: &str) -> Result<Vec<f32>> {
         let (bytes, dtype) = self.read(name)?;
-        to_f32(&bytes, dtype).ok_or_else(|| {
+        self.floats(name, &bytes, dtype)
+    }
+
+    /// The bytes of a tensor as f32.
+    pub(super) fn floats(&self, name: &str, bytes: &[u8], dtype: Dtype) -> Result<Vec<f32>> {
+        to_f32(bytes, dtype).ok_or_else(|| {
             Error::bad_file(
                 &self.path,
                 format!("tensor \"{name}\" has elements of type {dtype}; expected floats"),
