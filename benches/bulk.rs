@@ -2,7 +2,7 @@
 //! with random weights, beside transformers' pipeline and a script for ONNX Runtime when `--python PATH`
 //! is given (see `bulk_peer.py`; what Python needs to start and to load is not counted there).
 //!
-//!     cargo bench --bench bulk -- [--python PATH] [--lines N] [--runs N] [--programs f32,bf16,int8]
+//!     cargo bench --bench bulk -- [--python PATH] [--lines N] [--runs N] [--programs f32,bf16x2,bf16,int8]
 //!         [--peers pipeline-8,pipeline-8-sorted,pipeline-32-sorted,onnx-1,onnx-8-sorted,onnx-int8-1]
 //!
 //! Wall-clock medians of runs that take turns, and the peak of resident memory (Linux).
@@ -30,7 +30,8 @@ fn main() {
     let output = directory.join("out.jsonl");
 
     let [model, input, output] = [directory, input, output].map(|path| path.display().to_string());
-    let programs = list("--programs").unwrap_or_else(|| ["f32", "bf16", "int8"].map(str::to_owned).to_vec());
+    let programs =
+        list("--programs").unwrap_or_else(|| ["f32", "bf16x2", "bf16", "int8"].map(str::to_owned).to_vec());
     let commands: Vec<(String, Vec<String>)> = programs
         .iter()
         .map(|dtype| {

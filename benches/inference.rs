@@ -43,7 +43,12 @@ fn main() {
         let case = json!({ "config": config, "threads": THREADS, "programs": peers });
         peer.ask(&format!("prepare {case}")).split(' ').map(str::to_owned).collect()
     });
-    let numbers = [("f32", Numbers::F32), ("bf16", Numbers::Bf16), ("int8", Numbers::Int8)];
+    let numbers = [
+        ("f32", Numbers::F32),
+        ("bf16x2", Numbers::Bf16x2),
+        ("bf16", Numbers::Bf16),
+        ("int8", Numbers::Int8),
+    ];
     let programs = list("--programs").unwrap_or_else(|| numbers.map(|(name, _)| name.to_owned()).to_vec());
     let models: Vec<_> = numbers
         .into_iter()

@@ -22,7 +22,7 @@ fn main() {
     device::set_threads(THREADS).expect("nothing has been computed yet");
     println!("{:<34} {:>10} {:>10} {:>8}", "operation", "median us", "G/s", "of peak");
     let mut f32_peak = f64::NAN;
-    for numbers in [Numbers::F32, Numbers::Bf16, Numbers::Int8] {
+    for numbers in [Numbers::F32, Numbers::Bf16x2, Numbers::Bf16, Numbers::Int8] {
         // Bytes: twice the operations of bf16 in an instruction.
         let peak = match measure::peak(if numbers == Numbers::Int8 { Numbers::Bf16 } else { numbers }) {
             Some(operation) => {
@@ -38,7 +38,7 @@ fn main() {
         }
         line(measure::product(numbers, 16, 768, 3072), runs, peak);
         if numbers != Numbers::Int8 {
-            for (batch, length) in [(32, 32), (8, 128), (2, 512)] {
+            for (batch, length) in [(64, 16), (32, 32), (16, 64), (8, 128), (4, 256), (2, 512)] {
                 line(measure::attention(numbers, batch, length, 768, 12), runs, peak);
             }
         }

@@ -8,7 +8,7 @@ use albert::device::DeviceChoice;
 use albert::training::OptimizerKind;
 use albert::training::finetune::{Frozen, Order};
 
-use super::args::{DtypeArg, ModelArgs};
+use super::args::{ModelArgs, PrecisionArg};
 use super::data_args::{ChoiceDataArgs, QuestionDataArgs, TextDataArgs, TokenDataArgs};
 use super::pretrain_args::{PretrainArgs, ScheduleArg, not_negative, positive, share};
 
@@ -176,9 +176,9 @@ pub struct CommonArgs {
     )]
     pub order: OrderArg,
     /// Float type of the computation; weights and their updates are f32 always. On a CPU, bf16 is used inside the matrix
-    /// products of the layers alone
+    /// products of the layers alone; bf16x2 is f32 there, on processors with AMX as sums of two bf16
     #[arg(long, value_name = "TYPE", default_value = "f32", help_heading = "Training")]
-    pub precision: DtypeArg,
+    pub precision: PrecisionArg,
     /// Compute memory-bound results again in the backward pass instead of keeping them
     #[arg(long, help_heading = "Training")]
     pub gradient_checkpointing: bool,

@@ -11,7 +11,7 @@ use albert::training::finetune::{TrainingExample, digest};
 use albert::training::{self, Optimizer, OptimizerKind, Schedule, TrainOptions};
 use albert::{Error, Result};
 
-use super::args::DtypeArg;
+use super::args::PrecisionArg;
 use super::finetune_args::CommonArgs;
 use super::finetune_run::{Prepared, Setup};
 
@@ -124,7 +124,7 @@ impl Plan {
             save_minutes: Some(common.save_minutes),
             keep: usize::from(common.keep),
             patience: common.patience,
-            scale_loss: common.precision == DtypeArg::F16,
+            scale_loss: common.precision == PrecisionArg::F16,
             identity: json!({
                 "config": config.to_json(),
                 "examples": examples.len(),

@@ -279,6 +279,7 @@ pub fn load(
     let tokenizer = tokenizer?;
     if !open.is_gpu {
         let numbers = match device.dtype {
+            ComputeArg::Bf16x2 => Numbers::Bf16x2,
             ComputeArg::Bf16 => Numbers::Bf16,
             ComputeArg::Int8 => Numbers::Int8,
             ComputeArg::F32 | ComputeArg::F16 => Numbers::F32,

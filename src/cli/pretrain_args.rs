@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 use albert::device::DeviceChoice;
 use albert::training::{Decay, OptimizerKind, Size};
 
-use super::args::{DtypeArg, FormatArg};
+use super::args::{FormatArg, PrecisionArg};
 use super::training_args::CorpusArgs;
 
 /// Pretrain an ALBERT on text: masked language model and sentence order
@@ -144,9 +144,9 @@ pub struct PretrainArgs {
     #[arg(long, value_name = "NORM", default_value = "1", value_parser = not_negative, help_heading = "Training")]
     pub clip_norm: f64,
     /// Float type of the computation; weights and their updates are f32 always. On a CPU, bf16 is used inside the matrix
-    /// products of the layers alone
+    /// products of the layers alone; bf16x2 is f32 there, on processors with AMX as sums of two bf16
     #[arg(long, value_name = "TYPE", default_value = "f32", help_heading = "Training")]
-    pub precision: DtypeArg,
+    pub precision: PrecisionArg,
     /// Compute memory-bound results again in the backward pass instead of keeping them
     #[arg(long, help_heading = "Training")]
     pub gradient_checkpointing: bool,

@@ -6,7 +6,7 @@ use albert::device::OpenDevice;
 use albert::model::AlbertConfig;
 use albert::training::{Optimizer, Schedule, TrainOptions, estimate, recipe};
 
-use super::args::DtypeArg;
+use super::args::PrecisionArg;
 use super::pretrain_args::PretrainArgs;
 use super::report::Reporter;
 
@@ -54,7 +54,8 @@ impl Plan {
         parameters: usize,
         reporter: &Reporter,
     ) {
-        let float_bytes = if args.precision == DtypeArg::F32 { 4 } else { 2 };
+        let float_bytes =
+            if matches!(args.precision, PrecisionArg::F32 | PrecisionArg::Bf16x2) { 4 } else { 2 };
         let rows = u64::from(args.batch_size);
         let length = row_length(args, config) as u64;
         let masked = (args.masked_lm_prob * length as f64).ceil() as u64;
@@ -113,7 +114,7 @@ impl Plan {
             save_minutes: Some(args.save_minutes),
             keep: usize::from(args.keep),
             patience: None,
-            scale_loss: args.precision == DtypeArg::F16,
+            scale_loss: args.precision == PrecisionArg::F16,
             identity: json!({
                 "config": config.to_json(),
                 "--batch-size": args.batch_size,

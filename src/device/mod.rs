@@ -79,6 +79,8 @@ pub enum FloatType {
     F32,
     /// 16 bits, IEEE.
     F16,
+    /// 32 bits that products of a CPU may take for sums of two of 16 ([`Numbers::Bf16x2`]).
+    Bf16x2,
     /// 16 bits, bfloat.
     Bf16,
     /// 8 bits, for the products of inference on a CPU ([`open_for_inference`]).
@@ -86,13 +88,13 @@ pub enum FloatType {
 }
 
 impl FloatType {
-    /// What tensors are made of; none are of 8 bits.
+    /// What tensors are made of; none for what there is inside products alone.
     fn dtypes(self) -> Option<(FloatDType, DType)> {
         match self {
             Self::F32 => Some((FloatDType::F32, DType::F32)),
             Self::F16 => Some((FloatDType::F16, DType::F16)),
             Self::Bf16 => Some((FloatDType::BF16, DType::BF16)),
-            Self::Int8 => None,
+            Self::Bf16x2 | Self::Int8 => None,
         }
     }
 }
@@ -133,15 +135,16 @@ pub fn open(choice: DeviceChoice, float: FloatType) -> Result<OpenDevice> {
 }
 
 /// As [`open`] for a device other than a CPU. On a CPU, tensors stay in 32 bits with
-/// [`FloatType::Bf16`] and [`FloatType::Int8`]: what is lossy is only inside the products, which
+/// [`FloatType::Bf16x2`], [`FloatType::Bf16`] and [`FloatType::Int8`]: what is lossy is only inside the products, which
 /// [`OpenDevice::numbers`] says.
 ///
 /// # Errors
-/// Those of [`open`]; [`FloatType::Int8`] on another device than a CPU.
+/// Those of [`open`]; [`FloatType::Bf16x2`] and [`FloatType::Int8`] on another device than a CPU.
 pub fn open_for_products(choice: DeviceChoice, float: FloatType) -> Result<OpenDevice> {
     let open = opened(choice)?;
     let cpu = matches!(open.name.as_str(), "flex" | "ndarray");
     match float {
+        FloatType::Bf16x2 if cpu => Ok(OpenDevice { numbers: Numbers::Bf16x2, ..open }),
         FloatType::Bf16 if cpu => Ok(OpenDevice { numbers: Numbers::Bf16, ..open }),
         FloatType::Int8 if cpu => Ok(OpenDevice { numbers: Numbers::Int8, ..open }),
         _ => configured(open, float),
@@ -168,7 +171,7 @@ fn configured(mut open: OpenDevice, float: FloatType) -> Result<OpenDevice> {
     let Some((dtype, storage)) = float.dtypes() else {
         return Err(Error::Device {
             device: open.name,
-            problem: "8 bits serve inference on a CPU alone; use --device flex, or another --dtype"
+            problem: "bf16x2 and int8 are for the products of a CPU; use --device flex, or other numbers"
                 .to_owned(),
         });
     };

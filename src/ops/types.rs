@@ -28,6 +28,9 @@ pub enum Numbers {
     /// products whose sum is off by about what a product of 32 bits is rounded by.
     #[default]
     F32,
+    /// 32-bit floats, or on processors with AMX the nearest sums of two of bfloat16: three products, with errors below
+    /// 2^-16 (Intel's oneMKL calls this `float_to_bf16x2`).
+    Bf16x2,
     /// bfloat16 on both sides.
     Bf16,
     /// Weights of 8 bits with a scale per output; states of 8 bits with a scale and a zero per row.

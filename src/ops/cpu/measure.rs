@@ -85,7 +85,7 @@ pub fn attention(numbers: Numbers, batch: usize, length: usize, hidden: usize, h
     let sizes = Sizes { batch: 1, length, hidden, heads, inner: 0 };
     let qkv = noise(batch * length * 3 * hidden);
     let keys = Keys::all(length);
-    let form = numbers.into();
+    let form = Form::of_attention(numbers, length);
     let mut out = vec![0.0; batch * length * hidden];
     Operation {
         name: format!("attention {numbers:?} {batch}x{length}"),

@@ -11,6 +11,7 @@ mod backward;
 mod buffer;
 mod cross_entropy;
 mod dropout;
+mod exponential;
 mod inference;
 mod kernels;
 mod layer;
@@ -29,7 +30,10 @@ use super::types::{Curve, LayerOptions, LayerParameters, Numbers, Pair};
 
 /// True if this processor multiplies `numbers` with instructions made for them.
 pub fn is_native(numbers: Numbers) -> bool {
-    numbers.native()
+    match numbers {
+        Numbers::Bf16x2 => kernels::Form::of_weights(numbers) != kernels::Form::of_weights(Numbers::F32),
+        _ => numbers.native(),
+    }
 }
 
 /// Rows that one task works on at a time: small enough for their activations to stay in the second level of the cache.

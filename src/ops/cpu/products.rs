@@ -45,7 +45,7 @@ pub(super) fn pack(weight: Matrix<'_, f32>) -> Packed {
 /// As [`pack`], of `values` `[rows, columns]` rounded to what `numbers` can hold.
 pub(super) fn pack_rounded(mut values: Vec<f32>, [rows, columns]: [usize; 2], numbers: Numbers) -> Packed {
     match numbers {
-        Numbers::F32 => {}
+        Numbers::F32 | Numbers::Bf16x2 => {}
         Numbers::Bf16 => values.iter_mut().for_each(|x| *x = half::bf16::from_f32(*x).to_f32()),
         Numbers::Int8 => {
             for column in 0..columns {

@@ -1,8 +1,8 @@
 //! Softmax of rows, forward and backward.
 
+use super::exponential::exp_not_positive;
 use rten_simd::ops::{BitOps, NumOps};
-use rten_simd::{Isa, Simd, SimdOp, SimdUnaryOp};
-use rten_vecmath::Exp;
+use rten_simd::{Isa, Simd, SimdOp};
 
 use super::simd;
 
@@ -24,50 +24,58 @@ impl SimdOp for Softmax<'_> {
     }
 }
 
-/// `row = exp(row - max)`; returns the maximum and the sum of the result.
+/// Vectors that are worked on side by side, so that none waits for the one before.
+const SIDE_BY_SIDE: usize = 4;
+
+/// `row = exp(row - max)`, where what is below 1e-38 is 0; returns the maximum and the sum of the result.
 #[inline(always)]
 pub(super) fn exponentials<I: Isa>(isa: I, row: &mut [f32]) -> (f32, f32) {
     let ops = isa.f32();
+    let step = ops.len();
+    let (wide, rest) = row.split_at_mut(row.len() - row.len() % (SIDE_BY_SIDE * step));
+
+    let mut highs = [ops.splat(f32::MIN); SIDE_BY_SIDE];
+    for part in wide.chunks_exact(SIDE_BY_SIDE * step) {
+        for (high, x) in highs.iter_mut().zip(part.chunks_exact(step)) {
+            *high = ops.max(*high, ops.load(x));
+        }
+    }
+    let [a, b, c, d] = highs;
+    let high = ops.max(ops.max(a, b), ops.max(c, d));
     let [high] = simd::fold(
         isa,
-        [ops.splat(f32::MIN)],
-        [row],
+        [high],
+        [rest],
         #[inline(always)]
         |[high], [x]| [ops.max(high, x)],
     );
     let max = ops.fold_splat(high, f32::MIN, f32::max);
-    let mut total = ops.zero();
-    // The sum of whole vectors on the way; what is padded does not count.
-    let (whole, rest) = row.split_at_mut(row.len() - row.len() % ops.len());
-    if !whole.is_empty() {
-        simd::map(
-            isa,
-            [whole],
-            [],
-            #[inline(always)]
-            |[x], []| {
-                let y = Exp::apply(isa, ops.sub(x, max));
-                total = ops.add(total, y);
-                [y]
-            },
-        );
+
+    let mut totals = [ops.zero(); SIDE_BY_SIDE];
+    for part in wide.chunks_exact_mut(SIDE_BY_SIDE * step) {
+        for (total, x) in totals.iter_mut().zip(part.chunks_exact_mut(step)) {
+            let y = exp_not_positive(isa, ops.sub(ops.load(x), max));
+            *total = ops.add(*total, y);
+            ops.store(y, x);
+        }
     }
-    if !rest.is_empty() {
-        simd::map(
-            isa,
-            [&mut *rest],
-            [],
-            #[inline(always)]
-            |[x], []| [Exp::apply(isa, ops.sub(x, max))],
-        );
-        [total] = simd::fold(
-            isa,
-            [total],
-            [rest],
-            #[inline(always)]
-            |[sum], [x]| [ops.add(sum, x)],
-        );
-    }
+    let [a, b, c, d] = totals;
+    let total = ops.add(ops.add(a, b), ops.add(c, d));
+    simd::map(
+        isa,
+        [&mut *rest],
+        [],
+        #[inline(always)]
+        |[x], []| [exp_not_positive(isa, ops.sub(x, max))],
+    );
+    // What is padded does not count.
+    let [total] = simd::fold(
+        isa,
+        [total],
+        [rest],
+        #[inline(always)]
+        |[sum], [x]| [ops.add(sum, x)],
+    );
     (max.to_array()[0], ops.sum(total))
 }
 

@@ -12,7 +12,7 @@ use rayon::prelude::*;
 
 use super::attention::Keys;
 use super::buffer::Buffer;
-use super::kernels::{Left, Rows, Weights};
+use super::kernels::{Form, Left, Rows, Weights};
 use super::layer::side_by_side;
 use super::{LayerOptions, LayerParameters, Numbers, Pair, Sizes};
 use attention::Head;
@@ -189,7 +189,7 @@ impl Pass<'_> {
             qkv: &qkv[rows.start * 3 * hidden..rows.end * 3 * hidden],
             keys,
             index: index % heads,
-            form: numbers.into(),
+            form: Form::of_attention(numbers, rows.len()),
         }
     }
 

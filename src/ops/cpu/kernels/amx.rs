@@ -33,7 +33,7 @@ pub(super) fn runs(numbers: Numbers) -> bool {
         [base && has(22), base && has(25)]
     });
     match numbers {
-        Numbers::F32 => false,
+        Numbers::F32 | Numbers::Bf16x2 => false,
         Numbers::Bf16 => bf16,
         Numbers::Int8 => int8,
     }
@@ -250,11 +250,11 @@ pub(super) unsafe fn floats(strip: Strip<'_>, start: Start<'_>, out: &mut [f32],
     }
 }
 
-/// Sums of bytes, unsigned on the left and signed on the right; `take(row, sums)` gets those of each row.
+/// Sums of bytes, unsigned on the left and signed on the right; `take(row, sums)` gets those of some rows from `row` on.
 ///
 /// # Safety
 /// As [`floats`].
-pub(super) unsafe fn bytes(strip: Strip<'_>, mut take: impl FnMut(usize, &[i32; COLUMNS])) {
+pub(super) unsafe fn bytes(strip: Strip<'_>, mut take: impl FnMut(usize, &[[i32; COLUMNS]])) {
     let mut sums = [[0i32; COLUMNS]; ROWS];
     // SAFETY: the caller's; the sums have room for two by two tiles.
     unsafe {
@@ -264,9 +264,7 @@ pub(super) unsafe fn bytes(strip: Strip<'_>, mut take: impl FnMut(usize, &[i32; 
             let to = sums.as_mut_ptr().cast::<i32>();
             let stride = COLUMNS;
             move_sums!(store, to, stride, height);
-            for (i, sums) in sums[..height].iter().enumerate() {
-                take(row + i, sums);
-            }
+            take(row, &sums[..height]);
         });
     }
 }

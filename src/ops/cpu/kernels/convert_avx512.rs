@@ -3,7 +3,7 @@
 
 use std::arch::x86_64::*;
 
-use super::form::{STEP, STEP_FLOATS, STEP_WORDS};
+use super::form::{Parts, STEP, STEP_FLOATS, STEP_WORDS};
 use super::tile::{COLUMNS, runs};
 use super::{Form, Numbers, convert};
 
@@ -59,43 +59,47 @@ pub(in crate::ops::cpu) fn to_bf16_pairs(low: &[f32], high: &[f32], out: &mut [u
 }
 
 /// A row as [`Form::Parts`]: whole steps of words.
-pub(super) fn to_parts(row: &[f32], out: &mut [u32]) {
+pub(super) fn to_parts(count: Parts, row: &[f32], out: &mut [u32]) {
     #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512bf16")]
-    fn vectors(row: &[f32], out: &mut [u32]) {
-        let steps = row.as_chunks::<{ 2 * STEP }>().0.iter().zip(out.as_chunks_mut::<{ 3 * STEP }>().0);
-        for (x, out) in steps {
+    fn vectors<const N: usize>(row: &[f32], out: &mut [u32]) {
+        for (x, out) in row.as_chunks::<{ 2 * STEP }>().0.iter().zip(out.chunks_exact_mut(N * STEP)) {
             for half in 0..2 {
-                // SAFETY: sixteen floats become three times sixteen halves of words, within the step.
+                // SAFETY: sixteen floats become N times sixteen halves of words, within the step.
                 unsafe {
                     let at = out.as_mut_ptr().add(half * STEP / 2);
-                    for (i, part) in
-                        parts(_mm512_loadu_ps(x.as_ptr().add(half * STEP))).into_iter().enumerate()
-                    {
+                    let parts = parts::<N>(_mm512_loadu_ps(x.as_ptr().add(half * STEP)));
+                    for (i, part) in parts.into_iter().enumerate() {
                         _mm256_storeu_si256(at.add(i * STEP).cast(), part);
                     }
                 }
             }
         }
     }
-    assert!(runs(Numbers::Bf16) && 2 * out.len() == 3 * row.len() && row.len().is_multiple_of(2 * STEP));
+    assert!(runs(Numbers::Bf16) && row.len().is_multiple_of(2 * STEP));
+    assert!(2 * out.len() == count as usize * row.len());
     // SAFETY: the processor has the instructions.
-    unsafe { vectors(row, out) }
+    unsafe {
+        match count {
+            Parts::Two => vectors::<2>(row, out),
+            Parts::Three => vectors::<3>(row, out),
+        }
+    }
 }
 
 /// A step of a panel in [`Form::Parts`], from floats. Quicker than [`to_parts`], which rounds.
-pub(super) fn split_step(floats: &[u32], out: &mut [u32]) {
+pub(super) fn split_step(count: Parts, floats: &[u32], out: &mut [u32]) {
     assert!(runs(Numbers::Bf16));
     let floats = floats.first_chunk().expect("a whole step");
-    let out = out.first_chunk_mut().expect("a whole step");
     // SAFETY: the processor has the instructions.
-    unsafe { split_vectors(floats, out) }
+    unsafe { split_vectors(count, floats, out) }
 }
 
 /// How many floats ahead the next are asked for.
 const AHEAD: usize = 2 * STEP_FLOATS;
 
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512bf16")]
-pub(super) fn split_vectors(floats: &[u32; STEP_FLOATS], out: &mut [u32; STEP_WORDS]) {
+pub(super) fn split_vectors(count: Parts, floats: &[u32; STEP_FLOATS], out: &mut [u32]) {
+    assert!(out.len() >= count as usize * STEP_WORDS);
     let rows = floats.as_chunks::<COLUMNS>().0.as_chunks::<2>().0;
     for (p, [low, high]) in rows.iter().enumerate() {
         for line in 0..4 {
@@ -107,11 +111,21 @@ pub(super) fn split_vectors(floats: &[u32; STEP_FLOATS], out: &mut [u32; STEP_WO
             unsafe {
                 let low = _mm512_loadu_ps(low.as_ptr().add(first).cast());
                 let high = _mm512_loadu_ps(high.as_ptr().add(first).cast());
-                let [one, two, three] = split_pair(low, high);
                 let at = out.as_mut_ptr().add(p * COLUMNS + first);
-                _mm512_storeu_si512(at.cast(), one);
-                _mm512_storeu_si512(at.add(STEP * COLUMNS).cast(), two);
-                _mm512_storeu_si512(at.add(2 * STEP * COLUMNS).cast(), three);
+                // Written out: what is inside a loop over an array of vectors may end up in memory.
+                match count {
+                    Parts::Two => {
+                        let [one, two] = nearest_pair(low, high);
+                        _mm512_storeu_si512(at.cast(), one);
+                        _mm512_storeu_si512(at.add(STEP_WORDS).cast(), two);
+                    }
+                    Parts::Three => {
+                        let [one, two, three] = split_pair(low, high);
+                        _mm512_storeu_si512(at.cast(), one);
+                        _mm512_storeu_si512(at.add(STEP_WORDS).cast(), two);
+                        _mm512_storeu_si512(at.add(2 * STEP_WORDS).cast(), three);
+                    }
+                }
             }
         }
     }
@@ -123,7 +137,6 @@ pub(super) fn split_vectors(floats: &[u32; STEP_FLOATS], out: &mut [u32; STEP_WO
 #[inline]
 fn split_pair(mut low: __m512, mut high: __m512) -> [__m512i; 3] {
     let upper = _mm512_set1_epi32(!0xffff);
-    // Written out: what is inside a loop over an array of vectors may end up in memory.
     macro_rules! words {
         () => {{
             let (low_bits, high_bits) = (_mm512_castps_si512(low), _mm512_castps_si512(high));
@@ -139,11 +152,40 @@ fn split_pair(mut low: __m512, mut high: __m512) -> [__m512i; 3] {
     [first, second, _mm512_ternarylogic_epi32::<0xca>(upper, _mm512_castps_si512(high), bits)]
 }
 
+/// The nearest number of bfloat16 to each float, and that to what is left, placed as by [`split_pair`].
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512bf16")]
+#[inline]
+fn nearest_pair(low: __m512, high: __m512) -> [__m512i; 2] {
+    /// Halves of words i and 16 + i, side by side.
+    const TURNS: [u16; 32] = {
+        let mut turns = [0; 32];
+        let mut i = 0;
+        while i < 32 {
+            turns[i] = (i / 2 + i % 2 * 16) as u16;
+            i += 1;
+        }
+        turns
+    };
+    // SAFETY: an array as long as a vector, and types of 64 bytes of any value.
+    unsafe {
+        let turns = _mm512_loadu_si512(TURNS.as_ptr().cast());
+        let words = |low, high| {
+            let halves = std::mem::transmute::<__m512bh, __m512i>(_mm512_cvtne2ps_pbh(high, low));
+            _mm512_permutexvar_epi16(turns, halves)
+        };
+        let first = words(low, high);
+        let upper = _mm512_and_si512(first, _mm512_set1_epi32(!0xffff));
+        let low = _mm512_sub_ps(low, _mm512_castsi512_ps(_mm512_slli_epi32::<16>(first)));
+        let high = _mm512_sub_ps(high, _mm512_castsi512_ps(upper));
+        [first, words(low, high)]
+    }
+}
+
 /// Two rows side by side in each word, `low` in the lower half: as [`Form::Halves`], or as [`Form::Parts`], each part
 /// `apart` words behind the one before.
 pub(super) fn to_pairs(form: Form, low: &[f32], high: &[f32], out: &mut [u32], apart: usize) {
-    #[target_feature(enable = "avx512f")]
-    fn parts(low: &[f32], high: &[f32], out: &mut [u32], apart: usize) {
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512bf16")]
+    fn parts(count: Parts, low: &[f32], high: &[f32], out: &mut [u32], apart: usize) {
         for first in (0..low.len()).step_by(16) {
             let width = 16.min(low.len() - first);
             let mask = 0xffff >> (16 - width);
@@ -151,28 +193,40 @@ pub(super) fn to_pairs(form: Form, low: &[f32], high: &[f32], out: &mut [u32], a
             unsafe {
                 let low = _mm512_maskz_loadu_ps(mask, low.as_ptr().add(first));
                 let high = _mm512_maskz_loadu_ps(mask, high.as_ptr().add(first));
-                for (i, words) in split_pair(low, high).into_iter().enumerate() {
+                let mut store = |i: usize, words| {
                     let at = out.as_mut_ptr().add(i * apart + first);
                     _mm512_mask_storeu_epi32(at.cast(), mask, words);
+                };
+                match count {
+                    Parts::Two => {
+                        let [one, two] = nearest_pair(low, high);
+                        store(0, one);
+                        store(1, two);
+                    }
+                    Parts::Three => {
+                        let [one, two, three] = split_pair(low, high);
+                        store(0, one);
+                        store(1, two);
+                        store(2, three);
+                    }
                 }
             }
         }
     }
-    if form != Form::Parts {
-        return to_bf16_pairs(low, high, &mut out[..low.len()]);
-    }
-    assert!(runs(Numbers::F32) && low.len() == high.len() && out.len() >= 2 * apart + low.len());
+    let Form::Parts(count) = form else { return to_bf16_pairs(low, high, &mut out[..low.len()]) };
+    assert!(runs(Numbers::Bf16) && low.len() == high.len());
+    assert!(out.len() >= (count as usize - 1) * apart + low.len());
     // SAFETY: the processor has the instructions.
-    unsafe { parts(low, high, out, apart) }
+    unsafe { parts(count, low, high, out, apart) }
 }
 
-/// Three numbers of bfloat16 each whose sum is a float, all 24 bits of it: the nearest, that to what is left, and
-/// what is left then. Parts below 1e-38 are zero.
+/// N numbers of bfloat16 for each float: the nearest, that to what is left, and so on. The sum of three is the float, all 24
+/// bits of it. Parts below 1e-38 are zero.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512bf16")]
 #[inline]
-fn parts(x: __m512) -> [__m256i; 3] {
+fn parts<const N: usize>(x: __m512) -> [__m256i; N] {
     let mut rest = x;
-    let mut parts = [_mm256_setzero_si256(); 3];
+    let mut parts = [_mm256_setzero_si256(); N];
     for part in &mut parts {
         // SAFETY: both types are sixteen halves of words.
         *part = unsafe { std::mem::transmute::<__m256bh, __m256i>(_mm512_cvtneps_pbh(rest)) };

@@ -8,28 +8,37 @@ use super::tile::{self, COLUMNS};
 pub(in crate::ops::cpu) enum Form {
     /// A 32-bit float in each word.
     Floats,
-    /// 32-bit floats as sums of three in bfloat16, for AMX, which has no products of longer numbers. Step by step
-    /// of [`STEP`] words along k: the first parts in so many words, two in each, then the second parts, then the
+    /// 32-bit floats as sums in bfloat16, for AMX, which has no products of longer numbers. Step by step of
+    /// [`STEP`] words along k: the first parts in so many words, two in each, then the second parts, then the
     /// third.
-    Parts,
+    Parts(Parts),
     /// Two of bfloat16 in each word.
     Halves,
     /// Four bytes in each word.
     Bytes,
 }
 
+/// How many numbers of bfloat16 a float is the sum of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::ops::cpu) enum Parts {
+    /// The nearest sum of two: 16 bits or more of the float's 24.
+    Two = 2,
+    /// Exactly.
+    Three = 3,
+}
+
 /// Words of a row of a tile of AMX: operands for it have a whole number of these along k.
 pub(super) const STEP: usize = 16;
 
-/// Of a panel in [`Form::Parts`], a step along k: floats `[2 STEP, COLUMNS]`, and words `[3, STEP, COLUMNS]`.
+/// Of a panel in [`Form::Parts`], a step along k: floats `[2 STEP, COLUMNS]`, and words `[STEP, COLUMNS]` for each part.
 pub(super) const STEP_FLOATS: usize = 2 * STEP * COLUMNS;
-pub(super) const STEP_WORDS: usize = 3 * STEP * COLUMNS;
+pub(super) const STEP_WORDS: usize = STEP * COLUMNS;
 
 impl From<Numbers> for Form {
     /// The plain one.
     fn from(numbers: Numbers) -> Self {
         match numbers {
-            Numbers::F32 => Self::Floats,
+            Numbers::F32 | Numbers::Bf16x2 => Self::Floats,
             Numbers::Bf16 => Self::Halves,
             Numbers::Int8 => Self::Bytes,
         }
@@ -39,20 +48,36 @@ impl From<Numbers> for Form {
 impl Form {
     /// The form in which this processor multiplies weights soonest.
     pub(in crate::ops::cpu) fn of_weights(numbers: Numbers) -> Self {
-        if numbers == Numbers::F32 && tile::in_tiles(Numbers::Bf16) { Self::Parts } else { numbers.into() }
+        match numbers {
+            Numbers::F32 if tile::in_tiles(Numbers::Bf16) => Self::Parts(Parts::Three),
+            Numbers::Bf16x2 if tile::in_tiles(Numbers::Bf16) => Self::Parts(Parts::Two),
+            _ => numbers.into(),
+        }
+    }
+
+    /// The form in which this processor multiplies the queries, keys and values of so many tokens soonest: small
+    /// products gain less in tiles of AMX than arranging them costs, and those of three parts gain nothing.
+    pub(in crate::ops::cpu) fn of_attention(numbers: Numbers, length: usize) -> Self {
+        let form = if numbers == Numbers::F32 { Self::Floats } else { Self::of_weights(numbers) };
+        let most_floats = match form {
+            Self::Parts(_) => 64,
+            Self::Halves if tile::in_tiles(Numbers::Bf16) => 32,
+            _ => 0,
+        };
+        if length > most_floats { form } else { Self::Floats }
     }
 
     /// As [`Form::of_weights`], where our own inner loops for it are quicker than the library's products.
     pub(super) fn in_tiles(numbers: Numbers) -> Option<Self> {
         let form = Self::of_weights(numbers);
-        (form.runs() && matches!(form, Self::Halves | Self::Parts)).then_some(form)
+        (form.runs() && matches!(form, Self::Halves | Self::Parts(_))).then_some(form)
     }
 
     /// True if this processor multiplies it with instructions of its own.
     pub(super) fn runs(self) -> bool {
         match self {
             Self::Floats => Numbers::F32.native(),
-            Self::Parts => tile::in_tiles(Numbers::Bf16),
+            Self::Parts(_) => tile::in_tiles(Numbers::Bf16),
             Self::Halves => Numbers::Bf16.native(),
             Self::Bytes => Numbers::Int8.native(),
         }
@@ -62,7 +87,7 @@ impl Form {
     pub(super) fn per_word(self) -> usize {
         match self {
             Self::Floats => 1,
-            Self::Parts | Self::Halves => 2,
+            Self::Parts(_) | Self::Halves => 2,
             Self::Bytes => 4,
         }
     }
@@ -71,7 +96,7 @@ impl Form {
     pub(super) fn step(self) -> usize {
         let tiles = match self {
             Self::Floats => false,
-            Self::Parts => true,
+            Self::Parts(_) => true,
             Self::Halves => tile::in_tiles(Numbers::Bf16),
             Self::Bytes => tile::in_tiles(Numbers::Int8),
         };
@@ -80,7 +105,7 @@ impl Form {
 
     /// Words that hold all parts of a number, side by side.
     pub(super) fn parts(self) -> usize {
-        if self == Self::Parts { 3 } else { 1 }
+        if let Self::Parts(parts) = self { parts as usize } else { 1 }
     }
 
     /// Words for so many numbers along k.
@@ -101,7 +126,7 @@ impl Form {
 
     /// Words for so many numbers of weights before they are split, if they are to be.
     pub(super) fn unsplit(self, count: usize) -> usize {
-        if self == Self::Parts { self.filled(count) } else { self.words(count) }
+        if let Self::Parts(_) = self { self.filled(count) } else { self.words(count) }
     }
 
     /// The most rows that one task should work on at a time. AMX multiplies so quickly that it would wait for the

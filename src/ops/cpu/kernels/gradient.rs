@@ -271,8 +271,9 @@ mod tests {
             (0..count).map(|i| ((i * step + 13) % 1009) as f32 / 504.5 - 1.0).collect()
         };
         let shapes = [[1, 1, 1, 1], [7, 3, 33, 40], [600, 130, 70, 70], [1025, 5, 64, 200]];
-        let both = shapes.into_iter().flat_map(|shape| [(Numbers::Bf16, shape), (Numbers::F32, shape)]);
-        for (numbers, [tokens, m, n, stride]) in both {
+        let all = [(Numbers::Bf16, 6e-3), (Numbers::Bf16x2, 5e-6), (Numbers::F32, 3e-7)];
+        let all = shapes.into_iter().flat_map(|shape| all.map(|numbers| (numbers, shape)));
+        for ((numbers, tolerance), [tokens, m, n, stride]) in all {
             let (a, b) = (noise(tokens * m, 7919), noise(tokens * stride, 6007));
             let right = Rows { data: &b, width: n, stride };
             let left = Rows::new(&a, m);
@@ -302,7 +303,7 @@ mod tests {
                 let (row, column) = (i / n, i % n);
                 let exact: f64 =
                     (0..tokens).map(|t| f64::from(a[t * m + row]) * f64::from(b[t * stride + column])).sum();
-                let tolerance = if numbers == Numbers::Bf16 { 6e-3 } else { 3e-7 } * (tokens as f64).sqrt();
+                let tolerance = tolerance * (tokens as f64).sqrt();
                 assert!((f64::from(*out) - exact).abs() <= tolerance, "{tokens} {m} {n}: {out} for {exact}");
             }
         }

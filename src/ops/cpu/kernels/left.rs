@@ -105,7 +105,7 @@ impl Left {
 fn convert(form: Form, row: &[f32], out: &mut [u32]) -> Option<[f32; 2]> {
     match form {
         Form::Bytes => return Some(tile::quantize(row, bytemuck::cast_slice_mut(out))),
-        Form::Parts => tile::to_parts(row, out),
+        Form::Parts(count) => tile::to_parts(count, row, out),
         Form::Halves => tile::to_bf16(row, bytemuck::cast_slice_mut(out)),
         Form::Floats => out.copy_from_slice(bytemuck::cast_slice(row)),
     }

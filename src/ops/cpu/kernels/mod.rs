@@ -24,7 +24,7 @@ mod weights;
 mod words;
 
 pub(super) use arrange::{arrange, arrange_transposed};
-pub(super) use form::Form;
+pub(super) use form::{Form, Parts};
 pub(super) use gradient::{Gradients, Room as GradientRoom, Rows, add_transposed};
 pub(super) use left::{Left, apart};
 pub(super) use tile::{COLUMNS, Start, Strip};

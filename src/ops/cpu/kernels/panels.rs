@@ -82,14 +82,16 @@ impl Panels {
     }
 
     /// Splits floats that are to be multiplied in parts once, not at each product: for more than a few rows. Takes
-    /// six bytes more for each.
+    /// two bytes more for each part.
     pub(super) fn split(&self) {
-        if self.form != Form::Parts || self.split.get().is_some() {
+        let Form::Parts(count) = self.form else { return };
+        if self.split.get().is_some() {
             return;
         }
-        let mut split = Words::zeros(self.words.len() / 2 * 3);
-        let steps = self.words.par_chunks_exact(STEP_FLOATS).zip(split.par_chunks_exact_mut(STEP_WORDS));
-        steps.with_min_len(64).for_each(|(floats, out)| split_step(floats, out));
+        let words = count as usize * STEP_WORDS;
+        let mut split = Words::zeros(self.words.len() / STEP_FLOATS * words);
+        let steps = self.words.par_chunks_exact(STEP_FLOATS).zip(split.par_chunks_exact_mut(words));
+        steps.with_min_len(64).for_each(|(floats, out)| split_step(count, floats, out));
         // Another thread's are as good.
         let _ = self.split.set(split);
     }
@@ -154,11 +156,11 @@ impl Panels {
             k: self.k,
             ahead: COLUMNS * self.k,
         };
-        if self.form == Form::Parts && self.split.get().is_none() {
-            return strip.floats_to_split(start, out, out_stride);
-        }
         match self.form {
-            Form::Floats | Form::Parts | Form::Halves => strip.floats(self.form, start, out, out_stride),
+            Form::Parts(count) if self.split.get().is_none() => {
+                strip.floats_to_split(count, start, out, out_stride);
+            }
+            Form::Floats | Form::Parts(_) | Form::Halves => strip.floats(self.form, start, out, out_stride),
             Form::Bytes => {
                 let dequantize = Dequantize {
                     rows: left.scales(),
@@ -182,7 +184,7 @@ fn fill(weight: &Section<'_>, columns: Range<usize>, form: Form, words: &mut [u3
     };
     match form {
         // These are split later.
-        Form::Floats | Form::Parts => {
+        Form::Floats | Form::Parts(_) => {
             for (p, words) in words.chunks_exact_mut(COLUMNS).enumerate() {
                 words.copy_from_slice(bytemuck::cast_slice(&row(p)));
             }

@@ -11,7 +11,7 @@ use std::arch::x86_64::*;
 
 pub(super) use super::convert_avx512::*;
 use super::form::STEP;
-use super::{Form, Numbers, amx, amx_parts};
+use super::{Form, Numbers, Parts, amx, amx_parts};
 
 /// The most rows of a tile: 14 rows of two registers, two for the weights and one for the left side
 /// are 31 of the 32.
@@ -68,7 +68,7 @@ pub(super) fn runs(numbers: Numbers) -> bool {
     let base = is_x86_feature_detected!("avx512f");
     let bytes = base && is_x86_feature_detected!("avx512bw") && is_x86_feature_detected!("avx512vl");
     match numbers {
-        Numbers::F32 => base,
+        Numbers::F32 | Numbers::Bf16x2 => base,
         Numbers::Bf16 => bytes && is_x86_feature_detected!("avx512bf16"),
         Numbers::Int8 => bytes && is_x86_feature_detected!("avx512vnni"),
     }
@@ -107,7 +107,7 @@ impl Strip<'_> {
         }
         // SAFETY: the processor has the instructions, the slices reach (`check`).
         match form {
-            Form::Parts => return unsafe { amx_parts::floats(self, start, out, out_stride) },
+            Form::Parts(count) => return unsafe { amx_parts::floats(count, self, start, out, out_stride) },
             Form::Halves if amx::runs(Numbers::Bf16) => {
                 return unsafe { amx::floats(self, start, out, out_stride) };
             }
@@ -126,15 +126,16 @@ impl Strip<'_> {
         }
     }
 
-    /// As [`Strip::floats`] with [`Form::Parts`] on the left and floats `[2 k / 3, COLUMNS]` on the right, which are
+    /// As [`Strip::floats`] with [`Form::Parts`] on the left and floats `[2 k / count, COLUMNS]` on the right, which are
     /// split as they come.
-    pub(super) fn floats_to_split(self, start: Start<'_>, out: &mut [f32], out_stride: usize) {
-        assert!(self.b_stride == COLUMNS && self.k.is_multiple_of(3 * STEP));
-        assert!(self.b.len() >= self.k / 3 * 2 * COLUMNS);
+    pub(super) fn floats_to_split(self, count: Parts, start: Start<'_>, out: &mut [f32], out_stride: usize) {
+        let parts = count as usize;
+        assert!(self.b_stride == COLUMNS && self.k.is_multiple_of(parts * STEP));
+        assert!(self.b.len() >= self.k / parts * 2 * COLUMNS);
         let left = Strip { b_stride: 0, ..self };
-        if left.check(Form::Parts, out, out_stride) {
+        if left.check(Form::Parts(count), out, out_stride) {
             // SAFETY: the processor has the instructions, the slices reach.
-            unsafe { amx_parts::floats_to_split(self, start, out, out_stride) }
+            unsafe { amx_parts::floats_to_split(count, self, start, out, out_stride) }
         }
     }
 
@@ -155,7 +156,13 @@ impl Strip<'_> {
             // SAFETY: the processor has the instructions, the slices reach (`check`).
             unsafe {
                 amx::bytes(self, |row, sums| {
-                    dequantize_row(dequantize.row(row), sums, start, &mut out[row * out_stride..]);
+                    dequantize_rows(
+                        dequantize.row(row),
+                        sums,
+                        start,
+                        &mut out[row * out_stride..],
+                        out_stride,
+                    );
                 });
             }
             return;
@@ -339,13 +346,35 @@ fn dequantize_vectors(dequantize: Dequantize<'_>, whole: [__m512i; 2], start: St
     }
 }
 
-/// The same, from memory.
+/// The same for rows of sums in memory, as many as [`Strip::bytes`] has checked that there is room for.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
-fn dequantize_row(dequantize: Dequantize<'_>, sums: &[i32; COLUMNS], start: Start<'_>, out: &mut [f32]) {
-    // SAFETY: two vectors are as long as the sums.
-    let whole = unsafe {
-        let at = sums.as_ptr();
-        [_mm512_loadu_si512(at.cast()), _mm512_loadu_si512(at.add(16).cast())]
-    };
-    dequantize_vectors(dequantize, whole, start, out);
+fn dequantize_rows(
+    dequantize: Dequantize<'_>,
+    sums: &[[i32; COLUMNS]],
+    start: Start<'_>,
+    out: &mut [f32],
+    out_stride: usize,
+) {
+    let rows = &dequantize.rows[..sums.len()];
+    // SAFETY: two vectors are as long as the columns of scales, sums and rows.
+    unsafe {
+        let (scales, columns) = (dequantize.scales.as_ptr(), dequantize.sums.as_ptr());
+        let scales = [_mm512_loadu_ps(scales), _mm512_loadu_ps(scales.add(16))];
+        let columns = [_mm512_loadu_ps(columns), _mm512_loadu_ps(columns.add(16))];
+        let mut first = [[_mm512_setzero_ps(); 2]; 1];
+        if let Start::Row(_) = start {
+            begin!(first, start, out, out_stride);
+        }
+        for (i, (sums, [scale, zero])) in sums.iter().zip(rows).enumerate() {
+            let (scale, zero) = (_mm512_set1_ps(*scale), _mm512_set1_ps(*zero));
+            let to = out.as_mut_ptr().add(i * out_stride);
+            for j in 0..2 {
+                let sum = _mm512_cvtepi32_ps(_mm512_loadu_si512(sums.as_ptr().add(16 * j).cast()));
+                let sum = _mm512_fnmadd_ps(zero, columns[j], _mm512_mul_ps(sum, scales[j]));
+                let to = to.add(16 * j);
+                let before = if let Start::Out = start { _mm512_loadu_ps(to) } else { first[0][j] };
+                _mm512_storeu_ps(to, _mm512_fmadd_ps(scale, sum, before));
+            }
+        }
+    }
 }

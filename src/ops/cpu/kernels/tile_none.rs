@@ -1,6 +1,6 @@
 //! What stands for the inner loops on processors that have none: nothing runs.
 
-use super::{Form, Numbers};
+use super::{Form, Numbers, Parts};
 
 pub(in crate::ops::cpu) const COLUMNS: usize = 32;
 
@@ -46,7 +46,7 @@ impl Strip<'_> {
         unreachable!("`runs` says no")
     }
 
-    pub(super) fn floats_to_split(self, _: Start<'_>, _: &mut [f32], _: usize) {
+    pub(super) fn floats_to_split(self, _: Parts, _: Start<'_>, _: &mut [f32], _: usize) {
         unreachable!("`runs` says no")
     }
 
@@ -63,11 +63,11 @@ pub(in crate::ops::cpu) fn to_bf16_pairs(_: &[f32], _: &[f32], _: &mut [u32]) {
     unreachable!("`runs` says no")
 }
 
-pub(super) fn to_parts(_: &[f32], _: &mut [u32]) {
+pub(super) fn to_parts(_: Parts, _: &[f32], _: &mut [u32]) {
     unreachable!("`runs` says no")
 }
 
-pub(super) fn split_step(_: &[u32], _: &mut [u32]) {
+pub(super) fn split_step(_: Parts, _: &[u32], _: &mut [u32]) {
     unreachable!("`runs` says no")
 }
 

@@ -217,7 +217,9 @@ mod tests {
             let expected = expected(&x, &w, &bias, k);
             // The sums grow with the root of k.
             let size = (k as f64).sqrt();
-            for (numbers, tolerance) in [(Numbers::F32, 4e-6), (Numbers::Bf16, 6e-3), (Numbers::Int8, 2e-2)] {
+            let all =
+                [(Numbers::F32, 4e-6), (Numbers::Bf16x2, 2e-5), (Numbers::Bf16, 6e-3), (Numbers::Int8, 2e-2)];
+            for (numbers, tolerance) in all {
                 for (native, followed) in [(false, false), (false, true), (true, false), (true, true)] {
                     if native && !numbers.native() {
                         continue;
@@ -240,7 +242,7 @@ mod tests {
     fn a_row_comes_out_the_same_whatever_is_beside_it() {
         let (rows, k, n) = (45, 1100, 70);
         let (x, w, bias) = (noise(rows * k, 4), noise(k * n, 5), noise(n, 6));
-        for numbers in [Numbers::F32, Numbers::Bf16, Numbers::Int8] {
+        for numbers in [Numbers::F32, Numbers::Bf16x2, Numbers::Bf16, Numbers::Int8] {
             if !numbers.native() {
                 continue;
             }
@@ -298,7 +300,7 @@ mod tests {
         x[k + 5] = f32::INFINITY;
         x[2 * k..3 * k].fill(0.0);
         let (w, bias) = (noise(k * n, 8), noise(n, 9));
-        for numbers in [Numbers::F32, Numbers::Bf16, Numbers::Int8] {
+        for numbers in [Numbers::F32, Numbers::Bf16x2, Numbers::Bf16, Numbers::Int8] {
             let weights = Weights::new(&w, [k, n], numbers, false);
             let out = product(&weights, &x, &bias, k);
             assert!(out[..2 * n].iter().all(|x| !x.is_finite()), "{numbers:?}");
