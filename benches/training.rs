@@ -2,6 +2,7 @@
 //! without optimizer) on the CPU, beside transformers' in PyTorch when `--python PATH` is given.
 //!
 //!     cargo bench --bench training -- [--python PATH] [--runs N] [--device flex|ndarray] [--shape NAME]
+//!         [--programs f32,bf16x2,bf16]
 //!
 //! Wall-clock medians over runs that take turns; processor time too (Linux), which other work on the
 //! machine disturbs less. PyTorch computes the logits of all tokens, as
@@ -19,7 +20,8 @@ use serde_json::{Value, json};
 
 use albert::device::{self, FloatType};
 use albert::model::{Albert, AlbertConfig, Head, ModelInput, OutputOptions};
-use common::{Peer, option};
+use albert::ops::Numbers;
+use common::{Peer, list, option};
 
 const THREADS: usize = 2;
 
@@ -31,8 +33,13 @@ fn main() {
     let device = device::open(choice, FloatType::F32).expect("the device").device;
     let mut peer = option("--python").map(|python| Peer::start(&python, "training_peer.py"));
 
+    let programs = list("--programs").unwrap_or_else(|| vec!["f32".to_owned()]);
+    let programs: Vec<_> = [("f32", Numbers::F32), ("bf16x2", Numbers::Bf16x2), ("bf16", Numbers::Bf16)]
+        .into_iter()
+        .filter(|(name, _)| programs.iter().any(|program| program == name))
+        .collect();
     println!(
-        "{:<14} {:<8} {:>10} {:>11} {:>9} {:>9} {:>10} {:>8} {:>14}",
+        "{:<14} {:<13} {:>10} {:>11} {:>9} {:>9} {:>10} {:>8} {:>14}",
         "shape", "program", "forward s", "backward s", "step s", "min s", "tokens/s", "cpu s", "inference s"
     );
     for case in cases() {
@@ -40,31 +47,43 @@ fn main() {
         if option("--shape").is_some_and(|shape| shape != name) {
             continue;
         }
-        let step = Step::new(&case, &device);
+        let steps: Vec<_> = programs
+            .iter()
+            .map(|(name, numbers)| (format!("albert {name}"), Step::new(&case, &device, *numbers)))
+            .collect();
         if let Some(peer) = &mut peer {
             peer.ask(&format!("prepare {case}"));
         }
-        let (mut ours, mut theirs, mut inference) = (Vec::new(), Vec::new(), Vec::new());
+        let mut ours = vec![(Vec::new(), Vec::new()); steps.len()];
+        let mut theirs = Vec::new();
         for round in 0..=runs {
-            let before = processor_seconds();
-            let (forward, backward) = step.train();
-            let cpu = processor_seconds() - before;
-            let alone = step.infer();
+            for ((_, step), (times, inference)) in steps.iter().zip(&mut ours) {
+                let before = processor_seconds();
+                let (forward, backward) = step.train();
+                let cpu = processor_seconds() - before;
+                let alone = step.infer();
+                // The first round warms up.
+                if round > 0 {
+                    times.push([forward, backward, cpu]);
+                    inference.push(alone);
+                }
+            }
             let other = peer.as_mut().map(|peer| peer.ask("step"));
-            // The first round warms up.
             if round > 0 {
-                ours.push([forward, backward, cpu]);
-                inference.push(alone);
                 theirs.extend(other.map(|times| {
                     let mut times = times.split(' ').map(|t| t.parse::<f64>().expect("seconds"));
                     std::array::from_fn(|_| times.next().expect("forward, backward, processor"))
                 }));
             }
         }
-        inference.sort_by(f64::total_cmp);
-        row(name, "albert", step.tokens, ours, Some(inference[inference.len() / 2]));
+        let mut tokens = 0;
+        for ((program, step), (times, mut inference)) in steps.iter().zip(ours) {
+            inference.sort_by(f64::total_cmp);
+            tokens = step.tokens;
+            row(name, program, tokens, times, Some(inference[inference.len() / 2]));
+        }
         if !theirs.is_empty() {
-            row(name, "PyTorch", step.tokens, theirs, None);
+            row(name, "PyTorch", tokens, theirs, None);
         }
     }
 }
@@ -102,7 +121,7 @@ fn row(shape: &str, program: &str, tokens: usize, mut times: Vec<[f64; 3]>, infe
     let [forward, backward, cpu] = times[times.len() / 2];
     let step = forward + backward;
     println!(
-        "{shape:<14} {program:<8} {forward:>10.3} {backward:>11.3} {step:>9.3} {:>9.3} {:>10.0} {cpu:>8.2} {:>14}",
+        "{shape:<14} {program:<13} {forward:>10.3} {backward:>11.3} {step:>9.3} {:>9.3} {:>10.0} {cpu:>8.2} {:>14}",
         times[0][0] + times[0][1],
         tokens as f64 / step,
         inference.map_or_else(String::new, |s| format!("{s:.3}"))
@@ -121,7 +140,7 @@ struct Step {
 }
 
 impl Step {
-    fn new(case: &Value, device: &Device) -> Self {
+    fn new(case: &Value, device: &Device, numbers: Numbers) -> Self {
         let number = |key: &str| case[key].as_u64().expect("a number") as usize;
         let text = case["config"].to_string().replacen('{', "{\"model_type\":\"albert\",", 1);
         let config = AlbertConfig::from_slice(text.as_bytes(), Path::new("config.json")).expect("sound");
@@ -129,9 +148,14 @@ impl Step {
         let (batch, length) = (number("batch"), number("length"));
         let vocabulary = config.vocab_size as u64;
         let ids = (0..(batch * length) as u64).map(|i| (5 + i * 7919 % (vocabulary - 5)) as i64).collect();
+        let model = |device: &Device| {
+            let mut model = Albert::new(&config, &heads, device);
+            model.set_numbers(numbers);
+            model
+        };
         Self {
-            model: Albert::new(&config, &heads, &device.clone().autodiff()),
-            plain: Albert::new(&config, &heads, device),
+            model: model(&device.clone().autodiff()),
+            plain: model(device),
             ids,
             batch,
             masked: number("masked"),

@@ -346,7 +346,7 @@ fn dequantize_vectors(dequantize: Dequantize<'_>, whole: [__m512i; 2], start: St
     }
 }
 
-/// The same for rows of sums in memory, as many as [`Strip::bytes`] has checked that there is room for.
+/// The same for rows of sums in memory, into rows of `out` `out_stride` numbers apart.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
 fn dequantize_rows(
     dequantize: Dequantize<'_>,
@@ -355,6 +355,8 @@ fn dequantize_rows(
     out: &mut [f32],
     out_stride: usize,
 ) {
+    assert!(sums.is_empty() || (sums.len() - 1) * out_stride + COLUMNS <= out.len());
+    assert!(dequantize.scales.len() >= COLUMNS && dequantize.sums.len() >= COLUMNS);
     let rows = &dequantize.rows[..sums.len()];
     // SAFETY: two vectors are as long as the columns of scales, sums and rows.
     unsafe {
