@@ -99,39 +99,30 @@ pub(super) unsafe fn floats(
     }
 }
 
-/// A step of a panel, where a line of the cache begins; of two parts, the last third is not used.
+/// A step of a panel, where a line of the cache begins.
 #[repr(align(64))]
 struct Step([u32; 3 * STEP_WORDS]);
 
-/// The same with floats on the right, which are split here: less to read where there are few rows.
+/// The same of three parts, with floats on the right, which are split here: less to read where there are few rows.
 ///
 /// # Safety
-/// As [`floats`], but that the right side has floats: two for each word along k of one part, and column.
-pub(super) unsafe fn floats_to_split(
-    count: Parts,
-    strip: Strip<'_>,
-    start: Start<'_>,
-    out: &mut [f32],
-    out_stride: usize,
-) {
+/// As [`floats`], but that the right side has floats `[2 k / 3, COLUMNS]`.
+pub(super) unsafe fn floats_to_split(strip: Strip<'_>, start: Start<'_>, out: &mut [f32], out_stride: usize) {
     let mut split = [const { Step([0; 3 * STEP_WORDS]) }; 2];
     let floats = strip.b.as_chunks::<STEP_FLOATS>().0;
-    let words = count as usize * STEP;
-    let steps = strip.k / words;
+    let steps = strip.k / (3 * STEP);
     // SAFETY: the caller's; tiles of `height` rows read and write as many.
     unsafe {
         for_sums!(strip, start, out, out_stride, |row, height| {
-            split_vectors(count, &floats[0], &mut split[0].0);
+            split_vectors(&floats[0], &mut split[0].0);
             for step in 0..steps {
                 // One ahead, so that no load waits for a store.
                 if let Some(floats) = floats[..steps].get(step + 1) {
-                    split_vectors(count, floats, &mut split[(step + 1) % 2].0);
+                    split_vectors(floats, &mut split[(step + 1) % 2].0);
                 }
-                let strip = Strip { a: &strip.a[words * step..], b: &split[step % 2].0, k: words, ..strip };
-                match count {
-                    Parts::Two => by_tiles!(multiply_two, strip, row, height),
-                    Parts::Three => by_tiles!(multiply_three, strip, row, height),
-                }
+                let strip =
+                    Strip { a: &strip.a[3 * STEP * step..], b: &split[step % 2].0, k: 3 * STEP, ..strip };
+                by_tiles!(multiply_three, strip, row, height);
             }
         });
     }

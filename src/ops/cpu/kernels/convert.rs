@@ -8,7 +8,7 @@ pub(super) fn bf16(row: &[f32], out: &mut [u16]) {
     }
 }
 
-/// See [`super::tile::to_bf16_pairs`].
+/// Two rows as bfloat16, side by side in each word: `low` in the lower half.
 #[inline(always)]
 pub(super) fn bf16_pairs(low: &[f32], high: &[f32], out: &mut [u32]) {
     let bits = |x: f32| u32::from(half::bf16::from_f32(x).to_bits());

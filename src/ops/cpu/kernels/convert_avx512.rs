@@ -31,7 +31,7 @@ pub(super) fn to_bf16(row: &[f32], out: &mut [u16]) {
 }
 
 /// Two rows as bfloat16, side by side in each word: `low` in the lower half.
-pub(in crate::ops::cpu) fn to_bf16_pairs(low: &[f32], high: &[f32], out: &mut [u32]) {
+fn to_bf16_pairs(low: &[f32], high: &[f32], out: &mut [u32]) {
     #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512bf16")]
     fn vectors(low: &[f32], high: &[f32], out: &mut [u32]) {
         let ((low, low_rest), (high, high_rest)) = (low.as_chunks::<16>(), high.as_chunks::<16>());
@@ -86,20 +86,20 @@ pub(super) fn to_parts(count: Parts, row: &[f32], out: &mut [u32]) {
     }
 }
 
-/// A step of a panel in [`Form::Parts`], from floats. Quicker than [`to_parts`], which rounds.
-pub(super) fn split_step(count: Parts, floats: &[u32], out: &mut [u32]) {
+/// A step of a panel in three parts, from floats. Quicker than [`to_parts`], which rounds.
+pub(super) fn split_step(floats: &[u32], out: &mut [u32]) {
     assert!(runs(Numbers::Bf16));
     let floats = floats.first_chunk().expect("a whole step");
+    let out = out.first_chunk_mut().expect("a whole step");
     // SAFETY: the processor has the instructions.
-    unsafe { split_vectors(count, floats, out) }
+    unsafe { split_vectors(floats, out) }
 }
 
 /// How many floats ahead the next are asked for.
 const AHEAD: usize = 2 * STEP_FLOATS;
 
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512bf16")]
-pub(super) fn split_vectors(count: Parts, floats: &[u32; STEP_FLOATS], out: &mut [u32]) {
-    assert!(out.len() >= count as usize * STEP_WORDS);
+pub(super) fn split_vectors(floats: &[u32; STEP_FLOATS], out: &mut [u32; 3 * STEP_WORDS]) {
     let rows = floats.as_chunks::<COLUMNS>().0.as_chunks::<2>().0;
     for (p, [low, high]) in rows.iter().enumerate() {
         for line in 0..4 {
@@ -111,21 +111,11 @@ pub(super) fn split_vectors(count: Parts, floats: &[u32; STEP_FLOATS], out: &mut
             unsafe {
                 let low = _mm512_loadu_ps(low.as_ptr().add(first).cast());
                 let high = _mm512_loadu_ps(high.as_ptr().add(first).cast());
+                let [one, two, three] = split_pair(low, high);
                 let at = out.as_mut_ptr().add(p * COLUMNS + first);
-                // Written out: what is inside a loop over an array of vectors may end up in memory.
-                match count {
-                    Parts::Two => {
-                        let [one, two] = nearest_pair(low, high);
-                        _mm512_storeu_si512(at.cast(), one);
-                        _mm512_storeu_si512(at.add(STEP_WORDS).cast(), two);
-                    }
-                    Parts::Three => {
-                        let [one, two, three] = split_pair(low, high);
-                        _mm512_storeu_si512(at.cast(), one);
-                        _mm512_storeu_si512(at.add(STEP_WORDS).cast(), two);
-                        _mm512_storeu_si512(at.add(2 * STEP_WORDS).cast(), three);
-                    }
-                }
+                _mm512_storeu_si512(at.cast(), one);
+                _mm512_storeu_si512(at.add(STEP_WORDS).cast(), two);
+                _mm512_storeu_si512(at.add(2 * STEP_WORDS).cast(), three);
             }
         }
     }
@@ -137,6 +127,7 @@ pub(super) fn split_vectors(count: Parts, floats: &[u32; STEP_FLOATS], out: &mut
 #[inline]
 fn split_pair(mut low: __m512, mut high: __m512) -> [__m512i; 3] {
     let upper = _mm512_set1_epi32(!0xffff);
+    // Written out: what is inside a loop over an array of vectors may end up in memory.
     macro_rules! words {
         () => {{
             let (low_bits, high_bits) = (_mm512_castps_si512(low), _mm512_castps_si512(high));

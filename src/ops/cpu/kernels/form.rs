@@ -124,9 +124,10 @@ impl Form {
         self.words(count) / self.parts() * self.per_word()
     }
 
-    /// Words for so many numbers of weights before they are split, if they are to be.
+    /// Words for so many numbers of weights before they are split, if they are to be: in three parts they take more
+    /// room than floats.
     pub(super) fn unsplit(self, count: usize) -> usize {
-        if let Self::Parts(_) = self { self.filled(count) } else { self.words(count) }
+        if self == Self::Parts(Parts::Three) { self.filled(count) } else { self.words(count) }
     }
 
     /// The most rows that one task should work on at a time. AMX multiplies so quickly that it would wait for the

@@ -5,8 +5,8 @@ use std::sync::OnceLock;
 
 use rayon::prelude::*;
 
-use super::form::{Form, STEP_FLOATS, STEP_WORDS};
-use super::tile::{COLUMNS, Dequantize, Start, Strip, split_step, to_bf16_pairs};
+use super::form::{Form, Parts, STEP, STEP_FLOATS, STEP_WORDS};
+use super::tile::{COLUMNS, Dequantize, Start, Strip, split_step, to_pairs};
 use super::{Left, Words};
 
 /// A part of a row-major matrix.
@@ -39,11 +39,11 @@ pub(super) struct Panels {
     /// Words along k.
     k: usize,
     n: usize,
-    /// Words along k in `words`: fewer for [`Form::Parts`], which are floats there.
+    /// Words along k in `words`: fewer for three [`Form::Parts`], which are floats there.
     unsplit: usize,
     /// `[panels, unsplit, COLUMNS]`, zeros beyond n.
     words: Words,
-    /// Those of [`Form::Parts`], `[panels, k, COLUMNS]`, if it is worth while.
+    /// Those of three [`Form::Parts`], `[panels, k, COLUMNS]`, if it is worth while.
     split: OnceLock<Words>,
     /// For [`Form::Bytes`]: scale, and scaled sum, of each column; zeros beyond n.
     scales: Vec<f32>,
@@ -82,16 +82,14 @@ impl Panels {
     }
 
     /// Splits floats that are to be multiplied in parts once, not at each product: for more than a few rows. Takes
-    /// two bytes more for each part.
+    /// six bytes more for each.
     pub(super) fn split(&self) {
-        let Form::Parts(count) = self.form else { return };
-        if self.split.get().is_some() {
+        if self.form != Form::Parts(Parts::Three) || self.split.get().is_some() {
             return;
         }
-        let words = count as usize * STEP_WORDS;
-        let mut split = Words::zeros(self.words.len() / STEP_FLOATS * words);
-        let steps = self.words.par_chunks_exact(STEP_FLOATS).zip(split.par_chunks_exact_mut(words));
-        steps.with_min_len(64).for_each(|(floats, out)| split_step(count, floats, out));
+        let mut split = Words::zeros(self.words.len() / 2 * 3);
+        let steps = self.words.par_chunks_exact(STEP_FLOATS).zip(split.par_chunks_exact_mut(3 * STEP_WORDS));
+        steps.with_min_len(64).for_each(|(floats, out)| split_step(floats, out));
         // Another thread's are as good.
         let _ = self.split.set(split);
     }
@@ -157,8 +155,8 @@ impl Panels {
             ahead: COLUMNS * self.k,
         };
         match self.form {
-            Form::Parts(count) if self.split.get().is_none() => {
-                strip.floats_to_split(count, start, out, out_stride);
+            Form::Parts(Parts::Three) if self.split.get().is_none() => {
+                strip.floats_to_split(start, out, out_stride);
             }
             Form::Floats | Form::Parts(_) | Form::Halves => strip.floats(self.form, start, out, out_stride),
             Form::Bytes => {
@@ -183,15 +181,16 @@ fn fill(weight: &Section<'_>, columns: Range<usize>, form: Form, words: &mut [u3
         full
     };
     match form {
-        // These are split later.
-        Form::Floats | Form::Parts(_) => {
+        // Those of parts are split later.
+        Form::Floats | Form::Parts(Parts::Three) => {
             for (p, words) in words.chunks_exact_mut(COLUMNS).enumerate() {
                 words.copy_from_slice(bytemuck::cast_slice(&row(p)));
             }
         }
-        Form::Halves => {
-            for (p, words) in words.chunks_exact_mut(COLUMNS).enumerate() {
-                to_bf16_pairs(&row(2 * p), &row(2 * p + 1), words);
+        Form::Halves | Form::Parts(Parts::Two) => {
+            for p in 0..weight.rows.len().div_ceil(2) {
+                let words = &mut words[form.pair(p) * COLUMNS..];
+                to_pairs(form, &row(2 * p), &row(2 * p + 1), words, STEP * COLUMNS);
             }
         }
         Form::Bytes => unreachable!("has scales"),

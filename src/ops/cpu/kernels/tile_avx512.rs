@@ -126,16 +126,15 @@ impl Strip<'_> {
         }
     }
 
-    /// As [`Strip::floats`] with [`Form::Parts`] on the left and floats `[2 k / count, COLUMNS]` on the right, which are
+    /// As [`Strip::floats`] with three [`Form::Parts`] on the left and floats `[2 k / 3, COLUMNS]` on the right, which are
     /// split as they come.
-    pub(super) fn floats_to_split(self, count: Parts, start: Start<'_>, out: &mut [f32], out_stride: usize) {
-        let parts = count as usize;
-        assert!(self.b_stride == COLUMNS && self.k.is_multiple_of(parts * STEP));
-        assert!(self.b.len() >= self.k / parts * 2 * COLUMNS);
+    pub(super) fn floats_to_split(self, start: Start<'_>, out: &mut [f32], out_stride: usize) {
+        assert!(self.b_stride == COLUMNS && self.k.is_multiple_of(3 * STEP));
+        assert!(self.b.len() >= self.k / 3 * 2 * COLUMNS);
         let left = Strip { b_stride: 0, ..self };
-        if left.check(Form::Parts(count), out, out_stride) {
+        if left.check(Form::Parts(Parts::Three), out, out_stride) {
             // SAFETY: the processor has the instructions, the slices reach.
-            unsafe { amx_parts::floats_to_split(count, self, start, out, out_stride) }
+            unsafe { amx_parts::floats_to_split(self, start, out, out_stride) }
         }
     }
 

@@ -46,7 +46,7 @@ impl Strip<'_> {
         unreachable!("`runs` says no")
     }
 
-    pub(super) fn floats_to_split(self, _: Parts, _: Start<'_>, _: &mut [f32], _: usize) {
+    pub(super) fn floats_to_split(self, _: Start<'_>, _: &mut [f32], _: usize) {
         unreachable!("`runs` says no")
     }
 
@@ -59,15 +59,11 @@ pub(super) fn to_bf16(_: &[f32], _: &mut [u16]) {
     unreachable!("`runs` says no")
 }
 
-pub(in crate::ops::cpu) fn to_bf16_pairs(_: &[f32], _: &[f32], _: &mut [u32]) {
-    unreachable!("`runs` says no")
-}
-
 pub(super) fn to_parts(_: Parts, _: &[f32], _: &mut [u32]) {
     unreachable!("`runs` says no")
 }
 
-pub(super) fn split_step(_: Parts, _: &[u32], _: &mut [u32]) {
+pub(super) fn split_step(_: &[u32], _: &mut [u32]) {
     unreachable!("`runs` says no")
 }
 
