@@ -55,16 +55,15 @@ impl Form {
         }
     }
 
-    /// The form in which this processor multiplies the queries, keys and values of so many tokens soonest: small
-    /// products gain less in tiles of AMX than arranging them costs, and those of three parts gain nothing.
+    /// The form in which this processor multiplies the queries, keys and values of so many tokens soonest: products so
+    /// small gain less than parts cost, and than three parts always cost.
     pub(in crate::ops::cpu) fn of_attention(numbers: Numbers, length: usize) -> Self {
-        let form = if numbers == Numbers::F32 { Self::Floats } else { Self::of_weights(numbers) };
-        let most_floats = match form {
-            Self::Parts(_) => 64,
-            Self::Halves if tile::in_tiles(Numbers::Bf16) => 32,
-            _ => 0,
-        };
-        if length > most_floats { form } else { Self::Floats }
+        const MOST_IN_FLOATS: usize = 64;
+        if numbers == Numbers::Bf16x2 && length > MOST_IN_FLOATS {
+            Self::of_weights(numbers)
+        } else {
+            numbers.into()
+        }
     }
 
     /// As [`Form::of_weights`], where our own inner loops for it are quicker than the library's products.
