@@ -14,7 +14,7 @@ use plotters::prelude::*;
 use albert::device::{self, DeviceChoice, FloatType};
 use albert::ops::Numbers;
 use common::encoder::{base_config, forward, model};
-use common::{list, median, option};
+use common::{median, option, programs};
 
 /// Name, then length or batch with tokens a second.
 type Line = (String, Vec<(f64, f64)>);
@@ -23,7 +23,7 @@ fn main() {
     let runs: usize = option("--runs").and_then(|n| n.parse().ok()).unwrap_or(5);
     let out = PathBuf::from(option("--out").unwrap_or_else(|| "benches".into()));
     let device = device::open(DeviceChoice::Flex, FloatType::F32).expect("the device").device;
-    let programs = list("--programs").unwrap_or_else(|| ["f32", "bf16", "int8"].map(str::to_owned).to_vec());
+    let programs = programs(&["f32", "bf16", "int8"]);
 
     // Some 512 tokens of each length; sequences of 32 tokens in each batch.
     let lengths = [16, 32, 64, 128, 256, 384, 512].map(|length| [(512 / length).max(1), length]);
@@ -43,15 +43,11 @@ fn main() {
     draw(&out.join("growth-batch.svg"), "sequences of 32 tokens in a batch", &by_batch);
 }
 
-fn measure(shapes: &[[usize; 2]], programs: &[String], runs: usize, device: &Device) -> Vec<Line> {
+fn measure(shapes: &[[usize; 2]], programs: &[(String, Numbers)], runs: usize, device: &Device) -> Vec<Line> {
     let mut lines = Vec::new();
-    for program in programs {
+    for (program, numbers) in programs {
         let mut model = model(&base_config(), device);
-        model.set_numbers(match program.as_str() {
-            "bf16" => Numbers::Bf16,
-            "int8" => Numbers::Int8,
-            _ => Numbers::F32,
-        });
+        model.set_numbers(*numbers);
         for threads in [1, 2] {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads");
             let points = shapes.iter().map(|&shape| {

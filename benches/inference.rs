@@ -16,9 +16,8 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use albert::device::{self, FloatType};
-use albert::ops::Numbers;
 use common::encoder::{base_config, forward, model};
-use common::{Peer, list, median, option};
+use common::{Peer, list, median, option, programs};
 
 const THREADS: usize = 2;
 /// Between two programs.
@@ -43,16 +42,8 @@ fn main() {
         let case = json!({ "config": config, "threads": THREADS, "programs": peers });
         peer.ask(&format!("prepare {case}")).split(' ').map(str::to_owned).collect()
     });
-    let numbers = [
-        ("f32", Numbers::F32),
-        ("bf16x2", Numbers::Bf16x2),
-        ("bf16", Numbers::Bf16),
-        ("int8", Numbers::Int8),
-    ];
-    let programs = list("--programs").unwrap_or_else(|| numbers.map(|(name, _)| name.to_owned()).to_vec());
-    let models: Vec<_> = numbers
+    let models: Vec<_> = programs(&["f32", "bf16x2", "bf16", "int8"])
         .into_iter()
-        .filter(|(name, _)| programs.iter().any(|program| program == name))
         .map(|(name, numbers)| {
             let mut model = model(&config, &device);
             model.set_numbers(numbers);

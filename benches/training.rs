@@ -21,7 +21,7 @@ use serde_json::{Value, json};
 use albert::device::{self, FloatType};
 use albert::model::{Albert, AlbertConfig, Head, ModelInput, OutputOptions};
 use albert::ops::Numbers;
-use common::{Peer, list, option};
+use common::{Peer, option, programs};
 
 const THREADS: usize = 2;
 
@@ -33,11 +33,7 @@ fn main() {
     let device = device::open(choice, FloatType::F32).expect("the device").device;
     let mut peer = option("--python").map(|python| Peer::start(&python, "training_peer.py"));
 
-    let programs = list("--programs").unwrap_or_else(|| vec!["f32".to_owned()]);
-    let programs: Vec<_> = [("f32", Numbers::F32), ("bf16x2", Numbers::Bf16x2), ("bf16", Numbers::Bf16)]
-        .into_iter()
-        .filter(|(name, _)| programs.iter().any(|program| program == name))
-        .collect();
+    let programs = programs(&["f32"]);
     println!(
         "{:<14} {:<13} {:>10} {:>11} {:>9} {:>9} {:>10} {:>8} {:>14}",
         "shape", "program", "forward s", "backward s", "step s", "min s", "tokens/s", "cpu s", "inference s"

@@ -8,6 +8,8 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
+use albert::ops::Numbers;
+
 /// The value behind a flag on the command line.
 pub fn option(flag: &str) -> Option<String> {
     let args: Vec<String> = std::env::args().collect();
@@ -17,6 +19,19 @@ pub fn option(flag: &str) -> Option<String> {
 /// The value behind a flag, split at commas.
 pub fn list(flag: &str) -> Option<Vec<String>> {
     option(flag).map(|value| value.split(',').map(str::to_owned).collect())
+}
+
+/// The numbers of `--programs`, or else of `default`, with their names.
+pub fn programs(default: &[&str]) -> Vec<(String, Numbers)> {
+    let names = list("--programs").unwrap_or_else(|| default.iter().map(|name| (*name).to_owned()).collect());
+    let numbers = |name: &str| match name {
+        "f32" => Numbers::F32,
+        "bf16x2" => Numbers::Bf16x2,
+        "bf16" => Numbers::Bf16,
+        "int8" => Numbers::Int8,
+        _ => panic!("--programs {name}: f32, bf16x2, bf16 or int8"),
+    };
+    names.into_iter().map(|name| (name.clone(), numbers(&name))).collect()
 }
 
 /// The median; the numbers end sorted.

@@ -103,7 +103,7 @@ pub struct DeviceArgs {
     pub device: DeviceChoice,
     /// Numbers to compute with
     ///
-    /// f32 agrees with transformers. On a CPU, the others are used inside the matrix products alone:
+    /// f32 agrees with transformers. On a CPU, bf16x2, bf16 and int8 are used inside the matrix products alone:
     /// quicker where the processor has instructions for them, and less exact. bf16x2 takes each f32 for
     /// the sum of two bf16, on processors with AMX, and is off by 1e-5 or so; bf16 and int8 are off by 1e-2.
     #[arg(long, value_name = "TYPE", default_value = "f32", help_heading = "Device")]

@@ -12,7 +12,7 @@ use albert::tasks::{FieldNames, Long, Runtime};
 use albert::tokenizer::Tokenizer;
 use albert::{Error, Result};
 
-use super::args::{ComputeArg, DeviceArgs, InputArgs, LengthArgs, ModelArgs};
+use super::args::{DeviceArgs, InputArgs, LengthArgs, ModelArgs};
 use super::report::Reporter;
 
 /// Padded tokens per forward pass where the user names no number; of a CPU's, those of each thread. More are no
@@ -277,15 +277,7 @@ pub fn load(
     });
     let (open, model, report) = model.map_err(|error| explained(error, checkpoint))?;
     let tokenizer = tokenizer?;
-    if !open.is_gpu {
-        let numbers = match device.dtype {
-            ComputeArg::Bf16x2 => Numbers::Bf16x2,
-            ComputeArg::Bf16 => Numbers::Bf16,
-            ComputeArg::Int8 => Numbers::Int8,
-            ComputeArg::F32 | ComputeArg::F16 => Numbers::F32,
-        };
-        warn_if_no_quicker("--dtype", numbers, reporter);
-    }
+    warn_if_no_quicker("--dtype", open.numbers, reporter);
     for note in &report.notes {
         reporter.warn(&format!("{}: {note}", checkpoint.name));
     }

@@ -6,7 +6,7 @@ use rten_simd::{Isa, Simd};
 /// Below it, 2^k of the result's k would not be a normal number.
 const LOWEST: f32 = -87.0;
 
-/// `exp(x)` for x up to 0, within a unit in the last place or two; 0 where it would be below 1e-37. NaN stays NaN.
+/// `exp(x)` for x up to 0, within a unit in the last place or two; 0 where it would be below 2e-38. NaN stays NaN.
 ///
 /// `2^k exp(r)` with r within half of ln 2 around 0; the polynomial is Norbert Juffa's, which `rten-vecmath` has for all x.
 #[inline(always)]

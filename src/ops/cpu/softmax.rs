@@ -1,9 +1,9 @@
 //! Softmax of rows, forward and backward.
 
-use super::exponential::exp_not_positive;
 use rten_simd::ops::{BitOps, NumOps};
 use rten_simd::{Isa, Simd, SimdOp};
 
+use super::exponential::exp_not_positive;
 use super::simd;
 
 /// The softmax of each row, in place.
@@ -27,7 +27,7 @@ impl SimdOp for Softmax<'_> {
 /// Vectors that are worked on side by side, so that none waits for the one before.
 const SIDE_BY_SIDE: usize = 4;
 
-/// `row = exp(row - max)`, where what is below 1e-38 is 0; returns the maximum and the sum of the result.
+/// `row = exp(row - max)`, where what is below 2e-38 is 0; returns the maximum and the sum of the result.
 #[inline(always)]
 pub(super) fn exponentials<I: Isa>(isa: I, row: &mut [f32]) -> (f32, f32) {
     let ops = isa.f32();

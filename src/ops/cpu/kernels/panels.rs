@@ -181,7 +181,7 @@ fn fill(weight: &Section<'_>, columns: Range<usize>, form: Form, words: &mut [u3
         full
     };
     match form {
-        // Those of parts are split later.
+        // Three parts are split later.
         Form::Floats | Form::Parts(Parts::Three) => {
             for (p, words) in words.chunks_exact_mut(COLUMNS).enumerate() {
                 words.copy_from_slice(bytemuck::cast_slice(&row(p)));

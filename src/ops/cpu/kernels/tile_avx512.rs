@@ -354,28 +354,12 @@ fn dequantize_rows(
     out: &mut [f32],
     out_stride: usize,
 ) {
-    assert!(sums.is_empty() || (sums.len() - 1) * out_stride + COLUMNS <= out.len());
-    assert!(dequantize.scales.len() >= COLUMNS && dequantize.sums.len() >= COLUMNS);
-    let rows = &dequantize.rows[..sums.len()];
-    // SAFETY: two vectors are as long as the columns of scales, sums and rows.
-    unsafe {
-        let (scales, columns) = (dequantize.scales.as_ptr(), dequantize.sums.as_ptr());
-        let scales = [_mm512_loadu_ps(scales), _mm512_loadu_ps(scales.add(16))];
-        let columns = [_mm512_loadu_ps(columns), _mm512_loadu_ps(columns.add(16))];
-        let mut first = [[_mm512_setzero_ps(); 2]; 1];
-        if let Start::Row(_) = start {
-            begin!(first, start, out, out_stride);
-        }
-        for (i, (sums, [scale, zero])) in sums.iter().zip(rows).enumerate() {
-            let (scale, zero) = (_mm512_set1_ps(*scale), _mm512_set1_ps(*zero));
-            let to = out.as_mut_ptr().add(i * out_stride);
-            for j in 0..2 {
-                let sum = _mm512_cvtepi32_ps(_mm512_loadu_si512(sums.as_ptr().add(16 * j).cast()));
-                let sum = _mm512_fnmadd_ps(zero, columns[j], _mm512_mul_ps(sum, scales[j]));
-                let to = to.add(16 * j);
-                let before = if let Start::Out = start { _mm512_loadu_ps(to) } else { first[0][j] };
-                _mm512_storeu_ps(to, _mm512_fmadd_ps(scale, sum, before));
-            }
-        }
+    for (i, sums) in sums.iter().enumerate() {
+        // SAFETY: two vectors are as long as the sums.
+        let whole = unsafe {
+            let at = sums.as_ptr();
+            [_mm512_loadu_si512(at.cast()), _mm512_loadu_si512(at.add(16).cast())]
+        };
+        dequantize_vectors(dequantize.row(i), whole, start, &mut out[i * out_stride..]);
     }
 }
