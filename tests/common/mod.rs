@@ -1,6 +1,7 @@
 //! What several test programs need.
 #![allow(dead_code, reason = "each test program uses a part")]
 
+pub mod cases;
 pub mod runs;
 
 use std::collections::HashMap;
