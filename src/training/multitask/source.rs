@@ -6,9 +6,9 @@ use serde_json::{Value, json};
 
 use super::objective::MultiExample;
 use crate::error::{Error, Result};
+use crate::training::PretrainingSource;
 use crate::training::finetune::ExampleSource;
 use crate::training::instances::InstancePlan;
-use crate::training::pretraining_source::PretrainingSource;
 use crate::training::seeds::mix;
 use crate::training::source::Source;
 

@@ -2,9 +2,9 @@
 
 use serde_json::Value;
 
-use super::instances::{Instance, InstancePlan, InstanceStream, Position, Realizer};
-use super::source::Source;
 use crate::error::{Error, Result};
+use crate::training::instances::{Instance, InstancePlan, InstanceStream, Position, Realizer};
+use crate::training::source::Source;
 
 /// The stream of a corpus's instances.
 pub struct PretrainingSource {

@@ -3,11 +3,11 @@
 
 use burn::tensor::{Bool, DType, Device, Int, Tensor, TensorData};
 
-use super::instances::Instance;
-use super::objective::{Loss, Objective};
 use crate::error::{Error, Result};
 use crate::model::{Albert, ModelInput, OutputOptions};
 use crate::ops::cross_entropy;
+use crate::training::instances::Instance;
+use crate::training::objective::{Loss, Objective};
 
 /// The sum of both losses.
 #[derive(Clone, Copy, Debug)]

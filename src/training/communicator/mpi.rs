@@ -4,7 +4,7 @@ use mpi::collective::SystemOperation;
 use mpi::environment::Universe;
 use mpi::traits::{Communicator as _, CommunicatorCollectives};
 
-use super::communicator::Communicator;
+use super::Communicator;
 use crate::error::{Error, Result};
 
 /// All processes that were started together. The library ends MPI when this is dropped.

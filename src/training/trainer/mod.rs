@@ -1,104 +1,29 @@
 //! The step loop: rows, gradients, one update; evaluation and checkpoints in between.
 
-use std::path::{Path, PathBuf};
+mod observer;
+mod options;
+
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use serde_json::Value;
 
-use super::checkpoints::{Best, Checkpoints, ModelFiles, STATE_VERSION, TrainerState};
-use super::communicator::Communicator;
-use super::evaluation::Evaluation;
-use super::objective::Objective;
-use super::optimizer::{Moments, Optimizer, global_norm};
-use super::parameters::Parameters;
-use super::replicas::Replicas;
-use super::schedule::Schedule;
-use super::seeds::mix;
-use super::source::Source;
 use crate::error::{Error, Result};
 use crate::io::DirectoryLock;
+use crate::training::checkpoints::{Best, Checkpoints, ModelFiles, STATE_VERSION, TrainerState};
+use crate::training::communicator::Communicator;
+use crate::training::evaluation::Evaluation;
+use crate::training::objective::Objective;
+use crate::training::optimizer::{Moments, Optimizer, global_norm};
+use crate::training::parameters::Parameters;
+use crate::training::replicas::Replicas;
+use crate::training::schedule::Schedule;
+use crate::training::seeds::mix;
+use crate::training::source::Source;
 
-/// How a run goes.
-#[derive(Clone, Debug)]
-pub struct TrainOptions {
-    /// The directory for everything that the run leaves.
-    pub output: PathBuf,
-    /// Rows of one step, over all devices and processes.
-    pub batch_size: usize,
-    /// The update rule.
-    pub optimizer: Optimizer,
-    /// The learning rate; its `total_steps` end the run.
-    pub schedule: Schedule,
-    /// Gradients are scaled to this global norm where theirs is larger.
-    pub clip_norm: Option<f64>,
-    /// Seed of everything random.
-    pub seed: u64,
-    /// A report every so many steps.
-    pub log_every: u64,
-    /// An evaluation every so many steps.
-    pub evaluate_every: Option<u64>,
-    /// A checkpoint every so many steps.
-    pub save_every: Option<u64>,
-    /// A checkpoint every so many minutes.
-    pub save_minutes: Option<f64>,
-    /// How many checkpoints stay, beside the best.
-    pub keep: usize,
-    /// The run ends after so many evaluations in a row that were no better than the best.
-    pub patience: Option<u32>,
-    /// Scale the loss: for gradients in 16-bit floats of the IEEE kind, which underflow otherwise.
-    pub scale_loss: bool,
-    /// What a resumed run must share with this one.
-    pub identity: Value,
-}
-
-/// What happened over the steps since the last report, or in an evaluation.
-#[derive(Clone, Debug)]
-pub struct Report {
-    /// Steps made so far.
-    pub step: u64,
-    /// How often the data was seen.
-    pub epoch: f64,
-    /// The means, by the objective's names.
-    pub values: Vec<(&'static str, f64)>,
-    /// The rate of the last step; none in an evaluation.
-    pub learning_rate: Option<f64>,
-    /// The gradients' global norm before clipping, in the mean; none in an evaluation.
-    pub gradient_norm: Option<f64>,
-    /// Tokens of the whole run.
-    pub tokens: u64,
-    /// Tokens a second since the last report.
-    pub tokens_per_second: f64,
-    /// Seconds of training in the whole run.
-    pub seconds: f64,
-}
-
-/// Told what happens. Only process 0 tells.
-pub trait TrainObserver {
-    /// The first step is about to be made, after `step` made before.
-    fn started(&mut self, step: u64) -> Result<()>;
-    /// A step was made.
-    fn stepped(&mut self, step: u64, total: u64);
-    /// Some steps' means.
-    fn trained(&mut self, report: &Report);
-    /// The held-out rows' means.
-    fn evaluated(&mut self, report: &Report);
-    /// A checkpoint was written.
-    fn saved(&mut self, path: &Path);
-    /// Something is worth knowing.
-    fn noted(&mut self, message: &str);
-    /// Something is not as it should be, and the run goes on.
-    fn warned(&mut self, message: &str);
-}
-
-/// How a run ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ending {
-    /// All steps were made, or more would not make it better.
-    Finished,
-    /// It was asked to stop, and can be resumed.
-    Interrupted,
-}
+pub use observer::{Ending, Report, TrainObserver};
+pub use options::TrainOptions;
 
 /// A run's parts.
 pub struct Trainer<'a, O: Objective, S: Source<Example = O::Example>> {

@@ -2,11 +2,14 @@
 
 use burn::tensor::Device;
 
-use super::report::EvalReport;
 use crate::device::to_host;
 use crate::error::Result;
+use crate::eval::EvalReport;
 use crate::model::Albert;
-use crate::training::{Instance, Objective, Pretraining};
+use crate::training::instances::Instance;
+use crate::training::objective::Objective;
+
+use super::objective::Pretraining;
 
 /// Judges `model` on `device` by `instances`, `chunk` of them at a time: `perplexity` is the exponential of the mean
 /// cross entropy of the masked tokens in nats.

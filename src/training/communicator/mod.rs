@@ -1,5 +1,8 @@
 //! Processes that train one model together.
 
+#[cfg(feature = "mpi")]
+mod mpi;
+
 use crate::error::Result;
 
 /// Sums over all processes of a run. Every process calls the same methods in the same order.
@@ -60,7 +63,7 @@ impl Communicator for Alone {
 /// [`crate::Error::Device`] when they cannot be joined.
 pub fn join() -> Result<Box<dyn Communicator>> {
     #[cfg(feature = "mpi")]
-    return Ok(Box::new(super::mpi::World::join()?));
+    return Ok(Box::new(mpi::World::join()?));
     #[cfg(not(feature = "mpi"))]
     Ok(Box::new(Alone))
 }
