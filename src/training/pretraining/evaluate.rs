@@ -1,4 +1,4 @@
-//! Evaluation of pretraining: perplexity of masked words, sentence order.
+//! Evaluation of pretraining: perplexity of masked words, accuracy of sentence order.
 
 use burn::tensor::Device;
 
@@ -11,11 +11,11 @@ use crate::training::objective::Objective;
 
 use super::objective::Pretraining;
 
-/// Judges `model` on `device` by `instances`, `chunk` of them at a time: `perplexity` is the exponential of the mean
-/// cross entropy of the masked tokens in nats.
+/// Evaluates `model` on `device`, `chunk` instances at a time. `perplexity` is the exponential of the mean cross
+/// entropy of the masked tokens in nats.
 ///
 /// # Errors
-/// The device's; when the model lacks a head.
+/// If the device fails or the model lacks a head.
 pub fn masked_lm(
     model: &Albert,
     objective: &Pretraining,

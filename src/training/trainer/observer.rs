@@ -4,50 +4,50 @@ use std::path::Path;
 
 use crate::error::Result;
 
-/// What happened over the steps since the last report, or in an evaluation.
+/// Averages over the steps since the last report, or over an evaluation.
 #[derive(Clone, Debug)]
 pub struct Report {
-    /// Steps made so far.
+    /// Completed steps.
     pub step: u64,
-    /// How often the data was seen.
+    /// Number of passes over the data.
     pub epoch: f64,
-    /// The means, by the objective's names.
+    /// Mean values, under the objective's names.
     pub values: Vec<(&'static str, f64)>,
-    /// The rate of the last step; none in an evaluation.
+    /// Learning rate of the last step; `None` for an evaluation.
     pub learning_rate: Option<f64>,
-    /// The gradients' global norm before clipping, in the mean; none in an evaluation.
+    /// Mean global norm of the gradients before clipping; `None` for an evaluation.
     pub gradient_norm: Option<f64>,
-    /// Tokens of the whole run.
+    /// Tokens processed in the run.
     pub tokens: u64,
-    /// Tokens a second since the last report.
+    /// Tokens per second since the last report.
     pub tokens_per_second: f64,
-    /// Seconds of training in the whole run.
+    /// Seconds of training in the run.
     pub seconds: f64,
 }
 
-/// Told what happens. Only process 0 tells.
+/// Receives the events of a run. Only process 0 reports events.
 pub trait TrainObserver {
-    /// The first step is about to be made, after `step` made before.
+    /// The run starts after `step` completed steps.
     fn started(&mut self, step: u64) -> Result<()>;
-    /// A step was made.
+    /// A step was completed.
     fn stepped(&mut self, step: u64, total: u64);
-    /// Some steps' means.
+    /// Averages of some training steps.
     fn trained(&mut self, report: &Report);
-    /// The held-out rows' means.
+    /// Averages of an evaluation.
     fn evaluated(&mut self, report: &Report);
     /// A checkpoint was written.
     fn saved(&mut self, path: &Path);
-    /// Something is worth knowing.
+    /// A remark for the user.
     fn noted(&mut self, message: &str);
-    /// Something is not as it should be, and the run goes on.
+    /// A problem that does not end the run.
     fn warned(&mut self, message: &str);
 }
 
 /// How a run ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ending {
-    /// All steps were made, or more would not make it better.
+    /// All steps were completed, or the run stopped early because it no longer improved.
     Finished,
-    /// It was asked to stop, and can be resumed.
+    /// The run was interrupted and can be resumed.
     Interrupted,
 }

@@ -10,32 +10,32 @@ use crate::training::schedule::Schedule;
 /// Options of a training run.
 #[derive(Clone, Debug)]
 pub struct TrainOptions {
-    /// The directory for everything that the run leaves.
+    /// Output directory of the run.
     pub output: PathBuf,
-    /// Rows of one step, over all devices and processes.
+    /// Rows per step, over all devices and processes.
     pub batch_size: usize,
-    /// The update rule.
+    /// The optimizer.
     pub optimizer: Optimizer,
-    /// The learning rate; its `total_steps` end the run.
+    /// The learning-rate schedule. The run ends after its `total_steps`.
     pub schedule: Schedule,
-    /// Gradients are scaled to this global norm where theirs is larger.
+    /// Maximum global norm of the gradients; larger gradients are scaled down.
     pub clip_norm: Option<f64>,
-    /// Seed of everything random.
+    /// Random seed.
     pub seed: u64,
-    /// A report every so many steps.
+    /// Steps between reports.
     pub log_every: u64,
-    /// An evaluation every so many steps.
+    /// Steps between evaluations.
     pub evaluate_every: Option<u64>,
-    /// A checkpoint every so many steps.
+    /// Steps between checkpoints.
     pub save_every: Option<u64>,
-    /// A checkpoint every so many minutes.
+    /// Minutes between checkpoints.
     pub save_minutes: Option<f64>,
-    /// How many checkpoints stay, beside the best.
+    /// Number of checkpoints to keep in addition to the best.
     pub keep: usize,
-    /// The run ends after so many evaluations in a row that were no better than the best.
+    /// Stop after this many consecutive evaluations without improvement.
     pub patience: Option<u32>,
-    /// Scale the loss: for gradients in 16-bit floats of the IEEE kind, which underflow otherwise.
+    /// Scale the loss, so that f16 gradients do not underflow.
     pub scale_loss: bool,
-    /// What a resumed run must share with this one.
+    /// Options that a resumed run must share with this one.
     pub identity: Value,
 }
