@@ -1,11 +1,11 @@
-//! The one error type of the library.
+//! The error type of the library.
 //!
-//! Every variant carries the place (path, line, tensor, key or flag) and says what to do, so that
-//! the command line only has to print it. Nothing here knows of terminals or exit codes.
+//! Every variant names the location (path, line, tensor, key or option) and suggests a remedy, so the command line only
+//! has to print it. Terminals and exit codes are none of its concern.
 
 use std::path::PathBuf;
 
-/// What can go wrong in `albert`, with where it went wrong.
+/// An error, with its location.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -14,27 +14,27 @@ pub enum Error {
     Io {
         /// The file or directory.
         path: PathBuf,
-        /// What was tried: "read", "create", "rename", ...
+        /// The attempted operation: "read", "create", "rename", ...
         action: &'static str,
-        /// The operating system's answer.
+        /// The error of the operating system.
         source: std::io::Error,
     },
-    /// A file exists but is not what its name or its place promises.
+    /// A file exists, but its content is not what its name or location promises.
     #[error("{}: {problem}", path.display())]
     BadFile {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it, and what to do.
+        /// The problem, and what to do about it.
         problem: String,
     },
-    /// A key of `config.json` has a value that cannot be used.
+    /// A key of `config.json` has an unusable value.
     #[error("{}: key \"{key}\": {problem}", path.display())]
     Config {
         /// The configuration file.
         path: PathBuf,
         /// The offending key.
         key: String,
-        /// What is wrong with its value, and what would be right.
+        /// The problem with its value, and the expected values.
         problem: String,
     },
     /// The tensors of a checkpoint do not fit the model.
@@ -42,15 +42,15 @@ pub enum Error {
     Weights {
         /// The checkpoint directory or file.
         path: PathBuf,
-        /// Which tensors, and the nearest names found.
+        /// The tensors concerned, and the most similar names in the file.
         problem: String,
     },
-    /// No checkpoint could be found under the name given.
+    /// No usable checkpoint was found under the given name.
     #[error("model \"{model}\": {problem}")]
     Model {
-        /// What the user named.
+        /// The name given by the user.
         model: String,
-        /// What was looked for where, and what to do.
+        /// The places searched, and what to do.
         problem: String,
     },
     /// The model hub could not deliver a file.
@@ -58,9 +58,9 @@ pub enum Error {
     Hub {
         /// The hub id.
         model: String,
-        /// The address asked.
+        /// The requested address.
         url: String,
-        /// What the hub answered, and what to do.
+        /// The hub's answer, and what to do.
         problem: String,
     },
     /// One input record cannot be processed.
@@ -70,34 +70,34 @@ pub enum Error {
         source_name: String,
         /// Line number, from 1.
         line: u64,
-        /// What is wrong with the record.
+        /// The problem with the record.
         problem: String,
     },
-    /// Input text that the task cannot use (no place known yet).
+    /// Input that a task cannot use. The caller adds the location.
     #[error("{0}")]
     Input(String),
-    /// A flag or an environment variable has a value that cannot be used.
+    /// An option or an environment variable has an unusable value.
     #[error("{flag}: {problem}")]
     Usage {
-        /// The flag or the variable, as typed.
+        /// The option or the variable.
         flag: String,
-        /// What is wrong, and what would be right.
+        /// The problem, and the expected values.
         problem: String,
     },
-    /// The device asked for is not there or failed.
+    /// The requested device does not exist or failed.
     #[error("device \"{device}\": {problem}")]
     Device {
-        /// The device, as named on the command line.
+        /// The name of the device.
         device: String,
-        /// What was found instead.
+        /// The problem.
         problem: String,
     },
-    /// A training run cannot go on.
+    /// A training run cannot continue.
     #[error("step {step}: {problem}")]
     Training {
         /// The step, counted from 1.
         step: u64,
-        /// What happened, and what may help.
+        /// The problem, and what may help.
         problem: String,
     },
     /// The output could not be written.
@@ -105,27 +105,27 @@ pub enum Error {
     Output {
         /// The file's name or `<stdout>`.
         name: String,
-        /// The operating system's answer.
+        /// The error of the operating system.
         source: std::io::Error,
     },
 }
 
-/// The library's result.
+/// Result type of the library.
 pub type Result<T> = std::result::Result<T, Error>;
 
 impl Error {
-    /// An [`Error::Io`] maker for `map_err`.
+    /// Creates an [`Error::Io`], for `map_err`.
     pub fn io(path: impl Into<PathBuf>, action: &'static str) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.into();
         move |source| Self::Io { path, action, source }
     }
 
-    /// An [`Error::BadFile`].
+    /// Creates an [`Error::BadFile`].
     pub fn bad_file(path: impl Into<PathBuf>, problem: impl Into<String>) -> Self {
         Self::BadFile { path: path.into(), problem: problem.into() }
     }
 
-    /// True when the reader of our output went away (`| head`): a quiet success for a filter.
+    /// Returns true if the reader of the output has closed it (`| head`), which counts as success for a filter.
     pub fn is_broken_pipe(&self) -> bool {
         matches!(self, Self::Output { source, .. } if source.kind() == std::io::ErrorKind::BrokenPipe)
     }

@@ -326,7 +326,7 @@ fn a_branch_that_moved_is_fetched_on_demand() {
     let mut seen = Seen::default();
     assert_eq!(fetch(&id(), &s.settings, &mut seen).expect("cached"), snapshot);
     let last = seen.notes.last().expect("a note");
-    assert!(last.ends_with("; going on with what is in the cache"), "{last}");
+    assert!(last.ends_with("; continuing with the cached files"), "{last}");
 }
 
 #[test]
@@ -411,7 +411,7 @@ fn what_an_earlier_run_left_is_used() {
     let s = scene(model_files(), Trouble::default());
     s.leave(&[9; 7000]);
     let seen = s.fetch_whole();
-    let note = "what an earlier download left of model.safetensors is damaged; beginning anew";
+    let note = "an earlier partial download of model.safetensors is damaged; starting over";
     assert_eq!(seen.notes, [note]);
 }
 
@@ -434,7 +434,7 @@ fn servers_that_cannot_go_on_begin_anew() {
         Trouble { no_ranges: true, cut_after: 5000, cuts: usize::MAX, ..Trouble::default() },
     );
     let found = s.error();
-    assert!(found.ends_with(", 3 times; what came is kept, and the next run goes on from there"), "{found}");
+    assert!(found.ends_with(", 3 times; the data received so far is kept, and the next run resumes from there"), "{found}");
 }
 
 #[test]

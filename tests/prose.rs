@@ -57,6 +57,9 @@ const ALLOWED: &[&str] = &[
     "is no more than",
     "if it has it",
     "as a whole",
+    "a whole number",
+    "is no answer",
+    "are no answers",
 ];
 
 /// Beginnings of a documentation comment that lack a subject.

@@ -1,4 +1,4 @@
-//! Evaluation of multiple choice: accuracy, also of each group (RACE's middle and high schools).
+//! Evaluation of multiple choice: accuracy, overall and per group (RACE's middle and high schools).
 
 use rayon::prelude::*;
 use serde_json::{Map, json};
@@ -12,7 +12,7 @@ use crate::error::Result;
 use crate::stream::run_rows;
 use crate::tasks::{Choose, ChooseItem, ChooseOptions, Runtime};
 
-/// Questions with choices and the model to judge by them.
+/// Questions with choices, and the model to evaluate.
 pub struct ChoiceEvaluation {
     runtime: Runtime,
     examples: Vec<ChoiceExample>,
@@ -22,10 +22,10 @@ pub struct ChoiceEvaluation {
 }
 
 impl ChoiceEvaluation {
-    /// Encodes `examples`; those without a label are left out and counted.
+    /// Encodes `examples`. Examples without a label are skipped and counted.
     ///
     /// # Errors
-    /// With the place of an example that cannot be encoded.
+    /// Names the location of an example that cannot be encoded.
     pub fn new(runtime: Runtime, examples: Vec<ChoiceExample>) -> Result<Self> {
         let all = examples.len();
         let (examples, gold): (Vec<ChoiceExample>, Vec<usize>) =

@@ -1,4 +1,4 @@
-//! How good a model is on labelled data: predictions of the tasks, judged by the metrics of their reference scripts.
+//! Evaluation on labelled data: predictions of the tasks, scored with the metrics of their reference scripts.
 
 mod choices;
 pub mod metrics;
@@ -16,14 +16,14 @@ pub use tokens::TokenEvaluation;
 use crate::error::Result;
 use crate::tasks::Runtime;
 
-/// Labelled data, encoded once, and the model to judge by it.
+/// Labelled data, encoded once, and the model to evaluate.
 pub trait TaskEvaluation {
-    /// The model, which may be replaced between evaluations by another of the same shape.
+    /// The model. It may be replaced between evaluations by another one of the same shape.
     fn runtime_mut(&mut self) -> &mut Runtime;
 
-    /// Runs the model on all examples, at most `batch_tokens` padded tokens at a time.
+    /// Runs the model on all examples, with at most `batch_tokens` padded tokens per forward pass.
     ///
     /// # Errors
-    /// The device's.
+    /// If the device fails.
     fn run(&self, batch_tokens: usize) -> Result<EvalReport>;
 }

@@ -1,5 +1,5 @@
-//! Evaluation of question answering by SQuAD's own rules: exact match and F1, and with questions that have no answer
-//! the threshold that does best.
+//! Evaluation of question answering with SQuAD's rules: exact match and F1, and the best threshold if some questions have
+//! no answer.
 
 use rayon::prelude::*;
 use serde_json::{Map, json};
@@ -13,19 +13,19 @@ use crate::error::Result;
 use crate::stream::{Task, run_rows};
 use crate::tasks::{Qa, QaItem, QaOptions, Runtime};
 
-/// Which script judges.
+/// The evaluation script to follow.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum QuestionRules {
     /// `evaluate-v1.1.py`: every question has an answer.
     V1,
-    /// `evaluate-v2.0.py`: no answer is predicted where its logits exceed those of the best answer by more than this.
+    /// `evaluate-v2.0.py`: "no answer" is predicted if its score exceeds the best answer's by more than a threshold.
     V2 {
         /// SQuAD's `na_prob_thresh`, over `score_diff`.
         null_threshold: f64,
     },
 }
 
-/// Questions with their answers, and the model to judge by them.
+/// Questions with their answers, and the model to evaluate.
 pub struct QuestionEvaluation {
     runtime: Runtime,
     rules: QuestionRules,
@@ -40,7 +40,7 @@ impl QuestionEvaluation {
     /// Encodes `examples`.
     ///
     /// # Errors
-    /// With the place of an example that cannot be encoded; [`crate::Error::Usage`] for options that do not fit the model.
+    /// Names the location of an example that cannot be encoded; [`crate::Error::Usage`] for options that do not fit the model.
     pub fn new(
         runtime: Runtime,
         examples: Vec<QuestionExample>,

@@ -1,34 +1,34 @@
-//! What an evaluation finds, whatever the task.
+//! Results of an evaluation, for all tasks.
 
 use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::metrics::LabelFigures;
 
-/// Figures of one label or entity type.
+/// Metrics of one label or entity type.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ClassFigures {
     /// The label.
     pub label: String,
-    /// Right among those predicted.
+    /// Precision.
     pub precision: f64,
-    /// Found among those that are there.
+    /// Recall.
     pub recall: f64,
-    /// The harmonic mean of both.
+    /// Harmonic mean of precision and recall.
     pub f1: f64,
-    /// How many there are.
+    /// Number of gold items.
     pub support: u64,
 }
 
 impl ClassFigures {
-    /// The figures of `label`.
+    /// The metrics of `label`.
     pub(super) fn new(label: &str, figures: &LabelFigures) -> Self {
         let LabelFigures { precision, recall, f1, support } = *figures;
         Self { label: label.to_owned(), precision, recall, f1, support }
     }
 }
 
-/// How often each label was taken for each.
+/// Confusion matrix.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Confusion {
     /// The labels.
@@ -37,50 +37,50 @@ pub struct Confusion {
     pub counts: Vec<Vec<u64>>,
 }
 
-/// One example with what the model made of it.
+/// An example with its prediction.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Judged {
     /// File and line.
     pub place: String,
-    /// The example and the prediction, for reading.
+    /// Example and prediction, for output.
     pub fields: Map<String, Value>,
-    /// Whether the prediction is right; a number never is.
+    /// True if the prediction is correct. Always false for regression.
     pub correct: bool,
 }
 
-/// The outcome of an evaluation.
+/// Results of an evaluation.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct EvalReport {
-    /// Examples judged.
+    /// Number of examples evaluated.
     pub examples: u64,
-    /// Examples without a label, left out.
+    /// Number of examples skipped because they have no label.
     pub unlabelled: u64,
-    /// By name, the most telling first.
+    /// Metrics by name, the most important first.
     pub figures: Vec<(&'static str, f64)>,
-    /// Figures of parts of the data, by the part's name.
+    /// Metrics of groups of examples, by the group's name.
     pub groups: Vec<(String, Vec<(&'static str, f64)>)>,
-    /// Per label; empty where there are none.
+    /// Metrics per label; empty if there are no labels.
     pub classes: Vec<ClassFigures>,
-    /// Where each example has one label.
+    /// The confusion matrix, if each example has one label.
     pub confusion: Option<Confusion>,
     /// Every example, in the data's order.
     pub judged: Vec<Judged>,
-    /// What the figures do not say by themselves.
+    /// Warnings about suspicious results.
     pub warnings: Vec<String>,
 }
 
 impl EvalReport {
-    /// A figure by its name.
+    /// The metric with this name.
     pub fn figure(&self, name: &str) -> Option<f64> {
         self.figures.iter().find(|(own, _)| *own == name).map(|(_, value)| *value)
     }
 
-    /// The figures by name.
+    /// The metrics by name.
     pub fn figures_json(&self) -> Map<String, Value> {
         self.figures.iter().map(|(name, value)| ((*name).to_owned(), (*value).into())).collect()
     }
 
-    /// The report as JSON: `examples`, the figures, then what there is of groups, classes and confusion.
+    /// The report as JSON: `examples`, the metrics, then groups, classes and confusion if present.
     pub fn json(&self) -> Value {
         let figures = |figures: &[(&'static str, f64)]| -> Map<String, Value> {
             figures.iter().map(|(name, value)| ((*name).to_owned(), (*value).into())).collect()

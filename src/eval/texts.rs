@@ -1,4 +1,4 @@
-//! Evaluation of text classification, of several labels at once, and of regression.
+//! Evaluation of text classification (single-label and multi-label) and of regression.
 
 use rayon::prelude::*;
 use serde_json::{Map, Value, json};
@@ -11,7 +11,7 @@ use crate::error::Result;
 use crate::stream::run_rows;
 use crate::tasks::{Classify, ClassifyItem, ClassifyOptions, Function, Runtime, TextPair};
 
-/// transformers' `problem_type` of a goal.
+/// The `problem_type` of a goal in transformers.
 pub fn problem_type(goal: TargetKind) -> &'static str {
     match goal {
         TargetKind::Label => "single_label_classification",
@@ -27,10 +27,10 @@ pub fn goal_of(problem_type: &str) -> Option<TargetKind> {
         .find(|goal| self::problem_type(*goal) == problem_type)
 }
 
-/// A score from here means that a label holds.
+/// Minimum score of a predicted label in multi-label classification.
 const HOLDS: f32 = 0.5;
 
-/// Labelled texts and the model to judge by them.
+/// Labelled texts, and the model to evaluate.
 pub struct TextEvaluation {
     runtime: Runtime,
     goal: TargetKind,
@@ -48,10 +48,10 @@ enum Gold {
 }
 
 impl TextEvaluation {
-    /// Encodes `examples`; those without a target are left out and counted.
+    /// Encodes `examples`. Examples without a target are skipped and counted.
     ///
     /// # Errors
-    /// With the place of an example that cannot be encoded, or whose label `labels` does not have.
+    /// Names the location of an example that cannot be encoded, or whose label is not in `labels`.
     pub fn new(
         runtime: Runtime,
         examples: Vec<TextExample>,
@@ -162,7 +162,7 @@ impl TextEvaluation {
         }
     }
 
-    /// The examples with gold, prediction, score, and whether it is right, which `of` gives by number.
+    /// The examples with gold label, prediction, score and correctness, which `of` returns by index.
     fn judged(&self, of: impl Fn(usize) -> (Value, Value, Option<f32>, bool)) -> Vec<Judged> {
         let one = |(i, example): (usize, &TextExample)| {
             let (gold, predicted, score, correct) = of(i);
@@ -246,7 +246,7 @@ fn gold(example: &TextExample, labels: &LabelSet) -> Result<Gold> {
     })
 }
 
-/// The place of the highest score, of equals the first.
+/// The index of the highest score; the first one for ties.
 pub(super) fn best(scores: &[f32]) -> usize {
     let mut best = 0;
     for (i, score) in scores.iter().enumerate() {
@@ -257,7 +257,7 @@ pub(super) fn best(scores: &[f32]) -> usize {
     best
 }
 
-/// Cross entropy of logits against a label, computed in 64 bits.
+/// Cross entropy of logits and a label, computed in f64.
 pub(super) fn cross_entropy(logits: &[f32], label: usize) -> f64 {
     let highest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
     let sum: f64 = logits.iter().map(|logit| f64::from(logit - highest).exp()).sum();
@@ -286,7 +286,7 @@ fn loss_of_logits(gold: &Gold, logits: &[f32]) -> f64 {
     }
 }
 
-/// Of a text that was read in windows, whose scores are means.
+/// Cross entropy for a text that was read in windows, whose scores are averages.
 fn loss_of_scores(gold: &Gold, scores: &[f32]) -> f64 {
     let nats = |p: f32| -f64::from(p.max(f32::MIN_POSITIVE)).ln();
     match gold {

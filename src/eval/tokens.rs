@@ -1,5 +1,5 @@
-//! Evaluation of token classification: entities as seqeval counts them, a tag for each word as transformers'
-//! `run_ner.py` takes it from the word's first token.
+//! Evaluation of token classification: entities are counted as in seqeval, and a word has the tag of its first token, as
+//! in transformers' `run_ner.py`.
 
 use rayon::prelude::*;
 use serde_json::{Map, json};
@@ -13,11 +13,11 @@ use crate::error::Result;
 use crate::stream::run_rows;
 use crate::tasks::{Ner, NerItem, NerOptions, Runtime};
 
-/// Labelled words and the model to judge by them.
+/// Labelled words, and the model to evaluate.
 pub struct TokenEvaluation {
     runtime: Runtime,
     labels: LabelSet,
-    /// How tags become entities; `None` as seqeval's default.
+    /// The tagging scheme; `None` is seqeval's default mode.
     scheme: Option<EntityScheme>,
     examples: Vec<TokenExample>,
     items: Vec<NerItem>,
@@ -25,10 +25,10 @@ pub struct TokenEvaluation {
 }
 
 impl TokenEvaluation {
-    /// Encodes `examples`; long ones are read in windows.
+    /// Encodes `examples`. Long ones are read in windows.
     ///
     /// # Errors
-    /// With the place of an example that cannot be encoded, or whose tag `labels` does not have.
+    /// Names the location of an example that cannot be encoded, or whose tag is not in `labels`.
     pub fn new(
         runtime: Runtime,
         examples: Vec<TokenExample>,
@@ -51,7 +51,7 @@ impl TokenEvaluation {
     }
 }
 
-/// Words that are cut off would count as missed: windows leave none out.
+/// Truncated words would count as missed. Windows cover all words.
 fn options(runtime: &Runtime) -> NerOptions {
     NerOptions { stride: Some(runtime.room(false) / 4), ..NerOptions::default() }
 }

@@ -1,8 +1,8 @@
-//! Parts of addresses: whose they are, and what of them may be shown.
+//! Parts of URLs: origins, redirects, and removal of secrets.
 
 use ureq::http::Uri;
 
-/// Scheme, host and port of an address.
+/// The origin of a URL: scheme, host and port.
 pub fn origin(url: &str) -> Option<(String, String, u16)> {
     let uri: Uri = url.parse().ok()?;
     let scheme = uri.scheme_str()?.to_ascii_lowercase();
@@ -10,7 +10,7 @@ pub fn origin(url: &str) -> Option<(String, String, u16)> {
     Some((scheme, uri.host()?.to_ascii_lowercase(), port))
 }
 
-/// The host of an address, for messages.
+/// The host of a URL, for messages.
 pub fn host(url: &str) -> String {
     url.parse::<Uri>()
         .ok()
@@ -18,14 +18,14 @@ pub fn host(url: &str) -> String {
         .unwrap_or_else(|| "the server".to_owned())
 }
 
-/// Whether an address is this machine's own: no proxy lies between.
+/// Returns true if a URL points to this machine, for which no proxy is used.
 pub fn is_loopback(url: &str) -> bool {
     let host = host(url);
     let address = host.trim_matches(['[', ']']).parse::<std::net::IpAddr>();
     host == "localhost" || address.is_ok_and(|a| a.is_loopback())
 }
 
-/// The address that a `Location` means, seen from `base`.
+/// Resolves a `Location` header relative to `base`.
 pub fn resolve(base: &str, location: &str) -> Option<String> {
     if location.starts_with("http://") || location.starts_with("https://") {
         return Some(location.to_owned());
@@ -49,12 +49,12 @@ pub fn resolve(base: &str, location: &str) -> Option<String> {
     Some(format!("{scheme}://{authority}{directory}{location}"))
 }
 
-/// An address without what may be secret in its query.
+/// A URL without its query, which may contain secrets.
 pub fn without_query(url: &str) -> String {
     without_password(url.split(['?', '#']).next().unwrap_or_default())
 }
 
-/// An address without the user and password in front of its host.
+/// A URL without user name and password.
 pub fn without_password(url: &str) -> String {
     let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
     let end = rest.find('/').unwrap_or(rest.len());

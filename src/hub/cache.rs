@@ -1,4 +1,4 @@
-//! One model's place in the Hugging Face cache: `models--org--name/{blobs,refs,snapshots}`.
+//! The directory of one model in the Hugging Face cache: `models--org--name/{blobs,refs,snapshots}`.
 //!
 //! Reference: huggingface_hub `file_download.py`.
 
@@ -10,14 +10,14 @@ use super::wanted::is_safe_component;
 use super::{HubId, HubSettings, Progress};
 use crate::error::{Error, Result};
 
-/// The cache of one repository.
+/// The cache directory of one repository.
 pub struct RepoCache {
     root: PathBuf,
     revision: String,
 }
 
 impl RepoCache {
-    /// Where `id` is or will be. Nothing is created yet.
+    /// Returns the location of `id` without creating anything.
     pub fn new(id: &HubId, settings: &HubSettings) -> Self {
         let root = settings.cache_dir.join(format!("models--{}", id.repo.replace('/', "--")));
         Self { root, revision: id.revision().to_owned() }
@@ -28,7 +28,7 @@ impl RepoCache {
         &self.root
     }
 
-    /// The snapshot that the revision stands for, if it is here.
+    /// The cached snapshot of the revision, if there is one.
     pub fn snapshot(&self) -> Option<PathBuf> {
         let commit = match fs::read_to_string(self.ref_path()) {
             Ok(commit) => commit.trim().to_owned(),
@@ -38,12 +38,12 @@ impl RepoCache {
         (is_safe_component(&commit) && snapshot.is_dir()).then_some(snapshot)
     }
 
-    /// The directory of a commit's files.
+    /// The snapshot directory of a commit.
     pub fn snapshot_of(&self, commit: &str) -> PathBuf {
         self.root.join("snapshots").join(commit)
     }
 
-    /// The file that holds the content with this etag.
+    /// The blob with this etag.
     pub fn blob(&self, etag: &str) -> PathBuf {
         self.root.join("blobs").join(etag)
     }
@@ -52,8 +52,7 @@ impl RepoCache {
         self.root.join("refs").join(&self.revision)
     }
 
-    /// Keeps other programs from the blob until the file is closed, also by the death of this one.
-    /// `None` where the file system has no locks.
+    /// Locks the blob until the file is closed or this process dies. Returns `None` if the file system does not support locks.
     pub fn lock(&self, etag: &str, name: &str, progress: &mut dyn Progress) -> Result<Option<File>> {
         let directory = self.root.with_file_name(".locks").join(self.root.file_name().unwrap_or_default());
         create_directory(&directory)?;
@@ -74,7 +73,7 @@ impl RepoCache {
                 Ok(()) => Ok(()),
             };
             match locked {
-                // Its last holder may have deleted it, and another program made it anew.
+                // The previous holder may have deleted it and another program may have created it again.
                 Ok(()) if is_deleted(&file) => {}
                 Ok(()) => return Ok(Some(file)),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -83,7 +82,7 @@ impl RepoCache {
         }
     }
 
-    /// Makes a snapshot's file of a blob: a relative link, or a copy where links cannot be made.
+    /// Adds a blob to a snapshot: as a relative link, or as a copy if links are not supported.
     pub fn place(&self, commit: &str, file: &str, etag: &str) -> Result<()> {
         let target = self.snapshot_of(commit).join(file);
         let directory = target.parent().unwrap_or(&self.root);
@@ -92,7 +91,7 @@ impl RepoCache {
             return Ok(());
         }
         if target.is_symlink() {
-            // It dangles. Another program may be at the same, so its absence is no trouble.
+            // A dangling link. Another program may be replacing it, so its absence is not an error.
             let _gone = fs::remove_file(&target);
         }
         let up = "../".repeat(file.matches('/').count() + 2);
@@ -109,7 +108,7 @@ impl RepoCache {
         Ok(())
     }
 
-    /// Notes which commit the revision stands for.
+    /// Records the commit of the revision.
     pub fn set_ref(&self, commit: &str) -> Result<()> {
         let path = self.ref_path();
         if self.revision == commit || fs::read_to_string(&path).is_ok_and(|known| known == commit) {
@@ -124,12 +123,12 @@ impl RepoCache {
     }
 }
 
-/// Makes a directory and those above it.
+/// Creates a directory and its parents.
 pub fn create_directory(path: &Path) -> Result<()> {
     fs::create_dir_all(path).map_err(Error::io(path, "create"))
 }
 
-/// A temporary file that others may read once it has its name, as any other file in the cache.
+/// A temporary file with the permissions of the other files in the cache.
 fn temporary_in(directory: &Path) -> Result<tempfile::NamedTempFile> {
     let mut builder = tempfile::Builder::new();
     #[cfg(unix)]

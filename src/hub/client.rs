@@ -1,4 +1,4 @@
-//! Requests to the hub: redirects, the token, and trying again.
+//! Requests to the hub: redirects, authorization and retries.
 
 use std::io;
 use std::time::Duration;
@@ -11,23 +11,23 @@ use super::address::{host, is_loopback, origin, resolve, without_password, witho
 use super::{HubId, HubSettings, Progress};
 use crate::error::{Error, Result};
 
-/// Redirects that are followed for one request.
+/// Maximum number of redirects per request.
 const MAX_REDIRECTS: usize = 10;
 
-/// Longest wait that a server can ask for, and longest of our own.
+/// Maximum wait between retries, including waits requested by the server.
 const MAX_WAIT: Duration = Duration::from_secs(10);
 
-/// What a request met, and whether it pays to try again.
+/// Failure of a request, by whether a retry can help.
 pub enum Trouble {
-    /// The server is busy or the line broke; it may say how long to wait.
+    /// The server is busy or the connection broke. The server may have requested a wait.
     Passing(String, Option<Duration>),
-    /// Nobody answers at all.
+    /// There is no answer at all.
     Unreachable(String),
-    /// The next time would be the same.
+    /// A retry would fail in the same way.
     Final(String),
 }
 
-/// An answer, with what the hub said of the file on the way to it.
+/// A response, with the file's metadata collected along the redirects.
 pub struct Answer {
     /// The last response.
     pub response: Response<Body>,
@@ -37,7 +37,7 @@ pub struct Answer {
     pub etag: Option<String>,
     /// `X-Linked-Size`, else `Content-Length`.
     pub size: Option<u64>,
-    /// The host that answered, and whether it is the hub's own.
+    /// The host that answered, and whether it belongs to the hub.
     pub host: String,
     pub at_home: bool,
 }
@@ -54,11 +54,11 @@ impl Answer {
     }
 }
 
-/// Speaks with one hub about one model.
+/// A client of one hub for one model.
 pub struct Client<'a> {
     pub id: &'a HubId,
     pub settings: &'a HubSettings,
-    /// Does not follow redirects: the token must not reach another host.
+    /// Does not follow redirects, because the token must not reach another host.
     agent: Agent,
 }
 
@@ -72,7 +72,7 @@ impl<'a> Client<'a> {
             .timeout_resolve(timeout)
             .timeout_connect(timeout)
             .timeout_recv_response(timeout)
-            // For a body there is no limit in all, but one for each silence in it.
+            // A body has no total time limit, only a limit on each pause.
             .timeout_per_read(timeout)
             .timeout_per_write(timeout)
             .user_agent(concat!("albert/", env!("CARGO_PKG_VERSION")));
@@ -85,12 +85,12 @@ impl<'a> Client<'a> {
         Ok(Self { id, settings, agent: config.build().into() })
     }
 
-    /// The error of a request.
+    /// Creates the error of a request.
     pub fn refuse(&self, url: &str, problem: impl Into<String>) -> Error {
         Error::Hub { model: self.id.name(), url: without_password(url), problem: problem.into() }
     }
 
-    /// The error of a request that met trouble, after so many tries.
+    /// Creates the error of a request that failed after `tries` attempts.
     pub fn give_up(&self, url: &str, trouble: Trouble, tries: u32) -> Error {
         let times = if tries > 1 { format!(", {tries} times") } else { String::new() };
         match trouble {
@@ -107,7 +107,7 @@ impl<'a> Client<'a> {
         }
     }
 
-    /// GET or HEAD, tried again while the server is in passing trouble.
+    /// Sends a GET or HEAD request and retries transient failures.
     pub fn request(&self, method: &Method, url: &str, progress: &mut dyn Progress) -> Result<Answer> {
         let mut tries = 1;
         loop {
@@ -122,7 +122,7 @@ impl<'a> Client<'a> {
         }
     }
 
-    /// Why a body broke off.
+    /// The reason why a body was interrupted.
     pub fn broken(&self, host: &str, error: io::Error) -> String {
         match ureq::Error::from(error) {
             ureq::Error::Timeout(_) => silent(host, self.settings.timeout),
@@ -131,15 +131,15 @@ impl<'a> Client<'a> {
         }
     }
 
-    /// Waits before another try.
+    /// Waits before the next attempt.
     pub fn wait(&self, tries: u32, problem: &str, asked: Option<Duration>, progress: &mut dyn Progress) {
         progress.note(&format!("{problem}; trying again ({tries} of {})", self.settings.retries));
         let own = self.settings.backoff.saturating_mul(2u32.saturating_pow(tries.saturating_sub(1)));
         std::thread::sleep(asked.unwrap_or(own).min(MAX_WAIT));
     }
 
-    /// One request, from byte `from` on, with its redirects. The token is sent to the hub's own host
-    /// alone. Of a HEAD, redirects to another host are not followed once the hub has named the content.
+    /// Sends one request, starting at byte `from`, and follows its redirects. The token is sent only to the hub's own host.
+    /// For a HEAD request, redirects to another host are not followed once the hub has identified the content.
     pub fn once(&self, method: &Method, url: &str, from: u64) -> std::result::Result<Answer, Trouble> {
         let home = origin(&self.settings.endpoint);
         let mut url = url.to_owned();
@@ -180,7 +180,7 @@ impl<'a> Client<'a> {
         at_home: bool,
     ) -> std::result::Result<Response<Body>, Trouble> {
         let mut request = if *method == Method::HEAD { self.agent.head(url) } else { self.agent.get(url) };
-        // Compressed bodies would not fit sizes and hashes.
+        // Compressed bodies would not match sizes and hashes.
         request = request.header("Accept-Encoding", "identity");
         if let Some(token) = self.settings.token.as_ref().filter(|_| at_home) {
             request = request.header("Authorization", format!("Bearer {token}"));
@@ -190,7 +190,7 @@ impl<'a> Client<'a> {
         }
         let response = request.call().map_err(|error| trouble(error, url, self.settings.timeout))?;
         let status = response.status();
-        // An address for a large file at another host is signed for a while only: the hub gives a new one.
+        // Signed URLs of large files on another host expire. The hub issues a new one.
         let expired = !at_home && status == StatusCode::FORBIDDEN;
         let is_passing = status.is_server_error() && status != StatusCode::NOT_IMPLEMENTED
             || matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT);
@@ -204,7 +204,7 @@ impl<'a> Client<'a> {
         Ok(response)
     }
 
-    /// Where a redirect leads.
+    /// The target of a redirect.
     fn next_hop(&self, url: &str, response: &Response<Body>) -> std::result::Result<Option<String>, Trouble> {
         if !matches!(response.status().as_u16(), 301 | 302 | 303 | 307 | 308) {
             return Ok(None);
@@ -224,12 +224,12 @@ fn header<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
     headers.get(name).and_then(|value| value.to_str().ok())
 }
 
-/// An etag without quotes and without the mark of a weak one.
+/// An etag without quotes and without the prefix of a weak one.
 fn bare_etag(etag: &str) -> String {
     etag.trim_start_matches("W/").trim_matches('"').to_owned()
 }
 
-/// The certificates that the settings name.
+/// The certificates named in the settings.
 fn roots(settings: &HubSettings) -> Result<Option<RootCerts>> {
     let Some(path) = settings.ca_file.as_ref().filter(|_| settings.endpoint.starts_with("https://")) else {
         return Ok(None);
@@ -250,7 +250,7 @@ fn roots(settings: &HubSettings) -> Result<Option<RootCerts>> {
     Ok(Some(RootCerts::new_with_certs(&certificates)))
 }
 
-/// What an error of the transport means.
+/// Classifies a transport error.
 fn trouble(error: ureq::Error, url: &str, timeout: Duration) -> Trouble {
     let host = host(url);
     let no_tls = |e: String| {
@@ -268,7 +268,7 @@ fn trouble(error: ureq::Error, url: &str, timeout: Duration) -> Trouble {
             | io::ErrorKind::HostUnreachable
             | io::ErrorKind::NetworkDown
             | io::ErrorKind::AddrNotAvailable => Trouble::Unreachable(format!("cannot reach {host}: {e}")),
-            // The system's answer to a failed look-up of the name has no kind of its own.
+            // Failed name lookups have no error kind of their own.
             _ if e.to_string().starts_with("failed to lookup address") => {
                 Trouble::Unreachable(format!("cannot find the host {host}: {e}"))
             }

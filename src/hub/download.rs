@@ -1,4 +1,4 @@
-//! Downloads: which files there are, each resumed where it broke off, checked, and put in place.
+//! Downloads: each file is resumed after an interruption, verified, and moved into place.
 //!
 //! Reference: huggingface_hub `file_download.py`.
 
@@ -18,7 +18,7 @@ use super::wanted::{MAX_INDEX, first_in, is_index, shards_of};
 use super::{HubId, HubSettings, Progress, Wanted};
 use crate::error::Result;
 
-/// Downloads what is missing and returns the snapshot.
+/// Downloads the missing files and returns the snapshot.
 pub fn run(
     id: &HubId,
     settings: &HubSettings,
@@ -40,7 +40,7 @@ pub fn run(
     Ok(snapshot)
 }
 
-/// One model on its way into the cache.
+/// The download of one model.
 struct Download<'a> {
     client: &'a Client<'a>,
     cache: &'a RepoCache,
@@ -49,7 +49,7 @@ struct Download<'a> {
 }
 
 impl Download<'_> {
-    /// The files to have, of those that the repository has.
+    /// The files to download, out of those in the repository.
     fn plan<'w>(&mut self, snapshot: &Path, wanted: &[Wanted<'w>]) -> Result<Vec<&'w str>> {
         let mut plan = Vec::new();
         for part in wanted {
@@ -78,7 +78,7 @@ impl Download<'_> {
         Ok(plan)
     }
 
-    /// Brings the shards that an index names.
+    /// Downloads the shards named by an index.
     fn shards(&mut self, snapshot: &Path, index: &str) -> Result<()> {
         for shard in shards_of(snapshot, index)? {
             self.file(snapshot, &shard)?;
@@ -86,7 +86,7 @@ impl Download<'_> {
         Ok(())
     }
 
-    /// Brings one file into the snapshot.
+    /// Downloads one file into the snapshot.
     fn file(&mut self, snapshot: &Path, name: &str) -> Result<()> {
         if snapshot.join(name).is_file() {
             return Ok(());
@@ -103,11 +103,11 @@ impl Download<'_> {
             create_directory(directory)?;
         }
         let lock = self.cache.lock(&info.etag, name, self.progress)?;
-        // While we waited for the lock another program may have brought it.
+        // Another program may have downloaded it while this one waited for the lock.
         if !is_complete(&blob, &info) {
             let part = match lock {
                 Some(_) => format!("{}.incomplete", info.etag),
-                // Without locks two programs must not write the same file.
+                // Without locks, two programs must not write to the same file.
                 None => format!("{}.{}.incomplete", info.etag, std::process::id()),
             };
             self.content(&url, name, &info, &blob, &blob.with_file_name(part))?;
@@ -115,7 +115,7 @@ impl Download<'_> {
         self.cache.place(&self.repository.commit, name, &info.etag)
     }
 
-    /// Downloads a file's content, checks it, and gives it its name.
+    /// Downloads, verifies and renames a file.
     fn content(&mut self, url: &str, name: &str, info: &FileInfo, blob: &Path, part: &Path) -> Result<()> {
         loop {
             let mut partial = Partial::open(part.to_owned())?;
@@ -135,12 +135,11 @@ impl Download<'_> {
                     .client
                     .refuse(url, format!("{problem}; the download was deleted, try again")));
             }
-            self.progress
-                .note(&format!("what an earlier download left of {name} is damaged; beginning anew"));
+            self.progress.note(&format!("an earlier partial download of {name} is damaged; starting over"));
         }
     }
 
-    /// Receives until the file is complete, going on wherever the line breaks.
+    /// Receives data until the file is complete, and resumes after interruptions.
     fn receive(&mut self, url: &str, name: &str, info: &FileInfo, partial: &mut Partial) -> Result<()> {
         let mut expected = info.size;
         let mut most = partial.have();
@@ -157,7 +156,10 @@ impl Download<'_> {
                             self.restart(name, expected, partial)?;
                         }
                         if matches!(place, Place::Unknown) {
-                            Trouble::Passing("the server cannot go on from the middle".to_owned(), None)
+                            Trouble::Passing(
+                                "the server cannot resume in the middle of a file".to_owned(),
+                                None,
+                            )
                         } else {
                             let host = answer.host.clone();
                             expected = expected.or_else(|| Some(partial.have() + body_length(&answer)?));
@@ -171,7 +173,7 @@ impl Download<'_> {
                         }
                     }
                 },
-                // A line that was up a moment ago may be up again soon.
+                // A connection that worked a moment ago may soon work again.
                 Err(Trouble::Unreachable(problem)) if received_any => Trouble::Passing(problem, None),
                 Err(trouble) => trouble,
             };
@@ -184,7 +186,7 @@ impl Download<'_> {
                     tries += 1;
                 }
                 Trouble::Passing(problem, _) if partial.have() > 0 => {
-                    let kept = "what came is kept, and the next run goes on from there";
+                    let kept = "the data received so far is kept, and the next run resumes from there";
                     return Err(self.client.refuse(url, format!("{problem}, {tries} times; {kept}")));
                 }
                 trouble => return Err(self.client.give_up(url, trouble, tries)),
@@ -200,7 +202,7 @@ impl Download<'_> {
         Ok(())
     }
 
-    /// Where in the file the body of an answer begins, when `have` bytes are here already.
+    /// The position in the file at which a response body starts, given `have` bytes on disk.
     fn place_of(&self, answer: &Answer, info: &FileInfo, have: u64) -> Place {
         let range = answer.header("content-range").unwrap_or_default().trim_start_matches("bytes").trim();
         let (bytes, total) = range.split_once('/').unwrap_or_default();
@@ -212,7 +214,7 @@ impl Download<'_> {
                 if from == Some(have) && fits { Place::Here } else { Place::Unknown }
             }
             StatusCode::RANGE_NOT_SATISFIABLE if have > 0 => {
-                // Of a file whose size the server did not tell everything may be here.
+                // If the server did not report the size, the file may already be complete.
                 let complete = info.size.is_none() && (total == Some(have) || is_hash(&info.etag));
                 if complete { Place::Complete } else { Place::Unknown }
             }
@@ -222,8 +224,7 @@ impl Download<'_> {
         }
     }
 
-    /// Appends a body to the file, no further than one byte after its end. Returns why it broke off, if
-    /// it did.
+    /// Appends a body to the file, up to one byte beyond the expected end. Returns the reason if it was interrupted.
     fn copy(
         &mut self,
         answer: Answer,
@@ -248,26 +249,26 @@ impl Download<'_> {
     }
 }
 
-/// Where an answer's body belongs.
+/// The position of a response body.
 enum Place {
-    /// At the end of what is here.
+    /// After the existing data.
     Here,
-    /// At the beginning of the file.
+    /// At the start of the file.
     Beginning,
-    /// Nowhere: the file is complete.
+    /// The file is already complete.
     Complete,
-    /// In some other place.
+    /// At some other position.
     Unknown,
-    /// In no file: the server refuses.
+    /// The server refused the request.
     Refused,
 }
 
-/// The length of a body that is not encoded.
+/// The length of an unencoded body.
 fn body_length(answer: &Answer) -> Option<u64> {
     answer.header("content-length")?.parse().ok()
 }
 
-/// Whether a blob is here, with the size that the hub tells.
+/// Returns true if the blob exists with the size reported by the hub.
 fn is_complete(blob: &Path, info: &FileInfo) -> bool {
     fs::metadata(blob).is_ok_and(|m| m.is_file() && info.size.is_none_or(|size| size == m.len()))
 }

@@ -1,24 +1,24 @@
-//! Names of models on the hub: `org/name[@revision]`.
+//! Model ids on the hub: `org/name[@revision]`.
 
 use crate::error::{Error, Result};
 
-/// What a model without a named revision is taken from.
+/// The default revision.
 const DEFAULT_REVISION: &str = "main";
 
-/// Longest repository name that the hub has.
+/// Maximum length of a repository name.
 const MAX_NAME: usize = 96;
 
-/// A repository on the hub, and which version of it.
+/// A repository on the hub and a revision.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HubId {
     /// `org/name`, or `name` alone for the oldest models.
     pub repo: String,
-    /// Branch, tag or commit, where the user names one.
+    /// The branch, tag or commit named by the user.
     pub revision: Option<String>,
 }
 
-/// Whether a name has the form of a hub id: one or two parts of letters, digits, `-`, `_` and `.`
-/// (`huggingface_hub`'s `validate_repo_id`), and perhaps `@revision`.
+/// Returns true if a name is a valid hub id: one or two parts of letters, digits, `-`, `_` and `.` (`validate_repo_id` in
+/// `huggingface_hub`), optionally followed by `@revision`.
 pub fn is_hub_id(name: &str) -> bool {
     HubId::parse(name).is_ok()
 }
@@ -27,7 +27,7 @@ impl HubId {
     /// Parses `org/name[@revision]`.
     ///
     /// # Errors
-    /// [`Error::Model`] when it is no such name.
+    /// [`Error::Model`] if the name is invalid.
     pub fn parse(name: &str) -> Result<Self> {
         let (repo, revision) = match name.split_once('@') {
             Some((repo, revision)) => (repo, Some(revision)),
@@ -43,12 +43,12 @@ impl HubId {
         Ok(Self { repo: repo.to_owned(), revision: revision.map(str::to_owned) })
     }
 
-    /// The revision that is meant: `main` where the user names none.
+    /// The revision; `main` by default.
     pub fn revision(&self) -> &str {
         self.revision.as_deref().unwrap_or(DEFAULT_REVISION)
     }
 
-    /// As the user would write it.
+    /// The id as a user would write it.
     pub fn name(&self) -> String {
         match &self.revision {
             Some(revision) => format!("{}@{revision}", self.repo),
@@ -56,7 +56,7 @@ impl HubId {
         }
     }
 
-    /// Whether the revision is a full commit hash, which can never come to mean something else.
+    /// Returns true if the revision is a full commit hash, which never changes its meaning.
     pub(super) fn is_commit(&self) -> bool {
         let revision = self.revision();
         revision.len() == 40 && revision.bytes().all(|b| b.is_ascii_hexdigit())
@@ -81,7 +81,7 @@ fn is_repo(repo: &str) -> bool {
         && !repo.ends_with(".git")
 }
 
-/// A name of git's that is also a plain relative path: it becomes one below `refs`.
+/// Returns true for a git ref name that is also a plain relative path, since it becomes a path below `refs`.
 fn is_revision(revision: &str) -> bool {
     revision.len() <= 200
         && revision.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_./+".contains(&b))

@@ -1,9 +1,9 @@
-//! Models by name: the Hugging Face cache, and downloads into it.
+//! Models from the Hugging Face hub: the cache, and downloads into it.
 //!
-//! The cache has the layout of `huggingface_hub` (blobs named by etag, snapshots of links, refs), so
-//! that what either program fetched the other finds. A complete snapshot is used without asking the
-//! network, also for a branch: name a commit, or set [`HubSettings::refresh`], where that matters. A
-//! download goes on where an earlier one broke off, and is checked against the hash that the hub names.
+//! The cache has the layout of `huggingface_hub` (blobs named by etag, snapshots of links, refs), so either program finds
+//! the other's downloads. A complete snapshot is used without network access, even for a branch: name a commit or set
+//! [`HubSettings::refresh`] if that matters. Interrupted downloads are resumed, and files are verified against the hub's
+//! hash.
 //!
 //! ```no_run
 //! use albert::hub::{HubId, HubSettings, Quiet, fetch};
@@ -36,20 +36,20 @@ pub use wanted::{ALBERT_FILES, Wanted};
 use crate::error::{Error, Result};
 use cache::RepoCache;
 
-/// Who wants to see a download.
+/// Receives the progress of a download.
 pub trait Progress {
-    /// A file begins: its size if known, and how much of it is here already. The same file may begin
-    /// again after [`Self::finish`], where a server cannot go on from the middle.
+    /// A file starts: its size, if known, and the number of bytes already present. The same file may start again after
+    /// [`Self::finish`] if the server cannot resume.
     fn start(&mut self, file: &str, total: Option<u64>, already: u64);
-    /// So many more bytes are here.
+    /// More bytes were received.
     fn advance(&mut self, bytes: u64);
-    /// The file is complete, or given up.
+    /// The file is complete or was abandoned.
     fn finish(&mut self);
-    /// Something worth saying, such as another try.
+    /// A message for the user, such as a retry.
     fn note(&mut self, message: &str);
 }
 
-/// A [`Progress`] that shows nothing.
+/// A [`Progress`] that ignores everything.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Quiet;
 
@@ -60,25 +60,25 @@ impl Progress for Quiet {
     fn note(&mut self, _message: &str) {}
 }
 
-/// The directory with an ALBERT model's configuration, weights and tokenizer ([`ALBERT_FILES`]): from
-/// the cache if it is complete there, else downloaded.
+/// Returns the directory with the configuration, weights and tokenizer of an ALBERT model ([`ALBERT_FILES`]), from the
+/// cache if it is complete there, otherwise after downloading it.
 ///
 /// # Errors
-/// As [`fetch_files`].
+/// Same as [`fetch_files`].
 pub fn fetch(id: &HubId, settings: &HubSettings, progress: &mut dyn Progress) -> Result<PathBuf> {
     fetch_files(id, settings, &ALBERT_FILES, progress)
 }
 
-/// The directory with the wanted files of a repository: from the cache if it is complete there, else
-/// downloaded.
+/// Returns the directory with the wanted files of a repository, from the cache if it is complete there, otherwise after
+/// downloading them.
 ///
-/// Files come in the order of `wanted`: with the weights last, a model of which a part is missing never
-/// looks complete. What the cache has of the same commit is not fetched again.
+/// Files are downloaded in the order of `wanted`. With the weights last, an incomplete model never looks complete. Files
+/// of the same commit that are already cached are not downloaded again.
 ///
 /// # Errors
-/// [`Error::Model`] when it is not in the cache and the network is off, naming what is missing where;
-/// [`Error::Hub`] for what the hub refuses or delivers badly; [`Error::Io`] for what the cache's disk
-/// refuses; [`Error::BadFile`] for an index of shards that cannot be read.
+/// [`Error::Model`] if the model is not in the cache and the network must not be used; [`Error::Hub`] if the hub refuses a
+/// request or sends bad data; [`Error::Io`] if the cache cannot be read or written; [`Error::BadFile`] for an unreadable
+/// index of shards.
 pub fn fetch_files(
     id: &HubId,
     settings: &HubSettings,
@@ -99,7 +99,7 @@ pub fn fetch_files(
         }
         return match download::run(id, settings, &cache, wanted, progress) {
             Err(error @ Error::Hub { .. }) => {
-                progress.note(&format!("{error}; going on with what is in the cache"));
+                progress.note(&format!("{error}; continuing with the cached files"));
                 Ok(snapshot)
             }
             answer => answer,

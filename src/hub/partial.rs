@@ -1,4 +1,4 @@
-//! A file that is not complete yet.
+//! A partially downloaded file.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use super::verify::verify;
 use crate::error::{Error, Result};
 
-/// A file on its way, beside the place where it will be.
+/// A partial file next to its destination.
 pub struct Partial {
     path: PathBuf,
     file: File,
@@ -15,7 +15,7 @@ pub struct Partial {
 }
 
 impl Partial {
-    /// Opens what an earlier run left, or begins.
+    /// Opens the partial file of an earlier run, or creates one.
     pub fn open(path: PathBuf) -> Result<Self> {
         let file = OpenOptions::new()
             .create(true)
@@ -27,31 +27,31 @@ impl Partial {
         Ok(Self { path, file, have })
     }
 
-    /// How much is here.
+    /// The current length in bytes.
     pub fn have(&self) -> u64 {
         self.have
     }
 
-    /// Begins anew.
+    /// Truncates the file.
     pub fn restart(&mut self) -> Result<()> {
         self.file.set_len(0).map_err(Error::io(&self.path, "shorten"))?;
         self.have = 0;
         Ok(())
     }
 
-    /// Adds to the end.
+    /// Appends data.
     pub fn append(&mut self, bytes: &[u8]) -> Result<()> {
         self.file.write_all(bytes).map_err(Error::io(&self.path, "write"))?;
         self.have += bytes.len() as u64;
         Ok(())
     }
 
-    /// Whether it is what was promised; the inner error says what is not.
+    /// Verifies the content. The inner error describes a mismatch.
     pub fn check(&mut self, etag: &str, size: Option<u64>) -> Result<std::result::Result<(), String>> {
         verify(&mut self.file, etag, size).map_err(Error::io(&self.path, "read"))
     }
 
-    /// Puts the file in its place.
+    /// Moves the file to its destination.
     pub fn finish(self, place: &Path) -> Result<()> {
         self.file.sync_data().map_err(Error::io(&self.path, "write"))?;
         fs::rename(&self.path, place).map_err(Error::io(place, "rename to"))

@@ -1,4 +1,4 @@
-//! What the hub's refusals mean, and what the user can do.
+//! Explanations of HTTP errors from the hub.
 
 use std::io::Read;
 
@@ -7,19 +7,19 @@ use ureq::http::StatusCode;
 use super::client::{Answer, Client};
 use crate::error::Error;
 
-/// Longest body of a refusal that is read, and longest message of it that is shown.
+/// Maximum size of an error body that is read, and of the message shown from it.
 const MAX_BODY: u64 = 4096;
 const MAX_MESSAGE: usize = 200;
 
-/// Names of a repository's files that a message lists.
+/// Maximum number of file names in a message.
 const MAX_NAMES: usize = 20;
 
-/// The `X-Error-Code` of an answer: the hub's own, which mirrors do not send.
+/// The `X-Error-Code` of a response, which mirrors do not send.
 pub fn code(answer: &Answer) -> &str {
     answer.header("x-error-code").unwrap_or_default()
 }
 
-/// The error that an answer of no success means, asked at `url` for `file` (or for the list of files).
+/// Creates the error for an unsuccessful response from `url` about `file` (or about the list of files).
 pub fn refusal(client: &Client<'_>, url: &str, file: Option<&str>, answer: Answer) -> Error {
     let status = answer.status();
     let code = code(&answer).to_owned();
@@ -49,7 +49,7 @@ pub fn refusal(client: &Client<'_>, url: &str, file: Option<&str>, answer: Answe
     client.refuse(url, format!("{problem}{said}"))
 }
 
-/// What the server says in words.
+/// The server's error message.
 fn message(answer: Answer) -> Option<String> {
     let text = match answer.header("x-error-message") {
         Some(text) => text.to_owned(),
@@ -64,13 +64,13 @@ fn message(answer: Answer) -> Option<String> {
     (!text.is_empty()).then_some(text)
 }
 
-/// A server's words on one line of bounded length.
+/// A server's message as one line of bounded length.
 fn printable(text: &str, length: usize) -> String {
     let words = text.split(|c: char| c.is_control() || c == ' ').filter(|w| !w.is_empty());
     words.collect::<Vec<_>>().join(" ").chars().take(length).collect()
 }
 
-/// The error for a repository that has none of `names`.
+/// Creates the error for a repository that has none of `names`.
 pub fn none_of<'n>(
     client: &Client<'_>,
     url: &str,

@@ -1,5 +1,5 @@
-//! What a repository has at one revision: from the hub's listing, or, where a mirror has none, by asking
-//! for each file.
+//! The files of a repository at one revision, from the hub's listing or, for mirrors without one, by requesting each
+//! file.
 
 use std::collections::{BTreeSet, HashMap};
 use std::io::Read;
@@ -13,10 +13,10 @@ use super::refusals::{code, refusal};
 use super::wanted::{is_safe_component, is_safe_path};
 use crate::error::Result;
 
-/// Longest listing that is read.
+/// Maximum size of a listing.
 const MAX_LISTING: u64 = 32 << 20;
 
-/// The file that every model has, asked for where there is no listing.
+/// The file that every model has, requested if there is no listing.
 const PROBE: &str = "config.json";
 
 #[derive(Deserialize)]
@@ -31,10 +31,10 @@ struct Sibling {
     rfilename: String,
 }
 
-/// What the hub says of a file.
+/// Metadata of a file.
 #[derive(Clone, Debug)]
 pub struct FileInfo {
-    /// The name of its content.
+    /// Identifier of its content.
     pub etag: String,
     /// Its length.
     pub size: Option<u64>,
@@ -43,16 +43,16 @@ pub struct FileInfo {
 /// A repository at one commit.
 pub struct Repository<'a> {
     client: &'a Client<'a>,
-    /// What the revision stands for.
+    /// The commit of the revision.
     pub commit: String,
-    /// All files, where the hub lists them.
+    /// All files, if the hub lists them.
     names: Option<BTreeSet<String>>,
-    /// What was asked already; `None` for what is not there.
+    /// Files requested so far; `None` for files that do not exist.
     infos: HashMap<String, Option<FileInfo>>,
 }
 
 impl<'a> Repository<'a> {
-    /// Asks what the revision stands for.
+    /// Looks up the commit of the revision.
     pub fn open(client: &'a Client<'a>, progress: &mut dyn Progress) -> Result<Self> {
         let revision = encode(client.id.revision(), "");
         let url = format!("{}/api/models/{}/revision/{revision}", client.settings.endpoint, client.id.repo);
@@ -63,7 +63,7 @@ impl<'a> Repository<'a> {
             let names = names.map(|s| s.into_iter().map(|s| s.rfilename).collect());
             return Ok(Self { client, commit: listing.sha, names, infos: HashMap::new() });
         }
-        // Mirrors that have files alone know no such page.
+        // Mirrors that only serve files have no such page.
         match answer.status() {
             StatusCode::METHOD_NOT_ALLOWED | StatusCode::NOT_IMPLEMENTED => Self::probe(client, progress),
             StatusCode::NOT_FOUND if code(&answer).is_empty() => Self::probe(client, progress),
@@ -71,7 +71,7 @@ impl<'a> Repository<'a> {
         }
     }
 
-    /// Opens a repository of which nothing but its files can be asked.
+    /// Opens a repository on a server that only serves files.
     fn probe(client: &'a Client<'a>, progress: &mut dyn Progress) -> Result<Self> {
         let url = address(client, client.id.revision(), PROBE);
         let answer = client.request(&Method::HEAD, &url, progress)?;
@@ -93,17 +93,17 @@ impl<'a> Repository<'a> {
         }
     }
 
-    /// The files, where they are known.
+    /// The files, if known.
     pub fn names(&self) -> Option<&BTreeSet<String>> {
         self.names.as_ref()
     }
 
-    /// Where a file is.
+    /// The URL of a file.
     pub fn url(&self, name: &str) -> String {
         address(self.client, &self.commit, name)
     }
 
-    /// Whether there is such a file.
+    /// Returns true if the file exists.
     pub fn has(&mut self, name: &str, progress: &mut dyn Progress) -> Result<bool> {
         match &self.names {
             Some(names) => Ok(names.contains(name)),
@@ -111,7 +111,7 @@ impl<'a> Repository<'a> {
         }
     }
 
-    /// A file's size and etag, or `None` if it is not there.
+    /// The size and etag of a file, or `None` if it does not exist.
     pub fn ask(&mut self, name: &str, progress: &mut dyn Progress) -> Result<Option<FileInfo>> {
         if let Some(known) = self.infos.get(name) {
             return Ok(known.clone());
@@ -137,12 +137,12 @@ impl<'a> Repository<'a> {
     }
 }
 
-/// Whether a HEAD found its file: also where it is at another host.
+/// Returns true if a HEAD request found its file, possibly on another host.
 fn found(answer: &Answer) -> bool {
     answer.status().is_success() || answer.status().is_redirection()
 }
 
-/// The listing in an answer, if it is one.
+/// Parses the listing in a response.
 fn listing(answer: Answer) -> Option<Listing> {
     let mut text = Vec::new();
     answer.response.into_body().into_reader().take(MAX_LISTING).read_to_end(&mut text).ok()?;
@@ -155,7 +155,7 @@ fn address(client: &Client<'_>, revision: &str, name: &str) -> String {
     format!("{}/{}/resolve/{revision}/{name}", client.settings.endpoint, client.id.repo)
 }
 
-/// Percent-encodes what has a meaning in addresses, but for `keep`.
+/// Percent-encodes reserved characters except `keep`.
 fn encode(text: &str, keep: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for byte in text.bytes() {

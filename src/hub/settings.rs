@@ -1,4 +1,4 @@
-//! Where the cache is, which hub to ask, with which token: the environment that `huggingface_hub` reads.
+//! Settings of the hub, from the environment variables of `huggingface_hub`.
 
 use std::ffi::OsString;
 use std::fmt;
@@ -7,33 +7,33 @@ use std::time::Duration;
 
 use crate::error::{Error, Result};
 
-/// How long a server may be silent.
+/// Default timeout for a silent server.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Settings of the hub.
 #[derive(Clone)]
 pub struct HubSettings {
-    /// The cache: `HF_HUB_CACHE`, else `HF_HOME/hub`, else `~/.cache/huggingface/hub`.
+    /// Cache directory: `HF_HUB_CACHE`, else `HF_HOME/hub`, else `~/.cache/huggingface/hub`.
     pub cache_dir: PathBuf,
-    /// The hub's address, without a slash at its end: `HF_ENDPOINT`.
+    /// URL of the hub without a trailing slash: `HF_ENDPOINT`.
     pub endpoint: String,
-    /// `HF_TOKEN`, else the file that `hf auth login` writes. Sent to the endpoint's host alone.
+    /// `HF_TOKEN`, else the file written by `hf auth login`. Sent only to the endpoint's host.
     pub token: Option<String>,
-    /// No network.
+    /// Never use the network.
     pub offline: bool,
-    /// Ask the hub whether a branch has moved although the cache has a complete model for it.
+    /// Check whether a branch has moved even if the cache has a complete model for it.
     pub refresh: bool,
-    /// A server that is silent for so long is given up.
+    /// Timeout for a silent server.
     pub timeout: Duration,
-    /// How often a request that failed for a passing reason is tried again.
+    /// Number of retries after transient failures.
     pub retries: u32,
-    /// The wait before the first new try; it doubles from one to the next.
+    /// Wait before the first retry. It doubles with every retry.
     pub backoff: Duration,
-    /// Certificates (PEM) to trust instead of the built-in ones.
+    /// File with certificates (PEM) to trust instead of the built-in ones.
     pub ca_file: Option<PathBuf>,
 }
 
-/// Everything but the token itself.
+/// Prints everything except the token.
 impl fmt::Debug for HubSettings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("HubSettings")
@@ -51,7 +51,7 @@ impl fmt::Debug for HubSettings {
 }
 
 impl HubSettings {
-    /// The public hub, without a token, with this cache.
+    /// Settings for the public hub without a token.
     pub fn new(cache_dir: impl Into<PathBuf>) -> Self {
         Self {
             cache_dir: cache_dir.into(),
@@ -66,10 +66,10 @@ impl HubSettings {
         }
     }
 
-    /// From the environment; `offline` is what the command line says.
+    /// Reads the settings from the environment. `offline` is the choice of the command line.
     ///
     /// # Errors
-    /// [`Error::Usage`] when no directory for the cache can be told, or a variable makes no sense.
+    /// [`Error::Usage`] if the cache directory cannot be determined or a variable is invalid.
     pub fn from_env(offline: bool) -> Result<Self> {
         Self::from_lookup(offline, |name| {
             let value = std::env::var_os(name);
@@ -77,10 +77,10 @@ impl HubSettings {
         })
     }
 
-    /// The same from any source of variables. An empty variable counts as none.
+    /// The same from any source of variables. Empty variables count as unset.
     ///
     /// # Errors
-    /// As [`Self::from_env`].
+    /// Same as [`Self::from_env`].
     pub fn from_lookup(offline: bool, lookup: impl Fn(&str) -> Option<OsString>) -> Result<Self> {
         let env = Environment { lookup };
         let home = env
@@ -94,7 +94,7 @@ impl HubSettings {
             .ok_or_else(|| {
                 usage("HF_HOME", "no directory for models: neither HF_HUB_CACHE, HF_HOME nor HOME is set")
             })?;
-        // As huggingface_hub: the second variable counts only where the first is not set.
+        // As in huggingface_hub, the second variable counts only if the first is unset.
         let offline_value = env.text("HF_HUB_OFFLINE").or_else(|| env.text("TRANSFORMERS_OFFLINE"));
         let mut settings = Self::new(cache_dir);
         settings.offline = offline || offline_value.is_some_and(|v| is_true(&v));
@@ -143,8 +143,7 @@ impl<F: Fn(&str) -> Option<OsString>> Environment<F> {
         self.get("HOME").or_else(|| self.get("USERPROFILE")).map(PathBuf::from)
     }
 
-    /// A path, in which `~`, `$NAME` and `${NAME}` stand for what they stand for in Python's
-    /// `expanduser` and `expandvars`.
+    /// A path in which `~`, `$NAME` and `${NAME}` are expanded as by Python's `expanduser` and `expandvars`.
     fn path(&self, name: &str) -> Option<PathBuf> {
         let value = self.get(name)?;
         let Some(text) = value.to_str() else { return Some(value.into()) };

@@ -1,18 +1,18 @@
-//! Whether a downloaded file is what the hub promised.
+//! Verification of downloaded files.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 
 use sha2::Digest;
 
-/// What an etag says of the content.
+/// Meaning of an etag.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
-    /// SHA-256, of large files.
+    /// SHA-256 of a large file.
     Sha256,
-    /// git's SHA-1 of a blob, of small files.
+    /// git's blob SHA-1 of a small file.
     GitBlob,
-    /// Nothing that can be computed: not the hub itself but some server.
+    /// No known hash; the server is not the hub itself.
     Opaque,
 }
 
@@ -25,13 +25,12 @@ fn kind(etag: &str) -> Kind {
     }
 }
 
-/// Whether the etag names the content, so that [`verify`] tells more than the size.
+/// Returns true if the etag is a hash, so that [`verify`] checks more than the size.
 pub fn is_hash(etag: &str) -> bool {
     kind(etag) != Kind::Opaque
 }
 
-/// Compares a complete file with what the hub promised: its size, and the hash that its etag is.
-/// The inner error says what is wrong with the content.
+/// Compares a complete file with the expected size and with the hash in its etag. The inner error describes a mismatch.
 pub fn verify(file: &mut File, etag: &str, size: Option<u64>) -> io::Result<Result<(), String>> {
     let length = file.metadata()?.len();
     if let Some(size) = size

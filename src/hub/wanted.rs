@@ -1,4 +1,4 @@
-//! Which files of a repository are wanted, and what of them a directory has.
+//! The files needed from a repository, and those that a directory lacks.
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -10,22 +10,21 @@ use crate::error::{Error, Result};
 /// Longest index of shards that is read.
 pub const MAX_INDEX: u64 = 64 << 20;
 
-/// What an index of shards ends with.
+/// Extension of an index of shards.
 const INDEX: &str = ".index.json";
 
-/// A part of a model, and the files that it can come in. An index (`*.index.json`) brings the shards
-/// that it names.
+/// A part of a model and the files that can contain it. An index (`*.index.json`) implies the shards that it names.
 #[derive(Clone, Copy, Debug)]
 pub enum Wanted<'a> {
-    /// The first of these that exists; without one the model is refused.
+    /// The first of these that exists. At least one is required.
     OneOf(&'a [&'a str]),
-    /// All of these that exist; without one the model is refused.
+    /// All of these that exist. At least one is required.
     AnyOf(&'a [&'a str]),
     /// All of these that exist, if any.
     Optional(&'a [&'a str]),
 }
 
-/// What an ALBERT model consists of.
+/// The files of an ALBERT model.
 pub const ALBERT_FILES: [Wanted<'static>; 4] = [
     Wanted::OneOf(&["config.json"]),
     Wanted::AnyOf(&["tokenizer.json", "spiece.model", "30k-clean.model", "vocab.txt"]),
@@ -42,7 +41,7 @@ pub const ALBERT_FILES: [Wanted<'static>; 4] = [
     ]),
 ];
 
-/// What a snapshot lacks, if anything, as far as the snapshot itself can tell.
+/// The name of a file missing from a snapshot, as far as the snapshot itself can tell.
 pub fn missing_in(snapshot: &Path, wanted: &[Wanted<'_>]) -> Option<String> {
     wanted.iter().find_map(|part| match part {
         Wanted::OneOf(names) => match first_in(snapshot, names) {
@@ -55,7 +54,7 @@ pub fn missing_in(snapshot: &Path, wanted: &[Wanted<'_>]) -> Option<String> {
     })
 }
 
-/// The first of `names` that the directory has.
+/// The first of `names` that exists in the directory.
 pub fn first_in<'a>(directory: &Path, names: &[&'a str]) -> Option<&'a str> {
     names.iter().copied().find(|name| directory.join(name).is_file())
 }
@@ -67,15 +66,15 @@ fn missing_shard(directory: &Path, index: &str) -> Option<String> {
     }
 }
 
-/// Whether a file is an index of shards.
+/// Returns true if a file is an index of shards.
 pub fn is_index(name: &str) -> bool {
     name.ends_with(INDEX)
 }
 
-/// The shards that an index names, as paths in its repository.
+/// The shards named by an index, as paths in its repository.
 ///
 /// # Errors
-/// [`Error::BadFile`] for what is no index, or names a file outside the model's directory.
+/// [`Error::BadFile`] if the file is not an index or names a file outside the model's directory.
 pub fn shards_of(directory: &Path, index: &str) -> Result<Vec<String>> {
     let path = directory.join(index);
     let file = File::open(&path).map_err(Error::io(&path, "read"))?;
@@ -101,12 +100,12 @@ pub fn shards_of(directory: &Path, index: &str) -> Result<Vec<String>> {
                 return Ok(format!("{parent}{name}"));
             }
             let shown: String = name.chars().take(100).collect();
-            Err(Error::bad_file(&path, format!("names the shard {shown:?}, which is no plain file name")))
+            Err(Error::bad_file(&path, format!("names the shard {shown:?}, which is not a plain file name")))
         })
         .collect()
 }
 
-/// A relative path that stays below its directory, on any system.
+/// Returns true for a relative path that stays below its directory on any system.
 pub fn is_safe_path(name: &str) -> bool {
     name.len() <= 255
         && !name.contains(['\\', ':', '\0'])
@@ -114,7 +113,7 @@ pub fn is_safe_path(name: &str) -> bool {
         && !name.contains(char::is_control)
 }
 
-/// A name for one file or directory that a server chose, such as a commit or an etag.
+/// Returns true for a safe name of a single file or directory, such as a commit or an etag, chosen by a server.
 pub fn is_safe_component(name: &str) -> bool {
     !name.is_empty()
         && name.len() <= 200

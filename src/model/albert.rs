@@ -22,18 +22,18 @@ pub enum Head {
     MaskedLm,
     /// Sentence order (`sop_classifier.*`); needs the pooler.
     SentenceOrder,
-    /// A label or a number per text (`classifier.*`, `[num_labels, H]`); needs the pooler.
+    /// Sequence classification or regression (`classifier.*`, `[num_labels, H]`); needs the pooler.
     SequenceClassification,
-    /// A label per token (`classifier.*`, `[num_labels, H]`, on the states).
+    /// Token classification (`classifier.*`, `[num_labels, H]`, on the states).
     TokenClassification,
-    /// A score per choice (`classifier.*`, `[1, H]`); needs the pooler.
+    /// Multiple choice, one score per choice (`classifier.*`, `[1, H]`); needs the pooler.
     MultipleChoice,
-    /// Beginning and end of an answer (`qa_outputs.*`, `[2, H]`, on the states).
+    /// Start and end of an answer (`qa_outputs.*`, `[2, H]`, on the states).
     QuestionAnswering,
 }
 
 impl Head {
-    /// Every part that there is.
+    /// All heads.
     pub const ALL: [Self; 7] = [
         Self::Pooler,
         Self::MaskedLm,
@@ -44,7 +44,7 @@ impl Head {
         Self::QuestionAnswering,
     ];
 
-    /// True if the head works on the pooled vector.
+    /// Returns true if the head takes the pooled vector.
     pub fn needs_pooler(self) -> bool {
         matches!(self, Self::SentenceOrder | Self::SequenceClassification | Self::MultipleChoice)
     }
@@ -53,9 +53,9 @@ impl Head {
 /// The encoder's output and the pooled vector.
 #[derive(Debug)]
 pub struct AlbertOutput {
-    /// `[batch, length, H]`. Rows at padding hold no meaning.
+    /// `[batch, length, H]`. Rows at padding are meaningless.
     pub last_hidden_state: Tensor<3>,
-    /// `[batch, H]`, where the model has a pooler.
+    /// `[batch, H]`, if the model has a pooler.
     pub pooler_output: Option<Tensor<2>>,
     /// The mapped embeddings, then the states after each group call.
     pub hidden_states: Option<Vec<Tensor<3>>>,
@@ -70,7 +70,7 @@ pub struct AlbertModel {
     pub embeddings: AlbertEmbeddings,
     /// Shared layers.
     pub encoder: AlbertEncoder,
-    /// `[H, H]`, for sentence tasks.
+    /// `[H, H]`, for tasks on complete texts.
     pub pooler: Option<Linear>,
 }
 
@@ -83,7 +83,7 @@ impl AlbertModel {
         self.encoder.forward(embedded, hidden_keys.as_ref(), options)
     }
 
-    /// Runs the encoder and, where there is one, the pooler.
+    /// Runs the encoder and, if there is one, the pooler.
     pub fn forward(&self, input: ModelInput, options: OutputOptions) -> AlbertOutput {
         let out = self.encode(input, options);
         let pooler_output = self.pooler.as_ref().map(|pooler| {
@@ -117,8 +117,8 @@ pub struct Albert {
 }
 
 impl Albert {
-    /// A model with the given heads, from ALBERT's initializer; parameters are allocated when first
-    /// used, so that a checkpoint's loader can replace them at no cost.
+    /// A model with the given heads and ALBERT's initializer. Parameters are allocated on first use, so a checkpoint's loader
+    /// can replace them at no cost.
     pub fn new(config: &AlbertConfig, heads: &[Head], device: &Device) -> Self {
         let has = |head| heads.contains(&head);
         let outputs = if has(Head::MultipleChoice) {
@@ -131,7 +131,7 @@ impl Albert {
         Self::with_classifier(config, heads, outputs, device)
     }
 
-    /// As [`Albert::new`], with a classifier of so many outputs, which several tasks may share.
+    /// Same as [`Albert::new`], with `outputs` outputs of the classifier, which several tasks may share.
     pub fn with_classifier(
         config: &AlbertConfig,
         heads: &[Head],
@@ -157,8 +157,8 @@ impl Albert {
         }
     }
 
-    /// Sets what the products of the layers multiply on a CPU device; states
-    /// and everything else stay in 32-bit floats. Other devices are not touched by it.
+    /// Sets the precision of the layers' matrix multiplications on a CPU. Hidden states and everything else stay in f32. Has no
+    /// effect on other devices.
     pub fn set_numbers(&mut self, numbers: Numbers) {
         let groups = &mut self.albert.encoder.albert_layer_groups;
         for layer in groups.iter_mut().flat_map(|group| &mut group.albert_layers) {
@@ -166,8 +166,8 @@ impl Albert {
         }
     }
 
-    /// Masked-LM logits `[n, vocab_size]` at the n flat positions `row * length + column` of
-    /// `states` `[batch, length, H]`; `None` without that head.
+    /// Masked-LM logits `[n, vocab_size]` at the n flat positions `row * length + column` of `states` `[batch, length, H]`;
+    /// `None` without that head.
     pub fn masked_lm_logits(&self, states: Tensor<3>, positions: Tensor<1, Int>) -> Option<Tensor<2>> {
         let head = self.predictions.as_ref()?;
         let [batch, length, hidden] = states.dims();
@@ -175,8 +175,8 @@ impl Albert {
         Some(head.forward(picked, self.albert.embeddings.word_embeddings.weight.val()))
     }
 
-    /// The masked-LM loss at the n positions of [`Albert::masked_lm_logits`], summed, against the
-    /// token ids `labels` `[n]`; `None` without that head.
+    /// The sum of the masked-LM losses at the n positions of [`Albert::masked_lm_logits`] for the token ids `labels` `[n]`;
+    /// `None` without that head.
     pub fn masked_lm_loss(
         &self,
         states: Tensor<3>,
@@ -206,8 +206,7 @@ impl Albert {
         Some(self.classifier.as_ref()?.forward(self.classifier_dropout.forward(states)))
     }
 
-    /// Logits `[batch, length, 2]` that an answer begins, and ends, at each token, from states
-    /// `[batch, length, H]`; `None` without such a head.
+    /// Start and end logits `[batch, length, 2]` of answers, from states `[batch, length, H]`; `None` without such a head.
     pub fn span_logits(&self, states: Tensor<3>) -> Option<Tensor<3>> {
         Some(self.qa_outputs.as_ref()?.forward(states))
     }

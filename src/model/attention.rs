@@ -20,7 +20,7 @@ pub struct AlbertAttention {
     pub dense: Linear,
     /// After the residual.
     pub layer_norm: LayerNorm,
-    /// `[2 max_position_embeddings - 1, head size]`, for the relative position types alone.
+    /// `[2 max_position_embeddings - 1, head size]`, only for relative position types.
     pub distance_embedding: Option<Embedding>,
     /// `attention_probs_dropout_prob`, after the softmax.
     pub attention_dropout: Dropout,
@@ -33,7 +33,7 @@ pub struct AlbertAttention {
 }
 
 impl AlbertAttention {
-    /// A new layer from a normal distribution with `initializer_range`.
+    /// A newly initialized layer.
     pub fn new(config: &AlbertConfig, device: &Device) -> Self {
         let h = config.hidden_size;
         let relative = config.position_embedding_type != PositionEmbeddingType::Absolute;
@@ -59,9 +59,8 @@ impl AlbertAttention {
         self.num_heads
     }
 
-    /// `x` is `[batch, length, H]`; `hidden_keys`, where true, is `[batch, 1, 1, length]` and takes
-    /// those keys out of the softmax exactly. Returns the new states and the attention
-    /// probabilities `[batch, heads, length, length]`.
+    /// `x` is `[batch, length, H]`. `hidden_keys` `[batch, 1, 1, length]` is true for keys to exclude exactly from the softmax.
+    /// Returns the new states and the attention probabilities `[batch, heads, length, length]`.
     pub fn forward(&self, x: Tensor<3>, hidden_keys: Option<Tensor<4, Bool>>) -> (Tensor<3>, Tensor<4>) {
         let [batch, length, hidden] = x.dims();
         let head_size = hidden / self.num_heads;
@@ -89,8 +88,8 @@ impl AlbertAttention {
         (self.layer_norm.forward(x + projected), probs)
     }
 
-    /// Relative position scores `[batch, heads, length, length]`: row l, column r takes the vector
-    /// of distance l - r. They are not divided by the root of the head size, as in transformers.
+    /// Relative position scores `[batch, heads, length, length]`. Row l, column r uses the vector of distance l - r. As in
+    /// transformers, they are not divided by the square root of the head size.
     fn relative_scores(&self, q: Tensor<4>, k: Tensor<4>, table: Tensor<2>) -> Tensor<4> {
         let [batch, heads, length, size] = q.dims();
         let [rows, _] = table.dims();

@@ -1,4 +1,4 @@
-//! The factorized embeddings (paper section 3.1): word, position and segment, at width E.
+//! Factorized embeddings (paper section 3.1): word, position and segment, of width E.
 
 use burn::module::Module;
 use burn::nn::{Dropout, DropoutConfig, Embedding, EmbeddingConfig, LayerNorm};
@@ -20,13 +20,13 @@ pub struct AlbertEmbeddings {
     pub layer_norm: LayerNorm,
     /// `hidden_dropout_prob`, in training.
     pub dropout: Dropout,
-    /// False for the relative position types, which add no position vector.
+    /// False for relative position types, which add no position vector.
     #[module(skip)]
     absolute: bool,
 }
 
 impl AlbertEmbeddings {
-    /// New embeddings from a normal distribution with `initializer_range`.
+    /// Newly initialized embeddings.
     pub fn new(config: &AlbertConfig, device: &Device) -> Self {
         let table = |rows| {
             EmbeddingConfig::new(rows, config.embedding_size)

@@ -28,27 +28,27 @@ pub struct AlbertEncoder {
     num_hidden_layers: usize,
 }
 
-/// What the encoder returns.
+/// Output of the encoder.
 #[derive(Debug)]
 pub struct EncoderOutput {
     /// `[batch, length, H]`.
     pub last_hidden_state: Tensor<3>,
-    /// The mapped embeddings and the states after each of the `num_hidden_layers` group calls, if asked.
+    /// The mapped embeddings and the states after each of the `num_hidden_layers` group calls, if requested.
     pub hidden_states: Option<Vec<Tensor<3>>>,
-    /// `[batch, heads, length, length]` of each single layer, if asked.
+    /// `[batch, heads, length, length]` for each layer, if requested.
     pub attentions: Option<Vec<Tensor<4>>>,
 }
 
-/// The group that layer `layer` of `layers` uses when there are `groups`.
+/// The group used by layer `layer` of `layers`, given the number of groups.
 ///
-/// transformers computes `int(i / (L / G))` in double precision; so do we, because whole-number
-/// division gives other groups in odd cases (L = 18, G = 14).
+/// Computed as `int(i / (L / G))` in double precision, as in transformers. Integer division gives other groups in odd
+/// cases (L = 18, G = 14).
 pub fn group_of_layer(layer: usize, layers: usize, groups: usize) -> usize {
     (layer as f64 / (layers as f64 / groups as f64)) as usize
 }
 
 impl AlbertEncoder {
-    /// A new encoder from a normal distribution with `initializer_range`.
+    /// A newly initialized encoder.
     pub fn new(config: &AlbertConfig, device: &Device) -> Self {
         let group = || AlbertLayerGroup {
             albert_layers: (0..config.inner_group_num).map(|_| AlbertLayer::new(config, device)).collect(),

@@ -16,7 +16,7 @@ pub struct AlbertMlmHead {
     pub dense: Linear,
     /// Over E.
     pub layer_norm: LayerNorm,
-    /// A decoder of its own, `[vocab_size, E]`; `None` when it is the word embedding table (tied).
+    /// An untied decoder `[vocab_size, E]`; `None` if it is the word embedding table.
     pub decoder: Option<Param<Tensor<2>>>,
     /// `[vocab_size]`.
     pub bias: Param<Tensor<1>>,
@@ -25,7 +25,7 @@ pub struct AlbertMlmHead {
 }
 
 impl AlbertMlmHead {
-    /// A new head from a normal distribution with `initializer_range`.
+    /// A newly initialized head.
     pub fn new(config: &AlbertConfig, device: &Device) -> Self {
         let decoder = (!config.tie_word_embeddings)
             .then(|| initializer(config).init([config.vocab_size, config.embedding_size], device));
@@ -40,15 +40,15 @@ impl AlbertMlmHead {
 
     /// States `[n, H]` of the positions of interest to logits `[n, vocab_size]`.
     ///
-    /// The vocabulary product is by far the head's largest cost, so that the caller picks the
-    /// masked positions first. `embeddings` is the word embedding table `[vocab_size, E]`.
+    /// The multiplication with the vocabulary is by far the largest cost, so callers should select the masked positions
+    /// first. `embeddings` is the word embedding table `[vocab_size, E]`.
     pub fn forward(&self, states: Tensor<2>, embeddings: Tensor<2>) -> Tensor<2> {
         let decoder = self.decoder.as_ref().map_or(embeddings, Param::val);
         self.transform(states).matmul(decoder.transpose()) + self.bias.val().unsqueeze::<2>()
     }
 
-    /// The cross entropy of [`AlbertMlmHead::forward`] against `labels` `[n]`, summed, without
-    /// keeping the logits where there is an operation for it ([`crate::ops`]).
+    /// The summed cross entropy of [`AlbertMlmHead::forward`] for `labels` `[n]`. Does not keep the logits on devices with
+    /// an operation for it ([`crate::ops`]).
     pub fn loss(&self, states: Tensor<2>, embeddings: Tensor<2>, labels: Tensor<1, Int>) -> VocabularyLoss {
         let decoder = self.decoder.as_ref().map_or(embeddings, Param::val);
         vocabulary_loss(self.transform(states), decoder, self.bias.val(), labels)
@@ -60,18 +60,17 @@ impl AlbertMlmHead {
     }
 }
 
-/// transformers' `AlbertSOPHead`: is segment B the one that follows A (label 0), or were they
-/// swapped (label 1)?
+/// transformers' `AlbertSOPHead`: label 0 if segment B follows A, label 1 if they were swapped.
 #[derive(Module, Debug)]
 pub struct AlbertSopHead {
     /// `classifier_dropout_prob`, in training.
     pub dropout: Dropout,
-    /// `[H, num_labels]` (transformers takes `num_labels` here too, 2 unless configured).
+    /// `[H, num_labels]`. As in transformers, `num_labels` is 2 unless configured.
     pub classifier: Linear,
 }
 
 impl AlbertSopHead {
-    /// A new head from a normal distribution with `initializer_range`.
+    /// A newly initialized head.
     pub fn new(config: &AlbertConfig, device: &Device) -> Self {
         let dropout = config.classifier_dropout_prob.unwrap_or(config.hidden_dropout_prob);
         Self {

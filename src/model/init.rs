@@ -6,7 +6,7 @@ use burn::tensor::{Device, Tensor};
 
 use super::config::AlbertConfig;
 
-/// ALBERT's initializer for every weight matrix.
+/// The initializer of all weight matrices.
 pub(super) fn initializer(config: &AlbertConfig) -> Initializer {
     Initializer::Normal { mean: 0.0, std: config.initializer_range }
 }
@@ -23,7 +23,7 @@ pub(super) fn linear(config: &AlbertConfig, input: usize, output: usize, device:
     linear
 }
 
-/// A vector parameter that starts at zero, allocated when first used.
+/// A vector parameter of zeros, allocated on first use.
 pub(super) fn zeros(length: usize, device: &Device) -> Param<Tensor<1>> {
     Param::uninitialized(
         ParamId::new(),

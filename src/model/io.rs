@@ -13,7 +13,7 @@ pub struct ModelInput {
     pub padding: Option<Tensor<2, Bool>>,
 }
 
-/// What to return in addition to the last hidden state.
+/// Optional outputs of the model.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct OutputOptions {
     /// All hidden states.

@@ -50,7 +50,7 @@ impl AlbertLayer {
         }
     }
 
-    /// What the products of [`AlbertLayer::repeat`] multiply on a CPU.
+    /// Precision of the matrix multiplications of [`AlbertLayer::repeat`] on a CPU.
     pub fn set_numbers(&mut self, numbers: Numbers) {
         self.numbers = numbers;
     }
@@ -64,7 +64,7 @@ impl AlbertLayer {
         fused.unwrap_or_else(|| (0..times).fold(x, |x, _| self.forward(x, hidden_keys.cloned()).0))
     }
 
-    /// What the single operation takes; `None` for layers that it does not know.
+    /// Options of the fused operation; `None` for layers that it does not support.
     fn fused(
         &self,
         x: &Tensor<3>,

@@ -1,8 +1,7 @@
 //! ALBERT as burn modules: configuration, embeddings, encoder, heads.
 //!
-//! One model code for every [`burn::tensor::Device`]. The module tree carries the field names of
-//! transformers' `modeling_albert.py`, so that a parameter's path *is* its name in a checkpoint
-//! (see [`crate::checkpoint::names`]). Nothing here knows of JSON records, files or terminals.
+//! The same code runs on every [`burn::tensor::Device`]. Fields are named as in transformers' `modeling_albert.py`, so
+//! the path of a parameter *is* its name in a checkpoint.
 
 mod activation;
 mod albert;

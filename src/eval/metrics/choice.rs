@@ -1,15 +1,15 @@
-//! Accuracy of multiple choice, as a whole and per group of questions.
+//! Accuracy of multiple choice, overall and per group of questions.
 
 use std::collections::BTreeMap;
 
 use super::part;
 
-/// How often the right choice was made.
+/// Fraction of correct choices.
 #[derive(Debug, Default, Clone, PartialEq)]
 pub struct ChoiceFigures {
-    /// Over all questions, those without a group included; 0 for no questions.
+    /// Over all questions, including those without a group; 0 if there are no questions.
     pub accuracy: f64,
-    /// Over the questions of each group, by name in alphabetical order.
+    /// For each group, in alphabetical order of the names.
     pub groups: Vec<(String, f64)>,
 }
 

@@ -1,29 +1,28 @@
-//! One label per text, or several: the figures of scikit-learn with `zero_division=0`.
+//! Single-label and multi-label classification: scikit-learn's metrics with `zero_division=0`.
 
 use super::{Counts, LabelFigures, macro_average, mean, part, weighted_average};
 
-/// The figures of a classifier that gives every text one label.
+/// Metrics of single-label classification.
 #[derive(Debug, Default, Clone, PartialEq)]
 pub struct ClassificationFigures {
-    /// The part of the texts with the right label (`accuracy_score`).
+    /// Fraction of correct labels (`accuracy_score`).
     pub accuracy: f64,
-    /// The correlation of gold and predicted labels (`matthews_corrcoef`), for two labels or more.
+    /// Correlation of gold and predicted labels (`matthews_corrcoef`), for two or more labels.
     pub matthews: f64,
-    /// Every label's figures, by id (`precision_recall_fscore_support(average=None)`).
+    /// Metrics of each label, by id (`precision_recall_fscore_support(average=None)`).
     pub classes: Vec<LabelFigures>,
-    /// The mean F1 of the labels that occur, in the gold data or predicted
-    /// (`f1_score(average="macro")`).
+    /// Mean F1 of the labels that occur in the gold data or in the predictions (`f1_score(average="macro")`).
     pub macro_f1: f64,
-    /// The mean F1 weighted by support (`f1_score(average="weighted")`).
+    /// Mean F1 weighted by support (`f1_score(average="weighted")`).
     pub weighted_f1: f64,
-    /// How often `[gold][predicted]` occurs (`confusion_matrix`).
+    /// Counts of `[gold][predicted]` (`confusion_matrix`).
     pub confusion: Vec<Vec<u64>>,
 }
 
 /// Compares label ids, text by text.
 ///
-/// Without texts everything is 0. Where one side is longer, its rest is left out. An id that is no
-/// label (`labels` or more) is never right, and has no place in `confusion`.
+/// Without texts, everything is 0. If one side is longer, its excess is ignored. An id that is not a label (`labels` or
+/// more) is never correct and does not appear in `confusion`.
 pub fn classification(gold: &[usize], predicted: &[usize], labels: usize) -> ClassificationFigures {
     let mut counts = vec![Counts::default(); labels];
     let mut confusion = vec![vec![0; labels]; labels];
@@ -55,10 +54,10 @@ pub fn classification(gold: &[usize], predicted: &[usize], labels: usize) -> Cla
     }
 }
 
-/// scikit-learn's `matthews_corrcoef`: 0 where either side knows only one label.
+/// scikit-learn's `matthews_corrcoef`: 0 if either side contains only one label.
 ///
-/// Products of counts are kept whole until the end, so that "no variance" is exactly 0. Ids that are
-/// no labels are one more label of their side, which the other never has.
+/// Products of counts stay integers until the end, so that "no variance" is exactly 0. Ids that are not labels count as
+/// one additional label of their side, which the other side never has.
 fn matthews(counts: &[Counts], texts: u64, unknown_gold: u64, unknown_predicted: u64) -> f64 {
     let product = |a: u64, b: u64| i128::from(a) * i128::from(b);
     let square = product(texts, texts);
@@ -74,27 +73,27 @@ fn matthews(counts: &[Counts], texts: u64, unknown_gold: u64, unknown_predicted:
     if variance == 0.0 { 0.0 } else { together as f64 / variance.sqrt() }
 }
 
-/// The figures of a classifier that gives every text any number of labels.
+/// Metrics of multi-label classification.
 #[derive(Debug, Default, Clone, PartialEq)]
 pub struct MultiLabelFigures {
-    /// The part of the texts whose labels are all right (`accuracy_score`).
+    /// Fraction of texts whose labels are all correct (`accuracy_score`).
     pub subset_accuracy: f64,
-    /// F1 over all decisions together (`f1_score(average="micro")`).
+    /// F1 over all decisions (`f1_score(average="micro")`).
     pub micro_f1: f64,
-    /// The mean F1 of all labels (`f1_score(average="macro")`).
+    /// Mean F1 of all labels (`f1_score(average="macro")`).
     pub macro_f1: f64,
-    /// The mean F1 of the texts (`f1_score(average="samples")`).
+    /// Mean F1 of the texts (`f1_score(average="samples")`).
     pub samples_f1: f64,
-    /// The mean F1 of the labels weighted by support (`f1_score(average="weighted")`).
+    /// Mean F1 of the labels weighted by support (`f1_score(average="weighted")`).
     pub weighted_f1: f64,
-    /// Every label's figures, by id (`precision_recall_fscore_support(average=None)`).
+    /// Metrics of each label, by id (`precision_recall_fscore_support(average=None)`).
     pub classes: Vec<LabelFigures>,
 }
 
 /// Compares rows of decisions, one per label, text by text.
 ///
-/// Without texts everything is 0. Where one side has more rows, its rest is left out. A decision
-/// that a row lacks is a "no"; decisions beyond `labels` do not count.
+/// Without texts, everything is 0. If one side has more rows, its excess is ignored. A decision missing from a row counts
+/// as "no". Decisions beyond `labels` are ignored.
 pub fn multi_label(gold: &[Vec<bool>], predicted: &[Vec<bool>], labels: usize) -> MultiLabelFigures {
     let mut counts = vec![Counts::default(); labels];
     let mut texts = Vec::with_capacity(gold.len().min(predicted.len()));

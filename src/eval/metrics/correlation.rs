@@ -1,23 +1,23 @@
-//! Numbers against numbers: the correlations of SciPy and the mean errors.
+//! Regression metrics: SciPy's correlations, and mean errors.
 
 use super::mean;
 
-/// How well predicted numbers follow the gold ones.
+/// Agreement of predicted and gold values.
 #[derive(Debug, Default, Clone, PartialEq)]
 pub struct RegressionFigures {
-    /// The linear correlation (`scipy.stats.pearsonr`); `None` where one side is constant, where
-    /// there are fewer than two values or one is not a number.
+    /// Linear correlation (`scipy.stats.pearsonr`); `None` if one side is constant, if there are fewer than two values, or if
+    /// a value is NaN.
     pub pearson: Option<f64>,
-    /// The correlation of the ranks, equals sharing their average rank (`scipy.stats.spearmanr`);
-    /// `None` as for `pearson`.
+    /// Correlation of the ranks, with average ranks for ties (`scipy.stats.spearmanr`); `None` in the same cases as
+    /// `pearson`.
     pub spearman: Option<f64>,
-    /// The mean of the squared differences; 0 for no values.
+    /// Mean squared error; 0 without values.
     pub mean_squared_error: f64,
-    /// The mean of the differences, signs dropped; 0 for no values.
+    /// Mean absolute error; 0 without values.
     pub mean_absolute_error: f64,
 }
 
-/// Compares numbers, pair by pair. Where one side is longer, its rest is left out.
+/// Compares values pairwise. If one side is longer, its excess is ignored.
 pub fn regression(gold: &[f64], predicted: &[f64]) -> RegressionFigures {
     let count = gold.len().min(predicted.len());
     let (gold, predicted) = (&gold[..count], &predicted[..count]);
@@ -30,12 +30,12 @@ pub fn regression(gold: &[f64], predicted: &[f64]) -> RegressionFigures {
     }
 }
 
-/// True where all values are the same, one or none included.
+/// Returns true if all values are equal, or there is at most one.
 fn constant(values: &[f64]) -> bool {
     values.iter().all(|v| Some(v) == values.first())
 }
 
-/// The linear correlation, kept within -1 and 1; exactly one of them for two pairs, as in SciPy.
+/// The linear correlation, clamped to -1..1, and exactly -1 or 1 for two pairs, as in SciPy.
 fn pearson(x: &[f64], y: &[f64]) -> Option<f64> {
     if constant(x) || constant(y) {
         return None;
@@ -46,8 +46,8 @@ fn pearson(x: &[f64], y: &[f64]) -> Option<f64> {
     r.is_finite().then_some(r)
 }
 
-/// The differences to the mean as a vector of length one. Dividing by the largest first keeps the
-/// squares of very large numbers finite.
+/// The deviations from the mean as a unit vector. Dividing by the largest one first keeps the squares of very large values
+/// finite.
 fn direction(values: &[f64]) -> Vec<f64> {
     let middle = mean(values.iter().copied());
     let mut values: Vec<f64> = values.iter().map(|v| v - middle).collect();
@@ -67,7 +67,7 @@ fn spearman(x: &[f64], y: &[f64]) -> Option<f64> {
     pearson(&ranks(x), &ranks(y))
 }
 
-/// Ranks from 1; equal values share the average of theirs (`scipy.stats.rankdata`).
+/// Ranks from 1, with average ranks for ties (`scipy.stats.rankdata`).
 fn ranks(values: &[f64]) -> Vec<f64> {
     let mut order: Vec<usize> = (0..values.len()).collect();
     order.sort_by(|a, b| values[*a].total_cmp(&values[*b]));

@@ -1,5 +1,4 @@
-//! Entities in tagged sentences: the figures of seqeval 1.2.2 (`classification_report`,
-//! `accuracy_score`).
+//! Entities in tagged sentences: the metrics of seqeval 1.2.2 (`classification_report`, `accuracy_score`).
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -7,27 +6,26 @@ use super::entity_schemes::{EntityScheme, Span, lenient, strict};
 use super::{Counts, LabelFigures, macro_average, part, weighted_average};
 use crate::error::{Error, Result};
 
-/// How many entities were found, with type and both ends right.
+/// Metrics over entities. An entity is correct if its type and both ends match.
 #[derive(Debug, Default, Clone, PartialEq)]
 pub struct EntityFigures {
-    /// All entities together ("micro avg").
+    /// Over all entities ("micro avg").
     pub micro: LabelFigures,
-    /// Every type counts the same ("macro avg").
+    /// Unweighted mean over the types ("macro avg").
     pub macro_average: LabelFigures,
-    /// Every type counts as often as the gold data has it ("weighted avg").
+    /// Mean over the types, weighted by support ("weighted avg").
     pub weighted_average: LabelFigures,
-    /// The part of the tokens with the right tag.
+    /// Fraction of tokens with the correct tag.
     pub accuracy: f64,
-    /// Every type that occurs, in the gold data or predicted, sorted by name.
+    /// Metrics of each type that occurs in the gold data or in the predictions, sorted by name.
     pub types: Vec<(String, LabelFigures)>,
 }
 
-/// Compares the tags of sentences. Without a scheme as seqeval's default mode, which makes the best of
-/// any tags; with one as its `mode="strict"`. Without entities or tokens the figures are 0.
+/// Compares the tags of sentences. Without a scheme, this is seqeval's default mode, which accepts any tags. With a scheme,
+/// it is `mode="strict"`. Without entities or tokens, the metrics are 0.
 ///
 /// # Errors
-/// [`Error::Input`] where numbers of sentences or tokens differ, for an empty tag, and for a tag that
-/// the scheme does not know.
+/// [`Error::Input`] if the numbers of sentences or tokens differ, for an empty tag, and for a tag outside the scheme.
 pub fn entities(
     gold: &[Vec<String>],
     predicted: &[Vec<String>],
@@ -55,7 +53,7 @@ pub fn entities(
     })
 }
 
-/// An error unless both sides have as many tags in every sentence.
+/// Checks that both sides have the same number of tags in every sentence.
 fn same_lengths(gold: &[Vec<String>], predicted: &[Vec<String>]) -> Result<()> {
     let differing = gold.iter().zip(predicted).position(|(g, p)| g.len() != p.len());
     let problem = if let Some(i) = differing {
@@ -83,7 +81,7 @@ fn spans(sentences: &[Vec<String>], scheme: Option<EntityScheme>) -> Result<Hash
     Ok(all)
 }
 
-/// Says which side's tags an error is about.
+/// Adds the side whose tags caused the error.
 fn on_side(side: &str, error: Error) -> Error {
     Error::Input(format!("{side} tags: {error}"))
 }

@@ -1,9 +1,8 @@
-//! Entities in tag sequences: seqeval 1.2.2's lenient reading (`get_entities`) and its strict one
-//! (`seqeval.scheme`).
+//! Entities in tag sequences: seqeval 1.2.2's lenient mode (`get_entities`) and its strict mode (`seqeval.scheme`).
 
 use crate::error::{Error, Result};
 
-/// A tagging scheme for the strict reading, in which a sequence that breaks the scheme is no entity.
+/// A tagging scheme for strict mode, in which a sequence that violates the scheme is not an entity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum EntityScheme {
     /// "B-" only where an entity follows another of its type; "I-" elsewhere.
@@ -23,22 +22,22 @@ pub enum EntityScheme {
 /// An entity: its type, its first position and its last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Span<'a> {
-    /// What follows the prefix of its tags.
+    /// The part of its tags after the prefix.
     pub(super) kind: &'a str,
-    /// Sentence and token it starts at; in the lenient reading places in all sentences together.
+    /// Sentence and token at which it starts. In lenient mode, positions in the concatenation of all sentences.
     pub(super) start: (usize, usize),
-    /// Where it ends.
+    /// The last position.
     pub(super) end: usize,
 }
 
-/// seqeval's name for the type of a tag without one.
+/// seqeval's name for the missing type of a tag.
 const NO_TYPE: &str = "_";
 
-/// The entities of all sentences as `seqeval.metrics.sequence_labeling.get_entities` reads them, which
-/// accepts any tag and any order.
+/// The entities of all sentences according to `seqeval.metrics.sequence_labeling.get_entities`, which accepts any tag
+/// in any order.
 ///
-/// All sentences are one sequence there, with an "O" after each. An entity of unknown prefix can
-/// so start at an older place; its spans are seqeval's all the same.
+/// It concatenates all sentences, with an "O" after each. An entity with an unknown prefix can therefore start at an
+/// earlier position. The spans still equal seqeval's.
 ///
 /// # Errors
 /// [`Error::Input`] for an empty tag.
@@ -51,7 +50,7 @@ pub(super) fn lenient(sentences: &[Vec<String>]) -> Result<Vec<Span<'_>>> {
             let (prefix, rest) = first_letter(tag).ok_or_else(|| empty_tag(number))?;
             let kind = or_no_type(rest.split_once('-').map_or(rest, |(_, kind)| kind));
             if ends(previous, prefix, previous_kind, kind) {
-                // Always after at least one token: the sequence starts as if after an "O".
+                // Never at position 0, because the sequence starts as if after an "O".
                 spans.push(Span { kind: previous_kind, start: (0, start), end: place });
             }
             if starts(previous, prefix, previous_kind, kind) {
@@ -64,7 +63,7 @@ pub(super) fn lenient(sentences: &[Vec<String>]) -> Result<Vec<Span<'_>>> {
     Ok(spans)
 }
 
-/// seqeval's `end_of_chunk`: does an entity end before this tag?
+/// seqeval's `end_of_chunk`: returns true if an entity ends before this tag.
 fn ends(previous: char, prefix: char, previous_kind: &str, kind: &str) -> bool {
     match previous {
         'E' | 'S' => true,
@@ -74,7 +73,7 @@ fn ends(previous: char, prefix: char, previous_kind: &str, kind: &str) -> bool {
     }
 }
 
-/// seqeval's `start_of_chunk`: does an entity start with this tag?
+/// seqeval's `start_of_chunk`: returns true if an entity starts with this tag.
 fn starts(previous: char, prefix: char, previous_kind: &str, kind: &str) -> bool {
     match prefix {
         'B' | 'S' => true,
@@ -84,26 +83,26 @@ fn starts(previous: char, prefix: char, previous_kind: &str, kind: &str) -> bool
     }
 }
 
-/// A tag's first letter and the rest of it.
+/// Splits a tag into its first letter and the remainder.
 fn first_letter(tag: &str) -> Option<(char, &str)> {
     let mut letters = tag.chars();
     letters.next().map(|first| (first, letters.as_str()))
 }
 
-/// The type, "_" for none.
+/// The type, or "_" if there is none.
 fn or_no_type(kind: &str) -> &str {
     if kind.is_empty() { NO_TYPE } else { kind }
 }
 
-/// What to say of an empty tag.
+/// The error for an empty tag.
 fn empty_tag(sentence: usize) -> Error {
     Error::Input(format!("sentence {}: an empty tag; tokens outside all entities have \"O\"", sentence + 1))
 }
 
-/// The entities of one sentence as `seqeval.scheme.Tokens` reads them. `sentence` counts from 0.
+/// The entities of one sentence according to `seqeval.scheme.Tokens`. `sentence` counts from 0.
 ///
 /// # Errors
-/// [`Error::Input`] for a tag whose prefix the scheme does not know.
+/// [`Error::Input`] for a tag whose prefix is not part of the scheme.
 pub(super) fn strict(sentence: usize, tags: &[String], scheme: EntityScheme) -> Result<Vec<Span<'_>>> {
     let rules = scheme.rules();
     let outside = Token { prefix: 'O', kind: NO_TYPE };
@@ -143,7 +142,7 @@ pub(super) fn strict(sentence: usize, tags: &[String], scheme: EntityScheme) -> 
     Ok(spans)
 }
 
-/// One tag, taken apart.
+/// A parsed tag.
 #[derive(Debug, Clone, Copy)]
 struct Token<'a> {
     /// Its letter.
@@ -152,22 +151,22 @@ struct Token<'a> {
     kind: &'a str,
 }
 
-/// What a pattern asks of the types of two neighbours.
+/// Condition of a pattern on the types of two adjacent tags.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Types {
-    /// Nothing.
+    /// Any types.
     Any,
-    /// That they are equal.
+    /// Equal types.
     Same,
-    /// That they differ.
+    /// Different types.
     Different,
 }
 use Types::{Any, Different, Same};
 
-/// Letters that the previous tag may have, letters that this one may have, and their types.
+/// Allowed letters of the previous tag, allowed letters of this tag, and the condition on their types.
 type Pattern = (&'static str, &'static str, Types);
 
-/// True where one of the patterns fits.
+/// Returns true if one of the patterns matches.
 fn fits(patterns: &[Pattern], previous: Token<'_>, token: Token<'_>) -> bool {
     patterns.iter().any(|(before, now, types)| {
         let types = match types {
@@ -179,20 +178,20 @@ fn fits(patterns: &[Pattern], previous: Token<'_>, token: Token<'_>) -> bool {
     })
 }
 
-/// What makes a scheme: the class attributes of seqeval's `Token` classes.
+/// Definition of a scheme: the class attributes of seqeval's `Token` classes.
 struct Rules {
-    /// The letters that its tags start with.
+    /// First letters of its tags.
     prefixes: &'static str,
-    /// Where an entity starts with this tag.
+    /// Patterns in which an entity starts with this tag.
     start: &'static [Pattern],
-    /// Where this tag goes on with an entity.
+    /// Patterns in which this tag continues an entity.
     inside: &'static [Pattern],
-    /// Where an entity has ended before this tag; without, it is none.
+    /// Patterns in which an entity ends before this tag. Without a match, there is no entity.
     end: &'static [Pattern],
 }
 
 impl EntityScheme {
-    /// seqeval 1.2.2's patterns, letter by letter; for IOE1 they are known there to be incomplete.
+    /// The patterns of seqeval 1.2.2, verbatim. Its IOE1 patterns are known to be incomplete.
     fn rules(self) -> &'static Rules {
         match self {
             Self::Iob1 => &Rules {

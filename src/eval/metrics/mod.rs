@@ -1,9 +1,8 @@
-//! The figures that `albert eval` reports.
+//! Metrics for labelled data.
 //!
-//! Every figure is computed in `f64` and means what the usual reference means by it: scikit-learn for
-//! classes, SciPy for correlations, the official SQuAD scripts for answers and seqeval for entities.
-//! Where a reference divides by zero, warns or gives NaN, the figure here is 0 (or `None`, for
-//! correlations).
+//! Every metric is computed in `f64` and equals that of the usual reference: scikit-learn for classes, SciPy for
+//! correlations, the official SQuAD scripts for answers and seqeval for entities. If a reference divides by zero, warns
+//! or returns NaN, the metric here is 0 (`None` for correlations).
 
 mod choice;
 mod classification;
@@ -21,39 +20,39 @@ pub use entity_schemes::EntityScheme;
 pub use no_answer::{SquadNoAnswerFigures, squad_v2};
 pub use squad::{QuestionOutcome, SquadFigures, squad_v1};
 
-/// Precision, recall and F1 of one label or one entity type, or their average over several.
+/// Precision, recall and F1 of a label or entity type, or an average over several.
 #[derive(Debug, Default, Clone, Copy, PartialEq)]
 pub struct LabelFigures {
-    /// Of what was predicted, the part that is right; 0 where nothing was predicted.
+    /// Fraction of predictions that are correct; 0 without predictions.
     pub precision: f64,
-    /// Of what is in the gold data, the part that was found; 0 where the gold data has none.
+    /// Fraction of gold items that were found; 0 without gold items.
     pub recall: f64,
-    /// The harmonic mean of the two; 0 where both are.
+    /// Harmonic mean of precision and recall; 0 if both are 0.
     pub f1: f64,
-    /// How often the gold data has it.
+    /// Number of gold items.
     pub support: u64,
 }
 
-/// What the figures of one label are made of.
+/// Counts behind the metrics of one label.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 struct Counts {
-    /// In the gold data and predicted.
+    /// Items in the gold data that were predicted.
     both: u64,
-    /// In the gold data.
+    /// Items in the gold data.
     gold: u64,
-    /// Predicted.
+    /// Predicted items.
     predicted: u64,
 }
 
 impl Counts {
-    /// Counts one decision.
+    /// Adds one decision.
     fn add(&mut self, gold: bool, predicted: bool) {
         self.both += u64::from(gold && predicted);
         self.gold += u64::from(gold);
         self.predicted += u64::from(predicted);
     }
 
-    /// The counts of several labels together.
+    /// The sum of the counts of several labels.
     fn sum<'a>(counts: impl IntoIterator<Item = &'a Self>) -> Self {
         counts.into_iter().fold(Self::default(), |sum, c| Self {
             both: sum.both + c.both,
@@ -62,7 +61,7 @@ impl Counts {
         })
     }
 
-    /// The figures that follow.
+    /// The resulting metrics.
     fn figures(&self) -> LabelFigures {
         LabelFigures {
             precision: part(self.both, self.predicted),
@@ -72,29 +71,29 @@ impl Counts {
         }
     }
 
-    /// F1 alone, from the counts: one division, and no detour over precision and recall.
+    /// F1 computed from the counts with a single division.
     fn f1(&self) -> f64 {
         part(2 * self.both, self.gold + self.predicted)
     }
 }
 
-/// `count / of`, 0 for nothing.
+/// `count / of`, or 0 if `of` is 0.
 fn part(count: u64, of: u64) -> f64 {
     quotient(count as f64, of as f64)
 }
 
-/// `value / by`, 0 where `by` is 0.
+/// `value / by`, or 0 if `by` is 0.
 fn quotient(value: f64, by: f64) -> f64 {
     if by == 0.0 { 0.0 } else { value / by }
 }
 
-/// The mean, 0 for no values.
+/// The mean, or 0 without values.
 fn mean(values: impl IntoIterator<Item = f64>) -> f64 {
     let (sum, count) = values.into_iter().fold((0.0, 0u64), |(sum, count), v| (sum + v, count + 1));
     quotient(sum, count as f64)
 }
 
-/// Every label counts the same.
+/// The unweighted mean over labels.
 fn macro_average(labels: &[LabelFigures]) -> LabelFigures {
     LabelFigures {
         precision: mean(labels.iter().map(|l| l.precision)),
@@ -104,7 +103,7 @@ fn macro_average(labels: &[LabelFigures]) -> LabelFigures {
     }
 }
 
-/// Every label counts as often as the gold data has it.
+/// The mean over labels, weighted by support.
 fn weighted_average(labels: &[LabelFigures]) -> LabelFigures {
     let support: u64 = labels.iter().map(|l| l.support).sum();
     let average = |of: fn(&LabelFigures) -> f64| {

@@ -1,47 +1,46 @@
-//! Questions that may have no answer: SQuAD 2.0 (`evaluate-v2.0.py`, and `squad_evaluate` of
-//! Transformers' `squad_metrics.py`).
+//! Questions that may have no answer: SQuAD 2.0 (`evaluate-v2.0.py`, and `squad_evaluate` in transformers'
+//! `squad_metrics.py`).
 
 use std::cmp::Ordering;
 
 use super::quotient;
 use super::squad::{QuestionOutcome, normalize_answer, overlap, percent};
 
-/// The figures of SQuAD 2.0, in percent.
+/// Metrics of SQuAD 2.0, in percent.
 #[derive(Debug, Default, Clone, PartialEq)]
 pub struct SquadNoAnswerFigures {
-    /// How often the prediction, after the threshold, is one of the gold answers.
+    /// Exact matches with a gold answer, after applying the threshold.
     pub exact: f64,
-    /// The mean overlap in words with the nearest gold answer, after the threshold.
+    /// Mean word overlap (F1) with the best gold answer, after applying the threshold.
     pub f1: f64,
-    /// How many questions have an answer.
+    /// Number of questions with an answer.
     pub has_answer_total: u64,
-    /// `exact` of the questions that have an answer; 0 where there are none.
+    /// `exact` over the questions with an answer; 0 if there are none.
     pub has_answer_exact: f64,
-    /// `f1` of the questions that have an answer; 0 where there are none.
+    /// `f1` over the questions with an answer; 0 if there are none.
     pub has_answer_f1: f64,
-    /// How many questions have no answer.
+    /// Number of questions without an answer.
     pub no_answer_total: u64,
-    /// `exact` of the questions without an answer (and their `f1`, which is the same); 0 where there
-    /// are none.
+    /// `exact` over the questions without an answer, which equals their `f1`; 0 if there are none.
     pub no_answer_exact: f64,
-    /// The highest `exact` that any threshold gives.
+    /// Highest `exact` over all thresholds.
     pub best_exact: f64,
-    /// The lowest threshold that gives `best_exact`; 0 where answering nothing does.
+    /// Lowest threshold that gives `best_exact`; 0 if never answering gives it.
     pub best_exact_threshold: f64,
-    /// The highest `f1` that any threshold gives.
+    /// Highest `f1` over all thresholds.
     pub best_f1: f64,
-    /// The lowest threshold that gives `best_f1`; 0 where answering nothing does.
+    /// Lowest threshold that gives `best_f1`; 0 if never answering gives it.
     pub best_f1_threshold: f64,
-    /// Exact match (0 or 1) and F1 (0 to 1) of every question, in order, after the threshold.
+    /// Exact match (0 or 1) and F1 (0 to 1) of every question, in order, after applying the threshold.
     pub scores: Vec<(f64, f64)>,
 }
 
-/// Judges answers as `evaluate-v2.0.py` does: where `no_answer` is above the threshold, the question
-/// counts as unanswered. Without questions the figures are 0.
+/// Scores answers as in `evaluate-v2.0.py`: a question counts as unanswered if `no_answer` exceeds the threshold. Without
+/// questions, the metrics are 0.
 ///
-/// The best thresholds start from "answer nothing" and then take the questions in, by rising
-/// `no_answer` and equals in their order. As in the scripts, that start is written as threshold 0
-/// and a best threshold may lie between questions of equal `no_answer`.
+/// The search for the best thresholds starts with answering nothing and then adds the questions in ascending order of
+/// `no_answer` (stable for ties). As in the scripts, the start is reported as threshold 0, and a best threshold may lie
+/// between questions with equal `no_answer`.
 pub fn squad_v2(outcomes: &[QuestionOutcome], threshold: f64) -> SquadNoAnswerFigures {
     let raw: Vec<(f64, f64)> = outcomes.iter().map(score).collect();
     let unanswered = |o: &QuestionOutcome| if o.answers.is_empty() { (1.0, 1.0) } else { (0.0, 0.0) };
@@ -82,8 +81,8 @@ pub fn squad_v2(outcomes: &[QuestionOutcome], threshold: f64) -> SquadNoAnswerFi
     }
 }
 
-/// Exact match and F1 of one question before any threshold (`get_raw_scores`). Gold answers without
-/// words do not count; where none is left, the right answer is none.
+/// Exact match and F1 of one question before any threshold (`get_raw_scores`). Gold answers without words are ignored. If
+/// none is left, the correct answer is no answer.
 fn score(outcome: &QuestionOutcome) -> (f64, f64) {
     let predicted = normalize_answer(&outcome.prediction);
     let mut golds: Vec<String> = outcome.answers.iter().map(|a| normalize_answer(a)).collect();
@@ -96,8 +95,8 @@ fn score(outcome: &QuestionOutcome) -> (f64, f64) {
     })
 }
 
-/// The best total in percent and its threshold (`find_best_thresh`), given the questions in rising
-/// order of `no_answer` with their scores before any threshold.
+/// The best total in percent and its threshold (`find_best_thresh`), given the questions in ascending order of
+/// `no_answer` with their raw scores.
 fn best_threshold<'a>(
     questions: impl ExactSizeIterator<Item = (&'a QuestionOutcome, f64)>,
     without_answer: usize,
@@ -118,7 +117,7 @@ fn best_threshold<'a>(
     (quotient(100.0 * best.0, count as f64), best.1)
 }
 
-/// Rising order; what is not a number comes last.
+/// Ascending order, with NaN last.
 fn rising(a: f64, b: f64) -> Ordering {
     a.partial_cmp(&b).unwrap_or_else(|| a.is_nan().cmp(&b.is_nan()))
 }

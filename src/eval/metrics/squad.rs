@@ -1,4 +1,4 @@
-//! Answers to questions about a text: exact match and F1 of SQuAD 1.1 (`evaluate-v1.1.py`).
+//! Extractive question answering: exact match and F1 of SQuAD 1.1 (`evaluate-v1.1.py`).
 
 use std::collections::HashMap;
 
@@ -6,50 +6,50 @@ use unicode_normalization::char::is_combining_mark;
 
 use super::part;
 
-/// One question, its gold answers and what the model said.
+/// A question with its gold answers and the prediction.
 #[derive(Debug, Default, Clone, PartialEq)]
 pub struct QuestionOutcome {
     /// The question's id.
     pub id: String,
-    /// The gold answers; none for a question that the text does not answer.
+    /// The gold answers; empty for an unanswerable question.
     pub answers: Vec<String>,
     /// The predicted answer; empty for "no answer".
     pub prediction: String,
-    /// How sure the model is that there is no answer; only its order and the threshold matter.
+    /// Score for "no answer". Only its order and the threshold matter.
     pub no_answer: f64,
 }
 
-/// The figures of SQuAD 1.1, in percent.
+/// Metrics of SQuAD 1.1, in percent.
 #[derive(Debug, Default, Clone, PartialEq)]
 pub struct SquadFigures {
-    /// How often the prediction is one of the gold answers.
+    /// Exact matches with a gold answer.
     pub exact: f64,
-    /// The mean overlap in words with the nearest gold answer.
+    /// Mean word overlap (F1) with the best gold answer.
     pub f1: f64,
     /// Exact match (0 or 1) and F1 (0 to 1) of every question, in order.
     pub scores: Vec<(f64, f64)>,
 }
 
-/// Judges answers as `evaluate-v1.1.py` does. A question without gold answers, which the script
-/// does not know, scores 0; without questions the figures are 0.
+/// Scores answers as in `evaluate-v1.1.py`. A question without gold answers, which the script does not support, scores 0.
+/// Without questions, the metrics are 0.
 pub fn squad_v1(outcomes: &[QuestionOutcome]) -> SquadFigures {
     let scores: Vec<(f64, f64)> = outcomes.iter().map(score).collect();
     let (exact, f1) = percent(scores.iter().copied());
     SquadFigures { exact, f1, scores }
 }
 
-/// Exact match and F1 of one question, each from the gold answer that suits it best.
+/// Exact match and F1 of one question, each with its best gold answer.
 fn score(outcome: &QuestionOutcome) -> (f64, f64) {
     let predicted = normalize_answer(&outcome.prediction);
     outcome.answers.iter().fold((0.0f64, 0.0f64), |(exact, f1), answer| {
         let gold = normalize_answer(answer);
         let same = if gold == predicted { 1.0 } else { 0.0 };
-        // Unlike SQuAD 2.0: two answers without words share none, so their F1 is 0.
+        // Unlike in SQuAD 2.0, two answers without words have an F1 of 0.
         (exact.max(same), f1.max(overlap(&gold, &predicted)))
     })
 }
 
-/// The means of exact match and F1, in percent.
+/// Mean exact match and F1, in percent.
 pub(super) fn percent(scores: impl Iterator<Item = (f64, f64)>) -> (f64, f64) {
     let mut count = 0;
     let sums = scores.fold((0.0, 0.0), |sums: (f64, f64), (exact, f1)| {
@@ -60,7 +60,7 @@ pub(super) fn percent(scores: impl Iterator<Item = (f64, f64)>) -> (f64, f64) {
     (mean(sums.0), mean(sums.1))
 }
 
-/// F1 of the words of two normalized answers; 0 where they share none.
+/// F1 over the words of two normalized answers; 0 if they share none.
 pub(super) fn overlap(gold: &str, predicted: &str) -> f64 {
     let mut left: HashMap<&str, u64> = HashMap::new();
     let (mut golds, mut predictions, mut shared) = (0, 0, 0);
@@ -78,13 +78,13 @@ pub(super) fn overlap(gold: &str, predicted: &str) -> f64 {
     if shared == 0 {
         return 0.0;
     }
-    // The script's own order of operations: the choice of a threshold hangs on the last bit.
+    // The script's order of operations: the choice of a threshold depends on the last bit.
     let (precision, recall) = (part(shared, predictions), part(shared, golds));
     2.0 * precision * recall / (precision + recall)
 }
 
-/// The script's `normalize_answer`: lower case, without ASCII punctuation and English articles, the
-/// words parted by single spaces.
+/// The script's `normalize_answer`: lower case, without ASCII punctuation and English articles, words separated by single
+/// spaces.
 pub(super) fn normalize_answer(text: &str) -> String {
     let mut text = text.to_lowercase();
     text.retain(|c| !c.is_ascii_punctuation());
@@ -94,7 +94,7 @@ pub(super) fn normalize_answer(text: &str) -> String {
         let inside = is_word(first);
         let end = rest.find(|c| is_word(c) != inside).unwrap_or(rest.len());
         let (run, after) = rest.split_at(end);
-        // `\b(a|an|the)\b` matches just where a whole run of word characters is an article.
+        // `\b(a|an|the)\b` matches exactly if a complete run of word characters is an article.
         bare.push_str(if matches!(run, "a" | "an" | "the") { " " } else { run });
         rest = after;
     }
@@ -108,8 +108,7 @@ pub(super) fn normalize_answer(text: &str) -> String {
     words
 }
 
-/// Python's `\w`: letters, numbers and "_", but not marks and circled letters, which Rust takes for
-/// alphabetic.
+/// Python's `\w`: letters, numbers and "_", but not marks and circled letters, which are alphabetic in Rust.
 fn is_word(c: char) -> bool {
     let circled = matches!(c, '\u{24B6}'..='\u{24E9}' | '\u{1F130}'..='\u{1F189}');
     c == '_' || c.is_alphanumeric() && !circled && !is_combining_mark(c)

@@ -24,10 +24,10 @@ pub enum PositionEmbeddingType {
     RelativeKeyQuery,
 }
 
-/// The shape and the hyperparameters of an ALBERT model.
+/// The configuration of an ALBERT model.
 ///
-/// Field names are those of transformers' `AlbertConfig`; missing keys take its defaults (the
-/// xxlarge shape). Keys that `albert` does not use are kept and written again by [`Self::to_json`].
+/// Fields are named as in transformers' `AlbertConfig`, and missing keys take its defaults (the xxlarge size). Unused keys
+/// are kept and written again by [`Self::to_json`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct AlbertConfig {
     /// Number of pieces in the vocabulary.
@@ -36,9 +36,9 @@ pub struct AlbertConfig {
     pub embedding_size: usize,
     /// Width H of the encoder.
     pub hidden_size: usize,
-    /// How often a layer group is applied.
+    /// Number of layer applications.
     pub num_hidden_layers: usize,
-    /// Number of groups that share weights inside.
+    /// Number of groups of layers that share weights.
     pub num_hidden_groups: usize,
     /// Attention heads per layer; divides `hidden_size`.
     pub num_attention_heads: usize,
@@ -54,7 +54,7 @@ pub struct AlbertConfig {
     pub attention_probs_dropout_prob: f64,
     /// Dropout before a task head; `None` (a JSON null) means `hidden_dropout_prob`.
     pub classifier_dropout_prob: Option<f64>,
-    /// Longest sequence, in tokens.
+    /// Maximum sequence length in tokens.
     pub max_position_embeddings: usize,
     /// Number of segment ids.
     pub type_vocab_size: usize,
@@ -62,23 +62,23 @@ pub struct AlbertConfig {
     pub initializer_range: f64,
     /// Epsilon of every layer normalization.
     pub layer_norm_eps: f64,
-    /// How positions are encoded.
+    /// Position encoding.
     pub position_embedding_type: PositionEmbeddingType,
     /// Id of the padding piece.
     pub pad_token_id: Option<usize>,
-    /// Id of the piece at the beginning of a sequence, `[CLS]`.
+    /// Id of the piece at the start of a sequence, `[CLS]`.
     pub bos_token_id: Option<usize>,
     /// Id of the piece at the end of a segment, `[SEP]`.
     pub eos_token_id: Option<usize>,
-    /// Whether the masked-LM decoder is the embedding table.
+    /// True if the masked-LM decoder is the embedding table.
     pub tie_word_embeddings: bool,
-    /// Class names that transformers would build, e.g. `AlbertForMaskedLM`.
+    /// Class names in transformers, e.g. `AlbertForMaskedLM`.
     pub architectures: Vec<String>,
-    /// Label names in id order; empty when the file names none.
+    /// Label names in id order; empty if the file has none.
     pub labels: Vec<String>,
     /// Width of a classification output (`id2label`'s length, else `num_labels`, else 2).
     pub num_labels: usize,
-    /// Everything the file holds, in its order: the source of keys not named above.
+    /// The complete content of the file, in its order: the source of all other keys.
     pub(super) raw: Map<String, Value>,
 }
 
@@ -118,13 +118,13 @@ impl AlbertConfig {
     /// Reads and checks a `config.json` or Google's `albert_config.json`.
     ///
     /// # Errors
-    /// [`Error::Io`], [`Error::BadFile`] for what is not a JSON object, [`Error::Config`] naming the key.
+    /// [`Error::Io`]; [`Error::BadFile`] if the file is not a JSON object; [`Error::Config`] that names the key.
     pub fn from_file(path: &Path) -> Result<Self> {
         let text = std::fs::read(path).map_err(Error::io(path, "read"))?;
         Self::from_slice(&text, path)
     }
 
-    /// As [`Self::from_file`], for bytes at hand; `path` is named in messages and tells Google's
+    /// Same as [`Self::from_file`], for bytes in memory. `path` is used in messages and distinguishes Google's
     /// `albert_config.json` (whose `"gelu"` means the tanh form) from transformers' files.
     pub fn from_slice(json: &[u8], path: &Path) -> Result<Self> {
         let value: Value = serde_json::from_slice(json).map_err(|e| {
@@ -139,7 +139,7 @@ impl AlbertConfig {
         Ok(config)
     }
 
-    /// Sets the number of labels, which the names of labels go without.
+    /// Sets the number of labels and removes their names.
     pub fn set_num_labels(&mut self, labels: usize) {
         self.num_labels = labels;
         self.labels.clear();
@@ -148,14 +148,14 @@ impl AlbertConfig {
         self.raw.shift_remove("label2id");
     }
 
-    /// Sets the names of the labels, and their number.
+    /// Sets the names and the number of the labels.
     pub fn set_labels(&mut self, labels: Vec<String>) {
         self.set_num_labels(labels.len());
         self.raw.shift_remove("num_labels");
         self.labels = labels;
     }
 
-    /// Sets a key that this type has no field for.
+    /// Sets a key that has no field in this type.
     pub fn set_extra(&mut self, key: &str, value: Value) {
         self.raw.insert(key.to_owned(), value);
     }
@@ -165,18 +165,18 @@ impl AlbertConfig {
         self.hidden_size / self.num_attention_heads
     }
 
-    /// The name of label `id`: from `id2label`, else `LABEL_<id>` as transformers has it.
+    /// The name of label `id`: from `id2label`, else `LABEL_<id>` as in transformers.
     pub fn label(&self, id: usize) -> String {
         self.labels.get(id).cloned().unwrap_or_else(|| format!("LABEL_{id}"))
     }
 
-    /// A key that this type has no field for, as it stands in the file.
+    /// The value of a key that has no field in this type, as stored in the file.
     pub fn extra(&self, key: &str) -> Option<&Value> {
         self.raw.get(key)
     }
 
-    /// The configuration as `config.json` holds it: every key of the source file in its order, with
-    /// the values of this struct, then what the source lacked.
+    /// The content of `config.json`: the keys of the source file in their order, with the values of this struct, followed by
+    /// keys that the source lacked.
     pub fn to_json(&self) -> Value {
         let mut out = self.raw.clone();
         let mut set = |key: &str, value: Value| {

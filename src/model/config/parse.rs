@@ -1,4 +1,4 @@
-//! The keys of a configuration file: read tolerantly, checked, errors by key.
+//! Parsing of configuration files: tolerant, checked, with errors that name the key.
 
 use std::path::Path;
 
@@ -8,7 +8,7 @@ use super::super::activation::Activation;
 use super::{AlbertConfig, PositionEmbeddingType};
 use crate::error::{Error, Result};
 
-/// The keys of one file, read tolerantly (numbers as strings, `48.0` for 48) and checked.
+/// The keys of one file, parsed tolerantly (numbers as strings, `48.0` for 48) and checked.
 pub(super) struct Fields<'a> {
     pub(super) raw: &'a Map<String, Value>,
     pub(super) path: &'a Path,
@@ -60,9 +60,9 @@ impl Fields<'_> {
         Ok(config)
     }
 
-    /// What no single key can tell.
+    /// Checks that involve several keys.
     fn check(&self, c: &AlbertConfig) -> Result<()> {
-        /// Far beyond any model; a damaged file must not keep us busy for days.
+        /// Far more than any model has. A damaged file must not cause days of work.
         const MOST_LAYERS: usize = 4096;
         if c.num_hidden_layers > MOST_LAYERS {
             let problem = format!("is {}; albert takes at most {MOST_LAYERS} layers", c.num_hidden_layers);
@@ -104,7 +104,7 @@ impl Fields<'_> {
         Error::Config { path: self.path.to_owned(), key: key.to_owned(), problem: problem.into() }
     }
 
-    /// A number, also when it stands in a string.
+    /// A number, possibly in a string.
     fn number(&self, key: &str) -> Result<Option<f64>> {
         match self.raw.get(key) {
             None | Some(Value::Null) => Ok(None),
@@ -115,7 +115,7 @@ impl Fields<'_> {
     }
 
     fn integer(&self, key: &str) -> Result<usize> {
-        /// Above this no tensor dimension is meant; it also keeps products of sizes far from overflow.
+        /// Maximum size of a dimension, which also prevents overflow in products of sizes.
         const LARGEST: f64 = 2_147_483_647.0;
         match self.number(key)? {
             Some(n) if n.fract() == 0.0 && (0.0..=LARGEST).contains(&n) => Ok(n as usize),
