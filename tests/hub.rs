@@ -596,7 +596,7 @@ fn an_index_cannot_name_what_is_elsewhere_or_missing() {
     for evil in ["../../../evil", "/etc/passwd", "a\\\\b", "C:x", "a\\u0000b"] {
         let found = with_index(&format!("{{\"weight_map\": {{\"a\": \"{evil}\"}}}}"));
         assert!(found.contains("/model.safetensors.index.json: names the shard "), "{found}");
-        assert!(found.ends_with(", which is no plain file name"), "{found}");
+        assert!(found.ends_with(", which is not a plain file name"), "{found}");
     }
     let found = with_index("{\"weight_map\": {\"a\": \"none.safetensors\"}}");
     assert!(found.ends_with("/none.safetensors: the repository has no none.safetensors"), "{found}");
