@@ -1,5 +1,5 @@
 //! `albert fill-mask` from exec to exit on a model of ALBERT-base's shape (f32, random weights), with the
-//! parts that the program reports, beside transformers' pipeline when `--python PATH` is given.
+//! parts that the program reports, compared with transformers' pipeline when `--python PATH` is given.
 //!
 //!     cargo bench --bench cold_start -- [--python PATH] [--runs N]
 //!

@@ -1,4 +1,4 @@
-//! The operations of a layer of ALBERT-base alone, beside what this processor can do at most.
+//! Individual operations of an ALBERT-base layer, compared with the peak of this processor.
 //!
 //!     cargo bench --bench operations -- [--runs N]
 //!

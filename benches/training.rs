@@ -1,12 +1,12 @@
 //! A training step (masked-LM and sentence-order losses, forward and backward, without dropout and
-//! without optimizer) on the CPU, beside transformers' in PyTorch when `--python PATH` is given.
+//! without optimizer) on the CPU, compared with transformers' in PyTorch when `--python PATH` is given.
 //!
 //!     cargo bench --bench training -- [--python PATH] [--runs N] [--device flex|ndarray] [--shape NAME]
 //!         [--programs f32,bf16x2,bf16]
 //!
 //! Wall-clock medians over runs that take turns; processor time too (Linux), which other work on the
 //! machine disturbs less. PyTorch computes the logits of all tokens, as
-//! transformers does; albert those of the masked ones.
+//! transformers does. albert computes only the logits of masked tokens.
 #![allow(clippy::print_stdout, reason = "a benchmark prints its table")]
 
 mod common;

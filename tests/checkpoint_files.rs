@@ -158,7 +158,7 @@ fn a_pickle_that_calls_something_is_refused_and_nothing_runs() {
     assert!(found.contains("PyTorch file"), "{found}");
     assert!(!witness.exists());
 
-    // The same as the value of a dictionary, as a poisoned checkpoint would have it.
+    // The same as a dictionary value, as in a poisoned checkpoint.
     let mut inside = b"\x80\x02}X\x01\x00\x00\x00a".to_vec();
     inside.extend(&call[2..call.len() - 1]);
     inside.extend(b"s.");

@@ -225,7 +225,7 @@ fn a_thousand_choices_and_differing_numbers_in_one_batch() {
             assert_eq!(p["choice"], record["choices"][index]);
         }
     }
-    // A record by itself says the same.
+    // A single record gives the same result.
     let alone = &records("choose", "choice_a", &["--batch-tokens", "1"], &input[..1])[0];
     for (a, b) in list(&alone["predictions"]).iter().zip(list(&together[0]["predictions"])) {
         assert_eq!(a["choice"], b["choice"]);
@@ -469,7 +469,7 @@ fn vectors_go_into_arrays() {
     assert!(header.contains("'shape': (3, 32)"), "{header}");
     assert!(values[32..64].iter().all(|v| v.is_nan()));
     assert_eq!((&values[..32], &values[64..]), (&expected[..32], &expected[64..]));
-    // One that broke off is whole as far as it goes.
+    // An interrupted output is valid up to the interruption.
     let file = path("stop.npy");
     let (code, _, _) =
         run("embed", "bio", &["-o", file.to_str().expect("a name")], &format!("{}\n{{\"x\":1}}\n", input[0]));

@@ -157,7 +157,7 @@ fn colours_come_when_asked_for() {
     };
     assert!(text("always").contains("\u{1b}["));
     assert!(!text("never").contains('\u{1b}'));
-    assert!(!text("auto").contains('\u{1b}'), "the output is no terminal");
+    assert!(!text("auto").contains('\u{1b}'), "the output is not a terminal");
 }
 
 #[test]
@@ -172,7 +172,7 @@ fn devices_are_listed_with_what_auto_takes() {
     assert_ne!(auto[0]["kind"], "software");
 }
 
-/// A software renderer is not a GPU, and no GPU is no error.
+/// A software renderer is not a GPU, and the absence of a GPU is not an error.
 #[test]
 fn auto_takes_the_device_that_the_list_marks() {
     let (_, out, _) = run(&["devices"]);

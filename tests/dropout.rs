@@ -1,5 +1,5 @@
-//! Dropout is active in training (on an autodiff device) only, and each of the three rates acts where the
-//! reference has it.
+//! Dropout acts only in training (on an autodiff device), with each of the three rates in the place where the reference
+//! applies it.
 
 use std::path::Path;
 

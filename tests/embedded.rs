@@ -48,7 +48,7 @@ fn info_tells_what_is_embedded() {
     assert_eq!(info["missing"], serde_json::json!([]));
 }
 
-/// What `arguments` give, the first record's predictions.
+/// The predictions for the first record.
 fn predictions(arguments: &[&str], device: &str) -> Value {
     let output = albert().args(arguments).args(["--quiet", "--device", device]).output().expect("runs");
     assert_eq!(output.status.code(), Some(0), "{arguments:?}");

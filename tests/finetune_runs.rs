@@ -1,4 +1,4 @@
-//! `albert finetune`, run as a user runs it: every task learns, runs are broken off and resumed, bad input is told.
+//! `albert finetune`, as a user runs it: every task learns, interrupted runs resume, bad input is reported.
 
 mod common;
 
@@ -149,7 +149,7 @@ fn questions_learn_their_answers_and_when_there_is_none() {
         serde_json::from_slice(&std::fs::read(path.join("run/config.json")).expect("there")).expect("JSON");
     let threshold = config["task_specific_params"]["question-answering"]["null_threshold"].as_f64();
     assert_eq!(threshold, found["runs"][0]["dev"]["best_f1_threshold"].as_f64());
-    // The model says by itself that there is no answer.
+    // The model predicts "no answer" without an option.
     let ask = |question: &str| {
         let output = albert()
             .args([
@@ -219,7 +219,7 @@ fn broken_off_and_resumed_gives_the_same_weights() {
         finish(&run("kill", &["--resume"]));
         assert!(weights(path, "kill") == whole, "after kill -9");
     }
-    // The best checkpoint stays beside the last, and is what is published.
+    // The best checkpoint is kept in addition to the last one, and is the one in the output directory.
     let best = results(path, "whole")["runs"][0]["step"].as_u64().expect("a step");
     let checkpoint = path.join(format!("whole/checkpoints/step-{best:08}/model.safetensors"));
     assert!(std::fs::read(checkpoint).expect("the best checkpoint") == whole);

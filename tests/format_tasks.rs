@@ -11,7 +11,7 @@ use serde_json::Value;
 
 const SCORES: f64 = 1e-4;
 
-/// Everything in a folder, and the words beside it.
+/// A model folder, and the input words.
 fn copy(from: &Path, to: &Path) {
     for entry in std::fs::read_dir(from).expect("reads") {
         let (from, to) =
@@ -38,7 +38,7 @@ fn flags(task: &str) -> (&'static str, &'static [&'static str]) {
     }
 }
 
-/// What differs: every key that is expected is there, numbers are near, all else is equal.
+/// Compares two values: every expected key exists, numbers are close, everything else is equal.
 fn difference(found: &Value, expected: &Value) -> Option<String> {
     match (found, expected) {
         (Value::Number(f), Value::Number(e)) if e.is_f64() => {

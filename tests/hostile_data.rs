@@ -1,5 +1,4 @@
-//! Labelled data that is no data: whatever the bytes, the readers answer with examples that are sound or with an
-//! error.
+//! Labelled data in damaged files: for any bytes, the readers return valid examples or an error.
 
 use std::path::Path;
 

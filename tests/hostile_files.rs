@@ -12,7 +12,7 @@ use albert::checkpoint::Tensors;
 use archive::{Member, tar, zip};
 use common::golden;
 
-/// What reading may take besides what the test holds itself.
+/// Memory that reading may take in addition to the test's own.
 const MEMORY: u64 = 128 << 20;
 
 /// One test at a time: they measure the memory of the whole process.
@@ -519,7 +519,7 @@ fn block(file: &mut Vec<u8>, entries: &[(usize, &[u8], &[u8])]) -> Vec<u8> {
     [varint(start as u64), varint(length as u64)].concat()
 }
 
-/// A table whose index names its one block of entries so many times.
+/// A table whose index names its only block of entries `times` times.
 fn table(entries: &[(usize, &[u8], &[u8])], times: usize) -> Vec<u8> {
     let mut file = Vec::new();
     let data = block(&mut file, entries);
@@ -532,7 +532,7 @@ fn table(entries: &[(usize, &[u8], &[u8])], times: usize) -> Vec<u8> {
     file
 }
 
-/// An entry: floats of a shape, at an offset, so many bytes.
+/// An entry: floats of a shape, at an offset, with a size in bytes.
 fn variable(shape: &[u64], offset: u64, size: u64, rest: &[u8]) -> Vec<u8> {
     let dims: Vec<u8> = shape.iter().flat_map(|n| field(2, &[vec![8], varint(*n)].concat())).collect();
     [vec![8, 1], field(2, &dims), vec![0x20], varint(offset), vec![0x28], varint(size), rest.to_vec()]

@@ -52,7 +52,7 @@ fn bytes(length: usize) -> Vec<u8> {
     (0..length).map(|i| (i * i / 7 % 251) as u8).collect()
 }
 
-/// What a model of this name consists of, and what else its repository has.
+/// The files of a model, and other files in its repository.
 fn model_files() -> Vec<(&'static str, Vec<u8>)> {
     vec![
         ("config.json", b"{\"model_type\": \"albert\"}".to_vec()),
@@ -100,7 +100,7 @@ impl Scene {
         self.root().join("snapshots").join(COMMIT)
     }
 
-    /// What an earlier run left of the weights.
+    /// The partial weights of an earlier run.
     fn leave(&self, content: &[u8]) {
         let blobs = self.root().join("blobs");
         std::fs::create_dir_all(&blobs).expect("creates");
@@ -222,7 +222,7 @@ fn revisions_have_their_own_refs() {
     assert_eq!(snapshot, s.cache.path().join("models--tiny/snapshots").join(COMMIT));
 }
 
-/// What huggingface_hub leaves, made by hand.
+/// A cache in the layout of huggingface_hub, built by hand.
 #[cfg(unix)]
 fn foreign_cache(root: &Path) -> PathBuf {
     let snapshot = root.join("snapshots").join("abc");
@@ -256,7 +256,7 @@ fn a_cache_that_another_program_filled_is_found_offline() {
          or model.onnx; run once with the network, or name a directory that \
          holds the files"
     );
-    // A link to a blob that is gone is no file either.
+    // A dangling link does not count as a file.
     std::fs::remove_file(s.root().join("blobs").join(etag_of(&bytes(3000), false))).expect("removes");
     assert!(s.error().contains("abc has no tokenizer.json or spiece.model or 30k-clean.model or vocab.txt;"));
     std::fs::remove_dir_all(s.root()).expect("removes");
@@ -283,7 +283,7 @@ fn only_what_is_missing_is_fetched() {
     assert!(s.fetch_whole().files.is_empty());
     assert_eq!(s.server.count("GET", "/resolve/"), 0);
 
-    // A blob of the wrong size is no blob.
+    // A blob of the wrong size is ignored.
     let s = scene(model_files(), Trouble::default());
     foreign_cache(&s.root());
     std::fs::remove_file(s.root().join("refs/main")).expect("removes");

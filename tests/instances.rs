@@ -59,7 +59,7 @@ fn places(documents: u32, seed: u32) -> Places {
     Places((0..documents).map(&mut document).collect())
 }
 
-/// Whether a token of [`Places`] begins a word: 3 of 5 do.
+/// Returns true if a token of [`Places`] starts a word. 3 of 5 do.
 fn starts_word(id: u32) -> bool {
     let mixed = (id ^ id >> 7).wrapping_mul(2_654_435_761);
     id < FIRST || (mixed ^ mixed >> 15).wrapping_mul(2_246_822_519) >> 16 < 39_322
@@ -131,7 +131,7 @@ fn a_hundred_thousand_instances() {
         assert_eq!(instance.order_label, Some(u8::from(a[0] > b[0])));
         swapped += usize::from(a[0] > b[0]);
 
-        // Predictions: so many, in order, of whole words.
+        // Predictions: the right number, in order, of whole words.
         let allowed = ((instance.ids.len() as f64 * 0.15).round_ties_even() as usize).clamp(1, limit);
         assert!(instance.masked_positions.len() <= allowed);
         assert!(instance.masked_positions.is_sorted_by(|x, y| x < y));
@@ -191,7 +191,7 @@ fn each_epoch_has_each_sentence_once() {
         for (document, lengths) in (0..).zip(&corpus.0) {
             for (sentence, &length) in (0..).zip(lengths) {
                 let times = seen.get(&(document, sentence)).copied().unwrap_or(0);
-                // A token by itself makes no instance.
+                // A single token does not form an instance.
                 assert!(times == 1 || (times == 0 && length == 1), "{document} {sentence} {times}");
             }
         }
@@ -317,7 +317,7 @@ fn positions_of_another_corpus_are_refused() {
     position.documents = 0;
     position.offset = 1_000_000;
     assert!(matches!(stream.seek(position), Err(Error::Input(_))));
-    // The stream goes on from where it was.
+    // The stream continues from its position.
     assert_eq!(stream.next_batch(3).expect("plans").len(), 3);
 }
 

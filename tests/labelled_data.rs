@@ -24,7 +24,7 @@ impl Files {
         path
     }
 
-    /// What reading texts from such a file says is wrong, without the folder's name.
+    /// The error for reading texts from such a file, without the folder's name.
     fn problem(&self, name: &str, bytes: impl AsRef<[u8]>, options: &TextOptions) -> String {
         let path = self.write(name, bytes);
         message(read_texts(&path, options), &path)

@@ -21,7 +21,7 @@ impl Files {
     }
 }
 
-/// What is wrong, without the name of the folder.
+/// The error, without the name of the folder.
 fn message<T>(result: albert::Result<Loaded<T>>, path: &Path) -> String {
     let folder = format!("{}/", path.parent().map(|folder| folder.display().to_string()).unwrap_or_default());
     result.err().map(|error| error.to_string().replace(&folder, "")).unwrap_or_default()

@@ -311,7 +311,7 @@ impl Random {
     }
 }
 
-/// Lengths that differ, ids that are no labels, numbers that are none, tags of any kind.
+/// Different lengths, ids that are not labels, NaN, and arbitrary tags.
 #[test]
 fn no_input_is_too_odd() {
     use EntityScheme::{Bilou, Iob1, Iob2, Iobes, Ioe1, Ioe2};

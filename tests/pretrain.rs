@@ -208,7 +208,7 @@ fn pretraining_goes_on_from_a_model() {
     corpus(folder.path());
     let path = folder.path();
     finish(&arguments(path, "first", 3));
-    // A step that changes nothing: the weights are those of the first run.
+    // A step that changes nothing: the weights equal the first run's.
     let mut second = arguments(path, "second", 1);
     let size = second.iter().position(|a| a == "--size").expect("there");
     second[size] = "--init-from".to_owned();

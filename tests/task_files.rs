@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use common::{albert, golden};
 use serde_json::Value;
 
-/// The file's records and those of the output, if the file is there.
+/// The records of the file and of the output, if the file exists.
 fn through(task: &str, model: &str, flags: &[&str], file: &str) -> Option<Vec<(Value, Value)>> {
     let Some(directory) = std::env::var_os("ALBERT_TEST_DATA").map(PathBuf::from) else {
         eprintln!("skipped: ALBERT_TEST_DATA names no directory with {file}");

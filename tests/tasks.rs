@@ -204,7 +204,7 @@ fn ner_cuts_no_word() {
             }
         }
     }
-    assert!(same > 500, "{same} entities are those of the pipeline");
+    assert!(same > 500, "{same} entities equal the pipeline's");
 }
 
 #[test]

@@ -99,7 +99,7 @@ fn flat(encoding: &Encoding) -> Vec<usize> {
     encoding.offsets.iter().flat_map(|&(start, end)| [start, end]).collect()
 }
 
-/// What holds for every encoding.
+/// Checks invariants of every encoding.
 fn assert_consistent(e: &Encoding, texts: &[&str]) {
     let n = e.ids.len();
     assert_eq!([e.type_ids.len(), e.word_ids.len(), e.offsets.len(), e.special_tokens_mask.len()], [n; 4]);
@@ -207,7 +207,7 @@ fn padding_and_truncation_in_the_file_are_not_applied() {
         serde_json::json!({"direction": "Right", "max_length": 4, "strategy": "LongestFirst", "stride": 0});
     json["padding"] = serde_json::json!({"strategy": {"Fixed": 50}, "direction": "Right", "pad_to_multiple_of": null,
         "pad_id": 0, "pad_type_id": 0, "pad_token": "<pad>"});
-    // And a template that gives every token type 0, as recent files have it.
+    // And a template that gives every token type 0, as in recent files.
     for piece in json["post_processor"]["pair"].as_array_mut().expect("a template") {
         for inner in piece.as_object_mut().expect("a piece").values_mut() {
             inner["type_id"] = 0.into();

@@ -89,7 +89,7 @@ fn the_first_ids_are_those_of_albert() {
             (tokenizer.cls_id(), tokenizer.sep_id(), tokenizer.mask_id()),
             (Some(2), Some(3), Some(4))
         );
-        // What is frequent is whole, what is always a piece of its own is, and no piece is a number with a comma.
+        // Frequent words are single pieces, required pieces are separate, and no piece is a number with a comma.
         for piece in ["▁the", "▁", "▁opening", "▁garden", "▁mountain", "s", "'", "▁cafe"] {
             assert!(tokenizer.token_to_id(piece).is_some(), "{file}: {piece}");
         }

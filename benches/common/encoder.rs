@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use albert::model::{Albert, AlbertConfig, ModelInput, OutputOptions};
 
-/// As transformers' config.json has it.
+/// The configuration, as in a config.json of transformers.
 pub fn base_config() -> Value {
     json!({
         "model_type": "albert", "vocab_size": 30_000, "embedding_size": 128, "hidden_size": 768,

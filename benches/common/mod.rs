@@ -1,4 +1,4 @@
-//! What the benchmarks share: options, medians, and talking to a Python program beside them.
+//! Code shared by the benchmarks: options, medians, and communication with Python peers.
 #![allow(dead_code, reason = "no benchmark uses all of it")]
 
 pub mod encoder;
@@ -79,7 +79,7 @@ impl Drop for Peer {
 }
 
 /// A checkpoint of ALBERT-base's size with random weights, for masked words (`AlbertForMaskedLM`) or two
-/// labels (`AlbertForSequenceClassification`), with the embedded tokenizer's files beside it.
+/// labels (`AlbertForSequenceClassification`), with the files of the built-in tokenizer.
 pub fn write_base_model(directory: &Path, architecture: &str) -> std::io::Result<()> {
     if directory.join("model.safetensors").is_file() {
         return Ok(());

@@ -20,15 +20,15 @@ struct Change<'a> {
     svd: Svd,
 }
 
-/// What makes a task's own model of the encoder of all.
+/// Changes that turn the shared encoder into the model of a task.
 pub struct Differences<'a> {
-    /// Small tensors, and those of the task alone.
+    /// Small tensors, and tensors that only this task has.
     replaced: Vec<&'a Parameter>,
     changes: Vec<Change<'a>>,
 }
 
 impl<'a> Differences<'a> {
-    /// What makes `own` of `shared`.
+    /// The changes from `shared` to `own`.
     ///
     /// # Errors
     /// [`Error::Input`] when the models are not of one shape.
@@ -78,7 +78,7 @@ pub fn is_head(name: &str) -> bool {
     name.starts_with("classifier.") || name.starts_with("qa_outputs.")
 }
 
-/// Rows and columns of a matrix as files have it.
+/// Rows and columns of a matrix, as stored in files.
 fn stored_shape(parameter: &Parameter) -> Option<[usize; 2]> {
     match (parameter.shape.as_slice(), parameter.transposed) {
         ([inputs, outputs], true) => Some([*outputs, *inputs]),

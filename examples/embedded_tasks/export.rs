@@ -76,7 +76,7 @@ pub fn compare(run: &Path, data: &Path) -> Result<()> {
     print(&out)
 }
 
-/// The models of a run: that of all tasks, and those of each.
+/// The models of a run: the shared one, and one for each task.
 struct Models<'a> {
     run: &'a Path,
     checkpoint: Checkpoint,
@@ -92,7 +92,7 @@ impl<'a> Models<'a> {
         Ok(Self { run, checkpoint, device, shared })
     }
 
-    /// What all tasks share, and the heads of text.
+    /// The tensors shared by all tasks, and the pretraining heads.
     fn encoder(&self) -> Vec<SavedTensor<'_>> {
         self.shared.saved().into_iter().filter(|tensor| !is_head(&tensor.name)).collect()
     }

@@ -16,13 +16,13 @@ pub struct Figure {
     /// The data's name.
     pub data: &'static str,
     pub examples: u64,
-    /// What the figure is.
+    /// The name of the metric.
     pub name: &'static str,
     /// In per cent.
     pub value: f64,
 }
 
-/// The model of `task` in a file that holds those of several.
+/// The model of `task` in a file that contains several tasks.
 pub fn model_in(tensors: Tensors, checkpoint: &Checkpoint, task: &Task, device: &Device) -> Result<Albert> {
     let tensors = tensors.with_task(Some(task.name))?;
     let config = task.config(&checkpoint.config);

@@ -75,7 +75,7 @@ pub fn run(encoder: &Path, tokens: &Path, data: &Path, run: &Path, steps: u64) -
         }
     }
     let mut model = parameters.load_into(model, &device);
-    // Quicker where the processor has instructions for it, and as good.
+    // Faster on processors with bf16 instructions, and as accurate.
     model.set_numbers(Numbers::Bf16);
 
     let mut runtime = runtime(model.clone(), config, &checkpoint, &device)?;

@@ -1,5 +1,5 @@
-//! Makes the model inside the binary do every task: one encoder learns sentiment, entities, answers, choices and entailment
-//! at once, and goes on with text, so that it forgets nothing.
+//! Trains the built-in model for every task: one encoder learns sentiment, entities, answers, choices and entailment at once,
+//! and continues with text so that it forgets nothing.
 //!
 //! ```sh
 //! cargo run --release --example embedded_tasks -- learn ENCODER TOKENS DATA RUN [STEPS]

@@ -18,7 +18,7 @@ use albert::model::{Albert, AlbertConfig, Head};
 use albert::tasks::{Choose, ChooseOptions, Classify, ClassifyOptions, Long, Qa, QaOptions, Runtime};
 use albert::training::finetune::{TaskLoss, TrainingExample, encode};
 
-/// What a task is.
+/// A task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     Texts,
@@ -221,7 +221,7 @@ impl Task {
     }
 }
 
-/// What `model` needs to run, with the tokenizer of `checkpoint`.
+/// A runtime for `model`, with the tokenizer of `checkpoint`.
 pub fn runtime(
     model: Albert,
     config: &AlbertConfig,

@@ -11,7 +11,7 @@ fn directory() -> tempfile::TempDir {
     tempfile::tempdir_in(base).expect("a directory")
 }
 
-/// Reads `bytes` as a file of this name, with `beside` next to it.
+/// Reads `bytes` as a file of this name, together with the files in `beside`.
 pub fn read_all(name: &str, bytes: &[u8], beside: &[(&str, &[u8])]) {
     let directory = directory();
     for (name, bytes) in beside {

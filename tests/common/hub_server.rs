@@ -29,7 +29,7 @@ pub enum Api {
     Moved,
 }
 
-/// What the server does wrong.
+/// Faults of the server.
 #[derive(Clone, Debug, Default)]
 pub struct Trouble {
     /// Answer with this status ...
@@ -41,14 +41,14 @@ pub struct Trouble {
     pub headers: &'static str,
     /// The body of that answer.
     pub body: &'static str,
-    /// Answer so many requests with 503 first.
+    /// Number of requests to answer with 503 first.
     pub busy: usize,
-    /// Close the connection after so many bytes of a body, so many times.
+    /// Bytes of a body after which to close the connection, and how many times.
     pub cut_after: usize,
     pub cuts: usize,
     /// Say nothing more after a cut, and keep the connection.
     pub hang: bool,
-    /// Close the connection without an answer, so many times.
+    /// Number of connections to close without an answer.
     pub resets: usize,
     /// Deliver other bytes than promised.
     pub corrupt: bool,
@@ -64,7 +64,7 @@ pub struct Trouble {
     pub chunked: bool,
     /// Do not say which commit it is.
     pub no_commit: bool,
-    /// An etag that is no hash, for all files.
+    /// An etag that is not a hash, for all files.
     pub etag: Option<&'static str>,
     /// Redirect files to themselves.
     pub circles: bool,
@@ -83,7 +83,7 @@ pub struct Request {
 }
 
 impl Request {
-    /// Whether the method and a part of the address are these.
+    /// Returns true if the method matches and the URL contains a part.
     pub fn is(&self, method: &str, part: &str) -> bool {
         self.line.starts_with(method) && self.line.contains(part)
     }
@@ -119,7 +119,7 @@ impl HubServer {
                 for stream in listener.incoming().flatten() {
                     let (state, storage_address) = (state.clone(), storage_address.clone());
                     std::thread::spawn(move || {
-                        // A client that goes away is no concern of the server.
+                        // The server ignores clients that disconnect.
                         let _gone = serve(stream, is_hub, &state, &storage_address);
                     });
                 }
@@ -335,7 +335,7 @@ fn answer(stream: &mut TcpStream, status: u16, headers: &str, body: &[u8]) -> st
     stream.write_all(body)
 }
 
-/// SHA-256 of a large file, git's SHA-1 of a small one, as the hub has it.
+/// SHA-256 of a large file, git's blob SHA-1 of a small one, as on the hub.
 pub fn etag_of(content: &[u8], large: bool) -> String {
     let hex = |bytes: &[u8]| bytes.iter().map(|b| format!("{b:02x}")).collect::<String>();
     if large {
