@@ -1,5 +1,5 @@
-//! Every subcommand's help has examples and the README has pipelines, and they work as printed: in a directory with the files that they
-//! name, and with the hub's models in the cache (small ones under their names).
+//! The examples in the help of every subcommand, in the README and in `docs/` work as printed. They run in a directory with the files
+//! that they name, and with small models in the hub's cache under the names of the real ones.
 #![cfg(unix)]
 #![allow(clippy::print_stderr, reason = "says what was skipped")]
 
@@ -46,11 +46,12 @@ const FILES: [(&str, &str); 13] = [
          [{\"id\": \"a\", \"question\": \"Why?\", \"answers\": [], \"is_impossible\": true}]}]}]}\n",
     ),
 ];
-const MODELS: [(&str, &str); 4] = [
+const MODELS: [(&str, &str); 5] = [
     ("my-model", "choice_a"),
     ("my-choice-model", "choice_a"),
     ("my-nli-model", "inner"),
     ("my-qa-model", "bio"),
+    ("reviews-model", "two"),
 ];
 
 const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
@@ -75,6 +76,13 @@ fn directory() -> tempfile::TempDir {
     for (name, model) in MODELS {
         copy_model(model, &directory.path().join(name));
     }
+    let config = directory.path().join("reviews-model/config.json");
+    let mut json: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(&config).expect("a file")).expect("JSON");
+    json.as_object_mut().expect("an object").remove("problem_type");
+    json["id2label"] = serde_json::json!({"0": "no", "1": "yes"});
+    json["label2id"] = serde_json::json!({"no": 0, "yes": 1});
+    std::fs::write(&config, json.to_string()).expect("writes");
     copy_files(&golden("formats/google_pretraining"), &directory.path().join("albert_base"));
     let vocabulary = directory.path().join("albert_base/30k-clean.model");
     std::fs::copy(golden("fill_mask/spiece_nfkc/spiece.model"), vocabulary).expect("copies");
@@ -175,29 +183,171 @@ fn the_examples_of_every_subcommand_work_as_printed() {
     }
 }
 
-/// The pipelines of the README, of which `jq` is a part.
+/// A fenced block of a document.
+struct Block {
+    document: String,
+    language: String,
+    text: String,
+}
+
+/// The fenced blocks of the README and of everything in `docs/`.
+fn blocks() -> Vec<Block> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut documents = vec![root.join("README.md")];
+    let mut folders = vec![root.join("docs")];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).expect("a directory") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|e| e == "md") {
+                documents.push(path);
+            }
+        }
+    }
+    let mut found = Vec::new();
+    for path in documents {
+        let text = std::fs::read_to_string(&path).expect("a document");
+        let document = path.strip_prefix(root).unwrap_or(&path).display().to_string();
+        let mut open: Option<(String, String)> = None;
+        for line in text.lines() {
+            match (&mut open, line.strip_prefix("```")) {
+                (None, Some(language)) => open = Some((language.to_owned(), String::new())),
+                (Some((_, text)), None) => {
+                    text.push_str(line);
+                    text.push('\n');
+                }
+                (Some(_), Some(_)) => {
+                    let (language, text) = open.take().expect("an open block");
+                    found.push(Block { document: document.clone(), language, text });
+                }
+                (None, None) => {}
+            }
+        }
+    }
+    found
+}
+
+/// Shortens training runs to two steps of a small model.
+fn shortened(script: &str) -> String {
+    script
+        .replace("--steps 20000", "--steps 2")
+        .replace("--size mini", "--size tiny")
+        .replace("--output my-sentiment", "--output my-sentiment --steps 2")
+}
+
+fn has_jq() -> bool {
+    let found = Command::new("jq").arg("--version").output().is_ok();
+    if !found {
+        eprintln!("skipped: jq is not installed");
+    }
+    found
+}
+
 #[test]
-fn the_pipelines_of_the_readme_work() {
-    if Command::new("jq").arg("--version").output().is_err() {
-        eprintln!("skipped: no jq here");
+fn commands_in_documents_work() {
+    if !has_jq() {
         return;
     }
-    let readme = include_str!("../README.md");
-    let section = readme.split("## A pipeline per task").nth(1).and_then(|rest| rest.split("\n## ").next());
-    let section = section.expect("the section");
-    let blocks: Vec<&str> =
-        section.split("```sh\n").skip(1).filter_map(|block| block.split("```").next()).collect();
-    for task in ["classify", "--order", "ner", "qa", "choose", "embed", "zero-shot"] {
-        assert!(blocks.iter().any(|block| block.contains(task)), "a pipeline for {task}");
+    let blocks: Vec<Block> = blocks().into_iter().filter(|block| block.language == "sh").collect();
+    for task in [
+        "fill-mask",
+        "classify",
+        "--order",
+        "ner",
+        "qa",
+        "choose",
+        "embed",
+        "zero-shot",
+        "convert",
+        "finetune",
+    ] {
+        assert!(blocks.iter().any(|block| block.text.contains(task)), "an example of {task}");
     }
-    for block in blocks {
+    for Block { document, text, .. } in blocks {
         let directory = directory();
-        let output = shell(block, directory.path());
+        let output = shell(&shortened(&text), directory.path());
         let errors = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success() && !errors.contains("albert: error"), "{block}: {errors}");
-        assert!(!errors.contains("jq: error"), "{block}: {errors}");
-        // A review that is not negative leaves nothing.
-        let wrote = block.contains("-o ") || block.contains("select(");
-        assert!(wrote || !output.stdout.is_empty(), "{block}: no output");
+        assert!(output.status.success() && !errors.contains("albert: error"), "{document}: {text}: {errors}");
+        assert!(!errors.contains("jq: error"), "{document}: {text}: {errors}");
+        // A filter may leave nothing, and some commands write only files.
+        let silent = text.contains("-o ")
+            || text.contains("--output")
+            || text.contains("select(")
+            || text.contains("convert");
+        assert!(silent || !output.stdout.is_empty(), "{document}: {text}: no output");
     }
+}
+
+/// The commands of a console block, each with the output shown below it.
+fn session(text: &str) -> Vec<(String, Vec<String>)> {
+    let mut found: Vec<(String, Vec<String>)> = Vec::new();
+    let mut continues = false;
+    for line in text.lines() {
+        match (line.strip_prefix("$ "), found.last_mut()) {
+            (Some(command), _) if !continues => found.push((command.to_owned(), Vec::new())),
+            (_, Some((command, _))) if continues => {
+                command.push('\n');
+                command.push_str(line);
+            }
+            (_, Some((_, output))) => output.push(line.to_owned()),
+            (_, None) => panic!("a console block begins with a command: {line}"),
+        }
+        let (command, _) = found.last().expect("a command");
+        continues = found.last().is_some_and(|(_, output)| output.is_empty())
+            && (command.matches('\'').count() % 2 == 1 || command.trim_end().ends_with('|'));
+    }
+    found
+}
+
+/// True if two lines are equal, apart from white space at their ends and from small differences of numbers.
+fn agrees(shown: &str, found: &str) -> bool {
+    let near = |a: &str, b: &str| match (a.parse::<f64>(), b.parse::<f64>()) {
+        (Ok(a), Ok(b)) => (a - b).abs() <= 0.02 + 1e-3 * b.abs(),
+        _ => a == b,
+    };
+    let (shown, found): (Vec<&str>, Vec<&str>) =
+        (shown.split_whitespace().collect(), found.split_whitespace().collect());
+    shown.len() == found.len() && shown.iter().zip(&found).all(|(a, b)| near(a, b))
+}
+
+#[test]
+fn console_sessions_in_documents_show_real_output() {
+    if !has_jq() {
+        return;
+    }
+    let mut compared = 0;
+    for Block { document, text, .. } in blocks().into_iter().filter(|block| block.language == "console") {
+        let directory = directory();
+        for (command, shown) in session(&text) {
+            // `cat FILE` shows an input file.
+            if let Some(name) = command.strip_prefix("cat ")
+                && !name.contains(' ')
+            {
+                std::fs::write(directory.path().join(name), shown.join("\n") + "\n").expect("writes");
+                continue;
+            }
+            // What a terminal would show.
+            let plain =
+                command.starts_with("albert ") && !command.contains('|') && !command.contains("--format");
+            let output = shell(
+                &if plain { format!("{command} --format text") } else { command.clone() },
+                directory.path(),
+            );
+            let errors = String::from_utf8_lossy(&output.stderr);
+            assert!(output.status.success(), "{document}: {command}: {errors}");
+            let stdout = String::from_utf8(output.stdout).expect("UTF-8");
+            let found: Vec<&str> = stdout.lines().filter(|line| !line.is_empty()).collect();
+            let (shown, rest) = match shown.iter().position(|line| line == "...") {
+                Some(at) => (&shown[..at], true),
+                None => (&shown[..], false),
+            };
+            assert!(rest || shown.len() == found.len(), "{document}: {command}:\n{stdout}");
+            for (line, own) in shown.iter().zip(&found) {
+                assert!(agrees(line, own), "{document}: {command}:\n{line}\n{own}");
+            }
+            compared += 1;
+        }
+    }
+    assert!(compared >= 8, "{compared} commands were compared");
 }

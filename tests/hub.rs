@@ -434,7 +434,10 @@ fn servers_that_cannot_go_on_begin_anew() {
         Trouble { no_ranges: true, cut_after: 5000, cuts: usize::MAX, ..Trouble::default() },
     );
     let found = s.error();
-    assert!(found.ends_with(", 3 times; the data received so far is kept, and the next run resumes from there"), "{found}");
+    assert!(
+        found.ends_with(", 3 times; the data received so far is kept, and the next run resumes from there"),
+        "{found}"
+    );
 }
 
 #[test]
