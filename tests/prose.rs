@@ -24,7 +24,6 @@ const PHRASES: &[(&str, &str)] = &[
     ("as there", "\"as in ...\""),
     ("has it", "\"as in ...\""),
     ("have it", "\"as in ...\""),
-    ("those of", "name what it is: \"the reader's errors\""),
     ("is whole", "\"is complete\""),
     ("are whole", "\"are complete\""),
     ("not whole", "\"not complete\""),
@@ -63,7 +62,7 @@ const ALLOWED: &[&str] = &[
 ];
 
 /// Beginnings of a documentation comment that lack a subject.
-const HEADLESS: &[&str] = &["what ", "whether "];
+const HEADLESS: &[&str] = &["what ", "whether ", "those of "];
 
 /// The words of a line, lower-cased, with a space around each.
 fn words(line: &str) -> String {
