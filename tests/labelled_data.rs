@@ -175,7 +175,7 @@ fn scores_and_labels_that_are_not_right() {
     let files = Files::new();
     let line = "{\"text\": \"a\", \"score\": 1.5}\n";
     for (score, part) in [
-        ("NaN", "a.jsonl:2: not a JSON object: expected value (column 24); JSON has no NaN and no infinity"),
+        ("NaN", "a.jsonl:2: field \"score\" is NaN; JSON has no NaN and no infinity"),
         ("-Infinity", "JSON has no NaN"),
         ("\"NaN\"", "a.jsonl:2: field \"score\" is \"NaN\"; expected a finite number"),
         ("null", "a.jsonl:2: field \"score\" is null; expected a finite number"),

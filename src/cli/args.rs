@@ -220,7 +220,10 @@ pub struct RecordArgs {
     /// Read records from a file, - for standard input
     #[arg(short, long, value_name = "FILE|-", help_heading = "Input")]
     pub input: Option<PathBuf>,
-    /// How lines become records; auto takes a line that begins with { as JSON
+    /// How the input becomes records; auto detects JSON objects, one per line or in one array
+    ///
+    /// auto reads a line as JSON if its first character that is not white space is {, and as text otherwise. A file
+    /// that begins with [ and then { is one JSON array of records.
     #[arg(long, value_name = "FORMAT", default_value = "auto", help_heading = "Input")]
     pub input_format: InputFormatArg,
     /// What to do about a bad record: stop at it, or skip it and go on

@@ -152,7 +152,9 @@ fn load(
 fn own_config(checkpoint: &Checkpoint) -> Result<std::path::PathBuf> {
     match &checkpoint.origin {
         Origin::Directory { directory, .. } if directory.join("config.json").is_file() => {
-            Ok(directory.join("config.json"))
+            let path = directory.join("config.json");
+            null_threshold::check(&path)?;
+            Ok(path)
         }
         _ => Err(Error::Usage {
             flag: "--save-threshold".to_owned(),

@@ -8,6 +8,7 @@ use burn::tensor::Device;
 use albert::checkpoint::{Architecture, Checkpoint, TokenizerFiles};
 use albert::device::{self, FloatType, OpenDevice};
 use albert::eval::TaskEvaluation;
+use albert::io::create_directory;
 use albert::model::{Albert, AlbertConfig, Head};
 use albert::tasks::{Long, Runtime};
 use albert::training::finetune::recipe::{self, PublishedRecipe};
@@ -145,7 +146,7 @@ fn check_output(common: &CommonArgs) -> Result<()> {
             "holds a model or a run: --resume goes on with it, another --output begins anew",
         ));
     }
-    std::fs::create_dir_all(output).map_err(Error::io(output, "create"))
+    create_directory(output)
 }
 
 /// Runs all seeds, keeps the best.
@@ -202,7 +203,7 @@ fn run_seed(
     stop: &AtomicBool,
 ) -> Result<Option<SeedResult>> {
     let (common, reporter) = (setup.common, setup.reporter);
-    std::fs::create_dir_all(folder).map_err(Error::io(folder, "create"))?;
+    create_directory(folder)?;
     let tokenizer = setup.checkpoint.tokenizer()?;
     let files = TokenizerFiles::of(&setup.checkpoint);
     let devices: Vec<Device> = setup.devices.iter().map(|open| open.device.clone()).collect();

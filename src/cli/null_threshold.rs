@@ -23,11 +23,24 @@ pub fn set(config: &mut AlbertConfig, threshold: f64) {
     config.set_extra(KEY, with(config.extra(KEY), threshold));
 }
 
+/// Checks that a `config.json` may be changed.
+///
+/// # Errors
+/// [`Error::BadFile`] for a file of the hub's cache.
+pub fn check(path: &Path) -> Result<()> {
+    if !is_shared(path) {
+        return Ok(());
+    }
+    let problem = "is a file of the hub's cache, which other models may share; copy the model to a directory of its own";
+    Err(Error::bad_file(path, problem))
+}
+
 /// Writes it into a `config.json`, where everything else stays as it is.
 ///
 /// # Errors
-/// [`Error::Io`]; [`Error::BadFile`] for what is not a JSON object.
+/// [`Error::Io`]; [`Error::BadFile`] for what is not a JSON object, and for a file of the hub's cache.
 pub fn save(path: &Path, threshold: f64) -> Result<()> {
+    check(path)?;
     let bytes = std::fs::read(path).map_err(Error::io(path, "read"))?;
     let mut config: Value = serde_json::from_slice(&bytes)
         .ok()
@@ -41,6 +54,12 @@ pub fn save(path: &Path, threshold: f64) -> Result<()> {
     out.write(b"\n")?;
     out.finish()?;
     Ok(())
+}
+
+/// Whether a file is a link to a blob of the hub's cache, whose name is the checksum of its content.
+fn is_shared(path: &Path) -> bool {
+    let folder = path.canonicalize().ok().and_then(|path| Some(path.parent()?.file_name()?.to_owned()));
+    path.is_symlink() && folder.is_some_and(|name| name == "blobs")
 }
 
 fn with(tasks: Option<&Value>, threshold: f64) -> Value {

@@ -10,7 +10,7 @@ use serde_json::json;
 
 use albert::checkpoint::{Architecture, Checkpoint, TokenizerFiles, write_tokenizer};
 use albert::device::{self, DeviceChoice, FloatType, OpenDevice};
-use albert::io::{Format, OutputTarget};
+use albert::io::{Format, OutputTarget, create_directory};
 use albert::model::{Albert, AlbertConfig, Head};
 use albert::tokenizer::Tokenizer;
 use albert::tokenizer::train::TrainOptions as TokenizerTraining;
@@ -147,7 +147,7 @@ fn check_output(args: &PretrainArgs) -> Result<()> {
     if args.output.join("model.safetensors").exists() && !args.resume {
         return Err(Error::bad_file(&args.output, "holds a model; name a new directory"));
     }
-    std::fs::create_dir_all(&args.output).map_err(Error::io(&args.output, "create"))
+    create_directory(&args.output)
 }
 
 /// What the run begins with.

@@ -305,7 +305,10 @@ pub struct QaArgs {
     /// Read records from a file, - for standard input
     #[arg(short, long, value_name = "FILE|-", help_heading = "Input")]
     pub input: Option<PathBuf>,
-    /// How the input becomes records; auto knows SQuAD files, and JSON lines by their {
+    /// How the input becomes records; auto detects SQuAD files and JSON objects, one per line or in one array
+    ///
+    /// A SQuAD file holds articles with paragraphs, or is a flat list of questions with a context each, as for
+    /// transformers' run_qa.py.
     #[arg(long, value_name = "FORMAT", default_value = "auto", help_heading = "Input")]
     pub input_format: QaInputFormatArg,
     /// What to do about a bad record: stop at it, or skip it and go on

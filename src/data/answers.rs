@@ -6,6 +6,7 @@ use serde::Deserialize;
 
 use super::example::GoldAnswer;
 use super::objects::shortened;
+use crate::io::lone_surrogate;
 
 /// How far from its stated place an answer is looked for, in code points.
 const NEAR: usize = 20;
@@ -45,11 +46,13 @@ impl Answers {
     /// A message to stand after the field's name.
     pub(super) fn parse(json: &str) -> Result<Self, String> {
         let form: Form = serde_json::from_str(json).map_err(|_| {
-            format!(
-                "is {}; expected a list of {{\"text\": ..., \"answer_start\": ...}}, {{\"text\": [...], \
-                 \"answer_start\": [...]}}, a string or a list of strings",
-                shortened(json)
-            )
+            lone_surrogate(json).unwrap_or_else(|| {
+                format!(
+                    "is {}; expected a list of {{\"text\": ..., \"answer_start\": ...}}, {{\"text\": [...], \
+                     \"answer_start\": [...]}}, a string or a list of strings",
+                    shortened(json)
+                )
+            })
         })?;
         let pair = |answer: Answer| (answer.text, answer.answer_start);
         Ok(Self(match form {

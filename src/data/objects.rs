@@ -114,11 +114,12 @@ mod tests {
     #[test]
     fn bad_lines_are_named_with_advice() {
         assert!(problem("{}\n[]\n").starts_with("a.jsonl:2: not a JSON object: invalid type"));
-        for text in
-            ["{\"score\": NaN}", "{\"score\": Infinity}", "{\"score\": -Infinity}", "{\"score\": nan}"]
-        {
-            assert!(problem(text).ends_with("or give a number"), "{}", problem(text));
-        }
+        assert!(problem("{\"score\": nan}").ends_with("or give a number"), "{}", problem("{\"score\": nan}"));
+        assert_eq!(
+            problem("{\"score\": NaN, \"bound\": [Infinity, -Infinity]}"),
+            "",
+            "as Python writes them"
+        );
         assert!(problem("{\n\"a\": 1}").ends_with("each line must hold a whole object"));
         assert!(problem("{\"a\" 1}").ends_with("(column 6)"), "{}", problem("{\"a\" 1}"));
         assert!(problem("\u{e9}\u{e9}").contains("not a JSON object"));

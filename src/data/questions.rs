@@ -1,4 +1,5 @@
-//! Questions with answers: SQuAD files, versions 1.1 and 2.0 (Rajpurkar et al. 2016, 2018), and JSON lines.
+//! Questions with answers: SQuAD files, versions 1.1 and 2.0 (Rajpurkar et al. 2016, 2018), their flat form, in which
+//! each question has a context of its own (transformers' `run_qa.py`), and JSON lines.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -9,7 +10,7 @@ use super::format::DataFormat;
 use super::objects::{Object, objects, shortened};
 use super::source::Source;
 use crate::error::{Error, Result};
-use crate::io::{looks_like_squad, read_squad};
+use crate::io::{Shape, read_squad, shape};
 
 const FORMATS: [DataFormat; 2] = [DataFormat::Jsonl, DataFormat::Squad];
 
@@ -59,11 +60,16 @@ pub fn read_questions(path: &Path, options: &QuestionOptions) -> Result<Loaded<Q
     read(Source::open(path)?, options)
 }
 
-fn read(source: Source, options: &QuestionOptions) -> Result<Loaded<QuestionExample>> {
+fn read(mut source: Source, options: &QuestionOptions) -> Result<Loaded<QuestionExample>> {
     let path = source.path().to_owned();
     let mut questions = Questions { options, last: None, loaded: Loaded::new(), first_moved: None };
     if !source.is_blank() {
-        if options.format.resolve(&source, &FORMATS, guess)? == DataFormat::Squad {
+        let mut told = || source.tell(|head, whole| shape(head, whole, true));
+        let format = match options.format {
+            DataFormat::Auto if told()? == Some(Shape::Questions) => DataFormat::Squad,
+            format => format.resolve(&source, &FORMATS, guess)?,
+        };
+        if format == DataFormat::Squad {
             read_squad_file(source, &mut questions)?;
         } else {
             for object in objects(source) {
@@ -81,7 +87,6 @@ fn read(source: Source, options: &QuestionOptions) -> Result<Loaded<QuestionExam
 
 fn guess(name: Option<DataFormat>, head: &[u8]) -> Option<DataFormat> {
     match name {
-        _ if looks_like_squad(head) => Some(DataFormat::Squad),
         None | Some(DataFormat::Jsonl) if head.trim_ascii_start().starts_with(b"{") => {
             Some(DataFormat::Jsonl)
         }

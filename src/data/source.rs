@@ -79,6 +79,29 @@ impl Source {
         self.head.len() < HEAD - BYTE_ORDER_MARK.len() && self.head.trim_ascii().is_empty()
     }
 
+    /// Reads on until `tell` knows what it has to from the first bytes; it is also told whether these are all.
+    /// `None` if all of them do not tell.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub(super) fn tell<T>(&mut self, tell: impl Fn(&[u8], bool) -> Option<T>) -> Result<Option<T>> {
+        loop {
+            if let Some(found) = tell(&self.head, false) {
+                return Ok(Some(found));
+            }
+            let before = self.head.len();
+            let more = before.max(HEAD) as u64;
+            self.rest
+                .by_ref()
+                .take(more)
+                .read_to_end(&mut self.head)
+                .map_err(Error::io(&self.path, "read"))?;
+            if self.head.len() == before {
+                return Ok(tell(&self.head, true));
+            }
+        }
+    }
+
     /// All bytes.
     pub(super) fn stream(self) -> impl BufRead + Send {
         BufReader::with_capacity(HEAD, Cursor::new(self.head).chain(self.rest))

@@ -1,15 +1,20 @@
 //! A directory that appears when it is whole.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
+use super::destination::{parent, resolve_directory};
 use crate::error::{Error, Result};
 
-/// A directory under a temporary name beside its place. Dropped unfinished, it leaves nothing.
+/// A directory under a temporary name beside its place, or inside an empty directory that is there already.
+/// Dropped unfinished, it leaves nothing.
 pub struct NewDirectory {
     temporary: TempDir,
     destination: PathBuf,
+    /// The place exists: its files move in, since the directory itself may be a mounted one, or the current one.
+    inside: bool,
 }
 
 impl NewDirectory {
@@ -18,31 +23,38 @@ impl NewDirectory {
     /// # Errors
     /// [`Error::BadFile`] when there is a file of this name, or a directory that is not empty.
     pub fn check(destination: &Path) -> Result<()> {
-        let bad = |problem: &str| Err(Error::bad_file(destination, problem));
-        match std::fs::read_dir(destination) {
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(()),
-            Err(_) if destination.is_file() => bad("is a file; name a new directory"),
-            Err(e) => Err(Error::io(destination, "read")(e)),
-            Ok(mut entries) => match entries.next() {
-                Some(_) => bad("exists and is not empty; name a new directory, nothing is written over"),
-                None => Ok(()),
-            },
+        match is_empty(&resolve_directory(destination)?)? {
+            Some(false) => {
+                let problem = "exists and is not empty; name a new directory, nothing is written over";
+                Err(Error::bad_file(destination, problem))
+            }
+            Some(true) | None => Ok(()),
         }
     }
 
-    /// Makes the temporary directory, and the directories above it.
+    /// Makes the temporary directory, and the directories above it. Symbolic links are followed, also to a name
+    /// that is free.
+    ///
+    /// # Errors
+    /// [`Error::Io`]; [`Error::BadFile`] for a name that cannot become a directory.
+    pub fn create(destination: &Path) -> Result<Self> {
+        let destination = resolve_directory(destination)?;
+        if is_empty(&destination)? == Some(true) {
+            let temporary = temporary_in(&destination)?;
+            return Ok(Self { temporary, destination, inside: true });
+        }
+        Self::beside(&destination)
+    }
+
+    /// The same for a directory whose caller removes what has its name before [`Self::finish`].
     ///
     /// # Errors
     /// [`Error::Io`].
-    pub fn create(destination: &Path) -> Result<Self> {
-        let parent = destination.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        std::fs::create_dir_all(parent).map_err(Error::io(parent, "create"))?;
-        let temporary = tempfile::Builder::new()
-            .prefix(".albert-")
-            .suffix(".part")
-            .tempdir_in(parent)
-            .map_err(Error::io(destination, "create"))?;
-        Ok(Self { temporary, destination: destination.to_owned() })
+    pub(crate) fn beside(destination: &Path) -> Result<Self> {
+        let folder = parent(destination);
+        std::fs::create_dir_all(folder).map_err(Error::io(folder, "create"))?;
+        let temporary = temporary_in(folder)?;
+        Ok(Self { temporary, destination: destination.to_owned(), inside: false })
     }
 
     /// Where to write until then.
@@ -50,23 +62,57 @@ impl NewDirectory {
         self.temporary.path()
     }
 
-    /// Puts everything written on the disk and gives the directory its name. An empty directory in its place
-    /// goes. Returns the names and sizes of the files.
+    /// Puts everything written on the disk and gives the directory its name. Returns the names and sizes of the
+    /// files.
     ///
     /// # Errors
     /// [`Error::Io`].
     pub fn finish(self) -> Result<Vec<(String, u64)>> {
         let destination = &self.destination;
         let files = sync_files(self.temporary.path())?;
-        open_to_all(self.temporary.path())?;
-        if destination.is_dir() {
-            std::fs::remove_dir(destination).map_err(Error::io(destination, "replace"))?;
+        if self.inside {
+            move_files(self.temporary.path(), destination)?;
+            sync_directory(destination);
+            return Ok(files);
         }
+        open_to_all(self.temporary.path())?;
         std::fs::rename(self.temporary.path(), destination).map_err(Error::io(destination, "rename to"))?;
         let _moved = self.temporary.keep();
-        sync_directory(destination.parent());
+        sync_directory(parent(destination));
         Ok(files)
     }
+}
+
+fn temporary_in(folder: &Path) -> Result<TempDir> {
+    tempfile::Builder::new()
+        .prefix(".albert-")
+        .suffix(".part")
+        .tempdir_in(folder)
+        .map_err(Error::io(folder, "create a directory in"))
+}
+
+/// Whether a directory is empty; `None` if there is none.
+fn is_empty(directory: &Path) -> Result<Option<bool>> {
+    match std::fs::read_dir(directory) {
+        Err(e) if e.kind() == ErrorKind::NotFound => Ok(None),
+        Err(e) => Err(Error::io(directory, "read")(e)),
+        Ok(mut entries) => Ok(Some(entries.next().is_none())),
+    }
+}
+
+/// Moves everything from one directory to another, the weights of a model last: without them it is none.
+fn move_files(from: &Path, to: &Path) -> Result<()> {
+    let entries = std::fs::read_dir(from).map_err(Error::io(from, "read"))?;
+    let mut names: Vec<_> = entries.flatten().map(|entry| entry.file_name()).collect();
+    names.sort_by_key(|name| {
+        let name = name.to_string_lossy().into_owned();
+        (name.starts_with("model") || name.starts_with("pytorch_model"), name)
+    });
+    for name in names {
+        let target = to.join(&name);
+        std::fs::rename(from.join(&name), &target).map_err(Error::io(&target, "rename to"))?;
+    }
+    Ok(())
 }
 
 /// tempfile makes directories that only their owner can enter.
@@ -94,15 +140,69 @@ fn sync_files(folder: &Path) -> Result<Vec<(String, u64)>> {
             files.push((entry.file_name().to_string_lossy().into_owned(), size));
         }
     }
-    sync_directory(Some(folder));
+    sync_directory(folder);
     files.sort();
     Ok(files)
 }
 
 /// Some systems cannot flush a directory; the names are theirs to keep then.
-fn sync_directory(folder: Option<&Path>) {
-    let folder = folder.filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+fn sync_directory(folder: &Path) {
     if let Ok(directory) = std::fs::File::open(folder) {
         let _unsupported = directory.sync_all();
+    }
+}
+
+#[cfg(test)]
+#[cfg(unix)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    fn make(destination: &Path) -> Result<Vec<(String, u64)>> {
+        NewDirectory::check(destination)?;
+        let directory = NewDirectory::create(destination)?;
+        std::fs::write(directory.path().join("a"), "xy").expect("writes");
+        directory.finish()
+    }
+
+    fn names(folder: &Path) -> Vec<String> {
+        let entries = std::fs::read_dir(folder).expect("reads");
+        let mut names: Vec<String> =
+            entries.map(|e| e.expect("an entry").file_name().to_string_lossy().into_owned()).collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn links_stay_and_what_they_lead_to_is_made() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let at = |name: &str| folder.path().join(name);
+        std::fs::create_dir(at("empty")).expect("creates");
+        std::fs::set_permissions(at("empty"), std::fs::Permissions::from_mode(0o700)).expect("sets");
+        symlink("empty", at("to-empty")).expect("links");
+        symlink("deep/new", at("dangling")).expect("links");
+        assert_eq!(make(&at("to-empty")).expect("makes"), [("a".to_owned(), 2)]);
+        assert_eq!(make(&at("dangling")).expect("makes"), [("a".to_owned(), 2)]);
+        assert!(at("to-empty").is_symlink() && at("dangling").is_symlink());
+        assert_eq!(
+            (names(&at("empty")), names(&at("deep/new"))),
+            (vec!["a".to_owned()], vec!["a".to_owned()])
+        );
+        assert_eq!(names(&at("deep")), ["new"]);
+        let mode = at("empty").metadata().expect("reads").permissions().mode();
+        assert_eq!(mode & 0o777, 0o700);
+        let problem = make(&at("to-empty")).expect_err("not empty").to_string();
+        assert!(problem.contains("to-empty: exists and is not empty"), "{problem}");
+        std::fs::write(at("file"), "x").expect("writes");
+        let problem = make(&at("file")).expect_err("a file").to_string();
+        assert!(problem.contains("file: is a file; name a new directory"), "{problem}");
+    }
+
+    #[test]
+    fn an_unfinished_directory_leaves_nothing() {
+        let folder = tempfile::tempdir().expect("a folder");
+        drop(NewDirectory::create(folder.path()).expect("creates"));
+        drop(NewDirectory::create(&folder.path().join("new")).expect("creates"));
+        assert_eq!(names(folder.path()), [] as [String; 0]);
     }
 }

@@ -1,26 +1,86 @@
 //! A JSON object whose fields pass through untouched: names, order, and the very digits of numbers.
 
 use serde::de::{MapAccess, Visitor};
-use serde::ser::SerializeMap;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
+
+use super::json::{Scanner, without_non_finite};
+
+/// The text of a JSON value, on one line. It may hold the numbers `NaN`, `Infinity` and `-Infinity`, which
+/// JSON does not have but Python's `json` module writes, and escapes of lone surrogates.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JsonText(Box<str>);
+
+impl JsonText {
+    pub(super) fn new(text: String) -> Self {
+        Self(text.into())
+    }
+
+    /// The text.
+    pub fn get(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<Box<RawValue>> for JsonText {
+    fn from(value: Box<RawValue>) -> Self {
+        Self(value.into())
+    }
+}
+
+/// The name of a field.
+#[derive(Clone, Debug)]
+pub(super) enum Name {
+    Text(String),
+    /// A string literal that is not Unicode text, as it was written.
+    Literal(Box<str>),
+}
+
+impl Name {
+    /// Reads a string literal.
+    pub(super) fn of_json(literal: String) -> Self {
+        match serde_json::from_str(&literal) {
+            Ok(text) => Self::Text(text),
+            Err(_) => Self::Literal(literal.into()),
+        }
+    }
+
+    /// The name, unless it is not Unicode text.
+    pub(super) fn text(&self) -> Option<&str> {
+        match self {
+            Self::Text(text) => Some(text),
+            Self::Literal(_) => None,
+        }
+    }
+}
 
 /// The fields of one JSON object in their order, values unparsed.
 #[derive(Clone, Debug, Default)]
-pub struct Fields(Vec<(String, Box<RawValue>)>);
+pub struct Fields(Vec<(Name, JsonText)>);
 
 impl Fields {
-    /// Parses one JSON object.
+    /// Parses one JSON object. `NaN` and the infinities are accepted as values.
     ///
     /// # Errors
     /// serde_json's, with the column.
     pub fn parse(line: &str) -> serde_json::Result<Self> {
-        serde_json::from_str(line)
+        let error = match serde_json::from_str(line) {
+            Ok(fields) => return Ok(fields),
+            Err(error) => error,
+        };
+        let mut scanner = Scanner::new(line.as_bytes());
+        if let Ok(fields) = scanner.fields()
+            && scanner.end().is_ok()
+        {
+            return Ok(fields);
+        }
+        // The error that would be there without the numbers that are not finite.
+        Err(serde_json::from_str::<Self>(&without_non_finite(line)).err().unwrap_or(error))
     }
 
     /// The value of a field, as JSON text.
-    pub fn raw(&self, name: &str) -> Option<&RawValue> {
-        self.0.iter().rev().find(|(n, _)| n == name).map(|(_, v)| v.as_ref())
+    pub fn raw(&self, name: &str) -> Option<&JsonText> {
+        self.0.iter().rev().find(|(n, _)| n.text() == Some(name)).map(|(_, v)| v)
     }
 
     /// A string field. `Ok(None)` where it is absent or null.
@@ -28,11 +88,7 @@ impl Fields {
     /// # Errors
     /// A message when the field is there and is not a string.
     pub fn string(&self, name: &str) -> Result<Option<String>, String> {
-        match self.raw(name) {
-            None => Ok(None),
-            Some(raw) => serde_json::from_str::<Option<String>>(raw.get())
-                .map_err(|_| format!("field \"{name}\" is {}; expected a string", shortened(raw.get()))),
-        }
+        self.read(name, "a string")
     }
 
     /// A field that is a list of strings. `Ok(None)` where it is absent or null.
@@ -40,23 +96,60 @@ impl Fields {
     /// # Errors
     /// A message when the field is there and is no such list.
     pub fn strings(&self, name: &str) -> Result<Option<Vec<String>>, String> {
-        match self.raw(name) {
-            None => Ok(None),
-            Some(raw) => serde_json::from_str::<Option<Vec<String>>>(raw.get()).map_err(|_| {
-                format!("field \"{name}\" is {}; expected a list of strings", shortened(raw.get()))
-            }),
-        }
+        self.read(name, "a list of strings")
+    }
+
+    fn read<T: for<'de> Deserialize<'de>>(&self, name: &str, expected: &str) -> Result<Option<T>, String> {
+        let Some(raw) = self.raw(name) else { return Ok(None) };
+        serde_json::from_str::<Option<T>>(raw.get()).map_err(|_| match lone_surrogate(raw.get()) {
+            Some(problem) => format!("field \"{name}\" {problem}"),
+            None => format!("field \"{name}\" is {}; expected {expected}", shortened(raw.get())),
+        })
     }
 
     /// Sets a field, in its place if it exists, else at the end.
-    pub fn set(&mut self, name: &str, value: Box<RawValue>) {
-        self.0.retain(|(n, _)| n != name);
-        self.0.push((name.to_owned(), value));
+    pub fn set(&mut self, name: &str, value: impl Into<JsonText>) {
+        self.0.retain(|(n, _)| n.text() != Some(name));
+        self.push(Name::Text(name.to_owned()), value.into());
+    }
+
+    pub(super) fn push(&mut self, name: Name, value: JsonText) {
+        self.0.push((name, value));
     }
 
     /// The names, in order.
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.0.iter().map(|(n, _)| n.as_str())
+        self.0.iter().map(|(n, _)| match n {
+            Name::Text(text) => text.as_str(),
+            Name::Literal(literal) => literal.trim_matches('"'),
+        })
+    }
+
+    /// How many bytes the values have.
+    pub fn size(&self) -> usize {
+        self.0.iter().map(|(_, value)| value.get().len()).sum()
+    }
+
+    /// The object as JSON text on one line, without white space between its fields.
+    ///
+    /// # Errors
+    /// serde_json's.
+    pub fn to_json(&self) -> serde_json::Result<Vec<u8>> {
+        let mut out = Vec::with_capacity(2 + self.size() + 16 * self.0.len());
+        out.push(b'{');
+        for (i, (name, value)) in self.0.iter().enumerate() {
+            if i > 0 {
+                out.push(b',');
+            }
+            match name {
+                Name::Text(text) => serde_json::to_writer(&mut out, text)?,
+                Name::Literal(literal) => out.extend_from_slice(literal.as_bytes()),
+            }
+            out.push(b':');
+            out.extend_from_slice(value.get().as_bytes());
+        }
+        out.push(b'}');
+        Ok(out)
     }
 }
 
@@ -65,6 +158,58 @@ fn shortened(json: &str) -> String {
         Some((end, _)) => format!("{}...", &json[..end]),
         None => json.to_owned(),
     }
+}
+
+/// What to say of a JSON text with the escape of half a character, to stand after the name of its field.
+/// `None` if it has none.
+pub(crate) fn lone_surrogate(json: &str) -> Option<String> {
+    let mut escapes = escapes(json).peekable();
+    while let Some((at, unit)) = escapes.next() {
+        match unit {
+            0xd800..0xdc00 => {
+                let pair = escapes
+                    .peek()
+                    .is_some_and(|(next, low)| *next == at + ESCAPE && (0xdc00..0xe000).contains(low));
+                if !pair {
+                    return Some(half(&json[at..at + ESCAPE]));
+                }
+                escapes.next();
+            }
+            0xdc00..0xe000 => return Some(half(&json[at..at + ESCAPE])),
+            _ => {}
+        }
+    }
+    None
+}
+
+/// Bytes of `\ud83d`.
+const ESCAPE: usize = 6;
+
+fn half(escape: &str) -> String {
+    format!(
+        "holds {escape}, which is half of a character (a lone surrogate); the text was cut inside the \
+         character: write the whole pair, or leave the escape out"
+    )
+}
+
+/// The places and values of the escapes `\uXXXX` of a JSON text.
+fn escapes(json: &str) -> impl Iterator<Item = (usize, u16)> {
+    let bytes = json.as_bytes();
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        loop {
+            at += bytes.get(at..)?.iter().position(|byte| *byte == b'\\')?;
+            let start = at;
+            at += 2;
+            if bytes.get(start + 1) == Some(&b'u')
+                && let Some(unit) = json.get(start + 2..start + ESCAPE)
+                && let Ok(unit) = u16::from_str_radix(unit, 16)
+            {
+                at = start + ESCAPE;
+                return Some((start, unit));
+            }
+        }
+    })
 }
 
 impl<'de> Deserialize<'de> for Fields {
@@ -79,8 +224,8 @@ impl<'de> Deserialize<'de> for Fields {
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields, A::Error> {
                 let mut fields = Vec::with_capacity(map.size_hint().unwrap_or(4).min(64));
-                while let Some(entry) = map.next_entry()? {
-                    fields.push(entry);
+                while let Some((name, value)) = map.next_entry::<String, Box<RawValue>>()? {
+                    fields.push((Name::Text(name), value.into()));
                 }
                 Ok(Fields(fields))
             }
@@ -89,36 +234,55 @@ impl<'de> Deserialize<'de> for Fields {
     }
 }
 
-impl Serialize for Fields {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(self.0.len()))?;
-        for (name, value) in &self.0 {
-            map.serialize_entry(name, value)?;
-        }
-        map.end()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn through(line: &str) -> String {
+        String::from_utf8(Fields::parse(line).expect("an object").to_json().expect("writes")).expect("UTF-8")
+    }
 
     #[test]
     fn every_digit_and_the_order_survive() {
         let line = r#"{"z":1.10,"a":12345678901234567890123,"n":{"b":[1e400,null],"a":"\u00e9"},"text":"x"}"#;
         let mut fields = Fields::parse(line).expect("an object");
-        assert_eq!(serde_json::to_string(&fields).expect("writes"), line);
+        assert_eq!(through(line), line);
         fields.set("predictions", serde_json::value::to_raw_value(&[1]).expect("writes"));
         assert_eq!(
-            serde_json::to_string(&fields).expect("writes"),
+            String::from_utf8(fields.to_json().expect("writes")).expect("UTF-8"),
             format!("{},\"predictions\":[1]}}", &line[..line.len() - 1])
         );
     }
 
     #[test]
+    fn what_python_writes_passes_through() {
+        for line in [
+            r#"{"id":1,"stars":NaN,"text":"x","list":[-Infinity,{"a":Infinity}]}"#,
+            r#"{"text":"x","cut":"\ud83d","\udc00":NaN,"NaN":"NaN"}"#,
+            r#"{"text":"x","\ud83d":1}"#,
+        ] {
+            assert_eq!(through(line), line);
+            assert_eq!(Fields::parse(line).expect("an object").string("text"), Ok(Some("x".to_owned())));
+        }
+        let names = Fields::parse(r#"{"\ud83d":1,"\u00e9":2}"#).expect("an object");
+        assert_eq!(names.names().collect::<Vec<_>>(), ["\\ud83d", "é"]);
+    }
+
+    #[test]
+    fn the_error_is_the_first_after_numbers_that_are_not_finite() {
+        for (line, column) in
+            [(r#"{"a":NaN,"b":oops}"#, 14), (r#"{"a":oops}"#, 6), (r#"{"a":nan}"#, 7), (r#"{"a":NaN"#, 8)]
+        {
+            assert_eq!(Fields::parse(line).map_err(|e| e.column()).err(), Some(column), "{line}");
+        }
+        assert!(Fields::parse("[1]").is_err() && Fields::parse("{} {}").is_err());
+    }
+
+    #[test]
     fn a_field_of_the_wrong_kind_is_named() {
-        let fields = Fields::parse(r#"{"text": 5, "other": null}"#).expect("an object");
+        let fields = Fields::parse(r#"{"text": 5, "other": null, "nan": NaN}"#).expect("an object");
         assert_eq!(fields.string("text"), Err("field \"text\" is 5; expected a string".to_owned()));
+        assert_eq!(fields.string("nan"), Err("field \"nan\" is NaN; expected a string".to_owned()));
         assert_eq!(fields.string("other"), Ok(None));
         assert_eq!(fields.string("absent"), Ok(None));
         let fields = Fields::parse(r#"{"a": ["x", 1], "b": [], "c": ["y"]}"#).expect("an object");
@@ -126,5 +290,26 @@ mod tests {
         assert_eq!(fields.strings("b"), Ok(Some(Vec::new())));
         assert_eq!(fields.strings("c"), Ok(Some(vec!["y".to_owned()])));
         assert_eq!(fields.strings("absent"), Ok(None));
+    }
+
+    #[test]
+    fn half_of_a_character_is_named() {
+        let problem = |value: &str| {
+            let fields = Fields::parse(&format!("{{\"text\": {value}}}")).expect("an object");
+            fields.string("text").err()
+        };
+        for (value, escape) in [
+            (r#""cut off emoji \ud83d""#, "\\ud83d"),
+            (r#""\uDE00 cut""#, "\\uDE00"),
+            (r#""\ud83d\ude00\ud83d\n\ude00""#, "\\ud83d"),
+            (r#""\ud83d\u0041""#, "\\ud83d"),
+        ] {
+            let start =
+                format!("field \"text\" holds {escape}, which is half of a character (a lone surrogate)");
+            assert!(problem(value).is_some_and(|p| p.starts_with(&start)), "{:?}", problem(value));
+        }
+        assert_eq!(problem(r#""\ud83d\ude00 \\ud83d""#), None);
+        let list = Fields::parse(r#"{"labels": ["a", "\udc00"]}"#).expect("an object");
+        assert!(list.strings("labels").is_err_and(|e| e.contains("lone surrogate")));
     }
 }

@@ -1,11 +1,14 @@
-//! Where output goes: standard output, or a file that appears only when it is whole.
+//! Where output goes: standard output, a device, or a file that appears only when it is whole.
 
+use std::fs::File;
 use std::io::{BufWriter, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-use tempfile::NamedTempFile;
+use tempfile::SpooledTempFile;
 
 use super::array::ArrayLayout;
+use super::destination::Destination;
+use super::file_output::FileOutput;
 use crate::error::{Error, Result};
 
 /// How records are written.
@@ -26,54 +29,69 @@ pub enum Format {
 }
 
 /// A place for output.
+///
+/// A path is followed through symbolic links, which stay as they are. A regular file is written beside its
+/// place and replaces what is there when it is whole, with the same mode, owner and names. A device, a pipe, or a descriptor
+/// such as `/dev/stdout` is written to as it is, and is never replaced.
 pub enum OutputTarget {
     /// Standard output, flushed with every finished record.
     Stdout(BufWriter<std::io::Stdout>),
     /// A file, written beside its place and renamed at the end.
     File(FileOutput),
-    /// A device or a named pipe, written to as it is.
-    Special(PathBuf, BufWriter<std::fs::File>),
+    /// A device, a pipe or a descriptor, written to as it is.
+    Special(PathBuf, BufWriter<File>),
+    /// Output that is whole before any of it goes to a device.
+    Spooled(PathBuf, Spool),
 }
 
-/// A file under a temporary name.
-pub struct FileOutput {
-    path: PathBuf,
-    file: BufWriter<NamedTempFile>,
+/// What waits for a device, in memory or, if it is long, in a temporary file.
+pub struct Spool {
+    waiting: SpooledTempFile,
+    device: BufWriter<File>,
 }
+
+/// What waits for a device stays in memory up to this size.
+const SPOOL_BYTES: usize = 16 << 20;
 
 impl OutputTarget {
     /// Standard output, or the file `path`, checked now: a bad path fails before the work, not after.
     ///
     /// # Errors
-    /// [`Error::Io`] when the file could not be made in its directory.
+    /// [`Error::Io`] when the file could not be made in its directory, or must not be written; [`Error::BadFile`] for a
+    /// directory, and for links that lead in a circle.
     pub fn open(path: Option<&Path>) -> Result<Self> {
         let Some(path) = path else { return Ok(Self::Stdout(BufWriter::new(std::io::stdout()))) };
-        if path.is_dir() {
-            return Err(Error::bad_file(path, "is a directory; --output takes a file"));
+        let directory = || Err(Error::bad_file(path, "is a directory; --output takes a file"));
+        match Destination::of(path)? {
+            Destination::Directory(_) => directory(),
+            Destination::New(place) if ends_with_a_separator(&place) => directory(),
+            Destination::New(place) => Ok(Self::File(FileOutput::create(path, place, None)?)),
+            Destination::File(place, existing) => {
+                Ok(Self::File(FileOutput::create(path, place, Some(&existing))?))
+            }
+            Destination::Stream(stream) => {
+                let file = stream.open().map_err(Error::io(path, "open"))?;
+                Ok(Self::Special(path.to_owned(), BufWriter::new(file)))
+            }
         }
-        if path.metadata().is_ok_and(|m| !m.is_file()) {
-            let file = std::fs::OpenOptions::new().write(true).open(path).map_err(Error::io(path, "open"))?;
-            return Ok(Self::Special(path.to_owned(), BufWriter::new(file)));
+    }
+
+    /// Itself, so that the beginning can be written last.
+    pub(super) fn seekable(self) -> Self {
+        match self {
+            Self::Special(path, device) => {
+                Self::Spooled(path, Spool { waiting: SpooledTempFile::new(SPOOL_BYTES), device })
+            }
+            other => other,
         }
-        let directory = match path.parent() {
-            Some(parent) if !parent.as_os_str().is_empty() => parent,
-            _ => Path::new("."),
-        };
-        let temporary = tempfile::Builder::new()
-            .prefix(".albert-")
-            .suffix(".part")
-            .permissions_like_a_new_file()
-            .tempfile_in(directory)
-            .map_err(Error::io(path, "create"))?;
-        Ok(Self::File(FileOutput { path: path.to_owned(), file: BufWriter::new(temporary) }))
     }
 
     /// The name for messages.
     fn name(&self) -> String {
         match self {
             Self::Stdout(_) => "<stdout>".to_owned(),
-            Self::File(f) => f.path.display().to_string(),
-            Self::Special(path, _) => path.display().to_string(),
+            Self::File(file) => file.name(),
+            Self::Special(path, _) | Self::Spooled(path, _) => path.display().to_string(),
         }
     }
 
@@ -84,8 +102,9 @@ impl OutputTarget {
     pub fn write(&mut self, bytes: &[u8]) -> Result<()> {
         let result = match self {
             Self::Stdout(out) => out.write_all(bytes),
-            Self::File(f) => f.file.write_all(bytes),
+            Self::File(file) => file.write(bytes),
             Self::Special(_, out) => out.write_all(bytes),
+            Self::Spooled(_, spool) => spool.waiting.write_all(bytes),
         };
         result.map_err(|source| Error::Output { name: self.name(), source })
     }
@@ -96,11 +115,11 @@ impl OutputTarget {
     /// [`Error::Output`]; also where there is no going back.
     pub fn write_over_start(&mut self, bytes: &[u8]) -> Result<()> {
         let result = match self {
-            Self::File(f) => f
-                .file
-                .seek(SeekFrom::Start(0))
-                .and_then(|_| f.file.write_all(bytes))
-                .and_then(|()| f.file.seek(SeekFrom::End(0)).map(drop)),
+            Self::File(file) => file.write_over_start(bytes),
+            Self::Spooled(_, Spool { waiting, .. }) => waiting
+                .rewind()
+                .and_then(|()| waiting.write_all(bytes))
+                .and_then(|()| waiting.seek(SeekFrom::End(0)).map(drop)),
             Self::Stdout(_) | Self::Special(..) => Err(std::io::ErrorKind::NotSeekable.into()),
         };
         result.map_err(|source| Error::Output { name: self.name(), source })
@@ -114,7 +133,7 @@ impl OutputTarget {
         let result = match self {
             Self::Stdout(out) => out.flush(),
             Self::Special(_, out) => out.flush(),
-            Self::File(_) => Ok(()),
+            Self::File(_) | Self::Spooled(..) => Ok(()),
         };
         result.map_err(|source| Error::Output { name: self.name(), source })
     }
@@ -127,12 +146,13 @@ impl OutputTarget {
         self.flush()?;
         match self {
             Self::Stdout(_) | Self::Special(..) => Ok(()),
-            Self::File(f) => f.persist_as(None).map(drop),
+            Self::File(file) => file.finish(),
+            Self::Spooled(path, spool) => spool.finish(&path),
         }
     }
 
-    /// The end of an output that broke off: what a file got is kept as `<path>.partial`, whose name
-    /// is returned.
+    /// The end of an output that broke off: what a file got is kept as `<path>.partial`, beside the file that
+    /// links lead to. Its name is returned.
     ///
     /// # Errors
     /// [`Error::Output`], [`Error::Io`].
@@ -140,43 +160,22 @@ impl OutputTarget {
         self.flush()?;
         match self {
             Self::Stdout(_) | Self::Special(..) => Ok(None),
-            Self::File(f) => f.persist_as(Some("partial")).map(Some),
+            Self::File(file) => file.keep_partial().map(Some),
+            Self::Spooled(path, spool) => spool.finish(&path).map(|()| None),
         }
     }
 }
 
-impl FileOutput {
-    fn persist_as(self, extra: Option<&str>) -> Result<PathBuf> {
-        let name = self.path.display().to_string();
-        let temporary = self
-            .file
-            .into_inner()
-            .map_err(|e| Error::Output { name: name.clone(), source: e.into_error() })?;
-        temporary.as_file().sync_all().map_err(|source| Error::Output { name, source })?;
-        let mut target = self.path.clone().into_os_string();
-        if let Some(extra) = extra {
-            target.push(".");
-            target.push(extra);
-        }
-        let target = PathBuf::from(target);
-        temporary.persist(&target).map_err(|e| Error::io(&target, "rename to")(e.error))?;
-        Ok(target)
+impl Spool {
+    fn finish(mut self, path: &Path) -> Result<()> {
+        self.waiting
+            .rewind()
+            .and_then(|()| std::io::copy(&mut self.waiting, &mut self.device))
+            .and_then(|_| self.device.flush())
+            .map_err(|source| Error::Output { name: path.display().to_string(), source })
     }
 }
 
-/// tempfile makes files that only their owner can read; output has the mode of any new file.
-trait PermissionsLikeANewFile {
-    fn permissions_like_a_new_file(&mut self) -> &mut Self;
-}
-
-impl PermissionsLikeANewFile for tempfile::Builder<'_, '_> {
-    fn permissions_like_a_new_file(&mut self) -> &mut Self {
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::PermissionsExt;
-            self.permissions(std::fs::Permissions::from_mode(0o666))
-        }
-        #[cfg(not(unix))]
-        self
-    }
+fn ends_with_a_separator(path: &Path) -> bool {
+    path.as_os_str().as_encoded_bytes().last().is_some_and(|byte| std::path::is_separator(*byte as char))
 }

@@ -1,33 +1,34 @@
 //! Reading records: lines with a size cap, as text or as JSON objects, with their place.
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Cursor, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
+use super::array_records::read_array;
 use super::fields::Fields;
-use super::squad::{looks_like_squad, read_squad};
+use super::lines::LineReader;
+use super::shape::{Shape, shape};
+use super::squad::read_squad;
 use crate::error::{Error, Result};
-
-/// A line longer than this is an error of that line; the rest of it is skipped, not stored.
-pub const MAX_LINE_BYTES: usize = 16 << 20;
 
 /// How many records may wait between the reading thread and the work.
 const QUEUE: usize = 64;
 
-/// How lines become records.
+/// How a stream becomes records.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum InputFormat {
-    /// A line that begins with `{` is JSON, any other is text.
+    /// A line whose first character that is not white space is `{` is JSON, any other is text. A stream that
+    /// begins with `[` and `{` is one JSON array of records.
     #[default]
     Auto,
     /// Every line is text.
     Text,
     /// Every line is a JSON object.
     Jsonl,
-    /// The whole is a SQuAD file, a record a question.
+    /// The whole is a SQuAD file, or its flat form, a record a question.
     Squad,
-    /// A SQuAD file if it begins like one, else as [`InputFormat::Auto`].
+    /// A SQuAD file if it is one, else as [`InputFormat::Auto`].
     AutoOrSquad,
 }
 
@@ -62,88 +63,38 @@ pub struct Record {
     pub body: std::result::Result<RecordBody, String>,
 }
 
-/// Lines of a stream, each at most [`MAX_LINE_BYTES`] long.
-pub struct LineReader<R> {
-    stream: R,
-}
-
-impl<R: BufRead> LineReader<R> {
-    /// Reads lines from `stream`.
-    pub fn new(stream: R) -> Self {
-        Self { stream }
-    }
-
-    /// The next line without its `\n` or `\r\n`; `None` at the end of the stream. The inner error is
-    /// that of the line alone: too long, or not UTF-8.
-    ///
-    /// # Errors
-    /// The stream's.
-    pub fn next_line(&mut self) -> std::io::Result<Option<std::result::Result<String, String>>> {
-        let mut bytes = Vec::new();
-        let limit = MAX_LINE_BYTES as u64 + 2;
-        let read = self.stream.by_ref().take(limit).read_until(b'\n', &mut bytes)?;
-        if read == 0 {
-            return Ok(None);
-        }
-        if bytes.last() == Some(&b'\n') {
-            bytes.pop();
-            if bytes.last() == Some(&b'\r') {
-                bytes.pop();
-            }
-        } else if read as u64 == limit {
-            self.skip_line()?;
-        }
-        if bytes.len() > MAX_LINE_BYTES {
-            return Ok(Some(Err(format!("the line is longer than {} MiB", MAX_LINE_BYTES >> 20))));
-        }
-        Ok(Some(
-            String::from_utf8(bytes).map_err(|e| {
-                format!("not valid UTF-8 (byte {} of the line)", e.utf8_error().valid_up_to() + 1)
-            }),
-        ))
-    }
-
-    fn skip_line(&mut self) -> std::io::Result<()> {
-        loop {
-            let buffer = self.stream.fill_buf()?;
-            if buffer.is_empty() {
-                return Ok(());
-            }
-            match buffer.iter().position(|b| *b == b'\n') {
-                Some(end) => {
-                    self.stream.consume(end + 1);
-                    return Ok(());
-                }
-                None => {
-                    let all = buffer.len();
-                    self.stream.consume(all);
-                }
-            }
-        }
-    }
-}
-
 /// Parses one line by the input format.
 fn parse(line: String, format: InputFormat) -> std::result::Result<RecordBody, String> {
     let json = match format {
-        InputFormat::Text => false,
-        InputFormat::Jsonl => true,
-        InputFormat::Auto | InputFormat::Squad | InputFormat::AutoOrSquad => line.starts_with('{'),
+        InputFormat::Text => None,
+        InputFormat::Jsonl => Some(line.as_str()),
+        InputFormat::Auto | InputFormat::Squad | InputFormat::AutoOrSquad => {
+            // A byte order mark within a stream is left over from files that were joined.
+            let rest = line.trim_start_matches(|c: char| c.is_whitespace() || c == '\u{feff}');
+            rest.starts_with('{').then_some(rest)
+        }
     };
-    if !json {
-        return Ok(RecordBody::Text(line));
-    }
-    match Fields::parse(&line) {
+    let Some(json) = json else { return Ok(RecordBody::Text(line)) };
+    let before = line.len() - json.len();
+    match Fields::parse(json) {
         Ok(fields) => Ok(RecordBody::Object(fields)),
-        Err(e) => Err(format!("not a JSON object: {}", json_problem(&e))),
+        Err(e) => {
+            let advice = if format == InputFormat::Jsonl && json.trim_start().starts_with('[') {
+                "; --input-format auto reads an array of objects"
+            } else {
+                ""
+            };
+            Err(format!("not a JSON object: {}{advice}", json_problem(&e, before)))
+        }
     }
 }
 
 /// serde_json's message with the column alone: the line within a one-line text is always 1.
-fn json_problem(e: &serde_json::Error) -> String {
+/// `before` bytes of the line come before what serde_json read.
+fn json_problem(e: &serde_json::Error, before: usize) -> String {
     let text = e.to_string();
     let stem = text.split(" at line ").next().unwrap_or(&text);
-    format!("{stem} (column {})", e.column())
+    format!("{stem} (column {})", before + e.column())
 }
 
 /// Records from a source, read by a thread of their own so that a slow pipe never holds up work
@@ -216,40 +167,92 @@ fn send_records(
     sender: &SyncSender<Result<Record>>,
 ) {
     let mut stream = BufReader::with_capacity(1 << 16, stream);
-    let squad = match format {
-        InputFormat::Squad => true,
-        // An error here comes again with the first line.
-        InputFormat::AutoOrSquad => stream.fill_buf().is_ok_and(looks_like_squad),
-        InputFormat::Auto | InputFormat::Text | InputFormat::Jsonl => false,
+    let (head, shape) = match format {
+        InputFormat::Squad => (Vec::new(), Shape::Questions),
+        InputFormat::Text | InputFormat::Jsonl => (Vec::new(), Shape::Lines),
+        InputFormat::Auto | InputFormat::AutoOrSquad => {
+            match look(&mut stream, format == InputFormat::AutoOrSquad) {
+                Ok(found) => found,
+                Err(e) => {
+                    // The other end need not be listening any more.
+                    let _gone = sender.send(Err(Error::io(path, "read")(e)));
+                    return;
+                }
+            }
+        }
     };
-    if squad {
-        send_squad(stream, source, path, sender)
-    } else {
-        send_lines(stream, source, path, format, sender)
+    let mut stream = Cursor::new(head).chain(stream);
+    if shape != Shape::Lines && stream.fill_buf().is_ok_and(|start| start.starts_with("\u{feff}".as_bytes()))
+    {
+        stream.consume('\u{feff}'.len_utf8());
+    }
+    match shape {
+        Shape::Lines => send_lines(stream, source, path, format, sender),
+        Shape::Array => send_array(stream, source, path, sender),
+        Shape::Questions => send_squad(stream, source, path, sender),
     }
 }
 
-/// Records of a SQuAD file; their number stands for the line.
-fn send_squad(
-    mut stream: impl BufRead,
-    source: &Arc<str>,
-    path: PathBuf,
-    sender: &SyncSender<Result<Record>>,
-) {
-    let source: Arc<str> = format!("{source}, question").into();
-    if stream.fill_buf().is_ok_and(|start| start.starts_with("\u{feff}".as_bytes())) {
-        stream.consume('\u{feff}'.len_utf8());
+/// Reads the beginning of a stream, no more of it than tells its shape.
+fn look(stream: &mut impl BufRead, questions: bool) -> std::io::Result<(Vec<u8>, Shape)> {
+    let mut head = Vec::new();
+    // A long beginning is not looked at anew for each of its pieces.
+    let mut seen = 0;
+    loop {
+        let piece = match stream.fill_buf() {
+            Ok(piece) => piece,
+            Err(e) if e.kind() == std::io::ErrorKind::Interrupted => continue,
+            Err(e) => return Err(e),
+        };
+        let (length, whole, line_ends) = (piece.len(), piece.is_empty(), piece.contains(&b'\n'));
+        head.extend_from_slice(piece);
+        stream.consume(length);
+        if whole || line_ends || head.len() >= 2 * seen {
+            seen = head.len();
+            if let Some(shape) = shape(&head, whole, questions) {
+                return Ok((head, shape));
+            }
+        }
     }
-    let mut number = 0;
-    let result = read_squad(stream, &mut |fields| {
-        number += 1;
-        let body = Ok(RecordBody::Object(fields));
-        sender.send(Ok(Record { source: source.clone(), line: number, body })).is_ok()
-    });
-    if let Err(problem) = result {
-        // The other end need not be listening any more.
-        let _gone = sender.send(Err(Error::bad_file(path, problem)));
+}
+
+/// Sends the records of a document. Their number stands for the line.
+struct Numbered<'a> {
+    source: Arc<str>,
+    number: u64,
+    sender: &'a SyncSender<Result<Record>>,
+}
+
+impl<'a> Numbered<'a> {
+    fn new(source: &str, what: &str, sender: &'a SyncSender<Result<Record>>) -> Self {
+        Self { source: format!("{source}, {what}").into(), number: 0, sender }
     }
+
+    /// Sends a record; false if nobody listens any more.
+    fn send(&mut self, fields: std::result::Result<Fields, String>) -> bool {
+        self.number += 1;
+        let body = fields.map(RecordBody::Object);
+        self.sender.send(Ok(Record { source: self.source.clone(), line: self.number, body })).is_ok()
+    }
+
+    fn end(self, path: PathBuf, result: std::result::Result<(), String>) {
+        if let Err(problem) = result {
+            // The other end need not be listening any more.
+            let _gone = self.sender.send(Err(Error::bad_file(path, problem)));
+        }
+    }
+}
+
+fn send_array(stream: impl BufRead, source: &Arc<str>, path: PathBuf, sender: &SyncSender<Result<Record>>) {
+    let mut records = Numbered::new(source, "record", sender);
+    let result = read_array(stream, &mut |fields| records.send(fields));
+    records.end(path, result);
+}
+
+fn send_squad(stream: impl BufRead, source: &Arc<str>, path: PathBuf, sender: &SyncSender<Result<Record>>) {
+    let mut questions = Numbered::new(source, "question", sender);
+    let result = read_squad(stream, &mut |fields| questions.send(Ok(fields)));
+    questions.end(path, result);
 }
 
 fn send_lines(
@@ -292,38 +295,6 @@ fn send_lines(
 mod tests {
     use super::*;
 
-    fn lines(bytes: &[u8]) -> Vec<std::result::Result<String, String>> {
-        let mut reader = LineReader::new(bytes);
-        std::iter::from_fn(|| reader.next_line().expect("reads")).collect()
-    }
-
-    #[test]
-    fn blank_lines_are_records_and_line_ends_are_not_text() {
-        assert_eq!(lines(b"a\r\n\nb"), [Ok("a".to_owned()), Ok(String::new()), Ok("b".to_owned())]);
-        assert_eq!(lines(b""), []);
-    }
-
-    #[test]
-    fn a_bad_line_leaves_its_neighbours_alone() {
-        let mut bytes = b"a\n\xff\xfe\n".to_vec();
-        bytes.extend(vec![b'x'; MAX_LINE_BYTES + 10]);
-        bytes.extend(b"\nb\n");
-        let got = lines(&bytes);
-        assert_eq!(got.len(), 4);
-        assert_eq!(got[1], Err("not valid UTF-8 (byte 1 of the line)".to_owned()));
-        assert_eq!(got[2], Err("the line is longer than 16 MiB".to_owned()));
-        assert_eq!(got[3], Ok("b".to_owned()));
-    }
-
-    #[test]
-    fn a_line_of_exactly_the_limit_is_fine() {
-        let mut bytes = vec![b'x'; MAX_LINE_BYTES];
-        bytes.extend(b"\r\nb");
-        let got = lines(&bytes);
-        assert_eq!(got[0].as_ref().map(String::len), Ok(MAX_LINE_BYTES));
-        assert_eq!(got[1], Ok("b".to_owned()));
-    }
-
     #[test]
     fn json_is_told_from_text_by_its_first_character() {
         assert!(matches!(parse("{\"text\":\"a\"}".into(), InputFormat::Auto), Ok(RecordBody::Object(_))));
@@ -333,5 +304,15 @@ mod tests {
             Err("not a JSON object: EOF while parsing a value (column 8)".to_owned())
         );
         assert!(parse("plain".into(), InputFormat::Jsonl).is_err());
+        let object = |line: &str| matches!(parse(line.into(), InputFormat::Auto), Ok(RecordBody::Object(_)));
+        assert!(
+            object("  {\"text\":\"a\"}") && object("\t {}") && object("\u{feff} {}") && object("\u{a0}{}")
+        );
+        assert!(!object(" a {}") && !object("[{}]") && !object(""));
+        assert_eq!(
+            parse(" {\"text\":".into(), InputFormat::Auto).map(|_| ()),
+            Err("not a JSON object: EOF while parsing a value (column 9)".to_owned())
+        );
+        assert!(parse("[{}]".into(), InputFormat::Jsonl).is_err_and(|e| e.contains("--input-format auto")));
     }
 }

@@ -1,159 +1,157 @@
-//! SQuAD files, versions 1.1 and 2.0, as records: one per question, read paragraph by paragraph so that
-//! memory stays small however large the file.
+//! Files of questions as records, read piece by piece so that memory stays small however large the file:
+//! SQuAD, versions 1.1 and 2.0, and the flat form of transformers' `run_qa.py`, whose `data` is a list of
+//! questions that each have a context of their own.
 //!
 //! A record has the fields of its question (`id`, `question`, `answers`, ...), then `context`, and
-//! `title` where the file names it before the paragraphs.
+//! `title` where the file names it before the paragraphs. Keys may come in any order.
 
-use std::fmt;
-use std::io::Read;
+use std::io::BufRead;
 
-use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
-use serde_json::value::RawValue;
-
-use super::fields::Fields;
+use super::fields::{Fields, JsonText};
+use super::json::{JsonError, Problem, Scanner};
 
 /// Calls `question` for each question of the file, in order, until it returns false.
 ///
 /// # Errors
 /// What is wrong with the file, with the line where the reader noticed it.
-pub fn read_squad(stream: impl Read, question: &mut dyn FnMut(Fields) -> bool) -> Result<(), String> {
-    let mut stopped = false;
-    let mut found = false;
-    let mut deserializer = serde_json::Deserializer::from_reader(stream);
-    let walk = Walk { level: Level::File, title: None, question, stopped: &mut stopped, found: &mut found };
-    let result = walk.deserialize(&mut deserializer).and_then(|()| deserializer.end());
-    match result {
-        _ if stopped => Ok(()),
-        Ok(()) if !found => Err("not a SQuAD file: it has no list named \"data\"".to_owned()),
-        Ok(()) => Ok(()),
-        Err(e) => Err(format!("not a SQuAD file that can be read: {e}")),
+pub(crate) fn read_squad(
+    stream: impl BufRead,
+    question: &mut dyn FnMut(Fields) -> bool,
+) -> Result<(), String> {
+    let mut walk = Walk { scanner: Scanner::new(stream), question };
+    match walk.file() {
+        Ok(true) | Err(Stop::Enough) => Ok(()),
+        Ok(false) => Err("not a SQuAD file: it has no list named \"data\"".to_owned()),
+        Err(Stop::Broken(e)) => Err(format!("not a SQuAD file that can be read: {e}")),
     }
 }
 
-/// True if the beginning of a file looks like SQuAD's: a key named `paragraphs` that holds a list. In JSON
-/// lines such a key could only come with such a field.
-pub fn looks_like_squad(start: &[u8]) -> bool {
-    let text = String::from_utf8_lossy(start);
-    if !text.trim_start_matches('\u{feff}').trim_start().starts_with('{') {
-        return false;
+/// Why a walk ends early.
+enum Stop {
+    /// Nobody wants more questions.
+    Enough,
+    /// The file is not right.
+    Broken(JsonError),
+}
+
+impl From<JsonError> for Stop {
+    fn from(error: JsonError) -> Self {
+        Self::Broken(error)
     }
-    text.match_indices("\"paragraphs\"").any(|(at, key)| {
-        let before = text[..at].trim_end().chars().next_back();
-        let after = text[at + key.len()..].trim_start().strip_prefix(':').map(str::trim_start);
-        matches!(before, Some('{' | ',')) && after.is_some_and(|rest| rest.starts_with('['))
-    })
 }
 
-/// Where the walk through the file stands.
-#[derive(Clone, Copy, PartialEq)]
-enum Level {
-    /// `{"version": ..., "data": [...]}`
-    File,
-    /// The list of articles.
-    Articles,
-    /// `{"title": ..., "paragraphs": [...]}`
-    Article,
-    /// The list of paragraphs.
-    Paragraphs,
-}
-
-struct Walk<'a> {
-    level: Level,
-    title: Option<Box<RawValue>>,
+struct Walk<'a, R> {
+    scanner: Scanner<R>,
     question: &'a mut dyn FnMut(Fields) -> bool,
-    stopped: &'a mut bool,
-    found: &'a mut bool,
 }
 
-impl Walk<'_> {
-    fn below(&mut self, level: Level) -> Walk<'_> {
-        Walk {
-            level,
-            title: self.title.clone(),
-            question: &mut *self.question,
-            stopped: &mut *self.stopped,
-            found: &mut *self.found,
+impl<R: BufRead> Walk<'_, R> {
+    /// `{"version": ..., "data": [...]}`; whether there are data.
+    fn file(&mut self) -> Result<bool, Stop> {
+        let mut found = false;
+        self.scanner.enter(b'{', "an object with \"data\"")?;
+        let mut first = true;
+        while let Some(name) = self.scanner.next_name(&mut first)? {
+            if name.text() != Some("data") {
+                self.scanner.skip()?;
+                continue;
+            }
+            found = true;
+            self.scanner.enter(b'[', "a list of articles or questions")?;
+            let mut first = true;
+            while self.scanner.next_element(&mut first)? {
+                self.element()?;
+            }
+        }
+        self.scanner.end()?;
+        Ok(found)
+    }
+
+    /// An article with paragraphs, a paragraph, or a question.
+    fn element(&mut self) -> Result<(), Stop> {
+        self.scanner.enter(b'{', "an article with \"paragraphs\"")?;
+        let mut fields = Fields::default();
+        let mut article = false;
+        let mut first = true;
+        while let Some(name) = self.scanner.next_name(&mut first)? {
+            if name.text() == Some("paragraphs") {
+                article = true;
+                let title = fields.raw("title").cloned();
+                fields = Fields::default();
+                self.paragraphs(title.as_ref())?;
+            } else if article {
+                self.scanner.skip()?;
+            } else {
+                fields.push(name, self.scanner.value()?);
+            }
+        }
+        match fields.raw("qas").cloned() {
+            _ if article => Ok(()),
+            Some(questions) => {
+                let title = fields.raw("title").cloned();
+                self.questions(&questions, fields.raw("context"), title.as_ref())
+            }
+            None if fields.raw("question").is_some() || fields.raw("context").is_some() => {
+                self.hand_out(fields)
+            }
+            None => Ok(()),
         }
     }
 
-    /// Hands out the questions of one paragraph.
-    fn paragraph<E: serde::de::Error>(&mut self, paragraph: Paragraph) -> Result<(), E> {
-        for question in paragraph.qas {
-            let mut fields: Fields = serde_json::from_str(&one_line(question.get())).map_err(E::custom)?;
-            if let Some(title) = &self.title {
+    fn paragraphs(&mut self, title: Option<&JsonText>) -> Result<(), Stop> {
+        self.scanner.enter(b'[', "the list of paragraphs")?;
+        let mut first = true;
+        while self.scanner.next_element(&mut first)? {
+            self.scanner.enter(b'{', "a paragraph")?;
+            let (mut context, mut questions) = (None, None);
+            let mut first = true;
+            while let Some(name) = self.scanner.next_name(&mut first)? {
+                match name.text() {
+                    Some("context") => context = Some(self.scanner.value()?),
+                    Some("qas") => questions = Some(self.scanner.value()?),
+                    _ => self.scanner.skip()?,
+                }
+            }
+            let Some(questions) = questions else {
+                return Err(self.scanner.error("missing field `qas`").into());
+            };
+            self.questions(&questions, context.as_ref(), title)?;
+        }
+        Ok(())
+    }
+
+    /// Hands out the questions of one paragraph, which has been read.
+    fn questions(
+        &mut self,
+        questions: &JsonText,
+        context: Option<&JsonText>,
+        title: Option<&JsonText>,
+    ) -> Result<(), Stop> {
+        let Some(context) = context else {
+            return Err(self.scanner.error("missing field `context`").into());
+        };
+        let mut list = Scanner::new(questions.get().as_bytes());
+        let here = |error: JsonError| match error.problem {
+            Problem::Syntax(problem) => self.scanner.error(problem),
+            _ => error,
+        };
+        list.enter(b'[', "a list of questions").map_err(here)?;
+        let mut first = true;
+        while list.next_element(&mut first)? {
+            let mut fields = list.fields().map_err(here)?;
+            if let Some(title) = title {
                 fields.set("title", title.clone());
             }
-            fields.set("context", paragraph.context.clone());
+            fields.set("context", context.clone());
             if !(self.question)(fields) {
-                *self.stopped = true;
-                return Err(E::custom("nobody reads any more"));
-            }
-        }
-        Ok(())
-    }
-}
-
-/// JSON without its line breaks and what indents its lines, so that a record stays a line. Strings hold no
-/// line breaks.
-fn one_line(json: &str) -> String {
-    json.lines().map(str::trim).collect()
-}
-
-#[derive(serde::Deserialize)]
-struct Paragraph {
-    context: Box<RawValue>,
-    qas: Vec<Box<RawValue>>,
-}
-
-impl<'de> DeserializeSeed<'de> for Walk<'_> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        match self.level {
-            Level::File | Level::Article => deserializer.deserialize_map(self),
-            Level::Articles | Level::Paragraphs => deserializer.deserialize_seq(self),
-        }
-    }
-}
-
-impl<'de> Visitor<'de> for Walk<'_> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self.level {
-            Level::File => "an object with \"data\"",
-            Level::Articles => "the list of articles",
-            Level::Article => "an article with \"paragraphs\"",
-            Level::Paragraphs => "the list of paragraphs",
-        })
-    }
-
-    fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<(), A::Error> {
-        while let Some(key) = map.next_key::<String>()? {
-            match (self.level, key.as_str()) {
-                (Level::File, "data") => {
-                    *self.found = true;
-                    map.next_value_seed(self.below(Level::Articles))?;
-                }
-                (Level::Article, "title") => self.title = Some(map.next_value()?),
-                (Level::Article, "paragraphs") => map.next_value_seed(self.below(Level::Paragraphs))?,
-                _ => {
-                    map.next_value::<IgnoredAny>()?;
-                }
+                return Err(Stop::Enough);
             }
         }
         Ok(())
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(mut self, mut list: A) -> Result<(), A::Error> {
-        if self.level == Level::Articles {
-            while list.next_element_seed(self.below(Level::Article))?.is_some() {}
-        } else {
-            while let Some(paragraph) = list.next_element()? {
-                self.paragraph(paragraph)?;
-            }
-        }
-        Ok(())
+    fn hand_out(&mut self, fields: Fields) -> Result<(), Stop> {
+        if (self.question)(fields) { Ok(()) } else { Err(Stop::Enough) }
     }
 }
 
@@ -164,7 +162,7 @@ mod tests {
     fn questions(json: &str) -> (Vec<String>, Result<(), String>) {
         let mut seen = Vec::new();
         let result = read_squad(json.as_bytes(), &mut |fields| {
-            seen.push(serde_json::to_string(&fields).expect("writes"));
+            seen.push(String::from_utf8(fields.to_json().expect("writes")).expect("UTF-8"));
             true
         });
         (seen, result)
@@ -194,6 +192,10 @@ mod tests {
         for (json, part) in [
             ("{}", "no list named \"data\""),
             ("[]", "an object with \"data\""),
+            (r#"{"data":{}}"#, "expected a list of articles or questions"),
+            (r#"{"data":[{"paragraphs":[{"qas":[]}]}]}"#, "missing field `context`"),
+            (r#"{"data":[{"context":"x","qas":{}}]}"#, "expected a list of questions"),
+            (r#"{"data":[{"context":"x","qas":[1]}]}"#, "expected an object"),
             (r#"{"data":[{"paragraphs":[{"context":"x"}]}]}"#, "missing field `qas`"),
             (r#"{"data":[{"paragraphs":[{"context":"x","qas":[{"id":"#, "EOF"),
             (r#"{"data":[]} {"data":[]}"#, "trailing characters"),
@@ -204,10 +206,36 @@ mod tests {
     }
 
     #[test]
-    fn the_beginning_tells() {
-        assert!(looks_like_squad(br#"{"data": [{"title": "x", "paragraphs": [{"context"#));
-        assert!(looks_like_squad(br#"{"version": "v2.0", "data": [{"paragraphs":["#));
-        assert!(!looks_like_squad(br#"{"question": "Who?", "context": "\"paragraphs\": ["}"#));
-        assert!(!looks_like_squad(b"Who wrote \"paragraphs\": []?"));
+    fn the_flat_form_of_run_qa() {
+        let (seen, result) = questions(
+            r#"{"version": "0.1.0", "data": [
+                {"id": "a1", "title": "T", "context": "C", "question": "a?",
+                 "answers": {"text": ["C"],
+                             "answer_start": [0]}, "score": NaN},
+                {"question": "b?", "context": "D"}, {"title": "of an article without paragraphs"},
+                {"paragraphs": [{"qas": [{"question": "c?"}], "context": "E"}], "title": "late"},
+                {"context": "F", "qas": [{"question": "d?"}], "title": "U"}]}"#,
+        );
+        assert_eq!(result, Ok(()));
+        assert_eq!(
+            seen,
+            [
+                r#"{"id":"a1","title":"T","context":"C","question":"a?","answers":{"text": ["C"],"answer_start": [0]},"score":NaN}"#,
+                r#"{"question":"b?","context":"D"}"#,
+                r#"{"question":"c?","context":"E"}"#,
+                r#"{"question":"d?","title":"U","context":"F"}"#,
+            ]
+        );
+    }
+
+    #[test]
+    fn a_reader_may_have_enough() {
+        let mut count = 0;
+        let file = r#"{"data": [{"question": "a?"}, {"question": "b?"}, broken"#;
+        let result = read_squad(file.as_bytes(), &mut |_| {
+            count += 1;
+            count < 2
+        });
+        assert_eq!((result, count), (Ok(()), 2));
     }
 }

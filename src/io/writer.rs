@@ -22,6 +22,8 @@ pub struct OrderedWriter {
 impl OrderedWriter {
     /// Writes to `target`.
     pub fn new(target: OutputTarget, format: Format) -> Self {
+        // The header of an array is written again at the end.
+        let target = if matches!(format, Format::Array(_)) { target.seekable() } else { target };
         Self { target, format, waiting: VecDeque::new(), next: 0, written: 0, ends: vec![0] }
     }
 

@@ -234,9 +234,7 @@ fn next_window(reader: &RecordReader) -> Option<(Vec<Record>, Option<Error>)> {
 fn size(record: &Record) -> usize {
     match &record.body {
         Ok(RecordBody::Text(text)) => text.len(),
-        Ok(RecordBody::Object(fields)) => {
-            fields.names().filter_map(|n| fields.raw(n)).map(|v| v.get().len()).sum()
-        }
+        Ok(RecordBody::Object(fields)) => fields.size(),
         Err(_) => 0,
     }
 }
@@ -387,5 +385,5 @@ fn object(record: &mut Record, text_field: &str, extra: More) -> Result<Vec<u8>>
     for (name, value) in extra {
         fields.set(name, value);
     }
-    serde_json::to_vec(&fields).map_err(unwritable)
+    fields.to_json().map_err(unwritable)
 }

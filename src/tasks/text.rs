@@ -59,6 +59,12 @@ impl Text {
         (start, start + rest.trim_end().chars().count())
     }
 
+    /// The place with the white space character before it, if there is one.
+    pub fn with_space_before(&self, (start, end): Place) -> Place {
+        let space = start > 0 && self.slice((start - 1, start)).chars().all(char::is_whitespace);
+        (start - usize::from(space), end)
+    }
+
     /// The end of the character (as a reader sees it: with its accents, joined emoji whole) that is
     /// before `end`: `end` itself, unless it falls inside one.
     pub fn character_end(&self, end: usize) -> usize {
@@ -123,6 +129,9 @@ mod tests {
         assert_eq!(text(" é\u{a0}x \n").trimmed((0, 6)), (1, 4));
         assert_eq!(text("a  b").trimmed((1, 3)), (3, 3));
         assert_eq!(text("ab").trimmed((1, 9)), (1, 2));
+        assert_eq!(text("a  b").with_space_before((3, 4)), (2, 4));
+        assert_eq!(text("é b").with_space_before((1, 3)), (1, 3));
+        assert_eq!(text(" ").with_space_before((0, 1)), (0, 1));
     }
 
     #[test]

@@ -12,7 +12,7 @@ use super::optimizer::Moments;
 use super::parameters::Parameters;
 use crate::checkpoint::{Architecture, SavedTensor, Tensors, TokenizerFiles, save_model, save_tensors};
 use crate::error::{Error, Result};
-use crate::io::NewDirectory;
+use crate::io::{NewDirectory, replace_file};
 use crate::model::AlbertConfig;
 use crate::tokenizer::Tokenizer;
 
@@ -88,9 +88,7 @@ impl ModelFiles<'_> {
         let mut names: Vec<_> = entries.flatten().map(|entry| entry.file_name()).collect();
         names.sort_by_key(|name| name == WEIGHTS);
         for name in names {
-            let target = output.join(&name);
-            std::fs::rename(temporary.path().join(&name), &target)
-                .map_err(Error::io(&target, "rename to"))?;
+            replace_file(&temporary.path().join(&name), &output.join(&name))?;
         }
         Ok(())
     }
@@ -140,7 +138,7 @@ impl Checkpoints {
     ) -> Result<PathBuf> {
         let path = self.path(state.step);
         self.sweep();
-        let directory = NewDirectory::create(&path)?;
+        let directory = NewDirectory::beside(&path)?;
         let folder = directory.path();
         model.save(folder, parameters)?;
         save_tensors(&folder.join(OPTIMIZER), &moments_as_tensors(parameters, moments))?;

@@ -1,20 +1,26 @@
 //! Targets of texts: labels and scores, from JSON values and from cells.
 
 use serde_json::Value;
-use serde_json::value::RawValue;
 
 use super::{TargetKind, TextOptions};
 use crate::data::example::Target;
 use crate::data::objects::shortened;
+use crate::io::{JsonText, lone_surrogate};
 
 /// The target in a JSON field.
 ///
 /// # Errors
 /// A message when the value is none of the kind of target.
-pub(super) fn of_json(raw: Option<&RawValue>, name: &str, options: &TextOptions) -> Result<Target, String> {
-    let json = raw.map_or("null", RawValue::get);
-    let value: Value = serde_json::from_str(json)
-        .map_err(|_| format!("field \"{name}\" is {}, a value beyond what can be read", shortened(json)))?;
+pub(super) fn of_json(raw: Option<&JsonText>, name: &str, options: &TextOptions) -> Result<Target, String> {
+    let json = raw.map_or("null", JsonText::get);
+    let value: Value = serde_json::from_str(json).map_err(|_| match lone_surrogate(json) {
+        Some(problem) => format!("field \"{name}\" {problem}"),
+        None if matches!(json, "NaN" | "Infinity" | "-Infinity") => {
+            let advice = "JSON has no NaN and no infinity: leave the line out or give a number";
+            format!("field \"{name}\" is {json}; {advice}")
+        }
+        None => format!("field \"{name}\" is {}, a value beyond what can be read", shortened(json)),
+    })?;
     let problem =
         |expected: &str| Err(format!("field \"{name}\" is {}; expected {expected}", shortened(json)));
     if value.is_null() {
@@ -158,7 +164,7 @@ mod tests {
     }
 
     fn json(json: &str, kind: TargetKind) -> Result<Target, String> {
-        let raw = RawValue::from_string(json.to_owned()).expect("JSON");
+        let raw = JsonText::from(serde_json::value::RawValue::from_string(json.to_owned()).expect("JSON"));
         of_json(Some(&raw), "label", &options(kind))
     }
 

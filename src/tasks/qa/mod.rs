@@ -22,7 +22,7 @@ use super::windows::windows;
 use crate::error::{Error, Result};
 use crate::io::RecordBody;
 use crate::stream::{More, Task};
-use crate::tokenizer::Encoding;
+use crate::tokenizer::{Encoding, Kind};
 
 /// What to predict.
 #[derive(Clone, Debug)]
@@ -86,7 +86,8 @@ pub struct QaItem {
 /// An answer.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct AnswerSpan {
-    /// Probability of beginning times that of ending; of equal texts in several places the sum.
+    /// Probability of beginning times that of ending; of equal texts in several places the sum, as
+    /// transformers' pipeline adds them up.
     pub score: f32,
     /// First code point in the context.
     pub start: usize,
@@ -217,6 +218,7 @@ impl<'a> Qa<'a> {
             top_k: self.options.top_k,
             max_answer_len: self.options.max_answer_len,
             align_to_words: self.options.align_to_words,
+            spaces_left_out: self.runtime.tokenizer.kind() == Kind::SentencePiece,
         };
         self.with_null(item, decode(&context.text, &windows, options))
     }

@@ -34,12 +34,14 @@ pub struct SpanOptions {
     pub max_answer_len: usize,
     /// Answers are widened to whole words.
     pub align_to_words: bool,
+    /// The reference's tokens hold the space before them, and the tokens here do not.
+    pub spaces_left_out: bool,
 }
 
 /// A possible answer.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Answer {
-    /// Probability of beginning times probability of ending, of equal texts together.
+    /// Probability of beginning times probability of ending, of merged answers together.
     pub score: f32,
     /// In code points of the context.
     pub place: Place,
@@ -57,9 +59,13 @@ pub struct Decoded {
 }
 
 /// Decodes the windows of one context.
+///
+/// As in the reference, the scores of candidates add up where the text from their first to their last token is the same, case
+/// ignored, in one window or several, and the first of them gives the place. A token may hold the space before it, so that
+/// an answer at the beginning of the context does not merge with the same words further on.
 pub fn decode(text: &Text, windows: &[Window<'_>], options: SpanOptions) -> Decoded {
     let mut answers: Vec<Answer> = Vec::new();
-    // Where the answer with a text is, upper and lower case alike.
+    // Where the answer with a text is.
     let mut known: HashMap<String, usize> = HashMap::new();
     let mut null_score: Option<f32> = None;
     let mut null_logit: Option<f32> = None;
@@ -81,12 +87,13 @@ pub fn decode(text: &Text, windows: &[Window<'_>], options: SpanOptions) -> Deco
         }
         for (start, end, score) in candidates(&starts[1..], &ends[1..], options.max_answer_len, wanted) {
             let place = window.place(start, end, options.align_to_words);
+            let covered = if options.spaces_left_out { text.with_space_before(place) } else { place };
             let (first, last) = text.trimmed(place);
             let place = (first, text.character_end(last));
             if place.0 >= place.1 {
                 continue;
             }
-            match known.entry(text.slice(place).to_lowercase()) {
+            match known.entry(text.slice(covered).to_lowercase()) {
                 Entry::Occupied(entry) => answers[*entry.get()].score += score,
                 Entry::Vacant(entry) => {
                     entry.insert(answers.len());
@@ -178,7 +185,8 @@ fn candidates(starts: &[f32], ends: &[f32], longest: usize, wanted: usize) -> Ve
 mod tests {
     use super::*;
 
-    const OPTIONS: SpanOptions = SpanOptions { top_k: 3, max_answer_len: 15, align_to_words: true };
+    const OPTIONS: SpanOptions =
+        SpanOptions { top_k: 3, max_answer_len: 15, align_to_words: true, spaces_left_out: false };
 
     /// All spans, the slow way.
     fn all(starts: &[f32], ends: &[f32], longest: usize) -> Vec<(usize, usize, f32)> {
@@ -245,6 +253,28 @@ mod tests {
         assert_eq!(two.answers[0].place, one.answers[0].place);
         assert!((two.answers[0].score - 2.0 * one.answers[0].score).abs() < 1e-6);
         assert_eq!(two.null_score, one.null_score);
+    }
+
+    #[test]
+    fn answers_merge_with_the_space_before_them() {
+        // "May, may may": the second and the third word begin with a space.
+        let text = Text::new("May, may may".to_owned());
+        let mut logits = [-9.0f32; 8];
+        for word in 0..3 {
+            logits[2 * (word + 1)] = 3.0;
+            logits[2 * (word + 1) + 1] = 3.0;
+        }
+        let words = [Some(0), Some(1), Some(2)];
+        let found = |places: &[Place], spaces_left_out| {
+            let window = Window { context: 1..4, cls: Some(0), logits: &logits, places, words: &words };
+            let options = SpanOptions { max_answer_len: 1, spaces_left_out, ..OPTIONS };
+            let decoded = decode(&text, &[window], options);
+            decoded.answers.iter().map(|a| (a.place, (a.score * 9.0).round())).collect::<Vec<_>>()
+        };
+        let merged = vec![((5, 8), 2.0), ((0, 3), 1.0)];
+        assert_eq!(found(&[(0, 3), (4, 8), (8, 12)], false), merged);
+        assert_eq!(found(&[(0, 3), (5, 8), (9, 12)], true), merged);
+        assert_eq!(found(&[(0, 3), (5, 8), (9, 12)], false), [((0, 3), 3.0)]);
     }
 
     #[test]

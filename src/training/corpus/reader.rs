@@ -6,7 +6,7 @@ use super::lines::{Lines, MAX_LINE, Part, cut};
 use super::report::CorpusReport;
 use super::{Corpus, CorpusOptions};
 use crate::error::{Error, Result};
-use crate::io::{Fields, MAX_LINE_BYTES};
+use crate::io::{Fields, MAX_LINE_BYTES, Shape, shape};
 use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::io::{self, BufRead};
@@ -129,6 +129,13 @@ impl CorpusReader {
             Input::File { path, .. } => files::is_jsonl(path),
             Input::Stdin => None,
         };
+        if by_name.is_none() && shape(start, false, false) == Some(Shape::Array) {
+            self.report.damaged_files += 1;
+            let problem =
+                "a JSON array, left out; give a record a line (jq -c '.[]' makes lines of an array)";
+            self.report.add(&name, 0, problem);
+            return Ok(None);
+        }
         let jsonl = by_name.unwrap_or_else(|| decode::looks_like_jsonl(start));
         let lines = Lines::new(bytes);
         Ok(Some(Stream { lines, name, jsonl, number: 0, inside: false, blank: true }))

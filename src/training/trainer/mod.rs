@@ -4,7 +4,6 @@
 mod observer;
 mod options;
 
-use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
@@ -16,10 +15,9 @@ use crate::training::checkpoints::{Best, Checkpoints, ModelFiles, STATE_VERSION,
 use crate::training::communicator::Communicator;
 use crate::training::evaluation::Evaluation;
 use crate::training::objective::Objective;
-use crate::training::optimizer::{Moments, Optimizer, global_norm};
+use crate::training::optimizer::{Moments, global_norm};
 use crate::training::parameters::Parameters;
 use crate::training::replicas::Replicas;
-use crate::training::schedule::Schedule;
 use crate::training::seeds::mix;
 use crate::training::source::Source;
 

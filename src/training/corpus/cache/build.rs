@@ -3,7 +3,7 @@
 use super::write::CacheWriter;
 use super::{SUMMARY, TokenCache};
 use crate::error::{Error, Result};
-use crate::io::open_to_all;
+use crate::io::{open_to_all, resolve_directory};
 use crate::tokenizer::Tokenizer;
 use crate::training::corpus::{Corpus, CorpusReader, CorpusReport, Item, Sentences, split_sentences};
 use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
@@ -40,6 +40,7 @@ pub(super) fn build(
     key: Option<String>,
     progress: &mut dyn FnMut(u64, u64) -> bool,
 ) -> Result<()> {
+    let folder = &resolve_directory(folder)?;
     check_folder(folder)?;
     let parent = folder.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     std::fs::create_dir_all(parent).map_err(Error::io(parent, "create"))?;
