@@ -73,6 +73,14 @@ impl Runtime {
         }
         let vocabulary = self.config.vocab_size;
         if let Some(id) = encoding.ids.iter().find(|id| **id as usize >= vocabulary) {
+            let added = self.tokenizer.tokens_beyond_model();
+            if let Some((_, token)) = added.iter().find(|(added, _)| added == id) {
+                return Err(format!(
+                    "the added token {:?} has id {id}, but the model has embeddings for {vocabulary} tokens only: \
+                     resize the embeddings of the model, or remove the token from the tokenizer's files",
+                    token.content
+                ));
+            }
             return Err(format!(
                 "the tokenizer gives id {id} and the model's vocabulary has {vocabulary} pieces: \
                  they do not belong together"

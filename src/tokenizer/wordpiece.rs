@@ -1,6 +1,7 @@
 //! A BERT `vocab.txt` (as the Chinese ALBERT models have it) as a `tokenizer.json`.
 
-use super::names::{Settings, Specials};
+use super::names::Specials;
+use super::settings::Settings;
 use crate::error::{Error, Result};
 use serde_json::{Map, Value, json};
 use std::path::Path;
