@@ -36,9 +36,12 @@ fn check_texts(model: &str, expected: &Value) {
             assert_eq!(found["offsets"], text["offsets"], "{input}");
         }
         let labels = &answered(&["classify", "-q", "-k", "all", "-m", model, "--format", "jsonl", input])["predictions"];
-        for (found, expected) in labels.as_array().expect("labels").iter().zip(text["classify"].as_array().expect("labels")) {
+        for (found, expected) in
+            labels.as_array().expect("labels").iter().zip(text["classify"].as_array().expect("labels"))
+        {
             assert_eq!(found["label"], expected["label"], "{input}");
-            let off = found["score"].as_f64().expect("a number") - expected["score"].as_f64().expect("a number");
+            let off =
+                found["score"].as_f64().expect("a number") - expected["score"].as_f64().expect("a number");
             assert!(off.abs() < 1e-4, "{input}: {found} {expected}");
         }
     }
@@ -92,8 +95,17 @@ fn fine_tuning_keeps_added_tokens() {
         .expect("written");
     let output = case.text("tuned");
     let (code, _, err) = run(&[
-        "finetune", "classify", "--model", &case.text("spiece"), "--train", train.to_str().expect("UTF-8"),
-        "--output", &output, "--steps", "1", "-q",
+        "finetune",
+        "classify",
+        "--model",
+        &case.text("spiece"),
+        "--train",
+        train.to_str().expect("UTF-8"),
+        "--output",
+        &output,
+        "--steps",
+        "1",
+        "-q",
     ]);
     assert_eq!(code, 0, "{err}");
     let tokens = |folder: &Path| {
@@ -120,13 +132,22 @@ fn info_lists_added_tokens_and_rows_without_a_token() {
 #[test]
 fn a_token_that_the_model_has_no_embedding_for_is_an_error() {
     let case = case("01-added-tokens");
-    fs::write(case.path("vocab/added_tokens.json"), r#"{"[E1]": 2000, "[E2]": 2001, "[E3]": 2002}"#).expect("written");
+    fs::write(case.path("vocab/added_tokens.json"), r#"{"[E1]": 2000, "[E2]": 2001, "[E3]": 2002}"#)
+        .expect("written");
     let (code, _, err) = run(&["classify", "-m", &case.text("vocab"), "--format", "jsonl", "a [E3] b"]);
     assert_eq!(code, 1);
-    assert!(err.contains("the added token \"[E3]\" has id 2002, but the model has embeddings for 2002 tokens only"), "{err}");
+    assert!(
+        err.contains(
+            "the added token \"[E3]\" has id 2002, but the model has embeddings for 2002 tokens only"
+        ),
+        "{err}"
+    );
     answered(&["classify", "-q", "-m", &case.text("vocab"), "--format", "jsonl", "a [E1] b"]);
     let info = answered(&["info", &case.text("vocab"), "--format", "json"]);
-    assert!(info["odd"].to_string().contains("texts that contain one of the last 1 cannot be used"), "{info}");
+    assert!(
+        info["odd"].to_string().contains("texts that contain one of the last 1 cannot be used"),
+        "{info}"
+    );
 }
 
 /// The directory of a flavour of `golden/tokenizer/added`.
@@ -163,7 +184,8 @@ fn check_lines(path: &Path) -> usize {
     let mut wrong = Vec::new();
     for line in text.lines() {
         let line: Value = serde_json::from_str(line).expect("a line");
-        let (name, _, _, tokenizer) = flavours.iter().find(|(name, ..)| *name == line["flavour"]).expect("known");
+        let (name, _, _, tokenizer) =
+            flavours.iter().find(|(name, ..)| *name == line["flavour"]).expect("known");
         let input = line["text"].as_str().expect("a text");
         let found = tokenizer.encode(input, None).expect("encodes");
         let tokens = tokenizer.tokens(&found);
@@ -227,7 +249,13 @@ fn added_tokens_have_the_ids_of_the_reference() {
 
 #[test]
 fn saved_files_give_the_same_tokens() {
-    let texts = ["a <l> b <r> c", "paris Paris LONDON cat cats", "[MASK] ab abcd e1 <e1>x", "the <a> <B> (x) <c>", "Covid skype <ENT>"];
+    let texts = [
+        "a <l> b <r> c",
+        "paris Paris LONDON cat cats",
+        "[MASK] ab abcd e1 <e1>x",
+        "the <a> <B> (x) <c>",
+        "Covid skype <ENT>",
+    ];
     for (name, _, folder, tokenizer) in flavours() {
         let target = tempfile::tempdir().expect("a directory");
         TokenizerFiles::at(folder.path()).write(target.path(), &tokenizer, 512).expect("writes");
@@ -252,7 +280,11 @@ fn saved_files_give_the_same_tokens() {
 fn a_list_of_extra_special_tokens_is_read_and_written_for_both_versions() {
     let folder = tempfile::tempdir().expect("a directory");
     fs::copy(golden("tokenizer/vocab.txt"), folder.path().join("vocab.txt")).expect("copied");
-    fs::write(folder.path().join("tokenizer_config.json"), r#"{"extra_special_tokens": ["<a>", "[unused1]"]}"#).expect("written");
+    fs::write(
+        folder.path().join("tokenizer_config.json"),
+        r#"{"extra_special_tokens": ["<a>", "[unused1]"]}"#,
+    )
+    .expect("written");
     let tokenizer = Tokenizer::from_dir(folder.path()).expect("loads");
     let tokens = |t: &Tokenizer| t.tokens(&t.encode_plain("x<a>[unused1]").expect("encodes"));
     assert_eq!(tokens(&tokenizer), ["x", "<a>", "[unused1]"]);
@@ -288,10 +320,18 @@ fn symbols_that_a_converter_lists_stay_ordinary_pieces() {
 fn damaged_lists_are_named() {
     let case: Case = case("01-added-tokens");
     for (file, content, part) in [
-        ("added_tokens.json", "{\"<e1>\": \"2000\"}", "added_tokens.json: the id of the token \"<e1>\" is not a number"),
+        (
+            "added_tokens.json",
+            "{\"<e1>\": \"2000\"}",
+            "added_tokens.json: the id of the token \"<e1>\" is not a number",
+        ),
         ("added_tokens.json", "{\"<e1>\": 99999999999}", "is not a number from 0 to"),
         ("added_tokens.json", "[]", "added_tokens.json: not a JSON object"),
-        ("tokenizer_config.json", "{\"added_tokens_decoder\": {\"5\": \"a\"}}", "tokenizer_config.json: \"added_tokens_decoder\" has an entry 5"),
+        (
+            "tokenizer_config.json",
+            "{\"added_tokens_decoder\": {\"5\": \"a\"}}",
+            "tokenizer_config.json: \"added_tokens_decoder\" has an entry 5",
+        ),
     ] {
         let path = case.path("spiece").join(file);
         let sound = fs::read(&path).expect("read");

@@ -67,7 +67,7 @@ impl Runtime {
     }
 
     /// A tokenizer of another model gives ids that this model has no vectors for.
-    pub(super) fn check_ids(&self, encoding: &Encoding) -> std::result::Result<(), String> {
+    pub(crate) fn check_ids(&self, encoding: &Encoding) -> std::result::Result<(), String> {
         if encoding.ids.is_empty() {
             return Err("nothing is left of the text, and the tokenizer has no special tokens".to_owned());
         }

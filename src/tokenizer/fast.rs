@@ -115,7 +115,9 @@ impl Fast {
 
     /// The ids of `text`, no special tokens recognised in it.
     pub(super) fn encode_ids(&self, text: &str, ids: &mut Vec<u32>) -> Result<()> {
-        let encode = |text: &str| Ok(self.run(text, OffsetType::None, true)?.get_ids().to_vec());
+        let encode = |text: &str| -> Result<Vec<u32>> {
+            Ok(self.run(text, OffsetType::None, true)?.get_ids().to_vec())
+        };
         match &self.words {
             Some(words) => words.encode(text, ids, encode)?,
             None => ids.extend(encode(text)?),

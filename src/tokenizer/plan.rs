@@ -12,6 +12,8 @@ pub(super) struct Plan {
     pub listed: Vec<(u32, AddedToken)>,
     /// Special tokens without an id, each text once: those with a role first.
     pub specials: Vec<Planned>,
+    /// The texts of `specials`.
+    texts: HashSet<String>,
 }
 
 /// A special token of a [`Plan`].
@@ -69,12 +71,12 @@ impl Plan {
                 specials.push(Planned { named: named.clone(), default_role: false, role: None });
             }
         }
-        Self { listed, specials }
+        Self { listed, specials, texts: seen }
     }
 
     /// True if a special token has this text.
     pub(super) fn is_special(&self, text: &str) -> bool {
-        self.specials.iter().any(|planned| planned.named.text() == text)
+        self.texts.contains(text)
     }
 }
 

@@ -40,7 +40,7 @@ impl Named {
 pub(super) struct Settings {
     /// By role; `Some(None)` is an explicit `null`.
     roles: [Option<Option<Named>>; ROLES.len()],
-    /// `additional_special_tokens`, and the tokens of `extra_special_tokens`.
+    /// `additional_special_tokens`, and the tokens of `extra_special_tokens`; of equal texts the first one counts.
     pub additional: Vec<Named>,
     /// `added_tokens_decoder`, in its order.
     pub listed: Option<Vec<(u32, AddedToken)>>,
@@ -131,8 +131,9 @@ impl Settings {
         }
         for (token, id) in map {
             let id = id.as_u64().and_then(|id| u32::try_from(id).ok());
-            let id =
-                id.ok_or_else(|| format!("the id of the token \"{}\" is not a number from 0 to {LARGEST_ID}", short(token)))?;
+            let id = id.ok_or_else(|| {
+                format!("the id of the token \"{}\" is not a number from 0 to {LARGEST_ID}", short(token))
+            })?;
             self.added.push((token.clone(), id));
         }
         Ok(())
@@ -148,9 +149,7 @@ impl Settings {
             if let (Named::Token(token), true) = (&mut named, special) {
                 *token = AddedToken { normalized: normalized(value, true), special: true, ..token.clone() };
             }
-            if !self.additional.contains(&named) {
-                self.additional.push(named);
-            }
+            self.additional.push(named);
         }
     }
 }
