@@ -49,9 +49,7 @@ pub(super) fn complete(folder: &Path, tokenizer: &Tokenizer) -> Result<()> {
         (id.to_string(), attributes)
     });
     config.insert("added_tokens_decoder".to_owned(), Value::Object(listed.collect()));
-    let users = tokenizer.user_tokens();
-    let special: Vec<&str> =
-        users.iter().filter(|(_, token)| token.special).map(|(_, token)| token.content.as_str()).collect();
+    let special = tokenizer.additional_special_tokens();
     config.remove("extra_special_tokens");
     config.insert("additional_special_tokens".to_owned(), json!(special));
     map.remove("extra_special_tokens");

@@ -406,6 +406,17 @@ impl Tokenizer {
         tokens
     }
 
+    /// The special tokens without a role, by id: transformers' `additional_special_tokens`.
+    pub fn additional_special_tokens(&self) -> Vec<&str> {
+        let is_special = |id: u32, token: &AddedToken| match &self.engine {
+            Engine::Fast(_) => token.special,
+            // The attribute alone does not keep a token's case there.
+            Engine::Slow(slow) => slow.added.is_special(id),
+        };
+        let users = self.user_tokens().into_iter();
+        users.filter(|(id, token)| is_special(*id, token)).map(|(_, token)| token.content.as_str()).collect()
+    }
+
     fn is_of_model(&self, id: u32, token: &str) -> bool {
         match &self.engine {
             Engine::Fast(fast) => fast.is_of_model(token),
