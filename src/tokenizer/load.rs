@@ -56,7 +56,8 @@ pub(super) fn bytes(bytes: &[u8], path: &Path, settings: &Settings) -> Result<To
             Ok(Tokenizer::new(Engine::Slow(Box::new(slow)), Kind::SentencePiece, settings))
         }
         Kind::WordPiece => {
-            let settings = Settings { class: Some(Class::Bert), ..settings.clone() };
+            let mut settings = settings.clone();
+            settings.class = Some(Class::Bert);
             let json = wordpiece::tokenizer_json(bytes, path, &settings)?;
             let fast = Fast::new(&json, path, &settings)?;
             Ok(Tokenizer::new(Engine::Fast(Box::new(fast)), Kind::WordPiece, &settings))
