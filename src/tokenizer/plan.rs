@@ -24,6 +24,8 @@ pub(super) struct Planned {
     pub default_role: bool,
     /// The role, unless it is an additional token.
     pub role: Option<Role>,
+    /// One of `additional_special_tokens`.
+    pub additional: bool,
 }
 
 impl Planned {
@@ -63,12 +65,13 @@ impl Plan {
             };
             let Some(named) = named else { continue };
             if !named.text().is_empty() && seen.insert(named.text().to_owned()) {
-                specials.push(Planned { named, default_role, role: Some(role) });
+                specials.push(Planned { named, default_role, role: Some(role), additional: false });
             }
         }
-        for named in &settings.additional {
+        let additional = settings.additional.iter().map(|named| (named, true));
+        for (named, additional) in additional.chain(settings.extra.iter().map(|named| (named, false))) {
             if !named.text().is_empty() && seen.insert(named.text().to_owned()) {
-                specials.push(Planned { named: named.clone(), default_role: false, role: None });
+                specials.push(Planned { named: named.clone(), default_role: false, role: None, additional });
             }
         }
         Self { listed, specials, texts: seen }
@@ -87,7 +90,7 @@ fn legacy(settings: &Settings, file: &[(u32, AddedToken)]) -> Vec<(u32, AddedTok
     let special: HashSet<&str> = ROLES
         .iter()
         .filter_map(|role| settings.name(*role))
-        .chain(settings.additional.iter().map(Named::text))
+        .chain(settings.additional.iter().chain(&settings.extra).map(Named::text))
         .collect();
     let added = settings
         .added

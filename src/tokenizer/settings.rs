@@ -40,8 +40,10 @@ impl Named {
 pub(super) struct Settings {
     /// By role; `Some(None)` is an explicit `null`.
     roles: [Option<Option<Named>>; ROLES.len()],
-    /// `additional_special_tokens`, and the tokens of `extra_special_tokens`; of equal texts the first one counts.
+    /// `additional_special_tokens`, and a list of `extra_special_tokens`; of equal texts the first one counts.
     pub additional: Vec<Named>,
+    /// A dictionary of `extra_special_tokens`; they come after the additional ones.
+    pub extra: Vec<Named>,
     /// `added_tokens_decoder`, in its order.
     pub listed: Option<Vec<(u32, AddedToken)>>,
     /// `added_tokens.json`: tokens with their ids.
@@ -141,16 +143,18 @@ impl Settings {
 
     fn read_additional(&mut self, map: &Map<String, Value>, special: bool) {
         let list = |key: &str| map.get(key).and_then(Value::as_array).into_iter().flatten();
-        // Files saved by 5.x have a list of extra tokens, those of 4.57 a dictionary.
-        let extra = map.get("extra_special_tokens").and_then(Value::as_object);
-        let extra = extra.into_iter().flat_map(Map::values);
-        for value in list("additional_special_tokens").chain(list("extra_special_tokens")).chain(extra) {
-            let Some(mut named) = Named::read(value) else { continue };
+        let read = |value: &Value| {
+            let mut named = Named::read(value)?;
             if let (Named::Token(token), true) = (&mut named, special) {
                 *token = AddedToken { normalized: normalized(value, true), special: true, ..token.clone() };
             }
-            self.additional.push(named);
-        }
+            Some(named)
+        };
+        // Files saved by 5.x have a list of extra tokens, those of 4.57 a dictionary.
+        let both = list("additional_special_tokens").chain(list("extra_special_tokens"));
+        self.additional.extend(both.filter_map(read));
+        let extra = map.get("extra_special_tokens").and_then(Value::as_object);
+        self.extra.extend(extra.into_iter().flat_map(Map::values).filter_map(read));
     }
 }
 

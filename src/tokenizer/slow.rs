@@ -173,8 +173,8 @@ impl Slow {
         let is_special = |id: u32| specials.contains(&id) || self.added.is_special(id);
         // Tokens that stand between texts, with a space on either side.
         let apart = |id: u32| {
-            self.added.token(id).is_some()
-                && (!is_special(id) || (id as usize >= self.pieces.len() && !specials.contains(&id)))
+            let is_late = id as usize >= self.pieces.len() && self.added.is_additional(id);
+            self.added.token(id).is_some() && (!is_special(id) || is_late)
         };
         let mut texts = Vec::new();
         let mut run = Vec::new();

@@ -22,6 +22,8 @@ pub(super) struct SlowAdded {
     ids: HashMap<String, u32>,
     /// The ids of special tokens, also of those that are not in `tokens`.
     special: HashSet<u32>,
+    /// Those of `special` that `additional_special_tokens` names.
+    additional: HashSet<u32>,
 }
 
 impl SlowAdded {
@@ -46,7 +48,8 @@ impl SlowAdded {
             named.push(text.to_owned());
             let token = match &planned.named {
                 Named::Text(text) if added.ids.contains_key(text) => {
-                    added.special.extend(added.id(text));
+                    let id = added.id(text);
+                    added.mark(id, planned.additional);
                     continue;
                 }
                 Named::Text(text) => AddedToken::from(text.clone(), true),
@@ -54,17 +57,24 @@ impl SlowAdded {
             };
             if let Some(id) = added.id(text).or_else(|| id(text)) {
                 added.insert(id, token);
-                added.special.insert(id);
+                added.mark(Some(id), planned.additional);
                 continue;
             }
             let new = *next.get_or_insert_with(|| added.next_id(pieces));
             next = Some(new.saturating_add(1));
             if planned.exists(|name| added.ids.contains_key(name) || id(name).is_some()) {
                 added.insert(new, token);
-                added.special.insert(new);
+                added.mark(Some(new), planned.additional);
             }
         }
         (added, named)
+    }
+
+    fn mark(&mut self, id: Option<u32>, additional: bool) {
+        self.special.extend(id);
+        if additional {
+            self.additional.extend(id);
+        }
     }
 
     /// The number of different tokens: the reference's next id, whatever the ids in use.
@@ -130,6 +140,11 @@ impl SlowAdded {
         let mut all: Vec<_> = self.tokens.iter().map(|(id, token)| (*id, token)).collect();
         all.sort_by_key(|(id, _)| *id);
         all
+    }
+
+    /// True for one of `additional_special_tokens`.
+    pub(super) fn is_additional(&self, id: u32) -> bool {
+        self.additional.contains(&id)
     }
 
     pub(super) fn is_special(&self, id: u32) -> bool {
