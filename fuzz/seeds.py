@@ -3,6 +3,8 @@
     python seeds.py CORPUS            (numpy, safetensors, torch, onnx, h5py, msgpack: what is installed; CORPUS gets a folder per target)
 """
 
+import json
+import struct
 import sys
 from pathlib import Path
 
@@ -78,7 +80,30 @@ def tf_index():
     place("tf_index", "two").write_bytes(b"\0" + block + (0).to_bytes(4, "little") + (1).to_bytes(4, "little"))
 
 
-for make in [safetensors, pytorch, onnx, hdf5, msgpack, tf_index]:
+def spiece_model():
+    """A SentencePiece model of a few pieces of every kind, without a normalization table."""
+    def field(tag, body):
+        return bytes([tag << 3 | 2, len(body)]) + body
+
+    def piece(text, score, kind):
+        return field(1, field(1, text.encode()) + b"\x15" + struct.pack("<f", score) + bytes([3 << 3, kind]))
+
+    pieces = [("<unk>", 0, 2), ("[CLS]", 0, 3), ("[SEP]", 0, 3), ("[MASK]", 0, 3), ("(", 0, 4), ("▁", -2, 1), ("▁a", -3, 1), ("b", -3, 1), ("1,", -4, 1), ("c", -5, 5), ("<0x41>", 0, 6)]
+    place("spiece_model", "small").write_bytes(b"".join(piece(*p) for p in pieces) + field(2, bytes([3 << 3, 1])) + field(3, b""))
+
+
+def vocab_txt():
+    place("vocab_txt", "small").write_text("[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\nthe\na\n##b\n我\n")
+
+
+def tokenizer_json():
+    model = {"type": "Unigram", "unk_id": 0, "vocab": [["<unk>", 0.0], ["[CLS]", 0.0], ["[SEP]", 0.0], ["▁a", -2.0], ["b", -3.0]]}
+    added = {"id": 5, "content": "<e>", "single_word": False, "lstrip": True, "rstrip": False, "normalized": True, "special": False}
+    whole = {"version": "1.0", "added_tokens": [added], "normalizer": {"type": "Lowercase"}, "pre_tokenizer": {"type": "Metaspace", "replacement": "▁", "prepend_scheme": "always", "split": True}, "post_processor": None, "decoder": None, "model": model}
+    place("tokenizer_json", "small").write_text(json.dumps(whole))
+
+
+for make in [spiece_model, vocab_txt, tokenizer_json, safetensors, pytorch, onnx, hdf5, msgpack, tf_index]:
     try:
         make()
     except ImportError as error:

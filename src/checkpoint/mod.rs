@@ -1,5 +1,6 @@
 //! Checkpoints: finding them, reading their tensors, filling a model, and reporting on it.
 
+mod added_tokens;
 mod architecture;
 mod convert;
 mod embedded;

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value, json};
 
+use super::added_tokens;
 use super::convert::{write, write_json};
 use super::embedded;
 use super::resolve::{Checkpoint, Origin};
@@ -50,9 +51,13 @@ impl TokenizerFiles {
                     source,
                     &folder.join("spiece.model"),
                 )?;
-                for name in
-                    ["vocab.txt", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json"]
-                {
+                for name in [
+                    "vocab.txt",
+                    "tokenizer.json",
+                    "tokenizer_config.json",
+                    "special_tokens_map.json",
+                    "added_tokens.json",
+                ] {
                     copy_first(&[name], source, &folder.join(name))?;
                 }
             }
@@ -65,7 +70,8 @@ impl TokenizerFiles {
                 copy(source, &folder.join(name))?;
             }
         }
-        add_missing(folder, tokenizer, positions)
+        add_missing(folder, tokenizer, positions)?;
+        added_tokens::complete(folder, tokenizer)
     }
 }
 

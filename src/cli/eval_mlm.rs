@@ -34,6 +34,14 @@ pub fn run(args: &EvalMlmArgs, reporter: &Reporter) -> Result<ExitStatus, Failur
     };
     let ready = options::load(&checkpoint, heads, MlmBias::default(), &args.device, lengths, reporter)?;
     let runtime = &ready.runtime;
+    let (tokens, rows) = (runtime.tokenizer.id_bound(), runtime.config.vocab_size);
+    if tokens > rows {
+        return Err(Error::Input(format!(
+            "the tokenizer has {tokens} tokens and the model has embeddings for {rows} only: resize the embeddings \
+             of the model, or remove the tokens that were added to the tokenizer"
+        ))
+        .into());
+    }
 
     let corpus_options =
         CorpusOptions { text_field: args.corpus.text_field.clone(), ..CorpusOptions::default() };

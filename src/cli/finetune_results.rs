@@ -118,7 +118,7 @@ pub fn copy_model(from: &Path, to: &Path) -> Result<()> {
 }
 
 /// What makes a directory a model.
-const MODEL_FILES: [&str; 7] = [
+const MODEL_FILES: [&str; 8] = [
     "config.json",
     "model.safetensors",
     "spiece.model",
@@ -126,4 +126,5 @@ const MODEL_FILES: [&str; 7] = [
     "tokenizer.json",
     "tokenizer_config.json",
     "special_tokens_map.json",
+    "added_tokens.json",
 ];

@@ -1,9 +1,10 @@
 //! `albert info`: what a checkpoint is and holds.
 
+use std::cmp::Ordering;
 use std::fmt::Write as _;
 use std::io::IsTerminal;
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use albert::checkpoint::{Inventory, Summary};
 use albert::io::{Format, OutputTarget};
@@ -21,9 +22,17 @@ pub fn run(mut args: InfoArgs, reporter: &Reporter) -> Result<ExitStatus, Failur
     let tensors = checkpoint.tensors()?;
     let inventory = Inventory::new(&tensors, &checkpoint.config)?;
     let summary = Summary::new(&checkpoint.config, &tensors, &inventory)?;
+    let mut odd = summary.odd.clone();
     // A checkpoint without its tokenizer is still worth describing.
     let tokenizer = match checkpoint.tokenizer() {
-        Ok(tokenizer) => json!({"kind": tokenizer.kind().to_string(), "pieces": tokenizer.vocab_size()}),
+        Ok(tokenizer) => {
+            let rows = checkpoint.config.vocab_size;
+            odd.extend(vocabulary_oddity(rows, tokenizer.id_bound()));
+            let added =
+                tokenizer.user_tokens().into_iter().map(|(id, token)| (token.content.clone(), id.into()));
+            let added: Map<String, Value> = added.collect();
+            json!({"kind": tokenizer.kind().to_string(), "pieces": tokenizer.vocab_size(), "added": added})
+        }
         Err(error) => {
             reporter.warn(&error.to_string());
             Value::Null
@@ -57,7 +66,7 @@ pub fn run(mut args: InfoArgs, reporter: &Reporter) -> Result<ExitStatus, Failur
         "missing": summary.missing,
         "no_parameters": summary.foreign,
         "unused": summary.unused,
-        "odd": summary.odd,
+        "odd": odd,
     });
     let text = match args.format.resolve(std::io::stdout().is_terminal()) {
         Format::Text => for_eyes(&described),
@@ -68,6 +77,23 @@ pub fn run(mut args: InfoArgs, reporter: &Reporter) -> Result<ExitStatus, Failur
     out.write(text.as_bytes())?;
     out.finish()?;
     Ok(ExitStatus::Done)
+}
+
+/// A tokenizer that has another number of ids than the model has embeddings.
+fn vocabulary_oddity(rows: usize, ids: usize) -> Option<String> {
+    match rows.cmp(&ids) {
+        Ordering::Equal => None,
+        Ordering::Greater => Some(format!(
+            "the model has embeddings for {rows} tokens, the tokenizer has {ids}: {} are never used (are tokens \
+             missing that were added to the tokenizer?)",
+            rows - ids
+        )),
+        Ordering::Less => Some(format!(
+            "the tokenizer has {ids} tokens, the model has embeddings for {rows}: texts that contain one of the \
+             last {} cannot be used",
+            ids - rows
+        )),
+    }
 }
 
 /// One line per key, large numbers in groups of three digits.

@@ -242,9 +242,9 @@ fn configuration(args: &PretrainArgs, start: &Start, tokenizer: &Tokenizer) -> R
         Start::From(checkpoint) => checkpoint.config.clone(),
     };
     if matches!(start, Start::From(_)) {
-        check_vocabulary(&config, tokenizer.vocab_size())?;
+        check_vocabulary(&config, tokenizer.id_bound())?;
     } else {
-        config.vocab_size = tokenizer.vocab_size();
+        config.vocab_size = tokenizer.id_bound();
         config.pad_token_id = tokenizer.pad_id().map(|id| id as usize);
         config.bos_token_id = tokenizer.cls_id().map(|id| id as usize);
         config.eos_token_id = tokenizer.sep_id().map(|id| id as usize);

@@ -126,6 +126,23 @@ mod tests {
     use super::*;
 
     #[test]
+    fn everything_that_adds_tokens_is_fetched() {
+        let wanted: Vec<&str> = ALBERT_FILES
+            .iter()
+            .flat_map(|part| match part {
+                Wanted::OneOf(names) | Wanted::AnyOf(names) | Wanted::Optional(names) => {
+                    names.iter().copied()
+                }
+            })
+            .collect();
+        for name in
+            ["tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "tokenizer.json"]
+        {
+            assert!(wanted.contains(&name), "{name}");
+        }
+    }
+
+    #[test]
     fn names_cannot_leave_the_directory() {
         for good in ["model-00001-of-00002.safetensors", "onnx/model.onnx", "..x", "a b"] {
             assert!(is_safe_path(good), "{good}");

@@ -46,9 +46,14 @@ impl TargetWord {
             flag: "--targets".to_owned(),
             problem: format!("\"{word}\": {problem}"),
         };
+        let rows = runtime.config.vocab_size;
         if let Some(id) = tokenizer.token_to_id(word)
             && !word.is_empty()
         {
+            if id as usize >= rows {
+                let problem = format!("has the id {id}, and the model has embeddings for {rows} tokens only");
+                return Err(unusable(&problem));
+            }
             return Ok(Self { word: word.to_owned(), pieces: vec![id] });
         }
         let pieces = tokenizer.encode_plain(word)?.ids;
@@ -57,6 +62,9 @@ impl TargetWord {
         }
         if pieces.iter().any(|id| Some(*id) == tokenizer.unk_id()) {
             return Err(unusable("has characters that the vocabulary does not know"));
+        }
+        if pieces.iter().any(|id| *id as usize >= rows) {
+            return Err(unusable("has pieces that the model has no embeddings for"));
         }
         Ok(Self { word: word.to_owned(), pieces })
     }

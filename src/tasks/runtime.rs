@@ -67,12 +67,20 @@ impl Runtime {
     }
 
     /// A tokenizer of another model gives ids that this model has no vectors for.
-    pub(super) fn check_ids(&self, encoding: &Encoding) -> std::result::Result<(), String> {
+    pub(crate) fn check_ids(&self, encoding: &Encoding) -> std::result::Result<(), String> {
         if encoding.ids.is_empty() {
             return Err("nothing is left of the text, and the tokenizer has no special tokens".to_owned());
         }
         let vocabulary = self.config.vocab_size;
         if let Some(id) = encoding.ids.iter().find(|id| **id as usize >= vocabulary) {
+            let added = self.tokenizer.tokens_beyond_model();
+            if let Some((_, token)) = added.iter().find(|(added, _)| added == id) {
+                return Err(format!(
+                    "the added token {:?} has id {id}, but the model has embeddings for {vocabulary} tokens only: \
+                     resize the embeddings of the model, or remove the token from the tokenizer's files",
+                    token.content
+                ));
+            }
             return Err(format!(
                 "the tokenizer gives id {id} and the model's vocabulary has {vocabulary} pieces: \
                  they do not belong together"

@@ -1,24 +1,29 @@
 //! A SentencePiece model as a `tokenizer.json`, in the form the ALBERT models of 2020 have it.
 
 use super::python::is_digit;
+use super::settings;
 use super::slow::Slow;
+use sentencepiece_model::Type;
 use serde_json::{Map, Value, json};
+use tokenizers::AddedToken;
 
 /// The JSON of a `tokenizers` pipeline with the same ids, but for the few texts named in the module's
 /// documentation.
 pub(super) fn tokenizer_json(slow: &Slow) -> Value {
-    let mask = slow.specials.mask.as_ref().map(|m| m.0);
-    let added: Vec<Value> = slow
-        .specials
-        .all()
-        .into_iter()
-        .map(|(id, token)| {
-            json!({"id": id, "content": token, "single_word": false, "lstrip": Some(*id) == mask,
-                   "rstrip": false, "normalized": false, "special": true})
-        })
-        .collect();
-    let vocab: Vec<Value> =
+    let mut added: Vec<_> = slow.added.tokens.iter().collect();
+    added.sort_by_key(|(id, _)| *id);
+    let mut vocab: Vec<Value> =
         slow.pieces.iter().map(|(text, score, _)| json!([text, score_of(text, *score)])).collect();
+    for (id, token) in &added {
+        // An entry of `added_tokens_decoder` may give a piece another name.
+        if let Some(piece) = vocab.get_mut(*id as usize).and_then(Value::as_array_mut)
+            && slow.pieces.iter().all(|piece| piece.0 != token.content)
+        {
+            piece[0] = token.content.as_str().into();
+        }
+    }
+    vocab.extend(up_to_the_last_hole(slow, &added));
+    let added: Vec<Value> = added.into_iter().map(|(id, token)| settings::json(*id, token)).collect();
     json!({
         "version": "1.0",
         "truncation": null,
@@ -35,6 +40,29 @@ pub(super) fn tokenizer_json(slow: &Slow) -> Value {
                   "byte_fallback": slow.model.bytes.is_some()},
     })
 }
+
+/// Readers number added tokens after the vocabulary without a gap. Where there is one, the vocabulary has to go on to
+/// its end.
+fn up_to_the_last_hole(slow: &Slow, added: &[&(u32, AddedToken)]) -> Vec<Value> {
+    let size = slow.pieces.len() as u32;
+    let ids: Vec<u32> = added.iter().map(|(id, _)| *id).filter(|id| *id >= size).collect();
+    let mut end = ids.last().map_or(size, |last| last.saturating_add(1));
+    for id in ids.iter().rev() {
+        // Those behind the last gap get their ids by themselves.
+        if id.saturating_add(1) != end {
+            break;
+        }
+        end = *id;
+    }
+    // The worst score decides what unknown text costs: it stays the worst.
+    let normal = slow.pieces.iter().filter(|piece| piece.2 == Type::Normal);
+    let worst = f64::from(normal.map(|piece| piece.1).fold(0.0, f32::min));
+    let text = |id| slow.token(id).map_or_else(|| format!("\u{f8ff}{id}"), str::to_owned);
+    (size..end.min(size.saturating_add(MOST_FILLED))).map(|id| json!([text(id), worst])).collect()
+}
+
+/// Ids that are filled at most; no vocabulary has larger gaps.
+const MOST_FILLED: u32 = 1 << 20;
 
 /// Pieces that end in a digit and a comma are put out of reach: the reference cuts them.
 fn score_of(text: &str, score: f32) -> f64 {

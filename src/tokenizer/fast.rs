@@ -1,16 +1,22 @@
-//! A `tokenizer.json`, run by the `tokenizers` crate exactly as it is written.
+//! A `tokenizer.json`, run by the `tokenizers` crate as it is written, with the tokens that other files add to it.
 
-use super::names::{Named, Settings, Specials};
+use super::added::Added;
+use super::names::{Named, Specials};
+use super::plan::Plan;
+use super::roles::{Class, Role};
 use super::sentencepiece::Piece;
+use super::settings::{self, Named as Configured, Settings};
 use super::word_cache::{WordCache, is_word_by_word};
 use crate::error::{Error, Result};
 use serde::Deserialize;
 use serde_json::Value;
+use serde_json::value::RawValue;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
 use tokenizers::normalizers::Precompiled;
-use tokenizers::{Encoding, Token, Tokenizer};
+use tokenizers::{
+    AddedToken, Decoder, Encoding, Model as _, NormalizerWrapper, OffsetType, PreTokenizer, Token, Tokenizer,
+};
 
 /// The special tokens around and between the texts.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -23,9 +29,11 @@ pub(super) struct Layout {
 /// A pipeline of the `tokenizers` crate.
 #[derive(Debug)]
 pub(super) struct Fast {
+    /// The pipeline without its added tokens.
     tokenizer: Tokenizer,
-    /// The same pipeline, blind to special tokens in texts; made when it is needed.
-    plain: OnceLock<Tokenizer>,
+    added: Added,
+    /// Other files add tokens to those of this one, or change them.
+    pub(super) extended: bool,
     /// For pipelines that treat each word by itself.
     words: Option<WordCache>,
     path: PathBuf,
@@ -36,10 +44,11 @@ pub(super) struct Fast {
 
 /// The parts of the file that the crate does not show.
 #[derive(Deserialize)]
-struct File {
+struct File<'a> {
     normalizer: Option<Value>,
     pre_tokenizer: Option<Value>,
-    added_tokens: Option<Vec<Value>>,
+    #[serde(borrow)]
+    added_tokens: Option<&'a RawValue>,
     model: Option<Model>,
     padding: Option<Padding>,
 }
@@ -65,34 +74,40 @@ impl Fast {
                 or vocab.txt lies beside it";
             Error::bad_file(path, format!("not a tokenizer.json that can be used ({problem}): {advice}"))
         };
-        let file: File = serde_json::from_slice(bytes).map_err(|e| bad(e.to_string()))?;
-        let (steps, cutter) = (file.normalizer.as_ref(), file.pre_tokenizer.as_ref());
-        let by_words = is_word_by_word(steps, cutter, file.added_tokens.as_deref().unwrap_or_default());
-        let words = by_words.then(WordCache::default);
+        let file: File<'_> = serde_json::from_slice(bytes).map_err(|e| bad(e.to_string()))?;
+        let own = file.added_tokens.map_or(Ok(Vec::new()), |list| read_added(list.get())).map_err(&bad)?;
         file.normalizer.as_ref().map_or(Ok(()), check_tables).map_err(&bad)?;
-        let read = guarded(|| Tokenizer::from_bytes(bytes).map_err(|e| e.to_string()));
+        let bare = without(bytes, file.added_tokens.map(RawValue::get));
+        let read = guarded(|| Tokenizer::from_bytes(&bare).map_err(|e| e.to_string()));
         let mut tokenizer = read.map_err(&bad)?;
         tokenizer.with_padding(None);
         tokenizer.with_truncation(None).map_err(|e| bad(e.to_string()))?;
-        if tokenizer.get_vocab_size(true) == 0 {
+        let added = guarded(|| add(&tokenizer, &own, settings)).map_err(&bad)?;
+        if tokenizer.get_vocab_size(false) == 0 && added.all().is_empty() {
             return Err(bad("its vocabulary is empty".to_owned()));
         }
+        if settings.class == Some(Class::Bert) {
+            guarded(|| adapt_normalizer(&mut tokenizer, settings)).map_err(&bad)?;
+        }
+        let listed: Vec<&AddedToken> = added.all().into_iter().map(|(_, token)| token).collect();
+        let by_words = is_word_by_word(file.normalizer.as_ref(), file.pre_tokenizer.as_ref(), &listed);
+        let words = by_words.then(WordCache::default);
         let mut single = guarded(|| probe(&tokenizer, false)).map_err(&bad)?;
         let mut pair = guarded(|| probe(&tokenizer, true)).map_err(&bad)?;
-        let specials = specials(&tokenizer, &file, &single, settings);
+        let specials = specials(&tokenizer, &added, &file, &single, settings);
         if single == Layout::default() && pair == Layout::default() {
             let ids = |named: &Named| named.iter().map(|s| s.0).collect::<Vec<_>>();
             let (before, after) = (ids(&specials.cls), ids(&specials.sep));
             single = Layout { before: before.clone(), between: Vec::new(), after: after.clone() };
             pair = Layout { before, between: after.clone(), after };
         }
-        Ok(Self { tokenizer, plain: OnceLock::new(), words, path: path.to_owned(), specials, single, pair })
+        let extended = added.all() != own_tokens(&own, &tokenizer).all();
+        Ok(Self { tokenizer, added, extended, words, path: path.to_owned(), specials, single, pair })
     }
 
     /// The tokens of `text`, without any around it.
     pub(super) fn encode(&self, text: &str) -> Result<Vec<Piece>> {
-        let encode = || self.tokenizer.encode_char_offsets(text, false).map_err(|e| e.to_string());
-        let encoding = guarded(encode).map_err(|problem| self.cannot_encode(&problem))?;
+        let encoding = self.run(text, OffsetType::Char, false)?;
         let places = encoding.get_ids().iter().zip(encoding.get_offsets()).zip(encoding.get_word_ids());
         // A pipeline that knows no words has one, the text.
         Ok(places.map(|((&id, &place), word)| Piece { id, place, word: word.unwrap_or(0) }).collect())
@@ -100,21 +115,27 @@ impl Fast {
 
     /// The ids of `text`, no special tokens recognised in it.
     pub(super) fn encode_ids(&self, text: &str, ids: &mut Vec<u32>) -> Result<()> {
-        let plain = self.plain.get_or_init(|| {
-            let mut plain = self.tokenizer.clone();
-            plain.set_encode_special_tokens(true);
-            plain
-        });
-        let encode = |text: &str| {
-            let encode = || plain.encode_fast(text, false).map_err(|e| e.to_string());
-            let encoding = guarded(encode).map_err(|problem| self.cannot_encode(&problem))?;
-            Ok(encoding.get_ids().to_vec())
+        let encode = |text: &str| -> Result<Vec<u32>> {
+            Ok(self.run(text, OffsetType::None, true)?.get_ids().to_vec())
         };
         match &self.words {
             Some(words) => words.encode(text, ids, encode)?,
             None => ids.extend(encode(text)?),
         }
         Ok(())
+    }
+
+    /// All steps of the pipeline; with `plain`, special tokens are text.
+    fn run(&self, text: &str, offsets: OffsetType, plain: bool) -> Result<Encoding> {
+        let run = || {
+            let mut parts = self.added.cut(self.tokenizer.get_normalizer(), text, plain)?;
+            if let Some(cutter) = self.tokenizer.get_pre_tokenizer() {
+                cutter.pre_tokenize(&mut parts)?;
+            }
+            self.tokenizer.get_model().tokenize_in_pretokenized(&mut parts, None)?;
+            self.tokenizer.post_process(parts.into_encoding(None, 0, offsets)?, None, false)
+        };
+        guarded(|| run().map_err(|e| e.to_string())).map_err(|problem| self.cannot_encode(&problem))
     }
 
     fn cannot_encode(&self, problem: &str) -> Error {
@@ -124,23 +145,49 @@ impl Fast {
 
     /// The id of a token.
     pub(super) fn id(&self, token: &str) -> Option<u32> {
-        self.tokenizer.token_to_id(token)
+        self.added.id(token).or_else(|| self.tokenizer.get_model().token_to_id(token))
     }
 
     /// The text of a token.
     pub(super) fn token(&self, id: u32) -> Option<String> {
-        self.tokenizer.id_to_token(id)
+        let added = self.added.token(id).map(|token| token.content.clone());
+        added.or_else(|| self.tokenizer.get_model().id_to_token(id))
     }
 
     /// The number of tokens, added ones included.
     pub(super) fn size(&self) -> usize {
-        self.tokenizer.get_vocab_size(true)
+        let model = self.tokenizer.get_model();
+        let new = |(_, token): &(u32, &AddedToken)| model.token_to_id(&token.content).is_none();
+        model.get_vocab_size() + self.added.all().iter().filter(|token| new(token)).count()
+    }
+
+    /// One more than the largest id.
+    pub(super) fn id_bound(&self) -> usize {
+        let model = self.tokenizer.get_model();
+        // Most vocabularies have no holes.
+        let mut bound = model.get_vocab_size() as u32;
+        if bound > 0 && model.id_to_token(bound - 1).is_none() {
+            bound = model.get_vocab().values().max().map_or(0, |max| max.saturating_add(1));
+        }
+        self.added.all().last().map_or(bound, |(id, _)| bound.max(id.saturating_add(1))) as usize
+    }
+
+    /// The added tokens by id.
+    pub(super) fn added(&self) -> Vec<(u32, &AddedToken)> {
+        self.added.all()
+    }
+
+    /// True if the model has this token itself.
+    pub(super) fn is_of_model(&self, token: &str) -> bool {
+        self.tokenizer.get_model().token_to_id(token).is_some()
     }
 
     /// The file's own decoder.
     pub(super) fn decode(&self, ids: &[u32], skip_special: bool) -> Result<String> {
-        guarded(|| self.tokenizer.decode(ids, skip_special).map_err(|e| e.to_string()))
-            .map_err(|problem| Error::bad_file(&self.path, format!("its decoder fails: {problem}")))
+        let tokens = ids.iter().filter_map(|id| self.token(*id));
+        let tokens: Vec<String> =
+            tokens.filter(|token| !(skip_special && self.added.is_special(token))).collect();
+        self.join(&tokens)
     }
 
     /// True for models that mark the pieces inside words.
@@ -157,7 +204,6 @@ impl Fast {
 
     /// Tokens through the file's own decoder.
     pub(super) fn join(&self, tokens: &[String]) -> Result<String> {
-        use tokenizers::Decoder;
         let Some(decoder) = self.tokenizer.get_decoder() else { return Ok(tokens.join(" ")) };
         guarded(|| decoder.decode(tokens.to_vec()).map_err(|e| e.to_string()))
             .map_err(|problem| Error::bad_file(&self.path, format!("its decoder fails: {problem}")))
@@ -165,9 +211,104 @@ impl Fast {
 
     /// The pipeline as JSON.
     pub(super) fn to_json(&self) -> Result<String> {
-        guarded(|| self.tokenizer.to_string(false).map_err(|e| e.to_string()))
+        let write = || {
+            let json = self.tokenizer.to_string(false).map_err(|e| e.to_string())?;
+            let mut json: Value = serde_json::from_str(&json).map_err(|e| e.to_string())?;
+            json["added_tokens"] =
+                self.added.all().into_iter().map(|(id, token)| settings::json(id, token)).collect();
+            Ok(json.to_string())
+        };
+        guarded(write)
             .map_err(|problem| Error::bad_file(&self.path, format!("cannot be written as JSON: {problem}")))
     }
+}
+
+/// The tokens in the file's `added_tokens`, with the ids that it gives them.
+fn read_added(list: &str) -> std::result::Result<Vec<(u32, AddedToken)>, String> {
+    let list: Option<Vec<Value>> =
+        serde_json::from_str(list).map_err(|e| format!("\"added_tokens\" is not a list: {e}"))?;
+    let read = |value: Value| {
+        let id = value.get("id").and_then(Value::as_u64).and_then(|id| u32::try_from(id).ok());
+        id.zip(settings::token(&value)).ok_or_else(|| format!("\"added_tokens\" has the entry {value}"))
+    };
+    list.unwrap_or_default().into_iter().map(read).collect()
+}
+
+/// The file with an empty list in the place of `list`, which is a part of it.
+fn without<'a>(bytes: &'a [u8], list: Option<&str>) -> std::borrow::Cow<'a, [u8]> {
+    let Some(list) = list else { return bytes.into() };
+    let start = (list.as_ptr() as usize).wrapping_sub(bytes.as_ptr() as usize);
+    match (bytes.get(..start), bytes.get(start + list.len()..)) {
+        (Some(before), Some(after)) => [before, b"[]", after].concat().into(),
+        _ => bytes.into(),
+    }
+}
+
+/// The tokens of the file alone.
+fn own_tokens(own: &[(u32, AddedToken)], tokenizer: &Tokenizer) -> Added {
+    let model = tokenizer.get_model();
+    let mut added = Added::new();
+    let tokens: Vec<AddedToken> = own.iter().map(|(_, token)| token.clone()).collect();
+    added.add(&tokens, model.get_vocab_size() as u32, |text| model.token_to_id(text));
+    added
+}
+
+/// The tokens of the file, then those that transformers adds to them.
+fn add(
+    tokenizer: &Tokenizer,
+    own: &[(u32, AddedToken)],
+    settings: &Settings,
+) -> std::result::Result<Added, String> {
+    let model = tokenizer.get_model();
+    let size = u32::try_from(model.get_vocab_size()).map_err(|e| e.to_string())?;
+    let in_model = |text: &str| model.token_to_id(text);
+    let mut added = own_tokens(own, tokenizer);
+    if let Some(class) = settings.class {
+        let mut plan = Plan::new(settings, class, own);
+        plan.listed.sort_by_key(|(id, _)| *id);
+        let is_special: Vec<bool> =
+            plan.listed.iter().map(|(_, t)| t.special || plan.is_special(&t.content)).collect();
+        let mut tokens: Vec<AddedToken> = plan
+            .listed
+            .iter()
+            .zip(is_special)
+            .map(|((_, token), special)| AddedToken { special, ..token.clone() })
+            .collect();
+        let known: std::collections::HashSet<String> = added
+            .all()
+            .into_iter()
+            .map(|(_, token)| token.content.clone())
+            .chain(tokens.iter().map(|token| token.content.clone()))
+            .collect();
+        for planned in &plan.specials {
+            match &planned.named {
+                Configured::Text(text) if known.contains(text) => {}
+                // A name that no file gives and no vocabulary has.
+                Configured::Text(text) => tokens.push(AddedToken::from(text.clone(), true)),
+                Configured::Token(token) => tokens.push(AddedToken { special: true, ..token.clone() }),
+            }
+        }
+        added.add(&tokens, size, in_model);
+        let exists = |text: &str| known.contains(text) || in_model(text).is_some();
+        for planned in plan.specials.iter().filter(|planned| !planned.exists(exists)) {
+            added.forget(planned.named.text());
+        }
+    }
+    added.prepare(tokenizer.get_normalizer()).map_err(|e| e.to_string())?;
+    Ok(added)
+}
+
+/// `BertTokenizerFast` sets the switches of the normalizer as configured, or to its defaults. Added tokens keep the
+/// form that the file's own normalizer gave them.
+fn adapt_normalizer(tokenizer: &mut Tokenizer, settings: &Settings) -> std::result::Result<(), String> {
+    if let Some(NormalizerWrapper::BertNormalizer(normalizer)) = tokenizer.get_normalizer() {
+        let mut normalizer = *normalizer;
+        normalizer.lowercase = settings.do_lower_case.unwrap_or(true);
+        normalizer.strip_accents = settings.strip_accents;
+        normalizer.handle_chinese_chars = settings.tokenize_chinese_chars.unwrap_or(true);
+        tokenizer.with_normalizer(Some(normalizer)).map_err(|e| e.to_string())?;
+    }
+    Ok(())
 }
 
 /// The library panics on a damaged normalization table: look at each one before.
@@ -208,23 +349,32 @@ fn probe(tokenizer: &Tokenizer, pair: bool) -> std::result::Result<Layout, Strin
 }
 
 /// Configured names, then what the file itself says, then the usual names.
-fn specials(tokenizer: &Tokenizer, file: &File, single: &Layout, settings: &Settings) -> Specials {
-    let mut found = Specials::find(settings, |name| tokenizer.token_to_id(name));
-    let named = |id: Option<&u32>| id.and_then(|&id| Some((id, tokenizer.id_to_token(id)?)));
-    let replace = |slot: &mut Named, configured: &Option<String>, own: Named| {
-        let is_configured = slot.as_ref().is_some_and(|s| configured.as_ref() == Some(&s.1));
+fn specials(
+    tokenizer: &Tokenizer,
+    added: &Added,
+    file: &File<'_>,
+    single: &Layout,
+    settings: &Settings,
+) -> Specials {
+    let model = tokenizer.get_model();
+    let id = |name: &str| added.id(name).or_else(|| model.token_to_id(name));
+    let text = |id: u32| added.token(id).map(|t| t.content.clone()).or_else(|| model.id_to_token(id));
+    let mut found = Specials::find(settings, id);
+    let named = |id: Option<&u32>| id.and_then(|&id| Some((id, text(id)?)));
+    let replace = |slot: &mut Named, role: Role, own: Named| {
+        let is_configured = slot.as_ref().is_some_and(|s| settings.name(role) == Some(s.1.as_str()));
         if let (false, Some(own)) = (is_configured, own) {
             *slot = Some(own);
         }
     };
-    replace(&mut found.cls, &settings.cls, named(single.before.first()));
-    replace(&mut found.sep, &settings.sep, named(single.after.last()));
+    replace(&mut found.cls, Role::Cls, named(single.before.first()));
+    replace(&mut found.sep, Role::Sep, named(single.after.last()));
     if let Some(model) = &file.model {
-        let by_name = model.unk_token.as_deref().and_then(|t| tokenizer.token_to_id(t));
-        replace(&mut found.unk, &settings.unk, named(model.unk_id.or(by_name).as_ref()));
+        let by_name = model.unk_token.as_deref().and_then(id);
+        replace(&mut found.unk, Role::Unk, named(model.unk_id.or(by_name).as_ref()));
     }
     if let Some(padding) = &file.padding {
-        replace(&mut found.pad, &settings.pad, named(padding.pad_id.as_ref()));
+        replace(&mut found.pad, Role::Pad, named(padding.pad_id.as_ref()));
     }
     found
 }

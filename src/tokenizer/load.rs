@@ -1,7 +1,8 @@
 //! Finding out what kind of tokenizer a file or a directory holds.
 
 use super::fast::Fast;
-use super::names::Settings;
+use super::roles::Class;
+use super::settings::Settings;
 use super::slow::Slow;
 use super::{Engine, Kind, Tokenizer, wordpiece};
 use crate::error::{Error, Result};
@@ -55,9 +56,11 @@ pub(super) fn bytes(bytes: &[u8], path: &Path, settings: &Settings) -> Result<To
             Ok(Tokenizer::new(Engine::Slow(Box::new(slow)), Kind::SentencePiece, settings))
         }
         Kind::WordPiece => {
-            let json = wordpiece::tokenizer_json(bytes, path, settings)?;
-            let fast = Fast::new(&json, path, settings)?;
-            Ok(Tokenizer::new(Engine::Fast(Box::new(fast)), Kind::WordPiece, settings))
+            let mut settings = settings.clone();
+            settings.class = Some(Class::Bert);
+            let json = wordpiece::tokenizer_json(bytes, path, &settings)?;
+            let fast = Fast::new(&json, path, &settings)?;
+            Ok(Tokenizer::new(Engine::Fast(Box::new(fast)), Kind::WordPiece, &settings))
         }
     }
 }
@@ -113,18 +116,45 @@ fn find(dir: &Path) -> Result<PathBuf> {
 /// What the configuration files in `dir` say; none has to be there.
 fn settings(dir: &Path) -> Result<Settings> {
     let mut settings = Settings::default();
-    for name in ["tokenizer_config.json", "special_tokens_map.json"] {
-        let path = dir.join(name);
-        let bytes = match fs::read(&path) {
-            Ok(bytes) => bytes,
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => continue,
-            Err(e) => return Err(Error::io(path, "read")(e)),
-        };
-        let map: Map<String, Value> = serde_json::from_slice(&bytes).map_err(|e| {
-            let problem = format!("not a JSON object ({e}): correct it, or remove it to use the defaults");
-            Error::bad_file(&path, problem)
-        })?;
-        settings.complete(&map);
+    let bad = |name: &str, problem: String| Error::bad_file(dir.join(name), format!("{problem}: {CORRECT}"));
+    let config = object(&dir.join("tokenizer_config.json"))?;
+    if let Some(config) = &config {
+        settings.read_config(config).map_err(|problem| bad("tokenizer_config.json", problem))?;
     }
+    if let Some(map) = object(&dir.join("special_tokens_map.json"))? {
+        settings.read_map(&map);
+    }
+    if let Some(added) = object(&dir.join("added_tokens.json"))? {
+        settings.read_added(&added).map_err(|problem| bad("added_tokens.json", problem))?;
+    }
+    settings.class = Some(class(config.as_ref(), &dir.join("config.json")));
     Ok(settings)
+}
+
+const CORRECT: &str = "correct it, or remove the file to use the defaults";
+
+/// A JSON object, if the file is there.
+fn object(path: &Path) -> Result<Option<Map<String, Value>>> {
+    let bytes = match fs::read(path) {
+        Ok(bytes) => bytes,
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(e) => return Err(Error::io(path, "read")(e)),
+    };
+    serde_json::from_slice(&bytes).map(Some).map_err(|e| {
+        let problem = format!("not a JSON object ({e}): correct it, or remove it to use the defaults");
+        Error::bad_file(path, problem)
+    })
+}
+
+/// The class that transformers would take: the tokenizer's configuration names it, else the model's, else it is that
+/// of the model's type.
+fn class(config: Option<&Map<String, Value>>, model: &Path) -> Class {
+    let text = |map: Option<&Map<String, Value>>, key: &str| map?.get(key)?.as_str().map(str::to_owned);
+    let name = text(config, "tokenizer_class");
+    // Whoever reads the model complains about its configuration.
+    let model = if name.is_some() { None } else { object(model).ok().flatten() };
+    let name = name.or_else(|| text(model.as_ref(), "tokenizer_class"));
+    name.map(|name| Class::named(&name))
+        .or_else(|| Class::of_model(&text(model.as_ref(), "model_type")?))
+        .unwrap_or(Class::Other)
 }

@@ -4,36 +4,54 @@
 //! source: a pair has type ids 0 and 1, nothing is padded, nothing is cut unless asked for, special tokens are
 //! those the file names, and offsets count Unicode code points of the text given.
 //!
-//! * `tokenizer.json` is run as it is written, by the `tokenizers` crate.
+//! * `tokenizer.json` is run as it is written, by the `tokenizers` crate. The files beside it add tokens and change
+//!   the normalizer as the class that they name does in transformers 4.57: `BertTokenizerFast` applies
+//!   `do_lower_case`, `strip_accents` and `tokenize_chinese_chars`, `AlbertTokenizerFast` does not.
 //! * A SentencePiece model gives the ids of the slow `AlbertTokenizer` of transformers 4.57, with which the ALBERT
 //!   models were trained: the symbols `( ) " - . – £ €` are ordinary pieces (`U.S.A.` is `▁ u . s . a .`), and
 //!   `1990,` is cut before the comma. Today's converters to `tokenizer.json` put a word break around each symbol.
 //! * `vocab.txt` gives the ids and offsets of `BertTokenizerFast`.
 //!
+//! Tokens that users added are found in texts before anything else, with their `lstrip`, `rstrip`, `single_word`,
+//! `normalized` and `special`. They come from `added_tokens_decoder` in `tokenizer_config.json`; without that key, from
+//! `added_tokens.json` and the `added_tokens` of a `tokenizer.json`. Tokens of `additional_special_tokens`,
+//! `extra_special_tokens` and of the roles (`mask_token`, ...) that are in no vocabulary get the next ids.
+//!
 //! Differences from the references that are meant:
 //!
 //! * An empty second text makes a pair (`[CLS] a [SEP] [SEP]`); fast tokenizers drop it.
 //! * [`Tokenizer::encode_max`] cuts down to the special tokens alone; the slow tokenizer then cuts nothing.
-//! * Symbols that `tokenizer_config.json` lists as added tokens (files saved by 4.57 do) do not change what a
-//!   SentencePiece model gives; they change the slow tokenizer of 4.57.
-//! * A special token that the vocabulary lacks does not exist; the slow tokenizer gives it a new id at the end.
+//! * An entry of `added_tokens_decoder` that only repeats a user-defined symbol of the SentencePiece model (its id, and
+//!   every attribute false) does not make it an added token: transformers lists all of them when it converts a model,
+//!   and the models were trained with these as ordinary pieces. Named in `additional_special_tokens`, or with any
+//!   attribute, it is an added token.
+//! * The default name of a special token that the vocabulary lacks does not exist; transformers gives it a new id.
+//!   Neither does a configured name that the vocabulary lacks if the vocabulary has a usual name for the role. Further
+//!   tokens get their ids as if these existed.
 //! * [`Tokenizer::tokens`] shows unknown text as the unknown token, as `convert_ids_to_tokens` does.
 //! * Ids beyond the vocabulary are left out by [`Tokenizer::decode`]; the slow tokenizer fails.
 //! * Characters newer than Unicode 14 are decomposed and lower-cased by newer tables than Python 3.11 has.
-//! * [`Tokenizer::to_json`] of a SentencePiece model: combining marks of class 0 (vowel signs, keycaps, variation
+//! * A list in `extra_special_tokens`, as transformers 5 writes it, is read; 4.57 fails on it.
+//! * [`Tokenizer::to_json`] of a SentencePiece model: added tokens with `normalized` are found whatever their case, combining marks of class 0 (vowel signs, keycaps, variation
 //!   selectors) are dropped there, lower-cased names of special tokens are not special, characters that the
 //!   model's table changes within a grapheme may come out otherwise, and ties between equally good
 //!   segmentations may fall otherwise.
 
+mod added;
 mod charsmap;
 mod export;
 mod fast;
+mod in_text;
 mod load;
 mod names;
+mod plan;
 mod prepare;
 mod python;
+mod roles;
 mod sentencepiece;
+mod settings;
 mod slow;
+mod slow_added;
 pub mod train;
 mod trie;
 mod truncate;
@@ -41,10 +59,13 @@ mod unigram;
 mod word_cache;
 mod wordpiece;
 
+pub use tokenizers::AddedToken;
+
 use crate::error::{Error, Result};
 use fast::{Fast, Layout};
-use names::{Named, Settings, Specials};
+use names::{Named, Specials};
 use sentencepiece::Piece;
+use settings::Settings;
 use slow::Slow;
 use std::path::Path;
 
@@ -342,11 +363,76 @@ impl Tokenizer {
         }
     }
 
-    /// The number of tokens in the vocabulary, special ones included.
+    /// The number of tokens in the vocabulary, special and added ones included.
     pub fn vocab_size(&self) -> usize {
         match &self.engine {
             Engine::Fast(fast) => fast.size(),
-            Engine::Slow(slow) => slow.pieces.len(),
+            Engine::Slow(slow) => slow.size(),
+        }
+    }
+
+    /// The number of rows that a table for all ids needs: one more than the largest id.
+    pub fn id_bound(&self) -> usize {
+        match &self.engine {
+            Engine::Fast(fast) => fast.id_bound(),
+            Engine::Slow(slow) => slow.id_bound(),
+        }
+    }
+
+    /// The tokens that are looked for in a text before it is cut into pieces, with their ids, in the order of these:
+    /// special tokens, tokens that users added, and symbols that a `tokenizer.json` lists.
+    pub fn added_tokens(&self) -> Vec<(u32, &AddedToken)> {
+        match &self.engine {
+            Engine::Fast(fast) => fast.added(),
+            Engine::Slow(slow) => slow.added.by_id(),
+        }
+    }
+
+    /// Those of [`Tokenizer::added_tokens`] that the model of the tokenizer itself does not have.
+    pub fn tokens_beyond_model(&self) -> Vec<(u32, &AddedToken)> {
+        let mut tokens = self.added_tokens();
+        tokens.retain(|(id, token)| !self.is_of_model(*id, &token.content));
+        tokens
+    }
+
+    /// Those of [`Tokenizer::added_tokens`] that users added: new tokens, and special ones that have no role.
+    pub fn user_tokens(&self) -> Vec<(u32, &AddedToken)> {
+        let roles = self.specials.all();
+        let mut tokens = self.added_tokens();
+        tokens.retain(|(id, token)| {
+            roles.iter().all(|role| role.0 != *id)
+                && (token.special || !self.is_of_model(*id, &token.content))
+        });
+        tokens
+    }
+
+    /// The special tokens without a role, by id: transformers' `additional_special_tokens`.
+    pub fn additional_special_tokens(&self) -> Vec<&str> {
+        let is_special = |id: u32, token: &AddedToken| match &self.engine {
+            Engine::Fast(_) => token.special,
+            // The attribute alone does not keep a token's case there.
+            Engine::Slow(slow) => slow.added.is_special(id),
+        };
+        let users = self.user_tokens().into_iter();
+        users.filter(|(id, token)| is_special(*id, token)).map(|(_, token)| token.content.as_str()).collect()
+    }
+
+    fn is_of_model(&self, id: u32, token: &str) -> bool {
+        match &self.engine {
+            Engine::Fast(fast) => fast.is_of_model(token),
+            Engine::Slow(slow) => slow.pieces.get(id as usize).is_some_and(|piece| piece.0 == token),
+        }
+    }
+
+    /// True if files beside the tokenizer's own add tokens to it or change them.
+    pub fn is_extended(&self) -> bool {
+        match &self.engine {
+            Engine::Fast(fast) if self.kind == Kind::TokenizerJson => fast.extended,
+            Engine::Fast(_) => !self.user_tokens().is_empty(),
+            // A piece of the model may be an added token for its attributes alone.
+            Engine::Slow(slow) => {
+                slow.added.tokens.iter().any(|(id, _)| self.specials.all().iter().all(|role| role.0 != *id))
+            }
         }
     }
 

@@ -1,8 +1,9 @@
 //! What the slow `AlbertTokenizer` does to a text before SentencePiece sees it, each character keeping its place.
 //!
-//! In order: lower-casing character by character (special tokens stay), cutting at special tokens, then per
+//! In order: lower-casing character by character (special tokens stay), cutting at added tokens, then per
 //! part: white space joined, quotes unified, NFKD with the accents dropped, lower-casing again.
 
+use super::in_text::{Cut, InText};
 use super::python::is_space;
 use unicode_normalization::char::{canonical_combining_class, decompose_compatible};
 
@@ -12,15 +13,6 @@ pub(super) struct Char {
     pub c: char,
     pub start: u32,
     pub end: u32,
-}
-
-/// A token that is recognised in running text.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct Special {
-    pub text: Vec<char>,
-    pub id: u32,
-    /// It takes the white space before it.
-    pub lstrip: bool,
 }
 
 /// The switches of the reference tokenizer.
@@ -34,70 +26,40 @@ pub(super) struct Options {
 /// A part of a text.
 #[derive(Debug, PartialEq)]
 pub(super) enum Part {
-    /// A special token: its id and place.
-    Special(u32, (usize, usize)),
+    /// An added token: its id and place.
+    Token(u32, (usize, usize)),
     /// Text, ready for SentencePiece.
     Text(Vec<Char>),
 }
 
-/// Cuts `text` at the special tokens and prepares the rest. `text` must have fewer than 2^32 code points.
-pub(super) fn parts(text: &str, specials: &[Special], options: &Options) -> Vec<Part> {
-    let mut chars = lowered(text, specials, options.lower);
-    let mut out = Vec::new();
-    let mut start = 0;
-    let mut at = 0;
-    while at < chars.len() {
-        let Some(special) = special_at(&chars[at..], specials) else {
-            at += 1;
-            continue;
-        };
-        let mut end = at;
-        while special.lstrip && end > start && is_space(chars[end - 1].c) {
-            end -= 1;
+/// Cuts `text` at the added tokens and prepares the rest. `text` must have fewer than 2^32 code points.
+pub(super) fn parts(text: &str, in_text: Option<&InText>, options: &Options) -> Vec<Part> {
+    let chars = lowered(text, in_text, options.lower);
+    let cuts = match in_text {
+        Some(in_text) => in_text.cut(chars),
+        None => vec![Cut::Text(chars)],
+    };
+    let part = |cut| match cut {
+        Cut::Token(id, chars) => {
+            let place = |c: Option<&Char>, end: fn(&Char) -> u32| c.map_or(0, end) as usize;
+            Part::Token(id, (place(chars.first(), |c| c.start), place(chars.last(), |c| c.end)))
         }
-        push_text(&mut out, &chars[start..end], options);
-        let last = at + special.text.len();
-        out.push(Part::Special(special.id, (chars[at].start as usize, chars[last - 1].end as usize)));
-        (at, start) = (last, last);
-    }
-    if start == 0 {
-        // The common case: nothing to cut, nothing to copy.
-        prepare(&mut chars, options);
-        out.push(Part::Text(chars));
-    } else {
-        push_text(&mut out, &chars[start..], options);
-    }
-    out
+        Cut::Text(mut chars) => {
+            prepare(&mut chars, options);
+            Part::Text(chars)
+        }
+    };
+    cuts.into_iter().map(part).filter(|part| !matches!(part, Part::Text(chars) if chars.is_empty())).collect()
 }
 
-fn push_text(out: &mut Vec<Part>, chars: &[Char], options: &Options) {
-    let mut chars = chars.to_vec();
-    prepare(&mut chars, options);
-    if !chars.is_empty() {
-        out.push(Part::Text(chars));
-    }
-}
-
-/// The longest special token at the beginning of `chars`.
-fn special_at<'a>(chars: &[Char], specials: &'a [Special]) -> Option<&'a Special> {
-    let first = chars.first()?.c;
-    specials
-        .iter()
-        .filter(|s| s.text.first() == Some(&first))
-        .filter(|s| s.text.len() <= chars.len() && s.text.iter().zip(chars).all(|(a, b)| *a == b.c))
-        .max_by_key(|s| s.text.len())
-}
-
-/// Every character but those of special tokens in lower case, on its own (no final sigma).
-fn lowered(text: &str, specials: &[Special], lower: bool) -> Vec<Char> {
+/// Every character but those of tokens that keep their case in lower case, on its own (no final sigma).
+fn lowered(text: &str, in_text: Option<&InText>, lower: bool) -> Vec<Char> {
     let mut chars = Vec::with_capacity(text.len());
     let mut keep = 0;
     for (n, (byte, c)) in text.char_indices().enumerate() {
         let (start, end) = (n as u32, n as u32 + 1);
         if keep == 0 && lower {
-            let rest = &text[byte..];
-            let begins = |s: &&Special| s.text.first() == Some(&c) && starts_with(rest, &s.text);
-            keep = specials.iter().filter(begins).map(|s| s.text.len()).max().unwrap_or(0);
+            keep = in_text.map_or(0, |in_text| in_text.kept(&text[byte..]));
         }
         if keep > 0 || !lower {
             keep = keep.saturating_sub(1);
@@ -109,11 +71,6 @@ fn lowered(text: &str, specials: &[Special], lower: bool) -> Vec<Char> {
         }
     }
     chars
-}
-
-fn starts_with(text: &str, prefix: &[char]) -> bool {
-    let mut chars = text.chars();
-    prefix.iter().all(|c| chars.next() == Some(*c))
 }
 
 /// The reference's `preprocess_text`.
@@ -211,19 +168,21 @@ fn is_lower_case(c: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tokenizers::AddedToken;
 
     const ALL: Options = Options { lower: true, keep_accents: false, remove_space: true };
 
-    fn mask() -> Vec<Special> {
-        vec![Special { text: "[MASK]".chars().collect(), id: 4, lstrip: true }]
+    fn mask() -> InText {
+        let mask = AddedToken { lstrip: true, ..AddedToken::from("[MASK]", true) };
+        InText::new(&[(4, mask)], ["[MASK]"].into_iter())
     }
 
     fn show(text: &str, options: &Options) -> Vec<String> {
         let show = |part| match part {
-            Part::Special(id, place) => format!("{id} {place:?}"),
+            Part::Token(id, place) => format!("{id} {place:?}"),
             Part::Text(chars) => chars.iter().map(|c| c.c).collect(),
         };
-        parts(text, &mask(), options).into_iter().map(show).collect()
+        parts(text, Some(&mask()), options).into_iter().map(show).collect()
     }
 
     #[test]
@@ -239,7 +198,7 @@ mod tests {
 
     #[test]
     fn characters_keep_their_places() {
-        let Some(Part::Text(chars)) = parts(" ﬁ''x", &[], &ALL).pop() else { panic!("text") };
+        let Some(Part::Text(chars)) = parts(" ﬁ''x", None, &ALL).pop() else { panic!("text") };
         let places: Vec<_> = chars.iter().map(|c| (c.c, c.start, c.end)).collect();
         assert_eq!(places, [('f', 1, 2), ('i', 1, 2), ('"', 2, 4), ('x', 4, 5)]);
     }

@@ -5,6 +5,8 @@ use super::prepare::Char;
 use super::python::is_digit;
 use super::trie::Trie;
 use super::unigram::{Span, Unigram, width};
+use std::collections::HashMap;
+use tokenizers::AddedToken;
 
 /// The character that stands for a space inside pieces.
 pub(super) const SPACE: &str = "▁";
@@ -19,8 +21,42 @@ pub(super) struct SentencePiece {
     /// The ids of the 256 byte pieces of a model with byte fallback.
     pub(super) bytes: Option<Vec<u32>>,
     pub(super) unknown: u32,
+    /// Added tokens that pieces may turn out to be.
+    pub(super) added: AddedTexts,
     pub(super) dummy_prefix: bool,
     pub(super) remove_extra_spaces: bool,
+}
+
+/// Added tokens that have the text of a piece: the reference looks ids up by text, and there these come first.
+#[derive(Debug, Default)]
+pub(super) struct AddedTexts {
+    /// For text that is no piece.
+    unknown: HashMap<Vec<u8>, u32>,
+    /// For pieces that have another id.
+    pieces: HashMap<u32, u32>,
+}
+
+impl AddedTexts {
+    pub(super) fn new(tokens: &[(u32, AddedToken)], unigram: &Unigram) -> Self {
+        let mut out = Self::default();
+        for (id, token) in tokens {
+            let text = token.content.as_bytes();
+            match unigram.id(text) {
+                Some(piece) if piece == *id => {}
+                Some(piece) => drop(out.pieces.insert(piece, *id)),
+                None => drop(out.unknown.insert(text.to_vec(), *id)),
+            }
+        }
+        out
+    }
+
+    /// The id of the token that the piece `id` with this text is.
+    fn id(&self, id: u32, text: &[u8], unknown: u32) -> u32 {
+        if id == unknown {
+            return self.unknown.get(text).copied().unwrap_or(id);
+        }
+        if self.pieces.is_empty() { id } else { self.pieces.get(&id).copied().unwrap_or(id) }
+    }
 }
 
 /// A piece: its id, and the code points of the original text that are its own.
@@ -133,6 +169,7 @@ impl SentencePiece {
                 // The reference looks the text up again, and there unused pieces count.
                 span.id = self.unigram.id(&normalized.text[span.start..span.end]).unwrap_or(self.unknown);
             }
+            span.id = self.added.id(span.id, &normalized.text[span.start..span.end], self.unknown);
             let from = to;
             while normalized.chars.get(to).is_some_and(|c| c.0 < span.end) {
                 to += 1;

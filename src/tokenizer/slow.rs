@@ -1,10 +1,13 @@
 //! A SentencePiece model used as the slow `AlbertTokenizer` of transformers 4.57 uses it.
 
 use super::charsmap::Charsmap;
-use super::names::{Settings, Specials};
-use super::prepare::{self, Options, Part, Special};
+use super::in_text::InText;
+use super::names::Specials;
+use super::prepare::{self, Options, Part};
 use super::python::is_space;
-use super::sentencepiece::{Piece, SPACE, SentencePiece};
+use super::sentencepiece::{AddedTexts, Piece, SPACE, SentencePiece};
+use super::settings::Settings;
+use super::slow_added::SlowAdded;
 use super::trie::Trie;
 use super::unigram::{Unigram, Use};
 use crate::error::{Error, Result};
@@ -24,7 +27,10 @@ pub(super) struct Slow {
     pub(super) table: Vec<u8>,
     pub(super) options: Options,
     pub(super) specials: Specials,
-    in_text: Vec<Special>,
+    pub(super) added: SlowAdded,
+    /// What is recognised in texts, and in running text.
+    in_text: InText,
+    in_plain_text: Option<InText>,
     reserved: HashMap<String, u32>,
 }
 
@@ -68,6 +74,7 @@ impl Slow {
             symbols: Trie::new(symbols.map(|(id, p)| (p.0.as_bytes(), id))),
             bytes: if trainer.byte_fallback() { byte_pieces(&pieces) } else { None },
             unknown,
+            added: AddedTexts::default(),
             dummy_prefix: spec.add_dummy_prefix(),
             remove_extra_spaces: spec.remove_extra_whitespaces(),
         };
@@ -75,23 +82,18 @@ impl Slow {
         let reserved: HashMap<_, _> =
             (0..).zip(&pieces).filter(|(_, p)| is_reserved(p.2)).map(|(id, p)| (p.0.clone(), id)).collect();
         let id = |token: &str| reserved.get(token).copied().or_else(|| model.unigram.id(token.as_bytes()));
-        let specials = specials(&pieces, unknown, id, settings);
-        let mask = specials.mask.as_ref().map(|m| m.0);
-        let in_text = specials
-            .all()
-            .into_iter()
-            .map(|(id, text)| Special {
-                text: text.chars().collect(),
-                id: *id,
-                lstrip: Some(*id) == mask && settings.mask_lstrip.unwrap_or(true),
-            })
-            .collect();
+        let (mut added, mut named) = SlowAdded::new(settings, &pieces, &id);
+        let specials = specials(&pieces, unknown, |token| added.id(token).or_else(|| id(token)), settings);
+        added.add_found(&specials, &mut named);
+        let in_text = InText::new(&added.tokens, added.keep_case(&named));
+        let in_plain_text = added.in_plain_text();
+        let model = SentencePiece { added: AddedTexts::new(&added.tokens, &model.unigram), ..model };
         let options = Options {
             lower: settings.do_lower_case.unwrap_or(true),
             keep_accents: settings.keep_accents.unwrap_or(false),
             remove_space: settings.remove_space.unwrap_or(true),
         };
-        Ok(Self { model, pieces, table, options, specials, in_text, reserved })
+        Ok(Self { model, pieces, table, options, specials, added, in_text, in_plain_text, reserved })
     }
 
     /// The pieces of `text`, special tokens in it recognised.
@@ -99,10 +101,10 @@ impl Slow {
         check_length(text)?;
         let mut out = Vec::with_capacity(text.len() / 4 + 2);
         let mut word = 0;
-        for part in prepare::parts(text, &self.in_text, &self.options) {
+        for part in prepare::parts(text, Some(&self.in_text), &self.options) {
             let from = out.len();
             match part {
-                Part::Special(id, place) => out.push(Piece { id, place, word: 0 }),
+                Part::Token(id, place) => out.push(Piece { id, place, word: 0 }),
                 Part::Text(chars) => self.model.encode(&chars, &mut out),
             }
             // A part begins a word, and so does a piece with a space before it.
@@ -119,55 +121,100 @@ impl Slow {
     pub(super) fn encode_ids(&self, text: &str, ids: &mut Vec<u32>) -> Result<()> {
         check_length(text)?;
         let mut pieces = Vec::with_capacity(text.len() / 4 + 2);
-        for part in prepare::parts(text, &[], &self.options) {
-            if let Part::Text(chars) = part {
-                self.model.encode(&chars, &mut pieces);
+        for part in prepare::parts(text, self.in_plain_text.as_ref(), &self.options) {
+            match part {
+                Part::Token(id, place) => pieces.push(Piece { id, place, word: 0 }),
+                Part::Text(chars) => self.model.encode(&chars, &mut pieces),
             }
         }
         ids.extend(pieces.iter().map(|piece| piece.id));
         Ok(())
     }
 
-    /// The text that pieces are looked for in, no special tokens recognised in it.
+    /// The text that pieces are looked for in, no added tokens recognised in it.
     pub(super) fn normalized(&self, text: &str) -> Result<String> {
         check_length(text)?;
-        let parts = prepare::parts(text, &[], &self.options);
+        let parts = prepare::parts(text, None, &self.options);
         let text = |part| match part {
             Part::Text(chars) => self.model.normalized(&chars),
-            Part::Special(..) => String::new(),
+            Part::Token(..) => String::new(),
         };
         Ok(parts.into_iter().map(text).collect())
     }
 
-    /// The id of a piece, reserved ones first, as `PieceToId`.
+    /// The id of a token: added ones, then reserved ones, then pieces, as `convert_tokens_to_ids`.
     pub(super) fn id(&self, token: &str) -> Option<u32> {
-        self.reserved.get(token).copied().or_else(|| self.model.unigram.id(token.as_bytes()))
+        let piece = || self.reserved.get(token).copied().or_else(|| self.model.unigram.id(token.as_bytes()));
+        self.added.id(token).or_else(piece)
     }
 
-    /// The text of a piece.
+    /// The text of a token.
     pub(super) fn token(&self, id: u32) -> Option<&str> {
-        self.pieces.get(id as usize).map(|p| p.0.as_str())
+        let piece = || self.pieces.get(id as usize).map(|p| p.0.as_str());
+        self.added.token(id).map(|token| token.content.as_str()).or_else(piece)
+    }
+
+    /// The number of tokens.
+    pub(super) fn size(&self) -> usize {
+        let new = self.added.tokens.iter().filter(|(id, _)| *id as usize >= self.pieces.len());
+        self.pieces.len() + new.count()
+    }
+
+    /// One more than the largest id.
+    pub(super) fn id_bound(&self) -> usize {
+        let largest = self.added.tokens.iter().map(|(id, _)| *id as usize + 1).max();
+        largest.unwrap_or(0).max(self.pieces.len())
     }
 
     /// The reference's `decode`: special tokens as they are, the pieces between them joined. Ids beyond the
     /// vocabulary are left out.
     pub(super) fn decode(&self, ids: &[u32], skip_special: bool) -> String {
         let specials: Vec<u32> = self.specials.all().iter().map(|s| s.0).collect();
+        let is_special = |id: u32| specials.contains(&id) || self.added.is_special(id);
+        // Tokens that stand between texts, with a space on either side.
+        let apart = |id: u32| {
+            let is_late = id as usize >= self.pieces.len() && self.added.is_additional(id);
+            self.added.token(id).is_some() && (!is_special(id) || is_late)
+        };
+        let mut texts = Vec::new();
+        let mut run = Vec::new();
+        for &id in ids {
+            let Some(token) = self.token(id) else { continue };
+            if skip_special && is_special(id) {
+                continue;
+            }
+            if !apart(id) {
+                run.push(id);
+                continue;
+            }
+            if !run.is_empty() {
+                texts.push(self.decode_run(&std::mem::take(&mut run), is_special));
+            }
+            texts.push(token.to_owned());
+        }
+        if !run.is_empty() {
+            texts.push(self.decode_run(&run, is_special));
+        }
+        texts.retain(|text| !text.is_empty());
+        texts.join(" ")
+    }
+
+    /// The reference's `convert_tokens_to_string`.
+    fn decode_run(&self, ids: &[u32], is_special: impl Fn(u32) -> bool) -> String {
         let mut out = String::new();
         let (mut run, mut after_special) = (Vec::new(), false);
         for &id in ids {
-            let Some(token) = self.token(id) else { continue };
-            if !specials.contains(&id) {
+            if !is_special(id) {
                 run.push(id);
                 after_special = false;
-            } else if !skip_special {
-                if !std::mem::replace(&mut after_special, true) {
-                    out.push(' ');
-                }
-                out += &self.join(&run);
-                out += token;
-                run.clear();
+                continue;
             }
+            if !std::mem::replace(&mut after_special, true) {
+                out.push(' ');
+            }
+            out += &self.join(&run);
+            out += self.token(id).unwrap_or_default();
+            run.clear();
         }
         out += &self.join(&run);
         out.trim_matches(is_space).to_owned()

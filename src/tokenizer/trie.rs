@@ -110,11 +110,16 @@ impl Trie {
 
     /// The length of the longest key that `text` begins with.
     pub(super) fn longest(&self, text: &[u8]) -> Option<usize> {
+        self.longest_with_value(text).map(|(length, _)| length)
+    }
+
+    /// The length and the value of the longest key that `text` begins with.
+    pub(super) fn longest_with_value(&self, text: &[u8]) -> Option<(usize, u32)> {
         let (mut node, mut found) = (Self::ROOT, None);
         for (n, &byte) in text.iter().enumerate() {
             let Some((next, value)) = self.step(node, byte) else { break };
             node = next;
-            found = value.map(|_| n + 1).or(found);
+            found = value.map(|value| (n + 1, value)).or(found);
         }
         found
     }

@@ -4,6 +4,7 @@
 use serde_json::Value;
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
+use tokenizers::AddedToken;
 
 /// Words kept per cache; then it begins anew.
 const MOST_WORDS: usize = 1 << 18;
@@ -67,7 +68,7 @@ fn stands_alone(word: &str) -> bool {
 pub(super) fn is_word_by_word(
     normalizer: Option<&Value>,
     pre_tokenizer: Option<&Value>,
-    added_tokens: &[Value],
+    added_tokens: &[&AddedToken],
 ) -> bool {
     let kind = |value: &Value| value.get("type").and_then(Value::as_str).map(str::to_owned);
     let list = |value: &Value, key: &str| value.get(key).and_then(Value::as_array).cloned();
@@ -93,12 +94,9 @@ pub(super) fn is_word_by_word(
         if kind(first).as_deref() == Some("WhitespaceSplit")
             && kind(second).as_deref() == Some("Metaspace")
             && second.get("prepend_scheme").and_then(Value::as_str) == Some("always"));
-    let flag = |token: &Value, key: &str| token.get(key).and_then(Value::as_bool).unwrap_or(false);
     // Special tokens are not looked for.
-    let plain = added_tokens.iter().filter(|token| !flag(token, "special")).all(|token| {
-        let content = token.get("content").and_then(Value::as_str).unwrap_or_default();
-        !content.contains(char::is_whitespace)
-            && !["lstrip", "rstrip", "single_word"].into_iter().any(|key| flag(token, key))
+    let plain = added_tokens.iter().filter(|token| !token.special).all(|token| {
+        !token.content.contains(char::is_whitespace) && !token.lstrip && !token.rstrip && !token.single_word
     });
     cuts_words && plain && steps.iter().all(is_local)
 }
@@ -116,7 +114,9 @@ mod tests {
 
     fn judge(file: &Value) -> bool {
         let tokens = file["added_tokens"].as_array().expect("a list");
-        is_word_by_word(file.get("normalizer"), file.get("pre_tokenizer"), tokens)
+        let tokens: Vec<_> =
+            tokens.iter().map(|t| crate::tokenizer::settings::token(t).expect("a token")).collect();
+        is_word_by_word(file.get("normalizer"), file.get("pre_tokenizer"), &tokens.iter().collect::<Vec<_>>())
     }
 
     #[test]

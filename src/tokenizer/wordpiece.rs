@@ -1,6 +1,8 @@
 //! A BERT `vocab.txt` (as the Chinese ALBERT models have it) as a `tokenizer.json`.
 
-use super::names::{Settings, Specials};
+use super::names::Specials;
+use super::roles::{Class, ROLES, Role};
+use super::settings::Settings;
 use crate::error::{Error, Result};
 use serde_json::{Map, Value, json};
 use std::path::Path;
@@ -20,6 +22,10 @@ pub(super) fn tokenizer_json(bytes: &[u8], path: &Path, settings: &Settings) -> 
     // A token that is there twice has the id of its last line.
     let vocab: Map<String, Value> =
         (0u32..).zip(text.split('\n')).map(|(id, t)| (t.to_owned(), id.into())).collect();
+    let is_named = |role: Role, token: &str| {
+        let default = Class::Bert.default_token(role);
+        settings.role(role).unwrap_or(default.as_ref()).is_some_and(|named| named.text() == token)
+    };
     let id = |token: &str| vocab.get(token).and_then(Value::as_u64).map(|id| id as u32);
     let found = Specials::find(settings, id);
     let (Some(cls), Some(sep), Some(unk)) = (&found.cls, &found.sep, &found.unk) else {
@@ -27,9 +33,11 @@ pub(super) fn tokenizer_json(bytes: &[u8], path: &Path, settings: &Settings) -> 
             if they have other names here, give them in tokenizer_config.json"
             .to_owned()));
     };
+    // Those that go by their usual names only; the others are added as configured.
     let added: Vec<Value> = found
         .all()
         .into_iter()
+        .filter(|(_, token)| !ROLES.iter().any(|role| is_named(*role, token)))
         .map(|(id, token)| {
             json!({"id": id, "content": token, "single_word": false, "lstrip": false, "rstrip": false,
                    "normalized": false, "special": true})

@@ -13,8 +13,8 @@ mod words;
 
 pub use words::WordCounts;
 
-use super::names::Settings;
 use super::python::is_digit;
+use super::settings::Settings;
 use super::slow::Slow;
 use crate::error::{Error, Result};
 use em::{Scored, fit, prune};

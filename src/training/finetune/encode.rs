@@ -53,6 +53,9 @@ pub fn tokens(
         let tags = tags?;
         let encoding =
             runtime.tokenizer.encode_words(&example.words).map_err(|e| example.place.error(e.to_string()))?;
+        if !encoding.ids.is_empty() {
+            runtime.check_ids(&encoding).map_err(|problem| example.place.error(problem))?;
+        }
         let words = &encoding.word_ids;
         let tag = |i: usize| {
             let word = words.get(i).copied().flatten()?;

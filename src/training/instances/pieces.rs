@@ -44,22 +44,28 @@ impl PieceTable {
 
     /// The table of a tokenizer's vocabulary.
     pub fn of(tokenizer: &Tokenizer) -> Self {
-        let ids = 0..tokenizer.vocab_size() as u32;
-        let pieces: Vec<String> = ids.map(|id| tokenizer.id_to_token(id).unwrap_or_default()).collect();
+        let ids = 0..tokenizer.id_bound() as u32;
+        let mut pieces: Vec<String> = ids.map(|id| tokenizer.id_to_token(id).unwrap_or_default()).collect();
         let kind = match tokenizer.kind() {
             Kind::WordPiece => PieceKind::WordPiece,
             Kind::SentencePiece | Kind::TokenizerJson => PieceKind::SentencePiece,
         };
-        let special: Vec<u32> = [
+        let users = tokenizer.user_tokens();
+        if matches!(kind, PieceKind::SentencePiece) {
+            // An added token is a word.
+            for (id, _) in &users {
+                pieces[*id as usize].insert(0, '▁');
+            }
+        }
+        let roles = [
             tokenizer.cls_id(),
             tokenizer.sep_id(),
             tokenizer.mask_id(),
             tokenizer.pad_id(),
             tokenizer.unk_id(),
-        ]
-        .into_iter()
-        .flatten()
-        .collect();
+        ];
+        let special = users.iter().filter(|(_, token)| token.special).map(|(id, _)| *id);
+        let special: Vec<u32> = roles.into_iter().flatten().chain(special).collect();
         Self::new(pieces.iter().map(String::as_str), kind, &special)
     }
 

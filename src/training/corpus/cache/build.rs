@@ -45,7 +45,7 @@ pub(super) fn build(
     let parent = folder.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     std::fs::create_dir_all(parent).map_err(Error::io(parent, "create"))?;
     let temporary = temporary_beside(folder, parent)?;
-    let vocab_size = u32::try_from(tokenizer.vocab_size())
+    let vocab_size = u32::try_from(tokenizer.id_bound())
         .map_err(|_| Error::Input("a vocabulary of more than 4 billion tokens".to_owned()))?;
     let mut writer = CacheWriter::new(temporary.path(), vocab_size, DOCUMENT_TOKENS)?;
     let report = tokenize(corpus, tokenizer, &mut writer, progress)?;

@@ -1,0 +1,5 @@
+#![no_main]
+
+mod tokenizer;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| tokenizer::use_all(&[("vocab.txt", bytes)], bytes));
