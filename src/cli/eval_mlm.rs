@@ -5,12 +5,11 @@ use std::sync::Arc;
 
 use albert::Error;
 use albert::checkpoint::{Inventory, MlmBias};
-use albert::eval::masked_lm;
 use albert::io::{Format, OutputTarget};
 use albert::model::Head;
 use albert::training::corpus::{Corpus, CorpusOptions, TokenCache};
 use albert::training::instances::{InstanceOptions, InstanceStream, Pairing, PieceTable, SpecialIds};
-use albert::training::{Pretraining, recipe};
+use albert::training::{Pretraining, masked_lm, recipe};
 
 use super::eval_args::EvalMlmArgs;
 use super::eval_table::table;

@@ -1,7 +1,6 @@
 //! How good a model is on labelled data: predictions of the tasks, judged by the metrics of their reference scripts.
 
 mod choices;
-mod masked_lm;
 pub mod metrics;
 mod questions;
 mod report;
@@ -9,7 +8,6 @@ mod texts;
 mod tokens;
 
 pub use choices::ChoiceEvaluation;
-pub use masked_lm::masked_lm;
 pub use questions::{QuestionEvaluation, QuestionRules};
 pub use report::{ClassFigures, Confusion, EvalReport, Judged};
 pub use texts::{TextEvaluation, goal_of, problem_type};

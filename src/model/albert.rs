@@ -5,11 +5,12 @@ use burn::module::Module;
 use burn::nn::{Dropout, DropoutConfig, Linear};
 use burn::tensor::{Bool, Device, Int, Tensor};
 
-use super::attention::linear;
 use super::config::AlbertConfig;
 use super::embeddings::AlbertEmbeddings;
 use super::encoder::{AlbertEncoder, EncoderOutput};
 use super::heads::{AlbertMlmHead, AlbertSopHead};
+use super::init::linear;
+use super::io::{ModelInput, OutputOptions};
 use crate::ops::{Numbers, VocabularyLoss};
 
 /// A part of a model beyond its encoder.
@@ -47,26 +48,6 @@ impl Head {
     pub fn needs_pooler(self) -> bool {
         matches!(self, Self::SentenceOrder | Self::SequenceClassification | Self::MultipleChoice)
     }
-}
-
-/// One batch, padded to its longest item.
-#[derive(Clone, Debug)]
-pub struct ModelInput {
-    /// `[batch, length]`.
-    pub input_ids: Tensor<2, Int>,
-    /// Segment ids, `[batch, length]`.
-    pub token_type_ids: Tensor<2, Int>,
-    /// True at padding, `[batch, length]`; `None` when nothing is padded.
-    pub padding: Option<Tensor<2, Bool>>,
-}
-
-/// What to return beside the last hidden state.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct OutputOptions {
-    /// All hidden states.
-    pub hidden_states: bool,
-    /// All attention maps.
-    pub attentions: bool,
 }
 
 /// The encoder's output and the pooled vector.

@@ -1,19 +1,11 @@
 //! Multi-head self-attention with its residual and normalization (transformers' `AlbertAttention`).
 
 use burn::module::Module;
-use burn::nn::{Dropout, DropoutConfig, Embedding, EmbeddingConfig, LayerNorm, Linear, LinearConfig};
+use burn::nn::{Dropout, DropoutConfig, Embedding, EmbeddingConfig, LayerNorm, Linear};
 use burn::tensor::{Bool, Device, Int, Tensor, activation};
 
 use super::config::{AlbertConfig, PositionEmbeddingType};
-use super::embeddings::{initializer, layer_norm};
-use super::heads::zeros;
-
-/// A linear layer as ALBERT starts it: normal weights, zero bias.
-pub(super) fn linear(config: &AlbertConfig, input: usize, output: usize, device: &Device) -> Linear {
-    let mut linear = LinearConfig::new(input, output).with_initializer(initializer(config)).init(device);
-    linear.bias = Some(zeros(output, device));
-    linear
-}
+use super::init::{initializer, layer_norm, linear};
 
 /// Self-attention, its output projection, the residual and the layer normalization after it.
 #[derive(Module, Debug)]

@@ -1,10 +1,11 @@
 //! The factorized embeddings (paper section 3.1): word, position and segment, at width E.
 
 use burn::module::Module;
-use burn::nn::{Dropout, DropoutConfig, Embedding, EmbeddingConfig, Initializer, LayerNorm, LayerNormConfig};
+use burn::nn::{Dropout, DropoutConfig, Embedding, EmbeddingConfig, LayerNorm};
 use burn::tensor::{Device, Int, Tensor};
 
 use super::config::{AlbertConfig, PositionEmbeddingType};
+use super::init::{initializer, layer_norm};
 
 /// transformers' `AlbertEmbeddings`.
 #[derive(Module, Debug)]
@@ -53,14 +54,4 @@ impl AlbertEmbeddings {
         }
         self.dropout.forward(self.layer_norm.forward(x))
     }
-}
-
-/// ALBERT's initializer for every weight matrix.
-pub(super) fn initializer(config: &AlbertConfig) -> Initializer {
-    Initializer::Normal { mean: 0.0, std: config.initializer_range }
-}
-
-/// A layer normalization with the configuration's epsilon.
-pub(super) fn layer_norm(config: &AlbertConfig, width: usize, device: &Device) -> LayerNorm {
-    LayerNormConfig::new(width).with_epsilon(config.layer_norm_eps).init(device)
 }

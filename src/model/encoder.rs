@@ -5,9 +5,9 @@ use burn::module::Module;
 use burn::nn::Linear;
 use burn::tensor::{Bool, Device, Tensor};
 
-use super::albert::OutputOptions;
-use super::attention::linear;
 use super::config::AlbertConfig;
+use super::init::linear;
+use super::io::OutputOptions;
 use super::layer::AlbertLayer;
 
 /// `inner_group_num` layers, applied one after another.

@@ -1,13 +1,12 @@
 //! The pretraining heads: masked language model and sentence order.
 
-use burn::module::{Module, Param, ParamId};
+use burn::module::{Module, Param};
 use burn::nn::{Dropout, DropoutConfig, LayerNorm, Linear};
 use burn::tensor::{Device, Int, Tensor};
 
 use super::activation::Activation;
-use super::attention::linear;
 use super::config::AlbertConfig;
-use super::embeddings::{initializer, layer_norm};
+use super::init::{initializer, layer_norm, linear, zeros};
 use crate::ops::{VocabularyLoss, vocabulary_loss};
 
 /// transformers' `AlbertMLMHead`.
@@ -85,18 +84,4 @@ impl AlbertSopHead {
     pub fn forward(&self, pooled: Tensor<2>) -> Tensor<2> {
         self.classifier.forward(self.dropout.forward(pooled))
     }
-}
-
-/// A vector parameter that starts at zero, allocated when first used.
-pub(super) fn zeros(length: usize, device: &Device) -> Param<Tensor<1>> {
-    Param::uninitialized(
-        ParamId::new(),
-        move |device, require_grad| {
-            let zeros = Tensor::zeros([length], device);
-            if require_grad { zeros.require_grad() } else { zeros }
-        },
-        device.clone(),
-        true,
-        [length].into(),
-    )
 }

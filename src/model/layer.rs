@@ -6,9 +6,9 @@ use burn::nn::{Dropout, LayerNorm, Linear};
 use burn::tensor::{Bool, Device, Distribution, Tensor};
 
 use super::activation::Activation;
-use super::attention::{AlbertAttention, linear};
+use super::attention::AlbertAttention;
 use super::config::AlbertConfig;
-use super::embeddings::layer_norm;
+use super::init::{layer_norm, linear};
 use crate::ops::{self, LayerOptions, LayerParameters, Numbers, Pair, WeightCache};
 
 /// Attention and feed-forward network with a normalization after each.

@@ -1,7 +1,7 @@
-//! Checkpoints of a run: everything that it needs to go on, each in a directory that is a model of its own.
+//! Checkpoints of a run: everything needed to resume, each in a directory that is a complete model.
 //!
 //! `OUTPUT/checkpoints/step-N/` holds the model as transformers loads it, `optimizer.safetensors` and
-//! `trainer.json`. A directory has its name only when all of it is on the disk.
+//! `trainer.json`. A directory gets its name only after all of it is on disk.
 
 use std::path::{Path, PathBuf};
 
@@ -16,26 +16,26 @@ use crate::io::NewDirectory;
 use crate::model::AlbertConfig;
 use crate::tokenizer::Tokenizer;
 
-/// What a run knows beside its weights.
+/// State of a run, apart from its weights.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TrainerState {
     /// Version of this format.
     pub version: u32,
-    /// Steps made.
+    /// Completed steps.
     pub step: u64,
-    /// Steps that the optimizer made: those that were not skipped.
+    /// Steps in which the optimizer updated the weights (not skipped for an overflow).
     pub optimizer_steps: u64,
-    /// Tokens seen.
+    /// Tokens processed.
     pub tokens: u64,
     /// Seconds of training.
     pub seconds: f64,
-    /// The scale of the loss, where 16-bit floats need one.
+    /// The loss scale, if training uses one (f16).
     pub loss_scale: Option<f64>,
-    /// Where the data stands.
+    /// Position in the training data.
     pub position: Value,
-    /// The options that a run must share with the one that it continues.
+    /// The options that a resumed run must share with the original one.
     pub options: Value,
-    /// The best evaluation so far, where evaluations choose.
+    /// The best evaluation so far, if evaluations choose the best checkpoint.
     #[serde(default)]
     pub best: Option<Best>,
 }
@@ -43,24 +43,24 @@ pub struct TrainerState {
 /// The best evaluation of a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Best {
-    /// Steps made then.
+    /// The step of this evaluation.
     pub step: u64,
-    /// The figure that counts; higher is better.
+    /// The metric that decides; higher is better.
     pub score: f64,
-    /// Evaluations since then.
+    /// Number of evaluations since then.
     pub evaluations_since: u32,
 }
 
-/// The version that this program writes.
+/// The version of `trainer.json` that this program writes.
 pub const STATE_VERSION: u32 = 1;
 
-/// What makes a directory of weights a model.
+/// The files that turn a directory of weights into a model.
 pub struct ModelFiles<'a> {
-    /// Its configuration.
+    /// The model's configuration.
     pub config: &'a AlbertConfig,
     /// The class to save as.
     pub architecture: Architecture,
-    /// Its tokenizer's files, and the tokenizer.
+    /// The tokenizer's source files, and the tokenizer itself.
     pub tokenizer: (&'a TokenizerFiles, &'a Tokenizer),
 }
 
@@ -73,7 +73,7 @@ impl ModelFiles<'_> {
         save_model(folder, &parameters.saved(), self.config, self.architecture, self.tokenizer)
     }
 
-    /// Writes the model into the directory of a run, file by file, the weights last: each is there as a whole or not.
+    /// Writes the model into the directory of a run, each file atomically and the weights last.
     ///
     /// # Errors
     /// [`Error::Io`].
@@ -107,12 +107,12 @@ const OPTIMIZER: &str = "optimizer.safetensors";
 const STATE: &str = "trainer.json";
 
 impl Checkpoints {
-    /// Those in `output`; `keep` of them stay.
+    /// The checkpoints in `output`, of which the newest `keep` are kept.
     pub fn new(output: &Path, keep: usize) -> Self {
         Self { folder: output.join("checkpoints"), keep: keep.max(1) }
     }
 
-    /// The steps that there are checkpoints of, in order.
+    /// The steps that have a checkpoint, in ascending order.
     pub fn steps(&self) -> Vec<u64> {
         let entries = std::fs::read_dir(&self.folder).into_iter().flatten().flatten();
         let mut steps: Vec<u64> = entries
@@ -122,15 +122,15 @@ impl Checkpoints {
         steps
     }
 
-    /// The directory of a step's checkpoint.
+    /// The directory of the checkpoint of `step`.
     pub fn path(&self, step: u64) -> PathBuf {
         self.folder.join(format!("step-{step:08}"))
     }
 
-    /// Saves a checkpoint, then removes the oldest beyond those kept; the best stays.
+    /// Saves a checkpoint, then removes the oldest ones beyond the limit. The best one is never removed.
     ///
     /// # Errors
-    /// [`Error::Io`]; then earlier checkpoints are as they were.
+    /// [`Error::Io`]. Earlier checkpoints are then unchanged.
     pub fn save(
         &self,
         state: &TrainerState,
@@ -148,20 +148,20 @@ impl Checkpoints {
             .map_err(|e| Error::bad_file(folder.join(STATE), format!("cannot be written: {e}")))?;
         std::fs::write(folder.join(STATE), text).map_err(Error::io(folder.join(STATE), "write"))?;
         if path.exists() {
-            // Of a run that was resumed from an earlier step.
+            // Left by a run that was later resumed from an earlier step.
             std::fs::remove_dir_all(&path).map_err(Error::io(&path, "replace"))?;
         }
         directory.finish()?;
         let steps = self.steps();
         let best = state.best.as_ref().map(|best| best.step);
         for step in steps.iter().rev().skip(self.keep).filter(|step| Some(**step) != best) {
-            // One that stays costs space and nothing else.
+            // A leftover only takes up space.
             let _kept = std::fs::remove_dir_all(self.path(*step));
         }
         Ok(path)
     }
 
-    /// Removes what a killed run left half-written.
+    /// Removes half-written checkpoints of a killed run.
     fn sweep(&self) {
         for entry in std::fs::read_dir(&self.folder).into_iter().flatten().flatten() {
             let name = entry.file_name();
@@ -172,10 +172,10 @@ impl Checkpoints {
         }
     }
 
-    /// Reads the newest checkpoint that is whole into `parameters`. With what was wrong with newer ones.
+    /// Reads the newest usable checkpoint into `parameters`. Also returns the problems of newer, unusable ones.
     ///
     /// # Errors
-    /// When there is none, or none that can be read.
+    /// If there is no checkpoint, or none can be read.
     pub fn restore(&self, parameters: &mut Parameters) -> Result<(TrainerState, Moments, Vec<Error>)> {
         let mut problems = Vec::new();
         for step in self.steps().into_iter().rev() {
@@ -192,7 +192,7 @@ impl Checkpoints {
     /// Reads one checkpoint into `parameters`.
     ///
     /// # Errors
-    /// When it is not there, not whole, or of another model.
+    /// If the checkpoint is missing, incomplete, or of another model.
     pub fn read(&self, step: u64, parameters: &mut Parameters) -> Result<(TrainerState, Moments)> {
         let folder = self.path(step);
         let path = folder.join(STATE);

@@ -1,22 +1,22 @@
-//! What tells how good a model is while it learns.
+//! Evaluation with task metrics during training.
 
 use crate::error::Result;
 use crate::model::Albert;
 
-/// Figures of a model, and the one that counts.
+/// Metrics of a model, and the one that selects the best checkpoint.
 #[derive(Clone, Debug)]
 pub struct Figures {
-    /// For the logs, by name.
+    /// All metrics by name, for the logs.
     pub values: Vec<(&'static str, f64)>,
-    /// By this the best checkpoint is chosen; higher is better.
+    /// The metric that selects the best checkpoint; higher is better.
     pub score: f64,
 }
 
-/// Judges the model between steps, by more than its loss.
+/// Computes task metrics between steps, in addition to the loss.
 pub trait Evaluation {
-    /// Figures of `model`, which is without automatic differentiation.
+    /// The metrics of `model`, which has no automatic differentiation.
     ///
     /// # Errors
-    /// The device's.
+    /// If the device fails.
     fn evaluate(&mut self, model: &Albert) -> Result<Figures>;
 }

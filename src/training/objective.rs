@@ -1,31 +1,30 @@
-//! What a training run minimizes.
+//! Training objectives.
 
 use burn::tensor::{Device, Tensor};
 
 use crate::error::Result;
 use crate::model::Albert;
 
-/// A loss over examples, divided so that any split of a batch over steps, devices and machines adds up to the same
-/// gradient: every sum is divided by a count over the whole batch, which is taken before.
+/// A loss over examples. Every sum is divided by a count over the complete batch, taken beforehand, so that any split of
+/// a batch over micro-batches, devices and machines adds up to the same gradient.
 pub trait Objective: Sync {
     /// One row of a batch.
     type Example: Send + Sync;
 
-    /// Names of the sums that [`Objective::loss`] returns, for logs: what [`Objective::counts`] counts are their
-    /// denominators.
+    /// Names of the sums returned by [`Objective::loss`], for the logs. [`Objective::counts`] returns their denominators.
     fn names(&self) -> &'static [&'static str];
 
-    /// For each sum of [`Objective::loss`], how much it is divided by: masked tokens, rows, ...
+    /// The denominator of each sum of [`Objective::loss`]: masked tokens, rows, ...
     fn counts(&self, examples: &[Self::Example]) -> Vec<f64>;
 
-    /// Tokens of a row as computed, for grouping and for throughput.
+    /// The number of tokens computed for a row, for grouping and throughput.
     fn tokens(&self, example: &Self::Example) -> usize;
 
-    /// The loss of some rows of a batch whose counts are `totals`, for the backward pass, `[1]`; and the sums, `[n]`
-    /// in 32-bit floats, that logs show divided by the counts.
+    /// The loss of some rows of a batch whose counts are `totals`: `[1]`, for the backward pass, and the sums `[n]` in f32,
+    /// which the logs show divided by the counts.
     ///
     /// # Errors
-    /// When the model lacks a head or an example does not fit it.
+    /// If the model lacks a head or an example does not fit it.
     fn loss(
         &self,
         model: &Albert,
@@ -35,10 +34,10 @@ pub trait Objective: Sync {
     ) -> Result<Loss>;
 }
 
-/// What [`Objective::loss`] computes.
+/// Result of [`Objective::loss`].
 pub struct Loss {
-    /// To be differentiated, `[1]`.
+    /// The loss to differentiate, `[1]`.
     pub total: Tensor<1>,
-    /// One sum per name, `[n]`.
+    /// One sum for each name, `[n]`.
     pub sums: Tensor<1>,
 }

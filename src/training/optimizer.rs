@@ -1,50 +1,50 @@
-//! LAMB and AdamW on the host's copy of the parameters.
+//! LAMB and AdamW on the host copy of the parameters.
 //!
-//! ALBERT has few parameters and many activations, so that one pass over all parameters on the CPU costs next to
-//! nothing, and every device, any number of them and a resumed run share one bit-exact optimizer.
+//! ALBERT has few parameters and many activations, so a pass over all parameters on the CPU costs very little. All
+//! devices, any number of them, and resumed runs share one bit-exact optimizer.
 
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::parameters::{Parameter, Parameters};
 
-/// Which update rule.
+/// The update rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum OptimizerKind {
-    /// LAMB as google-research/albert has it (`lamb_optimizer.py`): no bias correction; weight decay and the ratio
-    /// of norms for all but biases and normalizations (You et al. 2020).
+    /// LAMB as in google-research/albert (`lamb_optimizer.py`): without bias correction; weight decay and trust ratio for
+    /// all parameters except biases and normalizations (You et al. 2020).
     Lamb,
-    /// AdamW (Loshchilov and Hutter 2019) as PyTorch has it, with bias correction.
+    /// AdamW (Loshchilov and Hutter 2019) as in PyTorch, with bias correction.
     AdamW,
-    /// AdamW without bias correction, as BERT's and ALBERT's own fine-tuning (`optimization.py`,
+    /// AdamW without bias correction, as in Google's fine-tuning code for BERT and ALBERT (`optimization.py`,
     /// `AdamWeightDecayOptimizer`).
     BertAdam,
 }
 
-/// An optimizer's constants.
+/// An update rule and its hyperparameters.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Optimizer {
     /// The update rule.
     pub kind: OptimizerKind,
-    /// Decay of the first moment.
+    /// Decay rate of the first moment.
     pub beta1: f32,
-    /// Decay of the second moment.
+    /// Decay rate of the second moment.
     pub beta2: f32,
-    /// Added to the root of the second moment.
+    /// Added to the square root of the second moment.
     pub epsilon: f32,
-    /// Weight decay, for all but biases and normalizations.
+    /// Weight decay, for all parameters except biases and normalizations.
     pub weight_decay: f32,
 }
 
 impl Optimizer {
-    /// The published constants: beta 0.9 and 0.999, weight decay 0.01, epsilon 1e-6 (1e-8 for PyTorch's AdamW).
+    /// The published defaults: betas 0.9 and 0.999, weight decay 0.01, epsilon 1e-6 (1e-8 for PyTorch's AdamW).
     pub fn new(kind: OptimizerKind) -> Self {
         let epsilon = if kind == OptimizerKind::AdamW { 1e-8 } else { 1e-6 };
         Self { kind, beta1: 0.9, beta2: 0.999, epsilon, weight_decay: 0.01 }
     }
 
-    /// One step of every parameter, `scale` times `gradients`, at learning rate `rate`.
+    /// Updates every parameter with `scale` times `gradients` at learning rate `rate`.
     pub fn step(
         &self,
         parameters: &mut Parameters,
@@ -88,7 +88,7 @@ impl Optimizer {
         let update = |w: f32, m: f32, v: f32| {
             (m / correction.0) / (v.sqrt() / correction.1 + self.epsilon) + decay * w
         };
-        // Chunks of a fixed size, so that the norms are summed in the same order by any number of threads.
+        // Chunks have a fixed size, so that any number of threads sums the norms in the same order.
         let chunks = parameter
             .values
             .par_chunks_mut(CHUNK)
@@ -133,25 +133,25 @@ impl Optimizer {
 
 const CHUNK: usize = 1 << 14;
 
-/// What an optimizer remembers: both moments of each parameter, in the parameters' order and layout.
+/// Optimizer state: both moments of each parameter, in the parameters' order and layout.
 #[derive(Clone, Debug)]
 pub struct Moments {
-    /// How many steps were made.
+    /// The number of updates so far.
     pub steps: u64,
-    /// Running means of the gradients.
+    /// Exponential moving averages of the gradients.
     pub first: Vec<Vec<f32>>,
-    /// Running means of their squares.
+    /// Exponential moving averages of the squared gradients.
     pub second: Vec<Vec<f32>>,
 }
 
 impl Moments {
-    /// Nothing remembered yet.
+    /// The initial state: zeros.
     pub fn new(parameters: &Parameters) -> Self {
         Self { steps: 0, first: parameters.zeros(), second: parameters.zeros() }
     }
 }
 
-/// The norm of all gradients together, summed in a fixed order.
+/// The global norm of all gradients, summed in a fixed order.
 pub fn global_norm(gradients: &[Vec<f32>]) -> f64 {
     let square = |chunk: &[f32]| chunk.iter().map(|g| f64::from(*g) * f64::from(*g)).sum::<f64>();
     let norm = |gradient: &Vec<f32>| {

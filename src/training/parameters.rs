@@ -1,4 +1,4 @@
-//! A model's parameters on the host: the master copy, in 32 bits, whatever type a device computes in.
+//! The parameters of a model on the host: the f32 master copy, whatever precision a device computes in.
 
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::tensor::{Device, Gradients, Tensor, TensorData};
@@ -14,28 +14,28 @@ use crate::model::Albert;
 /// One parameter tensor.
 #[derive(Clone, Debug)]
 pub struct Parameter {
-    /// transformers' name.
+    /// The name in transformers.
     pub name: String,
-    /// The shape in memory: that of burn, where a linear layer's weight is `[in, out]`.
+    /// The shape in memory. As in burn, a linear layer's weight is `[in, out]`.
     pub shape: Vec<usize>,
-    /// Checkpoints store it transposed, `[out, in]`.
+    /// True if checkpoints store it transposed, `[out, in]`.
     pub transposed: bool,
-    /// The values, row by row.
+    /// The values in row-major order.
     pub values: Vec<f32>,
-    /// Training leaves it as it is.
+    /// True if training does not change it.
     pub frozen: bool,
 }
 
 impl Parameter {
-    /// True for biases and for everything of a normalization: neither weight decay nor layer adaptation
-    /// applies to these (google-research/albert `optimization.py`, `exclude_from_weight_decay`).
+    /// Returns true for biases and for the parameters of normalizations, which have neither weight decay nor a trust
+    /// ratio (google-research/albert `optimization.py`, `exclude_from_weight_decay`).
     pub fn is_bias_or_norm(&self) -> bool {
         self.name.ends_with("bias") || self.name.contains("LayerNorm") || self.name.contains("layer_norm")
     }
 }
 
 impl Parameter {
-    /// Values as a checkpoint stores them, laid out as in memory.
+    /// Converts stored values into the layout in memory.
     pub fn from_stored(&self, values: Vec<f32>) -> Vec<f32> {
         match (self.transposed, self.shape.as_slice()) {
             (true, [rows, columns]) => transposed(&values, *columns, *rows),
@@ -44,14 +44,14 @@ impl Parameter {
     }
 }
 
-/// All parameters of a model, in the order of its modules.
+/// All parameters of a model, in module order.
 #[derive(Clone, Debug)]
 pub struct Parameters {
     tensors: Vec<Parameter>,
 }
 
 impl Parameters {
-    /// These tensors.
+    /// Parameters from a list of tensors.
     pub fn from_tensors(tensors: Vec<Parameter>) -> Self {
         Self { tensors }
     }
@@ -59,16 +59,16 @@ impl Parameters {
     /// Copies a model's parameters to the host.
     ///
     /// # Errors
-    /// [`Error::Device`] when the device fails.
+    /// [`Error::Device`] if the device fails.
     pub fn of(model: &Albert) -> Result<Self> {
         let mut copy = Copy::default();
         model.visit(&mut copy);
         copy.error.map_or(Ok(Self { tensors: copy.tensors }), Err)
     }
 
-    /// ALBERT's initializer: weights from a normal distribution with `initializer_range`, cut at two
-    /// standard deviations, the vector of padding zero (google-research/albert `create_initializer`);
-    /// biases zero, normalizations one. The same for a seed on every device.
+    /// ALBERT's initializer: weights from a normal distribution with standard deviation `initializer_range`, truncated
+    /// at two standard deviations, and a zero vector for padding (google-research/albert `create_initializer`). Biases are
+    /// zero and normalization weights one. A seed gives the same values on every device.
     pub fn initialize(&mut self, range: f64, pad_id: Option<usize>, seed: u64) {
         for (i, parameter) in self.tensors.iter_mut().enumerate() {
             let mut random = Pcg64Mcg::seed_from_u64(mix(seed, &[i as u64]));
@@ -93,46 +93,45 @@ impl Parameters {
         &self.tensors
     }
 
-    /// The tensors, to be changed in value only.
+    /// The tensors, for changing their values.
     pub fn tensors_mut(&mut self) -> &mut [Parameter] {
         &mut self.tensors
     }
 
-    /// Freezes the tensors whose names `which` picks.
+    /// Freezes the tensors whose names `which` selects.
     pub fn freeze(&mut self, which: impl Fn(&str) -> bool) {
         for parameter in &mut self.tensors {
             parameter.frozen |= which(&parameter.name);
         }
     }
 
-    /// How many values all have together.
+    /// The total number of values.
     pub fn count(&self) -> usize {
         self.tensors.iter().map(|p| p.values.len()).sum()
     }
 
-    /// Zeros in the form of the parameters.
+    /// Zeros in the shape of the parameters.
     pub fn zeros(&self) -> Vec<Vec<f32>> {
         self.tensors.iter().map(|p| vec![0.0; p.values.len()]).collect()
     }
 
-    /// Puts these values into a model of the same shape, in the float type of `device`; gradients are asked
-    /// for where the device has automatic differentiation.
+    /// Loads these values into a model of the same shape, in the float type of `device`. Parameters require gradients if
+    /// the device has automatic differentiation.
     pub fn load_into(&self, model: Albert, device: &Device) -> Albert {
         model.map(&mut Load { tensors: self.tensors.iter(), device })
     }
 
-    /// Adds the gradients of a backward pass through `model` to `sums`; a parameter without a gradient
-    /// adds nothing.
+    /// Adds the gradients of a backward pass through `model` to `sums`. Parameters without a gradient are skipped.
     ///
     /// # Errors
-    /// [`Error::Device`] when the device fails.
+    /// [`Error::Device`] if the device fails.
     pub fn add_gradients(model: &Albert, gradients: &Gradients, sums: &mut [Vec<f32>]) -> Result<()> {
         let mut adder = AddGradients { gradients, sums: sums.iter_mut(), error: None };
         model.visit(&mut adder);
         adder.error.map_or(Ok(()), Err)
     }
 
-    /// The tensors as a checkpoint takes them.
+    /// The tensors in the layout of a checkpoint.
     pub fn saved<'a>(&'a self) -> Vec<SavedTensor<'a>> {
         let saved = |p: &'a Parameter| SavedTensor {
             name: p.name.clone(),
@@ -144,10 +143,10 @@ impl Parameters {
     }
 }
 
-/// A value of the normal distribution, drawn again until it is within two standard deviations.
+/// A sample of the normal distribution, redrawn until it is within two standard deviations.
 fn truncated_normal(random: &mut Pcg64Mcg) -> f64 {
     loop {
-        // Box and Muller; the sine half of the pair is not kept.
+        // Box-Muller transform; the sine half is discarded.
         let radius = (-2.0 * (1.0 - random.random::<f64>()).ln()).sqrt();
         let value = radius * (std::f64::consts::TAU * random.random::<f64>()).cos();
         if value.abs() <= 2.0 {
@@ -239,7 +238,7 @@ mod tests {
         let variance = values.iter().map(|v| v * v).sum::<f64>() / values.len() as f64;
         assert!(values.iter().all(|v| v.abs() <= 2.0));
         assert!(mean.abs() < 0.01, "{mean}");
-        // The variance of the standard normal distribution cut at 2 is 0.7737.
+        // The variance of the standard normal distribution truncated at 2 is 0.7737.
         assert!((variance - 0.7737).abs() < 0.01, "{variance}");
     }
 }

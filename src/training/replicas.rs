@@ -1,4 +1,4 @@
-//! Copies of the model on several devices of one process, which share the rows of a batch.
+//! Data parallelism within a process: copies of the model on several devices, which share the rows of a batch.
 
 use std::ops::Range;
 
@@ -11,7 +11,7 @@ use crate::device::to_host;
 use crate::error::{Error, Result};
 use crate::model::Albert;
 
-/// One device with its copy.
+/// A device and its copy of the model.
 struct Replica {
     model: Albert,
     device: Device,
@@ -20,25 +20,25 @@ struct Replica {
 /// A model on one or more devices.
 pub struct Replicas {
     replicas: Vec<Replica>,
-    /// Rows of one forward and backward pass on a device.
+    /// Rows per forward and backward pass on a device.
     micro_batch: usize,
 }
 
-/// What a device does with its rows of a batch, given its number.
+/// A pass of one device over its rows of a batch. The first argument is the device's index.
 type Pass<'a> = dyn Fn(&Replica, Range<usize>, usize) -> Result<Passed> + Sync + 'a;
 
-/// What a pass over rows gives.
+/// Results of a pass over rows.
 #[derive(Clone, Debug)]
 pub struct Passed {
-    /// Of each parameter, the gradient of the loss; empty without a backward pass.
+    /// The gradient of the loss for each parameter; empty without a backward pass.
     pub gradients: Vec<Vec<f32>>,
     /// The sums of [`Objective::loss`].
     pub sums: Vec<f64>,
 }
 
 impl Replicas {
-    /// Puts `model` on every device. With `checkpointing`, memory-bound results are computed again in the backward
-    /// pass instead of being kept.
+    /// Copies `model` to every device. With `checkpointing`, memory-bound activations are recomputed in the backward pass
+    /// instead of being saved.
     pub fn new(
         model: &Albert,
         parameters: &Parameters,
@@ -57,7 +57,7 @@ impl Replicas {
         Self { replicas, micro_batch: micro_batch.max(1) }
     }
 
-    /// Gives every copy new values.
+    /// Updates the weights of every copy.
     pub fn update(&mut self, parameters: &Parameters) {
         for replica in &mut self.replicas {
             let model = replica.model.clone();
@@ -65,11 +65,11 @@ impl Replicas {
         }
     }
 
-    /// Loss and gradients of `examples`, whose whole batch has the counts `totals`. The result depends on the number of
-    /// devices by rounding alone; with one, it is the same in every bit.
+    /// Computes loss and gradients of `examples`, which belong to a batch with the counts `totals`. The number of devices
+    /// affects only rounding. With one device, the result is reproducible bit for bit.
     ///
     /// # Errors
-    /// Those of the objective; [`Error::Device`] when a device fails.
+    /// Errors of the objective; [`Error::Device`] if a device fails.
     pub fn gradients<O: Objective>(
         &self,
         objective: &O,
@@ -103,7 +103,7 @@ impl Replicas {
         Ok(whole)
     }
 
-    /// The sums of the loss over `examples`, without dropout and without gradients.
+    /// Computes the sums of the loss over `examples`, without dropout and without gradients.
     ///
     /// # Errors
     /// As [`Replicas::gradients`].
@@ -134,14 +134,14 @@ impl Replicas {
         self.replicas.first().map(|replica| burn::module::Module::valid(&replica.model))
     }
 
-    /// Gives memory that is not in use back to the devices.
+    /// Returns unused memory to the devices.
     pub fn clean_up(&self) {
         for replica in &self.replicas {
             replica.device.memory_cleanup();
         }
     }
 
-    /// Runs `pass` on every device with its share of `rows` rows, one thread each; results in the devices' order.
+    /// Runs `pass` on every device with its share of `rows` rows, one thread each. Results are in device order.
     fn on_each(&self, rows: usize, pass: &Pass) -> Result<Vec<Passed>> {
         let count = self.replicas.len();
         let share = |i: usize| rows * i / count..rows * (i + 1) / count;

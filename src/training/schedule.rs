@@ -1,37 +1,37 @@
-//! The learning rate over the steps of a run.
+//! Learning-rate schedules.
 
 use serde::{Deserialize, Serialize};
 
-/// What follows the warm-up.
+/// Decay after the warm-up.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Decay {
-    /// A straight line to zero (google-research/albert: polynomial of power 1).
+    /// Linear decay to zero (google-research/albert: polynomial of power 1).
     Linear,
     /// `(1 - progress) ^ power`.
     Polynomial(f64),
-    /// Half a cosine to zero.
+    /// Half a cosine wave down to zero.
     Cosine,
-    /// The peak rate to the end.
+    /// No decay.
     Constant,
 }
 
 /// A linear warm-up to the peak rate, then a decay.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Schedule {
-    /// The highest rate.
+    /// The peak learning rate.
     pub peak: f64,
-    /// Steps until it is reached.
+    /// Steps until the peak is reached.
     pub warmup_steps: u64,
-    /// Steps of the whole run.
+    /// Total steps of the run.
     pub total_steps: u64,
-    /// What follows the warm-up.
+    /// Decay after the warm-up.
     pub decay: Decay,
 }
 
 impl Schedule {
-    /// The rate of step `step`, counted from 0. No step is wasted on a rate of zero: the first has
-    /// `peak / warmup_steps`, the last has a part of the way to zero left.
+    /// The learning rate of step `step`, counted from 0. No step has a rate of zero: the first one has
+    /// `peak / warmup_steps`, and the last one is still above the end of the decay.
     pub fn rate(&self, step: u64) -> f64 {
         if step < self.warmup_steps {
             return self.peak * (step + 1) as f64 / self.warmup_steps as f64;

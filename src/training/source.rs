@@ -1,38 +1,38 @@
-//! Where a training run takes its rows from.
+//! Sources of training rows.
 
 use serde_json::Value;
 
 use crate::error::Result;
 
-/// An endless, repeatable sequence of rows. Which rows make a batch is planned by all processes alike and at little cost;
-/// each process makes its own share of them.
+/// An endless, repeatable sequence of rows. All processes plan the batches in the same way, which is cheap. Each process
+/// then builds only its own share of the rows.
 pub trait Source {
-    /// What a row will be made of.
+    /// The plan of a row.
     type Plan;
     /// A row.
     type Example: Send + Sync;
 
-    /// The next `rows` rows.
+    /// Plans the next `rows` rows.
     ///
     /// # Errors
-    /// When the data cannot be read.
+    /// If the data cannot be read.
     fn next_batch(&mut self, rows: usize) -> Result<Vec<Self::Plan>>;
 
-    /// Makes rows, in order.
+    /// Builds the planned rows, in order.
     ///
     /// # Errors
-    /// When the data cannot be read.
+    /// If the data cannot be read.
     fn realize(&self, plans: &[Self::Plan]) -> Result<Vec<Self::Example>>;
 
-    /// How often all data was seen, whole and in part.
+    /// The number of passes over the data so far, including a partial one.
     fn epoch(&self) -> f64;
 
-    /// Where the sequence stands, to be kept in a checkpoint.
+    /// The current position, to be stored in a checkpoint.
     fn position(&self) -> Value;
 
-    /// Goes on from a position kept before.
+    /// Continues from a stored position.
     ///
     /// # Errors
-    /// When the position is not one of this source.
+    /// If the position does not belong to this source.
     fn seek(&mut self, position: &Value) -> Result<()>;
 }

@@ -11,22 +11,22 @@ use std::sync::atomic::Ordering;
 use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
 use std::time::Duration;
 
-/// Bytes of text that one thread counts at a time.
+/// Bytes of text per counting task.
 const CHUNK: usize = 1 << 20;
-/// Chunks that are counted together.
+/// Tasks per batch.
 const BATCH: usize = 16;
-/// How often progress is told while nothing can be read.
+/// Interval of progress reports while waiting for input.
 const TICK: Duration = Duration::from_millis(100);
 
-/// How to train a tokenizer on a corpus.
+/// Options for training a tokenizer on a corpus.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct VocabularyOptions {
-    /// The tokenizer.
+    /// Options of the tokenizer.
     pub train: TrainOptions,
-    /// Words are counted in so many bytes of text; then in every second line, drawn at random, of as much again;
-    /// then in every fourth; ... and each counts for as many.
+    /// Words are counted in this many bytes of text, then in a random half of the lines of the next stretch of that size,
+    /// then in a quarter, and so on. Sampled lines are weighted accordingly.
     pub sample_bytes: u64,
-    /// Seed of the draw.
+    /// Seed of the sampling.
     pub seed: u64,
 }
 
@@ -39,30 +39,29 @@ impl Default for VocabularyOptions {
 /// A step of the training.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
-    /// The corpus is read: progress is in bytes of its files.
+    /// Reading the corpus; progress in bytes of its files.
     Reading,
-    /// Pieces are fitted and dropped: progress is in rounds.
+    /// Estimating and pruning pieces; progress in rounds.
     Fitting,
 }
 
 /// A tokenizer trained on a corpus.
 #[derive(Clone, Debug)]
 pub struct TrainedVocabulary {
-    /// The tokenizer.
+    /// Options of the tokenizer.
     pub trained: Trained,
-    /// What was read.
+    /// Counts and problems of the corpus.
     pub report: CorpusReport,
-    /// Bytes of the lines in which words were counted.
+    /// Bytes of the counted lines.
     pub sampled_bytes: u64,
-    /// How many different words were counted.
+    /// Number of distinct words counted.
     pub words: usize,
 }
 
-/// Trains a tokenizer on `corpus`; memory stays bounded whatever its size. The result depends on the corpus and the
-/// options only.
+/// Trains a tokenizer on `corpus` in bounded memory. The result depends only on the corpus and the options.
 ///
 /// # Errors
-/// If a file cannot be read, the vocabulary is too small for the corpus, or `progress` ended the work.
+/// If a file cannot be read, the vocabulary is too small for the corpus, or `progress` cancelled the work.
 pub fn train_vocabulary(
     corpus: &Corpus,
     options: &VocabularyOptions,
@@ -73,7 +72,7 @@ pub fn train_vocabulary(
     let stored = reader.bytes_read();
     let (sender, queue) = sync_channel(1);
     let sample = Sample::new(options);
-    // Not a scoped thread: one that waits for a pipe must not hold up an end asked for.
+    // Not a scoped thread: a thread that waits for a pipe must not delay a cancellation.
     std::thread::spawn(move || send_batches(reader, sample, &sender));
     let mut words = WordCounts::default();
     let (report, sampled_bytes) = loop {
@@ -99,7 +98,7 @@ pub fn train_vocabulary(
     Ok(TrainedVocabulary { trained, report, sampled_bytes, words: count })
 }
 
-/// Lines, each with the number of lines that it stands for.
+/// Lines, each with its weight.
 type Chunk = Vec<(String, u64)>;
 
 enum Message {
@@ -115,11 +114,11 @@ fn count(chunk: &Chunk) -> WordCounts {
     words
 }
 
-/// Which lines are counted.
+/// Sampling of lines.
 struct Sample {
     random: Pcg64Mcg,
     most: u64,
-    /// Bytes taken at the rate of now.
+    /// Bytes taken at the current sampling rate.
     taken: u64,
     weight: u64,
     total: u64,
@@ -131,7 +130,7 @@ impl Sample {
         Self { random, most: options.sample_bytes.max(1), taken: 0, weight: 1, total: 0 }
     }
 
-    /// How many lines this one stands for; `None` if it is not counted.
+    /// The weight of this line; `None` if it is not counted.
     fn take(&mut self, line: &str) -> Option<u64> {
         if self.taken >= self.most {
             self.weight = self.weight.saturating_mul(2);
@@ -171,7 +170,7 @@ fn send_batches(mut reader: CorpusReader, mut sample: Sample, sender: &SyncSende
     };
     batch.push(chunk);
     if sender.send(Message::Batch(batch)).is_ok() {
-        // The other end need not be listening any more.
+        // The receiver may already be gone.
         let _gone = sender.send(Message::End(end));
     }
 }

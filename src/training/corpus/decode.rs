@@ -1,4 +1,4 @@
-//! A stream of a corpus as bytes: decompressed, and the stored bytes counted.
+//! The bytes of a corpus stream: decompressed, with the stored bytes counted.
 
 use super::files::Input;
 use crate::error::{Error, Result};
@@ -10,10 +10,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 const BUFFER: usize = 1 << 17;
 
-/// Bytes of a corpus file, its compression undone.
+/// The decompressed bytes of a corpus file.
 pub(super) type Bytes = BufReader<Box<dyn Read + Send>>;
 
-/// Opens a stream; what is compressed is known by its first bytes. `read` counts the bytes as stored.
+/// Opens a stream. Compression is detected from the first bytes. `read` counts the bytes as stored.
 pub(super) fn open(input: &Input, read: Arc<AtomicU64>) -> Result<Bytes> {
     let stream: Box<dyn Read + Send> = match input {
         Input::Stdin => Box::new(io::stdin()),
@@ -24,18 +24,18 @@ pub(super) fn open(input: &Input, read: Arc<AtomicU64>) -> Result<Bytes> {
     Ok(BufReader::with_capacity(BUFFER, bytes))
 }
 
-/// Whether a stream without a telling name is JSON lines: it begins with a brace.
+/// Returns true if a stream whose name says nothing holds JSON lines, that is, begins with a brace.
 pub(super) fn looks_like_jsonl(start: &[u8]) -> bool {
     let start = start.strip_prefix("\u{feff}".as_bytes()).unwrap_or(start);
     start.trim_ascii_start().starts_with(b"{")
 }
 
-/// Whether a stream is UTF-16, by its byte order mark.
+/// Returns true if a stream begins with the byte order mark of UTF-16.
 pub(super) fn is_utf16(start: &[u8]) -> bool {
     matches!(start, [0xff, 0xfe, ..] | [0xfe, 0xff, ..])
 }
 
-/// Whether an error is that of damaged data, and not of the file system.
+/// Returns true if an error comes from damaged data rather than from the file system.
 pub(super) fn is_damage(error: &io::Error) -> bool {
     error.raw_os_error().is_none()
 }

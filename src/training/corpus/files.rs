@@ -14,7 +14,7 @@ pub(super) enum Input {
     Stdin,
     File {
         path: PathBuf,
-        /// Size in bytes and time of change; `None` for a pipe.
+        /// Size in bytes and modification time; `None` for a pipe.
         stamp: Option<(u64, u128)>,
     },
 }
@@ -26,7 +26,7 @@ impl Input {
         Self::File { path, stamp }
     }
 
-    /// The name in messages.
+    /// The name used in messages.
     pub(super) fn name(&self) -> String {
         match self {
             Self::Stdin => "<stdin>".to_owned(),
@@ -41,7 +41,7 @@ impl Input {
         }
     }
 
-    /// Path, size and time of change; `None` for what can be read once only.
+    /// Path, size and modification time; `None` if the stream can be read only once.
     pub(super) fn identity(&self) -> Option<String> {
         let Self::File { path, stamp: Some((size, changed)) } = self else { return None };
         let path = std::path::absolute(path).unwrap_or_else(|_| path.clone());
@@ -49,7 +49,7 @@ impl Input {
     }
 }
 
-/// The streams behind `paths`, and how many files in folders are none.
+/// The streams behind `paths`, and the number of files in folders that do not belong to the corpus.
 pub(super) fn find(paths: &[PathBuf]) -> Result<(Vec<Input>, u64)> {
     let usage = |problem: &str| Error::Usage { flag: "--corpus".to_owned(), problem: problem.to_owned() };
     if paths.is_empty() {
@@ -85,7 +85,7 @@ fn is_stdin(path: &Path) -> bool {
     path == Path::new("-")
 }
 
-/// The files of a folder and those below it. `seen` ends circles of links.
+/// The files in and below a folder. `seen` breaks cycles of links.
 fn walk(
     folder: &Path,
     seen: &mut HashSet<PathBuf>,
@@ -102,7 +102,7 @@ fn walk(
     }
     paths.sort();
     for path in paths {
-        // A link to nowhere is none of the corpus.
+        // A dangling link is not part of the corpus.
         let Ok(metadata) = std::fs::metadata(&path) else {
             *skipped += 1;
             continue;
@@ -118,14 +118,14 @@ fn walk(
     Ok(())
 }
 
-/// Whether a file in a folder is read; hidden files are not.
+/// Returns true if a file found in a folder is read. Hidden files are not.
 fn is_corpus_file(path: &Path) -> bool {
     let Some(name) = path.file_name().map(|name| name.to_string_lossy().to_lowercase()) else { return false };
     let stem = [".gz", ".zst"].iter().find_map(|ending| name.strip_suffix(ending)).unwrap_or(&name);
     !name.starts_with('.') && (stem.ends_with(".txt") || stem.ends_with(".jsonl"))
 }
 
-/// Whether a file is JSON lines by its name; `None` where the name does not say.
+/// Returns whether a file holds JSON lines according to its name, or `None` if the name does not tell.
 pub(super) fn is_jsonl(path: &Path) -> Option<bool> {
     let name = path.file_name()?.to_string_lossy().to_lowercase();
     let stem = [".gz", ".zst"].iter().find_map(|ending| name.strip_suffix(ending)).unwrap_or(&name);

@@ -1,23 +1,23 @@
-//! Lines of a stream of bytes, however long: a line beyond a limit comes in parts.
+//! Lines of a byte stream. Lines beyond a limit are returned in parts.
 
 use std::io::{self, BufRead, Read};
 
-/// Lines longer than this many bytes are cut, at white space if there is any in the second half.
+/// Lines longer than this many bytes are split, at white space if the second half has any.
 pub(super) const MAX_LINE: usize = 256 << 10;
 
-/// What a call to [`Lines::next`] found.
+/// Result of [`Lines::next`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Part {
-    /// A line, or the last part of one.
+    /// A complete line, or the last part of one.
     End,
-    /// A part of a line; the next call goes on with it.
+    /// A part of a line. The next call returns the following part.
     Cut,
 }
 
 /// Reads lines in parts of bounded length.
 pub(super) struct Lines<R> {
     stream: R,
-    /// What was read beyond the last cut.
+    /// Bytes read beyond the last split.
     rest: Vec<u8>,
 }
 
@@ -26,13 +26,13 @@ impl<R: BufRead> Lines<R> {
         Self { stream, rest: Vec::new() }
     }
 
-    /// The next line, or part of at most `limit` bytes, without its `\n` or `\r\n`; `None` at the end of the
+    /// Returns the next line, or a part of at most `limit` bytes, without its `\n` or `\r\n`; `None` at the end of the
     /// stream.
     pub(super) fn next(&mut self, line: &mut Vec<u8>, limit: usize) -> io::Result<Option<Part>> {
         line.clear();
         std::mem::swap(line, &mut self.rest);
         if line.last() != Some(&b'\n') {
-            // Room for the `\r\n` of a line of just the limit.
+            // Leave space for the `\r\n` of a line of exactly the limit.
             let room = (limit + 2).saturating_sub(line.len()) as u64;
             self.stream.by_ref().take(room).read_until(b'\n', line)?;
         }
@@ -52,14 +52,14 @@ impl<R: BufRead> Lines<R> {
         let at = cut(line, limit);
         self.rest.extend_from_slice(&line[at..]);
         if whole {
-            // It was taken off above, and belongs to the rest.
+            // Removed above, but part of the remainder.
             self.rest.push(b'\n');
         }
         line.truncate(at);
         Ok(Some(Part::Cut))
     }
 
-    /// Skips what is left of a line that was cut.
+    /// Skips the remainder of a line that was split.
     pub(super) fn skip_line(&mut self) -> io::Result<()> {
         if self.rest.last() == Some(&b'\n') {
             self.rest.clear();
@@ -81,7 +81,7 @@ impl<R: BufRead> Lines<R> {
     }
 }
 
-/// Where to cut bytes that are longer than `limit`: after white space, else between characters.
+/// The position at which to split bytes longer than `limit`: after white space, otherwise between characters.
 pub(super) fn cut(bytes: &[u8], limit: usize) -> usize {
     let half = limit / 2;
     if let Some(space) = bytes[half..limit].iter().rposition(u8::is_ascii_whitespace) {

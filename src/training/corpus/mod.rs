@@ -1,12 +1,12 @@
 //! A corpus: plain text or JSON lines in files, folders or a pipe, read as documents of lines.
 //!
-//! * Text: a sentence or a paragraph a line, a blank line between documents.
-//! * JSON lines: a document a record, its text in one field; the lines of that text are lines, blank ones do not
-//!   end the document.
+//! * Text: one sentence or paragraph per line, a blank line between documents.
+//! * JSON lines: one document per record, with its text in one field. Blank lines in that text do not end the
+//!   document.
 //! * Either may be compressed with gzip or Zstandard.
 //!
-//! Everything is streamed: memory does not grow with the corpus, its files, or its lines. What is damaged is
-//! counted, the first cases with their places, and the rest is read ([`CorpusReport`]).
+//! Everything is streamed: memory does not grow with the corpus, its files, or its lines. Damaged input is skipped or
+//! repaired and counted, and the first problems are recorded with their locations ([`CorpusReport`]).
 
 mod cache;
 mod decode;
@@ -25,12 +25,12 @@ use crate::error::Result;
 use files::Input;
 use std::path::PathBuf;
 
-/// How a corpus is read.
+/// Options for reading a corpus.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CorpusOptions {
     /// The field of JSON records that holds the text.
     pub text_field: String,
-    /// How lines become sentences.
+    /// How lines are split into sentences.
     pub sentences: Sentences,
 }
 
@@ -40,7 +40,7 @@ impl Default for CorpusOptions {
     }
 }
 
-/// The files of a corpus, found but not read.
+/// The files of a corpus, found but not yet read.
 #[derive(Clone, Debug)]
 pub struct Corpus {
     inputs: Vec<Input>,
@@ -49,37 +49,37 @@ pub struct Corpus {
 }
 
 impl Corpus {
-    /// Finds the files: those named, whatever their endings; those in folders named and below, in the order of
-    /// their names, if they end in `.txt` or `.jsonl` (also with `.gz` or `.zst`). `-` is standard input.
+    /// Finds the files: files named directly, whatever their extension; files in and below named folders, in the order of
+    /// their names, if they end in `.txt` or `.jsonl` (optionally followed by `.gz` or `.zst`). `-` is standard input.
     ///
     /// # Errors
-    /// If a path does not exist, a folder holds no such file, or `-` is there twice.
+    /// If a path does not exist, a folder contains no such file, or `-` is given twice.
     pub fn open(paths: &[PathBuf], options: CorpusOptions) -> Result<Self> {
         let (inputs, skipped) = files::find(paths)?;
         Ok(Self { inputs, skipped, options })
     }
 
-    /// The options it was opened with.
+    /// The options that the corpus was opened with.
     pub fn options(&self) -> &CorpusOptions {
         &self.options
     }
 
-    /// How many files (or pipes) it has.
+    /// The number of files and pipes.
     pub fn file_count(&self) -> usize {
         self.inputs.len()
     }
 
-    /// The size of all files as stored, 0 if that of any is not known (a pipe).
+    /// The total size of the stored files in bytes, or 0 if any size is unknown (a pipe).
     pub fn total_bytes(&self) -> u64 {
         self.inputs.iter().try_fold(0, |sum: u64, input| Some(sum + input.size()?)).unwrap_or(0)
     }
 
-    /// Reads the corpus from the beginning. Pipes can be read once.
+    /// Reads the corpus from the beginning. Pipes can be read only once.
     pub fn reader(&self) -> CorpusReader {
         CorpusReader::new(self)
     }
 
-    /// What makes this corpus this corpus: paths, sizes, times of change, options; `None` where a pipe is in it.
+    /// The identity of the corpus: paths, sizes, modification times and options; `None` if it contains a pipe.
     fn identity(&self) -> Option<Vec<String>> {
         let files: Option<Vec<String>> = self.inputs.iter().map(Input::identity).collect();
         let mut identity = files?;

@@ -13,21 +13,21 @@ use std::io::{self, BufRead};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// What a corpus is made of.
+/// Elements of a corpus, in order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Item {
-    /// A sentence or a paragraph, not blank, at most 256 KiB; longer lines come in several.
+    /// A sentence or a paragraph. Never blank, at most 256 KiB; longer lines are split.
     Line(String),
-    /// The end of a document that had lines.
+    /// The end of a document that contained lines.
     DocumentEnd,
 }
 
-/// Reads a corpus once; memory stays the same whatever its size.
+/// Reads a corpus once, in memory that does not depend on its size.
 pub struct CorpusReader {
     options: CorpusOptions,
     inputs: std::vec::IntoIter<Input>,
     current: Option<Stream>,
-    /// Items of a record that is read already.
+    /// Items of the current record.
     waiting: VecDeque<Item>,
     line: Vec<u8>,
     in_document: bool,
@@ -41,9 +41,9 @@ struct Stream {
     name: String,
     jsonl: bool,
     number: u64,
-    /// The line before was cut, and this is its next part.
+    /// True if the previous line was split and this is its next part.
     inside: bool,
-    /// It has no line with text yet.
+    /// True until the file has produced a line with text.
     blank: bool,
 }
 
@@ -61,20 +61,20 @@ impl CorpusReader {
         }
     }
 
-    /// How many bytes of the files were read, as stored; other threads may watch it.
+    /// The number of bytes read so far, as stored. Other threads may watch it.
     pub fn bytes_read(&self) -> Arc<AtomicU64> {
         self.stored.clone()
     }
 
-    /// What was read up to now.
+    /// Counts and problems so far.
     pub fn report(&self) -> &CorpusReport {
         &self.report
     }
 
-    /// The next line or document end; `None` at the end of the corpus.
+    /// Returns the next line or document end, or `None` at the end of the corpus.
     ///
     /// # Errors
-    /// [`Error::Io`] when the system cannot open or read a file. Damaged content is no error: it is in the report.
+    /// [`Error::Io`] if a file cannot be opened or read. Damaged content is not an error: see the report.
     pub fn next_item(&mut self) -> Result<Option<Item>> {
         loop {
             if let Some(item) = self.waiting.pop_front() {
@@ -106,7 +106,7 @@ impl CorpusReader {
         }
     }
 
-    /// Opens a file; `None` if nothing of it can be read.
+    /// Opens a file, or returns `None` if nothing in it can be read.
     fn open(&mut self, input: &Input) -> Result<Option<Stream>> {
         self.report.files += 1;
         let name = input.name();
@@ -134,7 +134,7 @@ impl CorpusReader {
         Ok(Some(Stream { lines, name, jsonl, number: 0, inside: false, blank: true }))
     }
 
-    /// Ends the file, and with it the document.
+    /// Ends the file, and with it the current document.
     fn close(&mut self, damage: Option<&io::Error>) {
         let Some(stream) = self.current.take() else { return };
         if let Some(error) = damage {
@@ -205,7 +205,7 @@ impl CorpusReader {
         Ok(())
     }
 
-    /// A record is a document.
+    /// Reads a record, which is one document.
     fn take_record(&mut self, record: std::result::Result<String, String>) {
         let Some(stream) = &self.current else { return };
         match record {
@@ -240,7 +240,7 @@ impl CorpusReader {
     }
 }
 
-/// The line as text, with NULs and what is not UTF-8 replaced and counted, once per line.
+/// The line as text. NULs and invalid UTF-8 are replaced, and counted once per line.
 fn decoded<'a>(line: &'a [u8], stream: &Stream, begins: bool, report: &mut CorpusReport) -> Cow<'a, str> {
     let text = String::from_utf8_lossy(line);
     if matches!(text, Cow::Owned(_)) {

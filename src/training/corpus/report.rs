@@ -1,19 +1,19 @@
-//! What was read of a corpus, and what was wrong with it.
+//! Counts of a corpus that was read, and its problems.
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// How many problems a report keeps with their places.
+/// Number of problems that a report keeps with their locations.
 const KEPT: usize = 10;
 
-/// Something in a corpus that was repaired or left out.
+/// A problem in a corpus that was repaired or skipped.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Problem {
     /// The file's name, or `<stdin>`.
     pub source: String,
-    /// From 1; 0 for the file as a whole.
+    /// Line number from 1; 0 for the file as a whole.
     pub line: u64,
-    /// What is wrong, and what was done about it.
+    /// Description of the problem and of how it was handled.
     pub problem: String,
 }
 
@@ -31,37 +31,37 @@ impl fmt::Display for Problem {
 pub struct CorpusReport {
     /// Files read, pipes included.
     pub files: u64,
-    /// Files in folders that are no corpus files by their names.
+    /// Files in folders whose names do not mark them as corpus files.
     pub skipped_files: u64,
     /// Files without any text.
     pub empty_files: u64,
-    /// Files that end in the middle or are damaged inside (what came before was read), or are UTF-16 (nothing was).
+    /// Files that are truncated or damaged (read up to that point), or in UTF-16 (not read).
     pub damaged_files: u64,
-    /// Documents as the files separate them.
+    /// Documents, as separated in the files.
     pub documents: u64,
     /// Lines with text.
     pub lines: u64,
-    /// Bytes of text, decompressed.
+    /// Bytes of decompressed text.
     pub bytes: u64,
-    /// Lines that are not UTF-8; U+FFFD stands for what is not.
+    /// Lines with invalid UTF-8, which was replaced by U+FFFD.
     pub bad_utf8: u64,
-    /// Lines with NUL characters, which became spaces.
+    /// Lines with NUL characters, which were replaced by spaces.
     pub nul_lines: u64,
-    /// Lines that were too long and came in parts.
+    /// Lines that were too long and were split.
     pub long_lines: u64,
-    /// Records that are no JSON objects or have no text in the field; left out.
+    /// Records that are not JSON objects or lack text in the field; skipped.
     pub bad_records: u64,
-    /// The first problems.
+    /// The first problems, with their locations.
     pub problems: Vec<Problem>,
 }
 
 impl CorpusReport {
-    /// True if anything was repaired or left out.
+    /// Returns true if anything was repaired or skipped.
     pub fn has_problems(&self) -> bool {
         !self.problems.is_empty()
     }
 
-    /// How many problems there are, those without a place here too.
+    /// The total number of problems, including those that were not recorded.
     pub fn problem_count(&self) -> u64 {
         self.damaged_files + self.bad_utf8 + self.nul_lines + self.long_lines + self.bad_records
     }

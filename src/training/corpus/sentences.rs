@@ -1,18 +1,18 @@
-//! Lines into sentences: the boundaries of Unicode (UAX #29), without those after abbreviations.
+//! Sentence segmentation: Unicode's boundaries (UAX #29), except after abbreviations.
 
 use unicode_segmentation::UnicodeSegmentation;
 
-/// How lines become sentences.
+/// How lines are split into sentences.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Sentences {
-    /// Each line is cut into its sentences.
+    /// Split each line into sentences.
     #[default]
     Split,
-    /// Each line is a sentence already.
+    /// Each line is one sentence.
     Lines,
 }
 
-/// Words that do not end a sentence though a full stop follows them, in lower case.
+/// Words, in lower case, that do not end a sentence even if a full stop follows them.
 #[rustfmt::skip]
 const ABBREVIATIONS: &[&str] = &[
     "adm", "al", "apr", "art", "assn", "aug", "ave", "bros", "brig", "c", "ca", "capt", "cf", "ch", "cmdr", "co", "col",
@@ -22,15 +22,15 @@ const ABBREVIATIONS: &[&str] = &[
     "sec", "sen", "sens", "sep", "sept", "sgt", "sr", "st", "univ", "v", "viz", "vol", "vols", "vs",
 ];
 
-/// Of these, the ones that do end a sentence unless a number or a small letter follows.
+/// Of these, the words that do end a sentence unless a digit or a lower-case letter follows.
 const BEFORE_NUMBERS: &[&str] =
     &["art", "ch", "eq", "fig", "figs", "no", "nos", "op", "p", "pp", "pt", "sec", "vol", "vols"];
 
-/// Of these, the ones that do end a sentence if a word that often begins one follows.
+/// Of these, the words that end a sentence if a common sentence starter follows.
 #[rustfmt::skip]
 const OFTEN_LAST: &[&str] = &["al", "assn", "bros", "co", "corp", "dept", "ft", "inc", "jr", "ltd", "ph.d", "sr", "univ"];
 
-/// Words that often begin a sentence.
+/// Words that commonly start a sentence.
 #[rustfmt::skip]
 const BEGINNINGS: &[&str] = &[
     "A", "After", "All", "Although", "An", "And", "As", "At", "But", "By", "For", "From", "He", "Her", "His", "How",
@@ -39,7 +39,7 @@ const BEGINNINGS: &[&str] = &[
     "Where", "While", "With", "You",
 ];
 
-/// Gives the sentences of `line` to `each`, without white space around them; none is empty.
+/// Calls `each` with every sentence of `line`, trimmed and never empty.
 pub fn split_sentences<'a>(line: &'a str, each: &mut dyn FnMut(&'a str)) {
     let mut start = 0;
     let mut end = 0;
@@ -60,9 +60,9 @@ fn give<'a>(sentence: &'a str, each: &mut dyn FnMut(&'a str)) {
     }
 }
 
-/// Whether a sentence may end between `before` and `after`.
+/// Returns true if a sentence may end between `before` and `after`.
 fn is_boundary(before: &str, after: &str) -> bool {
-    // Stray quotes and brackets are no sentence.
+    // Stray quotes and brackets do not form a sentence.
     if !after.chars().any(char::is_alphanumeric) {
         return false;
     }

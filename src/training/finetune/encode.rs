@@ -1,4 +1,4 @@
-//! From labelled data to the rows that a run learns from, encoded as the tasks encode them.
+//! Encoding of labelled data into training rows, in the same way as the tasks encode their input.
 
 use std::ops::Range;
 
@@ -10,10 +10,10 @@ use crate::error::Result;
 use crate::stream::Task;
 use crate::tasks::{Choose, Classify, Qa, Runtime, TextPair};
 
-/// Texts or pairs, a row each; those without a target are left out.
+/// Encodes texts or pairs, one row each. Examples without a target are skipped.
 ///
 /// # Errors
-/// With the place of an example that cannot be encoded, or whose label `labels` does not have.
+/// Names the location of an example that cannot be encoded, or whose label is not in `labels`.
 pub fn texts(task: &Classify, labels: &LabelSet, examples: &[TextExample]) -> Result<Vec<TrainingExample>> {
     let id = |name: &str, place: &Place| labels.require(place, name);
     let one = |example: &TextExample| -> Result<Option<TrainingExample>> {
@@ -37,11 +37,11 @@ pub fn texts(task: &Classify, labels: &LabelSet, examples: &[TextExample]) -> Re
     Ok(rows?.into_iter().flatten().collect())
 }
 
-/// Words with tags: the tag of a word is that of its first token, its other tokens teach nothing (transformers 4.57
-/// `run_ner.py`). Long sentences become several rows, so that no word is left out.
+/// Encodes tagged words. The first token of a word has its tag, and the other tokens are ignored in the loss (transformers
+/// 4.57 `run_ner.py`). Long sentences become several rows, so that no word is lost.
 ///
 /// # Errors
-/// As [`texts`].
+/// Same as [`texts`].
 pub fn tokens(
     runtime: &Runtime,
     labels: &LabelSet,
@@ -74,10 +74,11 @@ pub fn tokens(
     Ok(rows?.concat())
 }
 
-/// Questions, a row for each window of the context; the answer of a window that does not hold it whole is `[CLS]`.
+/// Encodes questions, one row per window of the context. If a window does not contain the complete answer, its target is
+/// `[CLS]`.
 ///
 /// # Errors
-/// With the place of an example that cannot be encoded.
+/// Names the location of an example that cannot be encoded.
 pub fn questions(task: &Qa, examples: &[QuestionExample]) -> Result<Vec<TrainingExample>> {
     let one = |example: &QuestionExample| -> Result<Vec<TrainingExample>> {
         let item = task
@@ -94,10 +95,10 @@ pub fn questions(task: &Qa, examples: &[QuestionExample]) -> Result<Vec<Training
     Ok(rows?.concat())
 }
 
-/// Choices, a row for each; examples without a label are left out.
+/// Encodes choices, one row each. Examples without a label are skipped.
 ///
 /// # Errors
-/// With the place of an example that cannot be encoded.
+/// Names the location of an example that cannot be encoded.
 pub fn choices(task: &Choose, examples: &[ChoiceExample]) -> Result<Vec<TrainingExample>> {
     let one = |example: &ChoiceExample| -> Result<Option<TrainingExample>> {
         let Some(label) = example.label else { return Ok(None) };

@@ -1,7 +1,7 @@
-//! Weights of labels in the loss.
+//! Class weights for the loss.
 
-/// `balanced`: the number of examples over the number of labels and of the label's examples (scikit-learn's
-/// `compute_class_weight`). A label without examples has the weight 1.
+/// Balanced class weights: the number of examples divided by the number of labels and by the number of the label's
+/// examples (scikit-learn's `compute_class_weight`). A label without examples has weight 1.
 pub fn balanced(counts: &[u64]) -> Vec<f32> {
     let all: u64 = counts.iter().sum();
     let weight = |count: &u64| match count {

@@ -1,4 +1,4 @@
-//! Fine-tuning: labelled examples become rows, the losses of the task heads, and how a run goes by default.
+//! Fine-tuning: encoding of labelled examples, losses of the task heads, recipes, and runs.
 
 pub mod encode;
 mod label_weights;

@@ -11,44 +11,44 @@ use crate::model::{Albert, OutputOptions};
 use crate::tokenizer::Encoding;
 use crate::training::objective::{Loss, Objective};
 
-/// What is right for an example.
+/// Target of an example.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Answer {
     /// One label.
     Label(usize),
-    /// For each label whether it holds.
+    /// For each label, whether it applies.
     Labels(Vec<bool>),
-    /// A number.
+    /// A regression target.
     Number(f32),
-    /// For each token of the row its label; `None` for tokens that teach nothing.
+    /// The label of each token of the row; `None` for tokens that are ignored.
     Tags(Vec<Option<usize>>),
-    /// The columns of the first and of the last token of the answer; those of `[CLS]` for none.
+    /// The columns of the first and the last token of the answer, or the column of `[CLS]` twice for no answer.
     Span(usize, usize),
-    /// One of the rows.
+    /// The index of the correct row.
     Choice(usize),
 }
 
-/// A labelled example, encoded.
+/// An encoded labelled example.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TrainingExample {
-    /// One row; of a choice one per alternative.
+    /// One row, or one per alternative for multiple choice.
     pub rows: Vec<Encoding>,
-    /// What is right.
+    /// The target.
     pub answer: Answer,
 }
 
-/// Which loss.
+/// The kind of loss.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TaskLoss {
-    /// Cross entropy over the labels of a text.
+    /// Cross entropy over labels.
     Labels,
-    /// Binary cross entropy of each label of a text, in the mean over texts and labels.
+    /// Binary cross entropy, averaged over texts and labels.
     MultiLabel,
-    /// Squared error of a number.
+    /// Squared error.
     Regression,
-    /// Cross entropy over the labels of each token.
+    /// Cross entropy over the labels of tokens.
     Tokens,
-    /// The mean of the cross entropies of first and last token of an answer.
+    /// Mean of the cross entropies of the first and the last token of the answer.
     Spans,
     /// Cross entropy over the alternatives.
     Choices,
@@ -57,18 +57,18 @@ pub enum TaskLoss {
 /// The loss of a task head.
 #[derive(Clone, Debug)]
 pub struct FineTuning {
-    /// Which loss.
+    /// The kind of loss.
     pub loss: TaskLoss,
-    /// Weights of the labels (PyTorch's `CrossEntropyLoss(weight=...)`), for [`TaskLoss::Labels`] and
-    /// [`TaskLoss::Tokens`]; empty for ones.
+    /// Class weights (PyTorch's `CrossEntropyLoss(weight=...)`) for [`TaskLoss::Labels`] and [`TaskLoss::Tokens`]. Empty
+    /// means equal weights.
     pub label_weights: Vec<f32>,
     /// How rows are padded.
     pub padding: Padding,
-    /// The outputs of the classifier that are this task's, where several tasks share it; `None` for all.
+    /// The classifier outputs of this task, if several tasks share the classifier; `None` for all.
     pub outputs: Option<Range<usize>>,
 }
 
-/// The logit of what cannot be chosen.
+/// The logit of positions that cannot be chosen.
 const NO_CANDIDATE: f64 = -3e4;
 
 impl Objective for FineTuning {
@@ -135,7 +135,7 @@ impl Objective for FineTuning {
                 let [batch, length, count] = logits.dims();
                 let (places, all) = tagged(examples, length);
                 if all.is_empty() {
-                    // Tokens without labels still need a place in the graph, with no weight.
+                    // Tokens without labels still need a node in the graph, with zero weight.
                     (logits.cast(DType::F32).sum() * 0.0, zero(device))
                 } else {
                     let flat = logits.reshape([batch * length, count]).select(0, ints(&places, device));
@@ -169,7 +169,7 @@ impl FineTuning {
         self.label_weights.get(label).copied().unwrap_or(1.0)
     }
 
-    /// Cross entropy of logits `[n, labels]`, each row with its label's weight.
+    /// Cross entropy of logits `[n, labels]`, each row weighted by its label.
     fn labelled(&self, logits: Tensor<2>, labels: &[usize], device: &Device) -> (Tensor<1>, Tensor<1>) {
         let (losses, correct) = cross_entropies(logits, labels, device);
         if self.label_weights.is_empty() {
@@ -179,7 +179,7 @@ impl FineTuning {
         ((losses * floats(weights, device)).sum(), correct)
     }
 
-    /// Cross entropy over the alternatives of each example, whose logits `[rows, 1]` follow each other.
+    /// Cross entropy over the alternatives of each example, whose logits `[rows, 1]` are consecutive.
     fn choices(
         &self,
         logits: Tensor<2>,
@@ -207,7 +207,7 @@ impl FineTuning {
     }
 }
 
-/// Cross entropy of each row of logits `[n, classes]`, in 32-bit floats, and how many highest logits are right.
+/// Cross entropy of each row of logits `[n, classes]` in f32, and the number of correct predictions.
 fn cross_entropies(logits: Tensor<2>, labels: &[usize], device: &Device) -> (Tensor<1>, Tensor<1>) {
     let logits = logits.cast(DType::F32);
     let labels: Vec<i64> = labels.iter().map(|label| *label as i64).collect();
@@ -232,8 +232,8 @@ fn multi_label(logits: Tensor<2>, examples: &[TrainingExample], device: &Device)
     (losses.sum(), correct)
 }
 
-/// Logits `[rows, length, 2]` against the columns of answers. Padding is no candidate; in transformers its logits take part,
-/// so that there the loss of a row depends on the longest row of its batch.
+/// Loss of logits `[rows, length, 2]` for the given answer columns. Padding is not a candidate. In transformers it takes part
+/// in the softmax, so that the loss of a row depends on the longest row of its batch.
 fn spans(
     logits: Tensor<3>,
     examples: &[TrainingExample],
@@ -269,7 +269,7 @@ fn spans(
     ((first + last).sum() / 2.0, correct)
 }
 
-/// Flat places and labels of all tokens that have one, in rows padded to `length`.
+/// Flat positions and labels of all labelled tokens, in rows padded to `length`.
 fn tagged(examples: &[TrainingExample], length: usize) -> (Vec<i64>, Vec<usize>) {
     let mut places = Vec::new();
     let mut all = Vec::new();

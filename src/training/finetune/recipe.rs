@@ -1,4 +1,4 @@
-//! How a fine-tuning goes where nobody says otherwise, and as Google published it.
+//! Default hyperparameters of fine-tuning, and those that Google published.
 
 use crate::model::AlbertConfig;
 use crate::training::optimizer::OptimizerKind;
@@ -6,30 +6,30 @@ use crate::training::optimizer::OptimizerKind;
 /// A published recipe.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct PublishedRecipe {
-    /// Its name on the command line.
+    /// The name of the recipe.
     pub name: &'static str,
-    /// The task that it is for.
+    /// The task.
     pub task: &'static str,
-    /// Highest learning rate.
+    /// Peak learning rate.
     pub learning_rate: f64,
-    /// Examples of a step.
+    /// Examples per step.
     pub batch_size: usize,
-    /// Dropout inside the encoder, hidden and attention.
+    /// Hidden and attention dropout in the encoder.
     pub dropout: f64,
     /// Dropout before the head.
     pub classifier_dropout: f64,
-    /// Steps of the run.
+    /// Total steps.
     pub steps: u64,
-    /// Steps of rising learning rate.
+    /// Warm-up steps.
     pub warmup_steps: u64,
-    /// Longest row in tokens.
+    /// Maximum length in tokens.
     pub max_length: usize,
-    /// The figure that chooses the best checkpoint.
+    /// The metric that selects the best checkpoint.
     pub metric: &'static str,
 }
 
-/// ALBERT paper, appendix A.4, table 14: hyperparameters for ALBERT in downstream tasks; the figures are those that GLUE,
-/// SQuAD and RACE report.
+/// ALBERT paper, appendix A.4, table 14: hyperparameters for ALBERT in downstream tasks. The metrics are those reported by
+/// GLUE, SQuAD and RACE.
 pub const PUBLISHED: [PublishedRecipe; 12] = [
     glue("cola", 1e-5, 16, 0.0, (5336, 320), "matthews"),
     glue("sts-b", 2e-5, 16, 0.0, (3598, 214), "spearman"),
@@ -67,16 +67,16 @@ const fn glue(
     }
 }
 
-/// The recipe of a name.
+/// The recipe with this name.
 pub fn published(name: &str) -> Option<&'static PublishedRecipe> {
     PUBLISHED.iter().find(|recipe| recipe.name == name)
 }
 
-/// The update rule of the published recipes: Google's fine-tuning has Adam without bias correction
-/// (google-research/albert `optimization.py`).
+/// The optimizer of the published recipes: Google fine-tunes with Adam without bias correction (google-research/albert
+/// `optimization.py`).
 pub const PUBLISHED_OPTIMIZER: OptimizerKind = OptimizerKind::BertAdam;
 
-/// A learning rate by the width of the model: the published rates of base and larger, higher ones for small models.
+/// The default learning rate for a hidden size: the published rates for base and larger, higher rates for small models.
 pub fn learning_rate(config: &AlbertConfig) -> f64 {
     match config.hidden_size {
         0..=384 => 3e-4,
@@ -87,12 +87,12 @@ pub fn learning_rate(config: &AlbertConfig) -> f64 {
     }
 }
 
-/// Passes over `examples` examples: three, and more of few, up to ten.
+/// The default number of epochs: three, or up to ten for small data sets.
 pub fn epochs(examples: usize) -> f64 {
     (30_000.0 / examples.max(1) as f64).ceil().clamp(3.0, 10.0)
 }
 
-/// Warm-up: a tenth of all steps.
+/// The default number of warm-up steps: a tenth of all steps.
 pub fn warmup_steps(total: u64) -> u64 {
     total / 10
 }

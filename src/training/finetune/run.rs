@@ -1,4 +1,4 @@
-//! One fine-tuning: a checkpoint, examples and a seed become a model.
+//! A fine-tuning run: a checkpoint, examples and a seed become a model.
 
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
@@ -18,15 +18,15 @@ use crate::training::{
     Trainer, model_from,
 };
 
-/// Which part of the model does not learn.
+/// The part of the model that is frozen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Frozen {
-    /// All of it learns.
+    /// Nothing is frozen.
     #[default]
     Nothing,
-    /// The embeddings stay.
+    /// The embeddings are frozen.
     Embeddings,
-    /// Embeddings and encoder stay; pooler and head learn.
+    /// Embeddings and encoder are frozen; the pooler and the head are trained.
     Encoder,
 }
 
@@ -40,56 +40,56 @@ impl Frozen {
     }
 }
 
-/// What is fine-tuned, on what.
+/// Inputs of a fine-tuning run.
 pub struct FineTuneRun<'a> {
-    /// The model to begin with.
+    /// The initial model.
     pub checkpoint: &'a Checkpoint,
-    /// Its configuration with the task's labels and dropouts.
+    /// The model's configuration with the labels and dropout rates of the task.
     pub config: &'a AlbertConfig,
     /// The task's head.
     pub head: Head,
     /// The class to save as.
     pub architecture: Architecture,
-    /// The tokenizer's files, and the tokenizer.
+    /// The tokenizer's source files, and the tokenizer itself.
     pub tokenizer: (&'a TokenizerFiles, &'a Tokenizer),
-    /// What to learn from.
+    /// The training examples.
     pub examples: &'a [TrainingExample],
     /// The loss.
     pub objective: &'a FineTuning,
-    /// Where to compute.
+    /// The device.
     pub devices: &'a [Device],
-    /// What products multiply, on a CPU.
+    /// Precision of matrix multiplications on a CPU.
     pub numbers: Numbers,
-    /// Examples that a device computes at once.
+    /// Examples per forward and backward pass on a device.
     pub micro_batch: usize,
-    /// Compute memory-bound results again in the backward pass instead of keeping them.
+    /// Recompute memory-bound activations in the backward pass instead of saving them.
     pub gradient_checkpointing: bool,
-    /// In which order examples are seen.
+    /// The order of the examples.
     pub order: Order,
-    /// What does not learn.
+    /// The frozen part of the model.
     pub frozen: Frozen,
 }
 
-/// How a fine-tuning ended.
+/// Result of a fine-tuning run.
 pub struct FineTuned {
-    /// Whether all steps were made.
+    /// How the run ended.
     pub ending: Ending,
-    /// The best evaluation, where there was one.
+    /// The best evaluation, if there was one.
     pub best: Option<Best>,
-    /// The best weights, or the last.
+    /// The best weights, or else the last ones.
     pub parameters: Parameters,
     /// The model of these weights, for inference.
     pub model: Option<Albert>,
-    /// True if the head was new, and not the checkpoint's.
+    /// True if the head was newly initialized rather than loaded.
     pub new_head: bool,
 }
 
 impl FineTuneRun<'_> {
-    /// Runs, or with `resume` goes on from the newest checkpoint in the options' output.
+    /// Runs the fine-tuning. With `resume`, continues from the newest checkpoint in the output directory.
     ///
     /// # Errors
-    /// Those of the checkpoint, the device, the data and the files; [`crate::Error::Training`] when the loss is not a
-    /// number any more.
+    /// [`crate::Error::Training`] if the loss becomes NaN or infinite; errors of the checkpoint, the device, the data and
+    /// the files.
     pub fn run<'b>(
         &'b self,
         options: TrainOptions,
@@ -104,10 +104,10 @@ impl FineTuneRun<'_> {
         Ok(FineTuned { new_head: !missing.is_empty(), ..tuned })
     }
 
-    /// Runs from a model that is not the checkpoint's; see [`FineTuneRun::run`].
+    /// Runs from a model other than the checkpoint's. See [`FineTuneRun::run`].
     ///
     /// # Errors
-    /// As [`FineTuneRun::run`].
+    /// Same as [`FineTuneRun::run`].
     pub fn run_from<'b>(
         &'b self,
         start: (Albert, Parameters),
@@ -145,7 +145,7 @@ impl FineTuneRun<'_> {
         ModelFiles { config, architecture: self.architecture, tokenizer: self.tokenizer }
     }
 
-    /// Writes a model into `folder` again, with a configuration that knows more.
+    /// Writes a model into `folder` again, with an extended configuration.
     ///
     /// # Errors
     /// [`crate::Error::Io`].
@@ -154,23 +154,23 @@ impl FineTuneRun<'_> {
     }
 }
 
-/// Labelled data as the judge of a run.
+/// Evaluation of a run on labelled data.
 pub struct DevEvaluation<'a> {
     /// The data.
     pub task: &'a mut dyn TaskEvaluation,
-    /// The figure that chooses.
+    /// The metric that selects the best checkpoint.
     pub metric: &'a str,
-    /// Whether less of it is better.
+    /// True if lower is better.
     pub less_is_better: bool,
-    /// Padded tokens of a forward pass.
+    /// Padded tokens per forward pass.
     pub batch_tokens: usize,
 }
 
 impl DevEvaluation<'_> {
-    /// Judges `model`.
+    /// Evaluates `model`.
     ///
     /// # Errors
-    /// The device's.
+    /// If the device fails.
     pub fn report(&mut self, model: &Albert) -> Result<EvalReport> {
         self.task.runtime_mut().model = model.clone();
         self.task.run(self.batch_tokens)

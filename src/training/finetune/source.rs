@@ -1,4 +1,4 @@
-//! Labelled examples as the rows of a run: shuffled anew for every pass, those of like length together.
+//! Labelled examples as training rows: reshuffled for every epoch and grouped by length.
 
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
@@ -10,39 +10,39 @@ use crate::error::{Error, Result};
 use crate::training::seeds::mix;
 use crate::training::source::Source;
 
-/// In which order examples are seen.
+/// Order of the examples in an epoch.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Order {
-    /// Shuffled; within a pool of some batches, examples of like length share a batch.
+    /// Shuffled. Within a pool of several batches, examples of similar length share a batch.
     #[default]
     ByLength,
     /// Shuffled.
     Shuffled,
-    /// As they are.
+    /// In the order of the data.
     AsGiven,
 }
 
-/// How many batches share a pool that is sorted by length.
+/// Number of batches in a pool that is sorted by length.
 const POOL_BATCHES: usize = 50;
 
-/// The examples of a run, in memory.
+/// The examples of a run, held in memory.
 pub struct ExampleSource<'a> {
     examples: &'a [TrainingExample],
     order: Order,
     batch_size: usize,
     seed: u64,
-    /// The pass, and the batch of it that comes next.
+    /// The current epoch and its next batch.
     pass: u64,
     batch: usize,
-    /// Of this pass.
+    /// The batches of this epoch.
     batches: Vec<Vec<usize>>,
 }
 
 impl<'a> ExampleSource<'a> {
-    /// From the beginning. The last batch of a pass may be smaller than `batch_size`.
+    /// Creates a source at its beginning. The last batch of an epoch may be smaller than `batch_size`.
     ///
     /// # Errors
-    /// [`Error::Input`] without examples.
+    /// [`Error::Input`] if there are no examples.
     pub fn new(examples: &'a [TrainingExample], batch_size: usize, order: Order, seed: u64) -> Result<Self> {
         if examples.is_empty() {
             return Err(Error::Input("there are no examples to learn from".to_owned()));
@@ -60,7 +60,7 @@ impl<'a> ExampleSource<'a> {
         Ok(source)
     }
 
-    /// Batches of a pass.
+    /// The number of batches per epoch.
     pub fn batches_per_pass(&self) -> usize {
         self.batches.len()
     }
@@ -88,7 +88,7 @@ impl<'a> Source for ExampleSource<'a> {
     type Plan = usize;
     type Example = TrainingExample;
 
-    /// The next batch of the plan, whatever `rows` says.
+    /// The next planned batch, regardless of `rows`.
     fn next_batch(&mut self, _rows: usize) -> Result<Vec<usize>> {
         if self.batch == self.batches.len() {
             self.pass += 1;
@@ -115,7 +115,7 @@ impl<'a> Source for ExampleSource<'a> {
         let number = |name: &str| {
             position[name]
                 .as_u64()
-                .ok_or_else(|| Error::Input(format!("{position} is no position in labelled data")))
+                .ok_or_else(|| Error::Input(format!("{position} is not a position in labelled data")))
         };
         self.pass = number("pass")?;
         self.batches = self.plan(self.pass);
@@ -124,7 +124,7 @@ impl<'a> Source for ExampleSource<'a> {
     }
 }
 
-/// A number that other examples, or the same in another order, hardly share.
+/// A fingerprint of the examples and their order.
 pub fn digest(examples: &[TrainingExample]) -> u32 {
     examples.iter().fold(0, |sum, example| {
         let ids = example.rows.iter().flat_map(|row| &row.ids).flat_map(|id| id.to_le_bytes());

@@ -1,15 +1,15 @@
-//! How much a figure depends on the seed.
+//! Statistics of a metric over seeds.
 
 use serde::{Deserialize, Serialize};
 
-/// A figure over several runs.
+/// A metric over several runs.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Spread {
-    /// Runs.
+    /// Number of runs.
     pub count: usize,
     /// The mean.
     pub mean: f64,
-    /// The standard deviation of the sample (divided by one less than the count); 0 for one run.
+    /// The sample standard deviation (with Bessel's correction); 0 for a single run.
     pub deviation: f64,
     /// The lowest.
     pub least: f64,
@@ -18,7 +18,7 @@ pub struct Spread {
 }
 
 impl Spread {
-    /// Of these figures; `None` for none.
+    /// The statistics of `values`; `None` if there are none.
     pub fn of(figures: &[f64]) -> Option<Self> {
         let count = figures.len();
         if count == 0 {

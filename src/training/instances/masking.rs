@@ -1,4 +1,4 @@
-//! Which tokens are masked: n-grams of whole words.
+//! Selection of tokens to mask: n-grams of whole words.
 
 use std::ops::Range;
 
@@ -7,7 +7,7 @@ use rand::{Rng, RngExt};
 use super::options::InstanceOptions;
 use super::pieces::PieceTable;
 
-/// The words of `ids[range]`, appended to `words`: special tokens are of none and end the word before them.
+/// Appends the words of `ids[range]` to `words`. Special tokens belong to no word and end the word before them.
 pub(super) fn find_words(ids: &[u32], range: Range<usize>, table: &PieceTable, words: &mut Vec<Word>) {
     let mut open = false;
     for at in range {
@@ -25,21 +25,21 @@ pub(super) fn find_words(ids: &[u32], range: Range<usize>, table: &PieceTable, w
     }
 }
 
-/// A word's pieces in an instance.
+/// The pieces of a word in an instance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Word {
     pub(super) start: u32,
     pub(super) pieces: u32,
-    /// The word before it is of the same text: an n-gram may hold both.
+    /// True if the previous word belongs to the same text, so that an n-gram may contain both.
     pub(super) continues: bool,
 }
 
-/// Chooses words to mask, of `budget` pieces together at most: ascending indices into `words`.
+/// Selects words to mask with at most `budget` pieces in total. Returns ascending indices into `words`.
 ///
-/// As `create_masked_lm_predictions`: at words in random order, the n-gram that begins there, with p(n)
-/// proportional to 1/n for n up to `max_ngram` (section 3.1 of the paper; the script's `favor_shorter_ngram`,
-/// which turns the probabilities round if it is off), or a shorter one if the budget asks for it; none if one of
-/// its words is chosen already.
+/// Follows `create_masked_lm_predictions`: visits words in random order and takes the n-gram that starts there, with
+/// p(n) proportional to 1/n for n up to `max_ngram` (section 3.1 of the paper; the script's `favor_shorter_ngram`, which
+/// reverses the probabilities if it is off). Takes a shorter n-gram if the budget requires it, and none if one of its
+/// words is already selected.
 pub(super) fn choose_words(rng: &mut impl Rng, words: &[Word], budget: usize, max_ngram: usize) -> Vec<u32> {
     let mut order: Vec<u32> = (0..words.len() as u32).collect();
     let mut chosen = vec![false; words.len()];
@@ -48,7 +48,7 @@ pub(super) fn choose_words(rng: &mut impl Rng, words: &[Word], budget: usize, ma
         if left == 0 {
             break;
         }
-        // The next of a shuffle, one at a time: few of them are looked at.
+        // An incremental shuffle: only a few elements are visited.
         order.swap(i, rng.random_range(i..words.len()));
         let first = order[i] as usize;
         let following = words[first + 1..].iter().take(max_ngram - 1).take_while(|word| word.continues);
@@ -67,7 +67,7 @@ pub(super) fn choose_words(rng: &mut impl Rng, words: &[Word], budget: usize, ma
     (0..words.len() as u32).filter(|&i| chosen[i as usize]).collect()
 }
 
-/// A length up to `longest`, at least 1: p(n) = (1/n) / (1 + 1/2 + ... + 1/longest).
+/// Draws a length from 1 to `longest`: p(n) = (1/n) / (1 + 1/2 + ... + 1/longest).
 fn ngram_length(rng: &mut impl Rng, longest: usize) -> usize {
     let total: f64 = (1..=longest).map(|n| 1.0 / n as f64).sum();
     let mut at = rng.random::<f64>() * total;
@@ -80,9 +80,10 @@ fn ngram_length(rng: &mut impl Rng, longest: usize) -> usize {
     longest
 }
 
-/// Masks words of `ids` in place; returns the places, ascending, and the tokens that were there.
+/// Masks words of `ids` in place. Returns the positions, ascending, and the original tokens.
 ///
-/// Of the chosen tokens 80 % become `mask`, 10 % a random piece that is not special, 10 % stay; each by itself.
+/// Each selected token independently becomes `mask` (80 %), becomes a random piece that is not special (10 %), or stays
+/// (10 %).
 pub(super) fn mask(
     rng: &mut impl Rng,
     ids: &mut [u32],
@@ -118,7 +119,7 @@ mod tests {
         for _ in 0..draws {
             counts[ngram_length(&mut rng, 3)] += 1;
         }
-        // 6/11, 3/11, 2/11 of the paper's formula; five standard deviations are at most 840.
+        // The paper's formula gives 6/11, 3/11 and 2/11; five standard deviations are at most 840.
         for (n, expected) in [(1, 60_000i32), (2, 30_000), (3, 20_000)] {
             assert!((counts[n] - expected).abs() < 840, "{counts:?}");
         }
@@ -127,7 +128,7 @@ mod tests {
 
     #[test]
     fn words_are_found() {
-        // Special: 0; inside words: 10 and above.
+        // Id 0 is special; ids from 10 on continue a word.
         let pieces: Vec<String> =
             (0..20).map(|i| if i < 10 { format!("▁{i}") } else { "x".into() }).collect();
         let table =
@@ -138,7 +139,7 @@ mod tests {
         let word = |start, pieces, continues| Word { start, pieces, continues };
         let expected = [word(1, 3, false), word(4, 1, true), word(6, 1, false), word(7, 1, true)];
         assert_eq!(words, expected);
-        // A segment that begins inside a word.
+        // A segment that starts inside a word.
         find_words(&ids, 9..10, &table, &mut words);
         assert_eq!(words[4..], [word(9, 1, false)]);
     }
@@ -153,10 +154,10 @@ mod tests {
             assert_eq!(chosen.len(), budget / 2);
             assert!(chosen.is_sorted_by(|a, b| a < b));
         }
-        // A budget below every word leaves nothing.
+        // No word fits the budget.
         assert_eq!(choose_words(&mut rng, &words, 1, 3), [0; 0]);
-        // Two words with a special token between them are no bigram: with place for three of four pieces, one of
-        // the two-piece words is masked, never half of the other.
+        // Two words with a special token between them do not form a bigram. With a budget of three of the four pieces, one of
+        // the two-piece words is masked and never half of the other.
         let apart = [0, 3].map(|start| Word { start, pieces: 2, continues: false });
         assert!((0..200).all(|_| choose_words(&mut rng, &apart, 3, 3).len() == 1));
     }

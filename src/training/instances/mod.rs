@@ -1,19 +1,19 @@
-//! Pretraining instances: from documents of token ids to sequences with masks and a sentence-order label.
+//! Pretraining instances: documents of token ids become masked sequences with a sentence-order label.
 //!
-//! Section 3.1 of the ALBERT paper and `create_pretraining_data.py` of google-research/albert, made on the fly: an
-//! [`InstanceStream`] plans instances from lengths alone ([`InstancePlan`]), shuffles the plans, and a [`Realizer`]
-//! reads the tokens of those a process needs and masks them, anew in every epoch.
+//! Follows section 3.1 of the ALBERT paper and `create_pretraining_data.py` of google-research/albert, but works on the
+//! fly. An [`InstanceStream`] plans instances from sentence lengths alone ([`InstancePlan`]) and shuffles the plans. A
+//! [`Realizer`] reads the tokens of the instances that a process needs and masks them, differently in every epoch.
 //!
-//! Where this differs from Google's script, unless [`InstanceOptions::google_compat`] is set:
+//! Differences from Google's script, unless [`InstanceOptions::google_compat`] is set:
 //!
-//! * A short target length is drawn for each instance (the paper's "10%"), not for each document, where it makes
-//!   far more than a tenth of the instances short.
-//! * A chunk of one sentence is cut in two at the beginning of a word: Google pairs it with a random document and
-//!   calls that swapped, which mixes topic into sentence order.
-//! * A sentence longer than an instance becomes several, instead of losing its rest.
+//! * A short target length is drawn for each instance (the paper's "10%"). Google draws it for each document, which
+//!   makes far more than a tenth of the instances short.
+//! * A chunk of one sentence is split at a word boundary. Google pairs it with a random document and labels that as
+//!   swapped, which mixes topic prediction into sentence order.
+//! * A sentence longer than an instance becomes several instances. Google discards the remainder.
 //!
-//! In both, n-grams to mask do not reach from one segment into the other, special tokens in the text (the unknown
-//! token too) are never masked, and no random replacement is one.
+//! In both modes, masked n-grams do not span segments, special tokens in the text (including the unknown token) are
+//! never masked, and random replacements are never special tokens.
 
 mod masking;
 mod options;
@@ -36,24 +36,24 @@ pub use stream::{InstanceStream, Position};
 use crate::error::{Error, Result};
 use crate::tokenizer::Tokenizer;
 
-/// Ids of the special tokens that instances are made with.
+/// Ids of the special tokens used in instances.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SpecialIds {
-    /// Begins every instance (`[CLS]`).
+    /// Starts every instance (`[CLS]`).
     pub cls: u32,
     /// Ends each segment (`[SEP]`).
     pub sep: u32,
-    /// Stands for a masked token (`[MASK]`).
+    /// Replaces masked tokens (`[MASK]`).
     pub mask: u32,
-    /// Fills up batches (`<pad>`).
+    /// Pads batches (`<pad>`).
     pub pad: u32,
 }
 
 impl SpecialIds {
-    /// Those of a tokenizer.
+    /// The special tokens of `tokenizer`.
     ///
     /// # Errors
-    /// [`Error::Input`] naming the one that it lacks.
+    /// [`Error::Input`] that names a missing token.
     pub fn of(tokenizer: &Tokenizer) -> Result<Self> {
         let need = |id: Option<u32>, name: &str| {
             id.ok_or_else(|| {
@@ -69,18 +69,18 @@ impl SpecialIds {
     }
 }
 
-/// A sequence to train on: `[CLS] A [SEP] B [SEP]`, or `[CLS] A [SEP]`, without padding.
+/// A training sequence without padding: `[CLS] A [SEP] B [SEP]`, or `[CLS] A [SEP]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Instance {
     /// Token ids after masking; at most [`InstanceOptions::max_seq_length`].
     pub ids: Vec<u32>,
-    /// Where `B` begins: type ids are 0 before and 1 from here on. The length of `ids` if there is no `B`.
+    /// Start of `B`. Type ids are 0 before it and 1 from it on. Equals the length of `ids` if there is no `B`.
     pub segment_b: usize,
-    /// Places in `ids` to predict, ascending; at most [`InstanceOptions::max_predictions`]. Empty if no word fits.
+    /// Positions in `ids` to predict, ascending; at most [`InstanceOptions::max_predictions`]. Empty if no word fits.
     pub masked_positions: Vec<u32>,
     /// The original token of each of `masked_positions`.
     pub masked_labels: Vec<u32>,
-    /// Sentence order: 0 as in the document, 1 swapped (transformers' `sentence_order_label`); with
-    /// [`Pairing::NextSentence`] 1 if `B` is of another document. `None` with [`Pairing::Unlabelled`].
+    /// Sentence order: 0 in document order, 1 swapped (transformers' `sentence_order_label`). With
+    /// [`Pairing::NextSentence`], 1 if `B` comes from another document. `None` with [`Pairing::Unlabelled`].
     pub order_label: Option<u8>,
 }

@@ -1,46 +1,47 @@
-//! What instances are like.
+//! Options of instances.
 
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 
-/// What the second segment is, and what the label says of it.
+/// Choice and label of the second segment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Pairing {
-    /// Consecutive segments, swapped half of the time (the paper's sentence-order prediction).
+    /// Consecutive segments, swapped half of the time (sentence-order prediction, as in the paper).
     #[default]
     SentenceOrder,
-    /// Half of the time a segment of another document (BERT's next-sentence prediction).
+    /// A segment of another document half of the time (next-sentence prediction, as in BERT).
     NextSentence,
-    /// Consecutive segments in their order, without a label. Two, not one, so that the embedding of type 1 and the
-    /// middle `[SEP]` are trained for tasks on pairs; a chunk of one sentence stays one segment.
+    /// Consecutive segments in document order, without a label. There are two, so that the embedding of type 1 and the
+    /// middle `[SEP]` are trained for tasks on pairs. A chunk of one sentence stays one segment.
     Unlabelled,
 }
 
-/// Leaves two tokens at least to each part of a sentence that is too long.
+/// Minimum of two tokens for each part of a split sentence.
 const MIN_SEQ_LENGTH: usize = 8;
 
-/// How instances are made.
+/// Options for building instances.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct InstanceOptions {
-    /// Length limit in tokens, special ones included.
+    /// Maximum length in tokens, including special tokens.
     pub max_seq_length: usize,
-    /// Share of instances with a random shorter target length.
+    /// Fraction of instances with a random shorter target length.
     pub short_seq_prob: f64,
-    /// Share of tokens to predict.
+    /// Fraction of tokens to predict.
     pub masked_lm_prob: f64,
-    /// Limit of tokens to predict; `None` is [`InstanceOptions::masked_lm_prob`] of `max_seq_length`, rounded up.
+    /// Maximum number of tokens to predict. `None` means [`InstanceOptions::masked_lm_prob`] of `max_seq_length`, rounded
+    /// up.
     pub max_predictions: Option<usize>,
-    /// Longest run of words masked together.
+    /// Maximum number of consecutive words masked together.
     pub max_ngram: usize,
-    /// The second segment.
+    /// Choice of the second segment.
     pub pairing: Pairing,
-    /// Share of documents kept from training, for evaluation.
+    /// Fraction of documents held out for evaluation.
     pub eval_fraction: f64,
-    /// Instances planned and shuffled together (about 15 MB for each 2^18); a whole number of documents, so that a
-    /// single huge document may exceed it.
+    /// Number of instances planned and shuffled together (about 15 MB for each 2^18). Documents are not split, so a single
+    /// huge document may exceed it.
     pub chunk_instances: usize,
-    /// Keep the quirks of `create_pretraining_data.py` that the [module](super) lists.
+    /// Reproduce the quirks of `create_pretraining_data.py` listed in the [module documentation](super).
     pub google_compat: bool,
 }
 
@@ -61,10 +62,10 @@ impl Default for InstanceOptions {
 }
 
 impl InstanceOptions {
-    /// Refuses values that no instance can be made with.
+    /// Checks the values.
     ///
     /// # Errors
-    /// [`Error::Usage`] with the flag of `albert pretrain` and what would be right.
+    /// [`Error::Usage`] that names the option and the valid range.
     pub fn check(&self) -> Result<()> {
         let wrong = |flag: &str, problem: String| Err(Error::Usage { flag: flag.to_owned(), problem });
         if self.max_seq_length < MIN_SEQ_LENGTH {
@@ -92,7 +93,7 @@ impl InstanceOptions {
             return wrong("--max-ngram", format!("{} is not between 1 and 32", self.max_ngram));
         }
         if !(0.0..1.0).contains(&self.eval_fraction) {
-            let problem = format!("{} is not a share of the documents below 1", self.eval_fraction);
+            let problem = format!("{} is not a fraction of the documents below 1", self.eval_fraction);
             return wrong("--eval-fraction", problem);
         }
         if self.chunk_instances == 0 {
@@ -101,20 +102,20 @@ impl InstanceOptions {
         Ok(())
     }
 
-    /// Limit of tokens to predict in an instance.
+    /// The maximum number of tokens to predict in an instance.
     pub fn prediction_limit(&self) -> usize {
-        // The small difference keeps 0.15 of 20 at 3, not 4.
+        // The small offset keeps 0.15 of 20 at 3 instead of 4.
         let share = (self.masked_lm_prob * self.max_seq_length as f64 - 1e-9).ceil() as usize;
         self.max_predictions.unwrap_or(share).max(1)
     }
 
-    /// Tokens to predict in an instance of `length` tokens, special ones counted too, as Google's script does.
+    /// The number of tokens to predict in an instance of `length` tokens, including special tokens, as in Google's script.
     pub(super) fn predictions(&self, length: usize) -> usize {
         let share = (self.masked_lm_prob * length as f64).round_ties_even() as usize;
         share.max(1).min(self.prediction_limit())
     }
 
-    /// Tokens of text that fit an instance of two segments.
+    /// The number of text tokens that fit an instance of two segments.
     pub(super) fn max_tokens(&self) -> usize {
         self.max_seq_length.saturating_sub(3)
     }

@@ -1,12 +1,12 @@
-//! Pseudo-random orders in constant memory.
+//! Pseudo-random permutations in constant memory.
 
 use super::random::{Purpose, mix};
 use crate::training::seeds::finalize;
 
 const ROUNDS: usize = 6;
 
-/// A permutation of `0..count`: a Feistel network on the next power of four, applied until it falls into the range
-/// (cycle walking; fewer than four times on average).
+/// A permutation of `0..count`: a Feistel network on the next power of four, iterated until the result is in range
+/// (cycle walking; fewer than four iterations on average).
 pub(super) struct Permutation {
     count: u64,
     half_bits: u32,
@@ -14,7 +14,7 @@ pub(super) struct Permutation {
 }
 
 impl Permutation {
-    /// The permutation of a purpose and its keys.
+    /// The permutation for a purpose and its keys.
     pub(super) fn new(count: u64, purpose: Purpose, keys: &[u64]) -> Self {
         let key = mix(purpose, keys);
         let bits = u64::BITS - count.saturating_sub(1).leading_zeros();
@@ -22,7 +22,7 @@ impl Permutation {
         Self { count, half_bits: bits.div_ceil(2).max(1), keys: std::array::from_fn(round) }
     }
 
-    /// The element at `index`, which must be below `count`.
+    /// The element at `index`, which must be less than `count`.
     pub(super) fn get(&self, index: u64) -> u64 {
         debug_assert!(index < self.count);
         let mut value = index;
@@ -69,7 +69,7 @@ mod tests {
 
     #[test]
     fn places_are_uniform() {
-        // Where element 0 goes, over many keys: 40 sigma-tested cells of 1000 expected each.
+        // Destinations of element 0 over many keys: 40 cells with 1,000 expected each, tested in standard deviations.
         let mut cells = [0u32; 40];
         for key in 0..40_000 {
             cells[Permutation::new(40, Purpose::Order, &[key]).get(0) as usize] += 1;

@@ -1,19 +1,19 @@
-//! What masking must know of each piece of the vocabulary.
+//! Properties of vocabulary pieces that masking depends on.
 
 use unicode_normalization::char::is_combining_mark;
 
 use crate::tokenizer::{Kind, Tokenizer};
 
-/// How pieces show where words begin.
+/// How pieces mark word boundaries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PieceKind {
-    /// Pieces that begin a word are marked: `▁word`.
+    /// Pieces that start a word are marked: `▁word`.
     SentencePiece,
     /// Pieces inside a word are marked: `##piece`.
     WordPiece,
 }
 
-/// Two facts about each id: does it begin a word, is it special. And all that are not special.
+/// For each id: whether it starts a word and whether it is special. Also a list of all ids that are not special.
 #[derive(Clone, Debug)]
 pub struct PieceTable {
     flags: Vec<u8>,
@@ -24,8 +24,8 @@ const STARTS_WORD: u8 = 1;
 const SPECIAL: u8 = 2;
 
 impl PieceTable {
-    /// The table of a vocabulary in the order of its ids; `special` are the ids that are never masked and never
-    /// stand in for another: `[CLS]`, `[SEP]`, `[MASK]`, padding, the unknown token.
+    /// The table of a vocabulary in id order. The ids in `special` are never masked and never used as a random
+    /// replacement: `[CLS]`, `[SEP]`, `[MASK]`, padding, the unknown token.
     pub fn new<'a>(pieces: impl IntoIterator<Item = &'a str>, kind: PieceKind, special: &[u32]) -> Self {
         let starts = |piece| match kind {
             PieceKind::SentencePiece => starts_word(piece),
@@ -63,27 +63,27 @@ impl PieceTable {
         Self::new(pieces.iter().map(String::as_str), kind, &special)
     }
 
-    /// Whether a word begins with this piece. Ids beyond the vocabulary do.
+    /// Returns true if this piece starts a word. Ids beyond the vocabulary do.
     pub fn starts_word(&self, id: u32) -> bool {
         self.flags.get(id as usize).is_none_or(|flags| flags & STARTS_WORD != 0)
     }
 
-    /// Whether the piece is a special token.
+    /// Returns true if the piece is a special token.
     pub fn is_special(&self, id: u32) -> bool {
         self.flags.get(id as usize).is_some_and(|flags| flags & SPECIAL != 0)
     }
 
-    /// The ids that are not special, ascending.
+    /// The ids of ordinary pieces, ascending.
     pub fn ordinary(&self) -> &[u32] {
         &self.ordinary
     }
 }
 
-/// Whether a SentencePiece piece begins a word: if it is marked, or a single punctuation mark, or has characters
-/// other than letters and punctuation.
+/// Returns true if a SentencePiece piece starts a word: if it is marked, is a single punctuation mark, or contains
+/// characters other than letters and punctuation.
 ///
-/// As `_is_start_piece_sp` of `create_pretraining_data.py`, which takes all letters but the English ones for words
-/// of their own; here only those of scripts written without spaces are.
+/// Follows `_is_start_piece_sp` of `create_pretraining_data.py`, which treats every non-English letter as a word. Here
+/// only letters of scripts written without spaces are words.
 fn starts_word(piece: &str) -> bool {
     let mut chars = piece.chars();
     let single = chars.next().is_some_and(|c| c.is_ascii_punctuation()) && chars.next().is_none();
@@ -92,13 +92,13 @@ fn starts_word(piece: &str) -> bool {
         || !piece.chars().all(|c| c.is_ascii_punctuation() || continues(c))
 }
 
-/// Letters, and the marks on them, of scripts that put spaces between words.
+/// Letters, with their marks, of scripts that separate words with spaces.
 fn continues(c: char) -> bool {
     c.is_ascii_alphabetic()
         || (!c.is_ascii() && (c.is_alphabetic() || is_combining_mark(c)) && !is_unspaced(c))
 }
 
-/// Thai, Lao, Tibetan, Myanmar, Khmer and their neighbours, Chinese and Japanese.
+/// Thai, Lao, Tibetan, Myanmar, Khmer and related scripts, Chinese and Japanese.
 fn is_unspaced(c: char) -> bool {
     matches!(u32::from(c),
         0x0e00..=0x109f | 0x1780..=0x17ff | 0x1950..=0x1aaf | 0x2e80..=0x312f | 0x3190..=0xa4cf
@@ -112,14 +112,14 @@ mod tests {
 
     #[test]
     fn sentencepiece_words() {
-        // The answers of `_is_start_piece_sp` for English pieces.
+        // Results of `_is_start_piece_sp` for English pieces.
         for piece in ["▁", "▁the", "<unk>", ".", "-", "1", "a1", "2.", "…", "…a"] {
             assert!(starts_word(piece), "{piece}");
         }
         for piece in ["ing", "'s", "Ing", "s.", "...", "e-", ""] {
             assert!(!starts_word(piece), "{piece}");
         }
-        // Where it is not for English only.
+        // Results for other languages.
         for piece in ["über", "ность", "ि", "한국"] {
             assert!(!starts_word(piece), "{piece}");
         }

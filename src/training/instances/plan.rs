@@ -1,4 +1,4 @@
-//! Which sentences make which instance.
+//! Planning: which sentences form which instance.
 
 use std::ops::Range;
 
@@ -10,32 +10,32 @@ use super::split::{Part, Split};
 use crate::error::Result;
 use crate::training::Documents;
 
-/// How often Google's script looks for a document other than the first.
+/// Attempts of Google's script to find another document.
 const OTHER_DOCUMENT_TRIES: usize = 10;
 
-/// An instance before its tokens are read: sentences of documents, and a seed for what is random in it.
+/// An instance before its tokens are read: sentences of documents, and a seed for its random choices.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InstancePlan {
     /// The document.
     pub document: u64,
-    /// Its first sentence.
+    /// The first sentence.
     pub first: u32,
-    /// The sentence after its last one.
+    /// The sentence after the last one.
     pub end: u32,
     /// The other segment.
     pub partner: Partner,
     /// See [`super::Instance::order_label`].
     pub label: Option<u8>,
-    /// Of the generator for truncation, splits within a sentence, and masks.
+    /// Seed for truncation, splits within a sentence, and masks.
     pub seed: u64,
 }
 
 /// The second segment of an instance (the first if swapped).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Partner {
-    /// The sentences from `split` to the instance's end.
+    /// The sentences from `split` to the end of the instance.
     Next {
-        /// A sentence of the instance, not its first.
+        /// A sentence of the instance other than the first.
         split: u32,
     },
     /// Sentences of a random document.
@@ -44,26 +44,26 @@ pub enum Partner {
         document: u64,
         /// The first sentence.
         first: u32,
-        /// The sentence after the last.
+        /// The sentence after the last one.
         end: u32,
     },
-    /// The instance is tokens `start..end` of one sentence, cut in two at the beginning of a word.
+    /// The instance consists of tokens `start..end` of one sentence, split at a word boundary.
     Within {
         /// The first token.
         start: u32,
-        /// The token after the last.
+        /// The token after the last one.
         end: u32,
     },
-    /// None: the instance is tokens `start..end` of one sentence.
+    /// No second segment: the instance consists of tokens `start..end` of one sentence.
     None {
         /// The first token.
         start: u32,
-        /// The token after the last.
+        /// The token after the last one.
         end: u32,
     },
 }
 
-/// Makes the plans of documents of one part of the corpus.
+/// Plans the documents of one part of the corpus.
 pub(super) struct Planner<'a> {
     pub(super) documents: &'a dyn Documents,
     pub(super) options: &'a InstanceOptions,
@@ -74,10 +74,10 @@ pub(super) struct Planner<'a> {
 }
 
 impl Planner<'_> {
-    /// The instances of a document, in the order of its sentences.
+    /// Plans the instances of a document, in sentence order.
     ///
     /// # Errors
-    /// Those of [`Documents::sentence_lengths`].
+    /// Errors of [`Documents::sentence_lengths`].
     pub(super) fn plan(&self, document: u64) -> Result<Vec<InstancePlan>> {
         let lengths = self.documents.sentence_lengths(document)?;
         let mut rng = generator(Purpose::Plan, &[self.seed, self.epoch, document]);
@@ -109,14 +109,14 @@ impl Planner<'_> {
         Ok(out)
     }
 
-    /// Tokens to fill an instance with: "rough", as Google says, since sentences stay whole.
+    /// The target length in tokens. It is approximate, because sentences are not split.
     fn target(&self, rng: &mut impl Rng) -> usize {
         let max = self.options.max_tokens();
         if rng.random_bool(self.options.short_seq_prob) { rng.random_range(2..=max) } else { max }
     }
 
-    /// The instance of a chunk of sentences; returns the sentence that the next chunk begins with, since sentences
-    /// that a random segment takes the place of are not used up.
+    /// Plans the instance of a chunk of sentences. Returns the first sentence of the next chunk: sentences replaced by a
+    /// random segment are used again.
     fn chunk(
         &self,
         document: u64,
@@ -151,7 +151,7 @@ impl Planner<'_> {
         Ok(chunk.end)
     }
 
-    /// Instances of equal length from a sentence that one cannot hold.
+    /// Splits a sentence that is too long into instances of equal length.
     fn windows(
         &self,
         document: u64,
@@ -168,7 +168,7 @@ impl Planner<'_> {
         }
     }
 
-    /// The instance of a part of one sentence.
+    /// Plans the instance of a part of one sentence.
     fn within(
         &self,
         document: u64,
@@ -187,7 +187,7 @@ impl Planner<'_> {
         self.push(document, at..at + 1, partner, label, out);
     }
 
-    /// The label of segments of the same document.
+    /// The label of segments from the same document.
     fn label(&self, rng: &mut impl Rng) -> Option<u8> {
         match self.options.pairing {
             Pairing::SentenceOrder => Some(rng.random_bool(0.5).into()),
@@ -196,7 +196,7 @@ impl Planner<'_> {
         }
     }
 
-    /// Sentences of another document of the same part, of `wanted` tokens at least if it has them.
+    /// Sentences of another document of the same part, with at least `wanted` tokens if it has them.
     fn random_segment(&self, document: u64, wanted: usize, rng: &mut impl Rng) -> Result<Option<Partner>> {
         let count = self.split.count(self.part);
         let mut other = document;

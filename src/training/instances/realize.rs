@@ -1,4 +1,4 @@
-//! Plans into instances: tokens are read, cut to length, and masked.
+//! Turning plans into instances: reads, truncates and masks the tokens.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use super::{Instance, SpecialIds};
 use crate::error::{Error, Result};
 use crate::training::Documents;
 
-/// Makes instances of plans; clones are cheap and work in any thread.
+/// Builds instances from plans. Clones are cheap and work in any thread.
 #[derive(Clone)]
 pub struct Realizer {
     pub(super) documents: Arc<dyn Documents + Send + Sync>,
@@ -25,15 +25,15 @@ pub struct Realizer {
 }
 
 impl Realizer {
-    /// The instances of `plans`, in their order, on all threads of the rayon pool that it is called in.
+    /// Builds the instances of `plans`, in order, on all threads of the current rayon pool.
     ///
     /// # Errors
-    /// Those of [`Documents::sentences`]; [`Error::Input`] if the sentences are not those that were planned with.
+    /// Errors of [`Documents::sentences`]; [`Error::Input`] if the sentences differ from the planned ones.
     pub fn realize(&self, plans: &[InstancePlan]) -> Result<Vec<Instance>> {
         plans.par_iter().map(|plan| self.instance(plan)).collect()
     }
 
-    /// The instance of `plan`.
+    /// Builds the instance of `plan`.
     fn instance(&self, plan: &InstancePlan) -> Result<Instance> {
         let mut rng = Pcg64Mcg::seed_from_u64(plan.seed);
         let (mut first, mut second) = self.segments(plan, &mut rng)?;
@@ -62,7 +62,7 @@ impl Realizer {
         Ok(Instance { ids, segment_b, masked_positions, masked_labels, order_label: plan.label })
     }
 
-    /// The tokens of the two segments as the document has them; the second may be empty.
+    /// The tokens of the two segments in document order. The second may be empty.
     fn segments(&self, plan: &InstancePlan, rng: &mut impl Rng) -> Result<(Vec<u32>, Vec<u32>)> {
         let sentences = self.sentences(plan.document, plan.first, plan.end)?;
         let window = |start: u32, end: u32| {
@@ -95,7 +95,7 @@ impl Realizer {
         if sentences.len() == (end - first) as usize { Ok(sentences) } else { Err(changed(document)) }
     }
 
-    /// The beginning of a random word of `tokens`, of a random piece if it has but one word.
+    /// The start of a random word of `tokens`, or of a random piece if there is only one word.
     fn split_point(&self, tokens: &[u32], rng: &mut impl Rng) -> usize {
         let starts: Vec<usize> = (1..tokens.len()).filter(|&i| self.table.starts_word(tokens[i])).collect();
         match (starts.len(), tokens.len()) {
@@ -108,12 +108,12 @@ impl Realizer {
 
 fn changed(document: u64) -> Error {
     Error::Input(format!(
-        "document {document} of the corpus has other sentences than were planned with: the corpus changed"
+        "document {document} of the corpus has other sentences than when it was planned: the corpus changed"
     ))
 }
 
-/// Takes tokens from the longer segment, from its front or its end, until both together are `max` at most
-/// (`truncate_seq_pair` of Google's script).
+/// Removes tokens from the front or the end of the longer segment until both together have at most `max` tokens
+/// (`truncate_seq_pair` in Google's script).
 fn truncate<'a>(
     first: &'a [u32],
     second: &'a [u32],

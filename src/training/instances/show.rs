@@ -1,12 +1,13 @@
-//! Instances for eyes.
+//! Human-readable instances.
 
 use std::fmt::Write;
 
 use super::{Instance, SpecialIds};
 
-/// An instance as text: its label, a line for each segment with the masked places in brackets, and what was there.
+/// Formats an instance as text: its label, one line per segment with masked positions in brackets, and the original
+/// tokens.
 ///
-/// `piece` gives the text of an id, `None` for ids beyond the vocabulary.
+/// `piece` returns the text of an id, or `None` for ids beyond the vocabulary.
 pub fn show_instance(
     instance: &Instance,
     special: &SpecialIds,

@@ -1,4 +1,4 @@
-//! The endless stream of instances to train on, epoch after epoch, and the held-out ones.
+//! The endless stream of training instances, and the held-out instances.
 
 use std::sync::Arc;
 
@@ -17,27 +17,27 @@ use super::{Instance, SpecialIds};
 use crate::error::{Error, Result};
 use crate::training::Documents;
 
-/// Documents planned at a time, by all threads.
+/// Number of documents planned at a time by all threads.
 const BLOCK: u64 = 1024;
 
-/// The seed and the epoch of held-out instances, whatever those of the stream: runs can be compared.
+/// Fixed seed and epoch of held-out instances, so that runs can be compared.
 const HELD_OUT: (u64, u64) = (0, u64::MAX);
 
-/// Where a stream is: enough to go on exactly there, with the same corpus, options and seed.
+/// Position of a stream. Together with the same corpus, options and seed, it is enough to resume exactly there.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Position {
-    /// Passes over the corpus before this one.
+    /// Completed passes over the corpus.
     pub epoch: u64,
-    /// Documents of this epoch before the chunk of instances that are shuffled together.
+    /// Documents of this epoch before the current shuffled chunk.
     pub documents: u64,
-    /// Instances given out of that chunk.
+    /// Instances already taken from that chunk.
     pub offset: u64,
 }
 
-/// Instances in an order that follows from the seed alone, whatever the number of threads.
+/// Instances in an order that depends only on the seed, not on the number of threads.
 ///
-/// Each epoch takes the documents in another pseudo-random order, with other chunks, splits and masks. Memory does
-/// not grow with the corpus: plans are made and shuffled in chunks.
+/// Each epoch visits the documents in another pseudo-random order, with other chunks, splits and masks. Memory does not
+/// grow with the corpus, because plans are made and shuffled in chunks.
 pub struct InstanceStream {
     realizer: Realizer,
     split: Split,
@@ -46,7 +46,7 @@ pub struct InstanceStream {
     offset: usize,
 }
 
-/// Instances that are planned and shuffled together.
+/// Number of instances planned and shuffled together.
 #[derive(Default)]
 struct Chunk {
     epoch: u64,
@@ -56,11 +56,11 @@ struct Chunk {
 }
 
 impl InstanceStream {
-    /// A stream at its beginning.
+    /// Creates a stream at its beginning.
     ///
     /// # Errors
-    /// [`Error::Usage`] of [`InstanceOptions::check`]; [`Error::Input`] if there are no documents, or no ordinary
-    /// pieces in the vocabulary.
+    /// [`Error::Usage`] from [`InstanceOptions::check`]; [`Error::Input`] if there are no documents or the vocabulary has
+    /// no ordinary pieces.
     pub fn new(
         documents: Arc<dyn Documents + Send + Sync>,
         table: PieceTable,
@@ -73,32 +73,32 @@ impl InstanceStream {
             return Err(Error::Input("the corpus has no documents".to_owned()));
         }
         if table.ordinary().is_empty() {
-            return Err(Error::Input("the vocabulary has special tokens only".to_owned()));
+            return Err(Error::Input("the vocabulary contains only special tokens".to_owned()));
         }
         let split = Split::new(documents.count(), options.eval_fraction);
         let realizer = Realizer { documents, table: Arc::new(table), special, options };
         Ok(Self { realizer, split, seed, chunk: Chunk::default(), offset: 0 })
     }
 
-    /// What makes instances of this stream's plans, also in other threads.
+    /// Builds instances from the plans of this stream, also in other threads.
     pub fn realizer(&self) -> Realizer {
         self.realizer.clone()
     }
 
-    /// How many documents are trained on.
+    /// The number of training documents.
     pub fn train_documents(&self) -> u64 {
         self.split.count(Part::Train)
     }
 
-    /// How many documents are held out.
+    /// The number of held-out documents.
     pub fn held_out_documents(&self) -> u64 {
         self.split.count(Part::HeldOut)
     }
 
-    /// The plans of the next `count` instances, from the next epoch where this one ends.
+    /// Plans the next `count` instances, continuing with the next epoch at the end of this one.
     ///
     /// # Errors
-    /// Those of [`Documents::sentence_lengths`]; [`Error::Input`] if the corpus yields no instance at all.
+    /// Errors of [`Documents::sentence_lengths`]; [`Error::Input`] if the corpus yields no instance at all.
     pub fn next_batch(&mut self, count: usize) -> Result<Vec<InstancePlan>> {
         let mut out = Vec::with_capacity(count);
         while out.len() < count {
@@ -112,7 +112,7 @@ impl InstanceStream {
         Ok(out)
     }
 
-    /// Where the stream is.
+    /// The current position.
     pub fn position(&self) -> Position {
         let Chunk { epoch, first_document, next_document, ref plans } = self.chunk;
         if self.offset < plans.len() {
@@ -122,10 +122,10 @@ impl InstanceStream {
         Position { epoch, documents, offset: 0 }
     }
 
-    /// Goes to a position of a stream over the same corpus with the same options and seed.
+    /// Moves to a position of a stream over the same corpus with the same options and seed.
     ///
     /// # Errors
-    /// Those of [`Documents::sentence_lengths`]; [`Error::Input`] if there is no such position.
+    /// Errors of [`Documents::sentence_lengths`]; [`Error::Input`] if the position does not exist.
     pub fn seek(&mut self, position: Position) -> Result<()> {
         let Position { epoch, documents, offset } = position;
         let none = || {
@@ -150,7 +150,7 @@ impl InstanceStream {
         Ok(())
     }
 
-    /// Epochs done, with a fraction: exact at the ends of chunks, in proportion within.
+    /// Completed epochs as a fraction: exact at chunk boundaries, interpolated within a chunk.
     pub fn epochs(&self) -> f64 {
         let Chunk { epoch, first_document, next_document, ref plans } = self.chunk;
         let part = if plans.is_empty() { 1.0 } else { self.offset as f64 / plans.len() as f64 };
@@ -158,21 +158,20 @@ impl InstanceStream {
         epoch as f64 + documents / self.train_documents() as f64
     }
 
-    /// How many instances an epoch has. Epochs differ a little; this reads the lengths of the whole corpus.
+    /// The number of instances in an epoch, which varies slightly. Reads the lengths of the entire corpus.
     ///
     /// # Errors
-    /// Those of [`Documents::sentence_lengths`].
+    /// Errors of [`Documents::sentence_lengths`].
     pub fn count_instances(&self, epoch: u64) -> Result<u64> {
         let planner = self.planner(epoch);
         let documents = (0..self.train_documents()).into_par_iter();
         documents.map(|rank| Ok(planner.plan(self.split.document(Part::Train, rank))?.len() as u64)).sum()
     }
 
-    /// The first `limit` held-out instances, masked once and for all: the same for every seed. None if no document
-    /// is held out.
+    /// The first `limit` held-out instances with fixed masks, the same for every seed. Empty if no document is held out.
     ///
     /// # Errors
-    /// As [`InstanceStream::next_batch`] and [`Realizer::realize`].
+    /// Errors of [`InstanceStream::next_batch`] and [`Realizer::realize`].
     pub fn held_out(&self, limit: usize) -> Result<Vec<Instance>> {
         let (seed, epoch) = HELD_OUT;
         let planner = Planner { part: Part::HeldOut, seed, ..self.planner(epoch) };
@@ -195,13 +194,13 @@ impl InstanceStream {
     fn next_chunk(&mut self) -> Result<()> {
         let Position { epoch, documents, .. } = self.position();
         let mut chunk = self.plan_chunk(epoch, documents)?;
-        // What is left of an epoch may yield nothing; a whole one must.
+        // The remainder of an epoch may yield nothing, but a complete epoch must yield something.
         if chunk.plans.is_empty() && documents > 0 {
             chunk = self.plan_chunk(epoch + 1, 0)?;
         }
         if chunk.plans.is_empty() {
             return Err(Error::Input(format!(
-                "no instance can be made of the corpus: its {} documents to train on hold no two tokens in a row",
+                "the corpus yields no instances: none of its {} training documents has two consecutive tokens",
                 self.train_documents()
             )));
         }
@@ -209,7 +208,7 @@ impl InstanceStream {
         Ok(())
     }
 
-    /// Plans from the `first`-th document of an epoch's order on, until there are enough for a chunk.
+    /// Plans documents of an epoch, starting with the `first`-th one in its order, until a chunk is full.
     fn plan_chunk(&self, epoch: u64, first: u64) -> Result<Chunk> {
         let planner = self.planner(epoch);
         let count = self.train_documents();

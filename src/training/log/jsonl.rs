@@ -1,4 +1,4 @@
-//! `metrics.jsonl`: a record a line, appended as the run goes on.
+//! `metrics.jsonl`: one record per line, appended during the run.
 
 use std::fs::{File, OpenOptions};
 use std::io::{BufRead, BufReader, Write};
@@ -10,14 +10,14 @@ use serde_json::{Map, Value};
 use crate::error::{Error, Result};
 use crate::io::OutputTarget;
 
-/// The file of a run's metrics. Records are JSON objects; those that belong to a step have its number as `step`.
+/// The metrics file of a run. Records are JSON objects. Records of a step have its number in the field `step`.
 pub struct MetricsFile {
     path: PathBuf,
     file: File,
 }
 
 impl MetricsFile {
-    /// An empty file, in place of what was there.
+    /// Creates an empty file and replaces an existing one.
     ///
     /// # Errors
     /// [`Error::Io`].
@@ -26,10 +26,10 @@ impl MetricsFile {
         Ok(Self { path: path.to_owned(), file })
     }
 
-    /// The file of a run that goes on after `step`, and the records it has.
+    /// Opens the file of a run that resumes after `step`, and returns its records.
     ///
-    /// Records of later steps, which the run will write again, are dropped, as are lines that are no records: the
-    /// last one, if the run broke off within it. A file that is not there is made.
+    /// Drops records of later steps, which the run will write again, and lines that are not records, such as a last line
+    /// that was interrupted. Creates the file if it does not exist.
     ///
     /// # Errors
     /// [`Error::Io`]; [`Error::Output`].
@@ -51,17 +51,17 @@ impl MetricsFile {
         Ok((Self { path: path.to_owned(), file }, records))
     }
 
-    /// Appends a record, at once in the file. Numbers that are not finite become `null`.
+    /// Appends a record and flushes it. Numbers that are not finite become `null`.
     ///
     /// # Errors
-    /// [`Error::Io`]; [`Error::BadFile`] if `record` is no JSON object.
+    /// [`Error::Io`]; [`Error::BadFile`] if `record` is not a JSON object.
     pub fn append(&mut self, record: &impl Serialize) -> Result<()> {
         let line = line(&self.path, record)?;
         self.file.write_all(&line).map_err(Error::io(&self.path, "write"))
     }
 }
 
-/// The records up to `step`, and whether the file holds nothing else.
+/// The records up to `step`, and whether the file contains nothing else.
 fn read(path: &Path, file: File, step: u64) -> Result<(Vec<Map<String, Value>>, bool)> {
     let mut reader = BufReader::new(file);
     let (mut records, mut whole) = (Vec::new(), true);
@@ -74,7 +74,7 @@ fn read(path: &Path, file: File, step: u64) -> Result<(Vec<Map<String, Value>>, 
         let record: Option<Map<String, Value>> = serde_json::from_slice(&line).ok();
         let record =
             record.filter(|record| record.get("step").and_then(Value::as_u64).is_none_or(|s| s <= step));
-        // A last line without its end may be a number cut short.
+        // A last line without a newline may end in a truncated number.
         match record {
             Some(record) if line.ends_with(b"\n") => records.push(record),
             _ => whole = false,
@@ -86,7 +86,7 @@ fn line(path: &Path, record: &impl Serialize) -> Result<Vec<u8>> {
     let bad = |problem: String| Error::bad_file(path, format!("a record cannot be written: {problem}"));
     let mut line = serde_json::to_vec(record).map_err(|e| bad(e.to_string()))?;
     if !line.starts_with(b"{") {
-        return Err(bad("it is no JSON object".to_owned()));
+        return Err(bad("it is not a JSON object".to_owned()));
     }
     line.push(b'\n');
     Ok(line)

@@ -1,6 +1,6 @@
-//! What a training run leaves for eyes: numbers as JSON lines, for TensorBoard, and as a picture.
+//! Logs of a training run: JSON lines, TensorBoard events, and a picture of the curves.
 //!
-//! Names of series are the caller's: any kind of training logs here.
+//! The caller names the series, so any kind of training can use these logs.
 
 mod curves;
 mod jsonl;

@@ -20,8 +20,8 @@ pub struct RunLog {
 }
 
 impl RunLog {
-    /// The logs of a run that begins, or goes on after `step`: what was logged of later steps is dropped. `panels` are the
-    /// titles and the names of the values that are drawn.
+    /// Opens the logs of a run that starts, or that resumes after `step`, and drops the records of later steps. `panels`
+    /// lists the titles and the names of the values to draw.
     ///
     /// # Errors
     /// [`crate::Error::Io`].
@@ -40,7 +40,7 @@ impl RunLog {
         Ok(Self { metrics, events, curves, picture: output.join("curves.svg") })
     }
 
-    /// Means over some training steps.
+    /// Logs averages over some training steps.
     ///
     /// # Errors
     /// [`crate::Error::Io`].
@@ -48,7 +48,7 @@ impl RunLog {
         self.put("train", report)
     }
 
-    /// Means over the held-out rows; draws the curves.
+    /// Logs averages over the held-out rows and draws the curves.
     ///
     /// # Errors
     /// [`crate::Error::Io`].
@@ -71,7 +71,7 @@ impl RunLog {
     }
 }
 
-/// A report as a line of `metrics.jsonl`.
+/// Formats a report as a line of `metrics.jsonl`.
 fn record(kind: &str, report: &Report) -> Map<String, Value> {
     let mut record = Map::new();
     let mut set = |name: &str, value: Value| {
@@ -98,7 +98,7 @@ fn record(kind: &str, report: &Report) -> Map<String, Value> {
     record
 }
 
-/// The numbers of a record under `kind/name`, so that training and held-out values are series of their own.
+/// The numbers of a record under `kind/name`, so that training and held-out values are separate series.
 fn tagged(record: &Map<String, Value>, kind: &str) -> Map<String, Value> {
     let rename = |(name, value): (&String, &Value)| {
         let name = match name.as_str() {

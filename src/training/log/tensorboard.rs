@@ -1,7 +1,7 @@
-//! TensorBoard's event files, with scalars.
+//! Event files for TensorBoard, with scalars.
 //!
-//! References: `tensorboard/compat/proto/{event,summary}.proto`; `tensorflow/core/lib/io/record_writer.cc` for the
-//! frames.
+//! References: `tensorboard/compat/proto/{event,summary}.proto`, and `tensorflow/core/lib/io/record_writer.cc` for the
+//! record framing.
 
 use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Write};
@@ -50,17 +50,17 @@ struct SessionLog {
 /// `SessionLog.START`.
 const START: i32 = 1;
 
-/// Writes one event file. Each event is at once in the file.
+/// Writes one event file. Each event is flushed immediately.
 pub struct EventWriter {
     path: PathBuf,
     file: File,
 }
 
 impl EventWriter {
-    /// Begins a new file in `directory`, which is made if need be, named after the time, the host and the process.
+    /// Creates a new file in `directory`, which is created if necessary, named after the time, the host and the process.
     ///
-    /// A run that goes on after a step gives it as `resumed`: TensorBoard then ignores later steps in the older
-    /// files of the directory.
+    /// A run that resumes after a step passes it as `resumed`. TensorBoard then ignores later steps in older files of the
+    /// directory.
     ///
     /// # Errors
     /// [`Error::Io`].
@@ -80,12 +80,12 @@ impl EventWriter {
         Ok(writer)
     }
 
-    /// Where the file is.
+    /// The path of the file.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Writes the values of a step, by tag; `group/name` puts charts together in TensorBoard.
+    /// Writes the values of a step by tag. TensorBoard groups the charts of tags `group/name`.
     ///
     /// # Errors
     /// [`Error::Io`].
@@ -114,12 +114,12 @@ fn frame(data: &[u8]) -> Vec<u8> {
     out
 }
 
-/// CRC-32C, masked so that checksums of data with checksums in it are safe (`crc32c.h` of TensorFlow).
+/// CRC-32C, masked so that checksums of data that contains checksums are safe (`crc32c.h` in TensorFlow).
 fn masked_crc(data: &[u8]) -> u32 {
     crc32c::crc32c(data).rotate_right(15).wrapping_add(0xa282_ead8)
 }
 
-/// A file that was not there, under `name` or `name.1`, ...
+/// Creates a file that did not exist: `name`, or `name.1`, ...
 fn create_new(directory: &Path, name: &str) -> Result<(PathBuf, File)> {
     let mut path = directory.join(name);
     let mut number = 0;
@@ -143,7 +143,7 @@ fn to_i64(step: u64) -> i64 {
     i64::try_from(step).unwrap_or(i64::MAX - 1)
 }
 
-/// The name of this computer, fit for a file name.
+/// The host name, sanitized for a file name.
 fn host_name() -> String {
     let of_file = std::fs::read_to_string("/proc/sys/kernel/hostname").ok();
     let of_variable = || ["HOSTNAME", "COMPUTERNAME"].iter().find_map(|name| std::env::var(name).ok());

@@ -1,4 +1,4 @@
-//! One encoder for several tasks at once, and for text: each step learns from a batch of one of them.
+//! Multi-task training: several tasks and text share one encoder. Each step uses a batch of one of them.
 
 mod objective;
 mod part;

@@ -9,10 +9,10 @@ use crate::training::instances::Instance;
 use crate::training::objective::{Loss, Objective};
 use crate::training::pretraining::Pretraining;
 
-/// An example of one of the tasks, or of text.
+/// An example of a task, or a row of text.
 #[derive(Clone, Debug)]
 pub enum MultiExample {
-    /// Of the task of this number.
+    /// An example of the task with this index.
     Task(usize, TrainingExample),
     /// Masked text.
     Text(Instance),
@@ -23,21 +23,21 @@ pub enum MultiExample {
 pub struct TaskPart {
     /// Its loss.
     pub objective: FineTuning,
-    /// How much it counts.
+    /// The weight of this loss.
     pub weight: f64,
 }
 
-/// The sum of the losses of all tasks that a batch has examples of, each divided by its own count.
+/// The sum of the losses of all tasks with examples in a batch, each divided by its own count.
 pub struct MultiTask {
     /// The tasks.
     pub tasks: Vec<TaskPart>,
-    /// The loss of text, and how much it counts.
+    /// The loss of text and its weight.
     pub text: Option<(Pretraining, f64)>,
-    /// Names of the sums: those of each task's loss in order, then those of text.
+    /// Names of the sums: each task's in order, then those for text.
     pub names: &'static [&'static str],
 }
 
-/// Where the sums of a part stand among all.
+/// The position of a part's sums among all sums.
 struct Parts {
     starts: Vec<usize>,
     all: usize,
@@ -56,7 +56,7 @@ impl MultiTask {
         Parts { starts, all }
     }
 
-    /// The examples of each task, and the text.
+    /// Splits a batch into the examples of each task and the text.
     fn sorted(&self, examples: &[MultiExample]) -> (Vec<Vec<TrainingExample>>, Vec<Instance>) {
         let mut tasks = vec![Vec::new(); self.tasks.len()];
         let mut text = Vec::new();

@@ -1,4 +1,4 @@
-//! One task's model out of that of several.
+//! Extraction of a single-task model from a multi-task model.
 
 use std::ops::Range;
 
@@ -8,10 +8,10 @@ use crate::error::{Error, Result};
 use crate::model::{Albert, AlbertConfig, Head};
 use crate::training::Parameters;
 
-/// The model of one task: the shared encoder with `head`, whose outputs are the `outputs` of the shared classifier.
+/// The model of one task: the shared encoder with `head`, which takes the `outputs` of the shared classifier.
 ///
 /// # Errors
-/// [`Error::Input`] when `shared` lacks a tensor, or has one of another size.
+/// [`Error::Input`] if `shared` lacks a tensor or has one of another size.
 pub fn task_model(
     shared: &Parameters,
     config: &AlbertConfig,
@@ -24,7 +24,7 @@ pub fn task_model(
     for parameter in parameters.tensors_mut() {
         let source = shared.tensors().iter().find(|other| other.name == parameter.name);
         let source = source.ok_or_else(|| Error::Input(format!("there is no tensor {}", parameter.name)))?;
-        // The last dimension in memory is that of the outputs.
+        // In memory, the last dimension is the output.
         let columns = source.shape.last().copied().unwrap_or(0);
         let values: Vec<f32> = if source.name.starts_with("classifier.") {
             let own = |row: &[f32]| row.get(outputs.clone()).map(<[f32]>::to_vec).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! Batches of several tasks in turn.
+//! Batches that alternate between several tasks.
 
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64Mcg;
@@ -6,24 +6,24 @@ use serde_json::{Value, json};
 
 use super::objective::MultiExample;
 use crate::error::{Error, Result};
+use crate::training::PretrainingSource;
 use crate::training::finetune::ExampleSource;
 use crate::training::instances::InstancePlan;
-use crate::training::pretraining_source::PretrainingSource;
 use crate::training::seeds::mix;
 use crate::training::source::Source;
 
-/// How often a batch is of a task, in proportion to the shares of all.
+/// The relative frequency of a task's batches.
 pub type Share = f64;
 
-/// What a row will be made of.
+/// The plan of a row.
 pub enum MultiPlan {
-    /// An example of a task, by number.
+    /// An example of a task, by index.
     Task(usize, usize),
     /// A row of text.
     Text(InstancePlan),
 }
 
-/// Tasks and text, a batch of one of them at a time, drawn at random.
+/// Tasks and text. Each batch belongs to one of them, drawn at random.
 pub struct MultiSource<'a> {
     tasks: Vec<(ExampleSource<'a>, Share)>,
     text: Option<(PretrainingSource, usize, Share)>,
@@ -32,7 +32,7 @@ pub struct MultiSource<'a> {
 }
 
 impl<'a> MultiSource<'a> {
-    /// `text` has rows of its own number.
+    /// `text` has a batch size of its own.
     pub fn new(
         tasks: Vec<(ExampleSource<'a>, Share)>,
         text: Option<(PretrainingSource, usize, Share)>,
@@ -41,7 +41,7 @@ impl<'a> MultiSource<'a> {
         Self { tasks, text, seed, batches: 0 }
     }
 
-    /// Which part the batch of this number is of; the number of tasks stands for text.
+    /// The part of the batch with this index. The number of tasks stands for text.
     fn part(&self, batch: u64) -> usize {
         let shares = self.tasks.iter().map(|(_, share)| *share);
         let shares: Vec<Share> = shares.chain(self.text.as_ref().map(|(.., share)| *share)).collect();
@@ -61,7 +61,7 @@ impl Source for MultiSource<'_> {
     type Plan = MultiPlan;
     type Example = MultiExample;
 
-    /// A batch of one part, of the size that the part has.
+    /// A batch of one part, with that part's batch size.
     fn next_batch(&mut self, rows: usize) -> Result<Vec<MultiPlan>> {
         let part = self.part(self.batches);
         self.batches += 1;
@@ -96,7 +96,7 @@ impl Source for MultiSource<'_> {
         Ok(examples)
     }
 
-    /// The mean over the tasks.
+    /// The average over the tasks.
     fn epoch(&self) -> f64 {
         self.tasks.iter().map(|(source, _)| source.epoch()).sum::<f64>() / self.tasks.len().max(1) as f64
     }
@@ -110,7 +110,7 @@ impl Source for MultiSource<'_> {
     }
 
     fn seek(&mut self, position: &Value) -> Result<()> {
-        let wrong = || Error::Input(format!("{position} is no position in several tasks"));
+        let wrong = || Error::Input(format!("{position} is not a position in several tasks"));
         self.batches = position["batches"].as_u64().ok_or_else(wrong)?;
         for (i, (source, _)) in self.tasks.iter_mut().enumerate() {
             source.seek(&position["tasks"][i])?;

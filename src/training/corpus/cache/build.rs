@@ -1,4 +1,4 @@
-//! Making a cache: one thread reads, all tokenize, and what they make is written in the order of the corpus.
+//! Building a cache: one thread reads, all threads tokenize, and results are written in corpus order.
 
 use super::write::CacheWriter;
 use super::{SUMMARY, TokenCache};
@@ -12,27 +12,27 @@ use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::time::Duration;
 
-/// A longer document ends here and goes on as another, so that no instance needs more than this in memory.
+/// Longer documents are split at this many tokens, which bounds the memory that an instance needs.
 pub(super) const DOCUMENT_TOKENS: u64 = 1 << 15;
-/// A longer sentence is several: what is in no instance, because it is too long for any, would not be learned.
+/// Longer sentences are split at this many tokens. A sentence too long for any instance would never be used.
 pub(super) const SENTENCE_TOKENS: usize = 512;
 
-/// Bytes of text that one thread tokenizes at a time.
+/// Bytes of text per tokenization task.
 const CHUNK: usize = 64 << 10;
-/// Bytes of text that are tokenized together; three such batches are in memory.
+/// Bytes of text per batch of tasks. Up to three batches are in memory.
 const BATCH: usize = 4 << 20;
-/// How often progress is told while nothing can be read.
+/// Interval of progress reports while waiting for input.
 const TICK: Duration = Duration::from_millis(100);
 
 type Chunk = Vec<Item>;
 
-/// What the reading thread sends: text, and at the end what it was.
+/// Messages of the reading thread: text, then the final report.
 enum Message {
     Batch(Vec<Chunk>),
     End(Result<CorpusReport>),
 }
 
-/// Builds the cache beside `folder` and gives it the name when it is complete.
+/// Builds the cache next to `folder` and renames it when it is complete.
 pub(super) fn build(
     folder: &Path,
     corpus: &Corpus,
@@ -60,7 +60,7 @@ pub(super) fn build(
     take_name(temporary, folder, parent, key.as_deref())
 }
 
-/// A directory can be a cache, empty, or not there; anything else is not ours to replace.
+/// Checks that `folder` is absent, empty, or a cache. Anything else must not be replaced.
 fn check_folder(folder: &Path) -> Result<()> {
     match std::fs::read_dir(folder) {
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(()),
@@ -84,11 +84,11 @@ fn temporary_beside(folder: &Path, parent: &Path) -> Result<tempfile::TempDir> {
         .map_err(Error::io(folder, "create"))
 }
 
-/// Puts the finished cache in the place of an older one.
+/// Replaces an older cache with the finished one.
 fn take_name(new: tempfile::TempDir, folder: &Path, parent: &Path, key: Option<&str>) -> Result<()> {
     if folder.exists() {
         if TokenCache::with_key(folder, key).is_some() {
-            // Another process was faster.
+            // Another process finished first.
             return Ok(());
         }
         let old = temporary_beside(folder, parent)?;
@@ -117,7 +117,7 @@ fn tokenize(
     let reader = corpus.reader();
     let stored = reader.bytes_read();
     let (sender, queue) = sync_channel(1);
-    // Not a scoped thread: one that waits for a pipe must not hold up an end asked for.
+    // Not a scoped thread: a thread that waits for a pipe must not delay a cancellation.
     std::thread::spawn(move || send_batches(reader, &sender));
     loop {
         if !progress(stored.load(Ordering::Relaxed), total) {
@@ -136,7 +136,7 @@ fn tokenize(
     }
 }
 
-/// The next message, or `None` if there is none yet.
+/// Receives the next message, or `None` if none has arrived yet.
 fn wait(queue: &Receiver<Message>) -> Result<Option<Message>> {
     match queue.recv_timeout(TICK) {
         Ok(message) => Ok(Some(message)),
@@ -176,7 +176,7 @@ fn send_batches(mut reader: CorpusReader, sender: &SyncSender<Message>) {
             return;
         }
         if let Some(end) = end {
-            // The other end need not be listening any more.
+            // The receiver may already be gone.
             let _gone = sender.send(Message::End(end));
             return;
         }
@@ -187,9 +187,9 @@ fn send_batches(mut reader: CorpusReader, sender: &SyncSender<Message>) {
 #[derive(Default)]
 struct Encoded {
     ids: Vec<u32>,
-    /// Where sentences end in `ids`.
+    /// End positions of the sentences in `ids`.
     ends: Vec<usize>,
-    /// After how many sentences documents end.
+    /// Sentence counts at which documents end.
     documents: Vec<usize>,
 }
 

@@ -1,4 +1,4 @@
-//! The token ids of a corpus on disk, so that a corpus is tokenized once and an instance reads its own tokens only.
+//! The token ids of a corpus on disk. A corpus is tokenized once, and each instance reads only its own tokens.
 //!
 //! A cache is a directory:
 //!
@@ -29,26 +29,26 @@ const TOKENS: &str = "tokens.bin";
 const SENTENCES: &str = "sentences.bin";
 const DOCUMENTS: &str = "documents.bin";
 const SUMMARY: &str = "cache.json";
-/// Bytes of an entry of `documents.bin`.
+/// Bytes per entry of `documents.bin`.
 const ENTRY: u64 = 16;
 
-/// What a cache holds: its `cache.json`.
+/// Contents of `cache.json`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CacheSummary {
     version: u32,
-    /// SHA-256 of what it was made from; `None` if that was a pipe.
+    /// SHA-256 of the cache's inputs; `None` if one of them was a pipe.
     key: Option<String>,
-    /// Documents with at least one sentence; a very long one counts as several.
+    /// Number of documents with at least one sentence. Very long documents count as several.
     pub documents: u64,
-    /// Sentences with at least one token.
+    /// Number of sentences with at least one token.
     pub sentences: u64,
-    /// Token ids.
+    /// Number of token ids.
     pub tokens: u64,
-    /// The vocabulary's size: every id is below.
+    /// Vocabulary size. Every id is smaller.
     pub vocab_size: u32,
     index_sha256: String,
-    /// What was read, and what was wrong with it.
+    /// Counts and problems of the corpus.
     pub report: CorpusReport,
 }
 
@@ -62,8 +62,8 @@ fn id_bytes(vocab_size: u32) -> u64 {
     if vocab_size <= 1 << 16 { 2 } else { 4 }
 }
 
-/// The documents of a tokenized corpus. Memory stays the same whatever their number; any number of threads and
-/// processes may read.
+/// The documents of a tokenized corpus. Memory use does not depend on their number. Any number of threads and
+/// processes may read at once.
 #[derive(Debug)]
 pub struct TokenCache {
     folder: PathBuf,
@@ -74,16 +74,16 @@ pub struct TokenCache {
 }
 
 impl TokenCache {
-    /// Opens the cache in `folder` if it was made of this corpus as it is now with this tokenizer, and is whole;
-    /// else makes it, in parallel on rayon's threads, and puts it there when it is complete. The bytes do not
-    /// depend on the number of threads. A corpus with a pipe is always read.
+    /// Opens the cache in `folder` if it is complete and matches the current corpus and tokenizer. Otherwise builds it
+    /// on rayon's threads and moves it into place when it is complete. The bytes do not depend on the number of
+    /// threads. A corpus that contains a pipe is always read again.
     ///
-    /// `progress` is told the bytes of the files read and their sum (0 if not known), several times a second;
-    /// false ends the work.
+    /// `progress` receives the bytes read and the total (0 if unknown) several times per second. Returning false cancels
+    /// the work.
     ///
     /// # Errors
-    /// If a file cannot be read, the cache not written, the corpus has no text at all, `folder` holds something
-    /// else than a cache, or the work was ended. Then nothing is left behind, and an older cache stays.
+    /// If a file cannot be read, the cache cannot be written, the corpus contains no text, `folder` is something other
+    /// than a cache, or the work was cancelled. Nothing is left behind then, and an older cache is kept.
     pub fn open_or_build(
         folder: &Path,
         corpus: &Corpus,
@@ -98,15 +98,15 @@ impl TokenCache {
         Self::open(folder)
     }
 
-    /// Opens a cache, whatever it was made from.
+    /// Opens a cache without checking its inputs.
     ///
     /// # Errors
-    /// If there is none, or it is damaged.
+    /// If the cache is missing or damaged.
     pub fn open(folder: &Path) -> Result<Self> {
         let damaged = |problem: String| {
             Error::bad_file(
                 folder,
-                format!("the token cache is damaged ({problem}); delete it to have it made again"),
+                format!("the token cache is damaged ({problem}); delete it to build it again"),
             )
         };
         let path = folder.join(SUMMARY);
@@ -137,19 +137,19 @@ impl TokenCache {
         Ok(Self { folder: folder.to_owned(), tokens, sentences, documents, summary })
     }
 
-    /// The cache in `folder`, if it is whole and has this key.
+    /// The cache in `folder`, if it is complete and has this key.
     fn with_key(folder: &Path, key: Option<&str>) -> Option<Self> {
         let key = key?;
         let cache = Self::open(folder).ok()?;
         (cache.summary.key.as_deref() == Some(key)).then_some(cache)
     }
 
-    /// What the cache holds.
+    /// Counts and inputs of the cache.
     pub fn summary(&self) -> &CacheSummary {
         &self.summary
     }
 
-    /// A document's first token and sentence, and those of the next.
+    /// First token and first sentence of a document and of the next one.
     fn entry(&self, document: u64) -> Result<[u64; 4]> {
         let mut bytes = [0; 32];
         self.documents.read_exact_at(&mut bytes, document.saturating_mul(ENTRY))?;
@@ -167,11 +167,11 @@ impl TokenCache {
         Ok(read_u16(&bytes))
     }
 
-    /// The files are not those that were checked when the cache was opened, or the ids were damaged on the disk.
+    /// The error for files that changed after the cache was opened, or ids that were damaged on disk.
     fn changed(&self) -> Error {
         Error::bad_file(
             &self.folder,
-            "the token cache is damaged or was changed while in use; delete it to have it made again",
+            "the token cache is damaged or was changed while in use; delete it to build it again",
         )
     }
 }
@@ -216,7 +216,7 @@ impl Documents for TokenCache {
     }
 }
 
-/// SHA-256 of everything that the ids depend on; `None` if that cannot be known before it is read.
+/// SHA-256 of everything that the ids depend on; `None` if that is unknown before reading.
 fn key(corpus: &Corpus, tokenizer: &Tokenizer) -> Result<Option<String>> {
     let Some(identity) = corpus.identity() else { return Ok(None) };
     let mut hash = Sha256::new();

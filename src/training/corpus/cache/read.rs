@@ -1,11 +1,11 @@
-//! Reading files by position, and numbers from bytes.
+//! Positioned file reads and conversion of bytes to integers.
 
 use crate::error::{Error, Result};
 use std::fs::File;
 use std::io;
 use std::path::PathBuf;
 
-/// A file that any number of threads read at any place.
+/// A file that any number of threads can read at any position.
 #[derive(Debug)]
 pub(super) struct PositionedFile {
     path: PathBuf,
@@ -22,7 +22,7 @@ impl PositionedFile {
         Ok(self.file.metadata().map_err(Error::io(&self.path, "read"))?.len())
     }
 
-    /// Fills `buffer` with the bytes from `position` on.
+    /// Fills `buffer` with the bytes at `position`.
     pub(super) fn read_exact_at(&self, buffer: &mut [u8], position: u64) -> Result<()> {
         read_exact_at(&self.file, buffer, position).map_err(Error::io(&self.path, "read"))
     }
@@ -36,7 +36,7 @@ fn read_exact_at(file: &File, buffer: &mut [u8], position: u64) -> io::Result<()
 #[cfg(windows)]
 fn read_exact_at(file: &File, mut buffer: &mut [u8], mut position: u64) -> io::Result<()> {
     while !buffer.is_empty() {
-        // The file's own position moves, and nobody uses it.
+        // This moves the file's cursor, which nothing else uses.
         match std::os::windows::fs::FileExt::seek_read(file, buffer, position)? {
             0 => return Err(io::ErrorKind::UnexpectedEof.into()),
             count => {

@@ -1,4 +1,4 @@
-//! Writing the files of a cache, in order, while the corpus is read.
+//! Writing the files of a cache sequentially while the corpus is read.
 
 use super::{CacheSummary, DOCUMENTS, SENTENCES, SUMMARY, TOKENS, VERSION, hash_file, hex, id_bytes};
 use crate::error::{Error, Result};
@@ -10,17 +10,17 @@ use std::path::{Path, PathBuf};
 
 const BUFFER: usize = 1 << 18;
 
-/// The three files of a cache, growing.
+/// The three growing files of a cache.
 pub(super) struct CacheWriter {
     folder: PathBuf,
     tokens: Output,
     sentences: Output,
     documents: Output,
     vocab_size: u32,
-    /// Tokens after which a document ends and goes on as another.
+    /// Tokens after which a document is split.
     document_tokens: u64,
     counts: Counts,
-    /// Tokens of the document that is being written; `None` between documents.
+    /// Tokens of the current document; `None` between documents.
     in_document: Option<u64>,
 }
 
@@ -85,7 +85,7 @@ impl CacheWriter {
         self.documents.write(&self.counts.sentences.to_le_bytes())
     }
 
-    /// Writes the end of the index and `cache.json`, and waits until everything is on the disk.
+    /// Completes the index, writes `cache.json`, and syncs everything to disk.
     pub(super) fn finish(mut self, key: Option<String>, report: CorpusReport) -> Result<()> {
         self.entry()?;
         for output in [self.tokens, self.sentences, self.documents] {
@@ -114,7 +114,7 @@ impl CacheWriter {
     }
 }
 
-/// A buffered file that knows its name.
+/// A buffered file with its name for error messages.
 struct Output {
     path: PathBuf,
     writer: BufWriter<File>,

@@ -1,4 +1,4 @@
-//! Axes: limits, the places of ticks, and their labels.
+//! Axes: limits, tick positions and labels.
 
 use std::ops::Range;
 
@@ -16,13 +16,13 @@ pub(super) struct Axis {
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Kind {
     Steps,
-    /// Values, with so many decimals in labels.
+    /// Linear values, with the number of decimals in labels.
     Linear(usize),
     Logarithmic,
 }
 
 impl Axis {
-    /// The steps from 0 to `last`.
+    /// Steps from 0 to `last`.
     pub(super) fn steps(last: u64) -> Self {
         let mut axis = Self::linear(0.0, last.max(1) as f64, 10);
         axis.ticks.retain(|tick| tick.fract() == 0.0);
@@ -41,7 +41,7 @@ impl Axis {
         Self::linear(low - margin, high + margin, 7)
     }
 
-    /// Positive values on a logarithmic axis of whole powers of ten.
+    /// Positive values on a logarithmic axis whose limits are powers of ten.
     pub(super) fn logarithmic(low: f64, high: f64) -> Self {
         let (low, high) = (low.log10().floor() as i32, high.log10().ceil() as i32);
         let every = ((high - low) / 5).max(1);
@@ -56,7 +56,7 @@ impl Axis {
         let every =
             [1.0, 2.0, 5.0, 10.0].map(|f| f * power).into_iter().find(|e| *e >= rough).unwrap_or(rough);
         let (first, last) = ((low / every - 1e-9).ceil(), (high / every + 1e-9).floor());
-        // Multiples of a tiny part of a value cannot be told apart.
+        // Multiples of a tiny fraction of a value are indistinguishable.
         let ticks = if first.abs().max(last.abs()) < 1e12 {
             (0..=(last - first).max(0.0) as u32).map(|i| (first + f64::from(i)) * every).collect()
         } else {
@@ -87,7 +87,7 @@ impl Ranged for Axis {
         let place = |value: f64| if self.kind == Kind::Logarithmic { value.log10() } else { value };
         let (low, high) = (place(self.low), place(self.high));
         let part = (place(*value) - low) / (high - low);
-        // Values may lie outside of an axis with fixed limits.
+        // Values may lie outside an axis with fixed limits.
         from + (f64::from(to - from) * part.clamp(0.0, 1.0)).round() as i32
     }
 

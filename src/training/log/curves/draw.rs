@@ -8,7 +8,8 @@ use super::axis::Axis;
 use super::points::{Point, runs, smooth, thin};
 use super::{Curves, LARGEST, Panel, Series, SeriesStyle};
 
-/// `plotters` draws in whole pixels: smaller ones, for smooth lines. All lengths are in pixels of the picture.
+/// `plotters` draws in integer pixels, so this uses smaller ones for smooth lines. All lengths are in pixels of the
+/// picture.
 const PX: u32 = 4;
 const WIDTH: u32 = 960;
 const TITLE_HEIGHT: u32 = 44;
@@ -17,7 +18,7 @@ const PANEL_HEIGHT: u32 = 270;
 const GRID: RGBColor = RGBColor(225, 225, 225);
 const INK: RGBColor = RGBColor(60, 60, 60);
 
-/// Okabe and Ito's colours, which most colour-blind people can tell apart.
+/// Okabe and Ito's palette, which is distinguishable with most kinds of color blindness.
 const COLOURS: [RGBColor; 6] = [
     RGBColor(0, 114, 178),
     RGBColor(213, 94, 0),
@@ -36,14 +37,14 @@ pub(super) fn draw(curves: &Curves) -> String {
     let mut svg = String::new();
     let height = TITLE_HEIGHT + PANEL_HEIGHT * curves.panels.len() as u32;
     let root = SVGBackend::with_string(&mut svg, (WIDTH * PX, height * PX)).into_drawing_area();
-    // Writing to a string does not fail.
+    // Writing to a string cannot fail.
     let _ = draw_all(curves, &root);
     drop(root);
     let size = |px| format!("width=\"{}\" height=\"{}\"", WIDTH * px, height * px);
     svg.replacen(&size(PX), &size(1), 1)
 }
 
-/// A text style: the size in pixels, at which `plotters` sets letters 1.24 times smaller.
+/// A text style with its size in pixels. `plotters` renders letters 1.24 times smaller.
 fn text<'a>(size: u32) -> TextStyle<'a> {
     let font = ("sans-serif", f64::from(size * PX) * 1.24).into_font();
     TextStyle::from(font).color(&INK).pos(Pos::new(HPos::Left, VPos::Center))
@@ -103,14 +104,14 @@ fn draw_panel(panel: &Panel, last: u64, area: &Area) -> Drawn {
     Ok(())
 }
 
-/// The title of a panel at the left, the names of its series at the right.
+/// The title of a panel on the left and the names of its series on the right.
 fn draw_head(panel: &Panel, head: &Area) -> Drawn {
     let middle = HEAD_HEIGHT as i32 / 2;
     head.draw(&Text::new(panel.title.as_str(), at(84, middle), text(15)))?;
     let mut right = WIDTH as i32 - 28;
     let series: Vec<_> = panel.series.iter().zip(COLOURS.iter().cycle()).collect();
     for (series, colour) in series.into_iter().rev() {
-        // SVG does not tell how wide a text is: a guess for letters of this size.
+        // SVG does not report text widths, so this estimates them for letters of this size.
         let start = right - 7 * series.label.chars().count() as i32 - 6;
         head.draw(&Text::new(series.label.as_str(), at(start, middle), text(13)))?;
         match series.style {
@@ -154,7 +155,7 @@ fn draw_series(series: &Series, colour: RGBColor, last: f64, chart: &mut Chart) 
     }
 }
 
-/// Lines through runs of points; a point by itself is a mark.
+/// Lines through runs of points. Isolated points are drawn as marks.
 fn draw_line(runs: &[Vec<Point>], style: ShapeStyle, last: f64, chart: &mut Chart) -> Drawn {
     let columns = WIDTH as usize;
     for run in runs {

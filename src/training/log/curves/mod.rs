@@ -1,4 +1,4 @@
-//! Training curves as a picture: panels of series over the steps.
+//! Training curves as a picture: panels of series over steps.
 
 mod axis;
 mod draw;
@@ -11,50 +11,50 @@ use serde_json::{Map, Value};
 use crate::error::Result;
 use crate::io::OutputTarget;
 
-/// Values beyond this are drawn as gaps, as those that are not finite are.
+/// Values beyond this are drawn as gaps, like values that are not finite.
 const LARGEST: f64 = 1e30;
 
-/// All panels of a picture, one below the other with the same steps.
+/// The panels of a picture, stacked with a common step axis.
 #[derive(Clone, Debug, Default)]
 pub struct Curves {
     /// The headline.
     pub title: String,
-    /// From top to bottom.
+    /// The panels from top to bottom.
     pub panels: Vec<Panel>,
 }
 
 /// A chart of series with the same unit.
 #[derive(Clone, Debug, Default)]
 pub struct Panel {
-    /// What the vertical axis shows.
+    /// The label of the vertical axis.
     pub title: String,
-    /// The limits of the vertical axis; `None` takes those of the values.
+    /// The limits of the vertical axis; `None` derives them from the values.
     pub range: Option<(f64, f64)>,
-    /// A logarithmic axis, if the values are positive and the largest is more than a thousand times the smallest.
+    /// Use a logarithmic axis if the values are positive and span more than three orders of magnitude.
     pub log_if_wide: bool,
-    /// What is drawn, the first at the bottom.
+    /// The series, drawn in this order from bottom to top.
     pub series: Vec<Series>,
 }
 
 /// Values over steps.
 #[derive(Clone, Debug)]
 pub struct Series {
-    /// The field of the records that holds the values.
+    /// The record field with the values.
     pub key: String,
     /// The name in the picture.
     pub label: String,
-    /// How it is drawn.
+    /// The style.
     pub style: SeriesStyle,
     /// Steps, ascending, and values.
     points: Vec<(u64, f64)>,
 }
 
-/// How a series is drawn.
+/// Style of a series.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SeriesStyle {
     /// A line.
     Line,
-    /// The values faint, and a line of their moving average.
+    /// The values in a faint color, and a line of their moving average.
     Smoothed,
     /// A mark for each value.
     Points,
@@ -68,8 +68,8 @@ impl Series {
 }
 
 impl Curves {
-    /// Adds the values of `record` to the series with its keys, at the step that its field `step` tells. Fields
-    /// that are no series are ignored; `null`, which stands for what is no finite number, is a gap.
+    /// Adds the values of `record` to the matching series, at the step in its field `step`. Other fields are ignored. A
+    /// `null`, which stands for a value that is not finite, is a gap.
     pub fn push(&mut self, record: &Map<String, Value>) {
         let Some(step) = record.get("step").and_then(Value::as_u64) else { return };
         for series in self.panels.iter_mut().flat_map(|panel| &mut panel.series) {
@@ -84,7 +84,7 @@ impl Curves {
         draw::draw(self)
     }
 
-    /// Writes the picture to a file, which is whole at any time.
+    /// Writes the picture to a file atomically.
     ///
     /// # Errors
     /// [`crate::Error::Io`], [`crate::Error::Output`].

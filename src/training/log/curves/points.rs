@@ -1,11 +1,11 @@
-//! Points to draw: smoothed, thinned, without what cannot be drawn.
+//! Preparation of points: smoothing, thinning, and removal of values that cannot be drawn.
 
 use super::LARGEST;
 
-/// A place in a chart.
+/// A point in a chart.
 pub(super) type Point = (f64, f64);
 
-/// Runs of points that can be drawn; steps without a value lie between them.
+/// Runs of drawable points, separated by steps without a value.
 pub(super) fn runs(points: &[(u64, f64)]) -> Vec<Vec<Point>> {
     let drawable = |value: f64| value.abs() <= LARGEST;
     points
@@ -15,14 +15,14 @@ pub(super) fn runs(points: &[(u64, f64)]) -> Vec<Vec<Point>> {
         .collect()
 }
 
-/// The moving average of each run, over a fiftieth of its points around each: unlike an exponential one it does not
+/// The centered moving average of each run over a fiftieth of its points. Unlike an exponential average, it does not
 /// lag behind.
 pub(super) fn smooth(runs: &[Vec<Point>]) -> Vec<Vec<Point>> {
     let smooth_run = |run: &Vec<Point>| {
-        // Long runs are averaged in parts first, which bounds the work.
+        // Long runs are first averaged in parts, which bounds the work.
         let run: Vec<Point> = run.chunks((run.len() / 2000).max(1)).map(mean).collect();
         let half = (run.len() / 100).max(3);
-        // As many points on either side, fewer near the ends.
+        // The same number of points on either side, fewer near the ends.
         let around = |i: usize| half.min(i).min(run.len() - 1 - i);
         (0..run.len()).map(|i| mean(&run[i - around(i)..=i + around(i)])).collect()
     };
@@ -35,7 +35,7 @@ fn mean(points: &[Point]) -> Point {
     (sum.0 / count, sum.1 / count)
 }
 
-/// The lowest and the highest point in each of `columns` parts of `0..=last`, in their order.
+/// The lowest and the highest point in each of `columns` parts of `0..=last`, in order.
 pub(super) fn thin(run: &[Point], last: f64, columns: usize) -> Vec<Point> {
     if run.len() <= 2 * columns {
         return run.to_vec();

@@ -1,9 +1,9 @@
-//! Shapes of ALBERT by name: the published ones (paper, table 1, and the configurations of the v2 models) and three small
-//! ones of ours.
+//! Named model sizes: the published ones (paper, table 1, and the configurations of the v2 models) and three smaller
+//! ones.
 
 use crate::model::AlbertConfig;
 
-/// A named shape.
+/// A named model size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Size {
     /// E 64, H 128, 4 layers, 2 heads.
@@ -23,8 +23,8 @@ pub enum Size {
 }
 
 impl Size {
-    /// A configuration of this shape with the feed-forward layer four times as wide as the encoder, one group of one
-    /// layer, `gelu_new`, and no dropout, as the v2 models were pretrained.
+    /// A configuration of this size: feed-forward layers four times as wide as the encoder, one group with one layer,
+    /// `gelu_new`, and no dropout, like the pretraining of the v2 models.
     pub fn config(self) -> AlbertConfig {
         let (embedding, hidden, layers, heads) = match self {
             Self::Tiny => (64, 128, 4, 2),

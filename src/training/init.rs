@@ -1,4 +1,4 @@
-//! The model that a run begins with.
+//! The initial model of a training run.
 
 use burn::tensor::Device;
 
@@ -7,10 +7,10 @@ use crate::checkpoint::{Checkpoint, Inventory, MlmBias, load_model};
 use crate::error::{Error, Result};
 use crate::model::{Albert, AlbertConfig, Head};
 
-/// A new model from ALBERT's initializer.
+/// Creates a model with ALBERT's initializer.
 ///
 /// # Errors
-/// [`Error::Device`] when the device fails.
+/// [`Error::Device`] if the device fails.
 pub fn new_model(
     config: &AlbertConfig,
     heads: &[Head],
@@ -24,11 +24,11 @@ pub fn new_model(
     Ok((model, parameters))
 }
 
-/// The model of `checkpoint` with `heads`; heads that it lacks, or has for another number of labels, are new, and named in
-/// the third result. `config` may differ from the checkpoint's in labels and dropout.
+/// Loads the model of `checkpoint` with `heads`. Heads that the checkpoint lacks, or has for another number of labels, are
+/// newly initialized and returned as the third result. `config` may differ from the checkpoint's in labels and dropout.
 ///
 /// # Errors
-/// [`Error::Weights`] when the encoder is not whole; those of reading.
+/// [`Error::Weights`] if the encoder is incomplete; errors of the file's reader.
 pub fn model_from(
     checkpoint: &Checkpoint,
     config: &AlbertConfig,
@@ -39,7 +39,7 @@ pub fn model_from(
     let tensors = checkpoint.tensors()?;
     let stored = &checkpoint.config;
     let held = Inventory::new(&tensors, stored)?.heads(stored);
-    // A head for another number of labels is no beginning for this one.
+    // A head for another number of labels cannot be reused.
     let fits = |head: &Head| {
         let labelled =
             matches!(head, Head::SentenceOrder | Head::SequenceClassification | Head::TokenClassification);
@@ -58,10 +58,10 @@ pub fn model_from(
     Ok((model, parameters, missing))
 }
 
-/// Checks that `--init-from` and a tokenizer belong together.
+/// Checks that the initial model has an embedding for every token of the tokenizer.
 ///
 /// # Errors
-/// [`Error::Usage`] when the tokenizer has ids that the model has no vectors for.
+/// [`Error::Usage`] if the tokenizer has more tokens than the model's vocabulary.
 pub fn check_vocabulary(config: &AlbertConfig, pieces: usize) -> Result<()> {
     if pieces <= config.vocab_size {
         return Ok(());

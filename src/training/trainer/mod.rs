@@ -1,114 +1,40 @@
-//! The step loop: rows, gradients, one update; evaluation and checkpoints in between.
+//! The training loop: each step takes rows, computes gradients and updates the weights, with evaluations and
+//! checkpoints in between.
 
-use std::path::{Path, PathBuf};
+mod observer;
+mod options;
+
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use serde_json::Value;
 
-use super::checkpoints::{Best, Checkpoints, ModelFiles, STATE_VERSION, TrainerState};
-use super::communicator::Communicator;
-use super::evaluation::Evaluation;
-use super::objective::Objective;
-use super::optimizer::{Moments, Optimizer, global_norm};
-use super::parameters::Parameters;
-use super::replicas::Replicas;
-use super::schedule::Schedule;
-use super::seeds::mix;
-use super::source::Source;
 use crate::error::{Error, Result};
 use crate::io::DirectoryLock;
+use crate::training::checkpoints::{Best, Checkpoints, ModelFiles, STATE_VERSION, TrainerState};
+use crate::training::communicator::Communicator;
+use crate::training::evaluation::Evaluation;
+use crate::training::objective::Objective;
+use crate::training::optimizer::{Moments, Optimizer, global_norm};
+use crate::training::parameters::Parameters;
+use crate::training::replicas::Replicas;
+use crate::training::schedule::Schedule;
+use crate::training::seeds::mix;
+use crate::training::source::Source;
 
-/// How a run goes.
-#[derive(Clone, Debug)]
-pub struct TrainOptions {
-    /// The directory for everything that the run leaves.
-    pub output: PathBuf,
-    /// Rows of one step, over all devices and processes.
-    pub batch_size: usize,
-    /// The update rule.
-    pub optimizer: Optimizer,
-    /// The learning rate; its `total_steps` end the run.
-    pub schedule: Schedule,
-    /// Gradients are scaled to this global norm where theirs is larger.
-    pub clip_norm: Option<f64>,
-    /// Seed of everything random.
-    pub seed: u64,
-    /// A report every so many steps.
-    pub log_every: u64,
-    /// An evaluation every so many steps.
-    pub evaluate_every: Option<u64>,
-    /// A checkpoint every so many steps.
-    pub save_every: Option<u64>,
-    /// A checkpoint every so many minutes.
-    pub save_minutes: Option<f64>,
-    /// How many checkpoints stay, beside the best.
-    pub keep: usize,
-    /// The run ends after so many evaluations in a row that were no better than the best.
-    pub patience: Option<u32>,
-    /// Scale the loss: for gradients in 16-bit floats of the IEEE kind, which underflow otherwise.
-    pub scale_loss: bool,
-    /// What a resumed run must share with this one.
-    pub identity: Value,
-}
+pub use observer::{Ending, Report, TrainObserver};
+pub use options::TrainOptions;
 
-/// What happened over the steps since the last report, or in an evaluation.
-#[derive(Clone, Debug)]
-pub struct Report {
-    /// Steps made so far.
-    pub step: u64,
-    /// How often the data was seen.
-    pub epoch: f64,
-    /// The means, by the objective's names.
-    pub values: Vec<(&'static str, f64)>,
-    /// The rate of the last step; none in an evaluation.
-    pub learning_rate: Option<f64>,
-    /// The gradients' global norm before clipping, in the mean; none in an evaluation.
-    pub gradient_norm: Option<f64>,
-    /// Tokens of the whole run.
-    pub tokens: u64,
-    /// Tokens a second since the last report.
-    pub tokens_per_second: f64,
-    /// Seconds of training in the whole run.
-    pub seconds: f64,
-}
-
-/// Told what happens. Only process 0 tells.
-pub trait TrainObserver {
-    /// The first step is about to be made, after `step` made before.
-    fn started(&mut self, step: u64) -> Result<()>;
-    /// A step was made.
-    fn stepped(&mut self, step: u64, total: u64);
-    /// Some steps' means.
-    fn trained(&mut self, report: &Report);
-    /// The held-out rows' means.
-    fn evaluated(&mut self, report: &Report);
-    /// A checkpoint was written.
-    fn saved(&mut self, path: &Path);
-    /// Something is worth knowing.
-    fn noted(&mut self, message: &str);
-    /// Something is not as it should be, and the run goes on.
-    fn warned(&mut self, message: &str);
-}
-
-/// How a run ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ending {
-    /// All steps were made, or more would not make it better.
-    Finished,
-    /// It was asked to stop, and can be resumed.
-    Interrupted,
-}
-
-/// A run's parts.
+/// The parts of a training run.
 pub struct Trainer<'a, O: Objective, S: Source<Example = O::Example>> {
-    /// The loss.
+    /// The loss function.
     pub objective: &'a O,
-    /// The rows to train on.
+    /// The training rows.
     pub source: S,
-    /// The rows to evaluate on.
+    /// Held-out rows for the evaluation loss.
     pub held_out: &'a [O::Example],
-    /// What else judges the model, and chooses the best checkpoint. Without it the last is the best.
+    /// A task metric that chooses the best checkpoint. Without it, the last checkpoint is the best.
     pub evaluation: Option<&'a mut dyn Evaluation>,
     /// The weights.
     pub parameters: Parameters,
@@ -116,18 +42,18 @@ pub struct Trainer<'a, O: Objective, S: Source<Example = O::Example>> {
     pub replicas: Replicas,
     /// The other processes.
     pub communicator: &'a dyn Communicator,
-    /// How it goes.
+    /// Options of the run.
     pub options: TrainOptions,
-    /// What makes checkpoints models.
+    /// Files that make each checkpoint a complete model.
     pub files: ModelFiles<'a>,
 }
 
-/// The scale of the loss for 16-bit gradients: doubled after many good steps, halved when one overflows (Micikevicius et
-/// al. 2018, section 3.2).
+/// Loss scaling for f16 gradients: the scale is doubled after many good steps and halved after an overflow
+/// (Micikevicius et al. 2018, section 3.2).
 const FIRST_LOSS_SCALE: f64 = 65_536.0;
 const GOOD_STEPS_TO_DOUBLE: u64 = 2_000;
 
-/// Where a run stands.
+/// Progress of a run.
 pub struct Progress {
     state: TrainerState,
     moments: Moments,
@@ -160,12 +86,12 @@ impl Since {
 }
 
 impl<O: Objective, S: Source<Example = O::Example>> Trainer<'_, O, S> {
-    /// Runs from where [`Trainer::begin`] stands until all steps are made or `stop` is set. At the end the best model is
-    /// written into the output directory, and `parameters` are its own. With the best evaluation, where there was one.
+    /// Runs from the position of [`Trainer::begin`] until all steps are done or `stop` is set. Then writes the best model
+    /// into the output directory and leaves its weights in `parameters`. Also returns the best evaluation, if any.
     ///
     /// # Errors
-    /// [`Error::Training`] when the loss is not a number any more; those of data, devices and files. Checkpoints written
-    /// before stay.
+    /// [`Error::Training`] if the loss becomes NaN or infinite; errors of data, devices and files. Existing checkpoints are
+    /// kept.
     pub fn run(
         &mut self,
         mut progress: Progress,
@@ -174,7 +100,7 @@ impl<O: Objective, S: Source<Example = O::Example>> Trainer<'_, O, S> {
     ) -> Result<(Ending, Option<Best>)> {
         let checkpoints = self.checkpoints();
         let total = self.options.schedule.total_steps;
-        // Two runs in one directory would remove each other's checkpoints.
+        // Two runs in one directory would delete each other's checkpoints.
         let _lock = if self.leads() { Some(DirectoryLock::take(&self.options.output)?) } else { None };
         if self.leads() {
             observer.started(progress.state.step)?;
@@ -223,7 +149,7 @@ impl<O: Objective, S: Source<Example = O::Example>> Trainer<'_, O, S> {
         Ok((Ending::Finished, progress.state.best))
     }
 
-    /// True if evaluations have been no better for too long.
+    /// Returns true if the evaluations have not improved for `patience` evaluations.
     fn has_enough(&self, state: &TrainerState) -> bool {
         let best = state.best.as_ref();
         self.options.patience.zip(best).is_some_and(|(patience, best)| best.evaluations_since >= patience)
@@ -237,10 +163,10 @@ impl<O: Objective, S: Source<Example = O::Example>> Trainer<'_, O, S> {
         Checkpoints::new(&self.options.output, self.options.keep)
     }
 
-    /// The beginning, or with `resume` the newest checkpoint.
+    /// Starts from the initial weights or, with `resume`, from the newest checkpoint.
     ///
     /// # Errors
-    /// When there is no checkpoint that can be used, or it was made with other options.
+    /// If there is no usable checkpoint, or it was made with different options.
     pub fn begin(&mut self, resume: bool, observer: &mut dyn TrainObserver) -> Result<Progress> {
         let checkpoints = self.checkpoints();
         let names = self.objective.names().len();
@@ -273,16 +199,16 @@ impl<O: Objective, S: Source<Example = O::Example>> Trainer<'_, O, S> {
         Ok(Progress { state, moments, good_steps: 0, since_report, last_save: Instant::now() })
     }
 
-    /// A resumed run gives what an uninterrupted one gives only under the same options.
+    /// Checks that the options are unchanged. Only then does a resumed run equal an uninterrupted one.
     fn check_identity(&self, state: &TrainerState, checkpoints: &Checkpoints) -> Result<()> {
-        // Numbers as they are after being written and read.
+        // Round-trip through JSON, so that numbers compare as stored.
         let own = serde_json::from_str(&self.options.identity.to_string()).unwrap_or_default();
         let (Value::Object(own), Value::Object(saved)) = (&own, &state.options) else {
             return Ok(());
         };
         let keys = own.keys().chain(saved.keys().filter(|key| !own.contains_key(*key)));
         let differing: Vec<String> = keys
-            // An option that is not set is as one that was not there yet.
+            // An unset option equals one that did not exist when the checkpoint was written.
             .filter(|key| own.get(*key).filter(|v| !v.is_null()) != saved.get(*key).filter(|v| !v.is_null()))
             .map(|key| {
                 let show = |value: Option<&Value>| value.map_or("nothing".to_owned(), Value::to_string);
@@ -298,7 +224,7 @@ impl<O: Objective, S: Source<Example = O::Example>> Trainer<'_, O, S> {
         ))
     }
 
-    /// One step of all processes.
+    /// Performs one step in all processes.
     fn step(&mut self, progress: &mut Progress) -> Result<()> {
         let start = Instant::now();
         let state = &mut progress.state;
@@ -312,7 +238,7 @@ impl<O: Objective, S: Source<Example = O::Example>> Trainer<'_, O, S> {
         self.communicator.sum_f64(&mut counts)?;
         let tokens = counts.pop().unwrap_or(0.0) as u64;
 
-        // The loss is scaled by scaling down what it is divided by.
+        // Dividing the totals by the scale multiplies the loss by it.
         let scale = state.loss_scale.unwrap_or(1.0);
         let totals: Vec<f64> = counts.iter().map(|count| count / scale).collect();
         let seed = mix(self.options.seed, &[state.step, rank as u64]);
@@ -414,8 +340,8 @@ impl<O: Objective, S: Source<Example = O::Example>> Trainer<'_, O, S> {
         });
     }
 
-    /// Evaluates the weights as they are on the held-out rows, shared among all processes, and by what else judges
-    /// them, in process 0. True if they are the best so far.
+    /// Evaluates the current weights on the held-out rows (shared among all processes) and with the task metric (in process
+    /// 0). Returns true if they are the best so far.
     fn evaluate(&mut self, state: &mut TrainerState, observer: &mut dyn TrainObserver) -> Result<bool> {
         let start = Instant::now();
         let mut values = Vec::new();
@@ -455,7 +381,7 @@ impl<O: Objective, S: Source<Example = O::Example>> Trainer<'_, O, S> {
         Ok(improved)
     }
 
-    /// Writes a checkpoint. One that cannot be written ends the run only if it is the last: the disk may have room again.
+    /// Writes a checkpoint. A failure ends the run only at the last checkpoint: the disk may have space again by then.
     fn save(
         &self,
         progress: &mut Progress,
@@ -470,12 +396,12 @@ impl<O: Objective, S: Source<Example = O::Example>> Trainer<'_, O, S> {
         match checkpoints.save(&progress.state, &self.parameters, &progress.moments, &self.files) {
             Ok(path) => observer.saved(&path),
             Err(error) if last => return Err(error),
-            Err(error) => observer.warned(&format!("no checkpoint was written, the run goes on: {error}")),
+            Err(error) => observer.warned(&format!("no checkpoint was written; the run continues: {error}")),
         }
         Ok(())
     }
 
-    /// Puts the best model, or the last, into the output directory.
+    /// Writes the best model, or else the last one, into the output directory.
     fn publish(&mut self, state: &TrainerState, checkpoints: &Checkpoints) -> Result<()> {
         if let Some(best) = state.best.as_ref().filter(|best| best.step != state.step) {
             checkpoints.read(best.step, &mut self.parameters)?;
@@ -485,8 +411,7 @@ impl<O: Objective, S: Source<Example = O::Example>> Trainer<'_, O, S> {
     }
 }
 
-/// Keeps the better of the best score so far and a new one, `true` for the new one. A score that is no number is no
-/// better than any.
+/// Updates the best score and returns true if the new one is better. NaN is never better.
 fn judge(state: &mut TrainerState, score: f64) -> bool {
     match &mut state.best {
         Some(best) if score.is_nan() || score <= best.score => {

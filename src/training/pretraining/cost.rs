@@ -1,22 +1,22 @@
-//! What a run will need, before it begins.
+//! Estimates of a run's memory and arithmetic, made before it starts.
 
 use crate::model::AlbertConfig;
 
-/// Sizes of a run.
+/// Estimated cost of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Estimate {
-    /// Values of all parameters.
+    /// Number of parameter values.
     pub parameters: u64,
-    /// Bytes on the host: parameters, gradients and both moments in 32 bits.
+    /// Bytes on the host: parameters, gradients and both moments in f32.
     pub host_bytes: u64,
-    /// Bytes on each device: weights, their gradients, and what the forward pass keeps for the backward pass.
+    /// Bytes on each device: weights, their gradients, and activations saved for the backward pass.
     pub device_bytes: u64,
-    /// Floating-point operations of one step's forward and backward pass.
+    /// Floating-point operations of the forward and backward pass of one step.
     pub step_flops: u64,
 }
 
-/// Estimates a run of `rows` rows of `length` tokens a step, `micro_batch` of them at a time on a device, with `masked`
-/// predictions a row and `float_bytes` bytes for a value on the device.
+/// Estimates the cost of steps of `rows` rows with `length` tokens and `masked` predictions each. A device processes
+/// `micro_batch` rows at a time and stores values in `float_bytes` bytes.
 pub fn estimate(
     config: &AlbertConfig,
     parameters: u64,
@@ -31,13 +31,13 @@ pub fn estimate(
             .map(|n| n as u64);
     let heads = config.num_attention_heads as u64;
     let layers = (config.num_hidden_layers * config.inner_group_num) as u64;
-    // Of each layer: input, queries, keys, values, context, two normalized sums, the projection; the feed-forward layer before
-    // and after its activation; attention before and after softmax.
+    // Saved per layer: input, queries, keys, values, context, two normalized sums, the projection; the feed-forward layer
+    // before and after its activation; attention before and after softmax.
     let kept = layers * (8 * h + 2 * i + 2 * heads * length) + 3 * h + 4 * e;
     let logits = 3 * masked * v;
     let activations = micro_batch.min(rows) * (length * kept + logits);
     let products = layers * (4 * h * h + 2 * h * i + 2 * length * h) + e * h;
-    // Two operations a product, and the backward pass costs two forward passes.
+    // Two operations per multiplication. The backward pass costs as much as two forward passes.
     let step_flops = 3 * 2 * rows * (length * products + masked * (h * e + e * v) + h * h);
     Estimate {
         parameters,
@@ -54,7 +54,7 @@ mod tests {
 
     #[test]
     fn a_step_of_base_costs_what_its_products_cost() {
-        // 12 layers of 7.1 M weights and the attention over 128 tokens, 3 times 2 operations a token.
+        // 12 layers of 7.1 M weights and attention over 128 tokens, 3 times 2 operations per token.
         let own = estimate(&Size::Base.config(), 11_683_584, 4, 4, 128, 20, 4);
         let expected = 6.0 * 512.0 * 12.0 * (7_077_888.0 + 2.0 * 128.0 * 768.0);
         let ratio = own.step_flops as f64 / expected;

@@ -1,31 +1,34 @@
 //! Processes that train one model together.
 
+#[cfg(feature = "mpi")]
+mod mpi;
+
 use crate::error::Result;
 
-/// Sums over all processes of a run. Every process calls the same methods in the same order.
+/// Collective operations over all processes of a run. Every process must call the same methods in the same order.
 pub trait Communicator {
-    /// The number of this process, from 0; that one writes.
+    /// The rank of this process, from 0. Rank 0 writes all files.
     fn rank(&self) -> usize;
 
-    /// How many processes there are.
+    /// The number of processes.
     fn size(&self) -> usize;
 
-    /// Replaces `values` by their sums over all processes.
+    /// Replaces `values` with their sums over all processes.
     ///
     /// # Errors
-    /// When a process is gone.
+    /// If a process has died.
     fn sum_f32(&self, values: &mut [f32]) -> Result<()>;
 
     /// As [`Communicator::sum_f32`].
     ///
     /// # Errors
-    /// When a process is gone.
+    /// If a process has died.
     fn sum_f64(&self, values: &mut [f64]) -> Result<()>;
 
-    /// True for all if it is true for one.
+    /// Returns true in all processes if `value` is true in any of them.
     ///
     /// # Errors
-    /// When a process is gone.
+    /// If a process has died.
     fn any(&self, value: bool) -> Result<bool> {
         let mut sum = [f64::from(u8::from(value))];
         self.sum_f64(&mut sum)?;
@@ -33,7 +36,7 @@ pub trait Communicator {
     }
 }
 
-/// A run of one process.
+/// The communicator of a single-process run.
 pub struct Alone;
 
 impl Communicator for Alone {
@@ -54,18 +57,18 @@ impl Communicator for Alone {
     }
 }
 
-/// The processes that this one was started with: those of MPI in a build that has it, else none.
+/// Connects to the processes that were started together with this one, through MPI in builds with that feature.
 ///
 /// # Errors
-/// [`crate::Error::Device`] when they cannot be joined.
+/// [`crate::Error::Device`] if MPI cannot be initialized.
 pub fn join() -> Result<Box<dyn Communicator>> {
     #[cfg(feature = "mpi")]
-    return Ok(Box::new(super::mpi::World::join()?));
+    return Ok(Box::new(mpi::World::join()?));
     #[cfg(not(feature = "mpi"))]
     Ok(Box::new(Alone))
 }
 
-/// The number of this process on its machine, from 0, as the programs that start several tell it.
+/// The rank of this process on its machine, from 0, as set by `mpirun` or the scheduler.
 pub fn local_rank() -> usize {
     ["OMPI_COMM_WORLD_LOCAL_RANK", "MPI_LOCALRANKID", "SLURM_LOCALID", "PALS_LOCAL_RANKID"]
         .iter()

@@ -1,19 +1,19 @@
-//! Pretraining instances as the rows of a run.
+//! Pretraining instances as training rows.
 
 use serde_json::Value;
 
-use super::instances::{Instance, InstancePlan, InstanceStream, Position, Realizer};
-use super::source::Source;
 use crate::error::{Error, Result};
+use crate::training::instances::{Instance, InstancePlan, InstanceStream, Position, Realizer};
+use crate::training::source::Source;
 
-/// The stream of a corpus's instances.
+/// The instances of a corpus.
 pub struct PretrainingSource {
     stream: InstanceStream,
     realizer: Realizer,
 }
 
 impl PretrainingSource {
-    /// From where `stream` stands.
+    /// Continues from the current position of `stream`.
     pub fn new(stream: InstanceStream) -> Self {
         Self { realizer: stream.realizer(), stream }
     }
@@ -41,7 +41,7 @@ impl Source for PretrainingSource {
 
     fn seek(&mut self, position: &Value) -> Result<()> {
         let position: Position = serde_json::from_value(position.clone())
-            .map_err(|e| Error::Input(format!("{position} is no position in a corpus: {e}")))?;
+            .map_err(|e| Error::Input(format!("{position} is not a position in a corpus: {e}")))?;
         self.stream.seek(position)
     }
 }

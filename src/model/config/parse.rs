@@ -4,8 +4,8 @@ use std::path::Path;
 
 use serde_json::{Map, Value};
 
-use super::activation::Activation;
-use super::config::{AlbertConfig, PositionEmbeddingType};
+use super::super::activation::Activation;
+use super::{AlbertConfig, PositionEmbeddingType};
 use crate::error::{Error, Result};
 
 /// The keys of one file, read tolerantly (numbers as strings, `48.0` for 48) and checked.

@@ -1,18 +1,21 @@
-//! Evaluation of pretraining: perplexity of masked words, sentence order.
+//! Evaluation of pretraining: perplexity of masked words, accuracy of sentence order.
 
 use burn::tensor::Device;
 
-use super::report::EvalReport;
 use crate::device::to_host;
 use crate::error::Result;
+use crate::eval::EvalReport;
 use crate::model::Albert;
-use crate::training::{Instance, Objective, Pretraining};
+use crate::training::instances::Instance;
+use crate::training::objective::Objective;
 
-/// Judges `model` on `device` by `instances`, `chunk` of them at a time: `perplexity` is the exponential of the mean
-/// cross entropy of the masked tokens in nats.
+use super::objective::Pretraining;
+
+/// Evaluates `model` on `device`, `chunk` instances at a time. `perplexity` is the exponential of the mean cross
+/// entropy of the masked tokens in nats.
 ///
 /// # Errors
-/// The device's; when the model lacks a head.
+/// If the device fails or the model lacks a head.
 pub fn masked_lm(
     model: &Albert,
     objective: &Pretraining,

@@ -3,12 +3,14 @@
 //! Reference: transformers 4.57 `configuration_albert.py` (names and defaults) and google-research's
 //! `albert_config.json`.
 
+mod parse;
+
 use std::path::Path;
 
 use serde_json::{Map, Value};
 
+use self::parse::Fields;
 use super::activation::Activation;
-use super::config_keys::Fields;
 use crate::error::{Error, Result};
 
 /// How token positions enter the model (transformers' `position_embedding_type`).

@@ -4,19 +4,19 @@ use mpi::collective::SystemOperation;
 use mpi::environment::Universe;
 use mpi::traits::{Communicator as _, CommunicatorCollectives};
 
-use super::communicator::Communicator;
+use super::Communicator;
 use crate::error::{Error, Result};
 
-/// All processes that were started together. The library ends MPI when this is dropped.
+/// All processes of an MPI job. Dropping this finalizes MPI.
 pub struct World {
     universe: Universe,
 }
 
 impl World {
-    /// Joins the processes that `mpirun` started; a program started alone is a world of one.
+    /// Initializes MPI. A program started without `mpirun` is a world of one process.
     ///
     /// # Errors
-    /// [`Error::Device`] when MPI was joined before.
+    /// [`Error::Device`] if MPI was initialized before.
     pub fn join() -> Result<Self> {
         let universe = mpi::initialize().ok_or_else(|| Error::Device {
             device: "mpi".to_owned(),
@@ -26,7 +26,7 @@ impl World {
     }
 }
 
-/// MPI counts in 32 bits; a sum of many values goes in parts.
+/// Values per reduction: MPI counts elements in 32 bits.
 const PART: usize = 1 << 24;
 
 impl Communicator for World {

@@ -3,31 +3,31 @@
 
 use burn::tensor::{Bool, DType, Device, Int, Tensor, TensorData};
 
-use super::instances::Instance;
-use super::objective::{Loss, Objective};
 use crate::error::{Error, Result};
 use crate::model::{Albert, ModelInput, OutputOptions};
 use crate::ops::cross_entropy;
+use crate::training::instances::Instance;
+use crate::training::objective::{Loss, Objective};
 
 /// The sum of both losses.
 #[derive(Clone, Copy, Debug)]
 pub struct Pretraining {
-    /// The id at padded places.
+    /// The token id of padding.
     pub pad_id: u32,
-    /// Lengths are padded to a multiple of this: GPUs compile a kernel per shape.
+    /// Lengths are padded to a multiple of this, because GPUs compile one kernel per shape.
     pub pad_multiple: usize,
-    /// The longest length that the model has positions for.
+    /// The maximum length that the model supports, in tokens.
     pub longest: usize,
-    /// Train sentence order too.
+    /// Also train sentence order.
     pub sentence_order: bool,
-    /// How much the loss of sentence order counts beside that of the masked LM; 1 in the paper.
+    /// Weight of the sentence-order loss relative to the masked-LM loss; 1 in the paper.
     pub sentence_order_weight: f64,
 }
 
 /// Names of [`Pretraining`]'s sums.
 pub const PRETRAINING_SUMS: [&str; 4] = ["mlm_loss", "mlm_accuracy", "sop_loss", "sop_accuracy"];
 
-/// What [`crate::training::log::RunLog`] draws of them.
+/// Panels of [`crate::training::log::RunLog`]: title and sum.
 pub const PRETRAINING_PANELS: [(&str, &str); 4] = [
     ("masked-LM loss", "mlm_loss"),
     ("masked-LM accuracy", "mlm_accuracy"),
@@ -54,7 +54,7 @@ impl Objective for Pretraining {
 
     fn loss(&self, model: &Albert, examples: &[Instance], totals: &[f64], device: &Device) -> Result<Loss> {
         let mut batch = Batch::new(self, examples);
-        // Rows without a masked token still need a place in the graph, with no weight.
+        // Rows without a masked token still need a node in the graph, with zero weight.
         let weight = if batch.labels.is_empty() { 0.0 } else { 1.0 };
         if batch.labels.is_empty() {
             batch.positions.push(0);
@@ -84,7 +84,7 @@ impl Objective for Pretraining {
     }
 }
 
-/// Instances, padded to the longest, as flat lists.
+/// Instances padded to the longest one, as flat lists.
 struct Batch {
     length: usize,
     ids: Vec<i64>,
