@@ -49,12 +49,14 @@ impl Numbering {
         if are(0) && widest > 2 {
             return Self::First;
         }
+        let is_number = |(_, columns): &&Word<'_>| columns.first().is_some_and(|cell| number(cell).is_some());
+        let numbers = words.iter().filter(is_number).count();
+        let are_tags = words.iter().all(|(_, columns)| columns.last().is_some_and(|cell| is_tag(cell)));
         match counting(&words, 0) {
-            Counting::All | Counting::Most if widest > 2 => Self::First,
+            // Lines without a number are errors then; a few numbers among words are none.
+            Counting::All | Counting::Most if widest > 2 && 4 * numbers >= 3 * words.len() => Self::First,
             // Two columns: numbers of words without tags, or words that happen to count.
-            Counting::All if !words.iter().all(|(_, columns)| columns.last().is_some_and(|c| is_tag(c))) => {
-                Self::First
-            }
+            Counting::All if are(0) && !are_tags => Self::First,
             _ => Self::None,
         }
     }
