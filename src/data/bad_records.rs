@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 /// How many of the records left out a message describes.
 const DESCRIBED: usize = 3;
 
-/// What to do about a record that cannot be right.
+/// The treatment of records that cannot be right.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OnBadRecord {
     /// Fail with an error that names its place.
@@ -21,7 +21,7 @@ pub enum OnBadRecord {
 #[derive(Debug)]
 pub(super) struct BadRecords {
     skip: bool,
-    /// Whether the user chose.
+    /// True if the user chose.
     chosen: bool,
     count: u64,
     first: Vec<String>,
@@ -39,7 +39,7 @@ impl BadRecords {
         self.skip |= !self.chosen;
     }
 
-    /// Whether bad records are left out.
+    /// True if bad records are left out.
     pub(super) fn skips(&self) -> bool {
         self.skip
     }
@@ -67,7 +67,7 @@ impl BadRecords {
         self.count
     }
 
-    /// What to tell the user, if records were left out.
+    /// The message for the user, if records were left out.
     pub(super) fn message(&self, path: &Path) -> Option<String> {
         let described: Vec<String> = self.first.iter().map(|problem| shortened_problem(problem)).collect();
         let described = described.join("; ");

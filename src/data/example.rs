@@ -149,9 +149,9 @@ pub struct Loaded<T> {
     pub repeated: u64,
     /// How many were left out because they cannot be right.
     pub skipped: u64,
-    /// What the user should know, one sentence each.
+    /// Notes for the user, one sentence each.
     pub notes: Vec<String>,
-    /// What the user should check, one sentence each.
+    /// Warnings for the user, one sentence each.
     pub warnings: Vec<String>,
 }
 

@@ -1,7 +1,7 @@
 //! Copies in folders of RACE: files such as `all.txt` that repeat others.
 //!
-//! A question is a copy if another article object has it with the same text, options and answer, whatever its file or its
-//! id. The same question with another answer under the same article id is a conflict, and so is another text under an id
+//! A question is a copy if another article object contains the same question with the same text, options and answer,
+//! whatever its file or its id. The same question with another answer under the same article id is a conflict, and so is another text under an id
 //! like `high12.txt` or in the same folder. Different questions about one article are neither, and the questions of one
 //! article object are not compared with each other, so that the sizes of the published data stay.
 
@@ -27,6 +27,8 @@ pub(super) struct Articles {
     current: usize,
     /// Its id, as in the file.
     id: Option<String>,
+    /// Its text, once one of its questions is known.
+    text: Option<u64>,
     /// Where its id belongs to one article only: everywhere, or in its folder.
     scope: u64,
     /// Questions with their answers.
@@ -35,7 +37,7 @@ pub(super) struct Articles {
     asked: HashMap<u64, Seen>,
     /// The text of each article id.
     texts: HashMap<u64, (u64, Seen)>,
-    /// What repeats what.
+    /// The copies found so far.
     pub(super) copies: Copies,
 }
 
@@ -43,6 +45,7 @@ impl Articles {
     /// Begins an article object with its id in a folder.
     pub(super) fn begin(&mut self, id: Option<&str>, folder: Option<&Path>) {
         self.current += 1;
+        self.text = None;
         self.id = id.filter(|id| !id.trim().is_empty()).map(str::to_owned);
         let is_published = ["middle", "high"].iter().any(|group| {
             let rest = id.and_then(|id| id.strip_prefix(group));
@@ -59,17 +62,17 @@ impl Articles {
         let ChoiceExample { context, prompt, choices, label, .. } = example;
         let (article, place) = (self.current, &example.place);
         let seen = || Seen { place: place.clone(), article };
-        let question = hash(&(context, prompt, choices, label));
+        let text = *self.text.get_or_insert_with(|| hash(context));
+        let question = hash(&(text, prompt, choices, label));
         if let Some(other) = self.questions.get(&question).filter(|other| other.article != article) {
             self.copies.add(place, &other.place);
             return Ok(false);
         }
         if let Some(id) = &self.id {
-            let asked = self.asked.entry(hash(&(id, context, prompt, choices))).or_insert_with(seen);
+            let asked = self.asked.entry(hash(&(id, text, prompt, choices))).or_insert_with(seen);
             if asked.article != article {
                 return Err(conflict(id, place, &asked.place));
             }
-            let text = hash(context);
             let (known, other) = self.texts.entry(hash(&(id, self.scope))).or_insert_with(|| (text, seen()));
             if *known != text {
                 return Err(conflict(id, place, &other.place));

@@ -88,7 +88,7 @@ pub(super) struct Layout {
     pub(super) has_blank_tags: bool,
     /// True if tags are entities in brackets.
     pub(super) has_brackets: bool,
-    /// What the user should know.
+    /// A note for the user.
     pub(super) note: Option<String>,
 }
 
@@ -264,7 +264,7 @@ impl<'a> Rows<'a> {
     }
 }
 
-/// What the cells of a column look like.
+/// Counts of the cells of a column by their form.
 #[derive(Default)]
 struct Cells {
     /// How many words have a cell there.

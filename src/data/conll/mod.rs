@@ -55,13 +55,13 @@ pub(super) fn sentences(
     Ok(())
 }
 
-/// What is known of a table as a whole.
+/// The form of a table.
 struct Table<'a> {
     names: Option<Names>,
     comments: Comments<'a>,
     /// `None` if there are no words.
     layout: Option<Layout>,
-    /// What all words of WikiANN begin with: `en:`.
+    /// The language that all words of WikiANN begin with: `en:`.
     language: Option<&'a str>,
 }
 

@@ -2,14 +2,14 @@
 
 use super::line::Line;
 
-/// What the first columns of a table hold.
+/// The contents of the first columns of a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Numbering {
     /// Words.
     None,
     /// The numbers of words.
     First,
-    /// A document, a part, and the numbers of words.
+    /// The numbers of words, after the name of a document and the number of a part.
     Third,
 }
 

@@ -70,7 +70,7 @@ const TABLES: [GlueTable; 5] = [
     },
 ];
 
-/// Columns that the files of SNLI and MNLI have, those of GLUE and the original ones.
+/// Columns of SNLI and MNLI, in GLUE's files and in the original ones.
 const INFERENCE_HEADER: [&str; 5] =
     ["pairID", "sentence1_binary_parse", "sentence2_binary_parse", "sentence1", "sentence2"];
 
