@@ -2,7 +2,9 @@
 
 use clap::{Args, ValueEnum};
 
-use albert::data::{ChoiceOptions, DataFormat, QuestionOptions, TargetKind, TextOptions, TokenOptions};
+use albert::data::{
+    ChoiceOptions, DataFormat, OnBadRecord, QuestionOptions, TargetKind, TextOptions, TokenOptions,
+};
 use albert::tasks::QaOptions;
 
 /// Files of every task.
@@ -14,6 +16,26 @@ pub struct DataArgs {
     /// Field or column with an example's id
     #[arg(long, value_name = "NAME", default_value = "id", hide_short_help = true, help_heading = "Data")]
     pub id_field: String,
+    /// Stop at a bad record, or skip it [default: skip in GLUE's own files, else stop]
+    #[arg(long, value_name = "ACTION", hide_short_help = true, help_heading = "Data")]
+    pub on_error: Option<BadRecordArg>,
+}
+
+#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BadRecordArg {
+    /// Report the first one and exit with 2
+    Stop,
+    /// Leave them out, count them, and report the first few
+    Skip,
+}
+
+impl From<BadRecordArg> for OnBadRecord {
+    fn from(arg: BadRecordArg) -> Self {
+        match arg {
+            BadRecordArg::Stop => Self::Stop,
+            BadRecordArg::Skip => Self::Skip,
+        }
+    }
 }
 
 #[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,6 +129,7 @@ impl TextDataArgs {
             kind,
             separator: self.label_separator.clone(),
             label_columns: self.label_columns.clone(),
+            on_error: self.data.on_error.map(Into::into),
             ..TextOptions::default()
         }
     }
@@ -123,10 +146,10 @@ pub struct TokenDataArgs {
     /// Field with the list of tags
     #[arg(long, value_name = "NAME", default_value = "tags", help_heading = "Data")]
     pub tags_field: String,
-    /// CoNLL column with the word, from 1 [default: the first, or the second after a column of numbers]
+    /// CoNLL column with the word, from 1 [default: FORM of a header, else the first that does not count words]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..), hide_short_help = true, help_heading = "Data")]
     pub word_column: Option<u16>,
-    /// CoNLL column with the tag, from 1 [default: the last]
+    /// CoNLL column with the tag, from 1 [default: the last; next to word numbers the only column of tags]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..), hide_short_help = true, help_heading = "Data")]
     pub tag_column: Option<u16>,
 }
@@ -138,7 +161,9 @@ impl TokenDataArgs {
             format: self.data.data_format.into(),
             tokens: self.tokens_field.clone(),
             tags: self.tags_field.clone(),
+            id: self.data.id_field.clone(),
             tag_names: tag_names.to_vec(),
+            on_error: self.data.on_error.map(Into::into),
             word_column: self.word_column.map(usize::from),
             tag_column: self.tag_column.map(usize::from),
             ..TokenOptions::default()
@@ -181,6 +206,7 @@ impl QuestionDataArgs {
             answers: self.answers_field.clone(),
             id: self.data.id_field.clone(),
             need_start,
+            on_error: self.data.on_error.map(Into::into),
             ..QuestionOptions::default()
         }
     }
@@ -225,6 +251,7 @@ impl ChoiceDataArgs {
             context: self.context_field.clone(),
             label: self.label_field.clone(),
             id: self.data.id_field.clone(),
+            on_error: self.data.on_error.map(Into::into),
             ..ChoiceOptions::default()
         }
     }

@@ -103,6 +103,7 @@ fn choose(args: &EvalChooseArgs, reporter: &Reporter) -> std::result::Result<Exi
 
 fn loaded<T>(loaded: Loaded<T>, reporter: &Reporter) -> Vec<T> {
     loaded.notes.iter().for_each(|note| reporter.note(note));
+    loaded.warnings.iter().for_each(|warning| reporter.warn(warning));
     loaded.examples
 }
 

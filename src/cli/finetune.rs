@@ -235,6 +235,7 @@ fn read<T>(
     let load = |path: &std::path::Path| -> Result<Vec<T>> {
         let loaded = reader(path)?;
         loaded.notes.iter().for_each(|note| reporter.note(note));
+        loaded.warnings.iter().for_each(|warning| reporter.warn(warning));
         Ok(loaded.examples)
     };
     let train = load(&common.train)?;

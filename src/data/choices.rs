@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use super::bad_records::{BadRecords, OnBadRecord};
+use super::duplicates::Ids;
 use super::example::{ChoiceExample, Loaded};
 use super::format::{DataFormat, looks_like_objects};
 use super::objects::{Object, objects, shortened};
@@ -28,6 +30,8 @@ pub struct ChoiceOptions {
     pub id: String,
     /// Whether examples without the right choice may come.
     pub unlabelled: bool,
+    /// `--on-error`; without it bad records are errors.
+    pub on_error: Option<OnBadRecord>,
 }
 
 impl Default for ChoiceOptions {
@@ -40,6 +44,7 @@ impl Default for ChoiceOptions {
             label: "label".to_owned(),
             id: "id".to_owned(),
             unlabelled: false,
+            on_error: None,
         }
     }
 }
@@ -53,7 +58,7 @@ impl Default for ChoiceOptions {
 pub fn read_choices(path: &Path, options: &ChoiceOptions) -> Result<Loaded<ChoiceExample>> {
     if path.is_dir() {
         options.format.check(&[DataFormat::Race])?;
-        return race::read_folder(path, options.unlabelled);
+        return race::read_folder(path, options.unlabelled, BadRecords::new(options.on_error));
     }
     options.format.check(&FORMATS)?;
     read(Source::open(path)?, options)
@@ -61,15 +66,26 @@ pub fn read_choices(path: &Path, options: &ChoiceOptions) -> Result<Loaded<Choic
 
 fn read(source: Source, options: &ChoiceOptions) -> Result<Loaded<ChoiceExample>> {
     let path = source.path().to_owned();
-    let mut loaded = Loaded::new();
+    let (mut loaded, mut ids) = (Loaded::new(), Ids::default());
+    let mut bad = BadRecords::new(options.on_error);
     if !source.is_blank() {
-        loaded.examples = match options.format.resolve(&source, &FORMATS, guess)? {
-            DataFormat::Race => race::questions(source, race::group(&path).as_deref(), options.unlabelled)?,
-            DataFormat::Swag => swag::examples(source, options.unlabelled)?,
-            _ => objects(source).map(|object| from_object(object?, options)).collect::<Result<_>>()?,
-        };
+        match options.format.resolve(&source, &FORMATS, guess)? {
+            DataFormat::Race => return race::read_file(source, options.unlabelled, bad),
+            DataFormat::Swag => {
+                (loaded.examples, ids) = swag::examples(source, options.unlabelled, &mut bad)?;
+            }
+            _ => {
+                for object in objects(source.past_bad_lines(bad.skips())) {
+                    let example = object.and_then(|object| from_object(object, options));
+                    let Some(example) = bad.check(example)? else { continue };
+                    ids.push(example.id.as_deref());
+                    loaded.examples.push(example);
+                }
+            }
+        }
     }
-    loaded.finished(&path, "")
+    ids.settle(&mut loaded, &mut bad)?;
+    loaded.settled(&path, "", &bad)
 }
 
 fn guess(name: Option<DataFormat>, head: &[u8]) -> Option<DataFormat> {

@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
+use super::bad_records::BadRecords;
 use crate::error::{Error, Result};
 
 /// Where an example comes from.
@@ -144,13 +145,38 @@ pub struct Loaded<T> {
     pub left_out: u64,
     /// How many answers did not stand exactly where the data says, but close by.
     pub moved: u64,
-    /// What the user should know, a sentence each.
+    /// How many were left out because they repeat others.
+    pub repeated: u64,
+    /// How many were left out because they cannot be right.
+    pub skipped: u64,
+    /// Notes for the user, one sentence each.
     pub notes: Vec<String>,
+    /// Warnings for the user, one sentence each.
+    pub warnings: Vec<String>,
 }
 
 impl<T> Loaded<T> {
     pub(super) fn new() -> Self {
-        Self { examples: Vec::new(), left_out: 0, moved: 0, notes: Vec::new() }
+        Self {
+            examples: Vec::new(),
+            left_out: 0,
+            moved: 0,
+            repeated: 0,
+            skipped: 0,
+            notes: Vec::new(),
+            warnings: Vec::new(),
+        }
+    }
+
+    /// Itself, if there are examples, with what was done about bad records. `why` says why others were left out.
+    pub(super) fn settled(mut self, path: &Path, why: &str, bad: &BadRecords) -> Result<Self> {
+        self.skipped = bad.count();
+        let skipped = bad.message(path);
+        if let (true, Some(skipped)) = (self.examples.is_empty(), &skipped) {
+            return Err(Error::bad_file(path, format!("holds no examples; {skipped}")));
+        }
+        self.warnings.extend(skipped);
+        self.finished(path, why)
     }
 
     /// Itself, if there are examples. `why` says why others were left out.

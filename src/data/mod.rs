@@ -6,12 +6,14 @@
 //! * Choices ([`read_choices`]): JSON lines, the folders of RACE, the CSV files of SWAG.
 //!
 //! A path is a file, also one that gzip or Zstandard compressed, or `-` for standard input. Blank lines are
-//! skipped. The first record that cannot be right ends the reading with an error that names its place: what a
-//! model learns from must be right.
+//! skipped. The first record that cannot be right is an error that names its place, unless bad records are skipped
+//! ([`OnBadRecord`]). Copies of an example count once.
 
 mod answers;
+mod bad_records;
 mod choices;
 mod conll;
+mod duplicates;
 mod example;
 mod format;
 mod label_match;
@@ -19,6 +21,7 @@ mod labels;
 mod objects;
 mod questions;
 mod race;
+mod race_copies;
 mod source;
 mod split;
 mod swag;
@@ -26,6 +29,7 @@ mod table;
 mod texts;
 mod tokens;
 
+pub use bad_records::OnBadRecord;
 pub use choices::{ChoiceOptions, read_choices};
 pub use example::{
     ChoiceExample, GoldAnswer, Loaded, Place, QuestionExample, Target, TextExample, TokenExample,

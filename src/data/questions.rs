@@ -5,6 +5,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::answers::{self, Answers};
+use super::bad_records::{BadRecords, OnBadRecord};
+use super::duplicates::Ids;
 use super::example::{GoldAnswer, Loaded, Place, QuestionExample};
 use super::format::DataFormat;
 use super::objects::{Object, objects, shortened};
@@ -31,6 +33,8 @@ pub struct QuestionOptions {
     pub need_start: bool,
     /// Whether questions without answers may come.
     pub unlabelled: bool,
+    /// `--on-error`; without it bad records are errors.
+    pub on_error: Option<OnBadRecord>,
 }
 
 impl Default for QuestionOptions {
@@ -43,6 +47,7 @@ impl Default for QuestionOptions {
             id: "id".to_owned(),
             need_start: true,
             unlabelled: false,
+            on_error: None,
         }
     }
 }
@@ -62,7 +67,7 @@ pub fn read_questions(path: &Path, options: &QuestionOptions) -> Result<Loaded<Q
 
 fn read(mut source: Source, options: &QuestionOptions) -> Result<Loaded<QuestionExample>> {
     let path = source.path().to_owned();
-    let mut questions = Questions { options, last: None, loaded: Loaded::new(), first_moved: None };
+    let mut questions = Questions::new(options, Ids::default(), BadRecords::new(options.on_error));
     if !source.is_blank() {
         let mut told = || source.tell(|head, whole| shape(head, whole, true));
         let format = match options.format {
@@ -72,17 +77,19 @@ fn read(mut source: Source, options: &QuestionOptions) -> Result<Loaded<Question
         if format == DataFormat::Squad {
             read_squad_file(source, &mut questions)?;
         } else {
-            for object in objects(source) {
-                questions.add(&object?)?;
+            for object in objects(source.past_bad_lines(questions.bad.skips())) {
+                let added = object.and_then(|object| questions.add(&object));
+                questions.bad.check(added)?;
             }
         }
     }
-    let Questions { mut loaded, first_moved, .. } = questions;
+    let Questions { mut loaded, first_moved, ids, mut bad, .. } = questions;
+    ids.settle(&mut loaded, &mut bad)?;
     if let Some(place) = first_moved {
         let (count, s) = (loaded.moved, if loaded.moved == 1 { " stands" } else { "s stand" });
         loaded.notes.push(format!("{count} answer{s} close to where the data says; the first: {place}"));
     }
-    loaded.finished(&path, "")
+    loaded.settled(&path, "", &bad)
 }
 
 fn guess(name: Option<DataFormat>, head: &[u8]) -> Option<DataFormat> {
@@ -103,12 +110,13 @@ fn read_squad_file(source: Source, questions: &mut Questions<'_>) -> Result<()> 
         unlabelled: questions.options.unlabelled,
         ..QuestionOptions::default()
     };
-    let mut squad = Questions { options: &own, last: None, loaded: Loaded::new(), first_moved: None };
+    let mut squad = Questions::new(&own, Ids::keys(), BadRecords::new(questions.options.on_error));
     let (mut number, mut failed) = (0, None);
     let result = read_squad(source.stream(), &mut |fields| {
         number += 1;
         let place = Place { source: name.clone(), line: number };
-        failed = squad.add(&Object { place, fields }).err();
+        let added = squad.add(&Object { place, fields });
+        failed = squad.bad.check(added).err();
         failed.is_none()
     });
     if let Some(error) = failed {
@@ -116,6 +124,7 @@ fn read_squad_file(source: Source, questions: &mut Questions<'_>) -> Result<()> 
     }
     result.map_err(|problem| Error::bad_file(&path, problem))?;
     (questions.loaded, questions.first_moved) = (squad.loaded, squad.first_moved);
+    (questions.ids, questions.bad) = (squad.ids, squad.bad);
     Ok(())
 }
 
@@ -126,9 +135,15 @@ struct Questions<'a> {
     last: Option<Arc<str>>,
     loaded: Loaded<QuestionExample>,
     first_moved: Option<Place>,
+    ids: Ids,
+    bad: BadRecords,
 }
 
-impl Questions<'_> {
+impl<'a> Questions<'a> {
+    fn new(options: &'a QuestionOptions, ids: Ids, bad: BadRecords) -> Self {
+        Self { options, last: None, loaded: Loaded::new(), first_moved: None, ids, bad }
+    }
+
     fn add(&mut self, object: &Object) -> Result<()> {
         let question = object.string(&self.options.question, "--question-field")?;
         let context = object.string(&self.options.context, "--context-field")?;
@@ -138,9 +153,11 @@ impl Questions<'_> {
         };
         self.last = Some(context.clone());
         let (answers, is_impossible) = self.answers(object, &context)?;
+        let id = self.id(object)?;
+        self.ids.push(object.raw(&self.options.id));
         self.loaded.examples.push(QuestionExample {
             place: object.place.clone(),
-            id: self.id(object)?,
+            id,
             question,
             context,
             answers,

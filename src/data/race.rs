@@ -8,9 +8,11 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 
+use super::bad_records::BadRecords;
 use super::choices::{check_count, in_range, letter};
 use super::example::{ChoiceExample, Loaded, Place};
 use super::objects::shortened;
+use super::race_copies::Articles;
 use super::source::Source;
 use crate::error::{Error, Result};
 
@@ -37,31 +39,44 @@ pub(super) fn looks_like_race(head: &[u8]) -> bool {
     head.trim_ascii_start().starts_with(b"{") && has(b"\"article\"") && has(b"\"questions\"")
 }
 
-/// Reads the files below a folder, in the order of their paths.
+/// Reads the files below a folder, in the order of their paths: first the files in `middle` and `high`, so that of two
+/// copies the one whose group is known stays.
 ///
 /// # Errors
-/// [`Error::BadFile`] for a folder without `.txt` files; those of [`questions`].
-pub(super) fn read_folder(folder: &Path, unlabelled: bool) -> Result<Loaded<ChoiceExample>> {
+/// [`Error::BadFile`] for a folder without `.txt` files; the errors of [`read_file`].
+pub(super) fn read_folder(folder: &Path, unlabelled: bool, bad: BadRecords) -> Result<Loaded<ChoiceExample>> {
     let mut files = Vec::new();
     walk(folder, &mut HashSet::new(), &mut files)?;
     files.sort();
+    files.sort_by_cached_key(|file| group(file).is_none());
     if files.is_empty() {
         let problem = "no file in this folder ends in .txt; the folders of RACE are read, and files";
         return Err(Error::bad_file(folder, problem));
     }
-    let mut loaded = Loaded::new();
+    let mut reading = Reading::new(unlabelled, bad);
     for file in &files {
-        loaded.examples.extend(questions(Source::open(file)?, group(file).as_deref(), unlabelled)?);
+        reading.add(Source::open(file)?)?;
     }
     let splits: Vec<&str> = SPLITS.into_iter().filter(|split| holds(folder, &files, split)).collect();
     if splits.len() > 1 {
         let splits = splits.join(", ");
-        loaded.notes.push(format!(
+        reading.loaded.notes.push(format!(
             "{}: read {splits} together; name one of them to keep them apart",
             folder.display()
         ));
     }
-    loaded.finished(folder, "")
+    reading.finished(folder)
+}
+
+/// Reads one file, which holds an article or several after each other.
+///
+/// # Errors
+/// [`Error::Record`] for a question that is not right, [`Error::BadFile`] for what is not an article, [`Error::Io`].
+pub(super) fn read_file(source: Source, unlabelled: bool, bad: BadRecords) -> Result<Loaded<ChoiceExample>> {
+    let path = source.path().to_owned();
+    let mut reading = Reading::new(unlabelled, bad);
+    reading.add(source)?;
+    reading.finished(&path)
 }
 
 /// Whether files stand in a folder of this name below `folder`.
@@ -105,45 +120,68 @@ pub(super) fn group(file: &Path) -> Option<String> {
     GROUPS.into_iter().find(|group| name.eq_ignore_ascii_case(group)).map(str::to_owned)
 }
 
-/// The questions of one file, which holds an article or several after each other. The number of a question
-/// stands for its line.
-///
-/// # Errors
-/// [`Error::Record`] for a question that is not right, [`Error::BadFile`] for what is no article, [`Error::Io`].
-pub(super) fn questions(source: Source, group: Option<&str>, unlabelled: bool) -> Result<Vec<ChoiceExample>> {
-    let path = source.path().to_owned();
-    let name: Arc<str> = format!("{}, question", source.name()).into();
-    let file = path.file_name().map(|file| file.to_string_lossy().into_owned()).unwrap_or_default();
-    let text = source.text()?;
-    let mut examples = Vec::new();
-    let mut number = 0;
-    for article in serde_json::Deserializer::from_str(&text).into_iter::<Article>() {
-        let article =
-            article.map_err(|error| Error::bad_file(&path, format!("not an article of RACE: {error}")))?;
-        let (questions, options) = (article.questions.len(), article.options.len());
-        let answers = article.answers.as_ref().map_or(questions, Vec::len);
-        if questions != options || questions != answers {
-            let problem = format!("{questions} questions, {options} lists of options, {answers} answers");
-            return Err(Error::bad_file(&path, format!("{problem}; each question needs one of both")));
-        }
-        let id = article.id.unwrap_or_else(|| format!("{}{file}", group.unwrap_or_default()));
-        for (i, (prompt, choices)) in article.questions.into_iter().zip(article.options).enumerate() {
-            number += 1;
-            let place = Place { source: name.clone(), line: number };
-            let answer = article.answers.as_ref().and_then(|answers| answers.get(i));
-            let label = label(answer.map(String::as_str), choices.len(), unlabelled);
-            examples.push(ChoiceExample {
-                label: check_count(choices.len()).and(label).map_err(|problem| place.error(problem))?,
-                place,
-                id: Some(format!("{id}-{}", i + 1)),
-                context: Some(article.article.clone()),
-                prompt,
-                choices,
-                group: group.map(str::to_owned),
-            });
-        }
+/// The questions read so far.
+struct Reading {
+    unlabelled: bool,
+    loaded: Loaded<ChoiceExample>,
+    bad: BadRecords,
+    seen: Articles,
+}
+
+impl Reading {
+    fn new(unlabelled: bool, bad: BadRecords) -> Self {
+        Self { unlabelled, loaded: Loaded::new(), bad, seen: Articles::default() }
     }
-    Ok(examples)
+
+    /// Reads the questions of one file. The number of a question stands for its line.
+    fn add(&mut self, source: Source) -> Result<()> {
+        let path = source.path().to_owned();
+        let group = group(&path);
+        let name: Arc<str> = format!("{}, question", source.name()).into();
+        let file = path.file_name().map(|file| file.to_string_lossy().into_owned()).unwrap_or_default();
+        let text = source.text()?;
+        let mut number = 0;
+        for article in serde_json::Deserializer::from_str(&text).into_iter::<Article>() {
+            let article = article
+                .map_err(|error| Error::bad_file(&path, format!("not an article of RACE: {error}")))?;
+            let (questions, options) = (article.questions.len(), article.options.len());
+            let answers = article.answers.as_ref().map_or(questions, Vec::len);
+            if questions != options || questions != answers {
+                let problem = format!("{questions} questions, {options} lists of options, {answers} answers");
+                return Err(Error::bad_file(&path, format!("{problem}; each question needs one of both")));
+            }
+            self.seen.begin(article.id.as_deref(), path.parent());
+            let id = article.id.unwrap_or_else(|| format!("{}{file}", group.as_deref().unwrap_or_default()));
+            for (i, (prompt, choices)) in article.questions.into_iter().zip(article.options).enumerate() {
+                number += 1;
+                let place = Place { source: name.clone(), line: number };
+                let answer = article.answers.as_ref().and_then(|answers| answers.get(i));
+                let label = label(answer.map(String::as_str), choices.len(), self.unlabelled);
+                let label = check_count(choices.len()).and(label).map_err(|problem| place.error(problem));
+                let Some(label) = self.bad.check(label)? else { continue };
+                let example = ChoiceExample {
+                    label,
+                    place,
+                    id: Some(format!("{id}-{}", i + 1)),
+                    context: Some(article.article.clone()),
+                    prompt,
+                    choices,
+                    group: group.clone(),
+                };
+                let is_new = self.seen.is_new(&example);
+                if self.bad.check(is_new)? == Some(true) {
+                    self.loaded.examples.push(example);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn finished(self, path: &Path) -> Result<Loaded<ChoiceExample>> {
+        let Self { mut loaded, bad, seen, .. } = self;
+        seen.copies.report(&mut loaded);
+        loaded.settled(path, "", &bad)
+    }
 }
 
 fn label(
@@ -172,7 +210,7 @@ mod tests {
 
     fn read(text: &str, unlabelled: bool) -> Result<Vec<ChoiceExample>> {
         let source = Source::new(Path::new("x/high/7.txt"), Cursor::new(text.to_owned().into_bytes()))?;
-        questions(source, Some("high"), unlabelled)
+        read_file(source, unlabelled, BadRecords::new(None)).map(|loaded| loaded.examples)
     }
 
     fn problem(text: &str) -> String {
@@ -190,7 +228,8 @@ mod tests {
         assert_eq!((second.choices.len(), second.label, second.group.as_deref()), (2, Some(0), Some("high")));
         let unnamed = read(&FILE.replace("\"id\"", "\"key\""), false).expect("reads");
         assert_eq!(unnamed[0].id.as_deref(), Some("high7.txt-1"));
-        let several = read(&format!("{FILE}\n{FILE}\n"), false).expect("reads");
+        let other = FILE.replace("Text.", "More.").replace("high7", "high8");
+        let several = read(&format!("{FILE}\n{other}\n"), false).expect("reads");
         assert_eq!(several[3].place.line, 4);
     }
 

@@ -23,6 +23,7 @@ pub(super) struct Source {
     name: Arc<str>,
     head: Vec<u8>,
     rest: Box<dyn Read + Send>,
+    past_bad_lines: bool,
 }
 
 impl Source {
@@ -56,7 +57,18 @@ impl Source {
         if head.starts_with(BYTE_ORDER_MARK) {
             head.drain(..BYTE_ORDER_MARK.len());
         }
-        Ok(Self { path: path.to_owned(), name: path.display().to_string().into(), head, rest })
+        Ok(Self {
+            path: path.to_owned(),
+            name: path.display().to_string().into(),
+            head,
+            rest,
+            past_bad_lines: false,
+        })
+    }
+
+    /// The same, but its lines continue after one that cannot be read, if `continues`.
+    pub(super) fn past_bad_lines(self, continues: bool) -> Self {
+        Self { past_bad_lines: continues, ..self }
     }
 
     /// Its path, `<stdin>` for standard input.
@@ -109,7 +121,7 @@ impl Source {
 
     /// Its lines with their places, until the first error.
     pub(super) fn lines(self) -> impl Iterator<Item = Result<(Place, String)>> {
-        let (path, name) = (self.path.clone(), self.name.clone());
+        let (path, name, past_bad_lines) = (self.path.clone(), self.name.clone(), self.past_bad_lines);
         let mut reader = LineReader::new(self.stream());
         let (mut line, mut failed) = (0, false);
         std::iter::from_fn(move || {
@@ -127,7 +139,10 @@ impl Source {
                 }
                 Err(error) => Err(Error::io(&path, "read")(error)),
             };
-            failed = item.is_err();
+            failed = match &item {
+                Err(Error::Record { .. }) => !past_bad_lines,
+                other => other.is_err(),
+            };
             Some(item)
         })
     }
@@ -175,6 +190,8 @@ mod tests {
         assert!(bad[1].starts_with("a.txt:2: not valid UTF-8 (byte 2 of the line); convert"), "{bad:?}");
         let error = source(b"a\nb\xff\nc").and_then(Source::text).err().map(|e| e.to_string());
         assert_eq!(error.as_deref(), Some(bad[1].as_str()));
+        let all = source(b"a\nb\xff\nc").expect("opens").past_bad_lines(true).lines();
+        assert_eq!(all.map(|line| line.is_ok()).collect::<Vec<_>>(), [true, false, true]);
     }
 
     #[test]

@@ -2,7 +2,9 @@
 //!
 //! As in transformers' `run_swag.py`, the first text of each pair is `sent1`, the second is `sent2` with an ending.
 
+use super::bad_records::BadRecords;
 use super::choices::{check_count, in_range};
+use super::duplicates::Ids;
 use super::example::ChoiceExample;
 use super::objects::shortened;
 use super::source::Source;
@@ -36,27 +38,40 @@ impl Columns {
         need("ending1")?;
         let endings = (0..).map_while(|i| header.index(&format!("ending{i}"))).collect();
         let label = if unlabelled { header.index("label") } else { Some(need("label")?) };
-        let id = ["video-id", "fold-ind"].into_iter().filter_map(|name| header.index(name)).collect();
+        let own = ["video-id", "fold-ind"].into_iter().filter_map(|name| header.index(name));
+        let mut id: Vec<usize> = own.collect();
+        if id.is_empty() {
+            id.extend(header.index("id"));
+        }
         Ok(Self { sent1: need("sent1")?, sent2: need("sent2")?, endings, label, id })
     }
 }
 
-/// The examples of a stream.
+/// The examples of a stream, with their ids.
 ///
 /// # Errors
-/// [`crate::Error::Record`] for the first row that is not right; [`crate::Error::Io`].
-pub(super) fn examples(source: Source, unlabelled: bool) -> Result<Vec<ChoiceExample>> {
+/// [`crate::Error::Record`] for the first row that is not right, unless such rows are skipped; [`crate::Error::Io`].
+pub(super) fn examples(
+    source: Source,
+    unlabelled: bool,
+    bad: &mut BadRecords,
+) -> Result<(Vec<ChoiceExample>, Ids)> {
+    let mut ids = Ids::default();
     let table = Table::read(source, Dialect::Csv)?;
     let mut rows = table.rows();
-    let Some(first) = rows.next()? else { return Ok(Vec::new()) };
+    let Some(first) = rows.next()? else { return Ok((Vec::new(), ids)) };
     let header = Header::new(&first);
     let columns = Columns::find(&header, unlabelled).map_err(|problem| first.place.error(problem))?;
     check_count(columns.endings.len()).map_err(|problem| first.place.error(problem))?;
     let mut examples = Vec::new();
-    while let Some(row) = rows.next_like(&header)? {
-        examples.push(example(&row, &columns, unlabelled).map_err(|problem| row.place.error(problem))?);
+    while let Some(row) = rows.next_row(&header, bad)? {
+        let example = example(&row, &columns, unlabelled).map_err(|problem| row.place.error(problem));
+        if let Some(example) = bad.check(example)? {
+            ids.push(example.id.as_deref());
+            examples.push(example);
+        }
     }
-    Ok(examples)
+    Ok((examples, ids))
 }
 
 fn example(row: &Row, columns: &Columns, unlabelled: bool) -> std::result::Result<ChoiceExample, String> {
@@ -103,7 +118,7 @@ mod tests {
     fn read(rows: &str, unlabelled: bool) -> Result<Vec<ChoiceExample>> {
         let text = format!("{HEADER}\n{rows}");
         let source = Source::new(Path::new("a.csv"), Cursor::new(text.into_bytes()))?;
-        examples(source, unlabelled)
+        examples(source, unlabelled, &mut BadRecords::new(None)).map(|(examples, _)| examples)
     }
 
     fn problem(rows: &str) -> String {
@@ -132,7 +147,10 @@ mod tests {
         assert!(problem(&row("d")).contains("11 columns, but the header (line 1) has 12"));
         assert!(read(&row("d,"), true).is_ok_and(|examples| examples[0].label.is_none()));
         let source = Source::new(Path::new("a.csv"), Cursor::new("sent1,ending0,ending1\n"));
-        let error = source.and_then(|source| examples(source, true)).err().map(|e| e.to_string());
+        let error = source
+            .and_then(|source| examples(source, true, &mut BadRecords::new(None)))
+            .err()
+            .map(|e| e.to_string());
         assert_eq!(
             error.as_deref(),
             Some("a.csv:1: column \"sent2\" of SWAG is missing; the table has sent1, ending0, ending1")

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use csv::{ReaderBuilder, StringRecord, Terminator};
 
+use super::bad_records::BadRecords;
 use super::example::Place;
 use super::source::Source;
 use crate::error::Result;
@@ -43,6 +44,11 @@ impl Row {
         self.cells.get(column).unwrap_or_default()
     }
 
+    /// How many cells it has.
+    pub(super) fn width(&self) -> usize {
+        self.cells.len()
+    }
+
     pub(super) fn cells(&self) -> impl Iterator<Item = &str> {
         self.cells.iter()
     }
@@ -65,6 +71,11 @@ impl Header {
     /// The names that a kind of table has although no row says them.
     pub(super) fn known(origin: &str, names: &[&str]) -> Self {
         Self { origin: origin.to_owned(), names: names.iter().map(|name| (*name).to_owned()).collect() }
+    }
+
+    /// How many columns it names.
+    pub(super) fn width(&self) -> usize {
+        self.names.len()
     }
 
     pub(super) fn names(&self) -> impl Iterator<Item = &str> {
@@ -100,7 +111,13 @@ impl Table {
         if self.dialect == Dialect::Tsv {
             builder.delimiter(b'\t').quoting(false);
         }
-        Rows { table: self, reader: builder.from_reader(self.text.as_bytes()), counted: 0, line: 1 }
+        Rows {
+            table: self,
+            reader: builder.from_reader(self.text.as_bytes()),
+            counted: 0,
+            line: 1,
+            is_lost: false,
+        }
     }
 }
 
@@ -111,6 +128,8 @@ pub(super) struct Rows<'a> {
     /// Lines are counted up to this byte.
     counted: usize,
     line: u64,
+    /// True after quotes that leave open where rows end.
+    is_lost: bool,
 }
 
 impl Rows<'_> {
@@ -137,6 +156,7 @@ impl Rows<'_> {
             }
             let raw = rest.get(blank..).unwrap_or_default();
             if raw.len() > MAX_LINE_BYTES {
+                self.is_lost = true;
                 let problem = format!("the row is longer than {} MiB", MAX_LINE_BYTES >> 20);
                 return Err(place.error(format!("{problem}; is a quote left open?")));
             }
@@ -149,7 +169,10 @@ impl Rows<'_> {
                 None => row,
             };
             if self.table.dialect == Dialect::Csv {
-                check_quotes(row).map_err(|problem| place.error(problem))?;
+                if let Err(problem) = check_quotes(row) {
+                    self.is_lost = self.count_breaks(row) > 0;
+                    return Err(place.error(problem));
+                }
             }
             if cells.len() == 1 && cells[0].trim().is_empty() {
                 continue;
@@ -165,10 +188,44 @@ impl Rows<'_> {
     /// As [`Self::next`], and for a row of another number of columns.
     pub(super) fn next_like(&mut self, header: &Header) -> Result<Option<Row>> {
         let Some(row) = self.next()? else { return Ok(None) };
-        let (found, expected) = (row.cells.len(), header.names.len());
-        if found == expected {
-            return Ok(Some(row));
+        if row.width() == header.width() { Ok(Some(row)) } else { Err(self.width_error(&row, header)) }
+    }
+
+    /// The next row like the header that `bad` does not skip.
+    ///
+    /// # Errors
+    /// As [`Self::next_like`], for rows that are not skipped and for quotes that leave open where rows end.
+    pub(super) fn next_row(&mut self, header: &Header, bad: &mut BadRecords) -> Result<Option<Row>> {
+        self.first_good(bad, |rows| rows.next_like(header))
+    }
+
+    /// The next row of any width that `bad` does not skip.
+    ///
+    /// # Errors
+    /// As [`Self::next_row`].
+    pub(super) fn next_ragged(&mut self, bad: &mut BadRecords) -> Result<Option<Row>> {
+        self.first_good(bad, Self::next)
+    }
+
+    fn first_good(
+        &mut self,
+        bad: &mut BadRecords,
+        mut next: impl FnMut(&mut Self) -> Result<Option<Row>>,
+    ) -> Result<Option<Row>> {
+        loop {
+            let row = next(self);
+            if self.is_lost {
+                return row;
+            }
+            if let Some(row) = bad.check(row)? {
+                return Ok(row);
+            }
         }
+    }
+
+    /// The error of a row with another number of columns than the header.
+    pub(super) fn width_error(&self, row: &Row, header: &Header) -> crate::Error {
+        let (found, expected) = (row.width(), header.width());
         let names: Vec<String> = header.names().map(|name| format!("\"{name}\"")).collect();
         let advice = match (self.table.dialect, row.breaks) {
             (Dialect::Tsv, _) => {
@@ -179,12 +236,12 @@ impl Rows<'_> {
                 format!("; the row goes on to line {}: is a quote left open?", row.place.line + breaks)
             }
         };
-        Err(row.place.error(format!(
+        row.place.error(format!(
             "{found} column{}, but {} has {expected}: {}{advice}",
             if found == 1 { "" } else { "s" },
             header.origin,
             names.join(", ")
-        )))
+        ))
     }
 
     fn count_lines(&mut self, to: usize) {

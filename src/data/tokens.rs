@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
+use super::bad_records::{BadRecords, OnBadRecord};
 use super::conll;
+use super::duplicates::Ids;
 use super::example::{Loaded, TokenExample};
 use super::format::{DataFormat, looks_like_objects};
 use super::objects::{Object, objects, shortened};
@@ -20,6 +22,8 @@ pub struct TokenOptions {
     pub tokens: String,
     /// `--tags-field`; if it keeps its default name, `ner_tags` serves too.
     pub tags: String,
+    /// `--id-field`, of JSON lines.
+    pub id: String,
     /// The tags that numbers stand for, in their order.
     pub tag_names: Vec<String>,
     /// The column of the word, from 1; without it the first, or the second after a column of token ids.
@@ -28,6 +32,8 @@ pub struct TokenOptions {
     pub tag_column: Option<usize>,
     /// Whether sentences without tags may come.
     pub unlabelled: bool,
+    /// `--on-error`; without it bad records are errors. In columns a record is a sentence.
+    pub on_error: Option<OnBadRecord>,
 }
 
 impl Default for TokenOptions {
@@ -36,10 +42,12 @@ impl Default for TokenOptions {
             format: DataFormat::Auto,
             tokens: "tokens".to_owned(),
             tags: "tags".to_owned(),
+            id: "id".to_owned(),
             tag_names: Vec::new(),
             word_column: None,
             tag_column: None,
             unlabelled: false,
+            on_error: None,
         }
     }
 }
@@ -62,20 +70,27 @@ pub fn read_tokens(path: &Path, options: &TokenOptions) -> Result<Loaded<TokenEx
 
 fn read(source: Source, options: &TokenOptions) -> Result<Loaded<TokenExample>> {
     let path = source.path().to_owned();
-    let mut loaded = Loaded::new();
+    let (mut loaded, mut ids) = (Loaded::new(), Ids::default());
+    let mut bad = BadRecords::new(options.on_error);
     if !source.is_blank() {
         if options.format.resolve(&source, &FORMATS, guess)? == DataFormat::Conll {
-            loaded.examples = conll::sentences(source, options)?;
+            conll::sentences(source, options, &mut loaded, &mut bad)?;
         } else {
-            for object in objects(source) {
-                match from_object(&object?, options)? {
-                    Some(example) => loaded.examples.push(example),
-                    None => loaded.left_out += 1,
+            for object in objects(source.past_bad_lines(bad.skips())) {
+                let found = object.and_then(|object| from_object(&object, options));
+                match bad.check(found)? {
+                    Some(Some((example, id))) => {
+                        ids.push(id.as_deref());
+                        loaded.examples.push(example);
+                    }
+                    Some(None) => loaded.left_out += 1,
+                    None => {}
                 }
             }
+            ids.settle(&mut loaded, &mut bad)?;
         }
     }
-    loaded.finished(&path, "no words in it")
+    loaded.settled(&path, "no words in it", &bad)
 }
 
 fn guess(name: Option<DataFormat>, head: &[u8]) -> Option<DataFormat> {
@@ -88,7 +103,8 @@ fn guess(name: Option<DataFormat>, head: &[u8]) -> Option<DataFormat> {
     }
 }
 
-fn from_object(object: &Object, options: &TokenOptions) -> Result<Option<TokenExample>> {
+/// The sentence of a line with its id, or none where it has no words.
+fn from_object(object: &Object, options: &TokenOptions) -> Result<Option<(TokenExample, Option<String>)>> {
     let error = |problem: String| object.place.error(problem);
     let words = object.fields.strings(&options.tokens).map_err(error)?;
     let words = words.ok_or_else(|| object.missing(&options.tokens, "--tokens-field"))?;
@@ -103,7 +119,13 @@ fn from_object(object: &Object, options: &TokenOptions) -> Result<Option<TokenEx
     if found.is_some() && tags.len() != words.len() {
         return Err(error(format!("{} words, but {} tags", words.len(), tags.len())));
     }
-    Ok((!words.is_empty()).then(|| TokenExample { place: object.place.clone(), words, tags }))
+    let own_id = options.id != TokenOptions::default().id;
+    if own_id && object.fields.raw(&options.id).is_none() {
+        return Err(object.missing(&options.id, "--id-field"));
+    }
+    let id = object.raw(&options.id).map(str::to_owned);
+    let example = TokenExample { place: object.place.clone(), words, tags };
+    Ok((!example.words.is_empty()).then_some((example, id)))
 }
 
 /// The tags in a JSON list of names or of numbers.

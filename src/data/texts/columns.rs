@@ -8,7 +8,7 @@ use crate::data::objects::missing;
 use crate::error::Error;
 
 /// Texts and, where there are two, their pairs; each with the label that goes with these names alone.
-const GLUE: [(&str, Option<&str>, Option<&str>); 6] = [
+const GLUE: [(&str, Option<&str>, Option<&str>); 7] = [
     // MNLI, SNLI, RTE, WNLI, STS-B, AX
     ("sentence1", Some("sentence2"), None),
     // QNLI
@@ -17,6 +17,8 @@ const GLUE: [(&str, Option<&str>, Option<&str>); 6] = [
     ("question1", Some("question2"), Some("is_duplicate")),
     // MNLI, SNLI, AX in the Hugging Face data sets
     ("premise", Some("hypothesis"), None),
+    // The diagnostic set with its labels
+    ("Premise", Some("Hypothesis"), Some("Label")),
     // MRPC
     ("#1 String", Some("#2 String"), Some("Quality")),
     // SST-2, and CoLA's test file

@@ -4,10 +4,13 @@
 //! `run_glue.py` and the JSON lines of SNLI and MNLI have them; CoLA's files without a header too.
 
 mod columns;
+mod glue;
 mod target;
 
 use std::path::Path;
 
+use super::bad_records::{BadRecords, OnBadRecord};
+use super::duplicates::Ids;
 use super::example::{Loaded, Target, TextExample};
 use super::format::DataFormat;
 use super::objects::{Object, objects};
@@ -15,6 +18,7 @@ use super::source::Source;
 use super::table::{Dialect, Header, Row, Table};
 use crate::error::Result;
 use columns::{Columns, Kind};
+use glue::GlueTable;
 
 const FORMATS: [DataFormat; 3] = [DataFormat::Jsonl, DataFormat::Csv, DataFormat::Tsv];
 
@@ -53,6 +57,8 @@ pub struct TextOptions {
     pub label_columns: Vec<String>,
     /// Whether examples without a target may come.
     pub unlabelled: bool,
+    /// `--on-error`; without it bad rows of GLUE's own files are skipped, all others are errors.
+    pub on_error: Option<OnBadRecord>,
 }
 
 impl Default for TextOptions {
@@ -68,6 +74,7 @@ impl Default for TextOptions {
             separator: "|".to_owned(),
             label_columns: Vec::new(),
             unlabelled: false,
+            on_error: None,
         }
     }
 }
@@ -87,19 +94,22 @@ pub fn read_texts(path: &Path, options: &TextOptions) -> Result<Loaded<TextExamp
 
 fn read(source: Source, options: &TextOptions) -> Result<Loaded<TextExample>> {
     let path = source.path().to_owned();
-    let mut loaded = Loaded::new();
+    let bad = BadRecords::new(options.on_error);
+    let mut reading = Reading { options, loaded: Loaded::new(), ids: Ids::default(), bad };
     if !source.is_blank() {
         match options.format.resolve(&source, &FORMATS, guess)? {
-            DataFormat::Csv => read_table(source, Dialect::Csv, options, &mut loaded)?,
-            DataFormat::Tsv => read_table(source, Dialect::Tsv, options, &mut loaded)?,
+            DataFormat::Csv => reading.table(source, Dialect::Csv)?,
+            DataFormat::Tsv => reading.table(source, Dialect::Tsv)?,
             _ => {
-                for object in objects(source) {
-                    keep(from_object(object?, options)?, &mut loaded);
+                for object in objects(source.past_bad_lines(reading.bad.skips())) {
+                    reading.keep(object.and_then(|object| from_object(object, options)))?;
                 }
             }
         }
     }
-    loaded.finished(&path, "the annotators did not agree on a label (gold_label is \"-\")")
+    let Reading { mut loaded, ids, mut bad, .. } = reading;
+    ids.settle(&mut loaded, &mut bad)?;
+    loaded.settled(&path, "the annotators did not agree on a label (gold_label is \"-\")", &bad)
 }
 
 fn guess(name: Option<DataFormat>, head: &[u8]) -> Option<DataFormat> {
@@ -117,15 +127,82 @@ fn guess(name: Option<DataFormat>, head: &[u8]) -> Option<DataFormat> {
     }
 }
 
-/// An example, or none where the data says that it has no label.
-fn keep(example: Option<TextExample>, loaded: &mut Loaded<TextExample>) {
-    match example {
-        Some(example) => loaded.examples.push(example),
-        None => loaded.left_out += 1,
+/// The examples of one stream so far.
+struct Reading<'a> {
+    options: &'a TextOptions,
+    loaded: Loaded<TextExample>,
+    ids: Ids,
+    bad: BadRecords,
+}
+
+/// An example, or none where the data says that it has no label; and whether its id is from the field that names ids.
+type Found = Option<(TextExample, bool)>;
+
+impl Reading<'_> {
+    fn keep(&mut self, found: Result<Found>) -> Result<()> {
+        match self.bad.check(found)? {
+            Some(Some((example, has_id))) => {
+                self.ids.push(example.id.as_deref().filter(|_| has_id));
+                self.loaded.examples.push(example);
+            }
+            Some(None) => self.loaded.left_out += 1,
+            None => {}
+        }
+        Ok(())
+    }
+
+    fn table(&mut self, source: Source, dialect: Dialect) -> Result<()> {
+        let options = self.options;
+        let table = Table::read(source, dialect)?;
+        let mut rows = table.rows();
+        let Some(first) = rows.next()? else { return Ok(()) };
+        if dialect == Dialect::Tsv && is_cola(&first) {
+            let columns = Header::known("a file of CoLA", &["source", "label", "mark", "sentence"]);
+            let mut next = Some(first);
+            while let Some(row) = next {
+                self.keep(from_cola(row, options).map(|example| Some((example, false))))?;
+                next = rows.next_row(&columns, &mut self.bad)?;
+            }
+            return Ok(());
+        }
+        let header = Header::new(&first);
+        let names: Vec<&str> = header.names().collect();
+        let columns = Columns::find(&names, options, Kind::Column).map_err(|problem| {
+            let test = glue::test_file(&names).filter(|_| problem.contains("--label-field"));
+            let advice = test.map_or(String::new(), |task| {
+                format!("; it looks like a test file of {task}, and those have no labels: use train.tsv or dev.tsv")
+            });
+            first.place.error(problem + &advice)
+        })?;
+        for name in columns.used().chain(options.label_columns.iter().map(String::as_str)) {
+            if header.is_ambiguous(name) {
+                return Err(first
+                    .place
+                    .error(format!("several columns are named \"{name}\"; rename all but one")));
+            }
+        }
+        let glue = GlueTable::of_header(&names).filter(|_| dialect == Dialect::Tsv);
+        let Some(glue) = glue else {
+            while let Some(row) = rows.next_row(&header, &mut self.bad)? {
+                self.keep(from_row(&row, &header, &columns, options, None))?;
+            }
+            return Ok(());
+        };
+        self.bad.skip_by_default();
+        while let Some(row) = rows.next_ragged(&mut self.bad)? {
+            if row.width() == header.width() {
+                self.keep(from_row(&row, &header, &columns, options, None))?;
+            } else if let Some(label) = glue.label_of_ragged(&row, &header, &columns) {
+                self.keep(from_row(&row, &header, &columns, options, Some(label)))?;
+            } else {
+                self.keep(Err(rows.width_error(&row, &header)))?;
+            }
+        }
+        Ok(())
     }
 }
 
-fn from_object(object: Object, options: &TextOptions) -> Result<Option<TextExample>> {
+fn from_object(object: Object, options: &TextOptions) -> Result<Found> {
     let names: Vec<&str> = object.fields.names().collect();
     let columns =
         Columns::find(&names, options, Kind::Field).map_err(|problem| object.place.error(problem))?;
@@ -146,52 +223,24 @@ fn from_object(object: Object, options: &TextOptions) -> Result<Option<TextExamp
         Some(pair) => object.optional_string(pair)?,
         None => None,
     };
+    let has_id = columns.id == Some(&options.id);
     let id = columns.id.and_then(|id| object.raw(id)).map(str::to_owned);
-    Ok(Some(TextExample { place: object.place, id, text, text_pair, target }))
+    Ok(Some((TextExample { place: object.place, id, text, text_pair, target }, has_id)))
 }
 
-fn read_table(
-    source: Source,
-    dialect: Dialect,
-    options: &TextOptions,
-    loaded: &mut Loaded<TextExample>,
-) -> Result<()> {
-    let table = Table::read(source, dialect)?;
-    let mut rows = table.rows();
-    let Some(first) = rows.next()? else { return Ok(()) };
-    if dialect == Dialect::Tsv && is_cola(&first) {
-        let columns = Header::known("a file of CoLA", &["source", "label", "mark", "sentence"]);
-        let mut next = Some(first);
-        while let Some(row) = next {
-            keep(Some(from_cola(row, options)?), loaded);
-            next = rows.next_like(&columns)?;
-        }
-        return Ok(());
-    }
-    let header = Header::new(&first);
-    let names: Vec<&str> = header.names().collect();
-    let problem = |problem: String| first.place.error(problem);
-    let columns = Columns::find(&names, options, Kind::Column).map_err(problem)?;
-    for name in columns.used().chain(options.label_columns.iter().map(String::as_str)) {
-        if header.is_ambiguous(name) {
-            return Err(first
-                .place
-                .error(format!("several columns are named \"{name}\"; rename all but one")));
-        }
-    }
-    while let Some(row) = rows.next_like(&header)? {
-        keep(from_row(&row, &header, &columns, options)?, loaded);
-    }
-    Ok(())
-}
-
+/// The example of a row; `label` is the column of its label where that is not the one that the header names.
 fn from_row(
     row: &Row,
     header: &Header,
     columns: &Columns<'_>,
     options: &TextOptions,
-) -> Result<Option<TextExample>> {
-    let cell = |name: &str| header.index(name).map(|column| row.cell(column));
+    label: Option<usize>,
+) -> Result<Found> {
+    let column = |name: &str| match label {
+        Some(label) if columns.label == Some(name) => Some(label),
+        _ => header.index(name),
+    };
+    let cell = |name: &str| column(name).map(|column| row.cell(column));
     if columns.is_left_out(|label| cell(label).is_some_and(|cell| cell.trim() == "-")) {
         return Ok(None);
     }
@@ -202,13 +251,14 @@ fn from_row(
         let names = options.label_columns.iter();
         target::of_switches(names.map(|name| (name.as_str(), cell(name))), options)
     };
-    Ok(Some(TextExample {
+    let example = TextExample {
         place: row.place.clone(),
         id: columns.id.and_then(cell).filter(|id| !id.trim().is_empty()).map(str::to_owned),
         text: cell(columns.text).unwrap_or_default().to_owned(),
         text_pair: columns.pair.and_then(cell).filter(|pair| !pair.is_empty()).map(str::to_owned),
         target: target.map_err(|problem| row.place.error(problem))?,
-    }))
+    };
+    Ok(Some((example, columns.id == Some(&options.id))))
 }
 
 /// Whether a first row is one of CoLA: where the sentence is from, 0 or 1, perhaps a star, the sentence.

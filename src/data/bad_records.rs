@@ -1,0 +1,130 @@
+//! Records of labelled data that cannot be right: an error at the first, or left out and counted.
+
+use std::path::Path;
+
+use super::objects::shortened;
+use crate::error::{Error, Result};
+
+/// How many of the records left out a message describes.
+const DESCRIBED: usize = 3;
+
+/// The treatment of records that cannot be right.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnBadRecord {
+    /// Fail with an error that names its place.
+    Stop,
+    /// Leave it out, count it, and describe the first few.
+    Skip,
+}
+
+/// The bad records of one file or folder.
+#[derive(Debug)]
+pub(super) struct BadRecords {
+    skip: bool,
+    /// True if the user chose.
+    chosen: bool,
+    count: u64,
+    first: Vec<String>,
+}
+
+impl BadRecords {
+    /// Follows the user's choice; without one, stops.
+    pub(super) fn new(choice: Option<OnBadRecord>) -> Self {
+        let skip = choice == Some(OnBadRecord::Skip);
+        Self { skip, chosen: choice.is_some(), count: 0, first: Vec::new() }
+    }
+
+    /// Skips from now on, unless the user chose otherwise.
+    pub(super) fn skip_by_default(&mut self) {
+        self.skip |= !self.chosen;
+    }
+
+    /// True if bad records are left out.
+    pub(super) fn skips(&self) -> bool {
+        self.skip
+    }
+
+    /// The value; `None` for a bad record that is left out.
+    ///
+    /// # Errors
+    /// The error of a bad record when not skipping; always those that concern more than one record.
+    pub(super) fn check<T>(&mut self, result: Result<T>) -> Result<Option<T>> {
+        match result {
+            Ok(value) => Ok(Some(value)),
+            Err(error @ Error::Record { .. }) if self.skip => {
+                self.count += 1;
+                if self.first.len() < DESCRIBED {
+                    self.first.push(error.to_string());
+                }
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// How many were left out.
+    pub(super) fn count(&self) -> u64 {
+        self.count
+    }
+
+    /// The message for the user, if records were left out.
+    pub(super) fn message(&self, path: &Path) -> Option<String> {
+        let described: Vec<String> = self.first.iter().map(|problem| shortened_problem(problem)).collect();
+        let described = described.join("; ");
+        let path = path.display();
+        match self.count {
+            0 => None,
+            1 => Some(format!("{path}: skipped 1 bad record: {described}")),
+            count if count as usize > DESCRIBED => {
+                Some(format!("{path}: skipped {count} bad records, the first {DESCRIBED}: {described}"))
+            }
+            count => Some(format!("{path}: skipped {count} bad records: {described}")),
+        }
+    }
+}
+
+/// A problem cut to what one line can hold.
+fn shortened_problem(problem: &str) -> String {
+    match problem.char_indices().nth(200) {
+        Some(_) => {
+            let (place, rest) = problem.split_at(problem.find(": ").map_or(0, |end| end + 2));
+            format!("{place}{}", shortened(rest))
+        }
+        None => problem.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bad(line: u64) -> Result<u8> {
+        Err(Error::Record { source_name: "a".to_owned(), line, problem: "is bad".to_owned() })
+    }
+
+    #[test]
+    fn bad_records_stop_or_are_counted() {
+        let mut stop = BadRecords::new(None);
+        assert!(stop.check(bad(1)).is_err() && stop.check(Ok(1)).is_ok_and(|value| value == Some(1)));
+        let mut skip = BadRecords::new(Some(OnBadRecord::Skip));
+        assert_eq!(skip.message(Path::new("f")), None);
+        for line in 1..=4 {
+            assert_eq!(skip.check(bad(line)).expect("skipped"), None);
+        }
+        assert_eq!(
+            skip.message(Path::new("f")).as_deref(),
+            Some("f: skipped 4 bad records, the first 3: a:1: is bad; a:2: is bad; a:3: is bad")
+        );
+        assert!(skip.check::<u8>(Err(Error::bad_file(Path::new("f"), "is broken"))).is_err());
+    }
+
+    #[test]
+    fn a_choice_is_stronger_than_a_default() {
+        let mut stop = BadRecords::new(Some(OnBadRecord::Stop));
+        stop.skip_by_default();
+        assert!(!stop.skips());
+        let mut unset = BadRecords::new(None);
+        unset.skip_by_default();
+        assert!(unset.skips());
+    }
+}

@@ -1,0 +1,225 @@
+//! Columns as in CoNLL: one word per line with its tag, a blank line after each sentence.
+//!
+//! * Columns stand between tabs if the line has any, else between spaces.
+//! * The word is in the first column, the tag in the last (CoNLL-2002 and 2003, WNUT-17, WikiANN). Words of the form
+//!   `en:word` lose the language that all of them share.
+//! * If a column numbers the words (CoNLL-U, Universal NER, GermEval 2014), ranges (`3-4`) and empty nodes (`5.1`) are not
+//!   words, and every line that begins with `#` is a comment. [`layout`] finds the tags.
+//! * `# global.columns = ID FORM ...` (CoNLL-U Plus), or a first row of names, names the columns.
+//! * Entities in brackets (CoNLL-2012) become tags with `B-` and `I-`.
+//! * `-DOCSTART-` ends a sentence and is not a word.
+
+mod brackets;
+mod layout;
+mod line;
+mod numbers;
+
+use super::bad_records::BadRecords;
+use super::example::{Loaded, Place, TokenExample};
+use super::source::Source;
+use super::tokens::TokenOptions;
+use crate::error::Result;
+use brackets::Brackets;
+use layout::{Layout, Names, Rows, check_number, is_blank_tag};
+use line::{Comments, Line, lines};
+use numbers::{Numbering, is_special};
+
+/// Adds the sentences of a stream to `loaded`.
+///
+/// # Errors
+/// [`crate::Error::Record`] with the line that has no tag, or another number of columns than those before, unless its
+/// sentence is skipped; [`crate::Error::Record`] for a table whose columns are not certain; [`crate::Error::Io`].
+pub(super) fn sentences(
+    source: Source,
+    options: &TokenOptions,
+    loaded: &mut Loaded<TokenExample>,
+    bad: &mut BadRecords,
+) -> Result<()> {
+    let path = source.path().to_owned();
+    let lines: Vec<Line> = lines(source).collect::<Result<_>>()?;
+    let table = Table::new(&lines, options)?;
+    let Some(layout) = &table.layout else { return Ok(()) };
+    let mut rest = lines.as_slice();
+    while !rest.is_empty() {
+        let end = rest.iter().skip(1).position(|line| line.first).map_or(rest.len(), |at| at + 1);
+        let (lines, after) = rest.split_at(end);
+        rest = after;
+        let sentence = table.sentence(lines, layout, options);
+        loaded.examples.extend(bad.check(sentence)?.flatten());
+    }
+    let note = layout.note.as_ref().map(|note| format!("{}: {note}", path.display()));
+    loaded.notes.extend(note);
+    if let Some(language) = table.language {
+        loaded.notes.push(format!("{}: the words are read without their \"{language}\"", path.display()));
+    }
+    Ok(())
+}
+
+/// The form of a table.
+struct Table<'a> {
+    names: Option<Names>,
+    comments: Comments<'a>,
+    /// `None` if there are no words.
+    layout: Option<Layout>,
+    /// The language that all words of WikiANN begin with: `en:`.
+    language: Option<&'a str>,
+}
+
+impl<'a> Table<'a> {
+    fn new(lines: &'a [Line], options: &TokenOptions) -> Result<Self> {
+        let first_word = lines.iter().position(|line| !line.has_mark()).unwrap_or(lines.len());
+        let names = lines[..first_word].iter().find_map(Names::of_comment);
+        let names = names.or_else(|| lines.get(first_word).and_then(Names::of_row));
+        let body = match &names {
+            Some(names) if names.is_row => &lines[first_word + 1..],
+            _ => lines,
+        };
+        let numbering = if names.is_some() { Numbering::None } else { Numbering::find(body) };
+        let has_ids = match &names {
+            Some(names) => names.names.first().is_some_and(|name| name.eq_ignore_ascii_case("ID")),
+            None => numbering != Numbering::None,
+        };
+        let comments = if has_ids { Comments::with_any_mark() } else { Comments::among_words(body) };
+        let mut words = Vec::with_capacity(body.len());
+        words.extend(body.iter().filter(|line| !comments.is_comment(line)));
+        let rows = Rows::new(names.as_ref(), numbering, &words);
+        let layout = if words.is_empty() { None } else { Some(rows.layout(options)?) };
+        let plain = !has_ids && names.is_none();
+        let language = if plain { language(&words) } else { None };
+        Ok(Self { comments, layout, language, names })
+    }
+
+    /// The sentence in these lines, if there are words.
+    fn sentence(
+        &self,
+        lines: &[Line],
+        layout: &Layout,
+        options: &TokenOptions,
+    ) -> Result<Option<TokenExample>> {
+        let mut sentence: Option<TokenExample> = None;
+        let mut brackets = Brackets::default();
+        let mut before = None;
+        let names_in_row = self.names.as_ref().is_some_and(|names| names.is_row);
+        let is_counted = !names_in_row && (options.word_column.is_none() || options.tag_column.is_none());
+        for line in lines {
+            if self.is_header(line)? || self.comments.is_comment(line) {
+                continue;
+            }
+            if let Some(id) = layout.ids {
+                let cell = line.columns().get(id).copied().unwrap_or_default();
+                if is_special(cell) {
+                    continue;
+                }
+                if is_counted {
+                    check_number(&mut before, cell, id).map_err(|problem| line.place.error(problem))?;
+                }
+            }
+            let (word, tag) = word(line, layout)?;
+            let word = self.language.map_or(word, |language| word.strip_prefix(language).unwrap_or(word));
+            if word.is_empty() {
+                return Err(blank(&line.place, "word", layout.word));
+            }
+            let tag = match tag {
+                Some(cell) if layout.has_brackets => {
+                    Some(brackets.tag(cell).map_err(|problem| line.place.error(problem))?)
+                }
+                Some(cell) if layout.has_blank_tags && is_blank_tag(cell) => Some("O".to_owned()),
+                cell => cell.map(str::to_owned),
+            };
+            let sentence = sentence.get_or_insert_with(|| TokenExample {
+                place: line.place.clone(),
+                words: Vec::new(),
+                tags: Vec::new(),
+            });
+            sentence.words.push(word.to_owned());
+            sentence.tags.extend(tag);
+        }
+        if let Some(sentence) = &sentence {
+            brackets.finish().map_err(|problem| sentence.place.error(problem))?;
+        }
+        Ok(sentence)
+    }
+
+    /// True for the line that names the columns.
+    ///
+    /// # Errors
+    /// [`crate::Error::Record`] for one that names other columns than the first of its kind.
+    fn is_header(&self, line: &Line) -> Result<bool> {
+        let Some(names) = &self.names else { return Ok(false) };
+        if line.place.line == names.line {
+            return Ok(true);
+        }
+        match Names::of_comment(line) {
+            Some(other) if other.names != names.names => {
+                let problem =
+                    format!("names other columns than line {}; read the files one by one", names.line);
+                Err(line.place.error(problem))
+            }
+            other => Ok(other.is_some()),
+        }
+    }
+}
+
+/// The language that all words begin with, as in WikiANN: `en:`.
+fn language<'a>(words: &[&'a Line]) -> Option<&'a str> {
+    let prefix = |line: &'a Line| {
+        let word = line.columns().first().copied()?;
+        let (language, _) = word.split_once(':')?;
+        let is_language = (2..=12).contains(&language.len())
+            && language.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-');
+        is_language.then(|| &word[..=language.len()])
+    };
+    let first = prefix(words.first()?)?;
+    (words.len() > 1 && words.iter().all(|line| prefix(line) == Some(first))).then_some(first)
+}
+
+/// The word of a line and its tag.
+fn word<'a>(line: &'a Line, layout: &Layout) -> Result<(&'a str, Option<&'a str>)> {
+    let columns = line.columns();
+    let count = |count: usize| if count == 1 { "1 column".to_owned() } else { format!("{count} columns") };
+    let Some(tag) = layout.tag else {
+        return Ok((cell(&columns, line, layout.word, "word")?, None));
+    };
+    if columns.len() == 1 {
+        let problem = if line.text.starts_with([' ', '\t']) {
+            "the word is blank; remove the line, or leave it entirely blank where a sentence ends"
+        } else {
+            "1 column; expected a word and its tag, with a tab or a space between"
+        };
+        return Err(line.place.error(problem));
+    }
+    if let Some((width, origin)) = layout.width.as_ref().filter(|(width, _)| *width != columns.len()) {
+        let is_blank = line.text.starts_with(' ') && columns.len() + 1 == *width;
+        let advice = if is_blank { "; its word seems to be blank" } else { "" };
+        return Err(line.place.error(format!("{}, but {origin} {width}{advice}", count(columns.len()))));
+    }
+    Ok((cell(&columns, line, layout.word, "word")?, Some(cell(&columns, line, tag, "tag")?)))
+}
+
+fn cell<'a>(columns: &[&'a str], line: &Line, column: usize, what: &str) -> Result<&'a str> {
+    match columns.get(column) {
+        Some(cell) if !cell.is_empty() => Ok(cell),
+        Some(_) => Err(blank(&line.place, what, column)),
+        None => {
+            let s = if columns.len() == 1 { "" } else { "s" };
+            Err(line.place.error(format!(
+                "{} column{s}; expected the {what} in column {}",
+                columns.len(),
+                column + 1
+            )))
+        }
+    }
+}
+
+/// The error of a blank cell.
+fn blank(place: &Place, what: &str, column: usize) -> crate::Error {
+    let advice = if what == "word" {
+        "; remove the line, or leave it entirely blank where a sentence ends"
+    } else {
+        "; write O for a word outside of all entities"
+    };
+    place.error(format!("the {what} (column {}) is blank{advice}", column + 1))
+}
+
+#[cfg(test)]
+mod tests;
