@@ -1,6 +1,6 @@
 //! The tensors of a checkpoint, whatever its container: listed when opened, read one by one.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -33,6 +33,11 @@ pub enum Dtype {
 }
 
 impl Dtype {
+    /// True for floats of any width.
+    pub fn is_float(self) -> bool {
+        matches!(self, Self::F64 | Self::F32 | Self::F16 | Self::BF16)
+    }
+
     /// Bytes per element.
     pub fn size(self) -> usize {
         match self {
@@ -156,6 +161,14 @@ impl Container {
         }
     }
 
+    /// Tensors that the file names and that cannot be read, each with the reason.
+    fn unreadable(&self) -> &[(String, String)] {
+        match self {
+            Self::PyTorch(f) => f.unreadable(),
+            _ => &[],
+        }
+    }
+
     /// The size of what was opened under `path`.
     fn bytes(&self, path: &Path) -> Result<u64> {
         match self {
@@ -177,6 +190,16 @@ pub struct Tensors {
     pub(super) stored: HashMap<String, String>,
     /// What a task adds to matrices, by their names.
     pub(super) differences: HashMap<String, Difference>,
+    /// Names in the file of tensors outside the model's wrapper.
+    pub(super) outside: Vec<String>,
+    /// What was done to names, one line each.
+    pub(super) notes: Vec<String>,
+    /// Tensors that cannot be read, by name, each with the reason.
+    pub(super) unreadable: BTreeMap<String, String>,
+    /// The file has albert_zh's matrix that projects words.
+    pub(super) projects_words: bool,
+    /// NaN and infinity in tensors that are used are no error.
+    pub(super) allow_non_finite: bool,
     bytes: u64,
 }
 
@@ -224,8 +247,29 @@ impl Tensors {
             return Err(Error::bad_file(path, format!("the tensor \"{}\" is there twice", pair[0].0.name)));
         }
         let (infos, holders) = listed.into_iter().unzip();
-        let (stored, differences) = (HashMap::new(), HashMap::new());
-        Ok(Self { path: path.to_owned(), files, infos, holders, stored, differences, bytes })
+        let unreadable = files.iter().flat_map(|file| file.unreadable().iter().cloned()).collect();
+        let mut tensors = Self {
+            path: path.to_owned(),
+            files,
+            infos,
+            holders,
+            stored: HashMap::new(),
+            differences: HashMap::new(),
+            outside: Vec::new(),
+            notes: Vec::new(),
+            unreadable: BTreeMap::new(),
+            projects_words: false,
+            allow_non_finite: false,
+            bytes,
+        };
+        tensors.resolve_names(unreadable)?;
+        Ok(tensors)
+    }
+
+    /// Takes tensors that hold NaN or infinity as they are.
+    pub fn allowing_non_finite(mut self, allow: bool) -> Self {
+        self.allow_non_finite = allow;
+        self
     }
 
     /// The path that was opened.

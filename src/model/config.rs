@@ -8,7 +8,7 @@ use std::path::Path;
 use serde_json::{Map, Value};
 
 use super::activation::Activation;
-use super::config_keys::Fields;
+use super::config_keys::{Fields, label_name};
 use crate::error::{Error, Result};
 
 /// How token positions enter the model (transformers' `position_embedding_type`).
@@ -158,6 +158,16 @@ impl AlbertConfig {
         self.raw.insert(key.to_owned(), value);
     }
 
+    /// True for an `id2label` that gives exactly these names.
+    fn has_labels_of(&self, id2label: Option<&Value>) -> bool {
+        let Some(Value::Object(map)) = id2label else { return false };
+        let named = |(id, value): (&String, &Value)| {
+            let id = id.trim().parse::<usize>().ok()?;
+            (self.labels.get(id)? == &label_name(id, value)?).then_some(())
+        };
+        map.len() == self.labels.len() && map.iter().all(|entry| named(entry).is_some())
+    }
+
     /// Width of one attention head.
     pub fn head_size(&self) -> usize {
         self.hidden_size / self.num_attention_heads
@@ -221,7 +231,10 @@ impl AlbertConfig {
                 self.labels.iter().enumerate().map(|(i, l)| (i.to_string(), l.clone().into())).collect();
             let label2id: Map<_, _> =
                 self.labels.iter().enumerate().map(|(i, l)| (l.clone(), i.into())).collect();
-            set("id2label", id2label.into());
+            // Names that the source has as numbers stay numbers.
+            if !self.has_labels_of(self.raw.get("id2label")) {
+                set("id2label", id2label.into());
+            }
             set("label2id", label2id.into());
         }
         Value::Object(out)

@@ -2,6 +2,7 @@
 //! written in input order as soon as their turn comes. Memory is bounded by one window, however long
 //! the stream.
 
+mod finite;
 mod rows;
 
 use std::cell::RefCell;
@@ -14,6 +15,7 @@ use crate::error::{Error, Result};
 use crate::io::{Fields, Format, OrderedWriter, Record, RecordBody, RecordReader};
 use crate::tokenizer::Encoding;
 
+pub use finite::{Finite, check_finite};
 pub use rows::{Done, run_rows};
 
 /// Most records of one window.
@@ -28,7 +30,7 @@ pub trait Task: Sync {
     /// A record, encoded.
     type Item: Send + Sync;
     /// What the model says of one row.
-    type Output;
+    type Output: Finite;
     /// What the task makes of all rows of a record.
     type Prediction;
 
@@ -106,6 +108,9 @@ pub fn predict<T: Task>(task: &T, item: &T::Item, batch_tokens: usize) -> Result
         &[item],
         batch_tokens,
         &mut |_, outputs| {
+            if !outputs.iter().all(Finite::is_finite) {
+                return Err(Error::Input(finite::NOT_FINITE.to_owned()));
+            }
             prediction = Some(task.decode(item, outputs)?);
             Ok(())
         },
@@ -277,7 +282,7 @@ impl<T: Task> Window<'_, T> {
         let stopping = self.options.on_error == OnError::Stop;
         if !stopping {
             for (i, problem) in bad.drain(..) {
-                self.fail(first, i, &mut records, problem)?;
+                self.fail(first, i, &mut records[i], problem)?;
             }
         }
         self.predict(first, &good, &mut records)?;
@@ -318,6 +323,9 @@ impl<T: Task> Window<'_, T> {
         item: &T::Item,
         outputs: Vec<T::Output>,
     ) -> Result<()> {
+        if !outputs.iter().all(Finite::is_finite) {
+            return self.not_finite(first, i, record);
+        }
         let prediction = self.task.decode(item, outputs)?;
         let truncated = self.task.truncated(item);
         if truncated {
@@ -340,14 +348,26 @@ impl<T: Task> Window<'_, T> {
         self.writer.put(first + i as u64, entry)
     }
 
-    fn fail(&mut self, first: u64, i: usize, records: &mut [Record], problem: &String) -> Result<()> {
-        let record = &mut records[i];
+    /// A record that the model gives no numbers for. Where errors stop the work, the writer never gets its entry, and so
+    /// holds back those of later records.
+    fn not_finite(&mut self, first: u64, i: usize, record: &mut Record) -> Result<()> {
+        if self.options.on_error == OnError::Skip {
+            return self.fail(first, i, record, finite::NOT_FINITE);
+        }
+        if !std::mem::replace(&mut self.outcome.stopped, true) {
+            self.observer.record_failed(&record_error(record, finite::NOT_FINITE));
+        }
+        self.outcome.failed += 1;
+        Ok(())
+    }
+
+    fn fail(&mut self, first: u64, i: usize, record: &mut Record, problem: &str) -> Result<()> {
         self.observer.record_failed(&record_error(record, problem));
         self.outcome.failed += 1;
         let entry = match self.options.format {
             Format::Text => Vec::new(),
             Format::Json | Format::Jsonl => {
-                object(record, self.task.text_field(), vec![("error", raw(problem)?)])?
+                object(record, self.task.text_field(), vec![("error", raw(&problem)?)])?
             }
             Format::Conll | Format::Squad | Format::Array(_) => self.task.own_failure(),
         };
