@@ -79,8 +79,11 @@ fn changed(folder: &Path, names: &dyn Fn(&str) -> Vec<String>, change: &dyn Fn(&
             (name.clone(), TensorView::new(*dtype, shape.clone(), data).expect("a tensor"))
         })
         .collect();
-    std::fs::write(folder.join("model.safetensors"), safetensors::serialize(views, None).expect("serialized"))
-        .expect("writes");
+    std::fs::write(
+        folder.join("model.safetensors"),
+        safetensors::serialize(views, None).expect("serialized"),
+    )
+    .expect("writes");
 }
 
 /// A copy of the classifier's directory, to change.
@@ -169,7 +172,9 @@ fn what_is_missing_is_told_by_its_name() {
     assert_eq!(run.code, 2);
     assert!(run.err.contains("1 tensors that the model needs are missing"), "{}", run.err);
     assert!(run.err.contains("albert_layers.0.ffn.weight"), "{}", run.err);
-    renamed(&folder, &|old| vec![old.replace("albert", "x").replace("embeddings", "y").replace("classifier", "z")]);
+    renamed(&folder, &|old| {
+        vec![old.replace("albert", "x").replace("embeddings", "y").replace("classifier", "z")]
+    });
     let run = classify(&model, &["-q"]);
     assert!(run.err.contains("none named like an ALBERT's, for example \"x."), "{}", run.err);
 }
@@ -209,7 +214,8 @@ fn other_programs_names_of_tensorflow_variables_are_read() {
     for folder in ["albert_zh", "layer_normalization"] {
         let model = case.text(&format!("tf-names/{folder}"));
         let text = expected["text"].as_str().expect("a text");
-        let run = run(&["fill-mask", "-q", "--device", "flex", "-k", "2", "--format", "jsonl", "-m", &model, text]);
+        let run =
+            run(&["fill-mask", "-q", "--device", "flex", "-k", "2", "--format", "jsonl", "-m", &model, text]);
         assert_near(&predictions(&run), &expected["fill-mask"], folder);
     }
     let info = run(&["info", "--format", "json", "-m", &case.text("tf-names/albert_zh")]);
@@ -385,7 +391,9 @@ fn tensors_that_are_not_used_may_hold_anything() {
     let expected = read_json(&golden("cases/12-prefixes/expected.json"));
     let (models, folder) = classifier();
     let names = |old: &str| match old {
-        "albert.pooler.bias" => vec![old.to_owned(), "extra.bias".to_owned(), "sop_classifier.classifier.bias".to_owned()],
+        "albert.pooler.bias" => {
+            vec![old.to_owned(), "extra.bias".to_owned(), "sop_classifier.classifier.bias".to_owned()]
+        }
         other => vec![other.to_owned()],
     };
     changed(&folder, &names, &|name, bytes| {

@@ -68,8 +68,11 @@ fn checkpoints_of_training_programs_classify() {
             .expect("runs");
         assert!(output.status.success(), "{model}: {}", String::from_utf8_lossy(&output.stderr));
         let found: Value = serde_json::from_slice(&output.stdout).expect("JSON");
-        for (found, expected) in
-            found["predictions"].as_array().expect("a list").iter().zip(expected["classify"].as_array().expect("a list"))
+        for (found, expected) in found["predictions"]
+            .as_array()
+            .expect("a list")
+            .iter()
+            .zip(expected["classify"].as_array().expect("a list"))
         {
             assert_eq!(found["label"], expected["label"], "{model}");
             let scores = [found, expected].map(|p| p["score"].as_f64().expect("a score"));

@@ -60,17 +60,9 @@ fn pickles_that_mean_harm() {
     let mut wide = b"\x80\x02)q\x00".to_vec();
     wide.extend(b"h\x00h\x00\x86q\x00".repeat(60));
     wide.push(b'.');
-    check(
-        "pytorch_model.bin",
-        &wide,
-        "is a PyTorch file without any tensor",
-    );
+    check("pytorch_model.bin", &wide, "is a PyTorch file without any tensor");
     let deep = [b"\x80\x02".as_slice(), &b"]".repeat(10_000), &b"a".repeat(9_999), b"."].concat();
-    check(
-        "pytorch_model.bin",
-        &deep,
-        "is a PyTorch file without any tensor",
-    );
+    check("pytorch_model.bin", &deep, "is a PyTorch file without any tensor");
     check(
         "pytorch_model.bin",
         b"\x80\x02cposix\nsystem\nX\x09\x00\x00\x00touch ran\x85R.",

@@ -117,11 +117,7 @@ fn zip_bombs() {
     let small = || Member::stored("m/data/0", &[0; 24]);
     // A pickle that unfolds to 90 MB, within what the format's reader allows, and one that says it has four bytes.
     let lists = b"]".repeat(90 << 20);
-    s.refused(
-        "a.bin",
-        &model(Member::deflated("m/data.pkl", &lists), small()),
-        "its pickle needs more than",
-    );
+    s.refused("a.bin", &model(Member::deflated("m/data.pkl", &lists), small()), "its pickle needs more than");
     let liar = Member { size: 4, ..Member::deflated("m/data.pkl", &lists) };
     s.refused("a.bin", &model(liar, small()), "cannot be read as a PyTorch file");
     drop(lists);
@@ -241,10 +237,16 @@ fn pickles_that_unfold() {
     let strings = wrapped(&[&long[..], &b"h\x00".repeat(100_000), b"e"].concat());
     for (what, pickle) in [("twos", &twos), ("tens", &tens), ("copies", &copies), ("strings", &strings)] {
         let error = s.read("a.bin", pickle).expect_err(what);
-        assert!(error.contains("without any tensor") || error.contains("its pickle needs"), "{what}: {error}");
+        assert!(
+            error.contains("without any tensor") || error.contains("its pickle needs"),
+            "{what}: {error}"
+        );
         let zipped = zip(&[Member::deflated("m/data.pkl", pickle), Member::stored("m/data/0", b"")], false);
         let error = s.read("a.bin", &zipped).expect_err(what);
-        assert!(error.contains("without any tensor") || error.contains("its pickle needs"), "{what}: {error}");
+        assert!(
+            error.contains("without any tensor") || error.contains("its pickle needs"),
+            "{what}: {error}"
+        );
     }
     // Deep: lists in lists, tuples in tuples, marks.
     for (what, pickle) in [

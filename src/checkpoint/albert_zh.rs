@@ -73,7 +73,8 @@ pub(super) fn product(tensors: &Tensors, left: &str, right: &str) -> Result<Vec<
         return Err(Error::bad_file(tensors.path(), format!("\"{left}\" and \"{right}\" are no matrices")));
     };
     if inner != other {
-        let problem = format!("\"{left}\" {:?} does not fit \"{right}\" {:?}", [rows, inner], [other, columns]);
+        let problem =
+            format!("\"{left}\" {:?} does not fit \"{right}\" {:?}", [rows, inner], [other, columns]);
         return Err(Error::bad_file(tensors.path(), problem));
     }
     let (left, right) = (tensors.read_f32(left)?, tensors.read_f32(right)?);

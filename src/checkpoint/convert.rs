@@ -264,8 +264,8 @@ fn plan(
 fn bytes_of(inventory: &Inventory, planned: &Planned) -> Result<Vec<u8>> {
     let (bytes, dtype) = inventory.read_bytes_finite(&planned.canonical, false)?;
     let finite = is_finite(&bytes, dtype);
-    let bytes = cast(bytes, dtype, planned.dtype)
-        .ok_or_else(|| inventory.no_floats(&planned.canonical, dtype))?;
+    let bytes =
+        cast(bytes, dtype, planned.dtype).ok_or_else(|| inventory.no_floats(&planned.canonical, dtype))?;
     if finite && !is_finite(&bytes, planned.dtype) {
         let problem = format!(
             "tensor \"{}\" has values beyond the range of {}; --dtype bf16 or f32 holds them",

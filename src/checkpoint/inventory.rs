@@ -58,7 +58,9 @@ impl<'a> Inventory<'a> {
             };
             let problem = if dialect != Dialect::Keras {
                 format!("\"{other}\" and \"{}\" are the same parameter under two names", info.name)
-            } else if place.canonical.contains(".albert_layers.") && tensors.read(&other)? != tensors.read(&info.name)? {
+            } else if place.canonical.contains(".albert_layers.")
+                && tensors.read(&other)? != tensors.read(&info.name)?
+            {
                 format!(
                     "holds two different ALBERTs, one with \"{other}\" and one with \"{}\"; save the one you want to \
                      a file of its own",
@@ -101,7 +103,9 @@ impl<'a> Inventory<'a> {
     /// The name that a parameter's tensor has in the file.
     pub fn name_in_file<'b>(&'b self, canonical: &'b str) -> &'b str {
         match self.sources.get(canonical) {
-            Some(Source::Tensor { name, .. } | Source::Product { left: name, .. }) => self.tensors.name_in_file(name),
+            Some(Source::Tensor { name, .. } | Source::Product { left: name, .. }) => {
+                self.tensors.name_in_file(name)
+            }
             _ => canonical,
         }
     }
@@ -212,7 +216,11 @@ impl<'a> Inventory<'a> {
         let (bytes, dtype) = self.read_bytes(canonical, false)?;
         let (values, finite) =
             to_f32_checked(&bytes, dtype).ok_or_else(|| self.no_floats(canonical, dtype))?;
-        if finite || self.tensors.allow_non_finite { Ok(values) } else { Err(self.not_finite(canonical, &values)) }
+        if finite || self.tensors.allow_non_finite {
+            Ok(values)
+        } else {
+            Err(self.not_finite(canonical, &values))
+        }
     }
 
     /// As [`Self::read_bytes`]; NaN and infinity are errors unless they are allowed.
@@ -233,9 +241,10 @@ impl<'a> Inventory<'a> {
     /// Those of [`Self::read`].
     pub fn non_finite(&self, canonical: &str) -> Result<Option<(usize, usize)>> {
         let values = self.read(canonical)?;
-        Ok(values.iter().position(|v| !v.is_finite()).map(|first| {
-            (values[first..].iter().filter(|v| !v.is_finite()).count(), first)
-        }))
+        Ok(values
+            .iter()
+            .position(|v| !v.is_finite())
+            .map(|first| (values[first..].iter().filter(|v| !v.is_finite()).count(), first)))
     }
 
     fn not_finite(&self, canonical: &str, values: &[f32]) -> Error {

@@ -85,7 +85,9 @@ pub(super) fn to_f32_checked(bytes: &[u8], dtype: Dtype) -> Option<(Vec<f32>, bo
 
 /// True for bytes of floats that are all finite, and for integers.
 pub(super) fn is_finite(bytes: &[u8], dtype: Dtype) -> bool {
-    bytes.chunks(CHECKED * dtype.size()).all(|step| to_f32(step, dtype).is_none_or(|values| all_finite(&values)))
+    bytes
+        .chunks(CHECKED * dtype.size())
+        .all(|step| to_f32(step, dtype).is_none_or(|values| all_finite(&values)))
 }
 
 /// True if no value is NaN or infinite. Without an early end, so that it takes vectors of values at a time.

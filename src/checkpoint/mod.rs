@@ -26,6 +26,7 @@ mod resolve;
 mod safetensors;
 mod save;
 mod shards;
+mod sniff;
 mod summary;
 mod task_tensors;
 mod tensor_names;

@@ -341,7 +341,10 @@ mod tests {
         assert!(matches!(found(&plain, Dialect::PyTorch), Found::Plain));
         let bert = [
             prefixed("student.", &TENSORS),
-            prefixed("teacher.", &["embeddings.word_embeddings.weight", "encoder.layer.0.output.dense.weight"]),
+            prefixed(
+                "teacher.",
+                &["embeddings.word_embeddings.weight", "encoder.layer.0.output.dense.weight"],
+            ),
         ]
         .concat();
         assert_eq!(renamed(&bert), TENSORS);
@@ -360,7 +363,10 @@ mod tests {
             "bert/encoder/transformer/group_0/inner_group_0/ffn_1/intermediate/dense/kernel",
             "output_weights",
         ];
-        let flax = ["embeddings/word_embeddings/embedding", "encoder/albert_layer_groups/0/albert_layers/0/ffn/kernel"];
+        let flax = [
+            "embeddings/word_embeddings/embedding",
+            "encoder/albert_layer_groups/0/albert_layers/0/ffn/kernel",
+        ];
         for (names, dialect) in [(&google[..], Dialect::Google), (&flax[..], Dialect::Flax)] {
             let Found::One(unwrapped) = found(&prefixed("trainer/model/", names), dialect) else {
                 panic!("{dialect:?}")

@@ -44,7 +44,8 @@ impl PyTorchFile {
         let mut head = Vec::new();
         let file = File::open(path).map_err(Error::io(path, "read"))?;
         file.take(512).read_to_end(&mut head).map_err(Error::io(path, "read"))?;
-        let bad = |problem: String| Error::bad_file(path, format!("cannot be read as a PyTorch file: {problem}"));
+        let bad =
+            |problem: String| Error::bad_file(path, format!("cannot be read as a PyTorch file: {problem}"));
         let mut heap = Heap::new(length);
         let opened = read(path, &head, length, &mut heap).map_err(bad)?;
         let names = named_tensors(&mut heap, opened.root).map_err(bad)?;
@@ -70,7 +71,9 @@ impl PyTorchFile {
         if infos.is_empty() {
             let problem = match unreadable.first() {
                 Some((name, problem)) => {
-                    format!("is a PyTorch file without a tensor that can be read: tensor \"{name}\" {problem}")
+                    format!(
+                        "is a PyTorch file without a tensor that can be read: tensor \"{name}\" {problem}"
+                    )
                 }
                 None => "is a PyTorch file without any tensor".to_owned(),
             };
@@ -107,8 +110,11 @@ impl PyTorchFile {
         let span = tensor.shape.iter().zip(&tensor.strides).map(|(n, stride)| (*n as u64 - 1) * stride);
         let window = (span.sum::<u64>() + 1) * size as u64;
         let window = self.storages.read(&storage.key, tensor.offset * size as u64, window).map_err(bad)?;
-        let mut bytes =
-            if is_contiguous(tensor) { window } else { gathered(&window, &tensor.shape, &tensor.strides, size) };
+        let mut bytes = if is_contiguous(tensor) {
+            window
+        } else {
+            gathered(&window, &tensor.shape, &tensor.strides, size)
+        };
         if tensor.dtype == Dtype::Bool {
             bytes.iter_mut().for_each(|b| *b = u8::from(*b != 0));
         }
@@ -157,7 +163,9 @@ fn read(path: &Path, head: &[u8], length: u64, heap: &mut Heap) -> std::result::
     if head.starts_with(b"PK\x03\x04") || head.starts_with(b"PK\x05\x06") {
         let zip = ZipStorages::open(path)?;
         if zip.text("byteorder").is_some_and(|order| order != "little") {
-            return Err("it was written on a big-endian machine; load and save it again with PyTorch".to_owned());
+            return Err(
+                "it was written on a big-endian machine; load and save it again with PyTorch".to_owned()
+            );
         }
         let root = zip.pickle(|reader| load(&mut Input::new(reader), heap))?;
         return Ok(Opened { format: Format::PyTorchZip, storages: Storages::Zip(zip), root });
@@ -213,10 +221,15 @@ fn legacy(file: File, length: u64, heap: &mut Heap) -> std::result::Result<(Valu
             .ok_or_else(|| format!("its storage \"{}\" has no size", key.escape_debug()))?;
         let end = at.checked_add(8).and_then(|start| start.checked_add(bytes)).filter(|end| *end <= length);
         let end = end.ok_or_else(|| {
-            format!("its storage \"{}\" reaches past the end of the file; was its download cut off?", key.escape_debug())
+            format!(
+                "its storage \"{}\" reaches past the end of the file; was its download cut off?",
+                key.escape_debug()
+            )
         })?;
         let mut count = [0; 8];
-        file.seek(SeekFrom::Start(at)).and_then(|_| file.read_exact(&mut count)).map_err(|e| e.to_string())?;
+        file.seek(SeekFrom::Start(at))
+            .and_then(|_| file.read_exact(&mut count))
+            .map_err(|e| e.to_string())?;
         if u64::from_le_bytes(count) != bytes / element {
             return Err(format!(
                 "its storage \"{}\" has {} elements and its pickle says {}",

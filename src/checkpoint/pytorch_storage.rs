@@ -47,7 +47,8 @@ impl Storages {
 
 impl Ranges {
     fn read(&self, key: &str, start: u64, length: u64) -> Result<Vec<u8>, String> {
-        let (from, bytes) = *self.places.get(key).ok_or_else(|| format!("the file has no storage \"{key}\""))?;
+        let (from, bytes) =
+            *self.places.get(key).ok_or_else(|| format!("the file has no storage \"{key}\""))?;
         if start.checked_add(length).is_none_or(|end| end > bytes) {
             return Err(format!("storage \"{key}\" has {bytes} bytes, too few"));
         }
@@ -152,12 +153,12 @@ fn opened<'a>(
     archive: &'a mut ZipArchive<BufReader<File>>,
     name: &str,
 ) -> Result<(zip::read::ZipFile<'a, BufReader<File>>, bool), String> {
-    let index = archive.index_for_name(name).ok_or_else(|| format!("the archive has no member \"{name}\""))?;
+    let index =
+        archive.index_for_name(name).ok_or_else(|| format!("the archive has no member \"{name}\""))?;
     let problem = |e: zip::result::ZipError| format!("member \"{name}\": {e}");
     let unchecked = archive.by_index_raw(index).map_err(problem)?.crc32() == 0;
     let options = ZipReadOptions::new().ignore_crc32(unchecked);
     let entry = archive.by_index_with_options(index, options).map_err(problem)?;
-    let stored =
-        entry.compression() == CompressionMethod::Stored && entry.compressed_size() == entry.size();
+    let stored = entry.compression() == CompressionMethod::Stored && entry.compressed_size() == entry.size();
     Ok((entry, stored))
 }

@@ -174,9 +174,10 @@ fn tensors(input: &mut Reader, table: &HashMap<String, Entry>, heap: &mut Heap) 
         let offset = size(input)?;
         let entry = table.get(&storage).ok_or("a tensor in it has an unknown storage")?;
         let (dtype, element) = storage_dtype(&entry.class);
-        let end = shape.iter().zip(&strides).try_fold(offset, |at, (n, stride)| {
-            at.checked_add(n.saturating_sub(1).checked_mul(*stride)?)
-        });
+        let end = shape
+            .iter()
+            .zip(&strides)
+            .try_fold(offset, |at, (n, stride)| at.checked_add(n.saturating_sub(1).checked_mul(*stride)?));
         let end = end.and_then(|last| last.checked_add(1)?.checked_mul(element));
         let inside = shape.contains(&0) || end.is_some_and(|end| end <= entry.bytes);
         let shape: Option<Vec<usize>> = shape.into_iter().map(|n| usize::try_from(n).ok()).collect();
@@ -185,12 +186,8 @@ fn tensors(input: &mut Reader, table: &HashMap<String, Entry>, heap: &mut Heap) 
             (_, false) => Some("reaches past the end of its storage".to_owned()),
             (Some(_), true) => None,
         };
-        let stored = Storage {
-            key: storage,
-            class: entry.class.clone(),
-            elements: entry.bytes / element,
-            view: 0,
-        };
+        let stored =
+            Storage { key: storage, class: entry.class.clone(), elements: entry.bytes / element, view: 0 };
         let Value::Storage(index) = heap.add_storage(stored)? else { continue };
         let dtype = dtype.unwrap_or(super::tensors::Dtype::F32);
         let shape = shape.unwrap_or_default();

@@ -24,7 +24,8 @@ impl Tensors {
             let aliases = tf_names::aliases(self.infos.iter().map(|info| info.name.as_str()));
             if !aliases.is_empty() {
                 self.rename(&aliases)?;
-                self.notes.push("the names of the variables are another program's; read as Google's".to_owned());
+                self.notes
+                    .push("the names of the variables are another program's; read as Google's".to_owned());
             }
         }
         let names = self.infos.iter().map(|info| info.name.as_str());
@@ -63,8 +64,7 @@ impl Tensors {
             let original = self.stored.remove(&old).unwrap_or(old);
             self.stored.insert(new.clone(), original);
         }
-        let mut listed: Vec<(TensorInfo, usize)> =
-            self.infos.drain(..).zip(self.holders.drain(..)).collect();
+        let mut listed: Vec<(TensorInfo, usize)> = self.infos.drain(..).zip(self.holders.drain(..)).collect();
         listed.sort_by(|a, b| a.0.name.cmp(&b.0.name));
         if let Some(pair) = listed.windows(2).find(|w| w[0].0.name == w[1].0.name) {
             let problem = format!("holds two tensors for \"{}\"", pair[0].0.name);

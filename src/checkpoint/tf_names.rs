@@ -104,7 +104,10 @@ mod tests {
                 "bert/encoder/layer_shared/attention/output/dense/kernel",
                 format!("{layer}/attention_1/output/dense/kernel"),
             ),
-            ("bert/embeddings/word_embeddings_2", "bert/encoder/embedding_hidden_mapping_in/kernel".to_owned()),
+            (
+                "bert/embeddings/word_embeddings_2",
+                "bert/encoder/embedding_hidden_mapping_in/kernel".to_owned(),
+            ),
         ];
         let aliases = aliases(pairs.iter().map(|(name, _)| *name));
         for (name, expected) in &pairs {

@@ -159,11 +159,7 @@ pub fn checkpoint_for(
     Ok(checkpoint)
 }
 
-fn find_checkpoint(
-    args: &ModelArgs,
-    task: Option<EmbeddedTask>,
-    reporter: &Reporter,
-) -> Result<Checkpoint> {
+fn find_checkpoint(args: &ModelArgs, task: Option<EmbeddedTask>, reporter: &Reporter) -> Result<Checkpoint> {
     let Some(model) = args.model.as_deref().filter(|m| !m.is_empty()) else {
         let checkpoint = Checkpoint::embedded_for(task)?;
         let what = match checkpoint.origin {

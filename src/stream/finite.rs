@@ -5,7 +5,8 @@ use crate::error::{Error, Result};
 use crate::tasks::Embedded;
 
 /// What to say of a record whose outputs are not finite.
-pub(super) const NOT_FINITE: &str = "the model's output is not finite: a narrow --dtype overflows (f32 does not), or the weights are damaged";
+pub const NOT_FINITE: &str =
+    "the model's output is not finite: a narrow --dtype overflows (f32 does not), or the weights are damaged";
 
 /// What a model says of one row, checked for NaN and infinity.
 pub trait Finite {

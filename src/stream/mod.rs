@@ -15,7 +15,7 @@ use crate::error::{Error, Result};
 use crate::io::{Fields, Format, OrderedWriter, Record, RecordBody, RecordReader};
 use crate::tokenizer::Encoding;
 
-pub use finite::{Finite, check_finite};
+pub use finite::{Finite, NOT_FINITE, check_finite};
 pub use rows::{Done, run_rows};
 
 /// Most records of one window.

@@ -7,82 +7,21 @@
 use std::collections::HashMap;
 use std::io::BufRead;
 
+use super::input::Input;
 use super::objects;
 use super::value::{Heap, Node, Object, Value};
 
 /// Longer texts are no names; they are skipped.
 const LONGEST_TEXT: u64 = 1024;
 
-/// The most that a line of protocol 0 may have.
-const LONGEST_LINE: usize = 1 << 20;
-
-/// Bytes to interpret, and how many were taken.
-pub(in crate::checkpoint) struct Input<R> {
-    pub reader: R,
-    pub at: u64,
-}
-
-impl<R: BufRead> Input<R> {
-    pub fn new(reader: R) -> Self {
-        Self { reader, at: 0 }
-    }
-
-    fn byte(&mut self) -> Result<u8, String> {
-        Ok(self.array::<1>()?[0])
-    }
-
-    pub fn array<const N: usize>(&mut self) -> Result<[u8; N], String> {
-        let mut bytes = [0; N];
-        self.reader.read_exact(&mut bytes).map_err(|e| self.broken(&e))?;
-        self.at += N as u64;
-        Ok(bytes)
-    }
-
-    fn bytes(&mut self, length: u64) -> Result<Vec<u8>, String> {
-        let mut bytes = vec![0; usize::try_from(length).map_err(|_| "it is too long".to_owned())?];
-        self.reader.read_exact(&mut bytes).map_err(|e| self.broken(&e))?;
-        self.at += length;
-        Ok(bytes)
-    }
-
-    pub fn skip(&mut self, mut length: u64) -> Result<(), String> {
-        while length > 0 {
-            let buffered = self.reader.fill_buf().map_err(|e| format!("at byte {}: {e}", self.at))?.len();
-            if buffered == 0 {
-                return Err(format!("it ends at byte {} inside a value", self.at));
-            }
-            let taken = (buffered as u64).min(length);
-            self.reader.consume(taken as usize);
-            self.at += taken;
-            length -= taken;
-        }
-        Ok(())
-    }
-
-    fn line(&mut self) -> Result<Vec<u8>, String> {
-        let mut line = Vec::new();
-        loop {
-            match self.byte()? {
-                b'\n' => return Ok(line),
-                _ if line.len() == LONGEST_LINE => return Err("a line of its pickle is too long".to_owned()),
-                byte => line.push(byte),
-            }
-        }
-    }
-
-    fn broken(&self, error: &std::io::Error) -> String {
-        match error.kind() {
-            std::io::ErrorKind::UnexpectedEof => format!("its pickle ends at byte {}", self.at),
-            _ => format!("at byte {}: {error}", self.at),
-        }
-    }
-}
-
 /// Interprets one pickle, from its first byte to its `STOP`.
 ///
 /// # Errors
 /// What is wrong, and at which byte.
-pub(in crate::checkpoint) fn load<R: BufRead>(input: &mut Input<R>, heap: &mut Heap) -> Result<Value, String> {
+pub(in crate::checkpoint) fn load<R: BufRead>(
+    input: &mut Input<R>,
+    heap: &mut Heap,
+) -> Result<Value, String> {
     let read = heap.read;
     let start = input.at;
     let mut machine = Machine { input, heap, stack: Vec::new(), marks: Vec::new(), memo: Memo::default() };
@@ -246,8 +185,7 @@ impl<R: BufRead> Machine<'_, R> {
     }
 
     fn to_mark(&mut self) -> Result<Vec<Value>, String> {
-        let mark =
-            self.marks.pop().ok_or_else(|| format!("at byte {}: there is no mark", self.input.at))?;
+        let mark = self.marks.pop().ok_or_else(|| format!("at byte {}: there is no mark", self.input.at))?;
         Ok(self.stack.split_off(mark.min(self.stack.len())))
     }
 

@@ -193,7 +193,8 @@ fn tensor(heap: &Heap, items: &[Value], typed: bool) -> Described {
     };
     // Conjugate and negative views are flagged behind the hooks.
     let flags = items.get(if typed { 7 } else { 6 }).and_then(|metadata| heap.node(*metadata));
-    let flagged = matches!(flags, Some(Node::Dict(flags)) if flags.iter().any(|(_, v)| *v == Value::Bool(true)));
+    let flagged =
+        matches!(flags, Some(Node::Dict(flags)) if flags.iter().any(|(_, v)| *v == Value::Bool(true)));
     let offset = offset.saturating_add(storage.view);
     let last = shape.iter().zip(&strides).try_fold(offset, |at, (n, stride)| {
         at.checked_add((*n as u64).saturating_sub(1).checked_mul(*stride)?)

@@ -90,7 +90,7 @@ const LEAVES: usize = 64;
 const BASE: u64 = 32 << 20;
 
 /// Further memory per byte of pickle: about what Python takes for lists of numbers and words.
-const PER_BYTE: u64 = 24;
+const PER_BYTE: u64 = 32;
 
 /// Everything that pickles of one file describe, and what it costs.
 #[derive(Debug, Default)]
@@ -223,7 +223,7 @@ impl Heap {
             }
         }
         let added = kept.len() - before;
-        self.charge(32 * added)
+        self.charge(24 * added)
     }
 
     /// Sets keys of a dictionary or an object; anything else has none.
@@ -241,7 +241,7 @@ impl Heap {
             }
         }
         let added = kept.len() - before;
-        self.charge(64 * added)
+        self.charge(40 * added)
     }
 
     /// A tuple; a long one without its leaves.

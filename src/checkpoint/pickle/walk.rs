@@ -17,7 +17,10 @@ const LONGEST_NAME: usize = 4096;
 ///
 /// # Errors
 /// When the names need too much memory.
-pub(in crate::checkpoint) fn named_tensors(heap: &mut Heap, root: Value) -> Result<HashMap<String, u32>, String> {
+pub(in crate::checkpoint) fn named_tensors(
+    heap: &mut Heap,
+    root: Value,
+) -> Result<HashMap<String, u32>, String> {
     let nodes = heap.nodes.len();
     heap.charge(nodes)?;
     // libtorch's library writes `|` for the dots in names.

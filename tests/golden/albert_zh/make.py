@@ -74,8 +74,8 @@ def variables():
     def norm(name, n):
         v[f"{name}/gamma"], v[f"{name}/beta"] = 1 + torch.randn(n) * 0.2, torch.randn(n) * 0.2
 
-    v["bert/embeddings/word_embeddings"] = torch.randn(V, E)
-    v["bert/embeddings/word_embeddings_2"] = torch.randn(E, H)
+    v["bert/embeddings/word_embeddings"] = torch.randn(V, E) * 0.4
+    v["bert/embeddings/word_embeddings_2"] = torch.randn(E, H) * 0.5
     v["bert/embeddings/token_type_embeddings"] = torch.randn(2, H)
     v["bert/embeddings/position_embeddings"] = torch.randn(P, H)
     norm("bert/embeddings/LayerNorm", H)
