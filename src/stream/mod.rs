@@ -202,7 +202,8 @@ pub fn run<T: Task>(
     let mut outcome = Outcome::default();
     while let Some(window) = next_window(reader) {
         let (records, broken) = window;
-        Window { task, writer, options, observer: &mut *observer, outcome: &mut outcome }.run(records)?;
+        Window { task, writer, options, observer: &mut *observer, outcome: &mut outcome, not_finite: None }
+            .run(records)?;
         if let Some(error) = broken {
             return Err(error);
         }
@@ -253,6 +254,8 @@ struct Window<'a, T: Task> {
     options: StreamOptions,
     observer: &'a mut dyn Observer,
     outcome: &'a mut Outcome,
+    /// The first record that the model gave no numbers for, where that stops the work.
+    not_finite: Option<usize>,
 }
 
 impl<T: Task> Window<'_, T> {
@@ -286,6 +289,12 @@ impl<T: Task> Window<'_, T> {
             }
         }
         self.predict(first, &good, &mut records)?;
+        if let Some(i) = self.not_finite {
+            self.outcome.stopped = true;
+            self.outcome.failed += 1;
+            self.observer.record_failed(&record_error(&records[i], finite::NOT_FINITE));
+            return Ok(());
+        }
         for (i, problem) in bad {
             self.outcome.stopped = true;
             self.outcome.failed += 1;
@@ -323,8 +332,16 @@ impl<T: Task> Window<'_, T> {
         item: &T::Item,
         outputs: Vec<T::Output>,
     ) -> Result<()> {
+        // The writer gets no entry of a record that stops the work, and so holds back those behind it.
+        if self.not_finite.is_some_and(|stop| stop <= i) {
+            return Ok(());
+        }
         if !outputs.iter().all(Finite::is_finite) {
-            return self.not_finite(first, i, record);
+            if self.options.on_error == OnError::Skip {
+                return self.fail(first, i, record, finite::NOT_FINITE);
+            }
+            self.not_finite = Some(i);
+            return Ok(());
         }
         let prediction = self.task.decode(item, outputs)?;
         let truncated = self.task.truncated(item);
@@ -346,19 +363,6 @@ impl<T: Task> Window<'_, T> {
         };
         self.outcome.records += 1;
         self.writer.put(first + i as u64, entry)
-    }
-
-    /// A record that the model gives no numbers for. Where errors stop the work, the writer never gets its entry, and so
-    /// holds back those of later records.
-    fn not_finite(&mut self, first: u64, i: usize, record: &mut Record) -> Result<()> {
-        if self.options.on_error == OnError::Skip {
-            return self.fail(first, i, record, finite::NOT_FINITE);
-        }
-        if !std::mem::replace(&mut self.outcome.stopped, true) {
-            self.observer.record_failed(&record_error(record, finite::NOT_FINITE));
-        }
-        self.outcome.failed += 1;
-        Ok(())
     }
 
     fn fail(&mut self, first: u64, i: usize, record: &mut Record, problem: &str) -> Result<()> {

@@ -9,5 +9,5 @@ mod walk;
 pub(super) use input::Input;
 pub(super) use machine::load;
 pub(super) use objects::storage_dtype;
-pub(super) use value::{Described, Heap, Node, Storage, Value};
+pub(super) use value::{Described, Heap, Storage, Value};
 pub(super) use walk::named_tensors;
