@@ -170,10 +170,15 @@ fn what_is_missing_is_told_by_its_name() {
     });
     let run = classify(&model, &["-q"]);
     assert_eq!(run.code, 2);
-    assert!(run.err.contains("1 tensors that the model needs are missing"), "{}", run.err);
+    assert!(run.err.contains("1 tensor that the model needs is missing"), "{}", run.err);
     assert!(run.err.contains("albert_layers.0.ffn.weight"), "{}", run.err);
     renamed(&folder, &|old| {
-        vec![old.replace("albert", "x").replace("embeddings", "y").replace("classifier", "z")]
+        vec![
+            old.replace("albert", "x")
+                .replace("embeddings", "y")
+                .replace("classifier", "z")
+                .replace("pooler", "p"),
+        ]
     });
     let run = classify(&model, &["-q"]);
     assert!(run.err.contains("none named like an ALBERT's, for example \"x."), "{}", run.err);
@@ -325,7 +330,11 @@ fn weights_that_are_not_finite_are_an_error() {
     let model = case.text("nan-weights");
     assert_eq!(case.expected()["nan-weights"]["tensor"], DAMAGED);
     let text = case.path("train.jsonl");
-    std::fs::write(&text, "{\"text\": \"good film\", \"label\": \"neutral\"}\n").expect("writes");
+    std::fs::write(
+        &text,
+        "{\"text\": \"good film\", \"label\": \"neutral\"}\n{\"text\": \"bad\", \"label\": \"negative\"}\n",
+    )
+    .expect("writes");
     let (data, out, corpus) =
         (text.to_str().expect("UTF-8"), case.text("out"), golden("cases/models/tokenizer/spiece.model"));
     let corpus_file = case.path("corpus.txt");
@@ -352,7 +361,7 @@ fn weights_that_are_not_finite_are_an_error() {
     }
     let info = run(&["info", "--format", "json", "-m", &model]);
     assert_eq!(info.code, 0, "{}", info.err);
-    assert!(info.out.contains(&format!("{DAMAGED} holds NaN or infinity")), "{}", info.out);
+    assert!(info.out.contains(&format!("{DAMAGED} holds 1 value that is not finite")), "{}", info.out);
 }
 
 #[test]

@@ -168,7 +168,8 @@ impl<'a> Inventory<'a> {
 
     /// What this checkpoint is made of, in words.
     pub fn parts(&self, config: &AlbertConfig) -> Vec<&'static str> {
-        let encoder = self.has_part("albert.").then_some("an encoder");
+        let encoder = ["albert.encoder.", "albert.embeddings."].iter().any(|part| self.has_part(part));
+        let encoder = encoder.then_some("an encoder");
         let mut heads = self.heads(config);
         // Of what a classifier may be, the likeliest.
         if heads.contains(&Head::SequenceClassification) {

@@ -203,16 +203,19 @@ fn complaint(report: &LoadReport) -> String {
     const SHOWN: usize = 5;
     let mut lines = Vec::new();
     if !report.mismatched.is_empty() {
-        lines.push(format!(
-            "{} tensors do not have the shape that config.json asks for:",
-            report.mismatched.len()
-        ));
+        lines.push(match report.mismatched.len() {
+            1 => "1 tensor does not have the shape that config.json asks for:".to_owned(),
+            count => format!("{count} tensors do not have the shape that config.json asks for:"),
+        });
         for m in report.mismatched.iter().take(SHOWN) {
             lines.push(format!("  {}: expected {:?}, found {:?}", m.name, m.expected, m.found));
         }
     }
     if !report.missing.is_empty() {
-        lines.push(format!("{} tensors that the model needs are missing:", report.missing.len()));
+        lines.push(match report.missing.len() {
+            1 => "1 tensor that the model needs is missing:".to_owned(),
+            count => format!("{count} tensors that the model needs are missing:"),
+        });
         for (name, near) in report.missing.iter().take(SHOWN) {
             match near {
                 Some(hint) => lines.push(format!("  {name} ({hint})")),

@@ -107,7 +107,9 @@ fn oddities(config: &AlbertConfig, inventory: &Inventory) -> Result<Vec<String>>
             && let Some((count, first)) = inventory.non_finite(name)?
         {
             let file = inventory.name_in_file(name);
-            odd.push(format!("{file} holds NaN or infinity {count} times, first at position {first}"));
+            let values =
+                if count == 1 { "1 value that is".to_owned() } else { format!("{count} values that are") };
+            odd.push(format!("{file} holds {values} not finite, the first at position {first}"));
         }
     }
     Ok(odd)
