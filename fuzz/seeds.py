@@ -29,6 +29,13 @@ def pytorch():
     state = {"a.weight": torch.from_numpy(A).t(), "b": torch.from_numpy(B), "c": torch.ones(1).expand(4)}
     torch.save(state, place("pytorch", "zip"))
     torch.save({"model": state, "step": 3}, place("pytorch", "legacy"), _use_new_zipfile_serialization=False)
+    # Pickles alone, which the target puts into an archive.
+    import collections, io, zipfile
+    wide = {"x": [1, (2, {3})], collections.Counter("ab"): collections.deque([state]), "state_dict": state}
+    for protocol in range(2, 6):
+        archive = io.BytesIO()
+        torch.save(wide if protocol != 3 else torch.nn.Linear(2, 2), archive, pickle_protocol=protocol)
+        place("pytorch", f"pickle{protocol}").write_bytes(b"\0" + zipfile.ZipFile(archive).read("archive/data.pkl"))
 
 
 def onnx():

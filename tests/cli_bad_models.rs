@@ -60,23 +60,13 @@ fn pickles_that_mean_harm() {
     let mut wide = b"\x80\x02)q\x00".to_vec();
     wide.extend(b"h\x00h\x00\x86q\x00".repeat(60));
     wide.push(b'.');
-    check(
-        "pytorch_model.bin",
-        &wide,
-        "cannot be read as a PyTorch file: pickle: invalid data in pickle file: \
-         Pickle memo bomb detected: copies exceeded 1000000 nodes or 67108864 bytes",
-    );
+    check("pytorch_model.bin", &wide, "is a PyTorch file without any tensor");
     let deep = [b"\x80\x02".as_slice(), &b"]".repeat(10_000), &b"a".repeat(9_999), b"."].concat();
-    check(
-        "pytorch_model.bin",
-        &deep,
-        "cannot be read as a PyTorch file: pickle: invalid data in pickle file: pickle nesting exceeds 1000 levels",
-    );
+    check("pytorch_model.bin", &deep, "is a PyTorch file without any tensor");
     check(
         "pytorch_model.bin",
         b"\x80\x02cposix\nsystem\nX\x09\x00\x00\x00touch ran\x85R.",
-        "cannot be read as a PyTorch file: invalid PyTorch file format: \
-         Expected a dictionary at the root of the PyTorch file, found posix.system",
+        "is a PyTorch file without any tensor",
     );
 }
 

@@ -117,15 +117,11 @@ fn zip_bombs() {
     let small = || Member::stored("m/data/0", &[0; 24]);
     // A pickle that unfolds to 90 MB, within what the format's reader allows, and one that says it has four bytes.
     let lists = b"]".repeat(90 << 20);
-    s.refused(
-        "a.bin",
-        &model(Member::deflated("m/data.pkl", &lists), small()),
-        "its pickle has 94371840 bytes or more",
-    );
+    s.refused("a.bin", &model(Member::deflated("m/data.pkl", &lists), small()), "its pickle needs more than");
     let liar = Member { size: 4, ..Member::deflated("m/data.pkl", &lists) };
     s.refused("a.bin", &model(liar, small()), "cannot be read as a PyTorch file");
     drop(lists);
-    // As long as a pickle may be, all of it objects.
+    // A megabyte of objects.
     let most = b"]".repeat(1 << 20);
     s.refused(
         "a.bin",
@@ -148,7 +144,7 @@ fn zip_bombs() {
     s.refused("a.bin", &zip(&[four, claims], false), "is larger than the file can hold");
     let part = Member::stored("m/data.pkl", &tensor_pickle(1000, &[1000], &[1]));
     let claims = Member { size: 4000, ..small() };
-    s.refused("a.bin", &zip(&[part, claims], false), "tensor 'w'");
+    s.refused("a.bin", &zip(&[part, claims], false), "tensor \"w\"");
     // One number, seen as a thousand million.
     let broad = Member::stored("m/data.pkl", &tensor_pickle(6, &[1 << 15, 1 << 14], &[0, 0]));
     s.refused("a.bin", &model(broad, small()), "of shape [32768, 16384] is larger than the file can hold");
@@ -165,7 +161,7 @@ fn zips_of_many_or_overlapping_or_climbing_members() {
     let many: Vec<Member> = std::iter::once(pickle())
         .chain((0..60_000).map(|i| Member::stored(&format!("m/data/{i}"), b"")))
         .collect();
-    s.refused("a.bin", &zip(&many, false), "tensor 'w'");
+    s.refused("a.bin", &zip(&many, false), "tensor \"w\"");
     // Names that lead out are names of members and no more.
     let climbing = [
         pickle(),
@@ -241,10 +237,16 @@ fn pickles_that_unfold() {
     let strings = wrapped(&[&long[..], &b"h\x00".repeat(100_000), b"e"].concat());
     for (what, pickle) in [("twos", &twos), ("tens", &tens), ("copies", &copies), ("strings", &strings)] {
         let error = s.read("a.bin", pickle).expect_err(what);
-        assert!(error.contains("memo bomb") || error.contains("its pickle has"), "{what}: {error}");
+        assert!(
+            error.contains("without any tensor") || error.contains("its pickle needs"),
+            "{what}: {error}"
+        );
         let zipped = zip(&[Member::deflated("m/data.pkl", pickle), Member::stored("m/data/0", b"")], false);
         let error = s.read("a.bin", &zipped).expect_err(what);
-        assert!(error.contains("memo bomb") || error.contains("its pickle has"), "{what}: {error}");
+        assert!(
+            error.contains("without any tensor") || error.contains("its pickle needs"),
+            "{what}: {error}"
+        );
     }
     // Deep: lists in lists, tuples in tuples, marks.
     for (what, pickle) in [
@@ -264,10 +266,10 @@ fn pickles_that_unfold() {
         s.refused("a.bin", &wrapped(claim), "PyTorch file");
     }
     // Before 1.6 the pickle lies open in the file: 50 MB of empty lists.
-    let magic = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19.\x80\x02M\xe9\x03.\x80\x02}.\x80\x02";
+    let magic = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19.\x80\x02M\xe9\x03.\x80\x02}X\r\0\0\0little_endian\x88s.\x80\x02";
     let lists = [&magic[..], &b"]".repeat(50 << 20)].concat();
-    s.refused("a.bin", &lists, "bytes or more, and an ALBERT's has at most");
-    s.refused("a.bin", &lists[magic.len() - 2..], "bytes or more, and an ALBERT's has at most");
+    s.refused("a.bin", &lists, "its pickle needs more than");
+    s.refused("a.bin", &lists[magic.len() - 2..], "its pickle needs more than");
 }
 
 #[test]

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::architecture::Architecture;
 use super::inventory::Inventory;
-use super::layout::cast;
+use super::layout::{cast, is_finite};
 use super::load::{MlmBias, mlm_bias_source};
 use super::names::is_buffer;
 use super::onnx_graph::build;
@@ -66,6 +66,8 @@ pub struct Converted {
     pub foreign: usize,
     /// Oddities, one line each.
     pub notes: Vec<String>,
+    /// What was done to the names of the source's tensors, one line each.
+    pub details: Vec<String>,
 }
 
 /// One tensor to write.
@@ -163,6 +165,7 @@ pub fn convert(
         left_out,
         foreign: inventory.foreign().len(),
         notes,
+        details: inventory.notes().to_vec(),
     })
 }
 
@@ -259,8 +262,18 @@ fn plan(
 
 /// A parameter's bytes in the type that is written.
 fn bytes_of(inventory: &Inventory, planned: &Planned) -> Result<Vec<u8>> {
-    let (bytes, dtype) = inventory.read_bytes(&planned.canonical, false)?;
-    cast(bytes, dtype, planned.dtype).ok_or_else(|| inventory.no_floats(&planned.canonical, dtype))
+    let (bytes, dtype) = inventory.read_bytes_finite(&planned.canonical, false)?;
+    let finite = is_finite(&bytes, dtype);
+    let bytes =
+        cast(bytes, dtype, planned.dtype).ok_or_else(|| inventory.no_floats(&planned.canonical, dtype))?;
+    if finite && !is_finite(&bytes, planned.dtype) {
+        let problem = format!(
+            "tensor \"{}\" has values beyond the range of {}; --dtype bf16 or f32 holds them",
+            planned.name, planned.dtype
+        );
+        return Err(Error::Weights { path: inventory.path().to_owned(), problem });
+    }
+    Ok(bytes)
 }
 
 /// Groups of tensors, each of at most so many bytes (a larger tensor goes alone).

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use serde_json::json;
 
+use super::albert_zh;
 use super::names::{Dialect, place_of};
 use super::tensors::Tensors;
 use crate::error::{Error, Result};
@@ -30,15 +31,17 @@ fn shapes(tensors: &Tensors) -> Vec<Shaped> {
     tensors.infos().iter().filter_map(shaped).collect()
 }
 
-/// Completes the number of labels, where the configuration names none.
+/// Completes the number of labels, where the configuration names none, and adapts it to a checkpoint of albert_zh.
 ///
 /// # Errors
-/// Those of the index.
+/// Those of the index; [`Error::Weights`] for a checkpoint of albert_zh whose kind is not known.
 pub(super) fn complete(config: &mut AlbertConfig, weights: &Path) -> Result<()> {
+    let tensors = Tensors::open(weights)?;
+    albert_zh::configure(config, &tensors)?;
     if config.extra("num_labels").is_some() || config.extra("id2label").is_some() {
         return Ok(());
     }
-    let shapes = shapes(&Tensors::open(weights)?);
+    let shapes = shapes(&tensors);
     if let Some((_, shape)) = shapes.iter().find(|(name, _)| name == "classifier.weight")
         && let Some(labels) = shape.first().filter(|n| **n > 0)
     {
@@ -52,7 +55,8 @@ pub(super) fn complete(config: &mut AlbertConfig, weights: &Path) -> Result<()> 
 /// # Errors
 /// [`Error::Model`] when it is none of them; those of the index.
 pub(super) fn inferred(weights: &Path, name: &str) -> Result<AlbertConfig> {
-    let shapes = shapes(&Tensors::open(weights)?);
+    let tensors = Tensors::open(weights)?;
+    let shapes = shapes(&tensors);
     let json = describe(&shapes).ok_or_else(|| Error::Model {
         model: name.to_owned(),
         problem:
@@ -60,7 +64,9 @@ pub(super) fn inferred(weights: &Path, name: &str) -> Result<AlbertConfig> {
                   published ALBERT; add the configuration"
                 .to_owned(),
     })?;
-    AlbertConfig::from_slice(json.to_string().as_bytes(), Path::new("albert_config.json"))
+    let mut config = AlbertConfig::from_slice(json.to_string().as_bytes(), Path::new("albert_config.json"))?;
+    albert_zh::configure(&mut config, &tensors)?;
+    Ok(config)
 }
 
 fn describe(shapes: &[Shaped]) -> Option<serde_json::Value> {

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::layout::{to_f32, transposed_bytes};
+use super::albert_zh;
+use super::layout::{is_finite, to_f32, to_f32_checked, transposed_bytes};
 use super::names::{Dialect, is_google_squad2, place_of};
 use super::tensors::{Dtype, Tensors};
 use crate::error::{Error, Result};
@@ -20,9 +21,11 @@ pub struct Inventory<'a> {
 
 /// Where a parameter comes from.
 #[derive(Clone, Debug)]
-enum Source {
+pub(super) enum Source {
     /// A tensor of the file, `[in, out]` there if it is transposed.
     Tensor { name: String, transposed: bool },
+    /// The product of two matrices of the file.
+    Product { left: String, right: String },
     /// A square matrix that changes nothing.
     Identity(usize),
     /// A vector of nothing.
@@ -37,7 +40,7 @@ impl<'a> Inventory<'a> {
     pub fn new(tensors: &'a Tensors, config: &AlbertConfig) -> Result<Self> {
         let dialect = tensors.dialect();
         let mut sources: BTreeMap<String, Source> = BTreeMap::new();
-        let mut foreign = Vec::new();
+        let mut foreign = tensors.outside().to_vec();
         let mut google_squad2 = false;
         for info in tensors.infos() {
             let Some(place) = place_of(&info.name, dialect) else {
@@ -53,16 +56,21 @@ impl<'a> Inventory<'a> {
             else {
                 continue;
             };
-            // Keras stores shared variables once per layer that uses them.
-            if dialect != Dialect::Keras {
-                return Err(Error::Weights {
-                    path: tensors.path().to_owned(),
-                    problem: format!(
-                        "\"{other}\" and \"{}\" are the same parameter under two names",
-                        info.name
-                    ),
-                });
-            }
+            let problem = if dialect != Dialect::Keras {
+                format!("\"{other}\" and \"{}\" are the same parameter under two names", info.name)
+            } else if place.canonical.contains(".albert_layers.")
+                && tensors.read(&other)? != tensors.read(&info.name)?
+            {
+                format!(
+                    "holds two different ALBERTs, one with \"{other}\" and one with \"{}\"; save the one you want to \
+                     a file of its own",
+                    info.name
+                )
+            } else {
+                // Keras stores shared variables once per layer that uses them.
+                continue;
+            };
+            return Err(Error::Weights { path: tensors.path().to_owned(), problem });
         }
         // Google's models have no mapping where both widths are the same.
         let mapping = "albert.encoder.embedding_hidden_mapping_in";
@@ -74,7 +82,32 @@ impl<'a> Inventory<'a> {
             sources.insert(format!("{mapping}.weight"), Source::Identity(width));
             sources.insert(format!("{mapping}.bias"), Source::Zeros(width));
         }
+        if tensors.projects_words {
+            albert_zh::complete(&mut sources, tensors);
+        }
         Ok(Self { tensors, sources, foreign, google_squad2 })
+    }
+
+    /// Why the file's tensor of that canonical name cannot be read, if it has one that cannot.
+    pub(super) fn unreadable(&self, canonical: &str) -> Option<&str> {
+        let dialect = self.tensors.dialect();
+        let is_this = |name: &str| place_of(name, dialect).is_some_and(|place| place.canonical == canonical);
+        self.tensors.unreadable().find(|(name, _)| is_this(name)).map(|(_, problem)| problem)
+    }
+
+    /// What was done to the names of the file's tensors, one line each.
+    pub fn notes(&self) -> &[String] {
+        self.tensors.notes()
+    }
+
+    /// The name that a parameter's tensor has in the file.
+    pub fn name_in_file<'b>(&'b self, canonical: &'b str) -> &'b str {
+        match self.sources.get(canonical) {
+            Some(Source::Tensor { name, .. } | Source::Product { left: name, .. }) => {
+                self.tensors.name_in_file(name)
+            }
+            _ => canonical,
+        }
     }
 
     /// Names of the file that stand for no parameter: optimizer slots, counters.
@@ -135,7 +168,8 @@ impl<'a> Inventory<'a> {
 
     /// What this checkpoint is made of, in words.
     pub fn parts(&self, config: &AlbertConfig) -> Vec<&'static str> {
-        let encoder = self.has_part("albert.").then_some("an encoder");
+        let encoder = ["albert.encoder.", "albert.embeddings."].iter().any(|part| self.has_part(part));
+        let encoder = encoder.then_some("an encoder");
         let mut heads = self.heads(config);
         // Of what a classifier may be, the likeliest.
         if heads.contains(&Head::SequenceClassification) {
@@ -148,7 +182,10 @@ impl<'a> Inventory<'a> {
     pub(super) fn summary(&self, config: &AlbertConfig) -> String {
         let parts = self.parts(config);
         if parts.is_empty() {
-            return format!("{} tensors, none of an ALBERT", self.sources.len());
+            let example = self.sources.keys().chain(&self.foreign).next();
+            let example = example.map_or_else(String::new, |name| format!(", for example \"{name}\""));
+            let count = self.sources.len() + self.foreign.len();
+            return format!("{count} tensors, none named like an ALBERT's{example}");
         }
         let mut fit: Vec<&str> = self.heads(config).into_iter().filter_map(subcommand).collect();
         if self.has_part("albert.") {
@@ -172,6 +209,61 @@ impl<'a> Inventory<'a> {
         to_f32(&bytes, dtype).ok_or_else(|| self.no_floats(canonical, dtype))
     }
 
+    /// As [`Self::read`]; NaN and infinity are errors unless they are allowed.
+    ///
+    /// # Errors
+    /// Those of [`Self::read`]; [`Error::Weights`] naming the tensor.
+    pub fn read_finite(&self, canonical: &str) -> Result<Vec<f32>> {
+        let (bytes, dtype) = self.read_bytes(canonical, false)?;
+        let (values, finite) =
+            to_f32_checked(&bytes, dtype).ok_or_else(|| self.no_floats(canonical, dtype))?;
+        if finite || self.tensors.allow_non_finite {
+            Ok(values)
+        } else {
+            Err(self.not_finite(canonical, &values))
+        }
+    }
+
+    /// As [`Self::read_bytes`]; NaN and infinity are errors unless they are allowed.
+    ///
+    /// # Errors
+    /// Those of [`Self::read_bytes`]; [`Error::Weights`] naming the tensor.
+    pub fn read_bytes_finite(&self, canonical: &str, turned: bool) -> Result<(Vec<u8>, Dtype)> {
+        let (bytes, dtype) = self.read_bytes(canonical, turned)?;
+        if self.tensors.allow_non_finite || is_finite(&bytes, dtype) {
+            return Ok((bytes, dtype));
+        }
+        Err(self.not_finite(canonical, &self.read(canonical)?))
+    }
+
+    /// How many values of a parameter are NaN or infinite, and where the first is.
+    ///
+    /// # Errors
+    /// Those of [`Self::read`].
+    pub fn non_finite(&self, canonical: &str) -> Result<Option<(usize, usize)>> {
+        let values = self.read(canonical)?;
+        Ok(values
+            .iter()
+            .position(|v| !v.is_finite())
+            .map(|first| (values[first..].iter().filter(|v| !v.is_finite()).count(), first)))
+    }
+
+    fn not_finite(&self, canonical: &str, values: &[f32]) -> Error {
+        let bad = || values.iter().enumerate().filter(|(_, value)| !value.is_finite());
+        let (place, value) = bad().next().map_or((0, f32::NAN), |(place, value)| (place, *value));
+        let problem = format!(
+            "tensor \"{}\" holds {} that {} not finite, the first at position {place}: {value}; the weights are damaged \
+             or their training diverged (--allow-non-finite uses them anyway)",
+            self.name_in_file(canonical),
+            match bad().count() {
+                1 => "1 value".to_owned(),
+                count => format!("{count} values"),
+            },
+            if bad().count() == 1 { "is" } else { "are" },
+        );
+        Error::Weights { path: self.path().to_owned(), problem }
+    }
+
     /// A parameter's bytes in the type of the file, laid out as transformers for PyTorch has them, or, if `turned`,
     /// its matrix transposed.
     ///
@@ -189,6 +281,13 @@ impl<'a> Inventory<'a> {
                     }
                     _ => (bytes, dtype),
                 })
+            }
+            Some(Source::Product { left, right }) => {
+                let mut values = albert_zh::product(self.tensors, left, right)?;
+                if turned && let Some([rows, columns]) = self.shape(canonical).as_deref() {
+                    values = super::layout::transposed(&values, *rows, *columns);
+                }
+                Ok(floats(&values))
             }
             Some(Source::Identity(n)) => {
                 let mut values = vec![0.0; n * n];
@@ -208,7 +307,7 @@ impl<'a> Inventory<'a> {
     pub fn dtype(&self, canonical: &str) -> Option<Dtype> {
         match self.sources.get(canonical)? {
             Source::Tensor { name, .. } => self.tensors.get(name).map(|info| info.dtype),
-            Source::Identity(_) | Source::Zeros(_) => Some(Dtype::F32),
+            Source::Product { .. } | Source::Identity(_) | Source::Zeros(_) => Some(Dtype::F32),
         }
     }
 
@@ -221,6 +320,10 @@ impl<'a> Inventory<'a> {
                     shape.reverse();
                 }
                 Some(shape)
+            }
+            Source::Product { left, right } => {
+                let (left, right) = (self.tensors.get(left)?, self.tensors.get(right)?);
+                Some(vec![*left.shape.first()?, *right.shape.get(1)?])
             }
             Source::Identity(n) => Some(vec![*n, *n]),
             Source::Zeros(n) => Some(vec![*n]),

@@ -7,6 +7,8 @@ use super::tensors::Dtype;
 
 /// Columns that one task turns into rows.
 const BLOCK: usize = 32;
+/// Values that are converted before they are checked.
+const CHECKED: usize = 4096;
 /// Values that are between two types at a time.
 const STEP: usize = 1 << 16;
 
@@ -64,6 +66,36 @@ pub(super) fn to_f32(bytes: &[u8], dtype: Dtype) -> Option<Vec<f32>> {
     }
 }
 
+/// As [`to_f32`], and whether all values are finite. They are checked step by step, while they are in the cache.
+pub(super) fn to_f32_checked(bytes: &[u8], dtype: Dtype) -> Option<(Vec<f32>, bool)> {
+    let mut values = Vec::with_capacity(bytes.len() / dtype.size());
+    let mut finite = true;
+    for step in bytes.chunks(CHECKED * dtype.size()) {
+        let from = values.len();
+        match dtype {
+            Dtype::F32 => values.extend(step.as_chunks::<4>().0.iter().map(|b| f32::from_le_bytes(*b))),
+            _ => values.extend(to_f32(step, dtype)?),
+        }
+        finite &= all_finite(&values[from..]);
+    }
+    // Without elements, the type alone decides.
+    to_f32(&[], dtype)?;
+    Some((values, finite))
+}
+
+/// True for bytes of floats that are all finite, and for integers.
+pub(super) fn is_finite(bytes: &[u8], dtype: Dtype) -> bool {
+    bytes
+        .chunks(CHECKED * dtype.size())
+        .all(|step| to_f32(step, dtype).is_none_or(|values| all_finite(&values)))
+}
+
+/// True if no value is NaN or infinite. Without an early end, so that it takes vectors of values at a time.
+pub(crate) fn all_finite(values: &[f32]) -> bool {
+    const EXPONENT: u32 = 0x7f80_0000;
+    values.iter().fold(0, |bad, value| bad | u32::from(value.to_bits() & EXPONENT == EXPONENT)) == 0
+}
+
 /// The bytes of f32 values in a float type.
 pub(super) fn from_f32(values: &[f32], dtype: Dtype, out: &mut Vec<u8>) {
     match dtype {
@@ -116,6 +148,28 @@ mod tests {
         assert_eq!(to_f32(&f16::from_f32(1.5).to_le_bytes(), Dtype::F16), Some(vec![1.5]));
         assert_eq!(to_f32(&bf16::from_f32(1.5).to_le_bytes(), Dtype::BF16), Some(vec![1.5]));
         assert_eq!(to_f32(&[0; 8], Dtype::I64), None);
+    }
+
+    #[test]
+    fn values_that_are_not_finite_are_found() {
+        let bytes = |values: &[f32]| values.iter().flat_map(|v| v.to_le_bytes()).collect::<Vec<u8>>();
+        for length in [1, 7, 4096, 4097, 10_000] {
+            let sound: Vec<f32> = (0..length).map(|i| i as f32 - 3.5).collect();
+            assert_eq!(to_f32_checked(&bytes(&sound), Dtype::F32), Some((sound.clone(), true)));
+            for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+                for place in [0, length / 2, length - 1] {
+                    let mut values = sound.clone();
+                    values[place] = bad;
+                    assert!(!to_f32_checked(&bytes(&values), Dtype::F32).expect("floats").1);
+                }
+            }
+        }
+        let extremes = [f32::MAX, f32::MIN, f32::MIN_POSITIVE, 1e-45, -0.0];
+        assert!(all_finite(&extremes));
+        let (infinite, large) = (f16::INFINITY.to_le_bytes(), f64::MAX.to_le_bytes());
+        assert_eq!(to_f32_checked(&infinite, Dtype::F16), Some((vec![f32::INFINITY], false)));
+        assert_eq!(to_f32_checked(&large, Dtype::F64), Some((vec![f32::INFINITY], false)));
+        assert_eq!(to_f32_checked(&[], Dtype::I64), None);
     }
 
     #[test]

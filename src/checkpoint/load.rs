@@ -149,7 +149,10 @@ impl<'a> Loader<'a> {
             if transpose { shape.iter().rev().copied().collect() } else { shape.to_vec() };
         let Some(found) = self.inventory.shape(source) else {
             let unused = self.inventory.canonical_names().filter(|n| !self.seen.contains(*n));
-            let near = nearest(name, unused).map(str::to_owned);
+            let near = match self.inventory.unreadable(name) {
+                Some(problem) => Some(format!("it {problem}")),
+                None => nearest(name, unused).map(|near| format!("the file has {near}")),
+            };
             self.report.missing.push((name.to_owned(), near));
             return None;
         };
@@ -158,7 +161,7 @@ impl<'a> Loader<'a> {
             self.report.mismatched.push(Mismatch { name: source.to_owned(), expected: stored, found });
             return None;
         }
-        match self.inventory.read(source) {
+        match self.inventory.read_finite(source) {
             Ok(values) => {
                 self.report.loaded.push(source.to_owned());
                 Some(if transpose { transposed(&values, stored[0], stored[1]) } else { values })
@@ -175,6 +178,7 @@ impl<'a> Loader<'a> {
             return Err(error);
         }
         self.report.foreign = self.inventory.foreign().len();
+        self.report.details = self.inventory.notes().to_vec();
         for name in self.inventory.canonical_names() {
             if self.seen.contains(name) || is_buffer(name) {
                 continue;
@@ -199,19 +203,22 @@ fn complaint(report: &LoadReport) -> String {
     const SHOWN: usize = 5;
     let mut lines = Vec::new();
     if !report.mismatched.is_empty() {
-        lines.push(format!(
-            "{} tensors do not have the shape that config.json asks for:",
-            report.mismatched.len()
-        ));
+        lines.push(match report.mismatched.len() {
+            1 => "1 tensor does not have the shape that config.json asks for:".to_owned(),
+            count => format!("{count} tensors do not have the shape that config.json asks for:"),
+        });
         for m in report.mismatched.iter().take(SHOWN) {
             lines.push(format!("  {}: expected {:?}, found {:?}", m.name, m.expected, m.found));
         }
     }
     if !report.missing.is_empty() {
-        lines.push(format!("{} tensors that the model needs are missing:", report.missing.len()));
+        lines.push(match report.missing.len() {
+            1 => "1 tensor that the model needs is missing:".to_owned(),
+            count => format!("{count} tensors that the model needs are missing:"),
+        });
         for (name, near) in report.missing.iter().take(SHOWN) {
             match near {
-                Some(near) => lines.push(format!("  {name} (the file has {near})")),
+                Some(hint) => lines.push(format!("  {name} ({hint})")),
                 None => lines.push(format!("  {name}")),
             }
         }

@@ -337,6 +337,18 @@ pub(super) fn is_google_squad2(name: &str) -> bool {
     head && !["/adam_m", "/adam_v"].iter().any(|slot| name.ends_with(slot))
 }
 
+/// True for the canonical name of a parameter or buffer of an ALBERT, whatever its size and head.
+pub(super) fn is_parameter(canonical: &str) -> bool {
+    let starts = ["albert.", "predictions.", "sop_classifier.", "classifier.", "qa_outputs."];
+    if !starts.iter().any(|start| canonical.starts_with(start)) {
+        return false;
+    }
+    let distances = canonical.starts_with("albert.encoder.albert_layer_groups.")
+        && canonical.ends_with(".attention.distance_embedding.weight");
+    let decoder = matches!(canonical, "predictions.decoder.weight" | "predictions.decoder.bias");
+    distances || decoder || is_buffer(canonical) || find(canonical, Dialect::PyTorch).is_some()
+}
+
 /// Buffers that old files carry and no model needs.
 pub fn is_buffer(canonical: &str) -> bool {
     matches!(canonical, "albert.embeddings.position_ids" | "albert.embeddings.token_type_ids")

@@ -1,72 +1,95 @@
-//! PyTorch files (`pytorch_model.bin`, `*.pt`), through the `pytorch-reader` crate.
-//!
-//! The reader interprets a pickle's few data opcodes and never calls what a pickle names, so that
-//! opening a file executes nothing.
+//! PyTorch files (`pytorch_model.bin`, `*.pt`, `*.ckpt`, rust-bert's `*.ot`): the tensors, and nothing of whatever else a
+//! training program put beside them. Nothing of a file is executed.
 
 use std::collections::HashMap;
+use std::fs::File;
+use std::io::{BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 
-use pytorch_reader::{FileFormat, PytorchReader, Tensor};
-
+use super::pickle::{Described, Heap, Input, Storage, Value, load, named_tensors, storage_dtype};
+use super::pytorch_storage::{Ranges, Storages, ZipStorages};
+use super::pytorch_tar;
 use super::tensors::{Dtype, Format, TensorInfo, is_plausible};
-use super::{pickles, torch_script};
 use crate::error::{Error, Result};
 
-/// Dictionaries that training programs put around the parameters.
-const WRAPPERS: [&str; 5] = ["state_dict.", "model_state_dict.", "model.", "module.", "net."];
+/// How protocols 2 and up write the number that files before 1.6 begin with.
+const MAGIC: [u8; 10] = [0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19];
+/// The same number as protocols 0 and 1 write it.
+const MAGIC_TEXT: &[u8] = b"119547037146038801333356";
+/// The version that stands behind the magic number.
+const VERSION: i64 = 1001;
 
 /// One PyTorch file.
 pub struct PyTorchFile {
     path: PathBuf,
     format: Format,
-    tensors: HashMap<String, Tensor>,
+    storages: Storages,
+    tensors: HashMap<String, (Described, Storage)>,
     infos: Vec<TensorInfo>,
-    /// The rewritten copy of a TorchScript archive, which the tensors are read from.
-    _copy: Option<tempfile::NamedTempFile>,
+    unreadable: Vec<(String, String)>,
+}
+
+/// What was found of a file's pickles.
+struct Opened {
+    format: Format,
+    storages: Storages,
+    root: Value,
 }
 
 impl PyTorchFile {
-    /// Reads the file's pickle and lists the tensors; their bytes stay in the file.
+    /// Reads the file's pickles and lists the tensors; their bytes stay in the file.
     pub fn open(path: &Path) -> Result<Self> {
         let length = std::fs::metadata(path).map_err(Error::io(path, "read"))?.len();
-        pickles::check(path)?;
-        let copy = torch_script::as_dictionary(path)?;
-        let source = copy.as_ref().map_or(path, tempfile::NamedTempFile::path);
-        let reader = PytorchReader::new(source)
-            .map_err(|e| Error::bad_file(path, format!("cannot be read as a PyTorch file: {e}")))?;
-        let format = match reader.metadata().format_type {
-            FileFormat::Zip => Format::PyTorchZip,
-            FileFormat::Legacy => Format::PyTorchLegacy,
-            FileFormat::Tar => Format::PyTorchTar,
-            FileFormat::Pickle => Format::Pickle,
-        };
-        let mut tensors = reader.into_tensors();
-        if copy.is_some() {
-            // rust-bert's library writes `|` for the dots in names.
-            tensors = tensors.into_iter().map(|(name, tensor)| (name.replace('|', "."), tensor)).collect();
-        }
-        let tensors = unwrapped(tensors);
-        if tensors.is_empty() {
-            return Err(Error::bad_file(path, "is a PyTorch file without any tensor"));
-        }
-        let mut infos = Vec::new();
-        for (name, tensor) in &tensors {
-            let dtype = dtype(tensor, name, path)?;
-            if !is_plausible(tensor.shape(), dtype, length) {
-                let problem = format!(
-                    "tensor \"{name}\" of shape {:?} is larger than the file can hold",
-                    tensor.shape()
-                );
-                return Err(Error::bad_file(path, problem));
+        let mut head = Vec::new();
+        let file = File::open(path).map_err(Error::io(path, "read"))?;
+        file.take(512).read_to_end(&mut head).map_err(Error::io(path, "read"))?;
+        let bad =
+            |problem: String| Error::bad_file(path, format!("cannot be read as a PyTorch file: {problem}"));
+        let mut heap = Heap::new(length);
+        let opened = read(path, &head, length, &mut heap).map_err(bad)?;
+        let names = named_tensors(&mut heap, opened.root).map_err(bad)?;
+
+        let (mut tensors, mut infos, mut unreadable) = (HashMap::new(), Vec::new(), Vec::new());
+        for (name, index) in names {
+            let tensor = heap.tensors[index as usize].clone();
+            let problem = tensor.problem.clone().or_else(|| {
+                let fits = is_plausible(&tensor.shape, tensor.dtype, length);
+                (!fits).then(|| format!("of shape {:?} is larger than the file can hold", tensor.shape))
+            });
+            if let Some(problem) = problem {
+                unreadable.push((name, problem));
+                continue;
             }
-            infos.push(TensorInfo { name: name.clone(), shape: tensor.shape().to_vec(), dtype });
+            let info = TensorInfo { name: name.clone(), shape: tensor.shape.clone(), dtype: tensor.dtype };
+            infos.push(info);
+            let storage = heap.storages[tensor.storage as usize].clone();
+            tensors.insert(name, (tensor, storage));
         }
         infos.sort_by(|a, b| a.name.cmp(&b.name));
-        Ok(Self { path: path.to_owned(), format, tensors, infos, _copy: copy })
+        unreadable.sort();
+        if infos.is_empty() {
+            let problem = match unreadable.first() {
+                Some((name, problem)) => {
+                    format!(
+                        "is a PyTorch file without a tensor that can be read: tensor \"{name}\" {problem}"
+                    )
+                }
+                None => "is a PyTorch file without any tensor".to_owned(),
+            };
+            return Err(Error::bad_file(path, problem));
+        }
+        let (format, storages) = (opened.format, opened.storages);
+        Ok(Self { path: path.to_owned(), format, storages, tensors, infos, unreadable })
     }
 
     pub fn infos(&self) -> &[TensorInfo] {
         &self.infos
+    }
+
+    /// Tensors that cannot be read, each with the reason.
+    pub fn unreadable(&self) -> &[(String, String)] {
+        &self.unreadable
     }
 
     pub fn format(&self) -> Format {
@@ -74,58 +97,164 @@ impl PyTorchFile {
     }
 
     pub fn read(&self, name: &str) -> Result<Vec<u8>> {
-        let tensor = self
+        let (tensor, storage) = self
             .tensors
             .get(name)
             .ok_or_else(|| Error::bad_file(&self.path, format!("has no tensor \"{name}\"")))?;
-        tensor.read().map_err(|e| Error::bad_file(&self.path, e.to_string()))
+        let bad = |problem: String| Error::bad_file(&self.path, format!("tensor \"{name}\": {problem}"));
+        let size = tensor.dtype.size();
+        let count: usize = tensor.shape.iter().product();
+        if count == 0 {
+            return Ok(Vec::new());
+        }
+        let span = tensor.shape.iter().zip(&tensor.strides).map(|(n, stride)| (*n as u64 - 1) * stride);
+        let window = (span.sum::<u64>() + 1) * size as u64;
+        let window = self.storages.read(&storage.key, tensor.offset * size as u64, window).map_err(bad)?;
+        let mut bytes = if is_contiguous(tensor) {
+            window
+        } else {
+            gathered(&window, &tensor.shape, &tensor.strides, size)
+        };
+        if tensor.dtype == Dtype::Bool {
+            bytes.iter_mut().for_each(|b| *b = u8::from(*b != 0));
+        }
+        Ok(bytes)
     }
 }
 
-/// Takes wrappers off: where the tensors named like an ALBERT's all lie in one dictionary (a
-/// checkpoint of a training program), only these stay, without its name.
-fn unwrapped(tensors: HashMap<String, Tensor>) -> HashMap<String, Tensor> {
-    let mut prefix = String::new();
+fn is_contiguous(tensor: &Described) -> bool {
+    let mut expected = 1u64;
+    for (n, stride) in tensor.shape.iter().zip(&tensor.strides).rev() {
+        if *n != 1 && *stride != expected {
+            return false;
+        }
+        expected *= *n as u64;
+    }
+    true
+}
+
+/// The elements of a strided tensor, row by row. The extents are those of a tensor that fits its storage.
+fn gathered(window: &[u8], shape: &[usize], strides: &[u64], size: usize) -> Vec<u8> {
+    let mut out = Vec::with_capacity(shape.iter().product::<usize>() * size);
+    let mut place = vec![0; shape.len()];
+    let mut at = 0usize;
     loop {
-        let inside: Vec<&str> =
-            tensors.keys().filter_map(|name| name.strip_prefix(prefix.as_str())).collect();
-        if inside.iter().any(|name| is_albert_name(name)) {
-            break;
-        }
-        match WRAPPERS.iter().find(|wrapper| inside.iter().any(|name| name.starts_with(**wrapper))) {
-            Some(wrapper) => prefix.push_str(wrapper),
-            // Nothing here looks like an ALBERT: show the names as they are.
-            None => return tensors,
+        out.extend_from_slice(&window[at * size..(at + 1) * size]);
+        let mut axis = shape.len();
+        loop {
+            if axis == 0 {
+                return out;
+            }
+            axis -= 1;
+            place[axis] += 1;
+            at += strides[axis] as usize;
+            if place[axis] < shape[axis] {
+                break;
+            }
+            at -= shape[axis] * strides[axis] as usize;
+            place[axis] = 0;
         }
     }
-    tensors
-        .into_iter()
-        .filter_map(|(name, tensor)| Some((name.strip_prefix(prefix.as_str())?.to_owned(), tensor)))
-        .collect()
 }
 
-fn is_albert_name(name: &str) -> bool {
-    ["albert.", "embeddings.", "encoder."].iter().any(|part| name.starts_with(part))
+/// Reads the pickles of a file that begins with `head`.
+fn read(path: &Path, head: &[u8], length: u64, heap: &mut Heap) -> std::result::Result<Opened, String> {
+    let start = &head[..head.len().min(64)];
+    if head.starts_with(b"PK\x03\x04") || head.starts_with(b"PK\x05\x06") {
+        let zip = ZipStorages::open(path)?;
+        if zip.text("byteorder").is_some_and(|order| order != "little") {
+            return Err(
+                "it was written on a big-endian machine; load and save it again with PyTorch".to_owned()
+            );
+        }
+        let root = zip.pickle(|reader| load(&mut Input::new(reader), heap))?;
+        return Ok(Opened { format: Format::PyTorchZip, storages: Storages::Zip(zip), root });
+    }
+    if head.get(257..262) == Some(b"ustar") {
+        let (root, ranges) = pytorch_tar::read(path, heap)?;
+        return Ok(Opened { format: Format::PyTorchTar, storages: Storages::Ranges(ranges), root });
+    }
+    let file = File::open(path).map_err(|e| e.to_string())?;
+    let magic = |bytes: &[u8]| start.windows(bytes.len()).any(|window| window == bytes);
+    if magic(&MAGIC) || magic(MAGIC_TEXT) {
+        let (root, ranges) = legacy(file, length, heap)?;
+        return Ok(Opened { format: Format::PyTorchLegacy, storages: Storages::Ranges(ranges), root });
+    }
+    if !head.first().is_some_and(|first| [0x80, b'(', b'}', b']', b'c'].contains(first)) {
+        return Err("it begins like none: no zip or tar archive, no pickle".to_owned());
+    }
+    let root = load(&mut Input::new(BufReader::new(file)), heap)?;
+    let file = File::open(path).map_err(|e| e.to_string())?;
+    let ranges = Ranges { file: Mutex::new(file), places: HashMap::new() };
+    Ok(Opened { format: Format::Pickle, storages: Storages::Ranges(ranges), root })
 }
 
-fn dtype(tensor: &Tensor, name: &str, path: &Path) -> Result<Dtype> {
-    use pytorch_reader::DType as Pt;
-    Ok(match tensor.dtype() {
-        Pt::F64 => Dtype::F64,
-        Pt::F32 => Dtype::F32,
-        Pt::F16 => Dtype::F16,
-        Pt::BF16 => Dtype::BF16,
-        Pt::I64 => Dtype::I64,
-        Pt::I32 => Dtype::I32,
-        Pt::I16 => Dtype::I16,
-        Pt::I8 => Dtype::I8,
-        Pt::U8 => Dtype::U8,
-        Pt::Bool => Dtype::Bool,
-        other => {
-            return Err(Error::bad_file(
-                path,
-                format!("tensor \"{name}\" has elements of type {other:?}, unknown to albert"),
+/// A file from before 1.6: magic number, version, system, value and keys of the storages, each a pickle; then the
+/// storages, each behind its number of elements.
+fn legacy(file: File, length: u64, heap: &mut Heap) -> std::result::Result<(Value, Ranges), String> {
+    let mut input = Input::new(BufReader::new(file));
+    load(&mut input, heap)?;
+    match load(&mut input, heap)? {
+        Value::Int(VERSION) => {}
+        _ => return Err(format!("its version is not {VERSION}")),
+    }
+    let sys_info = load(&mut input, heap)?;
+    pytorch_tar::check_byte_order(heap, sys_info)?;
+    let root = load(&mut input, heap)?;
+    heap.keep_leaves = true;
+    let keys = load_keys(&mut input, heap)?;
+    let mut declared: HashMap<&str, (u64, u64)> = HashMap::new();
+    for storage in &heap.storages {
+        let element = storage_dtype(&storage.class).1;
+        let bytes = storage.elements.checked_mul(element).ok_or("a storage in it is too long")?;
+        let before = declared.insert(&storage.key, (bytes, element));
+        if before.is_some_and(|before| before != (bytes, element)) {
+            return Err(format!("its storage \"{}\" has two sizes", storage.key.escape_debug()));
+        }
+    }
+    let mut places = HashMap::new();
+    let mut at = input.at;
+    let mut file = input.reader;
+    for key in keys {
+        let (bytes, element) = *declared
+            .get(key.as_str())
+            .ok_or_else(|| format!("its storage \"{}\" has no size", key.escape_debug()))?;
+        let end = at.checked_add(8).and_then(|start| start.checked_add(bytes)).filter(|end| *end <= length);
+        let end = end.ok_or_else(|| {
+            format!(
+                "its storage \"{}\" reaches past the end of the file; was its download cut off?",
+                key.escape_debug()
+            )
+        })?;
+        let mut count = [0; 8];
+        file.seek(SeekFrom::Start(at))
+            .and_then(|_| file.read_exact(&mut count))
+            .map_err(|e| e.to_string())?;
+        if u64::from_le_bytes(count) != bytes / element {
+            return Err(format!(
+                "its storage \"{}\" has {} elements and its pickle says {}",
+                key.escape_debug(),
+                i64::from_le_bytes(count),
+                bytes / element
             ));
         }
-    })
+        places.insert(key, (at + 8, bytes));
+        at = end;
+    }
+    Ok((root, Ranges { file: Mutex::new(file.into_inner()), places }))
+}
+
+/// The keys of the storages, in their order in the file.
+fn load_keys(
+    input: &mut Input<BufReader<File>>,
+    heap: &mut Heap,
+) -> std::result::Result<Vec<String>, String> {
+    let mut keys = Vec::new();
+    let list = load(input, heap)?;
+    let items = heap.items(list).ok_or("it has no list of its storages")?;
+    for item in items {
+        let key = heap.text(*item).ok_or("a key of its storages is none")?;
+        keys.push(String::from_utf8_lossy(key).into_owned());
+    }
+    Ok(keys)
 }

@@ -18,7 +18,7 @@ pub struct Mismatch {
 pub struct LoadReport {
     /// Parameters that were read.
     pub loaded: Vec<String>,
-    /// Parameters without a tensor, each with the nearest unused name of the file.
+    /// Parameters without a tensor, each with what the file has instead: a similar name, or a tensor that cannot be read.
     pub missing: Vec<(String, Option<String>)>,
     /// Tensors that this model has no place for.
     pub unused: Vec<String>,
@@ -30,6 +30,8 @@ pub struct LoadReport {
     pub mismatched: Vec<Mismatch>,
     /// Oddities, one line each.
     pub notes: Vec<String>,
+    /// What was done to the names of the file's tensors, one line each.
+    pub details: Vec<String>,
 }
 
 impl fmt::Display for LoadReport {

@@ -50,6 +50,8 @@ pub struct Checkpoint {
     pub origin: Origin,
     /// Its configuration.
     pub config: AlbertConfig,
+    /// Whether weights may hold NaN and infinity.
+    pub allow_non_finite: bool,
 }
 
 impl Checkpoint {
@@ -68,7 +70,7 @@ impl Checkpoint {
     pub fn embedded_for(task: Option<EmbeddedTask>) -> Result<Self> {
         let (config, has_task) = embedded::config(task)?;
         let origin = Origin::Embedded { task: task.filter(|_| has_task) };
-        Ok(Self { name: "embedded".to_owned(), origin, config })
+        Ok(Self { name: "embedded".to_owned(), origin, config, allow_non_finite: false })
     }
 
     /// True if `path` names something here: a directory, a file, or the prefix of a TensorFlow checkpoint.
@@ -122,7 +124,8 @@ impl Checkpoint {
             }
         };
         let directory = outside.unwrap_or(directory);
-        Ok(Self { name, origin: Origin::Directory { directory, weights }, config })
+        let origin = Origin::Directory { directory, weights };
+        Ok(Self { name, origin, config, allow_non_finite: false })
     }
 
     /// Lists the tensors. Weights are read later, one by one.
@@ -130,10 +133,11 @@ impl Checkpoint {
     /// # Errors
     /// Those of the file's reader.
     pub fn tensors(&self) -> Result<Tensors> {
-        match &self.origin {
-            Origin::Embedded { task } => embedded::tensors(*task),
-            Origin::Directory { weights, .. } => Tensors::open(weights),
-        }
+        let tensors = match &self.origin {
+            Origin::Embedded { task } => embedded::tensors(*task)?,
+            Origin::Directory { weights, .. } => Tensors::open(weights)?,
+        };
+        Ok(tensors.allowing_non_finite(self.allow_non_finite))
     }
 
     /// Loads the tokenizer.

@@ -8,7 +8,7 @@ use burn::tensor::{Device, Tensor};
 use super::inventory::Inventory;
 use super::load::{MlmBias, mlm_bias_source};
 use super::names::{checkpoint_name, is_buffer};
-use super::tensors::Tensors;
+use super::tensors::{Dtype, Tensors};
 use crate::error::Result;
 use crate::model::{Albert, AlbertConfig, Head};
 
@@ -100,6 +100,17 @@ fn oddities(config: &AlbertConfig, inventory: &Inventory) -> Result<Vec<String>>
     {
         let expected = [config.vocab_size, config.embedding_size];
         odd.push(format!("{words} is {shape:?}, the configuration asks for {expected:?}"));
+    }
+    odd.extend(inventory.notes().iter().cloned());
+    for name in inventory.canonical_names() {
+        if inventory.dtype(name).is_some_and(Dtype::is_float)
+            && let Some((count, first)) = inventory.non_finite(name)?
+        {
+            let file = inventory.name_in_file(name);
+            let values =
+                if count == 1 { "1 value that is".to_owned() } else { format!("{count} values that are") };
+            odd.push(format!("{file} holds {values} not finite, the first at position {first}"));
+        }
     }
     Ok(odd)
 }

@@ -1,6 +1,6 @@
 //! The tensors of a checkpoint, whatever its container: listed when opened, read one by one.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -12,6 +12,7 @@ use super::onnx::OnnxFile;
 use super::pytorch::PyTorchFile;
 use super::safetensors::SafetensorsFile;
 use super::shards;
+use super::sniff::{Kind, sniff};
 use super::task_tensors::Difference;
 use super::tf_bundle::TfBundle;
 use crate::error::{Error, Result};
@@ -33,6 +34,11 @@ pub enum Dtype {
 }
 
 impl Dtype {
+    /// True for floats of any width.
+    pub fn is_float(self) -> bool {
+        matches!(self, Self::F64 | Self::F32 | Self::F16 | Self::BF16)
+    }
+
     /// Bytes per element.
     pub fn size(self) -> usize {
         match self {
@@ -156,6 +162,14 @@ impl Container {
         }
     }
 
+    /// Tensors that the file names and that cannot be read, each with the reason.
+    fn unreadable(&self) -> &[(String, String)] {
+        match self {
+            Self::PyTorch(f) => f.unreadable(),
+            _ => &[],
+        }
+    }
+
     /// The size of what was opened under `path`.
     fn bytes(&self, path: &Path) -> Result<u64> {
         match self {
@@ -177,6 +191,16 @@ pub struct Tensors {
     pub(super) stored: HashMap<String, String>,
     /// What a task adds to matrices, by their names.
     pub(super) differences: HashMap<String, Difference>,
+    /// Names in the file of tensors outside the model's wrapper.
+    pub(super) outside: Vec<String>,
+    /// What was done to names, one line each.
+    pub(super) notes: Vec<String>,
+    /// Tensors that cannot be read, by name, each with the reason.
+    pub(super) unreadable: BTreeMap<String, String>,
+    /// The file has albert_zh's matrix that projects words.
+    pub(super) projects_words: bool,
+    /// NaN and infinity in tensors that are used are no error.
+    pub(super) allow_non_finite: bool,
     bytes: u64,
 }
 
@@ -224,8 +248,29 @@ impl Tensors {
             return Err(Error::bad_file(path, format!("the tensor \"{}\" is there twice", pair[0].0.name)));
         }
         let (infos, holders) = listed.into_iter().unzip();
-        let (stored, differences) = (HashMap::new(), HashMap::new());
-        Ok(Self { path: path.to_owned(), files, infos, holders, stored, differences, bytes })
+        let unreadable = files.iter().flat_map(|file| file.unreadable().iter().cloned()).collect();
+        let mut tensors = Self {
+            path: path.to_owned(),
+            files,
+            infos,
+            holders,
+            stored: HashMap::new(),
+            differences: HashMap::new(),
+            outside: Vec::new(),
+            notes: Vec::new(),
+            unreadable: BTreeMap::new(),
+            projects_words: false,
+            allow_non_finite: false,
+            bytes,
+        };
+        tensors.resolve_names(unreadable)?;
+        Ok(tensors)
+    }
+
+    /// Takes tensors that hold NaN or infinity as they are.
+    pub fn allowing_non_finite(mut self, allow: bool) -> Self {
+        self.allow_non_finite = allow;
+        self
     }
 
     /// The path that was opened.
@@ -327,49 +372,4 @@ pub(super) fn is_plausible(shape: &[usize], dtype: Dtype, file: u64) -> bool {
 
 fn size_of_file(path: &Path) -> Result<u64> {
     Ok(std::fs::metadata(path).map_err(Error::io(path, "read"))?.len())
-}
-
-/// The readers that a file can go to.
-enum Kind {
-    Safetensors,
-    PyTorch,
-    TensorFlow,
-    Hdf5,
-    MsgPack,
-    Onnx,
-}
-
-/// Tells a file by its first bytes.
-fn sniff(path: &Path) -> Result<Kind> {
-    use std::io::Read;
-
-    let mut head = Vec::new();
-    let metadata = std::fs::metadata(path).map_err(Error::io(path, "read"))?;
-    if metadata.is_dir() {
-        return Err(Error::bad_file(path, "is a directory; expected a weight file"));
-    }
-    // Opening a pipe would wait for somebody to write into it.
-    if !metadata.is_file() {
-        return Err(Error::bad_file(path, "is a device or a pipe; expected a weight file"));
-    }
-    let file = std::fs::File::open(path).map_err(Error::io(path, "read"))?;
-    file.take(64).read_to_end(&mut head).map_err(Error::io(path, "read"))?;
-    let bad = |problem: &str| Err(Error::bad_file(path, problem));
-    let text = String::from_utf8_lossy(&head).trim_start().to_lowercase();
-    match head.as_slice() {
-        [] => bad("is empty; was its download cut off?"),
-        h if h.starts_with(b"version https://git-lfs") => {
-            bad("is a Git LFS pointer, not the weights; run git lfs pull in its directory")
-        }
-        h if h.starts_with(b"\x89HDF") => Ok(Kind::Hdf5),
-        _ if text.starts_with("<!doctype") || text.starts_with("<html") => {
-            bad("is a web page, not weights; download the file itself")
-        }
-        h if h.len() > 8 && h[8] == b'{' => Ok(Kind::Safetensors),
-        _ if path.extension().is_some_and(|e| e == "safetensors") => Ok(Kind::Safetensors),
-        _ if path.extension().is_some_and(|e| e == "index") => Ok(Kind::TensorFlow),
-        _ if path.extension().is_some_and(|e| e == "msgpack") => Ok(Kind::MsgPack),
-        _ if path.extension().is_some_and(|e| e == "onnx") => Ok(Kind::Onnx),
-        _ => Ok(Kind::PyTorch),
-    }
 }

@@ -100,7 +100,7 @@ pub(super) fn write_onnx(
         prefix(&mut buffer, RAW_DATA, entry.bytes);
         file.write_all(&buffer).map_err(io("write"))?;
         let canonical = source(&entry.weight.canonical);
-        let (bytes, dtype) = inventory.read_bytes(&canonical, entry.weight.transposed)?;
+        let (bytes, dtype) = inventory.read_bytes_finite(&canonical, entry.weight.transposed)?;
         let floats = cast(bytes, dtype, Dtype::F32).ok_or_else(|| inventory.no_floats(&canonical, dtype))?;
         file.write_all(&floats).map_err(io("write"))?;
         done += entry.bytes;

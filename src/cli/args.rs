@@ -92,6 +92,9 @@ pub struct ModelArgs {
     /// Never use the network: a hub id must be in the cache
     #[arg(long, help_heading = "Model")]
     pub offline: bool,
+    /// Use weights that hold NaN or infinity, which are an error otherwise
+    #[arg(long, hide_short_help = true, help_heading = "Model")]
+    pub allow_non_finite: bool,
 }
 
 #[derive(Args, Debug)]
@@ -331,6 +334,9 @@ pub struct ConvertArgs {
     /// Never use the network: a hub id must be in the cache
     #[arg(long)]
     pub offline: bool,
+    /// Convert weights that hold NaN or infinity, which are an error otherwise
+    #[arg(long)]
+    pub allow_non_finite: bool,
 }
 
 #[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]

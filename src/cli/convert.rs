@@ -15,7 +15,11 @@ use super::options;
 use super::report::Reporter;
 
 pub fn run(args: ConvertArgs, reporter: &Reporter) -> Result<ExitStatus, Failure> {
-    let source = ModelArgs { model: Some(args.source.clone()), offline: args.offline };
+    let source = ModelArgs {
+        model: Some(args.source.clone()),
+        offline: args.offline,
+        allow_non_finite: args.allow_non_finite,
+    };
     let checkpoint = if args.source == "embedded" && !Path::new("embedded").exists() {
         Checkpoint::embedded_for(args.head.and_then(HeadArg::embedded_task))?
     } else {
@@ -48,6 +52,9 @@ pub fn run(args: ConvertArgs, reporter: &Reporter) -> Result<ExitStatus, Failure
     });
     bar.finish_and_clear();
     let converted = if interrupted.load(Ordering::Relaxed) { converted.while_running()? } else { converted? };
+    for detail in &converted.details {
+        reporter.detail(|| format!("{}: {detail}", checkpoint.name));
+    }
     for note in &converted.notes {
         reporter.warn(&format!("{}: {note}", checkpoint.name));
     }

@@ -7,6 +7,7 @@ use albert::Error;
 use albert::checkpoint::{Inventory, MlmBias};
 use albert::io::{Format, OutputTarget};
 use albert::model::Head;
+use albert::stream::NOT_FINITE;
 use albert::training::corpus::{Corpus, CorpusOptions, TokenCache};
 use albert::training::instances::{InstanceOptions, InstanceStream, Pairing, PieceTable, SpecialIds};
 use albert::training::{Pretraining, masked_lm, recipe};
@@ -76,6 +77,10 @@ pub fn run(args: &EvalMlmArgs, reporter: &Reporter) -> Result<ExitStatus, Failur
     };
     let chunk = recipe::micro_batch(runtime.pad_multiple > 1, runtime.max_length);
     let report = masked_lm(&runtime.model, &objective, &instances, chunk, &runtime.device).while_running()?;
+    if let Some((name, value)) = report.figures.iter().find(|(_, value)| !value.is_finite()) {
+        let problem = format!("{name} is {value}: {NOT_FINITE}");
+        return Err(Error::Input(problem)).while_running();
+    }
     let text = match format {
         Format::Text => table("corpus", &report),
         _ => format!("{}\n", report.json()),

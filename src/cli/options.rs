@@ -154,6 +154,12 @@ pub fn checkpoint_for(
     task: Option<EmbeddedTask>,
     reporter: &Reporter,
 ) -> Result<Checkpoint> {
+    let mut checkpoint = find_checkpoint(args, task, reporter)?;
+    checkpoint.allow_non_finite = args.allow_non_finite;
+    Ok(checkpoint)
+}
+
+fn find_checkpoint(args: &ModelArgs, task: Option<EmbeddedTask>, reporter: &Reporter) -> Result<Checkpoint> {
     let Some(model) = args.model.as_deref().filter(|m| !m.is_empty()) else {
         let checkpoint = Checkpoint::embedded_for(task)?;
         let what = match checkpoint.origin {
@@ -280,6 +286,9 @@ pub fn load(
     warn_if_no_quicker("--dtype", open.numbers, reporter);
     for note in &report.notes {
         reporter.warn(&format!("{}: {note}", checkpoint.name));
+    }
+    for detail in &report.details {
+        reporter.detail(|| format!("{}: {detail}", checkpoint.name));
     }
     reporter.detail(|| format!("{}: {report}", checkpoint.name));
     for name in &report.unused {

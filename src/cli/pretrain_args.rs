@@ -71,6 +71,9 @@ pub struct PretrainArgs {
     /// Never use the network: a hub id must be in the cache
     #[arg(long, help_heading = "Model")]
     pub offline: bool,
+    /// Use weights that hold NaN or infinity, which are an error otherwise
+    #[arg(long, hide_short_help = true, help_heading = "Model")]
+    pub allow_non_finite: bool,
     /// Dropout after projections and on embeddings [default: the configuration's]
     #[arg(long, value_name = "P", value_parser = share, help_heading = "Model")]
     pub hidden_dropout: Option<f64>,

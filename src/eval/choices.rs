@@ -9,7 +9,7 @@ use super::report::{EvalReport, Judged};
 use super::texts::{best, cross_entropy, mean};
 use crate::data::ChoiceExample;
 use crate::error::Result;
-use crate::stream::run_rows;
+use crate::stream::{check_finite, run_rows};
 use crate::tasks::{Choose, ChooseItem, ChooseOptions, Runtime};
 
 /// Questions with choices, and the model to evaluate.
@@ -58,6 +58,7 @@ impl TaskEvaluation for ChoiceEvaluation {
             &items,
             batch_tokens,
             &mut |i, logits| {
+                check_finite(i, &logits)?;
                 said[i] = best(&logits);
                 losses[i] = cross_entropy(&logits, self.gold[i]);
                 Ok(())

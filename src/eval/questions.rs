@@ -10,7 +10,7 @@ use super::report::{EvalReport, Judged};
 use super::texts::{cross_entropy, mean};
 use crate::data::QuestionExample;
 use crate::error::Result;
-use crate::stream::{Task, run_rows};
+use crate::stream::{Task, check_finite, run_rows};
 use crate::tasks::{Qa, QaItem, QaOptions, Runtime};
 
 /// The evaluation script to follow.
@@ -79,6 +79,7 @@ impl TaskEvaluation for QuestionEvaluation {
             &items,
             batch_tokens,
             &mut |i, outputs| {
+                check_finite(i, &outputs)?;
                 for (logits, (start, end)) in outputs.iter().zip(&self.columns[i]) {
                     let side =
                         |which: usize| logits.iter().skip(which).step_by(2).copied().collect::<Vec<_>>();

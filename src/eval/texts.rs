@@ -8,7 +8,7 @@ use super::metrics::{ClassificationFigures, MultiLabelFigures, classification, m
 use super::report::{ClassFigures, Confusion, EvalReport, Judged};
 use crate::data::{LabelSet, Target, TargetKind, TextExample};
 use crate::error::Result;
-use crate::stream::run_rows;
+use crate::stream::{check_finite, run_rows};
 use crate::tasks::{Classify, ClassifyItem, ClassifyOptions, Function, Runtime, TextPair};
 
 /// The `problem_type` of a goal in transformers.
@@ -202,6 +202,7 @@ impl TaskEvaluation for TextEvaluation {
             &items,
             batch_tokens,
             &mut |i, outputs| {
+                check_finite(i, &outputs)?;
                 let one = if let [logits] = outputs.as_slice() { Some(logits.clone()) } else { None };
                 scores[i] = task.label_scores(outputs);
                 losses[i] = match one {

@@ -10,7 +10,7 @@ use super::report::{ClassFigures, EvalReport, Judged};
 use super::texts::{best, cross_entropy};
 use crate::data::{LabelSet, TokenExample};
 use crate::error::Result;
-use crate::stream::run_rows;
+use crate::stream::{check_finite, run_rows};
 use crate::tasks::{Ner, NerItem, NerOptions, Runtime};
 
 /// Labelled words, and the model to evaluate.
@@ -72,6 +72,7 @@ impl TaskEvaluation for TokenEvaluation {
             &items,
             batch_tokens,
             &mut |i, outputs| {
+                check_finite(i, &outputs)?;
                 let gold = &self.gold[i];
                 let logits = task.word_logits(items[i], &outputs, self.examples[i].words.len());
                 for (logits, label) in logits.iter().zip(gold).filter_map(|(l, g)| Some((l.as_ref()?, g))) {

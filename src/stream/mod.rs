@@ -2,6 +2,7 @@
 //! written in input order as soon as their turn comes. Memory is bounded by one window, however long
 //! the stream.
 
+mod finite;
 mod rows;
 
 use std::cell::RefCell;
@@ -14,6 +15,7 @@ use crate::error::{Error, Result};
 use crate::io::{Fields, Format, OrderedWriter, Record, RecordBody, RecordReader};
 use crate::tokenizer::Encoding;
 
+pub use finite::{Finite, NOT_FINITE, check_finite};
 pub use rows::{Done, run_rows};
 
 /// Most records of one window.
@@ -28,7 +30,7 @@ pub trait Task: Sync {
     /// A record, encoded.
     type Item: Send + Sync;
     /// What the model says of one row.
-    type Output;
+    type Output: Finite;
     /// What the task makes of all rows of a record.
     type Prediction;
 
@@ -106,6 +108,9 @@ pub fn predict<T: Task>(task: &T, item: &T::Item, batch_tokens: usize) -> Result
         &[item],
         batch_tokens,
         &mut |_, outputs| {
+            if !outputs.iter().all(Finite::is_finite) {
+                return Err(Error::Input(finite::NOT_FINITE.to_owned()));
+            }
             prediction = Some(task.decode(item, outputs)?);
             Ok(())
         },
@@ -197,7 +202,8 @@ pub fn run<T: Task>(
     let mut outcome = Outcome::default();
     while let Some(window) = next_window(reader) {
         let (records, broken) = window;
-        Window { task, writer, options, observer: &mut *observer, outcome: &mut outcome }.run(records)?;
+        Window { task, writer, options, observer: &mut *observer, outcome: &mut outcome, not_finite: None }
+            .run(records)?;
         if let Some(error) = broken {
             return Err(error);
         }
@@ -246,6 +252,8 @@ struct Window<'a, T: Task> {
     options: StreamOptions,
     observer: &'a mut dyn Observer,
     outcome: &'a mut Outcome,
+    /// The first record that the model gave no numbers for, where that stops the work.
+    not_finite: Option<usize>,
 }
 
 impl<T: Task> Window<'_, T> {
@@ -275,10 +283,16 @@ impl<T: Task> Window<'_, T> {
         let stopping = self.options.on_error == OnError::Stop;
         if !stopping {
             for (i, problem) in bad.drain(..) {
-                self.fail(first, i, &mut records, problem)?;
+                self.fail(first, i, &mut records[i], problem)?;
             }
         }
         self.predict(first, &good, &mut records)?;
+        if let Some(i) = self.not_finite {
+            self.outcome.stopped = true;
+            self.outcome.failed += 1;
+            self.observer.record_failed(&record_error(&records[i], finite::NOT_FINITE));
+            return Ok(());
+        }
         for (i, problem) in bad {
             self.outcome.stopped = true;
             self.outcome.failed += 1;
@@ -316,6 +330,17 @@ impl<T: Task> Window<'_, T> {
         item: &T::Item,
         outputs: Vec<T::Output>,
     ) -> Result<()> {
+        // The writer gets no entry of a record that stops the work, and so holds back those behind it.
+        if self.not_finite.is_some_and(|stop| stop <= i) {
+            return Ok(());
+        }
+        if !outputs.iter().all(Finite::is_finite) {
+            if self.options.on_error == OnError::Skip {
+                return self.fail(first, i, record, finite::NOT_FINITE);
+            }
+            self.not_finite = Some(i);
+            return Ok(());
+        }
         let prediction = self.task.decode(item, outputs)?;
         let truncated = self.task.truncated(item);
         if truncated {
@@ -338,14 +363,13 @@ impl<T: Task> Window<'_, T> {
         self.writer.put(first + i as u64, entry)
     }
 
-    fn fail(&mut self, first: u64, i: usize, records: &mut [Record], problem: &String) -> Result<()> {
-        let record = &mut records[i];
+    fn fail(&mut self, first: u64, i: usize, record: &mut Record, problem: &str) -> Result<()> {
         self.observer.record_failed(&record_error(record, problem));
         self.outcome.failed += 1;
         let entry = match self.options.format {
             Format::Text => Vec::new(),
             Format::Json | Format::Jsonl => {
-                object(record, self.task.text_field(), vec![("error", raw(problem)?)])?
+                object(record, self.task.text_field(), vec![("error", raw(&problem)?)])?
             }
             Format::Conll | Format::Squad | Format::Array(_) => self.task.own_failure(),
         };

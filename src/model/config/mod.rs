@@ -9,7 +9,7 @@ use std::path::Path;
 
 use serde_json::{Map, Value};
 
-use self::parse::Fields;
+use self::parse::{Fields, label_name};
 use super::activation::Activation;
 use crate::error::{Error, Result};
 
@@ -160,6 +160,16 @@ impl AlbertConfig {
         self.raw.insert(key.to_owned(), value);
     }
 
+    /// True for an `id2label` that gives exactly these names.
+    fn has_labels_of(&self, id2label: Option<&Value>) -> bool {
+        let Some(Value::Object(map)) = id2label else { return false };
+        let named = |(id, value): (&String, &Value)| {
+            let id = id.trim().parse::<usize>().ok()?;
+            (self.labels.get(id)? == &label_name(id, value)?).then_some(())
+        };
+        map.len() == self.labels.len() && map.iter().all(|entry| named(entry).is_some())
+    }
+
     /// Width of one attention head.
     pub fn head_size(&self) -> usize {
         self.hidden_size / self.num_attention_heads
@@ -223,7 +233,10 @@ impl AlbertConfig {
                 self.labels.iter().enumerate().map(|(i, l)| (i.to_string(), l.clone().into())).collect();
             let label2id: Map<_, _> =
                 self.labels.iter().enumerate().map(|(i, l)| (l.clone(), i.into())).collect();
-            set("id2label", id2label.into());
+            // Names that the source has as numbers stay numbers.
+            if !self.has_labels_of(self.raw.get("id2label")) {
+                set("id2label", id2label.into());
+            }
             set("label2id", label2id.into());
         }
         Value::Object(out)

@@ -22,6 +22,15 @@ impl Fields<'_> {
         {
             return Err(self.bad("model_type", format!("is \"{kind}\"; albert runs ALBERT models only")));
         }
+        if let Some(kind) = self.raw.get("ln_type").and_then(Value::as_str)
+            && kind != "postln"
+        {
+            let problem = format!(
+                "is \"{kind}\": layers that normalize their input, as some models of albert_zh have; albert computes \
+                 \"postln\" only"
+            );
+            return Err(self.bad("ln_type", problem));
+        }
         let d = AlbertConfig::default();
         let (labels, num_labels) = self.labels()?;
         let config = AlbertConfig {
@@ -224,9 +233,10 @@ impl Fields<'_> {
         };
         let mut labels = vec![None; map.len()];
         for (id, label) in map {
-            let place = id.parse::<usize>().ok().and_then(|id| labels.get_mut(id));
-            match (place, label.as_str()) {
-                (Some(place), Some(label)) => *place = Some(label.to_owned()),
+            let id_number = id.trim().parse::<usize>().ok();
+            let place = id_number.and_then(|id| labels.get_mut(id));
+            match (place, label_name(id_number.unwrap_or(0), label)) {
+                (Some(place), Some(label)) => *place = Some(label),
                 _ => {
                     return Err(self.bad(
                         "id2label",
@@ -244,5 +254,16 @@ impl Fields<'_> {
         }
         let n = if labels.is_empty() { count.unwrap_or(2) } else { labels.len() };
         Ok((labels, n))
+    }
+}
+
+/// The name of label `id`, from its value in `id2label`: numbers and booleans as JSON writes them, `LABEL_<id>` for
+/// null, as for a label without a name. `None` for lists and objects.
+pub(super) fn label_name(id: usize, value: &Value) -> Option<String> {
+    match value {
+        Value::String(name) => Some(name.clone()),
+        Value::Number(_) | Value::Bool(_) => Some(value.to_string()),
+        Value::Null => Some(format!("LABEL_{id}")),
+        Value::Array(_) | Value::Object(_) => None,
     }
 }

@@ -1,0 +1,72 @@
+//! The bytes of a pickle, taken one after the other.
+
+use std::io::BufRead;
+
+/// The most that a line of protocol 0 may have.
+const LONGEST_LINE: usize = 1 << 20;
+
+/// Bytes to interpret, and how many were taken.
+pub(in crate::checkpoint) struct Input<R> {
+    pub reader: R,
+    pub at: u64,
+}
+
+impl<R: BufRead> Input<R> {
+    pub fn new(reader: R) -> Self {
+        Self { reader, at: 0 }
+    }
+
+    pub fn byte(&mut self) -> Result<u8, String> {
+        Ok(self.array::<1>()?[0])
+    }
+
+    /// The next `N` bytes.
+    pub fn array<const N: usize>(&mut self) -> Result<[u8; N], String> {
+        let mut bytes = [0; N];
+        self.reader.read_exact(&mut bytes).map_err(|e| self.broken(&e))?;
+        self.at += N as u64;
+        Ok(bytes)
+    }
+
+    /// The next bytes, few enough to keep.
+    pub fn bytes(&mut self, length: u64) -> Result<Vec<u8>, String> {
+        let mut bytes = vec![0; usize::try_from(length).map_err(|_| "it is too long".to_owned())?];
+        self.reader.read_exact(&mut bytes).map_err(|e| self.broken(&e))?;
+        self.at += length;
+        Ok(bytes)
+    }
+
+    /// Passes over bytes.
+    pub fn skip(&mut self, mut length: u64) -> Result<(), String> {
+        while length > 0 {
+            let buffered = self.reader.fill_buf().map_err(|e| format!("at byte {}: {e}", self.at))?.len();
+            if buffered == 0 {
+                return Err(format!("it ends at byte {} inside a value", self.at));
+            }
+            let taken = (buffered as u64).min(length);
+            self.reader.consume(taken as usize);
+            self.at += taken;
+            length -= taken;
+        }
+        Ok(())
+    }
+
+    /// Bytes up to the end of the line, which is taken too.
+    pub fn line(&mut self) -> Result<Vec<u8>, String> {
+        let mut line = Vec::new();
+        loop {
+            match self.byte()? {
+                b'\n' => return Ok(line),
+                _ if line.len() == LONGEST_LINE => return Err("a line of its pickle is too long".to_owned()),
+                byte => line.push(byte),
+            }
+        }
+    }
+
+    fn broken(&self, error: &std::io::Error) -> String {
+        match error.kind() {
+            std::io::ErrorKind::UnexpectedEof => format!("its pickle ends at byte {}", self.at),
+            _ => format!("at byte {}: {error}", self.at),
+        }
+    }
+}
