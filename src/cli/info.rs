@@ -23,7 +23,12 @@ pub fn run(mut args: InfoArgs, reporter: &Reporter) -> Result<ExitStatus, Failur
     let summary = Summary::new(&checkpoint.config, &tensors, &inventory)?;
     // A checkpoint without its tokenizer is still worth describing.
     let tokenizer = match checkpoint.tokenizer() {
-        Ok(tokenizer) => json!({"kind": tokenizer.kind().to_string(), "pieces": tokenizer.vocab_size()}),
+        Ok(tokenizer) => json!({
+            "kind": tokenizer.kind().to_string(),
+            "pieces": tokenizer.vocab_size(),
+            "class": tokenizer.class(),
+            "model_type": tokenizer.model_type(),
+        }),
         Err(error) => {
             reporter.warn(&error.to_string());
             Value::Null

@@ -1,6 +1,8 @@
 //! Finding out what kind of tokenizer a file or a directory holds.
 
+use super::classes::{Named, Reading};
 use super::fast::Fast;
+use super::japanese::Japanese;
 use super::names::Settings;
 use super::slow::Slow;
 use super::{Engine, Kind, Tokenizer, wordpiece};
@@ -20,8 +22,19 @@ pub(super) fn file(path: &Path) -> Result<Tokenizer> {
 
 /// The tokenizer of a checkpoint directory.
 pub(super) fn dir(dir: &Path) -> Result<Tokenizer> {
-    let path = find(dir)?;
-    load(&path, &settings(dir)?)
+    let settings = settings(dir)?;
+    let mut named = Named::read(dir);
+    let mut tokenizer = match named.reading(dir)? {
+        Reading::Usual => load(&find(dir)?, &settings)?,
+        Reading::File(path) => load(&path, &settings)?,
+        Reading::Japanese => {
+            let japanese = Japanese::new(dir, &named.config, &settings, named.file())?;
+            Tokenizer::new(Engine::Japanese(Box::new(japanese)), Kind::Japanese, &settings)
+        }
+    };
+    tokenizer.one_type = named.has_one_type();
+    tokenizer.class = named.class;
+    Ok(tokenizer)
 }
 
 /// A `tokenizer.json` in memory.

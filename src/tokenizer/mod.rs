@@ -5,10 +5,14 @@
 //! those the file names, and offsets count Unicode code points of the text given.
 //!
 //! * `tokenizer.json` is run as it is written, by the `tokenizers` crate.
-//! * A SentencePiece model gives the ids of the slow `AlbertTokenizer` of transformers 4.57, with which the ALBERT
+//! * A SentencePiece model, of any type (UNIGRAM, BPE, WORD, CHAR), gives the ids of the slow `AlbertTokenizer` of transformers 4.57, with which the ALBERT
 //!   models were trained: the symbols `( ) " - . – £ €` are ordinary pieces (`U.S.A.` is `▁ u . s . a .`), and
 //!   `1990,` is cut before the comma. Today's converters to `tokenizer.json` put a word break around each symbol.
 //! * `vocab.txt` gives the ids and offsets of `BertTokenizerFast`.
+//! * The files of `BertJapaneseTokenizer` give its ids, if it needs no dictionary.
+//!
+//! Which class of transformers a directory names decides what its files mean. A class that does something else with
+//! them is an error.
 //!
 //! Differences from the references that are meant:
 //!
@@ -25,9 +29,16 @@
 //!   model's table changes within a grapheme may come out otherwise, and ties between equally good
 //!   segmentations may fall otherwise.
 
+mod basic;
+mod bpe;
+mod categories;
+mod character;
 mod charsmap;
+mod classes;
 mod export;
 mod fast;
+mod forms;
+mod japanese;
 mod load;
 mod names;
 mod prepare;
@@ -43,6 +54,7 @@ mod wordpiece;
 
 use crate::error::{Error, Result};
 use fast::{Fast, Layout};
+use japanese::Japanese;
 use names::{Named, Settings, Specials};
 use sentencepiece::Piece;
 use slow::Slow;
@@ -81,6 +93,8 @@ pub enum Kind {
     SentencePiece,
     /// A BERT vocabulary (`vocab.txt`).
     WordPiece,
+    /// The files of transformers' `BertJapaneseTokenizer`.
+    Japanese,
 }
 
 impl std::fmt::Display for Kind {
@@ -89,6 +103,7 @@ impl std::fmt::Display for Kind {
             Self::TokenizerJson => "tokenizer.json",
             Self::SentencePiece => "SentencePiece",
             Self::WordPiece => "WordPiece",
+            Self::Japanese => japanese::CLASS,
         })
     }
 }
@@ -97,6 +112,7 @@ impl std::fmt::Display for Kind {
 enum Engine {
     Fast(Box<Fast>),
     Slow(Box<Slow>),
+    Japanese(Box<Japanese>),
 }
 
 /// Turns text into token ids and back; many threads may share one.
@@ -108,6 +124,10 @@ pub struct Tokenizer {
     single: Layout,
     pair: Layout,
     clean_up: bool,
+    /// The class that the configuration names.
+    class: Option<String>,
+    /// Every type id is 0.
+    one_type: bool,
 }
 
 impl Tokenizer {
@@ -148,16 +168,12 @@ impl Tokenizer {
     fn new(engine: Engine, kind: Kind, settings: &Settings) -> Self {
         let (specials, single, pair) = match &engine {
             Engine::Fast(fast) => (fast.specials.clone(), fast.single.clone(), fast.pair.clone()),
-            Engine::Slow(slow) => {
-                let ids = |named: &Named| named.iter().map(|s| s.0).collect::<Vec<_>>();
-                let (before, after) = (ids(&slow.specials.cls), ids(&slow.specials.sep));
-                let single = Layout { before: before.clone(), between: Vec::new(), after: after.clone() };
-                (slow.specials.clone(), single, Layout { before, between: after.clone(), after })
-            }
+            Engine::Slow(slow) => around(&slow.specials),
+            Engine::Japanese(japanese) => around(&japanese.specials),
         };
         // BertTokenizer has it on by default, the others have not.
         let clean_up = settings.clean_up_spaces.unwrap_or(kind == Kind::WordPiece);
-        Self { engine, kind, specials, single, pair, clean_up }
+        Self { engine, kind, specials, single, pair, clean_up, class: None, one_type: false }
     }
 
     /// Encodes a text or a pair with its special tokens, whole.
@@ -185,7 +201,7 @@ impl Tokenizer {
         })?;
         let first = self.pieces(text)?;
         let second = pair.map(|text| self.pieces(text)).transpose()?;
-        let slow = self.kind == Kind::SentencePiece;
+        let slow = matches!(self.kind, Kind::SentencePiece | Kind::Japanese);
         let (a, b) = truncate::lengths(first.len(), second.as_ref().map(Vec::len), room, slow);
         let truncated = a + b < first.len() + second.as_ref().map_or(0, Vec::len);
         Ok(self.assemble(&first[..a], second.as_ref().map(|s| &s[..b]), truncated))
@@ -212,6 +228,7 @@ impl Tokenizer {
         match &self.engine {
             Engine::Fast(fast) => fast.encode_ids(text, ids),
             Engine::Slow(slow) => slow.encode_ids(text, ids),
+            Engine::Japanese(japanese) => japanese.encode_ids(text, ids),
         }
     }
 
@@ -236,10 +253,10 @@ impl Tokenizer {
         let length = first.ids.len() + second.map_or(0, |s| s.ids.len()) + self.num_special(second.is_some());
         let mut out = Encoding::with_capacity(length);
         self.push_special(&mut out, &layout.before, 0);
-        out.append(first, 0);
+        out.append(first, 0, 0);
         self.push_special(&mut out, &layout.between, 0);
         if let Some(second) = second {
-            out.append(second, 1);
+            out.append(second, 1, u32::from(!self.one_type));
         }
         self.push_special(&mut out, &layout.after, u8::from(second.is_some()));
         out
@@ -255,6 +272,7 @@ impl Tokenizer {
         match &self.engine {
             Engine::Fast(fast) => fast.encode(text),
             Engine::Slow(slow) => slow.encode(text),
+            Engine::Japanese(japanese) => japanese.encode(text),
         }
     }
 
@@ -287,7 +305,7 @@ impl Tokenizer {
 
     fn push(&self, out: &mut Encoding, piece: Piece, type_id: u8, sequence: Option<u8>) {
         out.ids.push(piece.id);
-        out.type_ids.push(type_id.into());
+        out.type_ids.push(if self.one_type { 0 } else { type_id.into() });
         out.offsets.push(piece.place);
         out.special_tokens_mask.push(sequence.is_none());
         out.sequence_ids.push(sequence);
@@ -307,6 +325,7 @@ impl Tokenizer {
     pub fn join(&self, tokens: &[String]) -> Result<String> {
         match &self.engine {
             Engine::Fast(fast) => fast.join(tokens),
+            Engine::Japanese(japanese) => Ok(japanese.join(tokens)),
             Engine::Slow(_) => Ok(tokens.concat().replace(sentencepiece::SPACE, " ").trim().to_owned()),
         }
     }
@@ -322,6 +341,7 @@ impl Tokenizer {
         let text = match &self.engine {
             Engine::Fast(fast) => fast.decode(ids, skip_special)?,
             Engine::Slow(slow) => slow.decode(ids, skip_special),
+            Engine::Japanese(japanese) => japanese.decode(ids, skip_special),
         };
         Ok(if self.clean_up { clean_up(&text) } else { text })
     }
@@ -331,6 +351,7 @@ impl Tokenizer {
         match &self.engine {
             Engine::Fast(fast) => fast.token(id),
             Engine::Slow(slow) => slow.token(id).map(str::to_owned),
+            Engine::Japanese(japanese) => japanese.token(id).map(str::to_owned),
         }
     }
 
@@ -339,6 +360,7 @@ impl Tokenizer {
         match &self.engine {
             Engine::Fast(fast) => fast.id(token),
             Engine::Slow(slow) => slow.id(token),
+            Engine::Japanese(japanese) => japanese.id(token),
         }
     }
 
@@ -347,6 +369,7 @@ impl Tokenizer {
         match &self.engine {
             Engine::Fast(fast) => fast.size(),
             Engine::Slow(slow) => slow.pieces.len(),
+            Engine::Japanese(japanese) => japanese.size(),
         }
     }
 
@@ -355,6 +378,20 @@ impl Tokenizer {
         match &self.engine {
             Engine::Fast(fast) => fast.has_subword_prefix(),
             Engine::Slow(_) => false,
+            Engine::Japanese(japanese) => japanese.has_subword_prefix(),
+        }
+    }
+
+    /// The tokenizer class of transformers that the configuration beside the files names, if any.
+    pub fn class(&self) -> Option<&str> {
+        self.class.as_deref()
+    }
+
+    /// How a SentencePiece model cuts text: `UNIGRAM`, `BPE`, `WORD` or `CHAR`. `None` for other tokenizers.
+    pub fn model_type(&self) -> Option<&'static str> {
+        match &self.engine {
+            Engine::Slow(slow) => Some(slow.model.method.as_str_name()),
+            Engine::Fast(_) | Engine::Japanese(_) => None,
         }
     }
 
@@ -366,11 +403,32 @@ impl Tokenizer {
     /// A `tokenizer.json` with the same ids (see the module's documentation for the texts that differ).
     ///
     /// # Errors
-    /// If it cannot be written as JSON.
+    /// If it cannot be written as JSON, or [`Tokenizer::json_obstacle`] says why no such file gives the same ids.
     pub fn to_json(&self) -> Result<String> {
+        if let Some(obstacle) = self.json_obstacle() {
+            return Err(Error::Input(format!("no tokenizer.json gives the same ids: {obstacle}")));
+        }
+        self.identity()
+    }
+
+    /// Why no `tokenizer.json` gives the same ids; `None` if one does.
+    pub fn json_obstacle(&self) -> Option<String> {
+        match &self.engine {
+            Engine::Fast(_) => None,
+            Engine::Slow(slow) => export::obstacle(slow),
+            Engine::Japanese(_) => Some(format!("{} has no fast version", japanese::CLASS)),
+        }
+    }
+
+    /// A text that differs for tokenizers that give different ids.
+    ///
+    /// # Errors
+    /// If a `tokenizer.json` cannot be written as JSON again.
+    pub fn identity(&self) -> Result<String> {
         match &self.engine {
             Engine::Fast(fast) => fast.to_json(),
-            Engine::Slow(slow) => Ok(export::tokenizer_json(slow).to_string()),
+            Engine::Slow(slow) => Ok(slow.identity()),
+            Engine::Japanese(japanese) => Ok(japanese.identity()),
         }
     }
 
@@ -452,16 +510,24 @@ impl Encoding {
         }
     }
 
-    /// Adds the tokens of `other` as those of text `sequence`.
-    fn append(&mut self, other: &Self, sequence: u8) {
+    /// Adds the tokens of `other` as those of text `sequence`, with `type_id`.
+    fn append(&mut self, other: &Self, sequence: u8, type_id: u32) {
         let length = other.ids.len();
         self.ids.extend_from_slice(&other.ids);
-        self.type_ids.extend(std::iter::repeat_n(u32::from(sequence), length));
+        self.type_ids.extend(std::iter::repeat_n(type_id, length));
         self.offsets.extend_from_slice(&other.offsets);
         self.special_tokens_mask.extend_from_slice(&other.special_tokens_mask);
         self.sequence_ids.extend(std::iter::repeat_n(Some(sequence), length));
         self.word_ids.extend_from_slice(&other.word_ids);
     }
+}
+
+/// The special tokens with `[CLS] A [SEP]` and `[CLS] A [SEP] B [SEP]`.
+fn around(specials: &Specials) -> (Specials, Layout, Layout) {
+    let ids = |named: &Named| named.iter().map(|s| s.0).collect::<Vec<_>>();
+    let (before, after) = (ids(&specials.cls), ids(&specials.sep));
+    let single = Layout { before: before.clone(), between: Vec::new(), after: after.clone() };
+    (specials.clone(), single, Layout { before, between: after.clone(), after })
 }
 
 fn id_of(named: &Named) -> Option<u32> {

@@ -29,6 +29,8 @@ pub(super) struct Options {
     pub lower: bool,
     pub keep_accents: bool,
     pub remove_space: bool,
+    /// Only special tokens are cut out (and the rest lower-cased).
+    pub raw: bool,
 }
 
 /// A part of a text.
@@ -117,7 +119,10 @@ fn starts_with(text: &str, prefix: &[char]) -> bool {
 }
 
 /// The reference's `preprocess_text`.
-fn prepare(chars: &mut Vec<Char>, options: &Options) {
+pub(super) fn prepare(chars: &mut Vec<Char>, options: &Options) {
+    if options.raw {
+        return;
+    }
     if options.remove_space {
         join_spaces(chars);
     }
@@ -212,7 +217,7 @@ fn is_lower_case(c: char) -> bool {
 mod tests {
     use super::*;
 
-    const ALL: Options = Options { lower: true, keep_accents: false, remove_space: true };
+    const ALL: Options = Options { lower: true, keep_accents: false, remove_space: true, raw: false };
 
     fn mask() -> Vec<Special> {
         vec![Special { text: "[MASK]".chars().collect(), id: 4, lstrip: true }]

@@ -1,6 +1,7 @@
 //! A SentencePiece model used as the slow `AlbertTokenizer` of transformers 4.57 uses it.
 
 use super::charsmap::Charsmap;
+use super::export;
 use super::names::{Settings, Specials};
 use super::prepare::{self, Options, Part, Special};
 use super::python::is_space;
@@ -8,7 +9,7 @@ use super::sentencepiece::{Piece, SPACE, SentencePiece};
 use super::trie::Trie;
 use super::unigram::{Unigram, Use};
 use crate::error::{Error, Result};
-use sentencepiece_model::{ModelType, SentencePieceModel, Type};
+use sentencepiece_model::{SentencePieceModel, Type};
 use std::collections::HashMap;
 use std::path::Path;
 
@@ -25,7 +26,6 @@ pub(super) struct Slow {
     pub(super) options: Options,
     pub(super) specials: Specials,
     in_text: Vec<Special>,
-    reserved: HashMap<String, u32>,
 }
 
 impl Slow {
@@ -35,16 +35,7 @@ impl Slow {
         let proto = SentencePieceModel::from_slice(bytes)
             .map_err(|e| bad(format!("not a whole SentencePiece model ({e}): {AGAIN}")))?;
         let trainer = proto.trainer().cloned().unwrap_or_default();
-        if trainer.model_type() != ModelType::Unigram {
-            let kind = trainer.model_type().as_str_name();
-            return Err(bad(format!("a SentencePiece model of type {kind}: ALBERT needs a UNIGRAM model")));
-        }
         let spec = proto.normalizer().cloned().unwrap_or_default();
-        if trainer.treat_whitespace_as_suffix() || !spec.escape_whitespaces() {
-            return Err(bad("this SentencePiece model treats spaces in a way ALBERT models do not \
-                (as suffixes, or unescaped): use the tokenizer.json of the model instead"
-                .to_owned()));
-        }
         let table = spec.precompiled_charsmap.clone().unwrap_or_default();
         let charsmap = Charsmap::new(&table)
             .ok_or_else(|| bad(format!("the normalization table is damaged: {AGAIN}")))?;
@@ -62,19 +53,23 @@ impl Slow {
         });
         let unigram = Unigram::new(kinds, unknown);
         let symbols = (0..).zip(&pieces).filter(|(_, p)| p.2 == Type::UserDefined);
+        let is_reserved = |kind| matches!(kind, Type::Control | Type::Unknown | Type::Byte);
+        let reserved: HashMap<_, _> =
+            (0..).zip(&pieces).filter(|(_, p)| is_reserved(p.2)).map(|(id, p)| (p.0.clone(), id)).collect();
         let model = SentencePiece {
             unigram,
+            method: trainer.model_type(),
+            reserved,
             charsmap,
             symbols: Trie::new(symbols.map(|(id, p)| (p.0.as_bytes(), id))),
             bytes: if trainer.byte_fallback() { byte_pieces(&pieces) } else { None },
             unknown,
             dummy_prefix: spec.add_dummy_prefix(),
             remove_extra_spaces: spec.remove_extra_whitespaces(),
+            suffix: trainer.treat_whitespace_as_suffix(),
+            space: if spec.escape_whitespaces() { SPACE } else { " " },
         };
-        let is_reserved = |kind| matches!(kind, Type::Control | Type::Unknown | Type::Byte);
-        let reserved: HashMap<_, _> =
-            (0..).zip(&pieces).filter(|(_, p)| is_reserved(p.2)).map(|(id, p)| (p.0.clone(), id)).collect();
-        let id = |token: &str| reserved.get(token).copied().or_else(|| model.unigram.id(token.as_bytes()));
+        let id = |token: &str| model.id(token.as_bytes());
         let specials = specials(&pieces, unknown, id, settings);
         let mask = specials.mask.as_ref().map(|m| m.0);
         let in_text = specials
@@ -90,8 +85,9 @@ impl Slow {
             lower: settings.do_lower_case.unwrap_or(true),
             keep_accents: settings.keep_accents.unwrap_or(false),
             remove_space: settings.remove_space.unwrap_or(true),
+            raw: false,
         };
-        Ok(Self { model, pieces, table, options, specials, in_text, reserved })
+        Ok(Self { model, pieces, table, options, specials, in_text })
     }
 
     /// The pieces of `text`, special tokens in it recognised.
@@ -107,7 +103,7 @@ impl Slow {
             }
             // A part begins a word, and so does a piece with a space before it.
             for (n, piece) in out.iter_mut().enumerate().skip(from) {
-                let begins = n == from || self.token(piece.id).is_some_and(|token| token.starts_with(SPACE));
+                let begins = n == from || piece.word == 1;
                 word += u32::from(begins && n > 0);
                 piece.word = word;
             }
@@ -141,7 +137,19 @@ impl Slow {
 
     /// The id of a piece, reserved ones first, as `PieceToId`.
     pub(super) fn id(&self, token: &str) -> Option<u32> {
-        self.reserved.get(token).copied().or_else(|| self.model.unigram.id(token.as_bytes()))
+        self.model.id(token.as_bytes())
+    }
+
+    /// What decides about the ids of a text.
+    pub(super) fn identity(&self) -> String {
+        let json = export::tokenizer_json(self).to_string();
+        if export::obstacle(self).is_none() {
+            return json;
+        }
+        let m = &self.model;
+        let kinds: Vec<i32> = self.pieces.iter().map(|piece| piece.2 as i32).collect();
+        let switches = [m.suffix, m.dummy_prefix, m.remove_extra_spaces, m.space == SPACE];
+        format!("{json} {:?} {switches:?} {kinds:?}", m.method)
     }
 
     /// The text of a piece.
@@ -164,17 +172,17 @@ impl Slow {
                 if !std::mem::replace(&mut after_special, true) {
                     out.push(' ');
                 }
-                out += &self.join(&run);
+                out += &self.join(&run, "");
                 out += token;
                 run.clear();
             }
         }
-        out += &self.join(&run);
+        out += &self.join(&run, "");
         out.trim_matches(is_space).to_owned()
     }
 
-    /// SentencePiece's own decoding.
-    fn join(&self, ids: &[u32]) -> String {
+    /// SentencePiece's own decoding, with `unknown` for the unknown piece.
+    pub(super) fn join(&self, ids: &[u32], unknown: &str) -> String {
         let mut out = String::new();
         let mut bytes = Vec::new();
         let mut first_space_seen = false;
@@ -186,6 +194,7 @@ impl Slow {
             }
             out += &String::from_utf8_lossy(&std::mem::take(&mut bytes));
             if matches!(kind, Type::Control | Type::Unknown) {
+                out += if *kind == Type::Unknown { unknown } else { "" };
                 continue;
             }
             let mut text = piece.as_str();
@@ -204,7 +213,7 @@ impl Slow {
     }
 }
 
-fn check_length(text: &str) -> Result<()> {
+pub(super) fn check_length(text: &str) -> Result<()> {
     if text.len() >= (u32::MAX / 4) as usize {
         return Err(Error::Input("a text of more than 1 GB: cut it into smaller ones".to_owned()));
     }
