@@ -67,7 +67,8 @@ pub(super) fn bytes(bytes: &[u8], path: &Path, settings: &Settings) -> Result<To
             let slow = Slow::new(bytes, path, settings)?;
             Ok(Tokenizer::new(Engine::Slow(Box::new(slow)), Kind::SentencePiece, settings))
         }
-        Kind::WordPiece => {
+        // A file alone names no class.
+        Kind::WordPiece | Kind::Japanese => {
             let json = wordpiece::tokenizer_json(bytes, path, settings)?;
             let fast = Fast::new(&json, path, settings)?;
             Ok(Tokenizer::new(Engine::Fast(Box::new(fast)), Kind::WordPiece, settings))
