@@ -131,7 +131,13 @@ impl Japanese {
         };
         let unknown = *unknown;
         let mask = specials.mask.as_ref().map(|m| m.0);
-        let in_text = specials.all().into_iter().map(|(id, text)| Special {
+        // Others (`<unk>`, `<pad>`) are not special to the class.
+        let s = settings;
+        let names =
+            [(&s.cls, "[CLS]"), (&s.sep, "[SEP]"), (&s.unk, "[UNK]"), (&s.pad, "[PAD]"), (&s.mask, "[MASK]")]
+                .map(|(configured, usual)| configured.as_deref().unwrap_or(usual));
+        let is_own = |(_, text): &&(u32, String)| names.contains(&text.as_str());
+        let in_text = specials.all().into_iter().filter(is_own).map(|(id, text)| Special {
             text: text.chars().collect(),
             id: *id,
             lstrip: Some(*id) == mask && settings.mask_lstrip.unwrap_or(false),
@@ -251,8 +257,7 @@ impl Japanese {
 
     /// The reference's `decode`. Ids beyond the vocabulary are left out.
     pub(super) fn decode(&self, ids: &[u32], skip_special: bool) -> String {
-        let is_left_out =
-            |id: &u32| skip_special && self.specials.all().iter().any(|special| special.0 == *id);
+        let is_left_out = |id: &u32| skip_special && self.in_text.iter().any(|special| special.id == *id);
         let ids: Vec<u32> = ids.iter().copied().filter(|id| !is_left_out(id)).collect();
         match &self.vocabulary {
             Vocabulary::Lines(..) => {
