@@ -8,8 +8,7 @@ use std::path::PathBuf;
 use common::{albert, golden};
 
 fn help(command: &[&str]) -> String {
-    let output =
-        albert().args(command).arg("--help").env("COLUMNS", "100").output().expect("runs");
+    let output = albert().args(command).arg("--help").env("COLUMNS", "100").output().expect("runs");
     assert_eq!(output.status.code(), Some(0), "{command:?}");
     let text = String::from_utf8(output.stdout).expect("UTF-8");
     // Trailing white space depends on wrapping and is invisible.

@@ -213,8 +213,7 @@ fn embed_and_tokenize() {
     assert_eq!(tokens.embedding.len(), tokens.tokens.len());
     let record: Record<Tokens> = run(&["tokenize", "A text."]);
     let tokens = &record.predictions[0];
-    let lengths =
-        [tokens.ids.len(), tokens.tokens.len(), tokens.offsets.len(), tokens.type_ids.len()];
+    let lengths = [tokens.ids.len(), tokens.tokens.len(), tokens.offsets.len(), tokens.type_ids.len()];
     assert_eq!(lengths, [tokens.special_tokens_mask.len(); 4]);
 }
 
@@ -229,8 +228,10 @@ fn failed_records() {
         .expect("runs");
     assert_eq!(output.status.code(), Some(1));
     let text = String::from_utf8(output.stdout).expect("UTF-8");
-    let records: Vec<Failed> =
-        text.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}"))).collect();
+    let records: Vec<Failed> = text
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}")))
+        .collect();
     assert_eq!(records.len(), 2);
     assert_eq!((records[0].text, records[1].line.as_deref()), (Some(1.0), Some("{\"text")));
     assert!(records.iter().all(|record| !record.error.is_empty()));

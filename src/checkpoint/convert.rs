@@ -148,11 +148,15 @@ pub fn convert(
     let dtype = planned.first().map_or(Dtype::F32, |tensor| tensor.dtype);
     write_json(&folder.join("config.json"), &config_json(&checkpoint.config, architecture, dtype))?;
     match checkpoint.tokenizer() {
-        Ok(tokenizer) => TokenizerFiles::of(checkpoint).write(
-            folder,
-            &tokenizer,
-            checkpoint.config.max_position_embeddings,
-        )?,
+        Ok(tokenizer) => {
+            let positions = checkpoint.config.max_position_embeddings;
+            TokenizerFiles::of(checkpoint).write(folder, &tokenizer, positions)?;
+            let obstacle = tokenizer.json_obstacle();
+            notes.extend(obstacle.filter(|_| !folder.join("tokenizer.json").exists()).map(|obstacle| {
+                let class = tokenizer.class().map_or("AlbertTokenizer", |class| class.trim_end_matches("Fast"));
+                format!("no tokenizer.json was written ({obstacle}): transformers 4 reads the tokenizer with {class}")
+            }));
+        }
         Err(error) => notes.push(format!("no tokenizer was written: {error}")),
     }
 

@@ -65,7 +65,7 @@ impl TokenizerFiles {
                 let name = match tokenizer.kind() {
                     Kind::TokenizerJson => "tokenizer.json",
                     Kind::SentencePiece => "spiece.model",
-                    Kind::WordPiece => "vocab.txt",
+                    Kind::WordPiece | Kind::Japanese => "vocab.txt",
                 };
                 copy(source, &folder.join(name))?;
             }
@@ -77,7 +77,7 @@ impl TokenizerFiles {
 
 /// Makes what is not in `folder` from the tokenizer.
 fn add_missing(folder: &Path, tokenizer: &Tokenizer, positions: usize) -> Result<()> {
-    if !folder.join("tokenizer.json").exists() {
+    if !folder.join("tokenizer.json").exists() && tokenizer.json_obstacle().is_none() {
         write(&folder.join("tokenizer.json"), tokenizer.to_json()?.as_bytes())?;
     }
     if !folder.join("tokenizer_config.json").exists() {
@@ -116,6 +116,11 @@ fn copy_first(names: &[&str], source: &Path, target: &Path) -> Result<()> {
     }
 }
 
+/// Special tokens as BERT's tokenizers have them.
+fn is_bert(tokenizer: &Tokenizer) -> bool {
+    matches!(tokenizer.kind(), Kind::WordPiece | Kind::Japanese)
+}
+
 fn special_tokens(tokenizer: &Tokenizer) -> Value {
     let mut map = Map::new();
     for (key, token) in [
@@ -127,18 +132,17 @@ fn special_tokens(tokenizer: &Tokenizer) -> Value {
         ("unk_token", tokenizer.unk_token()),
     ] {
         // A BERT vocabulary has no names for the ends of a text.
-        let bert = tokenizer.kind() == Kind::WordPiece && matches!(key, "bos_token" | "eos_token");
+        let bert = is_bert(tokenizer) && matches!(key, "bos_token" | "eos_token");
         if let Some(token) = token.filter(|_| !bert) {
             map.insert(key.to_owned(), token.into());
         }
     }
     if let Some(mask) = tokenizer.mask_token() {
-        let mask = match tokenizer.kind() {
-            Kind::WordPiece => mask.into(),
+        let mask = if is_bert(tokenizer) {
+            mask.into()
+        } else {
             // The space before it belongs to it.
-            Kind::SentencePiece | Kind::TokenizerJson => {
-                json!({"content": mask, "lstrip": true, "normalized": false, "rstrip": false, "single_word": false})
-            }
+            json!({"content": mask, "lstrip": true, "normalized": false, "rstrip": false, "single_word": false})
         };
         map.insert("mask_token".to_owned(), mask);
     }
@@ -153,16 +157,16 @@ fn tokenizer_config(tokenizer: &Tokenizer, positions: usize) -> Value {
     if let Some(Value::Object(mask)) = map.get_mut("mask_token") {
         mask.insert("__type".to_owned(), "AddedToken".into());
     }
-    map.insert("do_lower_case".to_owned(), true.into());
+    // The class's own default is the other one.
+    map.insert("do_lower_case".to_owned(), (tokenizer.kind() != Kind::Japanese).into());
     map.insert("model_max_length".to_owned(), positions.into());
-    let class = match tokenizer.kind() {
-        Kind::WordPiece => "BertTokenizer",
-        Kind::SentencePiece | Kind::TokenizerJson => {
-            map.insert("keep_accents".to_owned(), false.into());
-            map.insert("remove_space".to_owned(), true.into());
-            "AlbertTokenizer"
-        }
+    let usual = if is_bert(tokenizer) {
+        "BertTokenizer"
+    } else {
+        map.insert("keep_accents".to_owned(), false.into());
+        map.insert("remove_space".to_owned(), true.into());
+        "AlbertTokenizer"
     };
-    map.insert("tokenizer_class".to_owned(), class.into());
+    map.insert("tokenizer_class".to_owned(), tokenizer.class().unwrap_or(usual).into());
     Value::Object(map)
 }

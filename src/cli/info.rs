@@ -31,7 +31,13 @@ pub fn run(mut args: InfoArgs, reporter: &Reporter) -> Result<ExitStatus, Failur
             let added =
                 tokenizer.user_tokens().into_iter().map(|(id, token)| (token.content.clone(), id.into()));
             let added: Map<String, Value> = added.collect();
-            json!({"kind": tokenizer.kind().to_string(), "pieces": tokenizer.vocab_size(), "added": added})
+            json!({
+                "kind": tokenizer.kind().to_string(),
+                "pieces": tokenizer.vocab_size(),
+                "class": tokenizer.class(),
+                "model_type": tokenizer.model_type(),
+                "added": added,
+            })
         }
         Err(error) => {
             reporter.warn(&error.to_string());

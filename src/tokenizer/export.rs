@@ -1,19 +1,26 @@
 //! A SentencePiece model as a `tokenizer.json`, in the form the ALBERT models of 2020 have it.
 
-use super::python::is_digit;
+use super::python::{is_digit, is_space};
+use super::sentencepiece::SPACE;
 use super::settings;
 use super::slow::Slow;
-use sentencepiece_model::Type;
+use sentencepiece_model::{ModelType, Type};
 use serde_json::{Map, Value, json};
 use tokenizers::AddedToken;
 
 /// The JSON of a `tokenizers` pipeline with the same ids, but for the few texts named in the module's
-/// documentation.
+/// documentation, unless there is an [`obstacle`].
 pub(super) fn tokenizer_json(slow: &Slow) -> Value {
     let mut added: Vec<_> = slow.added.tokens.iter().collect();
     added.sort_by_key(|(id, _)| *id);
-    let mut vocab: Vec<Value> =
-        slow.pieces.iter().map(|(text, score, _)| json!([text, score_of(text, *score)])).collect();
+    let is_special =
+        |id| slow.added.token(id).is_some() || slow.specials.all().iter().any(|special| special.0 == id);
+    let piece = |(id, (text, score, kind)): (u32, &(String, f32, Type))| {
+        let is_reserved = matches!(kind, Type::Control | Type::Byte) && !is_special(id);
+        let is_reached = !is_reserved && *kind != Type::Unused && !ends_in_number(text);
+        json!([text, f64::from(*score) - if is_reached { 0.0 } else { 100.0 }])
+    };
+    let mut vocab: Vec<Value> = (0u32..).zip(&slow.pieces).map(piece).collect();
     for (id, token) in &added {
         // An entry of `added_tokens_decoder` may give a piece another name.
         if let Some(piece) = vocab.get_mut(*id as usize).and_then(Value::as_array_mut)
@@ -64,11 +71,38 @@ fn up_to_the_last_hole(slow: &Slow, added: &[&(u32, AddedToken)]) -> Vec<Value> 
 /// Ids that are filled at most; no vocabulary has larger gaps.
 const MOST_FILLED: u32 = 1 << 20;
 
-/// Pieces that end in a digit and a comma are put out of reach: the reference cuts them.
-fn score_of(text: &str, score: f32) -> f64 {
+/// Why no pipeline gives the same ids; `None` if one does.
+pub(super) fn obstacle(slow: &Slow) -> Option<String> {
+    let model = &slow.model;
+    if model.method != ModelType::Unigram {
+        return Some(format!("the SentencePiece model is of type {}", model.method.as_str_name()));
+    }
+    let has_inner_space = |text: &str| text.chars().skip(1).any(|c| c == '▁') || text.contains(is_space);
+    let is_produced = |kind| matches!(kind, Type::Normal | Type::UserDefined);
+    let joins_words = slow.pieces.iter().find(|p| is_produced(p.2) && has_inner_space(&p.0));
+    let symbols = || slow.pieces.iter().filter(|p| p.2 == Type::UserDefined);
+    let problem = if model.suffix {
+        "the SentencePiece model has spaces as suffixes".to_owned()
+    } else if model.space != SPACE {
+        "the SentencePiece model does not escape spaces".to_owned()
+    } else if !model.dummy_prefix {
+        "the SentencePiece model adds no space before a text".to_owned()
+    } else if !model.remove_extra_spaces {
+        "the SentencePiece model keeps repeated spaces".to_owned()
+    } else if let Some((piece, ..)) = joins_words {
+        format!("the piece \"{piece}\" of the SentencePiece model reaches over a space")
+    } else if let Some((symbol, ..)) = symbols().find(|p| model.changes(&p.0)) {
+        format!("the SentencePiece model normalizes all but its symbol \"{symbol}\"")
+    } else {
+        return None;
+    };
+    Some(problem)
+}
+
+/// Pieces that end in a digit and a comma: the reference cuts them.
+fn ends_in_number(text: &str) -> bool {
     let mut last = text.chars().rev();
-    let number = last.next() == Some(',') && last.next().is_some_and(is_digit);
-    f64::from(score) - if number { 100.0 } else { 0.0 }
+    last.next() == Some(',') && last.next().is_some_and(is_digit)
 }
 
 fn normalizer(slow: &Slow) -> Value {

@@ -1,6 +1,8 @@
 //! Finding out what kind of tokenizer a file or a directory holds.
 
+use super::classes::{Named, Reading};
 use super::fast::Fast;
+use super::japanese::Japanese;
 use super::roles::Class;
 use super::settings::Settings;
 use super::slow::Slow;
@@ -21,8 +23,19 @@ pub(super) fn file(path: &Path) -> Result<Tokenizer> {
 
 /// The tokenizer of a checkpoint directory.
 pub(super) fn dir(dir: &Path) -> Result<Tokenizer> {
-    let path = find(dir)?;
-    load(&path, &settings(dir)?)
+    let settings = settings(dir)?;
+    let mut named = Named::read(dir);
+    let mut tokenizer = match named.reading(dir)? {
+        Reading::Usual => load(&find(dir)?, &settings)?,
+        Reading::File(path) => load(&path, &settings)?,
+        Reading::Japanese => {
+            let japanese = Japanese::new(dir, &named.config, &settings, named.file())?;
+            Tokenizer::new(Engine::Japanese(Box::new(japanese)), Kind::Japanese, &settings)
+        }
+    };
+    tokenizer.one_type = named.has_one_type();
+    tokenizer.class = named.class;
+    Ok(tokenizer)
 }
 
 /// A `tokenizer.json` in memory.
@@ -55,7 +68,8 @@ pub(super) fn bytes(bytes: &[u8], path: &Path, settings: &Settings) -> Result<To
             let slow = Slow::new(bytes, path, settings)?;
             Ok(Tokenizer::new(Engine::Slow(Box::new(slow)), Kind::SentencePiece, settings))
         }
-        Kind::WordPiece => {
+        // A file alone names no class.
+        Kind::WordPiece | Kind::Japanese => {
             let mut settings = settings.clone();
             settings.class = Some(Class::Bert);
             let json = wordpiece::tokenizer_json(bytes, path, &settings)?;

@@ -7,10 +7,14 @@
 //! * `tokenizer.json` is run as it is written, by the `tokenizers` crate. The files beside it add tokens and change
 //!   the normalizer as the class that they name does in transformers 4.57: `BertTokenizerFast` applies
 //!   `do_lower_case`, `strip_accents` and `tokenize_chinese_chars`, `AlbertTokenizerFast` does not.
-//! * A SentencePiece model gives the ids of the slow `AlbertTokenizer` of transformers 4.57, with which the ALBERT
+//! * A SentencePiece model of any type (UNIGRAM, BPE, WORD, CHAR) gives the ids of the slow `AlbertTokenizer` of transformers 4.57, with which the ALBERT
 //!   models were trained: the symbols `( ) " - . – £ €` are ordinary pieces (`U.S.A.` is `▁ u . s . a .`), and
 //!   `1990,` is cut before the comma. Today's converters to `tokenizer.json` put a word break around each symbol.
 //! * `vocab.txt` gives the ids and offsets of `BertTokenizerFast`.
+//! * The files of `BertJapaneseTokenizer` give its ids, if it needs no dictionary.
+//!
+//! Which class of transformers a directory names decides what its files mean. A class that does something else with
+//! them is an error.
 //!
 //! Tokens that users added are found in texts before anything else, with their `lstrip`, `rstrip`, `single_word`,
 //! `normalized` and `special`. They come from `added_tokens_decoder` in `tokenizer_config.json`; without that key, from
@@ -38,10 +42,17 @@
 //!   segmentations may fall otherwise.
 
 mod added;
+mod basic;
+mod bpe;
+mod categories;
+mod character;
 mod charsmap;
+mod classes;
 mod export;
 mod fast;
+mod forms;
 mod in_text;
+mod japanese;
 mod load;
 mod names;
 mod plan;
@@ -63,6 +74,7 @@ pub use tokenizers::AddedToken;
 
 use crate::error::{Error, Result};
 use fast::{Fast, Layout};
+use japanese::Japanese;
 use names::{Named, Specials};
 use sentencepiece::Piece;
 use settings::Settings;
@@ -102,6 +114,8 @@ pub enum Kind {
     SentencePiece,
     /// A BERT vocabulary (`vocab.txt`).
     WordPiece,
+    /// The files of transformers' `BertJapaneseTokenizer`.
+    Japanese,
 }
 
 impl std::fmt::Display for Kind {
@@ -110,6 +124,7 @@ impl std::fmt::Display for Kind {
             Self::TokenizerJson => "tokenizer.json",
             Self::SentencePiece => "SentencePiece",
             Self::WordPiece => "WordPiece",
+            Self::Japanese => japanese::CLASS,
         })
     }
 }
@@ -118,6 +133,7 @@ impl std::fmt::Display for Kind {
 enum Engine {
     Fast(Box<Fast>),
     Slow(Box<Slow>),
+    Japanese(Box<Japanese>),
 }
 
 /// Turns text into token ids and back; many threads may share one.
@@ -129,6 +145,10 @@ pub struct Tokenizer {
     single: Layout,
     pair: Layout,
     clean_up: bool,
+    /// The class that the configuration names.
+    class: Option<String>,
+    /// Every type id is 0.
+    one_type: bool,
 }
 
 impl Tokenizer {
@@ -169,16 +189,12 @@ impl Tokenizer {
     fn new(engine: Engine, kind: Kind, settings: &Settings) -> Self {
         let (specials, single, pair) = match &engine {
             Engine::Fast(fast) => (fast.specials.clone(), fast.single.clone(), fast.pair.clone()),
-            Engine::Slow(slow) => {
-                let ids = |named: &Named| named.iter().map(|s| s.0).collect::<Vec<_>>();
-                let (before, after) = (ids(&slow.specials.cls), ids(&slow.specials.sep));
-                let single = Layout { before: before.clone(), between: Vec::new(), after: after.clone() };
-                (slow.specials.clone(), single, Layout { before, between: after.clone(), after })
-            }
+            Engine::Slow(slow) => around(&slow.specials),
+            Engine::Japanese(japanese) => around(&japanese.specials),
         };
         // BertTokenizer has it on by default, the others have not.
         let clean_up = settings.clean_up_spaces.unwrap_or(kind == Kind::WordPiece);
-        Self { engine, kind, specials, single, pair, clean_up }
+        Self { engine, kind, specials, single, pair, clean_up, class: None, one_type: false }
     }
 
     /// Encodes a text or a pair with its special tokens, whole.
@@ -206,7 +222,7 @@ impl Tokenizer {
         })?;
         let first = self.pieces(text)?;
         let second = pair.map(|text| self.pieces(text)).transpose()?;
-        let slow = self.kind == Kind::SentencePiece;
+        let slow = matches!(self.kind, Kind::SentencePiece | Kind::Japanese);
         let (a, b) = truncate::lengths(first.len(), second.as_ref().map(Vec::len), room, slow);
         let truncated = a + b < first.len() + second.as_ref().map_or(0, Vec::len);
         Ok(self.assemble(&first[..a], second.as_ref().map(|s| &s[..b]), truncated))
@@ -233,6 +249,7 @@ impl Tokenizer {
         match &self.engine {
             Engine::Fast(fast) => fast.encode_ids(text, ids),
             Engine::Slow(slow) => slow.encode_ids(text, ids),
+            Engine::Japanese(japanese) => japanese.encode_ids(text, ids),
         }
     }
 
@@ -257,10 +274,10 @@ impl Tokenizer {
         let length = first.ids.len() + second.map_or(0, |s| s.ids.len()) + self.num_special(second.is_some());
         let mut out = Encoding::with_capacity(length);
         self.push_special(&mut out, &layout.before, 0);
-        out.append(first, 0);
+        out.append(first, 0, 0);
         self.push_special(&mut out, &layout.between, 0);
         if let Some(second) = second {
-            out.append(second, 1);
+            out.append(second, 1, u32::from(!self.one_type));
         }
         self.push_special(&mut out, &layout.after, u8::from(second.is_some()));
         out
@@ -276,6 +293,7 @@ impl Tokenizer {
         match &self.engine {
             Engine::Fast(fast) => fast.encode(text),
             Engine::Slow(slow) => slow.encode(text),
+            Engine::Japanese(japanese) => japanese.encode(text),
         }
     }
 
@@ -308,7 +326,7 @@ impl Tokenizer {
 
     fn push(&self, out: &mut Encoding, piece: Piece, type_id: u8, sequence: Option<u8>) {
         out.ids.push(piece.id);
-        out.type_ids.push(type_id.into());
+        out.type_ids.push(if self.one_type { 0 } else { type_id.into() });
         out.offsets.push(piece.place);
         out.special_tokens_mask.push(sequence.is_none());
         out.sequence_ids.push(sequence);
@@ -328,6 +346,7 @@ impl Tokenizer {
     pub fn join(&self, tokens: &[String]) -> Result<String> {
         match &self.engine {
             Engine::Fast(fast) => fast.join(tokens),
+            Engine::Japanese(japanese) => Ok(japanese.join(tokens)),
             Engine::Slow(_) => Ok(tokens.concat().replace(sentencepiece::SPACE, " ").trim().to_owned()),
         }
     }
@@ -343,6 +362,7 @@ impl Tokenizer {
         let text = match &self.engine {
             Engine::Fast(fast) => fast.decode(ids, skip_special)?,
             Engine::Slow(slow) => slow.decode(ids, skip_special),
+            Engine::Japanese(japanese) => japanese.decode(ids, skip_special),
         };
         Ok(if self.clean_up { clean_up(&text) } else { text })
     }
@@ -352,6 +372,7 @@ impl Tokenizer {
         match &self.engine {
             Engine::Fast(fast) => fast.token(id),
             Engine::Slow(slow) => slow.token(id).map(str::to_owned),
+            Engine::Japanese(japanese) => japanese.token(id).map(str::to_owned),
         }
     }
 
@@ -360,6 +381,7 @@ impl Tokenizer {
         match &self.engine {
             Engine::Fast(fast) => fast.id(token),
             Engine::Slow(slow) => slow.id(token),
+            Engine::Japanese(japanese) => japanese.id(token),
         }
     }
 
@@ -368,6 +390,7 @@ impl Tokenizer {
         match &self.engine {
             Engine::Fast(fast) => fast.size(),
             Engine::Slow(slow) => slow.size(),
+            Engine::Japanese(japanese) => japanese.size(),
         }
     }
 
@@ -376,6 +399,7 @@ impl Tokenizer {
         match &self.engine {
             Engine::Fast(fast) => fast.id_bound(),
             Engine::Slow(slow) => slow.id_bound(),
+            Engine::Japanese(japanese) => japanese.id_bound(),
         }
     }
 
@@ -385,6 +409,7 @@ impl Tokenizer {
         match &self.engine {
             Engine::Fast(fast) => fast.added(),
             Engine::Slow(slow) => slow.added.by_id(),
+            Engine::Japanese(japanese) => japanese.added.by_id(),
         }
     }
 
@@ -412,6 +437,7 @@ impl Tokenizer {
             Engine::Fast(_) => token.special,
             // The attribute alone does not keep a token's case there.
             Engine::Slow(slow) => slow.added.is_special(id),
+            Engine::Japanese(japanese) => japanese.added.is_special(id),
         };
         let users = self.user_tokens().into_iter();
         users.filter(|(id, token)| is_special(*id, token)).map(|(_, token)| token.content.as_str()).collect()
@@ -421,6 +447,7 @@ impl Tokenizer {
         match &self.engine {
             Engine::Fast(fast) => fast.is_of_model(token),
             Engine::Slow(slow) => slow.pieces.get(id as usize).is_some_and(|piece| piece.0 == token),
+            Engine::Japanese(japanese) => (id as usize) < japanese.own_size(),
         }
     }
 
@@ -433,6 +460,7 @@ impl Tokenizer {
             Engine::Slow(slow) => {
                 slow.added.tokens.iter().any(|(id, _)| self.specials.all().iter().all(|role| role.0 != *id))
             }
+            Engine::Japanese(_) => !self.user_tokens().is_empty(),
         }
     }
 
@@ -441,6 +469,20 @@ impl Tokenizer {
         match &self.engine {
             Engine::Fast(fast) => fast.has_subword_prefix(),
             Engine::Slow(_) => false,
+            Engine::Japanese(japanese) => japanese.has_subword_prefix(),
+        }
+    }
+
+    /// The tokenizer class of transformers that the configuration beside the files names, if any.
+    pub fn class(&self) -> Option<&str> {
+        self.class.as_deref()
+    }
+
+    /// How a SentencePiece model cuts text: `UNIGRAM`, `BPE`, `WORD` or `CHAR`. `None` for other tokenizers.
+    pub fn model_type(&self) -> Option<&'static str> {
+        match &self.engine {
+            Engine::Slow(slow) => Some(slow.model.method.as_str_name()),
+            Engine::Fast(_) | Engine::Japanese(_) => None,
         }
     }
 
@@ -452,11 +494,32 @@ impl Tokenizer {
     /// A `tokenizer.json` with the same ids (see the module's documentation for the texts that differ).
     ///
     /// # Errors
-    /// If it cannot be written as JSON.
+    /// If it cannot be written as JSON, or [`Tokenizer::json_obstacle`] says why no such file gives the same ids.
     pub fn to_json(&self) -> Result<String> {
+        if let Some(obstacle) = self.json_obstacle() {
+            return Err(Error::Input(format!("no tokenizer.json gives the same ids: {obstacle}")));
+        }
+        self.identity()
+    }
+
+    /// Why no `tokenizer.json` gives the same ids; `None` if one does.
+    pub fn json_obstacle(&self) -> Option<String> {
+        match &self.engine {
+            Engine::Fast(_) => None,
+            Engine::Slow(slow) => export::obstacle(slow),
+            Engine::Japanese(_) => Some(format!("{} has no fast version", japanese::CLASS)),
+        }
+    }
+
+    /// A text that differs for tokenizers that give different ids.
+    ///
+    /// # Errors
+    /// If a `tokenizer.json` cannot be written as JSON again.
+    pub fn identity(&self) -> Result<String> {
         match &self.engine {
             Engine::Fast(fast) => fast.to_json(),
-            Engine::Slow(slow) => Ok(export::tokenizer_json(slow).to_string()),
+            Engine::Slow(slow) => Ok(slow.identity()),
+            Engine::Japanese(japanese) => Ok(japanese.identity()),
         }
     }
 
@@ -538,16 +601,24 @@ impl Encoding {
         }
     }
 
-    /// Adds the tokens of `other` as those of text `sequence`.
-    fn append(&mut self, other: &Self, sequence: u8) {
+    /// Adds the tokens of `other` as those of text `sequence`, with `type_id`.
+    fn append(&mut self, other: &Self, sequence: u8, type_id: u32) {
         let length = other.ids.len();
         self.ids.extend_from_slice(&other.ids);
-        self.type_ids.extend(std::iter::repeat_n(u32::from(sequence), length));
+        self.type_ids.extend(std::iter::repeat_n(type_id, length));
         self.offsets.extend_from_slice(&other.offsets);
         self.special_tokens_mask.extend_from_slice(&other.special_tokens_mask);
         self.sequence_ids.extend(std::iter::repeat_n(Some(sequence), length));
         self.word_ids.extend_from_slice(&other.word_ids);
     }
+}
+
+/// The special tokens with `[CLS] A [SEP]` and `[CLS] A [SEP] B [SEP]`.
+fn around(specials: &Specials) -> (Specials, Layout, Layout) {
+    let ids = |named: &Named| named.iter().map(|s| s.0).collect::<Vec<_>>();
+    let (before, after) = (ids(&specials.cls), ids(&specials.sep));
+    let single = Layout { before: before.clone(), between: Vec::new(), after: after.clone() };
+    (specials.clone(), single, Layout { before, between: after.clone(), after })
 }
 
 fn id_of(named: &Named) -> Option<u32> {

@@ -21,6 +21,8 @@ pub(super) struct Options {
     pub lower: bool,
     pub keep_accents: bool,
     pub remove_space: bool,
+    /// Only special tokens are cut out (and the rest lower-cased).
+    pub raw: bool,
 }
 
 /// A part of a text.
@@ -74,7 +76,10 @@ fn lowered(text: &str, in_text: Option<&InText>, lower: bool) -> Vec<Char> {
 }
 
 /// The reference's `preprocess_text`.
-fn prepare(chars: &mut Vec<Char>, options: &Options) {
+pub(super) fn prepare(chars: &mut Vec<Char>, options: &Options) {
+    if options.raw {
+        return;
+    }
     if options.remove_space {
         join_spaces(chars);
     }
@@ -170,7 +175,7 @@ mod tests {
     use super::*;
     use tokenizers::AddedToken;
 
-    const ALL: Options = Options { lower: true, keep_accents: false, remove_space: true };
+    const ALL: Options = Options { lower: true, keep_accents: false, remove_space: true, raw: false };
 
     fn mask() -> InText {
         let mask = AddedToken { lstrip: true, ..AddedToken::from("[MASK]", true) };

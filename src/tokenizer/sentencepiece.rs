@@ -5,6 +5,8 @@ use super::prepare::Char;
 use super::python::is_digit;
 use super::trie::Trie;
 use super::unigram::{Span, Unigram, width};
+use super::{bpe, character};
+use sentencepiece_model::ModelType;
 use std::collections::HashMap;
 use tokenizers::AddedToken;
 
@@ -14,7 +16,12 @@ pub(super) const SPACE: &str = "▁";
 /// A SentencePiece model, ready to encode.
 #[derive(Debug)]
 pub(super) struct SentencePiece {
+    /// The pieces that text can lead to.
     pub(super) unigram: Unigram,
+    /// How text is cut into them.
+    pub(super) method: ModelType,
+    /// The control, unknown and byte pieces, which no segmentation gives.
+    pub(super) reserved: HashMap<String, u32>,
     pub(super) charsmap: Charsmap,
     /// The user-defined symbols: never normalized.
     pub(super) symbols: Trie,
@@ -25,6 +32,10 @@ pub(super) struct SentencePiece {
     pub(super) added: AddedTexts,
     pub(super) dummy_prefix: bool,
     pub(super) remove_extra_spaces: bool,
+    /// Spaces belong to the word before them (`treat_whitespace_as_suffix`).
+    pub(super) suffix: bool,
+    /// What stands for a space inside pieces: `▁`, or a space in models that do not escape it.
+    pub(super) space: &'static str,
 }
 
 /// Added tokens that have the text of a piece: the reference looks ids up by text, and there these come first.
@@ -64,14 +75,15 @@ impl AddedTexts {
 pub(super) struct Piece {
     pub id: u32,
     pub place: (usize, usize),
-    /// The number of its word in the text.
+    /// The number of its word in the text. From [`SentencePiece::encode`]: 1 if a word begins with it, else 0.
     pub word: u32,
 }
 
 /// The text after SentencePiece's normalization.
-#[derive(Default)]
 struct Normalized {
     text: Vec<u8>,
+    /// What stands for a space.
+    space: &'static str,
     /// Per character of `text`: the byte where it begins, and its place in the original.
     chars: Vec<(usize, u32, u32)>,
 }
@@ -81,7 +93,7 @@ impl Normalized {
         for c in text.chars() {
             self.chars.push((self.text.len(), start, end));
             match c {
-                ' ' => self.text.extend(SPACE.as_bytes()),
+                ' ' => self.text.extend(self.space.as_bytes()),
                 c if c.is_ascii() => self.text.push(c as u8),
                 c => self.text.extend(c.encode_utf8(&mut [0; 4]).as_bytes()),
             }
@@ -89,6 +101,11 @@ impl Normalized {
     }
 
     fn is_space(&self, at: usize) -> bool {
+        self.text[at..].starts_with(self.space.as_bytes())
+    }
+
+    /// Whether there is a `▁`, which a model that does not escape spaces takes for itself.
+    fn is_mark(&self, at: usize) -> bool {
         self.text[at..].starts_with(SPACE.as_bytes())
     }
 
@@ -116,12 +133,16 @@ impl SentencePiece {
     /// The pieces of `chars`, numbers with commas cut as ALBERT's code does.
     pub(super) fn encode(&self, chars: &[Char], out: &mut Vec<Piece>) {
         let normalized = self.normalize(chars);
+        let mut after_space = false;
         self.pieces(&normalized, |span, from, to, place| {
             let piece = &normalized.text[span.start..span.end];
+            let ends = self.suffix && piece.ends_with(self.space.as_bytes());
+            let after_space = std::mem::replace(&mut after_space, ends);
+            let begins = if self.suffix { after_space } else { normalized.is_space(span.start) };
             if piece.last() == Some(&b',') && to - from > 1 && self.ends_in_digit(&normalized, to - 1) {
                 self.split_number(&normalized, span, from, to, out);
             } else {
-                out.push(Piece { id: span.id, place, word: 0 });
+                out.push(Piece { id: span.id, place, word: begins.into() });
             }
         });
     }
@@ -133,32 +154,49 @@ impl SentencePiece {
 
     /// `▁1990,` is encoded again without the comma: `▁1990` `,`.
     fn split_number(&self, whole: &Normalized, span: Span, from: usize, to: usize, out: &mut Vec<Piece>) {
-        let own = whole.chars[from..to - 1].iter().filter(|c| !whole.is_space(c.0));
+        let own = whole.chars[from..to - 1].iter().filter(|c| !whole.is_mark(c.0));
         let chars: Vec<Char> = own
             .filter_map(|&(at, start, end)| Some(Char { c: first_char(&whole.text[at..])?, start, end }))
             .collect();
         let inner = self.normalize(&chars);
-        let begins_with_space = whole.is_space(span.start);
+        let begins_with_space = whole.is_mark(span.start);
         let mut first = true;
         self.pieces(&inner, |span, _, _, place| {
             let mut id = span.id;
-            if std::mem::take(&mut first) && !begins_with_space && inner.is_space(span.start) {
+            let mut begins = inner.is_space(span.start);
+            if std::mem::take(&mut first) && !begins_with_space && inner.is_mark(span.start) {
                 let rest = &inner.text[span.start + SPACE.len()..span.end];
                 if rest.is_empty() {
                     return;
                 }
-                id = self.unigram.id(rest).unwrap_or(self.unknown);
+                id = self.id(rest).unwrap_or(self.unknown);
+                begins = false;
             }
-            out.push(Piece { id, place, word: 0 });
+            out.push(Piece { id, place, word: begins.into() });
         });
-        let id = self.unigram.id(b",").unwrap_or(self.unknown);
+        let id = self.id(b",").unwrap_or(self.unknown);
         out.push(Piece { id, place: whole.place(to - 1, to, &mut 0), word: 0 });
+    }
+
+    /// The id of a piece, reserved ones first, as `PieceToId`.
+    pub(super) fn id(&self, piece: &[u8]) -> Option<u32> {
+        let reserved = std::str::from_utf8(piece).ok().and_then(|piece| self.reserved.get(piece));
+        reserved.copied().or_else(|| self.unigram.id(piece))
+    }
+
+    fn segment(&self, text: &[u8]) -> Vec<Span> {
+        match self.method {
+            ModelType::Unigram => self.unigram.segment(text),
+            ModelType::Bpe => bpe::segment(&self.unigram, &self.symbols, self.unknown, text),
+            ModelType::Word => character::words(&self.unigram, self.unknown, text),
+            ModelType::Char => character::characters(&self.unigram, &self.symbols, self.unknown, text),
+        }
     }
 
     /// Calls `each` with every piece: its bytes and id, its characters, its place. Neighbouring unknown
     /// characters are one piece, unless the model spells them out in bytes.
     fn pieces(&self, normalized: &Normalized, mut each: impl FnMut(Span, usize, usize, (usize, usize))) {
-        let spans = self.unigram.segment(&normalized.text);
+        let spans = self.segment(&normalized.text);
         let mut spans = spans.into_iter().peekable();
         let (mut to, mut next) = (0, 0);
         while let Some(mut span) = spans.next() {
@@ -166,8 +204,8 @@ impl SentencePiece {
                 while let Some(more) = spans.next_if(|more| more.id == self.unknown) {
                     span.end = more.end;
                 }
-                // The reference looks the text up again, and there unused pieces count.
-                span.id = self.unigram.id(&normalized.text[span.start..span.end]).unwrap_or(self.unknown);
+                // The reference looks the text up again, and there reserved and unused pieces count.
+                span.id = self.id(&normalized.text[span.start..span.end]).unwrap_or(self.unknown);
             }
             span.id = self.added.id(span.id, &normalized.text[span.start..span.end], self.unknown);
             let from = to;
@@ -192,11 +230,17 @@ impl SentencePiece {
         String::from_utf8_lossy(&self.normalize(chars).text).into_owned()
     }
 
-    /// SentencePiece's normalizer: the model's table, spaces as `▁`, one at the beginning.
+    /// Whether the model's table has a rule for a part of `text`.
+    pub(super) fn changes(&self, text: &str) -> bool {
+        text.char_indices().any(|(at, _)| self.charsmap.longest(&text.as_bytes()[at..]).is_some())
+    }
+
+    /// SentencePiece's normalizer: the model's table, spaces as `▁`, one at the beginning (or the end).
     fn normalize(&self, chars: &[Char]) -> Normalized {
         let text: String = chars.iter().map(|c| c.c).collect();
         let mut out = Normalized {
             text: Vec::with_capacity(text.len() * 3 / 2 + 8),
+            space: self.space,
             chars: Vec::with_capacity(chars.len() + 8),
         };
         let (mut at, mut n) = (0, 0);
@@ -217,7 +261,7 @@ impl SentencePiece {
                     continue;
                 }
                 begun = true;
-                if self.dummy_prefix {
+                if self.dummy_prefix && !self.suffix {
                     out.push(" ", start, start);
                 }
             }
@@ -229,9 +273,13 @@ impl SentencePiece {
                 after_space = new.ends_with(' ') && self.remove_extra_spaces;
             }
         }
-        while self.remove_extra_spaces && out.text.ends_with(SPACE.as_bytes()) {
-            out.text.truncate(out.text.len() - SPACE.len());
+        while self.remove_extra_spaces && out.text.ends_with(self.space.as_bytes()) {
+            out.text.truncate(out.text.len() - self.space.len());
             out.chars.pop();
+        }
+        if begun && self.dummy_prefix && self.suffix {
+            let end = chars.last().map_or(0, |last| last.end);
+            out.push(" ", end, end);
         }
         out
     }

@@ -1,17 +1,19 @@
 //! A SentencePiece model used as the slow `AlbertTokenizer` of transformers 4.57 uses it.
 
 use super::charsmap::Charsmap;
+use super::export;
 use super::in_text::InText;
 use super::names::Specials;
 use super::prepare::{self, Options, Part};
 use super::python::is_space;
+use super::roles::Class;
 use super::sentencepiece::{AddedTexts, Piece, SPACE, SentencePiece};
 use super::settings::Settings;
 use super::slow_added::SlowAdded;
 use super::trie::Trie;
 use super::unigram::{Unigram, Use};
 use crate::error::{Error, Result};
-use sentencepiece_model::{ModelType, SentencePieceModel, Type};
+use sentencepiece_model::{SentencePieceModel, Type};
 use std::collections::HashMap;
 use std::path::Path;
 
@@ -28,10 +30,9 @@ pub(super) struct Slow {
     pub(super) options: Options,
     pub(super) specials: Specials,
     pub(super) added: SlowAdded,
-    /// What is recognised in texts, and in running text.
+    /// Tokens that are recognized in texts, and in running text.
     in_text: InText,
     in_plain_text: Option<InText>,
-    reserved: HashMap<String, u32>,
 }
 
 impl Slow {
@@ -41,16 +42,7 @@ impl Slow {
         let proto = SentencePieceModel::from_slice(bytes)
             .map_err(|e| bad(format!("not a whole SentencePiece model ({e}): {AGAIN}")))?;
         let trainer = proto.trainer().cloned().unwrap_or_default();
-        if trainer.model_type() != ModelType::Unigram {
-            let kind = trainer.model_type().as_str_name();
-            return Err(bad(format!("a SentencePiece model of type {kind}: ALBERT needs a UNIGRAM model")));
-        }
         let spec = proto.normalizer().cloned().unwrap_or_default();
-        if trainer.treat_whitespace_as_suffix() || !spec.escape_whitespaces() {
-            return Err(bad("this SentencePiece model treats spaces in a way ALBERT models do not \
-                (as suffixes, or unescaped): use the tokenizer.json of the model instead"
-                .to_owned()));
-        }
         let table = spec.precompiled_charsmap.clone().unwrap_or_default();
         let charsmap = Charsmap::new(&table)
             .ok_or_else(|| bad(format!("the normalization table is damaged: {AGAIN}")))?;
@@ -68,8 +60,13 @@ impl Slow {
         });
         let unigram = Unigram::new(kinds, unknown);
         let symbols = (0..).zip(&pieces).filter(|(_, p)| p.2 == Type::UserDefined);
+        let is_reserved = |kind| matches!(kind, Type::Control | Type::Unknown | Type::Byte);
+        let reserved: HashMap<_, _> =
+            (0..).zip(&pieces).filter(|(_, p)| is_reserved(p.2)).map(|(id, p)| (p.0.clone(), id)).collect();
         let model = SentencePiece {
             unigram,
+            method: trainer.model_type(),
+            reserved,
             charsmap,
             symbols: Trie::new(symbols.map(|(id, p)| (p.0.as_bytes(), id))),
             bytes: if trainer.byte_fallback() { byte_pieces(&pieces) } else { None },
@@ -77,12 +74,11 @@ impl Slow {
             added: AddedTexts::default(),
             dummy_prefix: spec.add_dummy_prefix(),
             remove_extra_spaces: spec.remove_extra_whitespaces(),
+            suffix: trainer.treat_whitespace_as_suffix(),
+            space: if spec.escape_whitespaces() { SPACE } else { " " },
         };
-        let is_reserved = |kind| matches!(kind, Type::Control | Type::Unknown | Type::Byte);
-        let reserved: HashMap<_, _> =
-            (0..).zip(&pieces).filter(|(_, p)| is_reserved(p.2)).map(|(id, p)| (p.0.clone(), id)).collect();
-        let id = |token: &str| reserved.get(token).copied().or_else(|| model.unigram.id(token.as_bytes()));
-        let (mut added, mut named) = SlowAdded::new(settings, &pieces, &id);
+        let id = |token: &str| model.id(token.as_bytes());
+        let (mut added, mut named) = SlowAdded::new(settings, Class::Albert, &pieces, &id);
         let specials = specials(&pieces, unknown, |token| added.id(token).or_else(|| id(token)), settings);
         added.add_found(&specials, &mut named);
         let in_text = InText::new(&added.tokens, added.keep_case(&named));
@@ -92,8 +88,9 @@ impl Slow {
             lower: settings.do_lower_case.unwrap_or(true),
             keep_accents: settings.keep_accents.unwrap_or(false),
             remove_space: settings.remove_space.unwrap_or(true),
+            raw: false,
         };
-        Ok(Self { model, pieces, table, options, specials, added, in_text, in_plain_text, reserved })
+        Ok(Self { model, pieces, table, options, specials, added, in_text, in_plain_text })
     }
 
     /// The pieces of `text`, special tokens in it recognised.
@@ -109,7 +106,7 @@ impl Slow {
             }
             // A part begins a word, and so does a piece with a space before it.
             for (n, piece) in out.iter_mut().enumerate().skip(from) {
-                let begins = n == from || self.token(piece.id).is_some_and(|token| token.starts_with(SPACE));
+                let begins = n == from || piece.word == 1;
                 word += u32::from(begins && n > 0);
                 piece.word = word;
             }
@@ -144,8 +141,19 @@ impl Slow {
 
     /// The id of a token: added ones, then reserved ones, then pieces, as `convert_tokens_to_ids`.
     pub(super) fn id(&self, token: &str) -> Option<u32> {
-        let piece = || self.reserved.get(token).copied().or_else(|| self.model.unigram.id(token.as_bytes()));
-        self.added.id(token).or_else(piece)
+        self.added.id(token).or_else(|| self.model.id(token.as_bytes()))
+    }
+
+    /// A text that determines the ids of every input.
+    pub(super) fn identity(&self) -> String {
+        let json = export::tokenizer_json(self).to_string();
+        if export::obstacle(self).is_none() {
+            return json;
+        }
+        let m = &self.model;
+        let kinds: Vec<i32> = self.pieces.iter().map(|piece| piece.2 as i32).collect();
+        let switches = [m.suffix, m.dummy_prefix, m.remove_extra_spaces, m.space == SPACE];
+        format!("{json} {:?} {switches:?} {kinds:?}", m.method)
     }
 
     /// The text of a token.
@@ -216,12 +224,12 @@ impl Slow {
             out += self.token(id).unwrap_or_default();
             run.clear();
         }
-        out += &self.join(&run);
+        out += &self.join(&run, "");
         out.trim_matches(is_space).to_owned()
     }
 
-    /// SentencePiece's own decoding.
-    fn join(&self, ids: &[u32]) -> String {
+    /// SentencePiece's own decoding, with `unknown` for the unknown piece.
+    pub(super) fn join(&self, ids: &[u32], unknown: &str) -> String {
         let mut out = String::new();
         let mut bytes = Vec::new();
         let mut first_space_seen = false;
@@ -233,6 +241,7 @@ impl Slow {
             }
             out += &String::from_utf8_lossy(&std::mem::take(&mut bytes));
             if matches!(kind, Type::Control | Type::Unknown) {
+                out += if *kind == Type::Unknown { unknown } else { "" };
                 continue;
             }
             let mut text = piece.as_str();
@@ -251,7 +260,7 @@ impl Slow {
     }
 }
 
-fn check_length(text: &str) -> Result<()> {
+pub(super) fn check_length(text: &str) -> Result<()> {
     if text.len() >= (u32::MAX / 4) as usize {
         return Err(Error::Input("a text of more than 1 GB: cut it into smaller ones".to_owned()));
     }

@@ -31,10 +31,11 @@ impl SlowAdded {
     /// tokens in their order.
     pub(super) fn new(
         settings: &Settings,
+        class: Class,
         pieces: &[Piece],
         id: impl Fn(&str) -> Option<u32>,
     ) -> (Self, Vec<String>) {
-        let plan = Plan::new(settings, Class::Albert, &[]);
+        let plan = Plan::new(settings, class, &[]);
         let mut added = Self::default();
         for (id, token) in &plan.listed {
             if plan.is_special(&token.content) || !repeats_symbol(*id, token, pieces) {

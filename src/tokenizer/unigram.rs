@@ -11,6 +11,9 @@ const UNKNOWN_PENALTY: f32 = 10.0;
 /// (`00 0`, `0 00`) and rounding decides. Earlier releases give -0.1 and round elsewhere.
 const SYMBOL_SCORE: f32 = 0.1;
 
+/// Sums of scores beyond this begin anew.
+const LARGEST_SCORE: f32 = 100_000.0;
+
 /// How a piece may be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Use {
@@ -74,12 +77,26 @@ impl Unigram {
         self.trie.get(piece)
     }
 
+    /// The score and use of the piece `id`, which [`Self::id`] gave.
+    pub(super) fn piece(&self, id: u32) -> (f32, Use) {
+        self.pieces[id as usize]
+    }
+
     /// The best segmentation of `text` (UTF-8, shorter than 4 GiB).
     pub(super) fn segment(&self, text: &[u8]) -> Vec<Span> {
         let mut best = vec![UNREACHED; text.len() + 1];
         let unknown_score = self.lowest - UNKNOWN_PENALTY;
-        let mut start = 0;
+        let (mut start, mut furthest) = (0, 0);
         while start < text.len() {
+            if best[start].score.abs() > LARGEST_SCORE {
+                // As SentencePiece does, so that sums over long texts keep their precision.
+                let base = best[start].score;
+                for reached in &mut best[start..=furthest] {
+                    if reached.start != u32::MAX {
+                        reached.score -= base;
+                    }
+                }
+            }
             let here = best[start].score;
             let width = width(text[start]).min(text.len() - start);
             let (mut node, mut alone) = (Trie::ROOT, false);
@@ -93,6 +110,7 @@ impl Unigram {
                     (_, Use::Symbol) => SYMBOL_SCORE * (length as f32 - 1.0),
                     (score, Use::Normal) => score,
                 };
+                furthest = furthest.max(start + length);
                 let target = &mut best[start + length];
                 let candidate = score + here;
                 if target.start == u32::MAX || candidate > target.score {
@@ -101,6 +119,7 @@ impl Unigram {
                 alone |= length == width;
             }
             if !alone {
+                furthest = furthest.max(start + width);
                 let target = &mut best[start + width];
                 let candidate = unknown_score + here;
                 if target.start == u32::MAX || candidate > target.score {

@@ -10,18 +10,8 @@ use std::path::Path;
 /// What `BertTokenizerFast` makes of a vocabulary, as the JSON that the `tokenizers` crate reads.
 pub(super) fn tokenizer_json(bytes: &[u8], path: &Path, settings: &Settings) -> Result<Vec<u8>> {
     let bad = |problem: String| Error::bad_file(path, problem);
-    let text = std::str::from_utf8(bytes).map_err(|e| {
-        bad(format!("not UTF-8 text (byte {}): a vocab.txt has one token per line", e.valid_up_to()))
-    })?;
-    // As Python reads lines: \r\n and \r end them too.
-    let text = text.replace("\r\n", "\n").replace('\r', "\n");
-    let text = text.strip_suffix('\n').unwrap_or(&text);
-    if text.trim().is_empty() {
-        return Err(bad("an empty vocabulary: a vocab.txt has one token per line".to_owned()));
-    }
     // A token that is there twice has the id of its last line.
-    let vocab: Map<String, Value> =
-        (0u32..).zip(text.split('\n')).map(|(id, t)| (t.to_owned(), id.into())).collect();
+    let vocab: Map<String, Value> = (0u32..).zip(lines(bytes, path)?).map(|(id, t)| (t, id.into())).collect();
     let is_named = |role: Role, token: &str| {
         let default = Class::Bert.default_token(role);
         settings.role(role).unwrap_or(default.as_ref()).is_some_and(|named| named.text() == token)
@@ -77,4 +67,19 @@ pub(super) fn tokenizer_json(bytes: &[u8], path: &Path, settings: &Settings) -> 
         },
     });
     serde_json::to_vec(&whole).map_err(|e| bad(format!("cannot be used as a vocabulary: {e}")))
+}
+
+/// The tokens of a vocabulary, one per line.
+pub(super) fn lines(bytes: &[u8], path: &Path) -> Result<Vec<String>> {
+    let bad = |problem: String| Error::bad_file(path, problem);
+    let text = std::str::from_utf8(bytes).map_err(|e| {
+        bad(format!("not UTF-8 text (byte {}): a vocab.txt has one token per line", e.valid_up_to()))
+    })?;
+    // As Python reads lines: \r\n and \r end them too.
+    let text = text.replace("\r\n", "\n").replace('\r', "\n");
+    let text = text.strip_suffix('\n').unwrap_or(&text);
+    if text.trim().is_empty() {
+        return Err(bad("an empty vocabulary: a vocab.txt has one token per line".to_owned()));
+    }
+    Ok(text.split('\n').map(str::to_owned).collect())
 }

@@ -47,7 +47,7 @@ impl PieceTable {
         let ids = 0..tokenizer.id_bound() as u32;
         let mut pieces: Vec<String> = ids.map(|id| tokenizer.id_to_token(id).unwrap_or_default()).collect();
         let kind = match tokenizer.kind() {
-            Kind::WordPiece => PieceKind::WordPiece,
+            Kind::WordPiece | Kind::Japanese => PieceKind::WordPiece,
             Kind::SentencePiece | Kind::TokenizerJson => PieceKind::SentencePiece,
         };
         let users = tokenizer.user_tokens();

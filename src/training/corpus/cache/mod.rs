@@ -223,7 +223,7 @@ fn key(corpus: &Corpus, tokenizer: &Tokenizer) -> Result<Option<String>> {
     for part in identity.iter().map(String::as_str).chain([
         format!("{VERSION} {} {}", build::DOCUMENT_TOKENS, build::SENTENCE_TOKENS).as_str(),
         tokenizer.kind().to_string().as_str(),
-        tokenizer.to_json()?.as_str(),
+        tokenizer.identity()?.as_str(),
     ]) {
         hash.update((part.len() as u64).to_le_bytes());
         hash.update(part);
