@@ -1,22 +1,28 @@
 //! Checkpoints: finding them, reading their tensors, filling a model, and reporting on it.
 
+mod adapter;
 mod architecture;
+mod bitsandbytes;
 mod convert;
 mod embedded;
+mod foreign;
 mod google_config;
 mod hdf5;
 mod hdf5_source;
 mod inventory;
 mod layout;
 mod load;
+mod lora;
 mod msgpack;
 mod names;
 mod onnx;
 mod onnx_external;
 mod onnx_graph;
 mod onnx_proto;
+mod onnx_quantized;
 mod pickles;
 mod pytorch;
+mod quantized;
 mod report;
 mod resolve;
 mod safetensors;
@@ -33,6 +39,7 @@ mod write_onnx;
 mod write_pytorch;
 mod write_safetensors;
 
+pub use adapter::Adapter;
 pub use architecture::Architecture;
 pub use convert::{ConvertOptions, Converted, WeightFormat, convert};
 pub use embedded::EmbeddedTask;
@@ -40,6 +47,7 @@ pub use inventory::Inventory;
 pub(crate) use layout::transposed;
 pub use load::{MlmBias, load_model};
 pub use names::{Dialect, Place, canonical_name, checkpoint_name, name_in, place_of};
+pub use quantized::Quantization;
 pub use report::{LoadReport, Mismatch};
 pub use resolve::{Checkpoint, Origin};
 pub use save::{SavedTensor, save_half, save_model, save_tensors};

@@ -4,12 +4,16 @@ use std::collections::HashMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use super::bitsandbytes::Recipe;
+use super::foreign;
 use super::hdf5::Hdf5File;
 use super::layout::to_f32;
+use super::lora::Merge;
 use super::msgpack::MsgPackFile;
 use super::names::Dialect;
 use super::onnx::OnnxFile;
 use super::pytorch::PyTorchFile;
+use super::quantized::{self, Quantization};
 use super::safetensors::SafetensorsFile;
 use super::shards;
 use super::task_tensors::Difference;
@@ -114,7 +118,9 @@ impl Container {
     fn open(path: &Path) -> Result<Self> {
         match sniff(path)? {
             Kind::Safetensors => Ok(Self::Safetensors(SafetensorsFile::open(path)?)),
-            Kind::PyTorch => Ok(Self::PyTorch(PyTorchFile::open(path)?)),
+            Kind::PyTorch => {
+                Ok(Self::PyTorch(PyTorchFile::open(path).map_err(|error| quantized::explained(error, path))?))
+            }
             Kind::TensorFlow => Ok(Self::TensorFlow(TfBundle::open(path)?)),
             Kind::Hdf5 => Ok(Self::Hdf5(Box::new(Hdf5File::open(path)?))),
             Kind::MsgPack => Ok(Self::MsgPack(MsgPackFile::open(path)?)),
@@ -177,6 +183,12 @@ pub struct Tensors {
     pub(super) stored: HashMap<String, String>,
     /// What a task adds to matrices, by their names.
     pub(super) differences: HashMap<String, Difference>,
+    /// How quantized matrices are read, by their names.
+    pub(super) recipes: HashMap<String, Recipe>,
+    /// How the tensors are quantized.
+    pub(super) quantization: Option<Quantization>,
+    /// The changes of an adapter.
+    pub(super) merge: Option<Merge>,
     bytes: u64,
 }
 
@@ -225,7 +237,18 @@ impl Tensors {
         }
         let (infos, holders) = listed.into_iter().unzip();
         let (stored, differences) = (HashMap::new(), HashMap::new());
-        Ok(Self { path: path.to_owned(), files, infos, holders, stored, differences, bytes })
+        let quantization = files.iter().find_map(|file| match file {
+            Container::Onnx(file) => file.quantization().cloned(),
+            _ => None,
+        });
+        let (path, recipes, merge) = (path.to_owned(), HashMap::new(), None);
+        let tensors =
+            Self { path, files, infos, holders, stored, differences, recipes, quantization, merge, bytes };
+        let mut tensors = tensors.with_bitsandbytes()?;
+        if tensors.quantization.is_none() {
+            tensors.quantization = quantized::detect(&tensors);
+        }
+        Ok(tensors)
     }
 
     /// The path that was opened.
@@ -287,6 +310,10 @@ impl Tensors {
         };
         let stored = self.stored.get(name).map_or(name, String::as_str);
         let bytes = self.files[self.holders[i]].read(stored)?;
+        let bytes = match self.recipes.get(name) {
+            Some(recipe) => self.dequantized(name, &bytes, recipe)?,
+            None => bytes,
+        };
         let bytes = match self.differences.get(name) {
             Some(difference) => self.read_changed(name, &bytes, difference)?,
             None => bytes,
@@ -354,6 +381,7 @@ fn sniff(path: &Path) -> Result<Kind> {
     }
     let file = std::fs::File::open(path).map_err(Error::io(path, "read"))?;
     file.take(64).read_to_end(&mut head).map_err(Error::io(path, "read"))?;
+    foreign::refuse(path)?;
     let bad = |problem: &str| Err(Error::bad_file(path, problem));
     let text = String::from_utf8_lossy(&head).trim_start().to_lowercase();
     match head.as_slice() {

@@ -15,7 +15,11 @@ use super::options;
 use super::report::Reporter;
 
 pub fn run(args: ConvertArgs, reporter: &Reporter) -> Result<ExitStatus, Failure> {
-    let source = ModelArgs { model: Some(args.source.clone()), offline: args.offline };
+    let source = ModelArgs {
+        model: Some(args.source.clone()),
+        base_model: args.base_model.clone(),
+        offline: args.offline,
+    };
     let checkpoint = if args.source == "embedded" && !Path::new("embedded").exists() {
         Checkpoint::embedded_for(args.head.and_then(HeadArg::embedded_task))?
     } else {

@@ -161,7 +161,7 @@ impl Start {
     fn find(args: &PretrainArgs, reporter: &Reporter) -> Result<Self> {
         Ok(match (&args.init_from, &args.config) {
             (Some(model), _) => {
-                let model = ModelArgs { model: Some(model.clone()), offline: args.offline };
+                let model = ModelArgs { model: Some(model.clone()), base_model: None, offline: args.offline };
                 Self::From(Box::new(options::checkpoint(&model, reporter)?))
             }
             (None, Some(path)) => Self::Config(path.clone()),

@@ -15,7 +15,7 @@ const INDEX: &str = ".index.json";
 
 /// A part of a model, and the files that it can come in. An index (`*.index.json`) brings the shards
 /// that it names.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wanted<'a> {
     /// The first of these that exists; without one the model is refused.
     OneOf(&'a [&'a str]),
@@ -40,6 +40,21 @@ pub const ALBERT_FILES: [Wanted<'static>; 4] = [
         "rust_model.ot",
         "model.onnx",
     ]),
+];
+
+/// What an adapter of PEFT consists of; its base model is another repository.
+pub const ADAPTER_FILES: [Wanted<'static>; 3] = [
+    Wanted::OneOf(&["adapter_config.json"]),
+    Wanted::Optional(&[
+        "config.json",
+        "tokenizer.json",
+        "spiece.model",
+        "vocab.txt",
+        "tokenizer_config.json",
+        "special_tokens_map.json",
+        "added_tokens.json",
+    ]),
+    Wanted::OneOf(&["adapter_model.safetensors", "adapter_model.bin"]),
 ];
 
 /// What a snapshot lacks, if anything, as far as the snapshot itself can tell.
