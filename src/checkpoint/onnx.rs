@@ -2,11 +2,9 @@
 //!
 //! Weights may lie in other files of the directory, as exporters write models of more than two gigabytes.
 //!
-//! Exporters keep the names of most parameters, but not of the matrices that they multiply by: these are named
-//! after the node that uses them, whose name has the module's path, and are stored `[in, out]`. Such a tensor is
-//! listed as `NAME.weight.T`. Reference: `onnx/onnx.proto`, and what `torch.onnx.export` writes.
+//! Reference: `onnx/onnx.proto`, and what `torch.onnx.export` writes.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
@@ -16,7 +14,8 @@ use prost::Message;
 
 use super::layout::to_f32;
 use super::onnx_external::{External, Files};
-use super::onnx_proto::Node;
+use super::onnx_names::{Product, is_short, names, product};
+use super::onnx_proto::{Node, dtype, is_float, is_narrow};
 use super::onnx_quantized::{self, Operands, QuantizedNodes, Scales, from_varints};
 use super::quantized::Quantization;
 use super::tensors::{Dtype, TensorInfo};
@@ -24,7 +23,7 @@ use crate::error::{Error, Result};
 
 /// A node of an ALBERT has a few hundred bytes; one with a constant inside may have some more.
 const MAX_NODE: u64 = 1 << 20;
-const MAX_NAME: u64 = 1024;
+pub(super) const MAX_NAME: u64 = 1024;
 const MAX_ITEMS: usize = 200_000;
 
 /// One ONNX model.
@@ -40,7 +39,7 @@ pub struct OnnxFile {
 }
 
 /// A quantized weight with its scales.
-struct Recipe {
+pub(super) struct Recipe {
     weight: Initializer,
     scale: Initializer,
     zero_point: Option<Initializer>,
@@ -59,18 +58,11 @@ struct Place {
 
 /// An initializer as the file has it.
 #[derive(Clone)]
-struct Initializer {
-    name: String,
+pub(super) struct Initializer {
+    pub name: String,
     shape: Vec<usize>,
-    dtype: Dtype,
+    pub dtype: Dtype,
     place: Place,
-}
-
-/// A node that multiplies by a weight.
-struct Product {
-    weight: String,
-    node: String,
-    transposed: bool,
 }
 
 impl OnnxFile {
@@ -170,67 +162,6 @@ impl OnnxFile {
         let values = onnx_quantized::dequantized(&operands).ok_or_else(odd)?;
         Ok(values.into_iter().flat_map(f32::to_le_bytes).collect())
     }
-}
-
-/// What each initializer is called, for those that are parameters.
-fn names(
-    products: &[Product],
-    initializers: &[Initializer],
-    quantized: &QuantizedNodes,
-    recipes: &BTreeMap<String, Recipe>,
-) -> BTreeMap<String, String> {
-    let is_weight = |i: &&Initializer| is_float(i.dtype) || recipes.contains_key(&i.name);
-    let is_initializer: BTreeSet<&str> =
-        initializers.iter().filter(is_weight).map(|i| i.name.as_str()).collect();
-    let plain = |name: &str| match recipes.contains_key(name) {
-        true => onnx_quantized::stem(name).unwrap_or(name).to_owned(),
-        false => name.to_owned(),
-    };
-    let mut names: BTreeMap<String, String> = BTreeMap::new();
-    for Product { weight, node, transposed } in products {
-        let weight = quantized.source(weight);
-        if !is_initializer.contains(weight) {
-            continue;
-        }
-        let own = plain(weight);
-        let named = if is_parameter(&own) {
-            own.trim_end_matches(".T").to_owned()
-        } else {
-            // "/albert/encoder/.../query/MatMul" stands in the module albert.encoder...query.
-            let mut path: Vec<&str> = node.split('/').filter(|part| !part.is_empty()).collect();
-            path.pop();
-            format!("{}.weight", path.join("."))
-        };
-        let name = if *transposed { format!("{named}.T") } else { named };
-        names.entry(weight.to_owned()).or_insert(name);
-    }
-    for initializer in initializers.iter().filter(is_weight) {
-        let own = plain(&initializer.name);
-        if is_parameter(&own) {
-            names.entry(initializer.name.clone()).or_insert(own);
-        }
-    }
-    names
-}
-
-/// A node's weight, if it multiplies by one.
-fn product(node: Node) -> Option<Product> {
-    let transposed = match node.op_type.as_str() {
-        "MatMul" => true,
-        "Gemm" => !node.attribute.iter().any(|a| a.name == "transB" && a.i == 1),
-        _ => return None,
-    };
-    let weight = node.input.into_iter().nth(1)?;
-    (is_short(&weight) && is_short(&node.name)).then_some(Product { weight, node: node.name, transposed })
-}
-
-fn is_short(name: &str) -> bool {
-    name.len() as u64 <= MAX_NAME
-}
-
-fn is_parameter(name: &str) -> bool {
-    let stem = name.strip_suffix(".T").unwrap_or(name);
-    stem.contains('.') && [".weight", ".bias"].iter().any(|end| stem.ends_with(end))
 }
 
 type Step<T> = std::result::Result<T, String>;
@@ -451,27 +382,4 @@ impl<R> Walk<R> {
         }
         recipes
     }
-}
-
-fn is_float(dtype: Dtype) -> bool {
-    matches!(dtype, Dtype::F64 | Dtype::F32 | Dtype::F16 | Dtype::BF16)
-}
-
-/// Floats of 8 bits, and integers and floats of 4 or 2.
-fn is_narrow(number: u64) -> bool {
-    (17..=25).contains(&number)
-}
-
-/// ONNX's `TensorProto.DataType`, of floats and of the integers that weights are quantized to.
-fn dtype(number: u64) -> Option<Dtype> {
-    Some(match number {
-        1 => Dtype::F32,
-        2 => Dtype::U8,
-        3 => Dtype::I8,
-        6 => Dtype::I32,
-        10 => Dtype::F16,
-        11 => Dtype::F64,
-        16 => Dtype::BF16,
-        _ => return None,
-    })
 }
