@@ -19,6 +19,9 @@ const CONFIG: &str = "adapter_config.json";
 /// The weights of an adapter, in order of preference.
 const WEIGHTS: [&str; 2] = ["adapter_model.safetensors", "adapter_model.bin"];
 
+/// The weights of an adapter of the adapters library (AdapterHub).
+const ADAPTER_HUB: &str = "pytorch_adapter.bin";
+
 /// Values of `init_lora_weights` that change the base model before training starts, by their first letters.
 const INITS_THAT_CHANGE_THE_BASE: [&str; 6] = ["pissa", "corda", "olora", "loftq", "lora_ga", "mica"];
 
@@ -81,7 +84,11 @@ impl Adapter {
                  put it into the same directory",
                 weights.display()
             ))),
-            (None, true) if path == config || !Checkpoint::has_weights(&directory) => {
+            (None, true)
+                if path == config
+                    || directory.join(ADAPTER_HUB).is_file()
+                    || !Checkpoint::has_weights(&directory) =>
+            {
                 Err(Settings::read(&config)?.without_weights(&directory, incomplete))
             }
             (None, _) => Ok(None),
@@ -231,7 +238,7 @@ impl Settings {
     fn without_weights(&self, directory: &Path, error: impl Fn(String) -> Error) -> Error {
         let kind = self.text("peft_type").unwrap_or("unknown");
         // The adapters library has weights of its own.
-        if self.text("peft_type").is_none() || directory.join("pytorch_adapter.bin").is_file() {
+        if self.text("peft_type").is_none() || directory.join(ADAPTER_HUB).is_file() {
             return error(
                 "is an adapter of the adapters library (AdapterHub), which albert does not read; merge it there with \
                  merge_adapter and save the model"

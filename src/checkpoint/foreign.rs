@@ -45,7 +45,8 @@ fn kind(path: &Path) -> Option<&'static str> {
     if extension == "bin" && path.with_extension("xml").is_file() {
         return Some(OPENVINO);
     }
-    by_name(&extension)
+    // Directories have any names, apart from those of Core ML.
+    by_name(&extension).filter(|_| path.is_file() || extension.starts_with("ml"))
 }
 
 /// True for a file that belongs to another program.

@@ -15,7 +15,7 @@ use prost::Message;
 use super::layout::to_f32;
 use super::onnx_external::{External, Files};
 use super::onnx_names::{Product, is_short, names, product};
-use super::onnx_proto::{Node, dtype, is_float, is_narrow};
+use super::onnx_proto::{Node, dtype, is_narrow};
 use super::onnx_quantized::{self, Operands, QuantizedNodes, Scales, from_varints};
 use super::quantized::Quantization;
 use super::tensors::{Dtype, TensorInfo};
@@ -362,13 +362,13 @@ impl<R> Walk<R> {
         let mut recipes = BTreeMap::new();
         let mut is_unreadable = false;
         for weight in &self.initializers {
-            if is_float(weight.dtype) {
+            if weight.dtype.is_float() {
                 continue;
             }
             let scales = self.quantized.scales(&weight.name);
             let recipe = scales.and_then(|Scales { scale, zero_point, form }| {
                 let find = |name: String| by_name.get(name.as_str()).map(|found| (*found).clone());
-                let scale = scale.and_then(find).filter(|scale| is_float(scale.dtype))?;
+                let scale = scale.and_then(find).filter(|scale| scale.dtype.is_float())?;
                 Some(Recipe { weight: weight.clone(), scale, zero_point: zero_point.and_then(find), form })
             });
             match recipe {

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::onnx::{Initializer, MAX_NAME, Recipe};
-use super::onnx_proto::{Node, is_float};
+use super::onnx_proto::Node;
 use super::onnx_quantized::{self, QuantizedNodes};
 
 /// A node that multiplies by a weight.
@@ -24,7 +24,7 @@ pub(super) fn names(
     quantized: &QuantizedNodes,
     recipes: &BTreeMap<String, Recipe>,
 ) -> BTreeMap<String, String> {
-    let is_weight = |i: &&Initializer| is_float(i.dtype) || recipes.contains_key(&i.name);
+    let is_weight = |i: &&Initializer| i.dtype.is_float() || recipes.contains_key(&i.name);
     let is_initializer: BTreeSet<&str> =
         initializers.iter().filter(is_weight).map(|i| i.name.as_str()).collect();
     let plain = |name: &str| match recipes.contains_key(name) {

@@ -130,11 +130,6 @@ pub(super) struct Dimension {
     pub dim_param: Option<String>,
 }
 
-/// True for floats.
-pub(super) fn is_float(dtype: Dtype) -> bool {
-    matches!(dtype, Dtype::F64 | Dtype::F32 | Dtype::F16 | Dtype::BF16)
-}
-
 /// Floats of 8 bits, and integers and floats of 4 or 2.
 pub(super) fn is_narrow(number: u64) -> bool {
     (17..=25).contains(&number)

@@ -199,7 +199,11 @@ fn by_axis(operands: &Operands, axis: i64) -> Option<Vec<f32>> {
         let axis = usize::try_from(if axis < 0 { axis + rank } else { axis }).ok()?;
         (*operands.shape.get(axis)?, operands.shape.get(axis + 1..)?.iter().product())
     };
-    if scales.len() != groups || !(zero_points.len() <= 1 || zero_points.len() == groups) || run == 0 {
+    if values.len() != operands.shape.iter().product::<usize>()
+        || scales.len() != groups
+        || !(zero_points.len() <= 1 || zero_points.len() == groups)
+        || run == 0
+    {
         return None;
     }
     let zero = |group: usize| match zero_points.as_slice() {
@@ -216,7 +220,7 @@ fn by_axis(operands: &Operands, axis: i64) -> Option<Vec<f32>> {
 
 fn by_blocks(operands: &Operands, n: usize, k: usize, bits: usize, block: usize) -> Option<Vec<f32>> {
     let (blocks, per_byte) = (k.div_ceil(block), 8 / bits);
-    let row_bytes = blocks.checked_mul((block * bits).div_ceil(8))?;
+    let row_bytes = blocks.checked_mul(block.checked_mul(bits)?.div_ceil(8)).filter(|bytes| *bytes > 0)?;
     let zero_bytes = blocks.div_ceil(per_byte);
     if operands.bytes.len() != n.checked_mul(row_bytes)? || operands.scale.len() != n.checked_mul(blocks)? {
         return None;

@@ -8,7 +8,7 @@ use serde_json::Value;
 use zip::ZipArchive;
 
 use super::names::is_buffer;
-use super::tensors::{Dtype, Format, TensorInfo, Tensors};
+use super::tensors::{Format, TensorInfo, Tensors};
 use crate::error::{Error, Result};
 use crate::model::AlbertConfig;
 
@@ -97,7 +97,7 @@ const FILES: [(&str, &str); 8] = [
 /// Finds out whether `tensors` are quantized, after those that can be dequantized have been.
 pub(super) fn detect(tensors: &Tensors) -> Option<Quantization> {
     let infos = tensors.infos();
-    let is_integer = |info: &&TensorInfo| !is_float(info.dtype) && !is_buffer(&info.name);
+    let is_integer = |info: &&TensorInfo| !info.dtype.is_float() && !is_buffer(&info.name);
     let mark = MARKS.iter().find(|(mark, _)| infos.iter().any(|info| info.name.contains(mark)));
     let matrices = infos.iter().filter(|info| info.name.ends_with(".weight"));
     let integers = matrices.clone().find(is_integer);
@@ -123,10 +123,6 @@ pub(super) fn detect(tensors: &Tensors) -> Option<Quantization> {
         return in_pickle(tensors.path()).map(Quantization::unreadable);
     }
     None
-}
-
-fn is_float(dtype: Dtype) -> bool {
-    matches!(dtype, Dtype::F64 | Dtype::F32 | Dtype::F16 | Dtype::BF16)
 }
 
 /// The method that a file in the directory of `weights` points to.

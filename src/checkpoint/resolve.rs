@@ -13,7 +13,7 @@ use crate::model::AlbertConfig;
 use crate::tokenizer::Tokenizer;
 
 /// Weight files of a directory, the one to prefer first.
-const WEIGHTS: [&str; 9] = [
+const WEIGHTS: [&str; 10] = [
     "model.safetensors",
     "model.safetensors.index.json",
     "pytorch_model.bin",
@@ -155,6 +155,7 @@ impl Checkpoint {
     fn without_adapter(path: &Path) -> Result<Self> {
         let name = path.display().to_string();
         let missing = |problem: String| Error::Model { model: name.clone(), problem };
+        foreign::refuse(path)?;
         let (directory, weights) = if path.is_dir() {
             let weights = weights_in(path).ok_or_else(|| {
                 foreign::in_directory(path).unwrap_or_else(|| {
@@ -167,7 +168,6 @@ impl Checkpoint {
             })?;
             (path.to_owned(), weights)
         } else if path.is_file() {
-            foreign::refuse(path)?;
             (directory_of(path), path.to_owned())
         } else if let Some(index) = index_of(path) {
             (directory_of(path), index)
@@ -196,6 +196,11 @@ impl Checkpoint {
             }
             None if google => google_config::inferred(&weights, &name)?,
             None => {
+                if let Ok(tensors) = Tensors::open(&weights)
+                    && lora::has_lora(&tensors)
+                {
+                    tensors.check_readable(&AlbertConfig::default())?;
+                }
                 return Err(missing(format!("no {} in {}", CONFIGS.join(" or "), directory.display())));
             }
         };

@@ -37,6 +37,11 @@ pub enum Dtype {
 }
 
 impl Dtype {
+    /// True for floating-point numbers.
+    pub fn is_float(self) -> bool {
+        matches!(self, Self::F64 | Self::F32 | Self::F16 | Self::BF16)
+    }
+
     /// Bytes per element.
     pub fn size(self) -> usize {
         match self {

@@ -263,7 +263,10 @@ impl albert::hub::Progress for Download<'_> {
 /// Those of the tokenizer's files.
 pub fn tokenizer(args: &ModelArgs, reporter: &Reporter) -> Result<Tokenizer> {
     match args.model.as_deref().map(Path::new) {
-        Some(path) if path.is_dir() => Tokenizer::from_dir(path),
+        Some(path) if path.is_dir() => match (Tokenizer::from_dir(path), Adapter::at(path)) {
+            (Err(_), Ok(Some(_))) => checkpoint(args, reporter)?.tokenizer(),
+            (tokenizer, _) => tokenizer,
+        },
         Some(path) if path.is_file() && is_tokenizer_file(path) => Tokenizer::from_file(path),
         _ => checkpoint(args, reporter)?.tokenizer(),
     }
