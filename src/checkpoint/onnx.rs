@@ -42,6 +42,7 @@ pub struct OnnxFile {
 pub(super) struct Recipe {
     weight: Initializer,
     scale: Initializer,
+    times: Option<Initializer>,
     zero_point: Option<Initializer>,
     form: onnx_quantized::Form,
 }
@@ -151,7 +152,14 @@ impl OnnxFile {
                 false => Ok(bytes),
             }
         };
-        let scale = to_f32(&bytes(&recipe.scale)?, recipe.scale.dtype).ok_or_else(odd)?;
+        let floats = |initializer: &Initializer| {
+            to_f32(&bytes(initializer)?, initializer.dtype).filter(|f| !f.is_empty()).ok_or_else(odd)
+        };
+        let mut scale = floats(&recipe.scale)?;
+        if let Some(times) = &recipe.times {
+            let factor = floats(times)?[0];
+            scale.iter_mut().for_each(|scale| *scale *= factor);
+        }
         let zero_point = match &recipe.zero_point {
             Some(initializer) => Some((bytes(initializer)?, initializer.dtype)),
             None => None,
@@ -366,10 +374,20 @@ impl<R> Walk<R> {
                 continue;
             }
             let scales = self.quantized.scales(&weight.name);
-            let recipe = scales.and_then(|Scales { scale, zero_point, form }| {
+            let recipe = scales.and_then(|Scales { scale, times, zero_point, form }| {
                 let find = |name: String| by_name.get(name.as_str()).map(|found| (*found).clone());
                 let scale = scale.and_then(find).filter(|scale| scale.dtype.is_float())?;
-                Some(Recipe { weight: weight.clone(), scale, zero_point: zero_point.and_then(find), form })
+                let times = match times {
+                    Some(times) => Some(find(times)?),
+                    None => None,
+                };
+                Some(Recipe {
+                    weight: weight.clone(),
+                    scale,
+                    times,
+                    zero_point: zero_point.and_then(find),
+                    form,
+                })
             });
             match recipe {
                 Some(recipe) => drop(recipes.insert(weight.name.clone(), recipe)),

@@ -52,6 +52,8 @@ pub(super) struct QuantizedNodes {
 pub(super) struct Scales {
     /// `None` where no node says it: it is then named after the weight.
     pub scale: Option<String>,
+    /// Another scale to multiply by: that of the other side of a product, for what is added to it.
+    pub times: Option<String>,
     pub zero_point: Option<String>,
     pub form: Form,
 }
@@ -102,7 +104,8 @@ impl QuantizedNodes {
                     return None;
                 }
                 let form = Form::Axis(attribute("axis").unwrap_or(1));
-                self.scales.insert(weight, Scales { scale: input(1), zero_point: input(2), form });
+                self.scales
+                    .insert(weight, Scales { scale: input(1), times: None, zero_point: input(2), form });
                 return None;
             }
             "MatMulInteger" => (1, None, input(3), Form::Axis(-1), true),
@@ -111,6 +114,10 @@ impl QuantizedNodes {
             "MatMulIntegerToFloat" => (1, input(3), input(5), Form::Axis(-1), true),
             "QGemm" => {
                 let transposed = attribute("transB") != Some(1);
+                if let Some(bias) = input(6) {
+                    let (scale, times, form) = (input(4), input(1), Form::Axis(-1));
+                    self.scales.entry(bias).or_insert(Scales { scale, times, zero_point: None, form });
+                }
                 (3, input(4), input(5), Form::Axis(i64::from(transposed)), transposed)
             }
             "MatMulNBits" => {
@@ -127,7 +134,7 @@ impl QuantizedNodes {
             _ => return None,
         };
         let weight = input(weight)?;
-        self.scales.entry(weight.clone()).or_insert(Scales { scale, zero_point, form });
+        self.scales.entry(weight.clone()).or_insert(Scales { scale, times: None, zero_point, form });
         Some((weight, transposed))
     }
 
@@ -145,7 +152,8 @@ impl QuantizedNodes {
     pub fn scales(&self, name: &str) -> Option<Scales> {
         let named = |what: &str| Some(format!("{}_{what}", stem(name)?));
         let mut scales = self.scales.get(name).cloned().or_else(|| {
-            Some(Scales { scale: named("scale"), zero_point: named("zero_point"), form: Form::Axis(-1) })
+            let (scale, zero_point, form) = (named("scale"), named("zero_point"), Form::Axis(-1));
+            Some(Scales { scale, times: None, zero_point, form })
         })?;
         scales.scale = scales.scale.or_else(|| named("scale"));
         scales.scale.is_some().then_some(scales)
