@@ -11,6 +11,7 @@ use super::layout::{cast, is_finite};
 use super::load::{MlmBias, mlm_bias_source};
 use super::names::is_buffer;
 use super::onnx_graph::build;
+use super::quantized::Quantization;
 use super::resolve::Checkpoint;
 use super::summary::expected_shapes;
 use super::tensors::Dtype;
@@ -118,10 +119,12 @@ pub fn convert(
         check_onnx(options)?;
     }
     let tensors = checkpoint.tensors()?;
+    tensors.check_readable(&checkpoint.config)?;
     let inventory = Inventory::new(&tensors, &checkpoint.config)?;
     let architecture =
         options.architecture.unwrap_or_else(|| Architecture::of(&inventory, &checkpoint.config));
     let mut notes: Vec<String> = inventory.unknown_head().map(str::to_owned).into_iter().collect();
+    notes.extend(tensors.quantization().map(Quantization::note));
     if options.architecture.is_none() && inventory.one_output_of_google(&checkpoint.config) {
         notes.push(
             "its classifier has one output: taken for RACE's, which rates choices; --head classify for one that rates \
@@ -350,6 +353,8 @@ pub(super) fn config_json(config: &AlbertConfig, architecture: Architecture, dty
     if let Value::Object(map) = &mut value {
         // One key, by the name that every version reads.
         map.remove("dtype");
+        // What is written is not quantized.
+        map.shift_remove("quantization_config");
         map.insert("torch_dtype".to_owned(), dtype.into());
     }
     value

@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::albert_zh;
-use super::layout::{is_finite, to_f32, to_f32_checked, transposed_bytes};
+use super::layout::{is_finite, to_f32, to_f32_checked, transposed, transposed_bytes};
+use super::lora::Merge;
 use super::names::{Dialect, is_google_squad2, place_of};
+use super::quantized::Quantization;
 use super::tensors::{Dtype, Tensors};
 use crate::error::{Error, Result};
 use crate::model::{AlbertConfig, Head};
@@ -30,6 +32,8 @@ pub(super) enum Source {
     Identity(usize),
     /// A vector of nothing.
     Zeros(usize),
+    /// What an adapter makes of a parameter, if the base model has it.
+    Adapted { base: Option<Box<Source>>, shape: Vec<usize>, dtype: Dtype },
 }
 
 impl<'a> Inventory<'a> {
@@ -85,7 +89,45 @@ impl<'a> Inventory<'a> {
         if tensors.projects_words {
             albert_zh::complete(&mut sources, tensors);
         }
-        Ok(Self { tensors, sources, foreign, google_squad2 })
+        let mut inventory = Self { tensors, sources, foreign, google_squad2 };
+        if let Some(merge) = &tensors.merge {
+            inventory.adapt(merge)?;
+        }
+        Ok(inventory)
+    }
+
+    /// Puts the changes of an adapter over the parameters of its base model.
+    fn adapt(&mut self, merge: &Merge) -> Result<()> {
+        let base = self.sources.clone();
+        for (canonical, change) in merge.changes() {
+            let source = change.copy_of.and_then(|other| base.get(other)).or_else(|| base.get(canonical));
+            let problem = |what: String| Error::Weights { path: merge.path().to_owned(), problem: what };
+            let shape = match (merge.whole_shape(change), source) {
+                (Some(shape), _) => shape,
+                (None, Some(source)) => self.shape_of(source).unwrap_or_default(),
+                (None, None) => {
+                    return Err(problem(format!(
+                        "the adapter changes \"{canonical}\", which the base model {} does not have; is it the right one?",
+                        self.path().display()
+                    )));
+                }
+            };
+            if !merge.fits(change, &shape) {
+                return Err(problem(format!(
+                    "the adapter does not fit \"{canonical}\" of the base model {}, which is {shape:?}; is it the right one?",
+                    self.path().display()
+                )));
+            }
+            let dtype = source.and_then(|source| self.dtype_of(source)).unwrap_or(Dtype::F32);
+            let base = source.filter(|_| Merge::needs_base(change)).map(|source| Box::new(source.clone()));
+            self.sources.insert(canonical.clone(), Source::Adapted { base, shape, dtype });
+        }
+        Ok(())
+    }
+
+    /// How the file's weights are quantized.
+    pub(super) fn quantization(&self) -> Option<&Quantization> {
+        self.tensors.quantization()
     }
 
     /// Why the file's tensor of that canonical name cannot be read, if it has one that cannot.
@@ -270,10 +312,16 @@ impl<'a> Inventory<'a> {
     /// # Errors
     /// Those of the file's reader.
     pub fn read_bytes(&self, canonical: &str, turned: bool) -> Result<(Vec<u8>, Dtype)> {
-        let floats = |values: &[f32]| (values.iter().flat_map(|v| v.to_le_bytes()).collect(), Dtype::F32);
         match self.sources.get(canonical) {
             None => self.tensors.read(canonical),
-            Some(Source::Tensor { name, transposed }) => {
+            Some(source) => self.read_source(canonical, source, turned),
+        }
+    }
+
+    fn read_source(&self, canonical: &str, source: &Source, turned: bool) -> Result<(Vec<u8>, Dtype)> {
+        let floats = |values: &[f32]| (values.iter().flat_map(|v| v.to_le_bytes()).collect(), Dtype::F32);
+        match source {
+            Source::Tensor { name, transposed } => {
                 let (bytes, dtype) = self.tensors.read(name)?;
                 Ok(match self.tensors.get(name).map(|info| info.shape.as_slice()) {
                     Some([rows, columns]) if *transposed != turned => {
@@ -282,19 +330,37 @@ impl<'a> Inventory<'a> {
                     _ => (bytes, dtype),
                 })
             }
-            Some(Source::Product { left, right }) => {
+            Source::Product { left, right } => {
                 let mut values = albert_zh::product(self.tensors, left, right)?;
-                if turned && let Some([rows, columns]) = self.shape(canonical).as_deref() {
-                    values = super::layout::transposed(&values, *rows, *columns);
+                if turned && let Some([rows, columns]) = self.shape_of(source).as_deref() {
+                    values = transposed(&values, *rows, *columns);
                 }
                 Ok(floats(&values))
             }
-            Some(Source::Identity(n)) => {
+            Source::Identity(n) => {
                 let mut values = vec![0.0; n * n];
                 values.iter_mut().step_by(n + 1).for_each(|v| *v = 1.0);
                 Ok(floats(&values))
             }
-            Some(Source::Zeros(n)) => Ok(floats(&vec![0.0; *n])),
+            Source::Zeros(n) => Ok(floats(&vec![0.0; *n])),
+            Source::Adapted { base, shape, .. } => {
+                let base = match base {
+                    None => Vec::new(),
+                    Some(base) => {
+                        let (bytes, dtype) = self.read_source(canonical, base, false)?;
+                        to_f32(&bytes, dtype).ok_or_else(|| self.no_floats(canonical, dtype))?
+                    }
+                };
+                let change = self.tensors.merge.as_ref().and_then(|m| Some((m, m.changes().get(canonical)?)));
+                let values = match change {
+                    Some((merge, change)) => merge.apply(change, base)?,
+                    None => base,
+                };
+                Ok(match shape.as_slice() {
+                    [rows, columns] if turned => floats(&transposed(&values, *rows, *columns)),
+                    _ => floats(&values),
+                })
+            }
         }
     }
 
@@ -305,15 +371,24 @@ impl<'a> Inventory<'a> {
 
     /// A parameter's type in the file.
     pub fn dtype(&self, canonical: &str) -> Option<Dtype> {
-        match self.sources.get(canonical)? {
+        self.dtype_of(self.sources.get(canonical)?)
+    }
+
+    fn dtype_of(&self, source: &Source) -> Option<Dtype> {
+        match source {
             Source::Tensor { name, .. } => self.tensors.get(name).map(|info| info.dtype),
             Source::Product { .. } | Source::Identity(_) | Source::Zeros(_) => Some(Dtype::F32),
+            Source::Adapted { dtype, .. } => Some(*dtype),
         }
     }
 
     /// A parameter's extents, laid out as transformers for PyTorch has them.
     pub fn shape(&self, canonical: &str) -> Option<Vec<usize>> {
-        match self.sources.get(canonical)? {
+        self.shape_of(self.sources.get(canonical)?)
+    }
+
+    fn shape_of(&self, source: &Source) -> Option<Vec<usize>> {
+        match source {
             Source::Tensor { name, transposed } => {
                 let mut shape = self.tensors.get(name)?.shape.clone();
                 if *transposed {
@@ -327,6 +402,7 @@ impl<'a> Inventory<'a> {
             }
             Source::Identity(n) => Some(vec![*n, *n]),
             Source::Zeros(n) => Some(vec![*n]),
+            Source::Adapted { shape, .. } => Some(shape.clone()),
         }
     }
 }

@@ -8,6 +8,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 use super::inventory::{Inventory, head_prefix, head_with_article};
 use super::layout::transposed;
 use super::names::{checkpoint_name, is_buffer};
+use super::quantized::Quantization;
 use super::report::{LoadReport, Mismatch, nearest};
 use super::tensors::Tensors;
 use crate::error::{Error, Result};
@@ -42,6 +43,7 @@ pub fn load_model(
     mlm_bias: MlmBias,
     device: &Device,
 ) -> Result<(Albert, LoadReport)> {
+    tensors.check_readable(config)?;
     let inventory = Inventory::new(tensors, config)?;
     let held = inventory.heads(config);
     if let Some(head) = heads.iter().find(|head| !held.contains(head)) {
@@ -60,7 +62,8 @@ pub fn load_model(
     }
     let mut loader = Loader::new(&inventory, config, heads, mlm_bias)?;
     let model = Albert::new(config, heads, device).map(&mut loader);
-    let report = loader.finish(heads)?;
+    let mut report = loader.finish(heads)?;
+    report.notes.extend(tensors.quantization().map(Quantization::note));
     Ok((model, report))
 }
 

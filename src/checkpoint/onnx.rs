@@ -2,11 +2,9 @@
 //!
 //! Weights may lie in other files of the directory, as exporters write models of more than two gigabytes.
 //!
-//! Exporters keep the names of most parameters, but not of the matrices that they multiply by: these are named
-//! after the node that uses them, whose name has the module's path, and are stored `[in, out]`. Such a tensor is
-//! listed as `NAME.weight.T`. Reference: `onnx/onnx.proto`, and what `torch.onnx.export` writes.
+//! Reference: `onnx/onnx.proto`, and what `torch.onnx.export` writes.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
@@ -14,14 +12,18 @@ use std::sync::{Mutex, PoisonError};
 
 use prost::Message;
 
+use super::layout::to_f32;
 use super::onnx_external::{External, Files};
-use super::onnx_proto::Node;
+use super::onnx_names::{Product, is_short, names, product};
+use super::onnx_proto::{Node, dtype, is_narrow};
+use super::onnx_quantized::{self, Operands, QuantizedNodes, Scales, from_varints};
+use super::quantized::Quantization;
 use super::tensors::{Dtype, TensorInfo};
 use crate::error::{Error, Result};
 
 /// A node of an ALBERT has a few hundred bytes; one with a constant inside may have some more.
 const MAX_NODE: u64 = 1 << 20;
-const MAX_NAME: u64 = 1024;
+pub(super) const MAX_NAME: u64 = 1024;
 const MAX_ITEMS: usize = 200_000;
 
 /// One ONNX model.
@@ -31,6 +33,18 @@ pub struct OnnxFile {
     files: Vec<Mutex<File>>,
     infos: Vec<TensorInfo>,
     places: BTreeMap<String, Place>,
+    /// Weights that are dequantized when they are read.
+    recipes: BTreeMap<String, Recipe>,
+    quantization: Option<Quantization>,
+}
+
+/// A quantized weight with its scales.
+pub(super) struct Recipe {
+    weight: Initializer,
+    scale: Initializer,
+    times: Option<Initializer>,
+    zero_point: Option<Initializer>,
+    form: onnx_quantized::Form,
 }
 
 /// Where the bytes of a weight are.
@@ -39,21 +53,17 @@ struct Place {
     file: usize,
     offset: u64,
     size: u64,
+    /// The bytes are numbers of varying length.
+    varints: bool,
 }
 
 /// An initializer as the file has it.
-struct Initializer {
-    name: String,
+#[derive(Clone)]
+pub(super) struct Initializer {
+    pub name: String,
     shape: Vec<usize>,
-    dtype: Dtype,
+    pub dtype: Dtype,
     place: Place,
-}
-
-/// A node that multiplies by a weight.
-struct Product {
-    weight: String,
-    node: String,
-    transposed: bool,
 }
 
 impl OnnxFile {
@@ -65,14 +75,22 @@ impl OnnxFile {
         let length = file.metadata().map_err(Error::io(path, "read"))?.len();
         let reader = BufReader::new(file.try_clone().map_err(Error::io(path, "read"))?);
         let files = Files::beside(path, file);
-        let mut walk =
-            Walk { reader, at: 0, items: 0, products: Vec::new(), initializers: Vec::new(), files };
+        let mut walk = Walk {
+            reader,
+            at: 0,
+            items: 0,
+            products: Vec::new(),
+            initializers: Vec::new(),
+            quantized: QuantizedNodes::default(),
+            files,
+        };
         walk.model(length).map_err(bad)?;
         if walk.initializers.is_empty() {
             return Err(bad("it holds no weights".to_owned()));
         }
-        let names = names(&walk.products, &walk.initializers);
-        let mut places = BTreeMap::new();
+        let mut found = walk.recipes();
+        let names = names(&walk.products, &walk.initializers, &walk.quantized, &found);
+        let (mut places, mut recipes) = (BTreeMap::new(), BTreeMap::new());
         let mut infos = Vec::new();
         for initializer in walk.initializers {
             let Some(name) = names.get(&initializer.name) else { continue };
@@ -81,69 +99,77 @@ impl OnnxFile {
                 continue;
             }
             places.insert(name.clone(), initializer.place);
-            let Initializer { shape, dtype, .. } = initializer;
+            let Initializer { mut shape, mut dtype, .. } = initializer;
+            if let Some(recipe) = found.remove(&initializer.name) {
+                (shape, dtype) = (onnx_quantized::shape(&shape, recipe.form), Dtype::F32);
+                recipes.insert(name.clone(), recipe);
+            }
             infos.push(TensorInfo { name: name.clone(), shape, dtype });
         }
         infos.sort_by(|a, b| a.name.cmp(&b.name));
-        Ok(Self { path: path.to_owned(), files: walk.files.into_open(), infos, places })
+        let quantization =
+            walk.quantized.method().map(|(method, is_readable)| Quantization { method, is_readable });
+        let files = walk.files.into_open();
+        Ok(Self { path: path.to_owned(), files, infos, places, recipes, quantization })
     }
 
     pub fn infos(&self) -> &[TensorInfo] {
         &self.infos
     }
 
+    /// How the model is quantized.
+    pub fn quantization(&self) -> Option<&Quantization> {
+        self.quantization.as_ref()
+    }
+
     pub fn read(&self, name: &str) -> Result<Vec<u8>> {
-        let Some(Place { file, offset, size }) = self.places.get(name) else {
+        if let Some(recipe) = self.recipes.get(name) {
+            return self.dequantized(name, recipe);
+        }
+        let Some(place) = self.places.get(name) else {
             return Err(Error::bad_file(&self.path, format!("has no weight \"{name}\"")));
         };
-        let mut bytes = vec![0; *size as usize];
-        let mut file = self.files[*file].lock().unwrap_or_else(PoisonError::into_inner);
-        file.seek(SeekFrom::Start(*offset)).map_err(Error::io(&self.path, "read"))?;
+        self.bytes(*place)
+    }
+
+    fn bytes(&self, Place { file, offset, size, .. }: Place) -> Result<Vec<u8>> {
+        let mut bytes = vec![0; size as usize];
+        let mut file = self.files[file].lock().unwrap_or_else(PoisonError::into_inner);
+        file.seek(SeekFrom::Start(offset)).map_err(Error::io(&self.path, "read"))?;
         file.read_exact(&mut bytes).map_err(Error::io(&self.path, "read"))?;
         Ok(bytes)
     }
-}
 
-/// What each initializer is called, for those that are parameters.
-fn names(products: &[Product], initializers: &[Initializer]) -> BTreeMap<String, String> {
-    let is_initializer: BTreeSet<&str> = initializers.iter().map(|i| i.name.as_str()).collect();
-    let mut names: BTreeMap<String, String> = BTreeMap::new();
-    for Product { weight, node, transposed } in products {
-        if !is_initializer.contains(weight.as_str()) {
-            continue;
-        }
-        let named = if is_parameter(weight) {
-            weight.trim_end_matches(".T").to_owned()
-        } else {
-            // "/albert/encoder/.../query/MatMul" stands in the module albert.encoder...query.
-            let mut path: Vec<&str> = node.split('/').filter(|part| !part.is_empty()).collect();
-            path.pop();
-            format!("{}.weight", path.join("."))
+    fn dequantized(&self, name: &str, recipe: &Recipe) -> Result<Vec<u8>> {
+        let odd = || {
+            let problem = format!("the quantized weight \"{name}\" does not fit its scales or zero points");
+            Error::bad_file(&self.path, problem)
         };
-        let name = if *transposed { format!("{named}.T") } else { named };
-        names.entry(weight.clone()).or_insert(name);
+        let bytes = |initializer: &Initializer| {
+            let bytes = self.bytes(initializer.place)?;
+            match initializer.place.varints {
+                true => from_varints(&bytes, initializer.dtype).ok_or_else(odd),
+                false => Ok(bytes),
+            }
+        };
+        let floats = |initializer: &Initializer| {
+            to_f32(&bytes(initializer)?, initializer.dtype).filter(|f| !f.is_empty()).ok_or_else(odd)
+        };
+        let mut scale = floats(&recipe.scale)?;
+        if let Some(times) = &recipe.times {
+            let factor = floats(times)?[0];
+            scale.iter_mut().for_each(|scale| *scale *= factor);
+        }
+        let zero_point = match &recipe.zero_point {
+            Some(initializer) => Some((bytes(initializer)?, initializer.dtype)),
+            None => None,
+        };
+        let Initializer { shape, dtype, .. } = &recipe.weight;
+        let (shape, dtype, form) = (shape.clone(), *dtype, recipe.form);
+        let operands = Operands { bytes: bytes(&recipe.weight)?, dtype, shape, scale, zero_point, form };
+        let values = onnx_quantized::dequantized(&operands).ok_or_else(odd)?;
+        Ok(values.into_iter().flat_map(f32::to_le_bytes).collect())
     }
-    for initializer in initializers.iter().filter(|i| is_parameter(&i.name)) {
-        names.entry(initializer.name.clone()).or_insert_with(|| initializer.name.clone());
-    }
-    names
-}
-
-/// A node's weight, if it multiplies by one.
-fn product(node: Node) -> Option<Product> {
-    let transposed = match node.op_type.as_str() {
-        "MatMul" => true,
-        "Gemm" => !node.attribute.iter().any(|a| a.name == "transB" && a.i == 1),
-        _ => return None,
-    };
-    let weight = node.input.into_iter().nth(1)?;
-    let short = weight.len() as u64 <= MAX_NAME && node.name.len() as u64 <= MAX_NAME;
-    short.then_some(Product { weight, node: node.name, transposed })
-}
-
-fn is_parameter(name: &str) -> bool {
-    let stem = name.strip_suffix(".T").unwrap_or(name);
-    stem.contains('.') && [".weight", ".bias"].iter().any(|end| stem.ends_with(end))
 }
 
 type Step<T> = std::result::Result<T, String>;
@@ -154,6 +180,7 @@ struct Walk<R> {
     items: usize,
     products: Vec<Product>,
     initializers: Vec<Initializer>,
+    quantized: QuantizedNodes,
     files: Files,
 }
 
@@ -245,7 +272,14 @@ impl<R: Read + Seek> Walk<R> {
                     let bytes = self.bytes(length, MAX_NODE)?;
                     let node =
                         Node::decode(bytes.as_slice()).map_err(|e| format!("a node is damaged: {e}"))?;
-                    self.products.extend(product(node));
+                    let quantized = self.quantized.node(&node);
+                    if let Some((weight, transposed)) =
+                        quantized.filter(|(weight, _)| is_short(weight) && is_short(&node.name))
+                    {
+                        self.products.push(Product { weight, node: node.name, transposed });
+                    } else {
+                        self.products.extend(product(node));
+                    }
                 }
                 (5, Field::Bytes(length)) => self.initializer(self.at + length)?,
                 (_, Field::Bytes(length)) => self.skip(length, end)?,
@@ -262,6 +296,7 @@ impl<R: Read + Seek> Walk<R> {
     fn initializer(&mut self, end: u64) -> Step<()> {
         let (mut shape, mut kind, mut name, mut place) = (Vec::new(), 0, String::new(), None);
         let mut external = External::default();
+        let (mut floats, mut integers) = (None, None);
         while self.at < end {
             match self.field(end)? {
                 (1, Field::Number(n)) => shape.push(n),
@@ -278,7 +313,15 @@ impl<R: Read + Seek> Walk<R> {
                     name = String::from_utf8_lossy(&bytes).into_owned();
                 }
                 (9, Field::Bytes(length)) => {
-                    place = Some(Place { file: 0, offset: self.at, size: length });
+                    place = Some(Place { file: 0, offset: self.at, size: length, varints: false });
+                    self.skip(length, end)?;
+                }
+                (4, Field::Bytes(length)) => {
+                    floats = Some(Place { file: 0, offset: self.at, size: length, varints: false });
+                    self.skip(length, end)?;
+                }
+                (5, Field::Bytes(length)) => {
+                    integers = Some(Place { file: 0, offset: self.at, size: length, varints: true });
                     self.skip(length, end)?;
                 }
                 (13, Field::Bytes(length)) => external.entry(&self.bytes(length, MAX_NAME)?)?,
@@ -289,8 +332,16 @@ impl<R: Read + Seek> Walk<R> {
                 return Err(format!("a tensor before byte {} has too many dimensions", self.at));
             }
         }
-        // Constants of the graph may be stored as lists of numbers; they are no weights.
+        if is_narrow(kind) {
+            self.quantized.set_unreadable();
+        }
         let Some(dtype) = dtype(kind) else { return Ok(()) };
+        // Small tensors may be stored as lists of numbers.
+        match dtype {
+            Dtype::F32 => place = place.or(floats),
+            Dtype::I8 | Dtype::U8 | Dtype::I32 => place = place.or(integers),
+            _ => {}
+        }
         let shape: Option<Vec<usize>> = shape.into_iter().map(|n| usize::try_from(n).ok()).collect();
         let fitting = shape.and_then(|shape| {
             let bytes = shape.iter().try_fold(dtype.size(), |product, n| product.checked_mul(*n))?;
@@ -300,10 +351,10 @@ impl<R: Read + Seek> Walk<R> {
         if external.is_some() {
             let (file, offset) =
                 self.files.place(&external, needed).map_err(|e| format!("\"{name}\" {e}"))?;
-            place = Some(Place { file, offset, size: needed });
+            place = Some(Place { file, offset, size: needed, varints: false });
         }
         let Some(place) = place else { return Ok(()) };
-        if place.size != needed {
+        if place.size != needed && !place.varints {
             return Err(format!("\"{name}\" has {} bytes, which do not fit its shape {shape:?}", place.size));
         }
         self.initializers.push(Initializer { name, shape, dtype, place });
@@ -311,13 +362,42 @@ impl<R: Read + Seek> Walk<R> {
     }
 }
 
-/// ONNX's `TensorProto.DataType`, of floats.
-fn dtype(number: u64) -> Option<Dtype> {
-    Some(match number {
-        1 => Dtype::F32,
-        10 => Dtype::F16,
-        11 => Dtype::F64,
-        16 => Dtype::BF16,
-        _ => return None,
-    })
+impl<R> Walk<R> {
+    /// The quantized weights that have their scales among the initializers.
+    fn recipes(&mut self) -> BTreeMap<String, Recipe> {
+        let by_name: BTreeMap<&str, &Initializer> =
+            self.initializers.iter().map(|initializer| (initializer.name.as_str(), initializer)).collect();
+        let mut recipes = BTreeMap::new();
+        let mut is_unreadable = false;
+        for weight in &self.initializers {
+            if weight.dtype.is_float() {
+                continue;
+            }
+            let scales = self.quantized.scales(&weight.name);
+            let recipe = scales.and_then(|Scales { scale, times, zero_point, form }| {
+                let find = |name: String| by_name.get(name.as_str()).map(|found| (*found).clone());
+                let scale = scale.and_then(find).filter(|scale| scale.dtype.is_float())?;
+                let times = match times {
+                    Some(times) => Some(find(times)?),
+                    None => None,
+                };
+                Some(Recipe {
+                    weight: weight.clone(),
+                    scale,
+                    times,
+                    zero_point: zero_point.and_then(find),
+                    form,
+                })
+            });
+            match recipe {
+                Some(recipe) => drop(recipes.insert(weight.name.clone(), recipe)),
+                // Integers with more than one axis are no constants of a graph.
+                None => is_unreadable |= weight.shape.len() > 1 && weight.dtype != Dtype::I32,
+            }
+        }
+        if is_unreadable {
+            self.quantized.set_unreadable();
+        }
+        recipes
+    }
 }

@@ -4,6 +4,8 @@
 
 use prost::Message;
 
+use super::tensors::Dtype;
+
 /// Elements of 32-bit floats.
 pub(super) const FLOAT: i32 = 1;
 /// Elements of 64-bit integers.
@@ -126,4 +128,23 @@ pub(super) struct Dimension {
     pub dim_value: Option<i64>,
     #[prost(string, optional, tag = "2")]
     pub dim_param: Option<String>,
+}
+
+/// Floats of 8 bits, and integers and floats of 4 or 2.
+pub(super) fn is_narrow(number: u64) -> bool {
+    (17..=25).contains(&number)
+}
+
+/// ONNX's `TensorProto.DataType`, of floats and of the integers that weights are quantized to.
+pub(super) fn dtype(number: u64) -> Option<Dtype> {
+    Some(match number {
+        1 => Dtype::F32,
+        2 => Dtype::U8,
+        3 => Dtype::I8,
+        6 => Dtype::I32,
+        10 => Dtype::F16,
+        11 => Dtype::F64,
+        16 => Dtype::BF16,
+        _ => return None,
+    })
 }

@@ -2,15 +2,18 @@
 
 use std::path::{Path, PathBuf};
 
+use super::adapter::{Adapter, Settings};
 use super::embedded::EmbeddedTask;
+use super::inventory::Inventory;
+use super::lora::{self, Merge};
 use super::tensors::Tensors;
-use super::{embedded, google_config};
+use super::{embedded, foreign, google_config};
 use crate::error::{Error, Result};
 use crate::model::AlbertConfig;
 use crate::tokenizer::Tokenizer;
 
 /// Weight files of a directory, the one to prefer first.
-const WEIGHTS: [&str; 9] = [
+const WEIGHTS: [&str; 10] = [
     "model.safetensors",
     "model.safetensors.index.json",
     "pytorch_model.bin",
@@ -20,7 +23,23 @@ const WEIGHTS: [&str; 9] = [
     "variables/variables.index",
     "rust_model.ot",
     "model.onnx",
+    "onnx/model.onnx",
 ];
+
+/// ONNX models of other precisions, in a directory or its folder `onnx`, in order of preference.
+const OTHER_ONNX: [&str; 8] = [
+    "model_fp16.onnx",
+    "model_quantized.onnx",
+    "model_int8.onnx",
+    "model_uint8.onnx",
+    "model_q8.onnx",
+    "model_q4.onnx",
+    "model_q4f16.onnx",
+    "model_bnb4.onnx",
+];
+
+/// Folders of a model directory that hold only its weights.
+const WEIGHT_FOLDERS: [&str; 3] = ["variables", "onnx", "openvino"];
 
 /// Configuration files of a directory, the one to prefer first.
 const CONFIGS: [&str; 2] = ["config.json", "albert_config.json"];
@@ -52,6 +71,8 @@ pub struct Checkpoint {
     pub config: AlbertConfig,
     /// Whether weights may hold NaN and infinity.
     pub allow_non_finite: bool,
+    /// The adapter that changes its weights.
+    pub adapter: Option<Adapter>,
 }
 
 impl Checkpoint {
@@ -70,7 +91,7 @@ impl Checkpoint {
     pub fn embedded_for(task: Option<EmbeddedTask>) -> Result<Self> {
         let (config, has_task) = embedded::config(task)?;
         let origin = Origin::Embedded { task: task.filter(|_| has_task) };
-        Ok(Self { name: "embedded".to_owned(), origin, config, allow_non_finite: false })
+        Ok(Self { name: "embedded".to_owned(), origin, config, allow_non_finite: false, adapter: None })
     }
 
     /// True if `path` names something here: a directory, a file, or the prefix of a TensorFlow checkpoint.
@@ -78,19 +99,74 @@ impl Checkpoint {
         path.exists() || index_of(path).is_some()
     }
 
-    /// A directory, a weight file beside its configuration, or the prefix of a TensorFlow checkpoint.
+    /// True if a directory holds weights of a whole model.
+    pub(super) fn has_weights(directory: &Path) -> bool {
+        weights_in(directory).is_some()
+    }
+
+    /// A directory, a weight file beside its configuration, the prefix of a TensorFlow checkpoint, or an adapter whose base
+    /// model is on this disk.
     ///
     /// # Errors
     /// [`Error::Model`] saying what was looked for; those of the configuration.
     pub fn local(path: &Path) -> Result<Self> {
+        let Some(adapter) = Adapter::at(path)? else { return Self::without_adapter(path) };
+        let name = path.display().to_string();
+        adapter.check(&name)?;
+        match adapter.local_base() {
+            Some(base) => Self::base_of(&adapter, &name, &base)?.with_adapter(&name, adapter),
+            None => Err(adapter.without_base(&name, "no such file or directory")),
+        }
+    }
+
+    /// The base model `path` of an adapter.
+    ///
+    /// # Errors
+    /// [`Error::Model`] where it is an adapter itself; those of [`Checkpoint::local`].
+    pub fn base_of(adapter: &Adapter, name: &str, path: &Path) -> Result<Self> {
+        let same = |other: &Adapter| {
+            let canonical = |path: &Path| std::fs::canonicalize(path).ok();
+            canonical(&other.directory) == canonical(&adapter.directory)
+        };
+        match Adapter::at(path)? {
+            Some(other) if !same(&other) || !Self::has_weights(path) => Err(adapter.without_base(
+                name,
+                "it is an adapter itself; merge it into its own base model with `albert convert`",
+            )),
+            _ => Self::without_adapter(path),
+        }
+    }
+
+    /// The model with `adapter` merged into its weights; `name` is what the user named.
+    ///
+    /// # Errors
+    /// Those of [`Adapter::check`] and of reading the adapter.
+    pub fn with_adapter(self, name: &str, adapter: Adapter) -> Result<Self> {
+        adapter.check(name)?;
+        let Origin::Directory { directory, weights } = self.origin else {
+            return Err(adapter.without_base(name, "the model inside the program is no base for adapters"));
+        };
+        let tensors = Tensors::open(&weights)?;
+        let shares_words = Inventory::new(&tensors, &self.config)?.has_part("predictions.");
+        let config = adapter.config(&self.config, shares_words)?;
+        let directory = if has_tokenizer(&adapter.directory) { adapter.directory.clone() } else { directory };
+        let origin = Origin::Directory { directory, weights };
+        Ok(Self { name: name.to_owned(), origin, config, allow_non_finite: false, adapter: Some(adapter) })
+    }
+
+    fn without_adapter(path: &Path) -> Result<Self> {
         let name = path.display().to_string();
         let missing = |problem: String| Error::Model { model: name.clone(), problem };
+        foreign::refuse(path)?;
         let (directory, weights) = if path.is_dir() {
             let weights = weights_in(path).ok_or_else(|| {
-                missing(format!(
-                    "no weights in this directory; looked for {}, *.ckpt*.index",
-                    WEIGHTS.join(", ")
-                ))
+                foreign::in_directory(path).unwrap_or_else(|| {
+                    missing(format!(
+                        "no weights in this directory; looked for {}, *.ckpt*.index{}",
+                        WEIGHTS.join(", "),
+                        adapters_below(path)
+                    ))
+                })
             })?;
             (path.to_owned(), weights)
         } else if path.is_file() {
@@ -101,8 +177,10 @@ impl Checkpoint {
             return Err(missing("no such file or directory".to_owned()));
         };
         // A saved TensorFlow model keeps its variables in a folder of their own.
-        let outside =
-            directory.file_name().is_some_and(|n| n == "variables").then(|| directory_of(&directory));
+        let outside = directory
+            .file_name()
+            .is_some_and(|name| WEIGHT_FOLDERS.iter().any(|folder| name == *folder))
+            .then(|| directory_of(&directory));
         let config = [Some(&directory), outside.as_ref()]
             .into_iter()
             .flatten()
@@ -120,12 +198,17 @@ impl Checkpoint {
             }
             None if google => google_config::inferred(&weights, &name)?,
             None => {
+                if let Ok(tensors) = Tensors::open(&weights)
+                    && lora::has_lora(&tensors)
+                {
+                    tensors.check_readable(&AlbertConfig::default())?;
+                }
                 return Err(missing(format!("no {} in {}", CONFIGS.join(" or "), directory.display())));
             }
         };
         let directory = outside.unwrap_or(directory);
         let origin = Origin::Directory { directory, weights };
-        Ok(Self { name, origin, config, allow_non_finite: false })
+        Ok(Self { name, origin, config, allow_non_finite: false, adapter: None })
     }
 
     /// Lists the tensors. Weights are read later, one by one.
@@ -135,9 +218,31 @@ impl Checkpoint {
     pub fn tensors(&self) -> Result<Tensors> {
         let tensors = match &self.origin {
             Origin::Embedded { task } => embedded::tensors(*task)?,
-            Origin::Directory { weights, .. } => Tensors::open(weights)?,
+            Origin::Directory { weights, .. } => self.merged(Tensors::open(weights)?)?,
         };
         Ok(tensors.allowing_non_finite(self.allow_non_finite))
+    }
+
+    /// The tensors with the changes of the adapter: that beside them, or one that the file itself holds.
+    fn merged(&self, tensors: Tensors) -> Result<Tensors> {
+        if let Some(adapter) = &self.adapter {
+            let mut merge = Merge::new(adapter.tensors()?, &adapter.settings, false)?;
+            // The configuration of the merged model has lost what that of the base model said.
+            let tied_in_base =
+                self.config.extra("tie_word_embeddings") != Some(&serde_json::Value::Bool(false));
+            if tied_in_base && !self.config.tie_word_embeddings {
+                merge.untie();
+            }
+            return Ok(tensors.with_adapter(merge));
+        }
+        let Origin::Directory { directory, weights } = &self.origin else { return Ok(tensors) };
+        if !lora::has_lora(&tensors) {
+            return Ok(tensors);
+        }
+        let Some(settings) = Settings::beside(directory)? else { return Ok(tensors) };
+        settings.check().map_err(|problem| Error::Model { model: self.name.clone(), problem })?;
+        let merge = Merge::new(Tensors::open(weights)?, &settings, true)?;
+        Ok(tensors.without_adapter().with_adapter(merge))
     }
 
     /// Loads the tokenizer.
@@ -162,6 +267,11 @@ fn weights_in(directory: &Path) -> Option<PathBuf> {
         .map(|w| directory.join(w))
         .find(|w| w.exists())
         .or_else(|| best_index(directory))
+        .or_else(|| {
+            let other =
+                |folder: &Path| OTHER_ONNX.map(|name| folder.join(name)).into_iter().find(|w| w.is_file());
+            other(directory).or_else(|| other(&directory.join("onnx")))
+        })
         .or_else(|| only_weight_file(directory))
 }
 
@@ -194,9 +304,34 @@ fn only_weight_file(directory: &Path) -> Option<PathBuf> {
         path.extension().is_some_and(|e| {
             ["safetensors", "bin", "pt", "pth", "h5", "msgpack", "ot", "onnx"].iter().any(|w| e == *w)
         }) && path.file_name().is_some_and(|n| n != "training_args.bin")
+            && !foreign::is_foreign(path)
     };
     let mut found =
         std::fs::read_dir(directory).ok()?.filter_map(|e| Some(e.ok()?.path())).filter(is_weights);
     let first = found.next()?;
     found.next().is_none().then_some(first)
+}
+
+/// True if a directory holds a tokenizer.
+fn has_tokenizer(directory: &Path) -> bool {
+    ["tokenizer.json", "spiece.model", "30k-clean.model", "vocab.txt"]
+        .iter()
+        .any(|name| directory.join(name).is_file())
+}
+
+/// Names the adapters in the folders of a directory, for a message.
+fn adapters_below(directory: &Path) -> String {
+    let mut names: Vec<String> = std::fs::read_dir(directory)
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|path| matches!(Adapter::at(path), Ok(Some(_))))
+        .map(|path| path.display().to_string())
+        .collect();
+    names.sort();
+    names.truncate(8);
+    match names.is_empty() {
+        true => String::new(),
+        false => format!("; there are PEFT adapters in {}: name one of them", names.join(", ")),
+    }
 }

@@ -9,6 +9,7 @@ use std::sync::{Mutex, PoisonError};
 
 use safetensors::tensor::{Dtype as StDtype, Metadata};
 
+use super::quantized::hint;
 use super::tensors::{Dtype, TensorInfo};
 use crate::error::{Error, Result};
 
@@ -140,7 +141,10 @@ fn dtype(dtype: StDtype, name: &str, path: &Path) -> Result<Dtype> {
         other => {
             return Err(Error::bad_file(
                 path,
-                format!("tensor \"{name}\" has elements of type {other:?}, unknown to albert"),
+                format!(
+                    "tensor \"{name}\" has elements of type {other:?}, unknown to albert{}",
+                    hint(&format!("{other:?}"))
+                ),
             ));
         }
     })

@@ -1,8 +1,9 @@
-//! What kind of file a weight file is, by its first bytes.
+//! Detection of the format of a weight file from its first bytes.
 
 use std::io::Read;
 use std::path::Path;
 
+use super::foreign;
 use crate::error::{Error, Result};
 
 /// The readers that a file can go to.
@@ -28,6 +29,7 @@ pub(super) fn sniff(path: &Path) -> Result<Kind> {
     }
     let file = std::fs::File::open(path).map_err(Error::io(path, "read"))?;
     file.take(64).read_to_end(&mut head).map_err(Error::io(path, "read"))?;
+    foreign::refuse(path)?;
     let bad = |problem: &str| Err(Error::bad_file(path, problem));
     let text = String::from_utf8_lossy(&head).trim_start().to_lowercase();
     match head.as_slice() {

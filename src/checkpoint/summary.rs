@@ -8,6 +8,7 @@ use burn::tensor::{Device, Tensor};
 use super::inventory::Inventory;
 use super::load::{MlmBias, mlm_bias_source};
 use super::names::{checkpoint_name, is_buffer};
+use super::quantized::Quantization;
 use super::tensors::{Dtype, Tensors};
 use crate::error::Result;
 use crate::model::{Albert, AlbertConfig, Head};
@@ -86,6 +87,10 @@ impl Summary {
 /// Tensors that should be the same and are not, and shapes that are not those of the configuration.
 fn oddities(config: &AlbertConfig, inventory: &Inventory) -> Result<Vec<String>> {
     let mut odd: Vec<String> = inventory.unknown_head().map(str::to_owned).into_iter().collect();
+    odd.extend(inventory.quantization().map(Quantization::note));
+    if inventory.quantization().is_some_and(|quantization| !quantization.is_readable) {
+        return Ok(odd);
+    }
     odd.extend(mlm_bias_source(inventory, MlmBias::default())?.1);
     let (decoder, words) = ("predictions.decoder.weight", "albert.embeddings.word_embeddings.weight");
     if config.tie_word_embeddings

@@ -111,7 +111,7 @@ impl Tensors {
 }
 
 /// Adds `left` `[rows, rank]` times `right` `[rank, columns]` to `values` `[rows, columns]`.
-fn add_product(values: &mut [f32], left: &[f32], right: &[f32], columns: usize) {
+pub(super) fn add_product(values: &mut [f32], left: &[f32], right: &[f32], columns: usize) {
     let rank = right.len() / columns.max(1);
     for (row, left) in values.chunks_mut(columns.max(1)).zip(left.chunks(rank.max(1))) {
         for (factor, right) in left.iter().zip(right.chunks(columns.max(1))) {

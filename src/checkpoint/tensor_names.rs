@@ -61,6 +61,9 @@ impl Tensors {
         for info in &mut self.infos {
             let Some(new) = names.get(&info.name).filter(|new| **new != info.name) else { continue };
             let old = std::mem::replace(&mut info.name, new.clone());
+            if let Some(recipe) = self.recipes.remove(&old) {
+                self.recipes.insert(new.clone(), recipe);
+            }
             let original = self.stored.remove(&old).unwrap_or(old);
             self.stored.insert(new.clone(), original);
         }

@@ -4,12 +4,15 @@ use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use super::bitsandbytes::Recipe;
 use super::hdf5::Hdf5File;
 use super::layout::to_f32;
+use super::lora::Merge;
 use super::msgpack::MsgPackFile;
 use super::names::Dialect;
 use super::onnx::OnnxFile;
 use super::pytorch::PyTorchFile;
+use super::quantized::{self, Quantization};
 use super::safetensors::SafetensorsFile;
 use super::shards;
 use super::sniff::{Kind, sniff};
@@ -34,7 +37,7 @@ pub enum Dtype {
 }
 
 impl Dtype {
-    /// True for floats of any width.
+    /// True for floating-point types.
     pub fn is_float(self) -> bool {
         matches!(self, Self::F64 | Self::F32 | Self::F16 | Self::BF16)
     }
@@ -120,7 +123,9 @@ impl Container {
     fn open(path: &Path) -> Result<Self> {
         match sniff(path)? {
             Kind::Safetensors => Ok(Self::Safetensors(SafetensorsFile::open(path)?)),
-            Kind::PyTorch => Ok(Self::PyTorch(PyTorchFile::open(path)?)),
+            Kind::PyTorch => {
+                Ok(Self::PyTorch(PyTorchFile::open(path).map_err(|error| quantized::explained(error, path))?))
+            }
             Kind::TensorFlow => Ok(Self::TensorFlow(TfBundle::open(path)?)),
             Kind::Hdf5 => Ok(Self::Hdf5(Box::new(Hdf5File::open(path)?))),
             Kind::MsgPack => Ok(Self::MsgPack(MsgPackFile::open(path)?)),
@@ -201,6 +206,12 @@ pub struct Tensors {
     pub(super) projects_words: bool,
     /// NaN and infinity in tensors that are used are no error.
     pub(super) allow_non_finite: bool,
+    /// How quantized matrices are read, by their names.
+    pub(super) recipes: HashMap<String, Recipe>,
+    /// How the tensors are quantized.
+    pub(super) quantization: Option<Quantization>,
+    /// The changes of an adapter.
+    pub(super) merge: Option<Merge>,
     bytes: u64,
 }
 
@@ -249,7 +260,11 @@ impl Tensors {
         }
         let (infos, holders) = listed.into_iter().unzip();
         let unreadable = files.iter().flat_map(|file| file.unreadable().iter().cloned()).collect();
-        let mut tensors = Self {
+        let quantization = files.iter().find_map(|file| match file {
+            Container::Onnx(file) => file.quantization().cloned(),
+            _ => None,
+        });
+        let tensors = Self {
             path: path.to_owned(),
             files,
             infos,
@@ -261,13 +276,25 @@ impl Tensors {
             unreadable: BTreeMap::new(),
             projects_words: false,
             allow_non_finite: false,
+            recipes: HashMap::new(),
+            quantization,
+            merge: None,
             bytes,
         };
-        tensors.resolve_names(unreadable)?;
+        let mut tensors = tensors.with_bitsandbytes()?;
+        // The names of an adapter keep their wrapper: it tells what belongs to the base model.
+        let is_of_adapter =
+            |info: &TensorInfo| info.name.contains(".lora_") || info.name.starts_with("base_model.");
+        if !tensors.infos.iter().any(is_of_adapter) {
+            tensors.resolve_names(unreadable)?;
+        }
+        if tensors.quantization.is_none() {
+            tensors.quantization = quantized::detect(&tensors);
+        }
         Ok(tensors)
     }
 
-    /// Takes tensors that hold NaN or infinity as they are.
+    /// Accepts tensors with NaN or infinity.
     pub fn allowing_non_finite(mut self, allow: bool) -> Self {
         self.allow_non_finite = allow;
         self
@@ -332,6 +359,10 @@ impl Tensors {
         };
         let stored = self.stored.get(name).map_or(name, String::as_str);
         let bytes = self.files[self.holders[i]].read(stored)?;
+        let bytes = match self.recipes.get(name) {
+            Some(recipe) => self.dequantized(name, &bytes, recipe)?,
+            None => bytes,
+        };
         let bytes = match self.differences.get(name) {
             Some(difference) => self.read_changed(name, &bytes, difference)?,
             None => bytes,

@@ -86,9 +86,13 @@ pub enum When {
 pub struct ModelArgs {
     /// Model directory, weight file, or hub id (org/name or org/name@revision)
     ///
-    /// Without it the small model inside the binary serves, and says so.
+    /// Without it the small model inside the binary serves, and says so. A directory with a PEFT adapter (LoRA) stands for
+    /// its base model with the adapter merged into it.
     #[arg(short, long, env = "ALBERT_MODEL", value_name = "DIR|FILE|HUB_ID", help_heading = "Model")]
     pub model: Option<String>,
+    /// Base model of a PEFT adapter [default: the one that adapter_config.json names]
+    #[arg(long, value_name = "DIR|HUB_ID", hide_short_help = true, help_heading = "Model")]
+    pub base_model: Option<String>,
     /// Never use the network: a hub id must be in the cache
     #[arg(long, help_heading = "Model")]
     pub offline: bool,
@@ -310,7 +314,7 @@ Examples:
   albert convert albert_base/model.ckpt-best ./albert-base
   albert convert ./my-model ./my-model-f16 --dtype f16")]
 pub struct ConvertArgs {
-    /// Model directory, weight file, prefix of a TensorFlow checkpoint, or hub id
+    /// Model directory, weight file, prefix of a TensorFlow checkpoint, PEFT adapter directory, or hub id
     #[arg(value_name = "SOURCE")]
     pub source: String,
     /// A new directory
@@ -331,6 +335,9 @@ pub struct ConvertArgs {
     /// Which bias to keep where a checkpoint holds two that differ
     #[arg(long, value_name = "WHICH", default_value = "decoder")]
     pub mlm_bias: MlmBiasArg,
+    /// Base model of a PEFT adapter [default: the one that adapter_config.json names]
+    #[arg(long, value_name = "DIR|HUB_ID")]
+    pub base_model: Option<String>,
     /// Never use the network: a hub id must be in the cache
     #[arg(long)]
     pub offline: bool,

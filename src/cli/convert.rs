@@ -17,6 +17,7 @@ use super::report::Reporter;
 pub fn run(args: ConvertArgs, reporter: &Reporter) -> Result<ExitStatus, Failure> {
     let source = ModelArgs {
         model: Some(args.source.clone()),
+        base_model: args.base_model.clone(),
         offline: args.offline,
         allow_non_finite: args.allow_non_finite,
     };

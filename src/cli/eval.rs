@@ -152,7 +152,9 @@ fn load(
 /// The configuration file of a model on this disk.
 fn own_config(checkpoint: &Checkpoint) -> Result<std::path::PathBuf> {
     match &checkpoint.origin {
-        Origin::Directory { directory, .. } if directory.join("config.json").is_file() => {
+        Origin::Directory { directory, .. }
+            if checkpoint.adapter.is_none() && directory.join("config.json").is_file() =>
+        {
             let path = directory.join("config.json");
             null_threshold::check(&path)?;
             Ok(path)

@@ -3,13 +3,15 @@
 use std::cmp::Ordering;
 use std::fmt::Write as _;
 use std::io::IsTerminal;
+use std::path::Path;
 
 use serde_json::{Map, Value, json};
 
-use albert::checkpoint::{Inventory, Summary};
+use albert::Error;
+use albert::checkpoint::{Adapter, Inventory, Summary, Tensors};
 use albert::io::{Format, OutputTarget};
 
-use super::args::InfoArgs;
+use super::args::{FormatArg, InfoArgs};
 use super::exit::{ExitStatus, Failure};
 use super::options;
 use super::report::Reporter;
@@ -18,7 +20,17 @@ pub fn run(mut args: InfoArgs, reporter: &Reporter) -> Result<ExitStatus, Failur
     if args.checkpoint.is_some() {
         args.model.model = args.checkpoint.take();
     }
-    let checkpoint = options::checkpoint(&args.model, reporter)?;
+    let checkpoint = match options::checkpoint(&args.model, reporter) {
+        Ok(checkpoint) => checkpoint,
+        // An adapter without its base model is still worth describing.
+        Err(error) => match args.model.model.as_deref().map(|model| Adapter::at(Path::new(model))) {
+            Some(Ok(Some(adapter))) => {
+                print(&adapter_alone(&adapter, &error), args.format)?;
+                return Ok(ExitStatus::Done);
+            }
+            _ => return Err(error.into()),
+        },
+    };
     let tensors = checkpoint.tensors()?;
     let inventory = Inventory::new(&tensors, &checkpoint.config)?;
     let summary = Summary::new(&checkpoint.config, &tensors, &inventory)?;
@@ -45,7 +57,7 @@ pub fn run(mut args: InfoArgs, reporter: &Reporter) -> Result<ExitStatus, Failur
         }
     };
     let c = &checkpoint.config;
-    let described = json!({
+    let mut described = json!({
         "model": checkpoint.name,
         "format": tensors.format().map(|f| f.to_string()),
         "files": tensors.file_count(),
@@ -74,15 +86,46 @@ pub fn run(mut args: InfoArgs, reporter: &Reporter) -> Result<ExitStatus, Failur
         "unused": summary.unused,
         "odd": odd,
     });
-    let text = match args.format.resolve(std::io::stdout().is_terminal()) {
-        Format::Text => for_eyes(&described),
+    if let Some(quantization) = tensors.quantization() {
+        described["quantization"] = quantization.method.clone().into();
+    }
+    if let Some(adapter) = &checkpoint.adapter {
+        described["adapter"] = adapter.description().into();
+        described["base_model"] = adapter.base().into();
+    }
+    print(&described, args.format)?;
+    Ok(ExitStatus::Done)
+}
+
+/// What there is to say of an adapter whose base model cannot be read.
+fn adapter_alone(adapter: &Adapter, error: &Error) -> Value {
+    let tensors = adapter.tensors();
+    let sum = |tensors: &Tensors| -> u64 {
+        tensors.infos().iter().map(|info| info.shape.iter().map(|n| *n as u64).product::<u64>()).sum()
+    };
+    let mut odd = vec![error.to_string()];
+    odd.extend(tensors.as_ref().err().map(ToString::to_string));
+    let tensors = tensors.ok();
+    json!({
+        "model": adapter.directory,
+        "format": tensors.as_ref().and_then(Tensors::format).map(|f| f.to_string()),
+        "file_bytes": tensors.as_ref().map(Tensors::file_bytes),
+        "adapter": adapter.description(),
+        "base_model": adapter.base(),
+        "parameters": tensors.as_ref().map(sum),
+        "odd": odd,
+    })
+}
+
+fn print(described: &Value, format: FormatArg) -> Result<(), Error> {
+    let text = match format.resolve(std::io::stdout().is_terminal()) {
+        Format::Text => for_eyes(described),
         Format::Json => format!("{described:#}\n"),
         _ => format!("{described}\n"),
     };
     let mut out = OutputTarget::open(None)?;
     out.write(text.as_bytes())?;
-    out.finish()?;
-    Ok(ExitStatus::Done)
+    out.finish()
 }
 
 /// A tokenizer that has another number of ids than the model has embeddings.

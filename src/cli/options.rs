@@ -3,7 +3,7 @@
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
-use albert::checkpoint::{Checkpoint, EmbeddedTask, MlmBias, Origin, load_model};
+use albert::checkpoint::{Adapter, Checkpoint, EmbeddedTask, MlmBias, Origin, load_model};
 use albert::device::{self, OpenDevice};
 use albert::io::Source;
 use albert::model::Head;
@@ -174,15 +174,46 @@ fn find_checkpoint(args: &ModelArgs, task: Option<EmbeddedTask>, reporter: &Repo
         reporter.note(&format!("using the small model inside the binary{what} (--model names another)"));
         return Ok(checkpoint);
     };
-    let path = PathBuf::from(model);
-    if Checkpoint::is_local(&path) {
-        return Checkpoint::local(&path);
+    let path = located(model, args.offline, reporter)?;
+    if let Some(adapter) = Adapter::at(&path)? {
+        return merged(model, adapter, args, reporter);
     }
-    from_hub(model, args.offline, reporter)
+    if args.base_model.is_some() {
+        return Err(Error::Usage {
+            flag: "--base-model".to_owned(),
+            problem: format!("{model} is not a PEFT adapter, so it has no base model"),
+        });
+    }
+    let mut checkpoint = Checkpoint::local(&path)?;
+    checkpoint.name = model.to_owned();
+    Ok(checkpoint)
+}
+
+/// An adapter merged into its base model: the one that the user named, else that of the adapter's configuration.
+fn merged(model: &str, adapter: Adapter, args: &ModelArgs, reporter: &Reporter) -> Result<Checkpoint> {
+    adapter.check(model)?;
+    let base = match (&args.base_model, adapter.base()) {
+        (Some(base), _) => Checkpoint::base_of(&adapter, model, &located(base, args.offline, reporter)?)?,
+        (None, None) => return Err(adapter.without_base(model, "")),
+        (None, Some(base)) => match adapter.local_base() {
+            Some(path) => Ok(path),
+            None => located(&base, args.offline, reporter),
+        }
+        .and_then(|path| Checkpoint::base_of(&adapter, model, &path))
+        .map_err(|error| adapter.without_base(model, &error.to_string()))?,
+    };
+    reporter.detail(|| format!("{model}: adapter ({}) merged into {}", adapter.description(), base.name));
+    base.with_adapter(model, adapter)
+}
+
+/// The path of what the user named: as it is, or in the cache of the hub.
+fn located(model: &str, offline: bool, reporter: &Reporter) -> Result<PathBuf> {
+    let path = PathBuf::from(model);
+    if Checkpoint::is_local(&path) { Ok(path) } else { from_hub(model, offline, reporter) }
 }
 
 #[cfg(feature = "hub")]
-fn from_hub(model: &str, offline: bool, reporter: &Reporter) -> Result<Checkpoint> {
+fn from_hub(model: &str, offline: bool, reporter: &Reporter) -> Result<PathBuf> {
     use albert::hub::{self, HubId, HubSettings};
 
     if !hub::is_hub_id(model) {
@@ -194,14 +225,11 @@ fn from_hub(model: &str, offline: bool, reporter: &Reporter) -> Result<Checkpoin
     let id = HubId::parse(model)?;
     let settings = HubSettings::from_env(offline)?;
     let mut progress = Download { reporter, bar: indicatif::ProgressBar::hidden() };
-    let directory = hub::fetch(&id, &settings, &mut progress)?;
-    let mut checkpoint = Checkpoint::local(&directory)?;
-    checkpoint.name = model.to_owned();
-    Ok(checkpoint)
+    hub::fetch(&id, &settings, &mut progress)
 }
 
 #[cfg(not(feature = "hub"))]
-fn from_hub(model: &str, _offline: bool, _reporter: &Reporter) -> Result<Checkpoint> {
+fn from_hub(model: &str, _offline: bool, _reporter: &Reporter) -> Result<PathBuf> {
     Err(Error::Model {
         model: model.to_owned(),
         problem: "no such file or directory (this albert was built without the hub feature)".to_owned(),
@@ -241,7 +269,10 @@ impl albert::hub::Progress for Download<'_> {
 /// Those of the tokenizer's files.
 pub fn tokenizer(args: &ModelArgs, reporter: &Reporter) -> Result<Tokenizer> {
     match args.model.as_deref().map(Path::new) {
-        Some(path) if path.is_dir() => Tokenizer::from_dir(path),
+        Some(path) if path.is_dir() => match (Tokenizer::from_dir(path), Adapter::at(path)) {
+            (Err(_), Ok(Some(_))) => checkpoint(args, reporter)?.tokenizer(),
+            (tokenizer, _) => tokenizer,
+        },
         Some(path) if path.is_file() && is_tokenizer_file(path) => Tokenizer::from_file(path),
         _ => checkpoint(args, reporter)?.tokenizer(),
     }

@@ -163,6 +163,7 @@ impl Start {
             (Some(model), _) => {
                 let model = ModelArgs {
                     model: Some(model.clone()),
+                    base_model: None,
                     offline: args.offline,
                     allow_non_finite: args.allow_non_finite,
                 };

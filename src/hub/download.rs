@@ -14,7 +14,7 @@ use super::partial::Partial;
 use super::refusals::{none_of, refusal};
 use super::repository::{FileInfo, Repository};
 use super::verify::is_hash;
-use super::wanted::{MAX_INDEX, first_in, is_index, shards_of};
+use super::wanted::{ADAPTER_FILES, ALBERT_FILES, MAX_INDEX, first_in, is_index, shards_of};
 use super::{HubId, HubSettings, Progress, Wanted};
 use crate::error::Result;
 
@@ -30,7 +30,16 @@ pub fn run(
     let repository = Repository::open(&client, progress)?;
     let snapshot = cache.snapshot_of(&repository.commit);
     let mut download = Download { client: &client, cache, repository, progress };
-    for name in download.plan(&snapshot, wanted)? {
+    let plan = match download.plan(&snapshot, wanted) {
+        Err(_)
+            if wanted == ALBERT_FILES
+                && download.repository.has("adapter_config.json", download.progress)? =>
+        {
+            download.plan(&snapshot, &ADAPTER_FILES)?
+        }
+        plan => plan?,
+    };
+    for name in plan {
         download.file(&snapshot, name)?;
         if is_index(name) {
             download.shards(&snapshot, name)?;

@@ -31,7 +31,7 @@ use std::path::PathBuf;
 
 pub use id::{HubId, is_hub_id};
 pub use settings::HubSettings;
-pub use wanted::{ALBERT_FILES, Wanted};
+pub use wanted::{ADAPTER_FILES, ALBERT_FILES, Wanted};
 
 use crate::error::{Error, Result};
 use cache::RepoCache;
@@ -61,12 +61,19 @@ impl Progress for Quiet {
 }
 
 /// Returns the directory with the configuration, weights and tokenizer of an ALBERT model ([`ALBERT_FILES`]), from the
-/// cache if it is complete there, otherwise after downloading it.
+/// cache if it is complete there, otherwise after downloading it. For a repository with an adapter and no model, returns
+/// the directory with the adapter ([`ADAPTER_FILES`]).
 ///
 /// # Errors
 /// Same as [`fetch_files`].
 pub fn fetch(id: &HubId, settings: &HubSettings, progress: &mut dyn Progress) -> Result<PathBuf> {
-    fetch_files(id, settings, &ALBERT_FILES, progress)
+    let snapshot = RepoCache::new(id, settings).snapshot();
+    let has = |wanted: &[Wanted<'_>]| {
+        snapshot.as_ref().is_some_and(|snapshot| wanted::missing_in(snapshot, wanted).is_none())
+    };
+    let wanted: &[Wanted<'_>] =
+        if !has(&ALBERT_FILES) && has(&ADAPTER_FILES) { &ADAPTER_FILES } else { &ALBERT_FILES };
+    fetch_files(id, settings, wanted, progress)
 }
 
 /// Returns the directory with the wanted files of a repository, from the cache if it is complete there, otherwise after

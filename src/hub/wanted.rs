@@ -14,7 +14,7 @@ pub const MAX_INDEX: u64 = 64 << 20;
 const INDEX: &str = ".index.json";
 
 /// A part of a model and the files that can contain it. An index (`*.index.json`) implies the shards that it names.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wanted<'a> {
     /// The first of these that exists. At least one is required.
     OneOf(&'a [&'a str]),
@@ -39,6 +39,21 @@ pub const ALBERT_FILES: [Wanted<'static>; 4] = [
         "rust_model.ot",
         "model.onnx",
     ]),
+];
+
+/// The files of a PEFT adapter. Its base model is another repository.
+pub const ADAPTER_FILES: [Wanted<'static>; 3] = [
+    Wanted::OneOf(&["adapter_config.json"]),
+    Wanted::Optional(&[
+        "config.json",
+        "tokenizer.json",
+        "spiece.model",
+        "vocab.txt",
+        "tokenizer_config.json",
+        "special_tokens_map.json",
+        "added_tokens.json",
+    ]),
+    Wanted::OneOf(&["adapter_model.safetensors", "adapter_model.bin"]),
 ];
 
 /// The name of a file missing from a snapshot, as far as the snapshot itself can tell.
