@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use albert::checkpoint::{Inventory, Summary};
 use albert::io::{Format, OutputTarget};
+use albert::tokenizer::Tokenizer;
 
 use super::args::InfoArgs;
 use super::exit::{ExitStatus, Failure};
@@ -23,12 +24,7 @@ pub fn run(mut args: InfoArgs, reporter: &Reporter) -> Result<ExitStatus, Failur
     let summary = Summary::new(&checkpoint.config, &tensors, &inventory)?;
     // A checkpoint without its tokenizer is still worth describing.
     let tokenizer = match checkpoint.tokenizer() {
-        Ok(tokenizer) => json!({
-            "kind": tokenizer.kind().to_string(),
-            "pieces": tokenizer.vocab_size(),
-            "class": tokenizer.class(),
-            "model_type": tokenizer.model_type(),
-        }),
+        Ok(tokenizer) => described_tokenizer(&tokenizer),
         Err(error) => {
             reporter.warn(&error.to_string());
             Value::Null
@@ -73,6 +69,17 @@ pub fn run(mut args: InfoArgs, reporter: &Reporter) -> Result<ExitStatus, Failur
     out.write(text.as_bytes())?;
     out.finish()?;
     Ok(ExitStatus::Done)
+}
+
+/// Kind and size, with the class and the type of SentencePiece model where there are such.
+fn described_tokenizer(tokenizer: &Tokenizer) -> Value {
+    let mut described = json!({"kind": tokenizer.kind().to_string(), "pieces": tokenizer.vocab_size()});
+    for (key, value) in [("class", tokenizer.class()), ("model_type", tokenizer.model_type())] {
+        if let Some(value) = value {
+            described[key] = value.into();
+        }
+    }
+    described
 }
 
 /// One line per key, large numbers in groups of three digits.
