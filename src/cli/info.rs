@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 use albert::Error;
 use albert::checkpoint::{Adapter, Inventory, Summary, Tensors};
 use albert::io::{Format, OutputTarget};
+use albert::tokenizer::Tokenizer;
 
 use super::args::{FormatArg, InfoArgs};
 use super::exit::{ExitStatus, Failure};
@@ -38,18 +39,8 @@ pub fn run(mut args: InfoArgs, reporter: &Reporter) -> Result<ExitStatus, Failur
     // A checkpoint without its tokenizer is still worth describing.
     let tokenizer = match checkpoint.tokenizer() {
         Ok(tokenizer) => {
-            let rows = checkpoint.config.vocab_size;
-            odd.extend(vocabulary_oddity(rows, tokenizer.id_bound()));
-            let added =
-                tokenizer.user_tokens().into_iter().map(|(id, token)| (token.content.clone(), id.into()));
-            let added: Map<String, Value> = added.collect();
-            json!({
-                "kind": tokenizer.kind().to_string(),
-                "pieces": tokenizer.vocab_size(),
-                "class": tokenizer.class(),
-                "model_type": tokenizer.model_type(),
-                "added": added,
-            })
+            odd.extend(vocabulary_oddity(checkpoint.config.vocab_size, tokenizer.id_bound()));
+            described_tokenizer(&tokenizer)
         }
         Err(error) => {
             reporter.warn(&error.to_string());
@@ -143,6 +134,22 @@ fn vocabulary_oddity(rows: usize, ids: usize) -> Option<String> {
             ids - rows
         )),
     }
+}
+
+/// Kind and size, with the class and the type of SentencePiece model where there are such.
+fn described_tokenizer(tokenizer: &Tokenizer) -> Value {
+    let mut described = json!({"kind": tokenizer.kind().to_string(), "pieces": tokenizer.vocab_size()});
+    for (key, value) in [("class", tokenizer.class()), ("model_type", tokenizer.model_type())] {
+        if let Some(value) = value {
+            described[key] = value.into();
+        }
+    }
+    let added = tokenizer.user_tokens().into_iter().map(|(id, token)| (token.content.clone(), id.into()));
+    let added: Map<String, Value> = added.collect();
+    if !added.is_empty() {
+        described["added"] = added.into();
+    }
+    described
 }
 
 /// One line per key, large numbers in groups of three digits.

@@ -197,9 +197,6 @@ impl Named {
 
     /// Models get no type ids from this tokenizer: all are 0.
     pub(super) fn has_one_type(&self) -> bool {
-        if let Some(names) = self.config.get("model_input_names").and_then(Value::as_array) {
-            return !names.iter().any(|name| name == "token_type_ids");
-        }
         let class = self.class.as_deref().unwrap_or_default();
         AS_BERT_WITHOUT_TYPES.contains(&class.strip_suffix("Fast").unwrap_or(class))
     }

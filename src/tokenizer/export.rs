@@ -17,7 +17,7 @@ pub(super) fn tokenizer_json(slow: &Slow) -> Value {
         |id| slow.added.token(id).is_some() || slow.specials.all().iter().any(|special| special.0 == id);
     let piece = |(id, (text, score, kind)): (u32, &(String, f32, Type))| {
         let is_reserved = matches!(kind, Type::Control | Type::Byte) && !is_special(id);
-        let is_reached = !is_reserved && *kind != Type::Unused && !ends_in_number(text);
+        let is_reached = !is_reserved && !ends_in_number(text);
         json!([text, f64::from(*score) - if is_reached { 0.0 } else { 100.0 }])
     };
     let mut vocab: Vec<Value> = (0u32..).zip(&slow.pieces).map(piece).collect();
@@ -81,6 +81,12 @@ pub(super) fn obstacle(slow: &Slow) -> Option<String> {
     let is_produced = |kind| matches!(kind, Type::Normal | Type::UserDefined);
     let joins_words = slow.pieces.iter().find(|p| is_produced(p.2) && has_inner_space(&p.0));
     let symbols = || slow.pieces.iter().filter(|p| p.2 == Type::UserDefined);
+    // Text that is spelled like a control piece is unknown to the model; a pipeline would give the piece.
+    let is_word = |(id, piece): &(u32, &(String, f32, Type))| {
+        piece.2 == Type::Control
+            && !piece.0.starts_with(['<', '['])
+            && slow.specials.all().iter().all(|special| special.0 != *id)
+    };
     let problem = if model.suffix {
         "the SentencePiece model has spaces as suffixes".to_owned()
     } else if model.space != SPACE {
@@ -91,6 +97,10 @@ pub(super) fn obstacle(slow: &Slow) -> Option<String> {
         "the SentencePiece model keeps repeated spaces".to_owned()
     } else if let Some((piece, ..)) = joins_words {
         format!("the piece \"{piece}\" of the SentencePiece model reaches over a space")
+    } else if let Some((piece, ..)) = slow.pieces.iter().find(|p| p.2 == Type::Unused) {
+        format!("the piece \"{piece}\" of the SentencePiece model is unused")
+    } else if let Some((_, (piece, ..))) = (0u32..).zip(&slow.pieces).find(is_word) {
+        format!("the control piece \"{piece}\" of the SentencePiece model is a word")
     } else if let Some((symbol, ..)) = symbols().find(|p| model.changes(&p.0)) {
         format!("the SentencePiece model normalizes all but its symbol \"{symbol}\"")
     } else {

@@ -85,8 +85,9 @@ impl Japanese {
         };
         let (words, pieces) = (truth("do_word_tokenize", true), truth("do_subword_tokenize", true));
         let kind = text("subword_tokenizer_type", "wordpiece");
+        let lower = truth("do_lower_case", false);
         if words {
-            check_words(&text("word_tokenizer_type", "basic"), &kind, named_in)?;
+            check_words(&text("word_tokenizer_type", "basic"), &kind, lower, named_in)?;
         }
         let subwords = match kind.as_str() {
             "sentencepiece" if !pieces => {
@@ -153,7 +154,6 @@ impl Japanese {
         let in_plain_text = added.in_plain_text();
         let never_split = config.get("never_split").and_then(Value::as_array).into_iter().flatten();
         let never_split = never_split.filter_map(Value::as_str).map(str::to_owned).collect();
-        let lower = truth("do_lower_case", false);
         Ok(Self {
             vocabulary,
             words,
@@ -322,23 +322,28 @@ impl Japanese {
 }
 
 /// A word tokenizer that needs no dictionary, or an error that says what to do.
-fn check_words(words: &str, subwords: &str, named_in: &Path) -> Result<()> {
-    let problem = match words {
+fn check_words(words: &str, subwords: &str, lower: bool, named_in: &Path) -> Result<()> {
+    let way_out = match words {
         "basic" => return Ok(()),
-        "mecab" | "sudachi" | "jumanpp" if subwords == "character" => format!(
-            "{CLASS} with the word tokenizer {words}, which needs a dictionary that is not part of this program: for \
-             the subword tokenizer character, set \"word_tokenizer_type\": \"basic\" in tokenizer_config.json; the \
-             characters stay the same, white space aside"
-        ),
+        "mecab" | "sudachi" | "jumanpp" if subwords == "character" && !lower => {
+            "set \"word_tokenizer_type\": \"basic\" in tokenizer_config.json, which gives the same characters (control \
+             characters aside)"
+                .to_owned()
+        }
         "mecab" | "sudachi" | "jumanpp" => format!(
-            "{CLASS} with the word tokenizer {words}, which needs a dictionary that is not part of this program: cut \
-             the texts into words with {words} beforehand, separate the words by spaces, and set \
+            "cut the texts into words with {words} beforehand, write them with one space between words, and set \
              \"do_word_tokenize\": false in tokenizer_config.json"
         ),
-        other => format!(
-            "{CLASS} with the unknown word_tokenizer_type \"{other}\": expected basic, mecab, sudachi or jumanpp"
-        ),
+        other => {
+            let problem = format!(
+                "{CLASS} with the unknown word_tokenizer_type \"{other}\": expected basic, mecab, sudachi or jumanpp"
+            );
+            return Err(Error::bad_file(named_in, problem));
+        }
     };
+    let problem = format!(
+        "{CLASS} with the word tokenizer {words}, which needs a dictionary that albert does not have: {way_out}"
+    );
     Err(Error::bad_file(named_in, problem))
 }
 

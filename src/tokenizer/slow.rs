@@ -220,7 +220,7 @@ impl Slow {
             if !std::mem::replace(&mut after_special, true) {
                 out.push(' ');
             }
-            out += &self.join(&run);
+            out += &self.join(&run, "");
             out += self.token(id).unwrap_or_default();
             run.clear();
         }
