@@ -104,25 +104,25 @@ fn columns_that_nothing_settles_are_shown() {
         (
             "lemmas.conllu",
             "1\tAna\tana\n2\tmerge\tmerge\n",
-            "lemmas.conllu:1: no column is certain to hold the tags; --tag-column names the one to read, of 1 \"1\", 2 \
+            "lemmas.conllu:1: cannot tell which column holds the tags; choose one with --tag-column: 1 \"1\", 2 \
              \"Ana\", 3 \"ana\"",
         ),
         (
             "plus.conllup",
             "# global.columns = ID FORM LEMMA UPOS\n1\tAna\tana\tX\n",
-            "plus.conllup:2: no column is certain to hold the tags; --tag-column names the one to read, of 1 ID \"1\", 2 \
+            "plus.conllup:2: cannot tell which column holds the tags; choose one with --tag-column: 1 ID \"1\", 2 \
              FORM \"Ana\", 3 LEMMA \"ana\", 4 UPOS \"X\"",
         ),
         (
             "two.conllup",
             "# global.columns = ID FORM A:NE B:NE\n1\tAna\tB-PER\tO\n",
-            "two.conllup:2: several columns may hold the tags; --tag-column names the one to read, of 1 ID \"1\", 2 FORM \
+            "two.conllup:2: several columns could hold the tags; choose one with --tag-column: 1 ID \"1\", 2 FORM \
              \"Ana\", 3 A:NE \"B-PER\", 4 B:NE \"O\"",
         ),
         (
             "wordless.conllup",
             "# global.columns = ID LEMMA NER\n1\tana\tB-PER\n",
-            "wordless.conllup:2: no column is named FORM; --word-column names the one to read, of 1 ID \"1\", 2 LEMMA \
+            "wordless.conllup:2: no column is named FORM; choose one with --word-column: 1 ID \"1\", 2 LEMMA \
              \"ana\", 3 NER \"B-PER\"",
         ),
         (
