@@ -218,6 +218,20 @@ fn test_files_of_glue_have_no_labels() {
 }
 
 #[test]
+fn tables_of_other_origin_with_a_header_of_glue() {
+    let files = Files::new();
+    let read = |labels: [&str; 2]| {
+        let [first, second] = labels;
+        let text = format!("index\tsentence1\tsentence2\tlabel\n0\ta\tb\t{first}\n1\tc\td\t{second}\n2\te\n");
+        read_texts(&files.write("a.tsv", &text), &TextOptions::default())
+    };
+    assert_eq!(read(["entailment", "not_entailment"]).expect("reads").skipped, 1);
+    assert!(
+        files.error(read(["yes", "no"])).starts_with("a.tsv:4: 2 columns, but the header (line 1) has 4")
+    );
+}
+
+#[test]
 fn one_id_is_one_example_in_every_format() {
     let files = Files::new();
     let texts = |text: &str| read_texts(&files.write("a.jsonl", text), &TextOptions::default());
