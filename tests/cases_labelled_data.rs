@@ -104,7 +104,7 @@ fn comments_of_germeval_are_not_words() {
     let expected = case.expected();
     let (labels, report) = finetuned("ner", &models, &case.text("train.tsv"), &[]);
     assert_eq!(labels, set(&expected["labels"]));
-    assert!(report.contains("tags are read from column 3: outer entities"), "{report}");
+    assert!(report.contains("tags are read from column 3, the outer entities"), "{report}");
     let loaded = read_tokens(&case.path("train.tsv"), &TokenOptions::default()).expect("reads").examples;
     let words: Vec<usize> = loaded.iter().map(|e| e.words.len()).collect();
     assert_eq!(

@@ -104,25 +104,25 @@ fn columns_that_nothing_settles_are_shown() {
         (
             "lemmas.conllu",
             "1\tAna\tana\n2\tmerge\tmerge\n",
-            "lemmas.conllu:1: no column is certain to hold the tags; --tag-column names the one to read, of 1 \"1\", 2 \
+            "lemmas.conllu:1: cannot tell which column holds the tags; choose one with --tag-column: 1 \"1\", 2 \
              \"Ana\", 3 \"ana\"",
         ),
         (
             "plus.conllup",
             "# global.columns = ID FORM LEMMA UPOS\n1\tAna\tana\tX\n",
-            "plus.conllup:2: no column is certain to hold the tags; --tag-column names the one to read, of 1 ID \"1\", 2 \
+            "plus.conllup:2: cannot tell which column holds the tags; choose one with --tag-column: 1 ID \"1\", 2 \
              FORM \"Ana\", 3 LEMMA \"ana\", 4 UPOS \"X\"",
         ),
         (
             "two.conllup",
             "# global.columns = ID FORM A:NE B:NE\n1\tAna\tB-PER\tO\n",
-            "two.conllup:2: several columns may hold the tags; --tag-column names the one to read, of 1 ID \"1\", 2 FORM \
+            "two.conllup:2: several columns could hold the tags; choose one with --tag-column: 1 ID \"1\", 2 FORM \
              \"Ana\", 3 A:NE \"B-PER\", 4 B:NE \"O\"",
         ),
         (
             "wordless.conllup",
             "# global.columns = ID LEMMA NER\n1\tana\tB-PER\n",
-            "wordless.conllup:2: no column is named FORM; --word-column names the one to read, of 1 ID \"1\", 2 LEMMA \
+            "wordless.conllup:2: no column is named FORM; choose one with --word-column: 1 ID \"1\", 2 LEMMA \
              \"ana\", 3 NER \"B-PER\"",
         ),
         (
@@ -215,6 +215,20 @@ fn test_files_of_glue_have_no_labels() {
     let example = &loaded.examples[0];
     assert_eq!((example.text.as_str(), example.text_pair.as_deref()), ("A.", Some("B.")));
     assert_eq!(example.target, Target::Label("neutral".to_owned()));
+}
+
+#[test]
+fn tables_of_other_origin_with_a_header_of_glue() {
+    let files = Files::new();
+    let read = |labels: [&str; 2]| {
+        let [first, second] = labels;
+        let text = format!("index\tsentence1\tsentence2\tlabel\n0\ta\tb\t{first}\n1\tc\td\t{second}\n2\te\n");
+        read_texts(&files.write("a.tsv", &text), &TextOptions::default())
+    };
+    assert_eq!(read(["entailment", "not_entailment"]).expect("reads").skipped, 1);
+    assert!(
+        files.error(read(["yes", "no"])).starts_with("a.tsv:4: 2 columns, but the header (line 1) has 4")
+    );
 }
 
 #[test]

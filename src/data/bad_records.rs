@@ -85,7 +85,7 @@ impl BadRecords {
 
 /// A problem cut to what one line can hold.
 fn shortened_problem(problem: &str) -> String {
-    match problem.char_indices().nth(200) {
+    match problem.char_indices().nth(120) {
         Some(_) => {
             let (place, rest) = problem.split_at(problem.find(": ").map_or(0, |end| end + 2));
             format!("{place}{}", shortened(rest))

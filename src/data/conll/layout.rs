@@ -157,7 +157,7 @@ impl<'a> Rows<'a> {
             width,
             has_blank_tags: (ids.is_some() || self.names.is_some()) && cells.has_blank_tags(),
             has_brackets: cells.are_bracketed(),
-            note: tag.zip(why).map(|(tag, why)| format!("tags are read from {}: {why}", self.name(tag))),
+            note: tag.zip(why).map(|(tag, why)| format!("tags are read from {}, {why}", self.name(tag))),
         })
     }
 
@@ -194,7 +194,7 @@ impl<'a> Rows<'a> {
             None => Vec::new(),
         };
         if let [column] = named[..] {
-            return Ok((Some(column), Some("its name".to_owned())));
+            return Ok((Some(column), Some("chosen by its name".to_owned())));
         }
         let pool = if named.is_empty() { &others } else { &named };
         // Nothing but O in one of the columns of CoNLL-U may be a lemma or a part of speech.
@@ -211,7 +211,7 @@ impl<'a> Rows<'a> {
                     && width == 4
                     && (cells(2).prefixed > 0 || cells(3).prefixed == 0) =>
             {
-                let why = "outer entities, as in GermEval 2014 (--tag-column 4 reads the inner ones)";
+                let why = "the outer entities of GermEval 2014 (--tag-column 4 reads the inner ones)";
                 return Ok((Some(2), Some(why.to_owned())));
             }
             _ => {}
@@ -231,8 +231,8 @@ impl<'a> Rows<'a> {
         }
         let problem = match found.len() {
             0 if is_plain => "CoNLL-U has no column for tags",
-            0 => "no column is certain to hold the tags",
-            _ => "several columns may hold the tags",
+            0 => "cannot tell which column holds the tags",
+            _ => "several columns could hold the tags",
         };
         Err(self.error(problem, "--tag-column"))
     }
@@ -253,7 +253,7 @@ impl<'a> Rows<'a> {
                 format!("{}{name}{cell}", column + 1)
             })
             .collect();
-        place.error(format!("{problem}; {flag} names the one to read, of {}", shown.join(", ")))
+        place.error(format!("{problem}; choose one with {flag}: {}", shown.join(", ")))
     }
 
     fn name(&self, column: usize) -> String {

@@ -43,68 +43,59 @@ impl Numbering {
         };
         let widest = words.iter().map(|(_, columns)| columns.len()).max().unwrap_or(0);
         let is_wide = words.iter().all(|(_, columns)| columns.len() >= CONLL_2012 - 1);
-        if is_wide && are(1) && are(2) && !are(0) && counting(&words, 2) == Counting::All {
+        if is_wide && are(1) && are(2) && !are(0) {
             return Self::Third;
         }
         if are(0) && widest > 2 {
             return Self::First;
         }
-        let is_number = |(_, columns): &&Word<'_>| columns.first().is_some_and(|cell| number(cell).is_some());
-        let numbers = words.iter().filter(is_number).count();
         let are_tags = words.iter().all(|(_, columns)| columns.last().is_some_and(|cell| is_tag(cell)));
-        match counting(&words, 0) {
-            // Lines without a number are errors then; a few numbers among words are none.
-            Counting::All | Counting::Most if widest > 2 && 4 * numbers >= 3 * words.len() => Self::First,
-            // Two columns: numbers of words without tags, or words that happen to count.
-            Counting::All if are(0) && !are_tags => Self::First,
-            _ => Self::None,
-        }
+        // Two columns: numbers of words without tags, or words that happen to count.
+        let is_bare = widest == 2 && are(0) && !are_tags && all_count(&words);
+        // Lines without a number are errors then; a few numbers among words are none.
+        if is_bare || (widest > 2 && mostly_counts(&words)) { Self::First } else { Self::None }
     }
+}
+
+/// True if at least three in four of the first cells are numbers, and these count up in nine of ten cases.
+fn mostly_counts(words: &[Word<'_>]) -> bool {
+    let (mut numbers, mut pairs, mut steps) = (0, 0, 0);
+    let mut before: Option<u64> = None;
+    for (first, columns) in words {
+        let found = columns.first().and_then(|cell| number(cell));
+        numbers += usize::from(found.is_some());
+        if let (Some(before), Some(found)) = (before.filter(|_| !first), found) {
+            pairs += 1;
+            steps += usize::from(before.checked_add(1) == Some(found));
+        }
+        before = found;
+    }
+    4 * numbers >= 3 * words.len() && steps >= FEWEST - 1 && 10 * steps >= 9 * pairs
 }
 
 fn is_tag(text: &str) -> bool {
     text == "O" || super::line::has_prefix(text)
 }
 
-#[derive(PartialEq, Eq)]
-enum Counting {
-    /// Every sentence of some length counts from 0 or 1.
-    All,
-    /// More than half of them do.
-    Most,
-    Few,
-}
-
-/// In how many sentences a column counts the words.
-fn counting(words: &[Word<'_>], column: usize) -> Counting {
-    let (mut counted, mut long) = (0, 0);
-    let mut rest = words;
-    let mut any = false;
+/// True if the first cells of every sentence of some length count from 0 or 1.
+fn all_count(words: &[Word<'_>]) -> bool {
+    let (mut rest, mut any) = (words, false);
     while !rest.is_empty() {
         let end = rest.iter().skip(1).position(|(first, _)| *first).map_or(rest.len(), |at| at + 1);
         let (sentence, after) = rest.split_at(end);
         rest = after;
-        let mut numbers = sentence
-            .iter()
-            .map(|(_, columns)| columns.get(column).copied().unwrap_or_default())
-            .filter(|cell| !(is_special(cell)));
-        let start = numbers.next().and_then(number).filter(|start| *start < 2);
-        let counts = start.is_some_and(|start| {
-            numbers.zip(start + 1..).all(|(cell, expected)| number(cell) == Some(expected))
-        });
-        any |= counts;
-        if sentence.len() >= FEWEST {
-            long += 1;
-            counted += usize::from(counts);
+        if sentence.len() < FEWEST {
+            continue;
         }
+        let cells = sentence.iter().map(|(_, columns)| columns.first().copied().unwrap_or_default());
+        let mut numbers = cells.filter(|cell| !is_special(cell)).map(number);
+        let Some(start) = numbers.next().flatten().filter(|start| *start < 2) else { return false };
+        if !numbers.zip(start + 1..).all(|(found, expected)| found == Some(expected)) {
+            return false;
+        }
+        any = true;
     }
-    match (counted, long) {
-        (0, 0) if any && words.iter().all(|(_, columns)| columns.len() >= CONLL_2012 - 1) => Counting::All,
-        (0, _) => Counting::Few,
-        (counted, long) if counted == long => Counting::All,
-        (counted, long) if 2 * counted > long => Counting::Most,
-        _ => Counting::Few,
-    }
+    any
 }
 
 /// True for the number of a range (`3-4`) or of an empty node (`3.1`), which are not words.

@@ -6,7 +6,7 @@
 //! label is not one of the task's was cut or shifted, and is left out too.
 
 use super::columns::Columns;
-use crate::data::table::{Header, Row};
+use crate::data::table::{Header, Row, Table};
 
 const TWO: &[&str] = &["0", "1"];
 const INFERENCE: &[&str] = &["entailment", "neutral", "contradiction", "-"];
@@ -112,10 +112,28 @@ impl GlueTable {
         if label >= row.width() || (is_last && label <= text.max(pair)) {
             return None;
         }
-        let cell = row.cell(label).trim();
-        let is_known =
-            if self.labels.is_empty() { cell.parse::<f64>().is_ok() } else { self.labels.contains(&cell) };
-        is_known.then_some(label)
+        self.is_label(row.cell(label)).then_some(label)
+    }
+
+    fn is_label(self, cell: &str) -> bool {
+        let cell = cell.trim();
+        if self.labels.is_empty() { cell.parse::<f64>().is_ok() } else { self.labels.contains(&cell) }
+    }
+
+    /// True if nine in ten rows that are as wide as the header have a label of the task: tables of other origin may have
+    /// the same header.
+    pub(super) fn has_its_labels(self, table: &Table, header: &Header, columns: &Columns<'_>) -> bool {
+        let Some(label) = columns.label.and_then(|label| header.index(label)) else { return true };
+        let (mut known, mut all) = (0, 0);
+        let mut rows = table.rows();
+        // The first row is the header. Rows that cannot be read are errors later.
+        while let Some(row) = rows.next().ok().flatten() {
+            if row.width() == header.width() {
+                all += 1;
+                known += usize::from(self.is_label(row.cell(label)));
+            }
+        }
+        10 * known >= 9 * (all - 1)
     }
 }
 

@@ -182,6 +182,7 @@ impl Reading<'_> {
             }
         }
         let glue = GlueTable::of_header(&names).filter(|_| dialect == Dialect::Tsv);
+        let glue = glue.filter(|glue| glue.has_its_labels(&table, &header, &columns));
         let Some(glue) = glue else {
             while let Some(row) = rows.next_row(&header, &mut self.bad)? {
                 self.keep(from_row(&row, &header, &columns, options, None))?;
