@@ -3,7 +3,7 @@
 //! brightmart/albert_zh shares one layer `layer_shared` and projects words by `word_embeddings_2`; programs on Keras'
 //! normalization layers number these in the order in which they are made.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// The scopes of albert_zh's shared layer, and Google's for the same.
 const SHARED: [(&str, &str); 6] = [
@@ -31,6 +31,9 @@ pub(super) fn aliases<'a>(names: impl Iterator<Item = &'a str> + Clone) -> HashM
         }
     }
     numbers.values_mut().for_each(|numbers| numbers.sort_unstable());
+    // Several of them would be shared in a way that their names do not tell.
+    let scopes: BTreeSet<&str> = names.clone().filter_map(|name| Some(shared_scope(name)?.1)).collect();
+    let one_shared = scopes.len() == 1;
     for name in names {
         let alias = normalization(name)
             .and_then(|(scope, number, end)| {
@@ -38,7 +41,7 @@ pub(super) fn aliases<'a>(names: impl Iterator<Item = &'a str> + Clone) -> HashM
                 let norm = if order == 0 { "LayerNorm".to_owned() } else { format!("LayerNorm_{order}") };
                 Some(format!("{scope}{norm}/{end}"))
             })
-            .or_else(|| shared(name))
+            .or_else(|| shared(name).filter(|_| one_shared))
             .or_else(|| projection(name));
         if let Some(alias) = alias {
             aliases.insert(name.to_owned(), alias);
@@ -61,8 +64,17 @@ fn normalization(name: &str) -> Option<(&str, u32, &str)> {
     Some((&name[..start], number, end))
 }
 
+/// What stands before the scope of a shared layer, the number of the scope (mostly none), and what stands behind.
+fn shared_scope(name: &str) -> Option<(&str, &str, &str)> {
+    let (before, rest) = name.split_once("encoder/layer_shared")?;
+    let (number, rest) = rest.split_once('/')?;
+    let digits = number.strip_prefix('_').unwrap_or("0");
+    let is_number = number.is_empty() || (!digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit()));
+    is_number.then_some((before, number, rest))
+}
+
 fn shared(name: &str) -> Option<String> {
-    let (before, rest) = name.split_once("encoder/layer_shared/")?;
+    let (before, _, rest) = shared_scope(name)?;
     let layer = format!("{before}encoder/transformer/group_0/inner_group_0/");
     SHARED.iter().find_map(|(own, google)| Some(format!("{layer}{google}{}", rest.strip_prefix(own)?)))
 }
@@ -114,6 +126,11 @@ mod tests {
             assert_eq!(aliases.get(*name), Some(expected));
         }
         assert_eq!(aliases.len(), pairs.len());
+        let numbered = "bert/encoder/layer_shared_3/output/LayerNorm/beta";
+        let alias = super::aliases([numbered].into_iter());
+        assert_eq!(alias.get(numbered), Some(&format!("{layer}/LayerNorm_1/beta")));
+        let several = [numbered, "bert/encoder/layer_shared_4/output/LayerNorm/beta"];
+        assert!(super::aliases(several.into_iter()).is_empty());
         for name in ["bert/embeddings/word_embeddings", "bert/embeddings/word_embeddings_2/adam_m"] {
             assert!(super::aliases(std::iter::once(name)).is_empty(), "{name}");
         }
