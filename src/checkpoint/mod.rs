@@ -1,6 +1,7 @@
 //! Checkpoints: finding them, reading their tensors, filling a model, and reporting on it.
 
 mod architecture;
+mod config_files;
 mod convert;
 mod embedded;
 mod google_config;
@@ -21,6 +22,7 @@ mod report;
 mod resolve;
 mod safetensors;
 mod save;
+pub(crate) mod sentence;
 mod shards;
 mod summary;
 mod task_tensors;
@@ -43,6 +45,7 @@ pub use names::{Dialect, Place, canonical_name, checkpoint_name, name_in, place_
 pub use report::{LoadReport, Mismatch};
 pub use resolve::{Checkpoint, Origin};
 pub use save::{SavedTensor, save_half, save_model, save_tensors};
+pub use sentence::{PoolingMode, SentenceLayer, SentenceModules};
 pub use summary::Summary;
 pub use tensors::{Dtype, Format, TensorInfo, Tensors};
 pub use tokenizer_files::TokenizerFiles;

@@ -2,7 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
+use super::config_files::{CONFIGS, find_config};
 use super::embedded::EmbeddedTask;
+use super::sentence::{MODULES, transformer_directory};
 use super::tensors::Tensors;
 use super::{embedded, google_config};
 use crate::error::{Error, Result};
@@ -21,9 +23,6 @@ const WEIGHTS: [&str; 9] = [
     "rust_model.ot",
     "model.onnx",
 ];
-
-/// Configuration files of a directory, the one to prefer first.
-const CONFIGS: [&str; 2] = ["config.json", "albert_config.json"];
 
 /// Where a checkpoint lies.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,6 +49,10 @@ pub struct Checkpoint {
     pub origin: Origin,
     /// Its configuration.
     pub config: AlbertConfig,
+    /// A tokenizer file or directory to use instead of the checkpoint's own.
+    pub tokenizer_path: Option<PathBuf>,
+    /// The directory with the `modules.json` of sentence-transformers that was named or fetched, if it has one.
+    pub modules: Option<PathBuf>,
 }
 
 impl Checkpoint {
@@ -68,7 +71,7 @@ impl Checkpoint {
     pub fn embedded_for(task: Option<EmbeddedTask>) -> Result<Self> {
         let (config, has_task) = embedded::config(task)?;
         let origin = Origin::Embedded { task: task.filter(|_| has_task) };
-        Ok(Self { name: "embedded".to_owned(), origin, config })
+        Ok(Self { name: "embedded".to_owned(), origin, config, tokenizer_path: None, modules: None })
     }
 
     /// True if `path` names something here: a directory, a file, or the prefix of a TensorFlow checkpoint.
@@ -76,7 +79,8 @@ impl Checkpoint {
         path.exists() || index_of(path).is_some()
     }
 
-    /// A directory, a weight file beside its configuration, or the prefix of a TensorFlow checkpoint.
+    /// A directory, a weight file beside its configuration, or the prefix of a TensorFlow checkpoint. A directory of
+    /// sentence-transformers may keep the model in a directory below.
     ///
     /// # Errors
     /// [`Error::Model`] saying what was looked for; those of the configuration.
@@ -84,13 +88,14 @@ impl Checkpoint {
         let name = path.display().to_string();
         let missing = |problem: String| Error::Model { model: name.clone(), problem };
         let (directory, weights) = if path.is_dir() {
-            let weights = weights_in(path).ok_or_else(|| {
+            let directory = transformer_directory(path).unwrap_or_else(|| path.to_owned());
+            let weights = weights_in(&directory).ok_or_else(|| {
                 missing(format!(
                     "no weights in this directory; looked for {}, *.ckpt*.index",
                     WEIGHTS.join(", ")
                 ))
             })?;
-            (path.to_owned(), weights)
+            (directory, weights)
         } else if path.is_file() {
             (directory_of(path), path.to_owned())
         } else if let Some(index) = index_of(path) {
@@ -101,16 +106,20 @@ impl Checkpoint {
         // A saved TensorFlow model keeps its variables in a folder of their own.
         let outside =
             directory.file_name().is_some_and(|n| n == "variables").then(|| directory_of(&directory));
-        let config = [Some(&directory), outside.as_ref()]
+        let places: Vec<PathBuf> = [Some(&directory), outside.as_ref()]
             .into_iter()
             .flatten()
             .flat_map(|d| [d.clone(), d.join("assets")])
-            .flat_map(|d| CONFIGS.map(|c| d.join(c)))
-            .find(|c| c.is_file());
+            .collect();
+        let config = find_config(&places)?;
         let google = weights.extension().is_some_and(|e| e == "index");
         let config = match config {
             Some(path) => {
-                let mut config = AlbertConfig::from_file(&path)?;
+                let mut config = if google && path.file_name().is_some_and(|n| n != CONFIGS[0]) {
+                    AlbertConfig::from_google_file(&path)?
+                } else {
+                    AlbertConfig::from_file(&path)?
+                };
                 if google {
                     google_config::complete(&mut config, &weights)?;
                 }
@@ -118,11 +127,24 @@ impl Checkpoint {
             }
             None if google => google_config::inferred(&weights, &name)?,
             None => {
-                return Err(missing(format!("no {} in {}", CONFIGS.join(" or "), directory.display())));
+                let problem = format!(
+                    "no {} and no other configuration of an ALBERT (*.json) in {}",
+                    CONFIGS.join(" or "),
+                    directory.display()
+                );
+                return Err(missing(problem));
             }
         };
         let directory = outside.unwrap_or(directory);
-        Ok(Self { name, origin: Origin::Directory { directory, weights }, config })
+        let root = if path.is_dir() { path } else { &directory };
+        let modules = root.join(MODULES).is_file().then(|| root.to_owned());
+        Ok(Self {
+            name,
+            origin: Origin::Directory { directory, weights },
+            config,
+            tokenizer_path: None,
+            modules,
+        })
     }
 
     /// Lists the tensors. Weights are read later, one by one.
@@ -141,6 +163,9 @@ impl Checkpoint {
     /// # Errors
     /// Those of the tokenizer's files.
     pub fn tokenizer(&self) -> Result<Tokenizer> {
+        if let Some(path) = &self.tokenizer_path {
+            return Tokenizer::from_path(path);
+        }
         match &self.origin {
             Origin::Embedded { .. } => {
                 Tokenizer::from_bytes(embedded::TOKENIZER, Path::new("spiece.model (embedded)"))

@@ -5,7 +5,7 @@ use std::io::IsTerminal;
 
 use serde_json::{Value, json};
 
-use albert::checkpoint::{Inventory, Summary};
+use albert::checkpoint::{Checkpoint, Inventory, SentenceLayer, SentenceModules, Summary};
 use albert::io::{Format, OutputTarget};
 
 use super::args::InfoArgs;
@@ -23,7 +23,12 @@ pub fn run(mut args: InfoArgs, reporter: &Reporter) -> Result<ExitStatus, Failur
     let summary = Summary::new(&checkpoint.config, &tensors, &inventory)?;
     // A checkpoint without its tokenizer is still worth describing.
     let tokenizer = match checkpoint.tokenizer() {
-        Ok(tokenizer) => json!({"kind": tokenizer.kind().to_string(), "pieces": tokenizer.vocab_size()}),
+        Ok(tokenizer) => json!({
+            "kind": tokenizer.kind().to_string(),
+            "pieces": tokenizer.vocab_size(),
+            "model_max_length": tokenizer.model_max_length(),
+            "truncation_side": tokenizer.truncation_side().name(),
+        }),
         Err(error) => {
             reporter.warn(&error.to_string());
             Value::Null
@@ -54,6 +59,7 @@ pub fn run(mut args: InfoArgs, reporter: &Reporter) -> Result<ExitStatus, Failur
         "dtypes": summary.dtypes,
         "labels": c.labels,
         "tokenizer": tokenizer,
+        "sentence_transformers": sentence_modules(&checkpoint, reporter),
         "missing": summary.missing,
         "no_parameters": summary.foreign,
         "unused": summary.unused,
@@ -68,6 +74,28 @@ pub fn run(mut args: InfoArgs, reporter: &Reporter) -> Result<ExitStatus, Failur
     out.write(text.as_bytes())?;
     out.finish()?;
     Ok(ExitStatus::Done)
+}
+
+/// What `albert embed` takes from the files of sentence-transformers.
+fn sentence_modules(checkpoint: &Checkpoint, reporter: &Reporter) -> Value {
+    let Some(root) = &checkpoint.modules else { return Value::Null };
+    let modules = match SentenceModules::read(root) {
+        Ok(modules) => modules,
+        Err(error) => {
+            reporter.warn(&error.to_string());
+            return Value::Null;
+        }
+    };
+    let pooling: Vec<&str> = modules.pooling.iter().map(|mode| mode.name()).collect();
+    let layers: Vec<&str> = modules.layers.iter().map(SentenceLayer::name).collect();
+    json!({
+        "pooling": pooling,
+        "layers": layers,
+        "max_seq_length": modules.max_seq_length,
+        "do_lower_case": modules.lower_case,
+        "default_prompt": modules.default_prompt,
+        "include_prompt": modules.include_prompt,
+    })
 }
 
 /// One line per key, large numbers in groups of three digits.

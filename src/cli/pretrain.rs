@@ -161,7 +161,7 @@ impl Start {
     fn find(args: &PretrainArgs, reporter: &Reporter) -> Result<Self> {
         Ok(match (&args.init_from, &args.config) {
             (Some(model), _) => {
-                let model = ModelArgs { model: Some(model.clone()), offline: args.offline };
+                let model = ModelArgs { model: Some(model.clone()), tokenizer: None, offline: args.offline };
                 Self::From(Box::new(options::checkpoint(&model, reporter)?))
             }
             (None, Some(path)) => Self::Config(path.clone()),
@@ -176,10 +176,10 @@ impl Start {
         reporter: &Reporter,
         stop: &AtomicBool,
     ) -> Result<Option<(TokenizerFiles, Tokenizer)>> {
-        if let Some(path) = &args.tokenizer {
-            let tokenizer =
-                if path.is_dir() { Tokenizer::from_dir(path)? } else { Tokenizer::from_file(path)? };
-            return Ok(Some((TokenizerFiles::at(path), tokenizer)));
+        if let Some(named) = &args.tokenizer {
+            let path = options::tokenizer_path(named, args.offline, reporter)?;
+            let tokenizer = Tokenizer::from_path(&path)?;
+            return Ok(Some((TokenizerFiles::at(&path), tokenizer)));
         }
         if let Self::From(checkpoint) = self {
             return Ok(Some((TokenizerFiles::of(checkpoint), checkpoint.tokenizer()?)));

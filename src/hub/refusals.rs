@@ -5,6 +5,7 @@ use std::io::Read;
 use ureq::http::StatusCode;
 
 use super::client::{Answer, Client};
+use super::wanted::listed;
 use crate::error::Error;
 
 /// Longest body of a refusal that is read, and longest message of it that is shown.
@@ -77,7 +78,7 @@ pub fn none_of<'n>(
     names: &[&str],
     there: Option<impl Iterator<Item = &'n String>>,
 ) -> Error {
-    let wanted = names.join(" or ");
+    let wanted = listed(names);
     let Some(there) = there else {
         return client.refuse(url, format!("the repository has no {wanted}"));
     };

@@ -1,5 +1,6 @@
 //! A `tokenizer.json`, run by the `tokenizers` crate exactly as it is written.
 
+use super::limits::TruncationSide;
 use super::names::{Named, Settings, Specials};
 use super::sentencepiece::Piece;
 use super::word_cache::{WordCache, is_word_by_word};
@@ -32,6 +33,8 @@ pub(super) struct Fast {
     pub(super) specials: Specials,
     pub(super) single: Layout,
     pub(super) pair: Layout,
+    /// The direction in the file's `truncation` section.
+    pub(super) truncation_side: Option<TruncationSide>,
 }
 
 /// The parts of the file that the crate does not show.
@@ -42,6 +45,7 @@ struct File {
     added_tokens: Option<Vec<Value>>,
     model: Option<Model>,
     padding: Option<Padding>,
+    truncation: Option<Value>,
 }
 
 #[derive(Deserialize)]
@@ -86,7 +90,17 @@ impl Fast {
             single = Layout { before: before.clone(), between: Vec::new(), after: after.clone() };
             pair = Layout { before, between: after.clone(), after };
         }
-        Ok(Self { tokenizer, plain: OnceLock::new(), words, path: path.to_owned(), specials, single, pair })
+        let direction = file.truncation.as_ref().and_then(|t| t.get("direction")?.as_str());
+        Ok(Self {
+            tokenizer,
+            plain: OnceLock::new(),
+            words,
+            path: path.to_owned(),
+            specials,
+            single,
+            pair,
+            truncation_side: direction.and_then(TruncationSide::from_name),
+        })
     }
 
     /// The tokens of `text`, without any around it.

@@ -1,5 +1,6 @@
 //! Which tokens are special: names from the tokenizer's configuration, else the usual ones.
 
+use super::limits::Limits;
 use serde_json::{Map, Value};
 
 /// The names and switches that `tokenizer_config.json` and `special_tokens_map.json` may give.
@@ -18,6 +19,8 @@ pub(super) struct Settings {
     pub strip_accents: Option<bool>,
     pub tokenize_chinese_chars: Option<bool>,
     pub clean_up_spaces: Option<bool>,
+    /// How long texts may be and where they are cut.
+    pub limits: Limits,
 }
 
 impl Settings {
