@@ -9,10 +9,16 @@ use common::{albert, golden};
 use serde_json::Value;
 
 use albert::checkpoint::{Checkpoint, Inventory};
+use albert::tokenizer::Tokenizer;
 
 /// Runs `albert convert SOURCE DEST FLAGS...`: exit code, output, messages.
 fn convert(source: &Path, destination: &Path, flags: &[&str]) -> (i32, String, String) {
-    let output = albert().arg("convert").arg(source).arg(destination).args(flags).output().expect("runs");
+    let mut command = albert();
+    command.arg("convert").arg(source).arg(destination).args(flags);
+    if source.is_dir() && Tokenizer::file_in(source).is_err() {
+        command.arg("--no-tokenizer");
+    }
+    let output = command.output().expect("runs");
     (
         output.status.code().expect("a code"),
         String::from_utf8(output.stdout).expect("UTF-8"),

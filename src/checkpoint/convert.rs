@@ -22,6 +22,7 @@ use super::write_safetensors::SafetensorsWriter;
 use crate::error::{Error, Result};
 use crate::io::NewDirectory;
 use crate::model::AlbertConfig;
+use crate::tokenizer::Tokenizer;
 
 /// The form of the weights.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -46,6 +47,8 @@ pub struct ConvertOptions {
     pub architecture: Option<Architecture>,
     /// Which masked-LM bias is kept where two differ.
     pub mlm_bias: MlmBias,
+    /// Writes no tokenizer, and does not look for one.
+    pub without_tokenizer: bool,
     /// Weights in several files of at most so many bytes each.
     pub max_shard_bytes: Option<u64>,
 }
@@ -107,6 +110,7 @@ impl Planned {
 ///
 /// # Errors
 /// [`Error::BadFile`] when the destination exists and is not empty; [`Error::Weights`] for missing tensors;
+/// [`Error::Usage`] when the source has no tokenizer that can be read, unless it is to be converted without one;
 /// those of reading and writing. Then nothing is left behind.
 pub fn convert(
     checkpoint: &Checkpoint,
@@ -118,6 +122,7 @@ pub fn convert(
     if options.format == WeightFormat::Onnx {
         check_onnx(options)?;
     }
+    let tokenizer = if options.without_tokenizer { None } else { Some(tokenizer_of(checkpoint)?) };
     let tensors = checkpoint.tensors()?;
     tensors.check_readable(&checkpoint.config)?;
     let inventory = Inventory::new(&tensors, &checkpoint.config)?;
@@ -150,17 +155,20 @@ pub fn convert(
     }
     let dtype = planned.first().map_or(Dtype::F32, |tensor| tensor.dtype);
     write_json(&folder.join("config.json"), &config_json(&checkpoint.config, architecture, dtype))?;
-    match checkpoint.tokenizer() {
-        Ok(tokenizer) => {
-            let positions = checkpoint.config.max_position_embeddings;
-            TokenizerFiles::of(checkpoint).write(folder, &tokenizer, positions)?;
-            let obstacle = tokenizer.json_obstacle();
-            notes.extend(obstacle.filter(|_| !folder.join("tokenizer.json").exists()).map(|obstacle| {
-                let class = tokenizer.class().map_or("AlbertTokenizer", |class| class.trim_end_matches("Fast"));
-                format!("no tokenizer.json was written ({obstacle}): transformers 4 reads the tokenizer with {class}")
-            }));
+    if let Some(tokenizer) = tokenizer {
+        let positions = checkpoint.config.max_position_embeddings;
+        TokenizerFiles::of(checkpoint).write(folder, &tokenizer, positions)?;
+        let obstacle = tokenizer.json_obstacle();
+        notes.extend(obstacle.filter(|_| !folder.join("tokenizer.json").exists()).map(|obstacle| {
+            let class = tokenizer.class().map_or("AlbertTokenizer", |class| class.trim_end_matches("Fast"));
+            format!("no tokenizer.json was written ({obstacle}): transformers 4 reads the tokenizer with {class}")
+        }));
+        let (tokens, rows) = (tokenizer.id_bound(), checkpoint.config.vocab_size);
+        if tokens > rows {
+            notes.push(format!(
+                "the tokenizer has {tokens} tokens, but the model only {rows} embeddings: they do not belong together"
+            ));
         }
-        Err(error) => notes.push(format!("no tokenizer was written: {error}")),
     }
 
     let files = temporary.finish()?;
@@ -173,6 +181,17 @@ pub fn convert(
         foreign: inventory.foreign().len(),
         notes,
         details: inventory.notes().to_vec(),
+    })
+}
+
+/// The tokenizer to write.
+fn tokenizer_of(checkpoint: &Checkpoint) -> Result<Tokenizer> {
+    checkpoint.tokenizer().map_err(|error| Error::Usage {
+        flag: "--tokenizer".to_owned(),
+        problem: format!(
+            "the model has no tokenizer that can be written ({error}): give one with --tokenizer PATH, or convert \
+             without one with --no-tokenizer"
+        ),
     })
 }
 

@@ -3,9 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use super::adapter::{Adapter, Settings};
+use super::config_files::{CONFIGS, find_config};
 use super::embedded::EmbeddedTask;
 use super::inventory::Inventory;
 use super::lora::{self, Merge};
+use super::sentence::{MODULES, transformer_directory};
 use super::tensors::Tensors;
 use super::{embedded, foreign, google_config};
 use crate::error::{Error, Result};
@@ -41,9 +43,6 @@ const OTHER_ONNX: [&str; 8] = [
 /// Folders of a model directory that hold only its weights.
 const WEIGHT_FOLDERS: [&str; 3] = ["variables", "onnx", "openvino"];
 
-/// Configuration files of a directory, the one to prefer first.
-const CONFIGS: [&str; 2] = ["config.json", "albert_config.json"];
-
 /// Where a checkpoint lies.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Origin {
@@ -73,6 +72,10 @@ pub struct Checkpoint {
     pub allow_non_finite: bool,
     /// The adapter that changes its weights.
     pub adapter: Option<Adapter>,
+    /// A tokenizer file or directory to use instead of the checkpoint's own.
+    pub tokenizer_path: Option<PathBuf>,
+    /// The directory with the `modules.json` of sentence-transformers that was named or fetched, if it has one.
+    pub modules: Option<PathBuf>,
 }
 
 impl Checkpoint {
@@ -91,7 +94,15 @@ impl Checkpoint {
     pub fn embedded_for(task: Option<EmbeddedTask>) -> Result<Self> {
         let (config, has_task) = embedded::config(task)?;
         let origin = Origin::Embedded { task: task.filter(|_| has_task) };
-        Ok(Self { name: "embedded".to_owned(), origin, config, allow_non_finite: false, adapter: None })
+        Ok(Self {
+            name: "embedded".to_owned(),
+            origin,
+            config,
+            allow_non_finite: false,
+            adapter: None,
+            tokenizer_path: None,
+            modules: None,
+        })
     }
 
     /// True if `path` names something here: a directory, a file, or the prefix of a TensorFlow checkpoint.
@@ -105,7 +116,7 @@ impl Checkpoint {
     }
 
     /// A directory, a weight file beside its configuration, the prefix of a TensorFlow checkpoint, or an adapter whose base
-    /// model is on this disk.
+    /// model is on this disk. A directory of sentence-transformers may keep the model in a directory below.
     ///
     /// # Errors
     /// [`Error::Model`] saying what was looked for; those of the configuration.
@@ -151,7 +162,15 @@ impl Checkpoint {
         let config = adapter.config(&self.config, shares_words)?;
         let directory = if has_tokenizer(&adapter.directory) { adapter.directory.clone() } else { directory };
         let origin = Origin::Directory { directory, weights };
-        Ok(Self { name: name.to_owned(), origin, config, allow_non_finite: false, adapter: Some(adapter) })
+        Ok(Self {
+            name: name.to_owned(),
+            origin,
+            config,
+            allow_non_finite: false,
+            adapter: Some(adapter),
+            tokenizer_path: self.tokenizer_path,
+            modules: self.modules,
+        })
     }
 
     fn without_adapter(path: &Path) -> Result<Self> {
@@ -159,8 +178,9 @@ impl Checkpoint {
         let missing = |problem: String| Error::Model { model: name.clone(), problem };
         foreign::refuse(path)?;
         let (directory, weights) = if path.is_dir() {
-            let weights = weights_in(path).ok_or_else(|| {
-                foreign::in_directory(path).unwrap_or_else(|| {
+            let directory = transformer_directory(path).unwrap_or_else(|| path.to_owned());
+            let weights = weights_in(&directory).ok_or_else(|| {
+                foreign::in_directory(&directory).unwrap_or_else(|| {
                     missing(format!(
                         "no weights in this directory; looked for {}, *.ckpt*.index{}",
                         WEIGHTS.join(", "),
@@ -168,7 +188,7 @@ impl Checkpoint {
                     ))
                 })
             })?;
-            (path.to_owned(), weights)
+            (directory, weights)
         } else if path.is_file() {
             (directory_of(path), path.to_owned())
         } else if let Some(index) = index_of(path) {
@@ -181,16 +201,20 @@ impl Checkpoint {
             .file_name()
             .is_some_and(|name| WEIGHT_FOLDERS.iter().any(|folder| name == *folder))
             .then(|| directory_of(&directory));
-        let config = [Some(&directory), outside.as_ref()]
+        let places: Vec<PathBuf> = [Some(&directory), outside.as_ref()]
             .into_iter()
             .flatten()
             .flat_map(|d| [d.clone(), d.join("assets")])
-            .flat_map(|d| CONFIGS.map(|c| d.join(c)))
-            .find(|c| c.is_file());
+            .collect();
+        let config = find_config(&places)?;
         let google = weights.extension().is_some_and(|e| e == "index");
         let config = match config {
             Some(path) => {
-                let mut config = AlbertConfig::from_file(&path)?;
+                let mut config = if google && path.file_name().is_some_and(|n| n != CONFIGS[0]) {
+                    AlbertConfig::from_google_file(&path)?
+                } else {
+                    AlbertConfig::from_file(&path)?
+                };
                 if google {
                     google_config::complete(&mut config, &weights)?;
                 }
@@ -203,12 +227,26 @@ impl Checkpoint {
                 {
                     tensors.check_readable(&AlbertConfig::default())?;
                 }
-                return Err(missing(format!("no {} in {}", CONFIGS.join(" or "), directory.display())));
+                let problem = format!(
+                    "no {} and no other configuration of an ALBERT (*.json) in {}",
+                    CONFIGS.join(" or "),
+                    directory.display()
+                );
+                return Err(missing(problem));
             }
         };
         let directory = outside.unwrap_or(directory);
-        let origin = Origin::Directory { directory, weights };
-        Ok(Self { name, origin, config, allow_non_finite: false, adapter: None })
+        let root = if path.is_dir() { path } else { &directory };
+        let modules = root.join(MODULES).is_file().then(|| root.to_owned());
+        Ok(Self {
+            name,
+            origin: Origin::Directory { directory, weights },
+            config,
+            allow_non_finite: false,
+            adapter: None,
+            tokenizer_path: None,
+            modules,
+        })
     }
 
     /// Lists the tensors. Weights are read later, one by one.
@@ -250,6 +288,9 @@ impl Checkpoint {
     /// # Errors
     /// Those of the tokenizer's files.
     pub fn tokenizer(&self) -> Result<Tokenizer> {
+        if let Some(path) = &self.tokenizer_path {
+            return Tokenizer::from_path(path);
+        }
         match &self.origin {
             Origin::Embedded { .. } => {
                 Tokenizer::from_bytes(embedded::TOKENIZER, Path::new("spiece.model (embedded)"))

@@ -26,6 +26,9 @@ pub enum TokenizerFiles {
 impl TokenizerFiles {
     /// Where the tokenizer of `checkpoint` is.
     pub fn of(checkpoint: &Checkpoint) -> Self {
+        if let Some(path) = &checkpoint.tokenizer_path {
+            return Self::at(path);
+        }
         match &checkpoint.origin {
             Origin::Embedded { .. } => Self::Embedded,
             Origin::Directory { directory, .. } => Self::Directory(directory.clone()),
@@ -60,18 +63,27 @@ impl TokenizerFiles {
                 ] {
                     copy_first(&[name], source, &folder.join(name))?;
                 }
+                // The file in use may have a name that only this program looks for.
+                let target = folder.join(file_name(tokenizer.kind()));
+                if !target.exists() {
+                    copy(&Tokenizer::file_in(source)?, &target)?;
+                }
             }
             Self::File(source) => {
-                let name = match tokenizer.kind() {
-                    Kind::TokenizerJson => "tokenizer.json",
-                    Kind::SentencePiece => "spiece.model",
-                    Kind::WordPiece | Kind::Japanese => "vocab.txt",
-                };
-                copy(source, &folder.join(name))?;
+                copy(source, &folder.join(file_name(tokenizer.kind())))?;
             }
         }
         add_missing(folder, tokenizer, positions)?;
         added_tokens::complete(folder, tokenizer)
+    }
+}
+
+/// The name that transformers looks for.
+fn file_name(kind: Kind) -> &'static str {
+    match kind {
+        Kind::TokenizerJson => "tokenizer.json",
+        Kind::SentencePiece => "spiece.model",
+        Kind::WordPiece | Kind::Japanese => "vocab.txt",
     }
 }
 

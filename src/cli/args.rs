@@ -93,6 +93,9 @@ pub struct ModelArgs {
     /// Base model of a PEFT adapter [default: the one that adapter_config.json names]
     #[arg(long, value_name = "DIR|HUB_ID", hide_short_help = true, help_heading = "Model")]
     pub base_model: Option<String>,
+    /// Tokenizer file, directory or hub id to use instead of the model's own
+    #[arg(long, value_name = "PATH|HUB_ID", help_heading = "Model")]
+    pub tokenizer: Option<String>,
     /// Never use the network: a hub id must be in the cache
     #[arg(long, help_heading = "Model")]
     pub offline: bool,
@@ -176,7 +179,8 @@ impl From<PrecisionArg> for FloatType {
 
 #[derive(Args, Debug)]
 pub struct LengthArgs {
-    /// Longest text in tokens, special tokens included [default: the model's]
+    /// Longest text in tokens, special tokens included [default: the tokenizer's model_max_length, or the model's
+    /// positions if there are fewer]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), help_heading = "Input")]
     pub max_length: Option<u32>,
     /// What to do with longer text
@@ -338,6 +342,12 @@ pub struct ConvertArgs {
     /// Base model of a PEFT adapter [default: the one that adapter_config.json names]
     #[arg(long, value_name = "DIR|HUB_ID")]
     pub base_model: Option<String>,
+    /// Tokenizer file, directory or hub id to write instead of the source's own
+    #[arg(long, value_name = "PATH|HUB_ID", conflicts_with = "no_tokenizer")]
+    pub tokenizer: Option<String>,
+    /// Write the model without a tokenizer
+    #[arg(long)]
+    pub no_tokenizer: bool,
     /// Never use the network: a hub id must be in the cache
     #[arg(long)]
     pub offline: bool,

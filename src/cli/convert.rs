@@ -18,14 +18,18 @@ pub fn run(args: ConvertArgs, reporter: &Reporter) -> Result<ExitStatus, Failure
     let source = ModelArgs {
         model: Some(args.source.clone()),
         base_model: args.base_model.clone(),
+        tokenizer: None,
         offline: args.offline,
         allow_non_finite: args.allow_non_finite,
     };
-    let checkpoint = if args.source == "embedded" && !Path::new("embedded").exists() {
+    let mut checkpoint = if args.source == "embedded" && !Path::new("embedded").exists() {
         Checkpoint::embedded_for(args.head.and_then(HeadArg::embedded_task))?
     } else {
         options::checkpoint(&source, reporter)?
     };
+    if let Some(named) = &args.tokenizer {
+        checkpoint.tokenizer_path = Some(options::tokenizer_path(named, args.offline, reporter)?);
+    }
     let interrupted = Arc::new(AtomicBool::new(false));
     for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
         signal_hook::flag::register(signal, interrupted.clone()).map_err(Error::io("signals", "watch"))?;
@@ -43,6 +47,7 @@ pub fn run(args: ConvertArgs, reporter: &Reporter) -> Result<ExitStatus, Failure
         },
         architecture: args.head.map(Into::into),
         mlm_bias: args.mlm_bias.into(),
+        without_tokenizer: args.no_tokenizer,
         max_shard_bytes: args.max_shard_size.map(|megabytes| u64::from(megabytes) << 20),
     };
     let bar = reporter.bytes_bar("converting");

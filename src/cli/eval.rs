@@ -145,6 +145,7 @@ fn load(
         default,
         long: albert::tasks::Long::Truncate,
         windows: true,
+        own: None,
     };
     options::load(checkpoint, &[head], MlmBias::default(), &common.device, lengths, reporter)
 }

@@ -148,7 +148,8 @@ pub struct EvalCommonArgs {
     pub model: ModelArgs,
     #[command(flatten)]
     pub device: DeviceArgs,
-    /// Longest row in tokens [default: the model's; 384 for qa]
+    /// Longest row in tokens [default: the tokenizer's model_max_length, or the model's positions if there are fewer; at
+    /// most 384 for qa]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(8..), help_heading = "Data")]
     pub max_length: Option<u32>,
     #[command(flatten)]

@@ -32,6 +32,7 @@ pub fn run(args: &EvalMlmArgs, reporter: &Reporter) -> Result<ExitStatus, Failur
         default: usize::MAX,
         long: albert::tasks::Long::Truncate,
         windows: false,
+        own: None,
     };
     let ready = options::load(&checkpoint, heads, MlmBias::default(), &args.device, lengths, reporter)?;
     let runtime = &ready.runtime;

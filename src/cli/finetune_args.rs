@@ -111,7 +111,8 @@ pub struct CommonArgs {
     pub dev_fraction: Option<f64>,
     #[command(flatten)]
     pub model: ModelArgs,
-    /// Longest row in tokens [default: the recipe's, or what the data needs, up to the model's positions]
+    /// Longest row in tokens [default: the recipe's, or what the data needs, up to the tokenizer's model_max_length and
+    /// the model's positions]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(8..), help_heading = "Data")]
     pub max_length: Option<u32>,
 

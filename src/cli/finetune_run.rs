@@ -20,6 +20,7 @@ use super::exit::{ExitStatus, Failure, WhileRunning};
 use super::finetune_args::CommonArgs;
 use super::finetune_plan::Plan;
 use super::finetune_results::{SeedResult, copy_model, read_result, tell_dev, tell_spread, write_results};
+use super::options::Lengths;
 use super::report::Reporter;
 use super::training_progress::TrainingProgress;
 use super::{interrupt, null_threshold, options};
@@ -93,16 +94,15 @@ impl<'a> Setup<'a> {
     pub fn runtime(&self, config: &AlbertConfig, head: Head, default_length: usize) -> Result<Runtime> {
         let device = self.devices[0].device.clone();
         let positions = config.max_position_embeddings;
-        let asked = self.common.max_length.map(|n| n as usize);
-        if let Some(n) = asked.filter(|n| *n > positions) {
-            return Err(Error::Usage {
-                flag: "--max-length".to_owned(),
-                problem: format!("{n} is more than the {positions} positions of the model"),
-            });
-        }
-        let max_length =
-            asked.or(self.recipe.map(|recipe| recipe.max_length)).unwrap_or(default_length).min(positions);
         let tokenizer = self.checkpoint.tokenizer()?;
+        let lengths = Lengths {
+            max_length: self.common.max_length.map(|n| n as usize),
+            default: self.recipe.map_or(default_length, |recipe| recipe.max_length),
+            long: Long::Truncate,
+            windows: true,
+            own: None,
+        };
+        let max_length = lengths.longest(positions, &tokenizer, self.reporter)?;
         Ok(Runtime {
             model: Albert::new(config, &[head], &device),
             config: config.clone(),

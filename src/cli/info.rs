@@ -8,7 +8,7 @@ use std::path::Path;
 use serde_json::{Map, Value, json};
 
 use albert::Error;
-use albert::checkpoint::{Adapter, Inventory, Summary, Tensors};
+use albert::checkpoint::{Adapter, Checkpoint, Inventory, SentenceLayer, SentenceModules, Summary, Tensors};
 use albert::io::{Format, OutputTarget};
 use albert::tokenizer::Tokenizer;
 
@@ -72,6 +72,7 @@ pub fn run(mut args: InfoArgs, reporter: &Reporter) -> Result<ExitStatus, Failur
         "dtypes": summary.dtypes,
         "labels": c.labels,
         "tokenizer": tokenizer,
+        "sentence_transformers": sentence_modules(&checkpoint, reporter),
         "missing": summary.missing,
         "no_parameters": summary.foreign,
         "unused": summary.unused,
@@ -138,7 +139,12 @@ fn vocabulary_oddity(rows: usize, ids: usize) -> Option<String> {
 
 /// Kind and size, with the class and the type of SentencePiece model where there are such.
 fn described_tokenizer(tokenizer: &Tokenizer) -> Value {
-    let mut described = json!({"kind": tokenizer.kind().to_string(), "pieces": tokenizer.vocab_size()});
+    let mut described = json!({
+        "kind": tokenizer.kind().to_string(),
+        "pieces": tokenizer.vocab_size(),
+        "model_max_length": tokenizer.model_max_length(),
+        "truncation_side": tokenizer.truncation_side().name(),
+    });
     for (key, value) in [("class", tokenizer.class()), ("model_type", tokenizer.model_type())] {
         if let Some(value) = value {
             described[key] = value.into();
@@ -150,6 +156,28 @@ fn described_tokenizer(tokenizer: &Tokenizer) -> Value {
         described["added"] = added.into();
     }
     described
+}
+
+/// What `albert embed` takes from the files of sentence-transformers.
+fn sentence_modules(checkpoint: &Checkpoint, reporter: &Reporter) -> Value {
+    let Some(root) = &checkpoint.modules else { return Value::Null };
+    let modules = match SentenceModules::read(root) {
+        Ok(modules) => modules,
+        Err(error) => {
+            reporter.warn(&error.to_string());
+            return Value::Null;
+        }
+    };
+    let pooling: Vec<&str> = modules.pooling.iter().map(|mode| mode.name()).collect();
+    let layers: Vec<&str> = modules.layers.iter().map(SentenceLayer::name).collect();
+    json!({
+        "pooling": pooling,
+        "layers": layers,
+        "max_seq_length": modules.max_seq_length,
+        "do_lower_case": modules.lower_case,
+        "default_prompt": modules.default_prompt,
+        "include_prompt": modules.include_prompt,
+    })
 }
 
 /// One line per key, large numbers in groups of three digits.

@@ -100,6 +100,15 @@ pub struct Lengths {
     pub long: Long,
     /// Whether the task knows windows.
     pub windows: bool,
+    /// A limit of the model's own that takes the place of the tokenizer's.
+    pub own: Option<OwnLimit>,
+}
+
+/// A limit that a model's files set, and where.
+#[derive(Clone, Copy, Debug)]
+pub struct OwnLimit {
+    pub length: usize,
+    pub source: &'static str,
 }
 
 impl Lengths {
@@ -110,6 +119,7 @@ impl Lengths {
             default: usize::MAX,
             long: args.long.into(),
             windows: false,
+            own: None,
         }
     }
 
@@ -118,22 +128,60 @@ impl Lengths {
         Self { windows: true, ..Self::new(args) }
     }
 
-    /// The longest row for a model with so many positions.
-    fn longest(&self, positions: usize) -> Result<usize> {
+    /// Checks the options alone, against a model with so many positions.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] for windows in a task without them, and for a length that the model does not have.
+    fn check(&self, positions: usize) -> Result<()> {
         if self.long == Long::Window && !self.windows {
             return Err(Error::Usage {
                 flag: "--long".to_owned(),
                 problem: "window is for ner, qa, classify and embed".to_owned(),
             });
         }
-        match self.max_length {
-            None => Ok(positions.min(self.default)),
-            Some(n) if n <= positions => Ok(n),
+        match self.max_length.filter(|n| *n > positions) {
+            None => Ok(()),
             Some(n) => Err(Error::Usage {
                 flag: "--max-length".to_owned(),
                 problem: format!("{n} is more than the {positions} positions of the model"),
             }),
         }
+    }
+
+    /// The longest row in tokens: `--max-length`, else the lowest of the task's default, the limit of the tokenizer (or
+    /// of a module) and the positions of the model.
+    ///
+    /// # Errors
+    /// As [`Self::check`]; [`Error::Usage`] for a length without room for text.
+    pub fn longest(&self, positions: usize, tokenizer: &Tokenizer, reporter: &Reporter) -> Result<usize> {
+        self.check(positions)?;
+        let own = self.own.map(|own| (own.length, own.source));
+        let of_tokenizer = || Some((tokenizer.model_max_length()?, "model_max_length of the tokenizer"));
+        let limits = [
+            Some((positions, "positions of the model")),
+            own.or_else(of_tokenizer),
+            Some((self.default, "default of the task")),
+        ];
+        let lowest = limits.into_iter().flatten().min_by_key(|(length, _)| *length);
+        let given = self.max_length.map(|n| (n, "--max-length"));
+        let (longest, source) = given.or(lowest).unwrap_or((positions, "positions of the model"));
+        let special = tokenizer.num_special(true);
+        if longest <= special {
+            return Err(Error::Usage {
+                flag: "--max-length".to_owned(),
+                problem: match given {
+                    Some(_) => format!("{longest} leaves no room for text beside {special} special tokens"),
+                    None => format!(
+                        "the {source} is {longest}, which leaves no room for text beside {special} special tokens; \
+                         give a longer one"
+                    ),
+                },
+            });
+        }
+        let side = tokenizer.truncation_side().name();
+        reporter
+            .detail(|| format!("texts have at most {longest} tokens ({source}) and are cut on the {side}"));
+        Ok(longest)
     }
 }
 
@@ -154,12 +202,15 @@ pub fn checkpoint_for(
     task: Option<EmbeddedTask>,
     reporter: &Reporter,
 ) -> Result<Checkpoint> {
-    let mut checkpoint = find_checkpoint(args, task, reporter)?;
+    let mut checkpoint = named_checkpoint(args, task, reporter)?;
     checkpoint.allow_non_finite = args.allow_non_finite;
+    if let Some(named) = &args.tokenizer {
+        checkpoint.tokenizer_path = Some(tokenizer_path(named, args.offline, reporter)?);
+    }
     Ok(checkpoint)
 }
 
-fn find_checkpoint(args: &ModelArgs, task: Option<EmbeddedTask>, reporter: &Reporter) -> Result<Checkpoint> {
+fn named_checkpoint(args: &ModelArgs, task: Option<EmbeddedTask>, reporter: &Reporter) -> Result<Checkpoint> {
     let Some(model) = args.model.as_deref().filter(|m| !m.is_empty()) else {
         let checkpoint = Checkpoint::embedded_for(task)?;
         let what = match checkpoint.origin {
@@ -210,6 +261,42 @@ fn merged(model: &str, adapter: Adapter, args: &ModelArgs, reporter: &Reporter) 
 fn located(model: &str, offline: bool, reporter: &Reporter) -> Result<PathBuf> {
     let path = PathBuf::from(model);
     if Checkpoint::is_local(&path) { Ok(path) } else { from_hub(model, offline, reporter) }
+}
+
+/// The file or directory of a tokenizer that the user named: one here, else the files of a hub id.
+///
+/// # Errors
+/// [`Error::Usage`] for what is neither; those of the hub.
+pub fn tokenizer_path(named: &str, offline: bool, reporter: &Reporter) -> Result<PathBuf> {
+    let path = PathBuf::from(named);
+    if path.exists() {
+        return Ok(path);
+    }
+    tokenizer_from_hub(named, offline, reporter)
+}
+
+fn no_such_tokenizer(named: &str, why: &str) -> Error {
+    Error::Usage {
+        flag: "--tokenizer".to_owned(),
+        problem: format!("\"{named}\" is no file or directory{why}"),
+    }
+}
+
+#[cfg(feature = "hub")]
+fn tokenizer_from_hub(named: &str, offline: bool, reporter: &Reporter) -> Result<PathBuf> {
+    use albert::hub::{self, HubId, HubSettings};
+
+    if !hub::is_hub_id(named) {
+        return Err(no_such_tokenizer(named, ""));
+    }
+    let settings = HubSettings::from_env(offline)?;
+    let mut progress = Download { reporter, bar: indicatif::ProgressBar::hidden() };
+    hub::fetch_files(&HubId::parse(named)?, &settings, &hub::TOKENIZER_FILES, &mut progress)
+}
+
+#[cfg(not(feature = "hub"))]
+fn tokenizer_from_hub(named: &str, _offline: bool, _reporter: &Reporter) -> Result<PathBuf> {
+    Err(no_such_tokenizer(named, " (this albert was built without the hub feature)"))
 }
 
 #[cfg(feature = "hub")]
@@ -268,10 +355,15 @@ impl albert::hub::Progress for Download<'_> {
 /// # Errors
 /// Those of the tokenizer's files.
 pub fn tokenizer(args: &ModelArgs, reporter: &Reporter) -> Result<Tokenizer> {
+    if let Some(named) = &args.tokenizer {
+        return Tokenizer::from_path(&tokenizer_path(named, args.offline, reporter)?);
+    }
     match args.model.as_deref().map(Path::new) {
         Some(path) if path.is_dir() => match (Tokenizer::from_dir(path), Adapter::at(path)) {
+            (Ok(tokenizer), _) => Ok(tokenizer),
             (Err(_), Ok(Some(_))) => checkpoint(args, reporter)?.tokenizer(),
-            (tokenizer, _) => tokenizer,
+            // A directory of sentence-transformers may keep it below, with the model.
+            (Err(error), _) => Checkpoint::local(path).map_err(|_| error)?.tokenizer(),
         },
         Some(path) if path.is_file() && is_tokenizer_file(path) => Tokenizer::from_file(path),
         _ => checkpoint(args, reporter)?.tokenizer(),
@@ -302,7 +394,8 @@ pub fn load(
     reporter: &Reporter,
 ) -> Result<Ready> {
     let started = std::time::Instant::now();
-    let max_length = lengths.longest(checkpoint.config.max_position_embeddings)?;
+    let positions = checkpoint.config.max_position_embeddings;
+    lengths.check(positions)?;
     if let Some(threads) = device.threads {
         device::set_threads(usize::from(threads))?;
     }
@@ -327,15 +420,7 @@ pub fn load(
     }
     reporter.detail(|| format!("on {}, ready after {} ms", open.name, started.elapsed().as_millis()));
 
-    if max_length <= tokenizer.num_special(true) {
-        return Err(Error::Usage {
-            flag: "--max-length".to_owned(),
-            problem: format!(
-                "{max_length} leaves no room for text beside {} special tokens",
-                tokenizer.num_special(true)
-            ),
-        });
-    }
+    let max_length = lengths.longest(positions, &tokenizer, reporter)?;
     let (batch_tokens, pad_multiple) = if open.is_gpu {
         (GPU_BATCH_TOKENS, GPU_PAD_MULTIPLE)
     } else {

@@ -164,6 +164,7 @@ impl Start {
                 let model = ModelArgs {
                     model: Some(model.clone()),
                     base_model: None,
+                    tokenizer: None,
                     offline: args.offline,
                     allow_non_finite: args.allow_non_finite,
                 };
@@ -181,10 +182,10 @@ impl Start {
         reporter: &Reporter,
         stop: &AtomicBool,
     ) -> Result<Option<(TokenizerFiles, Tokenizer)>> {
-        if let Some(path) = &args.tokenizer {
-            let tokenizer =
-                if path.is_dir() { Tokenizer::from_dir(path)? } else { Tokenizer::from_file(path)? };
-            return Ok(Some((TokenizerFiles::at(path), tokenizer)));
+        if let Some(named) = &args.tokenizer {
+            let path = options::tokenizer_path(named, args.offline, reporter)?;
+            let tokenizer = Tokenizer::from_path(&path)?;
+            return Ok(Some((TokenizerFiles::at(&path), tokenizer)));
         }
         if let Self::From(checkpoint) = self {
             return Ok(Some((TokenizerFiles::of(checkpoint), checkpoint.tokenizer()?)));

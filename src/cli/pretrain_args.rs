@@ -47,9 +47,9 @@ pub struct PretrainArgs {
     #[arg(long, value_name = "FORMAT", default_value = "auto", help_heading = "Rows")]
     pub format: FormatArg,
 
-    /// Tokenizer file or directory [default: trained from the corpus]
-    #[arg(long, value_name = "PATH", help_heading = "Model")]
-    pub tokenizer: Option<PathBuf>,
+    /// Tokenizer file, directory or hub id [default: trained from the corpus]
+    #[arg(long, value_name = "PATH|HUB_ID", help_heading = "Model")]
+    pub tokenizer: Option<String>,
     /// Pieces of a tokenizer that is trained
     #[arg(long, value_name = "N", default_value = "30000", value_parser = clap::value_parser!(u32).range(20..), conflicts_with = "tokenizer", help_heading = "Model")]
     pub vocab_size: u32,

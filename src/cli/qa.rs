@@ -24,6 +24,7 @@ pub fn run(args: QaArgs, reporter: &Reporter) -> Result<ExitStatus, Failure> {
         default: WINDOW,
         long: args.long.into(),
         windows: true,
+        own: None,
     };
     let ready = options::load(
         &checkpoint,

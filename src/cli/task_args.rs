@@ -85,7 +85,7 @@ pub struct TokenizeArgs {
     pub input: InputArgs,
     #[command(flatten)]
     pub model: ModelArgs,
-    /// Cut to so many tokens, special tokens included [default: no limit]
+    /// Cut texts to at most N tokens, special tokens included [default: no limit, even if the tokenizer has one]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), help_heading = "Input")]
     pub max_length: Option<u32>,
     #[command(flatten)]
@@ -351,7 +351,8 @@ pub struct QaArgs {
     pub model: ModelArgs,
     #[command(flatten)]
     pub device: DeviceArgs,
-    /// Longest window in tokens, question and special tokens included [default: 384, or the model's]
+    /// Longest window in tokens, question and special tokens included [default: 384, or the limit of the tokenizer or the
+    /// model if that is lower]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), help_heading = "Input")]
     pub max_length: Option<u32>,
     /// What to do with longer contexts
@@ -462,7 +463,8 @@ pub struct ChooseArgs {
 /// Turn texts or their tokens into vectors
 ///
 /// The encoder's last hidden states, or those of another layer, pooled into one vector per text. Any ALBERT
-/// will do. With --output FILE.npy or FILE.safetensors the vectors become one array of 32-bit floats, a row a
+/// will do. A directory of sentence-transformers (with a modules.json) gives the vectors that sentence-transformers
+/// gives: with its pooling, its Dense and Normalize modules, its longest text and its default prompt. With --output FILE.npy or FILE.safetensors the vectors become one array of 32-bit floats, a row a
 /// record; tokens of different numbers need safetensors, where record i has the rows from offsets[i] to
 /// offsets[i + 1] of embeddings.
 #[derive(Args, Debug)]
@@ -476,15 +478,31 @@ pub struct EmbedArgs {
     /// The second text, for texts that have none of their own
     #[arg(long, value_name = "TEXT", help_heading = "Task")]
     pub text_pair: Option<String>,
-    /// What becomes of the token vectors
-    #[arg(long, value_name = "HOW", default_value = "mean", help_heading = "Task")]
-    pub pooling: PoolingArg,
+    /// What becomes of the token vectors [default: that of the model's Pooling module, else mean]
+    #[arg(long, value_name = "HOW", help_heading = "Task")]
+    pub pooling: Option<PoolingArg>,
     /// Which hidden state: 0 is the embeddings, N the output of layer N [default: the last]
     #[arg(long, value_name = "N", help_heading = "Task")]
     pub layer: Option<usize>,
-    /// Scale vectors to length one
-    #[arg(long, help_heading = "Task")]
-    pub normalize: bool,
+    /// Scale vectors to length one; --normalize=false leaves out the model's Normalize module
+    #[arg(
+        long,
+        value_name = "BOOL",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "true",
+        help_heading = "Task"
+    )]
+    pub normalize: Option<bool>,
+    /// Put this before every text [default: the model's default prompt]
+    #[arg(long, value_name = "TEXT", conflicts_with = "prompt_name", help_heading = "Task")]
+    pub prompt: Option<String>,
+    /// Use the prompt of this name in config_sentence_transformers.json
+    #[arg(long, value_name = "NAME", help_heading = "Task")]
+    pub prompt_name: Option<String>,
+    /// Ignore modules.json and the other files of sentence-transformers: embed with the encoder alone
+    #[arg(long, conflicts_with = "prompt_name", help_heading = "Task")]
+    pub ignore_modules: bool,
     /// Attention maps too: layer, head, from token, to token (JSON only)
     #[arg(long, help_heading = "Task")]
     pub attentions: bool,
@@ -508,6 +526,17 @@ pub enum PoolingArg {
     Cls,
     /// The mean over all tokens, special ones included
     Mean,
+    /// The largest value of each component over all tokens, special ones included
+    Max,
+    /// The sum over all tokens divided by the square root of their number
+    #[value(alias = "mean_sqrt_len_tokens")]
+    MeanSqrtLen,
+    /// The mean over all tokens with weights 1, 2, 3, ... by position
+    #[value(alias = "weightedmean")]
+    WeightedMean,
+    /// The vector of the last token, [SEP]
+    #[value(alias = "lasttoken")]
+    LastToken,
     /// The pooler's output: a dense layer and tanh over the first token
     Pooler,
     /// One vector per token, special ones included
@@ -519,6 +548,10 @@ impl From<PoolingArg> for Pooling {
         match arg {
             PoolingArg::Cls => Self::Cls,
             PoolingArg::Mean => Self::Mean,
+            PoolingArg::Max => Self::Max,
+            PoolingArg::MeanSqrtLen => Self::MeanSqrtLen,
+            PoolingArg::WeightedMean => Self::WeightedMean,
+            PoolingArg::LastToken => Self::LastToken,
             PoolingArg::Pooler => Self::Pooler,
             PoolingArg::Tokens => Self::Tokens,
         }

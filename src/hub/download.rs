@@ -14,7 +14,9 @@ use super::partial::Partial;
 use super::refusals::{none_of, refusal};
 use super::repository::{FileInfo, Repository};
 use super::verify::is_hash;
-use super::wanted::{ADAPTER_FILES, ALBERT_FILES, MAX_INDEX, first_in, is_index, shards_of};
+use super::wanted::{
+    ADAPTER_FILES, ALBERT_FILES, MAX_INDEX, MODULES, NESTED, files_of_modules, first_in, is_index, shards_of,
+};
 use super::{HubId, HubSettings, Progress, Wanted};
 use crate::error::Result;
 
@@ -44,6 +46,9 @@ pub fn run(
         if is_index(name) {
             download.shards(&snapshot, name)?;
         }
+        if name == MODULES {
+            download.modules(&snapshot)?;
+        }
     }
     cache.set_ref(&download.repository.commit)?;
     Ok(snapshot)
@@ -72,6 +77,10 @@ impl Download<'_> {
                 continue;
             }
             for name in *names {
+                let nested = name.starts_with(NESTED) && !name.ends_with("/config.json");
+                if nested && !plan.iter().any(|planned: &&str| planned.starts_with(NESTED)) {
+                    continue;
+                }
                 if snapshot.join(name).is_file() || self.repository.has(name, self.progress)? {
                     plan.push(*name);
                     if one {
@@ -91,6 +100,25 @@ impl Download<'_> {
     fn shards(&mut self, snapshot: &Path, index: &str) -> Result<()> {
         for shard in shards_of(snapshot, index)? {
             self.file(snapshot, &shard)?;
+        }
+        Ok(())
+    }
+
+    /// Downloads the files that the modules need.
+    fn modules(&mut self, snapshot: &Path) -> Result<()> {
+        for names in files_of_modules(snapshot)? {
+            let mut found = names.iter().any(|name| !name.is_empty() && snapshot.join(name).is_file());
+            for name in names.iter().filter(|name| !name.is_empty()) {
+                if !found && self.repository.has(name, self.progress)? {
+                    self.file(snapshot, name)?;
+                    found = true;
+                }
+            }
+            if !found && names.iter().all(|name| !name.is_empty()) {
+                let url = self.repository.url(&names[0]);
+                let problem = format!("the repository has no {}, which {MODULES} needs", names.join(" or "));
+                return Err(self.client.refuse(&url, problem));
+            }
         }
         Ok(())
     }

@@ -31,7 +31,7 @@ use std::path::PathBuf;
 
 pub use id::{HubId, is_hub_id};
 pub use settings::HubSettings;
-pub use wanted::{ADAPTER_FILES, ALBERT_FILES, Wanted};
+pub use wanted::{ADAPTER_FILES, ALBERT_FILES, TOKENIZER_FILES, Wanted};
 
 use crate::error::{Error, Result};
 use cache::RepoCache;

@@ -5,6 +5,7 @@ use std::io::Read;
 use ureq::http::StatusCode;
 
 use super::client::{Answer, Client};
+use super::wanted::listed;
 use crate::error::Error;
 
 /// Maximum size of an error body that is read, and of the message shown from it.
@@ -77,7 +78,7 @@ pub fn none_of<'n>(
     names: &[&str],
     there: Option<impl Iterator<Item = &'n String>>,
 ) -> Error {
-    let wanted = names.join(" or ");
+    let wanted = listed(names);
     let Some(there) = there else {
         return client.refuse(url, format!("the repository has no {wanted}"));
     };

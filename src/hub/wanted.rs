@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
+use crate::checkpoint::sentence;
 use crate::error::{Error, Result};
 
 /// Longest index of shards that is read.
@@ -24,11 +25,34 @@ pub enum Wanted<'a> {
     Optional(&'a [&'a str]),
 }
 
+/// The list of modules of sentence-transformers. It brings the files that its modules need.
+pub const MODULES: &str = sentence::MODULES;
+
+/// Where older versions of sentence-transformers keep the model itself. Names below it are only looked for where the
+/// configuration is there.
+pub const NESTED: &str = "0_Transformer/";
+
 /// The files of an ALBERT model.
-pub const ALBERT_FILES: [Wanted<'static>; 4] = [
-    Wanted::OneOf(&["config.json"]),
-    Wanted::AnyOf(&["tokenizer.json", "spiece.model", "30k-clean.model", "vocab.txt"]),
-    Wanted::Optional(&["tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"]),
+pub const ALBERT_FILES: [Wanted<'static>; 5] = [
+    Wanted::Optional(&[MODULES]),
+    Wanted::OneOf(&["config.json", "0_Transformer/config.json"]),
+    Wanted::AnyOf(&[
+        "tokenizer.json",
+        "spiece.model",
+        "30k-clean.model",
+        "vocab.txt",
+        "0_Transformer/tokenizer.json",
+        "0_Transformer/spiece.model",
+        "0_Transformer/vocab.txt",
+    ]),
+    Wanted::Optional(&[
+        "tokenizer_config.json",
+        "special_tokens_map.json",
+        "added_tokens.json",
+        "0_Transformer/tokenizer_config.json",
+        "0_Transformer/special_tokens_map.json",
+        "0_Transformer/added_tokens.json",
+    ]),
     Wanted::OneOf(&[
         "model.safetensors",
         "model.safetensors.index.json",
@@ -38,6 +62,8 @@ pub const ALBERT_FILES: [Wanted<'static>; 4] = [
         "flax_model.msgpack",
         "rust_model.ot",
         "model.onnx",
+        "0_Transformer/model.safetensors",
+        "0_Transformer/pytorch_model.bin",
     ]),
 ];
 
@@ -56,15 +82,64 @@ pub const ADAPTER_FILES: [Wanted<'static>; 3] = [
     Wanted::OneOf(&["adapter_model.safetensors", "adapter_model.bin"]),
 ];
 
+/// The files of a tokenizer.
+pub const TOKENIZER_FILES: [Wanted<'static>; 2] = [
+    Wanted::AnyOf(&["tokenizer.json", "spiece.model", "30k-clean.model", "vocab.txt"]),
+    Wanted::Optional(&["tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"]),
+];
+
+/// Names for a message: those of older layouts are left out.
+pub fn listed(names: &[&str]) -> String {
+    let usual: Vec<&str> = names.iter().copied().filter(|name| !name.starts_with(NESTED)).collect();
+    usual.join(" or ")
+}
+
+/// The files that the modules of a `modules.json` need, each with the names that it may have: the first that exists is
+/// enough. The last of a list of names may be missing if it is empty.
+///
+/// # Errors
+/// [`Error::BadFile`] for what is no list of modules.
+pub fn files_of_modules(directory: &Path) -> Result<Vec<Vec<String>>> {
+    let mut files = Vec::new();
+    for module in sentence::modules_in(directory)?.unwrap_or_default() {
+        let path = |name: &str| match module.path.as_str() {
+            "" => name.to_owned(),
+            below => format!("{}/{name}", below.trim_end_matches('/')),
+        };
+        let optional = |names: &[&str]| names.iter().map(|n| path(n)).chain([String::new()]).collect();
+        match module.kind() {
+            _ if module.is_transformer() => files.push(optional(&sentence::TRANSFORMER_CONFIGS)),
+            "Pooling" => files.push(vec![path("config.json")]),
+            "Dense" | "LayerNorm" => {
+                files.push(vec![path("config.json")]);
+                files.push(vec![path("model.safetensors"), path("pytorch_model.bin")]);
+            }
+            _ => {}
+        }
+    }
+    files.push(vec![sentence::MODEL_CONFIG.to_owned(), String::new()]);
+    Ok(files)
+}
+
+/// A file that the modules need and the directory lacks.
+fn missing_of_modules(directory: &Path) -> Option<String> {
+    // What cannot be read is reported where it is used.
+    let files = files_of_modules(directory).unwrap_or_default();
+    let is_missing =
+        |names: &&Vec<String>| !names.iter().any(|name| name.is_empty() || directory.join(name).is_file());
+    files.iter().find(is_missing).map(|names| names.join(" or "))
+}
+
 /// The name of a file missing from a snapshot, as far as the snapshot itself can tell.
 pub fn missing_in(snapshot: &Path, wanted: &[Wanted<'_>]) -> Option<String> {
     wanted.iter().find_map(|part| match part {
         Wanted::OneOf(names) => match first_in(snapshot, names) {
-            None => Some(names.join(" or ")),
+            None => Some(listed(names)),
             Some(name) if is_index(name) => missing_shard(snapshot, name),
             Some(_) => None,
         },
-        Wanted::AnyOf(names) => first_in(snapshot, names).is_none().then(|| names.join(" or ")),
+        Wanted::AnyOf(names) => first_in(snapshot, names).is_none().then(|| listed(names)),
+        Wanted::Optional(names) if names.contains(&MODULES) => missing_of_modules(snapshot),
         Wanted::Optional(_) => None,
     })
 }

@@ -181,7 +181,7 @@ fn automatic(runtime: &Runtime) -> Result<Function> {
 pub(super) fn text_windows(runtime: &Runtime, text: &str) -> std::result::Result<Vec<Encoding>, String> {
     let tokens = runtime.tokenizer.encode_plain(text).map_err(|e| e.to_string())?;
     let room = runtime.room(false);
-    windows(tokens.ids.len(), room, room / 4)
+    windows(tokens.ids.len(), room, room / 4, runtime.tokenizer.truncation_side())
         .into_iter()
         .map(|range| {
             let row = runtime.tokenizer.with_special(&tokens.slice(range), None);

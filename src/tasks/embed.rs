@@ -1,6 +1,7 @@
 //! Vectors for texts and tokens: `AlbertModel`'s hidden states, pooled.
 //!
-//! Reference: transformers 4.57 `pipelines/feature_extraction.py` (which gives all token vectors).
+//! Reference: transformers 4.57 `pipelines/feature_extraction.py` (which gives all token vectors), and for what comes
+//! before and after the encoder sentence-transformers 5.1 `models/Pooling.py`, `models/Dense.py`, `models/Transformer.py`.
 
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -8,6 +9,7 @@ use serde_json::value::RawValue;
 use super::classify::text_windows;
 use super::input::{FieldNames, TextPair};
 use super::runtime::{Embedded, Long, Pooling, Runtime};
+use crate::checkpoint::SentenceLayer;
 use crate::error::{Error, Result};
 use crate::io::RecordBody;
 use crate::model::Head;
@@ -17,8 +19,14 @@ use crate::tokenizer::Encoding;
 /// What to compute.
 #[derive(Clone, Debug, Default)]
 pub struct EmbedOptions {
-    /// What becomes of the token vectors.
-    pub pooling: Pooling,
+    /// What becomes of the token vectors: one, or several whose vectors are concatenated. The mean if there is none.
+    pub poolings: Vec<Pooling>,
+    /// What happens to the pooled vector.
+    pub layers: Vec<SentenceLayer>,
+    /// What happens to a text before it is encoded.
+    pub texts: TextRules,
+    /// Only the first values of the vector.
+    pub dimensions: Option<usize>,
     /// Which hidden state: 0 is the mapped embeddings, n the output of layer n; the last for `None`.
     pub layer: Option<usize>,
     /// Vectors of length one.
@@ -31,10 +39,70 @@ pub struct EmbedOptions {
     pub fields: FieldNames,
 }
 
+/// What sentence-transformers does to a text before it is encoded.
+#[derive(Clone, Debug, Default)]
+pub struct TextRules {
+    /// White space at both ends is removed.
+    pub strip: bool,
+    /// The text is lower-cased.
+    pub lower_case: bool,
+    /// This comes before the text.
+    pub prompt: String,
+    /// The tokens of the prompt take no part in the pooling.
+    pub exclude_prompt: bool,
+}
+
+impl TextRules {
+    /// The text, with the prompt before it if it is the first of a pair.
+    fn apply(&self, text: &str, is_first: bool) -> String {
+        let mut text = if is_first { format!("{}{text}", self.prompt) } else { text.to_owned() };
+        if self.strip {
+            // Python's white space.
+            let is_space = |c: char| c.is_whitespace() || ('\u{1c}'..='\u{1f}').contains(&c);
+            text = text.trim_matches(is_space).to_owned();
+        }
+        if self.lower_case { text.to_lowercase() } else { text }
+    }
+}
+
 impl EmbedOptions {
     /// The heads to load.
     pub fn heads(&self) -> &'static [Head] {
-        if self.pooling == Pooling::Pooler { &[Head::Pooler] } else { &[] }
+        if self.poolings.contains(&Pooling::Pooler) { &[Head::Pooler] } else { &[] }
+    }
+
+    /// True if each token has a vector of its own.
+    pub fn is_per_token(&self) -> bool {
+        self.poolings == [Pooling::Tokens]
+    }
+
+    /// Length of the vectors of a model with `hidden` components.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] if a layer takes vectors of another length than it gets.
+    pub fn width(&self, hidden: usize) -> Result<usize> {
+        if self.is_per_token() {
+            return Ok(hidden);
+        }
+        let mut width = hidden * self.poolings.len().max(1);
+        for layer in &self.layers {
+            let (takes, gives) = match layer {
+                SentenceLayer::Normalize => continue,
+                SentenceLayer::Dense { inputs, outputs, .. } => (*inputs, *outputs),
+                SentenceLayer::LayerNorm { weight, .. } => (weight.len(), weight.len()),
+            };
+            if takes != width {
+                return Err(Error::Usage {
+                    flag: "--pooling".to_owned(),
+                    problem: format!(
+                        "gives vectors of {width} values, but the model's next module takes {takes}; --ignore-modules \
+                         embeds with the encoder alone"
+                    ),
+                });
+            }
+            width = gives;
+        }
+        Ok(self.dimensions.map_or(width, |n| n.min(width)))
     }
 }
 
@@ -79,14 +147,22 @@ impl Embedding {
 pub struct Embed<'a> {
     runtime: &'a Runtime,
     options: EmbedOptions,
+    /// Length of the vectors.
+    width: usize,
+    /// Tokens at the beginning of each row that are not pooled.
+    skipped: usize,
 }
 
 impl<'a> Embed<'a> {
     /// Over `runtime`.
     ///
     /// # Errors
-    /// [`Error::Usage`] for a layer that the model does not have, and for attention maps of windows.
-    pub fn new(runtime: &'a Runtime, options: EmbedOptions) -> Result<Self> {
+    /// [`Error::Usage`] for a layer that the model does not have, for modules that do not fit each other, and for
+    /// attention maps of windows.
+    pub fn new(runtime: &'a Runtime, mut options: EmbedOptions) -> Result<Self> {
+        if options.poolings.is_empty() {
+            options.poolings.push(Pooling::default());
+        }
         let last = runtime.config.num_hidden_layers;
         if let Some(layer) = options.layer.filter(|layer| *layer > last) {
             return Err(Error::Usage {
@@ -100,7 +176,9 @@ impl<'a> Embed<'a> {
                 problem: "there are no attention maps across windows; use --long truncate".to_owned(),
             });
         }
-        Ok(Self { runtime, options })
+        let width = options.width(runtime.config.hidden_size)?;
+        let skipped = prompt_length(runtime, &options.texts)?;
+        Ok(Self { runtime, options, width, skipped })
     }
 
     /// Encodes a text or a pair.
@@ -111,14 +189,70 @@ impl<'a> Embed<'a> {
         if text.text_pair.is_none() {
             text.text_pair.clone_from(&self.options.text_pair);
         }
-        let pair = text.text_pair.as_deref();
-        let rows = if self.runtime.long == Long::Window && pair.is_none() {
-            text_windows(self.runtime, &text.text)?
+        let rules = &self.options.texts;
+        let first = rules.apply(&text.text, true);
+        let second = text.text_pair.as_deref().map(|second| rules.apply(second, false));
+        let rows = if self.runtime.long == Long::Window && second.is_none() {
+            text_windows(self.runtime, &first)?
         } else {
-            vec![self.runtime.encode(&text.text, pair)?]
+            vec![self.runtime.encode(&first, second.as_deref())?]
         };
         Ok(EmbedItem { text, rows })
     }
+
+    /// The layers after pooling.
+    fn finish(&self, mut vector: Vec<f32>) -> Result<Vec<f32>> {
+        for layer in &self.options.layers {
+            vector = match layer {
+                SentenceLayer::Normalize => {
+                    normalize(&mut vector);
+                    vector
+                }
+                SentenceLayer::Dense { weight, bias, inputs, activation, .. } => {
+                    let rows = weight.chunks(*inputs).enumerate();
+                    let product = rows.map(|(i, row)| {
+                        let sum: f32 = row.iter().zip(&vector).map(|(w, v)| w * v).sum();
+                        sum + bias.get(i).copied().unwrap_or(0.0)
+                    });
+                    self.runtime.activate(product.collect(), *activation)?
+                }
+                SentenceLayer::LayerNorm { weight, bias } => standardized(&vector, weight, bias),
+            };
+        }
+        vector.truncate(self.width);
+        if self.options.normalize {
+            normalize(&mut vector);
+        }
+        Ok(vector)
+    }
+}
+
+/// How many tokens the prompt has at the beginning of each row, where these are not pooled; `[CLS]` is one of them.
+fn prompt_length(runtime: &Runtime, rules: &TextRules) -> Result<usize> {
+    if !rules.exclude_prompt || rules.prompt.is_empty() {
+        return Ok(0);
+    }
+    if runtime.long == Long::Window {
+        return Err(Error::Usage {
+            flag: "--long".to_owned(),
+            problem: "window does not go with a prompt that is excluded from pooling; use truncate"
+                .to_owned(),
+        });
+    }
+    let prompt = TextRules { prompt: String::new(), ..rules.clone() }.apply(&rules.prompt, true);
+    let encoding = runtime.tokenizer.encode_max(&prompt, None, runtime.max_length)?;
+    let after = encoding.special_tokens_mask.last().is_some_and(|special| *special);
+    Ok(encoding.ids.len() - usize::from(after))
+}
+
+/// Layer normalization with PyTorch's epsilon.
+fn standardized(vector: &[f32], weight: &[f32], bias: &[f32]) -> Vec<f32> {
+    let count = vector.len().max(1) as f64;
+    let mean = vector.iter().map(|v| f64::from(*v)).sum::<f64>() / count;
+    let variance = vector.iter().map(|v| (f64::from(*v) - mean).powi(2)).sum::<f64>() / count;
+    let scale = 1.0 / (variance + 1e-5).sqrt();
+    let scaled = vector.iter().map(|v| ((f64::from(*v) - mean) * scale) as f32);
+    scaled.zip(weight.iter().zip(bias)).map(|(v, (w, b))| v * w + b).collect()
 }
 
 /// Divides by the Euclidean length.
@@ -143,10 +277,11 @@ impl Task for Embed<'_> {
     }
 
     fn forward(&self, rows: &[&Encoding]) -> Result<Vec<Embedded>> {
-        self.runtime.embeddings(rows, self.options.pooling, self.options.layer, self.options.attentions)
+        let options = &self.options;
+        self.runtime.embeddings(rows, &options.poolings, self.skipped, options.layer, options.attentions)
     }
 
-    /// Of several windows: the mean of their vectors, each counted by its tokens; token vectors one
+    /// Of several windows: the mean of their pooled vectors, each counted by its tokens; token vectors one
     /// window after the other.
     fn decode(&self, item: &EmbedItem, outputs: Vec<Embedded>) -> Result<Embedding> {
         let width = self.runtime.config.hidden_size;
@@ -154,7 +289,7 @@ impl Task for Embed<'_> {
             [one] => one.attentions.clone(),
             _ => Vec::new(),
         };
-        if self.options.pooling == Pooling::Tokens {
+        if self.options.is_per_token() {
             let tokens = item.rows.iter().flat_map(|row| self.runtime.tokenizer.tokens(row)).collect();
             let mut vectors: Vec<Vec<f32>> = outputs
                 .iter()
@@ -166,14 +301,12 @@ impl Task for Embed<'_> {
             return Ok(Embedding { tokens: Some(tokens), embedding: Vectors::Many(vectors), attentions });
         }
         let total: usize = item.rows.iter().map(|row| row.ids.len()).sum();
-        let mut vector = vec![0f32; width];
+        let mut vector = vec![0f32; outputs.first().map_or(width, |output| output.values.len())];
         for (row, output) in item.rows.iter().zip(&outputs) {
             let share = row.ids.len() as f32 / total.max(1) as f32;
             vector.iter_mut().zip(&output.values).for_each(|(sum, v)| *sum += v * share);
         }
-        if self.options.normalize {
-            normalize(&mut vector);
-        }
+        let vector = self.finish(vector)?;
         Ok(Embedding { tokens: None, embedding: Vectors::One(vector), attentions })
     }
 
@@ -224,9 +357,9 @@ impl Task for Embed<'_> {
 
     /// A row of NaN keeps the rows of an array in step with the records.
     fn own_failure(&self) -> Vec<u8> {
-        if self.options.pooling == Pooling::Tokens {
+        if self.options.is_per_token() {
             return Vec::new();
         }
-        std::iter::repeat_n(f32::NAN.to_le_bytes(), self.runtime.config.hidden_size).flatten().collect()
+        std::iter::repeat_n(f32::NAN.to_le_bytes(), self.width).flatten().collect()
     }
 }

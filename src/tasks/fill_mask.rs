@@ -12,7 +12,7 @@ use super::scores::{softmax, top_k};
 use crate::error::{Error, Result};
 use crate::io::RecordBody;
 use crate::stream::Task;
-use crate::tokenizer::Encoding;
+use crate::tokenizer::{Encoding, TruncationSide};
 
 /// What to predict.
 #[derive(Clone, Debug)]
@@ -141,8 +141,12 @@ impl<'a> FillMask<'a> {
         if masks.is_empty() {
             return Err(if encoding.truncated {
                 format!(
-                    "no {} within the first {} tokens, to which the text was cut",
+                    "no {} within the {} {} tokens, to which the text was cut",
                     self.mask_token,
+                    match self.runtime.tokenizer.truncation_side() {
+                        TruncationSide::Right => "first",
+                        TruncationSide::Left => "last",
+                    },
                     encoding.ids.len()
                 )
             } else {

@@ -18,7 +18,7 @@ mod zero_shot;
 
 pub use choose::{ChoiceScore, Choose, ChooseItem, ChooseOptions};
 pub use classify::{Classify, ClassifyItem, ClassifyOptions, Function, Judgement, LabelScore};
-pub use embed::{Embed, EmbedItem, EmbedOptions, Embedding};
+pub use embed::{Embed, EmbedItem, EmbedOptions, Embedding, TextRules};
 pub use fill_mask::{FillMask, FillMaskItem, FillMaskOptions, MaskPredictions, Prediction, TargetWord};
 pub use input::{FieldNames, TextPair};
 pub use ner::{Aggregation, Entity, Ner, NerItem, NerOptions, WordBoundaries};

@@ -3,9 +3,10 @@
 use burn::tensor::{Device, Int, Tensor, TensorData};
 
 use crate::batch::{Padding, model_input};
+use crate::checkpoint::PoolingMode;
 use crate::device::to_host;
 use crate::error::{Error, Result};
-use crate::model::{Albert, AlbertConfig, OutputOptions};
+use crate::model::{Activation, Albert, AlbertConfig, OutputOptions};
 use crate::tokenizer::{Encoding, Tokenizer};
 
 /// What happens to text longer than the model takes.
@@ -200,15 +201,17 @@ impl Runtime {
         Ok(rows.iter().enumerate().map(row).collect())
     }
 
-    /// A vector per row, or a vector per token where `pooling` is [`Pooling::Tokens`]; with them the
-    /// attention maps, if they are asked for.
+    /// A vector per row, those of several `poolings` one after the other, or a vector per token where the only one is
+    /// [`Pooling::Tokens`]; with them the attention maps, if they are asked for. The first `skipped` tokens of a row take
+    /// no part in any mean or maximum.
     ///
     /// # Errors
     /// As [`Runtime::sequence_logits`]; [`Error::Input`] for a layer that the model does not have.
     pub fn embeddings(
         &self,
         rows: &[&Encoding],
-        pooling: Pooling,
+        poolings: &[Pooling],
+        skipped: usize,
         layer: Option<usize>,
         attentions: bool,
     ) -> Result<Vec<Embedded>> {
@@ -220,15 +223,11 @@ impl Runtime {
             (Some(layer), _) => return Err(Error::Input(format!("the model has no hidden state {layer}"))),
             (None, _) => out.last_hidden_state,
         };
-        let vectors = match pooling {
-            Pooling::Tokens => self.read_tokens(states, rows)?,
-            Pooling::Mean => self.read_rows(self.mean(states, rows))?,
-            Pooling::Cls => self.read_rows(first_token(states))?,
-            Pooling::Pooler => {
-                let pooler = self.model.albert.pooler.as_ref().ok_or_else(|| no_head("pooler"))?;
-                self.read_rows(pooler.forward(first_token(states)).tanh())?
-            }
-        };
+        let mut vectors: Vec<Vec<f32>> = vec![Vec::new(); rows.len()];
+        for pooling in poolings {
+            let pooled = self.pool(states.clone(), rows, *pooling, skipped)?;
+            vectors.iter_mut().zip(pooled).for_each(|(vector, pooled)| vector.extend(pooled));
+        }
         let mut embedded: Vec<Embedded> =
             vectors.into_iter().map(|values| Embedded { values, attentions: Vec::new() }).collect();
         for layer in out.attentions.into_iter().flatten() {
@@ -247,12 +246,68 @@ impl Runtime {
         Ok(embedded)
     }
 
-    /// The mean of each row's own tokens, special ones included.
-    fn mean(&self, states: Tensor<3>, rows: &[&Encoding]) -> Tensor<2> {
+    /// A vector per row, or the vectors of its tokens.
+    fn pool(
+        &self,
+        states: Tensor<3>,
+        rows: &[&Encoding],
+        pooling: Pooling,
+        skipped: usize,
+    ) -> Result<Vec<Vec<f32>>> {
+        let weighted =
+            |weights: &dyn Fn(&mut [f32])| self.read_rows(self.weighted(states.clone(), rows, weights));
+        match pooling {
+            Pooling::Tokens => self.read_tokens(states, rows),
+            Pooling::Cls => self.read_rows(first_token(states)),
+            Pooling::Pooler => {
+                let pooler = self.model.albert.pooler.as_ref().ok_or_else(|| no_head("pooler"))?;
+                self.read_rows(pooler.forward(first_token(states)).tanh())
+            }
+            Pooling::Max => {
+                let width = self.config.hidden_size.max(1);
+                let tokens = self.read_tokens(states, rows)?;
+                Ok(tokens.iter().map(|tokens| largest(tokens, width, skipped)).collect())
+            }
+            Pooling::Mean => weighted(&|own| {
+                let count = own.len().saturating_sub(skipped).max(1);
+                own.iter_mut().skip(skipped).for_each(|weight| *weight = 1.0 / count as f32);
+            }),
+            Pooling::MeanSqrtLen => weighted(&|own| {
+                let count = own.len().saturating_sub(skipped).max(1);
+                own.iter_mut().skip(skipped).for_each(|weight| *weight = 1.0 / (count as f32).sqrt());
+            }),
+            Pooling::WeightedMean => weighted(&|own| {
+                let total: usize = (skipped..own.len()).map(|place| place + 1).sum();
+                let weights = own.iter_mut().enumerate().skip(skipped);
+                weights.for_each(|(place, weight)| *weight = (place + 1) as f32 / total as f32);
+            }),
+            Pooling::LastToken => weighted(&|own| {
+                if let Some(last) = own.iter_mut().skip(skipped).last() {
+                    *last = 1.0;
+                }
+            }),
+        }
+    }
+
+    /// Applies an activation to every value.
+    ///
+    /// # Errors
+    /// [`Error::Device`] when the device fails.
+    pub fn activate(&self, values: Vec<f32>, activation: Activation) -> Result<Vec<f32>> {
+        if activation == Activation::Linear {
+            return Ok(values);
+        }
+        let count = values.len();
+        let tensor = Tensor::<1>::from_data(TensorData::new(values, [count]), &self.device);
+        to_host(activation.forward(tensor))
+    }
+
+    /// The weighted sum of each row's own tokens, special ones included; `fill` gives the weights of a row.
+    fn weighted(&self, states: Tensor<3>, rows: &[&Encoding], fill: &dyn Fn(&mut [f32])) -> Tensor<2> {
         let [batch, length, _] = states.dims();
         let mut weights = vec![0f32; batch * length];
         for (weights, row) in weights.chunks_mut(length.max(1)).zip(rows) {
-            weights[..row.ids.len()].fill(1.0 / row.ids.len().max(1) as f32);
+            fill(&mut weights[..row.ids.len()]);
         }
         let weights = Tensor::<2>::from_data(TensorData::new(weights, [batch, length]), &self.device);
         // States at padding hold no meaning, but they are finite.
@@ -268,10 +323,31 @@ pub enum Pooling {
     /// The mean over all tokens, special ones included.
     #[default]
     Mean,
+    /// The largest value of each component over all tokens, special ones included.
+    Max,
+    /// The sum over all tokens, special ones included, divided by the square root of their number.
+    MeanSqrtLen,
+    /// The mean over all tokens, special ones included, with weights 1, 2, 3, ... by position.
+    WeightedMean,
+    /// The vector of the last token, `[SEP]`.
+    LastToken,
     /// The pooler's output: a dense layer and tanh over the first token.
     Pooler,
     /// One vector per token, special ones included.
     Tokens,
+}
+
+impl From<PoolingMode> for Pooling {
+    fn from(mode: PoolingMode) -> Self {
+        match mode {
+            PoolingMode::Cls => Self::Cls,
+            PoolingMode::Max => Self::Max,
+            PoolingMode::Mean => Self::Mean,
+            PoolingMode::MeanSqrtLen => Self::MeanSqrtLen,
+            PoolingMode::WeightedMean => Self::WeightedMean,
+            PoolingMode::LastToken => Self::LastToken,
+        }
+    }
 }
 
 /// What the encoder says of one row.
@@ -281,6 +357,16 @@ pub struct Embedded {
     pub values: Vec<f32>,
     /// Per layer, head and query token: the attention to each token. Empty unless asked for.
     pub attentions: Vec<Vec<Vec<Vec<f32>>>>,
+}
+
+/// The largest value of each component of the tokens from `skipped` on.
+fn largest(tokens: &[f32], width: usize, skipped: usize) -> Vec<f32> {
+    // sentence-transformers puts this in the place of tokens that take no part.
+    let mut largest = vec![-1e9f32; width];
+    for token in tokens.chunks(width).skip(skipped) {
+        largest.iter_mut().zip(token).for_each(|(largest, value)| *largest = largest.max(*value));
+    }
+    largest
 }
 
 fn first_token(states: Tensor<3>) -> Tensor<2> {

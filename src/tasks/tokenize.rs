@@ -13,7 +13,7 @@ use crate::tokenizer::{Encoding, Tokenizer};
 pub struct Tokenize {
     /// Whose work is shown.
     pub tokenizer: Tokenizer,
-    /// Cut to so many tokens, if set.
+    /// Longest text in tokens, special tokens included; `None` cuts nothing.
     pub max_length: Option<usize>,
     /// Which JSON fields hold the texts.
     pub fields: FieldNames,

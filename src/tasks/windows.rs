@@ -2,10 +2,21 @@
 
 use std::ops::Range;
 
-/// Ranges of at most `room` tokens that cover `length` tokens, each beginning `room - stride` after the one
-/// before, so that neighbours share `stride` tokens (as the `tokenizers` crate truncates with a stride).
-/// At least one range; a `stride` that leaves no step is halved to fit.
-pub fn windows(length: usize, room: usize, stride: usize) -> Vec<Range<usize>> {
+use crate::tokenizer::TruncationSide;
+
+/// Ranges of at most `room` tokens that cover `length` tokens, in ascending order. Neighbours share `stride` tokens, as
+/// where the `tokenizers` crate truncates with a stride: the first range is a full one for a text that is cut on the
+/// right, the last one for a text that is cut on the left. At least one range; a `stride` that leaves no step is halved
+/// to fit.
+pub fn windows(length: usize, room: usize, stride: usize, side: TruncationSide) -> Vec<Range<usize>> {
+    let mut ranges = from_the_beginning(length, room, stride);
+    if side == TruncationSide::Left {
+        ranges = ranges.into_iter().rev().map(|r| length - r.end..length - r.start).collect();
+    }
+    ranges
+}
+
+fn from_the_beginning(length: usize, room: usize, stride: usize) -> Vec<Range<usize>> {
     let room = room.max(1);
     let stride = if stride < room { stride } else { room / 2 };
     let mut ranges = Vec::new();
@@ -40,6 +51,18 @@ pub fn own_parts(windows: &[Range<usize>]) -> Vec<Range<usize>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn windows(length: usize, room: usize, stride: usize) -> Vec<Range<usize>> {
+        super::windows(length, room, stride, TruncationSide::Right)
+    }
+
+    #[test]
+    fn a_text_cut_on_the_left_is_read_from_its_end() {
+        let left = |length, room, stride| super::windows(length, room, stride, TruncationSide::Left);
+        assert_eq!(left(11, 4, 1), [0..2, 1..5, 4..8, 7..11]);
+        assert_eq!(left(10, 4, 1), [0..4, 3..7, 6..10]);
+        assert_eq!((left(3, 4, 1).len(), left(3, 4, 1)[0].clone()), (1, 0..3));
+    }
 
     #[test]
     fn neighbours_share_the_stride() {

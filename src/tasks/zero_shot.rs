@@ -95,6 +95,12 @@ impl<'a> ZeroShot<'a> {
         for label in &labels {
             let hypothesis = self.options.hypothesis.replace("{}", label);
             let hypothesis = tokenizer.encode_plain(&hypothesis).map_err(|e| e.to_string())?;
+            if self.is_left_whole(premise.ids.len(), hypothesis.ids.len()) {
+                let row = tokenizer.with_special(&premise, Some(&hypothesis));
+                self.runtime.check_ids(&row)?;
+                rows.push(row);
+                continue;
+            }
             let Some(room) = self.runtime.room(true).checked_sub(hypothesis.ids.len()) else {
                 return Err(format!(
                     "the hypothesis for label \"{label}\" alone has {} tokens; the model takes {}",
@@ -107,12 +113,25 @@ impl<'a> ZeroShot<'a> {
                 let tokens = premise.ids.len() + hypothesis.ids.len() + tokenizer.num_special(true);
                 return Err(self.runtime.too_long(tokens));
             }
-            let mut row = tokenizer.with_special(&premise.slice(0..kept), Some(&hypothesis));
+            let kept_part = tokenizer.truncation_side().kept(premise.ids.len(), kept);
+            let mut row = tokenizer.with_special(&premise.slice(kept_part), Some(&hypothesis));
             row.truncated = kept < premise.ids.len();
             self.runtime.check_ids(&row)?;
             rows.push(row);
         }
         Ok(ZeroShotItem { text, labels, rows })
+    }
+
+    /// Whether a row is longer than the tokenizer's own limit, but stays whole because nothing would be left of the
+    /// text: the pipeline then lets the model take as much as it can.
+    fn is_left_whole(&self, premise: usize, hypothesis: usize) -> bool {
+        let runtime = self.runtime;
+        let total = premise + hypothesis + runtime.tokenizer.num_special(true);
+        runtime.long != Long::Error
+            && runtime.tokenizer.model_max_length() == Some(runtime.max_length)
+            && total <= runtime.config.max_position_embeddings
+            && total > runtime.max_length
+            && premise <= total - runtime.max_length
     }
 }
 

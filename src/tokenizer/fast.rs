@@ -1,6 +1,7 @@
 //! A `tokenizer.json`, run by the `tokenizers` crate as it is written, with the tokens that other files add to it.
 
 use super::added::Added;
+use super::limits::TruncationSide;
 use super::names::{Named, Specials};
 use super::plan::Plan;
 use super::roles::{Class, Role};
@@ -40,6 +41,8 @@ pub(super) struct Fast {
     pub(super) specials: Specials,
     pub(super) single: Layout,
     pub(super) pair: Layout,
+    /// The direction in the file's `truncation` section.
+    pub(super) truncation_side: Option<TruncationSide>,
 }
 
 /// The parts of the file that the crate does not show.
@@ -51,6 +54,7 @@ struct File<'a> {
     added_tokens: Option<&'a RawValue>,
     model: Option<Model>,
     padding: Option<Padding>,
+    truncation: Option<Value>,
 }
 
 #[derive(Deserialize)]
@@ -102,7 +106,18 @@ impl Fast {
             pair = Layout { before, between: after.clone(), after };
         }
         let extended = added.all() != own_tokens(&own, &tokenizer).all();
-        Ok(Self { tokenizer, added, extended, words, path: path.to_owned(), specials, single, pair })
+        let direction = file.truncation.as_ref().and_then(|t| t.get("direction")?.as_str());
+        Ok(Self {
+            tokenizer,
+            added,
+            extended,
+            words,
+            path: path.to_owned(),
+            specials,
+            single,
+            pair,
+            truncation_side: direction.and_then(TruncationSide::from_name),
+        })
     }
 
     /// The tokens of `text`, without any around it.

@@ -3,9 +3,11 @@
 use super::classes::{Named, Reading};
 use super::fast::Fast;
 use super::japanese::Japanese;
+use super::limits::Limits;
 use super::roles::Class;
 use super::settings::Settings;
 use super::slow::Slow;
+use super::vocabulary::vocabularies;
 use super::{Engine, Kind, Tokenizer, wordpiece};
 use crate::error::{Error, Result};
 use serde_json::{Map, Value};
@@ -96,7 +98,7 @@ fn kind_of(path: &Path, bytes: &[u8]) -> Kind {
 }
 
 /// The file to read in `dir`.
-fn find(dir: &Path) -> Result<PathBuf> {
+pub(super) fn find(dir: &Path) -> Result<PathBuf> {
     let entries = fs::read_dir(dir).map_err(Error::io(dir, "read"))?;
     let mut others = Vec::new();
     for entry in entries {
@@ -110,19 +112,41 @@ fn find(dir: &Path) -> Result<PathBuf> {
     let vocab = Some(dir.join(VOCAB)).filter(|p| p.is_file());
     // A saved TensorFlow model keeps its vocabulary there.
     let assets = dir.join("assets");
-    if named.is_none() && others.is_empty() && !dir.join(VOCAB).is_file() && assets.is_dir() {
+    let single = if let [one] = others.as_slice() { Some(one.clone()) } else { None };
+    if let Some(found) = named.or(single).or(vocab) {
+        return Ok(found);
+    }
+    match vocabularies(dir)?.as_slice() {
+        [] => {}
+        [one] => return Ok(one.clone()),
+        several => {
+            let names: Vec<_> = several.iter().filter_map(|p| p.file_name()?.to_str()).collect();
+            let problem = format!(
+                "several word-piece vocabularies in this directory ({}): rename the right one to {VOCAB}, or name it \
+                 with --tokenizer",
+                names.join(", ")
+            );
+            return Err(Error::bad_file(dir, problem));
+        }
+    }
+    if others.is_empty() && assets.is_dir() {
         return find(&assets);
     }
-    let single = if let [one] = others.as_slice() { Some(one.clone()) } else { None };
-    named.or(single).or(vocab).ok_or_else(|| {
-        let looked = format!("looked for {JSON}, {}, {}, a single other *.model, {VOCAB}", MODELS[0], MODELS[1]);
+    Err({
+        let looked = format!(
+            "looked for {JSON}, {}, {}, a single other *.model, {VOCAB}, a single other word-piece vocabulary (*.txt)",
+            MODELS[0], MODELS[1]
+        );
         let found = match others.len() {
             0 => String::new(),
             n => format!(" and found {n} *.model files, none of them named {}", MODELS[0]),
         };
         Error::bad_file(
             dir,
-            format!("no tokenizer in this directory: {looked}{found}; copy one of them from where the model comes from"),
+            format!(
+                "no tokenizer in this directory: {looked}{found}; copy one of them from where the model comes from, or \
+                 name one with --tokenizer"
+            ),
         )
     })
 }
@@ -131,9 +155,11 @@ fn find(dir: &Path) -> Result<PathBuf> {
 fn settings(dir: &Path) -> Result<Settings> {
     let mut settings = Settings::default();
     let bad = |name: &str, problem: String| Error::bad_file(dir.join(name), format!("{problem}: {CORRECT}"));
-    let config = object(&dir.join("tokenizer_config.json"))?;
+    let path = dir.join("tokenizer_config.json");
+    let config = object(&path)?;
     if let Some(config) = &config {
         settings.read_config(config).map_err(|problem| bad("tokenizer_config.json", problem))?;
+        settings.limits = Limits::of(config, &path)?;
     }
     if let Some(map) = object(&dir.join("special_tokens_map.json"))? {
         settings.read_map(&map);

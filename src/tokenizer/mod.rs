@@ -53,6 +53,7 @@ mod fast;
 mod forms;
 mod in_text;
 mod japanese;
+mod limits;
 mod load;
 mod names;
 mod plan;
@@ -67,6 +68,7 @@ pub mod train;
 mod trie;
 mod truncate;
 mod unigram;
+mod vocabulary;
 mod word_cache;
 mod wordpiece;
 
@@ -75,11 +77,13 @@ pub use tokenizers::AddedToken;
 use crate::error::{Error, Result};
 use fast::{Fast, Layout};
 use japanese::Japanese;
+use limits::Limits;
+pub use limits::TruncationSide;
 use names::{Named, Specials};
 use sentencepiece::Piece;
 use settings::Settings;
 use slow::Slow;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// The `spiece.model` of the model inside the binary.
 pub(crate) static EMBEDDED: &[u8] = include_bytes!("../../assets/spiece.model");
@@ -149,6 +153,7 @@ pub struct Tokenizer {
     class: Option<String>,
     /// Every type id is 0.
     one_type: bool,
+    limits: Limits,
 }
 
 impl Tokenizer {
@@ -161,13 +166,29 @@ impl Tokenizer {
     }
 
     /// Reads the tokenizer of a checkpoint directory: `tokenizer.json`, else `spiece.model`, `30k-clean.model`, a
-    /// single other `*.model`, `vocab.txt`; with the switches and names in `tokenizer_config.json` and
-    /// `special_tokens_map.json`.
+    /// single other `*.model`, `vocab.txt`, a single other word-piece vocabulary (`*.txt`); with the switches and names
+    /// in `tokenizer_config.json` and `special_tokens_map.json`.
     ///
     /// # Errors
     /// If there is none of these files, or the first of them cannot be used.
     pub fn from_dir(dir: &Path) -> Result<Self> {
         load::dir(dir)
+    }
+
+    /// Reads a directory as [`Tokenizer::from_dir`] does, or a file as [`Tokenizer::from_file`] does.
+    ///
+    /// # Errors
+    /// As these.
+    pub fn from_path(path: &Path) -> Result<Self> {
+        if path.is_dir() { Self::from_dir(path) } else { Self::from_file(path) }
+    }
+
+    /// The file that [`Tokenizer::from_dir`] reads.
+    ///
+    /// # Errors
+    /// If there is none, or several could be meant.
+    pub fn file_in(dir: &Path) -> Result<PathBuf> {
+        load::find(dir)
     }
 
     /// Reads a `tokenizer.json` from memory; `name` is what errors call it.
@@ -194,7 +215,11 @@ impl Tokenizer {
         };
         // BertTokenizer has it on by default, the others have not.
         let clean_up = settings.clean_up_spaces.unwrap_or(kind == Kind::WordPiece);
-        Self { engine, kind, specials, single, pair, clean_up, class: None, one_type: false }
+        let mut limits = settings.limits;
+        if let Engine::Fast(fast) = &engine {
+            limits.side = limits.side.or(fast.truncation_side);
+        }
+        Self { engine, kind, specials, single, pair, clean_up, class: None, one_type: false, limits }
     }
 
     /// Encodes a text or a pair with its special tokens, whole.
@@ -208,7 +233,7 @@ impl Tokenizer {
     }
 
     /// Encodes a text or a pair with its special tokens, cut to at most `max_length` tokens in all: the longer text
-    /// loses tokens first (`longest_first`).
+    /// loses tokens first (`longest_first`), at its [`Tokenizer::truncation_side`].
     ///
     /// # Errors
     /// If the special tokens alone are more than `max_length`, or as [`Tokenizer::encode`].
@@ -225,7 +250,9 @@ impl Tokenizer {
         let slow = matches!(self.kind, Kind::SentencePiece | Kind::Japanese);
         let (a, b) = truncate::lengths(first.len(), second.as_ref().map(Vec::len), room, slow);
         let truncated = a + b < first.len() + second.as_ref().map_or(0, Vec::len);
-        Ok(self.assemble(&first[..a], second.as_ref().map(|s| &s[..b]), truncated))
+        let side = self.truncation_side();
+        let second = second.as_ref().map(|s| &s[side.kept(s.len(), b)]);
+        Ok(self.assemble(&first[side.kept(first.len(), a)], second, truncated))
     }
 
     /// Encodes a text without special tokens around it.
@@ -484,6 +511,18 @@ impl Tokenizer {
             Engine::Slow(slow) => Some(slow.model.method.as_str_name()),
             Engine::Fast(_) | Engine::Japanese(_) => None,
         }
+    }
+
+    /// Longest sequence in tokens, special tokens included: `model_max_length` of `tokenizer_config.json`. `None` where
+    /// there is no such limit, or a very large one, which is what transformers writes for none.
+    pub fn model_max_length(&self) -> Option<usize> {
+        self.limits.max_length
+    }
+
+    /// Where texts are cut: `truncation_side` of `tokenizer_config.json`, else the direction in the `truncation` section
+    /// of a `tokenizer.json`, else the right.
+    pub fn truncation_side(&self) -> TruncationSide {
+        self.limits.side.unwrap_or_default()
     }
 
     /// Where this tokenizer comes from.

@@ -3,6 +3,7 @@
 //! As transformers 4.57 reads them. If `tokenizer_config.json` has `added_tokens_decoder`, it alone says what is
 //! added. Otherwise `special_tokens_map.json` overrides it, and `added_tokens.json` lists the rest.
 
+use super::limits::Limits;
 use super::roles::{Class, ROLES, Role};
 use serde_json::{Map, Value, json};
 use tokenizers::AddedToken;
@@ -56,6 +57,8 @@ pub(super) struct Settings {
     pub strip_accents: Option<bool>,
     pub tokenize_chinese_chars: Option<bool>,
     pub clean_up_spaces: Option<bool>,
+    /// Maximum length and truncation side.
+    pub limits: Limits,
 }
 
 impl Settings {

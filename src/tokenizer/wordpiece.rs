@@ -75,6 +75,7 @@ pub(super) fn lines(bytes: &[u8], path: &Path) -> Result<Vec<String>> {
     let text = std::str::from_utf8(bytes).map_err(|e| {
         bad(format!("not UTF-8 text (byte {}): a vocab.txt has one token per line", e.valid_up_to()))
     })?;
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     // As Python reads lines: \r\n and \r end them too.
     let text = text.replace("\r\n", "\n").replace('\r', "\n");
     let text = text.strip_suffix('\n').unwrap_or(&text);

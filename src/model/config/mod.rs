@@ -125,7 +125,8 @@ impl AlbertConfig {
     }
 
     /// Same as [`Self::from_file`], for bytes in memory. `path` is used in messages and distinguishes Google's
-    /// `albert_config.json` (whose `"gelu"` means the tanh form) from transformers' files.
+    /// configurations, `albert_config.json` and other names that begin with `albert` (whose `"gelu"` means the tanh
+    /// form), from transformers' files.
     pub fn from_slice(json: &[u8], path: &Path) -> Result<Self> {
         let value: Value = serde_json::from_slice(json).map_err(|e| {
             Error::bad_file(path, format!("is not valid JSON ({e}); expected an ALBERT configuration"))
@@ -133,7 +134,27 @@ impl AlbertConfig {
         let Value::Object(raw) = value else {
             return Err(Error::bad_file(path, "is JSON but not an object; expected an ALBERT configuration"));
         };
-        let google = path.file_name().is_some_and(|n| n == "albert_config.json");
+        // What transformers saves names its model type, whatever the file is called.
+        let name = path.file_name().and_then(|n| n.to_str()).unwrap_or_default();
+        let google =
+            name == "albert_config.json" || name.starts_with("albert") && !raw.contains_key("model_type");
+        Self::from_raw(raw, path, google)
+    }
+
+    /// Reads and checks a configuration beside a checkpoint of Google's code, whatever its name: `"gelu"` means the tanh
+    /// form.
+    ///
+    /// # Errors
+    /// As [`Self::from_file`].
+    pub fn from_google_file(path: &Path) -> Result<Self> {
+        let mut config = Self::from_file(path)?;
+        if !config.raw.contains_key("model_type") {
+            config = Self::from_raw(config.raw, path, true)?;
+        }
+        Ok(config)
+    }
+
+    fn from_raw(raw: Map<String, Value>, path: &Path, google: bool) -> Result<Self> {
         let mut config = Fields { raw: &raw, path }.config(google)?;
         config.raw = raw;
         Ok(config)

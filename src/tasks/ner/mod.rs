@@ -94,7 +94,7 @@ pub struct Entity {
     pub entity_group: Option<String>,
     /// Probability of the label; of an entity the mean over its parts.
     pub score: f32,
-    /// The token's number in the text, `[CLS]` counted (aggregation none).
+    /// The token's number in the text, or in what is left of a text that was cut, `[CLS]` counted (aggregation none).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub index: Option<usize>,
     /// The slice of the text.
@@ -184,15 +184,16 @@ impl<'a> Ner<'a> {
         places: Vec<Place>,
     ) -> std::result::Result<NerItem, String> {
         let room = self.runtime.room(false);
+        let side = self.runtime.tokenizer.truncation_side();
         let length = encoding.ids.len();
         let too_long = length > room;
         if too_long && self.stride.is_none() && self.runtime.long == Long::Error {
             return Err(self.runtime.too_long(length + self.runtime.tokenizer.num_special(false)));
         }
         let windows = match self.stride {
-            Some(stride) => windows(length, room, stride),
+            Some(stride) => windows(length, room, stride, side),
             #[expect(clippy::single_range_in_vec_init, reason = "one window")]
-            None => vec![0..length.min(room)],
+            None => vec![side.kept(length, room)],
         };
         let mut rows = Vec::with_capacity(windows.len());
         for window in &windows {
@@ -299,7 +300,9 @@ impl<'a> Ner<'a> {
         for (((window, part), row), logits) in item.windows.iter().zip(parts).zip(&item.rows).zip(outputs) {
             let scores = Self::probabilities(row, logits);
             let own = scores.into_iter().skip(part.start - window.start).take(part.len());
-            tokens.extend(part.zip(own).map(|(i, scores)| self.token(item, i, i + 1, scores)));
+            // A text that was cut is numbered by what is left of it.
+            let skipped = if item.windows.len() == 1 { window.start } else { 0 };
+            tokens.extend(part.zip(own).map(|(i, scores)| self.token(item, i, i + 1 - skipped, scores)));
         }
         entities(
             &item.text,

@@ -22,7 +22,7 @@ use super::windows::windows;
 use crate::error::{Error, Result};
 use crate::io::RecordBody;
 use crate::stream::{More, Task};
-use crate::tokenizer::{Encoding, Kind};
+use crate::tokenizer::{Encoding, Kind, TruncationSide};
 
 /// What to predict.
 #[derive(Clone, Debug)]
@@ -152,7 +152,8 @@ impl<'a> Qa<'a> {
         // A question leaves the windows room to advance.
         let longest = self.options.max_question_len.min(both - (self.stride + 1).min(both / 2));
         let cut = asked.ids.len() > longest;
-        let asked = asked.slice(0..asked.ids.len().min(longest));
+        let side = tokenizer.truncation_side();
+        let asked = asked.slice(side.kept(asked.ids.len(), longest));
         let room = both - asked.ids.len();
         if self.runtime.long == Long::Error && (cut || context.tokens.ids.len() > room) {
             let tokens = asked.ids.len() + context.tokens.ids.len() + tokenizer.num_special(true);
@@ -162,10 +163,14 @@ impl<'a> Qa<'a> {
                 self.runtime.too_long(tokens)
             });
         }
-        let mut windows = windows(context.tokens.ids.len(), room, self.stride);
+        let mut windows = windows(context.tokens.ids.len(), room, self.stride, side);
         let short = self.runtime.long == Long::Truncate && windows.len() > 1;
         if short {
-            windows.truncate(1);
+            let one = match side {
+                TruncationSide::Right => 0,
+                TruncationSide::Left => windows.len() - 1,
+            };
+            windows = vec![windows.swap_remove(one)];
         }
         let mut rows = Vec::with_capacity(windows.len());
         let mut first = 0;

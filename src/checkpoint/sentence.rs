@@ -1,0 +1,389 @@
+//! The files with which sentence-transformers says how token vectors become the vector of a text.
+//!
+//! Reference: sentence-transformers 5.1 and 6.2 (`modules.json`, the modules Pooling, Dense, LayerNorm and Normalize,
+//! `sentence_bert_config.json`, `config_sentence_transformers.json`).
+
+use std::path::{Path, PathBuf};
+
+use serde_json::{Map, Value};
+
+use super::tensors::Tensors;
+use crate::error::{Error, Result};
+use crate::model::Activation;
+
+/// Names the modules of a model, in order.
+pub(crate) const MODULES: &str = "modules.json";
+
+/// Where older versions put the model itself.
+const OLD_DIRECTORIES: [&str; 3] = ["0_Transformer", "0_ALBERT", "0_BERT"];
+
+/// The configuration of the Transformer module, by the names that its versions gave it.
+pub(crate) const TRANSFORMER_CONFIGS: [&str; 3] =
+    ["sentence_bert_config.json", "sentence_roberta_config.json", "sentence_albert_config.json"];
+
+/// The configuration of the whole model.
+pub(crate) const MODEL_CONFIG: &str = "config_sentence_transformers.json";
+
+/// How a Pooling module makes one vector of the vectors of all tokens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PoolingMode {
+    /// The vector of the first token.
+    Cls,
+    /// The largest value of each component.
+    Max,
+    /// The mean.
+    Mean,
+    /// The sum divided by the square root of the number of tokens.
+    MeanSqrtLen,
+    /// The mean with weights 1, 2, 3, ... by position.
+    WeightedMean,
+    /// The vector of the last token.
+    LastToken,
+}
+
+/// Modes by their names, and the switches of older files, in the order in which their vectors are concatenated.
+const MODES: [(&str, &str, PoolingMode); 6] = [
+    ("cls", "pooling_mode_cls_token", PoolingMode::Cls),
+    ("max", "pooling_mode_max_tokens", PoolingMode::Max),
+    ("mean", "pooling_mode_mean_tokens", PoolingMode::Mean),
+    ("mean_sqrt_len_tokens", "pooling_mode_mean_sqrt_len_tokens", PoolingMode::MeanSqrtLen),
+    ("weightedmean", "pooling_mode_weightedmean_tokens", PoolingMode::WeightedMean),
+    ("lasttoken", "pooling_mode_lasttoken", PoolingMode::LastToken),
+];
+
+impl PoolingMode {
+    /// The name that sentence-transformers gives it.
+    pub fn name(self) -> &'static str {
+        MODES.iter().find(|(_, _, mode)| *mode == self).map_or("mean", |(name, _, _)| name)
+    }
+}
+
+/// What happens to the vector of a text after pooling.
+#[derive(Clone, Debug, PartialEq)]
+pub enum SentenceLayer {
+    /// It is scaled to length one.
+    Normalize,
+    /// It is multiplied by a matrix, and an activation is applied.
+    Dense {
+        /// `[out, in]`, row by row.
+        weight: Vec<f32>,
+        /// `[out]`, or empty.
+        bias: Vec<f32>,
+        /// Length of the vector that it takes.
+        inputs: usize,
+        /// Length of the vector that it gives.
+        outputs: usize,
+        /// Applied to each component of the result.
+        activation: Activation,
+    },
+    /// It gets mean zero and variance one, and is scaled and shifted.
+    LayerNorm {
+        /// `[H]`.
+        weight: Vec<f32>,
+        /// `[H]`.
+        bias: Vec<f32>,
+    },
+}
+
+impl SentenceLayer {
+    /// The name that sentence-transformers gives it.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Normalize => "Normalize",
+            Self::Dense { .. } => "Dense",
+            Self::LayerNorm { .. } => "LayerNorm",
+        }
+    }
+}
+
+/// What the files of a sentence-transformers directory say.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SentenceModules {
+    /// At least one; the vectors of several are concatenated.
+    pub pooling: Vec<PoolingMode>,
+    /// False where the tokens of the prompt take no part in the pooling.
+    pub include_prompt: bool,
+    /// Applied after pooling, in order.
+    pub layers: Vec<SentenceLayer>,
+    /// Longest text in tokens, special tokens included.
+    pub max_seq_length: Option<usize>,
+    /// Texts are lower-cased before they reach the tokenizer.
+    pub lower_case: bool,
+    /// What is put before texts, by name.
+    pub prompts: Vec<(String, String)>,
+    /// The prompt to use where the user names none.
+    pub default_prompt: Option<String>,
+    /// Vectors are cut to this length.
+    pub truncate_dim: Option<usize>,
+}
+
+/// One entry of `modules.json`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Module {
+    /// The directory of its files below that of `modules.json`; empty for that directory itself.
+    pub path: String,
+    /// The name of the Python class, with its package.
+    pub class: String,
+}
+
+impl Module {
+    /// The class without its package.
+    pub(crate) fn kind(&self) -> &str {
+        self.class.rsplit('.').next().unwrap_or_default()
+    }
+
+    /// True for the module that holds the model itself.
+    pub(crate) fn is_transformer(&self) -> bool {
+        matches!(self.kind(), "Transformer" | "ALBERT" | "BERT")
+    }
+}
+
+/// The directory below `root` that holds the model itself, where that is not `root`.
+pub(super) fn transformer_directory(root: &Path) -> Option<PathBuf> {
+    let named = modules_in(root).ok().flatten().unwrap_or_default();
+    let named = named.into_iter().find(Module::is_transformer).map(|module| module.path);
+    if named.as_deref() == Some("") || named.is_none() && root.join("config.json").is_file() {
+        return None;
+    }
+    let directories = named.iter().map(String::as_str).chain(OLD_DIRECTORIES);
+    directories.map(|name| root.join(name)).find(|directory| directory.join("config.json").is_file())
+}
+
+/// The entries of `modules.json`, if there is one.
+///
+/// # Errors
+/// [`Error::BadFile`] for what is no list of modules, or names a directory elsewhere.
+pub(crate) fn modules_in(root: &Path) -> Result<Option<Vec<Module>>> {
+    let path = root.join(MODULES);
+    if !path.is_file() {
+        return Ok(None);
+    }
+    let bad = || {
+        let problem = "not a list of modules with a \"type\" and a \"path\" each: copy it again from where the model \
+            comes from";
+        Error::bad_file(&path, problem)
+    };
+    let text = std::fs::read(&path).map_err(Error::io(&path, "read"))?;
+    let list: Vec<Map<String, Value>> = serde_json::from_slice(&text).map_err(|_| bad())?;
+    let module = |entry: Map<String, Value>| {
+        let text = |key: &str| Some(entry.get(key)?.as_str()?.to_owned());
+        let module = Module { path: text("path").unwrap_or_default(), class: text("type")? };
+        let safe = module.path.is_empty() || is_below(&module.path);
+        safe.then_some(module)
+    };
+    list.into_iter().map(|entry| module(entry).ok_or_else(bad)).collect::<Result<Vec<_>>>().map(Some)
+}
+
+/// A relative path without a way out.
+fn is_below(path: &str) -> bool {
+    Path::new(path).components().all(|part| matches!(part, std::path::Component::Normal(_)))
+}
+
+impl SentenceModules {
+    /// Reads the files in `root`, the directory of a `modules.json`.
+    ///
+    /// # Errors
+    /// For files that cannot be read, and for modules that are not supported, by name.
+    pub fn read(root: &Path) -> Result<Self> {
+        let list = root.join(MODULES);
+        let refuse = |problem: String| {
+            let advice = "--ignore-modules embeds with the encoder alone";
+            Error::bad_file(&list, format!("{problem}; {advice}"))
+        };
+        let modules = modules_in(root)?.unwrap_or_default();
+        let mut found = Self { include_prompt: true, ..Self::default() };
+        for (place, module) in modules.iter().enumerate() {
+            let directory = root.join(&module.path);
+            match module.kind() {
+                _ if place == 0 && module.is_transformer() => found.transformer(&directory)?,
+                "Pooling" if found.pooling.is_empty() => found.pooling(&directory)?,
+                "Normalize" if !found.pooling.is_empty() => found.layers.push(SentenceLayer::Normalize),
+                "Dense" if !found.pooling.is_empty() => found.layers.push(dense(&directory)?),
+                "LayerNorm" if !found.pooling.is_empty() => found.layers.push(layer_norm(&directory)?),
+                // Active in training only.
+                "Dropout" => {}
+                _ => {
+                    let number = place + 1;
+                    return Err(refuse(format!(
+                        "module {number}, {}, is not supported in this place",
+                        module.class
+                    )));
+                }
+            }
+        }
+        if found.pooling.is_empty() {
+            return Err(refuse("there is no Pooling module".to_owned()));
+        }
+        found.model(root)?;
+        Ok(found)
+    }
+
+    fn transformer(&mut self, directory: &Path) -> Result<()> {
+        let file = TRANSFORMER_CONFIGS.map(|name| directory.join(name)).into_iter().find(|f| f.is_file());
+        let Some(file) = file else { return Ok(()) };
+        let map = object(&file)?;
+        self.max_seq_length = length(&map, "max_seq_length", &file)?;
+        self.lower_case = map.get("do_lower_case").and_then(Value::as_bool).unwrap_or(false);
+        Ok(())
+    }
+
+    fn pooling(&mut self, directory: &Path) -> Result<()> {
+        let file = directory.join("config.json");
+        let map = object(&file)?;
+        let named = match map.get("pooling_mode") {
+            Some(Value::String(name)) => Some(vec![name.as_str()]),
+            Some(Value::Array(names)) => Some(names.iter().filter_map(Value::as_str).collect()),
+            _ => None,
+        };
+        let is_set = |key: &str| map.get(key).and_then(Value::as_bool).unwrap_or(false);
+        self.pooling = match named {
+            Some(names) => names.iter().map(|name| mode(name, &file)).collect::<Result<_>>()?,
+            None => MODES.iter().filter(|(_, key, _)| is_set(key)).map(|(_, _, mode)| *mode).collect(),
+        };
+        if self.pooling.is_empty() {
+            self.pooling.push(PoolingMode::Mean);
+        }
+        self.include_prompt = map.get("include_prompt").and_then(Value::as_bool).unwrap_or(true);
+        Ok(())
+    }
+
+    fn model(&mut self, root: &Path) -> Result<()> {
+        let file = root.join(MODEL_CONFIG);
+        if !file.is_file() {
+            return Ok(());
+        }
+        let map = object(&file)?;
+        let prompts = map.get("prompts").and_then(Value::as_object).into_iter().flatten();
+        self.prompts = prompts.filter_map(|(k, v)| Some((k.clone(), v.as_str()?.to_owned()))).collect();
+        self.truncate_dim = length(&map, "truncate_dim", &file)?;
+        if let Some(name) = map.get("default_prompt_name").and_then(Value::as_str) {
+            let prompt = self.prompt(name).ok_or_else(|| {
+                let known: Vec<&str> = self.prompts.iter().map(|(name, _)| name.as_str()).collect();
+                Error::Config {
+                    path: file.clone(),
+                    key: "default_prompt_name".to_owned(),
+                    problem: format!("is \"{name}\", but the prompts are: {}", known.join(", ")),
+                }
+            })?;
+            self.default_prompt = Some(prompt.to_owned());
+        }
+        Ok(())
+    }
+
+    /// The prompt called `name`. `query` and `document` are empty where the files do not name them.
+    pub fn prompt(&self, name: &str) -> Option<&str> {
+        let found = self.prompts.iter().find(|(known, _)| known == name).map(|(_, prompt)| prompt.as_str());
+        found.or_else(|| matches!(name, "query" | "document").then_some(""))
+    }
+}
+
+fn mode(name: &str, file: &Path) -> Result<PoolingMode> {
+    MODES.iter().find(|(known, _, _)| *known == name).map(|(_, _, mode)| *mode).ok_or_else(|| {
+        let known: Vec<&str> = MODES.iter().map(|(name, _, _)| *name).collect();
+        let problem = format!("\"{name}\" is not a pooling mode; expected one of {}", known.join(", "));
+        Error::Config { path: file.to_owned(), key: "pooling_mode".to_owned(), problem }
+    })
+}
+
+/// A linear layer with an activation, and its weights.
+fn dense(directory: &Path) -> Result<SentenceLayer> {
+    let file = directory.join("config.json");
+    let map = object(&file)?;
+    let bad = |key: &str, problem: String| Error::Config { path: file.clone(), key: key.to_owned(), problem };
+    let other_input = map.get("module_input_name").and_then(Value::as_str);
+    if let Some(name) = other_input.filter(|name| *name != "sentence_embedding") {
+        let problem = format!("is \"{name}\"; only \"sentence_embedding\" is supported (--ignore-modules)");
+        return Err(bad("module_input_name", problem));
+    }
+    let other_output = map.get("module_output_name").and_then(Value::as_str);
+    if let Some(name) = other_output.filter(|name| *name != "sentence_embedding") {
+        let problem = format!("is \"{name}\"; only \"sentence_embedding\" is supported (--ignore-modules)");
+        return Err(bad("module_output_name", problem));
+    }
+    if map.get("use_residual").and_then(Value::as_bool) == Some(true) {
+        return Err(bad("use_residual", "is true, which is not supported (--ignore-modules)".to_owned()));
+    }
+    let size = |key: &str| {
+        length(&map, key, &file)?.ok_or_else(|| bad(key, "is missing; expected a number".to_owned()))
+    };
+    let (inputs, outputs) = (size("in_features")?, size("out_features")?);
+    let class = map.get("activation_function").and_then(Value::as_str).unwrap_or("torch.nn.Tanh");
+    let activation = activation(class).ok_or_else(|| {
+        let problem = format!("is \"{class}\", which is not supported (--ignore-modules)");
+        bad("activation_function", problem)
+    })?;
+    let tensors = weights_in(directory)?;
+    let weight = read(&tensors, "linear.weight", outputs.saturating_mul(inputs))?;
+    let has_bias = map.get("bias").and_then(Value::as_bool).unwrap_or(true);
+    let bias = if has_bias { read(&tensors, "linear.bias", outputs)? } else { Vec::new() };
+    Ok(SentenceLayer::Dense { weight, bias, inputs, outputs, activation })
+}
+
+fn layer_norm(directory: &Path) -> Result<SentenceLayer> {
+    let file = directory.join("config.json");
+    let size = length(&object(&file)?, "dimension", &file)?.unwrap_or(0);
+    let tensors = weights_in(directory)?;
+    let (weight, bias) = (read(&tensors, "norm.weight", size)?, read(&tensors, "norm.bias", size)?);
+    Ok(SentenceLayer::LayerNorm { weight, bias })
+}
+
+/// By the name of the PyTorch class.
+fn activation(class: &str) -> Option<Activation> {
+    Some(match class.rsplit('.').next()? {
+        "Identity" => Activation::Linear,
+        "Tanh" => Activation::Tanh,
+        "ReLU" => Activation::Relu,
+        "ReLU6" => Activation::Relu6,
+        "GELU" => Activation::Gelu,
+        "Sigmoid" => Activation::Sigmoid,
+        "SiLU" => Activation::Silu,
+        "LeakyReLU" => Activation::LeakyRelu,
+        "Mish" => Activation::Mish,
+        _ => return None,
+    })
+}
+
+fn weights_in(directory: &Path) -> Result<Tensors> {
+    let names = ["model.safetensors", "pytorch_model.bin"];
+    let file = names.map(|name| directory.join(name)).into_iter().find(|file| file.is_file());
+    let file = file.ok_or_else(|| {
+        Error::bad_file(directory, format!("no weights of the module; looked for {}", names.join(", ")))
+    })?;
+    Tensors::open(&file)
+}
+
+fn read(tensors: &Tensors, name: &str, values: usize) -> Result<Vec<f32>> {
+    // The only prefix of all names may have been taken off.
+    let bare = name.rsplit('.').next().filter(|_| tensors.get(name).is_none()).unwrap_or(name);
+    let found = tensors.read_f32(bare)?;
+    if found.len() == values {
+        return Ok(found);
+    }
+    let problem =
+        format!("tensor \"{name}\" has {} values; the module's config.json asks for {values}", found.len());
+    Err(Error::Weights { path: tensors.path().to_owned(), problem })
+}
+
+fn object(file: &Path) -> Result<Map<String, Value>> {
+    let text = std::fs::read(file).map_err(Error::io(file, "read"))?;
+    serde_json::from_slice(&text).map_err(|e| {
+        Error::bad_file(
+            file,
+            format!("not a JSON object ({e}): copy it again from where the model comes from"),
+        )
+    })
+}
+
+/// A positive number, if the key is there.
+fn length(map: &Map<String, Value>, key: &str, file: &Path) -> Result<Option<usize>> {
+    let value = match map.get(key) {
+        None | Some(Value::Null) => return Ok(None),
+        Some(value) => value,
+    };
+    let number = value.as_f64().filter(|n| *n >= 1.0).map(|n| n as usize);
+    number.map(Some).ok_or_else(|| Error::Config {
+        path: file.to_owned(),
+        key: key.to_owned(),
+        problem: format!("is {value}; expected a positive number"),
+    })
+}
