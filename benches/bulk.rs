@@ -1,9 +1,9 @@
 //! `albert classify` over JSONL lines of mixed length, from exec to exit, on a model of ALBERT-base's shape
-//! with random weights, compared with transformers' pipeline and a script for ONNX Runtime when `--python PATH`
+//! with random weights, compared with transformers' pipeline and scripts for ONNX Runtime and OpenVINO when `--python PATH`
 //! is given (see `bulk_peer.py`; what Python needs to start and to load is not counted there).
 //!
 //!     cargo bench --bench bulk -- [--python PATH] [--lines N] [--runs N] [--programs f32,bf16x2,bf16,int8]
-//!         [--peers pipeline-8,pipeline-8-sorted,pipeline-32-sorted,onnx-1,onnx-8-sorted,onnx-int8-1]
+//!         [--peers pipeline-8,pipeline-8-sorted,pipeline-32-sorted,onnx-1,onnx-8-sorted,onnx-int8-1,openvino-1,openvino-int8-1]
 //!
 //! Wall-clock medians of runs that take turns, and the peak of resident memory (Linux).
 #![allow(clippy::print_stdout, reason = "a benchmark prints its table")]
@@ -66,6 +66,8 @@ fn main() {
                 "onnx-1",
                 "onnx-8-sorted",
                 "onnx-int8-1",
+                "openvino-1",
+                "openvino-int8-1",
             ]
             .map(str::to_owned)
             .to_vec()

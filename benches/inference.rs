@@ -1,12 +1,13 @@
-//! The encoder of ALBERT-base on the CPU over shapes without padding, compared with ONNX Runtime and
-//! PyTorch when `--python PATH` is given (see `inference_peer.py` for what they run).
+//! The encoder of ALBERT-base on the CPU over shapes without padding, compared with ONNX Runtime, OpenVINO
+//! and PyTorch when `--python PATH` is given (see `inference_peer.py` for what they run).
 //!
 //!     cargo bench --bench inference -- [--python PATH] [--runs N] [--shapes 8x128,1x16] [--programs f32,int8]
-//!         [--peers onnx,onnx-int8,torch,torch-bf16] [--device flex|ndarray]
+//!         [--peers onnx,onnx-int8,openvino,openvino-bf16,...] [--device flex|ndarray]
 //!
 //! Medians over turns that the programs take one after another. In a turn a program waits until the
-//! threads of the one before have gone to sleep (ONNX Runtime's spin for a while), runs for a moment
-//! to have processors and caches awake, and once for the clock.
+//! threads of the one before have gone to sleep (those of OpenMP spin for 200 ms), runs for a moment
+//! to have processors and caches awake, and once for the clock. Peers that compute in bfloat16 are left
+//! out by default where the processor has no instructions for it.
 #![allow(clippy::print_stdout, reason = "a benchmark prints its table")]
 
 mod common;
@@ -16,12 +17,13 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use albert::device::{self, FloatType};
+use albert::ops::{self, Numbers};
 use common::encoder::{base_config, forward, model};
 use common::{Peer, list, median, option, programs};
 
 const THREADS: usize = 2;
 /// Between two programs.
-const PAUSE: Duration = Duration::from_millis(50);
+const PAUSE: Duration = Duration::from_millis(400);
 
 /// How long a program runs before the run that counts.
 const WARM_UP: Duration = Duration::from_millis(60);
@@ -30,8 +32,7 @@ fn main() {
     let runs: usize = option("--runs").and_then(|n| n.parse().ok()).unwrap_or(7);
     let shapes = list("--shapes")
         .unwrap_or_else(|| ["8x128", "32x32", "2x512", "1x16", "1x128"].map(str::to_owned).to_vec());
-    let peers = list("--peers")
-        .unwrap_or_else(|| ["onnx", "onnx-int8", "torch", "torch-bf16"].map(str::to_owned).to_vec());
+    let peers = list("--peers").unwrap_or_else(default_peers);
     let choice = option("--device").unwrap_or_else(|| "flex".into()).parse().expect("a device");
     device::set_threads(THREADS).expect("nothing has been computed yet");
     let device = device::open(choice, FloatType::F32).expect("the device").device;
@@ -51,7 +52,7 @@ fn main() {
         })
         .collect();
 
-    println!("{:<8} {:<12} {:>9} {:>9} {:>10}", "shape", "program", "median ms", "min ms", "tokens/s");
+    println!("{:<8} {:<22} {:>9} {:>9} {:>10}", "shape", "program", "median ms", "min ms", "tokens/s");
     for shape in shapes {
         let (batch, length) = shape.split_once('x').expect("BATCHxLENGTH");
         let size = [batch, length].map(|n| n.parse::<usize>().expect("a number"));
@@ -75,13 +76,28 @@ fn main() {
             let middle = median(&mut times);
             let tokens = size[0] * size[1];
             println!(
-                "{shape:<8} {name:<12} {:>9.2} {:>9.2} {:>10.0}",
+                "{shape:<8} {name:<22} {:>9.2} {:>9.2} {:>10.0}",
                 1e3 * middle,
                 1e3 * times[0],
                 tokens as f64 / middle
             );
         }
     }
+}
+
+fn default_peers() -> Vec<String> {
+    let always = [
+        "onnx",
+        "onnx-int8",
+        "openvino",
+        "openvino-int8",
+        "openvino-int8-dynamic",
+        "torch",
+        "torch-compiled",
+    ];
+    let bf16 = ["openvino-bf16", "torch-bf16", "torch-bf16-compiled"];
+    let bf16 = bf16.into_iter().filter(|_| ops::is_native(Numbers::Bf16));
+    always.into_iter().chain(bf16).map(str::to_owned).collect()
 }
 
 /// The seconds of a program's turn.

@@ -1,4 +1,4 @@
-"""ONNX Runtime and PyTorch beside benches/inference.rs, which starts this program and talks to it.
+"""ONNX Runtime, OpenVINO and PyTorch beside benches/inference.rs, which starts this program and talks to it.
 
 Reads lines `prepare JSON`, `shape BATCH LENGTH` and `run NAME` on stdin. `prepare` (a configuration of transformers, a
 number of threads, names of programs) answers the names that work here; `run` answers the seconds of one forward of the
@@ -6,10 +6,22 @@ encoder over a batch without padding.
 
 onnx           ONNX Runtime, f32, graph optimized by onnxruntime.transformers
 onnx-int8      the same graph, quantized dynamically per channel
+openvino       OpenVINO, f32
+openvino-bf16  OpenVINO, products in bfloat16
+openvino-int8  OpenVINO, quantized by NNCF with static scales from a calibration (SmoothQuant, mixed preset)
+openvino-int8-dynamic
+               OpenVINO, weights of 8 bits, states quantized as they come
 torch          PyTorch, f32, scaled dot-product attention
+torch-compiled the same, compiled by TorchInductor for each shape, with frozen weights
 torch-bf16     PyTorch, weights and states in bfloat16
+torch-bf16-compiled
+               the same, compiled
+
+OpenVINO needs the packages openvino and nncf, a compiled PyTorch a C++ compiler. CTranslate2, llama.cpp,
+text-embeddings-inference and candle cannot run ALBERT.
 """
 
+import copy
 import io
 import json
 import os
@@ -41,16 +53,22 @@ class Peers:
         torch = self.torch
         if name.startswith("torch"):
             model = self.model
-            if name == "torch-bf16":
-                import copy
-
+            if "bf16" in name:
                 model = copy.deepcopy(model).to(torch.bfloat16)
+            if name.endswith("compiled"):
+                torch._inductor.config.freezing = True
+                model = torch.compile(model, dynamic=False)
+
+            # TorchInductor does not freeze weights in inference mode.
+            mode = torch.no_grad if name.endswith("compiled") else torch.inference_mode
 
             def run(ids):
-                with torch.inference_mode():
+                with mode():
                     return model(input_ids=torch.from_numpy(ids)).last_hidden_state
 
             return run
+        if name.startswith("openvino"):
+            return self.openvino(name)
         import numpy as np
         import onnxruntime
 
@@ -69,6 +87,65 @@ class Peers:
                 "token_type_ids": np.zeros_like(ids),
             }
             return session.run(None, {n: full[n] for n in names})
+
+        return run
+
+    def openvino(self, name):
+        import numpy as np
+        import openvino as ov
+
+        torch = self.torch
+        model = self.model
+
+        class Wrapped(torch.nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.model = model
+
+            def forward(self, input_ids, attention_mask, token_type_ids):
+                return self.model(input_ids, attention_mask, token_type_ids).last_hidden_state
+
+        ids = torch.ones(2, 16, dtype=torch.int64)
+        with torch.no_grad():
+            graph = ov.convert_model(
+                Wrapped().eval(), example_input=(ids, torch.ones_like(ids), torch.zeros_like(ids))
+            )
+        # Any batch and length, as for the ONNX graph.
+        graph.reshape({i: [-1, -1] for i in range(3)})
+        for i, input_name in enumerate(["input_ids", "attention_mask", "token_type_ids"]):
+            graph.inputs[i].get_tensor().set_names({input_name})
+        properties = {
+            "INFERENCE_NUM_THREADS": self.threads,
+            "NUM_STREAMS": 1,
+            "PERFORMANCE_HINT": "LATENCY",
+            "ENABLE_CPU_PINNING": False,
+            # It computes in bfloat16 where the processor can, unless told otherwise.
+            "INFERENCE_PRECISION_HINT": "bf16" if name == "openvino-bf16" else "f32",
+        }
+        if name == "openvino-int8":
+            import nncf
+
+            rng = np.random.default_rng(0)
+            rows = [{
+                "input_ids": rng.integers(5, self.config.vocab_size, (4, length)),
+                "attention_mask": np.ones((4, length), np.int64),
+                "token_type_ids": np.zeros((4, length), np.int64),
+            } for length in (16, 64, 128) for _ in range(4)]
+            graph = nncf.quantize(
+                graph, nncf.Dataset(rows), model_type=nncf.ModelType.TRANSFORMER,
+                preset=nncf.QuantizationPreset.MIXED, subset_size=len(rows),
+            )
+        elif name == "openvino-int8-dynamic":
+            import nncf
+
+            graph = nncf.compress_weights(graph, mode=nncf.CompressWeightsMode.INT8_SYM)
+            properties["DYNAMIC_QUANTIZATION_GROUP_SIZE"] = 128
+        request = ov.Core().compile_model(graph, "CPU", properties).create_infer_request()
+
+        def run(ids):
+            return request.infer({
+                "input_ids": ids, "attention_mask": np.ones_like(ids), "token_type_ids": np.zeros_like(ids)
+            })[0]
 
         return run
 
@@ -142,7 +219,15 @@ class Peers:
         return time.perf_counter() - start
 
 
+def answers():
+    """Standard output, which from now on nobody else writes to: NNCF and compilers do."""
+    out = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+    return out
+
+
 def main():
+    out = answers()
     peers = None
     shape = (1, 16)
     for line in sys.stdin:
@@ -157,12 +242,12 @@ def main():
                     usable.append(name)
                 except Exception as error:
                     print(f"{name} does not run here: {type(error).__name__}: {error}", file=sys.stderr)
-            print(" ".join(usable), flush=True)
+            print(" ".join(usable), file=out, flush=True)
         elif word == "shape":
             shape = tuple(int(n) for n in rest.split())
-            print("ready", flush=True)
+            print("ready", file=out, flush=True)
         elif word == "run":
-            print(peers.run(rest, *shape), flush=True)
+            print(peers.run(rest, *shape), file=out, flush=True)
 
 
 main()

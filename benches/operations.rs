@@ -2,7 +2,8 @@
 //!
 //!     cargo bench --bench operations -- [--runs N]
 //!
-//! Medians. The peak is that of products whose operands never leave the nearest cache.
+//! Medians. The peak is that of products whose operands never leave the nearest cache. `library` are the same products
+//! through `rten-gemm`.
 #![allow(clippy::print_stdout, reason = "a benchmark prints its table")]
 
 mod common;
@@ -37,6 +38,11 @@ fn main() {
             line(measure::product(numbers, 1024, k, n), runs, peak);
         }
         line(measure::product(numbers, 16, 768, 3072), runs, peak);
+        if matches!(numbers, Numbers::F32 | Numbers::Int8) {
+            for [rows, k, n] in [[1024, 768, 2304], [1024, 3072, 768], [16, 768, 3072]] {
+                line(measure::library_product(numbers, rows, k, n), runs, peak);
+            }
+        }
         if numbers != Numbers::Int8 {
             for (batch, length) in [(64, 16), (32, 32), (16, 64), (8, 128), (4, 256), (2, 512)] {
                 line(measure::attention(numbers, batch, length, 768, 12), runs, peak);

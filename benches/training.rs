@@ -2,11 +2,12 @@
 //! without optimizer) on the CPU, compared with transformers' in PyTorch when `--python PATH` is given.
 //!
 //!     cargo bench --bench training -- [--python PATH] [--runs N] [--device flex|ndarray] [--shape NAME]
-//!         [--programs f32,bf16x2,bf16]
+//!         [--programs f32,bf16x2,bf16] [--peers torch,torch-compiled,torch-bf16,torch-bf16-compiled]
 //!
 //! Wall-clock medians over runs that take turns; processor time too (Linux), which other work on the
 //! machine disturbs less. PyTorch computes the logits of all tokens, as
-//! transformers does. albert computes only the logits of masked tokens.
+//! transformers does. albert computes only the logits of masked tokens. By default, peers with autocast to bfloat16 run only if the
+//! processor has instructions for it.
 #![allow(clippy::print_stdout, reason = "a benchmark prints its table")]
 
 mod common;
@@ -20,8 +21,8 @@ use serde_json::{Value, json};
 
 use albert::device::{self, FloatType};
 use albert::model::{Albert, AlbertConfig, Head, ModelInput, OutputOptions};
-use albert::ops::Numbers;
-use common::{Peer, option, programs};
+use albert::ops::{self, Numbers};
+use common::{Peer, list, option, programs};
 
 const THREADS: usize = 2;
 
@@ -33,12 +34,18 @@ fn main() {
     let device = device::open(choice, FloatType::F32).expect("the device").device;
     let mut peer = option("--python").map(|python| Peer::start(&python, "training_peer.py"));
 
+    let peers = list("--peers").unwrap_or_else(|| {
+        let bf16 = if ops::is_native(Numbers::Bf16) { 4 } else { 2 };
+        let all = ["torch", "torch-compiled", "torch-bf16", "torch-bf16-compiled"];
+        all[..bf16].iter().map(|name| (*name).to_owned()).collect()
+    });
     let programs = programs(&["f32"]);
     println!(
-        "{:<14} {:<13} {:>10} {:>11} {:>9} {:>9} {:>10} {:>8} {:>14}",
+        "{:<14} {:<19} {:>10} {:>11} {:>9} {:>9} {:>10} {:>8} {:>14}",
         "shape", "program", "forward s", "backward s", "step s", "min s", "tokens/s", "cpu s", "inference s"
     );
-    for case in cases() {
+    for mut case in cases() {
+        case["programs"] = json!(peers);
         let name = case["name"].as_str().expect("a name");
         if option("--shape").is_some_and(|shape| shape != name) {
             continue;
@@ -51,7 +58,7 @@ fn main() {
             peer.ask(&format!("prepare {case}"));
         }
         let mut ours = vec![(Vec::new(), Vec::new()); steps.len()];
-        let mut theirs = Vec::new();
+        let mut theirs = vec![Vec::new(); peers.len()];
         for round in 0..=runs {
             for ((_, step), (times, inference)) in steps.iter().zip(&mut ours) {
                 let before = processor_seconds();
@@ -64,12 +71,14 @@ fn main() {
                     inference.push(alone);
                 }
             }
-            let other = peer.as_mut().map(|peer| peer.ask("step"));
-            if round > 0 {
-                theirs.extend(other.map(|times| {
-                    let mut times = times.split(' ').map(|t| t.parse::<f64>().expect("seconds"));
-                    std::array::from_fn(|_| times.next().expect("forward, backward, processor"))
-                }));
+            for (name, theirs) in peers.iter().zip(&mut theirs) {
+                let Some(peer) = &mut peer else { continue };
+                let answer = peer.ask(&format!("step {name}"));
+                let mut times = answer.split(' ').map(|t| t.parse::<f64>().expect("seconds"));
+                let times = std::array::from_fn(|_| times.next().expect("forward, backward, processor"));
+                if round > 0 {
+                    theirs.push(times);
+                }
             }
         }
         let mut tokens = 0;
@@ -78,8 +87,10 @@ fn main() {
             tokens = step.tokens;
             row(name, program, tokens, times, Some(inference[inference.len() / 2]));
         }
-        if !theirs.is_empty() {
-            row(name, "PyTorch", tokens, theirs, None);
+        for (peer, theirs) in peers.iter().zip(theirs) {
+            if !theirs.is_empty() {
+                row(name, peer, tokens, theirs, None);
+            }
         }
     }
 }
@@ -117,7 +128,7 @@ fn row(shape: &str, program: &str, tokens: usize, mut times: Vec<[f64; 3]>, infe
     let [forward, backward, cpu] = times[times.len() / 2];
     let step = forward + backward;
     println!(
-        "{shape:<14} {program:<13} {forward:>10.3} {backward:>11.3} {step:>9.3} {:>9.3} {:>10.0} {cpu:>8.2} {:>14}",
+        "{shape:<14} {program:<19} {forward:>10.3} {backward:>11.3} {step:>9.3} {:>9.3} {:>10.0} {cpu:>8.2} {:>14}",
         times[0][0] + times[0][1],
         tokens as f64 / step,
         inference.map_or_else(String::new, |s| format!("{s:.3}"))

@@ -1,11 +1,18 @@
 """PyTorch's training step beside benches/training.rs, which starts this program and talks to it.
 
-Reads lines `prepare JSON` and `step` on stdin; answers a step with the seconds of forward, of backward, and of
+Reads lines `prepare JSON` and `step NAME` on stdin; answers a step with the seconds of forward, of backward, and of
 processor time.
-The JSON has a configuration of transformers, `batch`, `length` and `masked` (predicted tokens per row).
+The JSON has a configuration of transformers, `batch`, `length` and `masked` (predicted tokens per row), and
+`programs`:
+
+torch                f32
+torch-compiled       the same, compiled by TorchInductor (needs a C++ compiler)
+torch-bf16           autocast to bfloat16
+torch-bf16-compiled  both
 """
 
 import json
+import os
 import sys
 import time
 
@@ -22,24 +29,34 @@ def prepare(case):
     labels = torch.full((batch, length), -100)
     labels[:, 1 : 1 + masked] = ids[:, 1 : 1 + masked]
     order = torch.arange(batch) % 2
-    return model, dict(input_ids=ids, labels=labels, sentence_order_label=order)
+    inputs = dict(input_ids=ids, labels=labels, sentence_order_label=order)
+    programs = {}
+    for name in case["programs"]:
+        call = torch.compile(model, dynamic=False) if name.endswith("compiled") else model
+        programs[name] = call, torch.autocast("cpu", dtype=torch.bfloat16, enabled="bf16" in name)
+    return model, inputs, programs
 
 
 def main():
+    # Nothing else writes to standard output: compilers might.
+    out = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
     for line in sys.stdin:
         word, _, rest = line.strip().partition(" ")
         if word == "prepare":
-            model, inputs = prepare(json.loads(rest))
-            print("ready", flush=True)
+            model, inputs, programs = prepare(json.loads(rest))
+            print("ready", file=out, flush=True)
         elif word == "step":
+            call, autocast = programs[rest]
             model.zero_grad()
             cpu = time.process_time()
             start = time.perf_counter()
-            loss = model(**inputs).loss
+            with autocast:
+                loss = call(**inputs).loss
             middle = time.perf_counter()
             loss.backward()
             end = time.perf_counter()
-            print(middle - start, end - middle, time.process_time() - cpu, flush=True)
+            print(middle - start, end - middle, time.process_time() - cpu, file=out, flush=True)
 
 
 main()

@@ -83,7 +83,7 @@ impl<'a> Setup<'a> {
         let devices: Result<Vec<OpenDevice>> =
             common.device.iter().map(|choice| device::open_for_products(*choice, float)).collect();
         let devices = devices?;
-        options::warn_if_no_quicker("--precision", device::common_numbers(&devices), reporter);
+        options::warn_if_not_faster("--precision", device::common_numbers(&devices), reporter);
         Ok(Self { common, reporter, recipe, checkpoint, config, devices })
     }
 

@@ -51,25 +51,8 @@ use report::Reporter;
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let reporter = Reporter::new(&cli.global);
-    let result = match cli.command {
-        Command::FillMask(args) => fill_mask::run(args, &reporter),
-        Command::Classify(args) => classify::run(args, &reporter),
-        Command::Ner(args) => ner::run(args, &reporter),
-        Command::Qa(args) => qa::run(args, &reporter),
-        Command::Choose(args) => choose::run(args, &reporter),
-        Command::Embed(args) => embed::run(args, &reporter),
-        Command::ZeroShot(args) => zero_shot::run(args, &reporter),
-        Command::Tokenize(args) => tokenize::run(args, &reporter),
-        Command::Pretrain(args) => pretrain::run(*args, &reporter),
-        Command::Finetune(args) => finetune::run(args, &reporter),
-        Command::Eval(args) => eval::run(args, &reporter),
-        Command::TrainTokenizer(args) => train_tokenizer::run(args, &reporter),
-        Command::Convert(args) => convert::run(args, &reporter),
-        Command::Info(args) => info::run(args, &reporter),
-        Command::Devices(args) => devices::run(args),
-        Command::Completions(args) => completions::run(args),
-        Command::Man(args) => man::run(args),
-    };
+    let result =
+        albert::ops::check_isa_limit().map_err(Failure::from).and_then(|()| run(cli.command, &reporter));
     match result {
         Ok(status) => status.into(),
         Err(Failure { error, .. }) if error.is_broken_pipe() => ExitStatus::Done.into(),
@@ -77,5 +60,27 @@ pub fn main() -> ExitCode {
             reporter.error(&error);
             status.into()
         }
+    }
+}
+
+fn run(command: Command, reporter: &Reporter) -> Result<ExitStatus, Failure> {
+    match command {
+        Command::FillMask(args) => fill_mask::run(args, reporter),
+        Command::Classify(args) => classify::run(args, reporter),
+        Command::Ner(args) => ner::run(args, reporter),
+        Command::Qa(args) => qa::run(args, reporter),
+        Command::Choose(args) => choose::run(args, reporter),
+        Command::Embed(args) => embed::run(args, reporter),
+        Command::ZeroShot(args) => zero_shot::run(args, reporter),
+        Command::Tokenize(args) => tokenize::run(args, reporter),
+        Command::Pretrain(args) => pretrain::run(*args, reporter),
+        Command::Finetune(args) => finetune::run(args, reporter),
+        Command::Eval(args) => eval::run(args, reporter),
+        Command::TrainTokenizer(args) => train_tokenizer::run(args, reporter),
+        Command::Convert(args) => convert::run(args, reporter),
+        Command::Info(args) => info::run(args, reporter),
+        Command::Devices(args) => devices::run(args),
+        Command::Completions(args) => completions::run(args),
+        Command::Man(args) => man::run(args),
     }
 }

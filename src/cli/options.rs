@@ -407,7 +407,7 @@ pub fn load(
     });
     let (open, model, report) = model.map_err(|error| explained(error, checkpoint))?;
     let tokenizer = tokenizer?;
-    warn_if_no_quicker("--dtype", open.numbers, reporter);
+    warn_if_not_faster("--dtype", open.numbers, reporter);
     for note in &report.notes {
         reporter.warn(&format!("{}: {note}", checkpoint.name));
     }
@@ -469,11 +469,11 @@ fn open_and_load(
     Ok((open, model, report))
 }
 
-/// Says so when numbers that were chosen for speed bring none on this CPU.
-pub fn warn_if_no_quicker(flag: &str, numbers: Numbers, reporter: &Reporter) {
+/// Warns about numbers that were chosen for speed but bring none on this CPU.
+pub fn warn_if_not_faster(flag: &str, numbers: Numbers, reporter: &Reporter) {
     if numbers != Numbers::F32 && !ops::is_native(numbers) {
         reporter.warn(&format!(
-            "this processor has no instructions for that {flag}: it is no quicker than f32 here"
+            "this processor has no instructions for the numbers that {flag} names: they are not faster than f32"
         ));
     }
 }

@@ -67,7 +67,7 @@ pub fn run(args: PretrainArgs, reporter: &Reporter) -> std::result::Result<ExitS
     let (mut model, mut parameters) = start.model(&args, &config, &devices[0], reporter)?;
     freeze(&args.freeze, &mut parameters)?;
     let numbers = device::common_numbers(&opened);
-    options::warn_if_no_quicker("--precision", numbers, reporter);
+    options::warn_if_not_faster("--precision", numbers, reporter);
     model.set_numbers(numbers);
     let plan = Plan::new(&args, &config, &opened, cache.summary().tokens);
     plan.announce(&args, &config, &opened, parameters.count(), reporter);

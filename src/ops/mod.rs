@@ -11,11 +11,13 @@ mod backend;
 mod cache;
 #[cfg(any(feature = "flex", feature = "ndarray"))]
 mod cpu;
+mod isa;
 mod layer;
 mod loss;
 mod types;
 
 pub use cache::WeightCache;
+pub use isa::check_isa_limit;
 pub use layer::albert_layer;
 pub use loss::{VocabularyLoss, cross_entropy, vocabulary_loss};
 pub use types::{Curve, LayerOptions, LayerParameters, Numbers, Pair};
@@ -28,7 +30,8 @@ pub use cpu::measure;
 use burn::backend::DispatchDevice;
 use burn::tensor::{DType, Tensor};
 
-/// True if a CPU device multiplies `numbers` with instructions of the processor made for them.
+/// True if a CPU device multiplies `numbers` faster than 32-bit floats, or for these themselves. That depends on the
+/// processor, and on `ALBERT_MAX_ISA`.
 pub fn is_native(numbers: Numbers) -> bool {
     #[cfg(any(feature = "flex", feature = "ndarray"))]
     return cpu::is_native(numbers);

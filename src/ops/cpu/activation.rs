@@ -7,34 +7,35 @@ use rten_simd::{Isa, SimdOp, SimdUnaryOp};
 use rten_vecmath::{Erf, Exp, Tanh};
 
 use super::exponential::exp_not_positive;
+use super::simd::Run;
 use super::{Curve, simd};
 
 impl Curve {
     /// `y = f(x)`, element by element.
     pub(super) fn forward(self, x: &[f32], y: &mut [f32]) {
         match self {
-            Self::Gelu => Forward(x, y, PhantomData::<Gelu>).dispatch(),
-            Self::GeluTanh => Forward(x, y, PhantomData::<GeluTanh>).dispatch(),
+            Self::Gelu => Forward(x, y, PhantomData::<Gelu>).run(),
+            Self::GeluTanh => Forward(x, y, PhantomData::<GeluTanh>).run(),
             Self::Linear => y.copy_from_slice(x),
-            Self::QuickGelu => Forward(x, y, PhantomData::<QuickGelu>).dispatch(),
-            Self::Relu => Forward(x, y, PhantomData::<Relu>).dispatch(),
-            Self::Sigmoid => Forward(x, y, PhantomData::<Logistic>).dispatch(),
-            Self::Silu => Forward(x, y, PhantomData::<Silu>).dispatch(),
-            Self::Tanh => Forward(x, y, PhantomData::<Tangent>).dispatch(),
+            Self::QuickGelu => Forward(x, y, PhantomData::<QuickGelu>).run(),
+            Self::Relu => Forward(x, y, PhantomData::<Relu>).run(),
+            Self::Sigmoid => Forward(x, y, PhantomData::<Logistic>).run(),
+            Self::Silu => Forward(x, y, PhantomData::<Silu>).run(),
+            Self::Tanh => Forward(x, y, PhantomData::<Tangent>).run(),
         }
     }
 
     /// `y = f(x)`, and `gradient` at y becomes the gradient at x.
     pub(super) fn backward(self, x: &[f32], y: &mut [f32], gradient: &mut [f32]) {
         match self {
-            Self::Gelu => Backward(x, y, gradient, PhantomData::<Gelu>).dispatch(),
-            Self::GeluTanh => Backward(x, y, gradient, PhantomData::<GeluTanh>).dispatch(),
+            Self::Gelu => Backward(x, y, gradient, PhantomData::<Gelu>).run(),
+            Self::GeluTanh => Backward(x, y, gradient, PhantomData::<GeluTanh>).run(),
             Self::Linear => y.copy_from_slice(x),
-            Self::QuickGelu => Backward(x, y, gradient, PhantomData::<QuickGelu>).dispatch(),
-            Self::Relu => Backward(x, y, gradient, PhantomData::<Relu>).dispatch(),
-            Self::Sigmoid => Backward(x, y, gradient, PhantomData::<Logistic>).dispatch(),
-            Self::Silu => Backward(x, y, gradient, PhantomData::<Silu>).dispatch(),
-            Self::Tanh => Backward(x, y, gradient, PhantomData::<Tangent>).dispatch(),
+            Self::QuickGelu => Backward(x, y, gradient, PhantomData::<QuickGelu>).run(),
+            Self::Relu => Backward(x, y, gradient, PhantomData::<Relu>).run(),
+            Self::Sigmoid => Backward(x, y, gradient, PhantomData::<Logistic>).run(),
+            Self::Silu => Backward(x, y, gradient, PhantomData::<Silu>).run(),
+            Self::Tanh => Backward(x, y, gradient, PhantomData::<Tangent>).run(),
         }
     }
 }

@@ -3,7 +3,6 @@
 //! Queries are taken in blocks, so that the scores stay in the cache; the backward pass computes
 //! the probabilities again.
 
-use rten_simd::SimdOp;
 use rten_tensor::Matrix;
 
 use super::Sizes;
@@ -11,6 +10,7 @@ use super::dropout::Dropout;
 use super::inference::AttentionHead;
 use super::kernels::{Form, Rows};
 use super::products::{matrix, multiply, strided};
+use super::simd::Run;
 use super::softmax::{Softmax, SoftmaxBackward};
 
 /// Queries whose scores are held at a time.
@@ -114,7 +114,7 @@ impl<'a> Head<'a> {
         let keys = self.part(1, 0, count);
         multiply(probs, self.part(0, start, rows), keys.transposed(), self.scale(), false);
         self.keys.fill(probs, f32::MIN);
-        Softmax { rows: probs, width: count }.dispatch();
+        Softmax { rows: probs, width: count }.run();
     }
 
     fn drop(&self, rows: &mut [f32], start: usize) {
@@ -162,7 +162,7 @@ impl<'a> Head<'a> {
             gradient.resize(rows * count, 0.0);
             multiply(gradient, context, self.part(2, 0, count).transposed(), 1.0, false);
             self.drop(gradient, start);
-            SoftmaxBackward { gradient, probs: &scratch.probs, width: count }.dispatch();
+            SoftmaxBackward { gradient, probs: &scratch.probs, width: count }.run();
             self.keys.fill(gradient, 0.0);
             let gradient = matrix(gradient, rows, count);
             let scale = self.scale();

@@ -1,11 +1,10 @@
 //! The backward pass of attention in our own inner loops, where these are quicker than the library's.
 
-use rten_simd::SimdOp;
-
 use super::attention::Head;
 use super::kernels::{
     COLUMNS, Form, GradientRoom, Left, Rows, Start, Words, add_transposed, apart, arrange, arrange_transposed,
 };
+use super::simd::Run;
 use super::softmax::{Exponentials, Multiply, SoftmaxBackward};
 
 /// Queries whose scores are held at a time.
@@ -62,8 +61,8 @@ impl Head<'_> {
             for row in probs.chunks_exact_mut(stride) {
                 let row = &mut row[..count];
                 self.keys.fill(row, f32::MIN);
-                let factor = Exponentials(&mut *row).dispatch();
-                Multiply { row, factor }.dispatch();
+                let factor = Exponentials(&mut *row).run();
+                Multiply { row, factor }.run();
             }
 
             let column = (self.index % self.sizes.heads) * d;
@@ -72,9 +71,9 @@ impl Head<'_> {
             against(left, value_panels, gradient);
             for (gradient, probs) in gradient.chunks_exact_mut(stride).zip(probs.chunks_exact(stride)) {
                 let gradient = &mut gradient[..count];
-                SoftmaxBackward { gradient, probs: &probs[..count], width: count }.dispatch();
+                SoftmaxBackward { gradient, probs: &probs[..count], width: count }.run();
                 self.keys.fill(gradient, 0.0);
-                Multiply { row: gradient, factor: scale }.dispatch();
+                Multiply { row: gradient, factor: scale }.run();
             }
 
             let probs = Rows { data: probs, width: count, stride };

@@ -1,7 +1,6 @@
 //! The backward pass of a layer.
 
 use rayon::prelude::*;
-use rten_simd::SimdOp;
 
 use super::attention::Scratch;
 use super::attention_tiles::Room;
@@ -10,6 +9,7 @@ use super::kernels::{Rows, Weights, linear};
 use super::layer::{Layer, Packed, Saved, Tape, arranged, side_by_side};
 use super::norm::{AddRows, Affine, NormalizeBackward, Scale};
 use super::products::{matrix, multiply, strided, transpose};
+use super::simd::Run;
 use super::weight_gradients::MatrixSums;
 use super::{BLOCK_ROWS, LayerParameters, Numbers, Pair, Sizes, blocks, blocks_mut};
 
@@ -89,7 +89,7 @@ impl Sums {
     /// Adds `block` and sets it to zero.
     fn take(&mut self, block: &mut Self) {
         for (sum, part) in self.fields().into_iter().zip(block.fields()) {
-            AddRows { x: part, sum }.dispatch();
+            AddRows { x: part, sum }.run();
             part.fill(0.0);
         }
     }
@@ -218,7 +218,7 @@ impl Layer<'_> {
         let affine = Affine { gamma: norm.weight, beta: norm.bias };
         let mut out = Buffer::new(saved.full.len());
         let tasks: Vec<_> = blocks_mut(&mut out, hidden).zip(blocks(&saved.full, hidden)).collect();
-        tasks.into_par_iter().for_each(|(out, z)| Scale { z, affine, out }.dispatch());
+        tasks.into_par_iter().for_each(|(out, z)| Scale { z, affine, out }.run());
         out
     }
 
@@ -277,7 +277,7 @@ impl Layer<'_> {
             .collect();
         tasks.into_par_iter().for_each(|(i, ((attended, qkv), sums))| {
             self.gather(heads, 3, i * BLOCK_ROWS, qkv);
-            AddRows { x: qkv, sum: &mut sums.qkv }.dispatch();
+            AddRows { x: qkv, sum: &mut sums.qkv }.run();
             linear(attended, qkv, 3 * hidden, &weights.qkv, None);
         });
         let x = Rows::new(x, hidden);
@@ -355,13 +355,13 @@ impl Layer<'_> {
             gamma_sum: &mut sums.full_gamma,
             beta_sum: &mut sums.full_beta,
         }
-        .dispatch();
-        AddRows { x: gradient, sum: &mut sums.ffn_output }.dispatch();
+        .run();
+        AddRows { x: gradient, sum: &mut sums.ffn_output }.run();
         linear(inner, gradient, hidden, &weights.ffn_output, Some(&weights.zeros[..width]));
         self.options.activation.backward(block.saved_inner, block.active, inner);
-        AddRows { x: inner, sum: &mut sums.ffn }.dispatch();
+        AddRows { x: inner, sum: &mut sums.ffn }.run();
         let affine = Affine { gamma: p.attention_norm.weight, beta: p.attention_norm.bias };
-        Scale { z: block.saved_attended, affine, out: block.states }.dispatch();
+        Scale { z: block.saved_attended, affine, out: block.states }.run();
         attended.copy_from_slice(gradient);
         linear(attended, inner, width, &weights.ffn, None);
         NormalizeBackward {
@@ -372,7 +372,7 @@ impl Layer<'_> {
             gamma_sum: &mut sums.attention_gamma,
             beta_sum: &mut sums.attention_beta,
         }
-        .dispatch();
+        .run();
         let projected = match (block.projected, self.hidden_dropout(application)) {
             (Some(projected), Some(dropout)) => {
                 projected.copy_from_slice(attended);
@@ -381,7 +381,7 @@ impl Layer<'_> {
             }
             _ => attended,
         };
-        AddRows { x: projected, sum: &mut sums.dense }.dispatch();
+        AddRows { x: projected, sum: &mut sums.dense }.run();
         linear(context, projected, hidden, &weights.dense, Some(&weights.zeros[..hidden]));
     }
 }

@@ -6,7 +6,7 @@ use rten_simd::{Isa, SimdOp};
 
 use super::norm::AddRows;
 use super::products::{matrix, multiply, transpose};
-use super::simd;
+use super::simd::{self, Run};
 use super::softmax::exponentials;
 
 /// Rows whose logits are held at a time.
@@ -50,7 +50,7 @@ pub fn cross_entropy(
         let results: Vec<_> = logits
             .par_chunks_mut(vocabulary)
             .zip(labels)
-            .map(|(logits, &label)| Row { logits, bias, label, gradients }.dispatch())
+            .map(|(logits, &label)| Row { logits, bias, label, gradients }.run())
             .collect();
         for (row_loss, row_correct) in results {
             loss += f64::from(row_loss);
@@ -62,7 +62,7 @@ pub fn cross_entropy(
             let flipped = &mut flipped[..rows * width];
             transpose(flipped, x, width);
             multiply(&mut dtable, matrix(flipped, width, rows), d, 1.0, chunk > 0);
-            AddRows { x: logits, sum: &mut dbias }.dispatch();
+            AddRows { x: logits, sum: &mut dbias }.run();
         }
     }
     let gradients = gradients.then(|| {

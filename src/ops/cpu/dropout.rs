@@ -3,6 +3,8 @@
 
 use rten_simd::{Isa, SimdOp};
 
+use super::simd::Run;
+
 /// A dropout site: which elements of which row are zeroed, and the factor for the others.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Dropout {
@@ -25,7 +27,7 @@ impl Dropout {
     /// Applies the mask to rows of `width` elements; the first is row number `first` of the site.
     /// The mask is its own derivative, so this serves both directions.
     pub(super) fn apply(self, rows: &mut [f32], width: usize, first: usize) {
-        Apply { dropout: self, rows, width, first }.dispatch();
+        Apply { dropout: self, rows, width, first }.run();
     }
 }
 

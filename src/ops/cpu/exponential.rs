@@ -37,7 +37,7 @@ pub(super) fn exp_not_positive<I: Isa>(isa: I, x: I::F32) -> I::F32 {
 mod tests {
     use rten_simd::SimdOp;
 
-    use super::super::simd;
+    use super::super::simd::{self, Run};
     use super::*;
 
     struct Exponential<'a>(&'a mut [f32]);
@@ -61,13 +61,13 @@ mod tests {
     fn it_is_near_the_exact_one() {
         let x: Vec<f32> = (0..870_000).map(|i| i as f32 * -1e-4).chain([-1e-30, -0.0]).collect();
         let mut y = x.clone();
-        Exponential(&mut y).dispatch();
+        Exponential(&mut y).run();
         for (x, y) in x.iter().zip(y) {
             let exact = f64::from(*x).exp();
             assert!((f64::from(y) - exact).abs() <= 1.5e-7 * exact, "{x}: {y} for {exact}");
         }
         let mut odd = [f32::NAN, f32::NEG_INFINITY, f32::MIN, -1000.0, -87.5];
-        Exponential(&mut odd).dispatch();
+        Exponential(&mut odd).run();
         assert!(odd[0].is_nan() && odd[1..] == [0.0; 4]);
     }
 }

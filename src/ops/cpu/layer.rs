@@ -191,7 +191,7 @@ impl<'a> Layer<'a> {
     /// whose parts cost more than products so small gain. Dropout is left to the library.
     pub(super) fn in_tiles(&self, head: &Head<'_>) -> Option<Form> {
         let numbers = self.options.numbers_of_training();
-        (numbers == Numbers::Bf16 && numbers.native() && head.dropout.is_none()).then_some(Form::Halves)
+        (numbers == Numbers::Bf16 && Form::Halves.runs() && head.dropout.is_none()).then_some(Form::Halves)
     }
 
     /// One application to `states` `[tokens, H]`, in place.

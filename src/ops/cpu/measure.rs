@@ -1,12 +1,12 @@
 //! The operations alone, for benchmarks.
 
 use rayon::prelude::*;
-use rten_simd::SimdOp;
 
 use super::attention::Keys;
 use super::inference::{AttentionHead, AttentionRoom};
 use super::kernels::{COLUMNS, Form, Left, Weights};
 use super::norm::{AddNormalize, Affine};
+use super::simd::Run;
 use super::softmax::Softmax;
 use super::{Curve, Numbers, Sizes};
 
@@ -26,10 +26,7 @@ const ROWS: usize = 32;
 /// Products of `numbers` with operands that stay in the nearest cache: as many operations as the
 /// processor can do. `None` where it has no instructions for them.
 pub fn peak(numbers: Numbers) -> Option<Operation> {
-    if !numbers.native() || numbers == Numbers::Int8 {
-        return None;
-    }
-    let form = Form::of_weights(numbers);
+    let form = Form::own(numbers).filter(|form| numbers != Numbers::Bf16 || *form == Form::Halves)?;
     let (depth, rounds) = (128, 2000);
     let mut a = Left::default();
     a.fill(form, [ROWS, depth], |_, out| out.fill(0.0));
@@ -56,13 +53,29 @@ pub fn peak(numbers: Numbers) -> Option<Operation> {
 pub fn product(numbers: Numbers, rows: usize, k: usize, n: usize) -> Operation {
     let weights = Weights::new(&noise(k * n), [k, n], numbers, false);
     weights.split_for(rows);
+    timed_product("product", weights, numbers, rows, [k, n])
+}
+
+/// As [`product`], through `rten-gemm`.
+pub fn library_product(numbers: Numbers, rows: usize, k: usize, n: usize) -> Operation {
+    let weights = Weights::of_library(&noise(k * n), [k, n], numbers);
+    timed_product("library", weights, numbers, rows, [k, n])
+}
+
+fn timed_product(
+    what: &str,
+    weights: Weights,
+    numbers: Numbers,
+    rows: usize,
+    [k, n]: [usize; 2],
+) -> Operation {
     let (x, bias) = (noise(rows * k), noise(n));
     let mut out = vec![0.0; rows * n];
     let threads = rayon::current_num_threads();
     let turns = rows.div_ceil(threads * weights.form().rows_together()).max(1);
     let block = rows.div_ceil(threads * turns).max(1);
     Operation {
-        name: format!("product {numbers:?} {rows}x{k}x{n}"),
+        name: format!("{what} {numbers:?} {rows}x{k}x{n}"),
         operations: (2 * rows * k * n) as f64,
         run: Box::new(move || {
             out.par_chunks_mut(block * n).zip(x.par_chunks(block * k)).for_each_init(
@@ -96,7 +109,7 @@ pub fn attention(numbers: Numbers, batch: usize, length: usize, hidden: usize, h
                 |room, (i, out)| {
                     let qkv = &qkv[i / heads * length * 3 * hidden..][..length * 3 * hidden];
                     let head = AttentionHead { sizes, qkv, keys: &keys, index: i % heads, form };
-                    if numbers.native() { head.forward(room, out) } else { head.portable(room, out) }
+                    if form.runs() { head.forward(room, out) } else { head.portable(room, out) }
                 },
             );
         }),
@@ -133,7 +146,7 @@ pub fn normalization(rows: usize, width: usize) -> Operation {
                 .for_each(|((z, residual), out)| {
                     let affine = Affine { gamma: &gamma, beta: &beta };
                     let scale = &mut [0.0; 16][..z.len() / width];
-                    AddNormalize { z, residual, affine, epsilon: 1e-12, scale, out }.dispatch();
+                    AddNormalize { z, residual, affine, epsilon: 1e-12, scale, out }.run();
                 });
         }),
     }
@@ -146,7 +159,7 @@ pub fn softmax(rows: usize, width: usize) -> Operation {
         name: format!("softmax {rows}x{width}"),
         operations: x.len() as f64,
         run: Box::new(move || {
-            x.par_chunks_mut(16 * width).for_each(|rows| Softmax { rows, width }.dispatch());
+            x.par_chunks_mut(16 * width).for_each(|rows| Softmax { rows, width }.run());
         }),
     }
 }

@@ -1,7 +1,7 @@
 //! The ALBERT layer on the CPU, over plain slices: forward and backward.
 //!
-//! Products go through `rten-gemm`; everything between two products runs on blocks of rows while
-//! they are in the cache, in parallel over the blocks. Sums are taken in an order that does not
+//! Products run in our own inner loops or through `rten-gemm` ([`kernels`]); everything between two products runs on
+//! blocks of rows while they are in the cache, in parallel over the blocks. Sums are taken in an order that does not
 //! depend on the number of threads.
 
 mod activation;
@@ -18,6 +18,7 @@ mod layer;
 pub mod measure;
 mod norm;
 mod products;
+mod products_bytes;
 mod simd;
 mod softmax;
 mod weight_gradients;
@@ -26,13 +27,17 @@ pub use cross_entropy::cross_entropy;
 pub use inference::{Arranged, infer};
 pub use layer::{Layer, Packed, Tape, Trace};
 
+use kernels::Form;
+
 use super::types::{Curve, LayerOptions, LayerParameters, Numbers, Pair};
 
-/// True if this processor multiplies `numbers` with instructions made for them.
+/// True if this processor multiplies `numbers` faster than it would without rounding to them.
 pub fn is_native(numbers: Numbers) -> bool {
     match numbers {
-        Numbers::Bf16x2 => kernels::Form::of_weights(numbers) != kernels::Form::of_weights(Numbers::F32),
-        _ => numbers.native(),
+        Numbers::F32 => true,
+        Numbers::Bf16x2 => Form::of_weights(numbers) != Form::of_weights(Numbers::F32),
+        Numbers::Bf16 => Form::Halves.runs(),
+        Numbers::Int8 => Form::own(numbers).is_some() || products::PackedBytes::is_faster(),
     }
 }
 

@@ -3,6 +3,7 @@
 use rten_simd::ops::{BitOps, NumOps};
 use rten_simd::{Isa, SimdOp};
 
+use super::simd::Run;
 use super::{Pair, simd};
 
 /// Scale and offset of a normalization, `[H]` each.
@@ -33,7 +34,7 @@ pub(super) fn add_normalize(
     out: &mut [f32],
 ) {
     let affine = Affine { gamma: norm.weight, beta: norm.bias };
-    AddNormalize { z, residual, affine, epsilon, scale, out }.dispatch();
+    AddNormalize { z, residual, affine, epsilon, scale, out }.run();
 }
 
 impl SimdOp for AddNormalize<'_> {

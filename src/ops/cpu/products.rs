@@ -5,6 +5,7 @@ use rten_gemm::{BiasVector, GemmExecutor, GemmInputA, GemmInputB, GemmOptions, P
 use rten_tensor::{Matrix, NdTensorView};
 
 use super::Numbers;
+pub(super) use super::products_bytes::PackedBytes;
 
 thread_local! {
     /// The kernels for this processor. The type is not `Send`, so that every thread has its own.
@@ -29,7 +30,7 @@ pub(super) fn matrix(data: &[f32], rows: usize, columns: usize) -> Matrix<'_, f3
 }
 
 /// `[rows, columns]` in `data`, whose rows are `stride` apart.
-pub(super) fn strided(data: &[f32], rows: usize, columns: usize, stride: usize) -> Matrix<'_, f32> {
+pub(super) fn strided<T>(data: &[T], rows: usize, columns: usize, stride: usize) -> Matrix<'_, T> {
     NdTensorView::from_slice_with_strides([rows, columns], data, [stride, 1])
         .expect("the caller's rows lie in the data")
 }
@@ -42,23 +43,15 @@ pub(super) fn pack(weight: Matrix<'_, f32>) -> Packed {
     EXECUTOR.with(|executor| executor.prepack_b(weight))
 }
 
-/// As [`pack`], of `values` `[rows, columns]` rounded to what `numbers` can hold.
-pub(super) fn pack_rounded(mut values: Vec<f32>, [rows, columns]: [usize; 2], numbers: Numbers) -> Packed {
-    match numbers {
-        Numbers::F32 | Numbers::Bf16x2 => {}
-        Numbers::Bf16 => values.iter_mut().for_each(|x| *x = half::bf16::from_f32(*x).to_f32()),
-        Numbers::Int8 => {
-            for column in 0..columns {
-                let places = || (column..rows * columns).step_by(columns);
-                let most = places().fold(0.0f32, |most, i| most.max(values[i].abs()));
-                let scale = most / 127.0;
-                for i in places().filter(|_| scale > 0.0) {
-                    values[i] = (values[i] / scale).round_ties_even() * scale;
-                }
-            }
-        }
-    }
+/// As [`pack`], of `values` `[rows, columns]` rounded to what `numbers` of 16 bits or more can hold.
+pub(super) fn pack_rounded(values: Vec<f32>, [rows, columns]: [usize; 2], numbers: Numbers) -> Packed {
+    let values = if numbers == Numbers::Bf16 { rounded(&values) } else { values };
     pack(matrix(&values, rows, columns))
+}
+
+/// The nearest numbers that bfloat16 can hold.
+pub(super) fn rounded(values: &[f32]) -> Vec<f32> {
+    values.iter().map(|x| half::bf16::from_f32(*x).to_f32()).collect()
 }
 
 /// `out = a * b + bias`, with `out` `[m, n]`, `a` `[m, k]`, `b` `[k, n]` and `bias` `[n]`.

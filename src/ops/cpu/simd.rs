@@ -1,7 +1,38 @@
 //! Vector code over slices: one body, compiled for every instruction set and chosen at run time.
+#![allow(unsafe_code, reason = "a function for instructions that the processor was asked for")]
 
 use rten_simd::ops::BitOps;
-use rten_simd::{Isa, Simd};
+use rten_simd::{Isa, Simd, SimdOp};
+
+/// Operations within the limit on instruction sets.
+pub(super) trait Run: SimdOp + Sized {
+    /// Like [`SimdOp::dispatch`]. The library has no limit of its own, so that one on AVX-512 is applied here.
+    fn run(self) -> Self::Output {
+        #[cfg(target_arch = "x86_64")]
+        {
+            use crate::ops::isa::{Isa as Set, allows};
+            use rten_simd::isa::Avx2Isa;
+
+            // As the library's own, which must have the instructions that `Avx2Isa::new` asks for.
+            #[target_feature(enable = "avx2,avx,fma,f16c")]
+            fn avx2<Op: SimdOp>(isa: Avx2Isa, operation: Op) -> Op::Output {
+                operation.eval(isa)
+            }
+
+            if allows(Set::Avx2)
+                && !allows(Set::Avx512)
+                && is_x86_feature_detected!("f16c")
+                && let Some(isa) = Avx2Isa::new()
+            {
+                // SAFETY: the processor has the instructions.
+                return unsafe { avx2(isa, self) };
+            }
+        }
+        self.dispatch()
+    }
+}
+
+impl<Op: SimdOp> Run for Op {}
 
 /// Calls `f` with vectors of `ins` and the old vectors of `outs`, and stores what it returns in `outs`.
 ///

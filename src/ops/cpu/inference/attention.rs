@@ -1,11 +1,10 @@
 //! Attention of one head of one sequence, without gradients.
 
-use rten_simd::SimdOp;
-
 use super::super::attention::{self, Keys};
 use super::super::kernels::{
     COLUMNS, Form, Left, Rows, Start, Strip, Words, apart, arrange, arrange_transposed,
 };
+use super::super::simd::Run;
 use super::super::softmax::{Exponentials, Multiply};
 use super::Sizes;
 
@@ -79,7 +78,7 @@ impl<'a> Head<'a> {
                 let row = &mut row[..count];
                 self.keys.fill(row, f32::MIN);
                 // Normalized after the product with the values: those are fewer.
-                factors.push(Exponentials(row).dispatch());
+                factors.push(Exponentials(row).run());
             }
             let (a, a_stride) = if self.form == Form::Floats {
                 (bytemuck::cast_slice(scores), stride)
@@ -107,7 +106,7 @@ impl<'a> Head<'a> {
                 }
             }
             for (row, factor) in context.chunks_exact_mut(d).zip(&*factors) {
-                Multiply { row, factor: *factor }.dispatch();
+                Multiply { row, factor: *factor }.run();
             }
         }
     }

@@ -45,7 +45,7 @@ impl Arranged {
             dense: Weights::new(p.dense.weight, [hidden, hidden], numbers, false),
             ffn: Weights::new(p.ffn.weight, [hidden, inner], numbers, true),
             ffn_output: Weights::new(p.ffn_output.weight, [inner, hidden], numbers, false),
-            numbers: if numbers.native() { numbers } else { Numbers::F32 },
+            numbers,
         }
     }
 }
@@ -178,18 +178,12 @@ impl Pass<'_> {
     fn head<'b>(&'b self, qkv: &'b [f32], index: usize) -> Head<'b> {
         let Sizes { hidden, heads, .. } = self.sizes;
         let Sequence { rows, keys } = &self.sequences[index / heads];
-        // Scores of 8 bits would lose what softmax tells apart.
-        let numbers = match self.arranged.numbers {
-            Numbers::Int8 if Numbers::Bf16.native() => Numbers::Bf16,
-            Numbers::Int8 => Numbers::F32,
-            numbers => numbers,
-        };
         Head {
             sizes: Sizes { batch: 1, length: rows.len(), ..self.sizes },
             qkv: &qkv[rows.start * 3 * hidden..rows.end * 3 * hidden],
             keys,
             index: index % heads,
-            form: Form::of_attention(numbers, rows.len()),
+            form: Form::of_attention(self.arranged.numbers, rows.len()),
         }
     }
 

@@ -12,7 +12,8 @@ use std::sync::OnceLock;
 
 use super::Numbers;
 use super::form::STEP;
-use super::tile::{COLUMNS, Start, Strip};
+use super::strip::{COLUMNS, Start, Strip};
+use crate::ops::isa::{self, Isa};
 
 /// Rows of a tile, and of two.
 pub(super) const HEIGHT: usize = 16;
@@ -28,6 +29,7 @@ pub(super) fn runs(numbers: Numbers) -> bool {
         let base = std::arch::x86_64::__cpuid(0).eax >= 7
             && is_x86_feature_detected!("avx512bf16")
             && is_x86_feature_detected!("avx512vnni")
+            && isa::allows(Isa::Amx)
             && has(24)
             && permitted();
         [base && has(22), base && has(25)]

@@ -13,7 +13,8 @@ use std::arch::asm;
 
 use super::amx::{HEIGHT, Tiles, by_tiles, first_sums, for_parts, for_sums, move_sums, parts, text};
 use super::form::{Parts, STEP, STEP_FLOATS, STEP_WORDS};
-use super::tile::{Start, Strip, split_vectors};
+use super::strip::{Start, Strip};
+use super::tile::split_vectors;
 
 /// Text for the products of a step, the smallest first.
 macro_rules! products {

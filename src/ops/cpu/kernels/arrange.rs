@@ -1,7 +1,8 @@
 //! States as the right side of a product: the keys and values of attention.
 
 use super::form::{Form, STEP};
-use super::tile::{COLUMNS, to_pairs};
+use super::strip::COLUMNS;
+use super::tile::to_pairs;
 use super::{Left, Rows, Words};
 
 /// The transpose of `count` rows: panels of [`COLUMNS`] rows, `[words, COLUMNS]` each. Returns the words of a

@@ -4,8 +4,9 @@
 use std::arch::x86_64::*;
 
 use super::form::{Parts, STEP, STEP_FLOATS, STEP_WORDS};
-use super::tile::{COLUMNS, runs};
-use super::{Form, Numbers, convert};
+use super::strip::COLUMNS;
+use super::tile::{bytes_512, halves_512};
+use super::{Form, convert};
 
 /// `row` as bfloat16, rounded to the nearest.
 pub(super) fn to_bf16(row: &[f32], out: &mut [u16]) {
@@ -22,7 +23,7 @@ pub(super) fn to_bf16(row: &[f32], out: &mut [u16]) {
         }
         convert::bf16(rest, last);
     }
-    if runs(Numbers::Bf16) {
+    if halves_512() {
         // SAFETY: the processor has the instructions.
         unsafe { vectors(row, out) }
     } else {
@@ -50,7 +51,7 @@ fn to_bf16_pairs(low: &[f32], high: &[f32], out: &mut [u32]) {
         convert::bf16_pairs(low_rest, high_rest, out_rest);
     }
     assert!(low.len() == high.len());
-    if runs(Numbers::Bf16) {
+    if halves_512() {
         // SAFETY: the processor has the instructions.
         unsafe { vectors(low, high, out) }
     } else {
@@ -75,7 +76,7 @@ pub(super) fn to_parts(count: Parts, row: &[f32], out: &mut [u32]) {
             }
         }
     }
-    assert!(runs(Numbers::Bf16) && row.len().is_multiple_of(2 * STEP));
+    assert!(halves_512() && row.len().is_multiple_of(2 * STEP));
     assert!(2 * out.len() == count as usize * row.len());
     // SAFETY: the processor has the instructions.
     unsafe {
@@ -88,7 +89,7 @@ pub(super) fn to_parts(count: Parts, row: &[f32], out: &mut [u32]) {
 
 /// A step of a panel in three parts, from floats. Quicker than [`to_parts`], which rounds.
 pub(super) fn split_step(floats: &[u32], out: &mut [u32]) {
-    assert!(runs(Numbers::Bf16));
+    assert!(halves_512());
     let floats = floats.first_chunk().expect("a whole step");
     let out = out.first_chunk_mut().expect("a whole step");
     // SAFETY: the processor has the instructions.
@@ -205,7 +206,7 @@ pub(super) fn to_pairs(form: Form, low: &[f32], high: &[f32], out: &mut [u32], a
         }
     }
     let Form::Parts(count) = form else { return to_bf16_pairs(low, high, &mut out[..low.len()]) };
-    assert!(runs(Numbers::Bf16) && low.len() == high.len());
+    assert!(halves_512() && low.len() == high.len());
     assert!(out.len() >= (count as usize - 1) * apart + low.len());
     // SAFETY: the processor has the instructions.
     unsafe { parts(count, low, high, out, apart) }
@@ -237,12 +238,12 @@ pub(super) fn prefetch(numbers: &[f32]) {
 }
 
 /// See [`convert::bytes`].
-pub(super) fn quantize(row: &[f32], out: &mut [u8]) -> [f32; 2] {
+pub(super) fn quantize_512(row: &[f32], out: &mut [u8]) -> [f32; 2] {
     #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
     fn vectors(row: &[f32], out: &mut [u8]) -> [f32; 2] {
         convert::bytes(row, out)
     }
-    assert!(runs(Numbers::Int8));
+    assert!(bytes_512());
     // SAFETY: the processor has the instructions.
     unsafe { vectors(row, out) }
 }

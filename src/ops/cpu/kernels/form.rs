@@ -1,7 +1,8 @@
 //! How numbers lie in the words of four bytes that products read.
 
 use super::Numbers;
-use super::tile::{self, COLUMNS};
+use super::strip::COLUMNS;
+use super::tile;
 
 /// The words of a product's operand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,52 +35,48 @@ pub(super) const STEP: usize = 16;
 pub(super) const STEP_FLOATS: usize = 2 * STEP * COLUMNS;
 pub(super) const STEP_WORDS: usize = STEP * COLUMNS;
 
-impl From<Numbers> for Form {
-    /// The plain one.
-    fn from(numbers: Numbers) -> Self {
-        match numbers {
-            Numbers::F32 | Numbers::Bf16x2 => Self::Floats,
-            Numbers::Bf16 => Self::Halves,
-            Numbers::Int8 => Self::Bytes,
-        }
-    }
-}
-
 impl Form {
-    /// The form in which this processor multiplies weights soonest.
+    /// The form in which weights are multiplied fastest: that of our own inner loops, or else that of the library.
     pub(in crate::ops::cpu) fn of_weights(numbers: Numbers) -> Self {
-        match numbers {
-            Numbers::F32 if tile::in_tiles(Numbers::Bf16) => Self::Parts(Parts::Three),
-            Numbers::Bf16x2 if tile::in_tiles(Numbers::Bf16) => Self::Parts(Parts::Two),
-            _ => numbers.into(),
-        }
+        Self::own(numbers).unwrap_or_else(|| Self::of_library(numbers))
     }
 
-    /// The form in which this processor multiplies the queries, keys and values of so many tokens soonest: products so
-    /// small gain less than parts cost, and than three parts always cost.
+    /// The fastest form for weights that our own inner loops have on this processor.
+    pub(in crate::ops::cpu) fn own(numbers: Numbers) -> Option<Self> {
+        let forms: &[Self] = match numbers {
+            Numbers::F32 => &[Self::Parts(Parts::Three), Self::Floats],
+            Numbers::Bf16x2 => &[Self::Parts(Parts::Two), Self::Floats],
+            Numbers::Bf16 => &[Self::Halves, Self::Floats],
+            Numbers::Int8 => &[Self::Bytes],
+        };
+        forms.iter().copied().find(|form| form.runs())
+    }
+
+    /// The form that `rten-gemm` multiplies.
+    pub(super) fn of_library(numbers: Numbers) -> Self {
+        if numbers == Numbers::Int8 { Self::Bytes } else { Self::Floats }
+    }
+
+    /// The form in which this processor multiplies the queries, keys and values of `length` tokens fastest, beside
+    /// weights of `numbers`. Products as small as these gain less than two parts cost, and three parts always cost
+    /// more. Scores of 8 bits would lose what softmax tells apart.
     pub(in crate::ops::cpu) fn of_attention(numbers: Numbers, length: usize) -> Self {
         const MOST_IN_FLOATS: usize = 64;
-        if numbers == Numbers::Bf16x2 && length > MOST_IN_FLOATS {
-            Self::of_weights(numbers)
-        } else {
-            numbers.into()
+        match numbers {
+            Numbers::Bf16x2 if length > MOST_IN_FLOATS => Self::of_weights(numbers),
+            Numbers::Bf16 | Numbers::Int8 if Self::Halves.runs() => Self::Halves,
+            _ => Self::Floats,
         }
     }
 
-    /// As [`Form::of_weights`], where our own inner loops for it are quicker than the library's products.
+    /// As [`Form::own`], where our own inner loops are faster than the library for products over tokens.
     pub(super) fn in_tiles(numbers: Numbers) -> Option<Self> {
-        let form = Self::of_weights(numbers);
-        (form.runs() && matches!(form, Self::Halves | Self::Parts(_))).then_some(form)
+        Self::own(numbers).filter(|form| matches!(form, Self::Halves | Self::Parts(_)))
     }
 
-    /// True if this processor multiplies it with instructions of its own.
-    pub(super) fn runs(self) -> bool {
-        match self {
-            Self::Floats => Numbers::F32.native(),
-            Self::Parts(_) => tile::in_tiles(Numbers::Bf16),
-            Self::Halves => Numbers::Bf16.native(),
-            Self::Bytes => Numbers::Int8.native(),
-        }
+    /// True if our own inner loops multiply it on this processor.
+    pub(in crate::ops::cpu) fn runs(self) -> bool {
+        tile::runs(self)
     }
 
     /// Numbers in a word.

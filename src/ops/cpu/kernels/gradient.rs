@@ -5,7 +5,8 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use super::form::{Form, STEP};
-use super::tile::{COLUMNS, Start, Strip, prefetch, to_pairs};
+use super::strip::{COLUMNS, Start, Strip};
+use super::tile::{prefetch, to_pairs};
 use super::{Numbers, Words, apart};
 
 /// Tokens whose part is added at a time: a panel of the right side stays in the nearest cache.

@@ -1,7 +1,7 @@
 //! The left side of a product: some rows of states in the product's numbers.
 
-use super::tile::{self, Strip};
-use super::{Form, Rows, Words};
+use super::strip::Strip;
+use super::{Form, Rows, Words, tile};
 
 /// Rows in the numbers of a product, and room for them.
 #[derive(Debug, Default)]
@@ -19,11 +19,10 @@ impl Left {
     /// Takes `rows` rows of `width` numbers; `row(i, out)` writes row i.
     pub(in crate::ops::cpu) fn fill(
         &mut self,
-        form: impl Into<Form>,
+        form: Form,
         [rows, width]: [usize; 2],
         mut row: impl FnMut(usize, &mut [f32]),
     ) {
-        let form = form.into();
         let words = self.shape(form, [rows, width]);
         // A whole number of words; what is beyond the width stays zero.
         self.row.clear();
@@ -40,8 +39,7 @@ impl Left {
     }
 
     /// Takes rows that lie in memory.
-    pub(in crate::ops::cpu) fn copy(&mut self, form: impl Into<Form>, x: Rows<'_>, rows: usize) {
-        let form = form.into();
+    pub(in crate::ops::cpu) fn copy(&mut self, form: Form, x: Rows<'_>, rows: usize) {
         if form == Form::Floats || form.filled(x.width) != x.width {
             return self.fill(form, [rows, x.width], |i, out| out.copy_from_slice(x.row(i)));
         }
@@ -97,6 +95,11 @@ impl Left {
 
     /// All rows as floats, a stride apart, if they were filled with [`Form::Floats`].
     pub(super) fn floats(&self) -> &[f32] {
+        bytemuck::cast_slice(&self.words)
+    }
+
+    /// All rows as bytes, four strides apart, if they were filled with [`Form::Bytes`].
+    pub(super) fn bytes(&self) -> &[u8] {
         bytemuck::cast_slice(&self.words)
     }
 }

@@ -1,6 +1,6 @@
 //! Matrix products with weights that were arranged beforehand, in three number types.
 //!
-//! On x86 processors with AVX-512 or AMX these are our own inner loops ([`tile`]); elsewhere products go
+//! On x86 processors with AVX2, AVX-512 or AMX these are our own inner loops ([`tile`]); elsewhere products go
 //! through `rten-gemm`. Weights `[k, n]` are cut into chunks of at most [`CHUNK`] rows, and each
 //! chunk into panels of a few columns that stay in the cache while they are used.
 
@@ -9,17 +9,23 @@ mod amx;
 #[cfg(target_arch = "x86_64")]
 mod amx_parts;
 mod arrange;
-#[cfg(target_arch = "x86_64")]
 mod convert;
+#[cfg(target_arch = "x86_64")]
+mod convert_avx2;
 #[cfg(target_arch = "x86_64")]
 mod convert_avx512;
 mod form;
 mod gradient;
 mod left;
 mod panels;
-#[cfg_attr(target_arch = "x86_64", path = "tile_avx512.rs")]
+mod strip;
+#[cfg_attr(target_arch = "x86_64", path = "tile_x86.rs")]
 #[cfg_attr(not(target_arch = "x86_64"), path = "tile_none.rs")]
 mod tile;
+#[cfg(target_arch = "x86_64")]
+mod tile_avx2;
+#[cfg(target_arch = "x86_64")]
+mod tile_avx512;
 mod weights;
 mod words;
 
@@ -27,7 +33,7 @@ pub(super) use arrange::{arrange, arrange_transposed};
 pub(super) use form::{Form, Parts};
 pub(super) use gradient::{Gradients, Room as GradientRoom, Rows, add_transposed};
 pub(super) use left::{Left, apart};
-pub(super) use tile::{COLUMNS, Start, Strip};
+pub(super) use strip::{COLUMNS, Start, Strip};
 pub(super) use weights::Weights;
 pub(super) use words::Words;
 
@@ -37,13 +43,6 @@ use super::Numbers;
 
 /// The most rows of a chunk of weights.
 const CHUNK: usize = 1024;
-
-impl Numbers {
-    /// True if this processor multiplies them with instructions of its own.
-    pub(super) fn native(self) -> bool {
-        tile::runs(self)
-    }
-}
 
 thread_local! {
     /// Room for the left side of [`linear`].

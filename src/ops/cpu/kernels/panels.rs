@@ -6,7 +6,8 @@ use std::sync::OnceLock;
 use rayon::prelude::*;
 
 use super::form::{Form, Parts, STEP, STEP_FLOATS, STEP_WORDS};
-use super::tile::{COLUMNS, Dequantize, Start, Strip, split_step, to_pairs};
+use super::strip::{COLUMNS, Dequantize, Start, Strip};
+use super::tile::{pairs_saturate, split_step, to_pairs};
 use super::{Left, Words};
 
 /// A part of a row-major matrix.
@@ -152,7 +153,7 @@ impl Panels {
             b: words,
             b_stride: COLUMNS,
             k: self.k,
-            ahead: COLUMNS * self.k,
+            ahead: COLUMNS * size,
         };
         match self.form {
             Form::Parts(Parts::Three) if self.split.get().is_none() => {
@@ -207,8 +208,14 @@ fn fill_bytes(
 ) {
     let row = |row: usize| weight.row(row, columns.clone());
     let (mut most, mut total) = ([0.0f32; COLUMNS], [0i32; COLUMNS]);
-    for p in 0..weight.rows.len() {
-        most.iter_mut().zip(row(p)).for_each(|(most, x)| *most = most.max(x.abs()));
+    // What becomes 127: the largest weight, or the largest pair of them, which rounding makes 128 at most.
+    let together = if pairs_saturate() { 2 } else { 1 };
+    for p in (0..weight.rows.len()).step_by(together) {
+        let mut size = [0.0; COLUMNS];
+        for p in p..p + together {
+            size.iter_mut().zip(row(p)).for_each(|(size, x)| *size += x.abs());
+        }
+        most.iter_mut().zip(size).for_each(|(most, size)| *most = most.max(size));
     }
     let inverse = most.map(|most| if most > 0.0 { 127.0 / most } else { 0.0 });
     for (p, words) in words.chunks_exact_mut(COLUMNS).enumerate() {

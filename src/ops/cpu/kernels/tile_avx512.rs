@@ -3,81 +3,17 @@
 //! All three number types share one shape: operands are words of four bytes along k (one f32, two
 //! bf16, four bytes); a tile of up to [`ROWS`] rows and [`COLUMNS`] columns is summed over k and
 //! stored once. A row's sums are taken in the order of k whatever the tile's height, so that
-//! results do not depend on how rows are grouped. Where there is AMX, it takes bf16 and bytes, and
-//! weights of f32 in parts.
+//! results do not depend on how rows are grouped.
 #![allow(unsafe_code, reason = "vector instructions; every access lies in slices that were checked")]
 
 use std::arch::x86_64::*;
 
-pub(super) use super::convert_avx512::*;
-use super::form::STEP;
-use super::{Form, Numbers, Parts, amx, amx_parts};
+use super::Form;
+use super::strip::{COLUMNS, Dequantize, Start, Strip};
 
 /// The most rows of a tile: 14 rows of two registers, two for the weights and one for the left side
 /// are 31 of the 32.
 const ROWS: usize = 14;
-
-/// Columns of a tile: two registers.
-pub(in crate::ops::cpu) const COLUMNS: usize = 32;
-
-/// A product's part: some rows of the left side with [`COLUMNS`] columns of the right.
-#[derive(Clone, Copy)]
-pub(in crate::ops::cpu) struct Strip<'a> {
-    pub rows: usize,
-    /// Words of the left side: row i starts at `i * a_stride` and has `k` of them.
-    pub a: &'a [u32],
-    pub a_stride: usize,
-    /// Words of the right side: word p of column j is at `p * b_stride + j`.
-    pub b: &'a [u32],
-    pub b_stride: usize,
-    /// Words along k, as [`Form::words`] counts them.
-    pub k: usize,
-    /// Also asks for the words so far behind those that are read: what comes next.
-    pub ahead: usize,
-}
-
-/// What the sums begin with.
-#[derive(Clone, Copy)]
-pub(in crate::ops::cpu) enum Start<'a> {
-    Zero,
-    /// The same for every row.
-    Row(&'a [f32; COLUMNS]),
-    /// What `out` holds.
-    Out,
-}
-
-/// How sums of bytes become floats: `scale * (scales[j] * sum - zero * sums[j])` with the row's scale
-/// and zero.
-#[derive(Clone, Copy)]
-pub(in crate::ops::cpu) struct Dequantize<'a> {
-    /// Scale and zero of each row.
-    pub rows: &'a [[f32; 2]],
-    pub scales: &'a [f32],
-    pub sums: &'a [f32],
-}
-
-impl Dequantize<'_> {
-    /// From row `row` on.
-    fn row(self, row: usize) -> Self {
-        Self { rows: &self.rows[row..], ..self }
-    }
-}
-
-/// True if this processor has the instructions for `numbers`.
-pub(super) fn runs(numbers: Numbers) -> bool {
-    let base = is_x86_feature_detected!("avx512f");
-    let bytes = base && is_x86_feature_detected!("avx512bw") && is_x86_feature_detected!("avx512vl");
-    match numbers {
-        Numbers::F32 | Numbers::Bf16x2 => base,
-        Numbers::Bf16 => bytes && is_x86_feature_detected!("avx512bf16"),
-        Numbers::Int8 => bytes && is_x86_feature_detected!("avx512vnni"),
-    }
-}
-
-/// True if these are multiplied in tiles of AMX.
-pub(super) fn in_tiles(numbers: Numbers) -> bool {
-    amx::runs(numbers)
-}
 
 /// Calls `$function::<height>` for the tile's height.
 macro_rules! by_height {
@@ -92,117 +28,48 @@ macro_rules! by_height {
     };
 }
 
+/// `out = start + a b` of [`Form::Floats`] or [`Form::Halves`].
+///
+/// # Safety
+/// The processor has the instructions, and [`Strip::check`] has passed.
+pub(super) unsafe fn floats(
+    form: Form,
+    strip: Strip<'_>,
+    start: Start<'_>,
+    out: &mut [f32],
+    out_stride: usize,
+) {
+    for (row, tile) in strip.tiles(ROWS) {
+        let out = &mut out[row * out_stride..];
+        // SAFETY: the caller's; a tile has as many rows as the function is for.
+        unsafe {
+            match form {
+                Form::Halves => by_height!(tile.rows, tile_bf16(tile, start, out, out_stride)),
+                _ => by_height!(tile.rows, tile_f32(tile, start, out, out_stride)),
+            }
+        }
+    }
+}
+
+/// The same of [`Form::Bytes`].
+///
+/// # Safety
+/// As [`floats`], and [`Dequantize`] has as many rows and columns.
+pub(super) unsafe fn bytes(
+    strip: Strip<'_>,
+    dequantize: Dequantize<'_>,
+    start: Start<'_>,
+    out: &mut [f32],
+    out_stride: usize,
+) {
+    for (row, tile) in strip.tiles(ROWS) {
+        let (dequantize, out) = (dequantize.row(row), &mut out[row * out_stride..]);
+        // SAFETY: the caller's; a tile has as many rows as the function is for.
+        unsafe { by_height!(tile.rows, tile_int8(tile, dequantize, start, out, out_stride)) }
+    }
+}
+
 impl Strip<'_> {
-    /// `out = start + a b` with rows of `out` `out_stride` numbers apart; not for [`Form::Bytes`].
-    pub(in crate::ops::cpu) fn floats(
-        self,
-        form: impl Into<Form>,
-        start: Start<'_>,
-        out: &mut [f32],
-        out_stride: usize,
-    ) {
-        let form = form.into();
-        if !self.check(form, out, out_stride) {
-            return;
-        }
-        // SAFETY: the processor has the instructions, the slices reach (`check`).
-        match form {
-            Form::Parts(count) => return unsafe { amx_parts::floats(count, self, start, out, out_stride) },
-            Form::Halves if amx::runs(Numbers::Bf16) => {
-                return unsafe { amx::floats(self, start, out, out_stride) };
-            }
-            Form::Bytes => unreachable!("has scales"),
-            _ => {}
-        }
-        for (row, tile) in self.tiles() {
-            let out = &mut out[row * out_stride..];
-            // SAFETY: as above; a tile has as many rows as the function is for.
-            unsafe {
-                match form {
-                    Form::Halves => by_height!(tile.rows, tile_bf16(tile, start, out, out_stride)),
-                    _ => by_height!(tile.rows, tile_f32(tile, start, out, out_stride)),
-                }
-            }
-        }
-    }
-
-    /// As [`Strip::floats`] with three [`Form::Parts`] on the left and floats `[2 k / 3, COLUMNS]` on the right, which are
-    /// split as they come.
-    pub(super) fn floats_to_split(self, start: Start<'_>, out: &mut [f32], out_stride: usize) {
-        assert!(self.b_stride == COLUMNS && self.k.is_multiple_of(3 * STEP));
-        assert!(self.b.len() >= self.k / 3 * 2 * COLUMNS);
-        let left = Strip { b_stride: 0, ..self };
-        if left.check(Form::Parts(Parts::Three), out, out_stride) {
-            // SAFETY: the processor has the instructions, the slices reach.
-            unsafe { amx_parts::floats_to_split(self, start, out, out_stride) }
-        }
-    }
-
-    /// The same for words of four bytes, unsigned on the left and signed on the right.
-    pub(in crate::ops::cpu) fn bytes(
-        self,
-        dequantize: Dequantize<'_>,
-        start: Start<'_>,
-        out: &mut [f32],
-        out_stride: usize,
-    ) {
-        if !self.check(Form::Bytes, out, out_stride) {
-            return;
-        }
-        assert!(dequantize.rows.len() >= self.rows);
-        assert!(dequantize.scales.len() >= COLUMNS && dequantize.sums.len() >= COLUMNS);
-        if amx::runs(Numbers::Int8) {
-            // SAFETY: the processor has the instructions, the slices reach (`check`).
-            unsafe {
-                amx::bytes(self, |row, sums| {
-                    dequantize_rows(
-                        dequantize.row(row),
-                        sums,
-                        start,
-                        &mut out[row * out_stride..],
-                        out_stride,
-                    );
-                });
-            }
-            return;
-        }
-        for (row, tile) in self.tiles() {
-            let dequantize = dequantize.row(row);
-            let out = &mut out[row * out_stride..];
-            // SAFETY: as above; a tile has as many rows as the function is for.
-            unsafe { by_height!(tile.rows, tile_int8(tile, dequantize, start, out, out_stride)) }
-        }
-    }
-
-    /// True if there is something to do; then everything that is read and written lies in the slices.
-    fn check(&self, form: Form, out: &[f32], out_stride: usize) -> bool {
-        if self.rows == 0 {
-            return false;
-        }
-        assert!(form.runs() && self.k > 0 && self.k.is_multiple_of(form.parts() * form.step()));
-        let reach = |rows: usize, stride: usize, width: usize| {
-            (rows - 1).checked_mul(stride).and_then(|at| at.checked_add(width)).expect("a place in memory")
-        };
-        assert!(reach(self.rows, self.a_stride, self.k) <= self.a.len());
-        assert!(reach(self.k, self.b_stride, COLUMNS) <= self.b.len());
-        assert!(reach(self.rows, out_stride, COLUMNS) <= out.len());
-        true
-    }
-
-    /// Tiles of like heights, each with its first row.
-    fn tiles(self) -> impl Iterator<Item = (usize, Self)> {
-        let count = self.rows.div_ceil(ROWS).max(1);
-        let mut row = 0;
-        (0..count).map(move |i| {
-            let first = row;
-            let rows = self.rows / count + usize::from(i < self.rows % count);
-            row += rows;
-            // What comes next is asked for once.
-            let ahead = if i + 1 == count { self.ahead } else { 0 };
-            (first, Self { rows, a: &self.a[first * self.a_stride..], ahead, ..self })
-        })
-    }
-
     /// The loop over k; `step(sum, a, b)` is the arithmetic of one word.
     ///
     /// # Safety
@@ -347,7 +214,7 @@ fn dequantize_vectors(dequantize: Dequantize<'_>, whole: [__m512i; 2], start: St
 
 /// The same for rows of sums in memory, into rows of `out` `out_stride` numbers apart.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
-fn dequantize_rows(
+pub(super) fn dequantize_rows(
     dequantize: Dequantize<'_>,
     sums: &[[i32; COLUMNS]],
     start: Start<'_>,

@@ -1,39 +1,9 @@
 //! What stands for the inner loops on processors that have none: nothing runs.
 
-use super::{Form, Numbers, Parts};
+use super::strip::{Dequantize, Start, Strip};
+use super::{Form, Numbers, Parts, convert};
 
-pub(in crate::ops::cpu) const COLUMNS: usize = 32;
-
-/// See the other.
-#[derive(Clone, Copy)]
-#[allow(dead_code, reason = "never made here")]
-pub(in crate::ops::cpu) struct Strip<'a> {
-    pub rows: usize,
-    pub a: &'a [u32],
-    pub a_stride: usize,
-    pub b: &'a [u32],
-    pub b_stride: usize,
-    pub k: usize,
-    pub ahead: usize,
-}
-
-#[derive(Clone, Copy)]
-#[allow(dead_code, reason = "never made here")]
-pub(in crate::ops::cpu) enum Start<'a> {
-    Zero,
-    Row(&'a [f32; COLUMNS]),
-    Out,
-}
-
-#[derive(Clone, Copy)]
-#[allow(dead_code, reason = "never made here")]
-pub(in crate::ops::cpu) struct Dequantize<'a> {
-    pub rows: &'a [[f32; 2]],
-    pub scales: &'a [f32],
-    pub sums: &'a [f32],
-}
-
-pub(super) fn runs(_: Numbers) -> bool {
+pub(super) fn runs(_: Form) -> bool {
     false
 }
 
@@ -42,7 +12,7 @@ pub(super) fn in_tiles(_: Numbers) -> bool {
 }
 
 impl Strip<'_> {
-    pub(in crate::ops::cpu) fn floats(self, _: impl Into<Form>, _: Start<'_>, _: &mut [f32], _: usize) {
+    pub(in crate::ops::cpu) fn floats(self, _: Form, _: Start<'_>, _: &mut [f32], _: usize) {
         unreachable!("`runs` says no")
     }
 
@@ -73,6 +43,12 @@ pub(super) fn to_pairs(_: Form, _: &[f32], _: &[f32], _: &mut [u32], _: usize) {
 
 pub(super) fn prefetch(_: &[f32]) {}
 
-pub(super) fn quantize(_: &[f32], _: &mut [u8]) -> [f32; 2] {
-    unreachable!("`runs` says no")
+/// For the library's products of bytes.
+pub(super) fn quantize(row: &[f32], out: &mut [u8]) -> [f32; 2] {
+    convert::bytes(row, out)
+}
+
+/// Nothing is multiplied.
+pub(super) fn pairs_saturate() -> bool {
+    false
 }

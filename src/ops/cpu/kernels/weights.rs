@@ -5,7 +5,7 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use super::panels::{Panels, Section};
-use super::tile::COLUMNS;
+use super::strip::COLUMNS;
 use super::{CHUNK, Form, Left, Numbers};
 use crate::ops::cpu::products;
 
@@ -28,6 +28,8 @@ enum Part {
     Panels(Panels),
     /// Through `rten-gemm`, in 32-bit floats of the values that the numbers can hold.
     Floats(products::Packed),
+    /// Through `rten-gemm`, in bytes.
+    Bytes(products::PackedBytes),
 }
 
 impl Weights {
@@ -39,12 +41,25 @@ impl Weights {
         numbers: Numbers,
         followed: bool,
     ) -> Self {
-        Self::with(weight, shape, numbers, followed, numbers.native())
+        Self::with(weight, shape, numbers, followed, Form::own(numbers))
     }
 
-    /// As [`Weights::new`], with our own inner loops or without.
-    fn with(weight: &[f32], [k, n]: [usize; 2], numbers: Numbers, followed: bool, native: bool) -> Self {
-        let form = if native { Form::of_weights(numbers) } else { Form::Floats };
+    /// As [`Weights::new`], through the library.
+    pub(in crate::ops::cpu) fn of_library(weight: &[f32], shape: [usize; 2], numbers: Numbers) -> Self {
+        Self::with(weight, shape, numbers, false, None)
+    }
+
+    /// As [`Weights::new`], in our own inner loops for a form, or else through the library.
+    fn with(weight: &[f32], [k, n]: [usize; 2], numbers: Numbers, followed: bool, own: Option<Form>) -> Self {
+        let form = own.unwrap_or_else(|| Form::of_library(numbers));
+        let rounded;
+        let weight = match own {
+            Some(Form::Floats) if numbers == Numbers::Bf16 => {
+                rounded = products::rounded(weight);
+                &rounded
+            }
+            _ => weight,
+        };
         let even = |size: usize| size.div_ceil(size.div_ceil(CHUNK).max(1)).next_multiple_of(COLUMNS);
         let step = [even(k), if followed { even(n) } else { n }].map(|step| step.max(1));
         let parts: Vec<_> = ranges(k, step[0])
@@ -55,9 +70,12 @@ impl Weights {
             .map(|(rows, columns)| {
                 let shape = [rows.len(), columns.len()];
                 let part = Section { data: weight, stride: n, rows, columns };
-                match native {
-                    true => Part::Panels(Panels::new(&part, form)),
-                    false => Part::Floats(products::pack_rounded(part.values(), shape, numbers)),
+                match own {
+                    Some(form) => Part::Panels(Panels::new(&part, form)),
+                    None if form == Form::Bytes => {
+                        Part::Bytes(products::PackedBytes::new(part.values(), shape))
+                    }
+                    None => Part::Floats(products::pack_rounded(part.values(), shape, numbers)),
                 }
             })
             .collect();
@@ -113,6 +131,10 @@ impl Weights {
                     None => products::linear_add(out, a, packed),
                 }
             }
+            Part::Bytes(packed) => {
+                let a = products::strided(left.bytes(), left.rows(), left.width(), 4 * left.stride());
+                packed.product(a, left.scales(), bias, out);
+            }
         }
     }
 
@@ -148,6 +170,7 @@ fn ranges(size: usize, step: usize) -> impl Iterator<Item = Range<usize>> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::{convert, tile};
     use super::*;
 
     /// Numbers of order 1 that are not regular.
@@ -170,6 +193,13 @@ mod tests {
         rows.flat_map(|row| (0..n).map(move |j| (row, j)))
             .map(|(row, j)| cell(row, j) + f64::from(bias[j]))
             .collect()
+    }
+
+    /// The forms of our own inner loops that run here, and none for the library.
+    fn forms(numbers: Numbers) -> Vec<Option<Form>> {
+        let floats = numbers != Numbers::Int8 && Form::Floats.runs();
+        let own = Form::own(numbers).into_iter().chain(floats.then_some(Form::Floats));
+        [None].into_iter().chain(own.map(Some)).collect()
     }
 
     fn fill(weights: &Weights, x: &[f32], k: usize) -> Vec<Left> {
@@ -220,17 +250,15 @@ mod tests {
             let all =
                 [(Numbers::F32, 4e-6), (Numbers::Bf16x2, 2e-5), (Numbers::Bf16, 6e-3), (Numbers::Int8, 2e-2)];
             for (numbers, tolerance) in all {
-                for (native, followed) in [(false, false), (false, true), (true, false), (true, true)] {
-                    if native && !numbers.native() {
-                        continue;
-                    }
-                    let weights = Weights::with(&w, [k, n], numbers, followed, native);
+                for (own, followed) in forms(numbers).into_iter().flat_map(|own| [(own, false), (own, true)])
+                {
+                    let weights = Weights::with(&w, [k, n], numbers, followed, own);
                     let out = product(&weights, &x, &bias, k);
                     for (out, expected) in out.iter().zip(&expected) {
                         let distance = (f64::from(*out) - expected).abs();
                         assert!(
                             distance <= tolerance * size,
-                            "{numbers:?} {rows}x{k}x{n} native {native}: {out} for {expected}"
+                            "{numbers:?} {rows}x{k}x{n} in {own:?}: {out} for {expected}"
                         );
                     }
                 }
@@ -243,10 +271,10 @@ mod tests {
         let (rows, k, n) = (45, 1100, 70);
         let (x, w, bias) = (noise(rows * k, 4), noise(k * n, 5), noise(n, 6));
         for numbers in [Numbers::F32, Numbers::Bf16x2, Numbers::Bf16, Numbers::Int8] {
-            if !numbers.native() {
+            let weights = Weights::new(&w, [k, n], numbers, false);
+            if !weights.native() {
                 continue;
             }
-            let weights = Weights::new(&w, [k, n], numbers, false);
             let all = product(&weights, &x, &bias, k);
             for count in [1, 2, 13, 14, 15, 44] {
                 let some = product(&weights, &x[..count * k], &bias, k);
@@ -271,24 +299,84 @@ mod tests {
 
     #[test]
     fn bytes_are_exact_where_the_numbers_fit_them() {
-        if !Numbers::Int8.native() {
-            return;
-        }
-        // Whole numbers: rows from -55 to 200 and weights up to 127 need no rounding.
+        // Whole numbers: rows from -55 to 200 and weights whose pairs add up to 127 need no rounding.
         let (k, n) = (40, 35);
         let mut x: Vec<f32> = (0..3 * k).map(|i| ((i * 37) % 256) as f32 - 55.0).collect();
         for row in x.chunks_exact_mut(k) {
             (row[0], row[1]) = (-55.0, 200.0);
         }
-        let mut w: Vec<f32> = (0..k * n).map(|i| ((i * 53) % 255) as f32 - 127.0).collect();
+        let mut w: Vec<f32> = (0..k * n).map(|i| ((i * 53) % 127) as f32 - 63.0).collect();
         w[..n].fill(127.0);
+        w[n..2 * n].fill(0.0);
         let bias = vec![0.5; n];
-        let weights = Weights::new(&w, [k, n], Numbers::Int8, false);
-        for (out, expected) in product(&weights, &x, &bias, k).iter().zip(expected(&x, &w, &bias, k)) {
-            assert!(
-                (f64::from(*out) - expected).abs() <= 1e-6 * expected.abs().max(1000.0),
-                "{out} {expected}"
-            );
+        for own in forms(Numbers::Int8) {
+            if own.is_none() && products::PackedBytes::may_saturate() {
+                continue;
+            }
+            let weights = Weights::with(&w, [k, n], Numbers::Int8, false, own);
+            for (out, expected) in product(&weights, &x, &bias, k).iter().zip(expected(&x, &w, &bias, k)) {
+                assert!(
+                    (f64::from(*out) - expected).abs() <= 1e-6 * expected.abs().max(1000.0),
+                    "{own:?}: {out} {expected}"
+                );
+            }
+        }
+    }
+
+    /// Against sums in plain integers of the same bytes.
+    #[test]
+    fn bytes_are_summed_exactly_in_every_shape() {
+        for [rows, k, n] in [[1, 1, 1], [5, 3, 31], [6, 66, 33], [7, 127, 64], [13, 1024, 40], [29, 999, 65]]
+        {
+            let (x, w, bias) = (noise(rows * k, 11), noise(k * n, 12), noise(n, 13));
+            let columns: Vec<(Vec<i64>, f64)> = (0..n)
+                .map(|j| {
+                    let column: Vec<f32> = (0..k).map(|p| w[p * n + j]).collect();
+                    let together = if tile::pairs_saturate() { 2 } else { 1 };
+                    let sizes = column.chunks(together).map(|pair| pair.iter().map(|x| x.abs()).sum::<f32>());
+                    let most = sizes.fold(0.0f32, f32::max);
+                    let inverse = 127.0 / most;
+                    let bytes = column.iter().map(|x| (x * inverse).round_ties_even() as i64).collect();
+                    (bytes, f64::from(most / 127.0))
+                })
+                .collect();
+            for own in forms(Numbers::Int8).into_iter().flatten() {
+                let weights = Weights::with(&w, [k, n], Numbers::Int8, false, Some(own));
+                let out = product(&weights, &x, &bias, k);
+                for (row, out) in x.chunks_exact(k).zip(out.chunks_exact(n)) {
+                    let mut bytes = vec![0; k];
+                    let [scale, zero] = convert::bytes(row, &mut bytes).map(f64::from);
+                    for ((column, column_scale), (out, bias)) in columns.iter().zip(out.iter().zip(&bias)) {
+                        let sum: i64 = column.iter().zip(&bytes).map(|(w, x)| w * i64::from(*x)).sum();
+                        let shift = zero * column.iter().sum::<i64>() as f64;
+                        let expected = f64::from(*bias) + scale * column_scale * (sum as f64 - shift);
+                        let size = scale * column_scale * (sum.abs() as f64 + shift.abs());
+                        let distance = (f64::from(*out) - expected).abs();
+                        assert!(
+                            distance <= 3e-7 * (size + 1.0),
+                            "{own:?} {rows}x{k}x{n}: {out} for {expected}"
+                        );
+                    }
+                }
+            }
+        }
+    }
+
+    /// The largest states and weights of one size: pairs that 16 bits hold only if they are kept small.
+    #[test]
+    fn no_sum_of_bytes_saturates() {
+        let (rows, k, n) = (8, 1000, 33);
+        let mut x = vec![1.0; rows * k];
+        x.iter_mut().step_by(k).for_each(|x| *x = 0.0);
+        let w: Vec<f32> = (0..k * n).map(|i| if i % n % 2 == 0 { 1.0 } else { -1.0 }).collect();
+        let bias = vec![0.0; n];
+        for own in forms(Numbers::Int8) {
+            let weights = Weights::with(&w, [k, n], Numbers::Int8, false, own);
+            for (i, out) in product(&weights, &x, &bias, k).iter().enumerate() {
+                let expected = if i % n % 2 == 0 { 999.0 } else { -999.0 };
+                // Half of a step of weights.
+                assert!((out - expected).abs() < 9.0, "{own:?}: {out} for {expected}");
+            }
         }
     }
 
@@ -301,11 +389,13 @@ mod tests {
         x[2 * k..3 * k].fill(0.0);
         let (w, bias) = (noise(k * n, 8), noise(n, 9));
         for numbers in [Numbers::F32, Numbers::Bf16x2, Numbers::Bf16, Numbers::Int8] {
-            let weights = Weights::new(&w, [k, n], numbers, false);
-            let out = product(&weights, &x, &bias, k);
-            assert!(out[..2 * n].iter().all(|x| !x.is_finite()), "{numbers:?}");
-            assert!(out[2 * n..3 * n] == bias, "{numbers:?}");
-            assert!(out[3 * n..].iter().all(|x| x.is_finite()), "{numbers:?}");
+            for own in forms(numbers) {
+                let weights = Weights::with(&w, [k, n], numbers, false, own);
+                let out = product(&weights, &x, &bias, k);
+                assert!(out[..2 * n].iter().all(|x| !x.is_finite()), "{numbers:?} in {own:?}");
+                assert!(out[2 * n..3 * n] == bias, "{numbers:?} in {own:?}");
+                assert!(out[3 * n..].iter().all(|x| x.is_finite()), "{numbers:?} in {own:?}");
+            }
         }
     }
 }

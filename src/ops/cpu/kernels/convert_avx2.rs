@@ -1,0 +1,15 @@
+//! Rows of floats as bytes, with AVX2: the code of [`convert`], compiled for it.
+#![allow(unsafe_code, reason = "functions for instructions that the processor was asked for")]
+
+use super::{convert, tile_avx2};
+
+/// See [`convert::bytes`].
+pub(super) fn quantize(row: &[f32], out: &mut [u8]) -> [f32; 2] {
+    #[target_feature(enable = "avx2,fma")]
+    fn vectors(row: &[f32], out: &mut [u8]) -> [f32; 2] {
+        convert::bytes(row, out)
+    }
+    assert!(tile_avx2::runs());
+    // SAFETY: the processor has the instructions.
+    unsafe { vectors(row, out) }
+}
