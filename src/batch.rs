@@ -1,20 +1,20 @@
-//! Batches by a budget of padded tokens, items of like length together.
+//! Batches with a budget of padded tokens, grouped by length.
 
 use burn::tensor::{Bool, Device, Int, Tensor, TensorData};
 
 use crate::model::ModelInput;
 use crate::tokenizer::Encoding;
 
-/// Groups items so that no group holds more than `budget` padded tokens (longest times count; an
-/// item longer than the budget goes alone). Returns indices into `lengths`; the group with the
-/// earliest item comes first, so that output that waits for its turn waits least.
+/// Groups items so that no group has more than `budget` padded tokens (maximum length times count). An item longer than the
+/// budget forms a group of its own. Returns indices into `lengths`. The group with the earliest item comes first, so that
+/// ordered output is delayed as little as possible.
 pub fn batches(lengths: &[usize], budget: usize) -> Vec<Vec<usize>> {
     let mut order: Vec<usize> = (0..lengths.len()).collect();
     order.sort_by_key(|&i| (lengths[i], i));
     let mut groups: Vec<Vec<usize>> = Vec::new();
     for i in order {
         match groups.last_mut() {
-            // Ascending lengths: the newcomer is the longest of its group.
+            // Lengths ascend, so the new item is the longest of its group.
             Some(group) if lengths[i] * (group.len() + 1) <= budget => group.push(i),
             _ => groups.push(vec![i]),
         }
@@ -23,18 +23,18 @@ pub fn batches(lengths: &[usize], budget: usize) -> Vec<Vec<usize>> {
     groups
 }
 
-/// Rows of ids, padded and put on a device.
+/// Padding of rows and their transfer to a device.
 #[derive(Clone, Copy, Debug)]
 pub struct Padding {
-    /// The id at padded places. Never seen by a real token: attention leaves padding out.
+    /// The id of padding. It has no effect, because attention excludes padding.
     pub id: u32,
-    /// The length is rounded up to a multiple of this: GPUs compile a kernel per shape.
+    /// Lengths are padded to a multiple of this, because GPUs compile one kernel per shape.
     pub multiple: usize,
-    /// The longest length that the model has positions for.
+    /// The maximum length that the model supports, in tokens.
     pub longest: usize,
 }
 
-/// Pads encodings to their longest. Rows keep their order.
+/// Pads encodings to the longest one. Rows keep their order.
 pub fn model_input<'a>(
     rows: impl ExactSizeIterator<Item = &'a Encoding> + Clone,
     padding: Padding,

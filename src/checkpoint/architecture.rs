@@ -1,4 +1,4 @@
-//! The classes of transformers that an ALBERT can be saved as.
+//! transformers' ALBERT classes.
 
 use super::inventory::Inventory;
 use crate::model::{AlbertConfig, Head};
@@ -23,7 +23,7 @@ pub enum Architecture {
 }
 
 impl Architecture {
-    /// All of them, those first that keep the most of what a file holds.
+    /// All classes, ordered by how much of a checkpoint they keep.
     pub const ALL: [Self; 7] = [
         Self::PreTraining,
         Self::SequenceClassification,
@@ -34,7 +34,7 @@ impl Architecture {
         Self::Base,
     ];
 
-    /// The name of the class, as `architectures` in `config.json` has it.
+    /// The name of the class, as in `architectures` in `config.json`.
     pub fn class(self) -> &'static str {
         match self {
             Self::Base => "AlbertModel",
@@ -47,13 +47,13 @@ impl Architecture {
         }
     }
 
-    /// The class of a name, with or without the prefix of another framework.
+    /// The class with this name, with or without the prefix of another framework.
     pub fn from_class(name: &str) -> Option<Self> {
         let name = name.trim_start_matches("TF").trim_start_matches("Flax");
         Self::ALL.into_iter().find(|architecture| architecture.class() == name)
     }
 
-    /// Its parts.
+    /// The heads of the class.
     pub fn heads(self) -> &'static [Head] {
         match self {
             Self::Base => &[Head::Pooler],
@@ -66,9 +66,9 @@ impl Architecture {
         }
     }
 
-    /// The class of a checkpoint: the one its configuration names, if the file holds its heads; else the
-    /// first that the file holds all parts of. A classifier with one output in a checkpoint of Google's is taken for
-    /// RACE's, which rates choices.
+    /// The class of a checkpoint: the one named in its configuration if the file contains its heads, otherwise the first one
+    /// whose parts are all present. A classifier with one output in a checkpoint from Google counts as a RACE model, which
+    /// scores choices.
     pub fn of(inventory: &Inventory, config: &AlbertConfig) -> Self {
         let held = inventory.heads(config);
         let fits = |architecture: &Self| architecture.heads().iter().all(|head| held.contains(head));

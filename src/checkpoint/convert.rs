@@ -1,4 +1,4 @@
-//! Writing a checkpoint as a Hugging Face directory that transformers loads, whatever it was read from.
+//! Conversion of any checkpoint into a Hugging Face directory that transformers loads.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -24,51 +24,51 @@ use crate::io::NewDirectory;
 use crate::model::AlbertConfig;
 use crate::tokenizer::Tokenizer;
 
-/// The form of the weights.
+/// Format of the weights.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum WeightFormat {
     /// `model.safetensors`.
     #[default]
     Safetensors,
-    /// `pytorch_model.bin`, a zip archive as `torch.save` writes it.
+    /// `pytorch_model.bin`, a zip archive as written by `torch.save`.
     PyTorch,
     /// `model.onnx`, with the graph of the class.
     Onnx,
 }
 
-/// How to convert.
+/// Options of a conversion.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct ConvertOptions {
-    /// The float type to store; that of the source for `None`.
+    /// The float type of the stored weights; `None` keeps the source's.
     pub dtype: Option<Dtype>,
-    /// The form of the weights.
+    /// Format of the weights.
     pub format: WeightFormat,
-    /// The class to save as; the one that fits best for `None`.
+    /// The class to save as; `None` selects the best match.
     pub architecture: Option<Architecture>,
-    /// Which masked-LM bias is kept where two differ.
+    /// The masked-LM bias to keep if two differ.
     pub mlm_bias: MlmBias,
     /// Writes no tokenizer, and does not look for one.
     pub without_tokenizer: bool,
-    /// Weights in several files of at most so many bytes each.
+    /// Maximum size of a weight file in bytes, for sharded weights.
     pub max_shard_bytes: Option<u64>,
 }
 
-/// What was written.
+/// Result of a conversion.
 #[derive(Clone, Debug)]
 pub struct Converted {
     /// The class.
     pub architecture: Architecture,
-    /// How many tensors.
+    /// Number of tensors.
     pub tensors: usize,
-    /// How many values they have.
+    /// Total number of values.
     pub parameters: u64,
-    /// The files, by name, with their sizes.
+    /// Names and sizes in bytes of the files.
     pub files: Vec<(String, u64)>,
-    /// Parameters of the source that the class has no place for.
+    /// Parameters of the source that the class cannot hold.
     pub left_out: Vec<String>,
-    /// How many tensors of the source are no parameters.
+    /// Number of tensors in the source that are not parameters.
     pub foreign: usize,
-    /// Oddities, one line each.
+    /// Unusual properties, one line each.
     pub notes: Vec<String>,
     /// What was done to the names of the source's tensors, one line each.
     pub details: Vec<String>,
@@ -77,9 +77,9 @@ pub struct Converted {
 /// One tensor to write.
 #[derive(Clone, Debug)]
 pub(super) struct Planned {
-    /// The name to write.
+    /// The name in the output.
     pub name: String,
-    /// The parameter to read.
+    /// The parameter in the source.
     pub canonical: String,
     pub shape: Vec<usize>,
     pub dtype: Dtype,
@@ -90,7 +90,7 @@ impl Planned {
         self.elements() * self.dtype.size() as u64
     }
 
-    /// Whether these are all of its bytes; `path` is the file they are for.
+    /// Checks that `bytes` is complete. `path` is the output file, for the error.
     pub(super) fn check(&self, bytes: &[u8], path: &Path) -> Result<()> {
         if bytes.len() as u64 == self.bytes() {
             return Ok(());
@@ -105,8 +105,9 @@ impl Planned {
     }
 }
 
-/// Converts `checkpoint` into the new directory `destination`: everything is written beside it, and takes the
-/// name when it is whole. `proceed` is told each tensor before it is written; false ends the work.
+/// Converts `checkpoint` into the new directory `destination`. Everything is written to a temporary directory next to it,
+/// which is renamed once it is complete. `proceed` receives the name of each tensor before it is written. Returning false
+/// cancels the conversion.
 ///
 /// # Errors
 /// [`Error::BadFile`] when the destination exists and is not empty; [`Error::Weights`] for missing tensors;
@@ -195,7 +196,7 @@ fn tokenizer_of(checkpoint: &Checkpoint) -> Result<Tokenizer> {
     })
 }
 
-/// An ONNX model is one file of 32-bit floats.
+/// Checks that the options allow ONNX: one file, in f32.
 fn check_onnx(options: &ConvertOptions) -> Result<()> {
     let usage =
         |flag: &str, problem: &str| Err(Error::Usage { flag: flag.to_owned(), problem: problem.to_owned() });
@@ -208,7 +209,7 @@ fn check_onnx(options: &ConvertOptions) -> Result<()> {
     Ok(())
 }
 
-/// What is written, and what of the source is not.
+/// The tensors to write, and the parameters of the source that are left out.
 fn plan(
     inventory: &Inventory,
     checkpoint: &Checkpoint,
@@ -286,7 +287,7 @@ fn plan(
     Ok((planned, left_out))
 }
 
-/// A parameter's bytes in the type that is written.
+/// The bytes of a parameter in the output's float type.
 fn bytes_of(inventory: &Inventory, planned: &Planned) -> Result<Vec<u8>> {
     let (bytes, dtype) = inventory.read_bytes_finite(&planned.canonical, false)?;
     let finite = is_finite(&bytes, dtype);
@@ -302,7 +303,7 @@ fn bytes_of(inventory: &Inventory, planned: &Planned) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Groups of tensors, each of at most so many bytes (a larger tensor goes alone).
+/// Splits tensors into groups of at most `limit` bytes. A larger tensor forms a group of its own.
 fn shards(planned: &[Planned], most: Option<u64>) -> Vec<&[Planned]> {
     let Some(most) = most else { return vec![planned] };
     let mut shards = Vec::new();
@@ -370,7 +371,7 @@ pub(super) fn config_json(config: &AlbertConfig, architecture: Architecture, dty
         _ => "float32",
     };
     if let Value::Object(map) = &mut value {
-        // One key, by the name that every version reads.
+        // A single key, under the name that every version reads.
         map.remove("dtype");
         // What is written is not quantized.
         map.shift_remove("quantization_config");

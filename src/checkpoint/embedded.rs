@@ -1,4 +1,4 @@
-//! The small model inside the binary, and the tasks that it does.
+//! The built-in model and its tasks.
 
 use std::path::Path;
 
@@ -11,7 +11,7 @@ use crate::model::AlbertConfig;
 /// Its `config.json`.
 const CONFIG: &[u8] = include_bytes!("../../assets/config.json");
 
-/// Its weights, in half precision. The heads of tasks have names that begin with `tasks.`.
+/// Its weights in half precision. The names of task tensors begin with `tasks.`.
 const WEIGHTS: &[u8] = include_bytes!("../../assets/model.safetensors");
 
 /// Its tasks, with their labels.
@@ -20,18 +20,18 @@ const TASKS: &[u8] = include_bytes!("../../assets/tasks.json");
 /// Its SentencePiece model.
 pub(super) use crate::tokenizer::EMBEDDED as TOKENIZER;
 
-/// What the model inside the binary does beside filling masks and judging sentence order.
+/// Tasks of the built-in model in addition to masked LM and sentence order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EmbeddedTask {
-    /// Whether a text is positive or negative.
+    /// Positive or negative texts.
     Sentiment,
     /// Persons, places, organizations.
     Entities,
-    /// Answers to questions.
+    /// Extractive question answering.
     Answers,
-    /// The right one of several choices.
+    /// Multiple choice.
     Choices,
-    /// Whether one text follows from another.
+    /// Textual entailment.
     Entailment,
 }
 
@@ -56,7 +56,7 @@ struct Entry {
     labels: Vec<String>,
 }
 
-/// The configuration, with the labels of `task`; and whether the binary has that task.
+/// The configuration with the labels of `task`, and whether the model supports that task.
 pub(super) fn config(task: Option<EmbeddedTask>) -> Result<(AlbertConfig, bool)> {
     let mut config = AlbertConfig::from_slice(CONFIG, Path::new("config.json"))?;
     let Some(task) = task else { return Ok((config, true)) };
@@ -71,7 +71,7 @@ pub(super) fn config(task: Option<EmbeddedTask>) -> Result<(AlbertConfig, bool)>
     Ok((config, true))
 }
 
-/// The tensors, those of `task` under the names that the model has for them.
+/// The tensors, with those of `task` under the model's names.
 pub(super) fn tensors(task: Option<EmbeddedTask>) -> Result<Tensors> {
     let all = Tensors::from_safetensors_bytes(WEIGHTS, Path::new("embedded model"))?;
     all.with_task(task.map(EmbeddedTask::name))

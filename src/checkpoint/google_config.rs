@@ -1,5 +1,5 @@
-//! What Google's checkpoints do not say: the number of labels of a fine-tuned classifier, and for modules of TensorFlow
-//! Hub the whole configuration, which the shapes tell for the published models.
+//! Configuration missing from Google's checkpoints: the number of labels of a fine-tuned classifier and, for TensorFlow Hub
+//! modules, the complete configuration, which is inferred from tensor shapes for the published models.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -12,13 +12,13 @@ use super::tensors::Tensors;
 use crate::error::{Error, Result};
 use crate::model::AlbertConfig;
 
-/// Width, layers and heads of the published models: base, large, xlarge, xxlarge.
+/// Hidden size, layers and heads of the published models: base, large, xlarge, xxlarge.
 const PUBLISHED: [(usize, usize, usize); 4] = [(768, 12, 12), (1024, 24, 16), (2048, 24, 16), (4096, 12, 64)];
 
-/// A parameter and its extents.
+/// A parameter and its shape.
 type Shaped = (String, Vec<usize>);
 
-/// The parameters of a checkpoint, laid out as PyTorch has them.
+/// The parameters of a checkpoint with their shapes in PyTorch.
 fn shapes(tensors: &Tensors) -> Vec<Shaped> {
     let shaped = |info: &super::tensors::TensorInfo| {
         let place = place_of(&info.name, Dialect::Google)?;
@@ -50,10 +50,10 @@ pub(super) fn complete(config: &mut AlbertConfig, weights: &Path) -> Result<()> 
     Ok(())
 }
 
-/// The configuration of a published model, from its shapes.
+/// Infers the configuration of a published model from its tensor shapes.
 ///
 /// # Errors
-/// [`Error::Model`] when it is none of them; those of the index.
+/// [`Error::Model`] if it is not a published model; errors of the index.
 pub(super) fn inferred(weights: &Path, name: &str) -> Result<AlbertConfig> {
     let tensors = Tensors::open(weights)?;
     let shapes = shapes(&tensors);

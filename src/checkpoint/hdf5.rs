@@ -1,7 +1,7 @@
 //! Keras files (`tf_model.h5`), through the `hdf5-pure` crate.
 //!
-//! Reference: transformers 4.57 `modeling_tf_utils.py` (`load_tf_weights_from_h5`): groups by layer, in them datasets
-//! by the variables' names.
+//! Reference: transformers 4.57 `modeling_tf_utils.py` (`load_tf_weights_from_h5`): one group per layer with datasets named
+//! after the variables.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -12,13 +12,13 @@ use super::hdf5_source::{Budget, BudgetedFile};
 use super::tensors::{Dtype, TensorInfo, is_plausible};
 use crate::error::{Error, Result};
 
-/// Groups in groups; an ALBERT has about ten.
+/// Maximum nesting of groups. An ALBERT has about ten levels.
 const MAX_DEPTH: usize = 32;
-/// Members of all groups. Links may lead back to a group, so that a small file can have very many; an ALBERT has
-/// some hundred.
+/// Maximum number of members of all groups. Links may lead back to a group, so a small file can have very many. An ALBERT has
+/// a few hundred.
 const MAX_MEMBERS: usize = 20_000;
 const MAX_NAME: usize = 1024;
-/// Bytes of structure to read: for all datasets to be listed, or for one to be found.
+/// Budget of structure bytes to read, for listing all datasets or for finding one.
 const MAX_STRUCTURE: u64 = 32 << 20;
 
 /// One HDF5 file.
@@ -31,7 +31,7 @@ pub struct Hdf5File {
 }
 
 impl Hdf5File {
-    /// Lists the datasets; their values stay in the file.
+    /// Lists the datasets without reading their values.
     pub fn open(path: &Path) -> Result<Self> {
         let bad =
             |problem: String| Error::bad_file(path, format!("cannot be read as an HDF5 file: {problem}"));
@@ -88,7 +88,7 @@ impl Hdf5File {
     }
 }
 
-/// The type of a dataset's elements, if they are floats that albert reads.
+/// The element type of a dataset, if it is a supported float type.
 fn float(dataset: &Dataset) -> Option<(Dtype, DatatypeByteOrder)> {
     let Ok(Datatype::FloatingPoint { size, byte_order, layout }) = dataset.datatype() else { return None };
     let dtype = match (size, layout.exponent_size) {
@@ -100,7 +100,7 @@ fn float(dataset: &Dataset) -> Option<(Dtype, DatatypeByteOrder)> {
     Some((dtype, byte_order))
 }
 
-/// Holds the chunks of a dataset against the file and against its shape, before the reader makes room for them.
+/// Checks the chunks of a dataset against the file size and its shape, before the reader allocates memory for them.
 fn check_chunks(dataset: &Dataset, shape: &[usize], length: u64) -> std::result::Result<(), String> {
     let Some(extents) = dataset.chunk_shape().map_err(|e| e.to_string())? else { return Ok(()) };
     let needed = shape.iter().zip(&extents).try_fold(1u64, |product, (n, extent)| {
@@ -117,7 +117,7 @@ fn check_chunks(dataset: &Dataset, shape: &[usize], length: u64) -> std::result:
     Ok(())
 }
 
-/// The datasets found so far, and what they cost.
+/// The datasets found so far and the remaining budget.
 struct Walk {
     /// Size of the file.
     length: u64,
@@ -126,14 +126,14 @@ struct Walk {
 }
 
 impl Walk {
-    /// Adds the datasets of a group and of the groups in it.
+    /// Adds the datasets of a group, recursively.
     fn group(&mut self, group: &Group, path: &str, depth: usize) -> std::result::Result<(), String> {
         if depth > MAX_DEPTH {
             return Err(format!("groups are nested more than {MAX_DEPTH} deep"));
         }
         for (name, dataset) in group.iter_datasets().map_err(|e| e.to_string())? {
             let name = self.member(path, &name)?;
-            // Whatever else a file may hold, it is no weight.
+            // Other objects are not weights.
             let Some((dtype, _)) = float(&dataset) else { continue };
             let fits = |shape: Vec<u64>| {
                 let shape: Option<Vec<usize>> = shape.into_iter().map(|n| usize::try_from(n).ok()).collect();
@@ -141,7 +141,7 @@ impl Walk {
                 shape.ok_or_else(|| format!("dataset \"{name}\" is larger than the file can hold"))
             };
             let shape = fits(dataset.shape().map_err(|e| e.to_string())?)?;
-            // A chunk is unpacked as a whole, however little of it the dataset covers.
+            // Chunks are always decompressed completely, however little of them the dataset covers.
             fits(dataset.chunk_shape().map_err(|e| e.to_string())?.unwrap_or_default())?;
             self.infos.push(TensorInfo { name, shape, dtype });
         }
@@ -152,7 +152,7 @@ impl Walk {
         Ok(())
     }
 
-    /// The whole name of a member.
+    /// The full path of a member.
     fn member(&mut self, path: &str, name: &str) -> std::result::Result<String, String> {
         self.members += 1;
         if self.members > MAX_MEMBERS {
@@ -165,7 +165,7 @@ impl Walk {
     }
 }
 
-/// A panic of the library on a damaged file becomes an error.
+/// Turns a panic of the library on a damaged file into an error.
 fn guarded<T>(work: impl FnOnce() -> std::result::Result<T, String>) -> std::result::Result<T, String> {
     catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| Err("the file is damaged".to_owned()))
 }

@@ -1,5 +1,5 @@
-//! The file behind an HDF5 reader, which gives so many bytes and no more: the trees of a damaged file may lead to the
-//! same nodes over and over, and what the reader makes of them takes time and memory with every visit.
+//! A file with a read budget for the HDF5 library. The trees of a damaged file may visit the same nodes over and over, and
+//! every visit costs time and memory.
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
@@ -9,10 +9,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use hdf5_pure::{FormatError, Source};
 
-/// What a visit costs besides its bytes.
+/// Cost of a read in addition to its bytes.
 const VISIT: u64 = 64;
 
-/// How many bytes may still be read.
+/// Remaining budget in bytes.
 #[derive(Clone, Default)]
 pub(super) struct Budget(Arc<AtomicU64>);
 
@@ -21,14 +21,14 @@ impl Budget {
         self.0.store(bytes, Ordering::Relaxed);
     }
 
-    /// Takes the cost of a read; false if too little is left.
+    /// Deducts the cost of a read. Returns false if the budget is exhausted.
     fn take(&self, bytes: u64) -> bool {
         let less = |left: u64| left.checked_sub(bytes.saturating_add(VISIT));
         self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less).is_ok()
     }
 }
 
-/// A file with a budget.
+/// A file with a read budget.
 pub(super) struct BudgetedFile {
     file: Mutex<File>,
     length: u64,

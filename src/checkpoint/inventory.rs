@@ -1,4 +1,4 @@
-//! What a checkpoint holds, by canonical names, whatever the file calls it and however it lays it out.
+//! The content of a checkpoint by canonical names, independent of the file's names and layout.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -21,26 +21,26 @@ pub struct Inventory<'a> {
     google_squad2: bool,
 }
 
-/// Where a parameter comes from.
+/// Source of a parameter.
 #[derive(Clone, Debug)]
 pub(super) enum Source {
-    /// A tensor of the file, `[in, out]` there if it is transposed.
+    /// A tensor of the file, stored as `[in, out]` if it is transposed.
     Tensor { name: String, transposed: bool },
     /// The product of two matrices of the file.
     Product { left: String, right: String },
-    /// A square matrix that changes nothing.
+    /// An identity matrix.
     Identity(usize),
-    /// A vector of nothing.
+    /// A vector of zeros.
     Zeros(usize),
     /// What an adapter makes of a parameter, if the base model has it.
     Adapted { base: Option<Box<Source>>, shape: Vec<usize>, dtype: Dtype },
 }
 
 impl<'a> Inventory<'a> {
-    /// Lists what `tensors` holds.
+    /// Lists the parameters in `tensors`.
     ///
     /// # Errors
-    /// [`Error::Weights`] when two tensors of the file stand for one parameter.
+    /// [`Error::Weights`] if two tensors of the file represent the same parameter.
     pub fn new(tensors: &'a Tensors, config: &AlbertConfig) -> Result<Self> {
         let dialect = tensors.dialect();
         let mut sources: BTreeMap<String, Source> = BTreeMap::new();
@@ -71,12 +71,12 @@ impl<'a> Inventory<'a> {
                     info.name
                 )
             } else {
-                // Keras stores shared variables once per layer that uses them.
+                // Keras stores shared variables once for each layer that uses them.
                 continue;
             };
             return Err(Error::Weights { path: tensors.path().to_owned(), problem });
         }
-        // Google's models have no mapping where both widths are the same.
+        // Google's models have no mapping if embedding and hidden size are equal.
         let mapping = "albert.encoder.embedding_hidden_mapping_in";
         let width = config.hidden_size;
         if dialect == Dialect::Google
@@ -152,12 +152,12 @@ impl<'a> Inventory<'a> {
         }
     }
 
-    /// Names of the file that stand for no parameter: optimizer slots, counters.
+    /// Names in the file that are not parameters: optimizer slots, counters.
     pub fn foreign(&self) -> &[String] {
         &self.foreign
     }
 
-    /// What to say of a head that has no counterpart here, if the file holds one.
+    /// A note about a head of the file that has no counterpart here.
     pub(super) fn unknown_head(&self) -> Option<&'static str> {
         self.google_squad2.then_some(
             "the head of Google's SQuAD 2.0 training (start_logits, end_logits, answer_class) has no counterpart in \
@@ -165,14 +165,14 @@ impl<'a> Inventory<'a> {
         )
     }
 
-    /// True if the file's classifier has one output and nothing says whether it rates choices (as Google's for RACE)
-    /// or texts (as that for STS-B).
+    /// Returns true if the classifier has one output and it is unclear whether it scores choices (like Google's for RACE) or
+    /// texts (like Google's for STS-B).
     pub(super) fn one_output_of_google(&self, config: &AlbertConfig) -> bool {
         let one = self.shape("classifier.weight").is_some_and(|shape| shape.first() == Some(&1));
         one && self.tensors.dialect() == Dialect::Google && classifier_class(config).is_none()
     }
 
-    /// True if a tensor of that canonical name is there.
+    /// Returns true if there is a tensor with this canonical name.
     pub fn has(&self, canonical: &str) -> bool {
         self.sources.contains_key(canonical)
     }
@@ -182,8 +182,8 @@ impl<'a> Inventory<'a> {
         self.sources.keys().map(String::as_str)
     }
 
-    /// The heads that the file holds at least in part. A `classifier.*` may be one of three heads; where
-    /// neither the class named in the configuration nor the shapes decide, all are listed that it may be.
+    /// The heads that the file contains at least partly. A `classifier.*` may belong to three heads. If neither the class named in
+    /// the configuration nor the shapes decide, all candidates are listed.
     pub fn heads(&self, config: &AlbertConfig) -> Vec<Head> {
         Head::ALL.into_iter().filter(|head| self.holds(*head, config)).collect()
     }
@@ -208,19 +208,19 @@ impl<'a> Inventory<'a> {
         }
     }
 
-    /// What this checkpoint is made of, in words.
+    /// The parts of this checkpoint, in words.
     pub fn parts(&self, config: &AlbertConfig) -> Vec<&'static str> {
         let encoder = ["albert.encoder.", "albert.embeddings."].iter().any(|part| self.has_part(part));
         let encoder = encoder.then_some("an encoder");
         let mut heads = self.heads(config);
-        // Of what a classifier may be, the likeliest.
+        // The most likely meaning of a classifier.
         if heads.contains(&Head::SequenceClassification) {
             heads.retain(|head| !matches!(head, Head::TokenClassification | Head::MultipleChoice));
         }
         encoder.into_iter().chain(heads.into_iter().map(head_with_article)).collect()
     }
 
-    /// One line for messages: what is there, and which subcommands can use it.
+    /// One line for messages: the parts, and the subcommands that can use them.
     pub(super) fn summary(&self, config: &AlbertConfig) -> String {
         let parts = self.parts(config);
         if parts.is_empty() {
@@ -242,10 +242,10 @@ impl<'a> Inventory<'a> {
         self.tensors.path()
     }
 
-    /// A parameter's values, laid out as transformers for PyTorch has them.
+    /// The values of a parameter, in PyTorch's layout.
     ///
     /// # Errors
-    /// Those of the file's reader; [`Error::BadFile`] for a tensor of integers.
+    /// Errors of the file's reader; [`Error::BadFile`] for an integer tensor.
     pub fn read(&self, canonical: &str) -> Result<Vec<f32>> {
         let (bytes, dtype) = self.read_bytes(canonical, false)?;
         to_f32(&bytes, dtype).ok_or_else(|| self.no_floats(canonical, dtype))
@@ -306,11 +306,10 @@ impl<'a> Inventory<'a> {
         Error::Weights { path: self.path().to_owned(), problem }
     }
 
-    /// A parameter's bytes in the type of the file, laid out as transformers for PyTorch has them, or, if `turned`,
-    /// its matrix transposed.
+    /// The bytes of a parameter in the file's type and in PyTorch's layout, transposed if `turned` is set.
     ///
     /// # Errors
-    /// Those of the file's reader.
+    /// Errors of the file's reader.
     pub fn read_bytes(&self, canonical: &str, turned: bool) -> Result<(Vec<u8>, Dtype)> {
         match self.sources.get(canonical) {
             None => self.tensors.read(canonical),
@@ -369,7 +368,7 @@ impl<'a> Inventory<'a> {
         Error::bad_file(self.path(), problem)
     }
 
-    /// A parameter's type in the file.
+    /// The type of a parameter in the file.
     pub fn dtype(&self, canonical: &str) -> Option<Dtype> {
         self.dtype_of(self.sources.get(canonical)?)
     }
@@ -382,7 +381,7 @@ impl<'a> Inventory<'a> {
         }
     }
 
-    /// A parameter's extents, laid out as transformers for PyTorch has them.
+    /// The shape of a parameter in PyTorch's layout.
     pub fn shape(&self, canonical: &str) -> Option<Vec<usize>> {
         self.shape_of(self.sources.get(canonical)?)
     }
@@ -407,7 +406,7 @@ impl<'a> Inventory<'a> {
     }
 }
 
-/// Which head the class named in the configuration makes of `classifier.*`, if it names one.
+/// The head to which `classifier.*` belongs according to the class named in the configuration.
 fn classifier_class(config: &AlbertConfig) -> Option<Head> {
     config.architectures.iter().find_map(|name| {
         let class = name.trim_start_matches("TF").trim_start_matches("Flax").strip_prefix("AlbertFor")?;
@@ -420,7 +419,7 @@ fn classifier_class(config: &AlbertConfig) -> Option<Head> {
     })
 }
 
-/// The first part of the names of a head's tensors.
+/// The prefix of a head's tensor names.
 pub(super) fn head_prefix(head: Head) -> &'static str {
     match head {
         Head::Pooler => "albert.pooler.",
@@ -443,7 +442,7 @@ pub(super) fn head_with_article(head: Head) -> &'static str {
     }
 }
 
-/// The subcommand that a head is for.
+/// The subcommand that uses a head.
 fn subcommand(head: Head) -> Option<&'static str> {
     match head {
         Head::Pooler => None,

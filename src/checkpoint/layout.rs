@@ -1,18 +1,18 @@
-//! Matrices the other way round, and floats in other types, without more copies than the result.
+//! Transposition and float conversion without intermediate copies.
 
 use half::{bf16, f16};
 use rayon::prelude::*;
 
 use super::tensors::Dtype;
 
-/// Columns that one task turns into rows.
+/// Columns per transposition task.
 const BLOCK: usize = 32;
 /// Values that are converted before they are checked.
 const CHECKED: usize = 4096;
-/// Values that are between two types at a time.
+/// Values per conversion step.
 const STEP: usize = 1 << 16;
 
-/// A `[rows, columns]` matrix as `[columns, rows]`, block by block so that both sides stay in cache.
+/// Transposes a `[rows, columns]` matrix in blocks, so that both sides stay in cache.
 pub(crate) fn transposed<T: Copy + Default + Send + Sync>(
     values: &[T],
     rows: usize,
@@ -51,7 +51,7 @@ pub(super) fn transposed_bytes(bytes: &[u8], rows: usize, columns: usize, elemen
     }
 }
 
-/// Little-endian floats of any width as f32; `None` for integers.
+/// Converts little-endian floats of any width to f32. Returns `None` for integers.
 pub(super) fn to_f32(bytes: &[u8], dtype: Dtype) -> Option<Vec<f32>> {
     match dtype {
         Dtype::F32 => Some(bytes.as_chunks::<4>().0.iter().map(|b| f32::from_le_bytes(*b)).collect()),
@@ -96,7 +96,7 @@ pub(crate) fn all_finite(values: &[f32]) -> bool {
     values.iter().fold(0, |bad, value| bad | u32::from(value.to_bits() & EXPONENT == EXPONENT)) == 0
 }
 
-/// The bytes of f32 values in a float type.
+/// Converts f32 values to the bytes of a float type.
 pub(super) fn from_f32(values: &[f32], dtype: Dtype, out: &mut Vec<u8>) {
     match dtype {
         Dtype::F16 => out.extend(values.iter().flat_map(|v| f16::from_f32(*v).to_le_bytes())),
@@ -106,7 +106,7 @@ pub(super) fn from_f32(values: &[f32], dtype: Dtype, out: &mut Vec<u8>) {
     }
 }
 
-/// Floats in another type; `None` for integers.
+/// Converts floats to another type. Returns `None` for integers.
 pub(super) fn cast(bytes: Vec<u8>, from: Dtype, to: Dtype) -> Option<Vec<u8>> {
     if from == to {
         return Some(bytes);

@@ -1,4 +1,4 @@
-//! Filling a model with the tensors of a checkpoint.
+//! Loading the tensors of a checkpoint into a model.
 
 use std::collections::BTreeSet;
 
@@ -14,13 +14,13 @@ use super::tensors::Tensors;
 use crate::error::{Error, Result};
 use crate::model::{Albert, AlbertConfig, Head};
 
-/// Which stored bias the masked-LM head adds when a file holds two that differ.
+/// The masked-LM bias to use if a file contains two that differ.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum MlmBias {
-    /// `predictions.decoder.bias`, as transformers for PyTorch (4.57 and 5.23).
+    /// `predictions.decoder.bias`, as in transformers for PyTorch (4.57 and 5.23).
     #[default]
     Decoder,
-    /// `predictions.bias`, as transformers for Flax.
+    /// `predictions.bias`, as in transformers for Flax.
     Predictions,
 }
 
@@ -31,11 +31,11 @@ const WORD_EMBEDDINGS: &str = "albert.embeddings.word_embeddings.weight";
 
 /// Builds a model with `heads` and reads its weights.
 ///
-/// Weights are computed with in the device's float type, whatever the file's type.
+/// Weights are converted from the file's type to the device's float type.
 ///
 /// # Errors
-/// [`Error::Weights`] for a missing or misshapen tensor: a parameter is never left random; whatever
-/// the file's reader reports.
+/// [`Error::Weights`] for a missing tensor or a wrong shape, since no parameter is ever left random; errors of the file's
+/// reader.
 pub fn load_model(
     tensors: &Tensors,
     config: &AlbertConfig,
@@ -67,8 +67,8 @@ pub fn load_model(
     Ok((model, report))
 }
 
-/// Which tensor is the masked-LM bias. Both biases are the same vector in most files; where they differ
-/// transformers takes the decoder's (its `_tie_weights` assigns it over the other). With what to say of it.
+/// Selects the masked-LM bias, and returns a note if there is a choice. Both biases are equal in most files. If they differ,
+/// transformers uses the decoder's (its `_tie_weights` overwrites the other one).
 pub(super) fn mlm_bias_source(
     inventory: &Inventory,
     wish: MlmBias,
@@ -86,15 +86,15 @@ pub(super) fn mlm_bias_source(
     Ok((source, note))
 }
 
-/// The module mapper that puts a tensor into every parameter.
+/// A module mapper that loads every parameter.
 struct Loader<'a> {
     inventory: &'a Inventory<'a>,
     path: Vec<String>,
     containers: Vec<String>,
     report: LoadReport,
-    /// Canonical names read or otherwise accounted for.
+    /// Canonical names that were used.
     seen: BTreeSet<String>,
-    /// The tensor that serves as the masked-LM bias.
+    /// The tensor used as masked-LM bias.
     bias_source: &'static str,
     error: Option<Error>,
 }
@@ -145,7 +145,7 @@ impl<'a> Loader<'a> {
         Ok(())
     }
 
-    /// The tensor of one parameter, laid out for burn.
+    /// The tensor of one parameter, in burn's layout.
     fn tensor_for(&mut self, name: &str, shape: &[usize], transpose: bool) -> Option<Vec<f32>> {
         let source = if name == MLM_BIAS { self.bias_source } else { name };
         let stored: Vec<usize> =
@@ -201,7 +201,7 @@ impl<'a> Loader<'a> {
     }
 }
 
-/// What is missing and misshapen, the first few of each by name.
+/// Describes missing tensors and wrong shapes, the first few of each by name.
 fn complaint(report: &LoadReport) -> String {
     const SHOWN: usize = 5;
     let mut lines = Vec::new();

@@ -1,4 +1,4 @@
-//! Checkpoints: finding them, reading their tensors, filling a model, and reporting on it.
+//! Checkpoints: finding, reading, loading, describing and writing them.
 
 mod adapter;
 mod added_tokens;

@@ -1,7 +1,7 @@
-//! Flax files (`flax_model.msgpack`): nested maps of msgpack whose leaves are arrays, found in one pass over the file
-//! and read by offset.
+//! Flax files (`flax_model.msgpack`): nested msgpack maps whose leaves are arrays. Arrays are located in one pass over the
+//! file and read by offset.
 //!
-//! Reference: flax `serialization.py`: an array is extension type 1, a msgpack list of shape, type name and bytes.
+//! Reference: flax `serialization.py`. An array is extension type 1: a msgpack list of shape, type name and bytes.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -15,16 +15,16 @@ use rmp::decode::read_marker;
 use super::tensors::{Dtype, TensorInfo};
 use crate::error::{Error, Result};
 
-/// flax's number for arrays.
+/// flax's extension type for arrays.
 const ARRAY: i8 = 1;
-/// Maps in maps; an ALBERT has eight.
+/// Maximum nesting of maps. An ALBERT has eight levels.
 const MAX_DEPTH: usize = 32;
-/// Of a path to an array.
+/// Maximum length of a path to an array.
 const MAX_NAME: usize = 1024;
-/// Whatever a map or a list holds.
+/// Maximum number of elements of all maps and lists.
 const MAX_VALUES: usize = 1_000_000;
 const MAX_TENSORS: usize = 20_000;
-/// A key of the map that flax writes for an array of more than a gigabyte, beside `shape` and `chunks`.
+/// A key of the map that flax writes for arrays of more than a gigabyte, in addition to `shape` and `chunks`.
 const CHUNKED: &str = "__msgpack_chunked_array__";
 
 /// One Flax file.
@@ -32,12 +32,12 @@ pub struct MsgPackFile {
     path: PathBuf,
     file: Mutex<File>,
     infos: Vec<TensorInfo>,
-    /// Offset and size of every part of an array.
+    /// Offset and size of each part of an array.
     places: BTreeMap<String, Vec<(u64, usize)>>,
 }
 
 impl MsgPackFile {
-    /// Walks through the file and lists its arrays; their bytes are skipped.
+    /// Scans the file and lists its arrays without reading their bytes.
     pub fn open(path: &Path) -> Result<Self> {
         let bad = |problem: String| {
             Error::bad_file(path, format!("cannot be read as a Flax file (msgpack): {problem}"))
@@ -95,7 +95,7 @@ impl MsgPackFile {
 
 type Step<T> = std::result::Result<T, String>;
 
-/// An array and where its bytes are.
+/// An array and the location of its bytes.
 struct Array {
     shape: Vec<usize>,
     dtype: Dtype,
@@ -109,9 +109,9 @@ struct Walk<R> {
     length: u64,
     values: usize,
     arrays: BTreeMap<String, Array>,
-    /// Small numbers by their paths: the extents of arrays in chunks are among them.
+    /// Small integers by path, which include the shapes of chunked arrays.
     numbers: BTreeMap<String, u64>,
-    /// Paths of arrays in chunks.
+    /// Paths of chunked arrays.
     chunked: Vec<String>,
 }
 
@@ -126,7 +126,7 @@ impl<R: Read + Seek> Walk<R> {
         Ok(marker)
     }
 
-    /// A big-endian number of so many bytes.
+    /// A big-endian integer of `bytes` bytes.
     fn number(&mut self, bytes: usize) -> Step<u64> {
         let mut buffer = [0; 8];
         self.reader.read_exact(&mut buffer[8 - bytes..]).map_err(|_| self.cut_off())?;
@@ -150,7 +150,7 @@ impl<R: Read + Seek> Walk<R> {
         String::from_utf8(bytes).map_err(|_| format!("a name before byte {} is not UTF-8", self.at))
     }
 
-    /// The length of a string, if the marker is one of a string.
+    /// The length of a string, if the marker denotes one.
     fn string_length(&mut self, marker: Marker) -> Step<Option<u64>> {
         Ok(Some(match marker {
             Marker::FixStr(length) => u64::from(length),
@@ -161,7 +161,7 @@ impl<R: Read + Seek> Walk<R> {
         }))
     }
 
-    /// An unsigned number, if the marker is one of these.
+    /// An unsigned integer, if the marker denotes one.
     fn unsigned(&mut self, marker: Marker) -> Step<Option<u64>> {
         Ok(Some(match marker {
             Marker::FixPos(n) => u64::from(n),
@@ -173,7 +173,7 @@ impl<R: Read + Seek> Walk<R> {
         }))
     }
 
-    /// Any value; `name` is the path to it.
+    /// Scans any value. `name` is its path.
     fn value(&mut self, name: &str, depth: usize) -> Step<()> {
         if depth > MAX_DEPTH {
             return Err(format!("maps are nested more than {MAX_DEPTH} deep"));
@@ -254,7 +254,7 @@ impl<R: Read + Seek> Walk<R> {
             if key == CHUNKED {
                 self.chunked.push(name.to_owned());
             }
-            // A saved training state has the parameters under this name.
+            // A saved training state contains the parameters under this name.
             let path = match name {
                 "" | "params" => key,
                 _ => format!("{name}/{key}"),
@@ -314,7 +314,7 @@ impl<R: Read + Seek> Walk<R> {
         self.skip(size)
     }
 
-    /// Makes one array of the parts of each that is stored in chunks.
+    /// Joins the parts of each chunked array.
     fn join_chunks(&mut self) -> Step<()> {
         for path in std::mem::take(&mut self.chunked) {
             let damaged = || format!("the chunks of array \"{path}\" do not make its shape");
@@ -338,7 +338,7 @@ impl<R: Read + Seek> Walk<R> {
     }
 }
 
-/// numpy's names.
+/// numpy's type names.
 fn dtype(name: &str) -> Option<Dtype> {
     Some(match name {
         "float64" => Dtype::F64,

@@ -1,19 +1,17 @@
-//! The one table of parameter names: burn's module paths, transformers' PyTorch names (the canonical ones), and
-//! the names of Google's TensorFlow 1 checkpoints, transformers' TensorFlow 2 and Flax files and ONNX models, in both
-//! directions.
+//! The table of parameter names, in both directions: burn's module paths, transformers' PyTorch names (the canonical ones),
+//! and the names in Google's TensorFlow 1 checkpoints, in transformers' TensorFlow 2 and Flax files, and in ONNX models.
 //!
-//! burn's module tree carries transformers' field names, so a path maps to its checkpoint name by
-//! four rules: `layer_norm` is `LayerNorm`; a normalization's `gamma` and `beta` are `weight` and
-//! `bias`; a linear layer's weight is stored `[out, in]`, transposed; and the masked-LM head's own
-//! decoder is `predictions.decoder.weight`.
+//! burn's module tree uses transformers' field names, so four rules map a path to its checkpoint name: `layer_norm` is
+//! `LayerNorm`; a normalization's `gamma` and `beta` are `weight` and `bias`; a linear layer's weight is stored transposed,
+//! `[out, in]`; and the untied decoder of the masked-LM head is `predictions.decoder.weight`.
 //!
 //! References: google-research/albert `modeling.py`; transformers 4.57 `modeling_tf_albert.py`,
 //! `modeling_flax_albert.py`, and `load_tf_weights_in_albert`.
 
-/// Whose names a file has.
+/// Naming convention of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Dialect {
-    /// transformers for PyTorch, old names included.
+    /// transformers for PyTorch, including old names.
     PyTorch,
     /// google-research/albert, with TensorFlow 1.
     Google,
@@ -21,34 +19,34 @@ pub enum Dialect {
     Keras,
     /// transformers for Flax.
     Flax,
-    /// Names of PyTorch in an ONNX model; `.T` behind them where it has the transposed matrix.
+    /// PyTorch names in an ONNX model, with `.T` appended for transposed matrices.
     Onnx,
 }
 
-/// What kind of parameters a module has, and how each dialect calls them.
+/// Kind of a module, which determines its parameters and their names in each dialect.
 #[derive(Clone, Copy, PartialEq)]
 enum Kind {
-    /// `weight` `[out, in]`, a `kernel` `[in, out]` elsewhere; `bias`.
+    /// `weight` `[out, in]` (`kernel` `[in, out]` in other dialects) and `bias`.
     Linear,
-    /// As [`Kind::Linear`], but Google stores `output_weights` `[out, in]` and `output_bias`.
+    /// Like [`Kind::Linear`], but Google stores `output_weights` `[out, in]` and `output_bias`.
     Output,
-    /// `weight` and `bias`; `gamma`, `scale` and `beta` elsewhere.
+    /// `weight` and `bias` (`gamma`, `scale` and `beta` in other dialects).
     Norm,
-    /// The table of words.
+    /// The word embedding table.
     Words,
-    /// Another table.
+    /// Another embedding table.
     Table,
-    /// A vector that is its own module.
+    /// A vector that is a module of its own.
     Vector,
 }
 
-/// A module in the three ways of writing; `{g}` is the number of the group, `{l}` that of the inner layer.
+/// The names of a module. `{g}` is the index of the group and `{l}` that of the inner layer.
 struct Row {
     kind: Kind,
     canonical: &'static str,
-    /// Empty for what stands at the top; `None` where Google's models have no such thing.
+    /// Empty at the top level; `None` if Google's models have no such module.
     google: Option<&'static str>,
-    /// As in Flax; Keras joins list names by `_._`.
+    /// As in Flax. Keras joins list names with `_._`.
     tree: &'static str,
 }
 
@@ -145,8 +143,8 @@ const fn layer(kind: Kind, which: Layer) -> Row {
     }
 }
 
-/// The parameters of a kind of module: canonical ending, the dialect's ending, and whether the dialect stores
-/// it transposed.
+/// The parameters of a kind of module: canonical suffix, the dialect's suffix, and whether the dialect stores it
+/// transposed.
 fn parameters(kind: Kind, dialect: Dialect) -> &'static [(&'static str, &'static str, bool)] {
     use Dialect::{Flax, Google, Keras, Onnx, PyTorch};
     match (kind, dialect) {
@@ -185,16 +183,16 @@ fn pattern(row: &Row, dialect: Dialect) -> Option<String> {
     }
 }
 
-/// A stored tensor's place in the model.
+/// The position of a stored tensor in the model.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
-    /// transformers' name for PyTorch.
+    /// The name in transformers for PyTorch.
     pub canonical: String,
-    /// The file has `[in, out]` where the canonical tensor is `[out, in]`.
+    /// True if the file stores `[in, out]` and the canonical tensor is `[out, in]`.
     pub transposed: bool,
 }
 
-/// What a name of a file stands for; `None` for tensors that no model has (optimizer slots, counters).
+/// Translates a name in a file. Returns `None` for tensors that are not part of a model (optimizer slots, counters).
 pub fn place_of(name: &str, dialect: Dialect) -> Option<Place> {
     match dialect {
         Dialect::PyTorch => Some(Place { canonical: canonical_name(name), transposed: false }),
@@ -209,7 +207,7 @@ pub fn place_of(name: &str, dialect: Dialect) -> Option<Place> {
             whole.or_else(|| find(&format!("albert/{name}"), dialect))
         }
         Dialect::Keras => {
-            // The layer's name and the class stand before what counts, and may have numbers.
+            // The layer and the class come first, possibly with numbers, and are ignored.
             let mut rest = Some(name);
             while let Some(name) = rest {
                 if name == "predictions/decoder/bias:0" {
@@ -231,7 +229,7 @@ fn find(name: &str, dialect: Dialect) -> Option<Place> {
         let Some(pattern) = pattern(row, dialect) else { continue };
         for (canonical, ending, transposed) in parameters(row.kind, dialect) {
             let pattern = format!("{pattern}{ending}");
-            // At the top, Google's names begin without a slash.
+            // At the top level, Google's names have no leading slash.
             let pattern = pattern.strip_prefix('/').unwrap_or(&pattern);
             if let Some(numbers) = matched(pattern, name) {
                 let canonical = filled(&format!("{}{canonical}", row.canonical), &numbers);
@@ -242,8 +240,8 @@ fn find(name: &str, dialect: Dialect) -> Option<Place> {
     None
 }
 
-/// The name of a canonical tensor in a dialect, and whether it is stored transposed there; `None` where the
-/// dialect has no such tensor.
+/// The name of a canonical tensor in a dialect, and whether it is stored transposed. Returns `None` if the dialect has no
+/// such tensor.
 pub fn name_in(canonical: &str, dialect: Dialect) -> Option<(String, bool)> {
     if dialect == Dialect::PyTorch {
         return Some((canonical.to_owned(), false));
@@ -268,7 +266,7 @@ pub fn name_in(canonical: &str, dialect: Dialect) -> Option<(String, bool)> {
     None
 }
 
-/// Matches a name against a pattern with `{g}` and `{l}`; their numbers, in this order.
+/// Matches a name against a pattern with `{g}` and `{l}` and returns their indices, in this order.
 fn matched(pattern: &str, name: &str) -> Option<Vec<String>> {
     let mut numbers = Vec::new();
     let mut rest = name;
@@ -312,8 +310,8 @@ pub fn checkpoint_name(path: &[String]) -> String {
     }
 }
 
-/// The name that `name`, as a file has it, stands for today: old normalization names become new,
-/// a base model's names get the `albert.` prefix.
+/// The current form of a name in a file: old names of normalizations are replaced, and a base model's names get the `albert.`
+/// prefix.
 pub fn canonical_name(name: &str) -> String {
     let mut name = name.to_owned();
     for (old, new) in [("gamma", "weight"), ("beta", "bias")] {
@@ -329,8 +327,8 @@ pub fn canonical_name(name: &str) -> String {
     name
 }
 
-/// True for the head of Google's SQuAD 2.0 training (`squad_utils.create_v2_model`), whose end depends on the start and
-/// which says apart whether there is an answer. transformers has no class with such a head.
+/// Returns true for the head of Google's SQuAD 2.0 training (`squad_utils.create_v2_model`), whose end logits depend on the
+/// start and which has a separate output for answerability. transformers has no such class.
 pub(super) fn is_google_squad2(name: &str) -> bool {
     let name = name.strip_prefix("module/").unwrap_or(name);
     let head = ["start_logits/", "end_logits/", "answer_class/"].iter().any(|scope| name.starts_with(scope));
@@ -349,7 +347,7 @@ pub(super) fn is_parameter(canonical: &str) -> bool {
     distances || decoder || is_buffer(canonical) || find(canonical, Dialect::PyTorch).is_some()
 }
 
-/// Buffers that old files carry and no model needs.
+/// Buffers in old files that no model needs.
 pub fn is_buffer(canonical: &str) -> bool {
     matches!(canonical, "albert.embeddings.position_ids" | "albert.embeddings.token_type_ids")
 }
@@ -389,7 +387,7 @@ mod tests {
         assert_eq!(canonical_name("predictions.bias"), "predictions.bias");
     }
 
-    /// Every tensor of a model with all heads, two groups of two layers.
+    /// Every tensor of a model with all heads and two groups of two layers.
     fn all_names() -> Vec<String> {
         let mut names = Vec::new();
         for row in &TABLE {

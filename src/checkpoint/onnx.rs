@@ -1,6 +1,6 @@
-//! The weights of ONNX models, found in one pass over the file and read by offset.
+//! The weights of ONNX models. They are located in one pass over the file and read by offset.
 //!
-//! Weights may lie in other files of the directory, as exporters write models of more than two gigabytes.
+//! Weights may be stored in other files of the directory, as in models of more than two gigabytes.
 //!
 //! Reference: `onnx/onnx.proto`, and what `torch.onnx.export` writes.
 
@@ -21,7 +21,7 @@ use super::quantized::Quantization;
 use super::tensors::{Dtype, TensorInfo};
 use crate::error::{Error, Result};
 
-/// A node of an ALBERT has a few hundred bytes; one with a constant inside may have some more.
+/// Maximum size of a node. In an ALBERT, nodes have a few hundred bytes, and more with an embedded constant.
 const MAX_NODE: u64 = 1 << 20;
 pub(super) const MAX_NAME: u64 = 1024;
 const MAX_ITEMS: usize = 200_000;
@@ -29,7 +29,7 @@ const MAX_ITEMS: usize = 200_000;
 /// One ONNX model.
 pub struct OnnxFile {
     path: PathBuf,
-    /// The model itself, then those that it names.
+    /// The model itself, then the files that it names.
     files: Vec<Mutex<File>>,
     infos: Vec<TensorInfo>,
     places: BTreeMap<String, Place>,
@@ -47,7 +47,7 @@ pub(super) struct Recipe {
     form: onnx_quantized::Form,
 }
 
-/// Where the bytes of a weight are.
+/// Location of the bytes of a weight.
 #[derive(Clone, Copy)]
 struct Place {
     file: usize,
@@ -57,7 +57,7 @@ struct Place {
     varints: bool,
 }
 
-/// An initializer as the file has it.
+/// An initializer of the file.
 #[derive(Clone)]
 pub(super) struct Initializer {
     pub name: String,
@@ -67,7 +67,7 @@ pub(super) struct Initializer {
 }
 
 impl OnnxFile {
-    /// Walks through the file and lists its weights; their bytes are skipped.
+    /// Scans the file and lists its weights without reading their bytes.
     pub fn open(path: &Path) -> Result<Self> {
         let bad =
             |problem: String| Error::bad_file(path, format!("cannot be read as an ONNX model: {problem}"));
@@ -94,7 +94,7 @@ impl OnnxFile {
         let mut infos = Vec::new();
         for initializer in walk.initializers {
             let Some(name) = names.get(&initializer.name) else { continue };
-            // Exporters may store what layers share once per layer; all are the same.
+            // Exporters may store shared weights once per layer, with equal values.
             if places.contains_key(name) {
                 continue;
             }
@@ -184,13 +184,13 @@ struct Walk<R> {
     files: Files,
 }
 
-/// A field of a message: its number and what it holds.
+/// A field of a message: its number and its value.
 enum Field {
-    /// A number.
+    /// An integer.
     Number(u64),
-    /// So many bytes, which come next.
+    /// The length of the bytes that follow.
     Bytes(u64),
-    /// Eight or four bytes, skipped.
+    /// Eight or four bytes, which are skipped.
     Fixed,
 }
 

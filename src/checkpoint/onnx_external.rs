@@ -1,6 +1,6 @@
-//! Weights of an ONNX model that lie in other files of its directory.
+//! Weights of an ONNX model in other files of its directory.
 //!
-//! Reference: ONNX's `docs/ExternalData.md`: keys `location`, `offset`, `length`, values as text.
+//! Reference: ONNX `docs/ExternalData.md`. The keys `location`, `offset` and `length` have values as text.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -10,7 +10,7 @@ use prost::Message;
 
 use super::shards::stays_inside;
 
-/// Files of one model.
+/// Maximum number of files of a model.
 const MAX_FILES: usize = 1000;
 
 /// `StringStringEntryProto`.
@@ -22,7 +22,7 @@ struct Entry {
     value: String,
 }
 
-/// What a tensor says of its place in another file.
+/// The location of a tensor in another file.
 #[derive(Default)]
 pub(super) struct External {
     location: Option<String>,
@@ -31,7 +31,7 @@ pub(super) struct External {
 }
 
 impl External {
-    /// Takes one of its entries.
+    /// Adds one of its entries.
     pub(super) fn entry(&mut self, bytes: &[u8]) -> Result<(), String> {
         let damaged =
             |entry: &Entry| format!("a tensor in another file has \"{}\" as its {}", entry.value, entry.key);
@@ -40,19 +40,19 @@ impl External {
             "location" => self.location = Some(entry.value),
             "offset" => self.offset = entry.value.parse().map_err(|_| damaged(&entry))?,
             "length" => self.length = Some(entry.value.parse().map_err(|_| damaged(&entry))?),
-            // The checksum of the whole file, which hardly anybody writes.
+            // A checksum of the complete file, which is rarely present.
             _ => {}
         }
         Ok(())
     }
 
-    /// True if the tensor lies in another file.
+    /// Returns true if the tensor is stored in another file.
     pub(super) fn is_some(&self) -> bool {
         self.location.is_some()
     }
 }
 
-/// The files of a model, the model itself first.
+/// The files of a model, starting with the model itself.
 pub(super) struct Files {
     directory: PathBuf,
     names: Vec<String>,
@@ -65,10 +65,10 @@ impl Files {
         Self { directory, names: vec![String::new()], open: vec![(file, 0)] }
     }
 
-    /// The number of the file that a tensor of so many bytes lies in, and where in it.
+    /// The index of the file that contains a tensor of `size` bytes, and the offset in it.
     ///
     /// # Errors
-    /// What is wrong with the place, as the end of a sentence about the tensor.
+    /// The problem with the location, as the end of a sentence about the tensor.
     pub(super) fn place(&mut self, external: &External, needed: u64) -> Result<(usize, u64), String> {
         let name = external.location.as_deref().unwrap_or_default();
         if external.length.is_some_and(|length| length != needed) {

@@ -1,8 +1,7 @@
-//! An ALBERT as an ONNX graph: every layer is spelled out, and all layers of a group name the same weights, which are
-//! stored once.
+//! ALBERT as an ONNX graph. Every layer is unrolled, and all layers of a group refer to the same weights, which are stored
+//! once.
 //!
-//! Opset 17, with names and shapes as Hugging Face's exporters have them. Reference: transformers 4.57
-//! `modeling_albert.py`.
+//! Opset 17, with the names and shapes of Hugging Face's exporters. Reference: transformers 4.57 `modeling_albert.py`.
 
 use super::architecture::Architecture;
 use super::onnx_proto::{
@@ -18,11 +17,11 @@ pub(super) struct Weight {
     pub name: String,
     /// The parameter.
     pub canonical: String,
-    /// Stored `[in, out]`, as ONNX multiplies.
+    /// True if it is stored as `[in, out]` for ONNX's multiplication.
     pub transposed: bool,
 }
 
-/// A graph without its weights, and which these are.
+/// A graph without its weights, and a list of them.
 pub(super) struct Built {
     pub graph: Graph,
     pub weights: Vec<Weight>,
@@ -31,7 +30,7 @@ pub(super) struct Built {
 /// Builds the graph of a class.
 ///
 /// # Errors
-/// What ONNX has no operator for.
+/// Features that have no ONNX operator.
 pub(super) fn build(config: &AlbertConfig, architecture: Architecture) -> Result<Built, String> {
     if config.position_embedding_type != PositionEmbeddingType::Absolute {
         return Err("relative positions are not exported to ONNX".to_owned());
@@ -74,7 +73,7 @@ fn value(name: &str, elem_type: i32, dims: &[&str]) -> ValueInfo {
 }
 
 impl Builder<'_> {
-    /// A node with one output, named after the module it belongs to.
+    /// Adds a node with one output, named after its module.
     fn op(&mut self, op_type: &str, scope: &str, inputs: &[&str], attribute: Vec<Attribute>) -> String {
         let number = self.graph.node.len();
         let name = format!("/{}/{op_type}", scope.replace('.', "/"));
@@ -89,7 +88,7 @@ impl Builder<'_> {
         output
     }
 
-    /// Gives the last node's output the name of an output of the graph.
+    /// Names the output of the last node as an output of the graph.
     fn named(&mut self, output: &str, dims: &[&str]) {
         if let Some(last) = self.graph.node.last_mut() {
             last.output = vec![output.to_owned()];
@@ -163,7 +162,7 @@ impl Builder<'_> {
         (ids, mask, types)
     }
 
-    /// One extent of a tensor, as a vector of one.
+    /// One dimension of a tensor, as a vector of one element.
     fn extent(&mut self, x: &str, axis: i64) -> String {
         let shape = self.op("Shape", "shape", &[x], vec![]);
         let axis = self.numbers(&[axis], false);
@@ -189,7 +188,7 @@ impl Builder<'_> {
         let normed = self.norm("albert.embeddings.LayerNorm", &sum);
         let mut x = self.linear("albert.encoder.embedding_hidden_mapping_in", &normed);
 
-        // Padding gets the lowest number there is, and so no probability at all.
+        // Padding gets the lowest float, and therefore zero probability.
         let mask = self.op("Cast", "mask", &[mask], vec![int("to", i64::from(FLOAT))]);
         let axes = self.numbers(&[1, 2], false);
         let mask = self.op("Unsqueeze", "mask", &[&mask, &axes], vec![]);
@@ -328,7 +327,7 @@ impl Builder<'_> {
         let x = self.linear("predictions.dense", states);
         let x = self.activation("predictions.activation", &x);
         let x = self.norm("predictions.LayerNorm", &x);
-        // The decoder is the table of words, which is in the file once.
+        // The decoder is the word embedding table, which is stored once.
         let table = if self.config.tie_word_embeddings {
             "albert.embeddings.word_embeddings.weight"
         } else {

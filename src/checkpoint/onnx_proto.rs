@@ -1,4 +1,4 @@
-//! The messages of ONNX that an ALBERT needs.
+//! The ONNX messages needed for ALBERT.
 //!
 //! Reference: `onnx/onnx.proto` of ONNX 1.16.
 

@@ -1,41 +1,41 @@
-//! What happened to every tensor of a checkpoint and to every parameter of the model.
+//! Report of loading: the fate of every tensor of the checkpoint and every parameter of the model.
 
 use std::fmt;
 
-/// A tensor whose shape is not the one that the configuration asks for.
+/// A tensor whose shape differs from the configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mismatch {
     /// Its name in the file.
     pub name: String,
-    /// The shape that `config.json` leads to.
+    /// The shape that follows from `config.json`.
     pub expected: Vec<usize>,
     /// The shape in the file.
     pub found: Vec<usize>,
 }
 
-/// The result of loading: which names went where.
+/// The result of loading.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LoadReport {
-    /// Parameters that were read.
+    /// Parameters that were loaded.
     pub loaded: Vec<String>,
     /// Parameters without a tensor, each with what the file has instead: a similar name, or a tensor that cannot be read.
     pub missing: Vec<(String, Option<String>)>,
-    /// Tensors that this model has no place for.
+    /// Tensors that are not part of this model.
     pub unused: Vec<String>,
-    /// Tensors of known parts that this task does not need.
+    /// Tensors of known parts that this task does not use.
     pub set_aside: Vec<String>,
-    /// How many tensors of the file are no parameters: optimizer slots, counters.
+    /// Number of tensors that are not parameters: optimizer slots, counters.
     pub foreign: usize,
-    /// Tensors of the wrong shape.
+    /// Tensors with a wrong shape.
     pub mismatched: Vec<Mismatch>,
-    /// Oddities, one line each.
+    /// Unusual properties, one line each.
     pub notes: Vec<String>,
     /// What was done to the names of the file's tensors, one line each.
     pub details: Vec<String>,
 }
 
 impl fmt::Display for LoadReport {
-    /// One line of counts: what `--verbose` prints.
+    /// Formats the counts in one line.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
@@ -53,7 +53,7 @@ impl fmt::Display for LoadReport {
     }
 }
 
-/// The name in `candidates` that looks most like `name`, if any does.
+/// The name in `candidates` that is most similar to `name`, if any is similar.
 pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let mut best: Option<(f64, &str)> = None;
     for candidate in candidates {

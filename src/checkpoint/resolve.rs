@@ -1,4 +1,4 @@
-//! From what the user names to a checkpoint: a directory, a weight file, a hub id, or nothing.
+//! Finding a checkpoint: a directory, a weight file, the prefix of a TensorFlow checkpoint, or the built-in model.
 
 use std::path::{Path, PathBuf};
 
@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 use crate::model::AlbertConfig;
 use crate::tokenizer::Tokenizer;
 
-/// Weight files of a directory, the one to prefer first.
+/// Weight files of a directory, in order of preference.
 const WEIGHTS: [&str; 10] = [
     "model.safetensors",
     "model.safetensors.index.json",
@@ -43,28 +43,28 @@ const OTHER_ONNX: [&str; 8] = [
 /// Folders of a model directory that hold only its weights.
 const WEIGHT_FOLDERS: [&str; 3] = ["variables", "onnx", "openvino"];
 
-/// Where a checkpoint lies.
+/// Location of a checkpoint.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Origin {
-    /// In the binary.
+    /// The built-in model.
     Embedded {
-        /// The task whose head is looked at.
+        /// The task whose head is used.
         task: Option<EmbeddedTask>,
     },
-    /// In a directory; the weights may be a file that was named itself.
+    /// A directory. The weights may be a file that the user named.
     Directory {
-        /// Holds configuration and tokenizer.
+        /// The directory with configuration and tokenizer.
         directory: PathBuf,
-        /// A weight file or an index of shards.
+        /// The weight file or the index of shards.
         weights: PathBuf,
     },
 }
 
-/// A checkpoint whose configuration is read and whose tensors are listed.
+/// A checkpoint with its configuration.
 pub struct Checkpoint {
-    /// As the user named it; `embedded` for the one in the binary.
+    /// The name given by the user; `embedded` for the built-in model.
     pub name: String,
-    /// Where it lies.
+    /// Its location.
     pub origin: Origin,
     /// Its configuration.
     pub config: AlbertConfig,
@@ -79,18 +79,18 @@ pub struct Checkpoint {
 }
 
 impl Checkpoint {
-    /// The model inside the binary.
+    /// The built-in model.
     ///
     /// # Errors
-    /// None in a sound build.
+    /// None in a correct build.
     pub fn embedded() -> Result<Self> {
         Self::embedded_for(None)
     }
 
-    /// The model inside the binary, with the head and the labels of a task if it has that.
+    /// The built-in model with the head and the labels of a task, if it supports that task.
     ///
     /// # Errors
-    /// None in a sound build.
+    /// None in a correct build.
     pub fn embedded_for(task: Option<EmbeddedTask>) -> Result<Self> {
         let (config, has_task) = embedded::config(task)?;
         let origin = Origin::Embedded { task: task.filter(|_| has_task) };
@@ -105,7 +105,7 @@ impl Checkpoint {
         })
     }
 
-    /// True if `path` names something here: a directory, a file, or the prefix of a TensorFlow checkpoint.
+    /// Returns true if `path` exists: as a directory, a file, or the prefix of a TensorFlow checkpoint.
     pub fn is_local(path: &Path) -> bool {
         path.exists() || index_of(path).is_some()
     }
@@ -119,7 +119,7 @@ impl Checkpoint {
     /// model is on this disk. A directory of sentence-transformers may keep the model in a directory below.
     ///
     /// # Errors
-    /// [`Error::Model`] saying what was looked for; those of the configuration.
+    /// [`Error::Model`] that names the files searched for; errors of the configuration.
     pub fn local(path: &Path) -> Result<Self> {
         let Some(adapter) = Adapter::at(path)? else { return Self::without_adapter(path) };
         let name = path.display().to_string();
@@ -196,7 +196,7 @@ impl Checkpoint {
         } else {
             return Err(missing("no such file or directory".to_owned()));
         };
-        // A saved TensorFlow model keeps its variables in a folder of their own.
+        // A saved TensorFlow model keeps its variables in a separate folder.
         let outside = directory
             .file_name()
             .is_some_and(|name| WEIGHT_FOLDERS.iter().any(|folder| name == *folder))
@@ -252,7 +252,7 @@ impl Checkpoint {
     /// Lists the tensors. Weights are read later, one by one.
     ///
     /// # Errors
-    /// Those of the file's reader.
+    /// Errors of the file's reader.
     pub fn tensors(&self) -> Result<Tensors> {
         let tensors = match &self.origin {
             Origin::Embedded { task } => embedded::tensors(*task)?,
@@ -286,7 +286,7 @@ impl Checkpoint {
     /// Loads the tokenizer.
     ///
     /// # Errors
-    /// Those of the tokenizer's files.
+    /// Errors of the tokenizer's files.
     pub fn tokenizer(&self) -> Result<Tokenizer> {
         if let Some(path) = &self.tokenizer_path {
             return Tokenizer::from_path(path);
@@ -300,8 +300,8 @@ impl Checkpoint {
     }
 }
 
-/// The weights of a directory: by their usual names, else a TensorFlow checkpoint, else the only file that
-/// looks like weights.
+/// The weights of a directory: a file with a usual name, else a TensorFlow checkpoint, else the only file that looks like
+/// weights.
 fn weights_in(directory: &Path) -> Option<PathBuf> {
     WEIGHTS
         .iter()
@@ -316,7 +316,7 @@ fn weights_in(directory: &Path) -> Option<PathBuf> {
         .or_else(|| only_weight_file(directory))
 }
 
-/// `model.ckpt-best.index`, else the index with the highest number of steps.
+/// `model.ckpt-best.index`, else the index with the highest step.
 fn best_index(directory: &Path) -> Option<PathBuf> {
     let index = |path: &PathBuf| path.extension().is_some_and(|e| e == "index") && path.is_file();
     let steps = |path: &PathBuf| {
@@ -328,7 +328,7 @@ fn best_index(directory: &Path) -> Option<PathBuf> {
     found.max_by_key(|path| (steps(path), path.clone()))
 }
 
-/// The index of a TensorFlow checkpoint named by its prefix, `model.ckpt-best`.
+/// The index of a TensorFlow checkpoint with a prefix such as `model.ckpt-best`.
 fn index_of(prefix: &Path) -> Option<PathBuf> {
     let mut index = prefix.to_owned().into_os_string();
     index.push(".index");
@@ -339,7 +339,7 @@ fn directory_of(path: &Path) -> PathBuf {
     path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_owned()
 }
 
-/// The one file of a directory that looks like weights, under whatever name.
+/// The only file of a directory that looks like weights, whatever its name.
 fn only_weight_file(directory: &Path) -> Option<PathBuf> {
     let is_weights = |path: &PathBuf| {
         path.extension().is_some_and(|e| {

@@ -1,6 +1,6 @@
-//! Safetensors files: header checked by the `safetensors` crate, tensors read by offset.
+//! Safetensors files. The `safetensors` crate checks the header, and tensors are read by offset.
 //!
-//! The file is read, not mapped: a file truncated under a mapping would kill the process.
+//! Files are read rather than memory-mapped, because a file truncated under a mapping would kill the process.
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
@@ -13,10 +13,10 @@ use super::quantized::hint;
 use super::tensors::{Dtype, TensorInfo};
 use crate::error::{Error, Result};
 
-/// The format allows 100 MB, of a hundred thousand names and more; an ALBERT's has some kilobytes.
+/// Maximum size of the header. The format allows 100 MB, and an ALBERT has a few kilobytes.
 const MAX_HEADER: u64 = 4 << 20;
 
-/// Where the bytes are.
+/// Source of the bytes.
 enum Bytes {
     File(Mutex<File>),
     Memory(&'static [u8]),
@@ -27,14 +27,13 @@ pub struct SafetensorsFile {
     path: PathBuf,
     bytes: Bytes,
     metadata: Metadata,
-    /// Where the tensors' bytes begin.
+    /// Offset of the tensor data.
     data: u64,
     infos: Vec<TensorInfo>,
 }
 
 impl SafetensorsFile {
-    /// Reads and checks the header: sizes, offsets without gaps or overlaps, and that the file is as
-    /// long as it promises.
+    /// Reads and checks the header: sizes, offsets without gaps or overlaps, and the length of the file.
     pub fn open(path: &Path) -> Result<Self> {
         let mut file = File::open(path).map_err(Error::io(path, "read"))?;
         let length = file.metadata().map_err(Error::io(path, "read"))?.len();
@@ -105,7 +104,7 @@ impl SafetensorsFile {
     }
 }
 
-/// Header and start of the data of a file of `length` bytes that begins with `head`.
+/// The header and the offset of the data in a file of `length` bytes that begins with `head`.
 fn read_metadata(head: &[u8], length: u64, path: &Path) -> Result<(Metadata, u64)> {
     let bad = |problem: String| Error::bad_file(path, format!("is not a sound safetensors file: {problem}"));
     let (size, rest) = head.split_first_chunk::<8>().ok_or_else(|| bad("it is too short".to_owned()))?;

@@ -1,4 +1,4 @@
-//! Saving a model that was trained here, as a directory that transformers loads.
+//! Saving a trained model as a directory that transformers loads.
 
 use std::borrow::Cow;
 use std::path::Path;
@@ -13,20 +13,20 @@ use crate::error::Result;
 use crate::model::AlbertConfig;
 use crate::tokenizer::Tokenizer;
 
-/// A tensor to be saved.
+/// A tensor to save.
 #[derive(Clone, Debug)]
 pub struct SavedTensor<'a> {
     /// Its name in the file.
     pub name: String,
     /// Its shape in memory.
     pub shape: Vec<usize>,
-    /// It is a matrix, and stored transposed.
+    /// True if it is a matrix that is stored transposed.
     pub transposed: bool,
-    /// Its values in memory, row by row.
+    /// Its values in memory, in row-major order.
     pub values: Cow<'a, [f32]>,
 }
 
-/// Writes 32-bit floats as a safetensors file.
+/// Writes a safetensors file in f32.
 ///
 /// # Errors
 /// [`crate::Error::Io`].
@@ -71,7 +71,7 @@ fn save_as(path: &Path, tensors: &[SavedTensor], dtype: Dtype) -> Result<()> {
 /// Writes `config.json`, `model.safetensors` and the tokenizer's files into `folder`.
 ///
 /// # Errors
-/// [`crate::Error::Io`]; those of the tokenizer.
+/// [`crate::Error::Io`]; errors of the tokenizer.
 pub fn save_model(
     folder: &Path,
     tensors: &[SavedTensor],

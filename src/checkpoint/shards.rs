@@ -1,5 +1,4 @@
-//! Index files of checkpoints in several files (`model.safetensors.index.json`,
-//! `pytorch_model.bin.index.json`).
+//! Index files of sharded checkpoints (`model.safetensors.index.json`, `pytorch_model.bin.index.json`).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path, PathBuf};
@@ -9,7 +8,7 @@ use serde::Deserialize;
 use super::tensors::TensorInfo;
 use crate::error::{Error, Result};
 
-/// Far above any index of an ALBERT.
+/// Maximum size of an index, far above any ALBERT's.
 const MAX_INDEX_BYTES: u64 = 64 << 20;
 
 #[derive(Deserialize)]
@@ -17,7 +16,7 @@ struct Raw {
     weight_map: BTreeMap<String, String>,
 }
 
-/// A checked index.
+/// A validated index.
 pub struct Index {
     path: PathBuf,
     files: Vec<PathBuf>,
@@ -25,10 +24,10 @@ pub struct Index {
     map: BTreeMap<String, String>,
 }
 
-/// Reads an index and checks that its shards are files beside it.
+/// Reads an index and checks that its shards exist next to it.
 ///
 /// # Errors
-/// [`Error::BadFile`] naming the shard that is missing or lies elsewhere.
+/// [`Error::BadFile`] that names a shard that is missing or outside the directory.
 pub fn read_index(path: &Path) -> Result<Index> {
     let size = std::fs::metadata(path).map_err(Error::io(path, "read"))?.len();
     if size > MAX_INDEX_BYTES {
@@ -59,7 +58,7 @@ pub fn read_index(path: &Path) -> Result<Index> {
     Ok(Index { path: path.to_owned(), files, map: raw.weight_map })
 }
 
-/// True for the name of a file in a directory or below it, which leads nowhere else.
+/// Returns true for a relative path that stays in its directory.
 pub(super) fn stays_inside(name: &str) -> bool {
     let plain = Path::new(name).components().all(|c| matches!(c, Component::Normal(_)));
     plain && !name.is_empty() && !name.contains('\\')
@@ -71,14 +70,14 @@ impl Index {
         &self.files
     }
 
-    /// Checks that the shards hold every tensor that the index promises.
+    /// Checks that the shards contain every tensor listed in the index.
     ///
     /// # Errors
-    /// [`Error::BadFile`] naming the first that is missing.
+    /// [`Error::BadFile`] that names the first missing tensor.
     pub fn check(&self, shards: &[&[TensorInfo]]) -> Result<()> {
         let held: BTreeSet<&str> =
             shards.iter().flat_map(|s| s.iter()).map(|info| info.name.as_str()).collect();
-        // Wrappers may have been taken off the names in the shards.
+        // Wrappers may have been removed from the names in the shards.
         let found = |name: &str| held.contains(name) || held.iter().any(|h| name.ends_with(&format!(".{h}")));
         match self.map.iter().find(|(name, _)| !found(name)) {
             None => Ok(()),

@@ -1,4 +1,4 @@
-//! The figures of a checkpoint that `albert info` shows.
+//! Summary of a checkpoint, shown by `albert info`.
 
 use std::collections::BTreeMap;
 
@@ -13,36 +13,35 @@ use super::tensors::{Dtype, Tensors};
 use crate::error::Result;
 use crate::model::{Albert, AlbertConfig, Head};
 
-/// What a checkpoint amounts to.
+/// Summary of a checkpoint.
 #[derive(Clone, Debug, Default)]
 pub struct Summary {
-    /// Parts that the file holds, in words.
+    /// Parts contained in the file, in words.
     pub heads: Vec<&'static str>,
-    /// Parameters, shared ones once.
+    /// Number of parameters, with shared ones counted once.
     pub parameters: u64,
-    /// Parameters as a model without sharing between layers would have them.
+    /// Number of parameters of an equivalent model without sharing.
     pub effective_parameters: u64,
-    /// Multiplications and additions of the encoder for one token of a long text, without attention's
-    /// part that grows with the length.
+    /// Multiplications and additions of the encoder per token, without the part of attention that grows with the length.
     pub flops_per_token: u64,
-    /// Element types, each with its number of tensors.
+    /// Element types with their numbers of tensors.
     pub dtypes: BTreeMap<String, usize>,
-    /// Parameters of the encoder that the file lacks.
+    /// Encoder parameters missing from the file.
     pub missing: Vec<String>,
-    /// Tensors that are no parameters: optimizer slots, counters.
+    /// Tensors that are not parameters: optimizer slots, counters.
     pub foreign: usize,
-    /// Tensors that no known part uses.
+    /// Tensors that do not belong to any known part.
     pub unused: Vec<String>,
-    /// What is odd, one line each.
+    /// Unusual properties, one line each.
     pub odd: Vec<String>,
 }
 
 impl Summary {
-    /// Counts, from the configuration and the file's list of tensors; weights are read only where two that should be
-    /// one may differ.
+    /// Computes the summary from the configuration and the list of tensors. Reads weights only to compare tensors that should be
+    /// equal.
     ///
     /// # Errors
-    /// Those of reading these.
+    /// Errors of the file's reader.
     pub fn new(config: &AlbertConfig, tensors: &Tensors, inventory: &Inventory) -> Result<Self> {
         let heads = inventory.heads(config);
         let expected = expected_shapes(config, &heads);
@@ -84,7 +83,7 @@ impl Summary {
     }
 }
 
-/// Tensors that should be the same and are not, and shapes that are not those of the configuration.
+/// Tensors that should be equal but differ, and shapes that differ from the configuration.
 fn oddities(config: &AlbertConfig, inventory: &Inventory) -> Result<Vec<String>> {
     let mut odd: Vec<String> = inventory.unknown_head().map(str::to_owned).into_iter().collect();
     odd.extend(inventory.quantization().map(Quantization::note));
@@ -120,7 +119,7 @@ fn oddities(config: &AlbertConfig, inventory: &Inventory) -> Result<Vec<String>>
     Ok(odd)
 }
 
-/// The names that a model with these heads has, with their extents as PyTorch has them.
+/// The parameter names of a model with these heads, with their shapes in PyTorch.
 pub(super) fn expected_shapes(config: &AlbertConfig, heads: &[Head]) -> BTreeMap<String, Vec<usize>> {
     #[derive(Default)]
     struct Names {
@@ -147,7 +146,7 @@ pub(super) fn expected_shapes(config: &AlbertConfig, heads: &[Head]) -> BTreeMap
         }
     }
     let mut names = Names::default();
-    // Parameters are not allocated until they are used, so that any device serves.
+    // Parameters are allocated only on first use, so any device works.
     if let Ok(open) = crate::device::open(crate::device::DeviceChoice::Flex, crate::device::FloatType::F32)
         .or_else(|_| crate::device::open(crate::device::DeviceChoice::NdArray, crate::device::FloatType::F32))
     {

@@ -1,42 +1,42 @@
-//! One task's tensors in a file that holds those of several.
+//! Selection of one task's tensors from a file with several tasks.
 //!
-//! A tensor `tasks.NAME.TENSOR` takes the place of `TENSOR` for the task `NAME`. Two tensors
-//! `tasks.NAME.MATRIX.difference.left` `[rows, rank]` and `tasks.NAME.MATRIX.difference.right` `[rank, columns]` say what
-//! the task adds to a matrix `[rows, columns]` that all share: their product (Hu et al. 2021, "LoRA", section 4.1).
+//! For task `NAME`, a tensor `tasks.NAME.TENSOR` replaces `TENSOR`. The product of
+//! `tasks.NAME.MATRIX.difference.left` `[rows, rank]` and `tasks.NAME.MATRIX.difference.right` `[rank, columns]` is added to
+//! the shared matrix `[rows, columns]` (Hu et al. 2021, "LoRA", section 4.1).
 
 use std::collections::{BTreeMap, HashMap};
 
 use super::tensors::{Dtype, TensorInfo, Tensors};
 use crate::error::{Error, Result};
 
-/// What the names of tensors begin with that belong to one task of several.
+/// Prefix of tensor names that belong to a task.
 const TASKS: &str = "tasks.";
 
-/// What the names of the two factors of a difference end with.
+/// Suffixes of the names of the two factors of a delta.
 const FACTORS: [&str; 2] = [".difference.left", ".difference.right"];
 
-/// A matrix of which a task changes something.
+/// A matrix with a low-rank delta.
 pub(super) struct Difference {
-    /// The type of what all share, in the file.
+    /// The type of the shared matrix in the file.
     shared: Dtype,
     factors: [Factor; 2],
     columns: usize,
 }
 
-/// One of the two narrow matrices.
+/// One of the two factors.
 struct Factor {
-    /// Its name in the file, and the file.
+    /// Its name and the index of its file.
     name: String,
     holder: usize,
     dtype: Dtype,
 }
 
 impl Tensors {
-    /// Without the tensors of tasks, but for those of `task`: these are here under the names of what they replace, and
-    /// matrices that they change are of 32 bits, and changed.
+    /// Selects one task: its tensors replace the shared ones, its low-rank deltas are added in f32, and the tensors of other
+    /// tasks are dropped.
     ///
     /// # Errors
-    /// [`Error::BadFile`] for a difference that fits no matrix.
+    /// [`Error::BadFile`] for a delta that does not fit its matrix.
     pub fn with_task(mut self, task: Option<&str>) -> Result<Self> {
         let own = task.map(|task| format!("{TASKS}{task}."));
         let mut kept: BTreeMap<String, (TensorInfo, usize)> = BTreeMap::new();
@@ -78,7 +78,7 @@ impl Tensors {
 }
 
 impl Difference {
-    /// `None` where the shapes do not fit together.
+    /// Returns `None` if the shapes do not match.
     fn new(shared: &TensorInfo, left: &(TensorInfo, usize), right: &(TensorInfo, usize)) -> Option<Self> {
         let ([rows, columns], [own_rows, rank], [own_rank, own_columns]) =
             (shared.shape.as_slice(), left.0.shape.as_slice(), right.0.shape.as_slice())
@@ -98,7 +98,7 @@ impl Difference {
 }
 
 impl Tensors {
-    /// The bytes of a matrix, of 32 bits, with what the task adds to it.
+    /// The f32 bytes of a matrix with its delta added.
     pub(super) fn read_changed(&self, name: &str, shared: &[u8], difference: &Difference) -> Result<Vec<u8>> {
         let mut values = self.floats(name, shared, difference.shared)?;
         let [left, right] = difference.factors.each_ref().map(|factor| {
@@ -136,7 +136,7 @@ mod tests {
         }
     }
 
-    /// A matrix of two rows and three columns; `sentiment` adds a product of rank 1 and replaces the bias.
+    /// A 2 x 3 matrix; `sentiment` adds a delta of rank 1 and replaces the bias.
     fn tensors() -> Vec<SavedTensor<'static>> {
         vec![
             tensor("dense.weight", &[2, 3], &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0]),

@@ -1,4 +1,4 @@
-//! The tensors of a checkpoint, whatever its container: listed when opened, read one by one.
+//! The tensors of a checkpoint in any container: listed when opened, read one by one.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
@@ -98,18 +98,18 @@ impl fmt::Display for Format {
     }
 }
 
-/// What a file says of one tensor.
+/// Description of a stored tensor.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TensorInfo {
-    /// Its name, after wrappers such as `state_dict` and `module.` are taken off.
+    /// Its name without wrappers such as `state_dict` and `module.`.
     pub name: String,
-    /// Its extents, outermost first.
+    /// Its shape, outermost dimension first.
     pub shape: Vec<usize>,
     /// Its element type in the file.
     pub dtype: Dtype,
 }
 
-/// One file with its tensors.
+/// A file and its tensors.
 pub(super) enum Container {
     Safetensors(SafetensorsFile),
     PyTorch(PyTorchFile),
@@ -144,7 +144,7 @@ impl Container {
         }
     }
 
-    /// The bytes of tensor `name`, little-endian, row-major and contiguous.
+    /// The bytes of tensor `name`: little-endian, row-major, contiguous.
     pub(super) fn read(&self, name: &str) -> Result<Vec<u8>> {
         match self {
             Self::Safetensors(f) => f.read(name),
@@ -175,7 +175,7 @@ impl Container {
         }
     }
 
-    /// The size of what was opened under `path`.
+    /// The size of the file at `path`.
     fn bytes(&self, path: &Path) -> Result<u64> {
         match self {
             Self::TensorFlow(f) => Ok(f.bytes()),
@@ -190,11 +190,11 @@ pub struct Tensors {
     pub(super) files: Vec<Container>,
     /// Sorted by name.
     pub(super) infos: Vec<TensorInfo>,
-    /// For each of `infos` the file that holds it.
+    /// The index of the file of each entry of `infos`.
     pub(super) holders: Vec<usize>,
-    /// Names in the file of tensors that go by another name here.
+    /// Original names of renamed tensors.
     pub(super) stored: HashMap<String, String>,
-    /// What a task adds to matrices, by their names.
+    /// Low-rank deltas by the names of their matrices.
     pub(super) differences: HashMap<String, Difference>,
     /// Names in the file of tensors outside the model's wrapper.
     pub(super) outside: Vec<String>,
@@ -216,11 +216,11 @@ pub struct Tensors {
 }
 
 impl Tensors {
-    /// Opens a weight file (told by its content, not its name) or an index of shards
-    /// (`*.index.json`), and lists its tensors.
+    /// Opens a weight file (its format is detected from its content) or an index of shards (`*.index.json`), and lists its
+    /// tensors.
     ///
     /// # Errors
-    /// [`Error::BadFile`] for a damaged or foreign file, saying what it is; [`Error::Io`].
+    /// [`Error::BadFile`] for a damaged file or an unsupported format; [`Error::Io`].
     pub fn open(path: &Path) -> Result<Self> {
         if !path.to_string_lossy().ends_with(".index.json") {
             let container = Container::open(path)?;
@@ -239,10 +239,10 @@ impl Tensors {
         Self::assemble(path, files, bytes)
     }
 
-    /// Tensors of a safetensors file in memory.
+    /// The tensors of a safetensors file in memory.
     ///
     /// # Errors
-    /// [`Error::BadFile`], naming `name`.
+    /// [`Error::BadFile`] for `name`.
     pub fn from_safetensors_bytes(bytes: &'static [u8], name: &Path) -> Result<Self> {
         let file = SafetensorsFile::from_bytes(bytes, name)?;
         Self::assemble(name, vec![Container::Safetensors(file)], bytes.len() as u64)
@@ -310,17 +310,17 @@ impl Tensors {
         &self.infos
     }
 
-    /// One tensor's description.
+    /// The description of a tensor.
     pub fn get(&self, name: &str) -> Option<&TensorInfo> {
         self.index_of(name).map(|i| &self.infos[i])
     }
 
-    /// The container of the (first) file.
+    /// The container of the first file.
     pub fn format(&self) -> Option<Format> {
         self.files.first().map(Container::format)
     }
 
-    /// Whose names the tensors have.
+    /// The naming convention of the tensors.
     pub fn dialect(&self) -> Dialect {
         match self.format() {
             Some(Format::TensorFlow) => Dialect::Google,
@@ -340,7 +340,7 @@ impl Tensors {
         self.files.iter().map(files).sum()
     }
 
-    /// Size of all files.
+    /// Total size of all files in bytes.
     pub fn file_bytes(&self) -> u64 {
         self.bytes
     }
@@ -349,7 +349,7 @@ impl Tensors {
         self.infos.binary_search_by(|info| info.name.as_str().cmp(name)).ok()
     }
 
-    /// A tensor's bytes, little-endian, row-major and contiguous, and their type. Only that tensor is read.
+    /// The bytes of a tensor (little-endian, row-major, contiguous) and their type. Reads only that tensor.
     ///
     /// # Errors
     /// [`Error::BadFile`] for a damaged file; [`Error::Io`].
@@ -370,11 +370,11 @@ impl Tensors {
         Ok((bytes, self.infos[i].dtype))
     }
 
-    /// A tensor's values as f32, row-major and contiguous, whatever strides and float type the file
-    /// has. Only that tensor is read.
+    /// The values of a tensor as f32, row-major and contiguous, whatever strides and float type the file has. Reads only that
+    /// tensor.
     ///
     /// # Errors
-    /// [`Error::BadFile`] for a damaged file or a tensor of integers.
+    /// [`Error::BadFile`] for a damaged file or an integer tensor.
     pub fn read_f32(&self, name: &str) -> Result<Vec<f32>> {
         let (bytes, dtype) = self.read(name)?;
         self.floats(name, &bytes, dtype)
@@ -391,9 +391,8 @@ impl Tensors {
     }
 }
 
-/// True if a tensor of that shape fits into a file of so many bytes, for containers in which a tensor can be larger
-/// than what is stored of it: by compression, by strides of zero, or because nothing is stored of it. Weights hardly
-/// get smaller when they are compressed.
+/// Returns true if a tensor of this shape is plausible in a file of `bytes` bytes, for containers in which a tensor can be
+/// larger than its stored data: through compression, zero strides, or missing data. Weights hardly compress.
 pub(super) fn is_plausible(shape: &[usize], dtype: Dtype, file: u64) -> bool {
     const RATIO: u64 = 4;
     const SMALL: u64 = 1 << 20;

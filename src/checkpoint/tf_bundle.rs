@@ -1,5 +1,5 @@
-//! TensorFlow checkpoints (`model.ckpt-best.index` with `model.ckpt-best.data-00000-of-00001`), as Google's ALBERT
-//! models are published; variables in partitions are put together.
+//! TensorFlow checkpoints (`model.ckpt-best.index` with `model.ckpt-best.data-00000-of-00001`), the format of Google's
+//! published ALBERT models. Partitioned variables are joined.
 //!
 //! Reference: TensorFlow's `core/protobuf/tensor_bundle.proto`, `core/util/tensor_bundle/tensor_bundle.cc`,
 //! `core/util/saved_tensor_slice_util.cc`.
@@ -16,9 +16,9 @@ use super::tensors::{Dtype, TensorInfo};
 use super::tf_table::{read_table, unmasked};
 use crate::error::{Error, Result};
 
-/// Far above any index of an ALBERT.
+/// Maximum size of an index, far above any ALBERT's.
 const MAX_INDEX_BYTES: u64 = 16 << 20;
-/// Parts of one variable.
+/// Maximum number of parts of a variable.
 const MAX_PARTS: usize = 1024;
 
 #[derive(Message)]
@@ -69,7 +69,7 @@ struct TensorSlice {
 struct Extent {
     #[prost(int64, tag = "1")]
     start: i64,
-    /// Absent where the slice goes through the whole dimension.
+    /// Absent if the slice covers the complete dimension.
     #[prost(int64, optional, tag = "2")]
     length: Option<i64>,
 }
@@ -81,7 +81,7 @@ struct Piece {
     offset: u64,
     size: usize,
     crc32c: u32,
-    /// Per dimension: start and length within the tensor; empty for the whole.
+    /// Start and length in each dimension; empty for the complete tensor.
     within: Vec<(usize, usize)>,
 }
 
@@ -95,7 +95,7 @@ pub struct TfBundle {
 }
 
 impl TfBundle {
-    /// Reads and checks the index, and opens the data files beside it.
+    /// Reads and checks the index, and opens the data files next to it.
     pub fn open(path: &Path) -> Result<Self> {
         let bad = |problem: String| Error::bad_file(path, problem);
         let size = std::fs::metadata(path).map_err(Error::io(path, "read"))?.len();
@@ -120,7 +120,7 @@ impl TfBundle {
             bytes: size + lengths.iter().sum::<u64>(),
         };
         for (key, value) in &entries {
-            // The header has no name; the parts of partitioned variables begin with a zero.
+            // The header has an empty name. Names of parts of partitioned variables begin with a zero byte.
             if matches!(key.first(), None | Some(0)) {
                 continue;
             }
@@ -140,7 +140,7 @@ impl TfBundle {
         lengths: &[u64],
     ) -> std::result::Result<(), String> {
         let entry = BundleEntry::decode(value).map_err(|e| format!("its entry is damaged: {e}"))?;
-        // Strings and the like (the object graph of newer savers) are no parameters.
+        // Strings, such as the object graph of newer savers, are not parameters.
         let Some(dtype) = dtype(entry.dtype) else { return Ok(()) };
         let shape = shape_of(&entry)?;
         let count = elements(&shape).ok_or("its shape is impossible")?;
@@ -189,7 +189,7 @@ impl TfBundle {
         self.shards.len() + 1
     }
 
-    /// Size of index and data.
+    /// Total size of index and data.
     pub fn bytes(&self) -> u64 {
         self.bytes
     }
@@ -293,7 +293,7 @@ fn piece(
     Ok(Piece { shard, offset, size, crc32c: entry.crc32c, within })
 }
 
-/// Start and length per dimension.
+/// Start and length in each dimension.
 fn extents(slice: &TensorSlice, shape: &[usize]) -> std::result::Result<Vec<(usize, usize)>, String> {
     if slice.extent.len() != shape.len() {
         return Err("a part of it has another number of dimensions".to_owned());
@@ -315,12 +315,12 @@ fn extents(slice: &TensorSlice, shape: &[usize]) -> std::result::Result<Vec<(usi
         .ok_or_else(|| "a part of it lies outside".to_owned())
 }
 
-/// True if two parts of one tensor share an element.
+/// Returns true if two parts of a tensor overlap.
 fn overlap(a: &[(usize, usize)], b: &[(usize, usize)]) -> bool {
     a.iter().zip(b).all(|((a, n), (b, m))| *a.max(b) < (a + n).min(b + m))
 }
 
-/// Copies a part, row by row of its last dimension, into the whole.
+/// Copies a part into the complete tensor, row by row of its last dimension.
 fn copy_part(whole: &mut [u8], shape: &[usize], part: &[u8], within: &[(usize, usize)], size: usize) {
     let Some((last, outer)) = within.split_last() else {
         whole.copy_from_slice(part);
@@ -331,7 +331,7 @@ fn copy_part(whole: &mut [u8], shape: &[usize], part: &[u8], within: &[(usize, u
         return;
     }
     for (number, values) in part.chunks_exact(row).enumerate() {
-        // The coordinates of this row, from its number.
+        // The coordinates of this row.
         let mut rest = number;
         let mut place = 0;
         let mut stride = shape[shape.len() - 1];
@@ -377,7 +377,7 @@ fn ordered_number(out: &mut Vec<u8>, value: u64) {
 fn ordered_signed(out: &mut Vec<u8>, value: i64) {
     let magnitude = if value < 0 { !value } else { value } as u64;
     let bits = 64 - magnitude.leading_zeros() as usize;
-    // One bit for the sign, and one of each byte for the length.
+    // One bit for the sign, and one bit of each byte for the length.
     let length = bits / 7 + 1;
     let mut bytes = [if value < 0 { 0xff } else { 0 }; 10];
     bytes[2..].copy_from_slice(&value.to_be_bytes());

@@ -1,16 +1,17 @@
-//! The table format of LevelDB, in which TensorFlow keeps the index of a checkpoint: read whole, with every size
+//! LevelDB's table format, in which TensorFlow stores the index of a checkpoint. It is read completely, and every size is
 //! checked against the file.
 //!
 //! Reference: LevelDB's `doc/table_format.md`; TensorFlow writes its indexes without compression.
 
-/// The last bytes of every table.
+/// Magic number at the end of every table.
 const MAGIC: [u8; 8] = 0xdb47_7524_8b80_fb57_u64.to_le_bytes();
 const FOOTER: usize = 48;
-/// Keys share their beginnings, so that a table can unfold to far more than its file; an ALBERT's has some kilobytes.
+/// Maximum size of the decoded entries. Keys share prefixes, so a table can expand to far more than its file. An ALBERT's has
+/// a few kilobytes.
 const MAX_UNFOLDED: usize = 64 << 20;
-/// What an entry takes besides its bytes.
+/// Memory per entry in addition to its bytes.
 const ENTRY: usize = 64;
-/// Of a block: its kind of compression and its checksum.
+/// Size of a block's trailer: compression type and checksum.
 const TRAILER: usize = 5;
 
 /// A key and its value.
@@ -19,7 +20,7 @@ pub type Entry = (Vec<u8>, Vec<u8>);
 /// The entries of a table, in order.
 ///
 /// # Errors
-/// What is wrong with it.
+/// Description of the damage.
 pub fn read_table(file: &[u8]) -> Result<Vec<Entry>, String> {
     let footer = file.len().checked_sub(FOOTER).map(|at| &file[at..]);
     let footer = footer.filter(|f| f.ends_with(&MAGIC)).ok_or("it does not end like a table")?;
@@ -54,7 +55,7 @@ fn varint(bytes: &mut &[u8]) -> Option<u64> {
     None
 }
 
-/// The entries of one block: keys share the beginning of the key before. `left` is what entries may still take.
+/// The entries of one block, whose keys share prefixes with the previous key. `left` is the remaining memory budget.
 fn block(file: &[u8], (offset, size): (usize, usize), left: &mut usize) -> Result<Vec<Entry>, String> {
     let end = offset.checked_add(size).and_then(|end| end.checked_add(TRAILER));
     let whole = end.and_then(|end| file.get(offset..end)).ok_or("a block lies outside the file")?;
@@ -87,7 +88,7 @@ fn block(file: &[u8], (offset, size): (usize, usize), left: &mut usize) -> Resul
     Ok(entries)
 }
 
-/// Checksums are stored turned and shifted, so that a checksum of checksums stays useful.
+/// Checksums are stored rotated and offset, so that checksums of data with embedded checksums remain useful.
 pub fn unmasked(stored: u32) -> u32 {
     stored.wrapping_sub(0xa282_ead8).rotate_left(15)
 }

@@ -1,4 +1,4 @@
-//! The tokenizer's files beside a checkpoint, as transformers names them.
+//! The tokenizer files of a checkpoint, with transformers' names.
 
 use std::path::{Path, PathBuf};
 
@@ -12,19 +12,19 @@ use crate::error::{Error, Result};
 use crate::io::NewDirectory;
 use crate::tokenizer::{Kind, Tokenizer};
 
-/// Where a tokenizer's files are copied from.
+/// Source of a tokenizer's files.
 #[derive(Clone, Debug)]
 pub enum TokenizerFiles {
-    /// The model inside the program.
+    /// The built-in model.
     Embedded,
-    /// A directory, with the names that any of the libraries gives them.
+    /// A directory, with the file names of any library.
     Directory(PathBuf),
     /// A single file.
     File(PathBuf),
 }
 
 impl TokenizerFiles {
-    /// Where the tokenizer of `checkpoint` is.
+    /// The source of the tokenizer of `checkpoint`.
     pub fn of(checkpoint: &Checkpoint) -> Self {
         if let Some(path) = &checkpoint.tokenizer_path {
             return Self::at(path);
@@ -35,16 +35,15 @@ impl TokenizerFiles {
         }
     }
 
-    /// The directory or file that a user named.
+    /// The source for a directory or file named by the user.
     pub fn at(path: &Path) -> Self {
         if path.is_dir() { Self::Directory(path.to_owned()) } else { Self::File(path.to_owned()) }
     }
 
-    /// Writes into `folder` the files as they are, and what is missing beside them, made from `tokenizer`; `positions`
-    /// is the longest text in tokens.
+    /// Copies the files into `folder`, and creates missing ones from `tokenizer`. `positions` is the maximum text length in tokens.
     ///
     /// # Errors
-    /// [`Error::Io`]; those of [`Tokenizer::to_json`].
+    /// [`Error::Io`]; errors of [`Tokenizer::to_json`].
     pub fn write(&self, folder: &Path, tokenizer: &Tokenizer, positions: usize) -> Result<()> {
         match self {
             Self::Embedded => write(&folder.join("spiece.model"), embedded::TOKENIZER)?,
@@ -87,7 +86,7 @@ fn file_name(kind: Kind) -> &'static str {
     }
 }
 
-/// Makes what is not in `folder` from the tokenizer.
+/// Creates files missing from `folder` from the tokenizer.
 fn add_missing(folder: &Path, tokenizer: &Tokenizer, positions: usize) -> Result<()> {
     if !folder.join("tokenizer.json").exists() && tokenizer.json_obstacle().is_none() {
         write(&folder.join("tokenizer.json"), tokenizer.to_json()?.as_bytes())?;
@@ -101,12 +100,12 @@ fn add_missing(folder: &Path, tokenizer: &Tokenizer, positions: usize) -> Result
     Ok(())
 }
 
-/// Writes a SentencePiece model into the new directory `destination`, with the `tokenizer.json`,
-/// `tokenizer_config.json` and `special_tokens_map.json` that go with it; `positions` is the longest text of the
-/// models it is for. Gives the names and sizes of the files. The directory appears when it is whole.
+/// Writes a SentencePiece model into the new directory `destination`, together with `tokenizer.json`, `tokenizer_config.json`
+/// and `special_tokens_map.json`. `positions` is the maximum text length in tokens. Returns the names and sizes of the
+/// files. The directory appears once it is complete.
 ///
 /// # Errors
-/// If `destination` exists and is not empty, cannot be written, or the model is none.
+/// If `destination` exists and is not empty, or cannot be written, or the model is invalid.
 pub fn write_tokenizer(destination: &Path, spiece: &[u8], positions: usize) -> Result<Vec<(String, u64)>> {
     NewDirectory::check(destination)?;
     let directory = NewDirectory::create(destination)?;
@@ -143,7 +142,7 @@ fn special_tokens(tokenizer: &Tokenizer) -> Value {
         ("sep_token", tokenizer.sep_token()),
         ("unk_token", tokenizer.unk_token()),
     ] {
-        // A BERT vocabulary has no names for the ends of a text.
+        // A BERT vocabulary has no tokens for the start and the end of a text.
         let bert = is_bert(tokenizer) && matches!(key, "bos_token" | "eos_token");
         if let Some(token) = token.filter(|_| !bert) {
             map.insert(key.to_owned(), token.into());
@@ -153,7 +152,7 @@ fn special_tokens(tokenizer: &Tokenizer) -> Value {
         let mask = if is_bert(tokenizer) {
             mask.into()
         } else {
-            // The space before it belongs to it.
+            // It includes the preceding space.
             json!({"content": mask, "lstrip": true, "normalized": false, "rstrip": false, "single_word": false})
         };
         map.insert("mask_token".to_owned(), mask);

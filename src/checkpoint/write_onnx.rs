@@ -1,4 +1,4 @@
-//! Writing an ONNX model: the graph, then the weights one by one, so that one tensor is in memory at a time.
+//! Writing ONNX models: the graph, then the weights one by one, so that only one tensor is in memory at a time.
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
@@ -14,15 +14,15 @@ use super::onnx_proto::{FLOAT, ModelHead, OperatorSet, TensorProto};
 use super::tensors::Dtype;
 use crate::error::{Error, Result};
 
-/// Protocol buffers end here, and with them a model in one file.
+/// Maximum size of a protocol buffer, and therefore of a model in one file.
 const MAX_BYTES: u64 = i32::MAX as u64;
 
-/// The numbers of fields: a graph in a model, an initializer in a graph, the bytes in a tensor.
+/// Field numbers of a graph in a model, of an initializer in a graph, and of the bytes in a tensor.
 const GRAPH: u32 = 7;
 const INITIALIZER: u32 = 5;
 const RAW_DATA: u32 = 9;
 
-/// A tensor's message without its bytes, and the number of these.
+/// The message of a tensor without its bytes, and their number.
 struct Entry<'a> {
     weight: &'a Weight,
     head: Vec<u8>,
@@ -30,22 +30,22 @@ struct Entry<'a> {
 }
 
 impl Entry<'_> {
-    /// The length of the whole message.
+    /// The length of the complete message.
     fn length(&self) -> u64 {
         self.head.len() as u64 + field(RAW_DATA, self.bytes) + self.bytes
     }
 }
 
-/// Bytes of a field's key and length.
+/// Size of the key and length of a field.
 fn field(tag: u32, length: u64) -> u64 {
     (key_len(tag) + encoded_len_varint(length)) as u64
 }
 
-/// Writes a model; `source` names the parameter that a weight is read from, `proceed` is told each weight before
-/// it is written and ends the work with false.
+/// Writes a model. `source` returns the parameter of a weight. `proceed` receives each weight before it is written, and cancels
+/// the work by returning false.
 ///
 /// # Errors
-/// [`Error::BadFile`] for a model of more than 2 GiB; those of reading and writing.
+/// [`Error::BadFile`] for a model of more than 2 GiB; errors of reading and writing.
 pub(super) fn write_onnx(
     path: &Path,
     built: &Built,

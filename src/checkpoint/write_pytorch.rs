@@ -1,5 +1,4 @@
-//! Writing `pytorch_model.bin` as `torch.save` does since 1.6: a zip archive, uncompressed, of a pickle and the
-//! storages.
+//! Writing `pytorch_model.bin` like `torch.save` since 1.6: an uncompressed zip archive with a pickle and the storages.
 //!
 //! Reference: PyTorch `torch/serialization.py` (`_save`), pickle protocol 2.
 
@@ -18,10 +17,10 @@ use crate::error::{Error, Result};
 pub(super) struct PyTorchWriter;
 
 impl PyTorchWriter {
-    /// Writes `planned` with the bytes that `tensors` gives, in the same order.
+    /// Writes `planned` with the bytes from `tensors`, in the same order.
     ///
     /// # Errors
-    /// Those of `tensors`; [`Error::Io`].
+    /// Errors of `tensors`; [`Error::Io`].
     pub(super) fn write(
         path: &Path,
         planned: &[Planned],
@@ -31,7 +30,7 @@ impl PyTorchWriter {
         let zip_error = |e: zip::result::ZipError| io()(std::io::Error::other(e));
         let file = File::create(path).map_err(Error::io(path, "create"))?;
         let mut zip = ZipWriter::new(BufWriter::new(file));
-        // torch maps storages into memory, which wants them aligned.
+        // torch maps storages into memory, so they must be aligned.
         let options = SimpleFileOptions::default()
             .compression_method(CompressionMethod::Stored)
             .large_file(true)
@@ -54,7 +53,7 @@ impl PyTorchWriter {
     }
 }
 
-/// An `OrderedDict` of tensors, each over a storage of its own.
+/// An `OrderedDict` of tensors, each with a storage of its own.
 fn pickle(planned: &[Planned]) -> Vec<u8> {
     let mut out = Pickle(vec![0x80, 2]);
     out.empty_ordered_dict();
@@ -63,7 +62,7 @@ fn pickle(planned: &[Planned]) -> Vec<u8> {
         out.text(&tensor.name);
         out.global("torch._utils", "_rebuild_tensor_v2");
         out.0.push(b'(');
-        // The storage, by a persistent id.
+        // The storage, as a persistent id.
         out.0.push(b'(');
         out.text("storage");
         out.global("torch", storage(tensor.dtype));
@@ -111,7 +110,7 @@ impl Pickle {
             self.0.push(b'J');
             self.0.extend(small.to_le_bytes());
         } else {
-            // One byte more, so that the highest bit is no sign.
+            // One more byte, so that the highest bit is not a sign.
             self.0.extend([0x8a, 9]);
             self.0.extend(value.to_le_bytes());
             self.0.push(0);

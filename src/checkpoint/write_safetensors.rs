@@ -1,4 +1,4 @@
-//! Writing safetensors: the header first, then the tensors one by one, so that one tensor is in memory at a time.
+//! Writing safetensors: the header, then the tensors one by one, so that only one tensor is in memory at a time.
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
@@ -14,10 +14,10 @@ use crate::error::{Error, Result};
 pub(super) struct SafetensorsWriter;
 
 impl SafetensorsWriter {
-    /// Writes `planned` with the bytes that `tensors` gives, in the same order.
+    /// Writes `planned` with the bytes from `tensors`, in the same order.
     ///
     /// # Errors
-    /// Those of `tensors`; [`Error::Io`].
+    /// Errors of `tensors`; [`Error::Io`].
     pub(super) fn write(
         path: &Path,
         planned: &[Planned],
@@ -34,7 +34,7 @@ impl SafetensorsWriter {
             at = end;
         }
         let mut header = Value::Object(header).to_string().into_bytes();
-        // Tensors begin at a multiple of eight.
+        // Tensor data starts at a multiple of eight.
         header.resize(header.len().next_multiple_of(8), b' ');
         let io = |action| Error::io(path, action);
         let mut file = BufWriter::new(File::create(path).map_err(io("create"))?);

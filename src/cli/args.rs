@@ -1,5 +1,4 @@
-//! The arguments as typed: clap types only. Here what subcommands share, and the small ones; those of the tasks
-//! are in `task_args`.
+//! Command-line arguments shared by subcommands, and the arguments of the small subcommands.
 
 use std::path::PathBuf;
 
@@ -20,7 +19,7 @@ use super::task_args::{
 };
 use super::training_args::TrainTokenizerArgs;
 
-/// ALBERT language models at the command line: one binary, no Python, CPU or GPU.
+/// Run, train and convert ALBERT language models, on CPU or GPU, without Python.
 #[derive(Parser, Debug)]
 #[command(version, propagate_version = true, max_term_width = 100, after_long_help = AFTER_HELP)]
 pub struct Cli {
@@ -31,10 +30,10 @@ pub struct Cli {
 }
 
 const AFTER_HELP: &str = "\
-Exit codes: 0 done, 1 some input failed, 2 usage or set-up, 130 training interrupted (--resume goes on).
+Exit codes: 0 success, 1 some input failed, 2 wrong usage or set-up, 130 training interrupted (continue with --resume).
 
-Environment: ALBERT_MODEL, ALBERT_DEVICE; HF_HOME, HF_HUB_CACHE, HF_ENDPOINT, HF_TOKEN, HF_HUB_OFFLINE \
-as Hugging Face's own tools; NO_COLOR.";
+Environment: ALBERT_MODEL, ALBERT_DEVICE; HF_HOME, HF_HUB_CACHE, HF_ENDPOINT, HF_TOKEN and HF_HUB_OFFLINE, \
+as in Hugging Face's tools; NO_COLOR.";
 
 #[derive(Subcommand, Debug)]
 pub enum Command {
@@ -60,21 +59,21 @@ pub enum Command {
 /// Options of every subcommand.
 #[derive(Args, Debug)]
 pub struct GlobalArgs {
-    /// No warnings, no progress; errors only
+    /// Print errors only: no warnings, no progress
     #[arg(short, long, global = true, help_heading = "General")]
     pub quiet: bool,
-    /// Say more: what was loaded, where it runs, how long it took
+    /// Print details: loaded tensors, device, timings
     #[arg(short, long, global = true, conflicts_with = "quiet", help_heading = "General")]
     pub verbose: bool,
-    /// Colour in what is printed for eyes
+    /// When to color text output
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto", help_heading = "General")]
     pub color: When,
-    /// Progress bars on stderr
+    /// When to show progress bars on stderr
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto", help_heading = "General")]
     pub progress: When,
 }
 
-/// When to do something that suits terminals.
+/// When to use features of terminals.
 #[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
 pub enum When {
     Auto,
@@ -86,8 +85,7 @@ pub enum When {
 pub struct ModelArgs {
     /// Model directory, weight file, or hub id (org/name or org/name@revision)
     ///
-    /// Without it the small model inside the binary serves, and says so. A directory with a PEFT adapter (LoRA) stands for
-    /// its base model with the adapter merged into it.
+    /// The default is the built-in model. A PEFT adapter (LoRA) is merged into its base model.
     #[arg(short, long, env = "ALBERT_MODEL", value_name = "DIR|FILE|HUB_ID", help_heading = "Model")]
     pub model: Option<String>,
     /// Base model of a PEFT adapter [default: the one that adapter_config.json names]
@@ -96,7 +94,7 @@ pub struct ModelArgs {
     /// Tokenizer file, directory or hub id to use instead of the model's own
     #[arg(long, value_name = "PATH|HUB_ID", help_heading = "Model")]
     pub tokenizer: Option<String>,
-    /// Never use the network: a hub id must be in the cache
+    /// Never use the network; a hub id must be in the cache
     #[arg(long, help_heading = "Model")]
     pub offline: bool,
     /// Use weights that hold NaN or infinity, which are an error otherwise
@@ -106,25 +104,25 @@ pub struct ModelArgs {
 
 #[derive(Args, Debug)]
 pub struct DeviceArgs {
-    /// Where to compute: auto, flex, ndarray, wgpu[:N], cuda[:N]
+    /// Device: auto, flex, ndarray, wgpu[:N], cuda[:N]
     ///
-    /// auto takes a real GPU if there is one, else flex, the CPU. `albert devices` lists what is there.
+    /// auto selects a hardware GPU if there is one, otherwise the CPU (flex). `albert devices` lists the devices.
     #[arg(long, env = "ALBERT_DEVICE", value_name = "DEVICE", default_value = "auto", value_parser = str::parse::<DeviceChoice>, help_heading = "Device")]
     pub device: DeviceChoice,
-    /// Numbers to compute with
+    /// Compute precision
     ///
-    /// f32 agrees with transformers. On a CPU, bf16x2, bf16 and int8 are used inside the matrix products alone:
-    /// quicker where the processor has instructions for them, and less exact. bf16x2 takes each f32 for
-    /// the sum of two bf16, on processors with AMX, and is off by 1e-5 or so; bf16 and int8 are off by 1e-2.
+    /// f32 gives the numbers of transformers. On a CPU, bf16x2, bf16 and int8 apply only to matrix multiplications. They are
+    /// faster on processors with suitable instructions, and less exact: bf16x2 (the sum of two bf16, for AMX) has errors of
+    /// about 1e-5, bf16 and int8 of about 1e-2.
     #[arg(long, value_name = "TYPE", default_value = "f32", help_heading = "Device")]
     pub dtype: ComputeArg,
     /// CPU threads [default: all]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024), help_heading = "Device")]
     pub threads: Option<u16>,
-    /// Padded tokens per forward pass [default: 256 for each thread of a CPU, 512 at least; 16384 on a GPU]
+    /// Padded tokens per forward pass [default: 256 per CPU thread and at least 512; 16384 on a GPU]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), help_heading = "Device")]
     pub batch_tokens: Option<u32>,
-    /// Seed of everything random (inference has nothing random)
+    /// Random seed (inference is deterministic and ignores it)
     #[arg(long, value_name = "N", hide_short_help = true, help_heading = "Device")]
     pub seed: Option<u64>,
 }
@@ -157,7 +155,7 @@ pub enum DtypeArg {
     Bf16,
 }
 
-/// The numbers of training.
+/// Compute precision of training.
 #[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PrecisionArg {
     F32,
@@ -179,23 +177,22 @@ impl From<PrecisionArg> for FloatType {
 
 #[derive(Args, Debug)]
 pub struct LengthArgs {
-    /// Longest text in tokens, special tokens included [default: the tokenizer's model_max_length, or the model's
-    /// positions if there are fewer]
+    /// Maximum number of tokens per text, including special tokens [default: the tokenizer's model_max_length, at most
+    /// the model's positions]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), help_heading = "Input")]
     pub max_length: Option<u32>,
-    /// What to do with longer text
+    /// How to handle longer texts
     #[arg(long, value_name = "HOW", default_value = "truncate", help_heading = "Input")]
     pub long: LongArg,
 }
 
 #[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LongArg {
-    /// Cut it, warn once, and mark the record with "truncated": true
+    /// Cut the text, warn once, and mark the record with "truncated": true
     Truncate,
-    /// Take it as a bad record
+    /// Treat it as an invalid record
     Error,
-    /// Read it in overlapping windows: ner and qa merge their spans, classify takes the mean of their
-    /// scores, embed of their vectors
+    /// Read it in overlapping windows: ner and qa merge spans, classify averages scores, embed averages vectors
     Window,
 }
 
@@ -212,15 +209,15 @@ impl From<LongArg> for Long {
 /// Texts, or records with texts.
 #[derive(Args, Debug)]
 pub struct InputArgs {
-    /// Texts; without any, --input or standard input is read, a record a line
+    /// Texts [default: read --input or standard input, one record per line]
     #[arg(value_name = "TEXT", conflicts_with = "input")]
     pub texts: Vec<String>,
     #[command(flatten)]
     pub records: RecordArgs,
-    /// JSON field that holds the text
+    /// JSON field with the text
     #[arg(long, value_name = "NAME", default_value = "text", help_heading = "Input")]
     pub text_field: String,
-    /// JSON field that holds the second text of a pair
+    /// JSON field with the second text of a pair
     #[arg(long, value_name = "NAME", default_value = "text_pair", help_heading = "Input")]
     pub pair_field: String,
 }
@@ -228,16 +225,16 @@ pub struct InputArgs {
 /// Where records come from.
 #[derive(Args, Debug)]
 pub struct RecordArgs {
-    /// Read records from a file, - for standard input
+    /// Read records from a file (- for standard input)
     #[arg(short, long, value_name = "FILE|-", help_heading = "Input")]
     pub input: Option<PathBuf>,
-    /// How the input becomes records; auto detects JSON objects, one per line or in one array
+    /// Format of the input; auto detects JSON objects, one per line or in one array
     ///
     /// auto reads a line as JSON if its first character that is not white space is {, and as text otherwise. A file
     /// that begins with [ and then { is one JSON array of records.
     #[arg(long, value_name = "FORMAT", default_value = "auto", help_heading = "Input")]
     pub input_format: InputFormatArg,
-    /// What to do about a bad record: stop at it, or skip it and go on
+    /// How to handle an invalid record
     #[arg(long, value_name = "HOW", default_value = "stop", help_heading = "Input")]
     pub on_error: OnErrorArg,
 }
@@ -261,9 +258,9 @@ impl From<InputFormatArg> for InputFormat {
 
 #[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OnErrorArg {
-    /// Write what came before it, say where it is, exit with 1
+    /// Write all earlier results, report the location, exit with 1
     Stop,
-    /// Put {"error": ...} in its place, go on, exit with 1 at the end
+    /// Write {"error": ...} in its place, continue, exit with 1 at the end
     Skip,
 }
 
@@ -278,10 +275,10 @@ impl From<OnErrorArg> for OnError {
 
 #[derive(Args, Debug)]
 pub struct OutputArgs {
-    /// Write to a file, which appears when it is complete
+    /// Write to a file, which appears once it is complete
     #[arg(short, long, value_name = "FILE", help_heading = "Output")]
     pub output: Option<PathBuf>,
-    /// text is for eyes; auto is text on a terminal, jsonl otherwise
+    /// Output format; auto is text on a terminal and jsonl otherwise
     #[arg(long, value_name = "FORMAT", default_value = "auto", help_heading = "Output")]
     pub format: FormatArg,
 }
@@ -306,12 +303,12 @@ impl FormatArg {
     }
 }
 
-/// Turn any ALBERT checkpoint into a directory that transformers loads
+/// Convert any ALBERT checkpoint into a directory that transformers loads
 ///
-/// Reads what every other subcommand reads: PyTorch and safetensors files, Google's TensorFlow checkpoints
-/// (model.ckpt-best), transformers' tf_model.h5 and flax_model.msgpack, hub ids. Writes config.json, the
-/// weights, and the tokenizer's files into a new directory, which appears when it is whole. The source is
-/// never changed. "embedded" is the model inside the binary.
+/// Reads the same sources as all other subcommands: PyTorch and safetensors files, Google's TensorFlow checkpoints
+/// (model.ckpt-best), tf_model.h5 and flax_model.msgpack of transformers, ONNX models, hub ids. Writes config.json, the
+/// weights and the tokenizer's files into a new directory, which appears once it is complete. Never changes the source.
+/// The source "embedded" is the built-in model.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -321,22 +318,22 @@ pub struct ConvertArgs {
     /// Model directory, weight file, prefix of a TensorFlow checkpoint, PEFT adapter directory, or hub id
     #[arg(value_name = "SOURCE")]
     pub source: String,
-    /// A new directory
+    /// Directory to create
     #[arg(value_name = "DEST")]
     pub destination: PathBuf,
-    /// Float type to store [default: the source's]
+    /// Float type of the stored weights [default: the source's]
     #[arg(long, value_name = "TYPE")]
     pub dtype: Option<DtypeArg>,
-    /// Form of the weights
+    /// Format of the weights
     #[arg(long, value_name = "FORMAT", default_value = "safetensors")]
     pub format: WeightFormatArg,
-    /// The head to keep [default: the class that config.json names, or the one that keeps the most]
+    /// Head to keep [default: of the class in config.json, or else the one that keeps the most tensors]
     #[arg(long, value_name = "HEAD")]
     pub head: Option<HeadArg>,
-    /// Split the weights into files of at most so many MiB
+    /// Split the weights into files of at most MIB mebibytes
     #[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u32).range(1..))]
     pub max_shard_size: Option<u32>,
-    /// Which bias to keep where a checkpoint holds two that differ
+    /// Masked-LM bias to keep if a checkpoint contains two that differ
     #[arg(long, value_name = "WHICH", default_value = "decoder")]
     pub mlm_bias: MlmBiasArg,
     /// Base model of a PEFT adapter [default: the one that adapter_config.json names]
@@ -348,7 +345,7 @@ pub struct ConvertArgs {
     /// Write the model without a tokenizer
     #[arg(long)]
     pub no_tokenizer: bool,
-    /// Never use the network: a hub id must be in the cache
+    /// Never use the network; a hub id must be in the cache
     #[arg(long)]
     pub offline: bool,
     /// Convert weights that hold NaN or infinity, which are an error otherwise
@@ -362,7 +359,7 @@ pub enum WeightFormatArg {
     Safetensors,
     /// pytorch_model.bin
     Pytorch,
-    /// model.onnx: the graph of the head, for any batch and length
+    /// model.onnx: the graph of the head, for any batch size and length
     Onnx,
 }
 
@@ -385,7 +382,7 @@ pub enum HeadArg {
 }
 
 impl HeadArg {
-    /// The task of the model inside the binary that has such a head.
+    /// The task of the built-in model with this head.
     pub fn embedded_task(self) -> Option<EmbeddedTask> {
         match self {
             Self::Classify => Some(EmbeddedTask::Sentiment),
@@ -411,25 +408,25 @@ impl From<HeadArg> for Architecture {
     }
 }
 
-/// Show what a checkpoint is and holds
+/// Describe a checkpoint
 #[derive(Args, Debug)]
 #[command(after_help = "Example:\n  albert info albert/albert-base-v2")]
 pub struct InfoArgs {
-    /// Model directory, weight file, or hub id; without it --model, else the model inside the binary
+    /// Model directory, weight file, or hub id [default: --model, or else the built-in model]
     #[arg(value_name = "MODEL")]
     pub checkpoint: Option<String>,
     #[command(flatten)]
     pub model: ModelArgs,
-    /// text is for eyes; auto is text on a terminal, json otherwise
+    /// Output format; auto is text on a terminal and json otherwise
     #[arg(long, value_name = "FORMAT", default_value = "auto")]
     pub format: FormatArg,
 }
 
-/// List the devices that this build can use here
+/// List the devices that this build can use on this machine
 #[derive(Args, Debug)]
 #[command(after_help = "Example:\n  albert devices")]
 pub struct DevicesArgs {
-    /// text is for eyes; auto is text on a terminal, jsonl otherwise
+    /// Output format; auto is text on a terminal and jsonl otherwise
     #[arg(long, value_name = "FORMAT", default_value = "auto")]
     pub format: FormatArg,
 }
@@ -444,11 +441,11 @@ pub struct CompletionsArgs {
     pub shell: clap_complete::Shell,
 }
 
-/// Print the manual page, of albert or of a subcommand
+/// Print the manual page of albert or of a subcommand
 #[derive(Args, Debug)]
 #[command(after_help = "Example:\n  albert man fill-mask > albert-fill-mask.1")]
 pub struct ManArgs {
-    /// A subcommand
+    /// The subcommand
     pub command: Option<String>,
 }
 

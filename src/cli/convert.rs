@@ -70,7 +70,7 @@ pub fn run(args: ConvertArgs, reporter: &Reporter) -> Result<ExitStatus, Failure
     Ok(ExitStatus::Done)
 }
 
-/// What was done, on one screen.
+/// A summary of the conversion.
 fn summary(source: &str, destination: &Path, converted: &Converted) -> String {
     const SHOWN: usize = 6;
     let mut out = format!("{source} -> {}\n", destination.display());
@@ -87,7 +87,7 @@ fn summary(source: &str, destination: &Path, converted: &Converted) -> String {
         };
         line(
             "left out",
-            format!("{}{more}: this class has no place for them (--head names another)", shown.join(", ")),
+            format!("{}{more}: not part of this class (--head selects another)", shown.join(", ")),
         );
     }
     if converted.foreign > 0 {

@@ -1,10 +1,10 @@
-//! What is said of a corpus that was read.
+//! Messages about a corpus that was read.
 
 use albert::training::corpus::CorpusReport;
 
 use super::report::Reporter;
 
-/// Warns of what was repaired or left out, the first cases with their places.
+/// Warns about repaired and skipped input, with the locations of the first cases.
 pub fn warn(report: &CorpusReport, reporter: &Reporter) {
     for problem in &report.problems {
         reporter.warn(&problem.to_string());
@@ -16,7 +16,7 @@ pub fn warn(report: &CorpusReport, reporter: &Reporter) {
     }
 }
 
-/// What was read, in a line.
+/// The counts in one line.
 pub fn summary(report: &CorpusReport) -> String {
     let mut parts = vec![
         format!("{} files", report.files),

@@ -1,4 +1,4 @@
-//! Where labelled data is and what its fields are called, as typed: clap types only.
+//! Command-line arguments for labelled data: formats and field names.
 
 use clap::{Args, ValueEnum};
 
@@ -7,13 +7,13 @@ use albert::data::{
 };
 use albert::tasks::QaOptions;
 
-/// Files of every task.
+/// Arguments for the data of every task.
 #[derive(Args, Debug)]
 pub struct DataArgs {
-    /// Form of the data [default: by the file's name and beginning]
+    /// Format of the data; auto detects it from the file's name and content
     #[arg(long, value_name = "FORMAT", default_value = "auto", help_heading = "Data")]
     pub data_format: DataFormatArg,
-    /// Field or column with an example's id
+    /// Field or column with the id of an example
     #[arg(long, value_name = "NAME", default_value = "id", hide_short_help = true, help_heading = "Data")]
     pub id_field: String,
     /// Stop at a bad record, or skip it [default: skip in GLUE's own files, else stop]
@@ -41,19 +41,19 @@ impl From<BadRecordArg> for OnBadRecord {
 #[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DataFormatArg {
     Auto,
-    /// A JSON object a line
+    /// One JSON object per line
     Jsonl,
-    /// Comma-separated columns with a header, quoted where needed
+    /// Comma-separated columns with a header
     Csv,
-    /// Tab-separated columns, as GLUE's files
+    /// Tab-separated columns, such as GLUE's files
     Tsv,
-    /// A word and its tag a line, an empty line between sentences
+    /// One word and its tag per line, a blank line between sentences
     Conll,
-    /// SQuAD's JSON, version 1.1 or 2.0
+    /// SQuAD JSON, version 1.1 or 2.0
     Squad,
-    /// RACE's folders of JSON files
+    /// RACE folders of JSON files
     Race,
-    /// SWAG's CSV
+    /// SWAG CSV
     Swag,
 }
 
@@ -77,7 +77,7 @@ impl From<DataFormatArg> for DataFormat {
 pub struct TextDataArgs {
     #[command(flatten)]
     pub data: DataArgs,
-    /// What is asked: one label a text, any number of labels, or a number
+    /// Kind of target: one label per text, any number of labels, or a number
     #[arg(long, value_name = "GOAL", help_heading = "Data")]
     pub goal: Option<GoalArg>,
     /// Field or column with the text
@@ -86,13 +86,13 @@ pub struct TextDataArgs {
     /// Field or column with the second text of a pair
     #[arg(long, value_name = "NAME", default_value = "text_pair", help_heading = "Data")]
     pub pair_field: String,
-    /// Field or column with the label, or with a list of labels; of numbers the field score is read before
+    /// Field or column with the label or the list of labels; for numbers, the field score takes precedence
     #[arg(long, value_name = "NAME", default_value = "label", help_heading = "Data")]
     pub label_field: String,
-    /// What stands between several labels in one column
+    /// Separator of several labels in one column
     #[arg(long, value_name = "TEXT", default_value = "|", hide_short_help = true, help_heading = "Data")]
     pub label_separator: String,
-    /// Columns of 0 and 1, one for each of several labels, separated by commas
+    /// Columns of 0 and 1, one for each label (comma-separated)
     #[arg(long, value_name = "NAMES", value_delimiter = ',', hide_short_help = true, help_heading = "Data")]
     pub label_columns: Vec<String>,
 }
@@ -118,7 +118,7 @@ impl From<GoalArg> for TargetKind {
 }
 
 impl TextDataArgs {
-    /// How texts with such targets are read.
+    /// The options for reading texts with targets of this kind.
     pub fn options(&self, kind: TargetKind) -> TextOptions {
         TextOptions {
             format: self.data.data_format.into(),
@@ -155,7 +155,7 @@ pub struct TokenDataArgs {
 }
 
 impl TokenDataArgs {
-    /// How sentences are read; tags that are numbers stand for `tag_names`.
+    /// The options for reading sentences. Numeric tags are indices into `tag_names`.
     pub fn options(&self, tag_names: &[String]) -> TokenOptions {
         TokenOptions {
             format: self.data.data_format.into(),

@@ -130,7 +130,7 @@ fn tell(modules: &SentenceModules, options: &EmbedOptions, checkpoint: &Checkpoi
     ));
 }
 
-/// What an array file cannot hold.
+/// Rejects options that an array file does not support.
 fn check_array(args: &EmbedArgs, kind: ArrayKind) -> Result<(), Error> {
     let usage =
         |flag: &str, problem: &str| Err(Error::Usage { flag: flag.to_owned(), problem: problem.to_owned() });

@@ -24,7 +24,7 @@ use super::options::{self, Lengths, Ready};
 use super::report::Reporter;
 use super::{eval_mlm, null_threshold};
 
-/// Longest row of question answering where nobody says otherwise: SQuAD's.
+/// Default maximum length for question answering, as for SQuAD.
 const QA_LENGTH: usize = 384;
 
 pub fn run(args: EvalArgs, reporter: &Reporter) -> std::result::Result<ExitStatus, Failure> {
@@ -87,7 +87,7 @@ fn qa(args: &EvalQaArgs, reporter: &Reporter) -> std::result::Result<ExitStatus,
             problem: "there is a threshold where some questions have no answer (--rules v2)".to_owned(),
         })?;
         null_threshold::save(&path, best)?;
-        reporter.note(&format!("the threshold {best:.4} is kept in {}", path.display()));
+        reporter.note(&format!("stored the threshold {best:.4} in {}", path.display()));
     }
     outputs.write(&report, &args.common)
 }
@@ -107,14 +107,14 @@ fn loaded<T>(loaded: Loaded<T>, reporter: &Reporter) -> Vec<T> {
     loaded.examples
 }
 
-/// The labels of a model, also those that it has no names for.
+/// The labels of a model, including unnamed ones.
 fn labels_of(checkpoint: &Checkpoint) -> Result<LabelSet> {
     let config = &checkpoint.config;
     LabelSet::given((0..config.num_labels).map(|id| config.label(id)).collect())
         .map_err(|problem| Error::Model { model: checkpoint.name.clone(), problem })
 }
 
-/// Labels of data that are written otherwise than the model's take its names.
+/// Renames labels of the data whose spelling differs from the model's.
 fn as_the_model_writes(examples: &mut [TextExample], labels: &LabelSet, reporter: &Reporter) {
     let matched = labels.match_data(&LabelSet::of_texts(examples.iter()));
     let Some(note) = &matched.note else { return };
@@ -150,7 +150,7 @@ fn load(
     options::load(checkpoint, &[head], MlmBias::default(), &common.device, lengths, reporter)
 }
 
-/// The configuration file of a model on this disk.
+/// The configuration file of a local model.
 fn own_config(checkpoint: &Checkpoint) -> Result<std::path::PathBuf> {
     match &checkpoint.origin {
         Origin::Directory { directory, .. }
@@ -177,7 +177,7 @@ fn finish(
     outputs.write(&report, common)
 }
 
-/// The files to write, opened before the work: a bad path fails in the first millisecond.
+/// The output files. They are opened before any work, so that a bad path fails immediately.
 struct Outputs {
     report: OutputTarget,
     format: Format,

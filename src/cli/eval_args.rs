@@ -1,4 +1,4 @@
-//! The arguments of `albert eval` as typed.
+//! Command-line arguments of `albert eval`.
 
 use std::path::PathBuf;
 
@@ -12,8 +12,8 @@ use super::training_args::CorpusArgs;
 
 /// Evaluate a model on labelled data
 ///
-/// Prints the figures that the reference scripts give (scikit-learn, scipy, seqeval, SQuAD's): a table on a terminal, JSON
-/// otherwise. Predictions and errors can be written for reading.
+/// Prints the metrics of the reference scripts (scikit-learn, scipy, seqeval, SQuAD): a table on a terminal, JSON otherwise.
+/// Can also write predictions and errors.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -34,7 +34,7 @@ pub enum EvalTask {
     Mlm(Box<EvalMlmArgs>),
 }
 
-/// Labels of texts or pairs, or numbers: accuracy, F1, Matthews; Pearson, Spearman
+/// Evaluate classification (accuracy, F1, Matthews correlation) or regression (Pearson, Spearman)
 #[derive(Args, Debug)]
 pub struct EvalClassifyArgs {
     #[command(flatten)]
@@ -43,14 +43,14 @@ pub struct EvalClassifyArgs {
     pub data: TextDataArgs,
 }
 
-/// Tags of words: precision, recall and F1 of entities, as seqeval
+/// Evaluate entities: precision, recall and F1 as in seqeval
 #[derive(Args, Debug)]
 pub struct EvalNerArgs {
     #[command(flatten)]
     pub common: EvalCommonArgs,
     #[command(flatten)]
     pub data: TokenDataArgs,
-    /// How tags become entities: seqeval's default, or a scheme in its strict mode
+    /// Tagging scheme: seqeval's default, or a scheme in its strict mode
     #[arg(long, value_name = "SCHEME", default_value = "default", help_heading = "Evaluation")]
     pub scheme: SchemeArg,
 }
@@ -80,20 +80,20 @@ impl From<SchemeArg> for Option<EntityScheme> {
     }
 }
 
-/// Answers to questions: exact match and F1, as SQuAD 1.1's script, or 2.0's if some have no answer
+/// Evaluate question answering: exact match and F1 as in SQuAD 1.1, or 2.0 if some questions have no answer
 #[derive(Args, Debug)]
 pub struct EvalQaArgs {
     #[command(flatten)]
     pub common: EvalCommonArgs,
     #[command(flatten)]
     pub data: QuestionDataArgs,
-    /// Which script judges
+    /// Evaluation rules
     #[arg(long, value_name = "RULES", default_value = "auto", help_heading = "Evaluation")]
     pub rules: RulesArg,
-    /// No answer is said where its logits are more than this above those of the best answer [default: the model's, else 0]
+    /// Predict "no answer" if its score exceeds the best answer's by more than N [default: the model's, else 0]
     #[arg(long, value_name = "N", allow_hyphen_values = true, help_heading = "Evaluation")]
     pub null_threshold: Option<f64>,
-    /// Keep the best threshold found here in the model's config.json
+    /// Store the best threshold in the model's config.json
     #[arg(long, help_heading = "Evaluation")]
     pub save_threshold: bool,
 }
@@ -108,7 +108,7 @@ pub enum RulesArg {
     V2,
 }
 
-/// Choices: accuracy, of RACE also by school
+/// Evaluate multiple choice: accuracy, for RACE also by school
 #[derive(Args, Debug)]
 pub struct EvalChooseArgs {
     #[command(flatten)]
@@ -117,9 +117,9 @@ pub struct EvalChooseArgs {
     pub data: ChoiceDataArgs,
 }
 
-/// Masked words of text: perplexity and accuracy, and accuracy of sentence order
+/// Evaluate masked-LM perplexity and accuracy, and accuracy of sentence order, on text
 ///
-/// Rows are made of the text as albert pretrain makes them, the same for a seed.
+/// Builds rows from the text like albert pretrain, deterministically.
 #[derive(Args, Debug)]
 pub struct EvalMlmArgs {
     #[command(flatten)]
@@ -128,47 +128,47 @@ pub struct EvalMlmArgs {
     pub model: ModelArgs,
     #[command(flatten)]
     pub device: DeviceArgs,
-    /// Rows to judge by, at most
+    /// Maximum number of rows
     #[arg(long, value_name = "N", default_value = "1000", value_parser = clap::value_parser!(u32).range(1..), help_heading = "Evaluation")]
     pub rows: u32,
-    /// Tokens of a row
+    /// Tokens per row
     #[arg(long, value_name = "N", default_value = "128", value_parser = clap::value_parser!(u32).range(8..), help_heading = "Evaluation")]
     pub max_seq_length: u32,
     #[command(flatten)]
     pub output: ReportArgs,
 }
 
-/// What evaluations on labelled data have in common.
+/// Arguments of all evaluations on labelled data.
 #[derive(Args, Debug)]
 pub struct EvalCommonArgs {
-    /// Labelled data; .gz and .zst are read too
+    /// Labelled data; may be compressed (.gz, .zst)
     #[arg(long, value_name = "FILE", help_heading = "Data")]
     pub data: PathBuf,
     #[command(flatten)]
     pub model: ModelArgs,
     #[command(flatten)]
     pub device: DeviceArgs,
-    /// Longest row in tokens [default: the tokenizer's model_max_length, or the model's positions if there are fewer; at
-    /// most 384 for qa]
+    /// Maximum number of tokens per row [default: the tokenizer's model_max_length, at most the model's positions; for qa
+    /// at most 384]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(8..), help_heading = "Data")]
     pub max_length: Option<u32>,
     #[command(flatten)]
     pub output: ReportArgs,
-    /// Write every example with its prediction, a JSON object a line
+    /// Write every example with its prediction, one JSON object per line
     #[arg(long, value_name = "FILE", help_heading = "Output")]
     pub predictions: Option<PathBuf>,
-    /// Write the examples that are wrong, likewise
+    /// Write the wrong examples in the same format
     #[arg(long, value_name = "FILE", help_heading = "Output")]
     pub errors: Option<PathBuf>,
 }
 
-/// Where the report goes.
+/// Output of the report.
 #[derive(Args, Debug)]
 pub struct ReportArgs {
     /// Write the report to a file
     #[arg(short, long, value_name = "FILE", help_heading = "Output")]
     pub output: Option<PathBuf>,
-    /// text is a table for eyes; auto is text on a terminal, json otherwise
+    /// Output format; text is a table, auto is text on a terminal and json otherwise
     #[arg(long, value_name = "FORMAT", default_value = "auto", help_heading = "Output")]
     pub format: FormatArg,
 }

@@ -1,16 +1,16 @@
-//! An evaluation as a table for eyes.
+//! Evaluation reports as human-readable tables.
 
 use std::fmt::Write;
 
 use albert::eval::{ClassFigures, Confusion, EvalReport};
 
-/// Labels longer than this are cut in the confusion matrix.
+/// Maximum length of labels in the confusion matrix.
 const LABEL_WIDTH: usize = 16;
 
-/// With more labels the confusion matrix is no help to eyes.
+/// Maximum number of labels for which a confusion matrix is readable.
 const MOST_LABELS: usize = 20;
 
-/// The whole report.
+/// Formats the report.
 pub fn table(name: &str, report: &EvalReport) -> String {
     let mut out = format!("{name}: {} examples", report.examples);
     if report.unlabelled > 0 {

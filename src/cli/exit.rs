@@ -1,19 +1,19 @@
-//! Exit codes: 0 done, 1 some input failed, 2 usage or set-up, 130 interrupted and ready to go on.
+//! Exit codes: 0 success, 1 some input failed, 2 wrong usage or set-up, 130 interrupted and resumable.
 
 use std::process::ExitCode;
 
 use albert::{Error, Result};
 
-/// How a run ended.
+/// Outcome of a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ExitStatus {
-    /// Everything was done.
+    /// Success.
     Done,
-    /// Some input could not be processed, or the work broke off.
+    /// Some input could not be processed, or the work was aborted.
     SomeFailed,
-    /// The command could not begin: a flag, a model, a device, a file.
+    /// The command could not start: wrong option, model, device or file.
     Setup,
-    /// A signal ended a run that can be resumed.
+    /// A signal interrupted a run that can be resumed.
     Interrupted,
 }
 
@@ -28,25 +28,25 @@ impl From<ExitStatus> for ExitCode {
     }
 }
 
-/// An error with the exit status it leads to.
+/// An error with its exit status.
 #[derive(Debug)]
 pub struct Failure {
-    /// To be printed.
+    /// The error to print.
     pub error: Error,
-    /// To be returned.
+    /// The exit status.
     pub status: ExitStatus,
 }
 
-/// An error before the first record is a matter of set-up, unless said otherwise.
+/// Errors before the first record are set-up errors by default.
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         Self { error, status: ExitStatus::Setup }
     }
 }
 
-/// Marks errors of the work itself.
+/// Marks errors that occur while processing input.
 pub trait WhileRunning<T> {
-    /// An error here means that some input failed.
+    /// Marks an error as failed input.
     fn while_running(self) -> std::result::Result<T, Failure>;
 }
 

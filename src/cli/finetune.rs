@@ -1,4 +1,4 @@
-//! `albert finetune`: from labelled data to what a run needs, task by task.
+//! `albert finetune`: prepares the labelled data of each task for a run.
 
 use std::collections::HashMap;
 
@@ -24,7 +24,7 @@ use super::finetune_run::{self, Prepared, Setup};
 use super::pretrain;
 use super::report::Reporter;
 
-/// Longest row of question answering where nobody says otherwise: SQuAD's.
+/// Default maximum length for question answering, as for SQuAD.
 const QA_LENGTH: usize = 384;
 
 pub fn run(args: FinetuneArgs, reporter: &Reporter) -> std::result::Result<ExitStatus, Failure> {
@@ -35,7 +35,7 @@ pub fn run(args: FinetuneArgs, reporter: &Reporter) -> std::result::Result<ExitS
         FinetuneTask::Choose(args) => choose(&args, reporter),
         FinetuneTask::Pretraining(args) if args.init_from.is_none() => Err(Error::Usage {
             flag: "--init-from".to_owned(),
-            problem: "names the model to continue with; albert pretrain begins anew".to_owned(),
+            problem: "is required to continue a model; use albert pretrain to start a new one".to_owned(),
         }
         .into()),
         FinetuneTask::Pretraining(args) => pretrain::run(*args, reporter),
@@ -111,7 +111,7 @@ fn ner(args: &FinetuneNerArgs, reporter: &Reporter) -> std::result::Result<ExitS
     let options = args.data.options(&args.labels);
     let (train, dev): (Vec<TokenExample>, _) =
         read(common, |path| data::read_tokens(path, &options), |example| example.words.join(" "), reporter)?;
-    // A tag that is on dev alone has its place among the others.
+    // Tags that occur only in dev are included.
     let found = LabelSet::of_tokens(train.iter().chain(dev.iter().flatten()));
     let labels = label_set(&args.labels, found, &setup.config.labels)?;
     let mut config = setup.config.clone();
@@ -225,7 +225,7 @@ fn boxed(evaluation: impl TaskEvaluation + 'static) -> Box<dyn TaskEvaluation> {
     Box::new(evaluation)
 }
 
-/// Reads `--train` and `--dev`, or takes a share of `--train`; examples with the same `key` stay together.
+/// Reads `--train` and `--dev`, or splits `--train`. Examples with the same `key` stay together.
 fn read<T>(
     common: &CommonArgs,
     reader: impl Fn(&std::path::Path) -> Result<Loaded<T>>,
@@ -250,11 +250,11 @@ fn read<T>(
             problem: format!("{share} of {} examples leaves none for one side", train.len() + dev.len()),
         });
     }
-    reporter.note(&format!("{} of {} examples are held out", dev.len(), train.len() + dev.len()));
+    reporter.note(&format!("holding out {} of {} examples", dev.len(), train.len() + dev.len()));
     Ok((train, Some(dev)))
 }
 
-/// The labels: those given, else those found, in the model's order if they are its own.
+/// The labels: given on the command line, else collected from the data, in the model's order if it has the same labels.
 fn label_set(given: &[String], found: LabelSet, of_model: &[String]) -> Result<LabelSet> {
     let set = |names: &[String], flag: &str| {
         LabelSet::given(names.to_vec()).map_err(|problem| Error::Usage { flag: flag.to_owned(), problem })
@@ -266,7 +266,7 @@ fn label_set(given: &[String], found: LabelSet, of_model: &[String]) -> Result<L
         return Err(Error::Usage {
             flag: "--train".to_owned(),
             problem: format!(
-                "has one label only ({}); there is nothing to tell apart",
+                "has only one label ({}), so there is nothing to learn",
                 found.names().join(", ")
             ),
         });
@@ -300,7 +300,7 @@ fn weights(given: &[String], labels: &LabelSet, counts: &[u64]) -> Result<Vec<f3
                 })?;
                 let weight: f32 = weight.parse().map_err(|_| usage(format!("\"{weight}\" is no number")))?;
                 if !weight.is_finite() || weight < 0.0 {
-                    return Err(usage(format!("{weight} is no weight: a number from 0")));
+                    return Err(usage(format!("{weight} is not a weight; expected a number from 0")));
                 }
                 weights[id] = weight;
             }
@@ -312,18 +312,18 @@ fn weights(given: &[String], labels: &LabelSet, counts: &[u64]) -> Result<Vec<f3
 fn no_weights() -> Error {
     Error::Usage {
         flag: "--class-weights".to_owned(),
-        problem: "weights are for one label a text, not for several or numbers".to_owned(),
+        problem: "class weights are only for single-label classification".to_owned(),
     }
 }
 
-/// The share of the most frequent label.
+/// The fraction of the most frequent label.
 fn majority(examples: &[TextExample], labels: &LabelSet) -> f64 {
     let counts = label_counts(examples.iter().flat_map(|example| example.target.labels()), labels);
     let labelled = examples.iter().filter(|example| example.target != Target::None).count();
     counts.iter().max().copied().unwrap_or(0) as f64 / labelled.max(1) as f64
 }
 
-/// A label that dev has no example of is not judged.
+/// Warns about labels that do not occur in dev.
 fn warn_of_missing<'a>(
     found: impl Iterator<Item = &'a String>,
     labels: &LabelSet,
@@ -335,7 +335,7 @@ fn warn_of_missing<'a>(
         labels.names().iter().filter(|name| !seen.contains_key(name)).map(String::as_str).collect();
     if !missing.is_empty() && goal != TargetKind::Number {
         reporter.warn(&format!(
-            "dev has no example of {}: nothing tells how well it is learnt",
+            "dev has no example of {}, so it is not evaluated",
             missing.join(", ")
         ));
     }

@@ -1,4 +1,4 @@
-//! The arguments of `albert finetune` as typed.
+//! Command-line arguments of `albert finetune`.
 
 use std::path::PathBuf;
 
@@ -14,9 +14,9 @@ use super::pretrain_args::{PretrainArgs, ScheduleArg, not_negative, positive, sh
 
 /// Fine-tune a model on labelled data
 ///
-/// Writes a directory that every other subcommand and transformers load: the best of the evaluations on --dev, or the last
-/// step without it; with checkpoints/, metrics.jsonl, TensorBoard events, curves.svg and results.json. SIGINT and SIGTERM
-/// save a checkpoint and exit with 130; --resume goes on from it.
+/// Writes a directory that every other subcommand and transformers load: the best checkpoint on --dev, or the last step
+/// without it, plus checkpoints/, metrics.jsonl, TensorBoard events, curves.svg and results.json. SIGINT and SIGTERM save a
+/// checkpoint and exit with code 130. --resume continues from it.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -38,45 +38,45 @@ pub enum FinetuneTask {
     Pretraining(Box<PretrainArgs>),
 }
 
-/// Labels of texts or pairs: one of several, any number, or a number
+/// Fine-tune text classification or regression
 ///
-/// Data: JSON lines with text, text_pair, label (a string, or a list for any number of labels) or score (a number); CSV with a
-/// header; GLUE's TSV files as they are. Labels are found in the data and kept in config.json.
+/// Data: JSON lines with text, text_pair, label (a string, or a list for multi-label) or score (a number); CSV with a
+/// header; GLUE's TSV files. Labels are collected from the data and stored in config.json.
 #[derive(Args, Debug)]
 pub struct FinetuneClassifyArgs {
     #[command(flatten)]
     pub common: CommonArgs,
     #[command(flatten)]
     pub data: TextDataArgs,
-    /// The labels in the order of their ids, separated by commas [default: those of the data, sorted]
+    /// Labels in the order of their ids (comma-separated) [default: the labels in the data, sorted]
     #[arg(long, value_name = "LABELS", value_delimiter = ',', help_heading = "Data")]
     pub labels: Vec<String>,
-    /// Weights of the labels in the loss: balanced, or label=weight, separated by commas
+    /// Class weights for the loss: balanced, or label=weight (comma-separated)
     #[arg(long, value_name = "WEIGHTS", value_delimiter = ',', help_heading = "Training")]
     pub class_weights: Vec<String>,
 }
 
-/// Tags of words: named entities
+/// Fine-tune token classification, such as named entities
 ///
-/// Data: JSON lines with tokens and tags; CoNLL columns. Tags are found in the data and kept in config.json.
+/// Data: JSON lines with tokens and tags; CoNLL columns. Tags are collected from the data and stored in config.json.
 #[derive(Args, Debug)]
 pub struct FinetuneNerArgs {
     #[command(flatten)]
     pub common: CommonArgs,
     #[command(flatten)]
     pub data: TokenDataArgs,
-    /// The tags in the order of their ids, separated by commas [default: those of the data, O first]
+    /// Tags in the order of their ids (comma-separated) [default: the tags in the data, O first]
     #[arg(long, value_name = "TAGS", value_delimiter = ',', help_heading = "Data")]
     pub labels: Vec<String>,
-    /// Weights of the tags in the loss: balanced, or tag=weight, separated by commas
+    /// Class weights for the loss: balanced, or tag=weight (comma-separated)
     #[arg(long, value_name = "WEIGHTS", value_delimiter = ',', help_heading = "Training")]
     pub class_weights: Vec<String>,
 }
 
-/// Answers to questions, as spans of a context
+/// Fine-tune extractive question answering
 ///
-/// Data: SQuAD's JSON, version 1.1 or 2.0; JSON lines with question, context and answers. With questions that have no answer
-/// SQuAD 2.0's rules hold, and the best threshold found on --dev is kept in config.json.
+/// Data: SQuAD JSON, version 1.1 or 2.0; JSON lines with question, context and answers. If some questions have no answer,
+/// the rules of SQuAD 2.0 apply, and the best threshold on --dev is stored in config.json.
 #[derive(Args, Debug)]
 pub struct FinetuneQaArgs {
     #[command(flatten)]
@@ -85,10 +85,10 @@ pub struct FinetuneQaArgs {
     pub data: QuestionDataArgs,
 }
 
-/// The right one of several choices
+/// Fine-tune multiple choice
 ///
-/// Data: JSON lines with prompt, choices and label, and context if there is one; RACE's folders; SWAG's CSV. The number of
-/// choices may differ from example to example.
+/// Data: JSON lines with prompt, choices, label and optionally context; RACE folders; SWAG CSV. The number of choices may
+/// differ between examples.
 #[derive(Args, Debug)]
 pub struct FinetuneChooseArgs {
     #[command(flatten)]
@@ -97,65 +97,66 @@ pub struct FinetuneChooseArgs {
     pub data: ChoiceDataArgs,
 }
 
-/// What all tasks have in common.
+/// Arguments of all tasks.
 #[derive(Args, Debug)]
 pub struct CommonArgs {
-    /// Examples to learn from; .gz and .zst are read too
+    /// Training examples; may be compressed (.gz, .zst)
     #[arg(long, value_name = "FILE", help_heading = "Data")]
     pub train: PathBuf,
-    /// Examples to evaluate on while learning: they choose the best checkpoint
+    /// Examples for evaluation during training, which select the best checkpoint
     #[arg(long, value_name = "FILE", help_heading = "Data")]
     pub dev: Option<PathBuf>,
-    /// Take this share of --train as --dev
+    /// Use this fraction of --train as --dev
     #[arg(long, value_name = "SHARE", value_parser = share, conflicts_with = "dev", help_heading = "Data")]
     pub dev_fraction: Option<f64>,
     #[command(flatten)]
     pub model: ModelArgs,
-    /// Longest row in tokens [default: the recipe's, or what the data needs, up to the tokenizer's model_max_length and
-    /// the model's positions]
+    /// Maximum number of tokens per row [default: the recipe's, or what the data needs, at most the tokenizer's
+    /// model_max_length and the model's positions]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(8..), help_heading = "Data")]
     pub max_length: Option<u32>,
 
-    /// A published recipe: cola, sts-b, sst-2, mnli, qnli, qqp, rte, mrpc, wnli, squad1, squad2, race
+    /// Use a published recipe: cola, sts-b, sst-2, mnli, qnli, qqp, rte, mrpc, wnli, squad1, squad2, race
     ///
-    /// Learning rate, batch size, steps, warm-up, dropouts and length of the ALBERT paper (table 14); what is given otherwise
-    /// holds.
+    /// Sets learning rate, batch size, steps, warm-up, dropout rates and length to the values in the ALBERT paper (table 14).
+    /// Other options override it.
     #[arg(long, value_name = "NAME", help_heading = "Training")]
     pub recipe: Option<String>,
-    /// Passes over the data [default: 3, more for few examples]
+    /// Passes over the data [default: 3, more for small data sets]
     #[arg(long, value_name = "N", value_parser = positive, conflicts_with = "steps", help_heading = "Training")]
     pub epochs: Option<f64>,
-    /// Steps, instead of --epochs
+    /// Number of steps, instead of --epochs
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), help_heading = "Training")]
     pub steps: Option<u64>,
-    /// Examples of one step [default: 32]
+    /// Examples per step [default: 32]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), help_heading = "Training")]
     pub batch_size: Option<u32>,
-    /// Examples that a device computes at once; gradients are added up [default: about 4096 tokens on a CPU, 32768 on a GPU]
+    /// Examples per forward and backward pass of a device; gradients are accumulated [default: about 4096 tokens on a CPU, 32768
+    /// on a GPU]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), help_heading = "Training")]
     pub micro_batch: Option<u32>,
-    /// Highest learning rate [default: by the model's width, 3e-5 for base]
+    /// Peak learning rate [default: by the hidden size, 3e-5 for base]
     #[arg(long, value_name = "RATE", value_parser = positive, help_heading = "Training")]
     pub learning_rate: Option<f64>,
-    /// Steps of rising learning rate [default: a tenth of all]
+    /// Warm-up steps [default: a tenth of all steps]
     #[arg(long, value_name = "N", help_heading = "Training")]
     pub warmup_steps: Option<u64>,
-    /// Course of the learning rate after the warm-up
+    /// Learning-rate decay after the warm-up
     #[arg(long, value_name = "NAME", default_value = "linear", help_heading = "Training")]
     pub schedule: ScheduleArg,
     /// Power of the polynomial schedule
     #[arg(long, value_name = "P", default_value = "1", value_parser = positive, hide_short_help = true, help_heading = "Training")]
     pub power: f64,
-    /// Update rule [default: adamw; bert-adam with --recipe]
+    /// Optimizer [default: adamw; bert-adam with --recipe]
     #[arg(long, value_name = "NAME", help_heading = "Training")]
     pub optimizer: Option<FinetuneOptimizerArg>,
-    /// Weight decay, for all but biases and normalizations
+    /// Weight decay, for all parameters except biases and normalizations
     #[arg(long, value_name = "RATE", default_value = "0.01", value_parser = not_negative, help_heading = "Training")]
     pub weight_decay: f64,
-    /// Largest global norm of the gradients, 0 for any
+    /// Maximum global norm of the gradients (0: no limit)
     #[arg(long, value_name = "NORM", default_value = "1", value_parser = not_negative, help_heading = "Training")]
     pub clip_norm: f64,
-    /// Dropout after projections and on embeddings [default: the model's; version 2 models want 0]
+    /// Dropout after projections and on embeddings [default: the model's; version 2 models need 0]
     #[arg(long, value_name = "P", value_parser = share, help_heading = "Training")]
     pub hidden_dropout: Option<f64>,
     /// Dropout on attention probabilities [default: the model's]
@@ -164,7 +165,7 @@ pub struct CommonArgs {
     /// Dropout before the head [default: the model's]
     #[arg(long, value_name = "P", value_parser = share, help_heading = "Training")]
     pub classifier_dropout: Option<f64>,
-    /// What does not learn
+    /// Part of the model to freeze
     #[arg(long, value_name = "PART", default_value = "nothing", help_heading = "Training")]
     pub freeze: FreezeArg,
     /// Order of the examples
@@ -176,57 +177,57 @@ pub struct CommonArgs {
         help_heading = "Training"
     )]
     pub order: OrderArg,
-    /// Float type of the computation; weights and their updates are f32 always. On a CPU, bf16 is used inside the matrix
-    /// products of the layers alone; bf16x2 is f32 there, on processors with AMX as sums of two bf16
+    /// Compute precision. Weights and optimizer state stay in f32. On a CPU, bf16 and bf16x2 apply only to the layers' matrix
+    /// multiplications; bf16x2 needs AMX
     #[arg(long, value_name = "TYPE", default_value = "f32", help_heading = "Training")]
     pub precision: PrecisionArg,
-    /// Compute memory-bound results again in the backward pass instead of keeping them
+    /// Recompute memory-bound activations in the backward pass instead of saving them
     #[arg(long, help_heading = "Training")]
     pub gradient_checkpointing: bool,
-    /// Seeds, a run each, the best of which on --dev is kept: a number, a range 1..5, or a list 1,2,3
+    /// Train once per seed and keep the best model on --dev: a number, a range 1..5, or a list 1,2,3
     #[arg(long, value_name = "SEEDS", default_value = "1", value_parser = seeds, help_heading = "Training")]
     pub seeds: Seeds,
 
-    /// The figure on --dev that chooses the best checkpoint [default: by task]
+    /// Metric on --dev that selects the best checkpoint [default: by task]
     #[arg(long, value_name = "NAME", help_heading = "Evaluation")]
     pub metric: Option<String>,
-    /// Evaluate every so many steps [default: once a pass, or ten times a run]
+    /// Evaluate every N steps [default: once per epoch, or ten times per run if that is more often]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), help_heading = "Evaluation")]
     pub eval_every: Option<u64>,
-    /// End after so many evaluations in a row without a better figure
+    /// Stop after N consecutive evaluations without improvement
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), help_heading = "Evaluation")]
     pub patience: Option<u32>,
 
-    /// Directory of the run
+    /// Output directory
     #[arg(short, long, value_name = "DIR", help_heading = "Run")]
     pub output: PathBuf,
-    /// Go on from the newest checkpoint in OUTPUT, with the same options
+    /// Continue from the newest checkpoint in OUTPUT, with the same options
     #[arg(long, help_heading = "Run")]
     pub resume: bool,
-    /// Where to compute, several for data parallel training: auto, flex, ndarray, wgpu[:N], cuda[:N]
+    /// Devices, several for data-parallel training: auto, flex, ndarray, wgpu[:N], cuda[:N]
     #[arg(long, env = "ALBERT_DEVICE", value_name = "DEVICE", value_delimiter = ',', default_value = "auto", value_parser = str::parse::<DeviceChoice>, help_heading = "Run")]
     pub device: Vec<DeviceChoice>,
     /// CPU threads [default: all]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024), help_heading = "Run")]
     pub threads: Option<u16>,
-    /// Report every so many steps
+    /// Report every N steps
     #[arg(long, value_name = "N", default_value = "50", value_parser = clap::value_parser!(u64).range(1..), help_heading = "Run")]
     pub log_every: u64,
-    /// Checkpoint every so many minutes, beside those after evaluations
+    /// Save a checkpoint every N minutes, in addition to those after evaluations
     #[arg(long, value_name = "N", default_value = "15", value_parser = positive, help_heading = "Run")]
     pub save_minutes: f64,
-    /// Checkpoints to keep, beside the best
+    /// Number of checkpoints to keep in addition to the best
     #[arg(long, value_name = "N", default_value = "1", value_parser = clap::value_parser!(u16).range(1..), help_heading = "Run")]
     pub keep: u16,
 }
 
 #[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FinetuneOptimizerArg {
-    /// As PyTorch's
+    /// AdamW as in PyTorch
     Adamw,
-    /// AdamW without bias correction, as Google's fine-tuning
+    /// AdamW without bias correction, as in Google's fine-tuning code
     BertAdam,
-    /// As Google's pretraining
+    /// LAMB as in Google's pretraining code
     Lamb,
 }
 
@@ -242,11 +243,11 @@ impl From<FinetuneOptimizerArg> for OptimizerKind {
 
 #[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FreezeArg {
-    /// Everything learns
+    /// Train everything
     Nothing,
-    /// Word, position and segment embeddings
+    /// Freeze word, position and segment embeddings
     Embeddings,
-    /// Embeddings and encoder: pooler and head learn
+    /// Freeze embeddings and encoder, train the pooler and the head
     Encoder,
 }
 
@@ -262,11 +263,11 @@ impl From<FreezeArg> for Frozen {
 
 #[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OrderArg {
-    /// Shuffled; of a pool of fifty batches those of like length share a batch
+    /// Shuffled; within a pool of fifty batches, examples of similar length share a batch
     ByLength,
     /// Shuffled
     Shuffled,
-    /// As in the file, every pass
+    /// In the order of the file
     AsGiven,
 }
 
@@ -280,11 +281,11 @@ impl From<OrderArg> for Order {
     }
 }
 
-/// Seeds of runs.
+/// Seeds of the runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Seeds(pub Vec<u64>);
 
-/// More runs than this are a slip of the keyboard.
+/// More runs than this are certainly a typing error.
 const MOST_SEEDS: u64 = 1000;
 
 fn seeds(text: &str) -> Result<Seeds, String> {

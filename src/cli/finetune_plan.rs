@@ -1,4 +1,4 @@
-//! What a run of `albert finetune` does, from its arguments, the recipe and the data.
+//! The plan of a fine-tuning run, derived from arguments, recipe and data.
 
 use std::path::Path;
 
@@ -15,11 +15,11 @@ use super::args::PrecisionArg;
 use super::finetune_args::CommonArgs;
 use super::finetune_run::{Prepared, Setup};
 
-/// Padded tokens of a forward pass in evaluations.
+/// Padded tokens per forward pass in evaluations.
 const CPU_BATCH_TOKENS: usize = 2048;
 const GPU_BATCH_TOKENS: usize = 16384;
 
-/// Numbers that follow from the arguments and the data.
+/// Values derived from the arguments and the data.
 pub struct Plan {
     pub batch_size: usize,
     pub micro_batch: usize,
@@ -33,14 +33,14 @@ pub struct Plan {
     pub batch_tokens: usize,
 }
 
-/// Figures of which less is better.
+/// Metrics for which lower is better.
 const ERRORS: [&str; 3] = ["loss", "mean_squared_error", "mean_absolute_error"];
 
 impl Plan {
-    /// Settles what the arguments leave open.
+    /// Fills in everything that the arguments leave open.
     ///
     /// # Errors
-    /// [`Error::Usage`] for a figure that the task lacks; no example to learn from.
+    /// [`Error::Usage`] for an unknown metric; an error if there are no training examples.
     pub fn new(setup: &Setup, prepared: &Prepared) -> Result<Self> {
         let (common, recipe) = (setup.common, setup.recipe);
         let gpu = setup.devices[0].is_gpu;
@@ -71,7 +71,7 @@ impl Plan {
             .learning_rate
             .or(recipe.map(|recipe| recipe.learning_rate))
             .unwrap_or_else(|| recipe::learning_rate(&setup.config));
-        // The longest example sets what fits.
+        // The longest example determines the batch that fits.
         let tokens =
             |e: &TrainingExample| e.rows.len() * e.rows.iter().map(|row| row.ids.len()).max().unwrap_or(0);
         let longest = examples.iter().map(tokens).max().unwrap_or(1);
@@ -101,7 +101,7 @@ impl Plan {
         })
     }
 
-    /// What the trainer is told for a seed.
+    /// The training options for a seed.
     pub fn options(
         &self,
         common: &CommonArgs,
@@ -144,7 +144,7 @@ impl Plan {
         }
     }
 
-    /// True if `figure` is a better one.
+    /// Returns true if `figure` is better.
     pub fn is_better(&self, figure: Option<f64>, than: Option<f64>) -> bool {
         match (figure, than) {
             (Some(own), Some(other)) if self.less_is_better => own < other,
@@ -154,14 +154,14 @@ impl Plan {
     }
 }
 
-/// The figure that chooses.
+/// The metric that selects the best checkpoint.
 fn metric(common: &CommonArgs, recipe: Option<&PublishedRecipe>, prepared: &Prepared) -> Result<String> {
     let known = prepared.metrics;
     let asked = common.metric.as_ref().map(|name| name.replace('-', "_"));
     match asked.as_deref().or(recipe.map(|recipe| recipe.metric)) {
         None => Ok(known.first().copied().unwrap_or("loss").to_owned()),
         Some(name) if known.contains(&name) => Ok(name.to_owned()),
-        // A recipe of two labels, and data with more.
+        // A recipe for two labels, but data with more.
         Some(_) if asked.is_none() => Ok(known.first().copied().unwrap_or("loss").to_owned()),
         Some(name) => Err(Error::Usage {
             flag: "--metric".to_owned(),

@@ -1,4 +1,4 @@
-//! What the runs of `albert finetune` gave: figures, their spread over seeds, and the files of the best.
+//! Results of fine-tuning runs: metrics, statistics over seeds, and the files of the best model.
 
 use std::path::Path;
 
@@ -13,21 +13,21 @@ use albert::{Error, Result};
 use super::finetune_plan::Plan;
 use super::report::Reporter;
 
-/// What a run of one seed gave.
+/// Result of a run with one seed.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct SeedResult {
     pub seed: u64,
-    /// The step of the best evaluation, or the last.
+    /// The step of the best evaluation, or the last step.
     pub step: u64,
-    /// The figure that chooses; none without --dev.
+    /// The metric that selects the best model; `None` without --dev.
     pub figure: Option<f64>,
-    /// All figures on --dev.
+    /// All metrics on --dev.
     pub dev: Map<String, Value>,
 }
 
 const RESULTS: &str = "results.json";
 
-/// The figures of the best model, and what is wrong with them.
+/// Reports the metrics of the best model, with warnings.
 pub fn tell_dev(report: &EvalReport, majority: Option<f64>, plan: &Plan, reporter: &Reporter) {
     let figures: Vec<String> =
         report.figures.iter().map(|(name, value)| format!("{name} {value:.4}")).collect();
@@ -49,7 +49,7 @@ pub fn tell_dev(report: &EvalReport, majority: Option<f64>, plan: &Plan, reporte
     }
 }
 
-/// How far the seeds lie apart, and which is kept.
+/// Reports statistics over seeds, and the seed that is kept.
 pub fn tell_spread(results: &[SeedResult], best: &SeedResult, plan: &Plan, reporter: &Reporter) {
     let figures: Vec<f64> = results.iter().filter_map(|result| result.figure).collect();
     match Spread::of(&figures) {
@@ -58,12 +58,12 @@ pub fn tell_spread(results: &[SeedResult], best: &SeedResult, plan: &Plan, repor
             plan.metric, spread.count, spread.mean, spread.deviation, spread.least, spread.most, best.seed
         )),
         None => {
-            reporter.warn(&format!("without --dev no seed is known to be the best; {} is kept", best.seed))
+            reporter.warn(&format!("without --dev the best seed is unknown; keeping seed {}", best.seed))
         }
     }
 }
 
-/// What a run says of itself when it is done.
+/// The content of `results.json`.
 #[derive(Serialize, Deserialize)]
 struct Results {
     metric: String,
@@ -73,10 +73,10 @@ struct Results {
     spread: Option<Spread>,
 }
 
-/// Writes `results.json` into the folder of a run, or of all.
+/// Writes `results.json` into the directory of a run or of all runs.
 ///
 /// # Errors
-/// Those of writing.
+/// If the file cannot be written.
 pub fn write_results(folder: &Path, plan: &Plan, runs: &[SeedResult], best_seed: u64) -> Result<()> {
     let figures: Vec<f64> = runs.iter().filter_map(|result| result.figure).collect();
     let spread = Spread::of(&figures).filter(|_| runs.len() > 1);
@@ -91,7 +91,7 @@ pub fn write_results(folder: &Path, plan: &Plan, runs: &[SeedResult], best_seed:
     Ok(())
 }
 
-/// The result of a run that is done.
+/// The result of a completed run.
 pub fn read_result(folder: &Path) -> Option<SeedResult> {
     let text = std::fs::read(folder.join(RESULTS)).ok()?;
     let results: Results = serde_json::from_slice(&text).ok()?;
@@ -101,7 +101,7 @@ pub fn read_result(folder: &Path) -> Option<SeedResult> {
 /// Copies the files of a model, the weights last.
 ///
 /// # Errors
-/// Those of reading and writing.
+/// If a file cannot be read or written.
 pub fn copy_model(from: &Path, to: &Path) -> Result<()> {
     let entries = std::fs::read_dir(from).map_err(Error::io(from, "read"))?;
     let mut names: Vec<_> = entries.flatten().filter(|e| e.path().is_file()).map(|e| e.file_name()).collect();
@@ -117,7 +117,7 @@ pub fn copy_model(from: &Path, to: &Path) -> Result<()> {
     Ok(())
 }
 
-/// What makes a directory a model.
+/// The files of a model.
 const MODEL_FILES: [&str; 8] = [
     "config.json",
     "model.safetensors",

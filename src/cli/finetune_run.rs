@@ -1,4 +1,4 @@
-//! The runs of `albert finetune`: one for each seed, the best of which is kept.
+//! The runs of `albert finetune`: one per seed, of which the best is kept.
 
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
@@ -25,19 +25,19 @@ use super::report::Reporter;
 use super::training_progress::TrainingProgress;
 use super::{interrupt, null_threshold, options};
 
-/// Everything before the data.
+/// Everything that is set up before the data is read.
 pub struct Setup<'a> {
     pub common: &'a CommonArgs,
     pub reporter: &'a Reporter,
     pub recipe: Option<&'static PublishedRecipe>,
     pub checkpoint: Checkpoint,
-    /// The checkpoint's configuration with this run's dropouts.
+    /// The checkpoint's configuration with the dropout rates of this run.
     pub config: AlbertConfig,
     /// At least one.
     pub devices: Vec<OpenDevice>,
 }
 
-/// What a task makes of its data.
+/// The data prepared by a task.
 pub struct Prepared {
     pub head: Head,
     pub architecture: Architecture,
@@ -46,17 +46,17 @@ pub struct Prepared {
     pub evaluation: Option<Box<dyn TaskEvaluation>>,
     pub loss: TaskLoss,
     pub label_weights: Vec<f32>,
-    /// Figures that may choose the best checkpoint, the default first.
+    /// Metrics that can select the best checkpoint, the default first.
     pub metrics: &'static [&'static str],
-    /// The share of the most frequent label on dev: what a model must do better than.
+    /// The fraction of the most frequent label on dev, which a model should beat.
     pub majority: Option<f64>,
 }
 
 impl<'a> Setup<'a> {
-    /// Checks the output, finds the model and opens the devices.
+    /// Checks the output directory, finds the model and opens the devices.
     ///
     /// # Errors
-    /// Those of each part.
+    /// Errors of each part.
     pub fn new(common: &'a CommonArgs, task: &str, reporter: &'a Reporter) -> Result<Self> {
         let recipe = match &common.recipe {
             None => None,
@@ -87,10 +87,10 @@ impl<'a> Setup<'a> {
         Ok(Self { common, reporter, recipe, checkpoint, config, devices })
     }
 
-    /// What encodes rows for a model of `config` with `head`; its weights are yet to come.
+    /// A pipeline that encodes rows for a model of `config` with `head`. Its weights are set later.
     ///
     /// # Errors
-    /// [`Error::Usage`] for a length that does not fit the model; those of the tokenizer.
+    /// [`Error::Usage`] for a length that the model does not support; errors of the tokenizer.
     pub fn runtime(&self, config: &AlbertConfig, head: Head, default_length: usize) -> Result<Runtime> {
         let device = self.devices[0].device.clone();
         let positions = config.max_position_embeddings;
@@ -131,7 +131,7 @@ fn named_recipe(name: &str, task: &str) -> Result<&'static PublishedRecipe> {
     }
 }
 
-/// A run begins in a new directory, or goes on in its own.
+/// Checks that a run starts in a new directory or resumes in its own.
 fn check_output(common: &CommonArgs) -> Result<()> {
     let output = &common.output;
     if output.is_file() {
@@ -143,16 +143,16 @@ fn check_output(common: &CommonArgs) -> Result<()> {
     if taken && !common.resume {
         return Err(Error::bad_file(
             output,
-            "holds a model or a run: --resume goes on with it, another --output begins anew",
+            "contains a model or a run: use --resume to continue it, or another --output to start a new one",
         ));
     }
     create_directory(output)
 }
 
-/// Runs all seeds, keeps the best.
+/// Runs all seeds and keeps the best.
 ///
 /// # Errors
-/// Those of the runs.
+/// Errors of the runs.
 pub fn run(setup: &Setup, mut prepared: Prepared) -> std::result::Result<ExitStatus, Failure> {
     let (common, reporter) = (setup.common, setup.reporter);
     let stop = interrupt::stop_flag()?;
@@ -167,7 +167,7 @@ pub fn run(setup: &Setup, mut prepared: Prepared) -> std::result::Result<ExitSta
     for seed in seeds.iter().copied() {
         let folder = folder(seed);
         if let Some(done) = common.resume.then(|| read_result(&folder)).flatten() {
-            reporter.note(&format!("the run of seed {seed} is done already"));
+            reporter.note(&format!("the run with seed {seed} is already complete"));
             results.push(done);
             continue;
         }
@@ -177,7 +177,7 @@ pub fn run(setup: &Setup, mut prepared: Prepared) -> std::result::Result<ExitSta
         match run_seed(setup, &mut prepared, &plan, seed, &folder, &stop).while_running()? {
             Some(result) => results.push(result),
             None => {
-                reporter.note("interrupted; a checkpoint is saved, --resume goes on from it");
+                reporter.note("interrupted after saving a checkpoint; use --resume to continue");
                 return Ok(ExitStatus::Interrupted);
             }
         }
@@ -189,11 +189,11 @@ pub fn run(setup: &Setup, mut prepared: Prepared) -> std::result::Result<ExitSta
         copy_model(&folder(best.seed), &common.output).while_running()?;
         write_results(&common.output, &plan, &results, best.seed).while_running()?;
     }
-    reporter.note(&format!("the model is in {}", common.output.display()));
+    reporter.note(&format!("wrote the model to {}", common.output.display()));
     Ok(ExitStatus::Done)
 }
 
-/// One seed; `None` when interrupted.
+/// Runs one seed. Returns `None` if interrupted.
 fn run_seed(
     setup: &Setup,
     prepared: &mut Prepared,
@@ -251,7 +251,7 @@ fn run_seed(
     };
     if let Some(report) = &report {
         tell_dev(report, prepared.majority, plan, reporter);
-        // What the model must know to answer as it did here.
+        // Settings that the model needs to give the same answers later.
         if let Some(threshold) = report.figure("best_f1_threshold") {
             let mut config = prepared.config.clone();
             null_threshold::set(&mut config, threshold);
@@ -272,7 +272,7 @@ fn run_seed(
     Ok(Some(result))
 }
 
-/// What is about to happen, before the first step.
+/// Describes the run before the first step.
 fn announce(setup: &Setup, prepared: &Prepared, plan: &Plan) {
     let (config, reporter) = (&prepared.config, setup.reporter);
     reporter.note(&format!(
@@ -301,7 +301,7 @@ fn announce(setup: &Setup, prepared: &Prepared, plan: &Plan) {
     ));
     let cut = rows.iter().filter(|row| row.truncated).count();
     if cut > 0 {
-        reporter.warn(&format!("{cut} rows were cut to {} tokens (--max-length)", at(100)));
+        reporter.warn(&format!("cut {cut} rows to {} tokens (--max-length)", at(100)));
     }
     reporter.note(&format!(
         "{} steps of {} examples, {:.1} passes; {:?}, rate {:.1e}, {} steps of warm-up; {} at a time on {}",
@@ -316,7 +316,7 @@ fn announce(setup: &Setup, prepared: &Prepared, plan: &Plan) {
     ));
     if prepared.evaluation.is_none() {
         reporter.warn(
-            "without --dev or --dev-fraction nothing tells how good the model is; the last step is kept",
+            "without --dev or --dev-fraction the model is not evaluated; keeping the last step",
         );
     }
 }

@@ -1,4 +1,4 @@
-//! `albert info`: what a checkpoint is and holds.
+//! `albert info`: describes a checkpoint.
 
 use std::cmp::Ordering;
 use std::fmt::Write as _;
@@ -180,7 +180,7 @@ fn sentence_modules(checkpoint: &Checkpoint, reporter: &Reporter) -> Value {
     })
 }
 
-/// One line per key, large numbers in groups of three digits.
+/// Formats one line per key, with thousands separators.
 fn for_eyes(described: &Value) -> String {
     let mut out = String::new();
     for (key, value) in described.as_object().into_iter().flatten() {

@@ -1,4 +1,4 @@
-//! Ctrl-C and SIGTERM: a stream ends at once, with everything that is finished written; a training run saves and ends.
+//! Ctrl-C and SIGTERM: a stream ends at once after writing everything that is finished; a training run saves and ends.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicBool;
 use albert::stream::SharedWriter;
 use albert::{Error, Result};
 
-/// Set by the first SIGINT or SIGTERM; a second one ends the program at once.
+/// A flag set by the first SIGINT or SIGTERM. A second signal ends the program at once.
 pub fn stop_flag() -> Result<Arc<AtomicBool>> {
     let stop = Arc::new(AtomicBool::new(false));
     for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
@@ -17,7 +17,7 @@ pub fn stop_flag() -> Result<Arc<AtomicBool>> {
     Ok(stop)
 }
 
-/// From now on an interrupt closes `writer` before the process ends as the signal would end it.
+/// Installs a handler that closes `writer` before the signal ends the process.
 #[cfg(unix)]
 pub fn close_on_interrupt(writer: &SharedWriter) -> std::io::Result<()> {
     use signal_hook::consts::{SIGINT, SIGTERM};
@@ -28,14 +28,14 @@ pub fn close_on_interrupt(writer: &SharedWriter) -> std::io::Result<()> {
     std::thread::spawn(move || {
         if let Some(signal) = signals.forever().next() {
             close(&writer);
-            // So that the shell sees a process ended by this signal.
+            // Re-raise the signal, so that the shell sees it.
             let _unreachable = signal_hook::low_level::emulate_default_handler(signal);
         }
     });
     Ok(())
 }
 
-/// Other systems end the process by themselves; finished records are flushed as they come.
+/// Other systems end the process on their own. Finished records are flushed as they come.
 #[cfg(not(unix))]
 pub fn close_on_interrupt(_writer: &SharedWriter) -> std::io::Result<()> {
     Ok(())

@@ -1,4 +1,4 @@
-//! The command line: read, call the task, write. No arithmetic here.
+//! The command line: parses arguments, calls the library and writes results.
 
 mod args;
 mod choose;
@@ -47,7 +47,7 @@ use args::{Cli, Command};
 use exit::{ExitStatus, Failure};
 use report::Reporter;
 
-/// Parses the arguments, runs the subcommand and turns its end into an exit code.
+/// Parses the arguments, runs the subcommand and returns its exit code.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let reporter = Reporter::new(&cli.global);

@@ -1,5 +1,4 @@
-//! From which difference of logits a model says that there is no answer: kept with the model, found with `albert eval` or
-//! `albert finetune`.
+//! The threshold for "no answer", which is stored with the model by `albert eval` or `albert finetune`.
 
 use std::path::Path;
 
@@ -9,16 +8,16 @@ use albert::io::OutputTarget;
 use albert::model::AlbertConfig;
 use albert::{Error, Result};
 
-/// The key of transformers' configurations for what single tasks want.
+/// The key for task-specific parameters in transformers' configurations.
 const KEY: &str = "task_specific_params";
 const TASK: &str = "question-answering";
 
-/// The threshold that a model knows.
+/// The threshold stored in a configuration.
 pub fn of(config: &AlbertConfig) -> Option<f64> {
     config.extra(KEY)?.get(TASK)?.get("null_threshold")?.as_f64()
 }
 
-/// Makes a configuration know it.
+/// Stores a threshold in a configuration.
 pub fn set(config: &mut AlbertConfig, threshold: f64) {
     config.set_extra(KEY, with(config.extra(KEY), threshold));
 }
@@ -35,7 +34,7 @@ pub fn check(path: &Path) -> Result<()> {
     Err(Error::bad_file(path, problem))
 }
 
-/// Writes it into a `config.json`, where everything else stays as it is.
+/// Writes a threshold into a `config.json` without changing anything else.
 ///
 /// # Errors
 /// [`Error::Io`]; [`Error::BadFile`] for what is not a JSON object, and for a file of the hub's cache.

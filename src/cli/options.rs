@@ -1,4 +1,4 @@
-//! From arguments to plain values: input source, device, model.
+//! Conversion of arguments to plain values: input source, device, model.
 
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
@@ -15,20 +15,20 @@ use albert::{Error, Result};
 use super::args::{DeviceArgs, InputArgs, LengthArgs, ModelArgs};
 use super::report::Reporter;
 
-/// Padded tokens per forward pass where the user names no number; of a CPU's, those of each thread. More are no
-/// quicker there, and every one of them takes memory.
+/// Default number of padded tokens per forward pass, on a CPU per thread. Larger batches are not faster on a CPU and take more
+/// memory.
 const CPU_BATCH_TOKENS_PER_THREAD: usize = 256;
 const FEWEST_CPU_BATCH_TOKENS: usize = 512;
 const GPU_BATCH_TOKENS: usize = 16384;
 
-/// GPUs compile a kernel per shape: lengths are rounded up to a multiple of this.
+/// Lengths are padded to a multiple of this on GPUs, which compile one kernel per shape.
 const GPU_PAD_MULTIPLE: usize = 16;
 
-/// Where records come from: arguments, else `--input`, else standard input unless it is a terminal.
-/// `what` names the arguments in messages.
+/// The source of records: arguments, else `--input`, else standard input unless it is a terminal. `what` names the arguments
+/// in messages.
 ///
 /// # Errors
-/// [`Error::Usage`] when there is nothing to read.
+/// [`Error::Usage`] if there is no input.
 pub fn source(arguments: &[String], input: Option<&Path>, what: &str) -> Result<Source> {
     if !arguments.is_empty() {
         return Ok(Source::Arguments(arguments.to_vec()));
@@ -45,10 +45,10 @@ pub fn source(arguments: &[String], input: Option<&Path>, what: &str) -> Result<
 }
 
 impl InputArgs {
-    /// Where records come from.
+    /// The source of records.
     ///
     /// # Errors
-    /// [`Error::Usage`] when there is nothing to read.
+    /// [`Error::Usage`] if there is no input.
     pub fn source(&self) -> Result<Source> {
         source(&self.texts, self.records.input.as_deref(), "TEXT")
     }
@@ -59,11 +59,11 @@ impl InputArgs {
     }
 }
 
-/// The context that the command line gives: from a file, from standard input, or as it is.
+/// The context given on the command line: from a file, from standard input, or as text.
 ///
 /// # Errors
-/// [`Error::Io`]; [`Error::BadFile`] for what is not UTF-8; [`Error::Usage`] when standard input should be
-/// both the context and the records.
+/// [`Error::Io`]; [`Error::BadFile`] if it is not UTF-8; [`Error::Usage`] if standard input would be both the context and the
+/// records.
 pub fn context(file: Option<&Path>, text: Option<&str>, source: &Source) -> Result<Option<String>> {
     let Some(path) = file else { return Ok(text.map(str::to_owned)) };
     let from_stdin = path == Path::new("-");
@@ -85,20 +85,20 @@ pub fn context(file: Option<&Path>, text: Option<&str>, source: &Source) -> Resu
     let text = String::from_utf8(bytes).map_err(|e| {
         Error::bad_file(name, format!("not valid UTF-8 (byte {})", e.utf8_error().valid_up_to() + 1))
     })?;
-    // A byte order mark is no part of the text.
+    // A byte order mark is not part of the text.
     Ok(Some(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text)))
 }
 
-/// What a task does with long text.
+/// How a task handles long text.
 #[derive(Clone, Copy, Debug)]
 pub struct Lengths {
     /// `--max-length`.
     pub max_length: Option<usize>,
-    /// Where the user names none, at most this.
+    /// Upper limit of the default length.
     pub default: usize,
     /// `--long`.
     pub long: Long,
-    /// Whether the task knows windows.
+    /// True if the task supports windows.
     pub windows: bool,
     /// A limit of the model's own that takes the place of the tokenizer's.
     pub own: Option<OwnLimit>,
@@ -112,7 +112,7 @@ pub struct OwnLimit {
 }
 
 impl Lengths {
-    /// The common options, of a task without windows.
+    /// The options of a task without windows.
     pub fn new(args: &LengthArgs) -> Self {
         Self {
             max_length: args.max_length.map(|n| n as usize),
@@ -123,7 +123,7 @@ impl Lengths {
         }
     }
 
-    /// Of a task that can read long text in windows.
+    /// The options of a task that can read long text in windows.
     pub fn with_windows(args: &LengthArgs) -> Self {
         Self { windows: true, ..Self::new(args) }
     }
@@ -185,18 +185,18 @@ impl Lengths {
     }
 }
 
-/// Finds a checkpoint by what the user named.
+/// Finds the checkpoint that the user named.
 ///
 /// # Errors
-/// Those of [`Checkpoint`] and of the hub.
+/// Errors of [`Checkpoint`] and of the hub.
 pub fn checkpoint(args: &ModelArgs, reporter: &Reporter) -> Result<Checkpoint> {
     checkpoint_for(args, None, reporter)
 }
 
-/// As [`checkpoint`]; if the user names none, the model inside the binary, with its head for `task`.
+/// Same as [`checkpoint`], but defaults to the built-in model with its head for `task`.
 ///
 /// # Errors
-/// Those of [`Checkpoint`] and of the hub.
+/// Errors of [`Checkpoint`] and of the hub.
 pub fn checkpoint_for(
     args: &ModelArgs,
     task: Option<EmbeddedTask>,
@@ -215,14 +215,14 @@ fn named_checkpoint(args: &ModelArgs, task: Option<EmbeddedTask>, reporter: &Rep
         let checkpoint = Checkpoint::embedded_for(task)?;
         let what = match checkpoint.origin {
             Origin::Embedded { task: Some(EmbeddedTask::Sentiment) } => {
-                ", which tells positive from negative"
+                ", trained for sentiment"
             }
             Origin::Embedded { task: Some(EmbeddedTask::Entities) } => {
-                ", which finds persons, places, organizations"
+                ", trained to find persons, places and organizations"
             }
             _ => "",
         };
-        reporter.note(&format!("using the small model inside the binary{what} (--model names another)"));
+        reporter.note(&format!("using the small built-in model{what} (--model selects another)"));
         return Ok(checkpoint);
     };
     let path = located(model, args.offline, reporter)?;
@@ -350,10 +350,10 @@ impl albert::hub::Progress for Download<'_> {
     }
 }
 
-/// The tokenizer of a model, or a tokenizer file (or a directory that holds no weights) alone.
+/// The tokenizer of a model, of a directory without weights, or of a tokenizer file.
 ///
 /// # Errors
-/// Those of the tokenizer's files.
+/// Errors of the tokenizer's files.
 pub fn tokenizer(args: &ModelArgs, reporter: &Reporter) -> Result<Tokenizer> {
     if let Some(named) = &args.tokenizer {
         return Tokenizer::from_path(&tokenizer_path(named, args.offline, reporter)?);
@@ -375,16 +375,16 @@ fn is_tokenizer_file(path: &Path) -> bool {
         && !path.to_string_lossy().ends_with(".index.json")
 }
 
-/// A model ready to run, and how much to give it at once.
+/// A model that is ready to run, and its batch size.
 pub struct Ready {
     pub runtime: Runtime,
     pub batch_tokens: usize,
 }
 
-/// Opens the device, reads weights and tokenizer side by side, and checks that they fit.
+/// Opens the device, loads weights and tokenizer in parallel, and checks that they match.
 ///
 /// # Errors
-/// Those of each part.
+/// Errors of each part.
 pub fn load(
     checkpoint: &Checkpoint,
     heads: &[Head],
@@ -441,7 +441,7 @@ pub fn load(
     })
 }
 
-/// What the model inside the binary lacks, another may have.
+/// Adds a hint to errors about heads that the built-in model lacks.
 fn explained(error: Error, checkpoint: &Checkpoint) -> Error {
     match error {
         Error::Weights { problem, .. } if matches!(checkpoint.origin, Origin::Embedded { .. }) => {

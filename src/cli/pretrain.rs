@@ -33,7 +33,7 @@ use super::report::Reporter;
 use super::training_progress::TrainingProgress;
 use super::{corpus_report, interrupt, train_tokenizer};
 
-/// Positions of the models that a tokenizer trained here is for.
+/// Maximum text length recorded with a tokenizer that is trained here.
 const POSITIONS: usize = 512;
 
 const HEADS: [Head; 3] = [Head::Pooler, Head::MaskedLm, Head::SentenceOrder];
@@ -41,7 +41,7 @@ const HEADS: [Head; 3] = [Head::Pooler, Head::MaskedLm, Head::SentenceOrder];
 pub fn run(args: PretrainArgs, reporter: &Reporter) -> std::result::Result<ExitStatus, Failure> {
     let world = training::join()?;
     let stop = interrupt::stop_flag()?;
-    // One voice is enough.
+    // One process reports for all.
     let reporter = &if world.rank() == 0 { reporter.clone() } else { Reporter::silent() };
     device::keep_freed_memory();
     if let Some(threads) = args.threads {
@@ -103,18 +103,18 @@ pub fn run(args: PretrainArgs, reporter: &Reporter) -> std::result::Result<ExitS
     drop(progress);
     Ok(match ending {
         Ending::Finished => {
-            reporter.note(&format!("the model is in {}", args.output.display()));
+            reporter.note(&format!("wrote the model to {}", args.output.display()));
             ExitStatus::Done
         }
         Ending::Interrupted => {
-            reporter.note("interrupted; a checkpoint is saved, --resume goes on from it");
+            reporter.note("interrupted after saving a checkpoint; use --resume to continue");
             ExitStatus::Interrupted
         }
     })
 }
 
-/// Process 0 does its part before the others do theirs, which find what it left on the disk. An error or an
-/// interruption of one ends all.
+/// Runs `part` in process 0 before the other processes, which then find its results on disk. An error or interruption in one
+/// process ends all of them.
 fn first_alone<T>(
     world: &dyn Communicator,
     mut work: impl FnMut() -> Result<Option<T>>,
@@ -132,7 +132,7 @@ fn first_alone<T>(
     result
 }
 
-/// A run begins in a new directory, or goes on in its own.
+/// Checks that a run starts in a new directory or resumes in its own.
 fn check_output(args: &PretrainArgs) -> Result<()> {
     let checkpoints = albert::training::Checkpoints::new(&args.output, usize::from(args.keep)).steps();
     if args.output.is_file() {
@@ -141,16 +141,16 @@ fn check_output(args: &PretrainArgs) -> Result<()> {
     if !checkpoints.is_empty() && !args.resume && args.show_instances.is_none() {
         return Err(Error::bad_file(
             &args.output,
-            "holds checkpoints of a run: --resume goes on with it, another --output begins anew",
+            "contains checkpoints of a run: use --resume to continue it, or another --output to start a new one",
         ));
     }
     if args.output.join("model.safetensors").exists() && !args.resume {
-        return Err(Error::bad_file(&args.output, "holds a model; name a new directory"));
+        return Err(Error::bad_file(&args.output, "contains a model; choose a new directory"));
     }
     create_directory(&args.output)
 }
 
-/// What the run begins with.
+/// The initial state of the run.
 enum Start {
     Size(Size),
     Config(PathBuf),
@@ -175,7 +175,7 @@ impl Start {
         })
     }
 
-    /// The tokenizer: the one named, that of the model to go on from, or one trained now. `None` when interrupted.
+    /// The tokenizer: the named one, the initial model's, or a newly trained one. Returns `None` if interrupted.
     fn tokenizer(
         &self,
         args: &PretrainArgs,
@@ -192,7 +192,7 @@ impl Start {
         }
         let folder = args.output.join("tokenizer");
         if !folder.is_dir() {
-            reporter.note("training a tokenizer from the corpus (--tokenizer names one)");
+            reporter.note("training a tokenizer on the corpus (--tokenizer selects an existing one)");
             let train = TokenizerTraining { vocab_size: args.vocab_size as usize, ..Default::default() };
             let options = VocabularyOptions { train, ..VocabularyOptions::default() };
             let trained = train_tokenizer::train(&corpus(args)?, &options, reporter, stop);
@@ -215,7 +215,7 @@ impl Start {
         let Self::From(checkpoint) = self else { return new_model(config, &HEADS, args.seed, device) };
         let (model, parameters, missing) = model_from(checkpoint, config, &HEADS, args.seed, device)?;
         for head in missing {
-            reporter.note(&format!("{}: has no {head:?} head that fits; it begins anew", checkpoint.name));
+            reporter.note(&format!("{}: has no matching {head:?} head; initializing a new one", checkpoint.name));
         }
         Ok((model, parameters))
     }
@@ -235,12 +235,12 @@ fn freeze(prefixes: &[String], parameters: &mut Parameters) -> Result<()> {
         parameters.freeze(|name| name.starts_with(prefix));
     }
     if parameters.tensors().iter().all(|parameter| parameter.frozen) {
-        return bad("nothing is left to learn".to_owned());
+        return bad("every parameter is frozen".to_owned());
     }
     Ok(())
 }
 
-/// The model's configuration, with the tokenizer's vocabulary.
+/// The configuration of the model with the vocabulary of the tokenizer.
 fn configuration(args: &PretrainArgs, start: &Start, tokenizer: &Tokenizer) -> Result<AlbertConfig> {
     let mut config = match start {
         Start::Size(size) => size.config(),
@@ -256,7 +256,7 @@ fn configuration(args: &PretrainArgs, start: &Start, tokenizer: &Tokenizer) -> R
         config.eos_token_id = tokenizer.sep_id().map(|id| id as usize);
     }
     if config.num_labels != 2 {
-        // transformers gives the sentence-order head as many outputs.
+        // transformers gives the sentence-order head this number of outputs.
         config.set_num_labels(2);
     }
     if let Some(rate) = args.hidden_dropout {
@@ -274,7 +274,7 @@ fn configuration(args: &PretrainArgs, start: &Start, tokenizer: &Tokenizer) -> R
     Ok(config)
 }
 
-/// The corpus as token ids; `None` when interrupted.
+/// The token ids of the corpus. Returns `None` if interrupted.
 fn token_cache(
     args: &PretrainArgs,
     tokenizer: &Tokenizer,
@@ -303,7 +303,7 @@ fn token_cache(
     Ok(Some(cache))
 }
 
-/// The corpus that the arguments name.
+/// The corpus named by the arguments.
 fn corpus(args: &PretrainArgs) -> Result<Corpus> {
     let sentences = match args.sentences {
         SentencesArg::Split => Sentences::Split,
@@ -385,7 +385,7 @@ fn inputs(instance: &Instance) -> serde_json::Value {
     })
 }
 
-/// The devices of this process: all that are named, or one of them for each of several processes on a machine.
+/// The devices of this process: all named devices, or one of them if several processes run on a machine.
 fn open_devices(args: &PretrainArgs, world: &dyn Communicator) -> Result<Vec<OpenDevice>> {
     let float = FloatType::from(args.precision);
     let chosen = if world.size() > 1 {

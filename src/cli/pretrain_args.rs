@@ -1,4 +1,4 @@
-//! The arguments of `albert pretrain` as typed.
+//! Command-line arguments of `albert pretrain`.
 
 use std::path::PathBuf;
 
@@ -10,15 +10,15 @@ use albert::training::{Decay, OptimizerKind, Size};
 use super::args::{FormatArg, PrecisionArg};
 use super::training_args::CorpusArgs;
 
-/// Pretrain an ALBERT on text: masked language model and sentence order
+/// Pretrain a model on text with masked-LM and sentence-order losses
 ///
-/// From a folder of text to a directory that transformers loads. The corpus is read as a stream (.txt with a sentence or
-/// a paragraph a line and a blank line between documents; .jsonl with a document a record; also .gz and .zst; - is
-/// standard input), its token ids are kept in OUTPUT/cache. Without --tokenizer a SentencePiece unigram model is
-/// trained from the corpus first.
+/// From a folder of text to a directory that transformers loads. The corpus is read as a stream: .txt with one sentence or
+/// paragraph per line and a blank line between documents, or .jsonl with one document per record; also .gz and .zst; - is
+/// standard input. Its token ids are cached in OUTPUT/cache. Without --tokenizer, a SentencePiece unigram model is trained
+/// on the corpus first.
 ///
-/// OUTPUT gets checkpoints/ (each a model of its own), metrics.jsonl, TensorBoard events, curves.svg, and at the end the
-/// model. SIGINT and SIGTERM save a checkpoint and exit with 130; --resume goes on from the newest one.
+/// OUTPUT receives checkpoints/ (each a complete model), metrics.jsonl, TensorBoard events, curves.svg, and finally the
+/// model. SIGINT and SIGTERM save a checkpoint and exit with code 130. --resume continues from the newest one.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -27,39 +27,39 @@ Examples:
 pub struct PretrainArgs {
     #[command(flatten)]
     pub corpus: CorpusArgs,
-    /// Whether a line is cut into sentences, or is one
+    /// How lines are split into sentences
     #[arg(long, value_name = "HOW", default_value = "split", help_heading = "Corpus")]
     pub sentences: SentencesArg,
-    /// Keep token ids here, for other runs too [default: OUTPUT/cache]
+    /// Cache token ids in this directory, which other runs can share [default: OUTPUT/cache]
     #[arg(long, value_name = "DIR", help_heading = "Corpus")]
     pub cache: Option<PathBuf>,
-    /// Share of the documents held out for evaluation
+    /// Fraction of the documents to hold out for evaluation
     #[arg(long, value_name = "SHARE", default_value = "0.01", value_parser = share, help_heading = "Corpus")]
     pub eval_fraction: f64,
-    /// Rows to evaluate on, at most
+    /// Maximum number of rows to evaluate on
     #[arg(long, value_name = "N", default_value = "1000", help_heading = "Corpus")]
     pub eval_rows: usize,
-    /// Print the first rows to train on, and end
+    /// Print the first N training rows and exit
     #[arg(long, value_name = "N", help_heading = "Rows")]
     pub show_instances: Option<usize>,
-    /// Form of the rows printed: text is for eyes, jsonl has the inputs of transformers' AlbertForPreTraining; auto is text
-    /// on a terminal, jsonl otherwise
+    /// Format of printed rows; jsonl has the inputs of transformers' AlbertForPreTraining, auto is text on a terminal and jsonl
+    /// otherwise
     #[arg(long, value_name = "FORMAT", default_value = "auto", help_heading = "Rows")]
     pub format: FormatArg,
 
     /// Tokenizer file, directory or hub id [default: trained from the corpus]
     #[arg(long, value_name = "PATH|HUB_ID", help_heading = "Model")]
     pub tokenizer: Option<String>,
-    /// Pieces of a tokenizer that is trained
+    /// Vocabulary size of a trained tokenizer
     #[arg(long, value_name = "N", default_value = "30000", value_parser = clap::value_parser!(u32).range(20..), conflicts_with = "tokenizer", help_heading = "Model")]
     pub vocab_size: u32,
-    /// Shape by name
+    /// Model size
     #[arg(long, value_name = "NAME", default_value = "base", conflicts_with_all = ["config", "init_from"], help_heading = "Model")]
     pub size: SizeArg,
-    /// Shape from a config.json; its vocabulary size is the tokenizer's
+    /// Model size from a config.json; the vocabulary size is taken from the tokenizer
     #[arg(long, value_name = "FILE", conflicts_with = "init_from", help_heading = "Model")]
     pub config: Option<PathBuf>,
-    /// Continue pretraining this model: directory, file, or hub id; with its tokenizer
+    /// Continue from this model and its tokenizer: directory, file, or hub id
     #[arg(
         long,
         alias = "model",
@@ -68,7 +68,7 @@ pub struct PretrainArgs {
         help_heading = "Model"
     )]
     pub init_from: Option<String>,
-    /// Never use the network: a hub id must be in the cache
+    /// Never use the network; a hub id must be in the cache
     #[arg(long, help_heading = "Model")]
     pub offline: bool,
     /// Use weights that hold NaN or infinity, which are an error otherwise
@@ -81,107 +81,108 @@ pub struct PretrainArgs {
     #[arg(long, value_name = "P", value_parser = share, help_heading = "Model")]
     pub attention_dropout: Option<f64>,
 
-    /// Tokens of a row, special tokens included [default: 128, or the model's positions if they are fewer]
+    /// Maximum tokens per row, including special tokens [default: 128, or the model's limit if it is lower]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(8..), help_heading = "Rows")]
     pub max_seq_length: Option<u32>,
-    /// Share of the rows that are made shorter at random
+    /// Fraction of rows with a random shorter length
     #[arg(long, value_name = "SHARE", default_value = "0.1", value_parser = share, help_heading = "Rows")]
     pub short_seq_prob: f64,
-    /// Share of the tokens to predict
+    /// Fraction of tokens to predict
     #[arg(long, value_name = "SHARE", default_value = "0.15", value_parser = share, help_heading = "Rows")]
     pub masked_lm_prob: f64,
-    /// Longest run of whole words masked together
+    /// Maximum number of consecutive whole words masked together
     #[arg(long, value_name = "N", default_value = "3", value_parser = clap::value_parser!(u8).range(1..=10), help_heading = "Rows")]
     pub max_ngram: u8,
-    /// Predictions of a row, at most [default: the share of --max-seq-length, rounded up]
+    /// Maximum predictions per row [default: --masked-lm-prob times --max-seq-length, rounded up]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), help_heading = "Rows")]
     pub max_predictions: Option<u32>,
-    /// Next-sentence prediction, as BERT's, instead of sentence order
+    /// Use BERT's next-sentence prediction instead of sentence order
     #[arg(long, conflicts_with = "no_sop", help_heading = "Rows")]
     pub nsp: bool,
-    /// Masked language model only
+    /// Train only the masked language model
     #[arg(long, help_heading = "Rows")]
     pub no_sop: bool,
-    /// How much the loss of sentence order counts beside that of the masked words
+    /// Weight of the sentence-order loss relative to the masked-LM loss
     #[arg(long, value_name = "WEIGHT", default_value = "1", value_parser = positive, help_heading = "Training")]
     pub sop_weight: f64,
-    /// What does not learn: starts of the names of parameters, as in model.safetensors, like albert.embeddings
+    /// Freeze parameters whose names start with these prefixes, e.g. albert.embeddings
     #[arg(long, value_name = "PREFIX", num_args = 1.., value_delimiter = ',', help_heading = "Training")]
     pub freeze: Vec<String>,
-    /// Make rows with the quirks of another program
+    /// Reproduce the quirks of another program when building rows
     #[arg(long, value_name = "NAME", help_heading = "Rows")]
     pub compat: Option<CompatArg>,
 
-    /// Steps of the whole run
+    /// Total number of steps
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), help_heading = "Training")]
     pub steps: Option<u64>,
     /// Passes over the corpus, instead of --steps [default: 10]
     #[arg(long, value_name = "N", value_parser = positive, conflicts_with = "steps", help_heading = "Training")]
     pub epochs: Option<f64>,
-    /// Rows of one step, over all devices
+    /// Rows per step, over all devices
     #[arg(long, value_name = "N", default_value = "32", value_parser = clap::value_parser!(u32).range(1..), help_heading = "Training")]
     pub batch_size: u32,
-    /// Rows that a device computes at once; gradients are added up [default: about 4096 tokens on a CPU, 32768 on a GPU]
+    /// Rows per forward and backward pass of a device; gradients are accumulated [default: about 4096 tokens on a CPU, 32768 on
+    /// a GPU]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), help_heading = "Training")]
     pub micro_batch: Option<u32>,
-    /// Update rule
+    /// Optimizer
     #[arg(long, value_name = "NAME", default_value = "adamw", help_heading = "Training")]
     pub optimizer: OptimizerArg,
-    /// Highest learning rate [default: for lamb 0.00176 at 4096 rows, by the root of the batch size for others; for adamw
-    /// 0.0005 up to 512 wide, 0.0001 beyond]
+    /// Peak learning rate [default for lamb: 0.00176 at 4096 rows, scaled by the square root of the batch size; for adamw: 0.0005
+    /// up to hidden size 512, 0.0001 above]
     #[arg(long, value_name = "RATE", value_parser = positive, help_heading = "Training")]
     pub learning_rate: Option<f64>,
-    /// Steps of rising learning rate [default: 2.5 % of all]
+    /// Warm-up steps [default: 2.5 % of all steps]
     #[arg(long, value_name = "N", help_heading = "Training")]
     pub warmup_steps: Option<u64>,
-    /// Course of the learning rate after the warm-up
+    /// Learning-rate decay after the warm-up
     #[arg(long, value_name = "NAME", default_value = "linear", help_heading = "Training")]
     pub schedule: ScheduleArg,
     /// Power of the polynomial schedule
     #[arg(long, value_name = "P", default_value = "1", value_parser = positive, help_heading = "Training")]
     pub power: f64,
-    /// Weight decay, for all but biases and normalizations
+    /// Weight decay, for all parameters except biases and normalizations
     #[arg(long, value_name = "RATE", default_value = "0.01", value_parser = not_negative, help_heading = "Training")]
     pub weight_decay: f64,
-    /// Largest global norm of the gradients, 0 for any
+    /// Maximum global norm of the gradients (0: no limit)
     #[arg(long, value_name = "NORM", default_value = "1", value_parser = not_negative, help_heading = "Training")]
     pub clip_norm: f64,
-    /// Float type of the computation; weights and their updates are f32 always. On a CPU, bf16 is used inside the matrix
-    /// products of the layers alone; bf16x2 is f32 there, on processors with AMX as sums of two bf16
+    /// Compute precision. Weights and optimizer state stay in f32. On a CPU, bf16 and bf16x2 apply only to the layers' matrix
+    /// multiplications; bf16x2 needs AMX
     #[arg(long, value_name = "TYPE", default_value = "f32", help_heading = "Training")]
     pub precision: PrecisionArg,
-    /// Compute memory-bound results again in the backward pass instead of keeping them
+    /// Recompute memory-bound activations in the backward pass instead of saving them
     #[arg(long, help_heading = "Training")]
     pub gradient_checkpointing: bool,
-    /// Seed of everything random
+    /// Random seed
     #[arg(long, value_name = "N", default_value = "1", help_heading = "Training")]
     pub seed: u64,
 
-    /// Directory of the run
+    /// Output directory
     #[arg(short, long, value_name = "DIR", help_heading = "Run")]
     pub output: PathBuf,
-    /// Go on from the newest checkpoint in OUTPUT, with the same options
+    /// Continue from the newest checkpoint in OUTPUT, with the same options
     #[arg(long, help_heading = "Run")]
     pub resume: bool,
-    /// Where to compute, several for data parallel training: auto, flex, ndarray, wgpu[:N], cuda[:N]
+    /// Devices, several for data-parallel training: auto, flex, ndarray, wgpu[:N], cuda[:N]
     #[arg(long, env = "ALBERT_DEVICE", value_name = "DEVICE", value_delimiter = ',', default_value = "auto", value_parser = str::parse::<DeviceChoice>, help_heading = "Run")]
     pub device: Vec<DeviceChoice>,
     /// CPU threads [default: all]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024), help_heading = "Run")]
     pub threads: Option<u16>,
-    /// Report every so many steps
+    /// Report every N steps
     #[arg(long, value_name = "N", default_value = "50", value_parser = clap::value_parser!(u64).range(1..), help_heading = "Run")]
     pub log_every: u64,
-    /// Evaluate every so many steps [default: a twentieth of all]
+    /// Evaluate every N steps [default: a twentieth of all steps]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), help_heading = "Run")]
     pub eval_every: Option<u64>,
-    /// Checkpoint every so many steps [default: a twentieth of all]
+    /// Save a checkpoint every N steps [default: a twentieth of all steps]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), help_heading = "Run")]
     pub save_every: Option<u64>,
-    /// Checkpoint every so many minutes too
+    /// Also save a checkpoint every N minutes
     #[arg(long, value_name = "N", default_value = "15", value_parser = positive, help_heading = "Run")]
     pub save_minutes: f64,
-    /// Checkpoints to keep
+    /// Number of checkpoints to keep
     #[arg(long, value_name = "N", default_value = "3", value_parser = clap::value_parser!(u16).range(1..), help_heading = "Run")]
     pub keep: u16,
 }
@@ -196,7 +197,7 @@ fn number(text: &str, least: f64, fits: impl Fn(f64) -> bool, wanted: &str) -> R
 }
 
 pub fn share(text: &str) -> Result<f64, String> {
-    number(text, 0.0, |value| value < 1.0, "a share from 0 to below 1")
+    number(text, 0.0, |value| value < 1.0, "a fraction from 0 to below 1")
 }
 
 pub fn positive(text: &str) -> Result<f64, String> {
@@ -209,7 +210,7 @@ pub fn not_negative(text: &str) -> Result<f64, String> {
 
 #[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SentencesArg {
-    /// Lines are paragraphs: cut them into sentences
+    /// Lines are paragraphs: split them into sentences
     Split,
     /// Lines are sentences
     Lines,
@@ -249,9 +250,10 @@ impl From<SizeArg> for Size {
 
 #[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OptimizerArg {
-    /// As Google's, for batches of thousands: no bias correction; biases and normalizations without decay and adaptation
+    /// Google's variant of LAMB, for batches of thousands: without bias correction, and without decay and trust ratio for biases
+    /// and normalizations
     Lamb,
-    /// As PyTorch's, for batches of any size
+    /// AdamW as in PyTorch, for batches of any size
     Adamw,
 }
 
@@ -273,7 +275,7 @@ pub enum ScheduleArg {
 }
 
 impl ScheduleArg {
-    /// With the power of the polynomial one.
+    /// The decay, with the power of the polynomial schedule.
     pub fn decay(self, power: f64) -> Decay {
         match self {
             Self::Linear => Decay::Linear,
@@ -286,6 +288,6 @@ impl ScheduleArg {
 
 #[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CompatArg {
-    /// create_pretraining_data.py: one short length per document, a single sentence is paired with a random document
+    /// create_pretraining_data.py: one short length per document, single sentences are paired with a random document
     Google,
 }

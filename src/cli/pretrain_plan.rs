@@ -1,4 +1,4 @@
-//! What `albert pretrain` is about to do, in numbers.
+//! The plan of a pretraining run.
 
 use serde_json::json;
 
@@ -10,12 +10,12 @@ use super::args::PrecisionArg;
 use super::pretrain_args::PretrainArgs;
 use super::report::Reporter;
 
-/// `--max-seq-length`, or what serves most models.
+/// `--max-seq-length` or its default.
 pub fn row_length(args: &PretrainArgs, config: &AlbertConfig) -> usize {
     args.max_seq_length.map_or_else(|| config.max_position_embeddings.min(128), |length| length as usize)
 }
 
-/// Numbers that follow from the arguments.
+/// Values derived from the arguments.
 pub struct Plan {
     steps: u64,
     pub micro_batch: usize,
@@ -45,7 +45,7 @@ impl Plan {
         }
     }
 
-    /// What is about to happen, before the first step.
+    /// Describes the run before the first step.
     pub fn announce(
         &self,
         args: &PretrainArgs,

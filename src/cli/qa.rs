@@ -10,7 +10,7 @@ use super::report::Reporter;
 use super::task_args::{AlignArg, QaArgs};
 use super::{null_threshold, streaming};
 
-/// Longest window where the user names none, as transformers' pipeline.
+/// Default maximum length of a window, as in transformers' pipeline.
 const WINDOW: usize = 384;
 
 pub fn run(args: QaArgs, reporter: &Reporter) -> Result<ExitStatus, Failure> {
@@ -34,7 +34,7 @@ pub fn run(args: QaArgs, reporter: &Reporter) -> Result<ExitStatus, Failure> {
         lengths,
         reporter,
     )?;
-    // A model that learnt to say so knows from when on.
+    // A model trained to predict "no answer" stores its threshold.
     let own = null_threshold::of(&checkpoint.config).map(|threshold| threshold as f32);
     let null_threshold = args.null_threshold.or(own.filter(|_| !args.impossible));
     let options = QaOptions {

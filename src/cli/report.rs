@@ -1,4 +1,4 @@
-//! What goes to stderr: errors, warnings, progress. The one place of the binary that prints there.
+//! Messages on stderr: errors, warnings, progress. The only module that writes to stderr.
 
 use std::cell::{Cell, RefCell};
 use std::io::{IsTerminal, Write};
@@ -14,28 +14,28 @@ use super::args::{GlobalArgs, When};
 const ERROR: Style = AnsiColor::Red.on_default().bold();
 const WARNING: Style = AnsiColor::Yellow.on_default().bold();
 
-/// Writes to stderr, as the global options ask.
+/// Writes to stderr according to the global options.
 #[derive(Clone)]
 pub struct Reporter {
     quiet: bool,
     verbose: bool,
     color: bool,
-    /// `--color`, for output that may go elsewhere than stderr.
+    /// `--color`, for output other than stderr.
     when: When,
     progress: bool,
-    /// The bar that lines must not cut through.
+    /// The active progress bar, which is suspended while lines are printed.
     bar: RefCell<ProgressBar>,
     truncation_told: Cell<bool>,
 }
 
 impl Reporter {
-    /// A reporter for these options.
+    /// Creates a reporter for these options.
     pub fn new(args: &GlobalArgs) -> Self {
         let terminal = std::io::stderr().is_terminal();
         let progress = match args.progress {
             When::Always => true,
             When::Never => false,
-            // On a terminal that shows the results already, a bar would only be in their way.
+            // No bar if the results appear on the same terminal.
             When::Auto => terminal && !args.quiet && !std::io::stdout().is_terminal(),
         };
         Self {
@@ -49,7 +49,7 @@ impl Reporter {
         }
     }
 
-    /// One that tells errors only.
+    /// Creates a reporter that prints only errors.
     pub fn silent() -> Self {
         Self {
             quiet: true,
@@ -62,12 +62,12 @@ impl Reporter {
         }
     }
 
-    /// Whether an output may have colours, given whether it is a terminal.
+    /// Returns true if an output may be colored, given whether it is a terminal.
     pub fn wants_color(&self, terminal: bool) -> bool {
         wants_color(self.when, terminal, no_color())
     }
 
-    /// Prints an error, with the errors behind it.
+    /// Prints an error.
     pub fn error(&self, error: &dyn std::error::Error) {
         self.line("error", ERROR, &error.to_string());
     }
@@ -108,12 +108,12 @@ impl Reporter {
 
     fn write(&self, text: &str) {
         self.bar.borrow().suspend(|| {
-            // Nobody is left to be told that stderr cannot be written.
+            // There is no way to report that stderr cannot be written.
             let _unwritable = std::io::stderr().write_all(text.as_bytes());
         });
     }
 
-    /// An observer of a stream that counts records, with a bar where bars are wanted.
+    /// An observer that counts the records of a stream, with a progress bar if enabled.
     pub fn observer(&self) -> StreamObserver<'_> {
         if self.progress {
             let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(5));
@@ -125,17 +125,17 @@ impl Reporter {
         StreamObserver { reporter: self }
     }
 
-    /// A bar for bytes, whose number is set later.
+    /// A bar for bytes, whose total is set later.
     pub fn bytes_bar(&self, what: &'static str) -> ProgressBar {
         self.bar("{msg} {bar:30} {bytes}/{total_bytes} {bytes_per_sec} {eta}", what)
     }
 
-    /// A bar for steps, whose number is set later.
+    /// A bar for steps, whose total is set later.
     pub fn steps_bar(&self, what: &'static str) -> ProgressBar {
         self.bar("{msg} {bar:30} {pos}/{len} {elapsed}", what)
     }
 
-    /// A bar for training steps, whose number is set later.
+    /// A bar for training steps, whose total is set later.
     pub fn training_bar(&self) -> ProgressBar {
         self.bar("{bar:20} {pos}/{len} {msg}  {eta} left", "")
     }
@@ -152,7 +152,7 @@ impl Reporter {
         bar
     }
 
-    /// A bar for a download of `total` bytes, `already` of them here.
+    /// A bar for a download of `total` bytes, of which `already` are present.
     #[cfg(feature = "hub")]
     pub fn download_bar(&self, file: &str, total: Option<u64>, already: u64) -> ProgressBar {
         if !self.progress {

@@ -1,4 +1,4 @@
-//! What every task that reads records has in common: input, output, interrupts, exit status.
+//! Code shared by all tasks that read records: input, output, interrupts, exit status.
 
 use std::io::IsTerminal;
 use std::path::Path;
@@ -12,7 +12,7 @@ use super::exit::{ExitStatus, Failure, WhileRunning};
 use super::interrupt::close_on_interrupt;
 use super::report::Reporter;
 
-/// Input and output, opened before the model is loaded: a bad path fails in the first millisecond.
+/// Input and output. They are opened before the model is loaded, so that a bad path fails immediately.
 pub struct Streams {
     reader: RecordReader,
     writer: SharedWriter,
@@ -20,14 +20,14 @@ pub struct Streams {
     terminal: bool,
 }
 
-/// Opens the input and output of a task over texts.
+/// Opens the input and output of a task on texts.
 pub fn open_texts(input: &InputArgs, output: &OutputArgs) -> Result<Streams, Failure> {
     open(&input.source()?, input.records.input_format.into(), output.output.as_deref(), |terminal| {
         output.format.resolve(terminal)
     })
 }
 
-/// Opens input and output; `format` is asked whether the output is a terminal.
+/// Opens input and output. `format` receives whether the output is a terminal.
 pub fn open(
     source: &Source,
     input_format: InputFormat,
@@ -42,7 +42,7 @@ pub fn open(
     Ok(Streams { reader, writer, format, terminal })
 }
 
-/// Runs a task over all records.
+/// Runs a task on all records.
 pub fn run<T: Task>(
     task: &T,
     streams: Streams,
@@ -68,7 +68,7 @@ pub fn run<T: Task>(
     drop(observer);
     let broke_off = !matches!(&result, Ok(outcome) if !outcome.stopped);
     let Some(writer) = writer.take() else {
-        // An interrupt took the writer and is ending the process.
+        // An interrupt has taken the writer and is ending the process.
         std::thread::park();
         return Ok(ExitStatus::SomeFailed);
     };

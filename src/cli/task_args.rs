@@ -1,4 +1,4 @@
-//! The arguments of the tasks as typed: clap types only.
+//! Command-line arguments of the tasks.
 
 use std::path::PathBuf;
 
@@ -12,11 +12,11 @@ use super::args::{
     DeviceArgs, FormatArg, InputArgs, LengthArgs, LongArg, ModelArgs, OnErrorArg, OutputArgs, RecordArgs,
 };
 
-/// Fill [MASK] with the words that fit best
+/// Predict the words behind [MASK]
 ///
-/// Reads texts as arguments, or records from a file or standard input, a line each: plain text, or JSON
-/// objects whose other fields pass through. Scores are probabilities, as in transformers' fill-mask
-/// pipeline. With several masks in a text each has its own list, and the masks are scored independently.
+/// Reads texts from arguments, or one record per line from a file or standard input: plain text, or JSON objects whose
+/// other fields pass through. Scores are probabilities, as in transformers' fill-mask pipeline. Several masks in a text are
+/// scored independently, and each has a list of its own.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -28,15 +28,14 @@ pub struct FillMaskArgs {
     /// Predictions per mask
     #[arg(short = 'k', long, value_name = "N", default_value = "5", value_parser = clap::value_parser!(u32).range(1..), help_heading = "Task")]
     pub top_k: u32,
-    /// Score only these words, separated by commas
+    /// Score only these words (comma-separated)
     ///
-    /// A word that is a piece of the vocabulary as written is scored as that piece, as transformers
-    /// does (write "▁he" for the word, "he" may be a piece inside words). Any other word is cut into
-    /// its pieces; if there are several, its score is the product of their probabilities from left to
-    /// right with as many masks in the place.
+    /// A word that is a vocabulary piece as written is scored as that piece, as in transformers (write "▁he" for the word;
+    /// "he" may be a piece inside words). Any other word is split into pieces. The score of several pieces is the product of
+    /// their probabilities from left to right, with as many masks in its place.
     #[arg(long, value_name = "WORDS", value_delimiter = ',', help_heading = "Task")]
     pub targets: Vec<String>,
-    /// Which bias to add where a checkpoint holds two that differ
+    /// Masked-LM bias to use if a checkpoint contains two that differ
     #[arg(
         long,
         value_name = "WHICH",
@@ -57,9 +56,9 @@ pub struct FillMaskArgs {
 
 #[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MlmBiasArg {
-    /// predictions.decoder.bias, as transformers for PyTorch
+    /// predictions.decoder.bias, as in transformers for PyTorch
     Decoder,
-    /// predictions.bias, as transformers for Flax
+    /// predictions.bias, as in transformers for Flax
     Predictions,
 }
 
@@ -72,9 +71,9 @@ impl From<MlmBiasArg> for MlmBias {
     }
 }
 
-/// Show how a model's tokenizer cuts text
+/// Show how a model's tokenizer splits text
 ///
-/// Offsets count Unicode code points of the text (of the second text for its own tokens).
+/// Offsets count Unicode code points of the text (for tokens of the second text, of that text).
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -92,12 +91,12 @@ pub struct TokenizeArgs {
     pub output: OutputArgs,
 }
 
-/// Label texts or pairs, or give them a number; judge sentence order
+/// Classify texts or pairs, predict a number, or predict sentence order
 ///
-/// With a model fine-tuned for classification or regression. As transformers' text-classification pipeline:
-/// the best label with its probability; problem_type in config.json decides between softmax, sigmoid and the
-/// model's own number. Pairs have segment ids 0 and 1. With --order a pretrained model says how likely it is
-/// that the second text follows the first.
+/// Needs a model fine-tuned for classification or regression. Works like transformers' text-classification pipeline:
+/// returns the best label with its probability, and problem_type in config.json decides between softmax, sigmoid and
+/// regression. Pairs have segment ids 0 and 1. With --order, a pretrained model predicts how likely the second text follows
+/// the first.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -107,17 +106,16 @@ Examples:
 pub struct ClassifyArgs {
     #[command(flatten)]
     pub input: InputArgs,
-    /// The second text, for texts that have none of their own
+    /// Second text, for texts without one of their own
     #[arg(long, value_name = "TEXT", help_heading = "Task")]
     pub text_pair: Option<String>,
-    /// Labels per text, best first: a number, or all
+    /// Number of labels per text, best first, or all
     #[arg(short = 'k', long, value_name = "N|all", default_value = "1", value_parser = top_k, help_heading = "Task")]
     pub top_k: TopK,
-    /// How the model's numbers become scores
+    /// Function that turns logits into scores
     #[arg(long, value_name = "FUNCTION", default_value = "auto", help_heading = "Task")]
     pub function: FunctionArg,
-    /// Sentence order instead of labels: in_order, with the probability that the second text follows the
-    /// first
+    /// Predict sentence order instead of labels: the probability that the second text follows the first
     #[arg(long, help_heading = "Task")]
     pub order: bool,
     #[command(flatten)]
@@ -130,7 +128,7 @@ pub struct ClassifyArgs {
     pub output: OutputArgs,
 }
 
-/// So many, or `None` for all.
+/// A number of labels, or `None` for all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TopK(pub Option<usize>);
 
@@ -144,13 +142,13 @@ fn top_k(text: &str) -> Result<TopK, String> {
 
 #[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FunctionArg {
-    /// As transformers: by problem_type in config.json, else sigmoid for one label, softmax for several
+    /// By problem_type in config.json, otherwise sigmoid for one label and softmax for several
     Auto,
-    /// Probabilities that sum to one
+    /// Probabilities that add up to one
     Softmax,
-    /// A probability for each label by itself
+    /// An independent probability for each label
     Sigmoid,
-    /// The model's own numbers
+    /// Raw logits
     None,
 }
 
@@ -165,39 +163,38 @@ impl From<FunctionArg> for Function {
     }
 }
 
-/// Find named entities and other labelled spans
+/// Find named entities or other labelled spans
 ///
-/// With a model fine-tuned for token classification. Entities end where words of the text end, are exact
-/// slices of it, and start and end count its Unicode code points. Records may hold words instead of text, in
-/// the field tokens; offsets are then those of the words joined by spaces, and start_token and end_token
-/// count words.
+/// Needs a model fine-tuned for token classification. Entities are exact slices of the text and never end inside a word.
+/// start and end count Unicode code points. Records may contain a list of words (field tokens) instead of a text: offsets
+/// then refer to the words joined by spaces, and start_token and end_token count words.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
   albert ner -m ArBert/albert-base-v2-finetuned-ner \"Angela Merkel met Barack Obama in Berlin.\"
   cat news.txt | albert ner -m ArBert/albert-base-v2-finetuned-ner --long window --format conll")]
 pub struct NerArgs {
-    /// Texts; without any, --input or standard input is read, a record a line
+    /// Texts [default: read --input or standard input, one record per line]
     #[arg(value_name = "TEXT", conflicts_with = "input")]
     pub texts: Vec<String>,
     #[command(flatten)]
     pub records: RecordArgs,
-    /// JSON field that holds the text
+    /// JSON field with the text
     #[arg(long, value_name = "NAME", default_value = "text", help_heading = "Input")]
     pub text_field: String,
-    /// JSON field that holds a list of words, where there is no text
+    /// JSON field with a list of words, for records without a text
     #[arg(long, value_name = "NAME", default_value = "tokens", help_heading = "Input")]
     pub tokens_field: String,
-    /// How tokens become entities
+    /// How to combine tokens into entities
     #[arg(long, value_name = "HOW", default_value = "simple", help_heading = "Task")]
     pub aggregation: AggregationArg,
-    /// Labels that are left out, separated by commas
+    /// Labels to leave out (comma-separated)
     #[arg(long, value_name = "LABELS", value_delimiter = ',', default_value = "O", help_heading = "Task")]
     pub ignore_labels: Vec<String>,
-    /// Where words end
+    /// Word boundaries
     #[arg(long, value_name = "HOW", default_value = "text", help_heading = "Task")]
     pub word_boundaries: WordBoundariesArg,
-    /// Read long texts in windows that share N tokens [with --long window: a quarter of a window]
+    /// Read long texts in windows that overlap by N tokens [default with --long window: a quarter of a window]
     #[arg(long, value_name = "N", help_heading = "Task")]
     pub stride: Option<usize>,
     #[command(flatten)]
@@ -206,25 +203,25 @@ pub struct NerArgs {
     pub device: DeviceArgs,
     #[command(flatten)]
     pub length: LengthArgs,
-    /// Write to a file, which appears when it is complete
+    /// Write to a file, which appears once it is complete
     #[arg(short, long, value_name = "FILE", help_heading = "Output")]
     pub output: Option<PathBuf>,
-    /// text marks the entities in the text; auto is text on a terminal, jsonl otherwise
+    /// Output format; text highlights the entities, auto is text on a terminal and jsonl otherwise
     #[arg(long, value_name = "FORMAT", default_value = "auto", help_heading = "Output")]
     pub format: NerFormatArg,
 }
 
 #[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AggregationArg {
-    /// Every token by itself, with its label
+    /// One prediction per token
     None,
-    /// Neighbouring tokens of one type are one entity
+    /// Merge adjacent tokens of the same type
     Simple,
-    /// Words first, each labelled as its first token
+    /// Label each word by its first token, then merge words
     First,
-    /// Words first, each by the mean of its tokens' scores
+    /// Label each word by the mean of its tokens' scores, then merge words
     Average,
-    /// Words first, each labelled as its surest token
+    /// Label each word by its highest-scoring token, then merge words
     Max,
 }
 
@@ -242,9 +239,9 @@ impl From<AggregationArg> for Aggregation {
 
 #[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WordBoundariesArg {
-    /// Where the text has them: no entity is cut inside a word
+    /// Those of the text; entities never end inside a word
     Text,
-    /// Where transformers' pipeline guesses them, for exactly its output
+    /// Guessed as in transformers' pipeline, for identical output
     Hf,
 }
 
@@ -263,7 +260,7 @@ pub enum NerFormatArg {
     Text,
     Json,
     Jsonl,
-    /// A word and its tag a line, an empty line between texts
+    /// One word and its tag per line, a blank line between texts
     Conll,
 }
 
@@ -282,10 +279,10 @@ impl NerFormatArg {
 
 /// Answer questions from a context
 ///
-/// With a model fine-tuned for question answering (SQuAD). An answer is a slice of the context; start and end
-/// count its Unicode code points. Long contexts are read in overlapping windows. Questions come as arguments
-/// or lines with one --context, as JSON records with question and context, or as a SQuAD file (1.1 or 2.0);
-/// --format squad writes the predictions file that SQuAD's own evaluation reads.
+/// Needs a model fine-tuned for question answering (SQuAD). An answer is a slice of the context, and start and end count
+/// Unicode code points. Long contexts are read in overlapping windows. Give questions as arguments or lines with one
+/// --context, as JSON records with question and context, or as a SQuAD file (1.1 or 2.0). --format squad writes the
+/// predictions file of SQuAD's evaluation scripts.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -293,75 +290,74 @@ Examples:
   cat page.txt | albert qa -m twmkn9/albert-base-v2-squad2 --context - \"Who wrote it?\" \"When?\"
   albert qa -m ./my-model --impossible -i dev-v2.0.json --format squad -o predictions.json")]
 pub struct QaArgs {
-    /// Questions; without any, --input or standard input is read
+    /// Questions [default: read --input or standard input]
     #[arg(value_name = "QUESTION", conflicts_with = "input")]
     pub questions: Vec<String>,
-    /// Read the context from a file, - for standard input
+    /// Read the context from a file (- for standard input)
     #[arg(short, long, value_name = "FILE|-", conflicts_with = "context_text", help_heading = "Input")]
     pub context: Option<PathBuf>,
-    /// The context itself
+    /// The context
     #[arg(long, value_name = "TEXT", help_heading = "Input")]
     pub context_text: Option<String>,
-    /// Read records from a file, - for standard input
+    /// Read records from a file (- for standard input)
     #[arg(short, long, value_name = "FILE|-", help_heading = "Input")]
     pub input: Option<PathBuf>,
-    /// How the input becomes records; auto detects SQuAD files and JSON objects, one per line or in one array
+    /// Format of the input; auto detects SQuAD files and JSON objects, one per line or in one array
     ///
     /// A SQuAD file holds articles with paragraphs, or is a flat list of questions with a context each, as for
     /// transformers' run_qa.py.
     #[arg(long, value_name = "FORMAT", default_value = "auto", help_heading = "Input")]
     pub input_format: QaInputFormatArg,
-    /// What to do about a bad record: stop at it, or skip it and go on
+    /// How to handle an invalid record
     #[arg(long, value_name = "HOW", default_value = "stop", help_heading = "Input")]
     pub on_error: OnErrorArg,
-    /// JSON field that holds the question
+    /// JSON field with the question
     #[arg(long, value_name = "NAME", default_value = "question", help_heading = "Input")]
     pub question_field: String,
-    /// JSON field that holds the context; records without it take --context
+    /// JSON field with the context; records without it use --context
     #[arg(long, value_name = "NAME", default_value = "context", help_heading = "Input")]
     pub context_field: String,
-    /// JSON field that holds a question's id, for --format squad
+    /// JSON field with the id of a question, for --format squad
     #[arg(long, value_name = "NAME", default_value = "id", help_heading = "Input")]
     pub id_field: String,
     /// Answers per question
     #[arg(short = 'k', long, value_name = "N", default_value = "1", value_parser = clap::value_parser!(u32).range(1..), help_heading = "Task")]
     pub top_k: u32,
-    /// Tokens that neighbouring windows share [default: 128, or half of a shorter window]
+    /// Overlap of adjacent windows in tokens [default: 128, or half of a shorter window]
     #[arg(long, value_name = "N", help_heading = "Task")]
     pub doc_stride: Option<usize>,
-    /// Longest answer in tokens
+    /// Maximum length of an answer in tokens
     #[arg(long, value_name = "N", default_value = "15", value_parser = clap::value_parser!(u32).range(1..), help_heading = "Task")]
     pub max_answer_len: u32,
-    /// Longest question in tokens; the rest is cut off
+    /// Maximum length of a question in tokens; longer questions are cut
     #[arg(long, value_name = "N", default_value = "64", value_parser = clap::value_parser!(u32).range(1..), help_heading = "Task")]
     pub max_question_len: u32,
-    /// No answer is an answer too: an empty one, for models trained on SQuAD 2.0
+    /// Allow "no answer" (an empty answer), for models trained on SQuAD 2.0
     ///
-    /// Records then have null_score, its probability, and null_score_diff, by how much its logits exceed those
-    /// of the best answer.
+    /// Adds null_score, its probability, and null_score_diff, the difference between its logits and the best answer's.
     #[arg(long, help_heading = "Task")]
     pub impossible: bool,
-    /// No answer wins if null_score_diff is above X, else the best answer; implies --impossible
+    /// Predict "no answer" if null_score_diff exceeds X; implies --impossible
     #[arg(long, value_name = "X", allow_negative_numbers = true, help_heading = "Task")]
     pub null_threshold: Option<f32>,
-    /// What answers are widened to
+    /// Boundaries to which answers are extended
     #[arg(long, value_name = "WHAT", default_value = "words", help_heading = "Task")]
     pub align: AlignArg,
     #[command(flatten)]
     pub model: ModelArgs,
     #[command(flatten)]
     pub device: DeviceArgs,
-    /// Longest window in tokens, question and special tokens included [default: 384, or the limit of the tokenizer or the
-    /// model if that is lower]
+    /// Maximum number of tokens per window, including question and special tokens [default: 384, at most the limits of
+    /// tokenizer and model]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), help_heading = "Input")]
     pub max_length: Option<u32>,
-    /// What to do with longer contexts
+    /// How to handle longer contexts
     #[arg(long, value_name = "HOW", default_value = "window", help_heading = "Input")]
     pub long: LongArg,
-    /// Write to a file, which appears when it is complete
+    /// Write to a file, which appears once it is complete
     #[arg(short, long, value_name = "FILE", help_heading = "Output")]
     pub output: Option<PathBuf>,
-    /// text marks the answer in its sentence; auto is text on a terminal, jsonl otherwise
+    /// Output format; text highlights the answer, auto is text on a terminal and jsonl otherwise
     #[arg(long, value_name = "FORMAT", default_value = "auto", help_heading = "Output")]
     pub format: QaFormatArg,
 }
@@ -387,9 +383,9 @@ impl From<QaInputFormatArg> for InputFormat {
 
 #[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AlignArg {
-    /// Whole words, with the marks written to them, as transformers does
+    /// Complete words with adjacent punctuation, as in transformers
     Words,
-    /// The tokens as they are
+    /// Token boundaries
     Tokens,
 }
 
@@ -399,7 +395,7 @@ pub enum QaFormatArg {
     Text,
     Json,
     Jsonl,
-    /// SQuAD's predictions file: one object, from ids to answers
+    /// Predictions file of SQuAD: one object that maps ids to answers
     Squad,
 }
 
@@ -418,36 +414,36 @@ impl QaFormatArg {
 
 /// Choose the best of several continuations or answers
 ///
-/// With a model fine-tuned for multiple choice. The model sees the pair of prompt and choice, or with a
-/// context (as in RACE) the pair of context and prompt plus choice. JSON records hold prompt, choices and
-/// maybe context; each may have its own number of choices.
+/// Needs a model fine-tuned for multiple choice. The model reads the pair of prompt and choice or, with a context (as in
+/// RACE), the pair of context and prompt plus choice. JSON records contain prompt, choices and optionally context. The
+/// number of choices may differ between records.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
   albert choose -m ./my-model \"She was late:\" --choice \"the bus broke.\" --choice \"a red hat.\"
   cat questions.jsonl | albert choose -m ./my-model --prompt-field question")]
 pub struct ChooseArgs {
-    /// Prompts; without any, --input or standard input is read, a record a line
+    /// Prompts [default: read --input or standard input, one record per line]
     #[arg(value_name = "PROMPT", conflicts_with = "input")]
     pub prompts: Vec<String>,
-    /// A choice, for records that have none of their own; give it twice or more
+    /// A choice, for records without choices of their own; give it at least twice
     #[arg(long = "choice", value_name = "TEXT", help_heading = "Input")]
     pub choices: Vec<String>,
-    /// Read the context from a file, - for standard input
+    /// Read the context from a file (- for standard input)
     #[arg(short, long, value_name = "FILE|-", conflicts_with = "context_text", help_heading = "Input")]
     pub context: Option<PathBuf>,
-    /// The context itself
+    /// The context
     #[arg(long, value_name = "TEXT", help_heading = "Input")]
     pub context_text: Option<String>,
     #[command(flatten)]
     pub records: RecordArgs,
-    /// JSON field that holds the prompt
+    /// JSON field with the prompt
     #[arg(long, value_name = "NAME", default_value = "prompt", help_heading = "Input")]
     pub prompt_field: String,
-    /// JSON field that holds the list of choices
+    /// JSON field with the list of choices
     #[arg(long, value_name = "NAME", default_value = "choices", help_heading = "Input")]
     pub choices_field: String,
-    /// JSON field that holds the context; records without it take --context
+    /// JSON field with the context; records without it use --context
     #[arg(long, value_name = "NAME", default_value = "context", help_heading = "Input")]
     pub context_field: String,
     #[command(flatten)]
@@ -460,11 +456,11 @@ pub struct ChooseArgs {
     pub output: OutputArgs,
 }
 
-/// Turn texts or their tokens into vectors
+/// Turn texts or tokens into vectors
 ///
-/// The encoder's last hidden states, or those of another layer, pooled into one vector per text. Any ALBERT
-/// will do. A directory of sentence-transformers (with a modules.json) gives the vectors that sentence-transformers
-/// gives: with its pooling, its Dense and Normalize modules, its longest text and its default prompt. With --output FILE.npy or FILE.safetensors the vectors become one array of 32-bit floats, a row a
+/// The encoder's last hidden states, or those of another layer, pooled into one vector per text. Every ALBERT checkpoint
+/// is supported. A sentence-transformers directory (one with a modules.json) gives the vectors that sentence-transformers
+/// gives, with its pooling, Dense, LayerNorm and Normalize modules, maximum length and default prompt. With --output FILE.npy or FILE.safetensors the vectors become one array of 32-bit floats, a row a
 /// record; tokens of different numbers need safetensors, where record i has the rows from offsets[i] to
 /// offsets[i + 1] of embeddings.
 #[derive(Args, Debug)]
@@ -475,16 +471,16 @@ Examples:
 pub struct EmbedArgs {
     #[command(flatten)]
     pub input: InputArgs,
-    /// The second text, for texts that have none of their own
+    /// Second text, for texts without one of their own
     #[arg(long, value_name = "TEXT", help_heading = "Task")]
     pub text_pair: Option<String>,
-    /// What becomes of the token vectors [default: that of the model's Pooling module, else mean]
+    /// Pooling of the token vectors [default: that of the model's Pooling module, else mean]
     #[arg(long, value_name = "HOW", help_heading = "Task")]
     pub pooling: Option<PoolingArg>,
-    /// Which hidden state: 0 is the embeddings, N the output of layer N [default: the last]
+    /// Hidden state to use: 0 for the embeddings, N for the output of layer N [default: the last]
     #[arg(long, value_name = "N", help_heading = "Task")]
     pub layer: Option<usize>,
-    /// Scale vectors to length one; --normalize=false leaves out the model's Normalize module
+    /// Scale vectors to length one; --normalize=false ignores the model's Normalize module
     #[arg(
         long,
         value_name = "BOOL",
@@ -503,7 +499,7 @@ pub struct EmbedArgs {
     /// Ignore modules.json and the other files of sentence-transformers: embed with the encoder alone
     #[arg(long, conflicts_with = "prompt_name", help_heading = "Task")]
     pub ignore_modules: bool,
-    /// Attention maps too: layer, head, from token, to token (JSON only)
+    /// Add attention maps: layer, head, from token, to token (JSON only)
     #[arg(long, help_heading = "Task")]
     pub attentions: bool,
     #[command(flatten)]
@@ -512,19 +508,19 @@ pub struct EmbedArgs {
     pub device: DeviceArgs,
     #[command(flatten)]
     pub length: LengthArgs,
-    /// Write to a file, which appears when it is complete; .npy and .safetensors make an array
+    /// Write to a file, which appears once it is complete; .npy and .safetensors write an array
     #[arg(short, long, value_name = "FILE", help_heading = "Output")]
     pub output: Option<PathBuf>,
-    /// text is for eyes; auto goes by the name of the output, else is text on a terminal, jsonl otherwise
+    /// Output format; auto follows the output's extension, otherwise is text on a terminal and jsonl elsewhere
     #[arg(long, value_name = "FORMAT", default_value = "auto", help_heading = "Output")]
     pub format: EmbedFormatArg,
 }
 
 #[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PoolingArg {
-    /// The vector of the first token, [CLS]
+    /// Vector of the first token, [CLS]
     Cls,
-    /// The mean over all tokens, special ones included
+    /// Mean over all tokens, including special tokens
     Mean,
     /// The largest value of each component over all tokens, special ones included
     Max,
@@ -537,9 +533,9 @@ pub enum PoolingArg {
     /// The vector of the last token, [SEP]
     #[value(alias = "lasttoken")]
     LastToken,
-    /// The pooler's output: a dense layer and tanh over the first token
+    /// Output of the pooler: a dense layer and tanh on the first token
     Pooler,
-    /// One vector per token, special ones included
+    /// One vector per token, including special tokens
     Tokens,
 }
 
@@ -564,13 +560,13 @@ pub enum EmbedFormatArg {
     Text,
     Json,
     Jsonl,
-    /// NumPy's array file
+    /// NumPy array
     Npy,
     Safetensors,
 }
 
 impl EmbedFormatArg {
-    /// The kind of array file, if it is one: by the format, or by the ending of the output's name.
+    /// The kind of array file, by the format or by the output's extension; `None` for other formats.
     pub fn array(self, output: Option<&std::path::Path>) -> Option<ArrayKind> {
         match self {
             Self::Npy => Some(ArrayKind::Npy),
@@ -584,7 +580,7 @@ impl EmbedFormatArg {
         }
     }
 
-    /// The format of what is no array, given whether the output is a terminal.
+    /// The format if the output is not an array, given whether it is a terminal.
     pub fn resolve(self, terminal: bool) -> Format {
         match self {
             Self::Text => Format::Text,
@@ -595,38 +591,37 @@ impl EmbedFormatArg {
     }
 }
 
-/// Label texts with labels made up on the spot
+/// Classify texts with labels of your own
 ///
-/// With a classifier of entailment (trained on MNLI, SNLI, ...): how well does the text entail the hypothesis
-/// with each label in it? As transformers' zero-shot-classification pipeline. JSON records may bring their own
-/// list of labels.
+/// Needs a model trained on entailment (MNLI, SNLI, ...). Scores how well the text entails a hypothesis that contains the
+/// label, like transformers' zero-shot-classification pipeline. JSON records may contain a list of labels of their own.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
   albert zero-shot -m ./my-nli-model --labels sport,politics \"The team won the cup.\"
   cat tickets.jsonl | albert zero-shot -m ./my-nli-model --labels billing,delivery")]
 pub struct ZeroShotArgs {
-    /// Texts; without any, --input or standard input is read, a record a line
+    /// Texts [default: read --input or standard input, one record per line]
     #[arg(value_name = "TEXT", conflicts_with = "input")]
     pub texts: Vec<String>,
     #[command(flatten)]
     pub records: RecordArgs,
-    /// JSON field that holds the text
+    /// JSON field with the text
     #[arg(long, value_name = "NAME", default_value = "text", help_heading = "Input")]
     pub text_field: String,
-    /// JSON field that holds a record's own list of labels
+    /// JSON field with a record's own list of labels
     #[arg(long, value_name = "NAME", default_value = "labels", help_heading = "Input")]
     pub labels_field: String,
-    /// The labels, separated by commas
+    /// Labels (comma-separated)
     #[arg(long, value_name = "LABELS", value_delimiter = ',', help_heading = "Task")]
     pub labels: Vec<String>,
-    /// A sentence with {} in the label's place
+    /// Sentence with {} in place of the label
     #[arg(long, value_name = "SENTENCE", default_value = "This example is {}.", help_heading = "Task")]
     pub hypothesis: String,
-    /// Several labels may hold: each is judged by itself, entailment against contradiction
+    /// Score each label independently (entailment against contradiction), so that several may apply
     #[arg(long, help_heading = "Task")]
     pub multi_label: bool,
-    /// The model's label that means entailment, where its name does not begin with "entail"
+    /// Label of the model that means entailment, if its name does not begin with "entail"
     #[arg(long, value_name = "LABEL|NUMBER", help_heading = "Task")]
     pub entailment_label: Option<String>,
     #[command(flatten)]

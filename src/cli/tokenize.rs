@@ -7,7 +7,7 @@ use super::report::Reporter;
 use super::task_args::TokenizeArgs;
 use super::{options, streaming};
 
-/// Nothing is computed, so that a batch is as large as a window.
+/// Nothing is computed, so a batch can be as large as a window.
 const BATCH_TOKENS: usize = 1 << 24;
 
 pub fn run(args: TokenizeArgs, reporter: &Reporter) -> Result<ExitStatus, Failure> {

@@ -38,7 +38,7 @@ pub fn run(args: TrainTokenizerArgs, reporter: &Reporter) -> Result<ExitStatus, 
     };
     let started = std::time::Instant::now();
     let trained = train(&corpus, &options, reporter, &interrupted);
-    // Too small a vocabulary is a flag's matter.
+    // A vocabulary that is too small is a usage error.
     let is_usage = matches!(&trained, Err(Error::Usage { .. }));
     let trained = if is_usage { trained? } else { trained.while_running()? };
     corpus_report::warn(&trained.report, reporter);
@@ -60,7 +60,7 @@ pub fn run(args: TrainTokenizerArgs, reporter: &Reporter) -> Result<ExitStatus, 
 /// Trains a tokenizer with progress bars, until `stop` is set.
 ///
 /// # Errors
-/// Those of [`train_vocabulary`].
+/// Errors of [`train_vocabulary`].
 pub fn train(
     corpus: &Corpus,
     options: &VocabularyOptions,
@@ -83,14 +83,14 @@ pub fn train(
     trained
 }
 
-/// What was done, on one screen.
+/// A summary of the training.
 fn summary(destination: &Path, trained: &TrainedVocabulary, files: &[(String, u64)]) -> String {
     let mut out = format!("{}\n", destination.display());
     let mut line = |name: &str, value: String| {
         let _infallible = writeln!(out, "  {name:<14} {value}");
     };
     line("read", corpus_report::summary(&trained.report));
-    line("counted", format!("{} different words in {} bytes", trained.words, trained.sampled_bytes));
+    line("counted", format!("{} distinct words in {} bytes", trained.words, trained.sampled_bytes));
     let pieces = trained.trained.vocab_size;
     line("vocabulary", format!("{pieces} pieces, {} of them single characters", trained.trained.characters));
     for (name, size) in files {

@@ -1,31 +1,31 @@
-//! The arguments of training as typed: clap types only.
+//! Command-line arguments for text corpora and tokenizer training.
 
 use std::path::PathBuf;
 
 use clap::Args;
 
-/// Where text to learn from is.
+/// The corpus.
 #[derive(Args, Debug)]
 pub struct CorpusArgs {
-    /// Files or folders of text, - for standard input
+    /// Files or folders of text (- for standard input)
     ///
-    /// Text (.txt): a sentence or a paragraph a line, a blank line between documents. JSON lines (.jsonl): a
-    /// document a record, see --text-field. Either may be compressed (.gz, .zst). Of folders all files with
-    /// these endings are read, those in folders below too, in the order of their names; a file named itself
-    /// may be called anything. What is damaged is left out or repaired, and reported.
+    /// Text (.txt): one sentence or paragraph per line, a blank line between documents. JSON lines (.jsonl): one document per
+    /// record, see --text-field. Both may be compressed (.gz, .zst). Folders are searched recursively for files with these
+    /// extensions, in the order of their names. A file named directly may have any name. Damaged input is repaired or skipped,
+    /// and reported.
     #[arg(long, value_name = "PATH", required = true, num_args = 1.., help_heading = "Corpus")]
     pub corpus: Vec<PathBuf>,
-    /// JSON field that holds the text of a document
+    /// JSON field with the text of a document
     #[arg(long, value_name = "NAME", default_value = "text", help_heading = "Corpus")]
     pub text_field: String,
 }
 
 /// Train a tokenizer on text
 ///
-/// A SentencePiece unigram model in lower case without accents, as ALBERT's: <pad>, <unk>, [CLS], [SEP] and
-/// [MASK] have the ids 0 to 4, and ( ) " - . – £ € are always pieces of their own. Writes spiece.model,
-/// tokenizer.json, tokenizer_config.json and special_tokens_map.json into a new directory, which appears when
-/// it is whole; transformers loads it. The same corpus and options give the same files.
+/// Trains a SentencePiece unigram model in lower case without accents, like ALBERT's: <pad>, <unk>, [CLS], [SEP] and [MASK]
+/// have ids 0 to 4, and ( ) " - . – £ € are always separate pieces. Writes spiece.model, tokenizer.json,
+/// tokenizer_config.json and special_tokens_map.json, which transformers loads, into a new directory, which appears once it
+/// is complete. The same corpus and options give the same files.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -34,25 +34,25 @@ Examples:
 pub struct TrainTokenizerArgs {
     #[command(flatten)]
     pub corpus: CorpusArgs,
-    /// A new directory
+    /// Directory to create
     #[arg(short, long, value_name = "DIR", help_heading = "Output")]
     pub output: PathBuf,
-    /// Pieces, special ones included; fewer if the corpus has no more
+    /// Vocabulary size, including special tokens; smaller if the corpus has fewer pieces
     #[arg(long, value_name = "N", default_value = "30000", value_parser = clap::value_parser!(u32).range(1..=1_000_000), help_heading = "Tokenizer")]
     pub vocab_size: u32,
-    /// Share of the text's characters that get pieces of their own; the others are unknown
+    /// Fraction of the characters in the text that the vocabulary covers; the rest are unknown
     #[arg(long, value_name = "SHARE", default_value = "0.99995", value_parser = share, help_heading = "Tokenizer")]
     pub character_coverage: f64,
-    /// Longest text in tokens of the models it is for
+    /// Maximum text length in tokens of the models that will use it
     #[arg(long, value_name = "N", default_value = "512", value_parser = clap::value_parser!(u32).range(1..), help_heading = "Tokenizer")]
     pub max_length: u32,
-    /// Bytes of text in which all words are counted; a number with K, M or G
+    /// Bytes of text in which all words are counted; accepts K, M and G
     ///
-    /// Of a larger corpus every second line of as much again is counted, drawn at random, then every fourth, and
-    /// so on, each for as many: any size is read in full and takes little more memory and time.
+    /// In a larger corpus, a random half of the lines in the next N bytes is counted, then a quarter, and so on, with
+    /// corresponding weights. A corpus of any size is read completely, with little more memory and time.
     #[arg(long, value_name = "N", default_value = "1G", value_parser = bytes, help_heading = "Corpus")]
     pub sample_bytes: u64,
-    /// Seed of the draw
+    /// Seed of the sampling
     #[arg(long, value_name = "N", default_value = "0", help_heading = "Corpus")]
     pub seed: u64,
     /// CPU threads [default: all]

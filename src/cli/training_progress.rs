@@ -1,4 +1,4 @@
-//! What a training run shows on stderr and leaves in its directory.
+//! Progress of a training run on stderr, and its logs.
 
 use std::path::{Path, PathBuf};
 
@@ -10,7 +10,7 @@ use albert::training::{Report, TrainObserver};
 
 use super::report::Reporter;
 
-/// A progress bar, or lines where there is none; and the run's logs.
+/// A progress bar, or lines without one, and the logs of the run.
 pub struct TrainingProgress<'a> {
     reporter: &'a Reporter,
     bar: ProgressBar,
@@ -25,7 +25,7 @@ impl<'a> TrainingProgress<'a> {
         Self { reporter, bar: reporter.training_bar(), output: output.to_owned(), panels, log: None }
     }
 
-    /// A log that cannot be written is no reason to lose a run.
+    /// Warns about a log that cannot be written, which must not end the run.
     fn logged(&mut self, write: impl FnOnce(&mut RunLog) -> Result<()>) {
         if let Some(Err(error)) = self.log.as_mut().map(write) {
             self.warned(&format!("the logs lack a record: {error}"));
@@ -54,7 +54,7 @@ impl<'a> TrainingProgress<'a> {
 impl TrainObserver for TrainingProgress<'_> {
     fn started(&mut self, step: u64) -> Result<()> {
         if step > 0 {
-            self.reporter.note(&format!("going on after step {step}"));
+            self.reporter.note(&format!("resuming after step {step}"));
         }
         self.log = Some(RunLog::open(&self.output, step, self.panels)?);
         Ok(())

@@ -1,6 +1,6 @@
-//! Gold answers: the forms in which data have them, and their place in the context.
+//! Gold answers: their forms in data sets, and their offsets in the context.
 //!
-//! Places count Unicode code points, as in SQuAD and the Hugging Face data sets.
+//! Offsets count Unicode code points, as in SQuAD and the Hugging Face data sets.
 
 use serde::Deserialize;
 
@@ -8,10 +8,10 @@ use super::example::GoldAnswer;
 use super::objects::shortened;
 use crate::io::lone_surrogate;
 
-/// How far from its stated place an answer is looked for, in code points.
+/// Maximum distance between the stated and the actual offset of an answer, in code points.
 const NEAR: usize = 20;
 
-/// Answers with their places, where these are given.
+/// Answers with their offsets, if given.
 pub(super) struct Answers(pub(super) Vec<(String, Option<i64>)>);
 
 /// An answer of SQuAD.
@@ -22,16 +22,16 @@ struct Answer {
     answer_start: Option<i64>,
 }
 
-/// Every form that is read.
+/// All supported forms.
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Form {
     Text(String),
     Texts(Vec<String>),
     One(Answer),
-    /// SQuAD's.
+    /// The form of SQuAD.
     List(Vec<Answer>),
-    /// That of the Hugging Face data sets.
+    /// The form of the Hugging Face data sets.
     Columns {
         text: Vec<String>,
         #[serde(default)]
@@ -43,7 +43,7 @@ impl Answers {
     /// Reads the JSON value of a field.
     ///
     /// # Errors
-    /// A message to stand after the field's name.
+    /// A message that follows the field's name.
     pub(super) fn parse(json: &str) -> Result<Self, String> {
         let form: Form = serde_json::from_str(json).map_err(|_| {
             lone_surrogate(json).unwrap_or_else(|| {
@@ -71,11 +71,11 @@ impl Answers {
     }
 }
 
-/// Finds an answer in its context: at its place, close to it, or for want of a place the first time it stands
-/// there. White space around it is left out where the context has none. True if it is not as the data says.
+/// Finds an answer in its context: at its offset, near it, or, without an offset, at its first occurrence. Removes white space
+/// around it that the context lacks. Returns true if the answer was moved.
 ///
 /// # Errors
-/// A message when it is blank or not found.
+/// A message if it is blank or not found.
 pub(super) fn find(context: &str, text: &str, start: Option<i64>) -> Result<(GoldAnswer, bool), String> {
     let trimmed = text.trim();
     if trimmed.is_empty() {
@@ -110,7 +110,7 @@ pub(super) fn find(context: &str, text: &str, start: Option<i64>) -> Result<(Gol
     ))
 }
 
-/// Where a text stands nearest to a place.
+/// The occurrence of a text that is closest to an offset.
 fn nearby(context: &str, text: &str, start: usize) -> Option<usize> {
     let first = start.saturating_sub(NEAR);
     context

@@ -1,4 +1,4 @@
-//! Questions with choices: JSON lines, and the formats of RACE and SWAG.
+//! Multiple-choice questions: JSON lines, and the formats of RACE and SWAG.
 
 use std::path::Path;
 
@@ -13,22 +13,22 @@ use crate::error::Result;
 
 const FORMATS: [DataFormat; 3] = [DataFormat::Jsonl, DataFormat::Race, DataFormat::Swag];
 
-/// How choices are read. The names are for JSON lines; RACE and SWAG have names of their own.
+/// Options for reading choices. The field names apply to JSON lines; RACE and SWAG have names of their own.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ChoiceOptions {
     /// The format of the data.
     pub format: DataFormat,
-    /// `--prompt-field`.
+    /// Name of the field with the prompt.
     pub prompt: String,
-    /// `--choices-field`.
+    /// Name of the field with the choices.
     pub choices: String,
-    /// `--context-field`.
+    /// Name of the field with the context.
     pub context: String,
-    /// `--label-field`: a number from 0, or a letter from A.
+    /// Name of the field with the label: a number from 0, or a letter from A.
     pub label: String,
-    /// `--id-field`.
+    /// Name of the field with the id.
     pub id: String,
-    /// Whether examples without the right choice may come.
+    /// Accept examples without a label.
     pub unlabelled: bool,
     /// `--on-error`; without it bad records are errors.
     pub on_error: Option<OnBadRecord>,
@@ -49,12 +49,11 @@ impl Default for ChoiceOptions {
     }
 }
 
-/// Reads choices from a file, from a folder of RACE, or from standard input for `-`.
+/// Reads choices from a file, from a RACE folder, or from standard input for `-`.
 ///
 /// # Errors
-/// [`crate::Error::Record`] for the first example that is not right; [`crate::Error::BadFile`] for what holds no
-/// examples or is of unknown format; [`crate::Error::Usage`] for a format that holds no choices;
-/// [`crate::Error::Io`].
+/// [`crate::Error::Record`] for the first invalid example; [`crate::Error::BadFile`] for a file without examples or in an
+/// unknown format; [`crate::Error::Usage`] for a format without choices; [`crate::Error::Io`].
 pub fn read_choices(path: &Path, options: &ChoiceOptions) -> Result<Loaded<ChoiceExample>> {
     if path.is_dir() {
         options.format.check(&[DataFormat::Race])?;
@@ -123,7 +122,7 @@ fn from_object(object: Object, options: &ChoiceOptions) -> Result<ChoiceExample>
     Ok(ChoiceExample { place: object.place, id, context, prompt, choices, label, group: None })
 }
 
-/// Checks that there is something to choose.
+/// Checks that there are at least two choices.
 pub(super) fn check_count(count: usize) -> std::result::Result<(), String> {
     match count {
         0 => Err("no choices; at least two are needed".to_owned()),
@@ -132,7 +131,7 @@ pub(super) fn check_count(count: usize) -> std::result::Result<(), String> {
     }
 }
 
-/// The number of the right choice, from JSON: a number from 0, or a letter from A.
+/// The index of the correct choice, from JSON: a number from 0, or a letter from A.
 fn label(json: &str, name: &str, count: usize) -> std::result::Result<usize, String> {
     let text = serde_json::from_str::<String>(json).ok();
     let number = match &text {
@@ -145,7 +144,7 @@ fn label(json: &str, name: &str, count: usize) -> std::result::Result<usize, Str
     in_range(number, count, &format!("field \"{name}\" is {}", shortened(json)))
 }
 
-/// The number of a letter from A, from 0.
+/// The index of a letter, counted from A.
 pub(super) fn letter(text: &str) -> Option<usize> {
     match text.trim().as_bytes() {
         [letter @ (b'A'..=b'Z' | b'a'..=b'z')] => Some(usize::from(letter.to_ascii_uppercase() - b'A')),
@@ -153,7 +152,7 @@ pub(super) fn letter(text: &str) -> Option<usize> {
     }
 }
 
-/// A choice's number, if there are that many; `what` says where it stands.
+/// Checks the index of a choice. `what` names its source.
 pub(super) fn in_range(number: usize, count: usize, what: &str) -> std::result::Result<usize, String> {
     if number < count {
         return Ok(number);

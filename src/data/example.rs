@@ -1,4 +1,4 @@
-//! What a labelled example is, for each kind of task.
+//! Labelled examples of each kind of task.
 
 use std::fmt;
 use std::path::Path;
@@ -7,17 +7,17 @@ use std::sync::Arc;
 use super::bad_records::BadRecords;
 use crate::error::{Error, Result};
 
-/// Where an example comes from.
+/// Location of an example.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Place {
-    /// The file's name or `<stdin>`; `FILE, question` where examples are counted instead of lines.
+    /// The file's name or `<stdin>`; `FILE, question` if examples are counted instead of lines.
     pub source: Arc<str>,
-    /// From 1.
+    /// Line number, from 1.
     pub line: u64,
 }
 
 impl Place {
-    /// An [`Error::Record`] that names this place.
+    /// An [`Error::Record`] at this location.
     pub fn error(&self, problem: impl Into<String>) -> Error {
         Error::Record { source_name: self.source.to_string(), line: self.line, problem: problem.into() }
     }
@@ -29,21 +29,21 @@ impl fmt::Display for Place {
     }
 }
 
-/// What a model should say of a text.
+/// Target of a text.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Target {
-    /// Nothing is known.
+    /// No target.
     None,
-    /// The one right label.
+    /// The correct label.
     Label(String),
-    /// All right labels, perhaps none.
+    /// All correct labels; possibly none.
     Labels(Vec<String>),
-    /// A score, finite also in 32 bits.
+    /// A score that is finite in f32.
     Number(f64),
 }
 
 impl Target {
-    /// The labels named, none for a score.
+    /// The labels; none for a score.
     pub fn labels(&self) -> &[String] {
         match self {
             Self::Label(label) => std::slice::from_ref(label),
@@ -53,10 +53,10 @@ impl Target {
     }
 }
 
-/// A text, or two that belong together, with what is known of it.
+/// A text or a pair of texts with a target.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TextExample {
-    /// Where it stands.
+    /// Its location.
     pub place: Place,
     /// Its id as JSON text, or the cell of a table.
     pub id: Option<String>,
@@ -64,52 +64,51 @@ pub struct TextExample {
     pub text: String,
     /// The second segment.
     pub text_pair: Option<String>,
-    /// What a model should say.
+    /// The target.
     pub target: Target,
 }
 
 /// A sentence as words.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TokenExample {
-    /// Where it begins.
+    /// Its location.
     pub place: Place,
-    /// At least one.
+    /// The words; at least one.
     pub words: Vec<String>,
-    /// A tag for each word; empty where the data has none.
+    /// One tag per word; empty if the data has none.
     pub tags: Vec<String>,
 }
 
-/// A right answer to a question.
+/// A correct answer to a question.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GoldAnswer {
     /// Its words.
     pub text: String,
-    /// Where it begins in the context, in Unicode code points. If known, `text` stands exactly there.
+    /// Its offset in the context, in Unicode code points. If known, `text` occurs exactly there.
     pub start: Option<usize>,
 }
 
 /// A question about a context.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct QuestionExample {
-    /// Where it stands.
+    /// Its location.
     pub place: Place,
-    /// Its id, or the number of its line where it has none.
+    /// Its id, or else the number of its line.
     pub id: String,
     /// The question.
     pub question: String,
-    /// The context; questions of one context that follow each other share it.
+    /// The context, shared by consecutive questions.
     pub context: Arc<str>,
-    /// The right answers; empty if there is none, or none is known.
+    /// The correct answers; empty if there are none, or none are known.
     pub answers: Vec<GoldAnswer>,
-    /// True if it is known that the context does not answer the question.
+    /// True if the context is known not to answer the question.
     pub is_impossible: bool,
     /// The title of the article.
     pub title: Option<String>,
 }
 
 impl QuestionExample {
-    /// Where the first answer stands in the context, in code points: from the first to after the last. `None` without an
-    /// answer whose place is known.
+    /// The range of the first answer in the context, in code points; `None` without an answer whose offset is known.
     pub fn place_of_answer(&self) -> Option<(usize, usize)> {
         let answer = self.answers.first()?;
         let start = answer.start?;
@@ -117,33 +116,33 @@ impl QuestionExample {
     }
 }
 
-/// A question with choices to choose from.
+/// A multiple-choice question.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ChoiceExample {
-    /// Where it stands.
+    /// Its location.
     pub place: Place,
-    /// Its id as JSON text, or what the format has for one.
+    /// Its id as JSON text, or the format's equivalent.
     pub id: Option<String>,
-    /// What the question is about.
+    /// The context.
     pub context: Option<String>,
-    /// The question, or the text to go on with.
+    /// The question, or the text to continue.
     pub prompt: String,
     /// At least two.
     pub choices: Vec<String>,
-    /// The right one, from 0.
+    /// The index of the correct choice, from 0.
     pub label: Option<usize>,
-    /// A part of the data that is worth a figure of its own (RACE: `middle`, `high`).
+    /// A part of the data with metrics of its own (RACE: `middle`, `high`).
     pub group: Option<String>,
 }
 
-/// Examples in the order of their files, and what was done to get them.
+/// Examples in file order, and counts of changes made while reading.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Loaded<T> {
-    /// At least one.
+    /// The words; at least one.
     pub examples: Vec<T>,
-    /// How many were left out because the data says that they have no label, or no words.
+    /// Number of examples skipped because they have no label or no words.
     pub left_out: u64,
-    /// How many answers did not stand exactly where the data says, but close by.
+    /// Number of answers found near, but not at, their stated offset.
     pub moved: u64,
     /// How many were left out because they repeat others.
     pub repeated: u64,
@@ -179,7 +178,7 @@ impl<T> Loaded<T> {
         self.finished(path, why)
     }
 
-    /// Itself, if there are examples. `why` says why others were left out.
+    /// Returns itself if there are examples. `why` explains why others were skipped.
     pub(super) fn finished(mut self, path: &Path, why: &str) -> Result<Self> {
         let left_out = match self.left_out {
             0 => None,

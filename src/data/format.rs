@@ -1,37 +1,37 @@
-//! The formats of labelled data, and which one a stream has.
+//! Formats of labelled data and their detection.
 
 use std::path::Path;
 
 use super::source::Source;
 use crate::error::{Error, Result};
 
-/// The option that names a format.
+/// The option that selects a format.
 const FLAG: &str = "--data-format";
 
 /// A format of labelled data.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum DataFormat {
-    /// By the file's name, else by how the data begin.
+    /// Detect the format from the file's name, then from its content.
     #[default]
     Auto,
-    /// A JSON object a line.
+    /// One JSON object per line.
     Jsonl,
-    /// Columns between commas, quotes as in RFC 4180.
+    /// Comma-separated columns with quotes as in RFC 4180.
     Csv,
-    /// Columns between tabs, quotes are letters like others.
+    /// Tab-separated columns, in which quotes are ordinary characters.
     Tsv,
-    /// A word and its tag a line, a blank line after each sentence.
+    /// One word and its tag per line, a blank line after each sentence.
     Conll,
     /// A SQuAD file, version 1.1 or 2.0.
     Squad,
-    /// A folder of RACE, or one of its files.
+    /// A RACE folder or file.
     Race,
-    /// A CSV file of SWAG.
+    /// A SWAG CSV file.
     Swag,
 }
 
 impl DataFormat {
-    /// The name, as in options.
+    /// The name used in options.
     pub fn name(self) -> &'static str {
         match self {
             Self::Auto => "auto",
@@ -45,7 +45,7 @@ impl DataFormat {
         }
     }
 
-    /// What a file's name says, also under `.gz` and `.zst`.
+    /// The format according to a file's extension, ignoring `.gz` and `.zst`.
     pub(super) fn of_name(path: &Path) -> Option<Self> {
         let name = path.file_name()?.to_string_lossy().to_lowercase();
         let stem = [".gz", ".zst"].iter().find_map(|ending| name.strip_suffix(ending)).unwrap_or(&name);
@@ -58,12 +58,11 @@ impl DataFormat {
         }
     }
 
-    /// The format of a stream: the one asked for, if it is one of `known`, else what `guess` makes of the
-    /// name's format and of the first bytes.
+    /// The format of a stream: the requested one if it is among `known`, otherwise the result of `guess` for the extension's
+    /// format and the first bytes.
     ///
     /// # Errors
-    /// [`Error::Usage`] for a format that the task does not read, [`Error::BadFile`] where nothing tells the
-    /// format.
+    /// [`Error::Usage`] for a format that the task does not support; [`Error::BadFile`] if the format is unknown.
     pub(super) fn resolve(
         self,
         source: &Source,
@@ -85,7 +84,7 @@ impl DataFormat {
         Err(Error::bad_file(source.path(), format!("{problem}; {FLAG} says it: {}", names(known))))
     }
 
-    /// Checks that the task reads this format.
+    /// Checks that the task supports this format.
     pub(super) fn check(self, known: &[Self]) -> Result<()> {
         if self == Self::Auto || known.contains(&self) {
             return Ok(());
@@ -99,7 +98,7 @@ fn names(formats: &[DataFormat]) -> String {
     formats.iter().map(|format| format.name()).collect::<Vec<_>>().join(", ")
 }
 
-/// Whether a stream begins like JSON objects.
+/// Returns true if a stream begins with a JSON object.
 pub(super) fn looks_like_objects(head: &[u8]) -> bool {
     let inner = head.trim_ascii_start().strip_prefix(b"{").map(<[u8]>::trim_ascii_start);
     matches!(inner, Some([b'"' | b'}', ..]))

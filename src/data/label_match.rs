@@ -1,30 +1,30 @@
-//! Labels of data as labels of a model, where they are not written alike.
+//! Matching the labels of data to the labels of a model despite different spellings.
 
 use std::collections::HashMap;
 
 use super::labels::LabelSet;
 
-/// Which label of a model each label of the data is.
+/// The model's label for each label of the data.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LabelMatch {
     ids: HashMap<String, usize>,
-    /// What the user should know, if labels that are not the same were taken as one.
+    /// A note for the user if labels with different spellings were matched.
     pub note: Option<String>,
 }
 
 impl LabelMatch {
-    /// The model's number of a label of the data.
+    /// The model's id for a label of the data.
     pub fn id(&self, name: &str) -> Option<usize> {
         self.ids.get(name).copied()
     }
 }
 
 impl LabelSet {
-    /// Finds the labels of data, `found`, among these of a model.
+    /// Matches `found`, the labels of the data, to the labels of a model.
     ///
-    /// A label that the model does not have word for word is the one that differs in case only, else the number
-    /// of a label like `LABEL_0` (transformers' names for labels without one), or the reverse; each only if no
-    /// other label of either side comes into question. What is not found has no number.
+    /// A label without an exact match is matched to one that differs only in case, otherwise by the number of a label like
+    /// `LABEL_0` (transformers' default names), or the reverse. A match must be unambiguous on both sides. Unmatched labels
+    /// have no id.
     pub fn match_data(&self, found: &Self) -> LabelMatch {
         let mut result = LabelMatch::default();
         let mut taken = vec![false; self.len()];
@@ -75,7 +75,7 @@ fn same_without_case(a: &str, b: &str) -> bool {
     a.to_lowercase() == b.to_lowercase()
 }
 
-/// Whether one is `LABEL_7` and the other `7`.
+/// Returns true if one label is `LABEL_7` and the other `7`.
 fn same_number(a: &str, b: &str) -> bool {
     let number = |text: &str| text.to_lowercase().strip_prefix("label_").map(str::to_owned);
     let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());

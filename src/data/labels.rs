@@ -1,20 +1,20 @@
-//! The labels of a task: their names in a fixed order.
+//! The labels of a task, in a fixed order.
 //!
-//! Reference for the order of labels found in data: transformers 4.57 `run_glue.py` and `run_ner.py` sort them;
-//! here numbers go by value, and the two tags of an entity type stand together.
+//! Labels collected from data are sorted, as in transformers 4.57 `run_glue.py` and `run_ner.py`, except that numbers are
+//! ordered by value and the tags of an entity type are adjacent.
 
 use std::collections::{BTreeSet, HashMap};
 
 use super::example::{Place, TextExample, TokenExample};
 use crate::error::{Error, Result};
 
-/// How many names a message lists.
+/// Maximum number of names in a message.
 const LISTED: usize = 30;
 
-/// How much a name must look like an unknown one to be suggested.
+/// Minimum similarity for a suggestion.
 const ALIKE: f64 = 0.5;
 
-/// Names of labels, each with a number from 0.
+/// Label names with ids from 0.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LabelSet {
     names: Vec<String>,
@@ -22,10 +22,10 @@ pub struct LabelSet {
 }
 
 impl LabelSet {
-    /// Labels in a given order: a model's, or the user's.
+    /// Labels in a given order, from a model or the user.
     ///
     /// # Errors
-    /// A message that names a label that is blank or there twice; the caller knows the file or the option.
+    /// A message that names a blank or repeated label. The caller adds the file or the option.
     pub fn given(names: Vec<String>) -> std::result::Result<Self, String> {
         let mut ids = HashMap::with_capacity(names.len());
         for (id, name) in names.iter().enumerate() {
@@ -39,14 +39,13 @@ impl LabelSet {
         Ok(Self { names, ids })
     }
 
-    /// The labels of texts: whole numbers by value if all are such, else in alphabetical order.
+    /// The labels of texts: by value if all are integers, otherwise in alphabetical order.
     pub fn of_texts<'a>(examples: impl IntoIterator<Item = &'a TextExample>) -> Self {
         Self::sorted(examples.into_iter().flat_map(|example| example.target.labels()), |_| ("", 0))
     }
 
-    /// The tags of words: whole numbers by value if all are such, else `O` first, then the tags of each type of
-    /// entity together (`B-`, `I-`, then others), types in alphabetical order. Tags that are not in the examples
-    /// are not added: give the examples of all splits.
+    /// The tags of words: by value if all are integers, otherwise `O` first, then the tags of each entity type (`B-`, `I-`, then
+    /// others), with types in alphabetical order. Tags that do not occur are not added, so pass the examples of all splits.
     pub fn of_tokens<'a>(examples: impl IntoIterator<Item = &'a TokenExample>) -> Self {
         Self::sorted(examples.into_iter().flat_map(|example| &example.tags), tag_order)
     }
@@ -64,32 +63,32 @@ impl LabelSet {
         Self { names, ids }
     }
 
-    /// The names in their order.
+    /// The names in order.
     pub fn names(&self) -> &[String] {
         &self.names
     }
 
-    /// How many there are.
+    /// The number of labels.
     pub fn len(&self) -> usize {
         self.names.len()
     }
 
-    /// True if there are none.
+    /// Returns true if there are no labels.
     pub fn is_empty(&self) -> bool {
         self.names.is_empty()
     }
 
-    /// The name of a number.
+    /// The name of an id.
     pub fn name(&self, id: usize) -> Option<&str> {
         self.names.get(id).map(String::as_str)
     }
 
-    /// The number of a name, exactly as written.
+    /// The id of a name, which must match exactly.
     pub fn id(&self, name: &str) -> Option<usize> {
         self.ids.get(name).copied()
     }
 
-    /// The number of a name that an example has.
+    /// The id of an example's label.
     ///
     /// # Errors
     /// [`Self::unknown`].
@@ -97,8 +96,7 @@ impl LabelSet {
         self.id(name).ok_or_else(|| self.unknown(place, name))
     }
 
-    /// The error of an example whose label is not known: names the place, the label, the known one that looks
-    /// most like it, and all of them.
+    /// The error for an unknown label: names the location, the label, the most similar known one, and all known ones.
     pub fn unknown(&self, place: &Place, name: &str) -> Error {
         let near = self.nearest(name).map_or(String::new(), |near| format!(" Did you mean \"{near}\"?"));
         let listed: Vec<&str> = self.names.iter().take(LISTED).map(String::as_str).collect();
@@ -118,7 +116,7 @@ impl LabelSet {
     }
 }
 
-/// The type of entity of a tag, and the place of the tag within it.
+/// The entity type of a tag, and the rank of the tag within the type.
 fn tag_order(tag: &str) -> (&str, usize) {
     match tag.split_once('-') {
         _ if tag == "O" => ("", 0),

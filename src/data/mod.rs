@@ -1,9 +1,9 @@
-//! Labelled examples for fine-tuning and evaluation: read whole, checked, each with its place.
+//! Labelled examples for fine-tuning and evaluation. They are read completely and checked, and each has a location.
 //!
-//! * Texts and pairs with labels or scores ([`read_texts`]): JSON lines, CSV, TSV, the files of GLUE.
-//! * Words with tags ([`read_tokens`]): JSON lines, columns as in CoNLL.
+//! * Texts and pairs with labels or scores ([`read_texts`]): JSON lines, CSV, TSV, GLUE files.
+//! * Words with tags ([`read_tokens`]): JSON lines, CoNLL columns.
 //! * Questions with answers ([`read_questions`]): JSON lines, SQuAD 1.1 and 2.0.
-//! * Choices ([`read_choices`]): JSON lines, the folders of RACE, the CSV files of SWAG.
+//! * Choices ([`read_choices`]): JSON lines, RACE folders, SWAG CSV.
 //!
 //! A path is a file, also one that gzip or Zstandard compressed, or `-` for standard input. Blank lines are
 //! skipped. The first record that cannot be right is an error that names its place, unless bad records are skipped

@@ -1,34 +1,34 @@
-//! JSON lines of labelled data: an object a line, with its place.
+//! JSON lines of labelled data: one object per line, with its location.
 
 use super::example::Place;
 use super::source::Source;
 use crate::error::Result;
 use crate::io::Fields;
 
-/// One object.
+/// An object.
 pub(super) struct Object {
     pub(super) place: Place,
     pub(super) fields: Fields,
 }
 
 impl Object {
-    /// A string field that must be there; `flag` is the option that names another.
+    /// A required string field. `flag` is the option that renames it.
     pub(super) fn string(&self, name: &str, flag: &str) -> Result<String> {
         let value = self.fields.string(name).map_err(|problem| self.place.error(problem))?;
         value.ok_or_else(|| self.missing(name, flag))
     }
 
-    /// A string field that may be absent or null.
+    /// An optional string field; null counts as absent.
     pub(super) fn optional_string(&self, name: &str) -> Result<Option<String>> {
         self.fields.string(name).map_err(|problem| self.place.error(problem))
     }
 
-    /// The JSON text of a field; `None` where it is absent or null.
+    /// The JSON text of a field; `None` if it is absent or null.
     pub(super) fn raw(&self, name: &str) -> Option<&str> {
         self.fields.raw(name).map(|raw| raw.get()).filter(|json| *json != "null")
     }
 
-    /// The error of a field that is not there, or is null.
+    /// The error for a field that is absent or null.
     pub(super) fn missing(&self, name: &str, flag: &str) -> crate::Error {
         if self.fields.raw(name).is_some() {
             return self.place.error(format!("field \"{name}\" is null"));
@@ -37,7 +37,7 @@ impl Object {
     }
 }
 
-/// The objects of a stream; blank lines are skipped.
+/// The objects of a stream. Blank lines are skipped.
 pub(super) fn objects(source: Source) -> impl Iterator<Item = Result<Object>> {
     source.lines().filter_map(|line| match line {
         Ok((_, text)) if text.trim().is_empty() => None,
@@ -49,7 +49,7 @@ pub(super) fn objects(source: Source) -> impl Iterator<Item = Result<Object>> {
     })
 }
 
-/// What is wrong with a line, with the column alone: the line within a one-line text is always 1.
+/// The problem with a line, with its column only, since the line within a one-line text is always 1.
 fn json_problem(error: &serde_json::Error, text: &str) -> String {
     let message = error.to_string();
     let stem = message.split(" at line ").next().unwrap_or(&message);
@@ -66,7 +66,7 @@ fn json_problem(error: &serde_json::Error, text: &str) -> String {
     format!("not a JSON object: {stem} (column {}){advice}", error.column())
 }
 
-/// What to say of a field or a column (`what`) that is not there.
+/// The message for a missing field or column (`what`).
 pub(super) fn missing(what: &str, names: &mut dyn Iterator<Item = &str>, name: &str, flag: &str) -> String {
     let there: Vec<&str> = names.collect();
     let holder = if what == "column" { "table" } else { "object" };
@@ -74,7 +74,7 @@ pub(super) fn missing(what: &str, names: &mut dyn Iterator<Item = &str>, name: &
     format!("{what} \"{name}\" is missing; the {holder} has {there} ({flag} names another)")
 }
 
-/// JSON or a cell, not too long for a message.
+/// A JSON value or a cell, shortened for a message.
 pub(super) fn shortened(text: &str) -> String {
     match text.char_indices().nth(60) {
         Some((end, _)) => format!("{}...", &text[..end]),

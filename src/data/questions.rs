@@ -16,22 +16,22 @@ use crate::io::{Shape, read_squad, shape};
 
 const FORMATS: [DataFormat; 2] = [DataFormat::Jsonl, DataFormat::Squad];
 
-/// How questions are read. The names are for JSON lines; a SQuAD file has names of its own.
+/// Options for reading questions. The field names apply to JSON lines; SQuAD files have names of their own.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct QuestionOptions {
     /// The format of the data.
     pub format: DataFormat,
-    /// `--question-field`.
+    /// Name of the field with the question.
     pub question: String,
-    /// `--context-field`.
+    /// Name of the field with the context.
     pub context: String,
-    /// `--answers-field`.
+    /// Name of the field with the answers.
     pub answers: String,
-    /// `--id-field`.
+    /// Name of the field with the id.
     pub id: String,
-    /// Whether every answer must stand in its context, as for training; a measure needs its words only.
+    /// Require every answer to occur in its context, as training needs. Metrics need only its words.
     pub need_start: bool,
-    /// Whether questions without answers may come.
+    /// Accept questions without answers.
     pub unlabelled: bool,
     /// `--on-error`; without it bad records are errors.
     pub on_error: Option<OnBadRecord>,
@@ -54,12 +54,12 @@ impl Default for QuestionOptions {
 
 /// Reads questions from a file, or from standard input for `-`.
 ///
-/// An answer that does not stand where the data says is looked for nearby, and counted in [`Loaded::moved`].
-/// In a SQuAD file the number of a question stands for its line.
+/// An answer that does not occur at its offset is searched for nearby, and counted in [`Loaded::moved`]. In a SQuAD file, the
+/// number of a question serves as its line.
 ///
 /// # Errors
-/// [`Error::Record`] for the first question that is not right; [`Error::BadFile`] for a file without questions,
-/// of unknown format, or broken JSON; [`Error::Usage`] for a format that holds no questions; [`Error::Io`].
+/// [`Error::Record`] for the first invalid question; [`Error::BadFile`] for a file without questions, in an unknown format, or
+/// with invalid JSON; [`Error::Usage`] for a format without questions; [`Error::Io`].
 pub fn read_questions(path: &Path, options: &QuestionOptions) -> Result<Loaded<QuestionExample>> {
     options.format.check(&FORMATS)?;
     read(Source::open(path)?, options)
@@ -131,7 +131,7 @@ fn read_squad_file(source: Source, questions: &mut Questions<'_>) -> Result<()> 
 /// The questions read so far.
 struct Questions<'a> {
     options: &'a QuestionOptions,
-    /// The context of the question before.
+    /// The context of the previous question.
     last: Option<Arc<str>>,
     loaded: Loaded<QuestionExample>,
     first_moved: Option<Place>,
@@ -167,7 +167,7 @@ impl<'a> Questions<'a> {
         Ok(())
     }
 
-    /// The right answers, and whether it is known that there is none.
+    /// The correct answers, and whether there is known to be none.
     fn answers(&mut self, object: &Object, context: &str) -> Result<(Vec<GoldAnswer>, bool)> {
         let error = |problem: String| object.place.error(problem);
         let field = &self.options.answers;

@@ -1,6 +1,6 @@
-//! RACE (Lai et al. 2017): folders of files with an article, its questions, and four options each.
+//! RACE (Lai et al. 2017): folders of files, each with an article, questions, and four options per question.
 //!
-//! The folders are `train`, `dev` and `test`, each with `middle` and `high`; any of them can be read.
+//! The folders are `train`, `dev` and `test`, each with `middle` and `high`. Any of them can be read.
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -21,7 +21,7 @@ const GROUPS: [&str; 2] = ["middle", "high"];
 
 const SPLITS: [&str; 3] = ["train", "dev", "test"];
 
-/// One file. Test files of some copies have no answers.
+/// A file. Test files of some copies have no answers.
 #[derive(Deserialize)]
 struct Article {
     article: String,
@@ -33,7 +33,7 @@ struct Article {
     id: Option<String>,
 }
 
-/// Whether a file begins like one of RACE.
+/// Returns true if a file begins like a RACE file.
 pub(super) fn looks_like_race(head: &[u8]) -> bool {
     let has = |key: &[u8]| head.windows(key.len()).any(|part| part == key);
     head.trim_ascii_start().starts_with(b"{") && has(b"\"article\"") && has(b"\"questions\"")
@@ -79,13 +79,13 @@ pub(super) fn read_file(source: Source, unlabelled: bool, bad: BadRecords) -> Re
     reading.finished(&path)
 }
 
-/// Whether files stand in a folder of this name below `folder`.
+/// Returns true if `folder` contains files in a folder with this name.
 fn holds(folder: &Path, files: &[PathBuf], split: &str) -> bool {
     let below = |file: &PathBuf| file.strip_prefix(folder).is_ok_and(|rest| rest.starts_with(split));
     files.iter().any(below)
 }
 
-/// The `.txt` files of a folder and those below it. `seen` ends circles of links.
+/// The `.txt` files in and below a folder. `seen` breaks cycles of links.
 fn walk(folder: &Path, seen: &mut HashSet<PathBuf>, files: &mut Vec<PathBuf>) -> Result<()> {
     if !seen.insert(std::fs::canonicalize(folder).map_err(Error::io(folder, "read"))?) {
         return Ok(());
@@ -111,7 +111,7 @@ pub(super) fn group(file: &Path) -> Option<String> {
     let folder = file.parent()?;
     let name = match folder.file_name() {
         Some(name) => name.to_owned(),
-        // A relative path that does not say the folder's name.
+        // A relative path without the folder's name.
         None => std::fs::canonicalize(if folder.as_os_str().is_empty() { Path::new(".") } else { folder })
             .ok()?
             .file_name()?

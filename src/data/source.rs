@@ -1,4 +1,4 @@
-//! Streams of labelled data: files and standard input as UTF-8 text, decompressed, with places for messages.
+//! Streams of labelled data: files and standard input as decompressed UTF-8 text, with locations for messages.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Cursor, Read};
@@ -9,15 +9,15 @@ use super::example::Place;
 use crate::error::{Error, Result};
 use crate::io::{LineReader, decompressed};
 
-/// How much of a stream is looked at before its format is known.
+/// Bytes of a stream that are read to detect its format.
 const HEAD: usize = 1 << 16;
 
 const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 
-/// What to do about text that is not UTF-8.
+/// Advice about text that is not UTF-8.
 const CONVERT: &str = "; convert the file, for instance with iconv -f LATIN1 -t UTF-8";
 
-/// A stream that was opened, and of which the beginning is known.
+/// An open stream whose beginning has been read.
 pub(super) struct Source {
     path: PathBuf,
     name: Arc<str>,
@@ -42,10 +42,10 @@ impl Source {
         Self::new(path, file)
     }
 
-    /// A stream under a name.
+    /// Wraps a stream under a name.
     ///
     /// # Errors
-    /// As [`Self::open`].
+    /// Same as [`Self::open`].
     pub(super) fn new(path: &Path, stream: impl Read + Send + 'static) -> Result<Self> {
         let mut rest =
             decompressed(BufReader::with_capacity(HEAD, stream)).map_err(Error::io(path, "read"))?;
@@ -71,7 +71,7 @@ impl Source {
         Self { past_bad_lines: continues, ..self }
     }
 
-    /// Its path, `<stdin>` for standard input.
+    /// Its path; `<stdin>` for standard input.
     pub(super) fn path(&self) -> &Path {
         &self.path
     }
@@ -86,7 +86,7 @@ impl Source {
         &self.head
     }
 
-    /// True if there is white space only.
+    /// Returns true if there is only white space.
     pub(super) fn is_blank(&self) -> bool {
         self.head.len() < HEAD - BYTE_ORDER_MARK.len() && self.head.trim_ascii().is_empty()
     }
@@ -119,7 +119,7 @@ impl Source {
         BufReader::with_capacity(HEAD, Cursor::new(self.head).chain(self.rest))
     }
 
-    /// Its lines with their places, until the first error.
+    /// Its lines with their locations, up to the first error.
     pub(super) fn lines(self) -> impl Iterator<Item = Result<(Place, String)>> {
         let (path, name, past_bad_lines) = (self.path.clone(), self.name.clone(), self.past_bad_lines);
         let mut reader = LineReader::new(self.stream());
@@ -147,10 +147,10 @@ impl Source {
         })
     }
 
-    /// The whole text.
+    /// The complete text.
     ///
     /// # Errors
-    /// [`Error::Io`]; [`Error::Record`] with the line that is not UTF-8.
+    /// [`Error::Io`]; [`Error::Record`] for a line that is not UTF-8.
     pub(super) fn text(self) -> Result<String> {
         let (path, name) = (self.path.clone(), self.name.clone());
         let mut bytes = Vec::new();

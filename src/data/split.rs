@@ -1,9 +1,9 @@
-//! Taking a part of the data for evaluation.
+//! Holding out a part of the data for evaluation.
 
-/// Takes about `share` of `examples` away: those whose `key` falls into it. Examples with the same key stay together, and
-/// the choice depends on nothing but the keys.
+/// Removes about `share` of `examples` and returns it. Examples with the same `key` stay together, and the choice depends only
+/// on the keys.
 pub fn hold_out<T>(examples: Vec<T>, share: f64, key: impl Fn(&T) -> String) -> (Vec<T>, Vec<T>) {
-    /// The hash is spread evenly over so many places.
+    /// Number of hash buckets.
     const PLACES: f64 = 4_294_967_296.0;
     examples
         .into_iter()

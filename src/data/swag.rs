@@ -1,6 +1,6 @@
-//! SWAG (Zellers et al. 2018): CSV files with a beginning and four endings.
+//! SWAG (Zellers et al. 2018): CSV files with a context and four endings.
 //!
-//! As in transformers' `run_swag.py`, the first text of each pair is `sent1`, the second is `sent2` with an ending.
+//! As in transformers' `run_swag.py`, the first text of a pair is `sent1` and the second one is `sent2` with an ending.
 
 use super::bad_records::BadRecords;
 use super::choices::{check_count, in_range};
@@ -11,7 +11,7 @@ use super::source::Source;
 use super::table::{Dialect, Header, Row, Table};
 use crate::error::Result;
 
-/// Whether a file begins like one of SWAG.
+/// Returns true if a file begins like a SWAG file.
 pub(super) fn looks_like_swag(head: &[u8]) -> bool {
     let first_line = head.split(|byte| *byte == b'\n').next().unwrap_or_default();
     let has = |name: &[u8]| first_line.windows(name.len()).any(|part| part == name);

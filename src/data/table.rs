@@ -1,4 +1,4 @@
-//! Tables: CSV with quotes as in RFC 4180, and TSV without any, as the files of GLUE are.
+//! Tables: CSV with quotes as in RFC 4180, and TSV without quotes, like GLUE's files.
 
 use std::sync::Arc;
 
@@ -10,12 +10,12 @@ use super::source::Source;
 use crate::error::Result;
 use crate::io::MAX_LINE_BYTES;
 
-/// How columns and rows are told apart.
+/// Syntax of a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Dialect {
-    /// Commas; a cell in quotes may hold commas, line breaks, and quotes twice.
+    /// Comma-separated. A quoted cell may contain commas, line breaks and doubled quotes.
     Csv,
-    /// Tabs; a quote is a letter like others.
+    /// Tab-separated. Quotes are ordinary characters.
     Tsv,
 }
 
@@ -24,22 +24,22 @@ pub(super) struct Table {
     name: Arc<str>,
     text: String,
     dialect: Dialect,
-    /// A line feed, or a carriage return where the text has no line feed. Before a line feed, a carriage return
-    /// is part of the line end; elsewhere it is text.
+    /// The line terminator: a line feed, or a carriage return if the text has no line feed. A carriage return before a line feed
+    /// is part of the line end, and text elsewhere.
     line_end: u8,
 }
 
-/// A row with its place: the line where it begins.
+/// A row with its location: the line at which it begins.
 #[derive(Debug)]
 pub(super) struct Row {
     pub(super) place: Place,
     cells: StringRecord,
-    /// How many line breaks are inside.
+    /// Number of line breaks inside.
     breaks: u64,
 }
 
 impl Row {
-    /// A cell, empty beyond the last one.
+    /// A cell; empty beyond the last one.
     pub(super) fn cell(&self, column: usize) -> &str {
         self.cells.get(column).unwrap_or_default()
     }
@@ -56,19 +56,19 @@ impl Row {
 
 /// The names of the columns.
 pub(super) struct Header {
-    /// What says them.
+    /// Their source.
     origin: String,
     names: Vec<String>,
 }
 
 impl Header {
-    /// The names in a row of the table.
+    /// Names in a row of the table.
     pub(super) fn new(row: &Row) -> Self {
         let names = row.cells().map(|name| name.trim().to_owned()).collect();
         Self { origin: format!("the header (line {})", row.place.line), names }
     }
 
-    /// The names that a kind of table has although no row says them.
+    /// Implicit names of a kind of table without a header.
     pub(super) fn known(origin: &str, names: &[&str]) -> Self {
         Self { origin: origin.to_owned(), names: names.iter().map(|name| (*name).to_owned()).collect() }
     }
@@ -82,29 +82,29 @@ impl Header {
         self.names.iter().map(String::as_str)
     }
 
-    /// The number of a column, the first of that name.
+    /// The index of the first column with this name.
     pub(super) fn index(&self, name: &str) -> Option<usize> {
         self.names.iter().position(|other| other == name)
     }
 
-    /// Whether several columns have this name.
+    /// Returns true if several columns have this name.
     pub(super) fn is_ambiguous(&self, name: &str) -> bool {
         self.names().filter(|other| *other == name).count() > 1
     }
 }
 
 impl Table {
-    /// Reads a stream to its end.
+    /// Reads a stream completely.
     ///
     /// # Errors
-    /// [`crate::Error::Io`]; [`crate::Error::Record`] with the line that is not UTF-8.
+    /// [`crate::Error::Io`]; [`crate::Error::Record`] for a line that is not UTF-8.
     pub(super) fn read(source: Source, dialect: Dialect) -> Result<Self> {
         let (name, text) = (source.name(), source.text()?);
         let line_end = if text.contains('\n') { b'\n' } else { b'\r' };
         Ok(Self { name, text, dialect, line_end })
     }
 
-    /// Its rows, the header too.
+    /// Its rows, including the header.
     pub(super) fn rows(&self) -> Rows<'_> {
         let mut builder = ReaderBuilder::new();
         builder.has_headers(false).flexible(true).terminator(Terminator::Any(self.line_end));
@@ -121,11 +121,11 @@ impl Table {
     }
 }
 
-/// Reads the rows of a table in their order.
+/// Reads the rows of a table in order.
 pub(super) struct Rows<'a> {
     table: &'a Table,
     reader: csv::Reader<&'a [u8]>,
-    /// Lines are counted up to this byte.
+    /// Byte offset up to which lines have been counted.
     counted: usize,
     line: u64,
     /// True after quotes that leave open where rows end.
@@ -133,10 +133,10 @@ pub(super) struct Rows<'a> {
 }
 
 impl Rows<'_> {
-    /// The next row, blank lines skipped; `None` at the end.
+    /// The next row after blank lines; `None` at the end.
     ///
     /// # Errors
-    /// [`crate::Error::Record`] for a row that is too long, or whose quotes are not in order.
+    /// [`crate::Error::Record`] for a row that is too long or has unbalanced quotes.
     pub(super) fn next(&mut self) -> Result<Option<Row>> {
         let mut cells = StringRecord::new();
         loop {
@@ -144,7 +144,7 @@ impl Rows<'_> {
             let start = self.reader.position().byte() as usize;
             let more = self.reader.read_record(&mut cells);
             let end = (self.reader.position().byte() as usize).min(text.len());
-            // The reader counts the blank lines before a row to the row.
+            // The reader includes preceding blank lines in a row.
             let rest = text.as_bytes().get(start..end).unwrap_or_default();
             let blank = rest.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
             self.count_lines(start + blank);
@@ -182,10 +182,10 @@ impl Rows<'_> {
         }
     }
 
-    /// The next row, of as many columns as the header.
+    /// The next row, which must have as many columns as the header.
     ///
     /// # Errors
-    /// As [`Self::next`], and for a row of another number of columns.
+    /// Same as [`Self::next`], and for a row with another number of columns.
     pub(super) fn next_like(&mut self, header: &Header) -> Result<Option<Row>> {
         let Some(row) = self.next()? else { return Ok(None) };
         if row.width() == header.width() { Ok(Some(row)) } else { Err(self.width_error(&row, header)) }
@@ -255,7 +255,7 @@ impl Rows<'_> {
     }
 }
 
-/// Cells without the carriage return of a line that ends in `\r\n`.
+/// Removes the carriage return of a line that ends in `\r\n`.
 fn without_return(cells: &StringRecord) -> StringRecord {
     let last = cells.len().saturating_sub(1);
     let strip = |(i, cell): (usize, &'_ str)| -> String {
@@ -264,14 +264,14 @@ fn without_return(cells: &StringRecord) -> StringRecord {
     cells.iter().enumerate().map(strip).collect()
 }
 
-/// Checks that each quoted cell of a row ends with its second quote: else a row could be several without a sign.
+/// Checks that each quoted cell ends with its closing quote. Otherwise several rows could silently become one.
 fn check_quotes(row: &[u8]) -> std::result::Result<(), &'static str> {
     #[derive(PartialEq)]
     enum At {
         CellStart,
         Cell,
         Quoted,
-        /// After a quote inside a quoted cell: its end, or the first of two.
+        /// After a quote inside a quoted cell, which is its end or the first of two.
         Quote,
     }
     let mut at = At::CellStart;

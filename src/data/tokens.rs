@@ -1,4 +1,4 @@
-//! Sentences as words with tags: JSON lines, and columns as in CoNLL.
+//! Sentences as tagged words: JSON lines and CoNLL columns.
 
 use std::path::Path;
 
@@ -13,24 +13,24 @@ use crate::error::{Error, Result};
 
 const FORMATS: [DataFormat; 2] = [DataFormat::Jsonl, DataFormat::Conll];
 
-/// How words are read.
+/// Options for reading words.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TokenOptions {
     /// The format of the data.
     pub format: DataFormat,
-    /// `--tokens-field`.
+    /// Name of the field with the words.
     pub tokens: String,
-    /// `--tags-field`; if it keeps its default name, `ner_tags` serves too.
+    /// Name of the field with the tags. With its default name, `ner_tags` is accepted, too.
     pub tags: String,
     /// `--id-field`, of JSON lines.
     pub id: String,
-    /// The tags that numbers stand for, in their order.
+    /// Tag names for numeric tags, in order.
     pub tag_names: Vec<String>,
-    /// The column of the word, from 1; without it the first, or the second after a column of token ids.
+    /// Column of the word, from 1. By default the first one, or the second one after a column of token ids.
     pub word_column: Option<usize>,
-    /// The column of the tag, from 1; without it the last, or the third after a column of token ids.
+    /// Column of the tag, from 1. By default the last one, or the third one after a column of token ids.
     pub tag_column: Option<usize>,
-    /// Whether sentences without tags may come.
+    /// Accept sentences without tags.
     pub unlabelled: bool,
     /// `--on-error`; without it bad records are errors. In columns a record is a sentence.
     pub on_error: Option<OnBadRecord>,
@@ -52,12 +52,11 @@ impl Default for TokenOptions {
     }
 }
 
-/// Reads sentences from a file, or from standard input for `-`. Sentences without words are left out and
-/// counted.
+/// Reads sentences from a file, or from standard input for `-`. Sentences without words are skipped and counted.
 ///
 /// # Errors
-/// [`Error::Record`] for the first sentence that is not right; [`Error::BadFile`] for a file without sentences
-/// or of unknown format; [`Error::Usage`] for options that do not fit; [`Error::Io`].
+/// [`Error::Record`] for the first invalid sentence; [`Error::BadFile`] for a file without sentences or in an unknown format;
+/// [`Error::Usage`] for inconsistent options; [`Error::Io`].
 pub fn read_tokens(path: &Path, options: &TokenOptions) -> Result<Loaded<TokenExample>> {
     options.format.check(&FORMATS)?;
     for (flag, column) in [("--word-column", options.word_column), ("--tag-column", options.tag_column)] {
@@ -128,7 +127,7 @@ fn from_object(object: &Object, options: &TokenOptions) -> Result<Option<(TokenE
     Ok((!example.words.is_empty()).then_some((example, id)))
 }
 
-/// The tags in a JSON list of names or of numbers.
+/// The tags in a JSON list of names or numbers.
 fn tags(json: &str, field: &str, names: &[String]) -> std::result::Result<Vec<String>, String> {
     if let Ok(tags) = serde_json::from_str::<Vec<String>>(json) {
         return match tags.iter().any(|tag| tag.trim().is_empty()) {

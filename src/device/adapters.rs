@@ -1,4 +1,4 @@
-//! The graphics adapters that wgpu finds, and opening one of them.
+//! Listing and opening graphics adapters through wgpu.
 
 use std::path::Path;
 
@@ -10,24 +10,24 @@ use super::{DeviceInfo, OpenDevice};
 use crate::error::{Error, Result};
 use crate::ops::Numbers;
 
-/// One adapter, and how burn selects it.
+/// An adapter with burn's selector for it.
 #[derive(Clone, Debug)]
 pub struct Adapter {
-    /// Place in [`list`], the N of `wgpu:N`.
+    /// Position in [`list`], the N of `wgpu:N`.
     index: usize,
-    /// burn's selector: the kind of adapter and its place among those of its kind.
+    /// burn's selector: the kind of adapter and its index within that kind.
     selector: Option<DeviceKind>,
     kind: wgpu::DeviceType,
     description: String,
 }
 
 impl Adapter {
-    /// A GPU, not a processor that plays one.
+    /// True for a hardware GPU, false for a software renderer.
     fn is_real_gpu(&self) -> bool {
         self.rank() < 3 && !is_software_name(&self.description)
     }
 
-    /// Best first.
+    /// Rank; the best adapter has the lowest.
     fn rank(&self) -> usize {
         match self.kind {
             wgpu::DeviceType::DiscreteGpu => 0,
@@ -38,7 +38,7 @@ impl Adapter {
         }
     }
 
-    /// The line for `albert devices`.
+    /// The entry for `albert devices`.
     pub fn info(&self) -> DeviceInfo {
         let kind = match self.kind {
             _ if is_software_name(&self.description) => "software",
@@ -57,7 +57,7 @@ impl Adapter {
     }
 }
 
-/// Mesa's and Microsoft's software renderers, should a driver call them anything but a CPU.
+/// Names of Mesa's and Microsoft's software renderers, in case a driver does not classify them as CPU.
 fn is_software_name(description: &str) -> bool {
     let lower = description.to_lowercase();
     ["llvmpipe", "lavapipe", "swiftshader", "softpipe", "basic render driver"]
@@ -97,7 +97,7 @@ pub fn list() -> Vec<Adapter> {
         .collect()
 }
 
-/// The GPU that `--device auto` takes, or `None`: never a software adapter.
+/// The GPU selected by `auto`, if any. Never a software adapter.
 pub fn best_gpu() -> Option<Adapter> {
     if !may_have_gpu() {
         return None;
@@ -105,8 +105,7 @@ pub fn best_gpu() -> Option<Adapter> {
     list().into_iter().filter(Adapter::is_real_gpu).min_by_key(Adapter::rank)
 }
 
-/// A look at the device files, far quicker than loading a graphics driver: without any of them there
-/// is no GPU to find.
+/// Checks for device files of GPUs, which is much faster than loading a graphics driver.
 fn may_have_gpu() -> bool {
     if !cfg!(target_os = "linux") {
         return true;
@@ -116,10 +115,10 @@ fn may_have_gpu() -> bool {
         .any(|p| Path::new(p).exists())
 }
 
-/// The adapter that `--device wgpu` (the best of all) or `--device wgpu:N` means.
+/// The adapter for `wgpu` (the best one) or `wgpu:N`.
 ///
 /// # Errors
-/// [`Error::Device`], saying what was found.
+/// [`Error::Device`] that lists the adapters found.
 pub fn choose(index: Option<usize>) -> Result<Adapter> {
     let adapters = list();
     let found = match adapters.len() {
@@ -139,7 +138,7 @@ pub fn choose(index: Option<usize>) -> Result<Adapter> {
 /// Initializes burn's runtime on an adapter.
 ///
 /// # Errors
-/// [`Error::Device`] with the driver's reason.
+/// [`Error::Device`] with the driver's message.
 pub fn open(adapter: &Adapter) -> Result<OpenDevice> {
     let name = format!("wgpu:{}", adapter.index);
     let failed = |problem: String| Error::Device { device: name.clone(), problem };
@@ -151,11 +150,11 @@ pub fn open(adapter: &Adapter) -> Result<OpenDevice> {
     Ok(OpenDevice { device, name, is_gpu: adapter.is_real_gpu(), numbers: Numbers::F32 })
 }
 
-/// Sets cubecl's configuration in code, before its first use would search the current directory and
-/// its parents for a file. Trying out kernels does not pay on a software adapter.
+/// Sets cubecl's configuration in code, because it would otherwise search the current directory and its parents for a file.
+/// Autotuning does not pay on a software adapter.
 fn configure(real_gpu: bool) {
     let mut config = CubeClRuntimeConfig::default();
     config.autotune.level = if real_gpu { AutotuneLevel::Balanced } else { AutotuneLevel::Minimal };
-    // False when something read it before: then the run goes on with what was read.
+    // False if the configuration was read before, which is then used.
     let _already_read = CubeClRuntimeConfig::try_set(config);
 }

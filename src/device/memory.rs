@@ -1,17 +1,17 @@
-//! What becomes of memory that is freed.
+//! Allocator settings.
 
-/// Asks the allocator to keep freed memory for the next request. A training step frees and takes buffers of
-/// megabytes again and again; giving each back to the system costs more than the step's own work, because all
-/// threads are stopped for it. For programs, at their start; does nothing where the allocator is not glibc's.
+/// Tells the allocator to keep freed memory. A training step frees and allocates buffers of megabytes again and again, and
+/// returning each to the system stops all threads and costs more than the step itself. Call this at the start of a program.
+/// Does nothing unless the allocator is glibc's.
 #[allow(unsafe_code, reason = "a call to the C library")]
 pub fn keep_freed_memory() {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     {
-        /// The largest request that glibc serves from its own heaps, 32 MiB.
+        /// The largest request served from glibc's heaps, 32 MiB.
         const LARGEST: libc::c_int = 32 << 20;
-        /// Free memory at the end of a heap that is given back.
+        /// The amount of free memory at the end of a heap that is returned to the system.
         const KEPT: libc::c_int = 1 << 30;
-        // SAFETY: both parameters are sound for any number; a refusal changes nothing.
+        // SAFETY: both parameters accept any value, and a failure changes nothing.
         unsafe {
             libc::mallopt(libc::M_MMAP_THRESHOLD, LARGEST);
             libc::mallopt(libc::M_TRIM_THRESHOLD, KEPT);

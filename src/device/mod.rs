@@ -1,8 +1,8 @@
 //! Choosing, opening and naming devices.
 //!
-//! burn selects a backend at run time by its [`Device`]. `Device::default()` panics on a bad
-//! environment, so that every device here is built explicitly, and the configuration that burn and
-//! cubecl would search upward from the current directory is set in code instead.
+//! burn selects a backend at run time through its [`Device`]. `Device::default()` panics in an invalid environment, so devices
+//! are always constructed explicitly. The configuration that burn and cubecl would search for in the current directory and
+//! its parents is set in code instead.
 
 #[cfg(feature = "wgpu")]
 mod adapters;
@@ -18,17 +18,17 @@ pub use memory::keep_freed_memory;
 use crate::error::{Error, Result};
 use crate::ops::Numbers;
 
-/// What `--device` can say.
+/// Choice of a device.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum DeviceChoice {
-    /// A real GPU if there is one, else the CPU.
+    /// A hardware GPU if there is one, otherwise the CPU.
     #[default]
     Auto,
-    /// The CPU, by burn's flex backend.
+    /// The CPU, with burn's flex backend.
     Flex,
-    /// The CPU, by burn's ndarray backend.
+    /// The CPU, with burn's ndarray backend.
     NdArray,
-    /// A GPU (or, when named or alone, a software adapter) through wgpu.
+    /// A GPU through wgpu, or a software adapter if it is named or is the only one.
     Wgpu(Option<usize>),
     /// An NVIDIA GPU through CUDA.
     Cuda(Option<usize>),
@@ -71,24 +71,24 @@ impl fmt::Display for DeviceChoice {
     }
 }
 
-/// The float type that a model is computed in.
+/// Compute precision.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum FloatType {
-    /// 32 bits: agrees with transformers.
+    /// 32-bit floats, which give the numbers of transformers.
     #[default]
     F32,
-    /// 16 bits, IEEE.
+    /// IEEE half precision.
     F16,
-    /// 32 bits that products of a CPU may take for sums of two of 16 ([`Numbers::Bf16x2`]).
+    /// f32 as the sum of two bf16 in matrix multiplications on a CPU ([`Numbers::Bf16x2`]).
     Bf16x2,
-    /// 16 bits, bfloat.
+    /// bfloat16.
     Bf16,
-    /// 8 bits, for the products of inference on a CPU ([`open_for_inference`]).
+    /// 8-bit integers in matrix multiplications of inference on a CPU ([`open_for_inference`]).
     Int8,
 }
 
 impl FloatType {
-    /// What tensors are made of; none for what there is inside products alone.
+    /// The element type of tensors; `None` for types used only inside matrix multiplications.
     fn dtypes(self) -> Option<(FloatDType, DType)> {
         match self {
             Self::F32 => Some((FloatDType::F32, DType::F32)),
@@ -99,47 +99,47 @@ impl FloatType {
     }
 }
 
-/// A device that is ready for tensors.
+/// An open device.
 #[derive(Clone, Debug)]
 pub struct OpenDevice {
     /// burn's handle.
     pub device: Device,
-    /// As `--device` would name it: `flex`, `wgpu:0`, ...
+    /// Its name: `flex`, `wgpu:0`, ...
     pub name: String,
-    /// True for a real GPU, where larger batches pay.
+    /// True for a hardware GPU, which needs larger batches.
     pub is_gpu: bool,
-    /// What the products of a model on it multiply ([`crate::model::Albert::set_numbers`]).
+    /// Precision of matrix multiplications on it ([`crate::model::Albert::set_numbers`]).
     pub numbers: Numbers,
 }
 
 /// One line of `albert devices`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeviceInfo {
-    /// As `--device` takes it.
+    /// Its name for `--device`.
     pub name: String,
     /// "cpu", "discrete gpu", "integrated gpu", "virtual gpu", "software" or "other".
     pub kind: &'static str,
-    /// The processor's or the adapter's own name, and its driver.
+    /// The name of the processor or adapter, and its driver.
     pub description: String,
-    /// What `--device auto` takes.
+    /// True for the device selected by `auto`.
     pub auto: bool,
 }
 
-/// Opens a device and settles the float type of all its tensors.
+/// Opens a device and sets the float type of all its tensors.
 ///
 /// # Errors
-/// [`Error::Device`] when the device is not in this build, not on this machine, does not know the
-/// float type, or was opened before with another one.
+/// [`Error::Device`] if the device is not part of this build, does not exist on this machine, does not support the float type,
+/// or was opened before with another one.
 pub fn open(choice: DeviceChoice, float: FloatType) -> Result<OpenDevice> {
     configured(opened(choice)?, float)
 }
 
-/// As [`open`] for a device other than a CPU. On a CPU, tensors stay in 32 bits with
-/// [`FloatType::Bf16x2`], [`FloatType::Bf16`] and [`FloatType::Int8`]: what is lossy is only inside the products, which
-/// [`OpenDevice::numbers`] says.
+/// Same as [`open`] for devices other than a CPU. On a CPU, tensors stay in f32 with [`FloatType::Bf16x2`],
+/// [`FloatType::Bf16`] and [`FloatType::Int8`]: only matrix multiplications have lower precision
+/// ([`OpenDevice::numbers`]).
 ///
 /// # Errors
-/// Those of [`open`]; [`FloatType::Bf16x2`] and [`FloatType::Int8`] on another device than a CPU.
+/// Errors of [`open`]; [`FloatType::Bf16x2`] and [`FloatType::Int8`] on a device other than a CPU.
 pub fn open_for_products(choice: DeviceChoice, float: FloatType) -> Result<OpenDevice> {
     let open = opened(choice)?;
     let cpu = matches!(open.name.as_str(), "flex" | "ndarray");
@@ -151,7 +151,7 @@ pub fn open_for_products(choice: DeviceChoice, float: FloatType) -> Result<OpenD
     }
 }
 
-/// What the products of one model on all these devices multiply: those that are no CPU do not mind.
+/// The common matrix multiplication precision of these devices. Devices other than CPUs do not constrain it.
 pub fn common_numbers(devices: &[OpenDevice]) -> Numbers {
     let lossy = devices.iter().map(|open| open.numbers).find(|numbers| *numbers != Numbers::F32);
     lossy.unwrap_or_default()
@@ -189,7 +189,7 @@ fn configured(mut open: OpenDevice, float: FloatType) -> Result<OpenDevice> {
     Ok(open)
 }
 
-/// Every device that this build can reach on this machine, CPU backends first.
+/// All devices that this build can use on this machine, CPU backends first.
 pub fn list() -> Vec<DeviceInfo> {
     let mut devices = Vec::new();
     let cpu = cpu_description();
@@ -208,10 +208,10 @@ pub fn list() -> Vec<DeviceInfo> {
     devices
 }
 
-/// A tensor's values, in 32-bit floats whatever the device computes in.
+/// Copies the values of a tensor to the host as f32, whatever precision the device uses.
 ///
 /// # Errors
-/// [`Error::Device`] when the device fails.
+/// [`Error::Device`] if the device fails.
 pub fn to_host<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>> {
     let device = tensor.device();
     let failed = |problem: String| Error::Device { device: format!("{device:?}"), problem };
@@ -219,10 +219,10 @@ pub fn to_host<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>> {
     data.try_into_vec::<f32>().map_err(|e| failed(format!("{e:?}")))
 }
 
-/// Limits the CPU devices to `threads` threads. To be called once, before anything is computed.
+/// Limits the CPU devices to `threads` threads. Call it once, before any computation.
 ///
 /// # Errors
-/// [`Error::Usage`] when the thread pool runs already.
+/// [`Error::Usage`] if the thread pool is already running.
 pub fn set_threads(threads: usize) -> Result<()> {
     rayon::ThreadPoolBuilder::new()
         .num_threads(threads)
@@ -304,7 +304,7 @@ fn open_wgpu(_index: Option<usize>) -> Result<OpenDevice> {
 fn open_cuda(index: Option<usize>) -> Result<OpenDevice> {
     let index = index.unwrap_or(0);
     let name = format!("cuda:{index}");
-    // The CUDA driver is loaded when first used, and burn panics where it is not there.
+    // The CUDA driver is loaded on first use, and burn panics if it is missing.
     if !std::path::Path::new("/dev/nvidiactl").exists() && cfg!(target_os = "linux") {
         return Err(Error::Device { device: name, problem: "no NVIDIA driver on this machine".into() });
     }

@@ -1,40 +1,39 @@
-//! Arrays of numbers as files: NumPy's `.npy` (format 1.0) and safetensors.
+//! Array files: NumPy `.npy` (format 1.0) and safetensors.
 //!
-//! The number of rows is known at the end only: the header is written with room, and again.
+//! The number of rows is known only at the end, so the header is padded and rewritten.
 
-/// Bytes of a header, so that it can be written before the number of rows is known.
+/// Size of a header, which is fixed so that it can be rewritten.
 const NPY_HEADER: usize = 128;
 const SAFETENSORS_HEADER: usize = 512;
 
-/// Which kind of file.
+/// Kind of array file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ArrayKind {
-    /// NumPy's.
+    /// NumPy.
     Npy,
-    /// safetensors: `embeddings`, and `offsets` if records have several rows.
+    /// safetensors with `embeddings`, and `offsets` if records have several rows.
     Safetensors,
 }
 
-/// A float array of any number of rows.
+/// An f32 array with any number of rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ArrayLayout {
     /// The kind of file.
     pub kind: ArrayKind,
-    /// Values in a row.
+    /// Values per row.
     pub columns: usize,
-    /// A record may have any number of rows: record i has those from `offsets[i]` to `offsets[i + 1]`.
-    /// safetensors only.
+    /// Records may have any number of rows: record i has rows `offsets[i]..offsets[i + 1]`. Only for safetensors.
     pub ragged: bool,
 }
 
 impl ArrayLayout {
-    /// How many rows `entry` holds.
+    /// The number of rows in `entry`.
     pub(super) fn rows_in(&self, entry: &[u8]) -> u64 {
         (entry.len() / (4 * self.columns).max(1)) as u64
     }
 
-    /// The beginning of the file, of the same length for any number of rows; `ends` are the numbers
-    /// of rows up to the end of each record, beginning with 0.
+    /// The header, whose length does not depend on the number of rows. `ends` are the numbers of rows up to the end of each record,
+    /// starting with 0.
     pub(super) fn header(&self, ends: &[u64]) -> Vec<u8> {
         let rows = ends.last().copied().unwrap_or(0);
         let columns = self.columns as u64;
@@ -71,7 +70,7 @@ impl ArrayLayout {
         }
     }
 
-    /// What comes after the rows.
+    /// The end of the file, after the rows.
     pub(super) fn trailer(&self, ends: &[u64]) -> Vec<u8> {
         if self.ragged && self.kind == ArrayKind::Safetensors {
             ends.iter().flat_map(|end| (*end as i64).to_le_bytes()).collect()

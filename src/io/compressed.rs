@@ -1,13 +1,13 @@
-//! Streams with their compression undone, gzip (RFC 1952) and Zstandard (RFC 8878).
+//! Decompression of streams: gzip (RFC 1952) and Zstandard (RFC 8878).
 
 use super::zstd::ZstdReader;
 use flate2::bufread::MultiGzDecoder;
 use std::io::{self, BufRead, Read};
 
-/// The bytes of a stream, decompressed; what is compressed is known by its first bytes.
+/// The decompressed bytes of a stream. Compression is detected from the first bytes.
 ///
 /// # Errors
-/// The stream's.
+/// Errors of the stream.
 pub(crate) fn decompressed(mut stored: impl BufRead + Send + 'static) -> io::Result<Box<dyn Read + Send>> {
     Ok(match stored.fill_buf()? {
         [0x1f, 0x8b, ..] => Box::new(MultiGzDecoder::new(stored)),

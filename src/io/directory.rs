@@ -1,4 +1,4 @@
-//! A directory that appears when it is whole.
+//! Directories that appear once they are complete.
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -18,10 +18,10 @@ pub struct NewDirectory {
 }
 
 impl NewDirectory {
-    /// Whether a new directory may take the name `destination`.
+    /// Checks that a new directory may be created at `destination`.
     ///
     /// # Errors
-    /// [`Error::BadFile`] when there is a file of this name, or a directory that is not empty.
+    /// [`Error::BadFile`] if a file or a non-empty directory exists there.
     pub fn check(destination: &Path) -> Result<()> {
         match is_empty(&resolve_directory(destination)?)? {
             Some(false) => {
@@ -57,7 +57,7 @@ impl NewDirectory {
         Ok(Self { temporary, destination: destination.to_owned(), inside: false })
     }
 
-    /// Where to write until then.
+    /// The temporary directory.
     pub fn path(&self) -> &Path {
         self.temporary.path()
     }
@@ -115,7 +115,7 @@ fn move_files(from: &Path, to: &Path) -> Result<()> {
     Ok(())
 }
 
-/// tempfile makes directories that only their owner can enter.
+/// Resets the permissions, because tempfile creates directories that only their owner can enter.
 pub(crate) fn open_to_all(directory: &Path) -> Result<()> {
     #[cfg(unix)]
     {
@@ -145,7 +145,7 @@ fn sync_files(folder: &Path) -> Result<Vec<(String, u64)>> {
     Ok(files)
 }
 
-/// Some systems cannot flush a directory; the names are theirs to keep then.
+/// Syncs a directory, which some systems do not support.
 fn sync_directory(folder: &Path) {
     if let Ok(directory) = std::fs::File::open(folder) {
         let _unsupported = directory.sync_all();

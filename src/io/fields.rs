@@ -1,4 +1,4 @@
-//! A JSON object whose fields pass through untouched: names, order, and the very digits of numbers.
+//! A JSON object whose fields pass through unchanged: names, order, and the exact digits of numbers.
 
 use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
@@ -54,7 +54,7 @@ impl Name {
     }
 }
 
-/// The fields of one JSON object in their order, values unparsed.
+/// The fields of a JSON object in order, with unparsed values.
 #[derive(Clone, Debug, Default)]
 pub struct Fields(Vec<(Name, JsonText)>);
 
@@ -62,7 +62,7 @@ impl Fields {
     /// Parses one JSON object. `NaN` and the infinities are accepted as values.
     ///
     /// # Errors
-    /// serde_json's, with the column.
+    /// Errors of serde_json, with the column.
     pub fn parse(line: &str) -> serde_json::Result<Self> {
         let error = match serde_json::from_str(line) {
             Ok(fields) => return Ok(fields),
@@ -83,18 +83,18 @@ impl Fields {
         self.0.iter().rev().find(|(n, _)| n.text() == Some(name)).map(|(_, v)| v)
     }
 
-    /// A string field. `Ok(None)` where it is absent or null.
+    /// A string field. `Ok(None)` if it is absent or null.
     ///
     /// # Errors
-    /// A message when the field is there and is not a string.
+    /// A message if the field is not a string.
     pub fn string(&self, name: &str) -> Result<Option<String>, String> {
         self.read(name, "a string")
     }
 
-    /// A field that is a list of strings. `Ok(None)` where it is absent or null.
+    /// A list of strings. `Ok(None)` if it is absent or null.
     ///
     /// # Errors
-    /// A message when the field is there and is no such list.
+    /// A message if the field is not a list of strings.
     pub fn strings(&self, name: &str) -> Result<Option<Vec<String>>, String> {
         self.read(name, "a list of strings")
     }
@@ -107,7 +107,7 @@ impl Fields {
         })
     }
 
-    /// Sets a field, in its place if it exists, else at the end.
+    /// Sets a field: in place if it exists, otherwise at the end.
     pub fn set(&mut self, name: &str, value: impl Into<JsonText>) {
         self.0.retain(|(n, _)| n.text() != Some(name));
         self.push(Name::Text(name.to_owned()), value.into());

@@ -1,22 +1,21 @@
-//! One process at a time in a directory.
+//! Exclusive access to a directory.
 
 use std::fs::{File, TryLockError};
 use std::path::Path;
 
 use crate::error::{Error, Result};
 
-/// A directory that no other process takes while this lives. The system lets go of it with the process,
-/// however that ends; nothing is left in the directory.
+/// A lock on a directory. The system releases it when the process ends in any way, and nothing remains in the directory.
 #[derive(Debug)]
 pub struct DirectoryLock {
     _directory: Option<File>,
 }
 
 impl DirectoryLock {
-    /// Takes `directory`. Where the system or the file system has no such locks, nothing is locked.
+    /// Locks `directory`. Has no effect if the system or the file system does not support locks.
     ///
     /// # Errors
-    /// When another process has it.
+    /// If another process holds the lock.
     pub fn take(directory: &Path) -> Result<Self> {
         let Ok(handle) = File::open(directory) else {
             return Ok(Self { _directory: None });

@@ -1,4 +1,4 @@
-//! Records in, records out: lines of text or JSON objects, in input order.
+//! Input and output of records: lines of text or JSON objects, in input order.
 
 mod array;
 mod array_records;

@@ -11,32 +11,32 @@ use super::destination::Destination;
 use super::file_output::FileOutput;
 use crate::error::{Error, Result};
 
-/// How records are written.
+/// Output format of records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
-    /// For eyes.
+    /// Human-readable.
     Text,
-    /// One array.
+    /// One JSON array.
     Json,
-    /// One object a line.
+    /// One JSON object per line.
     Jsonl,
-    /// A word and its tag a line, an empty line between records.
+    /// One word and its tag per line, a blank line between records.
     Conll,
-    /// One object: SQuAD's predictions file.
+    /// SQuAD's predictions file: one JSON object.
     Squad,
-    /// One binary array, in a file.
+    /// A binary array file.
     Array(ArrayLayout),
 }
 
-/// A place for output.
+/// An output destination.
 ///
 /// A path is followed through symbolic links, which stay as they are. A regular file is written beside its
 /// place and replaces what is there when it is whole, with the same mode, owner and names. A device, a pipe, or a descriptor
 /// such as `/dev/stdout` is written to as it is, and is never replaced.
 pub enum OutputTarget {
-    /// Standard output, flushed with every finished record.
+    /// Standard output, flushed after every finished record.
     Stdout(BufWriter<std::io::Stdout>),
-    /// A file, written beside its place and renamed at the end.
+    /// A file, written next to its destination and renamed at the end.
     File(FileOutput),
     /// A device, a pipe or a descriptor, written to as it is.
     Special(PathBuf, BufWriter<File>),
@@ -54,7 +54,7 @@ pub struct Spool {
 const SPOOL_BYTES: usize = 16 << 20;
 
 impl OutputTarget {
-    /// Standard output, or the file `path`, checked now: a bad path fails before the work, not after.
+    /// Opens standard output or the file `path`. A bad path fails here, before any work.
     ///
     /// # Errors
     /// [`Error::Io`] when the file could not be made in its directory, or must not be written; [`Error::BadFile`] for a
@@ -86,7 +86,7 @@ impl OutputTarget {
         }
     }
 
-    /// The name for messages.
+    /// The name used in messages.
     fn name(&self) -> String {
         match self {
             Self::Stdout(_) => "<stdout>".to_owned(),
@@ -109,10 +109,10 @@ impl OutputTarget {
         result.map_err(|source| Error::Output { name: self.name(), source })
     }
 
-    /// Writes `bytes` over the beginning of a file.
+    /// Overwrites the beginning of a file with `bytes`.
     ///
     /// # Errors
-    /// [`Error::Output`]; also where there is no going back.
+    /// [`Error::Output`], including for destinations that cannot seek.
     pub fn write_over_start(&mut self, bytes: &[u8]) -> Result<()> {
         let result = match self {
             Self::File(file) => file.write_over_start(bytes),
@@ -125,7 +125,7 @@ impl OutputTarget {
         result.map_err(|source| Error::Output { name: self.name(), source })
     }
 
-    /// Hands everything written so far to the reader of standard output.
+    /// Flushes standard output.
     ///
     /// # Errors
     /// [`Error::Output`].
@@ -138,7 +138,7 @@ impl OutputTarget {
         result.map_err(|source| Error::Output { name: self.name(), source })
     }
 
-    /// The end of a whole output: a file takes its name.
+    /// Completes the output. A file gets its final name.
     ///
     /// # Errors
     /// [`Error::Output`], [`Error::Io`].

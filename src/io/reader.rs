@@ -1,4 +1,4 @@
-//! Reading records: lines with a size cap, as text or as JSON objects, with their place.
+//! Reading records: lines of bounded size, as text or as JSON objects, with their locations.
 
 use std::io::{BufRead, BufReader, Cursor, Read};
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ use super::shape::{Shape, shape};
 use super::squad::read_squad;
 use crate::error::{Error, Result};
 
-/// How many records may wait between the reading thread and the work.
+/// Maximum number of records buffered between the reading thread and the task.
 const QUEUE: usize = 64;
 
 /// How a stream becomes records.
@@ -32,7 +32,7 @@ pub enum InputFormat {
     AutoOrSquad,
 }
 
-/// Where records come from.
+/// Source of records.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Source {
     /// Texts from the command line.
@@ -43,27 +43,27 @@ pub enum Source {
     Stdin,
 }
 
-/// What a line holds.
+/// Content of a line.
 #[derive(Clone, Debug)]
 pub enum RecordBody {
-    /// Plain text, without its line end.
+    /// Plain text without its line end.
     Text(String),
     /// A JSON object.
     Object(Fields),
 }
 
-/// One record with its place. A line that is no record has an error instead of a body.
+/// A record with its location. An invalid line has an error instead of a body.
 #[derive(Debug)]
 pub struct Record {
     /// The file's name, `<stdin>` or `<argument>`.
     pub source: Arc<str>,
-    /// From 1.
+    /// Line number, from 1.
     pub line: u64,
-    /// What the line holds, or why it holds nothing.
+    /// The content of the line, or the problem with it.
     pub body: std::result::Result<RecordBody, String>,
 }
 
-/// Parses one line by the input format.
+/// Parses a line according to the input format.
 fn parse(line: String, format: InputFormat) -> std::result::Result<RecordBody, String> {
     let json = match format {
         InputFormat::Text => None,
@@ -89,7 +89,7 @@ fn parse(line: String, format: InputFormat) -> std::result::Result<RecordBody, S
     }
 }
 
-/// serde_json's message with the column alone: the line within a one-line text is always 1.
+/// serde_json's message with the column only, since the line within a one-line text is always 1.
 /// `before` bytes of the line come before what serde_json read.
 fn json_problem(e: &serde_json::Error, before: usize) -> String {
     let text = e.to_string();
@@ -97,17 +97,17 @@ fn json_problem(e: &serde_json::Error, before: usize) -> String {
     format!("{stem} (column {})", before + e.column())
 }
 
-/// Records from a source, read by a thread of their own so that a slow pipe never holds up work
-/// that could be done.
+/// Records from a source, read in a thread of their own, so that a slow pipe never delays work on records that have already
+/// arrived.
 pub struct RecordReader {
     queue: Receiver<Result<Record>>,
 }
 
 impl RecordReader {
-    /// Opens the source and begins to read.
+    /// Opens the source and starts reading.
     ///
     /// # Errors
-    /// [`Error::Io`] when a file cannot be opened.
+    /// [`Error::Io`] if a file cannot be opened.
     pub fn open(source: &Source, format: InputFormat) -> Result<Self> {
         let (sender, queue) = sync_channel(QUEUE);
         match source {
@@ -130,12 +130,12 @@ impl RecordReader {
         Ok(Self { queue })
     }
 
-    /// The next record, waiting for it; `None` at the end.
+    /// Waits for the next record; `None` at the end.
     pub fn wait(&self) -> Option<Result<Record>> {
         self.queue.recv().ok()
     }
 
-    /// The next record if it is there already.
+    /// The next record, if it has already arrived.
     pub fn ready(&self) -> Option<Result<Record>> {
         self.queue.try_recv().ok()
     }
@@ -174,7 +174,7 @@ fn send_records(
             match look(&mut stream, format == InputFormat::AutoOrSquad) {
                 Ok(found) => found,
                 Err(e) => {
-                    // The other end need not be listening any more.
+                    // The receiver may already be gone.
                     let _gone = sender.send(Err(Error::io(path, "read")(e)));
                     return;
                 }
@@ -237,7 +237,7 @@ impl<'a> Numbered<'a> {
 
     fn end(self, path: PathBuf, result: std::result::Result<(), String>) {
         if let Err(problem) = result {
-            // The other end need not be listening any more.
+            // The receiver may already be gone.
             let _gone = self.sender.send(Err(Error::bad_file(path, problem)));
         }
     }
@@ -269,7 +269,7 @@ fn send_lines(
             Ok(None) => return,
             Ok(Some(line)) => {
                 number += 1;
-                // A byte order mark, as some editors leave at the beginning of a file.
+                // A byte order mark, which some editors add.
                 let line = match line {
                     Ok(text) if number == 1 => {
                         Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))
@@ -280,7 +280,7 @@ fn send_lines(
                 Ok(Record { source: source.clone(), line: number, body })
             }
             Err(e) => {
-                // The other end need not be listening any more.
+                // The receiver may already be gone.
                 let _gone = sender.send(Err(Error::io(path, "read")(e)));
                 return;
             }

@@ -13,7 +13,7 @@ use super::json::{JsonError, Problem, Scanner};
 /// Calls `question` for each question of the file, in order, until it returns false.
 ///
 /// # Errors
-/// What is wrong with the file, with the line where the reader noticed it.
+/// The problem with the file, and the line at which it was noticed.
 pub(crate) fn read_squad(
     stream: impl BufRead,
     question: &mut dyn FnMut(Fields) -> bool,

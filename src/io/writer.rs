@@ -1,4 +1,4 @@
-//! Records leave in the order in which they came, whatever order they were finished in.
+//! Writing records in input order, whatever order they were finished in.
 
 use std::collections::VecDeque;
 
@@ -6,16 +6,16 @@ use super::array::ArrayLayout;
 use super::output::{Format, OutputTarget};
 use crate::error::Result;
 
-/// Writes the entries of a bounded window in input order, each as soon as its turn comes.
+/// Writes the entries of a bounded window in input order, each as soon as possible.
 pub struct OrderedWriter {
     target: OutputTarget,
     format: Format,
-    /// Entries from the first unwritten one on; `None` where the work is not done yet.
+    /// Entries starting with the first unwritten one; `None` for unfinished ones.
     waiting: VecDeque<Option<Vec<u8>>>,
-    /// Number of the entry at the front of `waiting`.
+    /// Index of the first entry of `waiting`.
     next: u64,
     written: u64,
-    /// Of an array: the number of rows up to the end of each entry.
+    /// For arrays, the number of rows up to the end of each entry.
     ends: Vec<u64>,
 }
 
@@ -27,8 +27,8 @@ impl OrderedWriter {
         Self { target, format, waiting: VecDeque::new(), next: 0, written: 0, ends: vec![0] }
     }
 
-    /// Takes entry number `index` (from 0): a JSON value, a text block with its line end, a member of an
-    /// object, rows of an array. An empty entry takes its turn and writes nothing.
+    /// Adds the entry with this index (from 0): a JSON value, a text block with its line end, a member of an object, or rows of an
+    /// array. An empty entry writes nothing.
     ///
     /// # Errors
     /// [`crate::Error::Output`].
@@ -90,7 +90,7 @@ impl OrderedWriter {
         self.written
     }
 
-    /// Closes the output; see [`OutputTarget::finish`].
+    /// Completes the output. See [`OutputTarget::finish`].
     ///
     /// # Errors
     /// [`crate::Error::Output`], [`crate::Error::Io`].
@@ -99,7 +99,7 @@ impl OrderedWriter {
         self.target.finish()
     }
 
-    /// Closes an output that broke off; see [`OutputTarget::keep_partial`].
+    /// Ends an interrupted output. See [`OutputTarget::keep_partial`].
     ///
     /// # Errors
     /// [`crate::Error::Output`], [`crate::Error::Io`].

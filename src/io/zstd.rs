@@ -1,10 +1,10 @@
-//! Zstandard streams of any number of frames (RFC 8878), with the one-frame decoder of `ruzstd`.
+//! Zstandard streams with any number of frames (RFC 8878), built on the single-frame decoder of `ruzstd`.
 
 use ruzstd::decoding::errors::{FrameDecoderError, ReadFrameHeaderError};
 use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
 use std::io::{self, BufRead, Read};
 
-/// Reads all frames of a stream one after the other.
+/// Reads all frames of a stream in sequence.
 pub(super) struct ZstdReader<R> {
     source: R,
     decoder: Box<FrameDecoder>,
@@ -16,7 +16,7 @@ impl<R: BufRead> ZstdReader<R> {
         Self { source, decoder: Box::new(FrameDecoder::new()), in_frame: false }
     }
 
-    /// Begins the next frame; false at the end of the stream.
+    /// Starts the next frame. Returns false at the end of the stream.
     fn next_frame(&mut self) -> io::Result<bool> {
         while !self.source.fill_buf()?.is_empty() {
             match self.decoder.reset(&mut self.source) {

@@ -1,6 +1,5 @@
-//! The work of every task over a stream: windows of records, encoded in parallel, batched by length,
-//! written in input order as soon as their turn comes. Memory is bounded by one window, however long
-//! the stream.
+//! Running a task on a stream: windows of records are encoded in parallel, batched by length, and written in input order as
+//! soon as possible. Memory is bounded by one window, however long the stream is.
 
 mod finite;
 mod rows;
@@ -18,89 +17,89 @@ use crate::tokenizer::Encoding;
 pub use finite::{Finite, NOT_FINITE, check_finite};
 pub use rows::{Done, run_rows};
 
-/// Most records of one window.
+/// Maximum number of records in a window.
 const WINDOW_RECORDS: usize = 512;
 
-/// Most bytes of text of one window.
+/// Maximum bytes of text in a window.
 const WINDOW_BYTES: usize = 2 << 20;
 
-/// A task as the stream sees it. A record becomes one or several rows, each a sequence for the model; rows
-/// of all records of a window share the batches.
+/// A task on records. A record becomes one or several rows, each of which is a sequence for the model. The rows of all records
+/// in a window share batches.
 pub trait Task: Sync {
-    /// A record, encoded.
+    /// An encoded record.
     type Item: Send + Sync;
-    /// What the model says of one row.
+    /// The model's output for one row.
     type Output: Finite;
-    /// What the task makes of all rows of a record.
+    /// The prediction for a record.
     type Prediction;
 
-    /// The field that holds a line of plain text in JSON output.
+    /// The JSON field for a line of plain text in the output.
     fn text_field(&self) -> &str {
         "text"
     }
 
-    /// Takes what the task needs from a record and encodes it.
+    /// Encodes a record.
     ///
     /// # Errors
-    /// What is wrong with the record.
+    /// The problem with the record.
     fn encode(&self, body: &RecordBody) -> std::result::Result<Self::Item, String>;
 
-    /// The sequences that the model is to see; there may be none.
+    /// The sequences for the model; possibly none.
     fn rows<'a>(&self, item: &'a Self::Item) -> &'a [Encoding];
 
-    /// True if text was cut off.
+    /// Returns true if text was truncated.
     fn truncated(&self, item: &Self::Item) -> bool {
         self.rows(item).iter().any(|row| row.truncated)
     }
 
-    /// Runs the model on one batch; one output per row.
+    /// Runs the model on one batch and returns one output per row.
     ///
     /// # Errors
-    /// The device's.
+    /// If the device fails.
     fn forward(&self, rows: &[&Encoding]) -> Result<Vec<Self::Output>>;
 
-    /// Makes the prediction of a record out of the outputs of its rows, in their order.
+    /// Computes the prediction for a record from the outputs of its rows, in order.
     ///
     /// # Errors
-    /// The device's, where decoding needs the model again.
+    /// If decoding needs the model again and the device fails.
     fn decode(&self, item: &Self::Item, outputs: Vec<Self::Output>) -> Result<Self::Prediction>;
 
     /// The value of `predictions` in JSON output.
     ///
     /// # Errors
-    /// serde_json's.
+    /// Errors of serde_json.
     fn json(&self, item: &Self::Item, prediction: &Self::Prediction) -> serde_json::Result<Box<RawValue>>;
 
-    /// Further fields of the record in JSON output.
+    /// Additional fields of the record in JSON output.
     ///
     /// # Errors
-    /// serde_json's.
+    /// Errors of serde_json.
     fn more(&self, item: &Self::Item, prediction: &Self::Prediction) -> serde_json::Result<More> {
         let _unused = (item, prediction);
         Ok(More::new())
     }
 
-    /// The block of lines for eyes, with ANSI colours if they are wanted.
+    /// Human-readable output, with ANSI colors if `color` is set.
     fn text(&self, item: &Self::Item, prediction: &Self::Prediction, color: bool) -> String;
 
-    /// The record in a format of the task's own: [`Format::Conll`], [`Format::Squad`], [`Format::Array`].
+    /// The record in a task-specific format: [`Format::Conll`], [`Format::Squad`], [`Format::Array`].
     fn own(&self, item: &Self::Item, prediction: &Self::Prediction) -> Vec<u8> {
         self.text(item, prediction, false).into_bytes()
     }
 
-    /// What stands for a failed record in a format of the task's own; empty for nothing.
+    /// The output for a failed record in a task-specific format; empty for none.
     fn own_failure(&self) -> Vec<u8> {
         Vec::new()
     }
 }
 
-/// Further fields of a record, by name.
+/// Additional fields of a record, by name.
 pub type More = Vec<(&'static str, Box<RawValue>)>;
 
 /// Runs a task on one item, without a stream.
 ///
 /// # Errors
-/// Those of [`Task::forward`] and [`Task::decode`].
+/// Errors of [`Task::forward`] and [`Task::decode`].
 pub fn predict<T: Task>(task: &T, item: &T::Item, batch_tokens: usize) -> Result<T::Prediction> {
     let mut prediction = None;
     run_rows(
@@ -119,53 +118,53 @@ pub fn predict<T: Task>(task: &T, item: &T::Item, batch_tokens: usize) -> Result
     prediction.ok_or_else(|| Error::Input("the model gave no output".to_owned()))
 }
 
-/// What to do about a record that cannot be processed.
+/// How to handle a record that cannot be processed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum OnError {
-    /// Write everything before it, then stop.
+    /// Write everything before it and stop.
     #[default]
     Stop,
-    /// Put an error in its place and go on.
+    /// Write an error in its place and continue.
     Skip,
 }
 
-/// How to run a stream.
+/// Options of a stream.
 #[derive(Clone, Copy, Debug)]
 pub struct StreamOptions {
-    /// Most padded tokens per forward pass.
+    /// Maximum padded tokens per forward pass.
     pub batch_tokens: usize,
-    /// What to do about bad records.
+    /// How to handle invalid records.
     pub on_error: OnError,
-    /// The output's form.
+    /// The output format.
     pub format: Format,
-    /// Colours in text output.
+    /// Color text output.
     pub color: bool,
 }
 
-/// Who wants to know how it goes. All methods are called from the working thread.
+/// Receives the progress of a stream. All methods are called from the working thread.
 pub trait Observer {
-    /// A record failed; `error` names its place.
+    /// A record failed. `error` names its location.
     fn record_failed(&mut self, error: &Error);
-    /// A record's text was cut to the model's length.
+    /// The text of a record was truncated to the model's length.
     fn record_truncated(&mut self, source: &str, line: u64);
-    /// So many records are finished now.
+    /// The number of records finished so far.
     fn finished(&mut self, records: u64);
 }
 
-/// How a stream ended.
+/// Summary of a stream.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Outcome {
-    /// Records that have an output.
+    /// Records with an output.
     pub records: u64,
     /// Records that failed.
     pub failed: u64,
-    /// Records whose text was cut.
+    /// Records whose text was truncated.
     pub truncated: u64,
-    /// True if a bad record ended the work.
+    /// True if an invalid record stopped the stream.
     pub stopped: bool,
 }
 
-/// A writer that an interrupt handler can close: whoever takes it out has the last word.
+/// A writer that an interrupt handler can take over. Only the owner that takes it out can finish it.
 #[derive(Clone)]
 pub struct SharedWriter(Arc<Mutex<Option<OrderedWriter>>>);
 
@@ -175,7 +174,7 @@ impl SharedWriter {
         Self(Arc::new(Mutex::new(Some(writer))))
     }
 
-    /// Takes the writer out; `None` when somebody did already.
+    /// Takes the writer out. Returns `None` if it was already taken.
     pub fn take(&self) -> Option<OrderedWriter> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
@@ -188,10 +187,10 @@ impl SharedWriter {
     }
 }
 
-/// Runs `task` over all records of `reader`. The writer stays open: its owner finishes it.
+/// Runs `task` on all records of `reader`. The writer stays open, and its owner must finish it.
 ///
 /// # Errors
-/// Those of reading, of the device and of writing; bad records are counted, not returned.
+/// Errors of reading, of the device and of writing. Invalid records are counted and not returned as errors.
 pub fn run<T: Task>(
     task: &T,
     reader: &RecordReader,
@@ -214,8 +213,8 @@ pub fn run<T: Task>(
     Ok(outcome)
 }
 
-/// Waits for one record and takes those that are there already, up to a window; also why reading
-/// ended, if it did not end well. `None` at the end.
+/// Waits for a record and takes all records that are already available, up to a window. Also returns the error that ended
+/// reading, if any. Returns `None` at the end.
 fn next_window(reader: &RecordReader) -> Option<(Vec<Record>, Option<Error>)> {
     let mut records = Vec::new();
     let mut bytes = 0;
@@ -245,7 +244,7 @@ fn size(record: &Record) -> usize {
     }
 }
 
-/// One window of records on its way through.
+/// A window of records in progress.
 struct Window<'a, T: Task> {
     task: &'a T,
     writer: &'a SharedWriter,
@@ -301,7 +300,7 @@ impl<T: Task> Window<'_, T> {
         Ok(())
     }
 
-    /// Runs the rows of all good records through the model; a record is finished as soon as its last row is.
+    /// Runs the rows of all valid records through the model. A record is finished as soon as its last row is.
     fn predict(&mut self, first: u64, good: &[(usize, &T::Item)], records: &mut [Record]) -> Result<()> {
         let (task, batch_tokens) = (self.task, self.options.batch_tokens);
         let items: Vec<&T::Item> = good.iter().map(|(_, item)| *item).collect();
@@ -389,8 +388,8 @@ fn record_error(record: &Record, problem: &str) -> Error {
     Error::Record { source_name: record.source.to_string(), line: record.line, problem: problem.to_owned() }
 }
 
-/// The output object of a record: its own fields (`text_field` for a line of text, `line` for a line that
-/// could not be read), then `extra`.
+/// The output object of a record: its own fields (`text_field` for a line of text, `line` for a line that could not be
+/// parsed), then `extra`.
 fn object(record: &mut Record, text_field: &str, extra: More) -> Result<Vec<u8>> {
     let body = std::mem::replace(&mut record.body, Err(String::new()));
     let mut fields = match body {

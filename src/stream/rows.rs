@@ -1,18 +1,18 @@
-//! The rows of many items through the model, batched by length.
+//! Running the rows of many items through the model, batched by length.
 
 use super::Task;
 use crate::batch::batches;
 use crate::error::Result;
 use crate::tokenizer::Encoding;
 
-/// Told of an item when the last of its rows is through: its number, and the outputs of its rows.
+/// Callback for a finished item: its index and the outputs of its rows.
 pub type Done<'a, T> = dyn FnMut(usize, Vec<<T as Task>::Output>) -> Result<()> + 'a;
 
-/// Runs the rows of all items, at most `batch_tokens` padded tokens at a time, rows of like length together.
-/// Items without rows are done first; `after_batch` is called after each forward pass.
+/// Runs the rows of all items, grouped by length, with at most `batch_tokens` padded tokens per forward pass. Items without
+/// rows are finished first. `after_batch` is called after each forward pass.
 ///
 /// # Errors
-/// Those of [`Task::forward`], and of `done`.
+/// Errors of [`Task::forward`] and of `done`.
 pub fn run_rows<T: Task>(
     task: &T,
     items: &[&T::Item],
@@ -55,7 +55,7 @@ pub fn run_rows<T: Task>(
     Ok(())
 }
 
-/// The outputs of an item's rows, until they are all there.
+/// Collects the outputs of an item's rows.
 struct Pending<O> {
     outputs: Vec<Option<O>>,
     missing: usize,
@@ -71,7 +71,7 @@ impl<O> Pending<O> {
         self.missing -= usize::from(self.outputs[row].replace(output).is_none());
     }
 
-    /// All outputs, once, when none is missing.
+    /// Returns all outputs once none is missing.
     fn complete(&mut self) -> Option<Vec<O>> {
         (self.missing == 0 && !std::mem::replace(&mut self.done, true))
             .then(|| std::mem::take(&mut self.outputs).into_iter().flatten().collect())

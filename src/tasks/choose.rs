@@ -1,4 +1,4 @@
-//! Choosing the best continuation or answer: `AlbertForMultipleChoice`.
+//! Multiple choice: `AlbertForMultipleChoice`.
 //!
 //! Reference: transformers 4.57 `modeling_albert.py` (the head); the pairs as in SWAG (prompt, choice) and,
 //! with a context, as in google-research/albert `race_utils.py` (context, prompt + " " + choice).
@@ -15,18 +15,18 @@ use crate::io::RecordBody;
 use crate::stream::Task;
 use crate::tokenizer::Encoding;
 
-/// What to read.
+/// Options of the task.
 #[derive(Clone, Debug)]
 pub struct ChooseOptions {
-    /// Choices of records that have none.
+    /// Choices for records without choices of their own.
     pub choices: Vec<String>,
-    /// The context of records that have none.
+    /// Context for records without one of their own.
     pub context: Option<String>,
-    /// `--prompt-field`.
+    /// Name of the field with the prompt.
     pub prompt_field: String,
-    /// `--choices-field`.
+    /// Name of the field with the choices.
     pub choices_field: String,
-    /// `--context-field`.
+    /// Name of the field with the context.
     pub context_field: String,
 }
 
@@ -42,7 +42,7 @@ impl Default for ChooseOptions {
     }
 }
 
-/// A question with its choices encoded.
+/// A question with its encoded choices.
 #[derive(Debug)]
 pub struct ChooseItem {
     prompt: String,
@@ -50,25 +50,25 @@ pub struct ChooseItem {
     rows: Vec<Encoding>,
 }
 
-/// A choice with its probability among the choices.
+/// A choice and its probability.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ChoiceScore {
-    /// As given.
+    /// The text of the choice.
     pub choice: String,
-    /// Its place among the choices, from 0.
+    /// Its index among the choices, from 0.
     pub index: usize,
     /// Probability among the choices of this record.
     pub score: f32,
 }
 
-/// The task, over a loaded model.
+/// The task on a loaded model.
 pub struct Choose<'a> {
     runtime: &'a Runtime,
     options: ChooseOptions,
 }
 
 impl<'a> Choose<'a> {
-    /// Over `runtime`.
+    /// Creates the task on `runtime`.
     pub fn new(runtime: &'a Runtime, options: ChooseOptions) -> Self {
         Self { runtime, options }
     }
@@ -76,7 +76,7 @@ impl<'a> Choose<'a> {
     /// Encodes a prompt with each choice.
     ///
     /// # Errors
-    /// When there are fewer than two choices, or a row is too long and may not be cut.
+    /// If there are fewer than two choices, or a row is too long and must not be cut.
     pub fn prepare(
         &self,
         prompt: String,

@@ -1,4 +1,4 @@
-//! Labels and numbers for texts: transformers' text-classification pipeline, and sentence order.
+//! Text classification and regression (transformers' text-classification pipeline), and sentence order.
 //!
 //! Reference: transformers 4.57 `pipelines/text_classification.py`; for sentence order the second head of
 //! `AlbertForPreTraining` (ALBERT paper, section 3.1).
@@ -17,27 +17,27 @@ use crate::model::Head;
 use crate::stream::Task;
 use crate::tokenizer::Encoding;
 
-/// How logits become scores.
+/// Function that turns logits into scores.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Function {
-    /// As the pipeline: `problem_type` decides, else one label means sigmoid and several softmax.
+    /// As in the pipeline: according to `problem_type`, otherwise sigmoid for one label and softmax for several.
     #[default]
     Auto,
-    /// Probabilities that sum to one.
+    /// Probabilities that add up to one.
     Softmax,
-    /// A probability for each label by itself.
+    /// An independent probability for each label.
     Sigmoid,
-    /// The model's own numbers.
+    /// Raw logits.
     None,
 }
 
-/// Which head judges.
+/// The head to use.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Judgement {
     /// The classifier of a fine-tuned model.
     #[default]
     Labels,
-    /// The sentence-order head of a pretrained one: does the second text follow the first?
+    /// The sentence-order head of a pretrained model, which predicts whether the second text follows the first.
     Order,
 }
 
@@ -51,27 +51,27 @@ impl Judgement {
     }
 }
 
-/// What to predict.
+/// Options of the task.
 #[derive(Clone, Debug, Default)]
 pub struct ClassifyOptions {
-    /// Which head judges.
+    /// The head to use.
     pub judgement: Judgement,
-    /// How logits become scores.
+    /// Function that turns logits into scores.
     pub function: Function,
-    /// So many labels, the best first; all of them for `None`.
+    /// Number of labels to return, best first; `None` for all.
     pub top_k: Option<usize>,
-    /// The second text of records that have none.
+    /// Second text for records without one of their own.
     pub text_pair: Option<String>,
-    /// Which JSON fields hold the texts.
+    /// Names of the JSON fields with the texts.
     pub fields: FieldNames,
 }
 
-/// A label with its score.
+/// A label and its score.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct LabelScore {
     /// From `id2label`, else `LABEL_n`.
     pub label: String,
-    /// A probability, or the model's own number.
+    /// A probability, or the model's output for regression.
     pub score: f32,
 }
 
@@ -82,7 +82,7 @@ pub struct ClassifyItem {
     rows: Vec<Encoding>,
 }
 
-/// The task, over a loaded model.
+/// The task on a loaded model.
 pub struct Classify<'a> {
     runtime: &'a Runtime,
     options: ClassifyOptions,
@@ -90,10 +90,10 @@ pub struct Classify<'a> {
 }
 
 impl<'a> Classify<'a> {
-    /// Settles what [`Function::Auto`] means for this model.
+    /// Creates the task and resolves [`Function::Auto`] for this model.
     ///
     /// # Errors
-    /// [`Error::Config`] for a `problem_type` that transformers does not have.
+    /// [`Error::Config`] for a `problem_type` unknown to transformers.
     pub fn new(runtime: &'a Runtime, options: ClassifyOptions) -> Result<Self> {
         let function = match (options.function, options.judgement) {
             (Function::Auto, Judgement::Order) => Function::Softmax,
@@ -106,7 +106,7 @@ impl<'a> Classify<'a> {
     /// Encodes a text or a pair.
     ///
     /// # Errors
-    /// When it is too long and may not be cut, or sentence order is asked of one text.
+    /// If it is too long and must not be cut, or if sentence order is requested for a single text.
     pub fn prepare(&self, mut text: TextPair) -> std::result::Result<ClassifyItem, String> {
         if text.text_pair.is_none() {
             text.text_pair.clone_from(&self.options.text_pair);
@@ -126,7 +126,7 @@ impl<'a> Classify<'a> {
         Ok(ClassifyItem { text, rows })
     }
 
-    /// The scores of a text in the order of the labels: of several windows the mean.
+    /// The scores of a text in label order, averaged over windows.
     pub fn label_scores(&self, outputs: Vec<Vec<f32>>) -> Vec<f32> {
         let windows = outputs.len().max(1) as f32;
         let mut mean: Vec<f32> = Vec::new();
@@ -138,7 +138,7 @@ impl<'a> Classify<'a> {
         mean
     }
 
-    /// Scores in the order of the labels.
+    /// Scores in label order.
     fn scores(&self, mut logits: Vec<f32>) -> Vec<f32> {
         match self.function {
             Function::Softmax => softmax(&mut logits),
@@ -177,7 +177,7 @@ fn automatic(runtime: &Runtime) -> Result<Function> {
     }
 }
 
-/// A long text as overlapping rows; a quarter of each is shared with the next.
+/// Splits a long text into rows that overlap by a quarter.
 pub(super) fn text_windows(runtime: &Runtime, text: &str) -> std::result::Result<Vec<Encoding>, String> {
     let tokens = runtime.tokenizer.encode_plain(text).map_err(|e| e.to_string())?;
     let room = runtime.room(false);
@@ -211,11 +211,11 @@ impl Task for Classify<'_> {
         }
     }
 
-    /// Of several windows: the mean of their scores.
+    /// Averages the scores of several windows.
     fn decode(&self, _item: &ClassifyItem, outputs: Vec<Vec<f32>>) -> Result<Vec<LabelScore>> {
         let mean = self.label_scores(outputs);
         let count = self.options.top_k.unwrap_or(mean.len());
-        // Sentence order is one question, with the answer "in order" to this degree.
+        // Sentence order is a single label with this probability.
         let best = match self.options.judgement {
             Judgement::Order if count == 1 => vec![0],
             _ => top_k(&mean, count),
@@ -233,7 +233,7 @@ impl Task for Classify<'_> {
     }
 }
 
-/// The text, then a line per label.
+/// The text, then one line per label.
 pub(super) fn labels_for_eyes(
     text: &str,
     pair: Option<&str>,

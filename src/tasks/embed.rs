@@ -1,4 +1,4 @@
-//! Vectors for texts and tokens: `AlbertModel`'s hidden states, pooled.
+//! Vectors of texts and tokens: pooled hidden states of `AlbertModel`.
 //!
 //! Reference: transformers 4.57 `pipelines/feature_extraction.py` (which gives all token vectors), and for what comes
 //! before and after the encoder sentence-transformers 5.1 `models/Pooling.py`, `models/Dense.py`, `models/Transformer.py`.
@@ -16,7 +16,7 @@ use crate::model::Head;
 use crate::stream::{More, Task};
 use crate::tokenizer::Encoding;
 
-/// What to compute.
+/// Options of the task.
 #[derive(Clone, Debug, Default)]
 pub struct EmbedOptions {
     /// What becomes of the token vectors: one, or several whose vectors are concatenated. The mean if there is none.
@@ -27,15 +27,15 @@ pub struct EmbedOptions {
     pub texts: TextRules,
     /// Only the first values of the vector.
     pub dimensions: Option<usize>,
-    /// Which hidden state: 0 is the mapped embeddings, n the output of layer n; the last for `None`.
+    /// Hidden state to use: 0 for the mapped embeddings, n for the output of layer n; `None` for the last.
     pub layer: Option<usize>,
-    /// Vectors of length one.
+    /// Normalize vectors to unit length.
     pub normalize: bool,
-    /// Attention maps too.
+    /// Also return attention maps.
     pub attentions: bool,
-    /// The second text of records that have none.
+    /// Second text for records without one of their own.
     pub text_pair: Option<String>,
-    /// Which JSON fields hold the texts.
+    /// Names of the JSON fields with the texts.
     pub fields: FieldNames,
 }
 
@@ -116,7 +116,7 @@ pub struct EmbedItem {
 /// One vector, or one per token.
 #[derive(Clone, Debug, Serialize)]
 pub struct Embedding {
-    /// The tokens, where each has its vector.
+    /// The tokens, if each has a vector of its own.
     #[serde(skip_serializing_if = "Option::is_none")]
     tokens: Option<Vec<String>>,
     /// The vector, or the vectors.
@@ -133,7 +133,7 @@ enum Vectors {
 }
 
 impl Embedding {
-    /// All values, row by row.
+    /// All values in row-major order.
     pub fn values(&self) -> impl Iterator<Item = f32> {
         let rows = match &self.embedding {
             Vectors::One(row) => std::slice::from_ref(row),
@@ -143,7 +143,7 @@ impl Embedding {
     }
 }
 
-/// The task, over a loaded model.
+/// The task on a loaded model.
 pub struct Embed<'a> {
     runtime: &'a Runtime,
     options: EmbedOptions,
@@ -154,7 +154,7 @@ pub struct Embed<'a> {
 }
 
 impl<'a> Embed<'a> {
-    /// Over `runtime`.
+    /// Creates the task on `runtime`.
     ///
     /// # Errors
     /// [`Error::Usage`] for a layer that the model does not have, for modules that do not fit each other, and for
@@ -184,7 +184,7 @@ impl<'a> Embed<'a> {
     /// Encodes a text or a pair.
     ///
     /// # Errors
-    /// When it is too long and may not be cut.
+    /// If it is too long and must not be cut.
     pub fn prepare(&self, mut text: TextPair) -> std::result::Result<EmbedItem, String> {
         if text.text_pair.is_none() {
             text.text_pair.clone_from(&self.options.text_pair);
@@ -355,7 +355,7 @@ impl Task for Embed<'_> {
         prediction.values().flat_map(f32::to_le_bytes).collect()
     }
 
-    /// A row of NaN keeps the rows of an array in step with the records.
+    /// A row of NaN, so that the rows of an array match the records.
     fn own_failure(&self) -> Vec<u8> {
         if self.options.is_per_token() {
             return Vec::new();

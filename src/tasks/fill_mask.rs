@@ -1,4 +1,4 @@
-//! Filling `[MASK]`: transformers' fill-mask pipeline, and words of several pieces scored honestly.
+//! Filling `[MASK]`: transformers' fill-mask pipeline, extended by target words of several pieces.
 //!
 //! Reference: transformers 4.57 `pipelines/fill_mask.py`.
 
@@ -14,32 +14,32 @@ use crate::io::RecordBody;
 use crate::stream::Task;
 use crate::tokenizer::{Encoding, TruncationSide};
 
-/// What to predict.
+/// Options of the task.
 #[derive(Clone, Debug)]
 pub struct FillMaskOptions {
-    /// Predictions per mask, at most.
+    /// Maximum number of predictions per mask.
     pub top_k: usize,
-    /// Only these words, if any are given.
+    /// Words to score; empty for the complete vocabulary.
     pub targets: Vec<TargetWord>,
-    /// Which JSON fields hold the texts.
+    /// Names of the JSON fields with the texts.
     pub fields: FieldNames,
 }
 
-/// A word to score, as the pieces that it has in the vocabulary.
+/// A word to score and its pieces in the vocabulary.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TargetWord {
-    /// As the user wrote it.
+    /// The word as given.
     pub word: String,
-    /// At least one.
+    /// Ids of its pieces; at least one.
     pub pieces: Vec<u32>,
 }
 
 impl TargetWord {
-    /// Looks a word up: a piece spelled just so (as transformers does), else the pieces that the
-    /// tokenizer cuts it into.
+    /// Looks up a word: a piece with exactly this spelling (as in transformers), otherwise the pieces into which the tokenizer
+    /// splits it.
     ///
     /// # Errors
-    /// [`Error::Usage`] when nothing is left of the word, or a piece is unknown to the vocabulary.
+    /// [`Error::Usage`] if the tokenizer removes the word completely, or a piece is not in the vocabulary.
     pub fn new(word: &str, runtime: &Runtime) -> Result<Self> {
         let tokenizer = &runtime.tokenizer;
         let unusable = |problem: &str| Error::Usage {
@@ -70,26 +70,26 @@ impl TargetWord {
     }
 }
 
-/// A text with its masks found.
+/// An encoded text and the positions of its masks.
 #[derive(Debug)]
 pub struct FillMaskItem {
     encoding: Encoding,
-    /// Columns of the masks, ascending, at least one.
+    /// Columns of the masks, ascending; at least one.
     masks: Vec<usize>,
     text: TextPair,
 }
 
-/// A way to fill one mask.
+/// A candidate for a mask.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Prediction {
-    /// Probability. For a word of n > 1 pieces: the product of each piece's probability given n masks
-    /// in this place and the pieces before it, a probability among all sequences of n pieces.
+    /// Probability. For a word of n > 1 pieces, the product of each piece's probability given n masks in this position and the
+    /// preceding pieces, which is a probability over all sequences of n pieces.
     pub score: f32,
-    /// The piece's id; the list of ids for a word of several pieces.
+    /// The id of the piece, or the list of ids for a word of several pieces.
     pub token: Token,
     /// The piece as text.
     pub token_str: String,
-    /// The text with this mask filled, as the tokenizer decodes it.
+    /// The decoded text with this mask filled.
     pub sequence: String,
 }
 
@@ -103,10 +103,10 @@ pub enum Token {
     Many(Vec<u32>),
 }
 
-/// The predictions of each mask of a text, best first.
+/// The predictions for each mask of a text, best first.
 pub type MaskPredictions = Vec<Vec<Prediction>>;
 
-/// The task, over a loaded model.
+/// The task on a loaded model.
 pub struct FillMask<'a> {
     runtime: &'a Runtime,
     options: FillMaskOptions,
@@ -115,10 +115,10 @@ pub struct FillMask<'a> {
 }
 
 impl<'a> FillMask<'a> {
-    /// Checks that the tokenizer has a mask.
+    /// Creates the task and checks that the tokenizer has a mask token.
     ///
     /// # Errors
-    /// [`Error::Input`] where it has none.
+    /// [`Error::Input`] if it has none.
     pub fn new(runtime: &'a Runtime, options: FillMaskOptions) -> Result<Self> {
         let tokenizer = &runtime.tokenizer;
         match (tokenizer.mask_id(), tokenizer.mask_token()) {
@@ -134,7 +134,7 @@ impl<'a> FillMask<'a> {
     /// Encodes a text and finds its masks.
     ///
     /// # Errors
-    /// When there is no mask, or none within the model's length.
+    /// If there is no mask within the model's length.
     pub fn prepare(&self, text: TextPair) -> std::result::Result<FillMaskItem, String> {
         let encoding = self.runtime.encode(&text.text, text.text_pair.as_deref())?;
         let masks: Vec<usize> = positions_of(&encoding.ids, self.mask_id);
@@ -156,10 +156,10 @@ impl<'a> FillMask<'a> {
         Ok(FillMaskItem { encoding, masks, text })
     }
 
-    /// Predictions for each mask of a text, from the logits at its masks.
+    /// Computes the predictions for each mask of a text from the logits at its masks.
     ///
     /// # Errors
-    /// The device's, where a target has several pieces.
+    /// If a target has several pieces and the device fails.
     fn fill(&self, item: &FillMaskItem, logits: Vec<Vec<f32>>) -> Result<MaskPredictions> {
         let mut per_mask = Vec::with_capacity(item.masks.len());
         for (place, mut scores) in item.masks.iter().zip(logits) {
@@ -174,7 +174,7 @@ impl<'a> FillMask<'a> {
         Ok(per_mask)
     }
 
-    /// The best pieces, or the targets, each with its probability, best first.
+    /// The best pieces, or the targets, with their probabilities, best first.
     fn rank(&self, item: &FillMaskItem, place: usize, scores: &[f32]) -> Result<Vec<(Vec<u32>, f32)>> {
         let mut ranked: Vec<(Vec<u32>, f32)> = Vec::new();
         if self.options.targets.is_empty() {
@@ -194,9 +194,8 @@ impl<'a> FillMask<'a> {
         Ok(ranked)
     }
 
-    /// The probability of a word of several pieces at a mask, by the chain rule from left to right:
-    /// the mask becomes as many masks as the word has pieces, and each piece is scored with those
-    /// before it filled in.
+    /// The probability of a word of several pieces at a mask, by the chain rule from left to right. The mask is replaced by one
+    /// mask per piece, and each piece is scored with the preceding pieces filled in.
     fn word_score(&self, item: &FillMaskItem, place: usize, pieces: &[u32]) -> Result<f32> {
         let rows: Vec<Encoding> = (0..pieces.len())
             .map(|known| {
@@ -226,8 +225,7 @@ impl<'a> FillMask<'a> {
         Ok(log_probability.exp() as f32)
     }
 
-    /// The encoding with `middle` in place of the token at `place`. Only ids and segments matter to
-    /// the model.
+    /// The encoding with `middle` in place of the token at `place`. The model uses only ids and segments.
     fn widened(&self, encoding: &Encoding, place: usize, middle: impl Iterator<Item = u32>) -> Encoding {
         let middle: Vec<u32> = middle.collect();
         let mut wide = Encoding { ids: Vec::new(), type_ids: Vec::new(), ..Encoding::default() };
@@ -249,8 +247,8 @@ impl<'a> FillMask<'a> {
     ) -> Result<Prediction> {
         let tokenizer = &self.runtime.tokenizer;
         let filled = self.widened(&item.encoding, place, pieces.iter().copied());
-        // As the pipeline: with one mask the special tokens go. With several the other masks stay, and we
-        // leave out the tokens that the tokenizer put around the text; transformers keeps them.
+        // As in the pipeline, special tokens are dropped if there is one mask. With several, the other masks stay. The tokens added
+        // around the text are dropped here, while transformers keeps them.
         let one_mask = item.masks.len() == 1;
         let mut sequence = tokenizer.decode(&filled.ids, one_mask)?;
         if !one_mask {

@@ -1,13 +1,13 @@
-//! What a task takes from a record.
+//! Fields of a record that a task reads.
 
 use crate::io::{Fields, RecordBody};
 
-/// Which JSON fields hold a task's texts.
+/// Names of the JSON fields with the texts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FieldNames {
-    /// `--text-field`.
+    /// Field with the text.
     pub text: String,
-    /// `--pair-field`.
+    /// Field with the second text.
     pub text_pair: String,
 }
 
@@ -17,12 +17,12 @@ impl Default for FieldNames {
     }
 }
 
-/// One text, or two that belong together.
+/// A text or a pair of texts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TextPair {
     /// The first segment.
     pub text: String,
-    /// The second segment, if there is one.
+    /// The second segment, if any.
     pub text_pair: Option<String>,
 }
 
@@ -30,7 +30,7 @@ impl TextPair {
     /// Reads the texts of a record.
     ///
     /// # Errors
-    /// When the text field is missing or is no string; the message lists the fields that are there.
+    /// If the text field is missing or is not a string. The message lists the existing fields.
     pub fn from_record(body: &RecordBody, names: &FieldNames) -> Result<Self, String> {
         match body {
             RecordBody::Text(text) => Ok(Self { text: text.clone(), text_pair: None }),
@@ -42,12 +42,12 @@ impl TextPair {
     }
 }
 
-/// A string field that must be there; `flag` is the option that names another.
+/// A required string field. `flag` is the option that renames it.
 pub(super) fn required(fields: &Fields, name: &str, flag: &str) -> Result<String, String> {
     fields.string(name)?.ok_or_else(|| missing(fields, name, flag))
 }
 
-/// What to say of a field that is not there.
+/// The message for a missing field.
 pub(super) fn missing(fields: &Fields, name: &str, flag: &str) -> String {
     let there: Vec<&str> = fields.names().collect();
     format!(

@@ -1,6 +1,6 @@
 //! The tasks: encode, run the model on batches of rows, decode.
 //!
-//! Tensors appear at one boundary only, [`Runtime`]; the decoding is plain code over numbers.
+//! Tensors appear only in [`Runtime`]. Decoding is plain code on numbers.
 
 mod choose;
 mod classify;

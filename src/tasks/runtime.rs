@@ -1,4 +1,4 @@
-//! A loaded model with its tokenizer on a device: the one place where tasks meet tensors.
+//! A loaded model with its tokenizer on a device: the only interface between tasks and tensors.
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
 
@@ -9,41 +9,41 @@ use crate::error::{Error, Result};
 use crate::model::{Activation, Albert, AlbertConfig, OutputOptions};
 use crate::tokenizer::{Encoding, Tokenizer};
 
-/// What happens to text longer than the model takes.
+/// How to handle text that is longer than the model supports.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Long {
-    /// It is cut, and the record says so.
+    /// Cut it and mark the record.
     #[default]
     Truncate,
-    /// It is an error of that record.
+    /// Treat it as an error of the record.
     Error,
-    /// It is read in overlapping windows, by the tasks that can.
+    /// Read it in overlapping windows, in tasks that support this.
     Window,
 }
 
 /// Everything that a task needs to run.
 pub struct Runtime {
-    /// The model with the heads that the task asked for.
+    /// The model with the heads needed by the task.
     pub model: Albert,
     /// Its configuration.
     pub config: AlbertConfig,
     /// Its tokenizer.
     pub tokenizer: Tokenizer,
-    /// Where it runs.
+    /// Its device.
     pub device: Device,
-    /// Longest sequence in tokens, special tokens included.
+    /// Maximum sequence length in tokens, including special tokens.
     pub max_length: usize,
-    /// What to do with longer text.
+    /// How to handle longer text.
     pub long: Long,
     /// Lengths are padded to a multiple of this.
     pub pad_multiple: usize,
 }
 
 impl Runtime {
-    /// Encodes one text or a pair, within `max_length`.
+    /// Encodes a text or a pair with at most `max_length` tokens.
     ///
     /// # Errors
-    /// When the text is too long and [`Long::Error`] is set, or the tokenizer fails.
+    /// If the text is too long and [`Long::Error`] is set, or the tokenizer fails.
     pub fn encode(&self, text: &str, pair: Option<&str>) -> std::result::Result<Encoding, String> {
         let encoding = self.tokenizer.encode_max(text, pair, self.max_length).map_err(|e| e.to_string())?;
         if encoding.truncated && self.long == Long::Error {
@@ -54,7 +54,7 @@ impl Runtime {
         Ok(encoding)
     }
 
-    /// What [`Long::Error`] says of `tokens` tokens.
+    /// The message of [`Long::Error`] for `tokens` tokens.
     pub(super) fn too_long(&self, tokens: usize) -> String {
         format!(
             "the text has {tokens} tokens and the model takes {} (--long truncate cuts it)",
@@ -62,12 +62,12 @@ impl Runtime {
         )
     }
 
-    /// How many tokens of a text, or of a pair together, fit beside the special tokens.
+    /// The number of tokens of a text, or of both texts of a pair, that fit in addition to the special tokens.
     pub fn room(&self, pair: bool) -> usize {
         self.max_length.saturating_sub(self.tokenizer.num_special(pair))
     }
 
-    /// A tokenizer of another model gives ids that this model has no vectors for.
+    /// Checks that the model has embeddings for all ids, since the tokenizer may belong to another model.
     pub(crate) fn check_ids(&self, encoding: &Encoding) -> std::result::Result<(), String> {
         if encoding.ids.is_empty() {
             return Err("nothing is left of the text, and the tokenizer has no special tokens".to_owned());
@@ -105,10 +105,10 @@ impl Runtime {
         }
     }
 
-    /// Masked-LM logits at `positions` of each row: one vector `[vocab_size]` per position, in order.
+    /// Masked-LM logits `[vocab_size]` at each of `positions` of each row, in order.
     ///
     /// # Errors
-    /// [`Error::Device`] when the device fails; [`Error::Input`] when the model has no such head.
+    /// [`Error::Device`] if the device fails; [`Error::Input`] if the model has no such head.
     pub fn masked_lm_logits(
         &self,
         rows: &[&Encoding],
@@ -131,10 +131,10 @@ impl Runtime {
         Ok(positions.iter().map(|columns| vectors.by_ref().take(columns.len()).collect()).collect())
     }
 
-    /// Logits `[num_labels]` of each row as a text, or `[1]` as a choice.
+    /// Classification logits `[num_labels]` of each row, or `[1]` for multiple choice.
     ///
     /// # Errors
-    /// [`Error::Device`] when the device fails; [`Error::Input`] when the model has no such head.
+    /// [`Error::Device`] if the device fails; [`Error::Input`] if the model has no such head.
     pub fn sequence_logits(&self, rows: &[&Encoding]) -> Result<Vec<Vec<f32>>> {
         let pooled = self.pooled(rows)?;
         let logits = self.model.sequence_logits(pooled).ok_or_else(|| no_head("classification"))?;
@@ -144,27 +144,27 @@ impl Runtime {
     /// Sentence-order logits `[num_labels]` of each row.
     ///
     /// # Errors
-    /// As [`Runtime::sequence_logits`].
+    /// Same as [`Runtime::sequence_logits`].
     pub fn sentence_order_logits(&self, rows: &[&Encoding]) -> Result<Vec<Vec<f32>>> {
         let pooled = self.pooled(rows)?;
         let logits = self.model.sentence_order_logits(pooled).ok_or_else(|| no_head("sentence-order"))?;
         self.read_rows(logits)
     }
 
-    /// Logits of each token of each row: `tokens x num_labels` values, row by row.
+    /// Token logits of each row: `tokens x num_labels` values, row-major.
     ///
     /// # Errors
-    /// As [`Runtime::sequence_logits`].
+    /// Same as [`Runtime::sequence_logits`].
     pub fn token_logits(&self, rows: &[&Encoding]) -> Result<Vec<Vec<f32>>> {
         let states = self.states(rows);
         let logits = self.model.token_logits(states).ok_or_else(|| no_head("token-classification"))?;
         self.read_tokens(logits, rows)
     }
 
-    /// Logits of each token of each row to be the first, and the last, of an answer: `tokens x 2` values.
+    /// Start and end logits of each row: `tokens x 2` values.
     ///
     /// # Errors
-    /// As [`Runtime::sequence_logits`].
+    /// Same as [`Runtime::sequence_logits`].
     pub fn span_logits(&self, rows: &[&Encoding]) -> Result<Vec<Vec<f32>>> {
         let states = self.states(rows);
         let logits = self.model.span_logits(states).ok_or_else(|| no_head("question-answering"))?;
@@ -190,7 +190,7 @@ impl Runtime {
         Ok(to_host(tensor)?.chunks(columns.max(1)).map(<[f32]>::to_vec).collect())
     }
 
-    /// The vectors of each row's own tokens, without the padding.
+    /// The vectors of each row's own tokens, without padding.
     fn read_tokens(&self, tensor: Tensor<3>, rows: &[&Encoding]) -> Result<Vec<Vec<f32>>> {
         let [_, length, columns] = tensor.dims();
         let values = to_host(tensor)?;
@@ -206,7 +206,7 @@ impl Runtime {
     /// no part in any mean or maximum.
     ///
     /// # Errors
-    /// As [`Runtime::sequence_logits`]; [`Error::Input`] for a layer that the model does not have.
+    /// Same as [`Runtime::sequence_logits`]; [`Error::Input`] for a layer that the model lacks.
     pub fn embeddings(
         &self,
         rows: &[&Encoding],
@@ -310,17 +310,17 @@ impl Runtime {
             fill(&mut weights[..row.ids.len()]);
         }
         let weights = Tensor::<2>::from_data(TensorData::new(weights, [batch, length]), &self.device);
-        // States at padding hold no meaning, but they are finite.
+        // States at padding are meaningless but finite.
         (states * weights.unsqueeze_dim::<3>(2)).sum_dim(1).squeeze_dim::<2>(1)
     }
 }
 
-/// What becomes of a text's token vectors.
+/// How to pool token vectors.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Pooling {
     /// The vector of the first token, `[CLS]`.
     Cls,
-    /// The mean over all tokens, special ones included.
+    /// The mean over all tokens, including special tokens.
     #[default]
     Mean,
     /// The largest value of each component over all tokens, special ones included.
@@ -331,9 +331,9 @@ pub enum Pooling {
     WeightedMean,
     /// The vector of the last token, `[SEP]`.
     LastToken,
-    /// The pooler's output: a dense layer and tanh over the first token.
+    /// The pooler's output: a dense layer and tanh on the first token.
     Pooler,
-    /// One vector per token, special ones included.
+    /// One vector per token, including special tokens.
     Tokens,
 }
 
@@ -350,12 +350,12 @@ impl From<PoolingMode> for Pooling {
     }
 }
 
-/// What the encoder says of one row.
+/// Output of the encoder for one row.
 #[derive(Clone, Debug, Default)]
 pub struct Embedded {
     /// `[H]`, or `[tokens, H]`.
     pub values: Vec<f32>,
-    /// Per layer, head and query token: the attention to each token. Empty unless asked for.
+    /// Attention to each token, by layer, head and query token. Empty unless requested.
     pub attentions: Vec<Vec<Vec<Vec<f32>>>>,
 }
 

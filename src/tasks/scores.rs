@@ -1,6 +1,6 @@
-//! From logits to scores.
+//! Conversion of logits to scores.
 
-/// Logits to probabilities, in place.
+/// Softmax, in place.
 pub fn softmax(values: &mut [f32]) {
     let highest = values.iter().copied().fold(f32::NEG_INFINITY, f32::max);
     let mut sum = 0.0f64;
@@ -14,14 +14,14 @@ pub fn softmax(values: &mut [f32]) {
     }
 }
 
-/// Logits to independent probabilities, in place.
+/// Sigmoid, in place.
 pub fn sigmoid(values: &mut [f32]) {
     for v in values {
         *v = 1.0 / (1.0 + (-*v).exp());
     }
 }
 
-/// The place of the largest value; of equals the first. `None` for no values.
+/// The index of the largest value, the first one for ties. `None` without values.
 pub fn argmax(values: &[f32]) -> Option<usize> {
     let mut best: Option<(usize, f32)> = None;
     for (i, v) in values.iter().enumerate() {
@@ -32,7 +32,7 @@ pub fn argmax(values: &[f32]) -> Option<usize> {
     best.map(|(i, _)| i)
 }
 
-/// Places of the `k` largest values, largest first; of equals the first.
+/// Indices of the `k` largest values in descending order, stable for ties.
 pub fn top_k(values: &[f32], k: usize) -> Vec<usize> {
     let k = k.min(values.len());
     if k == 0 {

@@ -1,16 +1,16 @@
-//! Places in a text, counted in Unicode code points as Python counts them.
+//! Positions in a text, counted in Unicode code points as in Python.
 
 use unicode_segmentation::{GraphemeCursor, UnicodeSegmentation};
 
-/// A text that can be cut by code points.
+/// A text that can be sliced by code points.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Text {
     text: String,
-    /// The byte at which each code point begins, and the length of the text; empty for a text of ASCII.
+    /// The byte offset of each code point, and the length of the text; empty for ASCII text.
     bytes: Vec<usize>,
 }
 
-/// From one code point to before another.
+/// A range of code points.
 pub type Place = (usize, usize);
 
 impl Text {
@@ -24,12 +24,12 @@ impl Text {
         Self { text, bytes }
     }
 
-    /// How many code points it has.
+    /// The number of code points.
     pub fn len(&self) -> usize {
         if self.bytes.is_empty() { self.text.len() } else { self.bytes.len() - 1 }
     }
 
-    /// The byte at which code point `place` begins; the end for places beyond it.
+    /// The byte offset of code point `place`, or the length of the text for positions beyond it.
     fn byte(&self, place: usize) -> usize {
         if self.bytes.is_empty() {
             place.min(self.text.len())
@@ -38,19 +38,18 @@ impl Text {
         }
     }
 
-    /// The code point that begins at or before byte `byte`.
+    /// The code point that contains byte `byte`.
     fn place(&self, byte: usize) -> usize {
         if self.bytes.is_empty() { byte } else { self.bytes.partition_point(|b| *b < byte) }
     }
 
-    /// The text between two places; places beyond the end are the end, an end before the start is the
-    /// start.
+    /// The text between two positions, which are clamped to the text.
     pub fn slice(&self, (start, end): Place) -> &str {
         let (start, end) = (self.byte(start), self.byte(end));
         &self.text[start..end.max(start)]
     }
 
-    /// The place without white space at either end; empty, at the end, if there is nothing else.
+    /// The range without white space at either end; empty, at its end, if there is nothing else.
     pub fn trimmed(&self, (start, end): Place) -> Place {
         let end = end.min(self.len()).max(start.min(self.len()));
         let slice = self.slice((start, end));
@@ -65,8 +64,7 @@ impl Text {
         (start - usize::from(space), end)
     }
 
-    /// The end of the character (as a reader sees it: with its accents, joined emoji whole) that is
-    /// before `end`: `end` itself, unless it falls inside one.
+    /// Rounds `end` up to the end of a grapheme cluster (a character with its accents, or a joined emoji).
     pub fn character_end(&self, end: usize) -> usize {
         let byte = self.byte(end);
         if byte == 0 || byte >= self.text.len() {
@@ -82,8 +80,7 @@ impl Text {
         }
     }
 
-    /// The words and the marks between them, white space too, in order and without gaps (Unicode
-    /// Standard Annex 29).
+    /// The words and everything between them, in order and without gaps (Unicode Standard Annex 29).
     pub fn words(&self) -> Vec<Place> {
         places(self.text.split_word_bounds())
     }

@@ -1,4 +1,4 @@
-//! Showing how a tokenizer cuts text.
+//! Showing how a tokenizer splits text.
 
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -9,17 +9,17 @@ use crate::io::RecordBody;
 use crate::stream::Task;
 use crate::tokenizer::{Encoding, Tokenizer};
 
-/// The task: no model, no device.
+/// The task, which needs neither model nor device.
 pub struct Tokenize {
-    /// Whose work is shown.
+    /// The tokenizer.
     pub tokenizer: Tokenizer,
     /// Longest text in tokens, special tokens included; `None` cuts nothing.
     pub max_length: Option<usize>,
-    /// Which JSON fields hold the texts.
+    /// Names of the JSON fields with the texts.
     pub fields: FieldNames,
 }
 
-/// The JSON form.
+/// The JSON output.
 #[derive(Serialize)]
 struct Shown<'a> {
     ids: &'a [u32],

@@ -1,4 +1,4 @@
-//! Overlapping windows over a sequence of tokens that is longer than the model takes.
+//! Overlapping windows over a sequence of tokens that is longer than the model supports.
 
 use std::ops::Range;
 
@@ -31,8 +31,8 @@ fn from_the_beginning(length: usize, room: usize, stride: usize) -> Vec<Range<us
     }
 }
 
-/// The part of each window whose tokens have more context there than in the neighbours: parts follow each
-/// other without gap or overlap.
+/// The part of each window whose tokens have more context there than in the adjacent windows. The parts have neither gaps nor
+/// overlaps.
 pub fn own_parts(windows: &[Range<usize>]) -> Vec<Range<usize>> {
     let mut start = windows.first().map_or(0, |w| w.start);
     (0..windows.len())

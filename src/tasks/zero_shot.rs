@@ -1,4 +1,4 @@
-//! Classifying by labels made up on the spot, with any classifier of entailment.
+//! Zero-shot classification with a model trained on entailment.
 //!
 //! Reference: transformers 4.57 `pipelines/zero_shot_classification.py`.
 
@@ -14,20 +14,20 @@ use crate::model::AlbertConfig;
 use crate::stream::Task;
 use crate::tokenizer::Encoding;
 
-/// What to predict.
+/// Options of the task.
 #[derive(Clone, Debug)]
 pub struct ZeroShotOptions {
-    /// Labels of records that have none.
+    /// Labels for records without labels of their own.
     pub labels: Vec<String>,
-    /// A sentence with `{}` in the label's place.
+    /// A sentence with `{}` in place of the label.
     pub hypothesis: String,
-    /// Each label by itself, instead of one among all.
+    /// Score labels independently instead of against each other.
     pub multi_label: bool,
-    /// The model's label that means entailment, by name or number, where its name does not say so.
+    /// The entailment label, by name or id, if it cannot be recognized by its name.
     pub entailment_label: Option<String>,
-    /// `--text-field`.
+    /// Name of the field with the text.
     pub text_field: String,
-    /// `--labels-field`.
+    /// Name of the field with the labels.
     pub labels_field: String,
 }
 
@@ -44,7 +44,7 @@ impl Default for ZeroShotOptions {
     }
 }
 
-/// A text with each hypothesis encoded.
+/// A text encoded with each hypothesis.
 #[derive(Debug)]
 pub struct ZeroShotItem {
     text: String,
@@ -52,7 +52,7 @@ pub struct ZeroShotItem {
     rows: Vec<Encoding>,
 }
 
-/// The task, over a loaded model.
+/// The task on a loaded model.
 pub struct ZeroShot<'a> {
     runtime: &'a Runtime,
     options: ZeroShotOptions,
@@ -61,11 +61,10 @@ pub struct ZeroShot<'a> {
 }
 
 impl<'a> ZeroShot<'a> {
-    /// Finds the model's entailment label.
+    /// Creates the task and finds the model's entailment label.
     ///
     /// # Errors
-    /// [`Error::Usage`] when no label's name begins with "entail" and none is named, when the hypothesis
-    /// has no place for a label.
+    /// [`Error::Usage`] if the entailment label cannot be determined, or the hypothesis contains no `{}`.
     pub fn new(runtime: &'a Runtime, options: ZeroShotOptions) -> Result<Self> {
         if !options.hypothesis.contains("{}") {
             return Err(Error::Usage {
@@ -81,10 +80,10 @@ impl<'a> ZeroShot<'a> {
         Ok(Self { runtime, options, entailment, contradiction })
     }
 
-    /// Encodes a text with the hypothesis of each label; only the text is cut if they are too long.
+    /// Encodes a text with the hypothesis of each label. Only the text is cut if they are too long.
     ///
     /// # Errors
-    /// When there are no labels, or a hypothesis alone is too long.
+    /// If there are no labels, or a hypothesis alone is too long.
     pub fn prepare(&self, text: String, labels: Vec<String>) -> std::result::Result<ZeroShotItem, String> {
         if labels.is_empty() {
             return Err("no labels: --labels a,b,c, or a list in the record".to_owned());
@@ -135,7 +134,7 @@ impl<'a> ZeroShot<'a> {
     }
 }
 
-/// The label named, else the one whose name begins with "entail", as the pipeline finds it.
+/// The named label, else the one whose name begins with "entail", as in the pipeline.
 fn entailment(config: &AlbertConfig, named: Option<&str>) -> Result<usize> {
     let all: Vec<String> = (0..config.num_labels).map(|id| config.label(id)).collect();
     if config.num_labels < 2 {
@@ -163,8 +162,8 @@ fn entailment(config: &AlbertConfig, named: Option<&str>) -> Result<usize> {
     })
 }
 
-/// The label whose name begins with "contra"; else by the pipeline's rule the first, or the last where
-/// the first is entailment.
+/// The label whose name begins with "contra", else, as in the pipeline, the first one, or the last one if the first is
+/// entailment.
 fn contradiction(config: &AlbertConfig, entailment: usize) -> usize {
     let named = (0..config.num_labels).find(|id| config.label(*id).to_lowercase().starts_with("contra"));
     let by_rule = if entailment == 0 { config.num_labels.saturating_sub(1) } else { 0 };

@@ -1,6 +1,6 @@
-//! The normalization table inside a SentencePiece model: a double array of prefixes, each with its replacement.
+//! The normalization table of a SentencePiece model: a double-array trie of prefixes with their replacements.
 
-/// A SentencePiece `precompiled_charsmap`, safe on any bytes.
+/// A SentencePiece `precompiled_charsmap`, which is safe for arbitrary bytes.
 #[derive(Debug, Default)]
 pub(super) struct Charsmap {
     units: Vec<u32>,
@@ -8,7 +8,7 @@ pub(super) struct Charsmap {
 }
 
 impl Charsmap {
-    /// Reads `<length of the trie in bytes><trie><replacements, each ended by NUL>`; an empty table changes nothing.
+    /// Reads `<length of the trie in bytes><trie><NUL-terminated replacements>`. An empty table changes nothing.
     pub(super) fn new(blob: &[u8]) -> Option<Self> {
         if blob.is_empty() {
             return Some(Self::default());
@@ -20,7 +20,7 @@ impl Charsmap {
         Some(Self { units, replacements: replacements.to_vec() })
     }
 
-    /// The longest rule that `text` begins with: the bytes it takes and what stands for them.
+    /// The longest rule that matches the start of `text`: its length in bytes and its replacement.
     pub(super) fn longest(&self, text: &[u8]) -> Option<(usize, &str)> {
         let mut at = offset(*self.units.first()?);
         let mut found = None;
@@ -55,7 +55,7 @@ mod tests {
         assert!(Charsmap::new(b"").is_some_and(|m| m.longest(b"a").is_none()));
         assert!(Charsmap::new(b"\x01\x02").is_none());
         assert!(Charsmap::new(b"\xff\xff\xff\xff....").is_none());
-        // Every unit points far outside.
+        // Every unit points out of bounds.
         let mut blob = 64u32.to_le_bytes().to_vec();
         blob.extend([0xff; 64]);
         blob.extend(b"x\0");

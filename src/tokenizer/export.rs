@@ -1,4 +1,4 @@
-//! A SentencePiece model as a `tokenizer.json`, in the form the ALBERT models of 2020 have it.
+//! Conversion of a SentencePiece model to a `tokenizer.json` in the form of the ALBERT models of 2020.
 
 use super::python::{is_digit, is_space};
 use super::sentencepiece::SPACE;
@@ -119,7 +119,7 @@ fn normalizer(slow: &Slow) -> Value {
     let replace =
         |from: &str, to: &str| json!({"type": "Replace", "pattern": {"String": from}, "content": to});
     let mut steps = vec![
-        // Python's white space that the table would drop.
+        // Python's white space characters that the table would drop.
         json!({"type": "Replace", "pattern": {"Regex": "[\u{b}\u{1c}-\u{1f}]"}, "content": " "}),
         replace("``", "\""),
         replace("''", "\""),
@@ -136,7 +136,7 @@ fn normalizer(slow: &Slow) -> Value {
     json!({"type": "Sequence", "normalizers": steps})
 }
 
-/// `[CLS] A [SEP]` and `[CLS] A [SEP] B [SEP]`, or nothing if the model has no such tokens.
+/// The template `[CLS] A [SEP]` and `[CLS] A [SEP] B [SEP]`, or none if the model has no such tokens.
 fn template(slow: &Slow) -> Value {
     let (Some(cls), Some(sep)) = (&slow.specials.cls, &slow.specials.sep) else { return Value::Null };
     let special = |(id, token): &(u32, String)| json!({"id": token, "ids": [id], "tokens": [token]});

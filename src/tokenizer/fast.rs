@@ -35,7 +35,7 @@ pub(super) struct Fast {
     added: Added,
     /// Other files add tokens to those of this one, or change them.
     pub(super) extended: bool,
-    /// For pipelines that treat each word by itself.
+    /// A cache for pipelines that treat words independently.
     words: Option<WordCache>,
     path: PathBuf,
     pub(super) specials: Specials,
@@ -45,7 +45,7 @@ pub(super) struct Fast {
     pub(super) truncation_side: Option<TruncationSide>,
 }
 
-/// The parts of the file that the crate does not show.
+/// Parts of the file that the crate does not expose.
 #[derive(Deserialize)]
 struct File<'a> {
     normalizer: Option<Value>,
@@ -69,7 +69,7 @@ struct Padding {
 }
 
 impl Fast {
-    /// Reads a `tokenizer.json`; `path` only names it in errors.
+    /// Reads a `tokenizer.json`. `path` is used in errors.
     pub(super) fn new(bytes: &[u8], path: &Path, settings: &Settings) -> Result<Self> {
         let bad = |problem: String| {
             // Some errors quote the whole value.
@@ -120,15 +120,15 @@ impl Fast {
         })
     }
 
-    /// The tokens of `text`, without any around it.
+    /// The tokens of `text`, without special tokens around it.
     pub(super) fn encode(&self, text: &str) -> Result<Vec<Piece>> {
         let encoding = self.run(text, OffsetType::Char, false)?;
         let places = encoding.get_ids().iter().zip(encoding.get_offsets()).zip(encoding.get_word_ids());
-        // A pipeline that knows no words has one, the text.
+        // A pipeline without word ids treats the text as one word.
         Ok(places.map(|((&id, &place), word)| Piece { id, place, word: word.unwrap_or(0) }).collect())
     }
 
-    /// The ids of `text`, no special tokens recognised in it.
+    /// The ids of `text`, without recognizing special tokens in it.
     pub(super) fn encode_ids(&self, text: &str, ids: &mut Vec<u32>) -> Result<()> {
         let encode = |text: &str| -> Result<Vec<u32>> {
             Ok(self.run(text, OffsetType::None, true)?.get_ids().to_vec())
@@ -169,7 +169,7 @@ impl Fast {
         added.or_else(|| self.tokenizer.get_model().id_to_token(id))
     }
 
-    /// The number of tokens, added ones included.
+    /// The number of tokens, including added ones.
     pub(super) fn size(&self) -> usize {
         let model = self.tokenizer.get_model();
         let new = |(_, token): &(u32, &AddedToken)| model.token_to_id(&token.content).is_none();
@@ -197,7 +197,7 @@ impl Fast {
         self.tokenizer.get_model().token_to_id(token).is_some()
     }
 
-    /// The file's own decoder.
+    /// Decodes ids with the file's decoder.
     pub(super) fn decode(&self, ids: &[u32], skip_special: bool) -> Result<String> {
         let tokens = ids.iter().filter_map(|id| self.token(*id));
         let tokens: Vec<String> =
@@ -205,7 +205,7 @@ impl Fast {
         self.join(&tokens)
     }
 
-    /// True for models that mark the pieces inside words.
+    /// Returns true for models that mark pieces inside words.
     pub(super) fn has_subword_prefix(&self) -> bool {
         use tokenizers::ModelWrapper;
         match self.tokenizer.get_model() {
@@ -217,7 +217,7 @@ impl Fast {
         }
     }
 
-    /// Tokens through the file's own decoder.
+    /// Joins tokens with the file's decoder.
     pub(super) fn join(&self, tokens: &[String]) -> Result<String> {
         let Some(decoder) = self.tokenizer.get_decoder() else { return Ok(tokens.join(" ")) };
         guarded(|| decoder.decode(tokens.to_vec()).map_err(|e| e.to_string()))
@@ -326,10 +326,10 @@ fn adapt_normalizer(tokenizer: &mut Tokenizer, settings: &Settings) -> std::resu
     Ok(())
 }
 
-/// The library panics on a damaged normalization table: look at each one before.
+/// Checks each normalization table, because the library panics on a damaged one.
 fn check_tables(normalizer: &Value) -> std::result::Result<(), String> {
     if normalizer.get("type").and_then(Value::as_str) == Some("Precompiled") {
-        // Its table must be borrowed from text.
+        // Its table must be borrowed from the text.
         let text = normalizer.to_string();
         let table = serde_json::from_str::<Precompiled>(&text);
         table.map_err(|e| format!("the normalization table is damaged: {e}"))?;
@@ -338,13 +338,13 @@ fn check_tables(normalizer: &Value) -> std::result::Result<(), String> {
     steps.into_iter().flatten().try_for_each(check_tables)
 }
 
-/// Runs `work`; a panic inside the library (which a damaged table in the file can cause) becomes an error.
+/// Runs `work` and turns a panic of the library, which a damaged file can cause, into an error.
 fn guarded<T>(work: impl FnOnce() -> std::result::Result<T, String>) -> std::result::Result<T, String> {
     catch_unwind(AssertUnwindSafe(work))
         .unwrap_or_else(|_| Err("the tokenizers library failed on it".to_owned()))
 }
 
-/// Where the file's template puts special tokens, found by giving it one token per text.
+/// The positions of special tokens in the file's template, found by applying it to one token per text.
 fn probe(tokenizer: &Tokenizer, pair: bool) -> std::result::Result<Layout, String> {
     let one = |at: usize| Encoding::from_tokens(vec![Token::new(0, "a".to_owned(), (at, at + 1))], 0);
     let whole = tokenizer.post_process(one(1), pair.then(|| one(3)), true).map_err(|e| e.to_string())?;
@@ -363,7 +363,7 @@ fn probe(tokenizer: &Tokenizer, pair: bool) -> std::result::Result<Layout, Strin
     }
 }
 
-/// Configured names, then what the file itself says, then the usual names.
+/// The special tokens: configured names, then the file's own, then the usual names.
 fn specials(
     tokenizer: &Tokenizer,
     added: &Added,

@@ -1,4 +1,4 @@
-//! Finding out what kind of tokenizer a file or a directory holds.
+//! Detection and loading of the tokenizer in a file or a directory.
 
 use super::classes::{Named, Reading};
 use super::fast::Fast;
@@ -18,12 +18,12 @@ const JSON: &str = "tokenizer.json";
 const MODELS: [&str; 2] = ["spiece.model", "30k-clean.model"];
 const VOCAB: &str = "vocab.txt";
 
-/// One file, with no configuration beside it.
+/// Loads a file without configuration files.
 pub(super) fn file(path: &Path) -> Result<Tokenizer> {
     load(path, &Settings::default())
 }
 
-/// The tokenizer of a checkpoint directory.
+/// Loads the tokenizer of a checkpoint directory.
 pub(super) fn dir(dir: &Path) -> Result<Tokenizer> {
     let settings = settings(dir)?;
     let mut named = Named::read(dir);
@@ -40,7 +40,7 @@ pub(super) fn dir(dir: &Path) -> Result<Tokenizer> {
     Ok(tokenizer)
 }
 
-/// A `tokenizer.json` in memory.
+/// Loads a `tokenizer.json` from memory.
 pub(super) fn json(bytes: &[u8], path: &Path) -> Result<Tokenizer> {
     from_json(bytes, path, &Settings::default())
 }
@@ -54,7 +54,7 @@ fn load(path: &Path, settings: &Settings) -> Result<Tokenizer> {
     bytes(&fs::read(path).map_err(Error::io(path, "read"))?, path, settings)
 }
 
-/// A file's content, whatever its kind.
+/// Loads any kind of tokenizer from the content of a file.
 pub(super) fn bytes(bytes: &[u8], path: &Path, settings: &Settings) -> Result<Tokenizer> {
     if bytes.is_empty() {
         let problem = "an empty file: copy it again from where the model comes from";
@@ -81,8 +81,8 @@ pub(super) fn bytes(bytes: &[u8], path: &Path, settings: &Settings) -> Result<To
     }
 }
 
-/// By the ending of the name, else by the content: JSON begins with a brace, a SentencePiece model with the tag of
-/// its first piece, followed by a length and another tag.
+/// Detects the kind from the extension, otherwise from the content: JSON begins with a brace, and a SentencePiece model with the
+/// tag of its first piece, a length and another tag.
 fn kind_of(path: &Path, bytes: &[u8]) -> Kind {
     match path.extension().and_then(|e| e.to_str()) {
         Some("json") => return Kind::TokenizerJson,
@@ -97,7 +97,7 @@ fn kind_of(path: &Path, bytes: &[u8]) -> Kind {
     }
 }
 
-/// The file to read in `dir`.
+/// The tokenizer file in `dir`.
 pub(super) fn find(dir: &Path) -> Result<PathBuf> {
     let entries = fs::read_dir(dir).map_err(Error::io(dir, "read"))?;
     let mut others = Vec::new();
@@ -110,7 +110,7 @@ pub(super) fn find(dir: &Path) -> Result<PathBuf> {
     others.sort();
     let named = [JSON, MODELS[0], MODELS[1]].map(|name| dir.join(name)).into_iter().find(|p| p.is_file());
     let vocab = Some(dir.join(VOCAB)).filter(|p| p.is_file());
-    // A saved TensorFlow model keeps its vocabulary there.
+    // A saved TensorFlow model keeps its vocabulary in this folder.
     let assets = dir.join("assets");
     let single = if let [one] = others.as_slice() { Some(one.clone()) } else { None };
     if let Some(found) = named.or(single).or(vocab) {
@@ -151,7 +151,7 @@ pub(super) fn find(dir: &Path) -> Result<PathBuf> {
     })
 }
 
-/// What the configuration files in `dir` say; none has to be there.
+/// The settings in the configuration files of `dir`, all of which are optional.
 fn settings(dir: &Path) -> Result<Settings> {
     let mut settings = Settings::default();
     let bad = |name: &str, problem: String| Error::bad_file(dir.join(name), format!("{problem}: {CORRECT}"));

@@ -1,8 +1,8 @@
-//! Text to token ids and back.
+//! Tokenization: text to token ids and back.
 //!
-//! A [`Tokenizer`] comes from a `tokenizer.json`, a SentencePiece model or a BERT `vocab.txt`. Whatever the
-//! source: a pair has type ids 0 and 1, nothing is padded, nothing is cut unless asked for, special tokens are
-//! those the file names, and offsets count Unicode code points of the text given.
+//! A [`Tokenizer`] comes from a `tokenizer.json`, a SentencePiece model or a BERT `vocab.txt`. For every source, pairs have type
+//! ids 0 and 1, nothing is padded, texts are truncated only on request, special tokens are named by the files, and offsets count
+//! Unicode code points of the original text.
 //!
 //! * `tokenizer.json` is run as it is written, by the `tokenizers` crate. The files beside it add tokens and change
 //!   the normalizer as the class that they name does in transformers 4.57: `BertTokenizerFast` applies
@@ -10,7 +10,7 @@
 //! * A SentencePiece model of any type (UNIGRAM, BPE, WORD, CHAR) gives the ids of the slow `AlbertTokenizer` of transformers 4.57, with which the ALBERT
 //!   models were trained: the symbols `( ) " - . – £ €` are ordinary pieces (`U.S.A.` is `▁ u . s . a .`), and
 //!   `1990,` is cut before the comma. Today's converters to `tokenizer.json` put a word break around each symbol.
-//! * `vocab.txt` gives the ids and offsets of `BertTokenizerFast`.
+//! * A `vocab.txt` gives the ids and offsets of `BertTokenizerFast`.
 //! * The files of `BertJapaneseTokenizer` give its ids, if it needs no dictionary.
 //!
 //! Which class of transformers a directory names decides what its files mean. A class that does something else with
@@ -21,10 +21,10 @@
 //! `added_tokens.json` and the `added_tokens` of a `tokenizer.json`. Tokens of `additional_special_tokens`,
 //! `extra_special_tokens` and of the roles (`mask_token`, ...) that are in no vocabulary get the next ids.
 //!
-//! Differences from the references that are meant:
+//! Deliberate differences from the references:
 //!
-//! * An empty second text makes a pair (`[CLS] a [SEP] [SEP]`); fast tokenizers drop it.
-//! * [`Tokenizer::encode_max`] cuts down to the special tokens alone; the slow tokenizer then cuts nothing.
+//! * An empty second text forms a pair (`[CLS] a [SEP] [SEP]`). Fast tokenizers drop it.
+//! * [`Tokenizer::encode_max`] truncates down to the special tokens alone. The slow tokenizer truncates nothing in this case.
 //! * An entry of `added_tokens_decoder` that only repeats a user-defined symbol of the SentencePiece model (its id, and
 //!   every attribute false) does not make it an added token: transformers lists all of them when it converts a model,
 //!   and the models were trained with these as ordinary pieces. Named in `additional_special_tokens`, or with any
@@ -32,9 +32,9 @@
 //! * The default name of a special token that the vocabulary lacks does not exist; transformers gives it a new id.
 //!   Neither does a configured name that the vocabulary lacks if the vocabulary has a usual name for the role. Further
 //!   tokens get their ids as if these existed.
-//! * [`Tokenizer::tokens`] shows unknown text as the unknown token, as `convert_ids_to_tokens` does.
-//! * Ids beyond the vocabulary are left out by [`Tokenizer::decode`]; the slow tokenizer fails.
-//! * Characters newer than Unicode 14 are decomposed and lower-cased by newer tables than Python 3.11 has.
+//! * [`Tokenizer::tokens`] shows unknown text as the unknown token, like `convert_ids_to_tokens`.
+//! * [`Tokenizer::decode`] skips ids beyond the vocabulary. The slow tokenizer fails.
+//! * Characters newer than Unicode 14 are decomposed and lower-cased with newer tables than those of Python 3.11.
 //! * A list in `extra_special_tokens`, as transformers 5 writes it, is read; 4.57 fails on it.
 //! * [`Tokenizer::to_json`] of a SentencePiece model: added tokens with `normalized` are found whatever their case, combining marks of class 0 (vowel signs, keycaps, variation
 //!   selectors) are dropped there, lower-cased names of special tokens are not special, characters that the
@@ -85,15 +85,15 @@ use settings::Settings;
 use slow::Slow;
 use std::path::{Path, PathBuf};
 
-/// The `spiece.model` of the model inside the binary.
+/// The `spiece.model` of the built-in model.
 pub(crate) static EMBEDDED: &[u8] = include_bytes!("../../assets/spiece.model");
 
-/// A text, or a pair of texts, as the model wants it. All lists have one entry per token.
+/// An encoded text or pair. All lists have one entry per token.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Encoding {
     /// Vocabulary ids.
     pub ids: Vec<u32>,
-    /// 0 for the first text and the special tokens around it, 1 for the second and the `[SEP]` after it.
+    /// 0 for the first text and the special tokens around it, 1 for the second text and the `[SEP]` after it.
     pub type_ids: Vec<u32>,
     /// Start and end in code points of the token's own text (see `sequence_ids` for which one); (0, 0) for special
     /// tokens added by the template.
@@ -102,14 +102,14 @@ pub struct Encoding {
     pub special_tokens_mask: Vec<bool>,
     /// `None` for special tokens added by the template, `Some(0)` for the first text, `Some(1)` for the second.
     pub sequence_ids: Vec<Option<u8>>,
-    /// Which word of its text a token is of, counted from 0: the pieces between white space (a
-    /// `tokenizer.json` may cut words otherwise). `None` for special tokens added by the template.
+    /// Index of the token's word in its text: the parts between white space (a `tokenizer.json` may define words differently).
+    /// `None` for special tokens added by the template.
     pub word_ids: Vec<Option<u32>>,
-    /// Tokens were cut off.
+    /// True if tokens were truncated.
     pub truncated: bool,
 }
 
-/// Where a [`Tokenizer`] comes from.
+/// Kind of a [`Tokenizer`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// A `tokenizer.json`.
@@ -140,7 +140,7 @@ enum Engine {
     Japanese(Box<Japanese>),
 }
 
-/// Turns text into token ids and back; many threads may share one.
+/// Converts text to token ids and back. Threads can share a tokenizer.
 #[derive(Debug)]
 pub struct Tokenizer {
     engine: Engine,
@@ -157,10 +157,10 @@ pub struct Tokenizer {
 }
 
 impl Tokenizer {
-    /// Reads a `tokenizer.json`, a SentencePiece model or a `vocab.txt`: by the ending of its name, else its content.
+    /// Reads a `tokenizer.json`, a SentencePiece model or a `vocab.txt`, which is detected from the extension or the content.
     ///
     /// # Errors
-    /// If the file cannot be read, or is damaged, or of a kind that ALBERT does not use.
+    /// If the file cannot be read, is damaged, or is of an unsupported kind.
     pub fn from_file(path: &Path) -> Result<Self> {
         load::file(path)
     }
@@ -170,7 +170,7 @@ impl Tokenizer {
     /// in `tokenizer_config.json` and `special_tokens_map.json`.
     ///
     /// # Errors
-    /// If there is none of these files, or the first of them cannot be used.
+    /// If none of these files exists, or the first one is unusable.
     pub fn from_dir(dir: &Path) -> Result<Self> {
         load::dir(dir)
     }
@@ -191,7 +191,7 @@ impl Tokenizer {
         load::find(dir)
     }
 
-    /// Reads a `tokenizer.json` from memory; `name` is what errors call it.
+    /// Reads a `tokenizer.json` from memory. `name` is used in errors.
     ///
     /// # Errors
     /// If the bytes are not a usable `tokenizer.json`.
@@ -199,10 +199,10 @@ impl Tokenizer {
         load::json(bytes, name)
     }
 
-    /// Reads any of the three kinds from memory, told by the ending of `name`, else by content.
+    /// Reads any kind of tokenizer from memory, detected from the extension of `name` or the content.
     ///
     /// # Errors
-    /// If the bytes are damaged, or of a kind that ALBERT does not use.
+    /// If the bytes are damaged or of an unsupported kind.
     pub fn from_bytes(bytes: &[u8], name: &Path) -> Result<Self> {
         load::bytes(bytes, name, &Settings::default())
     }
@@ -213,7 +213,7 @@ impl Tokenizer {
             Engine::Slow(slow) => around(&slow.specials),
             Engine::Japanese(japanese) => around(&japanese.specials),
         };
-        // BertTokenizer has it on by default, the others have not.
+        // Only BertTokenizer has it on by default.
         let clean_up = settings.clean_up_spaces.unwrap_or(kind == Kind::WordPiece);
         let mut limits = settings.limits;
         if let Engine::Fast(fast) = &engine {
@@ -222,10 +222,10 @@ impl Tokenizer {
         Self { engine, kind, specials, single, pair, clean_up, class: None, one_type: false, limits }
     }
 
-    /// Encodes a text or a pair with its special tokens, whole.
+    /// Encodes a text or a pair with special tokens, without truncation.
     ///
     /// # Errors
-    /// If the text cannot be encoded: longer than 1 GB, or the tokenizer file is damaged inside.
+    /// If the text is longer than 1 GB, or the tokenizer file is damaged.
     pub fn encode(&self, text: &str, pair: Option<&str>) -> Result<Encoding> {
         let first = self.pieces(text)?;
         let second = pair.map(|text| self.pieces(text)).transpose()?;
@@ -236,7 +236,7 @@ impl Tokenizer {
     /// loses tokens first (`longest_first`), at its [`Tokenizer::truncation_side`].
     ///
     /// # Errors
-    /// If the special tokens alone are more than `max_length`, or as [`Tokenizer::encode`].
+    /// If the special tokens alone exceed `max_length`; errors of [`Tokenizer::encode`].
     pub fn encode_max(&self, text: &str, pair: Option<&str>, max_length: usize) -> Result<Encoding> {
         let special = self.num_special(pair.is_some());
         let room = max_length.checked_sub(special).ok_or_else(|| {
@@ -258,7 +258,7 @@ impl Tokenizer {
     /// Encodes a text without special tokens around it.
     ///
     /// # Errors
-    /// As [`Tokenizer::encode`].
+    /// Same as [`Tokenizer::encode`].
     pub fn encode_plain(&self, text: &str) -> Result<Encoding> {
         let pieces = self.pieces(text)?;
         let mut out = Encoding::with_capacity(pieces.len());
@@ -266,12 +266,12 @@ impl Tokenizer {
         Ok(out)
     }
 
-    /// Appends the token ids of running text to `ids`, and computes nothing else: no special tokens around it, and
-    /// none recognised in it (`[MASK]` in a text is brackets and letters; `<pad>` is still found by a
-    /// `tokenizer.json` that has it among its pieces, because it is in lower case).
+    /// Appends the token ids of running text to `ids` and computes nothing else. Adds no special tokens and recognizes none (`[MASK]`
+    /// in a text is brackets and letters; a `tokenizer.json` still finds `<pad>` if it is one of its pieces, because it is in lower
+    /// case).
     ///
     /// # Errors
-    /// As [`Tokenizer::encode`].
+    /// Same as [`Tokenizer::encode`].
     pub fn encode_ids(&self, text: &str, ids: &mut Vec<u32>) -> Result<()> {
         match &self.engine {
             Engine::Fast(fast) => fast.encode_ids(text, ids),
@@ -280,11 +280,11 @@ impl Tokenizer {
         }
     }
 
-    /// Encodes a text that is cut into words already, without special tokens around it: each word by itself, its
-    /// number as the token's word, offsets within the word (transformers' `is_split_into_words`).
+    /// Encodes pre-split words without special tokens. Each word is encoded independently, and offsets refer to the word
+    /// (transformers' `is_split_into_words`).
     ///
     /// # Errors
-    /// As [`Tokenizer::encode`].
+    /// Same as [`Tokenizer::encode`].
     pub fn encode_words(&self, words: &[String]) -> Result<Encoding> {
         let mut out = Encoding::default();
         for (number, word) in (0..).zip(words) {
@@ -295,7 +295,7 @@ impl Tokenizer {
         Ok(out)
     }
 
-    /// Puts the special tokens around tokens that were encoded without any, as [`Tokenizer::encode`] does.
+    /// Adds special tokens to tokens that were encoded without any, like [`Tokenizer::encode`].
     pub fn with_special(&self, first: &Encoding, second: Option<&Encoding>) -> Encoding {
         let layout = if second.is_some() { &self.pair } else { &self.single };
         let length = first.ids.len() + second.map_or(0, |s| s.ids.len()) + self.num_special(second.is_some());
@@ -310,7 +310,7 @@ impl Tokenizer {
         out
     }
 
-    /// How many special tokens [`Tokenizer::encode`] adds to a text or a pair.
+    /// The number of special tokens that [`Tokenizer::encode`] adds to a text or a pair.
     pub fn num_special(&self, pair: bool) -> usize {
         let layout = if pair { &self.pair } else { &self.single };
         layout.before.len() + layout.between.len() + layout.after.len()
@@ -360,13 +360,13 @@ impl Tokenizer {
         out.word_ids.push(sequence.map(|_| piece.word));
     }
 
-    /// The vocabulary's text of each token of `encoding`.
+    /// The vocabulary pieces of the tokens of `encoding`.
     pub fn tokens(&self, encoding: &Encoding) -> Vec<String> {
         encoding.ids.iter().map(|id| self.id_to_token(*id).unwrap_or_default()).collect()
     }
 
-    /// Tokens as one text (transformers' `convert_tokens_to_string`): with the file's own decoder, or pieces joined
-    /// and `▁` made a space.
+    /// Joins tokens to a text (transformers' `convert_tokens_to_string`): with the file's decoder, or by joining pieces and replacing
+    /// `▁` with a space.
     ///
     /// # Errors
     /// If the decoder of a `tokenizer.json` fails.
@@ -378,10 +378,10 @@ impl Tokenizer {
         }
     }
 
-    /// The text of `ids`; `skip_special` leaves the special tokens out. Ids beyond the vocabulary are left out.
+    /// The text of `ids`, without special tokens if `skip_special` is set. Ids beyond the vocabulary are skipped.
     ///
-    /// As `decode` of transformers 4.57 does, with `clean_up_tokenization_spaces` as `tokenizer_config.json` has
-    /// it (if it says nothing: only for a `vocab.txt`).
+    /// Follows `decode` of transformers 4.57, with `clean_up_tokenization_spaces` from `tokenizer_config.json` (by default only for a
+    /// `vocab.txt`).
     ///
     /// # Errors
     /// If the decoder of a `tokenizer.json` fails.
@@ -491,7 +491,7 @@ impl Tokenizer {
         }
     }
 
-    /// True if pieces inside words are marked as such (`##ing`), instead of those that begin words.
+    /// Returns true if pieces inside words are marked (`##ing`) instead of pieces that start words.
     pub fn has_subword_prefix(&self) -> bool {
         match &self.engine {
             Engine::Fast(fast) => fast.has_subword_prefix(),
@@ -525,12 +525,12 @@ impl Tokenizer {
         self.limits.side.unwrap_or_default()
     }
 
-    /// Where this tokenizer comes from.
+    /// The kind of this tokenizer.
     pub fn kind(&self) -> Kind {
         self.kind
     }
 
-    /// A `tokenizer.json` with the same ids (see the module's documentation for the texts that differ).
+    /// A `tokenizer.json` with the same ids (see the module documentation for texts that differ).
     ///
     /// # Errors
     /// If it cannot be written as JSON, or [`Tokenizer::json_obstacle`] says why no such file gives the same ids.
@@ -587,7 +587,7 @@ impl Tokenizer {
         id_of(&self.specials.unk)
     }
 
-    /// The mask token, as it is written in a text.
+    /// The mask token as written in a text.
     pub fn mask_token(&self) -> Option<&str> {
         text_of(&self.specials.mask)
     }

@@ -1,4 +1,4 @@
-//! Which tokens are special: names from the tokenizer's configuration, else the usual ones.
+//! Special tokens: names from the tokenizer's configuration, otherwise the usual ones.
 
 use super::roles::Role;
 use super::settings::Settings;
@@ -6,7 +6,7 @@ use super::settings::Settings;
 /// A special token found in a vocabulary.
 pub(super) type Named = Option<(u32, String)>;
 
-/// The special tokens that tasks ask for.
+/// The special tokens that tasks use.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Specials {
     pub cls: Named,
@@ -17,7 +17,7 @@ pub(super) struct Specials {
 }
 
 impl Specials {
-    /// Looks the names up with `id`: the configured name first, then the usual ones.
+    /// Looks up the names with `id`: the configured name first, then the usual ones.
     pub(super) fn find(settings: &Settings, id: impl Fn(&str) -> Option<u32>) -> Self {
         let named = |role: Role| {
             let names = settings.name(role).into_iter().chain(role.usual_names().iter().copied());
@@ -32,7 +32,7 @@ impl Specials {
         }
     }
 
-    /// All that were found, each once.
+    /// All special tokens that were found, without duplicates.
     pub(super) fn all(&self) -> Vec<&(u32, String)> {
         let mut all: Vec<_> =
             [&self.cls, &self.sep, &self.unk, &self.pad, &self.mask].into_iter().flatten().collect();

@@ -1,4 +1,4 @@
-//! What the slow `AlbertTokenizer` does to a text before SentencePiece sees it, each character keeping its place.
+//! Preprocessing of the slow `AlbertTokenizer` before SentencePiece, with the original position of each character.
 //!
 //! In order: lower-casing character by character (special tokens stay), cutting at added tokens, then per
 //! part: white space joined, quotes unified, NFKD with the accents dropped, lower-casing again.
@@ -7,7 +7,7 @@ use super::in_text::{Cut, InText};
 use super::python::is_space;
 use unicode_normalization::char::{canonical_combining_class, decompose_compatible};
 
-/// A character and where it comes from: code points `start..end` of the original text.
+/// A character and its origin: code points `start..end` of the original text.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Char {
     pub c: char,
@@ -15,7 +15,7 @@ pub(super) struct Char {
     pub end: u32,
 }
 
-/// The switches of the reference tokenizer.
+/// Options of the reference tokenizer.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Options {
     pub lower: bool,
@@ -30,7 +30,7 @@ pub(super) struct Options {
 pub(super) enum Part {
     /// An added token: its id and place.
     Token(u32, (usize, usize)),
-    /// Text, ready for SentencePiece.
+    /// Preprocessed text.
     Text(Vec<Char>),
 }
 
@@ -92,7 +92,7 @@ pub(super) fn prepare(chars: &mut Vec<Char>, options: &Options) {
             if c.is_ascii() {
                 out.push(Char { c, start, end });
             } else {
-                // The order of combining marks plays no part: they all go.
+                // The order of combining marks does not matter, because all are dropped.
                 decompose_compatible(c, |c| {
                     if canonical_combining_class(c) == 0 {
                         out.push(Char { c, start, end });
@@ -107,7 +107,7 @@ pub(super) fn prepare(chars: &mut Vec<Char>, options: &Options) {
     }
 }
 
-/// Runs of white space become one space, none at the ends.
+/// Replaces runs of white space with one space and trims.
 fn join_spaces(chars: &mut Vec<Char>) {
     let mut after_space = true;
     chars.retain_mut(|c| {
@@ -123,7 +123,7 @@ fn join_spaces(chars: &mut Vec<Char>) {
     }
 }
 
-/// Two of `mark` become one `"`.
+/// Replaces two of `mark` with one `"`.
 fn unify_quotes(chars: &mut Vec<Char>, mark: char) {
     if !chars.windows(2).any(|two| two[0].c == mark && two[1].c == mark) {
         return;
@@ -141,7 +141,7 @@ fn unify_quotes(chars: &mut Vec<Char>, mark: char) {
     *chars = out;
 }
 
-/// Lower case once more, as Python's `str.lower` (with the final sigma): NFKD brings new capitals.
+/// Lower-cases again like Python's `str.lower` (with final sigma), because NFKD can produce capitals.
 fn lower_again(chars: &mut Vec<Char>) {
     if chars.iter().any(|c| c.c == 'Σ') {
         let text: String = chars.iter().map(|c| c.c).collect();
@@ -161,7 +161,7 @@ fn lower_again(chars: &mut Vec<Char>) {
     *chars = chars.iter().flat_map(|&char| char.c.to_lowercase().map(move |c| Char { c, ..char })).collect();
 }
 
-/// Lower-casing changes nothing.
+/// Returns true if lower-casing changes nothing.
 fn is_lower_case(c: char) -> bool {
     if c.is_ascii() {
         return !c.is_ascii_uppercase();

@@ -1,11 +1,11 @@
-//! Python's notions of white space and digits, which the reference tokenizer relies on.
+//! Python's definitions of white space and digits, on which the reference tokenizer relies.
 
-/// `str.isspace()` of one character: Rust's white space and the four information separators.
+/// `str.isspace()` for a character: Rust's white space and the four information separators.
 pub(super) fn is_space(c: char) -> bool {
     c.is_whitespace() || ('\x1c'..='\x1f').contains(&c)
 }
 
-/// `str.isdigit()` of one character (Unicode 14): decimal digits, superscripts and circled digits.
+/// `str.isdigit()` for a character (Unicode 14): decimal digits, superscripts and circled digits.
 pub(super) fn is_digit(c: char) -> bool {
     if c.is_ascii() {
         return c.is_ascii_digit();
@@ -14,7 +14,7 @@ pub(super) fn is_digit(c: char) -> bool {
     after > 0 && c as u32 <= DIGITS[after - 1].1
 }
 
-/// Ranges (inclusive) of the digits beyond ASCII, in order.
+/// Inclusive ranges of digits beyond ASCII, in order.
 #[rustfmt::skip]
 const DIGITS: &[(u32, u32)] = &[
     (0xb2, 0xb3), (0xb9, 0xb9), (0x660, 0x669), (0x6f0, 0x6f9), (0x7c0, 0x7c9), (0x966, 0x96f),

@@ -1,4 +1,4 @@
-//! SentencePiece normalization and encoding of prepared characters, with the digit-comma rule of ALBERT.
+//! SentencePiece normalization and encoding of preprocessed characters, with ALBERT's digit-comma rule.
 
 use super::charsmap::Charsmap;
 use super::prepare::Char;
@@ -10,10 +10,10 @@ use sentencepiece_model::ModelType;
 use std::collections::HashMap;
 use tokenizers::AddedToken;
 
-/// The character that stands for a space inside pieces.
+/// The character that represents a space in pieces.
 pub(super) const SPACE: &str = "▁";
 
-/// A SentencePiece model, ready to encode.
+/// A SentencePiece model for encoding.
 #[derive(Debug)]
 pub(super) struct SentencePiece {
     /// The pieces that text can lead to.
@@ -23,9 +23,9 @@ pub(super) struct SentencePiece {
     /// The control, unknown and byte pieces, which no segmentation gives.
     pub(super) reserved: HashMap<String, u32>,
     pub(super) charsmap: Charsmap,
-    /// The user-defined symbols: never normalized.
+    /// User-defined symbols, which are never normalized.
     pub(super) symbols: Trie,
-    /// The ids of the 256 byte pieces of a model with byte fallback.
+    /// Ids of the 256 byte pieces of a model with byte fallback.
     pub(super) bytes: Option<Vec<u32>>,
     pub(super) unknown: u32,
     /// Added tokens that pieces may turn out to be.
@@ -70,7 +70,7 @@ impl AddedTexts {
     }
 }
 
-/// A piece: its id, and the code points of the original text that are its own.
+/// A piece: its id and its offsets in the original text.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Piece {
     pub id: u32,
@@ -79,12 +79,12 @@ pub(super) struct Piece {
     pub word: u32,
 }
 
-/// The text after SentencePiece's normalization.
+/// Text after SentencePiece's normalization.
 struct Normalized {
     text: Vec<u8>,
     /// What stands for a space.
     space: &'static str,
-    /// Per character of `text`: the byte where it begins, and its place in the original.
+    /// For each character of `text`: its byte offset and its position in the original.
     chars: Vec<(usize, u32, u32)>,
 }
 
@@ -109,9 +109,9 @@ impl Normalized {
         self.text[at..].starts_with(SPACE.as_bytes())
     }
 
-    /// The place of the characters `from..to` (indices into `chars`) that are no spaces; for spaces alone
-    /// that of the next character, or their own at the end. `next` is where to look for that character, and
-    /// moves on so that a text is searched once.
+    /// The offsets of the characters `from..to` (indices into `chars`) without spaces. For spaces alone, the offsets of the next
+    /// character, or their own at the end. `next` is the position from which to search for that character, and advances so that
+    /// a text is searched only once.
     fn place(&self, from: usize, to: usize, next: &mut usize) -> (usize, usize) {
         let own = self.chars[from..to].iter().filter(|c| !self.is_space(c.0));
         let joined = own.fold(None, |place: Option<(u32, u32)>, &(_, start, end)| {
@@ -130,7 +130,7 @@ impl Normalized {
 }
 
 impl SentencePiece {
-    /// The pieces of `chars`, numbers with commas cut as ALBERT's code does.
+    /// The pieces of `chars`, with numbers split before commas as in ALBERT's code.
     pub(super) fn encode(&self, chars: &[Char], out: &mut Vec<Piece>) {
         let normalized = self.normalize(chars);
         let mut after_space = false;
@@ -152,7 +152,7 @@ impl SentencePiece {
         first_char(&normalized.text[at..]).is_some_and(is_digit)
     }
 
-    /// `▁1990,` is encoded again without the comma: `▁1990` `,`.
+    /// Encodes `▁1990,` again without the comma: `▁1990` `,`.
     fn split_number(&self, whole: &Normalized, span: Span, from: usize, to: usize, out: &mut Vec<Piece>) {
         let own = whole.chars[from..to - 1].iter().filter(|c| !whole.is_mark(c.0));
         let chars: Vec<Char> = own
@@ -193,8 +193,8 @@ impl SentencePiece {
         }
     }
 
-    /// Calls `each` with every piece: its bytes and id, its characters, its place. Neighbouring unknown
-    /// characters are one piece, unless the model spells them out in bytes.
+    /// Calls `each` with every piece: its bytes and id, its characters, its offsets. Adjacent unknown characters form one piece, unless
+    /// the model has byte fallback.
     fn pieces(&self, normalized: &Normalized, mut each: impl FnMut(Span, usize, usize, (usize, usize))) {
         let spans = self.segment(&normalized.text);
         let mut spans = spans.into_iter().peekable();
@@ -284,7 +284,7 @@ impl SentencePiece {
         out
     }
 
-    /// How many bytes of `text` (not empty) the next rule takes, at least one character, and what it makes of them.
+    /// The number of bytes of `text` (not empty) consumed by the next rule, at least one character, and its replacement.
     fn rule<'a>(&'a self, text: &'a str) -> (usize, &'a str) {
         let bytes = text.as_bytes();
         if let Some(length) = self.symbols.longest(bytes) {

@@ -1,4 +1,4 @@
-//! A SentencePiece model used as the slow `AlbertTokenizer` of transformers 4.57 uses it.
+//! The slow `AlbertTokenizer` of transformers 4.57 on a SentencePiece model.
 
 use super::charsmap::Charsmap;
 use super::export;
@@ -23,9 +23,9 @@ const AGAIN: &str = "copy the file again from where the model comes from";
 #[derive(Debug)]
 pub(super) struct Slow {
     pub(super) model: SentencePiece,
-    /// Per id: text, score and kind of the piece.
+    /// Text, score and kind of each piece.
     pub(super) pieces: Vec<(String, f32, Type)>,
-    /// The model's normalization table as it is stored.
+    /// The model's normalization table as stored.
     pub(super) table: Vec<u8>,
     pub(super) options: Options,
     pub(super) specials: Specials,
@@ -36,7 +36,7 @@ pub(super) struct Slow {
 }
 
 impl Slow {
-    /// Reads a SentencePiece model; `path` only names it in errors.
+    /// Reads a SentencePiece model. `path` is used in errors.
     pub(super) fn new(bytes: &[u8], path: &Path, settings: &Settings) -> Result<Self> {
         let bad = |problem: String| Error::bad_file(path, problem);
         let proto = SentencePieceModel::from_slice(bytes)
@@ -93,7 +93,7 @@ impl Slow {
         Ok(Self { model, pieces, table, options, specials, added, in_text, in_plain_text })
     }
 
-    /// The pieces of `text`, special tokens in it recognised.
+    /// The pieces of `text`, with special tokens recognized.
     pub(super) fn encode(&self, text: &str) -> Result<Vec<Piece>> {
         check_length(text)?;
         let mut out = Vec::with_capacity(text.len() / 4 + 2);
@@ -104,7 +104,7 @@ impl Slow {
                 Part::Token(id, place) => out.push(Piece { id, place, word: 0 }),
                 Part::Text(chars) => self.model.encode(&chars, &mut out),
             }
-            // A part begins a word, and so does a piece with a space before it.
+            // A part starts a word, and so does a piece with a preceding space.
             for (n, piece) in out.iter_mut().enumerate().skip(from) {
                 let begins = n == from || piece.word == 1;
                 word += u32::from(begins && n > 0);
@@ -114,7 +114,7 @@ impl Slow {
         Ok(out)
     }
 
-    /// The ids of the pieces of `text`, no special tokens recognised in it.
+    /// The ids of the pieces of `text`, without recognizing special tokens.
     pub(super) fn encode_ids(&self, text: &str, ids: &mut Vec<u32>) -> Result<()> {
         check_length(text)?;
         let mut pieces = Vec::with_capacity(text.len() / 4 + 2);
@@ -174,8 +174,7 @@ impl Slow {
         largest.unwrap_or(0).max(self.pieces.len())
     }
 
-    /// The reference's `decode`: special tokens as they are, the pieces between them joined. Ids beyond the
-    /// vocabulary are left out.
+    /// The reference's `decode`: keeps special tokens and joins the pieces between them. Skips ids beyond the vocabulary.
     pub(super) fn decode(&self, ids: &[u32], skip_special: bool) -> String {
         let specials: Vec<u32> = self.specials.all().iter().map(|s| s.0).collect();
         let is_special = |id: u32| specials.contains(&id) || self.added.is_special(id);
@@ -267,7 +266,7 @@ pub(super) fn check_length(text: &str) -> Result<()> {
     Ok(())
 }
 
-/// What SentencePiece itself demands of the pieces. Returns the id of the unknown piece.
+/// Checks SentencePiece's own requirements. Returns the id of the unknown piece.
 fn check(pieces: &[(String, f32, Type)]) -> std::result::Result<u32, String> {
     let mut seen = std::collections::HashSet::with_capacity(pieces.len());
     let mut unknown = None;
@@ -292,7 +291,7 @@ fn check(pieces: &[(String, f32, Type)]) -> std::result::Result<u32, String> {
     unknown.ok_or_else(|| "not a SentencePiece model: it has no unknown piece".to_owned())
 }
 
-/// By configured and usual name; else control pieces that look like them.
+/// Finds special tokens by configured and usual names, otherwise among similar control pieces.
 fn specials(
     pieces: &[(String, f32, Type)],
     unknown: u32,
@@ -318,7 +317,7 @@ fn byte_of(piece: &str) -> Option<u8> {
     u8::from_str_radix(piece.strip_prefix("<0x")?.strip_suffix('>')?, 16).ok()
 }
 
-/// The ids of the 256 byte pieces, if all are there.
+/// The ids of the 256 byte pieces, if all exist.
 fn byte_pieces(pieces: &[(String, f32, Type)]) -> Option<Vec<u32>> {
     let mut ids = vec![None; 256];
     for (id, (text, _, kind)) in (0u32..).zip(pieces) {

@@ -1,13 +1,13 @@
-//! A double-array trie over the bytes of the vocabulary: quick to build, one memory access per byte to walk.
+//! A double-array trie over bytes: fast to build, with one memory access per byte of a lookup.
 
-/// No piece ends here.
+/// No value.
 const NONE: u32 = u32::MAX;
 
 #[derive(Debug, Clone, Copy)]
 struct Unit {
-    /// Where the children are: child `b` is unit `base + b`.
+    /// Base of the children: child `b` is unit `base + b`.
     base: u32,
-    /// The parent of this unit, or `NONE` for a free one.
+    /// The parent of this unit, or `NONE` if it is free.
     check: u32,
     /// The value of the key that ends here, or `NONE`.
     value: u32,
@@ -15,14 +15,14 @@ struct Unit {
 
 const FREE: Unit = Unit { base: 0, check: NONE, value: NONE };
 
-/// Byte strings with values, for walking along a text.
+/// A map from byte strings to values for prefix lookups.
 #[derive(Debug)]
 pub(super) struct Trie {
     units: Vec<Unit>,
 }
 
 impl Trie {
-    /// Builds the trie; of equal keys the last one counts.
+    /// Builds the trie. For duplicate keys, the last one wins.
     pub(super) fn new<'a>(keys: impl IntoIterator<Item = (&'a [u8], u32)>) -> Self {
         let mut keys: Vec<_> = keys.into_iter().filter(|(key, _)| !key.is_empty()).collect();
         keys.sort_by(|a, b| a.0.cmp(b.0));
@@ -57,7 +57,7 @@ impl Trie {
         trie
     }
 
-    /// The lowest base from `search` on at which all children find a free unit.
+    /// The lowest base, starting with `search`, at which all children have free units.
     fn free_base(
         &mut self,
         first: u8,
@@ -76,7 +76,7 @@ impl Trie {
             } else {
                 let base = at - first as usize;
                 if children.iter().all(|(byte, _)| self.units[base + *byte as usize].check == NONE) {
-                    // Mostly full up to here: the next search need not start earlier.
+                    // Mostly full up to here, so the next search starts here.
                     if taken * 20 >= tried * 19 || tried > 2000 {
                         *search = at;
                     }
@@ -87,10 +87,10 @@ impl Trie {
         }
     }
 
-    /// The root, to start a walk.
+    /// The root.
     pub(super) const ROOT: usize = 0;
 
-    /// One step of a walk: the node reached and the value that ends there.
+    /// One step: the next node and the value that ends there.
     #[inline]
     pub(super) fn step(&self, node: usize, byte: u8) -> Option<(usize, Option<u32>)> {
         let next = self.units[node].base as usize + byte as usize;
@@ -99,7 +99,7 @@ impl Trie {
             .then_some((next, (unit.value != NONE).then_some(unit.value)))
     }
 
-    /// The value of exactly this key.
+    /// The value of a key.
     pub(super) fn get(&self, key: &[u8]) -> Option<u32> {
         let mut at = (Self::ROOT, None);
         for &byte in key {
@@ -108,7 +108,7 @@ impl Trie {
         at.1
     }
 
-    /// The length of the longest key that `text` begins with.
+    /// The length of the longest key that is a prefix of `text`.
     pub(super) fn longest(&self, text: &[u8]) -> Option<usize> {
         self.longest_with_value(text).map(|(length, _)| length)
     }

@@ -1,29 +1,29 @@
-//! SentencePiece's unigram segmentation: the same path, in the same arithmetic, as its "optimized" encoder (0.2.3).
+//! SentencePiece's unigram segmentation, with the path and the arithmetic of its "optimized" encoder (0.2.3).
 
 use super::trie::Trie;
 
-/// What an unknown character costs below the worst piece.
+/// Penalty of an unknown character below the lowest score.
 const UNKNOWN_PENALTY: f32 = 10.0;
 
-/// A user-defined symbol scores more than any ordinary piece, this much per byte after the first.
+/// Score of a user-defined symbol per byte after the first, which exceeds any ordinary piece.
 ///
-/// SentencePiece 0.2.3 gives these scores, found by trying: it shows only where two segmentations are equally good
-/// (`00 0`, `0 00`) and rounding decides. Earlier releases give -0.1 and round elsewhere.
+/// The scores of SentencePiece 0.2.3, determined by experiment. They matter only if two segmentations are equally good (`00 0`,
+/// `0 00`) and rounding decides. Earlier releases use -0.1 and round differently.
 const SYMBOL_SCORE: f32 = 0.1;
 
 /// Sums of scores beyond this begin anew.
 const LARGEST_SCORE: f32 = 100_000.0;
 
-/// How a piece may be used.
+/// Use of a piece.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Use {
     /// An ordinary piece with a score.
     Normal,
-    /// A user-defined symbol: always chosen.
+    /// A user-defined symbol, which is always chosen.
     Symbol,
-    /// In the vocabulary, never produced by segmentation.
+    /// In the vocabulary, but never produced by segmentation.
     Unused,
-    /// Control, unknown and byte pieces: no text leads to them.
+    /// Control, unknown and byte pieces, which match no text.
     Reserved,
 }
 
@@ -31,13 +31,13 @@ pub(super) enum Use {
 #[derive(Debug)]
 pub(super) struct Unigram {
     trie: Trie,
-    /// Per id: score and use.
+    /// Score and use of each id.
     pieces: Vec<(f32, Use)>,
     lowest: f32,
     unknown: u32,
 }
 
-/// One piece of a segmentation: its bytes in the normalized text and its id.
+/// A piece of a segmentation: its byte range in the normalized text and its id.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Span {
     pub start: usize,
@@ -45,7 +45,7 @@ pub(super) struct Span {
     pub id: u32,
 }
 
-/// The best way to reach a position.
+/// The best path to a position.
 #[derive(Clone, Copy)]
 struct Best {
     score: f32,
@@ -56,7 +56,7 @@ struct Best {
 const UNREACHED: Best = Best { score: 0.0, start: u32::MAX, id: 0 };
 
 impl Unigram {
-    /// `pieces`: text, score and use, by id.
+    /// Creates the model from text, score and use of each piece, in id order.
     pub(super) fn new<'a>(pieces: impl Iterator<Item = (&'a str, f32, Use)>, unknown: u32) -> Self {
         let (mut keys, mut table) = (Vec::new(), Vec::new());
         let mut lowest = f32::MAX;
@@ -72,7 +72,7 @@ impl Unigram {
         Self { trie: Trie::new(keys), pieces: table, lowest, unknown }
     }
 
-    /// The id of a piece that text can lead to.
+    /// The id of a piece that can match text.
     pub(super) fn id(&self, piece: &[u8]) -> Option<u32> {
         self.trie.get(piece)
     }
@@ -132,7 +132,7 @@ impl Unigram {
         let mut end = text.len();
         while end > 0 {
             let Best { start, id, .. } = best[end];
-            // Every position reached has a start before it.
+            // Every reachable position has a predecessor.
             let start = (start as usize).min(end - 1);
             spans.push(Span { start, end, id });
             end = start;
@@ -142,7 +142,7 @@ impl Unigram {
     }
 }
 
-/// The bytes of the UTF-8 character that begins with `byte`.
+/// The length of the UTF-8 character that begins with `byte`.
 pub(super) fn width(byte: u8) -> usize {
     match byte {
         0..0xc0 => 1,

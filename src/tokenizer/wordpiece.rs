@@ -1,4 +1,4 @@
-//! A BERT `vocab.txt` (as the Chinese ALBERT models have it) as a `tokenizer.json`.
+//! Conversion of a BERT `vocab.txt`, as used by Chinese ALBERT models, to a `tokenizer.json`.
 
 use super::names::Specials;
 use super::roles::{Class, ROLES, Role};
@@ -7,10 +7,10 @@ use crate::error::{Error, Result};
 use serde_json::{Map, Value, json};
 use std::path::Path;
 
-/// What `BertTokenizerFast` makes of a vocabulary, as the JSON that the `tokenizers` crate reads.
+/// The pipeline of `BertTokenizerFast` for a vocabulary, as JSON for the `tokenizers` crate.
 pub(super) fn tokenizer_json(bytes: &[u8], path: &Path, settings: &Settings) -> Result<Vec<u8>> {
     let bad = |problem: String| Error::bad_file(path, problem);
-    // A token that is there twice has the id of its last line.
+    // A repeated token has the id of its last line.
     let vocab: Map<String, Value> = (0u32..).zip(lines(bytes, path)?).map(|(id, t)| (t, id.into())).collect();
     let is_named = |role: Role, token: &str| {
         let default = Class::Bert.default_token(role);
@@ -76,7 +76,7 @@ pub(super) fn lines(bytes: &[u8], path: &Path) -> Result<Vec<String>> {
         bad(format!("not UTF-8 text (byte {}): a vocab.txt has one token per line", e.valid_up_to()))
     })?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    // As Python reads lines: \r\n and \r end them too.
+    // Like Python's line reading, \r\n and \r also end lines.
     let text = text.replace("\r\n", "\n").replace('\r', "\n");
     let text = text.strip_suffix('\n').unwrap_or(&text);
     if text.trim().is_empty() {

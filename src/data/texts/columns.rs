@@ -1,13 +1,13 @@
-//! Which fields of a record, or columns of a table, hold the parts of an example.
+//! The fields of a record, or columns of a table, that contain the parts of an example.
 //!
-//! Names are those of the options, else those of GLUE's tasks (its TSV files, and `task_to_keys` in
-//! transformers' `run_glue.py`).
+//! Names come from the options, otherwise from GLUE's tasks (its TSV files, and `task_to_keys` in transformers'
+//! `run_glue.py`).
 
 use super::{TargetKind, TextOptions};
 use crate::data::objects::missing;
 use crate::error::Error;
 
-/// Texts and, where there are two, their pairs; each with the label that goes with these names alone.
+/// Names of the text, of the second text if there is one, and of the label that belongs to these names only.
 const GLUE: [(&str, Option<&str>, Option<&str>); 7] = [
     // MNLI, SNLI, RTE, WNLI, STS-B, AX
     ("sentence1", Some("sentence2"), None),
@@ -25,34 +25,34 @@ const GLUE: [(&str, Option<&str>, Option<&str>); 7] = [
     ("sentence", None, None),
 ];
 
-/// The label of SNLI and MNLI, `-` where there is none.
+/// The label of SNLI and MNLI; `-` if there is none.
 const GOLD: &str = "gold_label";
 
-/// Other names for ids: in test files of GLUE, in its Hugging Face data sets, in MNLI.
+/// Other names of ids: in GLUE's test files, in its Hugging Face data sets, in MNLI.
 const IDS: [&str; 3] = ["index", "idx", "pairID"];
 
-/// Whether names are those of JSON fields or of columns.
+/// JSON fields or columns.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     Field,
     Column,
 }
 
-/// The names found.
+/// The names that were found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Columns<'a> {
     pub(super) text: &'a str,
     pub(super) pair: Option<&'a str>,
-    /// `None` only if examples need no target, or columns of 0 and 1 give it.
+    /// `None` only if examples need no target, or columns of 0 and 1 contain it.
     pub(super) label: Option<&'a str>,
     pub(super) id: Option<&'a str>,
 }
 
 impl<'a> Columns<'a> {
-    /// Finds the names among those of a record or a table.
+    /// Finds the names among the fields of a record or the columns of a table.
     ///
     /// # Errors
-    /// A message that names what is missing and what is there.
+    /// A message that names the missing name and the existing ones.
     pub(super) fn find(names: &[&'a str], options: &'a TextOptions, kind: Kind) -> Result<Self, String> {
         let has = |name: &str| names.contains(&name);
         let what = if kind == Kind::Field { "field" } else { "column" };
@@ -96,18 +96,18 @@ impl<'a> Columns<'a> {
         Ok(Self { text, pair, label, id })
     }
 
-    /// All names found.
+    /// All names that were found.
     pub(super) fn used(self) -> impl Iterator<Item = &'a str> {
         [Some(self.text), self.pair, self.label, self.id].into_iter().flatten()
     }
 
-    /// Whether an example is one of SNLI or MNLI without a label; `is_dash` looks at a field.
+    /// Returns true if an example of SNLI or MNLI has no label. `is_dash` checks a field.
     pub(super) fn is_left_out(self, is_dash: impl FnOnce(&str) -> bool) -> bool {
         self.label.is_some_and(|label| label == GOLD && is_dash(label))
     }
 }
 
-/// Checks that the options fit each other.
+/// Checks that the options are consistent.
 pub(super) fn check_options(options: &TextOptions) -> Result<(), Error> {
     let usage =
         |flag: &str, problem: &str| Err(Error::Usage { flag: flag.to_owned(), problem: problem.to_owned() });

@@ -1,7 +1,7 @@
 //! Texts and pairs of texts with labels or scores: JSON lines, CSV and TSV.
 //!
-//! Besides fields of our own names, those of GLUE (Wang et al. 2019) are known, as its TSV files, transformers'
-//! `run_glue.py` and the JSON lines of SNLI and MNLI have them; CoLA's files without a header too.
+//! In addition to the default field names, this recognizes GLUE's (Wang et al. 2019) as in its TSV files, in transformers'
+//! `run_glue.py` and in the JSON lines of SNLI and MNLI, and CoLA's files without a header.
 
 mod columns;
 mod glue;
@@ -22,40 +22,40 @@ use glue::GlueTable;
 
 const FORMATS: [DataFormat; 3] = [DataFormat::Jsonl, DataFormat::Csv, DataFormat::Tsv];
 
-/// What the examples' targets are.
+/// Kind of target.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum TargetKind {
-    /// One label each.
+    /// One label per text.
     #[default]
     Label,
-    /// Any number of labels each.
+    /// Any number of labels per text.
     Labels,
-    /// A score each.
+    /// A score per text.
     Number,
 }
 
-/// How texts are read. A field that keeps its default name may have one of GLUE's names instead.
+/// Options for reading texts. A field with its default name may also have one of GLUE's names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TextOptions {
     /// The format of the data.
     pub format: DataFormat,
-    /// `--text-field`.
+    /// Name of the field with the text.
     pub text: String,
-    /// `--pair-field`.
+    /// Name of the field with the second text.
     pub text_pair: String,
-    /// `--label-field`. For scores it is read where there is no field of the name `score`.
+    /// Name of the field with the label. For scores, it is used if there is no field `score`.
     pub label: String,
-    /// The field that holds scores.
+    /// Name of the field with scores.
     pub score: String,
-    /// `--id-field`.
+    /// Name of the field with the id.
     pub id: String,
-    /// What the targets are.
+    /// Kind of target.
     pub kind: TargetKind,
-    /// What stands between the labels of a cell.
+    /// Separator of the labels in a cell.
     pub separator: String,
-    /// Columns of 0 and 1, one for each label; read instead of `label` if there are any.
+    /// Columns of 0 and 1, one for each label, which replace `label` if given.
     pub label_columns: Vec<String>,
-    /// Whether examples without a target may come.
+    /// Accept examples without a target.
     pub unlabelled: bool,
     /// `--on-error`; without it bad rows of GLUE's own files are skipped, all others are errors.
     pub on_error: Option<OnBadRecord>,
@@ -81,11 +81,11 @@ impl Default for TextOptions {
 
 /// Reads texts from a file, or from standard input for `-`.
 ///
-/// Examples whose `gold_label` is `-` (SNLI, MNLI: the annotators did not agree) are left out and counted.
+/// Examples whose `gold_label` is `-` (SNLI, MNLI: no agreement among annotators) are skipped and counted.
 ///
 /// # Errors
-/// [`crate::Error::Record`] for the first record that is not right; [`crate::Error::BadFile`] for a file without
-/// examples or of unknown format; [`crate::Error::Usage`] for options that do not fit; [`crate::Error::Io`].
+/// [`crate::Error::Record`] for the first invalid record; [`crate::Error::BadFile`] for a file without examples or in an unknown
+/// format; [`crate::Error::Usage`] for inconsistent options; [`crate::Error::Io`].
 pub fn read_texts(path: &Path, options: &TextOptions) -> Result<Loaded<TextExample>> {
     options.format.check(&FORMATS)?;
     columns::check_options(options)?;
@@ -262,7 +262,7 @@ fn from_row(
     Ok(Some((example, columns.id == Some(&options.id))))
 }
 
-/// Whether a first row is one of CoLA: where the sentence is from, 0 or 1, perhaps a star, the sentence.
+/// Returns true if the first row is CoLA's: source, 0 or 1, an optional star, sentence.
 fn is_cola(row: &Row) -> bool {
     row.cells().count() == 4 && matches!(row.cell(1), "0" | "1") && matches!(row.cell(2), "" | "*")
 }

@@ -1,4 +1,4 @@
-//! Targets of texts: labels and scores, from JSON values and from cells.
+//! Targets of texts: labels and scores in JSON values and cells.
 
 use serde_json::Value;
 
@@ -10,7 +10,7 @@ use crate::io::{JsonText, lone_surrogate};
 /// The target in a JSON field.
 ///
 /// # Errors
-/// A message when the value is none of the kind of target.
+/// A message if the value is not of this kind.
 pub(super) fn of_json(raw: Option<&JsonText>, name: &str, options: &TextOptions) -> Result<Target, String> {
     let json = raw.map_or("null", JsonText::get);
     let value: Value = serde_json::from_str(json).map_err(|_| match lone_surrogate(json) {
@@ -59,7 +59,7 @@ pub(super) fn of_json(raw: Option<&JsonText>, name: &str, options: &TextOptions)
 /// The target in a cell of a table.
 ///
 /// # Errors
-/// As [`of_json`]; also for a blank cell, unless examples need no target.
+/// Same as [`of_json`]; also for a blank cell, unless examples need no target.
 pub(super) fn of_cell(cell: &str, name: &str, options: &TextOptions) -> Result<Target, String> {
     let cell = cell.trim();
     if cell.is_empty() {
@@ -92,10 +92,10 @@ pub(super) fn of_cell(cell: &str, name: &str, options: &TextOptions) -> Result<T
     }
 }
 
-/// The labels whose columns, or fields of JSON, are 1; `None` for one that is absent.
+/// The labels whose columns or JSON fields are 1; `None` stands for an absent one.
 ///
 /// # Errors
-/// A message when one is neither 0 nor 1, or is absent, unless examples need no target and all are.
+/// A message if one is neither 0 nor 1, or is absent, unless examples need no target and all are absent.
 pub(super) fn of_switches<'a>(
     columns: impl Iterator<Item = (&'a str, Option<&'a str>)>,
     options: &TextOptions,
@@ -130,13 +130,13 @@ fn expected(kind: TargetKind) -> &'static str {
     }
 }
 
-/// A label from JSON: a name that is not blank, a whole number, a truth value.
+/// A label from JSON: a string that is not blank, an integer, or a boolean.
 fn label(value: &Value) -> Option<String> {
     match value {
         Value::String(name) => Some(name.trim().to_owned()).filter(|name| !name.is_empty()),
         Value::Bool(truth) => Some(truth.to_string()),
         Value::Number(number) if number.is_i64() || number.is_u64() => Some(number.to_string()),
-        // As programs write whole numbers of a column that has gaps.
+        // Integers in a column with gaps are often written like this.
         Value::Number(number) => {
             let number = number.as_f64().filter(|number| number.fract() == 0.0 && number.abs() < 1e15)?;
             Some((number as i64).to_string())
@@ -145,7 +145,7 @@ fn label(value: &Value) -> Option<String> {
     }
 }
 
-/// A score if it is finite, in 32 bits too.
+/// A score that is finite in f32.
 fn score(number: f64) -> Option<f64> {
     (number as f32).is_finite().then_some(number)
 }

@@ -1,4 +1,4 @@
-//! Tests of reading texts from a stream; whole files are in `tests/labelled_data.rs`.
+//! Tests of reading texts from a stream. Tests of complete files are in `tests/labelled_data.rs`.
 
 use super::*;
 use std::io::Cursor;

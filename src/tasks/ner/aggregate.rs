@@ -1,5 +1,4 @@
-//! From scores per token to entities, the way transformers does it, token by token and with its guess of
-//! where words end.
+//! Aggregation of token scores into entities as in transformers, including its heuristic for word boundaries.
 //!
 //! Reference: transformers 4.57 `pipelines/token_classification.py` (`gather_pre_entities`, `aggregate`,
 //! `group_entities`, `aggregate_overlapping_entities`).
@@ -8,56 +7,56 @@ use super::tags::Scheme;
 use crate::tasks::scores::argmax;
 use crate::tasks::text::Place;
 
-/// How tokens become entities (transformers' `AggregationStrategy`).
+/// How tokens are combined into entities (transformers' `AggregationStrategy`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Aggregation {
-    /// Every token by itself.
+    /// One prediction per token.
     None,
-    /// Neighbouring tokens of one type.
+    /// Merge adjacent tokens of the same type.
     #[default]
     Simple,
-    /// Words first, each labelled as its first token.
+    /// Label each word by its first token, then merge words.
     First,
-    /// Words first, each by the mean of its tokens' scores.
+    /// Label each word by the mean of its tokens' scores, then merge words.
     Average,
-    /// Words first, each labelled as its surest token.
+    /// Label each word by its highest-scoring token, then merge words.
     Max,
 }
 
 /// A token of the text with its scores.
 #[derive(Clone, Debug)]
 pub struct Token {
-    /// As the vocabulary writes it; an unknown token as the text has it.
+    /// The vocabulary piece, or the text of an unknown token.
     pub word: String,
-    /// A probability per label.
+    /// Probabilities of the labels.
     pub scores: Vec<f32>,
-    /// In code points of the text.
+    /// Offsets in code points of the text.
     pub place: Place,
     /// Its column in its row.
     pub index: usize,
-    /// Continues the word of the token before.
+    /// True if it continues the word of the previous token.
     pub is_subword: bool,
 }
 
 /// A token, a word or an entity with its label.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Tagged {
-    /// A label, or of an entity the name of the group.
+    /// A label, or the name of an entity's group.
     pub label: String,
-    /// The probability of the label; of an entity the mean.
+    /// The probability of the label; the mean for an entity.
     pub score: f32,
     /// Its text.
     pub word: String,
-    /// In code points of the text.
+    /// Offsets in code points of the text.
     pub place: Place,
-    /// The column of a token, the number of the first part of others.
+    /// The column of a token; the index of the first part for words and entities.
     pub index: usize,
 }
 
 /// Joins the texts of tokens: `convert_tokens_to_string`.
 pub type Join<'a> = dyn Fn(&[String]) -> crate::Result<String> + 'a;
 
-/// The label of a word from the scores of its tokens: its number and score. `None` for no tokens.
+/// The label of a word computed from its tokens: its id and score. `None` without tokens.
 pub fn word_label(tokens: &[Token], strategy: Aggregation) -> Option<(usize, f32)> {
     let best = |scores: &[f32]| argmax(scores).map(|id| (id, scores[id]));
     match strategy {
@@ -82,7 +81,7 @@ pub fn word_label(tokens: &[Token], strategy: Aggregation) -> Option<(usize, f32
     }
 }
 
-/// Runs of parts that continue each other, as ranges.
+/// Ranges of parts that continue each other.
 pub fn runs<'a>(labels: impl Iterator<Item = &'a str>, scheme: Scheme) -> Vec<std::ops::Range<usize>> {
     let mut runs: Vec<std::ops::Range<usize>> = Vec::new();
     let mut before: Option<&str> = None;
@@ -106,10 +105,10 @@ pub fn mean(scores: impl Iterator<Item = f32>) -> f32 {
     (sum / f64::from(count.max(1))) as f32
 }
 
-/// The pipeline's entities of one row of tokens, those with ignored labels included.
+/// The pipeline's entities of one row of tokens, including those with ignored labels.
 ///
 /// # Errors
-/// Those of `join`.
+/// Errors of `join`.
 pub fn aggregate(
     tokens: &[Token],
     strategy: Aggregation,
@@ -150,8 +149,7 @@ pub fn aggregate(
     Ok(groups)
 }
 
-/// The pipeline's choice among entities of overlapping windows: of those that overlap the longest, then
-/// the surest.
+/// The pipeline's choice among overlapping entities of several windows: the longest, then the highest-scoring.
 pub fn without_overlaps(mut entities: Vec<Tagged>) -> Vec<Tagged> {
     entities.sort_by_key(|entity| entity.place.0);
     let mut kept: Vec<Tagged> = Vec::new();

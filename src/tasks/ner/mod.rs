@@ -1,5 +1,5 @@
-//! Named entities and other labels of tokens: transformers' token-classification pipeline, with entities that
-//! end where words end, and long texts in overlapping windows.
+//! Token classification (transformers' pipeline), with entities that respect word boundaries, and overlapping windows for long
+//! texts.
 //!
 //! Reference: transformers 4.57 `pipelines/token_classification.py`.
 
@@ -28,31 +28,30 @@ use crate::io::RecordBody;
 use crate::stream::Task;
 use crate::tokenizer::Encoding;
 
-/// Where words end.
+/// Source of word boundaries.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum WordBoundaries {
-    /// Where the text has them.
+    /// The text itself.
     #[default]
     Text,
-    /// Where transformers' pipeline guesses them: at spaces before tokens.
+    /// The heuristic of transformers' pipeline: spaces before tokens.
     Hf,
 }
 
-/// What to predict.
+/// Options of the task.
 #[derive(Clone, Debug)]
 pub struct NerOptions {
-    /// How tokens become entities.
+    /// How tokens are combined into entities.
     pub aggregation: Aggregation,
-    /// Labels, or names of groups, that are left out.
+    /// Labels or group names to leave out.
     pub ignore_labels: Vec<String>,
-    /// Where words end.
+    /// Source of word boundaries.
     pub word_boundaries: WordBoundaries,
-    /// Longer texts are read in windows that share so many tokens; `None` cuts them, unless
-    /// [`Long::Window`] asks for windows.
+    /// Overlap of the windows for long texts in tokens. With `None`, long texts are cut unless [`Long::Window`] is set.
     pub stride: Option<usize>,
-    /// `--text-field`.
+    /// Name of the field with the text.
     pub text_field: String,
-    /// `--tokens-field`: words instead of text.
+    /// Name of the field with a list of words.
     pub tokens_field: String,
 }
 
@@ -69,15 +68,15 @@ impl Default for NerOptions {
     }
 }
 
-/// A text cut into tokens and windows.
+/// A text split into tokens and windows.
 #[derive(Debug)]
 pub struct NerItem {
     text: Text,
-    /// The places of words that were given.
+    /// Offsets of the given words.
     given: Option<Vec<Place>>,
     ids: Vec<u32>,
     places: Vec<Place>,
-    /// Which word of the text each token is of.
+    /// The word of each token.
     word_ids: Vec<Option<u32>>,
     windows: Vec<Range<usize>>,
     rows: Vec<Encoding>,
@@ -92,39 +91,39 @@ pub struct Entity {
     /// The type of an entity.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub entity_group: Option<String>,
-    /// Probability of the label; of an entity the mean over its parts.
+    /// Probability of the label; the mean over its parts for an entity.
     pub score: f32,
     /// The token's number in the text, or in what is left of a text that was cut, `[CLS]` counted (aggregation none).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub index: Option<usize>,
     /// The slice of the text.
     pub word: String,
-    /// First code point, in the text, or in the words joined by spaces.
+    /// First code point in the text, or in the words joined by spaces.
     pub start: usize,
-    /// Code point after the last.
+    /// Code point after the last one.
     pub end: usize,
-    /// The first word of the record's `tokens`, if it has them.
+    /// The first word in the record's `tokens`, if it has them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub start_token: Option<usize>,
-    /// The word after the last.
+    /// The word after the last one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub end_token: Option<usize>,
 }
 
-/// The task, over a loaded model.
+/// The task on a loaded model.
 pub struct Ner<'a> {
     runtime: &'a Runtime,
     options: NerOptions,
     scheme: Scheme,
-    /// Tokens that neighbouring windows share, where there are windows.
+    /// Overlap of adjacent windows in tokens, if there are windows.
     stride: Option<usize>,
 }
 
 impl<'a> Ner<'a> {
-    /// Checks the options against each other and the model.
+    /// Creates the task and checks its options.
     ///
     /// # Errors
-    /// [`Error::Usage`] for a stride that leaves no room, or that transformers could not take.
+    /// [`Error::Usage`] for a stride that is too large or unsupported by transformers.
     pub fn new(runtime: &'a Runtime, options: NerOptions) -> Result<Self> {
         let room = runtime.room(false);
         let usage = |problem: String| Error::Usage { flag: "--stride".to_owned(), problem };
@@ -144,17 +143,17 @@ impl<'a> Ner<'a> {
     /// Encodes a text.
     ///
     /// # Errors
-    /// When it is too long and may be neither cut nor read in windows.
+    /// If it is too long and must be neither cut nor read in windows.
     pub fn prepare(&self, text: String) -> std::result::Result<NerItem, String> {
         let encoding = self.runtime.tokenizer.encode_plain(&text).map_err(|e| e.to_string())?;
         let places = encoding.offsets.clone();
         self.cut(Text::new(text), None, &encoding, places)
     }
 
-    /// Encodes words; their text is the words with a space between them.
+    /// Encodes words. Their text is the words joined by spaces.
     ///
     /// # Errors
-    /// As [`Ner::prepare`].
+    /// Same as [`Ner::prepare`].
     pub fn prepare_words(&self, words: &[String]) -> std::result::Result<NerItem, String> {
         let encoding = self.runtime.tokenizer.encode_words(words).map_err(|e| e.to_string())?;
         let mut given = Vec::with_capacity(words.len());
@@ -213,8 +212,8 @@ impl<'a> Ner<'a> {
         })
     }
 
-    /// The logits of the first token of each of `words` words, from the window where it has most context, as
-    /// transformers' `run_ner.py` evaluates; `None` for words that have no token or were cut off.
+    /// The logits of the first token of each of `words` words, from the window in which it has the most context, as in
+    /// transformers' `run_ner.py`. `None` for words that have no token or were cut.
     pub fn word_logits(&self, item: &NerItem, outputs: &[Vec<f32>], words: usize) -> Vec<Option<Vec<f32>>> {
         let mut first = vec![None; words];
         let parts = own_parts(&item.windows);
@@ -232,7 +231,7 @@ impl<'a> Ner<'a> {
         first
     }
 
-    /// Probabilities of the text's own tokens of one row.
+    /// Probabilities for the text's own tokens in one row.
     fn probabilities(row: &Encoding, logits: &[f32]) -> Vec<Vec<f32>> {
         let labels = logits.len() / row.ids.len().max(1);
         logits
@@ -255,8 +254,7 @@ impl<'a> Ner<'a> {
         self.options.ignore_labels.iter().any(|ignored| ignored == label)
     }
 
-    /// Token `i` of the text with the words that transformers would see. `column` is its place in its
-    /// row.
+    /// Token `i` of the text with word boundaries as in transformers. `column` is its column in the row.
     fn token(&self, item: &NerItem, i: usize, column: usize, scores: Vec<f32>) -> Token {
         let tokenizer = &self.runtime.tokenizer;
         let place = item.places[i];
@@ -274,7 +272,7 @@ impl<'a> Ner<'a> {
         Token { word, scores, place, index: column, is_subword }
     }
 
-    /// As the pipeline: each window by itself, then of overlapping entities one.
+    /// As in the pipeline: aggregates each window independently, then selects among overlapping entities.
     fn as_transformers(&self, item: &NerItem, outputs: &[Vec<f32>]) -> Result<Vec<Tagged>> {
         let tokenizer = &self.runtime.tokenizer;
         let mut all = Vec::new();
@@ -293,7 +291,7 @@ impl<'a> Ner<'a> {
         Ok(if item.windows.len() > 1 { without_overlaps(all) } else { all })
     }
 
-    /// One sequence of tokens, each with the scores of the window where it has most context.
+    /// A single sequence of tokens, each with the scores from the window in which it has the most context.
     fn as_text(&self, item: &NerItem, outputs: &[Vec<f32>], aggregation: Aggregation) -> Vec<Tagged> {
         let mut tokens = Vec::with_capacity(item.places.len());
         let parts = own_parts(&item.windows);
@@ -388,7 +386,7 @@ impl Task for Ner<'_> {
         show::marked(&item.text, prediction, color)
     }
 
-    /// CoNLL: a word and its tag a line, an empty line at the end.
+    /// CoNLL: one word and its tag per line, a blank line at the end.
     fn own(&self, item: &NerItem, prediction: &Vec<Entity>) -> Vec<u8> {
         let words = item.given.clone().unwrap_or_else(|| show::visible_words(&item.text));
         show::conll(&item.text, &words, prediction, self.has_prefixes()).into_bytes()
@@ -400,7 +398,7 @@ impl Task for Ner<'_> {
 }
 
 impl Ner<'_> {
-    /// True if the model's labels tell where entities begin.
+    /// Returns true if the labels of the model mark the start of entities.
     fn has_prefixes(&self) -> bool {
         (0..self.runtime.config.num_labels).any(|id| self.label(id).starts_with("B-"))
     }

@@ -1,4 +1,4 @@
-//! Entities for eyes and as CoNLL columns.
+//! Human-readable and CoNLL output of entities.
 
 use std::fmt::Write;
 
@@ -7,7 +7,7 @@ use anstyle::AnsiColor;
 use super::Entity;
 use crate::tasks::text::{Place, Text};
 
-/// The colours of types, in the order in which they first appear.
+/// Colors of entity types, in order of their first appearance.
 const COLORS: [AnsiColor; 6] = [
     AnsiColor::Green,
     AnsiColor::Cyan,
@@ -23,13 +23,13 @@ impl Entity {
     }
 }
 
-/// The text with its entities marked: coloured, or in brackets, each with type and probability.
+/// The text with its entities highlighted or in brackets, with type and probability.
 pub(super) fn marked(text: &Text, entities: &[Entity], color: bool) -> String {
     let mut seen: Vec<&str> = Vec::new();
     let mut out = String::new();
     let mut at = 0;
     for entity in entities {
-        // Entities come in order and do not overlap, but for transformers' own odd cases.
+        // Entities are ordered and do not overlap, except in odd cases of transformers' pipeline.
         let start = entity.start.max(at);
         let end = entity.end.max(start);
         let label = entity.label();
@@ -53,17 +53,17 @@ pub(super) fn marked(text: &Text, entities: &[Entity], color: bool) -> String {
     out
 }
 
-/// The words and marks of running text, white space left out.
+/// The words and punctuation marks of running text.
 pub(super) fn visible_words(text: &Text) -> Vec<Place> {
     text.words().into_iter().filter(|word| !text.slice(*word).trim().is_empty()).collect()
 }
 
-/// A word and its tag a line, then an empty line. White space inside a word is shown as `_`: it would make
+/// One word and its tag per line, then a blank line. White space inside a word is replaced by `_`, because it would separate
 /// columns.
 pub(super) fn conll(text: &Text, words: &[Place], entities: &[Entity], prefixes: bool) -> String {
     let mut out = String::new();
     let mut entities = entities.iter().peekable();
-    // The entity that the word before belongs to.
+    // The entity of the previous word.
     let mut before: Option<Place> = None;
     for word in words {
         while entities.next_if(|e| e.end <= word.0).is_some() {}

@@ -1,19 +1,19 @@
-//! Tagging schemes: what the prefixes of a model's labels mean.
+//! Tagging schemes: the meaning of label prefixes.
 
-/// What a tag says of the token's place in an entity.
+/// Position of a token in an entity, according to its tag.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Position {
     /// The first token of an entity.
     Begin,
-    /// Any token, or a further one.
+    /// Any token, or a subsequent one.
     Inside,
-    /// The last of several.
+    /// The last of several tokens.
     End,
-    /// The only one.
+    /// The only token.
     Single,
 }
 
-/// How labels are built.
+/// Tagging scheme of the labels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scheme {
     /// `B-` and `I-` (IOB1, IOB2); other labels are plain.
@@ -23,8 +23,8 @@ pub enum Scheme {
 }
 
 impl Scheme {
-    /// Finds the scheme of a model's labels: BIOES (or BILOU, BMES) only if every label but the one for
-    /// no entity has such a prefix, and some have one that BIO does not know.
+    /// Detects the scheme of a model's labels: BIOES (or BILOU, BMES) only if every label except the one for no entity has such
+    /// a prefix, and at least one prefix is unknown in BIO.
     pub fn of(labels: &[String]) -> Self {
         let tagged: Vec<&str> = labels.iter().map(String::as_str).filter(|l| *l != "O").collect();
         let prefix = |label: &str| match label.as_bytes() {
@@ -37,8 +37,8 @@ impl Scheme {
         if all && more && begins { Self::Bioes } else { Self::Bio }
     }
 
-    /// Place and type of a label. A label without a prefix of the scheme is a type of its own, whose
-    /// neighbours are joined (transformers' `get_tag`).
+    /// Position and type of a label. A label without a prefix of the scheme is a type of its own, and adjacent tokens with it are
+    /// merged (transformers' `get_tag`).
     pub fn parse(self, label: &str) -> (Position, &str) {
         let rest = label.get(2..).filter(|_| label.as_bytes().get(1) == Some(&b'-'));
         match (label.as_bytes().first(), rest, self) {
@@ -50,7 +50,7 @@ impl Scheme {
         }
     }
 
-    /// True if a token labelled `label` belongs to the entity of the one before, labelled `before`.
+    /// Returns true if a token labelled `label` continues the entity of the previous token, labelled `before`.
     pub fn continues(self, before: &str, label: &str) -> bool {
         let (last, last_type) = self.parse(before);
         let (position, kind) = self.parse(label);
@@ -59,8 +59,8 @@ impl Scheme {
             && matches!(last, Position::Begin | Position::Inside)
     }
 
-    /// The name of the entity that a label is of: as transformers, what follows the first hyphen of any
-    /// label that has one; with BIOES only a prefix of the scheme is cut off.
+    /// The entity type of a label. As in transformers, the part after the first hyphen. With BIOES, only prefixes of the scheme
+    /// are removed.
     pub fn group(self, label: &str) -> &str {
         match self {
             Self::Bio => label.split_once('-').map_or(label, |(_, rest)| rest),

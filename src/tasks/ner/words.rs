@@ -1,13 +1,12 @@
-//! Entities that end where words end: word boundaries come from the text (or from the words given), not from
-//! the vocabulary's pieces.
+//! Entities that respect word boundaries, which come from the text (or from the given words) and not from vocabulary pieces.
 //!
-//! Where this differs from transformers' pipeline:
-//! * `first`, `average`, `max` put together the tokens of one word of the text; the pipeline glues whatever no
-//!   space stands between, so that `Paris,` or `Anna/Bob` are one word there.
-//! * `simple` joins neighbouring tokens as the pipeline does, then an entity that begins or ends inside a word
-//!   takes the whole word; of two entities that meet in a word, the first keeps it.
+//! Differences from transformers' pipeline:
+//! * `first`, `average` and `max` combine the tokens of one word of the text. The pipeline combines everything between spaces,
+//!   so that `Paris,` or `Anna/Bob` is one word.
+//! * `simple` merges adjacent tokens as in the pipeline, then extends entities to complete words. If two entities meet in a
+//!   word, the first one keeps it.
 //! * BIOES and BILOU prefixes are understood.
-//! * The text of an entity is the slice of the text, without white space around it.
+//! * The text of an entity is a slice of the original text, without surrounding white space.
 
 use std::ops::Range;
 
@@ -15,26 +14,26 @@ use super::aggregate::{Aggregation, Tagged, Token, mean, runs, word_label};
 use super::tags::Scheme;
 use crate::tasks::text::{Place, Text};
 
-/// The words of a text: places in order, without gaps for running text, between spaces for given words.
+/// The words of a text as ordered offsets: without gaps for running text, separated by spaces for given words.
 pub struct Words(Vec<Place>);
 
 impl Words {
-    /// The words of running text, and the marks between them (Unicode Standard Annex 29).
+    /// The words of running text and the characters between them (Unicode Standard Annex 29).
     pub fn of(text: &Text) -> Self {
         Self(text.words())
     }
 
-    /// Words that were given.
+    /// Given words.
     pub fn given(places: &[Place]) -> Self {
         Self(places.to_vec())
     }
 
-    /// The number of the word at a place; of a place between two words, that of the next.
+    /// The index of the word at a position, or of the next word for a position between words.
     fn at(&self, place: usize) -> usize {
         self.0.partition_point(|word| word.1 <= place).min(self.0.len().saturating_sub(1))
     }
 
-    /// The words that a token touches, first and last, by its own characters.
+    /// The first and last word that a token overlaps.
     fn touched(&self, text: &Text, token: &Token) -> (usize, usize) {
         let (start, end) = text.trimmed(token.place);
         (self.at(start), self.at(end.saturating_sub(1).max(start)))
@@ -45,13 +44,13 @@ impl Words {
     }
 }
 
-/// Tokens that share words: a range of tokens, and the words they cover.
+/// A range of tokens that share words, and the words that they cover.
 struct Unit {
     tokens: Range<usize>,
     words: (usize, usize),
 }
 
-/// Cuts the tokens where a word boundary lies between two of them.
+/// Groups tokens between word boundaries.
 fn units(text: &Text, words: &Words, tokens: &[Token]) -> Vec<Unit> {
     let mut units: Vec<Unit> = Vec::new();
     for (i, token) in tokens.iter().enumerate() {
@@ -67,7 +66,7 @@ fn units(text: &Text, words: &Words, tokens: &[Token]) -> Vec<Unit> {
     units
 }
 
-/// The entities of a text, those with ignored labels left out.
+/// The entities of a text without ignored labels.
 pub fn entities(
     text: &Text,
     words: &Words,
@@ -143,7 +142,7 @@ mod tests {
 
     const LABELS: [&str; 5] = ["O", "B-PER", "I-PER", "B-LOC", "I-LOC"];
 
-    /// Tokens by their places, each sure of its label.
+    /// Tokens with their offsets, each with a certain label.
     fn tagged(text: &str, tokens: &[(usize, usize, usize)], strategy: Aggregation) -> Vec<(String, String)> {
         let text = Text::new(text.to_owned());
         let tokens: Vec<Token> = tokens
@@ -207,7 +206,7 @@ mod tests {
 
     #[test]
     fn accents_that_no_token_has_stay_with_their_word() {
-        // "Zoé" written with a combining accent, of which the tokenizer drops the accent.
+        // "Zoé" with a combining accent, which the tokenizer drops.
         let found = tagged("Zoe\u{301} lives", &[(0, 3, 1), (4, 10, 0)], Aggregation::Simple);
         assert_eq!(found, pairs(&[("PER", "Zoe\u{301}")]));
         let family = "👩\u{200d}👩\u{200d}👧";

@@ -1,4 +1,4 @@
-//! Contexts, tokenized once however many questions are asked of them.
+//! A cache of tokenized contexts, so that each is tokenized only once for many questions.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -6,30 +6,30 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use crate::tasks::text::Text;
 use crate::tokenizer::{Encoding, Tokenizer};
 
-/// Contexts that are kept; questions of one context come together in files.
+/// Number of cached contexts. Questions about the same context are usually consecutive.
 const KEPT: usize = 64;
 
-/// A context with its tokens.
+/// A context and its tokens.
 #[derive(Debug)]
 pub struct Context {
-    /// As given.
+    /// The text.
     pub text: Text,
-    /// Its tokens, without special ones.
+    /// Its tokens, without special tokens.
     pub tokens: Encoding,
 }
 
 type Slot = Arc<OnceLock<Result<Arc<Context>, String>>>;
 
-/// The contexts seen last.
+/// The most recent contexts.
 #[derive(Default)]
 pub struct Contexts(Mutex<VecDeque<(Arc<str>, Slot)>>);
 
 impl Contexts {
-    /// The context with this text, tokenized now if it is new. Threads that ask for the same text wait
-    /// for the first of them.
+    /// Returns the context with this text, and tokenizes it if it is new. Threads that request the same text wait for the first
+    /// one.
     ///
     /// # Errors
-    /// The tokenizer's.
+    /// Errors of the tokenizer.
     pub fn get(&self, text: &str, tokenizer: &Tokenizer) -> Result<Arc<Context>, String> {
         let slot = self.slot(text);
         slot.get_or_init(|| {

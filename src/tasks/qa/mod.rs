@@ -1,6 +1,6 @@
-//! Answers to questions, as slices of a context: transformers' question-answering pipeline.
+//! Extractive question answering: transformers' question-answering pipeline.
 //!
-//! Reference: transformers 4.57 `pipelines/question_answering.py` (with a fast tokenizer); for the threshold
+//! Reference: transformers 4.57 `pipelines/question_answering.py` (with a fast tokenizer). The threshold applies to
 //! SQuAD 2.0's `score_diff`, as in `data/metrics/squad_metrics.py`.
 
 mod context;
@@ -24,31 +24,30 @@ use crate::io::RecordBody;
 use crate::stream::{More, Task};
 use crate::tokenizer::{Encoding, Kind, TruncationSide};
 
-/// What to predict.
+/// Options of the task.
 #[derive(Clone, Debug)]
 pub struct QaOptions {
-    /// Answers per question, at most.
+    /// Maximum number of answers per question.
     pub top_k: usize,
-    /// Tokens that neighbouring windows of a long context share; `None` for 128, or half of a shorter
-    /// window.
+    /// Overlap of adjacent windows in tokens; `None` for 128, or half of a shorter window.
     pub doc_stride: Option<usize>,
-    /// Longest answer in tokens.
+    /// Maximum length of an answer in tokens.
     pub max_answer_len: usize,
-    /// Longest question in tokens; the rest is cut off.
+    /// Maximum length of a question in tokens; longer questions are cut.
     pub max_question_len: usize,
-    /// No answer (an empty one) is an answer too.
+    /// Allow "no answer" (an empty answer).
     pub impossible: bool,
-    /// No answer wins if its logits exceed those of the best answer by more than this.
+    /// Predict "no answer" if its score exceeds the best answer's by more than this.
     pub null_threshold: Option<f32>,
-    /// Answers are widened to whole words.
+    /// Extend answers to complete words.
     pub align_to_words: bool,
-    /// The context of questions that have none.
+    /// Context for questions without one of their own.
     pub context: Option<String>,
-    /// `--question-field`.
+    /// Name of the field with the question.
     pub question_field: String,
-    /// `--context-field`.
+    /// Name of the field with the context.
     pub context_field: String,
-    /// The field with a question's id, for SQuAD's predictions file.
+    /// Name of the field with the id of a question, for SQuAD's predictions file.
     pub id_field: String,
 }
 
@@ -78,7 +77,7 @@ pub struct QaItem {
     id: Option<String>,
     context: Arc<Context>,
     windows: Vec<Range<usize>>,
-    /// The column of the context's first token, in every row.
+    /// The column of the first context token in every row.
     first: usize,
     rows: Vec<Encoding>,
 }
@@ -91,9 +90,9 @@ pub struct AnswerSpan {
     pub score: f32,
     /// First code point in the context.
     pub start: usize,
-    /// Code point after the last.
+    /// Code point after the last one.
     pub end: usize,
-    /// That slice of the context; empty for no answer.
+    /// The slice of the context; empty for "no answer".
     pub answer: String,
 }
 
@@ -102,13 +101,13 @@ pub struct AnswerSpan {
 pub struct Answers {
     /// Best first.
     pub answers: Vec<AnswerSpan>,
-    /// Probability that the context has no answer, where that was asked.
+    /// Probability of "no answer", if requested.
     pub null_score: Option<f32>,
-    /// By how much the logits of no answer exceed those of the best answer.
+    /// Difference between the logits of "no answer" and the best answer's.
     pub null_score_diff: Option<f32>,
 }
 
-/// The task, over a loaded model.
+/// The task on a loaded model.
 pub struct Qa<'a> {
     runtime: &'a Runtime,
     options: QaOptions,
@@ -117,10 +116,10 @@ pub struct Qa<'a> {
 }
 
 impl<'a> Qa<'a> {
-    /// Checks the options against the model.
+    /// Creates the task and checks its options.
     ///
     /// # Errors
-    /// [`Error::Usage`] for a stride that leaves no room for a context, or too short a length.
+    /// [`Error::Usage`] for a stride that is too large, or a length that is too short.
     pub fn new(runtime: &'a Runtime, options: QaOptions) -> Result<Self> {
         let room = runtime.room(true);
         if room < 2 {
@@ -129,7 +128,7 @@ impl<'a> Qa<'a> {
                 problem: format!("{} leaves no room for a question and a context", runtime.max_length),
             });
         }
-        // As the pipeline: 128, or half of a shorter window.
+        // As in the pipeline: 128, or half of a shorter window.
         let stride = options.doc_stride.unwrap_or((runtime.max_length / 2).min(128));
         if options.doc_stride.is_some_and(|stride| stride >= room) {
             return Err(Error::Usage {
@@ -143,13 +142,13 @@ impl<'a> Qa<'a> {
     /// Encodes a question with the windows of a context.
     ///
     /// # Errors
-    /// When the context is too long and may be neither cut nor read in windows ([`Long::Error`]).
+    /// If the context is too long and must be neither cut nor read in windows ([`Long::Error`]).
     pub fn prepare(&self, question: String, context: &str) -> std::result::Result<QaItem, String> {
         let tokenizer = &self.runtime.tokenizer;
         let context = self.contexts.get(context, tokenizer)?;
         let asked = tokenizer.encode_plain(&question).map_err(|e| e.to_string())?;
         let both = self.runtime.room(true);
-        // A question leaves the windows room to advance.
+        // The question must leave room for the windows to advance.
         let longest = self.options.max_question_len.min(both - (self.stride + 1).min(both / 2));
         let cut = asked.ids.len() > longest;
         let side = tokenizer.truncation_side();
@@ -185,8 +184,8 @@ impl<'a> Qa<'a> {
         Ok(QaItem { question, id: None, context, windows, first, rows })
     }
 
-    /// The columns of the first and last token of the answer at `place` (code points of the context) in each row of
-    /// the item; those of `[CLS]` where the row does not hold all of it, or there is none (transformers 4.57
+    /// The columns of the first and last token of the answer at `place` (code points of the context) in each row of the item, or
+    /// the column of `[CLS]` if the row does not contain all of it or there is no answer (transformers 4.57
     /// `examples/pytorch/question-answering/run_qa.py`).
     pub fn answer_columns(&self, item: &QaItem, place: Option<(usize, usize)>) -> Vec<(usize, usize)> {
         let column = |window: &Range<usize>| {
@@ -198,7 +197,7 @@ impl<'a> Qa<'a> {
             }
             let begin = own.iter().take_while(|token| token.0 <= start).count() - 1;
             let finish = own.len() - own.iter().rev().take_while(|token| token.1 >= end).count();
-            // An answer between two tokens has none of its own.
+            // An answer between two tokens has no token of its own.
             (begin <= finish && finish < own.len()).then(|| (item.first + begin, item.first + finish))
         };
         item.windows.iter().map(|window| column(window).unwrap_or((0, 0))).collect()
@@ -228,7 +227,7 @@ impl<'a> Qa<'a> {
         self.with_null(item, decode(&context.text, &windows, options))
     }
 
-    /// Ranks no answer among the answers.
+    /// Inserts "no answer" into the ranking.
     fn with_null(&self, item: &QaItem, decoded: Decoded) -> Answers {
         let span = |score: f32, place: (usize, usize)| AnswerSpan {
             score,
@@ -245,7 +244,7 @@ impl<'a> Qa<'a> {
         let diff = decoded.null_score_diff.unwrap_or(f32::NEG_INFINITY);
         let place = match self.options.null_threshold {
             Some(threshold) if diff > threshold => 0,
-            // Below the threshold the best answer stays first.
+            // Below the threshold, the best answer stays first.
             Some(_) => answers.iter().skip(1).take_while(|a| a.score >= null.score).count() + 1,
             None => answers.iter().take_while(|a| a.score >= null.score).count(),
         };
@@ -257,7 +256,7 @@ impl<'a> Qa<'a> {
 
 impl Task for Qa<'_> {
     type Item = QaItem;
-    /// Logits of one window: begin and end, token by token.
+    /// Start and end logits of one window, token by token.
     type Output = Vec<f32>;
     type Prediction = Answers;
 
@@ -362,12 +361,12 @@ impl Task for Qa<'_> {
         out
     }
 
-    /// A member of SQuAD's predictions file: the id and the answer.
+    /// An entry of SQuAD's predictions file: the id and the answer.
     fn own(&self, item: &QaItem, prediction: &Answers) -> Vec<u8> {
         let answer = prediction.answers.first().map_or("", |answer| answer.answer.as_str());
         let id = match item.id.as_deref() {
             Some(id) if id.starts_with('"') => id.to_owned(),
-            // Keys of JSON objects are strings.
+            // JSON object keys are strings.
             Some(id) => serde_json::Value::from(id).to_string(),
             None => serde_json::Value::from(item.question.as_str()).to_string(),
         };

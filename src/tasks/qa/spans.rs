@@ -1,4 +1,4 @@
-//! From the logits of windows to answers.
+//! Decoding of answers from the logits of windows.
 //!
 //! Reference: transformers 4.57 `pipelines/question_answering.py` (`select_starts_ends`, `decode_spans`,
 //! `postprocess`).
@@ -10,55 +10,55 @@ use std::ops::Range;
 use crate::tasks::scores::softmax;
 use crate::tasks::text::{Place, Text};
 
-/// One window of a context with its logits.
+/// A window of a context with its logits.
 #[derive(Debug)]
 pub struct Window<'a> {
-    /// The columns of the context's tokens in the row.
+    /// The columns of the context tokens in the row.
     pub context: Range<usize>,
     /// The column of `[CLS]`, if the row has one.
     pub cls: Option<usize>,
-    /// `2 x tokens` logits: that an answer begins, and ends, at each.
+    /// `tokens x 2` logits: start and end of an answer at each token.
     pub logits: &'a [f32],
-    /// The places of the context's tokens of this window in the context.
+    /// Offsets in the context of this window's tokens.
     pub places: &'a [Place],
-    /// The words of the same tokens.
+    /// Word indices of the same tokens.
     pub words: &'a [Option<u32>],
 }
 
-/// How to decode.
+/// Decoding options.
 #[derive(Clone, Copy, Debug)]
 pub struct SpanOptions {
-    /// Answers wanted.
+    /// Maximum number of answers.
     pub top_k: usize,
-    /// Longest answer in tokens.
+    /// Maximum length of an answer in tokens.
     pub max_answer_len: usize,
-    /// Answers are widened to whole words.
+    /// Extend answers to complete words.
     pub align_to_words: bool,
     /// The reference's tokens hold the space before them, and the tokens here do not.
     pub spaces_left_out: bool,
 }
 
-/// A possible answer.
+/// A candidate answer.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Answer {
     /// Probability of beginning times probability of ending, of merged answers together.
     pub score: f32,
-    /// In code points of the context.
+    /// Offsets in code points of the context.
     pub place: Place,
 }
 
-/// What the windows of one context say together.
+/// Combined result of the windows of a context.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Decoded {
-    /// Best first; fewer than asked for where the context has no more.
+    /// Answers, best first; fewer than requested if there are no more.
     pub answers: Vec<Answer>,
-    /// Probability that there is no answer: the lowest of the windows. `None` without `[CLS]`.
+    /// Probability of "no answer": the minimum over the windows. `None` without `[CLS]`.
     pub null_score: Option<f32>,
-    /// By how much the logits of no answer exceed those of the best answer (SQuAD's `score_diff`).
+    /// Difference between the logits of "no answer" and the best answer's (SQuAD's `score_diff`).
     pub null_score_diff: Option<f32>,
 }
 
-/// Decodes the windows of one context.
+/// Decodes the windows of a context.
 ///
 /// As in the reference, the scores of candidates add up where the text from their first to their last token is the same, case
 /// ignored, in one window or several, and the first of them gives the place. A token may hold the space before it, so that
@@ -70,7 +70,7 @@ pub fn decode(text: &Text, windows: &[Window<'_>], options: SpanOptions) -> Deco
     let mut null_score: Option<f32> = None;
     let mut null_logit: Option<f32> = None;
     let mut best_logit: Option<f32> = None;
-    // Widening to words makes some candidates equal.
+    // Extension to words makes some candidates equal.
     let wanted = if options.align_to_words {
         options.top_k.saturating_mul(2).saturating_add(10)
     } else {
@@ -113,7 +113,7 @@ impl Window<'_> {
         self.logits.get(2 * column + which).copied().unwrap_or(f32::NEG_INFINITY)
     }
 
-    /// Probabilities among `[CLS]`, which comes first, and the tokens of the context.
+    /// Probabilities over `[CLS]`, which comes first, and the context tokens.
     fn probabilities(&self, which: usize) -> Vec<f32> {
         let cls = self.cls.map_or(f32::NEG_INFINITY, |column| self.logit(column, which));
         let mut values: Vec<f32> = std::iter::once(cls)
@@ -123,7 +123,7 @@ impl Window<'_> {
         values
     }
 
-    /// Probability and logit of no answer.
+    /// Probability and logit of "no answer".
     fn null(&self, starts: &[f32], ends: &[f32]) -> Option<(f32, f32)> {
         let column = self.cls?;
         Some((starts[0] * ends[0], self.logit(column, 0) + self.logit(column, 1)))
@@ -138,7 +138,7 @@ impl Window<'_> {
             .max_by(f32::total_cmp)
     }
 
-    /// The place of the tokens from `start` to `end` (numbers within the context's part).
+    /// Offsets of the tokens from `start` to `end` (indices within the window's context).
     fn place(&self, start: usize, end: usize, align: bool) -> Place {
         if !align {
             return (self.places[start].0, self.places[end].1);
@@ -149,10 +149,10 @@ impl Window<'_> {
     }
 }
 
-/// The best spans: start, end, score; those of no probability left out.
+/// The best spans (start, end, score) without zero-probability ones.
 fn candidates(starts: &[f32], ends: &[f32], longest: usize, wanted: usize) -> Vec<(usize, usize, f32)> {
     let mut spans: Vec<(usize, usize, f32)> = Vec::new();
-    // Below this none enters any more.
+    // Candidates with lower scores cannot enter.
     let mut lowest = 0f32;
     let better = |a: &(usize, usize, f32), b: &(usize, usize, f32)| {
         b.2.total_cmp(&a.2).then((a.0, a.1).cmp(&(b.0, b.1)))
@@ -188,7 +188,7 @@ mod tests {
     const OPTIONS: SpanOptions =
         SpanOptions { top_k: 3, max_answer_len: 15, align_to_words: true, spaces_left_out: false };
 
-    /// All spans, the slow way.
+    /// All spans, by brute force.
     fn all(starts: &[f32], ends: &[f32], longest: usize) -> Vec<(usize, usize, f32)> {
         let mut out = Vec::new();
         for (i, s) in starts.iter().enumerate() {

@@ -1,16 +1,15 @@
-//! Fitting a unigram model to units of text, and dropping the pieces that it can do without (Kudo 2018, section 3.2;
-//! `unigram_model_trainer.cc` of SentencePiece).
+//! EM training of a unigram model, and pruning of pieces (Kudo 2018, section 3.2; `unigram_model_trainer.cc` in SentencePiece).
 
 use crate::tokenizer::trie::Trie;
 use crate::tokenizer::unigram::width;
 use rayon::iter::{IntoParallelIterator, IntoParallelRefIterator, ParallelIterator};
 
-/// Expected counts below this make a piece disappear.
+/// Pieces with a smaller expected count are removed.
 const LOWEST_COUNT: f64 = 0.5;
-/// How many parts of the units are summed by themselves: always as many, for the same sums with any number of threads.
+/// Number of separately summed parts. It is fixed, so that any number of threads gives the same sums.
 const PARTS: usize = 16;
 
-/// A piece and the logarithm of its probability.
+/// A piece and its log probability.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Scored {
     pub text: String,
@@ -18,13 +17,13 @@ pub(super) struct Scored {
 }
 
 impl Scored {
-    /// Single characters stay, so that every unit has a segmentation.
+    /// Single characters are kept, so that every unit has a segmentation.
     fn is_character(&self) -> bool {
         self.text.chars().nth(1).is_none()
     }
 }
 
-/// The pieces with a way to find them in text.
+/// The pieces with a trie for lookup.
 struct Model<'a> {
     trie: Trie,
     pieces: &'a [Scored],
@@ -44,7 +43,7 @@ impl<'a> Model<'a> {
         Self { trie, pieces }
     }
 
-    /// All pieces in `text`, by where they begin.
+    /// All pieces in `text`, by start position.
     fn edges(&self, text: &[u8], edges: &mut Vec<Edge>) {
         edges.clear();
         let mut start = 0;
@@ -61,7 +60,7 @@ impl<'a> Model<'a> {
         }
     }
 
-    /// The ids of the best segmentation of `text`, last piece first, and its score; without piece `not`.
+    /// The ids of the best segmentation of `text` without piece `not`, last piece first, and its score.
     fn best(&self, text: &[u8], not: Option<u32>, scratch: &mut Scratch) -> (Vec<u32>, f64) {
         self.edges(text, &mut scratch.edges);
         let best = &mut scratch.best;
@@ -86,7 +85,7 @@ impl<'a> Model<'a> {
         (ids, score)
     }
 
-    /// Adds the expected number of times that each piece stands in `text`, `count` times.
+    /// Adds `count` times the expected count of each piece in `text`.
     fn expect(&self, text: &[u8], count: f64, odds: &[f64], expected: &mut [f64], scratch: &mut Scratch) {
         self.edges(text, &mut scratch.edges);
         let (forward, backward) = (&mut scratch.forward, &mut scratch.backward);
@@ -103,7 +102,7 @@ impl<'a> Model<'a> {
             backward[edge.start as usize] += backward[edge.end as usize] * odds[edge.id as usize];
         }
         let whole = forward[text.len()];
-        // Units are short: only one of the rarest characters alone is below what a float can hold.
+        // Units are short, so underflow is possible only for a unit of one very rare character.
         if whole <= f64::MIN_POSITIVE {
             return;
         }
@@ -115,7 +114,7 @@ impl<'a> Model<'a> {
     }
 }
 
-/// Memory that is used again for each unit.
+/// Workspace reused for each unit.
 #[derive(Default)]
 struct Scratch {
     edges: Vec<Edge>,
@@ -124,7 +123,7 @@ struct Scratch {
     backward: Vec<f64>,
 }
 
-/// Sums per piece over all units: in parts, and these in order.
+/// Sums per piece over all units: first within parts, then over parts in order.
 fn sums(
     units: &[(String, u64)],
     length: usize,
@@ -150,7 +149,7 @@ fn sums(
     total
 }
 
-/// One round of expectation and maximization.
+/// One EM iteration.
 pub(super) fn fit(pieces: Vec<Scored>, units: &[(String, u64)]) -> Vec<Scored> {
     let model = Model::new(&pieces);
     let odds: Vec<f64> = pieces.iter().map(|piece| piece.score.exp()).collect();
@@ -168,7 +167,7 @@ pub(super) fn fit(pieces: Vec<Scored>, units: &[(String, u64)]) -> Vec<Scored> {
         total += count;
         kept.push(Scored { score: count, ..piece });
     }
-    // Not the logarithm of the share: a sparse prior ("Bayesianified" EM, as SentencePiece has it).
+    // With a sparse prior instead of plain log frequencies ("Bayesianified" EM, as in SentencePiece).
     let total = digamma(total);
     for piece in &mut kept {
         piece.score = digamma(piece.score) - total;
@@ -176,7 +175,7 @@ pub(super) fn fit(pieces: Vec<Scored>, units: &[(String, u64)]) -> Vec<Scored> {
     kept
 }
 
-/// Drops the pieces whose loss costs least likelihood, down to `size` pieces.
+/// Prunes the pieces whose removal costs the least likelihood, down to `size` pieces.
 pub(super) fn prune(pieces: Vec<Scored>, units: &[(String, u64)], size: usize) -> Vec<Scored> {
     let model = Model::new(&pieces);
     let frequency = sums(units, pieces.len(), |(text, count), sums, scratch| {
@@ -199,10 +198,10 @@ pub(super) fn prune(pieces: Vec<Scored>, units: &[(String, u64)], size: usize) -
             }
             let (others, score) = model.best(piece.text.as_bytes(), Some(id), scratch);
             if score > piece.score {
-                // Never the best choice for its own text.
+                // Never used in the best segmentation of its own text.
                 return Some(0.0);
             }
-            // Its occurrences go to the others, and the sum of all changes with their number.
+            // Its occurrences are distributed to the alternative pieces, which changes the total.
             let after = (total + own * (others.len() as f64 - 1.0)).ln();
             let of_others: f64 =
                 others.iter().map(|other| (frequency[*other as usize] + own).ln() - after).sum();
@@ -212,13 +211,13 @@ pub(super) fn prune(pieces: Vec<Scored>, units: &[(String, u64)], size: usize) -
     drop(model);
     let mut ranked: Vec<(f64, Scored)> =
         pieces.into_iter().zip(losses).filter_map(|(piece, loss)| Some((loss?, piece))).collect();
-    // The sort is stable: equal losses keep their order.
+    // The sort is stable, so equal losses keep their order.
     ranked.sort_by(|a, b| b.0.total_cmp(&a.0));
     ranked.truncate(size);
     ranked.into_iter().map(|(_, piece)| piece).collect()
 }
 
-/// The derivative of the logarithm of the gamma function, for positive numbers.
+/// The digamma function, for positive arguments.
 fn digamma(mut x: f64) -> f64 {
     let mut sum = 0.0;
     while x < 7.0 {
@@ -255,7 +254,7 @@ mod tests {
         let odds = [0.25, 0.25, 0.5];
         let mut expected = [0.0; 3];
         model.expect(b"ab", 9.0, &odds, &mut expected, &mut Scratch::default());
-        // "ab" has 1/2, "a" "b" has 1/16: 8 and 1 of 9.
+        // "ab" has probability 1/2 and "a" "b" has 1/16: 8/9 and 1/9.
         assert_eq!(expected, [1.0, 1.0, 8.0]);
     }
 

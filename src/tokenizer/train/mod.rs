@@ -1,10 +1,10 @@
-//! Training a unigram tokenizer as ALBERT's: lower case, without accents, the special pieces first, then the
-//! symbols that are always pieces of their own.
+//! Training a unigram tokenizer like ALBERT's: lower case, without accents, special pieces first, then symbols that are always
+//! separate pieces.
 //!
-//! The method is that of SentencePiece (Kudo 2018, "Subword Regularization"): frequent strings of the words, an
-//! expectation-maximization fit of their probabilities, and in turns a quarter of them dropped. It differs in two
-//! places: strings are counted as often as their words are in the text (SentencePiece counts each different word
-//! once when it looks for seeds), and no piece ends in a digit and a comma, which ALBERT's code would cut again.
+//! The method is SentencePiece's (Kudo 2018, "Subword Regularization"): start with frequent substrings of words, fit their
+//! probabilities with EM, and repeatedly prune a quarter of them. There are two differences: substrings are counted with the
+//! frequency of their words (SentencePiece counts each distinct word once when it searches for seeds), and no piece ends in a
+//! digit and a comma, which ALBERT's code would split again.
 
 mod em;
 mod seeds;
@@ -20,28 +20,28 @@ use crate::error::{Error, Result};
 use em::{Scored, fit, prune};
 use std::path::Path;
 
-/// The special pieces, in the order of their ids.
+/// The special pieces, in id order.
 const SPECIAL: [&str; 5] = ["<pad>", "<unk>", "[CLS]", "[SEP]", "[MASK]"];
-/// The symbols that are always pieces of their own (`user_defined_symbols` of ALBERT's vocabulary).
+/// Symbols that are always separate pieces (`user_defined_symbols` of ALBERT's vocabulary).
 const META_SYMBOLS: [char; 8] = ['(', ')', '"', '-', '.', '–', '£', '€'];
 
-/// Characters of the longest piece, as SentencePiece's `max_sentencepiece_length`.
+/// Maximum characters of a piece (SentencePiece's `max_sentencepiece_length`).
 const MAX_PIECE: usize = 16;
-/// Characters of the longest unit.
+/// Maximum characters of a unit.
 const MAX_UNIT: usize = 48;
-/// How many strings the fit begins with, as SentencePiece's `seed_sentencepiece_size`.
+/// Number of seed pieces (SentencePiece's `seed_sentencepiece_size`).
 const SEEDS: usize = 1_000_000;
-/// What is kept in each round, as SentencePiece's `shrinking_factor`.
+/// Fraction of pieces kept in each round (SentencePiece's `shrinking_factor`).
 const SHRINK: f64 = 0.75;
-/// Fits between rounds, as SentencePiece's `num_sub_iterations`.
+/// EM iterations per round (SentencePiece's `num_sub_iterations`).
 const FITS: usize = 2;
 
-/// How to train.
+/// Options of the training.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct TrainOptions {
-    /// How many pieces, special ones and symbols included.
+    /// Vocabulary size, including special pieces and symbols.
     pub vocab_size: usize,
-    /// The share of the text's characters that get pieces of their own; the others are unknown.
+    /// Fraction of the characters in the text that the vocabulary covers; the rest are unknown.
     pub character_coverage: f64,
 }
 
@@ -56,18 +56,18 @@ impl Default for TrainOptions {
 pub struct Trained {
     /// The SentencePiece model (`spiece.model`).
     pub spiece: Vec<u8>,
-    /// How many pieces it has: fewer than asked for if the text has no more.
+    /// Number of pieces, which may be smaller than requested.
     pub vocab_size: usize,
-    /// How many different characters have pieces.
+    /// Number of distinct characters with pieces of their own.
     pub characters: usize,
 }
 
 /// Trains a tokenizer on counted words. The result does not depend on the number of threads.
 ///
-/// `progress` is told how many of how many rounds are done; false ends the work.
+/// `progress` receives the number of completed rounds and the total. Returning false cancels the work.
 ///
 /// # Errors
-/// If the words have more characters than the vocabulary has room for, there are none, or the work was ended.
+/// If the words have more distinct characters than the vocabulary can hold, there are no words, or the work was cancelled.
 pub fn train(
     words: &WordCounts,
     options: &TrainOptions,
@@ -97,7 +97,7 @@ pub fn train(
     let total: f64 = seeds.iter().map(|(_, count)| count).sum();
     let mut pieces: Vec<Scored> =
         seeds.into_iter().map(|(text, count)| Scored { text, score: (count / total).ln() }).collect();
-    // A tenth more than asked for: the fit says better than the loss which are the last ones.
+    // Keep a tenth more than requested: EM selects the last pieces better than the pruning loss.
     let enough = room + room / 10;
     let rounds = ((pieces.len() as f64 / enough as f64).ln() / -SHRINK.ln()).ceil().max(0.0) as u64 + 1;
     for round in 0.. {
@@ -122,7 +122,7 @@ pub fn train(
     })
 }
 
-/// The best pieces, all characters among them, by falling score.
+/// The best pieces, including all characters, in descending order of score.
 fn finalize(mut pieces: Vec<Scored>, room: usize) -> Vec<Scored> {
     let by_score = |a: &Scored, b: &Scored| b.score.total_cmp(&a.score).then_with(|| a.text.cmp(&b.text));
     pieces.sort_by(by_score);
@@ -134,7 +134,7 @@ fn finalize(mut pieces: Vec<Scored>, room: usize) -> Vec<Scored> {
     kept
 }
 
-/// Whether characters may be a piece. ALBERT's code would cut one that ends in a digit and a comma again.
+/// Returns true if characters may form a piece. ALBERT's code would split one that ends in a digit and a comma.
 fn is_valid_piece(chars: impl Iterator<Item = char>) -> bool {
     let mut last = [None; 2];
     for c in chars {
@@ -143,7 +143,7 @@ fn is_valid_piece(chars: impl Iterator<Item = char>) -> bool {
     !(last[1] == Some(',') && last[0].is_some_and(is_digit))
 }
 
-/// What the tokenizer does to text before it looks for pieces.
+/// The tokenizer's preprocessing.
 fn normalizer() -> Result<Slow> {
     Slow::new(&spiece::model(&[], 1.0), Path::new("spiece.model"), &Settings::default())
 }

@@ -1,4 +1,4 @@
-//! The strings that pieces are chosen from: those that occur more than once, by a suffix array (Kudo 2018, 3.2).
+//! Seed pieces: substrings that occur more than once, found with a suffix array (Kudo 2018, 3.2).
 
 use super::{MAX_PIECE, is_valid_piece};
 use rayon::slice::ParallelSliceMut;
@@ -8,15 +8,15 @@ use std::collections::HashMap;
 /// A suffix of a unit.
 #[derive(Clone, Copy)]
 struct Suffix {
-    /// The numbers of its first four characters, 16 bits each.
+    /// The ids of its first four characters, 16 bits each.
     key: u64,
-    /// Where it begins in the text.
+    /// Its start in the text.
     start: u32,
-    /// Where its unit ends.
+    /// The end of its unit.
     unit: u32,
 }
 
-/// A string of the text.
+/// A substring of the text.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Candidate {
     /// Frequency times length.
@@ -25,7 +25,7 @@ struct Candidate {
     length: u8,
 }
 
-/// All units one after the other, as numbers of characters from 1.
+/// All units concatenated, as character ids from 1.
 struct Text {
     codes: Vec<u16>,
     ends: Vec<u32>,
@@ -39,13 +39,13 @@ impl Text {
     }
 }
 
-/// The characters of the alphabet, then at most `most` longer strings with the highest frequency times length, each
-/// with its frequency (characters) or that product.
+/// The characters of the alphabet with their frequencies, then up to `most` longer substrings with the highest products of
+/// frequency and length, with that product.
 pub(super) fn seeds(units: &[(String, u64)], alphabet: &[(char, u64)], most: usize) -> Vec<(String, f64)> {
     let numbers: HashMap<char, u16> = alphabet.iter().map(|(c, _)| *c).zip(1..).collect();
     let mut text = Text { codes: Vec::new(), ends: Vec::new(), counts: Vec::new() };
     for (unit, count) in units {
-        // 4 billion characters of different words are more than the words kept can have.
+        // The retained words cannot have 4 billion characters.
         text.codes.extend(unit.chars().filter_map(|c| numbers.get(&c)));
         text.ends.push(text.codes.len() as u32);
         text.counts.push(*count);
@@ -55,7 +55,7 @@ pub(super) fn seeds(units: &[(String, u64)], alphabet: &[(char, u64)], most: usi
         is_valid_piece(codes.iter().map(|code| alphabet[usize::from(*code) - 1].0))
     });
     drop(suffixes);
-    // By falling score; equal ones by their place, for the same result each time.
+    // In descending order of score, with ties ordered by position for reproducibility.
     candidates.par_sort_unstable_by_key(|c| (std::cmp::Reverse(c.score), c.start, c.length));
     candidates.truncate(most);
     let singles = alphabet.iter().map(|(c, count)| (c.to_string(), *count as f64));
@@ -85,17 +85,16 @@ fn sorted_suffixes(text: &Text) -> Vec<Suffix> {
     suffixes
 }
 
-/// A branch of the suffix tree that is still open while the suffixes are gone through in order.
+/// An open branch of the suffix tree during the traversal of the suffixes.
 struct Branch {
     length: usize,
-    /// Any suffix below.
+    /// A suffix below it.
     start: u32,
-    /// How often its string occurs.
+    /// Number of occurrences of its string.
     count: u64,
 }
 
-/// Strings of two characters or more that occur more than once: at branches of the suffix tree, and whole ends of
-/// units.
+/// Substrings of at least two characters that occur more than once: at branches of the suffix tree, and suffixes of units.
 fn candidates(text: &Text, suffixes: &[Suffix], valid: impl Fn(&[u16]) -> bool) -> Vec<Candidate> {
     let mut out = Vec::new();
     let mut close = |branch: &Branch| {
@@ -113,7 +112,7 @@ fn candidates(text: &Text, suffixes: &[Suffix], valid: impl Fn(&[u16]) -> bool) 
             None => 0,
             Some(before) => codes.iter().zip(before).take_while(|(a, b)| a == b).count(),
         };
-        // Branches longer than what is common end here.
+        // Branches longer than the common prefix end here.
         let mut below = 0;
         while let Some(last) = open.pop_if(|last| last.length > common) {
             let branch = Branch { count: last.count + below, ..last };
@@ -155,7 +154,7 @@ mod tests {
         found.sort_by(|a, b| a.0.cmp(&b.0));
         let found: Vec<_> = found.iter().map(|(piece, score)| (piece.as_str(), *score)).collect();
         let expected = [
-            // "an" is twice in "banana" and once in "ban".
+            // "an" occurs twice in "banana" and once in "ban".
             ("an", 14.0),
             ("ana", 12.0),
             ("anana", 10.0),

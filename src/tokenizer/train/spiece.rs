@@ -1,4 +1,4 @@
-//! Writing the model as SentencePiece stores it (`sentencepiece_model.proto`).
+//! Writing a SentencePiece model (`sentencepiece_model.proto`).
 
 use super::em::Scored;
 use super::{MAX_PIECE, META_SYMBOLS, SPECIAL};
@@ -28,7 +28,7 @@ struct Piece {
     kind: i32,
 }
 
-/// Of `TrainerSpec` what describes the model; the rest describes SentencePiece's own trainer.
+/// The part of `TrainerSpec` that describes the model. The rest describes SentencePiece's trainer.
 #[derive(Clone, PartialEq, Message)]
 struct Trainer {
     #[prost(string, required, tag = "2")]
@@ -74,7 +74,7 @@ struct Normalizer {
     escape_whitespaces: bool,
 }
 
-/// A `spiece.model` of the special pieces, the symbols and `pieces`.
+/// Creates a `spiece.model` with the special pieces, the symbols and `pieces`.
 pub(super) fn model(pieces: &[Scored], coverage: f64) -> Vec<u8> {
     let piece = |text: &str, score: f64, kind: Type| Piece {
         text: text.to_owned(),
@@ -108,7 +108,7 @@ pub(super) fn model(pieces: &[Scored], coverage: f64) -> Vec<u8> {
 
 const UNKNOWN: &str = SPECIAL[1];
 
-/// SentencePiece's default table, `nmt_nfkc`: that of the model inside the binary.
+/// SentencePiece's default table, `nmt_nfkc`, taken from the built-in model.
 fn normalizer() -> Normalizer {
     let embedded = SentencePieceModel::from_slice(EMBEDDED).ok();
     let spec = embedded.and_then(|model| model.normalizer().cloned()).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! Counting the words of a corpus, and cutting them into the units that pieces are found in.
+//! Counting the words of a corpus, and splitting them into units.
 
 use super::{MAX_UNIT, META_SYMBOLS};
 use crate::error::Result;
@@ -10,10 +10,10 @@ use std::collections::hash_map::Entry;
 use tokenizers::pre_tokenizers::unicode_scripts::UnicodeScripts;
 use tokenizers::{OffsetReferential, OffsetType, PreTokenizedString, PreTokenizer};
 
-/// So many different words are kept at most; then the rarest go, down to half of it.
+/// Maximum number of distinct words. Beyond it, the rarest are dropped down to half of it.
 const MOST_WORDS: usize = 4_000_000;
 
-/// How often each word is in a corpus. Words are what white space separates, as written.
+/// Word counts of a corpus. Words are separated by white space and kept as written.
 #[derive(Clone, Debug, Default)]
 pub struct WordCounts {
     counts: HashMap<String, u64>,
@@ -21,7 +21,7 @@ pub struct WordCounts {
 }
 
 impl WordCounts {
-    /// Counts the words of a line, each `weight` times.
+    /// Counts the words of a line with a weight.
     pub fn add_line(&mut self, line: &str, weight: u64) {
         for word in line.split(is_space).filter(|word| !word.is_empty()) {
             match self.counts.get_mut(word) {
@@ -49,7 +49,7 @@ impl WordCounts {
         self.drop_rare(MOST_WORDS);
     }
 
-    /// Bounds the memory: words seen once go first, then those seen twice, ...
+    /// Bounds the memory: drops words seen once, then words seen twice, and so on.
     fn drop_rare(&mut self, most: usize) {
         if self.counts.len() <= most {
             return;
@@ -63,17 +63,17 @@ impl WordCounts {
         }
     }
 
-    /// How many different words there are.
+    /// The number of distinct words.
     pub fn len(&self) -> usize {
         self.counts.len()
     }
 
-    /// True if no word was counted.
+    /// Returns true if no word was counted.
     pub fn is_empty(&self) -> bool {
         self.counts.is_empty()
     }
 
-    /// The words as the tokenizer sees them, with `▁` before each, in order.
+    /// The normalized words, with `▁` before each, in order.
     pub(super) fn normalized(&self, normalizer: &Slow) -> Result<Vec<(String, u64)>> {
         let mut words: HashMap<String, u64> = HashMap::with_capacity(self.counts.len());
         for (word, count) in &self.counts {
@@ -89,7 +89,7 @@ impl WordCounts {
     }
 }
 
-/// The characters that get pieces of their own: the most frequent ones, which make up `coverage` of the text.
+/// The most frequent characters, which cover `coverage` of the text.
 pub(super) fn alphabet(words: &[(String, u64)], coverage: f64) -> Vec<(char, u64)> {
     let mut counts: HashMap<char, u64> = HashMap::new();
     for (word, count) in words {
@@ -106,14 +106,14 @@ pub(super) fn alphabet(words: &[(String, u64)], coverage: f64) -> Vec<(char, u64
         covered += *count as f64;
         more
     });
-    // Seeds are sorted by 16-bit numbers of characters.
+    // Seeds are sorted by 16-bit character ids.
     let length = enough.count().min(usize::from(u16::MAX) - 1);
     counts.truncate(length);
     counts
 }
 
-/// Cuts words where no piece may go across: at symbols, at characters outside the alphabet, and where the script
-/// changes (SentencePiece's `split_by_unicode_script`).
+/// Splits words at positions that no piece may span: at symbols, at characters outside the alphabet, and at changes of script
+/// (SentencePiece's `split_by_unicode_script`).
 pub(super) fn units(words: Vec<(String, u64)>, alphabet: &[(char, u64)]) -> Vec<(String, u64)> {
     let known: std::collections::HashSet<char> = alphabet.iter().map(|(c, _)| *c).collect();
     let mut units: HashMap<String, u64> = HashMap::new();
@@ -150,7 +150,7 @@ fn add_parts(unit: &str, count: u64, add: &mut impl FnMut(&str, u64)) {
     add(rest, count);
 }
 
-/// Runs of one script; `▁` in the beginning belongs to any.
+/// Runs of one script. A leading `▁` belongs to any script.
 fn scripts(run: &str) -> Vec<String> {
     let (prefix, rest) = run.strip_prefix(SPACE).map_or(("", run), |rest| (SPACE, rest));
     let mut text = PreTokenizedString::from(rest);
