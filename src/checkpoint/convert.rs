@@ -162,7 +162,9 @@ pub fn convert(
         let obstacle = tokenizer.json_obstacle();
         notes.extend(obstacle.filter(|_| !folder.join("tokenizer.json").exists()).map(|obstacle| {
             let class = tokenizer.class().map_or("AlbertTokenizer", |class| class.trim_end_matches("Fast"));
-            format!("no tokenizer.json was written ({obstacle}): transformers 4 reads the tokenizer with {class}")
+            format!(
+                "no tokenizer.json was written ({obstacle}): transformers 4 reads the tokenizer with {class}"
+            )
         }));
         let (tokens, rows) = (tokenizer.id_bound(), checkpoint.config.vocab_size);
         if tokens > rows {

@@ -334,9 +334,6 @@ fn warn_of_missing<'a>(
     let missing: Vec<&str> =
         labels.names().iter().filter(|name| !seen.contains_key(name)).map(String::as_str).collect();
     if !missing.is_empty() && goal != TargetKind::Number {
-        reporter.warn(&format!(
-            "dev has no example of {}, so it is not evaluated",
-            missing.join(", ")
-        ));
+        reporter.warn(&format!("dev has no example of {}, so it is not evaluated", missing.join(", ")));
     }
 }

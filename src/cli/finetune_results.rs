@@ -57,9 +57,7 @@ pub fn tell_spread(results: &[SeedResult], best: &SeedResult, plan: &Plan, repor
             "{} over {} seeds: mean {:.4}, standard deviation {:.4}, from {:.4} to {:.4}; seed {} is kept",
             plan.metric, spread.count, spread.mean, spread.deviation, spread.least, spread.most, best.seed
         )),
-        None => {
-            reporter.warn(&format!("without --dev the best seed is unknown; keeping seed {}", best.seed))
-        }
+        None => reporter.warn(&format!("without --dev the best seed is unknown; keeping seed {}", best.seed)),
     }
 }
 

@@ -315,9 +315,7 @@ fn announce(setup: &Setup, prepared: &Prepared, plan: &Plan) {
         setup.devices.iter().map(|open| open.name.as_str()).collect::<Vec<_>>().join(" and on "),
     ));
     if prepared.evaluation.is_none() {
-        reporter.warn(
-            "without --dev or --dev-fraction the model is not evaluated; keeping the last step",
-        );
+        reporter.warn("without --dev or --dev-fraction the model is not evaluated; keeping the last step");
     }
 }
 

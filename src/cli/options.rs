@@ -214,9 +214,7 @@ fn named_checkpoint(args: &ModelArgs, task: Option<EmbeddedTask>, reporter: &Rep
     let Some(model) = args.model.as_deref().filter(|m| !m.is_empty()) else {
         let checkpoint = Checkpoint::embedded_for(task)?;
         let what = match checkpoint.origin {
-            Origin::Embedded { task: Some(EmbeddedTask::Sentiment) } => {
-                ", trained for sentiment"
-            }
+            Origin::Embedded { task: Some(EmbeddedTask::Sentiment) } => ", trained for sentiment",
             Origin::Embedded { task: Some(EmbeddedTask::Entities) } => {
                 ", trained to find persons, places and organizations"
             }

@@ -215,7 +215,8 @@ impl Start {
         let Self::From(checkpoint) = self else { return new_model(config, &HEADS, args.seed, device) };
         let (model, parameters, missing) = model_from(checkpoint, config, &HEADS, args.seed, device)?;
         for head in missing {
-            reporter.note(&format!("{}: has no matching {head:?} head; initializing a new one", checkpoint.name));
+            reporter
+                .note(&format!("{}: has no matching {head:?} head; initializing a new one", checkpoint.name));
         }
         Ok((model, parameters))
     }

@@ -460,9 +460,10 @@ pub struct ChooseArgs {
 ///
 /// The encoder's last hidden states, or those of another layer, pooled into one vector per text. Every ALBERT checkpoint
 /// is supported. A sentence-transformers directory (one with a modules.json) gives the vectors that sentence-transformers
-/// gives, with its pooling, Dense, LayerNorm and Normalize modules, maximum length and default prompt. With --output FILE.npy or FILE.safetensors the vectors become one array of 32-bit floats, a row a
-/// record; tokens of different numbers need safetensors, where record i has the rows from offsets[i] to
-/// offsets[i + 1] of embeddings.
+/// gives, with its pooling, Dense, LayerNorm and Normalize modules, maximum length and default prompt.
+///
+/// With --output FILE.npy or FILE.safetensors, the vectors are written as one array of 32-bit floats with one row per
+/// record. With --pooling tokens, use safetensors: record i has the rows offsets[i] to offsets[i + 1] of embeddings.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
