@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 const SCORES: f64 = 1e-4;
 
-/// A folder with a copy of each adapter and, beside them, its base model with a tokenizer.
+/// A folder with a copy of each adapter and its base model with a tokenizer.
 struct Adapters {
     folder: tempfile::TempDir,
     expected: Value,
@@ -67,7 +67,7 @@ fn lines(stdout: &str) -> Vec<Value> {
     stdout.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
 }
 
-/// What differs between the answers of a model and those expected.
+/// The differences between the answers of a model and those expected.
 fn check(model: &Path, name: &str, all: &Value, expected: &Value) {
     let model = model.to_str().expect("UTF-8");
     let texts: Vec<&str> = all["texts"].as_array().expect("texts").iter().filter_map(Value::as_str).collect();

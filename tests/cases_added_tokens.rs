@@ -1,4 +1,4 @@
-//! Tokenizers that users changed: added tokens and switches in the files beside a tokenizer, against transformers 4.57
+//! Tokenizers that users changed: added tokens and switches in the files next to a tokenizer, against transformers 4.57
 //! (`golden/tokenizer/make_added.py` and the cases).
 
 mod common;

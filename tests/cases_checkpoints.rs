@@ -1,5 +1,5 @@
 //! Checkpoints under wrapped names, with other programs' names of variables, with damaged weights, and with names of
-//! labels that are no strings, against what transformers answers (`golden/cases`).
+//! labels that are not strings, against what transformers answers (`golden/cases`).
 
 mod common;
 
@@ -152,12 +152,12 @@ fn two_models_in_one_file_are_an_error_that_names_both() {
     for part in ["model.safetensors: holds two different ALBERTs", "\"student.\"", "\"teacher.\""] {
         assert!(run.err.contains(part), "{}", run.err);
     }
-    // The same model twice is no question.
+    // The same model twice is not ambiguous.
     renamed(&folder, &twice);
     assert_near(&predictions(&classify(&model, &["-q"])), &expected["classify"], "twice the same");
-    // Names as transformers has them come first, as there.
+    // Names as in transformers come first.
     renamed(&folder, &|old| vec![old.to_owned(), format!("ema.{old}")]);
-    assert_near(&predictions(&classify(&model, &["-q"])), &expected["classify"], "beside an average");
+    assert_near(&predictions(&classify(&model, &["-q"])), &expected["classify"], "next to an average");
 }
 
 #[test]
@@ -320,7 +320,7 @@ fn labels_of_every_plain_type_have_a_name() {
     assert!(refused.err.contains("key \"id2label\""), "{}", refused.err);
 }
 
-// ---------------------------------------------------------------- values that are no numbers
+// ---------------------------------------------------------------- values that are not numbers
 
 const DAMAGED: &str = "albert.encoder.albert_layer_groups.0.albert_layers.0.ffn_output.weight";
 

@@ -167,7 +167,7 @@ fn what_broke_off_is_kept_beside_the_target() {
     assert!(run.err.contains("sub/real.partial"), "{}", run.err);
     assert!(is_line(&read(folder.join("sub/real.partial"))) && folder.join("link").is_symlink());
     assert_eq!(read(folder.join("sub/real")), "before\n");
-    // A directory of that name is no reason to lose what was done.
+    // A directory of that name does not lose what was done.
     fs::remove_file(folder.join("sub/real.partial")).expect("removes");
     fs::create_dir(folder.join("sub/real.partial")).expect("creates");
     let run = run_in(folder, &["tokenize", "-o", "link", "-i", "in"]);
@@ -372,7 +372,7 @@ fn directories_are_made_where_links_lead() {
     assert_eq!(names(&folder.join("disk")), ["converted", "run"]);
 }
 
-/// A threshold goes into `config.json`; a file of the hub's cache belongs to every model that has it.
+/// A threshold goes into `config.json`; a file of the hub's cache belongs to every model that uses it.
 #[test]
 fn files_of_the_cache_are_not_changed() {
     let cases = case("00-models");

@@ -1,4 +1,4 @@
-//! PyTorch files with everything beside the weights that training programs save: the tensors are read, bit by bit, and
+//! PyTorch files with everything that training programs save in addition to the weights: the tensors are read, bit by bit, and
 //! nothing else is interpreted. `golden/pickles/make.py` makes the files.
 
 mod common;
@@ -99,7 +99,7 @@ fn a_tensor_of_another_kind_is_an_error_only_where_it_is_needed() {
     assert!(message.contains("classifier.weight (it is a sparse tensor)"), "{message}");
 }
 
-/// A list of many words and of many numbers beside the weights takes memory in proportion.
+/// A list of many words and of many numbers next to the weights takes memory in proportion.
 #[test]
 fn megabytes_of_plain_data_are_skipped() {
     let mut pickle = b"\x80\x02}(X\x05\0\0\0words](".to_vec();

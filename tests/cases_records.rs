@@ -40,7 +40,7 @@ fn lines(out: &str) -> Vec<Value> {
 }
 
 fn assert_score(found: &Value, expected: &Value) {
-    let number = |value: &Value| value.as_f64().unwrap_or_else(|| panic!("{value} is no number"));
+    let number = |value: &Value| value.as_f64().unwrap_or_else(|| panic!("{value} is not a number"));
     assert!((number(found) - number(expected)).abs() < SCORES, "{found} instead of {expected}");
 }
 

@@ -280,15 +280,15 @@ fn tar_archives_of_links_and_holes() {
     s.refused(
         "a.tar",
         &with(("storages", b'2', "/etc/passwd", 0, b"")),
-        "its member \"storages\" is no plain file",
+        "its member \"storages\" is not a plain file",
     );
     s.refused(
         "a.tar",
         &with(("storages", b'1', "../../etc/passwd", 0, b"")),
-        "its member \"storages\" is no plain file",
+        "its member \"storages\" is not a plain file",
     );
     // Eight gigabytes of nothing.
-    s.refused("a.tar", &with(("storages", b'S', "", 0, b"")), "its member \"storages\" is no plain file");
+    s.refused("a.tar", &with(("storages", b'S', "", 0, b"")), "its member \"storages\" is not a plain file");
     s.refused(
         "a.tar",
         &with(("storages", b'0', "", 0o77777777777, b"")),
@@ -332,7 +332,7 @@ fn indexes_that_lead_elsewhere() {
         let text = format!("{{\"weight_map\":{{\"a\":{shard:?}}}}}");
         s.refused(index, text.as_bytes(), "is not a file of this directory");
     }
-    s.refused(index, format!("{{\"weight_map\":{}", "[".repeat(100_000)).as_bytes(), "is no index of shards");
+    s.refused(index, format!("{{\"weight_map\":{}", "[".repeat(100_000)).as_bytes(), "is not an index of shards");
     s.refused(index, br#"{"weight_map":{"a":"model.safetensors.index.json"}}"#, "file");
 }
 
@@ -455,7 +455,7 @@ fn onnx_weights_in_other_files() {
     s.refused(
         file,
         &place("absent", "0", "8"),
-        "\"a.weight\" lies in \"absent\", which is missing beside the model",
+        "\"a.weight\" lies in \"absent\", which is missing next to the model",
     );
     for offset in ["9", "18446744073709551615"] {
         s.refused(file, &place("model.onnx_data", offset, "8"), "lies beyond the end of \"model.onnx_data\"");
@@ -463,7 +463,7 @@ fn onnx_weights_in_other_files() {
     s.refused(file, &place("model.onnx_data", "-1", "8"), "has \"-1\" as its offset");
     s.refused(file, &place("model.onnx_data", "0", "4"), "with a length that does not fit its shape");
     let many: Vec<Vec<u8>> = (0..2000).map(|i| outside(&[("location", format!("f{i}").as_str())])).collect();
-    s.refused(file, &onnx(&many), "is missing beside the model");
+    s.refused(file, &onnx(&many), "is missing next to the model");
 }
 
 #[test]

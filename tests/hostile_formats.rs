@@ -151,7 +151,7 @@ fn lying_msgpack_is_refused() {
     check(&[0x81, 0xa1, b'a', 0xc6, 0xff, 0xff, 0xff, 0xff], "longer than the file");
     check(&[0x81, 0xdb, 0x00, 0xff, 0xff, 0xff], "a name of");
     check(&[0x80], "no arrays");
-    check(&[0x81, 0x01, 0x01], "is no string");
+    check(&[0x81, 0x01, 0x01], "is not a string");
     // An array whose shape and bytes differ: 2 x 2 floats in four bytes.
     let mut lie = vec![0x81, 0xa1, b'a', 0xc7, 0, 1];
     let body = [&[0x93, 0x92, 2, 2, 0xa7][..], b"float32", &[0xc4, 4, 0, 0, 0, 0]].concat();

@@ -308,9 +308,9 @@ fn damaged_files_are_refused_with_advice() {
     let model = fs::read(golden("spiece.model")).expect("file");
     let json = fs::read(golden("hub2020.json")).expect("file");
     for (name, bytes, part) in [
-        ("spiece.model", &model[..model.len() - 100_000], "not a whole SentencePiece model"),
-        ("spiece.model", &model[..10], "not a whole SentencePiece model"),
-        ("spiece.model", b"hello, this is text", "not a whole SentencePiece model"),
+        ("spiece.model", &model[..model.len() - 100_000], "not a complete SentencePiece model"),
+        ("spiece.model", &model[..10], "not a complete SentencePiece model"),
+        ("spiece.model", b"hello, this is text", "not a complete SentencePiece model"),
         ("spiece.model", b"", "an empty file"),
         ("tokenizer.json", b"version https://git-lfs.github.com/spec/v1\noid sha256:1\n", "Git LFS pointer"),
         ("tokenizer.json", &json[..json.len() / 2], "not a tokenizer.json that can be used"),

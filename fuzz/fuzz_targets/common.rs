@@ -11,10 +11,10 @@ fn directory() -> tempfile::TempDir {
     tempfile::tempdir_in(base).expect("a directory")
 }
 
-/// Reads `bytes` as a file of this name, together with the files in `beside`.
-pub fn read_all(name: &str, bytes: &[u8], beside: &[(&str, &[u8])]) {
+/// Reads `bytes` as a file of this name, together with the files in `others`.
+pub fn read_all(name: &str, bytes: &[u8], others: &[(&str, &[u8])]) {
     let directory = directory();
-    for (name, bytes) in beside {
+    for (name, bytes) in others {
         std::fs::write(directory.path().join(name), bytes).expect("writes");
     }
     let path = directory.path().join(name);

@@ -2,7 +2,7 @@
 
 mod common;
 
-/// What stands before the value in a file from before 1.6: magic number, version, system.
+/// The bytes before the value in a file from before 1.6: magic number, version, system.
 const LEGACY: &[u8] = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19.\x80\x02M\xe9\x03.\x80\x02}X\r\0\0\0little_endian\x88s.";
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {

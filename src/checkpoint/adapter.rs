@@ -1,4 +1,4 @@
-//! Adapters of PEFT beside their weights: `adapter_config.json` with `adapter_model.safetensors` or `adapter_model.bin`.
+//! Adapters of PEFT: `adapter_config.json` with `adapter_model.safetensors` or `adapter_model.bin`.
 //!
 //! Reference: PEFT 0.21, `tuners/lora/config.py`, `tuners/lora/layer.py`, `utils/save_and_load.py`.
 
@@ -45,7 +45,7 @@ pub struct Adapter {
     pub directory: PathBuf,
     /// Its weight file.
     pub weights: PathBuf,
-    /// What its configuration says.
+    /// Its configuration.
     pub(super) settings: Settings,
 }
 
@@ -156,7 +156,7 @@ impl Adapter {
         Tensors::open(&self.weights)
     }
 
-    /// The configuration of the merged model: that beside the adapter, else that of the base model, with the class and
+    /// The configuration of the merged model: that of the adapter's directory, else that of the base model, with the class and
     /// the number of labels that the adapter was trained for.
     /// `shares_words` says whether the base model has a masked-LM head, whose decoder is the table of the word embeddings.
     pub(super) fn config(&self, base: &AlbertConfig, shares_words: bool) -> Result<AlbertConfig> {

@@ -70,7 +70,7 @@ pub(super) fn complete(sources: &mut BTreeMap<String, Source>, tensors: &Tensors
 pub(super) fn product(tensors: &Tensors, left: &str, right: &str) -> Result<Vec<f32>> {
     let shape = |name: &str| tensors.get(name).map(|info| info.shape.clone()).unwrap_or_default();
     let (&[rows, inner], &[other, columns]) = (shape(left).as_slice(), shape(right).as_slice()) else {
-        return Err(Error::bad_file(tensors.path(), format!("\"{left}\" and \"{right}\" are no matrices")));
+        return Err(Error::bad_file(tensors.path(), format!("\"{left}\" and \"{right}\" are not matrices")));
     };
     if inner != other {
         let problem =

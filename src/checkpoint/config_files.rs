@@ -1,4 +1,4 @@
-//! The configuration file beside a checkpoint, whatever its name.
+//! The configuration file of a checkpoint, whatever its name.
 
 use std::fs::File;
 use std::io::Read;

@@ -70,7 +70,7 @@ pub struct Converted {
     pub foreign: usize,
     /// Unusual properties, one line each.
     pub notes: Vec<String>,
-    /// What was done to the names of the source's tensors, one line each.
+    /// Changes to the names of the source's tensors, one line each.
     pub details: Vec<String>,
 }
 

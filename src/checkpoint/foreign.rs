@@ -23,7 +23,7 @@ const EXTENSIONS: [(&str, &str); 11] = [
 
 const OPENVINO: &str = "an OpenVINO model";
 
-/// What `path` is, if it is a model of another program: by its first bytes, its extension or the files beside it.
+/// The kind of model of another program at `path`, by its first bytes, its extension or the files next to it.
 fn kind(path: &Path) -> Option<&'static str> {
     let mut head = Vec::new();
     if path.is_file()
@@ -65,7 +65,7 @@ pub(super) fn refuse(path: &Path) -> Result<()> {
     }
 }
 
-/// What to say of a directory that has such models and no others.
+/// The message for a directory that has such models and no others.
 pub(super) fn in_directory(directory: &Path) -> Option<Error> {
     let mut paths: Vec<_> = [directory.to_owned(), directory.join("openvino")]
         .iter()

@@ -60,7 +60,7 @@ pub(super) fn inferred(weights: &Path, name: &str) -> Result<AlbertConfig> {
     let json = describe(&shapes).ok_or_else(|| Error::Model {
         model: name.to_owned(),
         problem:
-            "no albert_config.json or config.json beside the checkpoint, and its shapes are not those of a \
+            "no albert_config.json or config.json next to the checkpoint, and its shapes are not those of a \
                   published ALBERT; add the configuration"
                 .to_owned(),
     })?;

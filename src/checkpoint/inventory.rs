@@ -32,7 +32,7 @@ pub(super) enum Source {
     Identity(usize),
     /// A vector of zeros.
     Zeros(usize),
-    /// What an adapter makes of a parameter, if the base model has it.
+    /// The parameter with the changes of an adapter, if the base model contains it.
     Adapted { base: Option<Box<Source>>, shape: Vec<usize>, dtype: Dtype },
 }
 
@@ -137,7 +137,7 @@ impl<'a> Inventory<'a> {
         self.tensors.unreadable().find(|(name, _)| is_this(name)).map(|(_, problem)| problem)
     }
 
-    /// What was done to the names of the file's tensors, one line each.
+    /// Changes to the names of the file's tensors, one line each.
     pub fn notes(&self) -> &[String] {
         self.tensors.notes()
     }

@@ -75,10 +75,10 @@ struct Product {
 }
 
 impl Merge {
-    /// Finds the changes in the tensors of an adapter, or in those of a whole model with an adapter inside.
+    /// Finds the changes in the tensors of an adapter, or in those of a complete model with an adapter inside.
     ///
     /// # Errors
-    /// [`Error::Weights`] for tensors that are no part of a LoRA adapter.
+    /// [`Error::Weights`] for tensors that do not belong to a LoRA adapter.
     pub(super) fn new(tensors: Tensors, settings: &Settings, whole_model: bool) -> Result<Self> {
         let path = tensors.path().to_owned();
         let error = |problem: String| Error::Weights { path: path.clone(), problem };
@@ -149,12 +149,12 @@ impl Merge {
         Some(self.tensors.get(change.whole.as_deref()?)?.shape.clone())
     }
 
-    /// Whether a change needs the parameter of the base model.
+    /// True if a change needs the parameter of the base model.
     pub(super) fn needs_base(change: &Change) -> bool {
         change.whole.is_none()
     }
 
-    /// Whether a change fits a parameter of that shape.
+    /// True if a change fits a parameter of that shape.
     pub(super) fn fits(&self, change: &Change, shape: &[usize]) -> bool {
         let shape_of = |name: &str| self.tensors.get(name).map_or(&[][..], |info| info.shape.as_slice());
         if let Some((added, _)) = &change.added
@@ -265,7 +265,7 @@ impl Tensors {
         self
     }
 
-    /// The parameters of the base model in a whole PEFT model, under the names that they have without the adapter.
+    /// The parameters of the base model in a complete PEFT model, under the names that they have without the adapter.
     pub(super) fn without_adapter(self) -> Self {
         self.renamed(|name| match role(name, true) {
             Role::Base(name) => Some(name),

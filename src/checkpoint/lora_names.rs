@@ -4,13 +4,13 @@
 
 use super::names::canonical_name;
 
-/// What PEFT puts around the model.
+/// The prefixes that PEFT puts before the model's names.
 const WRAPPER: &str = "base_model.model.";
 
 /// The role of a tensor in a PEFT model.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Role {
-    /// A parameter of the base model, in a whole model.
+    /// A parameter of the base model, in a complete model.
     Base(String),
     /// A parameter of the base model that training replaced by a copy.
     Original,

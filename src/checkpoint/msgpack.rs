@@ -56,7 +56,7 @@ impl MsgPackFile {
         };
         walk.value("", 0).map_err(bad)?;
         if walk.at != length {
-            return Err(bad(format!("it goes on after its end, at byte {}", walk.at)));
+            return Err(bad(format!("there is data after its end, at byte {}", walk.at)));
         }
         walk.join_chunks().map_err(bad)?;
         if walk.arrays.is_empty() {
@@ -249,7 +249,7 @@ impl<R: Read + Seek> Walk<R> {
         for _ in 0..entries {
             let marker = self.marker()?;
             let length = self.string_length(marker)?;
-            let length = length.ok_or_else(|| format!("a name before byte {} is no string", self.at))?;
+            let length = length.ok_or_else(|| format!("a name before byte {} is not a string", self.at))?;
             let key = self.string(length)?;
             if key == CHUNKED {
                 self.chunked.push(name.to_owned());

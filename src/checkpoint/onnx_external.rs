@@ -95,7 +95,7 @@ impl Files {
         let path = self.directory.join(name);
         let length = std::fs::metadata(&path).ok().filter(|m| m.is_file()).map(|m| m.len());
         let length =
-            length.ok_or_else(|| format!("lies in \"{name}\", which is missing beside the model"))?;
+            length.ok_or_else(|| format!("lies in \"{name}\", which is missing next to the model"))?;
         let file = File::open(&path).map_err(|e| format!("lies in \"{name}\", which cannot be read: {e}"))?;
         self.names.push(name.to_owned());
         self.open.push((file, length));

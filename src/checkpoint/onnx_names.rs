@@ -17,7 +17,7 @@ pub(super) struct Product {
     pub transposed: bool,
 }
 
-/// What each initializer is called, for those that are parameters.
+/// The names of the initializers that are parameters.
 pub(super) fn names(
     products: &[Product],
     initializers: &[Initializer],

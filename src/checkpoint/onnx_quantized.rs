@@ -11,7 +11,7 @@ use super::layout::to_f32;
 use super::onnx_proto::Node;
 use super::tensors::Dtype;
 
-/// What the quantizer appends to the name of a weight.
+/// Suffixes that the quantizer appends to the name of a weight.
 const ENDINGS: [&str; 4] = ["_quantized", "_Q4", "_Q8", "_Q4G128"];
 
 /// Operators with weights in forms that are not read here.
@@ -37,7 +37,7 @@ const LISTED: [&str; 8] = [
     "MatMulNBits",
 ];
 
-/// What the nodes of a graph say of quantized weights.
+/// The quantized weights among the nodes of a graph.
 #[derive(Default)]
 pub(super) struct QuantizedNodes {
     scales: BTreeMap<String, Scales>,

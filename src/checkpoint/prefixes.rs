@@ -9,7 +9,7 @@ use super::names::{Dialect, is_parameter, place_of};
 const LAYERS: &str = "albert.encoder.albert_layer_groups.";
 const WORDS: &str = "albert.embeddings.word_embeddings.weight";
 
-/// Prefix parts of what an optimizer keeps for each parameter, which is no second model.
+/// Prefix parts of the optimizer's state, which is not a second model.
 const SLOTS: [&str; 14] = [
     "exp_avg",
     "exp_avg_sq",
@@ -30,17 +30,17 @@ const SLOTS: [&str; 14] = [
 /// Names after wrappers were taken off.
 #[derive(Debug, Default)]
 pub(super) struct Unwrapped {
-    /// What stood before all names.
+    /// The prefix of all names.
     pub prefix: String,
     /// New name by the name in the file, for tensors of the model.
     pub names: HashMap<String, String>,
-    /// Names that are no part of the model.
+    /// Names that do not belong to the model.
     pub outside: Vec<String>,
-    /// What was taken off, one line each.
+    /// Parts that were removed, one line each.
     pub notes: Vec<String>,
 }
 
-/// What a file's names turn out to be.
+/// The result for the names of a file.
 pub(super) enum Found {
     /// Nothing to take off.
     Plain,
@@ -52,7 +52,7 @@ pub(super) enum Found {
 
 /// A name of the file, split.
 struct Split<'a> {
-    /// As the file has it.
+    /// As in the file.
     original: &'a str,
     /// Without inserted parts.
     clean: String,
@@ -76,7 +76,7 @@ pub(super) fn unwrap<'a>(
     dialect: Dialect,
     chosen: Option<&str>,
 ) -> Found {
-    // Keras' names are told by their ends, whatever stands before.
+    // Keras' names are recognized by their ends, after any prefix.
     if dialect == Dialect::Keras || is_plain(names.clone(), dialect) {
         return Found::Plain;
     }
@@ -173,7 +173,7 @@ fn candidates<'a>(splits: &'a [Split<'_>]) -> Vec<&'a str> {
     if layers.is_empty() {
         return with(&|name| name.starts_with("albert."));
     }
-    // A part of a model is not taken for one beside a whole one.
+    // A part of a model is not taken for a second model next to a complete one.
     let words = with(&|name| name == WORDS);
     let whole: Vec<&str> = layers.iter().copied().filter(|prefix| words.contains(prefix)).collect();
     if whole.is_empty() { layers } else { whole }

@@ -1,5 +1,5 @@
 //! PyTorch files (`pytorch_model.bin`, `*.pt`, `*.ckpt`, rust-bert's `*.ot`): the tensors, and nothing of whatever else a
-//! training program put beside them. Nothing of a file is executed.
+//! training program saves with them. Nothing of a file is executed.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -30,7 +30,7 @@ pub struct PyTorchFile {
     unreadable: Vec<(String, String)>,
 }
 
-/// What was found of a file's pickles.
+/// The contents of a file's pickles.
 struct Opened {
     format: Format,
     storages: Storages,

@@ -85,7 +85,7 @@ impl ZipStorages {
         Ok(Self { archive: Mutex::new(archive), file: Mutex::new(second), length, folder })
     }
 
-    /// A short text beside `data.pkl`, if it is there.
+    /// A short text next to `data.pkl`, if it exists.
     pub fn text(&self, name: &str) -> Option<String> {
         let mut archive = self.archive.lock().unwrap_or_else(PoisonError::into_inner);
         let entry = archive.by_name(&format!("{}{name}", self.folder)).ok()?;

@@ -66,7 +66,7 @@ fn members(file: &mut File) -> Result<Members, String> {
         let name = header[..100].split(|b| *b == 0).next().unwrap_or_default();
         let name = String::from_utf8_lossy(name).into_owned();
         if !matches!(header[156], b'0' | b'5' | 0) {
-            return Err(format!("its member \"{}\" is no plain file", name.escape_debug()));
+            return Err(format!("its member \"{}\" is not a plain file", name.escape_debug()));
         }
         let digits = header[124..136].iter().skip_while(|b| **b == b' ').take_while(|b| b.is_ascii_digit());
         let size =

@@ -20,7 +20,7 @@ const SEARCHED: u64 = 16 << 20;
 pub struct Quantization {
     /// The method, for people: `bitsandbytes, 8 bits`.
     pub method: String,
-    /// Whether the weights are dequantized when they are read. Otherwise the model cannot be loaded.
+    /// True if the weights are dequantized when they are read. Otherwise the model cannot be loaded.
     pub is_readable: bool,
 }
 
@@ -42,17 +42,17 @@ impl Quantization {
         }
     }
 
-    /// What is wrong with weights that cannot be read, and what to do.
+    /// The problem with weights that cannot be read, and the remedy.
     fn problem(&self) -> String {
         format!("{}; {}", self.note(), WAY_OUT)
     }
 }
 
-/// What to do about weights that cannot be read.
+/// The remedy for weights that cannot be read.
 pub(super) const WAY_OUT: &str = "use the unquantized weights of the model, or dequantize these with the library that \
                                   made them; --dtype int8 computes with 8-bit integers from ordinary weights";
 
-/// What the names of tensors end with, or contain, when a library quantized them.
+/// Ends or parts of the names of tensors that a library quantized.
 const MARKS: [(&str, &str); 16] = [
     (".quant_state.bitsandbytes__", "bitsandbytes, 4 bits"),
     (".SCB", "bitsandbytes, 8 bits"),
@@ -102,7 +102,7 @@ pub(super) fn detect(tensors: &Tensors) -> Option<Quantization> {
     let matrices = infos.iter().filter(|info| info.name.ends_with(".weight"));
     let integers = matrices.clone().find(is_integer);
     if let Some((_, method)) = mark
-        // A scale beside weights of floats says nothing of these.
+        // A scale next to weights of floats says nothing about these.
         && (*method != "compressed-tensors" || integers.is_some() || infos.iter().any(|i| i.name.contains("weight_packed")))
     {
         return Some(Quantization::unreadable(*method));
@@ -161,7 +161,7 @@ pub(super) fn explained(error: Error, path: &Path) -> Error {
     }
 }
 
-/// What to add to a message about elements of a type that only quantized weights have.
+/// An addition to messages about elements of a type that only quantized weights have.
 pub(super) fn hint(dtype: &str) -> String {
     if ["F8", "F4", "F6"].iter().any(|narrow| dtype.starts_with(narrow)) {
         format!("; the weights are quantized: {WAY_OUT}")
@@ -206,7 +206,7 @@ pub(super) fn named_in(config: &AlbertConfig) -> Option<String> {
     Some(bits.map_or_else(|| method.to_owned(), |bits| format!("{method}, {bits} bits")))
 }
 
-/// Whether the name of a method in a configuration says no more than what the tensors say.
+/// True if the name of a method in a configuration says no more than what the tensors say.
 fn same_method(found: &str, named: &str) -> bool {
     let plain = |text: &str| text.to_lowercase().replace(['-', '_'], "");
     named.contains("bits") && plain(found) == plain(named)

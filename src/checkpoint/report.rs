@@ -30,7 +30,7 @@ pub struct LoadReport {
     pub mismatched: Vec<Mismatch>,
     /// Unusual properties, one line each.
     pub notes: Vec<String>,
-    /// What was done to the names of the file's tensors, one line each.
+    /// Changes to the names of the file's tensors, one line each.
     pub details: Vec<String>,
 }
 
@@ -48,7 +48,7 @@ impl fmt::Display for LoadReport {
         )?;
         match self.foreign {
             0 => Ok(()),
-            n => write!(f, ", {n} that are no parameters"),
+            n => write!(f, ", {n} that are not parameters"),
         }
     }
 }

@@ -68,7 +68,7 @@ pub struct Checkpoint {
     pub origin: Origin,
     /// Its configuration.
     pub config: AlbertConfig,
-    /// Whether weights may hold NaN and infinity.
+    /// Allow weights with NaN and infinity.
     pub allow_non_finite: bool,
     /// The adapter that changes its weights.
     pub adapter: Option<Adapter>,
@@ -110,12 +110,12 @@ impl Checkpoint {
         path.exists() || index_of(path).is_some()
     }
 
-    /// True if a directory holds weights of a whole model.
+    /// True if a directory holds weights of a complete model.
     pub(super) fn has_weights(directory: &Path) -> bool {
         weights_in(directory).is_some()
     }
 
-    /// A directory, a weight file beside its configuration, the prefix of a TensorFlow checkpoint, or an adapter whose base
+    /// A directory, a weight file next to its configuration, the prefix of a TensorFlow checkpoint, or an adapter whose base
     /// model is on this disk. A directory of sentence-transformers may keep the model in a directory below.
     ///
     /// # Errors
@@ -155,7 +155,7 @@ impl Checkpoint {
     pub fn with_adapter(self, name: &str, adapter: Adapter) -> Result<Self> {
         adapter.check(name)?;
         let Origin::Directory { directory, weights } = self.origin else {
-            return Err(adapter.without_base(name, "the model inside the program is no base for adapters"));
+            return Err(adapter.without_base(name, "the built-in model cannot be the base of adapters"));
         };
         let tensors = Tensors::open(&weights)?;
         let shares_words = Inventory::new(&tensors, &self.config)?.has_part("predictions.");
@@ -261,7 +261,7 @@ impl Checkpoint {
         Ok(tensors.allowing_non_finite(self.allow_non_finite))
     }
 
-    /// The tensors with the changes of the adapter: that beside them, or one that the file itself holds.
+    /// The tensors with the changes of the adapter: that of the directory, or one that the file itself holds.
     fn merged(&self, tensors: Tensors) -> Result<Tensors> {
         if let Some(adapter) = &self.adapter {
             let mut merge = Merge::new(adapter.tensors()?, &adapter.settings, false)?;

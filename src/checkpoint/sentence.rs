@@ -58,7 +58,7 @@ impl PoolingMode {
     }
 }
 
-/// What happens to the vector of a text after pooling.
+/// A transformation of the vector of a text after pooling.
 #[derive(Clone, Debug, PartialEq)]
 pub enum SentenceLayer {
     /// It is scaled to length one.
@@ -96,7 +96,7 @@ impl SentenceLayer {
     }
 }
 
-/// What the files of a sentence-transformers directory say.
+/// The settings in the files of a sentence-transformers directory.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct SentenceModules {
     /// At least one; the vectors of several are concatenated.
@@ -109,7 +109,7 @@ pub struct SentenceModules {
     pub max_seq_length: Option<usize>,
     /// Texts are lower-cased before they reach the tokenizer.
     pub lower_case: bool,
-    /// What is put before texts, by name.
+    /// Texts to put before the input, by name.
     pub prompts: Vec<(String, String)>,
     /// The prompt to use where the user names none.
     pub default_prompt: Option<String>,
@@ -152,7 +152,7 @@ pub(super) fn transformer_directory(root: &Path) -> Option<PathBuf> {
 /// The entries of `modules.json`, if there is one.
 ///
 /// # Errors
-/// [`Error::BadFile`] for what is no list of modules, or names a directory elsewhere.
+/// [`Error::BadFile`] for anything but a list of modules, or names a directory elsewhere.
 pub(crate) fn modules_in(root: &Path) -> Result<Option<Vec<Module>>> {
     let path = root.join(MODULES);
     if !path.is_file() {

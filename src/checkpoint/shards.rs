@@ -31,11 +31,11 @@ pub struct Index {
 pub fn read_index(path: &Path) -> Result<Index> {
     let size = std::fs::metadata(path).map_err(Error::io(path, "read"))?.len();
     if size > MAX_INDEX_BYTES {
-        return Err(Error::bad_file(path, format!("is no index of shards: {size} bytes are too many")));
+        return Err(Error::bad_file(path, format!("is not an index of shards: {size} bytes are too many")));
     }
     let text = std::fs::read(path).map_err(Error::io(path, "read"))?;
     let raw: Raw = serde_json::from_slice(&text)
-        .map_err(|e| Error::bad_file(path, format!("is no index of shards: {e}")))?;
+        .map_err(|e| Error::bad_file(path, format!("is not an index of shards: {e}")))?;
     let directory = path.parent().unwrap_or(Path::new("."));
     let names: BTreeSet<&String> = raw.weight_map.values().collect();
     if names.is_empty() {

@@ -102,12 +102,12 @@ impl Tensors {
         self.stored.get(name).map_or(name, String::as_str)
     }
 
-    /// What was done to the names, one line each.
+    /// Changes to the names, one line each.
     pub fn notes(&self) -> &[String] {
         &self.notes
     }
 
-    /// Names in the file of tensors that are no part of the model.
+    /// Names in the file of tensors that do not belong to the model.
     pub fn outside(&self) -> &[String] {
         &self.outside
     }

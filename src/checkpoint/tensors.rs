@@ -198,13 +198,13 @@ pub struct Tensors {
     pub(super) differences: HashMap<String, Difference>,
     /// Names in the file of tensors outside the model's wrapper.
     pub(super) outside: Vec<String>,
-    /// What was done to names, one line each.
+    /// Changes to names, one line each.
     pub(super) notes: Vec<String>,
     /// Tensors that cannot be read, by name, each with the reason.
     pub(super) unreadable: BTreeMap<String, String>,
     /// The file has albert_zh's matrix that projects words.
     pub(super) projects_words: bool,
-    /// NaN and infinity in tensors that are used are no error.
+    /// NaN and infinity in tensors that are used are allowed.
     pub(super) allow_non_finite: bool,
     /// How quantized matrices are read, by their names.
     pub(super) recipes: HashMap<String, Recipe>,

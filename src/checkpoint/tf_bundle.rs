@@ -100,11 +100,11 @@ impl TfBundle {
         let bad = |problem: String| Error::bad_file(path, problem);
         let size = std::fs::metadata(path).map_err(Error::io(path, "read"))?.len();
         if size > MAX_INDEX_BYTES {
-            return Err(bad(format!("is no index of a TensorFlow checkpoint: {size} bytes are too many")));
+            return Err(bad(format!("is not an index of a TensorFlow checkpoint: {size} bytes are too many")));
         }
         let file = std::fs::read(path).map_err(Error::io(path, "read"))?;
         let table = read_table(&file)
-            .map_err(|problem| bad(format!("is no index of a TensorFlow checkpoint: {problem}")))?;
+            .map_err(|problem| bad(format!("is not an index of a TensorFlow checkpoint: {problem}")))?;
         let entries: BTreeMap<Vec<u8>, Vec<u8>> = table.into_iter().collect();
         let header = entries.get(&Vec::new()).and_then(|value| BundleHeader::decode(value.as_slice()).ok());
         let header = header.ok_or_else(|| bad("has no header of a TensorFlow checkpoint".to_owned()))?;

@@ -64,7 +64,7 @@ fn normalization(name: &str) -> Option<(&str, u32, &str)> {
     Some((&name[..start], number, end))
 }
 
-/// What stands before the scope of a shared layer, the number of the scope (mostly none), and what stands behind.
+/// The prefix of the scope of a shared layer, the number of the scope (usually none), and the rest of the name.
 fn shared_scope(name: &str) -> Option<(&str, &str, &str)> {
     let (before, rest) = name.split_once("encoder/layer_shared")?;
     let (number, rest) = rest.split_once('/')?;

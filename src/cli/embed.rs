@@ -51,7 +51,7 @@ pub fn run(args: EmbedArgs, reporter: &Reporter) -> Result<ExitStatus, Failure> 
     streaming::run(&task, streams, args.input.records.on_error, ready.batch_tokens, reporter)
 }
 
-/// What the user asks for, and where the user says nothing, what the model's modules say.
+/// The user's settings, or those of the model's modules where the user sets nothing.
 fn options(args: &EmbedArgs, modules: Option<&SentenceModules>) -> Result<EmbedOptions, Error> {
     let named = match (&args.prompt_name, modules) {
         (None, _) => None,
@@ -103,7 +103,7 @@ fn unknown_prompt(name: &str, modules: Option<&SentenceModules>) -> Error {
     }
 }
 
-/// What is used of the model's modules.
+/// The modules of the model that are used.
 fn tell(modules: &SentenceModules, options: &EmbedOptions, checkpoint: &Checkpoint, reporter: &Reporter) {
     let mut parts = Vec::new();
     if options.poolings.iter().copied().eq(modules.pooling.iter().map(|mode| Pooling::from(*mode))) {

@@ -43,7 +43,7 @@ pub fn tell_dev(report: &EvalReport, majority: Option<f64>, plan: &Plan, reporte
         && !plan.less_is_better
     {
         reporter.warn(&format!(
-            "dev: the accuracy is no better than that of the most frequent label alone ({majority:.4}): nothing is learnt; a \
+            "dev: the accuracy does not exceed that of the most frequent label alone ({majority:.4}): nothing is learnt; a \
              lower --learning-rate, more --epochs or other --seeds may help"
         ));
     }

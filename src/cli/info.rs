@@ -89,7 +89,7 @@ pub fn run(mut args: InfoArgs, reporter: &Reporter) -> Result<ExitStatus, Failur
     Ok(ExitStatus::Done)
 }
 
-/// What there is to say of an adapter whose base model cannot be read.
+/// The description of an adapter whose base model cannot be read.
 fn adapter_alone(adapter: &Adapter, error: &Error) -> Value {
     let tensors = adapter.tensors();
     let sum = |tensors: &Tensors| -> u64 {
@@ -158,7 +158,7 @@ fn described_tokenizer(tokenizer: &Tokenizer) -> Value {
     described
 }
 
-/// What `albert embed` takes from the files of sentence-transformers.
+/// The settings that `albert embed` takes from the files of sentence-transformers.
 fn sentence_modules(checkpoint: &Checkpoint, reporter: &Reporter) -> Value {
     let Some(root) = &checkpoint.modules else { return Value::Null };
     let modules = match SentenceModules::read(root) {

@@ -55,7 +55,7 @@ pub fn save(path: &Path, threshold: f64) -> Result<()> {
     Ok(())
 }
 
-/// Whether a file is a link to a blob of the hub's cache, whose name is the checksum of its content.
+/// True if a file is a link to a blob of the hub's cache, whose name is the checksum of its content.
 fn is_shared(path: &Path) -> bool {
     let folder = path.canonicalize().ok().and_then(|path| Some(path.parent()?.file_name()?.to_owned()));
     path.is_symlink() && folder.is_some_and(|name| name == "blobs")

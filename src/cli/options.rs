@@ -128,7 +128,7 @@ impl Lengths {
         Self { windows: true, ..Self::new(args) }
     }
 
-    /// Checks the options alone, against a model with so many positions.
+    /// Checks the options alone, against the positions of a model.
     ///
     /// # Errors
     /// [`Error::Usage`] for windows in a task without them, and for a length that the model does not have.
@@ -170,9 +170,9 @@ impl Lengths {
             return Err(Error::Usage {
                 flag: "--max-length".to_owned(),
                 problem: match given {
-                    Some(_) => format!("{longest} leaves no room for text beside {special} special tokens"),
+                    Some(_) => format!("{longest} leaves no room for text next to {special} special tokens"),
                     None => format!(
-                        "the {source} is {longest}, which leaves no room for text beside {special} special tokens; \
+                        "the {source} is {longest}, which leaves no room for text next to {special} special tokens; \
                          give a longer one"
                     ),
                 },
@@ -276,7 +276,7 @@ pub fn tokenizer_path(named: &str, offline: bool, reporter: &Reporter) -> Result
 fn no_such_tokenizer(named: &str, why: &str) -> Error {
     Error::Usage {
         flag: "--tokenizer".to_owned(),
-        problem: format!("\"{named}\" is no file or directory{why}"),
+        problem: format!("\"{named}\" is not a file or directory{why}"),
     }
 }
 

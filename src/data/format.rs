@@ -89,7 +89,7 @@ impl DataFormat {
         if self == Self::Auto || known.contains(&self) {
             return Ok(());
         }
-        let problem = format!("\"{}\" is no format of this task; it reads {}", self.name(), names(known));
+        let problem = format!("\"{}\" is not a format of this task; it reads {}", self.name(), names(known));
         Err(Error::Usage { flag: FLAG.to_owned(), problem })
     }
 }
@@ -139,7 +139,7 @@ mod tests {
         assert!(problem(DataFormat::Auto, " [{}]").contains("jq -c"));
         assert_eq!(
             problem(DataFormat::Race, "x"),
-            "--data-format: \"race\" is no format of this task; it reads jsonl, csv"
+            "--data-format: \"race\" is not a format of this task; it reads jsonl, csv"
         );
     }
 

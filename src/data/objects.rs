@@ -59,7 +59,7 @@ fn json_problem(error: &serde_json::Error, text: &str) -> String {
     let advice = if ["NaN", "nan", "Infinity"].into_iter().any(holds) {
         "; JSON has no NaN and no infinity: leave the line out or give a number"
     } else if error.is_eof() {
-        "; each line must hold a whole object"
+        "; each line must hold a complete object"
     } else {
         ""
     };
@@ -120,7 +120,7 @@ mod tests {
             "",
             "as Python writes them"
         );
-        assert!(problem("{\n\"a\": 1}").ends_with("each line must hold a whole object"));
+        assert!(problem("{\n\"a\": 1}").ends_with("each line must hold a complete object"));
         assert!(problem("{\"a\" 1}").ends_with("(column 6)"), "{}", problem("{\"a\" 1}"));
         assert!(problem("\u{e9}\u{e9}").contains("not a JSON object"));
     }

@@ -194,7 +194,7 @@ fn label(
         None => Err("no answer; every question needs one".to_owned()),
         Some(answer) => {
             let shown = shortened(answer);
-            let number = letter(answer).ok_or_else(|| format!("answer \"{shown}\" is no letter from A"))?;
+            let number = letter(answer).ok_or_else(|| format!("answer \"{shown}\" is not a letter from A"))?;
             in_range(number, choices, &format!("answer \"{shown}\"")).map(Some)
         }
     }
@@ -239,7 +239,7 @@ mod tests {
             problem(&FILE.replace("\"B\"", "\"E\"")),
             "x/high/7.txt, question:1: answer \"E\", beyond the 4 choices (0 to 3, A to D)"
         );
-        assert!(problem(&FILE.replace("\"B\"", "\"1\"")).ends_with("answer \"1\" is no letter from A"));
+        assert!(problem(&FILE.replace("\"B\"", "\"1\"")).ends_with("answer \"1\" is not a letter from A"));
         assert!(problem(&FILE.replace("[\"a\", \"b\"]", "[\"a\"]")).contains("question:2: 1 choice"));
         assert!(
             problem(&FILE.replace("[\"B\", \"A\"]", "[\"B\"]"))

@@ -90,7 +90,7 @@ fn example(row: &Row, columns: &Columns, unlabelled: bool) -> std::result::Resul
         Some("") if unlabelled => None,
         Some(cell) => {
             let shown = shortened(cell);
-            let number = cell.parse().map_err(|_| format!("label \"{shown}\" is no number from 0"))?;
+            let number = cell.parse().map_err(|_| format!("label \"{shown}\" is not a number from 0"))?;
             Some(in_range(number, choices.len(), &format!("label \"{shown}\""))?)
         }
     };
@@ -141,8 +141,8 @@ mod tests {
     fn rows_that_are_not_right() {
         let row = |end: &str| format!("0,v,1,,A.,B,gold,a,b,c,{end}\n");
         assert_eq!(problem(&row("d,4")), "a.csv:2: label \"4\", beyond the 4 choices (0 to 3, A to D)");
-        assert_eq!(problem(&row("d,A")), "a.csv:2: label \"A\" is no number from 0");
-        assert_eq!(problem(&row("d,")), "a.csv:2: label \"\" is no number from 0");
+        assert_eq!(problem(&row("d,A")), "a.csv:2: label \"A\" is not a number from 0");
+        assert_eq!(problem(&row("d,")), "a.csv:2: label \"\" is not a number from 0");
         assert_eq!(problem(&row(" ,1")), "a.csv:2: column \"ending3\" is blank");
         assert!(problem(&row("d")).contains("11 columns, but the header (line 1) has 12"));
         assert!(read(&row("d,"), true).is_ok_and(|examples| examples[0].label.is_none()));

@@ -233,7 +233,7 @@ impl Rows<'_> {
             }
             (Dialect::Csv, 0) => "; a cell with commas needs quotes around it".to_owned(),
             (Dialect::Csv, breaks) => {
-                format!("; the row goes on to line {}: is a quote left open?", row.place.line + breaks)
+                format!("; the row continues to line {}: is a quote left open?", row.place.line + breaks)
             }
         };
         row.place.error(format!(
@@ -348,7 +348,7 @@ mod tests {
         let csv = rows("\na,b\n1,2,3\n", Dialect::Csv);
         assert!(csv[0].starts_with("t:3: 3 columns, but the header (line 2) has 2"), "{csv:?}");
         let open = rows("a,b\n1,2\n\"3,4\n5,6\n\",8,9\n", Dialect::Csv);
-        assert!(open[1].ends_with("the row goes on to line 5: is a quote left open?"), "{open:?}");
+        assert!(open[1].ends_with("the row continues to line 5: is a quote left open?"), "{open:?}");
     }
 
     #[test]

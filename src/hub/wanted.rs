@@ -98,7 +98,7 @@ pub fn listed(names: &[&str]) -> String {
 /// enough. The last of a list of names may be missing if it is empty.
 ///
 /// # Errors
-/// [`Error::BadFile`] for what is no list of modules.
+/// [`Error::BadFile`] for anything but a list of modules.
 pub fn files_of_modules(directory: &Path) -> Result<Vec<Vec<String>>> {
     let mut files = Vec::new();
     for module in sentence::modules_in(directory)?.unwrap_or_default() {

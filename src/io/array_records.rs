@@ -5,7 +5,7 @@ use std::io::BufRead;
 use super::fields::Fields;
 use super::json::{JsonError, Scanner};
 
-/// Calls `record` for each element of the array, in order, until it returns false. An element that is no object
+/// Calls `record` for each element of the array, in order, until it returns false. An element that is not an object
 /// is an error of that record alone.
 ///
 /// # Errors

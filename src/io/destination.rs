@@ -19,7 +19,7 @@ pub(super) enum Destination {
     File(PathBuf, Metadata),
     /// A directory.
     Directory(PathBuf),
-    /// What is written to as it is: a device, a pipe, a descriptor.
+    /// A target that is written to directly: a device, a pipe, a descriptor.
     Stream(Stream),
 }
 

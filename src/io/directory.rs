@@ -8,7 +8,7 @@ use tempfile::TempDir;
 use super::destination::{parent, resolve_directory};
 use crate::error::{Error, Result};
 
-/// A directory under a temporary name beside its place, or inside an empty directory that is there already.
+/// A directory under a temporary name next to its final one, or inside an empty directory that is there already.
 /// Dropped unfinished, it leaves nothing.
 pub struct NewDirectory {
     temporary: TempDir,
@@ -91,7 +91,7 @@ fn temporary_in(folder: &Path) -> Result<TempDir> {
         .map_err(Error::io(folder, "create a directory in"))
 }
 
-/// Whether a directory is empty; `None` if there is none.
+/// True if a directory is empty; `None` if there is none.
 fn is_empty(directory: &Path) -> Result<Option<bool>> {
     match std::fs::read_dir(directory) {
         Err(e) if e.kind() == ErrorKind::NotFound => Ok(None),

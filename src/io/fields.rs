@@ -160,7 +160,7 @@ fn shortened(json: &str) -> String {
     }
 }
 
-/// What to say of a JSON text with the escape of half a character, to stand after the name of its field.
+/// The message about a JSON text with the escape of half a character, to follow the name of its field.
 /// `None` if it has none.
 pub(crate) fn lone_surrogate(json: &str) -> Option<String> {
     let mut escapes = escapes(json).peekable();

@@ -1,4 +1,4 @@
-//! A file that takes its name when it is whole.
+//! A file that takes its name when it is complete.
 
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::{BufWriter, ErrorKind, Seek, SeekFrom, Write};
@@ -19,7 +19,7 @@ pub struct FileOutput {
     how: Placement,
 }
 
-/// How a whole file gets into its place.
+/// How a complete file gets into its place.
 #[derive(Clone, Copy, PartialEq)]
 enum Placement {
     /// By its name, at once.
@@ -143,15 +143,15 @@ fn copy_into(mut temporary: NamedTempFile, place: &Path) -> Result<()> {
     })
 }
 
-/// Gives a whole file the name `target`, whose symbolic links are followed; it may be on another disk.
+/// Gives a complete file the name `target`, whose symbolic links are followed; it may be on another disk.
 ///
 /// # Errors
-/// [`Error::Io`]; [`Error::BadFile`] if `target` is no file.
+/// [`Error::Io`]; [`Error::BadFile`] if `target` is not a file.
 pub(crate) fn replace_file(whole: &Path, target: &Path) -> Result<()> {
     let place = match Destination::of(target)? {
         Destination::New(place) | Destination::File(place, _) => place,
         Destination::Directory(_) | Destination::Stream(_) => {
-            return Err(Error::bad_file(target, "is no file and cannot become one; remove it"));
+            return Err(Error::bad_file(target, "is not a file and cannot become one; remove it"));
         }
     };
     match std::fs::rename(whole, &place) {

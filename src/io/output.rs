@@ -1,4 +1,4 @@
-//! Where output goes: standard output, a device, or a file that appears only when it is whole.
+//! Where output goes: standard output, a device, or a file that appears only when it is complete.
 
 use std::fs::File;
 use std::io::{BufWriter, Seek, SeekFrom, Write};
@@ -30,8 +30,8 @@ pub enum Format {
 
 /// An output destination.
 ///
-/// A path is followed through symbolic links, which stay as they are. A regular file is written beside its
-/// place and replaces what is there when it is whole, with the same mode, owner and names. A device, a pipe, or a descriptor
+/// A path is followed through symbolic links, which stay as they are. A regular file is written next to its
+/// place and replaces what is there when it is complete, with the same mode, owner and names. A device, a pipe, or a descriptor
 /// such as `/dev/stdout` is written to as it is, and is never replaced.
 pub enum OutputTarget {
     /// Standard output, flushed after every finished record.
@@ -40,17 +40,17 @@ pub enum OutputTarget {
     File(FileOutput),
     /// A device, a pipe or a descriptor, written to as it is.
     Special(PathBuf, BufWriter<File>),
-    /// Output that is whole before any of it goes to a device.
+    /// Output that is complete before any of it goes to a device.
     Spooled(PathBuf, Spool),
 }
 
-/// What waits for a device, in memory or, if it is long, in a temporary file.
+/// Output that waits for a device, in memory or, if it is long, in a temporary file.
 pub struct Spool {
     waiting: SpooledTempFile,
     device: BufWriter<File>,
 }
 
-/// What waits for a device stays in memory up to this size.
+/// Output that waits for a device stays in memory up to this size.
 const SPOOL_BYTES: usize = 16 << 20;
 
 impl OutputTarget {
@@ -151,7 +151,7 @@ impl OutputTarget {
         }
     }
 
-    /// The end of an output that broke off: what a file got is kept as `<path>.partial`, beside the file that
+    /// The end of an output that broke off: what a file got is kept as `<path>.partial`, next to the file that
     /// links lead to. Its name is returned.
     ///
     /// # Errors

@@ -26,7 +26,7 @@ pub enum InputFormat {
     Text,
     /// Every line is a JSON object.
     Jsonl,
-    /// The whole is a SQuAD file, or its flat form, a record a question.
+    /// The whole is a SQuAD file, or its flat form, one record per question.
     Squad,
     /// A SQuAD file if it is one, else as [`InputFormat::Auto`].
     AutoOrSquad,

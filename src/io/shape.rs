@@ -5,7 +5,7 @@ use super::json::{JsonError, Scanner};
 /// How records lie in a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Shape {
-    /// A record a line.
+    /// One record per line.
     Lines,
     /// One JSON array, a record an element.
     Array,
@@ -13,7 +13,7 @@ pub(crate) enum Shape {
     Questions,
 }
 
-/// An undecided stream is looked at up to here. A line that is longer is no record.
+/// An undecided stream is looked at up to here. A line that is longer is not a record.
 pub(crate) const MAX_HEAD_BYTES: usize = 17 << 20;
 
 const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
@@ -59,7 +59,7 @@ fn array(scanner: &mut Scanner<&[u8]>, whole: bool) -> Option<Shape> {
     }
 }
 
-/// Whether an object is a file of questions rather than a record with a question of its own.
+/// True if an object is a file of questions rather than a record with a question of its own.
 fn is_questions(scanner: &mut Scanner<&[u8]>) -> Result<bool, JsonError> {
     scanner.enter(b'{', "an object")?;
     let (mut first, mut empty) = (true, false);
@@ -83,7 +83,7 @@ fn is_questions(scanner: &mut Scanner<&[u8]>) -> Result<bool, JsonError> {
     Ok(empty)
 }
 
-/// Whether an element of `data` is an article, a paragraph or a question.
+/// The kind of an element of `data`: an article, a paragraph or a question.
 fn holds_questions(scanner: &mut Scanner<&[u8]>) -> Result<bool, JsonError> {
     scanner.enter(b'{', "an object")?;
     let (mut first, mut context, mut asks) = (true, false, false);

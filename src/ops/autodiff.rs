@@ -64,7 +64,7 @@ impl<B: AlbertOps + Host, C: CheckpointStrategy> AlbertOps for Autodiff<B, C> {
 #[derive(Debug)]
 struct LayerBackward;
 
-/// What the backward pass of a layer starts from.
+/// The starting values of a layer's backward pass.
 #[derive(Clone, Debug)]
 struct LayerState<B: Host> {
     x: FloatTensor<B>,

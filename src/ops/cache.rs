@@ -4,7 +4,7 @@ use std::any::Any;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// What a layer keeps beside its parameters: their copy arranged for products, for as long as they
+/// Data that a layer keeps in addition to its parameters: their copy arranged for products, for as long as they
 /// are the same. Arranging costs as much as the layer itself on a short sentence.
 ///
 /// Clones share what is kept.
@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 pub struct WeightCache(Arc<Mutex<Option<Box<dyn Any + Send>>>>);
 
 impl WeightCache {
-    /// What is kept, if it is a `T` that `fits`; else what `make` returns, to be kept if it says so.
+    /// The kept value, if it is a `T` that `fits`; else the result of `make`, kept if `make` asks for it.
     #[cfg(any(feature = "flex", feature = "ndarray"))]
     pub(super) fn get_or_make<T: Clone + Send + 'static>(
         &self,

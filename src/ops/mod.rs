@@ -1,6 +1,6 @@
 //! Operations that burn lacks or does slowly, as burn backend extensions.
 //!
-//! A whole ALBERT layer, and the masked-LM loss over the vocabulary, are single operations with a
+//! A complete ALBERT layer, and the masked-LM loss over the vocabulary, are single operations with a
 //! backward pass of their own on burn's CPU backends. On other devices these functions return
 //! `None`, and the caller composes burn's operations, which gives the same numbers.
 

@@ -1,4 +1,4 @@
-//! What the layer operation takes beside its input.
+//! The arguments of the layer operation, except its input.
 
 /// The activations that the operation knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,7 +37,7 @@ pub enum Numbers {
     Int8,
 }
 
-/// What a layer computes beside its weights.
+/// The settings of a layer, except its weights.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct LayerOptions {
     /// Attention heads; they divide H.
@@ -54,12 +54,12 @@ pub struct LayerOptions {
     pub hidden_dropout: f32,
     /// Settles all dropout masks.
     pub seed: u64,
-    /// What the products multiply.
+    /// The number format of the products.
     pub numbers: Numbers,
 }
 
 impl LayerOptions {
-    /// What the products multiply where there are gradients: those of 8 bits would be lost.
+    /// The number format of products with gradients: 8 bits would lose them.
     pub fn numbers_of_training(&self) -> Numbers {
         match self.numbers {
             Numbers::Int8 => Numbers::F32,

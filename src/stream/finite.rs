@@ -1,14 +1,14 @@
-//! Outputs of the model that are no numbers.
+//! Outputs of the model that are not numbers.
 
 use crate::checkpoint::all_finite;
 use crate::error::{Error, Result};
 use crate::tasks::Embedded;
 
-/// What to say of a record whose outputs are not finite.
+/// The message about a record whose outputs are not finite.
 pub const NOT_FINITE: &str =
     "the model's output is not finite: a narrow --dtype overflows (f32 does not), or the weights are damaged";
 
-/// What a model says of one row, checked for NaN and infinity.
+/// The outputs of a model for one row, checked for NaN and infinity.
 pub trait Finite {
     /// True if every value is a finite number.
     fn is_finite(&self) -> bool;

@@ -19,11 +19,11 @@ use crate::tokenizer::Encoding;
 /// Options of the task.
 #[derive(Clone, Debug, Default)]
 pub struct EmbedOptions {
-    /// What becomes of the token vectors: one, or several whose vectors are concatenated. The mean if there is none.
+    /// Pooling modes of the token vectors: one, or several whose vectors are concatenated. The mean if there is none.
     pub poolings: Vec<Pooling>,
-    /// What happens to the pooled vector.
+    /// Transformations of the pooled vector.
     pub layers: Vec<SentenceLayer>,
-    /// What happens to a text before it is encoded.
+    /// Preparation of a text before it is encoded.
     pub texts: TextRules,
     /// Only the first values of the vector.
     pub dimensions: Option<usize>,
@@ -39,7 +39,7 @@ pub struct EmbedOptions {
     pub fields: FieldNames,
 }
 
-/// What sentence-transformers does to a text before it is encoded.
+/// The preparation of texts in sentence-transformers.
 #[derive(Clone, Debug, Default)]
 pub struct TextRules {
     /// White space at both ends is removed.

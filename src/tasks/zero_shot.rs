@@ -121,7 +121,7 @@ impl<'a> ZeroShot<'a> {
         Ok(ZeroShotItem { text, labels, rows })
     }
 
-    /// Whether a row is longer than the tokenizer's own limit, but stays whole because nothing would be left of the
+    /// True if a row is longer than the tokenizer's own limit, but stays whole because nothing would be left of the
     /// text: the pipeline then lets the model take as much as it can.
     fn is_left_whole(&self, premise: usize, hypothesis: usize) -> bool {
         let runtime = self.runtime;

@@ -62,7 +62,7 @@ struct Merges<'a> {
 }
 
 /// The segmentation of `text` (UTF-8, shorter than 4 GiB) with the pieces of `vocabulary`. `symbols` are the
-/// user-defined symbols; text that is no piece gets the id `unknown`.
+/// user-defined symbols; text that is not a piece gets the id `unknown`.
 pub(super) fn segment(vocabulary: &Unigram, symbols: &Trie, unknown: u32, text: &[u8]) -> Vec<Span> {
     if text.is_empty() {
         return Vec::new();
@@ -145,7 +145,7 @@ impl Merges<'_> {
         self.propose(pair.left, next);
     }
 
-    /// What remains, with unused pieces split into the parts that they were merged from.
+    /// The remaining pieces, with unused pieces split into the parts that they were merged from.
     fn spans(&self, unknown: u32) -> Vec<Span> {
         let mut out = Vec::with_capacity(self.symbols.len() / 2 + 1);
         let mut work = Vec::new();

@@ -83,7 +83,7 @@ const SLOW_ONLY: [&str; 44] = [
     "XLMTokenizer",
 ];
 
-/// What a directory's configuration says about its tokenizer.
+/// The tokenizer that a directory's configuration names.
 #[derive(Debug, Default)]
 pub(super) struct Named {
     /// The class, or the remote code that `auto_map` names.
@@ -202,7 +202,7 @@ impl Named {
     }
 }
 
-/// What `auto_map` says about the tokenizer.
+/// The entry of `auto_map` for the tokenizer.
 fn remote(config: &Map<String, Value>) -> Option<(Option<String>, Option<String>)> {
     let map = config.get("auto_map")?;
     let value = if map.is_array() { map } else { map.get("AutoTokenizer")? };

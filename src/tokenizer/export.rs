@@ -48,14 +48,14 @@ pub(super) fn tokenizer_json(slow: &Slow) -> Value {
     })
 }
 
-/// Readers number added tokens after the vocabulary without a gap. Where there is one, the vocabulary has to go on to
+/// Readers number added tokens after the vocabulary without a gap. Where there is one, the vocabulary has to continue to
 /// its end.
 fn up_to_the_last_hole(slow: &Slow, added: &[&(u32, AddedToken)]) -> Vec<Value> {
     let size = slow.pieces.len() as u32;
     let ids: Vec<u32> = added.iter().map(|(id, _)| *id).filter(|id| *id >= size).collect();
     let mut end = ids.last().map_or(size, |last| last.saturating_add(1));
     for id in ids.iter().rev() {
-        // Those behind the last gap get their ids by themselves.
+        // Those behind the last gap get their ids from their order.
         if id.saturating_add(1) != end {
             break;
         }

@@ -127,7 +127,7 @@ impl InText {
             }
             Some(at)
         };
-        // Where each possible token begins, how far it has come, and whether it can go on.
+        // Where each possible token begins, how far it has come, and whether it can continue.
         let mut states: Vec<(usize, State, bool)> = Vec::new();
         let (mut cuts, mut skip) = (Vec::new(), 0);
         for (current, char) in chars.iter().enumerate() {

@@ -29,7 +29,7 @@ const MOST_CHARACTERS: usize = 100;
 /// Special tokens are cut out of the text; the rest is left to this module.
 const CUT: Options = Options { lower: false, keep_accents: true, remove_space: false, raw: true };
 
-/// What the class does to a word before SentencePiece sees it.
+/// The class's preparation of a word for SentencePiece.
 const BEFORE_SENTENCEPIECE: Options =
     Options { lower: false, keep_accents: true, remove_space: true, raw: false };
 
@@ -305,7 +305,7 @@ impl Japanese {
         self.subwords == Subwords::WordPiece
     }
 
-    /// What decides about the tokens of a text.
+    /// The settings that determine the tokens of a text.
     pub(super) fn identity(&self) -> String {
         let tokens: Vec<&str> = (0..self.id_bound() as u32).filter_map(|id| self.token(id)).collect();
         let mut never_split: Vec<_> = self.never_split.iter().collect();
@@ -379,7 +379,7 @@ fn text(chars: &[Char]) -> String {
     chars.iter().map(|c| c.c).collect()
 }
 
-/// Whether Python takes a value for true.
+/// True if Python takes a value for true.
 fn is_true(value: &Value) -> bool {
     match value {
         Value::Null => false,

@@ -4,7 +4,7 @@
 //! ids 0 and 1, nothing is padded, texts are truncated only on request, special tokens are named by the files, and offsets count
 //! Unicode code points of the original text.
 //!
-//! * `tokenizer.json` is run as it is written, by the `tokenizers` crate. The files beside it add tokens and change
+//! * `tokenizer.json` is run as it is written, by the `tokenizers` crate. The files next to it add tokens and change
 //!   the normalizer as the class that they name does in transformers 4.57: `BertTokenizerFast` applies
 //!   `do_lower_case`, `strip_accents` and `tokenize_chinese_chars`, `AlbertTokenizerFast` does not.
 //! * A SentencePiece model of any type (UNIGRAM, BPE, WORD, CHAR) gives the ids of the slow `AlbertTokenizer` of transformers 4.57, with which the ALBERT
@@ -213,7 +213,7 @@ impl Tokenizer {
             Engine::Slow(slow) => around(&slow.specials),
             Engine::Japanese(japanese) => around(&japanese.specials),
         };
-        // Only BertTokenizer has it on by default.
+        // Only for BertTokenizer it is on by default.
         let clean_up = settings.clean_up_spaces.unwrap_or(kind == Kind::WordPiece);
         let mut limits = settings.limits;
         if let Engine::Fast(fast) = &engine {
@@ -478,7 +478,7 @@ impl Tokenizer {
         }
     }
 
-    /// True if files beside the tokenizer's own add tokens to it or change them.
+    /// True if files next to the tokenizer's own add tokens to it or change them.
     pub fn is_extended(&self) -> bool {
         match &self.engine {
             Engine::Fast(fast) if self.kind == Kind::TokenizerJson => fast.extended,
@@ -500,7 +500,7 @@ impl Tokenizer {
         }
     }
 
-    /// The tokenizer class of transformers that the configuration beside the files names, if any.
+    /// The tokenizer class of transformers that the configuration names, if any.
     pub fn class(&self) -> Option<&str> {
         self.class.as_deref()
     }

@@ -5,7 +5,7 @@ use super::settings::{Named, Settings};
 use std::collections::{HashMap, HashSet};
 use tokenizers::AddedToken;
 
-/// What is to be added to a vocabulary.
+/// Tokens to add to a vocabulary.
 #[derive(Debug, Default)]
 pub(super) struct Plan {
     /// Tokens with the ids that the files give them, in the order of the files.
@@ -29,7 +29,7 @@ pub(super) struct Planned {
 }
 
 impl Planned {
-    /// Whether the token is to be used. transformers gives a token that no vocabulary has the next id; a name that
+    /// True if the token is to be used. transformers gives a token that no vocabulary has the next id; a name that
     /// nobody chose, or that a usual name in the vocabulary can replace, only takes up that id here.
     pub(super) fn exists(&self, has: impl Fn(&str) -> bool) -> bool {
         let Some(role) = self.role else { return true };

@@ -3,7 +3,7 @@
 use super::settings::Named;
 use tokenizers::AddedToken;
 
-/// What a special token is for.
+/// The role of a special token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Role {
     Bos,
@@ -46,7 +46,7 @@ impl Role {
     }
 }
 
-/// What is known of a tokenizer's class in transformers.
+/// The class of a tokenizer in transformers, as far as it is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Class {
     /// `AlbertTokenizer(Fast)`.

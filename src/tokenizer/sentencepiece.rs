@@ -34,14 +34,14 @@ pub(super) struct SentencePiece {
     pub(super) remove_extra_spaces: bool,
     /// Spaces belong to the word before them (`treat_whitespace_as_suffix`).
     pub(super) suffix: bool,
-    /// What stands for a space inside pieces: `▁`, or a space in models that do not escape it.
+    /// The character for a space inside pieces: `▁`, or a space in models that do not escape it.
     pub(super) space: &'static str,
 }
 
 /// Added tokens that have the text of a piece: the reference looks ids up by text, and there these come first.
 #[derive(Debug, Default)]
 pub(super) struct AddedTexts {
-    /// For text that is no piece.
+    /// For text that is not a piece.
     unknown: HashMap<Vec<u8>, u32>,
     /// For pieces that have another id.
     pieces: HashMap<u32, u32>,
@@ -82,7 +82,7 @@ pub(super) struct Piece {
 /// Text after SentencePiece's normalization.
 struct Normalized {
     text: Vec<u8>,
-    /// What stands for a space.
+    /// The character for a space.
     space: &'static str,
     /// For each character of `text`: its byte offset and its position in the original.
     chars: Vec<(usize, u32, u32)>,
@@ -104,7 +104,7 @@ impl Normalized {
         self.text[at..].starts_with(self.space.as_bytes())
     }
 
-    /// Whether there is a `▁`, which a model that does not escape spaces takes for itself.
+    /// True if there is a `▁`, which a model that does not escape spaces takes for itself.
     fn is_mark(&self, at: usize) -> bool {
         self.text[at..].starts_with(SPACE.as_bytes())
     }
@@ -230,7 +230,7 @@ impl SentencePiece {
         String::from_utf8_lossy(&self.normalize(chars).text).into_owned()
     }
 
-    /// Whether the model's table has a rule for a part of `text`.
+    /// True if the model's table has a rule for a part of `text`.
     pub(super) fn changes(&self, text: &str) -> bool {
         text.char_indices().any(|(at, _)| self.charsmap.longest(&text.as_bytes()[at..]).is_some())
     }

@@ -1,4 +1,4 @@
-//! What the files beside a tokenizer say about it: switches, special tokens and added tokens.
+//! The settings in the files next to a tokenizer: switches, special tokens and added tokens.
 //!
 //! As transformers 4.57 reads them. If `tokenizer_config.json` has `added_tokens_decoder`, it alone says what is
 //! added. Otherwise `special_tokens_map.json` overrides it, and `added_tokens.json` lists the rest.
@@ -62,7 +62,7 @@ pub(super) struct Settings {
 }
 
 impl Settings {
-    /// What the files say about the token of `role`: `None` nothing, `Some(None)` that there is none.
+    /// The setting for the token of `role`: `None` nothing, `Some(None)` that there is none.
     pub(super) fn role(&self, role: Role) -> Option<Option<&Named>> {
         self.roles[role as usize].as_ref().map(Option::as_ref)
     }

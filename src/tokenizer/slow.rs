@@ -40,7 +40,7 @@ impl Slow {
     pub(super) fn new(bytes: &[u8], path: &Path, settings: &Settings) -> Result<Self> {
         let bad = |problem: String| Error::bad_file(path, problem);
         let proto = SentencePieceModel::from_slice(bytes)
-            .map_err(|e| bad(format!("not a whole SentencePiece model ({e}): {AGAIN}")))?;
+            .map_err(|e| bad(format!("not a complete SentencePiece model ({e}): {AGAIN}")))?;
         let trainer = proto.trainer().cloned().unwrap_or_default();
         let spec = proto.normalizer().cloned().unwrap_or_default();
         let table = spec.precompiled_charsmap.clone().unwrap_or_default();

@@ -27,7 +27,7 @@ pub(super) struct SlowAdded {
 }
 
 impl SlowAdded {
-    /// What the files add to the pieces, of which `id` finds one by its text. Gives also the texts of the special
+    /// The tokens that the files add to the pieces; `id` finds a piece by its text. Gives also the texts of the special
     /// tokens in their order.
     pub(super) fn new(
         settings: &Settings,
@@ -119,7 +119,7 @@ impl SlowAdded {
         named.iter().map(String::as_str).chain(others.map(|(_, token)| token.content.as_str()))
     }
 
-    /// What is recognised in running text: tokens that are not special.
+    /// The tokens recognised in running text: tokens that are not special.
     pub(super) fn in_plain_text(&self) -> Option<InText> {
         let plain = |(id, token): &&(u32, AddedToken)| !token.special && !self.special.contains(id);
         let tokens: Vec<_> = self.tokens.iter().filter(plain).cloned().collect();

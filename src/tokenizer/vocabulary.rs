@@ -38,7 +38,7 @@ fn read(path: &Path) -> Option<String> {
     String::from_utf8(bytes).ok()
 }
 
-/// True if `text` has one token a line, the special tokens among them, and others beside these.
+/// True if `text` has one token per line, the special tokens among them, and others in addition.
 fn is_vocabulary(text: &str) -> bool {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut needed = [false; NEEDED.len()];

@@ -11,7 +11,7 @@ use super::input::Input;
 use super::objects;
 use super::value::{Heap, Node, Object, Value};
 
-/// Longer texts are no names; they are skipped.
+/// Longer texts are not names; they are skipped.
 const LONGEST_TEXT: u64 = 1024;
 
 /// Interprets one pickle, from its first byte to its `STOP`.
@@ -33,7 +33,7 @@ pub(in crate::checkpoint) fn load<R: BufRead>(
     }
 }
 
-/// What a pickle remembers: usually numbered from 0 without gaps.
+/// The memo of a pickle, usually numbered from 0 without gaps.
 #[derive(Default)]
 struct Memo {
     dense: Vec<Value>,
@@ -138,7 +138,7 @@ impl<R: BufRead> Machine<'_, R> {
             0x97 => self.push(Value::Opaque)?,
             0x98 => {}
             other => {
-                return Err(format!("at byte {}: {other:#04x} is no pickle opcode", self.input.at - 1));
+                return Err(format!("at byte {}: {other:#04x} is not a pickle opcode", self.input.at - 1));
             }
         }
         Ok(None)

@@ -12,7 +12,7 @@ const DEEPEST: usize = 4;
 /// The highest rank of a tensor.
 const HIGHEST_RANK: usize = 64;
 
-/// What a class or function is to a reader of weights.
+/// The meaning of a class or function for a reader of weights.
 #[derive(Clone, Copy)]
 enum Known {
     /// A tensor from storage, offset, size and stride.
@@ -264,7 +264,7 @@ fn dtype_of(name: &str) -> Option<Dtype> {
     })
 }
 
-/// What a persistent id stands for: a storage, the class of a module, or (before 0.1.10) a tensor.
+/// The object of a persistent id: a storage, the class of a module, or (before 0.1.10) a tensor.
 pub(super) fn persistent(heap: &mut Heap, id: Value) -> Result<Value, String> {
     let key = match id {
         Value::Text(_) => heap.text(id).map(|text| String::from_utf8_lossy(text).into_owned()),

@@ -45,13 +45,13 @@ pub(in crate::checkpoint) enum Node {
 pub(in crate::checkpoint) struct Object {
     /// The class, usually a [`Value::Global`].
     pub class: Value,
-    /// What it was called with.
+    /// The arguments of the call.
     pub args: Value,
-    /// What `BUILD` gave it.
+    /// The state that `BUILD` set.
     pub state: Value,
-    /// What was appended to it.
+    /// Items appended to it.
     pub items: Vec<Value>,
-    /// What was set in it by key.
+    /// Items set by key.
     pub entries: Vec<(Value, Value)>,
 }
 
@@ -113,12 +113,12 @@ pub(in crate::checkpoint) struct Heap {
 }
 
 impl Heap {
-    /// For a file of so many bytes.
+    /// For a file of this size in bytes.
     pub fn new(file: u64) -> Self {
         Self { counted: file.saturating_mul(4), ..Self::default() }
     }
 
-    /// What may be used now.
+    /// The budget that is left.
     pub fn limit(&self) -> u64 {
         BASE + PER_BYTE * self.read.min(self.counted)
     }
@@ -253,7 +253,7 @@ impl Heap {
         self.add_node(Node::Tuple(items))
     }
 
-    /// What the dictionary holds under a key, the last time it was set.
+    /// The value of a key, the last time it was set.
     pub fn entry(&self, dictionary: Value, key: &str) -> Option<Value> {
         let Node::Dict(entries) = self.node(dictionary)? else { return None };
         entries.iter().rev().find(|(k, _)| self.text(*k) == Some(key.as_bytes())).map(|(_, value)| *value)

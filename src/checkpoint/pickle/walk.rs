@@ -10,7 +10,7 @@ const DEEPEST: usize = 128;
 /// How often one container is looked into, for those that are reached by several paths.
 const VISITS: u8 = 4;
 
-/// Longer paths are no names.
+/// Longer paths are not names.
 const LONGEST_NAME: usize = 4096;
 
 /// All tensors inside `root`, by name. Where one name is given twice the last tensor counts, as in Python.

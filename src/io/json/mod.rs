@@ -17,7 +17,7 @@ pub(super) use non_finite::without_non_finite;
 /// A value that is kept in memory may have this many bytes.
 const MAX_VALUE_BYTES: usize = 64 << 20;
 
-/// What is wrong with a JSON text.
+/// The fault of a JSON text.
 #[derive(Debug)]
 pub(super) struct JsonError {
     pub(super) problem: Problem,

@@ -141,7 +141,7 @@ impl AlbertConfig {
         Self::from_raw(raw, path, google)
     }
 
-    /// Reads and checks a configuration beside a checkpoint of Google's code, whatever its name: `"gelu"` means the tanh
+    /// Reads and checks a configuration of a checkpoint of Google's code, whatever its name: `"gelu"` means the tanh
     /// form.
     ///
     /// # Errors

@@ -1,4 +1,4 @@
-//! The backward pass of attention in our own inner loops, where these are quicker than the library's.
+//! The backward pass of attention in our own inner loops, where these are faster than the library's.
 
 use super::attention::Head;
 use super::kernels::{
@@ -10,7 +10,7 @@ use super::softmax::{Exponentials, Multiply, SoftmaxBackward};
 /// Queries whose scores are held at a time.
 const BLOCK_QUERIES: usize = 128;
 
-/// What a thread works in.
+/// The working memory of a thread.
 #[derive(Default)]
 pub(super) struct Room {
     row: Left,

@@ -57,7 +57,7 @@ pub(super) fn side_by_side(parts: [&[f32]; 3], width: usize) -> Vec<f32> {
     all
 }
 
-/// What the backward pass needs of one application of the layer.
+/// The values that the backward pass needs from one application of the layer.
 #[derive(Default)]
 pub(super) struct Saved {
     /// Queries, keys and values, `[tokens, 3 H]`.
@@ -90,7 +90,7 @@ impl Saved {
     }
 }
 
-/// What a forward pass keeps for the backward pass.
+/// The choice of values that a forward pass keeps for the backward pass.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Trace {
     /// Nothing.
@@ -101,7 +101,7 @@ pub enum Trace {
     All,
 }
 
-/// What a forward pass kept.
+/// The values that a forward pass kept.
 #[derive(Default)]
 pub struct Tape {
     /// The inputs of all applications but the first.
@@ -155,7 +155,7 @@ impl<'a> Layer<'a> {
         (states, tape)
     }
 
-    /// What [`Trace::All`] would have kept of an application whose input is `x`.
+    /// The values that [`Trace::All`] would have kept of an application whose input is `x`.
     pub(super) fn again(&self, application: usize, x: &[f32], packed: &Packed) -> Saved {
         let mut saved = Saved::new(self.sizes);
         let mut states = Buffer::new(x.len());
@@ -187,7 +187,7 @@ impl<'a> Layer<'a> {
         }
     }
 
-    /// The form in which a head's products are computed in our own inner loops, where these are quicker: not for 32 bits,
+    /// The form in which a head's products are computed in our own inner loops, where these are faster: not for 32 bits,
     /// whose parts cost more than products so small gain. Dropout is left to the library.
     pub(super) fn in_tiles(&self, head: &Head<'_>) -> Option<Form> {
         let numbers = self.options.numbers_of_training();

@@ -12,9 +12,9 @@ use super::{Curve, Numbers, Sizes};
 
 /// One operation with its operands.
 pub struct Operation {
-    /// What it is, and its sizes.
+    /// The operation and its sizes.
     pub name: String,
-    /// Additions and multiplications, or elements for what is no product.
+    /// Additions and multiplications, or elements if it is not a product.
     pub operations: f64,
     /// Runs it once on all threads.
     pub run: Box<dyn FnMut()>,

@@ -24,7 +24,7 @@ pub(in crate::ops::cpu) struct Head<'a> {
     pub form: Form,
 }
 
-/// What a thread works in.
+/// The working memory of a thread.
 #[derive(Default)]
 pub(in crate::ops::cpu) struct Room {
     row: Left,

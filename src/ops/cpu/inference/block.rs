@@ -14,7 +14,7 @@ pub(super) struct Block<'a> {
     pub qkv: &'a mut [f32],
 }
 
-/// What a thread works in.
+/// The working memory of a thread.
 #[derive(Default)]
 pub(super) struct Room {
     lefts: Vec<Left>,

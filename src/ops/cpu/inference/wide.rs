@@ -1,7 +1,7 @@
 //! Few rows: threads share the columns of each product.
 //!
 //! Each thread has a copy of the states, and computes for itself what lies between two products:
-//! that is quicker than to wait for another.
+//! that is faster than waiting for another.
 
 use std::ops::Range;
 use std::sync::{PoisonError, RwLock, RwLockReadGuard};
@@ -10,7 +10,7 @@ use super::super::kernels::{COLUMNS, Left, Weights};
 use super::team::{self, Barrier};
 use super::{Pass, Sizes, attention, copy, fill};
 
-/// What the threads made of their columns, for all to read.
+/// The results of the threads for their columns, for all to read.
 struct Shared(Vec<RwLock<Vec<f32>>>);
 
 impl Shared {
@@ -23,7 +23,7 @@ impl Shared {
         self.0.iter().map(|part| part.read().unwrap_or_else(PoisonError::into_inner)).collect()
     }
 
-    /// Thread `thread` writes its part, of so many numbers.
+    /// Thread `thread` writes its part, of this length.
     fn write(&self, thread: usize, size: usize, work: impl FnOnce(&mut [f32])) {
         let mut part = self.0[thread].write().unwrap_or_else(PoisonError::into_inner);
         part.resize(size, 0.0);

@@ -229,7 +229,7 @@ macro_rules! for_sums {
 }
 pub(super) use for_sums;
 
-/// What the sums of a row begin with, and how far the next row's are: every row is the same where that is 0.
+/// The initial sums of a row, and the distance to those of the next row: 0 if all rows are the same.
 pub(super) fn first_sums(start: Start<'_>, out: &[f32], out_stride: usize) -> (*const f32, usize) {
     const ZEROS: [f32; COLUMNS] = [0.0; COLUMNS];
     match start {

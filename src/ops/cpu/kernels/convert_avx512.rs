@@ -87,11 +87,11 @@ pub(super) fn to_parts(count: Parts, row: &[f32], out: &mut [u32]) {
     }
 }
 
-/// A step of a panel in three parts, from floats. Quicker than [`to_parts`], which rounds.
+/// A step of a panel in three parts, from floats. Faster than [`to_parts`], which rounds.
 pub(super) fn split_step(floats: &[u32], out: &mut [u32]) {
     assert!(halves_512());
-    let floats = floats.first_chunk().expect("a whole step");
-    let out = out.first_chunk_mut().expect("a whole step");
+    let floats = floats.first_chunk().expect("a complete step");
+    let out = out.first_chunk_mut().expect("a complete step");
     // SAFETY: the processor has the instructions.
     unsafe { split_vectors(floats, out) }
 }

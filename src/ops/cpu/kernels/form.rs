@@ -10,7 +10,7 @@ pub(in crate::ops::cpu) enum Form {
     /// A 32-bit float in each word.
     Floats,
     /// 32-bit floats as sums in bfloat16, for AMX, which has no products of longer numbers. Step by step of
-    /// [`STEP`] words along k: the first parts in so many words, two in each, then the second parts, then the
+    /// [`STEP`] words along k: the first parts, two in each word, then the second parts, then the
     /// third.
     Parts(Parts),
     /// Two of bfloat16 in each word.
@@ -57,7 +57,7 @@ impl Form {
         if numbers == Numbers::Int8 { Self::Bytes } else { Self::Floats }
     }
 
-    /// The form in which this processor multiplies the queries, keys and values of `length` tokens fastest, beside
+    /// The form in which this processor multiplies the queries, keys and values of `length` tokens fastest, compared with
     /// weights of `numbers`. Products as small as these gain less than two parts cost, and three parts always cost
     /// more. Scores of 8 bits would lose what softmax tells apart.
     pub(in crate::ops::cpu) fn of_attention(numbers: Numbers, length: usize) -> Self {
@@ -104,7 +104,7 @@ impl Form {
         if let Self::Parts(parts) = self { parts as usize } else { 1 }
     }
 
-    /// Words for so many numbers along k.
+    /// The number of words for `numbers` along k.
     pub(in crate::ops::cpu) fn words(self, count: usize) -> usize {
         self.parts() * count.div_ceil(self.per_word()).next_multiple_of(self.step())
     }
@@ -115,12 +115,12 @@ impl Form {
         p / STEP * STEP * self.parts() + p % STEP
     }
 
-    /// So many numbers, filled up to what the words have room for.
+    /// `numbers`, rounded up to full words.
     pub(super) fn filled(self, count: usize) -> usize {
         self.words(count) / self.parts() * self.per_word()
     }
 
-    /// Words for so many numbers of weights before they are split, if they are to be: in three parts they take more
+    /// The number of words for weights before they are split, if they are to be: in three parts they take more
     /// room than floats.
     pub(super) fn unsplit(self, count: usize) -> usize {
         if self == Self::Parts(Parts::Three) { self.filled(count) } else { self.words(count) }

@@ -60,7 +60,7 @@ struct Group {
 }
 
 impl Gradients {
-    /// Zeros, for weights of `m` rows and so many columns each. `None` where this processor has no such products, or
+    /// Zeros, for weights of `m` rows and these numbers of columns. `None` where this processor has no such products, or
     /// others are as quick.
     pub(in crate::ops::cpu) fn new(numbers: Numbers, m: usize, widths: &[usize]) -> Option<Self> {
         let form = Form::in_tiles(numbers)?;
@@ -165,7 +165,7 @@ pub(in crate::ops::cpu) fn add_transposed(
     }
 }
 
-/// What [`add_transposed`] works in.
+/// The working memory of [`add_transposed`].
 #[derive(Default)]
 pub(in crate::ops::cpu) struct Room {
     left: Words,
@@ -209,7 +209,7 @@ impl<'a> Part<'a> {
         let words = self.words();
         let [count, parts] = self.pairs();
         for p in 0..count {
-            // Rows far apart are no stream that the processor would foresee.
+            // The processor does not prefetch rows that are far apart.
             for row in self.pair(self.b, p + AHEAD) {
                 prefetch(&row[columns.clone()]);
             }

@@ -115,7 +115,7 @@ fn convert(form: Form, row: &[f32], out: &mut [u32]) -> Option<[f32; 2]> {
     None
 }
 
-/// A distance between rows of so many words that does not put many rows on the same places of a
+/// A distance between rows, in words, that does not put many rows on the same places of a
 /// cache: those repeat every 4096 bytes.
 pub(in crate::ops::cpu) fn apart(words: usize) -> usize {
     let words = words.next_multiple_of(16);

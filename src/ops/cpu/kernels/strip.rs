@@ -22,14 +22,14 @@ pub(in crate::ops::cpu) struct Strip<'a> {
     pub ahead: usize,
 }
 
-/// What the sums begin with.
+/// The initial value of the sums.
 #[derive(Clone, Copy)]
 #[cfg_attr(not(target_arch = "x86_64"), allow(dead_code, reason = "no inner loops here"))]
 pub(in crate::ops::cpu) enum Start<'a> {
     Zero,
     /// The same for every row.
     Row(&'a [f32; COLUMNS]),
-    /// What `out` holds.
+    /// The contents of `out`.
     Out,
 }
 

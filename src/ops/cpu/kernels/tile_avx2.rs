@@ -8,7 +8,7 @@
 //! Bytes are multiplied by `vpdpbusd` where the processor has AVX-VNNI. Elsewhere `vpmaddubsw` adds pairs of products
 //! in 16 bits, with saturation. Pairs of weights that add up to 128 at most cannot reach it, and so the scale of a
 //! column follows from its largest pair instead of its largest weight. Of weights with a normal distribution this takes
-//! half a bit, of others less; keeping each weight to seven bits would take a whole one. (Bytes widened to 16 bits and
+//! half a bit, of others less; keeping each weight to seven bits would take a full bit. (Bytes widened to 16 bits and
 //! multiplied by `vpmaddwd` need none of this, but took 1.4 times as long on Zen 3.)
 #![allow(unsafe_code, reason = "vector instructions; every access lies in slices that were checked")]
 

@@ -22,7 +22,7 @@ fn floats_512() -> bool {
     is_x86_feature_detected!("avx512f") && isa::allows(Isa::Avx512)
 }
 
-/// What the conversions for AVX-512 need.
+/// The instructions that the conversions for AVX-512 need.
 fn words_512() -> bool {
     floats_512() && is_x86_feature_detected!("avx512bw") && is_x86_feature_detected!("avx512vl")
 }

@@ -16,7 +16,7 @@ const SPLIT_ROWS: usize = 32;
 pub(in crate::ops::cpu) struct Weights {
     k: usize,
     n: usize,
-    /// What the left side has to be filled with.
+    /// The values that fill up the left side.
     form: Form,
     /// Rows of a chunk and columns of a group; the last may have fewer.
     step: [usize; 2],
@@ -82,12 +82,12 @@ impl Weights {
         Self { k, n, form, step, parts }
     }
 
-    /// What the left side has to be filled with.
+    /// The values that fill up the left side.
     pub(in crate::ops::cpu) fn form(&self) -> Form {
         self.form
     }
 
-    /// Makes products with so many rows quicker where it can, at the cost of memory.
+    /// Makes products with `rows` rows faster if possible, at the cost of memory.
     pub(in crate::ops::cpu) fn split_for(&self, rows: usize) {
         if rows > SPLIT_ROWS {
             for part in &self.parts {

@@ -22,7 +22,7 @@ impl Words {
         Self { memory, start, count }
     }
 
-    /// Makes room for so many, of any value.
+    /// Makes room for `length` words of any value.
     pub(in crate::ops::cpu) fn reshape(&mut self, count: usize) {
         if count + LINE > self.memory.len() {
             *self = Self::zeros(count);
