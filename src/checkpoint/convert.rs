@@ -22,7 +22,7 @@ use super::write_safetensors::SafetensorsWriter;
 use crate::error::{Error, Result};
 use crate::io::NewDirectory;
 use crate::model::AlbertConfig;
-use crate::tokenizer::Tokenizer;
+use crate::tokenizer::{Kind, Tokenizer};
 
 /// Format of the weights.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -159,13 +159,18 @@ pub fn convert(
     if let Some(tokenizer) = tokenizer {
         let positions = checkpoint.config.max_position_embeddings;
         TokenizerFiles::of(checkpoint).write(folder, &tokenizer, positions)?;
-        let obstacle = tokenizer.json_obstacle();
-        notes.extend(obstacle.filter(|_| !folder.join("tokenizer.json").exists()).map(|obstacle| {
-            let class = tokenizer.class().map_or("AlbertTokenizer", |class| class.trim_end_matches("Fast"));
-            format!(
-                "no tokenizer.json was written ({obstacle}): transformers 4 reads the tokenizer with {class}"
-            )
-        }));
+        if !folder.join("tokenizer.json").exists() {
+            notes.extend(tokenizer.json_obstacle().map(|obstacle| {
+                let reader = match tokenizer.kind() {
+                    Kind::Japanese => "BertJapaneseTokenizer reads the other files",
+                    _ => {
+                        "AlbertTokenizer of transformers 4 gives the same ids (AutoTokenizer does with use_fast=False); \
+                         5.x does not"
+                    }
+                };
+                format!("no tokenizer.json was written ({obstacle}): {reader}")
+            }));
+        }
         let (tokens, rows) = (tokenizer.id_bound(), checkpoint.config.vocab_size);
         if tokens > rows {
             notes.push(format!(

@@ -104,7 +104,7 @@ impl Form {
         if let Self::Parts(parts) = self { parts as usize } else { 1 }
     }
 
-    /// The number of words for `numbers` along k.
+    /// The number of words for `count` numbers along k.
     pub(in crate::ops::cpu) fn words(self, count: usize) -> usize {
         self.parts() * count.div_ceil(self.per_word()).next_multiple_of(self.step())
     }
@@ -115,7 +115,7 @@ impl Form {
         p / STEP * STEP * self.parts() + p % STEP
     }
 
-    /// `numbers`, rounded up to full words.
+    /// `count`, rounded up to full words.
     pub(super) fn filled(self, count: usize) -> usize {
         self.words(count) / self.parts() * self.per_word()
     }
