@@ -158,6 +158,16 @@ impl Checkpoint {
         }
     }
 
+    /// The file that [`Self::tokenizer`] reads; `None` if there is none, or it is in the binary.
+    pub fn tokenizer_file(&self) -> Option<PathBuf> {
+        let place = match (&self.tokenizer_path, &self.origin) {
+            (Some(path), _) => path,
+            (None, Origin::Directory { directory, .. }) => directory,
+            (None, Origin::Embedded { .. }) => return None,
+        };
+        if place.is_dir() { Tokenizer::file_in(place).ok() } else { Some(place.clone()) }
+    }
+
     /// Loads the tokenizer.
     ///
     /// # Errors

@@ -26,6 +26,7 @@ pub fn run(mut args: InfoArgs, reporter: &Reporter) -> Result<ExitStatus, Failur
         Ok(tokenizer) => json!({
             "kind": tokenizer.kind().to_string(),
             "pieces": tokenizer.vocab_size(),
+            "file": checkpoint.tokenizer_file().and_then(|path| Some(path.file_name()?.to_str()?.to_owned())),
             "model_max_length": tokenizer.model_max_length(),
             "truncation_side": tokenizer.truncation_side().name(),
         }),
