@@ -127,11 +127,7 @@ impl Checkpoint {
             }
             None if google => google_config::inferred(&weights, &name)?,
             None => {
-                let problem = format!(
-                    "no {} and no other configuration of an ALBERT (*.json) in {}",
-                    CONFIGS.join(" or "),
-                    directory.display()
-                );
+                let problem = format!("no {} or {} in {}", CONFIGS[0], CONFIGS[1], directory.display());
                 return Err(missing(problem));
             }
         };
