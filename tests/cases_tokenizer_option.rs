@@ -59,6 +59,7 @@ fn google_chinese_models_are_read_and_converted() {
     let (code, out, _) = run(&["info", &model, "--format", "jsonl"]);
     let info: Value = serde_json::from_str(out.trim()).expect("JSON");
     assert_eq!((code, &info["tokenizer"]["kind"]), (0, &"WordPiece".into()));
+    assert_eq!(info["tokenizer"]["file"], "vocab_chinese.txt");
 }
 
 #[test]

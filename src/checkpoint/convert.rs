@@ -197,8 +197,7 @@ fn tokenizer_of(checkpoint: &Checkpoint) -> Result<Tokenizer> {
     checkpoint.tokenizer().map_err(|error| Error::Usage {
         flag: "--tokenizer".to_owned(),
         problem: format!(
-            "the model has no tokenizer that can be written ({error}): give one with --tokenizer PATH, or convert \
-             without one with --no-tokenizer"
+            "{error}. --tokenizer PATH names another one, --no-tokenizer converts the model without one"
         ),
     })
 }

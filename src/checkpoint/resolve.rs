@@ -227,11 +227,7 @@ impl Checkpoint {
                 {
                     tensors.check_readable(&AlbertConfig::default())?;
                 }
-                let problem = format!(
-                    "no {} and no other configuration of an ALBERT (*.json) in {}",
-                    CONFIGS.join(" or "),
-                    directory.display()
-                );
+                let problem = format!("no {} or {} in {}", CONFIGS[0], CONFIGS[1], directory.display());
                 return Err(missing(problem));
             }
         };
@@ -281,6 +277,16 @@ impl Checkpoint {
         settings.check().map_err(|problem| Error::Model { model: self.name.clone(), problem })?;
         let merge = Merge::new(Tensors::open(weights)?, &settings, true)?;
         Ok(tensors.without_adapter().with_adapter(merge))
+    }
+
+    /// The file that [`Self::tokenizer`] reads; `None` if there is none, or it is in the binary.
+    pub fn tokenizer_file(&self) -> Option<PathBuf> {
+        let place = match (&self.tokenizer_path, &self.origin) {
+            (Some(path), _) => path,
+            (None, Origin::Directory { directory, .. }) => directory,
+            (None, Origin::Embedded { .. }) => return None,
+        };
+        if place.is_dir() { Tokenizer::file_in(place).ok() } else { Some(place.clone()) }
     }
 
     /// Loads the tokenizer.

@@ -40,7 +40,7 @@ pub fn run(mut args: InfoArgs, reporter: &Reporter) -> Result<ExitStatus, Failur
     let tokenizer = match checkpoint.tokenizer() {
         Ok(tokenizer) => {
             odd.extend(vocabulary_oddity(checkpoint.config.vocab_size, tokenizer.id_bound()));
-            described_tokenizer(&tokenizer)
+            described_tokenizer(&tokenizer, checkpoint.tokenizer_file().as_deref())
         }
         Err(error) => {
             reporter.warn(&error.to_string());
@@ -138,10 +138,11 @@ fn vocabulary_oddity(rows: usize, ids: usize) -> Option<String> {
 }
 
 /// Kind and size, with the class and the type of SentencePiece model where there are such.
-fn described_tokenizer(tokenizer: &Tokenizer) -> Value {
+fn described_tokenizer(tokenizer: &Tokenizer, file: Option<&Path>) -> Value {
     let mut described = json!({
         "kind": tokenizer.kind().to_string(),
         "pieces": tokenizer.vocab_size(),
+        "file": file.and_then(|path| path.file_name()?.to_str()),
         "model_max_length": tokenizer.model_max_length(),
         "truncation_side": tokenizer.truncation_side().name(),
     });
