@@ -177,7 +177,8 @@ fn what_is_missing_is_told_by_its_name() {
             old.replace("albert", "x")
                 .replace("embeddings", "y")
                 .replace("classifier", "z")
-                .replace("pooler", "p"),
+                .replace("pooler", "p")
+                .replace("encoder", "e"),
         ]
     });
     let run = classify(&model, &["-q"]);
@@ -357,7 +358,7 @@ fn weights_that_are_not_finite_are_an_error() {
             assert!(run.err.contains(part), "{command:?}: {}", run.err);
         }
         assert_eq!(run.out, "", "{command:?}");
-        assert!(!Path::new(&out).exists(), "{command:?}");
+        assert!(command[0] != "convert" || !Path::new(&out).exists(), "{command:?}");
     }
     let info = run(&["info", "--format", "json", "-m", &model]);
     assert_eq!(info.code, 0, "{}", info.err);

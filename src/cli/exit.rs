@@ -46,13 +46,16 @@ impl From<Error> for Failure {
 
 /// Marks errors that occur while processing input.
 pub trait WhileRunning<T> {
-    /// Marks an error as failed input.
+    /// Marks an error as failed input. Weights that do not fit are an error of the setup wherever they are read.
     fn while_running(self) -> std::result::Result<T, Failure>;
 }
 
 impl<T> WhileRunning<T> for Result<T> {
     fn while_running(self) -> std::result::Result<T, Failure> {
-        self.map_err(|error| Failure { error, status: ExitStatus::SomeFailed })
+        self.map_err(|error| {
+            let setup = matches!(error, Error::Weights { .. });
+            Failure { error, status: if setup { ExitStatus::Setup } else { ExitStatus::SomeFailed } }
+        })
     }
 }
 
@@ -66,5 +69,8 @@ mod tests {
         assert_eq!(Failure::from(error()).status, ExitStatus::Setup);
         let running: std::result::Result<(), Failure> = Err(error()).while_running();
         assert_eq!(running.map_err(|f| f.status), Err(ExitStatus::SomeFailed));
+        let weights = Error::Weights { path: "model.safetensors".into(), problem: "x".to_owned() };
+        let running: std::result::Result<(), Failure> = Err(weights).while_running();
+        assert_eq!(running.map_err(|f| f.status), Err(ExitStatus::Setup));
     }
 }
