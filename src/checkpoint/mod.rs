@@ -22,6 +22,7 @@ mod onnx_graph;
 mod onnx_names;
 mod onnx_proto;
 mod onnx_quantized;
+mod onnx_recipes;
 mod pickles;
 mod pytorch;
 mod quantized;
