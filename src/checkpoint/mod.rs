@@ -25,6 +25,7 @@ mod onnx_graph;
 mod onnx_names;
 mod onnx_proto;
 mod onnx_quantized;
+mod onnx_recipes;
 mod pickle;
 mod prefixes;
 mod pytorch;

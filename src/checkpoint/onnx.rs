@@ -12,11 +12,11 @@ use std::sync::{Mutex, PoisonError};
 
 use prost::Message;
 
-use super::layout::to_f32;
 use super::onnx_external::{External, Files};
 use super::onnx_names::{Product, is_short, names, product};
 use super::onnx_proto::{Node, dtype, is_narrow};
-use super::onnx_quantized::{self, Operands, QuantizedNodes, Scales, from_varints};
+use super::onnx_quantized::{self, QuantizedNodes};
+use super::onnx_recipes::{Recipe, recipes};
 use super::quantized::Quantization;
 use super::tensors::{Dtype, TensorInfo};
 use crate::error::{Error, Result};
@@ -28,7 +28,7 @@ const MAX_ITEMS: usize = 200_000;
 
 /// One ONNX model.
 pub struct OnnxFile {
-    path: PathBuf,
+    pub(super) path: PathBuf,
     /// The model itself, then the files that it names.
     files: Vec<Mutex<File>>,
     infos: Vec<TensorInfo>,
@@ -38,32 +38,23 @@ pub struct OnnxFile {
     quantization: Option<Quantization>,
 }
 
-/// A quantized weight with its scales.
-pub(super) struct Recipe {
-    weight: Initializer,
-    scale: Initializer,
-    times: Option<Initializer>,
-    zero_point: Option<Initializer>,
-    form: onnx_quantized::Form,
-}
-
 /// Location of the bytes of a weight.
 #[derive(Clone, Copy)]
-struct Place {
+pub(super) struct Place {
     file: usize,
     offset: u64,
     size: u64,
     /// The bytes are numbers of varying length.
-    varints: bool,
+    pub varints: bool,
 }
 
 /// An initializer of the file.
 #[derive(Clone)]
 pub(super) struct Initializer {
     pub name: String,
-    shape: Vec<usize>,
+    pub shape: Vec<usize>,
     pub dtype: Dtype,
-    place: Place,
+    pub place: Place,
 }
 
 impl OnnxFile {
@@ -88,7 +79,7 @@ impl OnnxFile {
         if walk.initializers.is_empty() {
             return Err(bad("it holds no weights".to_owned()));
         }
-        let mut found = walk.recipes();
+        let mut found = recipes(&walk.initializers, &mut walk.quantized);
         let names = names(&walk.products, &walk.initializers, &walk.quantized, &found);
         let (mut places, mut recipes) = (BTreeMap::new(), BTreeMap::new());
         let mut infos = Vec::new();
@@ -132,43 +123,13 @@ impl OnnxFile {
         self.bytes(*place)
     }
 
-    fn bytes(&self, Place { file, offset, size, .. }: Place) -> Result<Vec<u8>> {
+    /// The bytes of a place in the file.
+    pub(super) fn bytes(&self, Place { file, offset, size, .. }: Place) -> Result<Vec<u8>> {
         let mut bytes = vec![0; size as usize];
         let mut file = self.files[file].lock().unwrap_or_else(PoisonError::into_inner);
         file.seek(SeekFrom::Start(offset)).map_err(Error::io(&self.path, "read"))?;
         file.read_exact(&mut bytes).map_err(Error::io(&self.path, "read"))?;
         Ok(bytes)
-    }
-
-    fn dequantized(&self, name: &str, recipe: &Recipe) -> Result<Vec<u8>> {
-        let odd = || {
-            let problem = format!("the quantized weight \"{name}\" does not fit its scales or zero points");
-            Error::bad_file(&self.path, problem)
-        };
-        let bytes = |initializer: &Initializer| {
-            let bytes = self.bytes(initializer.place)?;
-            match initializer.place.varints {
-                true => from_varints(&bytes, initializer.dtype).ok_or_else(odd),
-                false => Ok(bytes),
-            }
-        };
-        let floats = |initializer: &Initializer| {
-            to_f32(&bytes(initializer)?, initializer.dtype).filter(|f| !f.is_empty()).ok_or_else(odd)
-        };
-        let mut scale = floats(&recipe.scale)?;
-        if let Some(times) = &recipe.times {
-            let factor = floats(times)?[0];
-            scale.iter_mut().for_each(|scale| *scale *= factor);
-        }
-        let zero_point = match &recipe.zero_point {
-            Some(initializer) => Some((bytes(initializer)?, initializer.dtype)),
-            None => None,
-        };
-        let Initializer { shape, dtype, .. } = &recipe.weight;
-        let (shape, dtype, form) = (shape.clone(), *dtype, recipe.form);
-        let operands = Operands { bytes: bytes(&recipe.weight)?, dtype, shape, scale, zero_point, form };
-        let values = onnx_quantized::dequantized(&operands).ok_or_else(odd)?;
-        Ok(values.into_iter().flat_map(f32::to_le_bytes).collect())
     }
 }
 
@@ -359,45 +320,5 @@ impl<R: Read + Seek> Walk<R> {
         }
         self.initializers.push(Initializer { name, shape, dtype, place });
         Ok(())
-    }
-}
-
-impl<R> Walk<R> {
-    /// The quantized weights that have their scales among the initializers.
-    fn recipes(&mut self) -> BTreeMap<String, Recipe> {
-        let by_name: BTreeMap<&str, &Initializer> =
-            self.initializers.iter().map(|initializer| (initializer.name.as_str(), initializer)).collect();
-        let mut recipes = BTreeMap::new();
-        let mut is_unreadable = false;
-        for weight in &self.initializers {
-            if weight.dtype.is_float() {
-                continue;
-            }
-            let scales = self.quantized.scales(&weight.name);
-            let recipe = scales.and_then(|Scales { scale, times, zero_point, form }| {
-                let find = |name: String| by_name.get(name.as_str()).map(|found| (*found).clone());
-                let scale = scale.and_then(find).filter(|scale| scale.dtype.is_float())?;
-                let times = match times {
-                    Some(times) => Some(find(times)?),
-                    None => None,
-                };
-                Some(Recipe {
-                    weight: weight.clone(),
-                    scale,
-                    times,
-                    zero_point: zero_point.and_then(find),
-                    form,
-                })
-            });
-            match recipe {
-                Some(recipe) => drop(recipes.insert(weight.name.clone(), recipe)),
-                // Integers with more than one axis are not constants of a graph.
-                None => is_unreadable |= weight.shape.len() > 1 && weight.dtype != Dtype::I32,
-            }
-        }
-        if is_unreadable {
-            self.quantized.set_unreadable();
-        }
-        recipes
     }
 }

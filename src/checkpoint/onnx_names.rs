@@ -6,9 +6,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::onnx::{Initializer, MAX_NAME, Recipe};
+use super::onnx::{Initializer, MAX_NAME};
 use super::onnx_proto::Node;
 use super::onnx_quantized::{self, QuantizedNodes};
+use super::onnx_recipes::Recipe;
 
 /// A node that multiplies by a weight.
 pub(super) struct Product {

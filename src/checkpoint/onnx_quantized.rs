@@ -143,6 +143,11 @@ impl QuantizedNodes {
         self.dequantized.get(name).map_or(name, String::as_str)
     }
 
+    /// True if a node names this tensor as the zero points of a weight.
+    pub fn is_zero_point(&self, name: &str) -> bool {
+        self.scales.values().any(|scales| scales.zero_point.as_deref() == Some(name))
+    }
+
     /// Takes note of a weight whose form is not known here.
     pub fn set_unreadable(&mut self) {
         self.is_unreadable = true;
