@@ -166,7 +166,7 @@ def ner(stride, strategy):
     def run(folder, variant):
         extra = {"stride": stride} if stride else {}
         pipe = pipeline("token-classification", folder, aggregation_strategy=strategy, ignore_labels=[], dtype=torch.float32, **extra)
-        inputs = [{"text": text(1, 18)} for _ in range(COUNT)]
+        inputs = [{"text": text(1, 18 if longest(variant) > 30 else 8)} for _ in range(COUNT)]
         keys = ("entity", "entity_group", "index", "score", "start", "end")
         return inputs, [[{k: e[k] for k in keys if k in e} for e in pipe(x["text"])] for x in inputs]
     return run
