@@ -172,11 +172,11 @@ fn finetune_and_eval_use_the_same_limit() {
     assert!(err.contains("at most 32 tokens (model_max_length of the tokenizer)"), "{err}");
     let err =
         run(&["finetune", "classify", "--train", data, "-m", &model, "--output", &output, "--steps", "1"]);
-    assert!(err.contains("3 rows were cut to 32 tokens"), "{err}");
+    assert!(err.contains("cut 3 rows to 32 tokens"), "{err}");
     let output = case.text("longer");
     let args = ["finetune", "classify", "--train", data, "-m", &model, "--output", &output, "--steps", "1"];
     let err = run(&[&args[..], &["--max-length", "64"]].concat());
-    assert!(err.contains("3 rows were cut to 64 tokens"), "{err}");
+    assert!(err.contains("cut 3 rows to 64 tokens"), "{err}");
 }
 
 #[test]

@@ -76,7 +76,7 @@ pub(super) fn recipes(
         });
         match recipe {
             Some(recipe) => drop(recipes.insert(weight.name.clone(), recipe)),
-            // Integers with more than one axis are no constants of a graph.
+            // Integers with more than one axis are not constants of a graph.
             None => {
                 is_unreadable |= weight.shape.len() > 1
                     && weight.dtype != Dtype::I32

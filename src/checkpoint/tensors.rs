@@ -225,7 +225,7 @@ impl Tensors {
         if !path.to_string_lossy().ends_with(".index.json") {
             let container = Container::open(path)?;
             let bytes = container.bytes(path)?;
-            return Self::assemble(path, vec![container], bytes);
+            return Self::assemble(path, vec![container], bytes)?.resolved();
         }
         let index = shards::read_index(path)?;
         let mut files = Vec::new();
@@ -236,7 +236,18 @@ impl Tensors {
         }
         let listed: Vec<&[TensorInfo]> = files.iter().map(Container::infos).collect();
         index.check(&listed)?;
-        Self::assemble(path, files, bytes)
+        Self::assemble(path, files, bytes)?.resolved()
+    }
+
+    /// Opens a file whose tensors are not those of a model, such as the state of an optimizer: names and values are as
+    /// stored.
+    ///
+    /// # Errors
+    /// Those of [`Self::open`], except for names.
+    pub fn open_as_stored(path: &Path) -> Result<Self> {
+        let container = Container::open(path)?;
+        let bytes = container.bytes(path)?;
+        Ok(Self::assemble(path, vec![container], bytes)?.allowing_non_finite(true))
     }
 
     /// The tensors of a safetensors file in memory.
@@ -245,7 +256,7 @@ impl Tensors {
     /// [`Error::BadFile`] for `name`.
     pub fn from_safetensors_bytes(bytes: &'static [u8], name: &Path) -> Result<Self> {
         let file = SafetensorsFile::from_bytes(bytes, name)?;
-        Self::assemble(name, vec![Container::Safetensors(file)], bytes.len() as u64)
+        Self::assemble(name, vec![Container::Safetensors(file)], bytes.len() as u64)?.resolved()
     }
 
     fn assemble(path: &Path, files: Vec<Container>, bytes: u64) -> Result<Self> {
@@ -259,12 +270,11 @@ impl Tensors {
             return Err(Error::bad_file(path, format!("the tensor \"{}\" is there twice", pair[0].0.name)));
         }
         let (infos, holders) = listed.into_iter().unzip();
-        let unreadable = files.iter().flat_map(|file| file.unreadable().iter().cloned()).collect();
         let quantization = files.iter().find_map(|file| match file {
             Container::Onnx(file) => file.quantization().cloned(),
             _ => None,
         });
-        let tensors = Self {
+        Ok(Self {
             path: path.to_owned(),
             files,
             infos,
@@ -280,8 +290,13 @@ impl Tensors {
             quantization,
             merge: None,
             bytes,
-        };
-        let mut tensors = tensors.with_bitsandbytes()?;
+        })
+    }
+
+    /// Finds the parameters of the model among the tensors.
+    fn resolved(self) -> Result<Self> {
+        let unreadable = self.files.iter().flat_map(|file| file.unreadable().iter().cloned()).collect();
+        let mut tensors = self.with_bitsandbytes()?;
         // The names of an adapter keep their wrapper: it tells what belongs to the base model.
         let is_of_adapter =
             |info: &TensorInfo| info.name.contains(".lora_") || info.name.starts_with("base_model.");

@@ -201,8 +201,8 @@ impl Checkpoints {
             let problem = format!("has version {}, this program reads {STATE_VERSION}", state.version);
             return Err(Error::bad_file(&path, problem));
         }
-        let weights = Tensors::open(&folder.join(WEIGHTS))?;
-        let optimizer = Tensors::open(&folder.join(OPTIMIZER))?;
+        let weights = Tensors::open_as_stored(&folder.join(WEIGHTS))?;
+        let optimizer = Tensors::open_as_stored(&folder.join(OPTIMIZER))?;
         let mut moments = Moments::new(parameters);
         moments.steps = state.optimizer_steps;
         let mut values = Vec::new();
