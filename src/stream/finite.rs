@@ -2,7 +2,6 @@
 
 use crate::checkpoint::all_finite;
 use crate::error::{Error, Result};
-use crate::tasks::Embedded;
 
 /// The message about a record whose outputs are not finite.
 pub const NOT_FINITE: &str =
@@ -35,13 +34,6 @@ impl Finite for Vec<f32> {
 impl Finite for Vec<Vec<f32>> {
     fn is_finite(&self) -> bool {
         self.iter().all(|values| all_finite(values))
-    }
-}
-
-impl Finite for Embedded {
-    fn is_finite(&self) -> bool {
-        let maps = self.attentions.iter().flatten().flatten();
-        all_finite(&self.values) && maps.into_iter().all(|values| all_finite(values))
     }
 }
 

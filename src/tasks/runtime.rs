@@ -359,6 +359,13 @@ pub struct Embedded {
     pub attentions: Vec<Vec<Vec<Vec<f32>>>>,
 }
 
+impl Finite for Embedded {
+    fn is_finite(&self) -> bool {
+        let maps = self.attentions.iter().flatten().flatten();
+        all_finite(&self.values) && maps.into_iter().all(|values| all_finite(values))
+    }
+}
+
 /// The largest value of each component of the tokens from `skipped` on.
 fn largest(tokens: &[f32], width: usize, skipped: usize) -> Vec<f32> {
     // sentence-transformers puts this in the place of tokens that take no part.
