@@ -213,7 +213,9 @@ fn an_index_names_files_beside_it_that_hold_what_it_says() {
     }
     let found = problem(&s.file("model.safetensors.index.json", with_shard("gone.safetensors").as_bytes()));
     assert_eq!(found, format!("shard \"gone.safetensors\" is missing in {}", s.0.path().display()));
-    assert!(problem(&s.file("model.safetensors.index.json", b"{}")).starts_with("is not an index of shards: "));
+    assert!(
+        problem(&s.file("model.safetensors.index.json", b"{}")).starts_with("is not an index of shards: ")
+    );
     let more = text.replacen(
         "\"weight_map\": {",
         "\"weight_map\": {\"albert.ghost\": \"model-00001-of-00003.safetensors\",",

@@ -295,7 +295,7 @@ fn what_cannot_be_is_said_before_the_first_step() {
         ("empty", "", "no example"),
         ("half", "{\"text\": \"a\", \"label\":", "train.jsonl:1"),
         ("nan", "{\"text\": \"a\", \"label\": NaN}", "train.jsonl:1"),
-        ("one label", "{\"text\": \"a\", \"label\": \"x\"}\n", "one label only"),
+        ("one label", "{\"text\": \"a\", \"label\": \"x\"}\n", "has only one label (x)"),
     ] {
         std::fs::write(path.join("train.jsonl"), text).expect("written");
         fails(&arguments(path, "classify", name, &[]), &[wanted]);

@@ -332,7 +332,11 @@ fn indexes_that_lead_elsewhere() {
         let text = format!("{{\"weight_map\":{{\"a\":{shard:?}}}}}");
         s.refused(index, text.as_bytes(), "is not a file of this directory");
     }
-    s.refused(index, format!("{{\"weight_map\":{}", "[".repeat(100_000)).as_bytes(), "is not an index of shards");
+    s.refused(
+        index,
+        format!("{{\"weight_map\":{}", "[".repeat(100_000)).as_bytes(),
+        "is not an index of shards",
+    );
     s.refused(index, br#"{"weight_map":{"a":"model.safetensors.index.json"}}"#, "file");
 }
 

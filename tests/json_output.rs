@@ -56,7 +56,6 @@ struct Token {
 #[serde(deny_unknown_fields)]
 struct Question {
     question: String,
-    context: String,
     predictions: Vec<Answer>,
 }
 
@@ -64,7 +63,6 @@ struct Question {
 #[serde(deny_unknown_fields)]
 struct DoubtfulQuestion {
     question: String,
-    context: String,
     predictions: Vec<Answer>,
     null_score: f64,
     null_score_diff: f64,
@@ -83,7 +81,6 @@ struct Answer {
 #[serde(deny_unknown_fields)]
 struct Prompt {
     prompt: String,
-    choices: Vec<String>,
     predictions: Vec<Choice>,
 }
 
@@ -121,7 +118,7 @@ struct Tokens {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Failed {
-    line: Option<String>,
+    line: Option<usize>,
     text: Option<f64>,
     error: String,
 }
@@ -181,26 +178,27 @@ fn ner() {
 
 #[test]
 fn qa() {
-    let arguments = ["qa", "When was it built?", "--context-text", "It was built in 1873."];
+    let context = "It was built in 1873.";
+    let arguments = ["qa", "When was it built?", "--context-text", context];
     let record: Question = run(&arguments);
     assert_eq!(record.question, "When was it built?");
     for answer in &record.predictions {
         assert!(answer.score >= 0.0);
-        assert_eq!(&record.context[answer.start..answer.end], answer.answer);
+        assert_eq!(&context[answer.start..answer.end], answer.answer);
     }
     let record: DoubtfulQuestion = run(&[&arguments[..], &["--impossible"]].concat());
     assert_eq!((record.question.as_str(), record.predictions.len()), ("When was it built?", 1));
     assert!(is_probability(record.null_score) && record.null_score_diff.is_finite());
-    assert!(!record.context.is_empty());
 }
 
 #[test]
 fn choose() {
-    let record: Prompt = run(&["choose", "It was cold.", "--choice", "He froze.", "--choice", "He ate."]);
+    let choices = ["He froze.", "He ate."];
+    let record: Prompt = run(&["choose", "It was cold.", "--choice", choices[0], "--choice", choices[1]]);
     assert_eq!(record.prompt, "It was cold.");
     for choice in record.predictions {
         assert!(is_probability(choice.score));
-        assert_eq!(record.choices[choice.index], choice.choice);
+        assert_eq!(choices[choice.index], choice.choice);
     }
 }
 
@@ -233,6 +231,6 @@ fn failed_records() {
         .map(|line| serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}")))
         .collect();
     assert_eq!(records.len(), 2);
-    assert_eq!((records[0].text, records[1].line.as_deref()), (Some(1.0), Some("{\"text")));
+    assert_eq!((records[0].text, records[1].line), (Some(1.0), Some(2)));
     assert!(records.iter().all(|record| !record.error.is_empty()));
 }

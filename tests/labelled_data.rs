@@ -204,7 +204,9 @@ fn scores_and_labels_that_are_not_right() {
     assert!(message(read_texts(folder, &labels()), folder).ends_with("is a directory; name a file"));
     let squad = TextOptions { format: DataFormat::Squad, ..labels() };
     assert!(
-        files.problem("a.csv", "", &squad).starts_with("--data-format: \"squad\" is not a format of this task")
+        files
+            .problem("a.csv", "", &squad)
+            .starts_with("--data-format: \"squad\" is not a format of this task")
     );
 }
 

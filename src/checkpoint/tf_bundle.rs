@@ -100,7 +100,9 @@ impl TfBundle {
         let bad = |problem: String| Error::bad_file(path, problem);
         let size = std::fs::metadata(path).map_err(Error::io(path, "read"))?.len();
         if size > MAX_INDEX_BYTES {
-            return Err(bad(format!("is not an index of a TensorFlow checkpoint: {size} bytes are too many")));
+            return Err(bad(format!(
+                "is not an index of a TensorFlow checkpoint: {size} bytes are too many"
+            )));
         }
         let file = std::fs::read(path).map_err(Error::io(path, "read"))?;
         let table = read_table(&file)

@@ -298,7 +298,8 @@ fn weights(given: &[String], labels: &LabelSet, counts: &[u64]) -> Result<Vec<f3
                 let id = labels.id(name).ok_or_else(|| {
                     usage(format!("\"{name}\" is none of the labels {}", labels.names().join(", ")))
                 })?;
-                let weight: f32 = weight.parse().map_err(|_| usage(format!("\"{weight}\" is not a number")))?;
+                let weight: f32 =
+                    weight.parse().map_err(|_| usage(format!("\"{weight}\" is not a number")))?;
                 if !weight.is_finite() || weight < 0.0 {
                     return Err(usage(format!("{weight} is not a weight; expected a number from 0")));
                 }

@@ -194,7 +194,8 @@ fn label(
         None => Err("no answer; every question needs one".to_owned()),
         Some(answer) => {
             let shown = shortened(answer);
-            let number = letter(answer).ok_or_else(|| format!("answer \"{shown}\" is not a letter from A"))?;
+            let number =
+                letter(answer).ok_or_else(|| format!("answer \"{shown}\" is not a letter from A"))?;
             in_range(number, choices, &format!("answer \"{shown}\"")).map(Some)
         }
     }

@@ -3,10 +3,11 @@
 use burn::tensor::{Device, Int, Tensor, TensorData};
 
 use crate::batch::{Padding, model_input};
-use crate::checkpoint::PoolingMode;
+use crate::checkpoint::{PoolingMode, all_finite};
 use crate::device::to_host;
 use crate::error::{Error, Result};
 use crate::model::{Activation, Albert, AlbertConfig, OutputOptions};
+use crate::stream::Finite;
 use crate::tokenizer::{Encoding, Tokenizer};
 
 /// How to handle text that is longer than the model supports.

@@ -132,7 +132,9 @@ impl<'a> Ner<'a> {
                 return Err(usage(format!("{stride} is too large: a window has {room} tokens of text")));
             }
             if options.word_boundaries == WordBoundaries::Hf && options.aggregation == Aggregation::None {
-                return Err(usage("with --word-boundaries hf it needs an aggregation, as in transformers".to_owned()));
+                return Err(usage(
+                    "with --word-boundaries hf it needs an aggregation, as in transformers".to_owned(),
+                ));
             }
         }
         let stride = options.stride.or((runtime.long == Long::Window).then_some(room / 4));
