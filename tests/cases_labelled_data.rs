@@ -90,7 +90,7 @@ fn rows_of_glue_that_its_readers_skip() {
     // The same rows under another header are errors.
     let text = fs::read_to_string(&qqp).expect("reads").replace("qid1\tqid2", "key1\tkey2");
     fs::write(case.path("own.tsv"), text).expect("written");
-    let own = read_texts(&case.path("own.tsv"), &TextOptions::default()).err().expect("an error").to_string();
+    let own = read_texts(&case.path("own.tsv"), &TextOptions::default()).expect_err("an error").to_string();
     assert!(own.contains("own.tsv:5: 3 columns, but the header (line 1) has 6"), "{own}");
     let skip = TextOptions { on_error: Some(OnBadRecord::Skip), ..TextOptions::default() };
     let skipped = read_texts(&case.path("own.tsv"), &skip).expect("reads");

@@ -161,11 +161,14 @@ fn quantized_by(parts: &[(&str, Dtype)], quant_method: Option<&str>) -> tempfile
     folder
 }
 
+/// Tensors of a module, the method that the configuration names, and a part of the message.
+type Case<'a> = (&'a [(&'a str, Dtype)], Option<&'a str>, &'a str);
+
 #[test]
 fn other_libraries_are_named() {
     use Dtype::{F8_E4M3, F16, F32, I8, I32, I64, U8};
     let gptq = [("qweight", I32), ("qzeros", I32), ("scales", F16), ("g_idx", I32)];
-    let cases: [(&[(&str, Dtype)], Option<&str>, &str); 12] = [
+    let cases: [Case<'_>; 12] = [
         (&gptq, None, "GPTQ"),
         (&gptq, Some("gptq"), "gptq, 4 bits"),
         (&gptq[..3], Some("awq"), "awq, 4 bits"),

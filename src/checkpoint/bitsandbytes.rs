@@ -238,7 +238,7 @@ fn four_bit(bytes: &[u8], codes: &[f32], absmax: &[f32], recipe: &FourBit) -> Op
     };
     let value = |i: usize| {
         let byte = bytes.get(i / 2)?;
-        let code = if i % 2 == 0 { byte >> 4 } else { byte & 15 };
+        let code = if i.is_multiple_of(2) { byte >> 4 } else { byte & 15 };
         Some(round(codes.get(usize::from(code))? * absmax.get(i / recipe.block)?))
     };
     (0..recipe.count).map(value).collect()

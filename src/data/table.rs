@@ -168,11 +168,11 @@ impl Rows<'_> {
                 }
                 None => row,
             };
-            if self.table.dialect == Dialect::Csv {
-                if let Err(problem) = check_quotes(row) {
-                    self.is_lost = self.count_breaks(row) > 0;
-                    return Err(place.error(problem));
-                }
+            if self.table.dialect == Dialect::Csv
+                && let Err(problem) = check_quotes(row)
+            {
+                self.is_lost = self.count_breaks(row) > 0;
+                return Err(place.error(problem));
             }
             if cells.len() == 1 && cells[0].trim().is_empty() {
                 continue;

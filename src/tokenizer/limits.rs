@@ -72,7 +72,7 @@ impl Limits {
                 let number = value.as_f64().or_else(|| value.as_str()?.trim().parse().ok());
                 let number = number.ok_or_else(|| bad(key, value, "a number of tokens"))?;
                 // Zero and negative numbers turn truncation off, as in transformers' pipelines.
-                (number >= 1.0 && number <= NO_LIMIT).then_some(number as usize)
+                (1.0..=NO_LIMIT).contains(&number).then_some(number as usize)
             }
         };
         let side = match map.get("truncation_side") {

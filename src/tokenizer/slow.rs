@@ -78,7 +78,7 @@ impl Slow {
             space: if spec.escape_whitespaces() { SPACE } else { " " },
         };
         let id = |token: &str| model.id(token.as_bytes());
-        let (mut added, mut named) = SlowAdded::new(settings, Class::Albert, &pieces, &id);
+        let (mut added, mut named) = SlowAdded::new(settings, Class::Albert, &pieces, id);
         let specials = specials(&pieces, unknown, |token| added.id(token).or_else(|| id(token)), settings);
         added.add_found(&specials, &mut named);
         let in_text = InText::new(&added.tokens, added.keep_case(&named));

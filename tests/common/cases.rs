@@ -22,7 +22,7 @@ pub fn case(name: &str) -> Case {
         .expect("a temporary directory");
     let source = golden("cases").join(name);
     copy_folder(&source, folder.path());
-    complete(folder.path(), folder.path());
+    complete(folder.path());
     Case { folder }
 }
 
@@ -63,7 +63,7 @@ fn copy_folder(source: &Path, target: &Path) {
 }
 
 /// Completes what every `build.json` below `folder` names.
-fn complete(root: &Path, folder: &Path) {
+fn complete(folder: &Path) {
     let spec = folder.join("build.json");
     let below: Vec<PathBuf> = fs::read_dir(folder)
         .expect("a directory")
@@ -71,7 +71,7 @@ fn complete(root: &Path, folder: &Path) {
         .filter(|path| path.is_dir())
         .collect();
     for path in below {
-        complete(root, &path);
+        complete(&path);
     }
     if spec.exists() {
         for (directory, spec) in read_json(&spec).as_object().expect("an object") {

@@ -76,7 +76,7 @@ impl<R: BufRead> Machine<'_, R> {
             b'.' => return self.pop().map(Some),
             b'(' => self.mark()?,
             b'0' => self.discard(),
-            b'1' => drop(self.to_mark()?),
+            b'1' => drop(self.pop_to_mark()?),
             b'2' => {
                 let top = self.top()?;
                 self.push(top)?;
@@ -184,7 +184,7 @@ impl<R: BufRead> Machine<'_, R> {
         }
     }
 
-    fn to_mark(&mut self) -> Result<Vec<Value>, String> {
+    fn pop_to_mark(&mut self) -> Result<Vec<Value>, String> {
         let mark = self.marks.pop().ok_or_else(|| format!("at byte {}: there is no mark", self.input.at))?;
         Ok(self.stack.split_off(mark.min(self.stack.len())))
     }
@@ -277,7 +277,7 @@ impl<R: BufRead> Machine<'_, R> {
     fn call(&mut self, opcode: u8) -> Result<(), String> {
         let (class, args) = match opcode {
             b'o' => {
-                let mut items = self.to_mark()?;
+                let mut items = self.pop_to_mark()?;
                 if items.is_empty() {
                     return Err(format!("at byte {}: an object without a class", self.input.at));
                 }
@@ -286,7 +286,7 @@ impl<R: BufRead> Machine<'_, R> {
             }
             b'i' => {
                 let (module, name) = (self.input.line()?, self.input.line()?);
-                let items = self.to_mark()?;
+                let items = self.pop_to_mark()?;
                 (self.heap.add_global(&module, &name)?, self.heap.tuple(&items)?)
             }
             _ => {
@@ -349,7 +349,7 @@ impl<R: BufRead> Machine<'_, R> {
             b'}' => self.heap.add_node(Node::Dict(Vec::new()))?,
             b')' => self.heap.add_node(Node::Tuple(Vec::new()))?,
             b't' => {
-                let items = self.to_mark()?;
+                let items = self.pop_to_mark()?;
                 self.heap.tuple(&items)?
             }
             0x85..=0x87 => {
@@ -360,13 +360,13 @@ impl<R: BufRead> Machine<'_, R> {
                 self.heap.tuple(&items)?
             }
             b'd' => {
-                let items = self.to_mark()?;
+                let items = self.pop_to_mark()?;
                 let dictionary = self.heap.add_node(Node::Dict(Vec::new()))?;
                 self.heap.set(dictionary, &items)?;
                 dictionary
             }
             _ => {
-                let items = self.to_mark()?;
+                let items = self.pop_to_mark()?;
                 let list = self.heap.add_node(Node::List(Vec::new()))?;
                 self.heap.append(list, &items)?;
                 list
@@ -388,12 +388,12 @@ impl<R: BufRead> Machine<'_, R> {
                 self.heap.set(target, &[key, value])
             }
             b'u' => {
-                let items = self.to_mark()?;
+                let items = self.pop_to_mark()?;
                 let target = self.top()?;
                 self.heap.set(target, &items)
             }
             _ => {
-                let items = self.to_mark()?;
+                let items = self.pop_to_mark()?;
                 let target = self.top()?;
                 self.heap.append(target, &items)
             }

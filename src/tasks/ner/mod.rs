@@ -193,7 +193,6 @@ impl<'a> Ner<'a> {
         }
         let windows = match self.stride {
             Some(stride) => windows(length, room, stride, side),
-            #[expect(clippy::single_range_in_vec_init, reason = "one window")]
             None => vec![side.kept(length, room)],
         };
         let mut rows = Vec::with_capacity(windows.len());
