@@ -502,7 +502,7 @@ fn long_texts_in_windows_count_as_a_whole() {
     assert_eq!(cut["truncated"], true);
     assert!(cut["predictions"][0]["end"].as_u64() < Some(200));
     let (code, _, err) = run("qa", "bio", &["--long", "error"], &format!("{}\n", input[0]));
-    assert!(code == 1 && err.contains("tokens and the model takes 64"), "{err}");
+    assert!(code == 1 && err.contains("tokens and the model takes 40"), "{err}");
     let whole = &records("qa", "bio", &[], &input)[0];
     assert_eq!(whole.get("truncated"), None);
     let input = [json!({"text": text})];
@@ -514,14 +514,14 @@ fn long_texts_in_windows_count_as_a_whole() {
             if task == "zero-shot" { &["--labels", "a", "--entailment-label", "0"] } else { &[] };
         let (code, _, err) =
             run(task, "bio", &[flags, &["--long", "error"]].concat(), &format!("{}\n", input[0]));
-        assert!(code == 1 && err.contains("tokens and the model takes 64"), "{task}: {err}");
+        assert!(code == 1 && err.contains("tokens and the model takes 40"), "{task}: {err}");
     }
 }
 
 #[test]
 fn wrong_flags_are_told_before_anything_is_read() {
     for (task, name, flags, problem) in [
-        ("ner", "bio", &["--stride", "62"][..], "--stride: 62 is too large: a window has 62 tokens of text"),
+        ("ner", "bio", &["--stride", "38"][..], "--stride: 38 is too large: a window has 38 tokens of text"),
         (
             "ner",
             "bio",
@@ -626,7 +626,7 @@ fn a_model_that_does_not_fit_says_what_it_is_for() {
         ["classify", "--order", "--device", "flex", "--text-pair", "She opened it.", "He gave her a letter."];
     let output = albert().args(order).output().expect("runs");
     assert!(output.status.success());
-    assert!(String::from_utf8_lossy(&output.stderr).contains("small model inside the binary"));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("small built-in model"));
     let output = albert().args(["embed", "--device", "flex", "--normalize", "x"]).output().expect("runs");
     let record: Value = serde_json::from_slice(&output.stdout).expect("JSON");
     assert_eq!(list(&record["predictions"][0]["embedding"]).len(), 256);
@@ -687,7 +687,7 @@ fn the_model_in_the_binary_does_every_task() {
         let output = albert().args(arguments).args(["--device", "flex"]).output().expect("runs");
         let err = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(0), "{err}");
-        assert_eq!(err.matches("using the small model inside the binary").count(), 1, "{err}");
+        assert_eq!(err.matches("using the small built-in model").count(), 1, "{err}");
         assert_eq!(err.lines().count(), 1, "{err}");
         let record: Value = serde_json::from_slice(&output.stdout).expect("JSON");
         record["predictions"].clone()

@@ -63,7 +63,7 @@ fn a_model_that_is_not_there_is_named_with_what_was_looked_for() {
         format!(
             "albert: error: model \"{path}\": no weights in this directory; looked for model.safetensors, \
              model.safetensors.index.json, pytorch_model.bin, pytorch_model.bin.index.json, tf_model.h5, \
-             flax_model.msgpack, variables/variables.index, rust_model.ot, model.onnx, *.ckpt*.index\n"
+             flax_model.msgpack, variables/variables.index, rust_model.ot, model.onnx, onnx/model.onnx, *.ckpt*.index\n"
         )
     );
     let weights = golden("fill_mask/spiece_nfkc/model.safetensors");
@@ -121,7 +121,7 @@ fn a_checkpoint_without_the_head_says_what_it_holds() {
 fn the_embedded_model_needs_no_flag_and_says_that_it_speaks() {
     let (code, out, err) = run(&["fill-mask", "--device", "flex", "The capital of France is [MASK]."]);
     assert_eq!(code, Some(0), "{err}");
-    assert_eq!(err, "albert: using the small model inside the binary (--model names another)\n");
+    assert_eq!(err, "albert: using the small built-in model (--model selects another)\n");
     let record: Value = serde_json::from_str(&out).expect("JSON");
     assert_eq!(record["predictions"].as_array().map(Vec::len), Some(5));
     let (_, _, err) = run(&["fill-mask", "--device", "flex", "--quiet", "A [MASK]."]);

@@ -205,7 +205,7 @@ impl<'a> Qa<'a> {
 
     fn answers(&self, item: &QaItem, outputs: &[Vec<f32>]) -> Answers {
         let context = &item.context;
-        let windows: Vec<Window<'_>> = item
+        let mut windows: Vec<Window<'_>> = item
             .windows
             .iter()
             .zip(&item.rows)
@@ -218,6 +218,10 @@ impl<'a> Qa<'a> {
                 words: &context.tokens.word_ids[window.clone()],
             })
             .collect();
+        // Of equal answers, the place in the first window counts, and transformers begins where texts are kept.
+        if self.runtime.tokenizer.truncation_side() == TruncationSide::Left {
+            windows.reverse();
+        }
         let options = SpanOptions {
             top_k: self.options.top_k,
             max_answer_len: self.options.max_answer_len,
