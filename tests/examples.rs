@@ -146,6 +146,13 @@ fn examples(subcommand: &str) -> Vec<String> {
     lines
 }
 
+/// The number of warnings, except for the tokenizer of the Google checkpoint, which is that of another model.
+fn warnings(errors: &str) -> usize {
+    let is_warning =
+        |line: &&str| line.contains("albert: warning") && !line.contains("do not belong together");
+    errors.lines().filter(is_warning).count()
+}
+
 #[test]
 fn the_examples_of_every_subcommand_work_as_printed() {
     let output = albert().arg("--help").output().expect("runs");
@@ -173,7 +180,7 @@ fn the_examples_of_every_subcommand_work_as_printed() {
             assert!(
                 output.status.success()
                     && !errors.contains("albert: error")
-                    && (name == "finetune" || !errors.contains("albert: warning")),
+                    && (name == "finetune" || warnings(&errors) == 0),
                 "{example}: {errors}"
             );
             let wrote_file =

@@ -241,7 +241,7 @@ fn the_best_of_several_seeds_is_kept() {
     assert!(weights(path, "run") == weights(path, &format!("run/seeds/{best}")));
     // Nothing is left to do.
     let again = finish(&arguments(path, "classify", "run", &[&some[..], &["--resume"]].concat()));
-    assert!(again.contains("the run of seed 3 is done already"), "{again}");
+    assert!(again.contains("the run with seed 3 is already complete"), "{again}");
 }
 
 #[test]
