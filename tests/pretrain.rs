@@ -279,7 +279,7 @@ fn what_cannot_be_is_said_before_the_first_step() {
     fails(&[("--max-seq-length", "600")], "512 positions");
     fails(&[("--steps", "0")], "--steps");
     fails(&[("--freeze", "albert.nothing")], "albert.embeddings.word_embeddings.weight");
-    fails(&[("--freeze", "albert,predictions,sop_classifier")], "nothing is left");
+    fails(&[("--freeze", "albert,predictions,sop_classifier")], "every parameter is frozen");
     fails(&[("--learning-rate", "nan")], "--learning-rate");
     fails(&[("--eval-fraction", "1")], "--eval-fraction");
     fails(&[("--device", "wgpu:99")], "wgpu");
