@@ -502,7 +502,7 @@ fn long_texts_in_windows_count_as_a_whole() {
     assert_eq!(cut["truncated"], true);
     assert!(cut["predictions"][0]["end"].as_u64() < Some(200));
     let (code, _, err) = run("qa", "bio", &["--long", "error"], &format!("{}\n", input[0]));
-    assert!(code == 1 && err.contains("tokens and the model takes 40"), "{err}");
+    assert!(code == 1 && err.contains("tokens and the model takes 64"), "{err}");
     let whole = &records("qa", "bio", &[], &input)[0];
     assert_eq!(whole.get("truncated"), None);
     let input = [json!({"text": text})];
@@ -514,14 +514,14 @@ fn long_texts_in_windows_count_as_a_whole() {
             if task == "zero-shot" { &["--labels", "a", "--entailment-label", "0"] } else { &[] };
         let (code, _, err) =
             run(task, "bio", &[flags, &["--long", "error"]].concat(), &format!("{}\n", input[0]));
-        assert!(code == 1 && err.contains("tokens and the model takes 40"), "{task}: {err}");
+        assert!(code == 1 && err.contains("tokens and the model takes 64"), "{task}: {err}");
     }
 }
 
 #[test]
 fn wrong_flags_are_told_before_anything_is_read() {
     for (task, name, flags, problem) in [
-        ("ner", "bio", &["--stride", "38"][..], "--stride: 38 is too large: a window has 38 tokens of text"),
+        ("ner", "bio", &["--stride", "62"][..], "--stride: 62 is too large: a window has 62 tokens of text"),
         (
             "ner",
             "bio",

@@ -15,8 +15,8 @@ use albert::tokenizer::Tokenizer;
 fn convert(source: &Path, destination: &Path, flags: &[&str]) -> (i32, String, String) {
     let mut command = albert();
     command.arg("convert").arg(source).arg(destination).args(flags);
-    let directory = if source.is_dir() { Some(source) } else { source.parent() };
-    if directory.is_some_and(|directory| Tokenizer::file_in(directory).is_err()) {
+    let folder = if source.is_dir() { Some(source) } else { source.parent() };
+    if source != Path::new("embedded") && folder.is_some_and(|folder| Tokenizer::file_in(folder).is_err()) {
         command.arg("--no-tokenizer");
     }
     let output = command.output().expect("runs");

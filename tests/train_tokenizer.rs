@@ -216,7 +216,7 @@ fn a_sample_depends_on_its_seed_alone() {
         let (code, out, err) = train(&corpus, &output, &flags);
         assert_eq!(code, Some(0), "{err}");
         // Five times as much as the sample is read, and a fourth at most is not counted in vain.
-        let counted = out.split(" different words in ").nth(1).and_then(|rest| rest.split(' ').next());
+        let counted = out.split(" distinct words in ").nth(1).and_then(|rest| rest.split(' ').next());
         let counted: u64 = counted.and_then(|bytes| bytes.parse().ok()).expect("a number");
         assert!((40_000..100_000).contains(&counted), "{counted}");
         std::fs::read(output.join("spiece.model")).expect("reads")

@@ -196,9 +196,7 @@ pub fn convert(
 fn tokenizer_of(checkpoint: &Checkpoint) -> Result<Tokenizer> {
     checkpoint.tokenizer().map_err(|error| Error::Usage {
         flag: "--tokenizer".to_owned(),
-        problem: format!(
-            "{error}. --tokenizer PATH names another one, --no-tokenizer converts the model without one"
-        ),
+        problem: format!("{error}; --no-tokenizer converts the model without one"),
     })
 }
 

@@ -239,7 +239,7 @@ impl From<AggregationArg> for Aggregation {
 
 #[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WordBoundariesArg {
-    /// Those of the text; entities never end inside a word
+    /// Boundaries of the text; entities never end inside a word
     Text,
     /// Guessed as in transformers' pipeline, for identical output
     Hf,

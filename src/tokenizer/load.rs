@@ -145,7 +145,7 @@ pub(super) fn find(dir: &Path) -> Result<PathBuf> {
             dir,
             format!(
                 "no tokenizer in this directory: {looked}{found}; copy one of them from where the model comes from, or \
-                 name one with --tokenizer"
+                 name one with --tokenizer PATH"
             ),
         )
     })

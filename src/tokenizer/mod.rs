@@ -440,14 +440,14 @@ impl Tokenizer {
         }
     }
 
-    /// Those of [`Tokenizer::added_tokens`] that the model of the tokenizer itself does not have.
+    /// The [`Tokenizer::added_tokens`] that the model of the tokenizer itself does not have.
     pub fn tokens_beyond_model(&self) -> Vec<(u32, &AddedToken)> {
         let mut tokens = self.added_tokens();
         tokens.retain(|(id, token)| !self.is_of_model(*id, &token.content));
         tokens
     }
 
-    /// Those of [`Tokenizer::added_tokens`] that users added: new tokens, and special ones that have no role.
+    /// The [`Tokenizer::added_tokens`] that users added: new tokens, and special ones that have no role.
     pub fn user_tokens(&self) -> Vec<(u32, &AddedToken)> {
         let roles = self.specials.all();
         let mut tokens = self.added_tokens();

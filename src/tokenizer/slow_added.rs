@@ -22,7 +22,7 @@ pub(super) struct SlowAdded {
     ids: HashMap<String, u32>,
     /// The ids of special tokens, also of those that are not in `tokens`.
     special: HashSet<u32>,
-    /// Those of `special` that `additional_special_tokens` names.
+    /// The tokens of `special` that `additional_special_tokens` names.
     additional: HashSet<u32>,
 }
 

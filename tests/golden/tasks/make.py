@@ -85,6 +85,11 @@ def make_model(name, tokenizer, seed, labels, over, choice=False):
     for file in ["tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.txt"]:
         if (TOKENIZERS / tokenizer / file).exists():
             shutil.copy(TOKENIZERS / tokenizer / file, folder)
+    # The pipelines below truncate to the model's positions.
+    settings = folder / "tokenizer_config.json"
+    if settings.exists():
+        text = json.loads(settings.read_text()) | {"model_max_length": over.get("max_position_embeddings", 64)}
+        settings.write_text(json.dumps(text, indent=1) + "\n")
     vocab = json.loads((TOKENIZERS / tokenizer / "config.json").read_text())["vocab_size"]
     if labels:
         over = over | dict(id2label=dict(enumerate(labels)), label2id={l: i for i, l in enumerate(labels)})

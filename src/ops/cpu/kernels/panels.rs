@@ -44,7 +44,7 @@ pub(super) struct Panels {
     unsplit: usize,
     /// `[panels, unsplit, COLUMNS]`, zeros beyond n.
     words: Words,
-    /// Those of three [`Form::Parts`], `[panels, k, COLUMNS]`, if it is worth while.
+    /// The panels of three [`Form::Parts`], `[panels, k, COLUMNS]`, if they pay off.
     split: OnceLock<Words>,
     /// For [`Form::Bytes`]: scale, and scaled sum, of each column; zeros beyond n.
     scales: Vec<f32>,
