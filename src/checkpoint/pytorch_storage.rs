@@ -36,7 +36,7 @@ impl Storages {
     /// `length` bytes of a storage, from `start`.
     ///
     /// # Errors
-    /// What is wrong with the storage.
+    /// Returns a message if the storage is missing, too short or unreadable.
     pub fn read(&self, key: &str, start: u64, length: u64) -> Result<Vec<u8>, String> {
         match self {
             Self::Zip(zip) => zip.read(key, start, length),
@@ -68,7 +68,7 @@ impl ZipStorages {
     /// Opens an archive and finds its `data.pkl`.
     ///
     /// # Errors
-    /// What is wrong with the archive.
+    /// Returns a message if the archive is unreadable or has no `data.pkl`.
     pub fn open(path: &Path) -> Result<Self, String> {
         let open = || File::open(path).map_err(|e| e.to_string());
         let (file, second) = (open()?, open()?);
@@ -94,10 +94,10 @@ impl ZipStorages {
         Some(text.trim().to_owned())
     }
 
-    /// Hands the bytes of `data.pkl` to `read`.
+    /// Passes the bytes of `data.pkl` to `read`.
     ///
     /// # Errors
-    /// What is wrong with the member; those of `read`.
+    /// Returns a message if the member is unreadable, or the error of `read`.
     pub fn pickle<T>(
         &self,
         read: impl FnOnce(&mut BufReader<&mut dyn Read>) -> Result<T, String>,

@@ -14,13 +14,13 @@ use super::pytorch_storage::Ranges;
 /// More dimensions than any tensor has.
 const HIGHEST_RANK: u32 = 64;
 
-/// Where a member's bytes are.
+/// Offset and size of each member, in bytes.
 type Members = HashMap<String, (u64, u64)>;
 
-/// Reads the archive's pickles into `heap`; what the last of them describes, and where the storages are.
+/// Reads the archive's pickles into `heap`. Returns the value of the last pickle and the locations of the storages.
 ///
 /// # Errors
-/// What is wrong with the archive.
+/// Returns a message if the archive is damaged or not a checkpoint of PyTorch.
 pub(super) fn read(path: &Path, heap: &mut Heap) -> Result<(Value, Ranges), String> {
     let mut file = File::open(path).map_err(|e| e.to_string())?;
     let members = members(&mut file)?;

@@ -40,7 +40,7 @@ impl Plan {
     /// Fills in everything that the arguments leave open.
     ///
     /// # Errors
-    /// [`Error::Usage`] for an unknown metric; an error if there are no training examples.
+    /// Fails with [`Error::Usage`] for an unknown metric, and if the training data is empty.
     pub fn new(setup: &Setup, prepared: &Prepared) -> Result<Self> {
         let (common, recipe) = (setup.common, setup.recipe);
         let gpu = setup.devices[0].is_gpu;

@@ -73,7 +73,7 @@ impl LabelSet {
         self.names.len()
     }
 
-    /// Returns true if there are no labels.
+    /// Returns true if the set is empty.
     pub fn is_empty(&self) -> bool {
         self.names.is_empty()
     }

@@ -9,7 +9,7 @@ use super::json::{JsonError, Scanner};
 /// is an error of that record alone.
 ///
 /// # Errors
-/// What is wrong with the array, with its place.
+/// Returns a message with the position of the syntax error.
 pub(super) fn read_array(
     stream: impl BufRead,
     record: &mut dyn FnMut(Result<Fields, String>) -> bool,

@@ -17,7 +17,7 @@ const LONGEST_TEXT: u64 = 1024;
 /// Interprets one pickle, from its first byte to its `STOP`.
 ///
 /// # Errors
-/// What is wrong, and at which byte.
+/// Returns a message with the byte offset of the fault.
 pub(in crate::checkpoint) fn load<R: BufRead>(
     input: &mut Input<R>,
     heap: &mut Heap,

@@ -59,7 +59,7 @@ pub(super) fn sentences(
 struct Table<'a> {
     names: Option<Names>,
     comments: Comments<'a>,
-    /// `None` if there are no words.
+    /// The columns of word and tag; `None` for a table without words.
     layout: Option<Layout>,
     /// The language that all words of WikiANN begin with: `en:`.
     language: Option<&'a str>,
