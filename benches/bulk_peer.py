@@ -60,26 +60,16 @@ class Peers:
             import io
 
             from onnxruntime.transformers import optimizer
+            from peer_export import INPUTS, Only, example
             from transformers import AlbertForSequenceClassification
 
             model = AlbertForSequenceClassification.from_pretrained(folder, attn_implementation="eager").eval()
-
-            class Wrapped(torch.nn.Module):
-                def __init__(self):
-                    super().__init__()
-                    self.model = model
-
-                def forward(self, input_ids, attention_mask, token_type_ids):
-                    return self.model(input_ids, attention_mask, token_type_ids).logits
-
-            ids = torch.ones(2, 16, dtype=torch.int64)
-            inputs = ["input_ids", "attention_mask", "token_type_ids"]
-            axes = {n: {0: "batch", 1: "length"} for n in inputs} | {"logits": {0: "batch"}}
+            axes = {n: {0: "batch", 1: "length"} for n in INPUTS} | {"logits": {0: "batch"}}
             plain = os.path.join(folder, "plain.onnx")
             stdout, sys.stdout = sys.stdout, io.StringIO()
             try:
                 torch.onnx.export(
-                    Wrapped(), (ids, torch.ones_like(ids), torch.zeros_like(ids)), plain, input_names=inputs,
+                    Only(model, "logits"), example(), plain, input_names=INPUTS,
                     output_names=["logits"], dynamic_axes=axes, opset_version=17, dynamo=False,
                 )
                 config = model.config
@@ -106,26 +96,9 @@ class Peers:
         if kind not in self.queues:
             import numpy as np
             import openvino as ov
+            from peer_export import openvino_graph
 
-            torch = self.torch
-            model = self.model
-
-            class Wrapped(torch.nn.Module):
-                def __init__(self):
-                    super().__init__()
-                    self.model = model
-
-                def forward(self, input_ids, attention_mask, token_type_ids):
-                    return self.model(input_ids, attention_mask, token_type_ids).logits
-
-            ids = torch.ones(2, 16, dtype=torch.int64)
-            with torch.no_grad():
-                graph = ov.convert_model(
-                    Wrapped().eval(), example_input=(ids, torch.ones_like(ids), torch.zeros_like(ids))
-                )
-            graph.reshape({i: [-1, -1] for i in range(3)})
-            for i, input_name in enumerate(["input_ids", "attention_mask", "token_type_ids"]):
-                graph.inputs[i].get_tensor().set_names({input_name})
+            graph = openvino_graph(self.model, "logits")
             if kind == "int8":
                 import nncf
 

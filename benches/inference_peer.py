@@ -93,27 +93,9 @@ class Peers:
     def openvino(self, name):
         import numpy as np
         import openvino as ov
+        from peer_export import openvino_graph
 
-        torch = self.torch
-        model = self.model
-
-        class Wrapped(torch.nn.Module):
-            def __init__(self):
-                super().__init__()
-                self.model = model
-
-            def forward(self, input_ids, attention_mask, token_type_ids):
-                return self.model(input_ids, attention_mask, token_type_ids).last_hidden_state
-
-        ids = torch.ones(2, 16, dtype=torch.int64)
-        with torch.no_grad():
-            graph = ov.convert_model(
-                Wrapped().eval(), example_input=(ids, torch.ones_like(ids), torch.zeros_like(ids))
-            )
-        # Any batch and length, as for the ONNX graph.
-        graph.reshape({i: [-1, -1] for i in range(3)})
-        for i, input_name in enumerate(["input_ids", "attention_mask", "token_type_ids"]):
-            graph.inputs[i].get_tensor().set_names({input_name})
+        graph = openvino_graph(self.model, "last_hidden_state")
         properties = {
             "INFERENCE_NUM_THREADS": self.threads,
             "NUM_STREAMS": 1,
@@ -160,6 +142,7 @@ class Peers:
         if os.path.exists(path):
             return path
         from onnxruntime.transformers import optimizer
+        from peer_export import INPUTS, Only, example
         from transformers import AlbertModel
 
         torch = self.torch
@@ -168,24 +151,13 @@ class Peers:
         # The optimizer knows the attention written out, not the fused one.
         model.set_attn_implementation("eager")
         plain = os.path.join(self.folder(), "plain.onnx")
-        ids = torch.ones(2, 16, dtype=torch.int64)
-
-        class Wrapped(torch.nn.Module):
-            def __init__(self):
-                super().__init__()
-                self.model = model
-
-            def forward(self, input_ids, attention_mask, token_type_ids):
-                return self.model(input_ids, attention_mask, token_type_ids).last_hidden_state
-
         axes = {0: "batch", 1: "length"}
-        inputs = ["input_ids", "attention_mask", "token_type_ids"]
         stdout, sys.stdout = sys.stdout, io.StringIO()
         try:
             torch.onnx.export(
-                Wrapped(), (ids, torch.ones_like(ids), torch.zeros_like(ids)), plain,
-                input_names=inputs, output_names=["last_hidden_state"],
-                dynamic_axes={n: axes for n in inputs + ["last_hidden_state"]}, opset_version=17, dynamo=False,
+                Only(model, "last_hidden_state"), example(), plain,
+                input_names=INPUTS, output_names=["last_hidden_state"],
+                dynamic_axes={n: axes for n in INPUTS + ["last_hidden_state"]}, opset_version=17, dynamo=False,
             )
             optimized = optimizer.optimize_model(
                 plain, model_type="bert", num_heads=self.config.num_attention_heads,
