@@ -106,7 +106,7 @@ fn a_step(case: &str, choice: DeviceChoice, micro_batch: usize) {
     let replicas = Replicas::new(&model, &parameters, &[device], micro_batch, false);
     let weights = expected.get("weights").map_or_else(Vec::new, |weights| weights.floats.clone());
     let padding = Padding { id: 0, multiple: 1, longest: 20 };
-    let objective = FineTuning { loss, label_weights: weights, padding, outputs: None };
+    let objective = FineTuning { loss, label_weights: weights, padding };
     let totals = objective.counts(&examples);
     let passed = replicas.gradients(&objective, &examples, &totals, &parameters, 1).expect("a pass");
 

@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use super::layout::to_f32;
 use super::quantized::Quantization;
+use super::row_scaled::{eight_bits, four_bits};
 use super::tensors::{Dtype, TensorInfo, Tensors};
 use crate::error::{Error, Result};
 
@@ -28,6 +29,12 @@ pub(super) struct Stored {
     dtype: Dtype,
 }
 
+impl Stored {
+    pub(super) fn new(name: String, holder: usize, dtype: Dtype) -> Self {
+        Self { name, holder, dtype }
+    }
+}
+
 /// How to dequantize a matrix.
 #[derive(Clone, Debug)]
 pub(super) enum Recipe {
@@ -35,6 +42,10 @@ pub(super) enum Recipe {
     Int8 { scales: Stored },
     /// Codes of 4 bits.
     FourBit(Box<FourBit>),
+    /// `i8`, multiplied by the scales of the rows.
+    Rows8 { scales: Stored },
+    /// Two integers per byte, multiplied by the scales of the rows.
+    Rows4 { scales: Stored },
 }
 
 #[derive(Clone, Debug)]
@@ -195,6 +206,8 @@ impl Tensors {
     /// The bytes of a matrix, of 32 bits, from those that are stored.
     pub(super) fn dequantized(&self, name: &str, stored: &[u8], recipe: &Recipe) -> Result<Vec<u8>> {
         let values = match recipe {
+            Recipe::Rows8 { scales } => return Ok(eight_bits(stored, &self.floats_of(scales)?)),
+            Recipe::Rows4 { scales } => return Ok(four_bits(stored, &self.floats_of(scales)?)),
             Recipe::Int8 { scales } => int8(stored, &self.floats_of(scales)?),
             Recipe::FourBit(recipe) => {
                 let absmax = match &recipe.nested {

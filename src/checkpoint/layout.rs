@@ -96,6 +96,13 @@ pub(crate) fn all_finite(values: &[f32]) -> bool {
     values.iter().fold(0, |bad, value| bad | u32::from(value.to_bits() & EXPONENT == EXPONENT)) == 0
 }
 
+/// The little-endian bytes of f32 values.
+pub(super) fn to_bytes(values: &[f32]) -> Vec<u8> {
+    let mut out = vec![0; values.len() * 4];
+    out.as_chunks_mut::<4>().0.iter_mut().zip(values).for_each(|(out, value)| *out = value.to_le_bytes());
+    out
+}
+
 /// Converts f32 values to the bytes of a float type.
 pub(super) fn from_f32(values: &[f32], dtype: Dtype, out: &mut Vec<u8>) {
     match dtype {

@@ -34,6 +34,7 @@ mod pytorch_tar;
 mod quantized;
 mod report;
 mod resolve;
+mod row_scaled;
 mod safetensors;
 mod save;
 pub(crate) mod sentence;

@@ -53,8 +53,7 @@ impl Summary {
             *dtypes.entry(info.dtype.to_string()).or_insert(0) += 1;
         }
         let bias_alias = |name: &str| name == "predictions.bias" && inventory.has("predictions.decoder.bias");
-        let (h, e, i) =
-            (config.hidden_size as u64, config.embedding_size as u64, config.intermediate_size as u64);
+        let (h, i) = (config.hidden_size as u64, config.intermediate_size as u64);
         let layer_matrices = 4 * h * h + 2 * h * i;
         let calls = (config.num_hidden_layers * config.inner_group_num) as u64;
         let stored = (config.num_hidden_groups * config.inner_group_num) as u64;
@@ -73,7 +72,7 @@ impl Summary {
             parameters,
             effective_parameters: parameters
                 .saturating_add(layer.saturating_mul(calls.saturating_sub(stored))),
-            flops_per_token: 2 * (e * h + calls * layer_matrices),
+            flops_per_token: config.flops_per_token(),
             dtypes,
             missing: expected.keys().filter(|n| !inventory.has(n) && !bias_alias(n)).cloned().collect(),
             foreign: inventory.foreign().len(),

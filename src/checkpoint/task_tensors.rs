@@ -6,6 +6,10 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use rayon::prelude::*;
+
+use super::bitsandbytes::Recipe;
+use super::layout::to_bytes;
 use super::tensors::{Dtype, TensorInfo, Tensors};
 use crate::error::{Error, Result};
 
@@ -14,6 +18,9 @@ const TASKS: &str = "tasks.";
 
 /// Suffixes of the names of the two factors of a delta.
 const FACTORS: [&str; 2] = [".difference.left", ".difference.right"];
+
+/// Rows of a matrix that one thread changes at a time.
+const ROWS: usize = 64;
 
 /// A matrix with a low-rank delta.
 pub(super) struct Difference {
@@ -29,6 +36,8 @@ struct Factor {
     name: String,
     holder: usize,
     dtype: Dtype,
+    /// How to dequantize it.
+    recipe: Option<Recipe>,
 }
 
 impl Tensors {
@@ -50,6 +59,9 @@ impl Tensors {
             else {
                 continue;
             };
+            if let Some(recipe) = self.recipes.remove(&info.name) {
+                self.recipes.insert(name.clone(), recipe);
+            }
             if FACTORS.iter().any(|end| name.ends_with(end)) {
                 factors.insert(name, (info, holder));
                 continue;
@@ -60,8 +72,8 @@ impl Tensors {
         for (name, (factor, _)) in &factors {
             let matrix = FACTORS.iter().find_map(|end| name.strip_suffix(end)).unwrap_or(name);
             let difference = kept.get(matrix).and_then(|(shared, _)| {
-                let [left, right] = FACTORS.map(|end| factors.get(&format!("{matrix}{end}")));
-                Difference::new(shared, left?, right?)
+                let [left, right] = FACTORS.map(|end| factors.get_key_value(&format!("{matrix}{end}")));
+                Difference::new(shared, [left?, right?], &self.recipes)
             });
             let Some(difference) = difference else {
                 let problem = format!("the difference \"{}\" fits no matrix", factor.name);
@@ -79,19 +91,25 @@ impl Tensors {
 
 impl Difference {
     /// Returns `None` if the shapes do not match.
-    fn new(shared: &TensorInfo, left: &(TensorInfo, usize), right: &(TensorInfo, usize)) -> Option<Self> {
+    fn new(
+        shared: &TensorInfo,
+        factors: [(&String, &(TensorInfo, usize)); 2],
+        recipes: &HashMap<String, Recipe>,
+    ) -> Option<Self> {
+        let [(_, (left, _)), (_, (right, _))] = factors;
         let ([rows, columns], [own_rows, rank], [own_rank, own_columns]) =
-            (shared.shape.as_slice(), left.0.shape.as_slice(), right.0.shape.as_slice())
+            (shared.shape.as_slice(), left.shape.as_slice(), right.shape.as_slice())
         else {
             return None;
         };
         if (rows, columns, rank) != (own_rows, own_columns, own_rank) {
             return None;
         }
-        let factors = [left, right].map(|(info, holder)| Factor {
+        let factors = factors.map(|(name, (info, holder))| Factor {
             name: info.name.clone(),
             holder: *holder,
             dtype: info.dtype,
+            recipe: recipes.get(name).cloned(),
         });
         Some(Self { shared: shared.dtype, factors, columns: *columns })
     }
@@ -102,22 +120,28 @@ impl Tensors {
     pub(super) fn read_changed(&self, name: &str, shared: &[u8], difference: &Difference) -> Result<Vec<u8>> {
         let mut values = self.floats(name, shared, difference.shared)?;
         let [left, right] = difference.factors.each_ref().map(|factor| {
-            let bytes = self.files[factor.holder].read(&factor.name)?;
+            let mut bytes = self.files[factor.holder].read(&factor.name)?;
+            if let Some(recipe) = &factor.recipe {
+                bytes = self.dequantized(&factor.name, &bytes, recipe)?;
+            }
             self.floats(&factor.name, &bytes, factor.dtype)
         });
         add_product(&mut values, &left?, &right?, difference.columns);
-        Ok(values.into_iter().flat_map(f32::to_le_bytes).collect())
+        Ok(to_bytes(&values))
     }
 }
 
 /// Adds `left` `[rows, rank]` times `right` `[rank, columns]` to `values` `[rows, columns]`.
 pub(super) fn add_product(values: &mut [f32], left: &[f32], right: &[f32], columns: usize) {
-    let rank = right.len() / columns.max(1);
-    for (row, left) in values.chunks_mut(columns.max(1)).zip(left.chunks(rank.max(1))) {
-        for (factor, right) in left.iter().zip(right.chunks(columns.max(1))) {
-            row.iter_mut().zip(right).for_each(|(value, right)| *value += factor * right);
+    let columns = columns.max(1);
+    let rank = (right.len() / columns).max(1);
+    values.par_chunks_mut(ROWS * columns).zip(left.par_chunks(ROWS * rank)).for_each(|(values, left)| {
+        for (row, left) in values.chunks_mut(columns).zip(left.chunks(rank)) {
+            for (factor, right) in left.iter().zip(right.chunks(columns)) {
+                row.iter_mut().zip(right).for_each(|(value, right)| *value += factor * right);
+            }
         }
-    }
+    });
 }
 
 #[cfg(test)]

@@ -296,7 +296,7 @@ impl Tensors {
     /// Finds the parameters of the model among the tensors.
     fn resolved(self) -> Result<Self> {
         let unreadable = self.files.iter().flat_map(|file| file.unreadable().iter().cloned()).collect();
-        let mut tensors = self.with_bitsandbytes()?;
+        let mut tensors = self.with_bitsandbytes()?.with_row_scales()?;
         // The names of an adapter keep their wrapper: it tells what belongs to the base model.
         let is_of_adapter =
             |info: &TensorInfo| info.name.contains(".lora_") || info.name.starts_with("base_model.");

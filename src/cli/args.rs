@@ -1,6 +1,6 @@
 //! Command-line arguments shared by subcommands, and the arguments of the small subcommands.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -73,6 +73,29 @@ pub struct GlobalArgs {
     pub progress: When,
 }
 
+impl DeviceArgs {
+    /// These options with the size of the input, by which `auto` chooses: the bytes of texts in arguments and of files. Without
+    /// either, the input is standard input.
+    pub fn for_input<'a>(&self, files: impl IntoIterator<Item = &'a Path>, texts: &[String]) -> Self {
+        let mut bytes = (!texts.is_empty()).then(|| texts.iter().map(|text| text.len() as u64).sum());
+        let mut files: Vec<&Path> = files.into_iter().collect();
+        if files.is_empty() && texts.is_empty() {
+            files.push(Path::new("-"));
+        }
+        for file in files {
+            // Standard input may be a file too.
+            let file = if file == Path::new("-") { Path::new("/dev/stdin") } else { file };
+            let Some(size) = std::fs::metadata(file).ok().filter(std::fs::Metadata::is_file) else {
+                continue;
+            };
+            // Compressed text has about a fourth of its bytes.
+            let packed = file.extension().is_some_and(|end| end == "gz" || end == "zst");
+            *bytes.get_or_insert(0) += size.len() * if packed { 4 } else { 1 };
+        }
+        Self { input_bytes: bytes, ..self.clone() }
+    }
+}
+
 /// When to use features of terminals.
 #[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
 pub enum When {
@@ -102,11 +125,15 @@ pub struct ModelArgs {
     pub allow_non_finite: bool,
 }
 
-#[derive(Args, Debug)]
+#[derive(Args, Clone, Debug)]
 pub struct DeviceArgs {
+    /// Bytes of the input, if known.
+    #[arg(skip)]
+    pub input_bytes: Option<u64>,
     /// Device: auto, flex, ndarray, wgpu[:N], cuda[:N]
     ///
-    /// auto selects a hardware GPU if there is one, otherwise the CPU (flex). `albert devices` lists the devices.
+    /// auto selects the CPU (flex), or a discrete or Apple GPU for training and for files so long that the GPU's start pays.
+    /// --verbose prints the reason. `albert devices` lists the devices.
     #[arg(long, env = "ALBERT_DEVICE", value_name = "DEVICE", default_value = "auto", value_parser = str::parse::<DeviceChoice>, help_heading = "Device")]
     pub device: DeviceChoice,
     /// Compute precision

@@ -21,7 +21,7 @@ pub fn run(args: ChooseArgs, reporter: &Reporter) -> Result<ExitStatus, Failure>
         &checkpoint,
         &[Head::MultipleChoice],
         MlmBias::default(),
-        &args.device,
+        &args.device.for_input(args.records.input.as_deref(), &args.prompts),
         Lengths::new(&args.length),
         reporter,
     )?;

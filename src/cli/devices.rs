@@ -28,7 +28,10 @@ pub fn run(args: DevicesArgs) -> Result<ExitStatus, Failure> {
                     format!("{auto} {:width$}  {:14}  {}", d.name, d.kind, d.description)
                 })
                 .collect();
-            format!("{}\n\n* taken by --device auto", lines.join("\n"))
+            format!(
+                "{}\n\n* selected by --device auto for training and long files; the CPU otherwise",
+                lines.join("\n")
+            )
         }
         _ => objects.join("\n"),
     };

@@ -43,7 +43,7 @@ pub fn run(args: EmbedArgs, reporter: &Reporter) -> Result<ExitStatus, Failure> 
         &checkpoint,
         options.heads(),
         MlmBias::default(),
-        &args.device,
+        &args.device.for_input(args.input.records.input.as_deref(), &args.input.texts),
         lengths,
         reporter,
     )?;

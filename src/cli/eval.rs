@@ -147,7 +147,14 @@ fn load(
         windows: true,
         own: None,
     };
-    options::load(checkpoint, &[head], MlmBias::default(), &common.device, lengths, reporter)
+    options::load(
+        checkpoint,
+        &[head],
+        MlmBias::default(),
+        &common.device.for_input([common.data.as_path()], &[]),
+        lengths,
+        reporter,
+    )
 }
 
 /// The configuration file of a local model.

@@ -3,6 +3,8 @@
 use std::io::IsTerminal;
 use std::sync::Arc;
 
+use std::path::PathBuf;
+
 use albert::Error;
 use albert::checkpoint::{Inventory, MlmBias};
 use albert::io::{Format, OutputTarget};
@@ -34,7 +36,8 @@ pub fn run(args: &EvalMlmArgs, reporter: &Reporter) -> Result<ExitStatus, Failur
         windows: false,
         own: None,
     };
-    let ready = options::load(&checkpoint, heads, MlmBias::default(), &args.device, lengths, reporter)?;
+    let device = args.device.for_input(args.corpus.corpus.iter().map(PathBuf::as_path), &[]);
+    let ready = options::load(&checkpoint, heads, MlmBias::default(), &device, lengths, reporter)?;
     let runtime = &ready.runtime;
     let (tokens, rows) = (runtime.tokenizer.id_bound(), runtime.config.vocab_size);
     if tokens > rows {

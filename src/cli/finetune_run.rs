@@ -211,7 +211,6 @@ fn run_seed(
         loss: prepared.loss,
         label_weights: prepared.label_weights.clone(),
         padding: plan.padding,
-        outputs: None,
     };
     let run = FineTuneRun {
         checkpoint: &setup.checkpoint,

@@ -19,7 +19,7 @@ pub fn run(args: NerArgs, reporter: &Reporter) -> Result<ExitStatus, Failure> {
         &checkpoint,
         &[Head::TokenClassification],
         MlmBias::default(),
-        &args.device,
+        &args.device.for_input(args.records.input.as_deref(), &args.texts),
         Lengths::with_windows(&args.length),
         reporter,
     )?;

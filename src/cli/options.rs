@@ -4,7 +4,7 @@ use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
 use albert::checkpoint::{Adapter, Checkpoint, EmbeddedTask, MlmBias, Origin, load_model};
-use albert::device::{self, OpenDevice};
+use albert::device::{self, DeviceChoice, OpenDevice, Workload};
 use albert::io::Source;
 use albert::model::Head;
 use albert::ops::{self, Numbers};
@@ -403,7 +403,7 @@ pub fn load(
         let tokenizer = tokenizer.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         (tokenizer, model)
     });
-    let (open, model, report) = model.map_err(|error| explained(error, checkpoint))?;
+    let (open, why, model, report) = model.map_err(|error| explained(error, checkpoint))?;
     let tokenizer = tokenizer?;
     warn_if_not_faster("--dtype", open.numbers, reporter);
     for note in &report.notes {
@@ -416,7 +416,8 @@ pub fn load(
     for name in &report.unused {
         reporter.detail(|| format!("{}: unused tensor {name}", checkpoint.name));
     }
-    reporter.detail(|| format!("on {}, ready after {} ms", open.name, started.elapsed().as_millis()));
+    let why = why.map_or_else(String::new, |why| format!(" ({why})"));
+    reporter.detail(|| format!("on {}{why}, ready after {} ms", open.name, started.elapsed().as_millis()));
 
     let max_length = lengths.longest(positions, &tokenizer, reporter)?;
     let (batch_tokens, pad_multiple) = if open.is_gpu {
@@ -452,7 +453,11 @@ fn explained(error: Error, checkpoint: &Checkpoint) -> Error {
     }
 }
 
-type Loaded = (OpenDevice, albert::model::Albert, albert::checkpoint::LoadReport);
+/// The device, the reason why `auto` chose it, the model, and the report of its weights.
+type Loaded = (OpenDevice, Option<String>, albert::model::Albert, albert::checkpoint::LoadReport);
+
+/// Bytes of English text per token.
+const BYTES_PER_TOKEN: f64 = 4.5;
 
 fn open_and_load(
     checkpoint: &Checkpoint,
@@ -461,10 +466,18 @@ fn open_and_load(
     args: &DeviceArgs,
 ) -> Result<Loaded> {
     let tensors = checkpoint.tensors()?;
-    let open = device::open_for_products(args.device, args.dtype.into())?;
+    let float = args.dtype.into();
+    let (open, why) = if args.device == DeviceChoice::Auto {
+        let per_byte = checkpoint.config.flops_per_token() as f64 / BYTES_PER_TOKEN;
+        let operations = args.input_bytes.map(|bytes| bytes as f64 * per_byte);
+        let (open, why) = device::open_automatically(float, Workload::Inference(operations))?;
+        (open, Some(why))
+    } else {
+        (device::open_for_products(args.device, float)?, None)
+    };
     let (mut model, report) = load_model(&tensors, &checkpoint.config, heads, mlm_bias, &open.device)?;
     model.set_numbers(open.numbers);
-    Ok((open, model, report))
+    Ok((open, why, model, report))
 }
 
 /// Warns about numbers that were chosen for speed but bring none on this CPU.

@@ -30,7 +30,7 @@ pub fn run(args: QaArgs, reporter: &Reporter) -> Result<ExitStatus, Failure> {
         &checkpoint,
         &[Head::QuestionAnswering],
         MlmBias::default(),
-        &args.device,
+        &args.device.for_input(args.input.as_deref(), &args.questions),
         lengths,
         reporter,
     )?;

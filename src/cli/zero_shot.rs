@@ -20,7 +20,7 @@ pub fn run(args: ZeroShotArgs, reporter: &Reporter) -> Result<ExitStatus, Failur
         &checkpoint,
         &[Head::SequenceClassification],
         MlmBias::default(),
-        &args.device,
+        &args.device.for_input(args.records.input.as_deref(), &args.texts),
         Lengths::new(&args.length),
         reporter,
     )?;

@@ -52,7 +52,7 @@ impl Adapter {
             name: format!("wgpu:{}", self.index),
             kind,
             description: self.description.clone(),
-            auto: self.is_real_gpu(),
+            auto: false,
         }
     }
 }
@@ -97,16 +97,8 @@ pub fn list() -> Vec<Adapter> {
         .collect()
 }
 
-/// The GPU selected by `auto`, if any. Never a software adapter.
-pub fn best_gpu() -> Option<Adapter> {
-    if !may_have_gpu() {
-        return None;
-    }
-    list().into_iter().filter(Adapter::is_real_gpu).min_by_key(Adapter::rank)
-}
-
 /// Checks for device files of GPUs, which is much faster than loading a graphics driver.
-fn may_have_gpu() -> bool {
+pub fn may_have_gpu() -> bool {
     if !cfg!(target_os = "linux") {
         return true;
     }

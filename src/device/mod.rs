@@ -6,6 +6,7 @@
 
 #[cfg(feature = "wgpu")]
 mod adapters;
+mod auto;
 mod memory;
 
 use std::fmt;
@@ -13,6 +14,7 @@ use std::str::FromStr;
 
 use burn::tensor::{DType, Device, FloatDType, Tensor};
 
+pub use auto::{Workload, is_candidate};
 pub use memory::keep_freed_memory;
 
 use crate::error::{Error, Result};
@@ -21,7 +23,7 @@ use crate::ops::Numbers;
 /// Choice of a device.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum DeviceChoice {
-    /// A hardware GPU if there is one, otherwise the CPU.
+    /// The CPU, or a discrete GPU where its start pays ([`Workload`]).
     #[default]
     Auto,
     /// The CPU, with burn's flex backend.
@@ -121,7 +123,7 @@ pub struct DeviceInfo {
     pub kind: &'static str,
     /// The name of the processor or adapter, and its driver.
     pub description: String,
-    /// True for the device selected by `auto`.
+    /// True for the device that `auto` selects for training and long inputs.
     pub auto: bool,
 }
 
@@ -141,6 +143,9 @@ pub fn open(choice: DeviceChoice, float: FloatType) -> Result<OpenDevice> {
 /// # Errors
 /// Errors of [`open`]; [`FloatType::Bf16x2`] and [`FloatType::Int8`] on a device other than a CPU.
 pub fn open_for_products(choice: DeviceChoice, float: FloatType) -> Result<OpenDevice> {
+    if choice == DeviceChoice::Auto {
+        return Ok(open_automatically(float, Workload::Training)?.0);
+    }
     let open = opened(choice)?;
     let cpu = matches!(open.name.as_str(), "flex" | "ndarray");
     match float {
@@ -159,7 +164,7 @@ pub fn common_numbers(devices: &[OpenDevice]) -> Numbers {
 
 fn opened(choice: DeviceChoice) -> Result<OpenDevice> {
     match choice {
-        DeviceChoice::Auto => open_auto(),
+        DeviceChoice::Auto => Ok(open_automatically(FloatType::F32, Workload::Training)?.0),
         DeviceChoice::Flex => open_flex(),
         DeviceChoice::NdArray => open_ndarray(),
         DeviceChoice::Wgpu(index) => open_wgpu(index),
@@ -201,7 +206,7 @@ pub fn list() -> Vec<DeviceInfo> {
     }
     #[cfg(feature = "wgpu")]
     devices.extend(adapters::list().iter().map(adapters::Adapter::info));
-    let gpu = devices.iter().position(|d| d.kind.ends_with("gpu") && d.auto);
+    let gpu = devices.iter().position(is_candidate);
     for (i, device) in devices.iter_mut().enumerate() {
         device.auto = i == gpu.unwrap_or(0);
     }
@@ -259,14 +264,31 @@ fn not_built(device: &str, feature: &str) -> Error {
     }
 }
 
-fn open_auto() -> Result<OpenDevice> {
-    #[cfg(feature = "wgpu")]
-    if let Some(adapter) = adapters::best_gpu()
-        && let Ok(open) = adapters::open(&adapter)
-    {
-        return Ok(open);
+/// Opens the device that suits a workload, and returns the reason for the choice. A GPU that cannot be opened or does not support
+/// the float type is replaced by the CPU.
+///
+/// # Errors
+/// Those of [`open_for_products`].
+pub fn open_automatically(float: FloatType, workload: Workload) -> Result<(OpenDevice, String)> {
+    let choice = auto::choose(workload, float, rayon::current_num_threads(), gpus);
+    let mut reason = choice.reason;
+    if let Some(name) = choice.gpu {
+        match name.parse().map_err(Error::Input).and_then(|gpu| open_for_products(gpu, float)) {
+            Ok(open) => return Ok((open, reason)),
+            Err(error) => reason = format!("the GPU cannot be used: {error}"),
+        }
     }
-    open_flex().or_else(|_| open_ndarray())
+    let cpu = if cfg!(feature = "flex") { DeviceChoice::Flex } else { DeviceChoice::NdArray };
+    Ok((open_for_products(cpu, float)?, reason))
+}
+
+/// The adapters, without loading a driver if the machine has no device file of a GPU.
+fn gpus() -> Vec<DeviceInfo> {
+    #[cfg(feature = "wgpu")]
+    if adapters::may_have_gpu() {
+        return adapters::list().iter().map(adapters::Adapter::info).collect();
+    }
+    Vec::new()
 }
 
 #[cfg(feature = "flex")]

@@ -128,17 +128,6 @@ impl Albert {
         } else {
             None
         };
-        Self::with_classifier(config, heads, outputs, device)
-    }
-
-    /// Same as [`Albert::new`], with `outputs` outputs of the classifier, which several tasks may share.
-    pub fn with_classifier(
-        config: &AlbertConfig,
-        heads: &[Head],
-        outputs: Option<usize>,
-        device: &Device,
-    ) -> Self {
-        let has = |head| heads.contains(&head);
         Self {
             albert: AlbertModel {
                 embeddings: AlbertEmbeddings::new(config, device),

@@ -9,7 +9,6 @@ pub mod finetune;
 mod init;
 pub mod instances;
 pub mod log;
-pub mod multitask;
 mod objective;
 mod optimizer;
 mod parameters;

@@ -115,6 +115,13 @@ impl Default for AlbertConfig {
 }
 
 impl AlbertConfig {
+    /// Floating-point operations of the encoder's matrix multiplications per token, without attention between tokens.
+    pub fn flops_per_token(&self) -> u64 {
+        let (h, e, i) = (self.hidden_size as u64, self.embedding_size as u64, self.intermediate_size as u64);
+        let calls = (self.num_hidden_layers * self.inner_group_num) as u64;
+        2 * (e * h + calls * (4 * h * h + 2 * h * i))
+    }
+
     /// Reads and checks a `config.json` or Google's `albert_config.json`.
     ///
     /// # Errors

@@ -1,8 +1,6 @@
 //! The losses of the task heads (transformers 4.57 `modeling_albert.py`: `AlbertForSequenceClassification`,
 //! `AlbertForTokenClassification`, `AlbertForQuestionAnswering`, `AlbertForMultipleChoice`).
 
-use std::ops::Range;
-
 use burn::tensor::{Bool, DType, Device, Int, Tensor, TensorData, activation};
 
 use crate::batch::{Padding, model_input};
@@ -64,8 +62,6 @@ pub struct FineTuning {
     pub label_weights: Vec<f32>,
     /// How rows are padded.
     pub padding: Padding,
-    /// The classifier outputs of this task, if several tasks share the classifier; `None` for all.
-    pub outputs: Option<Range<usize>>,
 }
 
 /// The logit of positions that cannot be chosen.
@@ -113,13 +109,7 @@ impl Objective for FineTuning {
         let [_, length] = input.input_ids.dims();
         let out = model.albert.forward(input, OutputOptions::default());
         let pooled = || out.pooler_output.clone().ok_or_else(|| missing("pooler"));
-        let sequence = || {
-            let logits = model.sequence_logits(pooled()?).ok_or_else(|| missing("classification"))?;
-            Ok::<_, Error>(match &self.outputs {
-                Some(own) => logits.narrow(1, own.start, own.len()),
-                None => logits,
-            })
-        };
+        let sequence = || model.sequence_logits(pooled()?).ok_or_else(|| missing("classification"));
         let states = || out.last_hidden_state.clone();
         let (loss, correct) = match self.loss {
             TaskLoss::Labels => {
@@ -128,10 +118,6 @@ impl Objective for FineTuning {
             }
             TaskLoss::Tokens => {
                 let logits = model.token_logits(states()).ok_or_else(|| missing("token-classification"))?;
-                let logits = match &self.outputs {
-                    Some(own) => logits.narrow(2, own.start, own.len()),
-                    None => logits,
-                };
                 let [batch, length, count] = logits.dims();
                 let (places, all) = tagged(examples, length);
                 if all.is_empty() {

@@ -1,4 +1,4 @@
-"""Makes `expected_tasks.json` from `assets/`: what transformers 4.57 says with the heads of the tasks, each on its own encoder.
+"""Makes `expected_tasks.json` from `assets/`: what transformers 4.57 computes with the head of each task on its own encoder.
 
     python expected_tasks.py
 
@@ -10,7 +10,6 @@ Requires torch, transformers 4.57, sentencepiece, safetensors.
 import json, os
 
 import torch
-from safetensors.torch import load_file
 from transformers import (
     AlbertConfig,
     AlbertForMultipleChoice,
@@ -21,8 +20,9 @@ from transformers import (
     pipeline,
 )
 
+from weights import ASSETS, tensors as stored
+
 HERE = os.path.dirname(os.path.abspath(__file__))
-ASSETS = os.path.join(HERE, "../../../assets")
 LEFT, RIGHT = ".difference.left", ".difference.right"
 CLASSES = {
     "sequence-classification": AlbertForSequenceClassification,
@@ -57,7 +57,7 @@ def model(task, tensors):
 
 
 def main():
-    tensors = load_file(os.path.join(ASSETS, "model.safetensors"))
+    tensors = stored()
     with open(os.path.join(ASSETS, "tasks.json")) as f:
         models = {task["name"]: model(task, tensors) for task in json.load(f)}
     tokenizer = AlbertTokenizerFast(os.path.join(ASSETS, "spiece.model"))

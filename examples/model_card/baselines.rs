@@ -1,4 +1,4 @@
-//! What little effort gives: the most frequent answer, and words without their order.
+//! Two baselines: the most frequent answer, and words without their order.
 
 use std::collections::HashMap;
 
@@ -7,7 +7,7 @@ use albert::eval::metrics::{QuestionOutcome, entities, squad_v1};
 
 use super::tasks::Examples;
 
-/// Figures in per cent of the most frequent answer, and of a model of single words, on `test`:
+/// Metrics in percent, on `test`, of the most frequent answer and of a model of single words:
 /// * texts: accuracy; a logistic regression over the words of each text;
 /// * tokens: F1 of entities; no entity at all, and each word's most frequent tag;
 /// * questions: F1 of words; the sentence that shares the most words with the question;
@@ -30,7 +30,7 @@ fn percent(right: usize, all: usize) -> f64 {
     100.0 * right as f64 / all.max(1) as f64
 }
 
-/// A linear model over named features, a weight for each class, learnt with Adagrad.
+/// A linear model over named features, a weight for each class, trained with Adagrad.
 #[derive(Default)]
 struct Linear {
     ids: HashMap<String, usize>,
