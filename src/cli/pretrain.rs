@@ -8,30 +8,31 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use burn::tensor::Device;
 use serde_json::json;
 
-use albert::checkpoint::{Architecture, Checkpoint, TokenizerFiles, write_tokenizer};
+use albert::checkpoint::{Checkpoint, TokenizerFiles, write_tokenizer};
 use albert::device::{self, DeviceChoice, FloatType, OpenDevice};
 use albert::io::{Format, OutputTarget, create_directory};
 use albert::model::{Albert, AlbertConfig, Head};
 use albert::tokenizer::Tokenizer;
 use albert::tokenizer::train::TrainOptions as TokenizerTraining;
 use albert::training::corpus::{Corpus, CorpusOptions, Sentences, TokenCache};
+use albert::training::distillation::DISTILLATION_PANELS;
 use albert::training::instances::{
     Instance, InstanceOptions, InstanceStream, Pairing, PieceTable, SpecialIds, show_instance,
 };
 use albert::training::{
-    Communicator, Ending, ModelFiles, PRETRAINING_PANELS, Parameters, Pretraining, PretrainingSource,
-    Replicas, Size, Trainer, VocabularyOptions, check_vocabulary, model_from, new_model,
+    Communicator, PRETRAINING_PANELS, Parameters, Pretraining, PretrainingSource, Replicas, Size, Source,
+    VocabularyOptions, check_vocabulary, model_from, new_model,
 };
 use albert::{Error, Result, training};
 
 use super::args::ModelArgs;
-use super::exit::{ExitStatus, Failure, WhileRunning};
-use super::options;
+use super::exit::{ExitStatus, Failure};
 use super::pretrain_args::{CompatArg, PretrainArgs, SentencesArg};
 use super::pretrain_plan::{Plan, row_length};
+use super::pretrain_run::Run;
+use super::pretrain_teacher::FoundTeacher;
 use super::report::Reporter;
-use super::training_progress::TrainingProgress;
-use super::{corpus_report, interrupt, train_tokenizer};
+use super::{corpus_report, interrupt, options, pretrain_teacher, train_tokenizer};
 
 /// Maximum text length recorded with a tokenizer that is trained here.
 const POSITIONS: usize = 512;
@@ -52,11 +53,13 @@ pub fn run(args: PretrainArgs, reporter: &Reporter) -> std::result::Result<ExitS
     let tokenizer = first_alone(world.as_ref(), || start.tokenizer(&args, reporter, &stop))?;
     let Some((files, tokenizer)) = tokenizer else { return Ok(ExitStatus::Interrupted) };
     let config = configuration(&args, &start, &tokenizer)?;
+    let length = row_length(&args, &config);
+    let teacher = FoundTeacher::find(&args, &tokenizer, length, reporter)?;
     let cache = first_alone(world.as_ref(), || token_cache(&args, &tokenizer, reporter, &stop))?;
     let Some(cache) = cache else { return Ok(ExitStatus::Interrupted) };
     let cache = Arc::new(cache);
     let special = SpecialIds::of(&tokenizer)?;
-    let stream = instance_stream(&args, row_length(&args, &config), &tokenizer, special, cache.clone())?;
+    let stream = instance_stream(&args, length, &tokenizer, special, cache.clone())?;
     if let Some(count) = args.show_instances {
         let terminal = std::io::stdout().is_terminal();
         return show(stream, count, args.format.resolve(terminal), &tokenizer, &special);
@@ -72,7 +75,6 @@ pub fn run(args: PretrainArgs, reporter: &Reporter) -> std::result::Result<ExitS
     let plan = Plan::new(&args, &config, &opened, cache.summary().tokens);
     plan.announce(&args, &config, &opened, parameters.count(), reporter);
 
-    let held_out = stream.held_out(args.eval_rows)?;
     let objective = Pretraining {
         pad_id: config.pad_token_id.unwrap_or(0) as u32,
         pad_multiple: if opened[0].is_gpu { 16 } else { 1 },
@@ -82,35 +84,29 @@ pub fn run(args: PretrainArgs, reporter: &Reporter) -> std::result::Result<ExitS
     };
     let replicas =
         Replicas::new(&model, &parameters, &devices, plan.micro_batch, args.gradient_checkpointing);
-    let mut trainer = Trainer {
-        objective: &objective,
-        source: PretrainingSource::new(stream),
-        held_out: &held_out,
-        evaluation: None,
+    let mut run = Run {
         parameters,
         replicas,
-        communicator: world.as_ref(),
+        world: world.as_ref(),
         options: plan.options(&args, &config),
-        files: ModelFiles {
-            config: &config,
-            architecture: Architecture::PreTraining,
-            tokenizer: (&files, &tokenizer),
-        },
+        config: &config,
+        tokenizer: (&files, &tokenizer),
+        panels: &PRETRAINING_PANELS,
+        resume: args.resume,
     };
-    let mut progress = TrainingProgress::new(reporter, &args.output, &PRETRAINING_PANELS);
-    let from = trainer.begin(args.resume, &mut progress)?;
-    let (ending, _) = trainer.run(from, &stop, &mut progress).while_running()?;
-    drop(progress);
-    Ok(match ending {
-        Ending::Finished => {
-            reporter.note(&format!("wrote the model to {}", args.output.display()));
-            ExitStatus::Done
-        }
-        Ending::Interrupted => {
-            reporter.note("interrupted after saving a checkpoint; use --resume to continue");
-            ExitStatus::Interrupted
-        }
-    })
+    let Some(teacher) = teacher else {
+        let held_out = stream.held_out(args.eval_rows)?;
+        return run.train(&objective, PretrainingSource::new(stream), &held_out, &stop, reporter);
+    };
+    let (objective, read_by_teacher) =
+        teacher.load(&args, objective, &config, (&devices, numbers), reporter)?;
+    pretrain_teacher::identify(&objective, &mut run.options.identity);
+    run.panels = &DISTILLATION_PANELS;
+    let held_out = stream.held_out_plans(args.eval_rows)?;
+    let student = (&tokenizer, special);
+    let source = pretrain_teacher::source(stream, &objective, student, length, read_by_teacher)?;
+    let held_out = source.realize(&source.with_sentences(held_out))?;
+    run.train(&objective, source, &held_out, &stop, reporter)
 }
 
 /// Runs `part` in process 0 before the other processes, which then find its results on disk. An error or interruption in one

@@ -8,6 +8,7 @@ use albert::device::DeviceChoice;
 use albert::training::{Decay, OptimizerKind, Size};
 
 use super::args::{FormatArg, PrecisionArg};
+use super::teacher_args::TeacherArgs;
 use super::training_args::CorpusArgs;
 
 /// Pretrain a model on text with masked-LM and sentence-order losses
@@ -23,7 +24,8 @@ use super::training_args::CorpusArgs;
 #[command(after_help = "\
 Examples:
   albert pretrain --corpus ./texts --output ./my-albert --size mini --steps 20000
-  albert pretrain --corpus more.jsonl.gz --output ./more --init-from albert/albert-base-v2")]
+  albert pretrain --corpus more.jsonl.gz --output ./more --init-from albert/albert-base-v2
+  albert pretrain --corpus ./texts --output ./small --init-from ./my-albert --teacher ./large")]
 pub struct PretrainArgs {
     #[command(flatten)]
     pub corpus: CorpusArgs,
@@ -111,6 +113,9 @@ pub struct PretrainArgs {
     /// Reproduce the quirks of another program when building rows
     #[arg(long, value_name = "NAME", help_heading = "Rows")]
     pub compat: Option<CompatArg>,
+
+    #[command(flatten)]
+    pub distillation: TeacherArgs,
 
     /// Total number of steps
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), help_heading = "Training")]

@@ -3,6 +3,7 @@
 mod checkpoints;
 mod communicator;
 pub mod corpus;
+pub mod distillation;
 mod documents;
 mod evaluation;
 pub mod finetune;

@@ -41,3 +41,9 @@ pub struct Loss {
     /// One sum for each name, `[n]`.
     pub sums: Tensor<1>,
 }
+
+/// The divisor of a sum whose count is `total`. A count may be below one, because it is divided by the scale of the loss. A sum
+/// without any item is zero whatever it is divided by.
+pub(in crate::training) fn divisor(total: f64) -> f64 {
+    if total > 0.0 { total } else { 1.0 }
+}

@@ -12,6 +12,7 @@ pub(super) enum Purpose {
     Plan = 3,
     Shuffle = 4,
     Realize = 5,
+    Sentence = 6,
 }
 
 /// A hash of a purpose and its keys.

@@ -11,6 +11,7 @@ use super::masking::{find_words, mask};
 use super::options::InstanceOptions;
 use super::pieces::PieceTable;
 use super::plan::{InstancePlan, Partner};
+use super::random::{Purpose, mix};
 use super::{Instance, SpecialIds};
 use crate::error::{Error, Result};
 use crate::training::Documents;
@@ -31,6 +32,16 @@ impl Realizer {
     /// Errors of [`Documents::sentences`]; [`Error::Input`] if the sentences differ from the planned ones.
     pub fn realize(&self, plans: &[InstancePlan]) -> Result<Vec<Instance>> {
         plans.par_iter().map(|plan| self.instance(plan)).collect()
+    }
+
+    /// The tokens of a random sentence of the instance of `plan`, unmasked and without special tokens.
+    ///
+    /// # Errors
+    /// As [`Realizer::realize`].
+    pub fn sentence(&self, plan: &InstancePlan) -> Result<Vec<u32>> {
+        let count = u64::from(plan.end.saturating_sub(plan.first).max(1));
+        let drawn = plan.first + (mix(Purpose::Sentence, &[plan.seed]) % count) as u32;
+        self.sentences(plan.document, drawn, drawn + 1)?.pop().ok_or_else(|| changed(plan.document))
     }
 
     /// Builds the instance of `plan`.

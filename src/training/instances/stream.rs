@@ -173,6 +173,14 @@ impl InstanceStream {
     /// # Errors
     /// Errors of [`InstanceStream::next_batch`] and [`Realizer::realize`].
     pub fn held_out(&self, limit: usize) -> Result<Vec<Instance>> {
+        self.realizer.realize(&self.held_out_plans(limit)?)
+    }
+
+    /// The plans of [`InstanceStream::held_out`].
+    ///
+    /// # Errors
+    /// Errors of [`InstanceStream::next_batch`].
+    pub fn held_out_plans(&self, limit: usize) -> Result<Vec<InstancePlan>> {
         let (seed, epoch) = HELD_OUT;
         let planner = Planner { part: Part::HeldOut, seed, ..self.planner(epoch) };
         let mut plans = Vec::new();
@@ -183,7 +191,7 @@ impl InstanceStream {
             plans.extend(planner.plan(self.split.document(Part::HeldOut, rank))?);
         }
         plans.truncate(limit);
-        self.realizer.realize(&plans)
+        Ok(plans)
     }
 
     /// The epoch and the document after `documents` of `epoch`.

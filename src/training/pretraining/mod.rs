@@ -8,6 +8,7 @@ mod source;
 
 pub use cost::{Estimate, estimate};
 pub use evaluate::masked_lm;
+pub(in crate::training) use objective::Batch;
 pub use objective::{PRETRAINING_PANELS, PRETRAINING_SUMS, Pretraining};
 pub use size::Size;
 pub use source::PretrainingSource;

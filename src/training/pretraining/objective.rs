@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 use crate::model::{Albert, ModelInput, OutputOptions};
 use crate::ops::cross_entropy;
 use crate::training::instances::Instance;
-use crate::training::objective::{Loss, Objective};
+use crate::training::objective::{Loss, Objective, divisor};
 
 /// The sum of both losses.
 #[derive(Clone, Copy, Debug)]
@@ -43,9 +43,7 @@ impl Objective for Pretraining {
     }
 
     fn counts(&self, examples: &[Instance]) -> Vec<f64> {
-        let masked = examples.iter().map(|i| i.masked_positions.len()).sum::<usize>() as f64;
-        let ordered = examples.iter().filter(|i| i.order_label.is_some()).count() as f64;
-        if self.sentence_order { vec![masked, masked, ordered, ordered] } else { vec![masked, masked] }
+        self.counts_of(examples.iter())
     }
 
     fn tokens(&self, example: &Instance) -> usize {
@@ -53,39 +51,76 @@ impl Objective for Pretraining {
     }
 
     fn loss(&self, model: &Albert, examples: &[Instance], totals: &[f64], device: &Device) -> Result<Loss> {
-        let mut batch = Batch::new(self, examples);
+        let rows: Vec<&Instance> = examples.iter().collect();
+        Ok(self.forward(model, &rows, totals, device)?.loss)
+    }
+}
+
+/// The losses of some rows, and what another loss of the same rows needs.
+pub(in crate::training) struct Forward {
+    /// The pretraining losses.
+    pub loss: Loss,
+    /// The last hidden states, `[rows, length, H]`.
+    pub states: Tensor<3>,
+    /// The rows. If none of their tokens is masked, their first token is among the positions, with zero weight.
+    pub rows: Batch,
+    /// The weight of the masked positions: 1, or 0 if there are none.
+    pub weight: f64,
+}
+
+impl Pretraining {
+    /// [`Objective::counts`] of rows in any order.
+    pub(in crate::training) fn counts_of<'a>(
+        &self,
+        rows: impl Iterator<Item = &'a Instance> + Clone,
+    ) -> Vec<f64> {
+        let masked = rows.clone().map(|i| i.masked_positions.len()).sum::<usize>() as f64;
+        let ordered = rows.filter(|i| i.order_label.is_some()).count() as f64;
+        if self.sentence_order { vec![masked, masked, ordered, ordered] } else { vec![masked, masked] }
+    }
+
+    /// [`Objective::loss`] with its inputs.
+    pub(in crate::training) fn forward(
+        &self,
+        model: &Albert,
+        rows: &[&Instance],
+        totals: &[f64],
+        device: &Device,
+    ) -> Result<Forward> {
+        let mut batch = Batch::new(self, rows);
         // Rows without a masked token still need a node in the graph, with zero weight.
         let weight = if batch.labels.is_empty() { 0.0 } else { 1.0 };
         if batch.labels.is_empty() {
             batch.positions.push(0);
             batch.labels.push(0);
         }
-        let out = model.albert.forward(batch.input(examples.len(), device), OutputOptions::default());
-        let positions = ints(batch.positions, device);
+        let out = model.albert.forward(batch.input(device), OutputOptions::default());
+        let states = out.last_hidden_state;
         let mlm = model
-            .masked_lm_loss(out.last_hidden_state, positions, ints(batch.labels, device))
+            .masked_lm_loss(states.clone(), batch.masked(device), ints(batch.labels.clone(), device))
             .ok_or_else(|| Error::Input("the model has no masked-LM head".to_owned()))?;
         let (mlm, mlm_correct) = (mlm.loss * weight, mlm.correct * weight);
-        let mut total = mlm.clone() / totals[0].max(1.0);
+        let mut total = mlm.clone() / divisor(totals[0]);
         let mut sums = vec![mlm, mlm_correct];
         if self.sentence_order && !batch.ordered_rows.is_empty() {
             let pooled =
                 out.pooler_output.ok_or_else(|| Error::Input("the model has no pooler".to_owned()))?;
-            let rows = ints(batch.ordered_rows, device);
             let logits = model
-                .sentence_order_logits(pooled.select(0, rows))
+                .sentence_order_logits(pooled.select(0, ints(batch.ordered_rows.clone(), device)))
                 .ok_or_else(|| Error::Input("the model has no sentence-order head".to_owned()))?;
-            let sop = cross_entropy(logits, ints(batch.order_labels, device));
-            total = total + sop.loss.clone() * (self.sentence_order_weight / totals[2].max(1.0));
+            let sop = cross_entropy(logits, ints(batch.order_labels.clone(), device));
+            total = total + sop.loss.clone() * (self.sentence_order_weight / divisor(totals[2]));
             sums.extend([sop.loss, sop.correct]);
         }
         sums.resize_with(self.names().len(), || Tensor::zeros([1], (device, DType::F32)));
-        Ok(Loss { total, sums: Tensor::cat(sums, 0) })
+        let loss = Loss { total, sums: Tensor::cat(sums, 0) };
+        Ok(Forward { loss, states, rows: batch, weight })
     }
 }
 
 /// Instances padded to the longest one, as flat lists.
-struct Batch {
+pub(in crate::training) struct Batch {
+    rows: usize,
     length: usize,
     ids: Vec<i64>,
     types: Vec<i64>,
@@ -97,11 +132,12 @@ struct Batch {
 }
 
 impl Batch {
-    fn new(options: &Pretraining, examples: &[Instance]) -> Self {
+    fn new(options: &Pretraining, examples: &[&Instance]) -> Self {
         let longest = examples.iter().map(|i| i.ids.len()).max().unwrap_or(0);
         let multiple = options.pad_multiple.max(1);
         let length = longest.next_multiple_of(multiple).min(options.longest.max(longest));
         let mut batch = Self {
+            rows: examples.len(),
             length,
             ids: vec![i64::from(options.pad_id); examples.len() * length],
             types: vec![0; examples.len() * length],
@@ -129,8 +165,14 @@ impl Batch {
         batch
     }
 
-    fn input(&self, rows: usize, device: &Device) -> ModelInput {
-        let size = [rows, self.length];
+    /// The flat positions of the masked tokens, `[n]`.
+    pub(in crate::training) fn masked(&self, device: &Device) -> Tensor<1, Int> {
+        ints(self.positions.clone(), device)
+    }
+
+    /// The input of a model.
+    pub(in crate::training) fn input(&self, device: &Device) -> ModelInput {
+        let size = [self.rows, self.length];
         let grid =
             |values: &[i64]| Tensor::<2, Int>::from_data(TensorData::new(values.to_vec(), size), device);
         let hidden = || Tensor::<2, Bool>::from_data(TensorData::new(self.padding.clone(), size), device);
