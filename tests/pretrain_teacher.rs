@@ -78,7 +78,9 @@ fn a_student_that_equals_its_teacher_has_no_loss() {
         let records = metrics(path, signal);
         for kind in ["train", "eval"] {
             let losses = losses(&records, kind);
-            assert!(losses.len() == 1 && losses[0].abs() < 1e-5, "{signal}, {kind}: {losses:?}");
+            // The text of vectors is decoded, and its tokens may differ a little.
+            let limit = if signal == "vectors" { 5e-4 } else { 1e-5 };
+            assert!(losses.len() == 1 && losses[0].abs() < limit, "{signal}, {kind}: {losses:?}");
         }
         // Another student differs from its teacher.
         let other = format!("{signal}-other");

@@ -119,7 +119,10 @@ mod tests {
 
     use super::*;
 
-    fn opened(tensors: &[(&str, safetensors::Dtype, &[usize], &[u8])]) -> Result<Tensors> {
+    /// Name, type, shape and bytes of a tensor.
+    type Case<'a> = (&'a str, safetensors::Dtype, &'a [usize], &'a [u8]);
+
+    fn opened(tensors: &[Case]) -> Result<Tensors> {
         let views = tensors.iter().map(|(name, dtype, shape, bytes)| {
             (*name, TensorView::new(*dtype, shape.to_vec(), bytes).expect("a tensor"))
         });
@@ -151,7 +154,7 @@ mod tests {
     #[test]
     fn scales_must_fit_a_matrix() {
         let two = scales(&[0.5, 2.0]);
-        let cases: [&[(&str, safetensors::Dtype, &[usize], &[u8])]; 3] = [
+        let cases: [&[Case]; 3] = [
             &[("a.row_scale", safetensors::Dtype::F32, &[2], &two)],
             &[
                 ("a", safetensors::Dtype::I8, &[1, 2], &[1, 2]),

@@ -25,7 +25,7 @@ use super::training_args::CorpusArgs;
 Examples:
   albert pretrain --corpus ./texts --output ./my-albert --size mini --steps 20000
   albert pretrain --corpus more.jsonl.gz --output ./more --init-from albert/albert-base-v2
-  albert pretrain --corpus ./texts --output ./small --init-from ./my-albert --teacher ./large")]
+  albert pretrain --corpus ./texts --output ./small --size mini --steps 20000 --teacher ./my-model")]
 pub struct PretrainArgs {
     #[command(flatten)]
     pub corpus: CorpusArgs,

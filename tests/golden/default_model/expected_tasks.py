@@ -31,7 +31,7 @@ CLASSES = {
     "multiple-choice": AlbertForMultipleChoice,
 }
 TEXTS = ["I loved it.", "Dull and far too long.", "A quiet film that stays with you."]
-NAMES = ["Angela Merkel met the Queen in London.", "Anna works for Microsoft in Seattle."]
+NAMES = ["Angela Merkel met the Queen in London.", "Paul lives in Paris and works for Google."]
 QUESTION = ("Who lives in Vienna?", "Anna lives in Vienna. Her brother Paul moved to Paris in 1950.")
 CHOICES = ("The man broke his leg.", ["He fell from a ladder.", "He ate an apple.", "It rained."])
 ZERO_SHOT = ("The new phone has a great camera.", ["technology", "politics", "sports"])
