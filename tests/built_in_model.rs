@@ -71,7 +71,7 @@ fn vector(found: &Value) -> Vec<f64> {
     list(&found[0]["embedding"]).iter().filter_map(Value::as_f64).collect()
 }
 
-/// Whether each record of a task is answered correctly.
+/// Returns true for each record of a task that is answered correctly.
 fn correct(task: &str, records: &[Value]) -> Vec<bool> {
     let fields = |names: &[&str]| -> Vec<Value> {
         let pick = |record: &Value| names.iter().map(|n| ((*n).to_owned(), record[*n].clone())).collect();

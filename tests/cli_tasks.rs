@@ -629,7 +629,7 @@ fn a_model_that_does_not_fit_says_what_it_is_for() {
     assert!(String::from_utf8_lossy(&output.stderr).contains("small built-in model"));
     let output = albert().args(["embed", "--device", "flex", "--normalize", "x"]).output().expect("runs");
     let record: Value = serde_json::from_slice(&output.stdout).expect("JSON");
-    assert_eq!(list(&record["predictions"][0]["embedding"]).len(), 256);
+    assert_eq!(list(&record["predictions"][0]["embedding"]).len(), 384);
 }
 
 #[test]

@@ -205,7 +205,7 @@ fn choose() {
 #[test]
 fn embed_and_tokenize() {
     let record: Record<Embedding> = run(&["embed", "A text."]);
-    assert_eq!(record.predictions[0].embedding.len(), 256);
+    assert_eq!(record.predictions[0].embedding.len(), 384);
     let record: Record<TokenEmbeddings> = run(&["embed", "--pooling", "tokens", "A text."]);
     let tokens = &record.predictions[0];
     assert_eq!(tokens.embedding.len(), tokens.tokens.len());

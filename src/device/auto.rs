@@ -13,7 +13,7 @@ const GAIN: f64 = 3.0;
 /// Floating-point operations per second and thread of a CPU, for the estimate of its time.
 const CPU_FLOPS: f64 = 1e11;
 
-/// What a command computes.
+/// The work of a command.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Workload {
     /// Pretraining or fine-tuning.
