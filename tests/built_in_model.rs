@@ -3,6 +3,8 @@
 //! `tests/golden/default_model/everyday.jsonl` was written before the model was trained and is never trained on. The development data
 //! is not part of the repository: `ALBERT_TEST_DATA` names its directory, and without it that test is skipped with a message.
 
+#![allow(clippy::print_stderr, reason = "says what was skipped")]
+
 mod common;
 
 use std::collections::BTreeMap;
@@ -166,7 +168,7 @@ const BOUNDS: [(&str, &str, &str, f64); 6] = [
 fn development_data() -> Option<PathBuf> {
     let data = std::env::var_os("ALBERT_TEST_DATA").map(PathBuf::from);
     if data.is_none() {
-        println!("skipped: ALBERT_TEST_DATA names no directory with development data");
+        eprintln!("skipped: ALBERT_TEST_DATA names no directory with development data");
     }
     data
 }
