@@ -46,9 +46,7 @@ pub fn table(assets: &Path) -> Result<String> {
     let task = FillMask::new(&runtime, options)?;
     let mut out = String::from("\n| text | predictions |\n|---|---|\n");
     for text in SENTENCES {
-        let item = task
-            .prepare(TextPair { text: text.to_owned(), text_pair: None })
-            .map_err(|problem| Error::Input(problem))?;
+        let item = task.prepare(TextPair { text: text.to_owned(), text_pair: None }).map_err(Error::Input)?;
         let words: Vec<String> = stream::predict(&task, &item, 4096)?[0]
             .iter()
             .map(|word| format!("{} {:.0} %", word.token_str, 100.0 * word.score))

@@ -20,9 +20,7 @@ pub fn row(assets: &Path, data: &Path, split: &str) -> Result<String> {
     let runtime = runtime(model, &checkpoint.config, &checkpoint, &device)?;
     let task = Embed::new(&runtime, EmbedOptions { normalize: true, ..EmbedOptions::default() })?;
     let vector = |text: &str| -> Result<Vec<f32>> {
-        let item = task
-            .prepare(TextPair { text: text.to_owned(), text_pair: None })
-            .map_err(|problem| Error::Input(problem))?;
+        let item = task.prepare(TextPair { text: text.to_owned(), text_pair: None }).map_err(Error::Input)?;
         Ok(stream::predict(&task, &item, 4096)?.values().collect())
     };
     let path = data.join(format!("regression.{split}.jsonl"));
@@ -32,7 +30,7 @@ pub fn row(assets: &Path, data: &Path, split: &str) -> Result<String> {
     for example in &examples {
         let (Target::Number(score), Some(other)) = (&example.target, &example.text_pair) else { continue };
         let (a, b) = (vector(&example.text)?, vector(other)?);
-        gold.push(f64::from(*score));
+        gold.push(*score);
         cosines.push(a.iter().zip(&b).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum());
     }
     let value = 100.0 * regression(&gold, &cosines).spearman.unwrap_or(f64::NAN);
