@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use half::{bf16, f16};
 use serde_json::Value;
 
-use super::layout::to_f32;
+use super::layout::{to_bytes, to_f32};
 use super::quantized::Quantization;
 use super::row_scaled::{eight_bits, four_bits};
 use super::tensors::{Dtype, TensorInfo, Tensors};
@@ -224,7 +224,7 @@ impl Tensors {
                     .ok_or_else(|| self.odd(name, "its codes or scales are too few"))?
             }
         };
-        Ok(values.into_iter().flat_map(f32::to_le_bytes).collect())
+        Ok(to_bytes(&values))
     }
 }
 

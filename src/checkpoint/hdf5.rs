@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use hdf5_pure::{Dataset, Datatype, DatatypeByteOrder, File, Group};
 
 use super::hdf5_source::{Budget, BudgetedFile};
+use super::layout::to_bytes;
 use super::tensors::{Dtype, TensorInfo, is_plausible};
 use crate::error::{Error, Result};
 
@@ -76,7 +77,7 @@ impl Hdf5File {
                 }
                 _ => {
                     let values = dataset.read_f32().map_err(|e| e.to_string())?;
-                    Ok(values.into_iter().flat_map(f32::to_le_bytes).collect())
+                    Ok(to_bytes(&values))
                 }
             }
         });

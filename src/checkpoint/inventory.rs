@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::albert_zh;
-use super::layout::{is_finite, to_f32, to_f32_checked, transposed, transposed_bytes};
+use super::layout::{is_finite, to_bytes, to_f32, to_f32_checked, transposed, transposed_bytes};
 use super::lora::Merge;
 use super::names::{Dialect, is_google_squad2, place_of};
 use super::quantized::Quantization;
@@ -318,7 +318,7 @@ impl<'a> Inventory<'a> {
     }
 
     fn read_source(&self, canonical: &str, source: &Source, turned: bool) -> Result<(Vec<u8>, Dtype)> {
-        let floats = |values: &[f32]| (values.iter().flat_map(|v| v.to_le_bytes()).collect(), Dtype::F32);
+        let floats = |values: &[f32]| (to_bytes(values), Dtype::F32);
         match source {
             Source::Tensor { name, transposed } => {
                 let (bytes, dtype) = self.tensors.read(name)?;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::layout::to_f32;
+use super::layout::{to_bytes, to_f32};
 use super::onnx::{Initializer, OnnxFile};
 use super::onnx_quantized::{self, Operands, QuantizedNodes, Scales, from_varints};
 use super::tensors::Dtype;
@@ -47,7 +47,7 @@ impl OnnxFile {
         let (shape, dtype, form) = (shape.clone(), *dtype, recipe.form);
         let operands = Operands { bytes: bytes(&recipe.weight)?, dtype, shape, scale, zero_point, form };
         let values = onnx_quantized::dequantized(&operands).ok_or_else(odd)?;
-        Ok(values.into_iter().flat_map(f32::to_le_bytes).collect())
+        Ok(to_bytes(&values))
     }
 }
 
