@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use half::{bf16, f16};
 use serde_json::Value;
 
-use super::layout::{to_bytes, to_f32};
+use super::layout::to_f32;
 use super::quantized::Quantization;
 use super::row_scaled::{eight_bits, four_bits};
 use super::tensors::{Dtype, TensorInfo, Tensors};
@@ -203,11 +203,11 @@ impl Tensors {
         Error::Weights { path: self.path.clone(), problem }
     }
 
-    /// The bytes of a matrix, of 32 bits, from those that are stored.
-    pub(super) fn dequantized(&self, name: &str, stored: &[u8], recipe: &Recipe) -> Result<Vec<u8>> {
-        let values = match recipe {
-            Recipe::Rows8 { scales } => return Ok(eight_bits(stored, &self.floats_of(scales)?)),
-            Recipe::Rows4 { scales } => return Ok(four_bits(stored, &self.floats_of(scales)?)),
+    /// The values of a matrix from the bytes that are stored.
+    pub(super) fn dequantized(&self, name: &str, stored: &[u8], recipe: &Recipe) -> Result<Vec<f32>> {
+        Ok(match recipe {
+            Recipe::Rows8 { scales } => eight_bits(stored, &self.floats_of(scales)?),
+            Recipe::Rows4 { scales } => four_bits(stored, &self.floats_of(scales)?),
             Recipe::Int8 { scales } => int8(stored, &self.floats_of(scales)?),
             Recipe::FourBit(recipe) => {
                 let absmax = match &recipe.nested {
@@ -223,8 +223,7 @@ impl Tensors {
                 four_bit(stored, &self.floats_of(&recipe.codes)?, &absmax, recipe)
                     .ok_or_else(|| self.odd(name, "its codes or scales are too few"))?
             }
-        };
-        Ok(to_bytes(&values))
+        })
     }
 }
 

@@ -154,7 +154,9 @@ pub fn convert(
     } else {
         write_weights(folder, &planned, &inventory, options, proceed)?;
     }
-    let dtype = planned.first().map_or(Dtype::F32, |tensor| tensor.dtype);
+    // transformers 5.x loads all weights in the type that the configuration names.
+    let floats = planned.iter().map(|tensor| tensor.dtype).filter(|dtype| dtype.is_float());
+    let dtype = floats.reduce(|a, b| if a == b { a } else { Dtype::F32 }).unwrap_or(Dtype::F32);
     write_json(&folder.join("config.json"), &config_json(&checkpoint.config, architecture, dtype))?;
     if let Some(tokenizer) = tokenizer {
         let positions = checkpoint.config.max_position_embeddings;

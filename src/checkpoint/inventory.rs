@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::albert_zh;
-use super::layout::{is_finite, to_bytes, to_f32, to_f32_checked, transposed, transposed_bytes};
+use super::layout::{all_finite, is_finite, to_bytes, to_f32, to_f32_checked, transposed, transposed_bytes};
 use super::lora::Merge;
 use super::names::{Dialect, is_google_squad2, place_of};
 use super::quantized::Quantization;
-use super::tensors::{Dtype, Tensors};
+use super::tensors::{Contents, Dtype, Tensors};
 use crate::error::{Error, Result};
 use crate::model::{AlbertConfig, Head};
 
@@ -256,9 +256,19 @@ impl<'a> Inventory<'a> {
     /// # Errors
     /// Those of [`Self::read`]; [`Error::Weights`] naming the tensor.
     pub fn read_finite(&self, canonical: &str) -> Result<Vec<f32>> {
-        let (bytes, dtype) = self.read_bytes(canonical, false)?;
-        let (values, finite) =
-            to_f32_checked(&bytes, dtype).ok_or_else(|| self.no_floats(canonical, dtype))?;
+        let contents = match self.sources.get(canonical) {
+            Some(Source::Tensor { name, transposed: false }) => self.tensors.contents(name)?,
+            _ => self.read_bytes(canonical, false).map(|(bytes, dtype)| Contents::Bytes(bytes, dtype))?,
+        };
+        let (values, finite) = match contents {
+            Contents::Bytes(bytes, dtype) => {
+                to_f32_checked(&bytes, dtype).ok_or_else(|| self.no_floats(canonical, dtype))?
+            }
+            Contents::Values(values) => {
+                let finite = all_finite(&values);
+                (values, finite)
+            }
+        };
         if finite || self.tensors.allow_non_finite {
             Ok(values)
         } else {

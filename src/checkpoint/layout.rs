@@ -12,6 +12,9 @@ const CHECKED: usize = 4096;
 /// Values per conversion step.
 const STEP: usize = 1 << 16;
 
+/// Rows that are transposed together.
+const TOGETHER: usize = 8;
+
 /// Transposes a `[rows, columns]` matrix in blocks, so that both sides stay in cache.
 pub(crate) fn transposed<T: Copy + Default + Send + Sync>(
     values: &[T],
@@ -23,11 +26,22 @@ pub(crate) fn transposed<T: Copy + Default + Send + Sync>(
         return out;
     }
     out.par_chunks_mut(BLOCK * rows).enumerate().for_each(|(block, out)| {
-        let c0 = block * BLOCK;
-        for r0 in (0..rows).step_by(BLOCK) {
-            for (c, out) in out.chunks_exact_mut(rows).enumerate() {
-                for (r, out) in out[r0..(r0 + BLOCK).min(rows)].iter_mut().enumerate() {
-                    *out = values[(r0 + r) * columns + c0 + c];
+        let (first, width) = (block * BLOCK, out.len() / rows);
+        for (strip, values) in values.chunks(TOGETHER * columns).enumerate() {
+            let at = strip * TOGETHER;
+            let count = values.len() / columns;
+            let row = |i: usize| &values[i * columns + first..][..width];
+            if count == TOGETHER {
+                let strip: [&[T]; TOGETHER] = std::array::from_fn(row);
+                for (c, out) in out.chunks_exact_mut(rows).enumerate() {
+                    let column: [T; TOGETHER] = std::array::from_fn(|i| strip[i][c]);
+                    out[at..at + TOGETHER].copy_from_slice(&column);
+                }
+                continue;
+            }
+            for i in 0..count {
+                for (out, value) in out.chunks_exact_mut(rows).zip(row(i)) {
+                    out[at + i] = *value;
                 }
             }
         }

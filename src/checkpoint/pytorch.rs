@@ -28,6 +28,7 @@ pub struct PyTorchFile {
     tensors: HashMap<String, (Described, Storage)>,
     infos: Vec<TensorInfo>,
     unreadable: Vec<(String, String)>,
+    note: Option<String>,
 }
 
 /// The contents of a file's pickles.
@@ -80,7 +81,13 @@ impl PyTorchFile {
             return Err(Error::bad_file(path, problem));
         }
         let (format, storages) = (opened.format, opened.storages);
-        Ok(Self { path: path.to_owned(), format, storages, tensors, infos, unreadable })
+        let note = skipped_objects(&heap);
+        Ok(Self { path: path.to_owned(), format, storages, tensors, infos, unreadable, note })
+    }
+
+    /// A remark on what the file holds next to tensors.
+    pub fn note(&self) -> Option<&str> {
+        self.note.as_deref()
     }
 
     pub fn infos(&self) -> &[TensorInfo] {
@@ -120,6 +127,19 @@ impl PyTorchFile {
         }
         Ok(bytes)
     }
+}
+
+/// Names a few classes of Python objects in the pickle, which were neither constructed nor called.
+fn skipped_objects(heap: &Heap) -> Option<String> {
+    const SHOWN: usize = 3;
+    const LONGEST: usize = 100;
+    let classes = heap.foreign_globals();
+    let shown = |name: &String| name.chars().take(LONGEST).collect::<String>();
+    let named: Vec<String> = classes.iter().take(SHOWN).map(shown).collect();
+    let more = classes.len().saturating_sub(SHOWN);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    (!named.is_empty())
+        .then(|| format!("skipped Python objects next to the weights: {}{more}", named.join(", ")))
 }
 
 fn is_contiguous(tensor: &Described) -> bool {

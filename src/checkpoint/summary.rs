@@ -105,6 +105,7 @@ fn oddities(config: &AlbertConfig, inventory: &Inventory) -> Result<Vec<String>>
         odd.push(format!("{words} is {shape:?}, the configuration asks for {expected:?}"));
     }
     odd.extend(inventory.notes().iter().cloned());
+    odd.extend(label_oddity(config));
     for name in inventory.canonical_names() {
         if inventory.dtype(name).is_some_and(Dtype::is_float)
             && let Some((count, first)) = inventory.non_finite(name)?
@@ -116,6 +117,13 @@ fn oddities(config: &AlbertConfig, inventory: &Inventory) -> Result<Vec<String>>
         }
     }
     Ok(odd)
+}
+
+/// Labels whose names are not text in `config.json`.
+fn label_oddity(config: &AlbertConfig) -> Option<String> {
+    let names = config.extra("id2label")?.as_object()?;
+    let other = names.values().find(|name| !name.is_string())?;
+    Some(format!("id2label has names that are not strings, such as {other}: they are used as text"))
 }
 
 /// The parameter names of a model with these heads, with their shapes in PyTorch.

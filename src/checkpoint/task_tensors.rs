@@ -9,7 +9,6 @@ use std::collections::{BTreeMap, HashMap};
 use rayon::prelude::*;
 
 use super::bitsandbytes::Recipe;
-use super::layout::to_bytes;
 use super::tensors::{Dtype, TensorInfo, Tensors};
 use crate::error::{Error, Result};
 
@@ -22,10 +21,13 @@ const FACTORS: [&str; 2] = [".difference.left", ".difference.right"];
 /// Rows of a matrix that one thread changes at a time.
 const ROWS: usize = 64;
 
+/// Rows of a right factor that are added at once.
+const TOGETHER: usize = 4;
+
 /// A matrix with a low-rank delta.
 pub(super) struct Difference {
     /// The type of the shared matrix in the file.
-    shared: Dtype,
+    pub(super) shared: Dtype,
     factors: [Factor; 2],
     columns: usize,
 }
@@ -116,18 +118,17 @@ impl Difference {
 }
 
 impl Tensors {
-    /// The f32 bytes of a matrix with its delta added.
-    pub(super) fn read_changed(&self, name: &str, shared: &[u8], difference: &Difference) -> Result<Vec<u8>> {
-        let mut values = self.floats(name, shared, difference.shared)?;
+    /// Adds its delta to the values of a matrix.
+    pub(super) fn change(&self, values: &mut [f32], difference: &Difference) -> Result<()> {
         let [left, right] = difference.factors.each_ref().map(|factor| {
-            let mut bytes = self.files[factor.holder].read(&factor.name)?;
-            if let Some(recipe) = &factor.recipe {
-                bytes = self.dequantized(&factor.name, &bytes, recipe)?;
+            let bytes = self.files[factor.holder].read(&factor.name)?;
+            match &factor.recipe {
+                Some(recipe) => self.dequantized(&factor.name, &bytes, recipe),
+                None => self.floats(&factor.name, &bytes, factor.dtype),
             }
-            self.floats(&factor.name, &bytes, factor.dtype)
         });
-        add_product(&mut values, &left?, &right?, difference.columns);
-        Ok(to_bytes(&values))
+        add_product(values, &left?, &right?, difference.columns);
+        Ok(())
     }
 }
 
@@ -137,11 +138,28 @@ pub(super) fn add_product(values: &mut [f32], left: &[f32], right: &[f32], colum
     let rank = (right.len() / columns).max(1);
     values.par_chunks_mut(ROWS * columns).zip(left.par_chunks(ROWS * rank)).for_each(|(values, left)| {
         for (row, left) in values.chunks_mut(columns).zip(left.chunks(rank)) {
-            for (factor, right) in left.iter().zip(right.chunks(columns)) {
-                row.iter_mut().zip(right).for_each(|(value, right)| *value += factor * right);
+            for (factors, right) in left.chunks(TOGETHER).zip(right.chunks(TOGETHER * columns)) {
+                add_rows(row, factors, right, columns);
             }
         }
     });
+}
+
+/// Adds the rows of `right`, each times its factor, to `row`. [`TOGETHER`] of them are read at once.
+fn add_rows(row: &mut [f32], factors: &[f32], right: &[f32], columns: usize) {
+    if let ([a, b, c, d], Some((first, rest))) = (factors, right.split_at_checked(columns))
+        && let Some((second, rest)) = rest.split_at_checked(columns)
+        && let Some((third, fourth)) = rest.split_at_checked(columns)
+    {
+        let rows = first.iter().zip(second).zip(third.iter().zip(fourth));
+        for (value, ((w, x), (y, z))) in row.iter_mut().zip(rows) {
+            *value += (a * w + b * x) + (c * y + d * z);
+        }
+        return;
+    }
+    for (factor, right) in factors.iter().zip(right.chunks(columns)) {
+        row.iter_mut().zip(right).for_each(|(value, right)| *value += factor * right);
+    }
 }
 
 #[cfg(test)]

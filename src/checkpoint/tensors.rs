@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::bitsandbytes::Recipe;
 use super::hdf5::Hdf5File;
-use super::layout::to_f32;
+use super::layout::{to_bytes, to_f32};
 use super::lora::Merge;
 use super::msgpack::MsgPackFile;
 use super::names::Dialect;
@@ -98,6 +98,12 @@ impl fmt::Display for Format {
     }
 }
 
+/// A tensor's elements: as the file has them, or as computed from several of its tensors.
+pub(super) enum Contents {
+    Bytes(Vec<u8>, Dtype),
+    Values(Vec<f32>),
+}
+
 /// Description of a stored tensor.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TensorInfo {
@@ -172,6 +178,14 @@ impl Container {
         match self {
             Self::PyTorch(f) => f.unreadable(),
             _ => &[],
+        }
+    }
+
+    /// A remark on what the file holds next to tensors.
+    fn note(&self) -> Option<String> {
+        match self {
+            Self::PyTorch(f) => f.note().map(str::to_owned),
+            _ => None,
         }
     }
 
@@ -296,6 +310,7 @@ impl Tensors {
     /// Finds the parameters of the model among the tensors.
     fn resolved(self) -> Result<Self> {
         let unreadable = self.files.iter().flat_map(|file| file.unreadable().iter().cloned()).collect();
+        let skipped: Vec<String> = self.files.iter().filter_map(Container::note).collect();
         let mut tensors = self.with_bitsandbytes()?.with_row_scales()?;
         // The names of an adapter keep their wrapper: it tells what belongs to the base model.
         let is_of_adapter =
@@ -303,6 +318,7 @@ impl Tensors {
         if !tensors.infos.iter().any(is_of_adapter) {
             tensors.resolve_names(unreadable)?;
         }
+        tensors.notes.extend(skipped);
         if tensors.quantization.is_none() {
             tensors.quantization = quantized::detect(&tensors);
         }
@@ -369,20 +385,29 @@ impl Tensors {
     /// # Errors
     /// [`Error::BadFile`] for a damaged file; [`Error::Io`].
     pub fn read(&self, name: &str) -> Result<(Vec<u8>, Dtype)> {
+        Ok(match self.contents(name)? {
+            Contents::Bytes(bytes, dtype) => (bytes, dtype),
+            Contents::Values(values) => (to_bytes(&values), Dtype::F32),
+        })
+    }
+
+    /// A tensor as bytes, or as values if it had to be computed.
+    pub(super) fn contents(&self, name: &str) -> Result<Contents> {
         let Some(i) = self.index_of(name) else {
             return Err(Error::bad_file(&self.path, format!("has no tensor \"{name}\"")));
         };
         let stored = self.stored.get(name).map_or(name, String::as_str);
         let bytes = self.files[self.holders[i]].read(stored)?;
-        let bytes = match self.recipes.get(name) {
-            Some(recipe) => self.dequantized(name, &bytes, recipe)?,
-            None => bytes,
+        let difference = self.differences.get(name);
+        let mut values = match (self.recipes.get(name), difference) {
+            (Some(recipe), _) => self.dequantized(name, &bytes, recipe)?,
+            (None, Some(difference)) => self.floats(name, &bytes, difference.shared)?,
+            (None, None) => return Ok(Contents::Bytes(bytes, self.infos[i].dtype)),
         };
-        let bytes = match self.differences.get(name) {
-            Some(difference) => self.read_changed(name, &bytes, difference)?,
-            None => bytes,
-        };
-        Ok((bytes, self.infos[i].dtype))
+        if let Some(difference) = difference {
+            self.change(&mut values, difference)?;
+        }
+        Ok(Contents::Values(values))
     }
 
     /// The values of a tensor as f32, row-major and contiguous, whatever strides and float type the file has. Reads only that
@@ -391,8 +416,10 @@ impl Tensors {
     /// # Errors
     /// [`Error::BadFile`] for a damaged file or an integer tensor.
     pub fn read_f32(&self, name: &str) -> Result<Vec<f32>> {
-        let (bytes, dtype) = self.read(name)?;
-        self.floats(name, &bytes, dtype)
+        match self.contents(name)? {
+            Contents::Bytes(bytes, dtype) => self.floats(name, &bytes, dtype),
+            Contents::Values(values) => Ok(values),
+        }
     }
 
     /// The bytes of a tensor as f32.

@@ -23,14 +23,17 @@ pub fn run(mut args: InfoArgs, reporter: &Reporter) -> Result<ExitStatus, Failur
     }
     let checkpoint = match options::checkpoint(&args.model, reporter) {
         Ok(checkpoint) => checkpoint,
-        // An adapter without its base model is still worth describing.
-        Err(error) => match args.model.model.as_deref().map(|model| Adapter::at(Path::new(model))) {
-            Some(Ok(Some(adapter))) => {
-                print(&adapter_alone(&adapter, &error), args.format)?;
-                return Ok(ExitStatus::Done);
-            }
-            _ => return Err(error.into()),
-        },
+        // An adapter without its base model is still worth describing, and a tokenizer without a model.
+        Err(error) => {
+            let path = args.model.model.as_deref().map(Path::new);
+            let described = path.and_then(|path| match Adapter::at(path) {
+                Ok(Some(adapter)) => Some(adapter_alone(&adapter, &error)),
+                _ => tokenizer_alone(path, &error),
+            });
+            let Some(described) = described else { return Err(error.into()) };
+            print(&described, args.format)?;
+            return Ok(ExitStatus::Done);
+        }
     };
     let tensors = checkpoint.tensors()?;
     let inventory = Inventory::new(&tensors, &checkpoint.config)?;
@@ -40,6 +43,7 @@ pub fn run(mut args: InfoArgs, reporter: &Reporter) -> Result<ExitStatus, Failur
     let tokenizer = match checkpoint.tokenizer() {
         Ok(tokenizer) => {
             odd.extend(vocabulary_oddity(checkpoint.config.vocab_size, tokenizer.id_bound()));
+            odd.extend(switch_oddity(&tokenizer));
             described_tokenizer(&tokenizer, checkpoint.tokenizer_file().as_deref())
         }
         Err(error) => {
@@ -135,6 +139,27 @@ fn vocabulary_oddity(rows: usize, ids: usize) -> Option<String> {
             ids - rows
         )),
     }
+}
+
+/// A `tokenizer.json` whose normalizer is not used as it is.
+fn switch_oddity(tokenizer: &Tokenizer) -> Option<String> {
+    let changed = tokenizer.changed_switches();
+    (!changed.is_empty()).then(|| {
+        format!("tokenizer_config.json overrides the normalizer of tokenizer.json: {}", changed.join(", "))
+    })
+}
+
+/// The description of a directory or file with a tokenizer alone; `None` if it has none.
+fn tokenizer_alone(path: &Path, error: &Error) -> Option<Value> {
+    let tokenizer = Tokenizer::from_path(path).ok()?;
+    let file = if path.is_dir() { Tokenizer::file_in(path).ok()? } else { path.to_owned() };
+    let mut odd = vec![error.to_string()];
+    odd.extend(switch_oddity(&tokenizer));
+    Some(json!({
+        "model": path,
+        "tokenizer": described_tokenizer(&tokenizer, Some(&file)),
+        "odd": odd,
+    }))
 }
 
 /// Kind and size, with the class and the type of SentencePiece model where there are such.

@@ -52,6 +52,7 @@ use report::Reporter;
 
 /// Parses the arguments, runs the subcommand and returns its exit code.
 pub fn main() -> ExitCode {
+    albert::device::use_huge_pages();
     let cli = Cli::parse();
     let reporter = Reporter::new(&cli.global);
     let result =

@@ -11,10 +11,42 @@ pub fn keep_freed_memory() {
         const LARGEST: libc::c_int = 32 << 20;
         /// The amount of free memory at the end of a heap that is returned to the system.
         const KEPT: libc::c_int = 1 << 30;
-        // SAFETY: both parameters accept any value, and a failure changes nothing.
+        // SAFETY: all parameters accept any value, and a failure changes nothing.
         unsafe {
             libc::mallopt(libc::M_MMAP_THRESHOLD, LARGEST);
             libc::mallopt(libc::M_TRIM_THRESHOLD, KEPT);
+        }
+    }
+}
+
+/// Asks for huge pages for the first allocations of a program. A model of tens of megabytes otherwise spends most of its
+/// loading time on page faults. Call this at the start of a program, before other threads exist. Does nothing unless the
+/// allocator is glibc's and the system grants huge pages on request.
+#[allow(unsafe_code, reason = "calls to the C library")]
+pub fn use_huge_pages() {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    {
+        /// Size of the heap that is reserved, not used, at once.
+        const RESERVED: usize = 128 << 20;
+        /// The largest request served from that heap.
+        const LARGEST: libc::c_int = 32 << 20;
+        const HUGE: usize = 2 << 20;
+        // SAFETY: all parameters accept any value, and a failure changes nothing.
+        unsafe {
+            libc::mallopt(libc::M_MMAP_THRESHOLD, LARGEST);
+            libc::mallopt(libc::M_TRIM_THRESHOLD, 2 * RESERVED as libc::c_int);
+            libc::mallopt(libc::M_TOP_PAD, RESERVED as libc::c_int);
+        }
+        // A request beyond the first heap makes it grow by what is reserved.
+        drop(std::hint::black_box(Vec::<u8>::with_capacity(HUGE)));
+        // SAFETY: with 0, the call only returns the end of the heap.
+        let end = unsafe { libc::sbrk(0) } as usize;
+        let start = end.saturating_sub(RESERVED).next_multiple_of(HUGE);
+        if let Some(length) = end.checked_sub(start) {
+            // SAFETY: the advice does not change the contents of memory, whatever is there.
+            unsafe { libc::madvise(start as *mut libc::c_void, length, libc::MADV_HUGEPAGE) };
+            // SAFETY: as above.
+            unsafe { libc::mallopt(libc::M_TOP_PAD, 1 << 20) };
         }
     }
 }

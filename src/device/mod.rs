@@ -15,7 +15,7 @@ use std::str::FromStr;
 use burn::tensor::{DType, Device, FloatDType, Tensor};
 
 pub use auto::{Workload, is_candidate};
-pub use memory::keep_freed_memory;
+pub use memory::{keep_freed_memory, use_huge_pages};
 
 use crate::error::{Error, Result};
 use crate::ops::Numbers;

@@ -11,6 +11,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 #[derive(Clone, Default)]
 pub struct WeightCache(Arc<Mutex<Option<Box<dyn Any + Send>>>>);
 
+/// In the place of weights that were used and not kept.
+#[cfg(any(feature = "flex", feature = "ndarray"))]
+struct Used;
+
 impl WeightCache {
     /// The kept value, if it is a `T` that `fits`; else the result of `make`, kept if `make` asks for it.
     #[cfg(any(feature = "flex", feature = "ndarray"))]
@@ -26,8 +30,19 @@ impl WeightCache {
         }
         // Not under the lock: a thread that waits for others in here may take up work that needs it.
         let (made, keep) = make();
-        *self.lock() = keep.then(|| Box::new(made.clone()) as Box<dyn Any + Send>);
+        *self.lock() = Some(if keep { Box::new(made.clone()) } else { Box::new(Used) });
         made
+    }
+
+    /// True if nothing has been asked of the cache before. Counts as a use.
+    #[cfg(any(feature = "flex", feature = "ndarray"))]
+    pub(super) fn is_first_use(&self) -> bool {
+        let mut kept = self.lock();
+        let first = kept.is_none();
+        if first {
+            *kept = Some(Box::new(Used));
+        }
+        first
     }
 
     fn lock(&self) -> MutexGuard<'_, Option<Box<dyn Any + Send>>> {

@@ -43,6 +43,8 @@ pub(super) struct Fast {
     pub(super) pair: Layout,
     /// The direction in the file's `truncation` section.
     pub(super) truncation_side: Option<TruncationSide>,
+    /// Switches of the normalizer that the configuration changes, with their values.
+    pub(super) changed: Vec<String>,
 }
 
 /// Parts of the file that the crate does not expose.
@@ -90,9 +92,11 @@ impl Fast {
         if tokenizer.get_vocab_size(false) == 0 && added.all().is_empty() {
             return Err(bad("its vocabulary is empty".to_owned()));
         }
-        if settings.class == Some(Class::Bert) {
-            guarded(|| adapt_normalizer(&mut tokenizer, settings)).map_err(&bad)?;
-        }
+        let changed = if settings.class == Some(Class::Bert) {
+            guarded(|| adapt_normalizer(&mut tokenizer, settings)).map_err(&bad)?
+        } else {
+            Vec::new()
+        };
         let listed: Vec<&AddedToken> = added.all().into_iter().map(|(_, token)| token).collect();
         let by_words = is_word_by_word(file.normalizer.as_ref(), file.pre_tokenizer.as_ref(), &listed);
         let words = by_words.then(WordCache::default);
@@ -117,6 +121,7 @@ impl Fast {
             single,
             pair,
             truncation_side: direction.and_then(TruncationSide::from_name),
+            changed,
         })
     }
 
@@ -314,16 +319,32 @@ fn add(
 }
 
 /// `BertTokenizerFast` sets the switches of the normalizer as configured, or to its defaults. Added tokens keep the
-/// form that the file's own normalizer gave them.
-fn adapt_normalizer(tokenizer: &mut Tokenizer, settings: &Settings) -> std::result::Result<(), String> {
-    if let Some(NormalizerWrapper::BertNormalizer(normalizer)) = tokenizer.get_normalizer() {
-        let mut normalizer = *normalizer;
-        normalizer.lowercase = settings.do_lower_case.unwrap_or(true);
-        normalizer.strip_accents = settings.strip_accents;
-        normalizer.handle_chinese_chars = settings.tokenize_chinese_chars.unwrap_or(true);
-        tokenizer.with_normalizer(Some(normalizer)).map_err(|e| e.to_string())?;
-    }
-    Ok(())
+/// form that the file's own normalizer gave them. Returns the switches that differ from the file's.
+fn adapt_normalizer(
+    tokenizer: &mut Tokenizer,
+    settings: &Settings,
+) -> std::result::Result<Vec<String>, String> {
+    let Some(NormalizerWrapper::BertNormalizer(own)) = tokenizer.get_normalizer() else {
+        return Ok(Vec::new());
+    };
+    let (own, mut normalizer) = (*own, *own);
+    normalizer.lowercase = settings.do_lower_case.unwrap_or(true);
+    normalizer.strip_accents = settings.strip_accents;
+    normalizer.handle_chinese_chars = settings.tokenize_chinese_chars.unwrap_or(true);
+    let strips = |value: Option<bool>| value.map_or("as do_lower_case".to_owned(), |value| value.to_string());
+    let changed = [
+        (own.lowercase != normalizer.lowercase, format!("do_lower_case {}", normalizer.lowercase)),
+        (
+            own.strip_accents != normalizer.strip_accents,
+            format!("strip_accents {}", strips(normalizer.strip_accents)),
+        ),
+        (
+            own.handle_chinese_chars != normalizer.handle_chinese_chars,
+            format!("tokenize_chinese_chars {}", normalizer.handle_chinese_chars),
+        ),
+    ];
+    tokenizer.with_normalizer(Some(normalizer)).map_err(|e| e.to_string())?;
+    Ok(changed.into_iter().filter(|(differs, _)| *differs).map(|(_, switch)| switch).collect())
 }
 
 /// Checks each normalization table, because the library panics on a damaged one.

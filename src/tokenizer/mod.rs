@@ -505,6 +505,15 @@ impl Tokenizer {
         self.class.as_deref()
     }
 
+    /// Switches of a `tokenizer.json`'s normalizer that `tokenizer_config.json` changes, with their values, as in
+    /// `BertTokenizerFast`.
+    pub fn changed_switches(&self) -> &[String] {
+        match &self.engine {
+            Engine::Fast(fast) => &fast.changed,
+            Engine::Slow(_) | Engine::Japanese(_) => &[],
+        }
+    }
+
     /// How a SentencePiece model cuts text: `UNIGRAM`, `BPE`, `WORD` or `CHAR`. `None` for other tokenizers.
     pub fn model_type(&self) -> Option<&'static str> {
         match &self.engine {

@@ -195,6 +195,18 @@ impl Heap {
         Some((self.text(Value::Text(module))?, self.text(Value::Text(name))?))
     }
 
+    /// Classes and functions that are neither PyTorch's nor Python's own containers, as `module.name`, each once.
+    pub fn foreign_globals(&self) -> std::collections::BTreeSet<String> {
+        let text =
+            |i: u32| self.text(Value::Text(i)).map(|bytes| String::from_utf8_lossy(bytes).into_owned());
+        let names = self.globals.iter().filter_map(|(module, name)| Some((text(*module)?, text(*name)?)));
+        let own = |module: &str| {
+            let root = module.split('.').next().unwrap_or(module);
+            ["torch", "collections", "builtins", "__builtin__", "copyreg", "copy_reg"].contains(&root)
+        };
+        names.filter(|(module, _)| !own(module)).map(|(module, name)| format!("{module}.{name}")).collect()
+    }
+
     pub fn node(&self, value: Value) -> Option<&Node> {
         let Value::Node(i) = value else { return None };
         self.nodes.get(i as usize)

@@ -15,10 +15,10 @@ use super::{BLOCK_ROWS, LayerParameters, Numbers, Pair, Sizes, blocks, blocks_mu
 
 /// Transposed weights, arranged for products.
 struct Transposed {
-    qkv: Weights,
-    dense: Weights,
-    ffn: Weights,
-    ffn_output: Weights,
+    qkv: Weights<'static>,
+    dense: Weights<'static>,
+    ffn: Weights<'static>,
+    ffn_output: Weights<'static>,
     /// No bias.
     zeros: Vec<f32>,
 }

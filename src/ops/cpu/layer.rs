@@ -12,11 +12,11 @@ use super::{BLOCK_ROWS, LayerOptions, LayerParameters, Numbers, Sizes, blocks, b
 
 /// The weights of a layer arranged for products.
 pub struct Packed {
-    qkv: Weights,
+    qkv: Weights<'static>,
     qkv_bias: Vec<f32>,
-    dense: Weights,
-    ffn: Weights,
-    ffn_output: Weights,
+    dense: Weights<'static>,
+    ffn: Weights<'static>,
+    ffn_output: Weights<'static>,
 }
 
 impl Packed {
@@ -39,7 +39,7 @@ impl Packed {
 }
 
 /// A weight matrix for products with all rows of a batch.
-pub(super) fn arranged(weight: &[f32], shape: [usize; 2], numbers: Numbers) -> Weights {
+pub(super) fn arranged(weight: &[f32], shape: [usize; 2], numbers: Numbers) -> Weights<'static> {
     let weights = Weights::new(weight, shape, numbers, false);
     weights.split_for(usize::MAX);
     weights

@@ -64,7 +64,7 @@ pub fn library_product(numbers: Numbers, rows: usize, k: usize, n: usize) -> Ope
 
 fn timed_product(
     what: &str,
-    weights: Weights,
+    weights: Weights<'static>,
     numbers: Numbers,
     rows: usize,
     [k, n]: [usize; 2],

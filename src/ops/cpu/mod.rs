@@ -24,7 +24,7 @@ mod softmax;
 mod weight_gradients;
 
 pub use cross_entropy::cross_entropy;
-pub use inference::{Arranged, infer};
+pub use inference::{Arranged, infer, infer_once};
 pub use layer::{Layer, Packed, Tape, Trace};
 
 use kernels::Form;

@@ -25,16 +25,16 @@ const FEWEST_ROWS: usize = 40;
 const FEW_ROWS: usize = 160;
 
 /// The weights of a layer arranged for products without gradients.
-pub struct Arranged {
-    qkv: Weights,
+pub struct Arranged<'a> {
+    qkv: Weights<'a>,
     qkv_bias: Vec<f32>,
-    dense: Weights,
-    ffn: Weights,
-    ffn_output: Weights,
+    dense: Weights<'a>,
+    ffn: Weights<'a>,
+    ffn_output: Weights<'a>,
     numbers: Numbers,
 }
 
-impl Arranged {
+impl Arranged<'static> {
     /// Copies the weights, as `numbers`.
     pub fn new(p: &LayerParameters<&[f32]>, sizes: Sizes, numbers: Numbers) -> Self {
         let Sizes { hidden, inner, .. } = sizes;
@@ -50,6 +50,22 @@ impl Arranged {
     }
 }
 
+impl<'a> Arranged<'a> {
+    /// The weights where they are, in f32. Returns `None` for shapes and processors that need a copy.
+    fn in_place(p: &LayerParameters<&'a [f32]>, sizes: Sizes) -> Option<Self> {
+        let Sizes { hidden, inner, .. } = sizes;
+        let qkv = [p.query.weight, p.key.weight, p.value.weight];
+        Some(Self {
+            qkv: Weights::in_place(&qkv, [hidden, hidden], false)?,
+            qkv_bias: [p.query.bias, p.key.bias, p.value.bias].concat(),
+            dense: Weights::in_place(&[p.dense.weight], [hidden, hidden], false)?,
+            ffn: Weights::in_place(&[p.ffn.weight], [hidden, inner], true)?,
+            ffn_output: Weights::in_place(&[p.ffn_output.weight], [inner, hidden], false)?,
+            numbers: Numbers::F32,
+        })
+    }
+}
+
 /// A sequence among the rows.
 struct Sequence {
     /// Its rows without what is hidden at its end.
@@ -62,7 +78,7 @@ struct Pass<'a> {
     sizes: Sizes,
     options: LayerOptions,
     parameters: LayerParameters<&'a [f32]>,
-    arranged: &'a Arranged,
+    arranged: &'a Arranged<'a>,
     sequences: Vec<Sequence>,
     /// For each row: where its first head's context begins, and how far the next head's is.
     contexts: Vec<[usize; 2]>,
@@ -74,53 +90,101 @@ struct Pass<'a> {
 pub fn infer(
     x: &[f32],
     parameters: LayerParameters<&[f32]>,
-    arranged: &Arranged,
+    arranged: &Arranged<'_>,
     mask: Option<&[bool]>,
     sizes: Sizes,
     options: LayerOptions,
 ) -> Vec<f32> {
-    let Sizes { batch, length, hidden, .. } = sizes;
-    let d = sizes.head_size();
-    let mut sequences = Vec::with_capacity(batch);
-    let mut contexts = Vec::new();
-    let mut first = 0;
-    for i in 0..batch {
-        let keys = match mask {
-            Some(mask) => Keys::new(&mask[i * length..(i + 1) * length]),
-            None => Keys::all(length),
-        };
-        let count = keys.count();
-        contexts.extend((0..count).map(|position| [first * hidden + position * d, count * d]));
-        sequences.push(Sequence { rows: first..first + count, keys });
-        first += count;
-    }
-    let pass = Pass { sizes, options, parameters, arranged, sequences, contexts };
-    let mut states = Vec::with_capacity(first * hidden);
-    for (sequence, x) in pass.sequences.iter().zip(x.chunks_exact(length * hidden)) {
-        states.extend_from_slice(&x[..sequence.rows.len() * hidden]);
-    }
+    let pass = Pass::new(parameters, arranged, mask, sizes, options);
+    let mut states = pass.gathered(x);
     pass.run(&mut states);
-    if states.len() == x.len() {
-        return states;
+    pass.scattered(states, x)
+}
+
+/// As [`infer`] for a few rows, with the weights where they are: for weights that are used once. Returns `None` where that
+/// is not possible, or not faster.
+pub fn infer_once(
+    x: &[f32],
+    parameters: LayerParameters<&[f32]>,
+    mask: Option<&[bool]>,
+    sizes: Sizes,
+    options: LayerOptions,
+) -> Option<Vec<f32>> {
+    if options.repeats != 1 || options.numbers != Numbers::F32 {
+        return None;
     }
-    let mut out = vec![0.0; x.len()];
-    for (sequence, out) in pass.sequences.iter().zip(out.chunks_exact_mut(length * hidden)) {
-        let rows = &states[sequence.rows.start * hidden..sequence.rows.end * hidden];
-        out[..rows.len()].copy_from_slice(rows);
+    let arranged = Arranged::in_place(&parameters, sizes)?;
+    let pass = Pass::new(parameters, &arranged, mask, sizes, options);
+    let mut states = pass.gathered(x);
+    pass.run_wide(&mut states).then(|| pass.scattered(states, x))
+}
+
+impl<'a> Pass<'a> {
+    fn new(
+        parameters: LayerParameters<&'a [f32]>,
+        arranged: &'a Arranged<'a>,
+        mask: Option<&[bool]>,
+        sizes: Sizes,
+        options: LayerOptions,
+    ) -> Self {
+        let Sizes { batch, length, hidden, .. } = sizes;
+        let d = sizes.head_size();
+        let mut sequences = Vec::with_capacity(batch);
+        let mut contexts = Vec::new();
+        let mut first = 0;
+        for i in 0..batch {
+            let keys = match mask {
+                Some(mask) => Keys::new(&mask[i * length..(i + 1) * length]),
+                None => Keys::all(length),
+            };
+            let count = keys.count();
+            contexts.extend((0..count).map(|position| [first * hidden + position * d, count * d]));
+            sequences.push(Sequence { rows: first..first + count, keys });
+            first += count;
+        }
+        Self { sizes, options, parameters, arranged, sequences, contexts }
     }
-    out
+
+    /// The rows that are not padding.
+    fn gathered(&self, x: &[f32]) -> Vec<f32> {
+        let Sizes { length, hidden, .. } = self.sizes;
+        let mut states = Vec::with_capacity(self.contexts.len() * hidden);
+        for (sequence, x) in self.sequences.iter().zip(x.chunks_exact(length * hidden)) {
+            states.extend_from_slice(&x[..sequence.rows.len() * hidden]);
+        }
+        states
+    }
+
+    /// The rows in their places among as many as `x` has, and zeros for padding.
+    fn scattered(&self, states: Vec<f32>, x: &[f32]) -> Vec<f32> {
+        let Sizes { length, hidden, .. } = self.sizes;
+        if states.len() == x.len() {
+            return states;
+        }
+        let mut out = vec![0.0; x.len()];
+        for (sequence, out) in self.sequences.iter().zip(out.chunks_exact_mut(length * hidden)) {
+            let rows = &states[sequence.rows.start * hidden..sequence.rows.end * hidden];
+            out[..rows.len()].copy_from_slice(rows);
+        }
+        out
+    }
 }
 
 impl Pass<'_> {
     fn run(&self, states: &mut [f32]) {
-        let threads = rayon::current_num_threads();
         let rows = self.contexts.len();
         let Arranged { qkv, dense, ffn, ffn_output, .. } = self.arranged;
         [qkv, dense, ffn, ffn_output].iter().for_each(|weights| weights.split_for(rows));
-        let few = rows < FEW_ROWS.min(threads * FEWEST_ROWS);
-        if !(few && threads > 1 && self.arranged.qkv.native() && self.wide(states, threads)) {
-            self.blocks(states, rows, threads);
+        if !self.run_wide(states) {
+            self.blocks(states, rows, rayon::current_num_threads());
         }
+    }
+
+    /// For few rows and several threads: true if they have run.
+    fn run_wide(&self, states: &mut [f32]) -> bool {
+        let threads = rayon::current_num_threads();
+        let few = self.contexts.len() < FEW_ROWS.min(threads * FEWEST_ROWS);
+        few && threads > 1 && self.arranged.qkv.native() && self.wide(states, threads)
     }
 
     /// All applications, the rows between two attentions in blocks.

@@ -16,6 +16,7 @@ mod convert_avx2;
 mod convert_avx512;
 mod form;
 mod gradient;
+mod in_place;
 mod left;
 mod panels;
 mod strip;

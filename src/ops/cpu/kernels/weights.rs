@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
+use super::in_place::InPlace;
 use super::panels::{Panels, Section};
 use super::strip::COLUMNS;
 use super::{CHUNK, Form, Left, Numbers};
@@ -13,7 +14,7 @@ use crate::ops::cpu::products;
 const SPLIT_ROWS: usize = 32;
 
 /// A weight matrix `[k, n]`, cut into chunks of rows and groups of columns.
-pub(in crate::ops::cpu) struct Weights {
+pub(in crate::ops::cpu) struct Weights<'a> {
     k: usize,
     n: usize,
     /// The values that fill up the left side.
@@ -21,18 +22,20 @@ pub(in crate::ops::cpu) struct Weights {
     /// Rows of a chunk and columns of a group; the last may have fewer.
     step: [usize; 2],
     /// Chunk by chunk, in each group by group.
-    parts: Vec<Part>,
+    parts: Vec<Part<'a>>,
 }
 
-enum Part {
+enum Part<'a> {
     Panels(Panels),
+    /// Through our own inner loops too, without a copy.
+    InPlace(InPlace<'a>),
     /// Through `rten-gemm`, in 32-bit floats of the values that the numbers can hold.
     Floats(products::Packed),
     /// Through `rten-gemm`, in bytes.
     Bytes(products::PackedBytes),
 }
 
-impl Weights {
+impl Weights<'static> {
     /// Copies `weight` of `shape` `[k, n]`. Its groups of columns are as wide as the chunks of a matrix with n
     /// rows, if it is to be `followed` by one, or else there is one group.
     pub(in crate::ops::cpu) fn new(
@@ -60,8 +63,7 @@ impl Weights {
             }
             _ => weight,
         };
-        let even = |size: usize| size.div_ceil(size.div_ceil(CHUNK).max(1)).next_multiple_of(COLUMNS);
-        let step = [even(k), if followed { even(n) } else { n }].map(|step| step.max(1));
+        let step = steps([k, n], followed);
         let parts: Vec<_> = ranges(k, step[0])
             .flat_map(|rows| ranges(n, step[1]).map(move |columns| (rows.clone(), columns)))
             .collect();
@@ -80,6 +82,33 @@ impl Weights {
             })
             .collect();
         Self { k, n, form, step, parts }
+    }
+}
+
+impl<'a> Weights<'a> {
+    /// Matrices `[k, n]` of the same shape side by side, without a copy: `[k, count * n]`. Each has the groups of columns of
+    /// [`Weights::new`]. Returns `None` unless our own inner loops run on 32-bit floats, for columns that do not fill panels,
+    /// and for several matrices with groups of different widths.
+    pub(in crate::ops::cpu) fn in_place(
+        matrices: &[&'a [f32]],
+        [k, n]: [usize; 2],
+        followed: bool,
+    ) -> Option<Self> {
+        let form = Form::own(Numbers::F32).filter(|form| *form == Form::Floats)?;
+        let step = steps([k, n], followed);
+        if matrices.len() > 1 && !n.is_multiple_of(step[1]) {
+            return None;
+        }
+        let mut parts = Vec::new();
+        for rows in ranges(k, step[0]) {
+            for data in matrices {
+                for columns in ranges(n, step[1]) {
+                    let part = Section { data, stride: n, rows: rows.clone(), columns };
+                    parts.push(Part::InPlace(InPlace::new(part)?));
+                }
+            }
+        }
+        Some(Self { k, n: matrices.len() * n, form, step, parts })
     }
 
     /// The values that fill up the left side.
@@ -100,7 +129,7 @@ impl Weights {
 
     /// True if the products run in our own inner loops.
     pub(in crate::ops::cpu) fn native(&self) -> bool {
-        matches!(self.parts.first(), Some(Part::Panels(_)))
+        matches!(self.parts.first(), Some(Part::Panels(_) | Part::InPlace(_)))
     }
 
     /// The rows of each chunk.
@@ -124,6 +153,7 @@ impl Weights {
     ) {
         match &self.parts[chunk * self.groups().count() + group] {
             Part::Panels(panels) => panels.product(left, bias, out),
+            Part::InPlace(part) => part.product(left, bias, out),
             Part::Floats(packed) => {
                 let a = products::strided(left.floats(), left.rows(), left.width(), left.stride());
                 match bias {
@@ -154,13 +184,22 @@ impl Weights {
                 continue;
             }
             for (chunk, left) in left.iter().enumerate() {
-                let Part::Panels(panels) = &self.parts[chunk * groups + group] else { continue };
-                let bias = &bias[columns.clone()];
-                panels.panel(panel, left, (chunk == 0).then_some(bias), out, COLUMNS);
+                let bias = (chunk == 0).then_some(&bias[columns.clone()]);
+                match &self.parts[chunk * groups + group] {
+                    Part::Panels(panels) => panels.panel(panel, left, bias, out, COLUMNS),
+                    Part::InPlace(part) => part.panel(panel, left, bias, out, COLUMNS),
+                    Part::Floats(_) | Part::Bytes(_) => {}
+                }
             }
             return;
         }
     }
+}
+
+/// Rows of a chunk and columns of a group of a matrix `[k, n]`, which may be `followed` by one with n rows.
+fn steps([k, n]: [usize; 2], followed: bool) -> [usize; 2] {
+    let even = |size: usize| size.div_ceil(size.div_ceil(CHUNK).max(1)).next_multiple_of(COLUMNS);
+    [even(k), if followed { even(n) } else { n }].map(|step| step.max(1))
 }
 
 /// `0..size` in steps.
@@ -295,6 +334,39 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn weights_in_place_give_the_same_sums() {
+        let cases =
+            [(1, 64, 64, 1, false), (15, 2500, 1120, 1, true), (40, 70, 32, 3, false), (5, 33, 96, 2, true)];
+        for (rows, k, n, count, followed) in cases {
+            let (x, bias) = (noise(rows * k, 4), noise(count * n, 6));
+            let matrices: Vec<Vec<f32>> = (0..count).map(|i| noise(k * n, 10 + i as u64)).collect();
+            let side_by_side: Vec<f32> = (0..k)
+                .flat_map(|row| matrices.iter().flat_map(move |m| m[row * n..][..n].to_vec()))
+                .collect();
+            let slices: Vec<&[f32]> = matrices.iter().map(Vec::as_slice).collect();
+            let Some(in_place) = Weights::in_place(&slices, [k, n], followed) else {
+                assert!(Form::own(Numbers::F32) != Some(Form::Floats), "{rows}x{k}x{n}");
+                return;
+            };
+            let copied = Weights::new(&side_by_side, [k, count * n], Numbers::F32, followed);
+            assert!(product(&in_place, &x, &bias, k) == product(&copied, &x, &bias, k), "{rows}x{k}x{n}");
+            let lefts = fill(&in_place, &x, k);
+            assert_eq!(in_place.panels(), copied.panels());
+            for panel in 0..in_place.panels() {
+                let mut strips = [vec![f32::NAN; rows * COLUMNS], vec![f32::NAN; rows * COLUMNS]];
+                in_place.panel(panel, &lefts, &bias, &mut strips[0]);
+                copied.panel(panel, &lefts, &bias, &mut strips[1]);
+                assert!(strips[0] == strips[1], "{rows}x{k}x{n}, panel {panel}");
+            }
+        }
+        let refused = |count: usize, n: usize, followed| {
+            let matrix = noise(8 * n, 1);
+            Weights::in_place(&vec![&matrix[..]; count], [8, n], followed).is_none()
+        };
+        assert!(refused(1, 33, false) && refused(2, 1120, true));
     }
 
     #[test]
