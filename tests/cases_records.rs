@@ -422,8 +422,15 @@ fn contexts_that_repeat_words_have_the_answers_of_the_pipeline() {
         for (found, record) in lines(&found.out).iter().zip(records) {
             let context: Vec<char> = record["context"].as_str().expect("a context").chars().collect();
             let answers = record["answers"].as_array().expect("a list");
-            let answers: Vec<Value> = answers.iter().map(|answer| trimmed(answer, &context)).collect();
-            assert_answers(&found["predictions"], &answers, &record.to_string());
+            let asked = answers.len();
+            let mut answers: Vec<Value> = answers.iter().map(|answer| trimmed(answer, &context)).collect();
+            // White space alone is no answer here, and the next one takes its place.
+            answers.retain(|answer| answer["answer"] != "");
+            let mut found = found["predictions"].clone();
+            if answers.len() < asked {
+                found.as_array_mut().expect("a list").truncate(answers.len());
+            }
+            assert_answers(&found, &answers, &record.to_string());
         }
     }
 }
