@@ -209,7 +209,13 @@ pub struct LengthArgs {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), help_heading = "Input")]
     pub max_length: Option<u32>,
     /// How to handle longer texts
-    #[arg(long, value_name = "HOW", default_value = "truncate", help_heading = "Input")]
+    #[arg(
+        long,
+        visible_alias = "overflow",
+        value_name = "HOW",
+        default_value = "truncate",
+        help_heading = "Input"
+    )]
     pub long: LongArg,
 }
 
@@ -484,5 +490,46 @@ mod tests {
     #[test]
     fn the_definitions_are_sound() {
         Cli::command().debug_assert();
+    }
+
+    /// What the words mean, with every option that clap finds.
+    fn parsed(words: &str) -> String {
+        let words = format!("albert {words}");
+        format!("{:?}", Cli::try_parse_from(words.split(' ')).expect("parses"))
+    }
+
+    #[test]
+    fn an_alias_means_the_same() {
+        for (rest, name, alias) in [
+            ("finetune classify --train t -o o", "--goal label", "--problem-type single-label"),
+            (
+                "finetune classify --train t -o o",
+                "--goal label",
+                "--problem-type single_label_classification",
+            ),
+            ("finetune classify --train t -o o", "--goal labels", "--problem-type multi-label"),
+            (
+                "finetune classify --train t -o o",
+                "--goal labels",
+                "--problem-type multi_label_classification",
+            ),
+            ("eval classify --data d", "--goal number", "--problem-type regression"),
+            ("classify", "--order", "--sentence-order"),
+            ("qa", "--impossible", "--allow-no-answer"),
+            ("qa", "--long error", "--overflow error"),
+            ("ner", "--long window", "--overflow window"),
+            ("embed", "--long error", "--overflow error"),
+            ("finetune ner --train t -o o", "--keep 4", "--keep-checkpoints 4"),
+            ("pretrain --corpus c -o o", "--keep 4", "--keep-checkpoints 4"),
+            ("finetune qa --train t -o o", "--clip-norm 4", "--max-grad-norm 4"),
+            ("pretrain --corpus c -o o", "--clip-norm 4", "--max-grad-norm 4"),
+            ("zero-shot", "--hypothesis {}!", "--hypothesis-template {}!"),
+            ("eval qa --data d", "--rules v1", "--squad-version 1.1"),
+            ("eval qa --data d", "--rules v2", "--squad-version 2.0"),
+        ] {
+            let meaning = parsed(&format!("{rest} {name}"));
+            assert_eq!(parsed(&format!("{rest} {alias}")), meaning, "{alias}");
+            assert_ne!(parsed(rest), meaning, "{name} has an effect");
+        }
     }
 }

@@ -78,7 +78,7 @@ pub struct TextDataArgs {
     #[command(flatten)]
     pub data: DataArgs,
     /// Kind of target: one label per text, any number of labels, or a number
-    #[arg(long, value_name = "GOAL", help_heading = "Data")]
+    #[arg(long, visible_alias = "problem-type", value_name = "GOAL", help_heading = "Data")]
     pub goal: Option<GoalArg>,
     /// Field or column with the text
     #[arg(long, value_name = "NAME", default_value = "text", help_heading = "Data")]
@@ -99,11 +99,14 @@ pub struct TextDataArgs {
 
 #[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
 pub enum GoalArg {
-    /// One label (single_label_classification)
+    /// One label (also named single-label or single_label_classification)
+    #[value(aliases = ["single-label", "single_label_classification"])]
     Label,
-    /// Any number of labels (multi_label_classification)
+    /// Any number of labels (also named multi-label or multi_label_classification)
+    #[value(aliases = ["multi-label", "multi_label_classification"])]
     Labels,
-    /// A number (regression)
+    /// A number (also named regression)
+    #[value(alias = "regression")]
     Number,
 }
 

@@ -88,7 +88,13 @@ pub struct EvalQaArgs {
     #[command(flatten)]
     pub data: QuestionDataArgs,
     /// Evaluation rules
-    #[arg(long, value_name = "RULES", default_value = "auto", help_heading = "Evaluation")]
+    #[arg(
+        long,
+        visible_alias = "squad-version",
+        value_name = "RULES",
+        default_value = "auto",
+        help_heading = "Evaluation"
+    )]
     pub rules: RulesArg,
     /// Predict "no answer" if its score exceeds the best answer's by more than N [default: the model's, else 0]
     #[arg(long, value_name = "N", allow_hyphen_values = true, help_heading = "Evaluation")]
@@ -103,8 +109,10 @@ pub enum RulesArg {
     /// v2 if some questions have no answer, else v1
     Auto,
     /// SQuAD 1.1
+    #[value(alias = "1.1")]
     V1,
     /// SQuAD 2.0
+    #[value(alias = "2.0")]
     V2,
 }
 

@@ -154,7 +154,7 @@ pub struct CommonArgs {
     #[arg(long, value_name = "RATE", default_value = "0.01", value_parser = not_negative, help_heading = "Training")]
     pub weight_decay: f64,
     /// Maximum global norm of the gradients (0: no limit)
-    #[arg(long, value_name = "NORM", default_value = "1", value_parser = not_negative, help_heading = "Training")]
+    #[arg(long, visible_alias = "max-grad-norm", value_name = "NORM", default_value = "1", value_parser = not_negative, help_heading = "Training")]
     pub clip_norm: f64,
     /// Dropout after projections and on embeddings [default: the model's; version 2 models need 0]
     #[arg(long, value_name = "P", value_parser = share, help_heading = "Training")]
@@ -217,7 +217,7 @@ pub struct CommonArgs {
     #[arg(long, value_name = "N", default_value = "15", value_parser = positive, help_heading = "Run")]
     pub save_minutes: f64,
     /// Number of checkpoints to keep in addition to the best
-    #[arg(long, value_name = "N", default_value = "1", value_parser = clap::value_parser!(u16).range(1..), help_heading = "Run")]
+    #[arg(long, visible_alias = "keep-checkpoints", value_name = "N", default_value = "1", value_parser = clap::value_parser!(u16).range(1..), help_heading = "Run")]
     pub keep: u16,
 }
 

@@ -150,7 +150,7 @@ pub struct PretrainArgs {
     #[arg(long, value_name = "RATE", default_value = "0.01", value_parser = not_negative, help_heading = "Training")]
     pub weight_decay: f64,
     /// Maximum global norm of the gradients (0: no limit)
-    #[arg(long, value_name = "NORM", default_value = "1", value_parser = not_negative, help_heading = "Training")]
+    #[arg(long, visible_alias = "max-grad-norm", value_name = "NORM", default_value = "1", value_parser = not_negative, help_heading = "Training")]
     pub clip_norm: f64,
     /// Compute precision. Weights and optimizer state stay in f32. On a CPU, bf16 and bf16x2 apply only to the layers' matrix
     /// multiplications; bf16x2 needs AMX
@@ -188,7 +188,7 @@ pub struct PretrainArgs {
     #[arg(long, value_name = "N", default_value = "15", value_parser = positive, help_heading = "Run")]
     pub save_minutes: f64,
     /// Number of checkpoints to keep
-    #[arg(long, value_name = "N", default_value = "3", value_parser = clap::value_parser!(u16).range(1..), help_heading = "Run")]
+    #[arg(long, visible_alias = "keep-checkpoints", value_name = "N", default_value = "3", value_parser = clap::value_parser!(u16).range(1..), help_heading = "Run")]
     pub keep: u16,
 }
 

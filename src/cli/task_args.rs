@@ -116,7 +116,7 @@ pub struct ClassifyArgs {
     #[arg(long, value_name = "FUNCTION", default_value = "auto", help_heading = "Task")]
     pub function: FunctionArg,
     /// Predict sentence order instead of labels: the probability that the second text follows the first
-    #[arg(long, help_heading = "Task")]
+    #[arg(long, visible_alias = "sentence-order", help_heading = "Task")]
     pub order: bool,
     #[command(flatten)]
     pub model: ModelArgs,
@@ -335,7 +335,7 @@ pub struct QaArgs {
     /// Allow "no answer" (an empty answer), for models trained on SQuAD 2.0
     ///
     /// Adds null_score, its probability, and null_score_diff, the difference between its logits and the best answer's.
-    #[arg(long, help_heading = "Task")]
+    #[arg(long, visible_alias = "allow-no-answer", help_heading = "Task")]
     pub impossible: bool,
     /// Predict "no answer" if null_score_diff exceeds X; implies --impossible
     #[arg(long, value_name = "X", allow_negative_numbers = true, help_heading = "Task")]
@@ -352,7 +352,13 @@ pub struct QaArgs {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), help_heading = "Input")]
     pub max_length: Option<u32>,
     /// How to handle longer contexts
-    #[arg(long, value_name = "HOW", default_value = "window", help_heading = "Input")]
+    #[arg(
+        long,
+        visible_alias = "overflow",
+        value_name = "HOW",
+        default_value = "window",
+        help_heading = "Input"
+    )]
     pub long: LongArg,
     /// Write to a file, which appears once it is complete
     #[arg(short, long, value_name = "FILE", help_heading = "Output")]
@@ -617,7 +623,13 @@ pub struct ZeroShotArgs {
     #[arg(long, value_name = "LABELS", value_delimiter = ',', help_heading = "Task")]
     pub labels: Vec<String>,
     /// Sentence with {} in place of the label
-    #[arg(long, value_name = "SENTENCE", default_value = "This example is {}.", help_heading = "Task")]
+    #[arg(
+        long,
+        visible_alias = "hypothesis-template",
+        value_name = "SENTENCE",
+        default_value = "This example is {}.",
+        help_heading = "Task"
+    )]
     pub hypothesis: String,
     /// Score each label independently (entailment against contradiction), so that several may apply
     #[arg(long, help_heading = "Task")]
