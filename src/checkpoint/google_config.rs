@@ -7,7 +7,7 @@ use std::path::Path;
 use serde_json::json;
 
 use super::albert_zh;
-use super::names::{Dialect, place_of};
+use super::naming::names::{Dialect, place_of};
 use super::tensors::Tensors;
 use crate::error::{Error, Result};
 use crate::model::AlbertConfig;

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use super::adapter::lora::Merge;
 use super::albert_zh;
 use super::layout::{all_finite, is_finite, to_bytes, to_f32, to_f32_checked, transposed, transposed_bytes};
-use super::lora::Merge;
-use super::names::{Dialect, is_google_squad2, place_of};
-use super::quantized::Quantization;
+use super::naming::names::{Dialect, is_google_squad2, place_of};
+use super::quantization::Quantization;
 use super::tensors::{Contents, Dtype, Tensors};
 use crate::error::{Error, Result};
 use crate::model::{AlbertConfig, Head};

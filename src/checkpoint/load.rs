@@ -7,8 +7,8 @@ use burn::tensor::{Device, Tensor, TensorData};
 
 use super::inventory::{Inventory, head_prefix, head_with_article};
 use super::layout::transposed;
-use super::names::{checkpoint_name, is_buffer};
-use super::quantized::Quantization;
+use super::naming::names::{checkpoint_name, is_buffer};
+use super::quantization::Quantization;
 use super::report::{LoadReport, Mismatch, nearest};
 use super::tensors::Tensors;
 use crate::error::{Error, Result};

@@ -2,14 +2,15 @@
 
 use std::path::{Path, PathBuf};
 
+use super::adapter::lora::{self, Merge};
 use super::adapter::{Adapter, Settings};
 use super::config_files::{CONFIGS, find_config};
 use super::embedded::EmbeddedTask;
+use super::formats::foreign;
 use super::inventory::Inventory;
-use super::lora::{self, Merge};
 use super::sentence::{MODULES, transformer_directory};
 use super::tensors::Tensors;
-use super::{embedded, foreign, google_config};
+use super::{embedded, google_config};
 use crate::error::{Error, Result};
 use crate::model::AlbertConfig;
 use crate::tokenizer::Tokenizer;

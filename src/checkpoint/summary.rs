@@ -7,8 +7,8 @@ use burn::tensor::{Device, Tensor};
 
 use super::inventory::Inventory;
 use super::load::{MlmBias, mlm_bias_source};
-use super::names::{checkpoint_name, is_buffer};
-use super::quantized::Quantization;
+use super::naming::names::{checkpoint_name, is_buffer};
+use super::quantization::Quantization;
 use super::tensors::{Dtype, Tensors};
 use crate::error::Result;
 use crate::model::{Albert, AlbertConfig, Head};

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use rayon::prelude::*;
 
-use super::bitsandbytes::Recipe;
+use super::quantization::bitsandbytes::Recipe;
 use super::tensors::{Dtype, TensorInfo, Tensors};
 use crate::error::{Error, Result};
 

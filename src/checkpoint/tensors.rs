@@ -4,20 +4,20 @@ use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use super::bitsandbytes::Recipe;
-use super::hdf5::Hdf5File;
+use super::adapter::lora::Merge;
+use super::formats::hdf5::Hdf5File;
+use super::formats::msgpack::MsgPackFile;
+use super::formats::onnx::OnnxFile;
+use super::formats::pytorch::PyTorchFile;
+use super::formats::safetensors::SafetensorsFile;
+use super::formats::shards;
+use super::formats::sniff::{Kind, sniff};
+use super::formats::tensorflow::TfBundle;
 use super::layout::{to_bytes, to_f32};
-use super::lora::Merge;
-use super::msgpack::MsgPackFile;
-use super::names::Dialect;
-use super::onnx::OnnxFile;
-use super::pytorch::PyTorchFile;
-use super::quantized::{self, Quantization};
-use super::safetensors::SafetensorsFile;
-use super::shards;
-use super::sniff::{Kind, sniff};
+use super::naming::names::Dialect;
+use super::quantization::bitsandbytes::Recipe;
+use super::quantization::{self, Quantization};
 use super::task_tensors::Difference;
-use super::tf_bundle::TfBundle;
 use crate::error::{Error, Result};
 
 /// Element type of a stored tensor.
@@ -129,9 +129,9 @@ impl Container {
     fn open(path: &Path) -> Result<Self> {
         match sniff(path)? {
             Kind::Safetensors => Ok(Self::Safetensors(SafetensorsFile::open(path)?)),
-            Kind::PyTorch => {
-                Ok(Self::PyTorch(PyTorchFile::open(path).map_err(|error| quantized::explained(error, path))?))
-            }
+            Kind::PyTorch => Ok(Self::PyTorch(
+                PyTorchFile::open(path).map_err(|error| quantization::explained(error, path))?,
+            )),
             Kind::TensorFlow => Ok(Self::TensorFlow(TfBundle::open(path)?)),
             Kind::Hdf5 => Ok(Self::Hdf5(Box::new(Hdf5File::open(path)?))),
             Kind::MsgPack => Ok(Self::MsgPack(MsgPackFile::open(path)?)),
@@ -320,7 +320,7 @@ impl Tensors {
         }
         tensors.notes.extend(skipped);
         if tensors.quantization.is_none() {
-            tensors.quantization = quantized::detect(&tensors);
+            tensors.quantization = quantization::detect(&tensors);
         }
         Ok(tensors)
     }

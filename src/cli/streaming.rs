@@ -7,10 +7,10 @@ use albert::Error;
 use albert::io::{Format, InputFormat, OrderedWriter, OutputTarget, RecordReader, Source};
 use albert::stream::{self, SharedWriter, StreamOptions, Task};
 
-use super::args::{InputArgs, OnErrorArg, OutputArgs};
-use super::exit::{ExitStatus, Failure, WhileRunning};
-use super::interrupt::close_on_interrupt;
-use super::report::Reporter;
+use crate::cli::args::common::{InputArgs, OnErrorArg, OutputArgs};
+use crate::cli::exit::{ExitStatus, Failure, WhileRunning};
+use crate::cli::interrupt::close_on_interrupt;
+use crate::cli::output::report::Reporter;
 
 /// Input and output. They are opened before the model is loaded, so that a bad path fails immediately.
 pub struct Streams {

@@ -1,4 +1,4 @@
-"""The tensors of `assets/model.safetensors` as f32: see src/checkpoint/row_scaled.rs for the storage format."""
+"""The tensors of `assets/model.safetensors` as f32: see src/checkpoint/quantization/row_scaled.rs for the storage format."""
 
 import os
 

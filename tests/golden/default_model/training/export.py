@@ -1,4 +1,4 @@
-"""Writes `assets/` from the final state: integers with a scale per row (see src/checkpoint/row_scaled.rs), and the tasks.
+"""Writes `assets/` from the final state: integers with a scale per row (see src/checkpoint/quantization/row_scaled.rs), and the tasks.
 
     python export.py STATE TOKENIZER ASSETS
 

@@ -1,0 +1,399 @@
+//! Conversion of any checkpoint into a Hugging Face directory that transformers loads.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use serde_json::{Map, Value, json};
+
+use super::onnx::write_onnx;
+use super::onnx_graph::build;
+use super::pytorch::PyTorchWriter;
+use super::safetensors::SafetensorsWriter;
+use super::tokenizer_files::TokenizerFiles;
+use crate::checkpoint::architecture::Architecture;
+use crate::checkpoint::inventory::Inventory;
+use crate::checkpoint::layout::{cast, is_finite};
+use crate::checkpoint::load::{MlmBias, mlm_bias_source};
+use crate::checkpoint::naming::names::is_buffer;
+use crate::checkpoint::quantization::Quantization;
+use crate::checkpoint::resolve::Checkpoint;
+use crate::checkpoint::summary::expected_shapes;
+use crate::checkpoint::tensors::Dtype;
+use crate::error::{Error, Result};
+use crate::io::NewDirectory;
+use crate::model::AlbertConfig;
+use crate::tokenizer::{Kind, Tokenizer};
+
+/// Format of the weights.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum WeightFormat {
+    /// `model.safetensors`.
+    #[default]
+    Safetensors,
+    /// `pytorch_model.bin`, a zip archive as written by `torch.save`.
+    PyTorch,
+    /// `model.onnx`, with the graph of the class.
+    Onnx,
+}
+
+/// Options of a conversion.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ConvertOptions {
+    /// The float type of the stored weights; `None` keeps the source's.
+    pub dtype: Option<Dtype>,
+    /// Format of the weights.
+    pub format: WeightFormat,
+    /// The class to save as; `None` selects the best match.
+    pub architecture: Option<Architecture>,
+    /// The masked-LM bias to keep if two differ.
+    pub mlm_bias: MlmBias,
+    /// Writes no tokenizer, and does not look for one.
+    pub without_tokenizer: bool,
+    /// Maximum size of a weight file in bytes, for sharded weights.
+    pub max_shard_bytes: Option<u64>,
+}
+
+/// Result of a conversion.
+#[derive(Clone, Debug)]
+pub struct Converted {
+    /// The class.
+    pub architecture: Architecture,
+    /// Number of tensors.
+    pub tensors: usize,
+    /// Total number of values.
+    pub parameters: u64,
+    /// Names and sizes in bytes of the files.
+    pub files: Vec<(String, u64)>,
+    /// Parameters of the source that the class cannot hold.
+    pub left_out: Vec<String>,
+    /// Number of tensors in the source that are not parameters.
+    pub foreign: usize,
+    /// Unusual properties, one line each.
+    pub notes: Vec<String>,
+    /// Changes to the names of the source's tensors, one line each.
+    pub details: Vec<String>,
+}
+
+/// One tensor to write.
+#[derive(Clone, Debug)]
+pub(in crate::checkpoint) struct Planned {
+    /// The name in the output.
+    pub name: String,
+    /// The parameter in the source.
+    pub canonical: String,
+    pub shape: Vec<usize>,
+    pub dtype: Dtype,
+}
+
+impl Planned {
+    pub(in crate::checkpoint) fn bytes(&self) -> u64 {
+        self.elements() * self.dtype.size() as u64
+    }
+
+    /// Checks that `bytes` is complete. `path` is the output file, for the error.
+    pub(in crate::checkpoint) fn check(&self, bytes: &[u8], path: &Path) -> Result<()> {
+        if bytes.len() as u64 == self.bytes() {
+            return Ok(());
+        }
+        let problem =
+            format!("tensor \"{}\" has {} bytes and needs {}", self.name, bytes.len(), self.bytes());
+        Err(Error::bad_file(path, problem))
+    }
+
+    pub(in crate::checkpoint) fn elements(&self) -> u64 {
+        self.shape.iter().map(|n| *n as u64).product()
+    }
+}
+
+/// Converts `checkpoint` into the new directory `destination`. Everything is written to a temporary directory next to it,
+/// which is renamed once it is complete. `proceed` receives the name of each tensor before it is written. Returning false
+/// cancels the conversion.
+///
+/// # Errors
+/// [`Error::BadFile`] when the destination exists and is not empty; [`Error::Weights`] for missing tensors;
+/// [`Error::Usage`] when the source has no tokenizer that can be read, unless it is to be converted without one;
+/// those of reading and writing. Then nothing is left behind.
+pub fn convert(
+    checkpoint: &Checkpoint,
+    destination: &Path,
+    options: &ConvertOptions,
+    proceed: &mut dyn FnMut(&str, u64, u64) -> bool,
+) -> Result<Converted> {
+    NewDirectory::check(destination)?;
+    if options.format == WeightFormat::Onnx {
+        check_onnx(options)?;
+    }
+    let tokenizer = if options.without_tokenizer { None } else { Some(tokenizer_of(checkpoint)?) };
+    let tensors = checkpoint.tensors()?;
+    tensors.check_readable(&checkpoint.config)?;
+    let inventory = Inventory::new(&tensors, &checkpoint.config)?;
+    let architecture =
+        options.architecture.unwrap_or_else(|| Architecture::of(&inventory, &checkpoint.config));
+    let mut notes: Vec<String> = inventory.unknown_head().map(str::to_owned).into_iter().collect();
+    notes.extend(tensors.quantization().map(Quantization::note));
+    if options.architecture.is_none() && inventory.one_output_of_google(&checkpoint.config) {
+        notes.push(
+            "its classifier has one output: taken for RACE's, which rates choices; --head classify for one that rates \
+             texts, as STS-B's"
+                .to_owned(),
+        );
+    }
+    let (planned, left_out) = plan(&inventory, checkpoint, architecture, options, &mut notes)?;
+
+    let temporary = NewDirectory::create(destination)?;
+    let folder = temporary.path();
+    if options.format == WeightFormat::Onnx {
+        let built = build(&checkpoint.config, architecture)
+            .map_err(|problem| Error::Weights { path: inventory.path().to_owned(), problem })?;
+        let source = |name: &str| {
+            let bare = name.trim_start_matches("albert.");
+            let planned = planned.iter().find(|p| p.name == name || p.name == bare);
+            planned.map_or_else(|| name.to_owned(), |p| p.canonical.clone())
+        };
+        write_onnx(&folder.join("model.onnx"), &built, &inventory, &source, proceed)?;
+    } else {
+        write_weights(folder, &planned, &inventory, options, proceed)?;
+    }
+    // transformers 5.x loads all weights in the type that the configuration names.
+    let floats = planned.iter().map(|tensor| tensor.dtype).filter(|dtype| dtype.is_float());
+    let dtype = floats.reduce(|a, b| if a == b { a } else { Dtype::F32 }).unwrap_or(Dtype::F32);
+    write_json(&folder.join("config.json"), &config_json(&checkpoint.config, architecture, dtype))?;
+    if let Some(tokenizer) = tokenizer {
+        let positions = checkpoint.config.max_position_embeddings;
+        TokenizerFiles::of(checkpoint).write(folder, &tokenizer, positions)?;
+        if !folder.join("tokenizer.json").exists() {
+            notes.extend(tokenizer.json_obstacle().map(|obstacle| {
+                let reader = match tokenizer.kind() {
+                    Kind::Japanese => "BertJapaneseTokenizer reads the other files",
+                    _ => {
+                        "AlbertTokenizer of transformers 4 gives the same ids (AutoTokenizer does with use_fast=False); \
+                         5.x does not"
+                    }
+                };
+                format!("no tokenizer.json was written ({obstacle}): {reader}")
+            }));
+        }
+        let (tokens, rows) = (tokenizer.id_bound(), checkpoint.config.vocab_size);
+        if tokens > rows {
+            notes.push(format!(
+                "the tokenizer has {tokens} tokens, but the model only {rows} embeddings: they do not belong together"
+            ));
+        }
+    }
+
+    let files = temporary.finish()?;
+    Ok(Converted {
+        architecture,
+        tensors: planned.len(),
+        parameters: planned.iter().map(Planned::elements).sum(),
+        files,
+        left_out,
+        foreign: inventory.foreign().len(),
+        notes,
+        details: inventory.notes().to_vec(),
+    })
+}
+
+/// The tokenizer to write.
+fn tokenizer_of(checkpoint: &Checkpoint) -> Result<Tokenizer> {
+    checkpoint.tokenizer().map_err(|error| Error::Usage {
+        flag: "--tokenizer".to_owned(),
+        problem: format!("{error}; --no-tokenizer converts the model without one"),
+    })
+}
+
+/// Checks that the options allow ONNX: one file, in f32.
+fn check_onnx(options: &ConvertOptions) -> Result<()> {
+    let usage =
+        |flag: &str, problem: &str| Err(Error::Usage { flag: flag.to_owned(), problem: problem.to_owned() });
+    if options.dtype.is_some_and(|dtype| dtype != Dtype::F32) {
+        return usage("--dtype", "ONNX models are written in f32");
+    }
+    if options.max_shard_bytes.is_some() {
+        return usage("--max-shard-size", "an ONNX model is one file");
+    }
+    Ok(())
+}
+
+/// The tensors to write, and the parameters of the source that are left out.
+fn plan(
+    inventory: &Inventory,
+    checkpoint: &Checkpoint,
+    architecture: Architecture,
+    options: &ConvertOptions,
+    notes: &mut Vec<String>,
+) -> Result<(Vec<Planned>, Vec<String>)> {
+    let config = &checkpoint.config;
+    let weights = |problem: String| Error::Weights { path: inventory.path().to_owned(), problem };
+    let held = inventory.heads(config);
+    if let Some(head) = architecture.heads().iter().find(|head| !held.contains(head)) {
+        let parts = inventory.parts(config);
+        return Err(weights(format!(
+            "{} needs {}, and the checkpoint holds {}",
+            architecture.class(),
+            crate::checkpoint::inventory::head_with_article(*head),
+            if parts.is_empty() { "nothing of an ALBERT".to_owned() } else { parts.join(", ") }
+        )));
+    }
+    let mut used: BTreeSet<String> = BTreeSet::new();
+    let mut planned = Vec::new();
+    let mut missing = Vec::new();
+    let mut misshapen = Vec::new();
+    for (canonical, expected) in expected_shapes(config, architecture.heads()) {
+        let mut source = canonical.clone();
+        if canonical == "predictions.bias" {
+            let (chosen, note) = mlm_bias_source(inventory, options.mlm_bias)?;
+            source = chosen.to_owned();
+            notes.extend(note);
+            used.extend(["predictions.bias".to_owned(), "predictions.decoder.bias".to_owned()]);
+        }
+        let Some(shape) = inventory.shape(&source) else {
+            missing.push(canonical);
+            continue;
+        };
+        if shape != expected {
+            misshapen.push(format!("{source} is {shape:?}, the configuration asks for {expected:?}"));
+        }
+        let stored = inventory.dtype(&source).unwrap_or(Dtype::F32);
+        let wide = stored == Dtype::F64 || options.format == WeightFormat::Onnx;
+        let dtype = options.dtype.unwrap_or(if wide { Dtype::F32 } else { stored });
+        let name = match architecture {
+            Architecture::Base => canonical.trim_start_matches("albert.").to_owned(),
+            _ => canonical.clone(),
+        };
+        planned.push(Planned { name, canonical: source.clone(), shape, dtype });
+        used.insert(source);
+    }
+    if !missing.is_empty() {
+        let shown: Vec<&str> = missing.iter().take(5).map(String::as_str).collect();
+        return Err(weights(format!(
+            "{} tensors that {} needs are missing: {}{}",
+            missing.len(),
+            architecture.class(),
+            shown.join(", "),
+            if missing.len() > shown.len() { ", ..." } else { "" }
+        )));
+    }
+    if let Some(first) = misshapen.first() {
+        let problem = format!(
+            "{} tensors do not have the shape that the configuration asks for: {first}; is it the one that belongs to \
+             these weights?",
+            misshapen.len()
+        );
+        return Err(weights(problem));
+    }
+    if config.tie_word_embeddings {
+        used.insert("predictions.decoder.weight".to_owned());
+    }
+    let left_out = inventory
+        .canonical_names()
+        .filter(|name| !used.contains(*name) && !is_buffer(name))
+        .map(str::to_owned)
+        .collect();
+    Ok((planned, left_out))
+}
+
+/// The bytes of a parameter in the output's float type.
+fn bytes_of(inventory: &Inventory, planned: &Planned) -> Result<Vec<u8>> {
+    let (bytes, dtype) = inventory.read_bytes_finite(&planned.canonical, false)?;
+    let finite = is_finite(&bytes, dtype);
+    let bytes =
+        cast(bytes, dtype, planned.dtype).ok_or_else(|| inventory.no_floats(&planned.canonical, dtype))?;
+    if finite && !is_finite(&bytes, planned.dtype) {
+        let problem = format!(
+            "tensor \"{}\" has values beyond the range of {}; --dtype bf16 or f32 holds them",
+            planned.name, planned.dtype
+        );
+        return Err(Error::Weights { path: inventory.path().to_owned(), problem });
+    }
+    Ok(bytes)
+}
+
+/// Splits tensors into groups of at most `limit` bytes. A larger tensor forms a group of its own.
+fn shards(planned: &[Planned], most: Option<u64>) -> Vec<&[Planned]> {
+    let Some(most) = most else { return vec![planned] };
+    let mut shards = Vec::new();
+    let (mut from, mut bytes) = (0, 0);
+    for (i, tensor) in planned.iter().enumerate() {
+        if i > from && bytes + tensor.bytes() > most {
+            shards.push(&planned[from..i]);
+            (from, bytes) = (i, 0);
+        }
+        bytes += tensor.bytes();
+    }
+    shards.push(&planned[from..]);
+    shards
+}
+
+fn write_weights(
+    folder: &Path,
+    planned: &[Planned],
+    inventory: &Inventory,
+    options: &ConvertOptions,
+    proceed: &mut dyn FnMut(&str, u64, u64) -> bool,
+) -> Result<()> {
+    let pytorch = options.format == WeightFormat::PyTorch;
+    let (stem, ending) = if pytorch { ("pytorch_model", "bin") } else { ("model", "safetensors") };
+    let total: u64 = planned.iter().map(Planned::bytes).sum();
+    let mut done = 0;
+    let shards = shards(planned, options.max_shard_bytes);
+    let count = shards.len();
+    let mut map = Map::new();
+    for (i, shard) in shards.into_iter().enumerate() {
+        let name = match count {
+            1 => format!("{stem}.{ending}"),
+            _ => format!("{stem}-{:05}-of-{count:05}.{ending}", i + 1),
+        };
+        let path = folder.join(&name);
+        let mut tensors = shard.iter().map(|tensor| {
+            if !proceed(&tensor.name, done, total) {
+                return Err(Error::Input("interrupted; nothing was written".to_owned()));
+            }
+            done += tensor.bytes();
+            bytes_of(inventory, tensor)
+        });
+        if pytorch {
+            PyTorchWriter::write(&path, shard, &mut tensors)?;
+        } else {
+            SafetensorsWriter::write(&path, shard, &mut tensors)?;
+        }
+        map.extend(shard.iter().map(|tensor| (tensor.name.clone(), Value::from(name.clone()))));
+    }
+    if count > 1 {
+        let index = json!({"metadata": {"total_size": total}, "weight_map": map});
+        write_json(&folder.join(format!("{stem}.{ending}.index.json")), &index)?;
+    }
+    Ok(())
+}
+
+/// `config.json` of a model saved as `architecture` in the float type `dtype`.
+pub(in crate::checkpoint) fn config_json(
+    config: &AlbertConfig,
+    architecture: Architecture,
+    dtype: Dtype,
+) -> Value {
+    let mut config = config.clone();
+    config.architectures = vec![architecture.class().to_owned()];
+    let mut value = config.to_json();
+    let dtype = match dtype {
+        Dtype::F16 => "float16",
+        Dtype::BF16 => "bfloat16",
+        _ => "float32",
+    };
+    if let Value::Object(map) = &mut value {
+        // A single key, under the name that every version reads.
+        map.remove("dtype");
+        // What is written is not quantized.
+        map.shift_remove("quantization_config");
+        map.insert("torch_dtype".to_owned(), dtype.into());
+    }
+    value
+}
+
+pub(in crate::checkpoint) fn write_json(path: &Path, value: &Value) -> Result<()> {
+    write(path, format!("{value:#}\n").as_bytes())
+}
+
+pub(in crate::checkpoint) fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+    std::fs::write(path, bytes).map_err(Error::io(path, "write"))
+}

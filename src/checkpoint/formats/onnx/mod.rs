@@ -1,0 +1,330 @@
+//! The weights of ONNX models. They are located in one pass over the file and read by offset.
+//!
+//! Weights may be stored in other files of the directory, as in models of more than two gigabytes.
+//!
+//! Reference: `onnx/onnx.proto`, and what `torch.onnx.export` writes.
+
+mod external;
+mod names;
+pub(in crate::checkpoint) mod proto;
+mod quantized;
+mod recipes;
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{BufReader, Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use prost::Message;
+
+use crate::checkpoint::quantization::Quantization;
+use crate::checkpoint::tensors::{Dtype, TensorInfo};
+use crate::error::{Error, Result};
+use external::{External, Files};
+use names::{Product, is_short, names, product};
+use proto::{Node, dtype, is_narrow};
+use quantized::QuantizedNodes;
+use recipes::{Recipe, recipes};
+
+/// Maximum size of a node. In an ALBERT, nodes have a few hundred bytes, and more with an embedded constant.
+const MAX_NODE: u64 = 1 << 20;
+pub(in crate::checkpoint) const MAX_NAME: u64 = 1024;
+const MAX_ITEMS: usize = 200_000;
+
+/// One ONNX model.
+pub struct OnnxFile {
+    pub(in crate::checkpoint) path: PathBuf,
+    /// The model itself, then the files that it names.
+    files: Vec<Mutex<File>>,
+    infos: Vec<TensorInfo>,
+    places: BTreeMap<String, Place>,
+    /// Weights that are dequantized when they are read.
+    recipes: BTreeMap<String, Recipe>,
+    quantization: Option<Quantization>,
+}
+
+/// Location of the bytes of a weight.
+#[derive(Clone, Copy)]
+pub(in crate::checkpoint) struct Place {
+    file: usize,
+    offset: u64,
+    size: u64,
+    /// The bytes are numbers of varying length.
+    pub varints: bool,
+}
+
+/// An initializer of the file.
+#[derive(Clone)]
+pub(in crate::checkpoint) struct Initializer {
+    pub name: String,
+    pub shape: Vec<usize>,
+    pub dtype: Dtype,
+    pub place: Place,
+}
+
+impl OnnxFile {
+    /// Scans the file and lists its weights without reading their bytes.
+    pub fn open(path: &Path) -> Result<Self> {
+        let bad =
+            |problem: String| Error::bad_file(path, format!("cannot be read as an ONNX model: {problem}"));
+        let file = File::open(path).map_err(Error::io(path, "read"))?;
+        let length = file.metadata().map_err(Error::io(path, "read"))?.len();
+        let reader = BufReader::new(file.try_clone().map_err(Error::io(path, "read"))?);
+        let files = Files::beside(path, file);
+        let mut walk = Walk {
+            reader,
+            at: 0,
+            items: 0,
+            products: Vec::new(),
+            initializers: Vec::new(),
+            quantized: QuantizedNodes::default(),
+            files,
+        };
+        walk.model(length).map_err(bad)?;
+        if walk.initializers.is_empty() {
+            return Err(bad("it holds no weights".to_owned()));
+        }
+        let mut found = recipes(&walk.initializers, &mut walk.quantized);
+        let names = names(&walk.products, &walk.initializers, &walk.quantized, &found);
+        let (mut places, mut recipes) = (BTreeMap::new(), BTreeMap::new());
+        let mut infos = Vec::new();
+        for initializer in walk.initializers {
+            let Some(name) = names.get(&initializer.name) else { continue };
+            // Exporters may store shared weights once per layer, with equal values.
+            if places.contains_key(name) {
+                continue;
+            }
+            places.insert(name.clone(), initializer.place);
+            let Initializer { mut shape, mut dtype, .. } = initializer;
+            if let Some(recipe) = found.remove(&initializer.name) {
+                (shape, dtype) = (quantized::shape(&shape, recipe.form), Dtype::F32);
+                recipes.insert(name.clone(), recipe);
+            }
+            infos.push(TensorInfo { name: name.clone(), shape, dtype });
+        }
+        infos.sort_by(|a, b| a.name.cmp(&b.name));
+        let quantization =
+            walk.quantized.method().map(|(method, is_readable)| Quantization { method, is_readable });
+        let files = walk.files.into_open();
+        Ok(Self { path: path.to_owned(), files, infos, places, recipes, quantization })
+    }
+
+    pub fn infos(&self) -> &[TensorInfo] {
+        &self.infos
+    }
+
+    /// How the model is quantized.
+    pub fn quantization(&self) -> Option<&Quantization> {
+        self.quantization.as_ref()
+    }
+
+    pub fn read(&self, name: &str) -> Result<Vec<u8>> {
+        if let Some(recipe) = self.recipes.get(name) {
+            return self.dequantized(name, recipe);
+        }
+        let Some(place) = self.places.get(name) else {
+            return Err(Error::bad_file(&self.path, format!("has no weight \"{name}\"")));
+        };
+        self.bytes(*place)
+    }
+
+    /// The bytes of a place in the file.
+    pub(in crate::checkpoint) fn bytes(&self, Place { file, offset, size, .. }: Place) -> Result<Vec<u8>> {
+        let mut bytes = vec![0; size as usize];
+        let mut file = self.files[file].lock().unwrap_or_else(PoisonError::into_inner);
+        file.seek(SeekFrom::Start(offset)).map_err(Error::io(&self.path, "read"))?;
+        file.read_exact(&mut bytes).map_err(Error::io(&self.path, "read"))?;
+        Ok(bytes)
+    }
+}
+
+type Step<T> = std::result::Result<T, String>;
+
+struct Walk<R> {
+    reader: R,
+    at: u64,
+    items: usize,
+    products: Vec<Product>,
+    initializers: Vec<Initializer>,
+    quantized: QuantizedNodes,
+    files: Files,
+}
+
+/// A field of a message: its number and its value.
+enum Field {
+    /// An integer.
+    Number(u64),
+    /// The length of the bytes that follow.
+    Bytes(u64),
+    /// Eight or four bytes, which are skipped.
+    Fixed,
+}
+
+impl<R: Read + Seek> Walk<R> {
+    fn cut_off(&self) -> String {
+        format!("it breaks off at byte {}", self.at)
+    }
+
+    fn varint(&mut self) -> Step<u64> {
+        let mut value = 0u64;
+        for shift in (0..64).step_by(7) {
+            let mut byte = [0];
+            self.reader.read_exact(&mut byte).map_err(|_| self.cut_off())?;
+            self.at += 1;
+            value |= u64::from(byte[0] & 0x7f) << shift;
+            if byte[0] & 0x80 == 0 {
+                return Ok(value);
+            }
+        }
+        Err(format!("a number before byte {} does not end", self.at))
+    }
+
+    /// The next field before `end`.
+    fn field(&mut self, end: u64) -> Step<(u64, Field)> {
+        let key = self.varint()?;
+        let field = match key & 7 {
+            0 => Field::Number(self.varint()?),
+            1 => {
+                self.skip(8, end)?;
+                Field::Fixed
+            }
+            2 => {
+                let length = self.varint()?;
+                if self.at.checked_add(length).is_none_or(|last| last > end) {
+                    return Err(format!("something at byte {} is longer than what it is in", self.at));
+                }
+                Field::Bytes(length)
+            }
+            5 => {
+                self.skip(4, end)?;
+                Field::Fixed
+            }
+            _ => return Err(format!("an unknown kind of field before byte {}", self.at)),
+        };
+        Ok((key >> 3, field))
+    }
+
+    fn skip(&mut self, bytes: u64, end: u64) -> Step<()> {
+        let last = self.at.checked_add(bytes).filter(|last| *last <= end);
+        self.at = last.ok_or_else(|| self.cut_off())?;
+        self.reader.seek_relative(bytes as i64).map_err(|e| e.to_string())
+    }
+
+    fn bytes(&mut self, length: u64, most: u64) -> Step<Vec<u8>> {
+        if length > most {
+            return Err(format!("{length} bytes at byte {} are too many there", self.at));
+        }
+        let mut bytes = vec![0; length as usize];
+        self.reader.read_exact(&mut bytes).map_err(|_| self.cut_off())?;
+        self.at += length;
+        Ok(bytes)
+    }
+
+    fn model(&mut self, end: u64) -> Step<()> {
+        while self.at < end {
+            match self.field(end)? {
+                (7, Field::Bytes(length)) => self.graph(self.at + length)?,
+                (_, Field::Bytes(length)) => self.skip(length, end)?,
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn graph(&mut self, end: u64) -> Step<()> {
+        while self.at < end {
+            match self.field(end)? {
+                (1, Field::Bytes(length)) if length <= MAX_NODE => {
+                    let bytes = self.bytes(length, MAX_NODE)?;
+                    let node =
+                        Node::decode(bytes.as_slice()).map_err(|e| format!("a node is damaged: {e}"))?;
+                    let quantized = self.quantized.node(&node);
+                    if let Some((weight, transposed)) =
+                        quantized.filter(|(weight, _)| is_short(weight) && is_short(&node.name))
+                    {
+                        self.products.push(Product { weight, node: node.name, transposed });
+                    } else {
+                        self.products.extend(product(node));
+                    }
+                }
+                (5, Field::Bytes(length)) => self.initializer(self.at + length)?,
+                (_, Field::Bytes(length)) => self.skip(length, end)?,
+                _ => {}
+            }
+            self.items += 1;
+            if self.items > MAX_ITEMS {
+                return Err("it has too many nodes".to_owned());
+            }
+        }
+        Ok(())
+    }
+
+    fn initializer(&mut self, end: u64) -> Step<()> {
+        let (mut shape, mut kind, mut name, mut place) = (Vec::new(), 0, String::new(), None);
+        let mut external = External::default();
+        let (mut floats, mut integers) = (None, None);
+        while self.at < end {
+            match self.field(end)? {
+                (1, Field::Number(n)) => shape.push(n),
+                (1, Field::Bytes(length)) => {
+                    let last = self.at + length;
+                    while self.at < last {
+                        let n = self.varint()?;
+                        shape.push(n);
+                    }
+                }
+                (2, Field::Number(n)) => kind = n,
+                (8, Field::Bytes(length)) => {
+                    let bytes = self.bytes(length, MAX_NAME)?;
+                    name = String::from_utf8_lossy(&bytes).into_owned();
+                }
+                (9, Field::Bytes(length)) => {
+                    place = Some(Place { file: 0, offset: self.at, size: length, varints: false });
+                    self.skip(length, end)?;
+                }
+                (4, Field::Bytes(length)) => {
+                    floats = Some(Place { file: 0, offset: self.at, size: length, varints: false });
+                    self.skip(length, end)?;
+                }
+                (5, Field::Bytes(length)) => {
+                    integers = Some(Place { file: 0, offset: self.at, size: length, varints: true });
+                    self.skip(length, end)?;
+                }
+                (13, Field::Bytes(length)) => external.entry(&self.bytes(length, MAX_NAME)?)?,
+                (_, Field::Bytes(length)) => self.skip(length, end)?,
+                _ => {}
+            }
+            if shape.len() > 64 {
+                return Err(format!("a tensor before byte {} has too many dimensions", self.at));
+            }
+        }
+        if is_narrow(kind) {
+            self.quantized.set_unreadable();
+        }
+        let Some(dtype) = dtype(kind) else { return Ok(()) };
+        // Small tensors may be stored as lists of numbers.
+        match dtype {
+            Dtype::F32 => place = place.or(floats),
+            Dtype::I8 | Dtype::U8 | Dtype::I32 => place = place.or(integers),
+            _ => {}
+        }
+        let shape: Option<Vec<usize>> = shape.into_iter().map(|n| usize::try_from(n).ok()).collect();
+        let fitting = shape.and_then(|shape| {
+            let bytes = shape.iter().try_fold(dtype.size(), |product, n| product.checked_mul(*n))?;
+            Some((shape, bytes as u64))
+        });
+        let (shape, needed) = fitting.ok_or_else(|| format!("\"{name}\" has an impossible shape"))?;
+        if external.is_some() {
+            let (file, offset) =
+                self.files.place(&external, needed).map_err(|e| format!("\"{name}\" {e}"))?;
+            place = Some(Place { file, offset, size: needed, varints: false });
+        }
+        let Some(place) = place else { return Ok(()) };
+        if place.size != needed && !place.varints {
+            return Err(format!("\"{name}\" has {} bytes, which do not fit its shape {shape:?}", place.size));
+        }
+        self.initializers.push(Initializer { name, shape, dtype, place });
+        Ok(())
+    }
+}

@@ -1,0 +1,7 @@
+//! Names of tensors: those of every program that saves ALBERTs, as those of transformers.
+
+pub(in crate::checkpoint) mod lora_names;
+pub(in crate::checkpoint) mod names;
+pub(in crate::checkpoint) mod prefixes;
+pub(in crate::checkpoint) mod tensor_names;
+pub(in crate::checkpoint) mod tf_names;

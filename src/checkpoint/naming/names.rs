@@ -1,0 +1,473 @@
+//! The table of parameter names, in both directions: burn's module paths, transformers' PyTorch names (the canonical ones),
+//! and the names in Google's TensorFlow 1 checkpoints, in transformers' TensorFlow 2 and Flax files, and in ONNX models.
+//!
+//! burn's module tree uses transformers' field names, so four rules map a path to its checkpoint name: `layer_norm` is
+//! `LayerNorm`; a normalization's `gamma` and `beta` are `weight` and `bias`; a linear layer's weight is stored transposed,
+//! `[out, in]`; and the untied decoder of the masked-LM head is `predictions.decoder.weight`.
+//!
+//! References: google-research/albert `modeling.py`; transformers 4.57 `modeling_tf_albert.py`,
+//! `modeling_flax_albert.py`, and `load_tf_weights_in_albert`.
+
+/// Naming convention of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dialect {
+    /// transformers for PyTorch, including old names.
+    PyTorch,
+    /// google-research/albert, with TensorFlow 1.
+    Google,
+    /// transformers for TensorFlow 2 (Keras).
+    Keras,
+    /// transformers for Flax.
+    Flax,
+    /// PyTorch names in an ONNX model, with `.T` appended for transposed matrices.
+    Onnx,
+}
+
+/// Kind of a module, which determines its parameters and their names in each dialect.
+#[derive(Clone, Copy, PartialEq)]
+enum Kind {
+    /// `weight` `[out, in]` (`kernel` `[in, out]` in other dialects) and `bias`.
+    Linear,
+    /// Like [`Kind::Linear`], but Google stores `output_weights` `[out, in]` and `output_bias`.
+    Output,
+    /// `weight` and `bias` (`gamma`, `scale` and `beta` in other dialects).
+    Norm,
+    /// The word embedding table.
+    Words,
+    /// Another embedding table.
+    Table,
+    /// A vector that is a module of its own.
+    Vector,
+}
+
+/// The names of a module. `{g}` is the index of the group and `{l}` that of the inner layer.
+struct Row {
+    kind: Kind,
+    canonical: &'static str,
+    /// Empty at the top level; `None` if Google's models have no such module.
+    google: Option<&'static str>,
+    /// As in Flax. Keras joins list names with `_._`.
+    tree: &'static str,
+}
+
+const fn row(kind: Kind, canonical: &'static str, google: Option<&'static str>, tree: &'static str) -> Row {
+    Row { kind, canonical, google, tree }
+}
+
+const TABLE: [Row; 20] = [
+    row(
+        Kind::Words,
+        "albert.embeddings.word_embeddings",
+        Some("bert/embeddings/word_embeddings"),
+        "albert/embeddings/word_embeddings",
+    ),
+    row(
+        Kind::Table,
+        "albert.embeddings.position_embeddings",
+        Some("bert/embeddings/position_embeddings"),
+        "albert/embeddings/position_embeddings",
+    ),
+    row(
+        Kind::Table,
+        "albert.embeddings.token_type_embeddings",
+        Some("bert/embeddings/token_type_embeddings"),
+        "albert/embeddings/token_type_embeddings",
+    ),
+    row(
+        Kind::Norm,
+        "albert.embeddings.LayerNorm",
+        Some("bert/embeddings/LayerNorm"),
+        "albert/embeddings/LayerNorm",
+    ),
+    row(
+        Kind::Linear,
+        "albert.encoder.embedding_hidden_mapping_in",
+        Some("bert/encoder/embedding_hidden_mapping_in"),
+        "albert/encoder/embedding_hidden_mapping_in",
+    ),
+    layer(Kind::Linear, Layer::Query),
+    layer(Kind::Linear, Layer::Key),
+    layer(Kind::Linear, Layer::Value),
+    layer(Kind::Linear, Layer::Dense),
+    layer(Kind::Norm, Layer::AttentionNorm),
+    layer(Kind::Linear, Layer::Ffn),
+    layer(Kind::Linear, Layer::FfnOutput),
+    layer(Kind::Norm, Layer::FullNorm),
+    row(Kind::Linear, "albert.pooler", Some("bert/pooler/dense"), "albert/pooler"),
+    row(Kind::Linear, "predictions.dense", Some("cls/predictions/transform/dense"), "predictions/dense"),
+    row(
+        Kind::Norm,
+        "predictions.LayerNorm",
+        Some("cls/predictions/transform/LayerNorm"),
+        "predictions/LayerNorm",
+    ),
+    row(Kind::Vector, "predictions.bias", Some("cls/predictions/output_bias"), "predictions/bias"),
+    row(Kind::Output, "sop_classifier.classifier", Some("cls/seq_relationship"), "sop_classifier/classifier"),
+    row(Kind::Output, "classifier", Some(""), "classifier"),
+    row(Kind::Output, "qa_outputs", Some("cls/squad"), "qa_outputs"),
+];
+
+/// The modules of one layer.
+#[derive(Clone, Copy)]
+enum Layer {
+    Query,
+    Key,
+    Value,
+    Dense,
+    AttentionNorm,
+    Ffn,
+    FfnOutput,
+    FullNorm,
+}
+
+const fn layer(kind: Kind, which: Layer) -> Row {
+    macro_rules! layer {
+        ($canonical:literal, $google:literal, $tree:literal) => {
+            row(
+                kind,
+                concat!("albert.encoder.albert_layer_groups.{g}.albert_layers.{l}.", $canonical),
+                Some(concat!("bert/encoder/transformer/group_{g}/inner_group_{l}/", $google)),
+                concat!("albert/encoder/albert_layer_groups/{g}/albert_layers/{l}/", $tree),
+            )
+        };
+    }
+    match which {
+        Layer::Query => layer!("attention.query", "attention_1/self/query", "attention/query"),
+        Layer::Key => layer!("attention.key", "attention_1/self/key", "attention/key"),
+        Layer::Value => layer!("attention.value", "attention_1/self/value", "attention/value"),
+        Layer::Dense => layer!("attention.dense", "attention_1/output/dense", "attention/dense"),
+        Layer::AttentionNorm => layer!("attention.LayerNorm", "LayerNorm", "attention/LayerNorm"),
+        Layer::Ffn => layer!("ffn", "ffn_1/intermediate/dense", "ffn"),
+        Layer::FfnOutput => layer!("ffn_output", "ffn_1/intermediate/output/dense", "ffn_output"),
+        Layer::FullNorm => layer!("full_layer_layer_norm", "LayerNorm_1", "full_layer_layer_norm"),
+    }
+}
+
+/// The parameters of a kind of module: canonical suffix, the dialect's suffix, and whether the dialect stores it
+/// transposed.
+fn parameters(kind: Kind, dialect: Dialect) -> &'static [(&'static str, &'static str, bool)] {
+    use Dialect::{Flax, Google, Keras, Onnx, PyTorch};
+    match (kind, dialect) {
+        (Kind::Linear | Kind::Output | Kind::Norm, PyTorch | Onnx) => {
+            &[(".weight", ".weight", false), (".bias", ".bias", false)]
+        }
+        (Kind::Words | Kind::Table, PyTorch | Onnx) => &[(".weight", ".weight", false)],
+        (Kind::Vector, PyTorch | Onnx | Google | Flax) => &[("", "", false)],
+        (Kind::Vector, Keras) => &[("", ":0", false)],
+        (Kind::Linear, Google) | (Kind::Linear | Kind::Output, Flax) => {
+            &[(".weight", "/kernel", true), (".bias", "/bias", false)]
+        }
+        (Kind::Linear | Kind::Output, Keras) => {
+            &[(".weight", "/kernel:0", true), (".bias", "/bias:0", false)]
+        }
+        (Kind::Output, Google) => &[(".weight", "/output_weights", false), (".bias", "/output_bias", false)],
+        (Kind::Norm, Google) => &[(".weight", "/gamma", false), (".bias", "/beta", false)],
+        (Kind::Norm, Keras) => &[(".weight", "/gamma:0", false), (".bias", "/beta:0", false)],
+        (Kind::Norm, Flax) => &[(".weight", "/scale", false), (".bias", "/bias", false)],
+        (Kind::Words | Kind::Table, Google) => &[(".weight", "", false)],
+        (Kind::Words, Keras) => &[(".weight", "/weight:0", false)],
+        (Kind::Table, Keras) => &[(".weight", "/embeddings:0", false)],
+        (Kind::Words | Kind::Table, Flax) => &[(".weight", "/embedding", false)],
+    }
+}
+
+/// A module's pattern in a dialect.
+fn pattern(row: &Row, dialect: Dialect) -> Option<String> {
+    match dialect {
+        Dialect::PyTorch | Dialect::Onnx => Some(row.canonical.to_owned()),
+        Dialect::Google => row.google.map(str::to_owned),
+        Dialect::Flax => Some(row.tree.to_owned()),
+        Dialect::Keras => {
+            Some(row.tree.replace("_groups/{g}", "_groups_._{g}").replace("_layers/{l}", "_layers_._{l}"))
+        }
+    }
+}
+
+/// The position of a stored tensor in the model.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The name in transformers for PyTorch.
+    pub canonical: String,
+    /// True if the file stores `[in, out]` and the canonical tensor is `[out, in]`.
+    pub transposed: bool,
+}
+
+/// Translates a name in a file. Returns `None` for tensors that are not part of a model (optimizer slots, counters).
+pub fn place_of(name: &str, dialect: Dialect) -> Option<Place> {
+    match dialect {
+        Dialect::PyTorch => Some(Place { canonical: canonical_name(name), transposed: false }),
+        Dialect::Onnx => {
+            let stem = name.strip_suffix(".T");
+            Some(Place { canonical: canonical_name(stem.unwrap_or(name)), transposed: stem.is_some() })
+        }
+        Dialect::Google => find(name.strip_prefix("module/").unwrap_or(name), dialect),
+        Dialect::Flax => {
+            let whole = find(name, dialect);
+            // A base model has no `albert` around it.
+            whole.or_else(|| find(&format!("albert/{name}"), dialect))
+        }
+        Dialect::Keras => {
+            // The layer and the class come first, possibly with numbers, and are ignored.
+            let mut rest = Some(name);
+            while let Some(name) = rest {
+                if name == "predictions/decoder/bias:0" {
+                    let canonical = "predictions.decoder.bias".to_owned();
+                    return Some(Place { canonical, transposed: false });
+                }
+                if let Some(place) = find(name, dialect) {
+                    return Some(place);
+                }
+                rest = name.split_once('/').map(|(_, rest)| rest);
+            }
+            None
+        }
+    }
+}
+
+fn find(name: &str, dialect: Dialect) -> Option<Place> {
+    for row in &TABLE {
+        let Some(pattern) = pattern(row, dialect) else { continue };
+        for (canonical, ending, transposed) in parameters(row.kind, dialect) {
+            let pattern = format!("{pattern}{ending}");
+            // At the top level, Google's names have no leading slash.
+            let pattern = pattern.strip_prefix('/').unwrap_or(&pattern);
+            if let Some(numbers) = matched(pattern, name) {
+                let canonical = filled(&format!("{}{canonical}", row.canonical), &numbers);
+                return Some(Place { canonical, transposed: *transposed });
+            }
+        }
+    }
+    None
+}
+
+/// The name of a canonical tensor in a dialect, and whether it is stored transposed. Returns `None` if the dialect has no
+/// such tensor.
+pub fn name_in(canonical: &str, dialect: Dialect) -> Option<(String, bool)> {
+    if dialect == Dialect::PyTorch {
+        return Some((canonical.to_owned(), false));
+    }
+    if dialect == Dialect::Onnx {
+        let row = TABLE.iter().find(|row| matched(&format!("{}.weight", row.canonical), canonical).is_some());
+        let transposed = row.is_some_and(|row| matches!(row.kind, Kind::Linear | Kind::Output));
+        return Some((if transposed { format!("{canonical}.T") } else { canonical.to_owned() }, transposed));
+    }
+    if canonical == "predictions.decoder.bias" && dialect == Dialect::Keras {
+        return Some(("predictions/decoder/bias:0".to_owned(), false));
+    }
+    for row in &TABLE {
+        let Some(pattern) = pattern(row, dialect) else { continue };
+        for (end, ending, transposed) in parameters(row.kind, dialect) {
+            if let Some(numbers) = matched(&format!("{}{end}", row.canonical), canonical) {
+                let name = filled(&format!("{pattern}{ending}"), &numbers);
+                return Some((name.strip_prefix('/').unwrap_or(&name).to_owned(), *transposed));
+            }
+        }
+    }
+    None
+}
+
+/// Matches a name against a pattern with `{g}` and `{l}` and returns their indices, in this order.
+fn matched(pattern: &str, name: &str) -> Option<Vec<String>> {
+    let mut numbers = Vec::new();
+    let mut rest = name;
+    let mut parts = pattern.split(['{', '}']);
+    rest = rest.strip_prefix(parts.next()?)?;
+    while let (Some(_), Some(literal)) = (parts.next(), parts.next()) {
+        let digits = rest.len() - rest.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+        if digits == 0 || digits > 9 {
+            return None;
+        }
+        numbers.push(rest[..digits].to_owned());
+        rest = rest[digits..].strip_prefix(literal)?;
+    }
+    rest.is_empty().then_some(numbers)
+}
+
+fn filled(pattern: &str, numbers: &[String]) -> String {
+    let mut out = pattern.to_owned();
+    for (place, number) in ["{g}", "{l}"].iter().zip(numbers) {
+        out = out.replace(place, number);
+    }
+    out
+}
+
+/// The checkpoint name of the parameter at `path`, a burn module path such as
+/// `["albert", "embeddings", "layer_norm", "gamma"]`.
+pub fn checkpoint_name(path: &[String]) -> String {
+    let mut parts: Vec<&str> = path.iter().map(String::as_str).collect();
+    let last = parts.len().saturating_sub(1);
+    for (i, part) in parts.iter_mut().enumerate() {
+        *part = match *part {
+            "layer_norm" => "LayerNorm",
+            "gamma" if i == last => "weight",
+            "beta" if i == last => "bias",
+            other => other,
+        };
+    }
+    match parts.join(".") {
+        name if name == "predictions.decoder" => "predictions.decoder.weight".to_owned(),
+        name => name,
+    }
+}
+
+/// The current form of a name in a file: old names of normalizations are replaced, and a base model's names get the `albert.`
+/// prefix.
+pub fn canonical_name(name: &str) -> String {
+    let mut name = name.to_owned();
+    for (old, new) in [("gamma", "weight"), ("beta", "bias")] {
+        if let Some(stem) = name.strip_suffix(old)
+            && ["LayerNorm.", "full_layer_layer_norm."].iter().any(|norm| stem.ends_with(norm))
+        {
+            name = format!("{stem}{new}");
+        }
+    }
+    if ["embeddings.", "encoder.", "pooler."].iter().any(|part| name.starts_with(part)) {
+        name = format!("albert.{name}");
+    }
+    name
+}
+
+/// Returns true for the head of Google's SQuAD 2.0 training (`squad_utils.create_v2_model`), whose end logits depend on the
+/// start and which has a separate output for answerability. transformers has no such class.
+pub(in crate::checkpoint) fn is_google_squad2(name: &str) -> bool {
+    let name = name.strip_prefix("module/").unwrap_or(name);
+    let head = ["start_logits/", "end_logits/", "answer_class/"].iter().any(|scope| name.starts_with(scope));
+    head && !["/adam_m", "/adam_v"].iter().any(|slot| name.ends_with(slot))
+}
+
+/// True for the canonical name of a parameter or buffer of an ALBERT, whatever its size and head.
+pub(in crate::checkpoint) fn is_parameter(canonical: &str) -> bool {
+    let starts = ["albert.", "predictions.", "sop_classifier.", "classifier.", "qa_outputs."];
+    if !starts.iter().any(|start| canonical.starts_with(start)) {
+        return false;
+    }
+    let distances = canonical.starts_with("albert.encoder.albert_layer_groups.")
+        && canonical.ends_with(".attention.distance_embedding.weight");
+    let decoder = matches!(canonical, "predictions.decoder.weight" | "predictions.decoder.bias");
+    distances || decoder || is_buffer(canonical) || find(canonical, Dialect::PyTorch).is_some()
+}
+
+/// Buffers in old files that no model needs.
+pub fn is_buffer(canonical: &str) -> bool {
+    matches!(canonical, "albert.embeddings.position_ids" | "albert.embeddings.token_type_ids")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn name(path: &str) -> String {
+        checkpoint_name(&path.split('.').map(str::to_owned).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn module_paths_become_transformers_names() {
+        assert_eq!(name("albert.embeddings.layer_norm.gamma"), "albert.embeddings.LayerNorm.weight");
+        let layer = "albert.encoder.albert_layer_groups.0.albert_layers.1";
+        assert_eq!(
+            name(&format!("{layer}.full_layer_layer_norm.beta")),
+            format!("{layer}.full_layer_layer_norm.bias")
+        );
+        assert_eq!(
+            name(&format!("{layer}.attention.layer_norm.gamma")),
+            format!("{layer}.attention.LayerNorm.weight")
+        );
+        assert_eq!(name("predictions.decoder"), "predictions.decoder.weight");
+        assert_eq!(name("predictions.bias"), "predictions.bias");
+    }
+
+    #[test]
+    fn old_names_become_new_ones() {
+        assert_eq!(canonical_name("encoder.x.LayerNorm.gamma"), "albert.encoder.x.LayerNorm.weight");
+        assert_eq!(
+            canonical_name("albert.encoder.x.full_layer_layer_norm.beta"),
+            "albert.encoder.x.full_layer_layer_norm.bias"
+        );
+        assert_eq!(canonical_name("pooler.bias"), "albert.pooler.bias");
+        assert_eq!(canonical_name("predictions.bias"), "predictions.bias");
+    }
+
+    /// Every tensor of a model with all heads and two groups of two layers.
+    fn all_names() -> Vec<String> {
+        let mut names = Vec::new();
+        for row in &TABLE {
+            for (end, _, _) in parameters(row.kind, Dialect::PyTorch) {
+                for numbers in [["0", "0"], ["1", "12"]] {
+                    let numbers = numbers.map(str::to_owned);
+                    names.push(filled(&format!("{}{end}", row.canonical), &numbers));
+                }
+            }
+        }
+        names.push("predictions.decoder.bias".to_owned());
+        names.sort();
+        names.dedup();
+        names
+    }
+
+    #[test]
+    fn every_name_maps_out_and_back_to_itself() {
+        let names = all_names();
+        assert!(names.len() > 50, "{}", names.len());
+        for dialect in [Dialect::PyTorch, Dialect::Google, Dialect::Keras, Dialect::Flax, Dialect::Onnx] {
+            let mut seen = std::collections::BTreeSet::new();
+            for canonical in &names {
+                let Some((name, transposed)) = name_in(canonical, dialect) else {
+                    assert_eq!(canonical, "predictions.decoder.bias");
+                    continue;
+                };
+                assert!(seen.insert(name.clone()), "{name} stands for two tensors");
+                let place = Place { canonical: canonical.clone(), transposed };
+                assert_eq!(place_of(&name, dialect), Some(place), "{dialect:?} {name}");
+            }
+        }
+    }
+
+    #[test]
+    fn names_are_those_of_the_libraries() {
+        let layer = "albert.encoder.albert_layer_groups.1.albert_layers.0";
+        for (dialect, name, canonical, transposed) in [
+            (
+                Dialect::Google,
+                "bert/encoder/transformer/group_1/inner_group_0/attention_1/self/query/kernel",
+                format!("{layer}.attention.query.weight"),
+                true,
+            ),
+            (
+                Dialect::Google,
+                "module/bert/encoder/transformer/group_1/inner_group_0/LayerNorm_1/gamma",
+                format!("{layer}.full_layer_layer_norm.weight"),
+                false,
+            ),
+            (Dialect::Google, "output_weights", "classifier.weight".to_owned(), false),
+            (Dialect::Google, "cls/squad/output_bias", "qa_outputs.bias".to_owned(), false),
+            (
+                Dialect::Keras,
+                "albert/tf_albert_for_masked_lm_3/albert/encoder/albert_layer_groups_._1/albert_layers_._0/ffn/kernel:0",
+                format!("{layer}.ffn.weight"),
+                true,
+            ),
+            (
+                Dialect::Keras,
+                "predictions/tf_albert_for_masked_lm/predictions/decoder/bias:0",
+                "predictions.decoder.bias".to_owned(),
+                false,
+            ),
+            (Dialect::Flax, "predictions/LayerNorm/scale", "predictions.LayerNorm.weight".to_owned(), false),
+            (
+                Dialect::Flax,
+                "encoder/albert_layer_groups/1/albert_layers/0/ffn_output/kernel",
+                format!("{layer}.ffn_output.weight"),
+                true,
+            ),
+        ] {
+            assert_eq!(place_of(name, dialect), Some(Place { canonical, transposed }), "{name}");
+        }
+        assert!(
+            is_google_squad2("end_logits/dense_0/kernel") && !is_google_squad2("bert/pooler/dense/kernel")
+        );
+        assert!(!is_google_squad2("end_logits/dense_0/kernel/adam_m"));
+        for name in ["global_step", "bert/embeddings/word_embeddings/adam_m", "output_weights/adam_v"] {
+            assert_eq!(place_of(name, Dialect::Google), None);
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! The names under which a checkpoint's tensors are found: those of the file, without wrappers, and with other programs'
+//! names in Google's place.
+
+use std::collections::{HashMap, HashSet};
+
+use super::names::Dialect;
+use super::prefixes::{Found, Unwrapped, unwrap};
+use super::tf_names;
+use crate::checkpoint::tensors::{TensorInfo, Tensors};
+use crate::error::{Error, Result};
+
+/// Ends the name of albert_zh's matrix that projects words.
+const PROJECTION: &str = "embeddings/word_embeddings_2";
+
+impl Tensors {
+    /// Gives the tensors their names. `unreadable` has those that cannot be read, each with the reason.
+    ///
+    /// # Errors
+    /// [`Error::BadFile`] where two models lie in one file, or two tensors go by one name.
+    pub(in crate::checkpoint) fn resolve_names(&mut self, unreadable: Vec<(String, String)>) -> Result<()> {
+        let dialect = self.dialect();
+        if dialect == Dialect::Google {
+            self.projects_words = self.infos.iter().any(|info| info.name.ends_with(PROJECTION));
+            let aliases = tf_names::aliases(self.infos.iter().map(|info| info.name.as_str()));
+            if !aliases.is_empty() {
+                self.rename(&aliases)?;
+                self.notes
+                    .push("the names of the variables are another program's; read as Google's".to_owned());
+            }
+        }
+        let names = self.infos.iter().map(|info| info.name.as_str());
+        let found = match unwrap(names.clone(), dialect, None) {
+            Found::Several(prefixes) => {
+                let first = self.same_model(&prefixes)?;
+                unwrap(names, dialect, Some(&first))
+            }
+            found => found,
+        };
+        self.unreadable = unreadable.into_iter().collect();
+        let Found::One(Unwrapped { prefix, names, outside, notes }) = found else { return Ok(()) };
+        let left_out: HashSet<&String> = outside.iter().collect();
+        let unreadable = std::mem::take(&mut self.unreadable);
+        self.unreadable = unreadable
+            .into_iter()
+            .map(|(name, problem)| (name.strip_prefix(&prefix).map_or(name.clone(), str::to_owned), problem))
+            .collect();
+        let holders = std::mem::take(&mut self.holders);
+        (self.infos, self.holders) = std::mem::take(&mut self.infos)
+            .into_iter()
+            .zip(holders)
+            .filter(|(info, _)| !left_out.contains(&info.name))
+            .unzip();
+        self.rename(&names)?;
+        self.outside = outside;
+        self.notes.extend(notes);
+        Ok(())
+    }
+
+    /// Gives tensors new names, which the list stays sorted by.
+    fn rename(&mut self, names: &HashMap<String, String>) -> Result<()> {
+        for info in &mut self.infos {
+            let Some(new) = names.get(&info.name).filter(|new| **new != info.name) else { continue };
+            let old = std::mem::replace(&mut info.name, new.clone());
+            if let Some(recipe) = self.recipes.remove(&old) {
+                self.recipes.insert(new.clone(), recipe);
+            }
+            let original = self.stored.remove(&old).unwrap_or(old);
+            self.stored.insert(new.clone(), original);
+        }
+        let mut listed: Vec<(TensorInfo, usize)> = self.infos.drain(..).zip(self.holders.drain(..)).collect();
+        listed.sort_by(|a, b| a.0.name.cmp(&b.0.name));
+        if let Some(pair) = listed.windows(2).find(|w| w[0].0.name == w[1].0.name) {
+            let problem = format!("holds two tensors for \"{}\"", pair[0].0.name);
+            return Err(Error::bad_file(&self.path, problem));
+        }
+        (self.infos, self.holders) = listed.into_iter().unzip();
+        Ok(())
+    }
+
+    /// The first of the prefixes, if the models under all of them are the same.
+    fn same_model(&self, prefixes: &[String]) -> Result<String> {
+        let first = &prefixes[0];
+        for other in &prefixes[1..] {
+            for info in self.infos.iter().filter(|info| info.name.starts_with(first.as_str())) {
+                let name = format!("{other}{}", &info.name[first.len()..]);
+                let same = self.get(&name).is_some_and(|twin| twin.shape == info.shape)
+                    && self.read(&info.name)? == self.read(&name)?;
+                if !same {
+                    let problem = format!(
+                        "holds two different ALBERTs, under \"{first}\" and \"{other}\"; save the one you want to a file \
+                         of its own"
+                    );
+                    return Err(Error::bad_file(&self.path, problem));
+                }
+            }
+        }
+        Ok(first.clone())
+    }
+
+    /// The name that a tensor has in its file.
+    pub fn name_in_file<'a>(&'a self, name: &'a str) -> &'a str {
+        self.stored.get(name).map_or(name, String::as_str)
+    }
+
+    /// Changes to the names, one line each.
+    pub fn notes(&self) -> &[String] {
+        &self.notes
+    }
+
+    /// Names in the file of tensors that do not belong to the model.
+    pub fn outside(&self) -> &[String] {
+        &self.outside
+    }
+
+    /// Why a tensor that the file names cannot be read.
+    pub(in crate::checkpoint) fn unreadable(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.unreadable.iter().map(|(name, problem)| (name.as_str(), problem.as_str()))
+    }
+}

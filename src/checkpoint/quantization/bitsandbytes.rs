@@ -1,0 +1,290 @@
+//! Weights quantized by bitsandbytes, dequantized when they are read.
+//!
+//! 8 bits: a matrix of `i8` `[out, in]` and the largest absolute value of each row, `SCB`; a weight is `q * SCB / 127`.
+//! 4 bits: two codes a byte, the first in the upper half; a weight is `quant_map[code] * absmax[block]`. With double
+//! quantization, `absmax` is quantized in the same way in 8 bits, less its mean.
+//! Reference: bitsandbytes 0.50, `functional.py` (`int8_vectorwise_dequant`, `QuantState.from_dict`, `dequantize_4bit`).
+
+use std::collections::BTreeMap;
+
+use half::{bf16, f16};
+use serde_json::Value;
+
+use super::Quantization;
+use super::row_scaled::{eight_bits, four_bits};
+use crate::checkpoint::layout::to_f32;
+use crate::checkpoint::tensors::{Dtype, TensorInfo, Tensors};
+use crate::error::{Error, Result};
+
+const STATE: &str = ".quant_state.bitsandbytes__";
+
+/// Longest description of a quantized matrix.
+const MAX_STATE: usize = 1 << 16;
+
+/// A tensor where it is stored.
+#[derive(Clone, Debug)]
+pub(in crate::checkpoint) struct Stored {
+    name: String,
+    holder: usize,
+    dtype: Dtype,
+}
+
+impl Stored {
+    pub(in crate::checkpoint) fn new(name: String, holder: usize, dtype: Dtype) -> Self {
+        Self { name, holder, dtype }
+    }
+}
+
+/// How to dequantize a matrix.
+#[derive(Clone, Debug)]
+pub(in crate::checkpoint) enum Recipe {
+    /// `i8`, with the scales of the rows.
+    Int8 { scales: Stored },
+    /// Codes of 4 bits.
+    FourBit(Box<FourBit>),
+    /// `i8`, multiplied by the scales of the rows.
+    Rows8 { scales: Stored },
+    /// Two integers per byte, multiplied by the scales of the rows.
+    Rows4 { scales: Stored },
+}
+
+#[derive(Clone, Debug)]
+pub(in crate::checkpoint) struct FourBit {
+    codes: Stored,
+    absmax: Stored,
+    block: usize,
+    nested: Option<Nested>,
+    count: usize,
+    dtype: Dtype,
+}
+
+#[derive(Clone, Debug)]
+struct Nested {
+    codes: Stored,
+    absmax: Stored,
+    block: usize,
+    offset: f32,
+}
+
+impl Tensors {
+    /// Finds the matrices that bitsandbytes quantized, lists them as matrices of 32 bits, and leaves out what belongs to
+    /// them.
+    pub(in crate::checkpoint) fn with_bitsandbytes(mut self) -> Result<Self> {
+        let is_marked = |info: &TensorInfo| info.name.ends_with(".SCB") || info.name.contains(STATE);
+        if !self.infos.iter().any(is_marked) {
+            return Ok(self);
+        }
+        let names: Vec<String> = self.infos.iter().filter(|i| is_marked(i)).map(|i| i.name.clone()).collect();
+        let mut shapes: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+        let mut bits = 8;
+        for name in names {
+            let (matrix, recipe, shape) = if let Some(module) = name.strip_suffix(".SCB") {
+                self.int8(module)?
+            } else {
+                bits = 4;
+                self.four_bit(&name)?
+            };
+            self.recipes.insert(matrix.clone(), recipe);
+            shapes.insert(matrix, shape);
+        }
+        let belongs = |name: &str| {
+            let beside = |ends: &[&str]| {
+                ends.iter().any(|end| {
+                    name.strip_suffix(end).is_some_and(|stem| {
+                        shapes.contains_key(stem) || shapes.contains_key(&format!("{stem}.weight"))
+                    })
+                })
+            };
+            name.contains(STATE)
+                || beside(&[
+                    ".SCB",
+                    ".weight_format",
+                    ".absmax",
+                    ".quant_map",
+                    ".nested_absmax",
+                    ".nested_quant_map",
+                ])
+        };
+        let (infos, holders) = (std::mem::take(&mut self.infos), std::mem::take(&mut self.holders));
+        let kept = infos.into_iter().zip(holders).filter(|(info, _)| !belongs(&info.name));
+        (self.infos, self.holders) = kept.unzip();
+        for info in &mut self.infos {
+            if let Some(shape) = shapes.remove(&info.name) {
+                (info.shape, info.dtype) = (shape, Dtype::F32);
+            }
+        }
+        self.quantization = Some(Quantization::readable(format!("bitsandbytes, {bits} bits")));
+        Ok(self)
+    }
+
+    fn int8(&self, module: &str) -> Result<(String, Recipe, Vec<usize>)> {
+        let matrix = format!("{module}.weight");
+        let (scales, rows) = self.stored(&format!("{module}.SCB"))?;
+        let (weights, shape) = self.stored(&matrix)?;
+        if weights.dtype != Dtype::I8 || shape.len() != 2 || rows.iter().product::<usize>() != shape[0] {
+            return Err(self.odd(&matrix, "its scales do not fit it"));
+        }
+        if let Ok((format, _)) = self.stored(&format!("{module}.weight_format"))
+            && self.bytes_of(&format)?.iter().any(|byte| *byte != 0)
+        {
+            return Err(self.odd(
+                &matrix,
+                "its numbers are not in rows; save the model before it is used, or with a newer bitsandbytes",
+            ));
+        }
+        Ok((matrix, Recipe::Int8 { scales }, shape))
+    }
+
+    fn four_bit(&self, state: &str) -> Result<(String, Recipe, Vec<usize>)> {
+        let matrix = state.split(STATE).next().unwrap_or(state).to_owned();
+        let odd = |problem: &str| self.odd(&matrix, problem);
+        let (description, length) = self.stored(state)?;
+        if length.iter().product::<usize>() > MAX_STATE {
+            return Err(odd("its quant_state is too long"));
+        }
+        let description: Value = serde_json::from_slice(&self.bytes_of(&description)?)
+            .map_err(|e| odd(&format!("its quant_state is not JSON ({e})")))?;
+        let number =
+            |key: &str| description.get(key).and_then(Value::as_u64).and_then(|n| usize::try_from(n).ok());
+        let shape: Option<Vec<usize>> =
+            description.get("shape").and_then(Value::as_array).and_then(|shape| {
+                shape.iter().map(|n| n.as_u64().and_then(|n| usize::try_from(n).ok())).collect()
+            });
+        let (Some(shape), Some(block)) = (shape, number("blocksize").filter(|n| *n > 0)) else {
+            return Err(odd("its quant_state has no shape or no blocksize"));
+        };
+        let (packed, packed_shape) = self.stored(&matrix)?;
+        let count = shape.iter().try_fold(1usize, |product, n| product.checked_mul(*n));
+        let bytes = packed_shape.iter().product::<usize>() * packed.dtype.size();
+        let Some(count) = count.filter(|count| count.div_ceil(2) == bytes) else {
+            return Err(odd("its shape does not fit its bytes"));
+        };
+        let part = |name: &str| Ok::<_, Error>(self.stored(&format!("{matrix}.{name}"))?.0);
+        let nested = match description.get("nested_offset").and_then(Value::as_f64) {
+            None => None,
+            Some(offset) => Some(Nested {
+                codes: part("nested_quant_map")?,
+                absmax: part("nested_absmax")?,
+                block: number("nested_blocksize").filter(|n| *n > 0).unwrap_or(256),
+                offset: offset as f32,
+            }),
+        };
+        let dtype = match description.get("dtype").and_then(Value::as_str) {
+            Some("float16") => Dtype::F16,
+            Some("bfloat16") => Dtype::BF16,
+            _ => Dtype::F32,
+        };
+        let (codes, absmax) = (part("quant_map")?, part("absmax")?);
+        let four_bit = FourBit { codes, absmax, block, nested, count, dtype };
+        Ok((matrix, Recipe::FourBit(Box::new(four_bit)), shape))
+    }
+
+    fn stored(&self, name: &str) -> Result<(Stored, Vec<usize>)> {
+        let Ok(i) = self.infos.binary_search_by(|info| info.name.as_str().cmp(name)) else {
+            return Err(self.odd(name, "it is missing"));
+        };
+        let stored = self.stored.get(name).cloned().unwrap_or_else(|| name.to_owned());
+        let info = &self.infos[i];
+        Ok((Stored { name: stored, holder: self.holders[i], dtype: info.dtype }, info.shape.clone()))
+    }
+
+    fn bytes_of(&self, stored: &Stored) -> Result<Vec<u8>> {
+        self.files[stored.holder].read(&stored.name)
+    }
+
+    fn floats_of(&self, stored: &Stored) -> Result<Vec<f32>> {
+        to_f32(&self.bytes_of(stored)?, stored.dtype)
+            .ok_or_else(|| self.odd(&stored.name, &format!("it has elements of type {}", stored.dtype)))
+    }
+
+    fn odd(&self, name: &str, problem: &str) -> Error {
+        let problem =
+            format!("the weights are quantized (bitsandbytes), and \"{name}\" cannot be read: {problem}");
+        Error::Weights { path: self.path.clone(), problem }
+    }
+
+    /// The values of a matrix from the bytes that are stored.
+    pub(in crate::checkpoint) fn dequantized(
+        &self,
+        name: &str,
+        stored: &[u8],
+        recipe: &Recipe,
+    ) -> Result<Vec<f32>> {
+        Ok(match recipe {
+            Recipe::Rows8 { scales } => eight_bits(stored, &self.floats_of(scales)?),
+            Recipe::Rows4 { scales } => four_bits(stored, &self.floats_of(scales)?),
+            Recipe::Int8 { scales } => int8(stored, &self.floats_of(scales)?),
+            Recipe::FourBit(recipe) => {
+                let absmax = match &recipe.nested {
+                    None => self.floats_of(&recipe.absmax)?,
+                    Some(nested) => nested_scales(
+                        &self.bytes_of(&recipe.absmax)?,
+                        &self.floats_of(&nested.codes)?,
+                        &self.floats_of(&nested.absmax)?,
+                        nested,
+                    )
+                    .ok_or_else(|| self.odd(name, "its nested scales are too few"))?,
+                };
+                four_bit(stored, &self.floats_of(&recipe.codes)?, &absmax, recipe)
+                    .ok_or_else(|| self.odd(name, "its codes or scales are too few"))?
+            }
+        })
+    }
+}
+
+fn int8(stored: &[u8], scales: &[f32]) -> Vec<f32> {
+    let columns = (stored.len() / scales.len().max(1)).max(1);
+    let row = |(row, scale): (&[u8], &f32)| -> Vec<f32> {
+        row.iter().map(|q| f32::from(*q as i8) * scale * (1.0 / 127.0)).collect()
+    };
+    stored.chunks(columns).zip(scales).flat_map(row).collect()
+}
+
+fn nested_scales(bytes: &[u8], codes: &[f32], absmax: &[f32], nested: &Nested) -> Option<Vec<f32>> {
+    let value = |(i, code): (usize, &u8)| {
+        Some(codes.get(usize::from(*code))? * absmax.get(i / nested.block)? + nested.offset)
+    };
+    bytes.iter().enumerate().map(value).collect()
+}
+
+fn four_bit(bytes: &[u8], codes: &[f32], absmax: &[f32], recipe: &FourBit) -> Option<Vec<f32>> {
+    let round = |value: f32| match recipe.dtype {
+        Dtype::F16 => f16::from_f32(value).to_f32(),
+        Dtype::BF16 => bf16::from_f32(value).to_f32(),
+        _ => value,
+    };
+    let value = |i: usize| {
+        let byte = bytes.get(i / 2)?;
+        let code = if i.is_multiple_of(2) { byte >> 4 } else { byte & 15 };
+        Some(round(codes.get(usize::from(code))? * absmax.get(i / recipe.block)?))
+    };
+    (0..recipe.count).map(value).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn eight_bits_are_scaled_by_rows() {
+        let stored = [127u8, 129, 0, 1];
+        assert_eq!(int8(&stored, &[2.0, 127.0]), [2.0, -2.0, 0.0, 1.0]);
+    }
+
+    #[test]
+    fn four_bits_are_codes_of_blocks() {
+        let codes: Vec<f32> = (0..16u8).map(f32::from).collect();
+        let stored = || Stored { name: String::new(), holder: 0, dtype: Dtype::F32 };
+        let mut recipe = FourBit {
+            codes: stored(),
+            absmax: stored(),
+            block: 2,
+            nested: None,
+            count: 4,
+            dtype: Dtype::F32,
+        };
+        assert_eq!(four_bit(&[0x12, 0xf0], &codes, &[1.0, 10.0], &recipe), Some(vec![1.0, 2.0, 150.0, 0.0]));
+        recipe.count = 6;
+        assert_eq!(four_bit(&[0x12, 0xf0], &codes, &[1.0, 10.0], &recipe), None);
+    }
+}

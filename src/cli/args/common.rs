@@ -1,0 +1,207 @@
+//! Argument groups that several subcommands share: model, input, output.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+use albert::checkpoint::MlmBias;
+use albert::io::{Format, InputFormat};
+use albert::stream::OnError;
+use albert::tasks::Long;
+
+/// Options of every subcommand.
+#[derive(Args, Debug)]
+pub struct GlobalArgs {
+    /// Print errors only: no warnings, no progress
+    #[arg(short, long, global = true, help_heading = "General")]
+    pub quiet: bool,
+    /// Print details: loaded tensors, device, timings
+    #[arg(short, long, global = true, conflicts_with = "quiet", help_heading = "General")]
+    pub verbose: bool,
+    /// When to color text output
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto", help_heading = "General")]
+    pub color: When,
+    /// When to show progress bars on stderr
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto", help_heading = "General")]
+    pub progress: When,
+}
+
+/// When to use features of terminals.
+#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum When {
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(Args, Debug)]
+pub struct ModelArgs {
+    /// Model directory, weight file, or hub id (org/name or org/name@revision)
+    ///
+    /// The default is the built-in model. A PEFT adapter (LoRA) is merged into its base model.
+    #[arg(short, long, env = "ALBERT_MODEL", value_name = "DIR|FILE|HUB_ID", help_heading = "Model")]
+    pub model: Option<String>,
+    /// Base model of a PEFT adapter [default: the one that adapter_config.json names]
+    #[arg(long, value_name = "DIR|HUB_ID", hide_short_help = true, help_heading = "Model")]
+    pub base_model: Option<String>,
+    /// Tokenizer file, directory or hub id to use instead of the model's own
+    #[arg(long, value_name = "PATH|HUB_ID", help_heading = "Model")]
+    pub tokenizer: Option<String>,
+    /// Never use the network; a hub id must be in the cache
+    #[arg(long, help_heading = "Model")]
+    pub offline: bool,
+    /// Use weights that hold NaN or infinity, which are an error otherwise
+    #[arg(long, hide_short_help = true, help_heading = "Model")]
+    pub allow_non_finite: bool,
+}
+
+#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MlmBiasArg {
+    /// predictions.decoder.bias, as in transformers for PyTorch
+    Decoder,
+    /// predictions.bias, as in transformers for Flax
+    Predictions,
+}
+
+impl From<MlmBiasArg> for MlmBias {
+    fn from(arg: MlmBiasArg) -> Self {
+        match arg {
+            MlmBiasArg::Decoder => Self::Decoder,
+            MlmBiasArg::Predictions => Self::Predictions,
+        }
+    }
+}
+
+#[derive(Args, Debug)]
+pub struct LengthArgs {
+    /// Maximum number of tokens per text, including special tokens [default: the tokenizer's model_max_length, at most
+    /// the model's positions]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), help_heading = "Input")]
+    pub max_length: Option<u32>,
+    /// How to handle longer texts
+    #[arg(
+        long,
+        visible_alias = "overflow",
+        value_name = "HOW",
+        default_value = "truncate",
+        help_heading = "Input"
+    )]
+    pub long: LongArg,
+}
+
+#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LongArg {
+    /// Cut the text, warn once, and mark the record with "truncated": true
+    Truncate,
+    /// Treat it as an invalid record
+    Error,
+    /// Read it in overlapping windows: ner and qa merge spans, classify averages scores, embed averages vectors
+    Window,
+}
+
+impl From<LongArg> for Long {
+    fn from(arg: LongArg) -> Self {
+        match arg {
+            LongArg::Truncate => Self::Truncate,
+            LongArg::Error => Self::Error,
+            LongArg::Window => Self::Window,
+        }
+    }
+}
+
+/// Texts, or records with texts.
+#[derive(Args, Debug)]
+pub struct InputArgs {
+    /// Texts [default: read --input or standard input, one record per line]
+    #[arg(value_name = "TEXT", conflicts_with = "input")]
+    pub texts: Vec<String>,
+    #[command(flatten)]
+    pub records: RecordArgs,
+    /// JSON field with the text
+    #[arg(long, value_name = "NAME", default_value = "text", help_heading = "Input")]
+    pub text_field: String,
+    /// JSON field with the second text of a pair
+    #[arg(long, value_name = "NAME", default_value = "text_pair", help_heading = "Input")]
+    pub pair_field: String,
+}
+
+/// Where records come from.
+#[derive(Args, Debug)]
+pub struct RecordArgs {
+    /// Read records from a file (- for standard input)
+    #[arg(short, long, value_name = "FILE|-", help_heading = "Input")]
+    pub input: Option<PathBuf>,
+    /// Format of the input; auto detects JSON objects, one per line or in one array
+    ///
+    /// auto reads a line as JSON if its first character that is not white space is {, and as text otherwise. A file
+    /// that begins with [ and then { is one JSON array of records.
+    #[arg(long, value_name = "FORMAT", default_value = "auto", help_heading = "Input")]
+    pub input_format: InputFormatArg,
+    /// How to handle an invalid record
+    #[arg(long, value_name = "HOW", default_value = "stop", help_heading = "Input")]
+    pub on_error: OnErrorArg,
+}
+
+#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InputFormatArg {
+    Auto,
+    Text,
+    Jsonl,
+}
+
+impl From<InputFormatArg> for InputFormat {
+    fn from(arg: InputFormatArg) -> Self {
+        match arg {
+            InputFormatArg::Auto => Self::Auto,
+            InputFormatArg::Text => Self::Text,
+            InputFormatArg::Jsonl => Self::Jsonl,
+        }
+    }
+}
+
+#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnErrorArg {
+    /// Write all earlier results, report the location, exit with 1
+    Stop,
+    /// Write {"error": ...} in its place, continue, exit with 1 at the end
+    Skip,
+}
+
+impl From<OnErrorArg> for OnError {
+    fn from(arg: OnErrorArg) -> Self {
+        match arg {
+            OnErrorArg::Stop => Self::Stop,
+            OnErrorArg::Skip => Self::Skip,
+        }
+    }
+}
+
+#[derive(Args, Debug)]
+pub struct OutputArgs {
+    /// Write to a file, which appears once it is complete
+    #[arg(short, long, value_name = "FILE", help_heading = "Output")]
+    pub output: Option<PathBuf>,
+    /// Output format; auto is text on a terminal and jsonl otherwise
+    #[arg(long, value_name = "FORMAT", default_value = "auto", help_heading = "Output")]
+    pub format: FormatArg,
+}
+
+#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FormatArg {
+    Auto,
+    Text,
+    Json,
+    Jsonl,
+}
+
+impl FormatArg {
+    /// The format, given whether the output is a terminal.
+    pub fn resolve(self, terminal: bool) -> Format {
+        match self {
+            Self::Auto if terminal => Format::Text,
+            Self::Auto | Self::Jsonl => Format::Jsonl,
+            Self::Text => Format::Text,
+            Self::Json => Format::Json,
+        }
+    }
+}

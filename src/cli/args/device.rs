@@ -1,0 +1,80 @@
+//! Arguments for the device of an inference.
+
+use std::path::Path;
+
+use clap::{Args, ValueEnum};
+
+use albert::device::{DeviceChoice, FloatType};
+
+#[derive(Args, Clone, Debug)]
+pub struct DeviceArgs {
+    /// Bytes of the input, if known.
+    #[arg(skip)]
+    pub input_bytes: Option<u64>,
+    /// Device: auto, flex, ndarray, wgpu[:N], cuda[:N]
+    ///
+    /// auto selects the CPU (flex), or a discrete or Apple GPU for training and for files so long that the GPU's start pays.
+    /// --verbose prints the reason. `albert devices` lists the devices.
+    #[arg(long, env = "ALBERT_DEVICE", value_name = "DEVICE", default_value = "auto", value_parser = str::parse::<DeviceChoice>, help_heading = "Device")]
+    pub device: DeviceChoice,
+    /// Compute precision
+    ///
+    /// f32 gives the numbers of transformers. On a CPU, bf16x2, bf16 and int8 apply only to matrix multiplications. They are
+    /// faster on processors with suitable instructions, and less exact: bf16x2 (the sum of two bf16, for AMX) has errors of
+    /// about 1e-5, bf16 and int8 of about 1e-2.
+    #[arg(long, value_name = "TYPE", default_value = "f32", help_heading = "Device")]
+    pub dtype: ComputeArg,
+    /// CPU threads [default: all]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024), help_heading = "Device")]
+    pub threads: Option<u16>,
+    /// Padded tokens per forward pass [default: 256 per CPU thread and at least 512; 16384 on a GPU]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), help_heading = "Device")]
+    pub batch_tokens: Option<u32>,
+    /// Random seed (inference is deterministic and ignores it)
+    #[arg(long, value_name = "N", hide_short_help = true, help_heading = "Device")]
+    pub seed: Option<u64>,
+}
+
+impl DeviceArgs {
+    /// These options with the size of the input, by which `auto` chooses: the bytes of texts in arguments and of files. Without
+    /// either, the input is standard input.
+    pub fn for_input<'a>(&self, files: impl IntoIterator<Item = &'a Path>, texts: &[String]) -> Self {
+        let mut bytes = (!texts.is_empty()).then(|| texts.iter().map(|text| text.len() as u64).sum());
+        let mut files: Vec<&Path> = files.into_iter().collect();
+        if files.is_empty() && texts.is_empty() {
+            files.push(Path::new("-"));
+        }
+        for file in files {
+            // Standard input may be a file too.
+            let file = if file == Path::new("-") { Path::new("/dev/stdin") } else { file };
+            let Some(size) = std::fs::metadata(file).ok().filter(std::fs::Metadata::is_file) else {
+                continue;
+            };
+            // Compressed text has about a fourth of its bytes.
+            let packed = file.extension().is_some_and(|end| end == "gz" || end == "zst");
+            *bytes.get_or_insert(0) += size.len() * if packed { 4 } else { 1 };
+        }
+        Self { input_bytes: bytes, ..self.clone() }
+    }
+}
+
+#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ComputeArg {
+    F32,
+    F16,
+    Bf16x2,
+    Bf16,
+    Int8,
+}
+
+impl From<ComputeArg> for FloatType {
+    fn from(arg: ComputeArg) -> Self {
+        match arg {
+            ComputeArg::F32 => Self::F32,
+            ComputeArg::F16 => Self::F16,
+            ComputeArg::Bf16x2 => Self::Bf16x2,
+            ComputeArg::Bf16 => Self::Bf16,
+            ComputeArg::Int8 => Self::Int8,
+        }
+    }
+}

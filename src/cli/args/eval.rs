@@ -1,0 +1,183 @@
+//! Arguments of `albert eval`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand, ValueEnum};
+
+use albert::eval::metrics::EntityScheme;
+
+use super::common::{FormatArg, ModelArgs};
+use super::corpus::CorpusArgs;
+use super::data::{ChoiceDataArgs, QuestionDataArgs, TextDataArgs, TokenDataArgs};
+use super::device::DeviceArgs;
+
+/// Evaluate a model on labelled data
+///
+/// Prints the metrics of the reference scripts (scikit-learn, scipy, seqeval, SQuAD): a table on a terminal, JSON otherwise.
+/// Can also write predictions and errors.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  albert eval classify -m my-nli-model --data pairs.jsonl
+  albert eval qa -m my-qa-model --data dev-v2.0.json --errors errors.jsonl
+  albert eval mlm --corpus ./texts")]
+pub struct EvalArgs {
+    #[command(subcommand)]
+    pub task: EvalTask,
+}
+
+#[derive(Subcommand, Debug)]
+pub enum EvalTask {
+    Classify(Box<EvalClassifyArgs>),
+    Ner(Box<EvalNerArgs>),
+    Qa(Box<EvalQaArgs>),
+    Choose(Box<EvalChooseArgs>),
+    Mlm(Box<EvalMlmArgs>),
+}
+
+/// Evaluate classification (accuracy, F1, Matthews correlation) or regression (Pearson, Spearman)
+#[derive(Args, Debug)]
+pub struct EvalClassifyArgs {
+    #[command(flatten)]
+    pub common: EvalCommonArgs,
+    #[command(flatten)]
+    pub data: TextDataArgs,
+}
+
+/// Evaluate entities: precision, recall and F1 as in seqeval
+#[derive(Args, Debug)]
+pub struct EvalNerArgs {
+    #[command(flatten)]
+    pub common: EvalCommonArgs,
+    #[command(flatten)]
+    pub data: TokenDataArgs,
+    /// Tagging scheme: seqeval's default, or a scheme in its strict mode
+    #[arg(long, value_name = "SCHEME", default_value = "default", help_heading = "Evaluation")]
+    pub scheme: SchemeArg,
+}
+
+#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SchemeArg {
+    Default,
+    Iob1,
+    Iob2,
+    Ioe1,
+    Ioe2,
+    Iobes,
+    Bilou,
+}
+
+impl From<SchemeArg> for Option<EntityScheme> {
+    fn from(arg: SchemeArg) -> Self {
+        match arg {
+            SchemeArg::Default => None,
+            SchemeArg::Iob1 => Some(EntityScheme::Iob1),
+            SchemeArg::Iob2 => Some(EntityScheme::Iob2),
+            SchemeArg::Ioe1 => Some(EntityScheme::Ioe1),
+            SchemeArg::Ioe2 => Some(EntityScheme::Ioe2),
+            SchemeArg::Iobes => Some(EntityScheme::Iobes),
+            SchemeArg::Bilou => Some(EntityScheme::Bilou),
+        }
+    }
+}
+
+/// Evaluate question answering: exact match and F1 as in SQuAD 1.1, or 2.0 if some questions have no answer
+#[derive(Args, Debug)]
+pub struct EvalQaArgs {
+    #[command(flatten)]
+    pub common: EvalCommonArgs,
+    #[command(flatten)]
+    pub data: QuestionDataArgs,
+    /// Evaluation rules
+    #[arg(
+        long,
+        visible_alias = "squad-version",
+        value_name = "RULES",
+        default_value = "auto",
+        help_heading = "Evaluation"
+    )]
+    pub rules: RulesArg,
+    /// Predict "no answer" if its score exceeds the best answer's by more than N [default: the model's, else 0]
+    #[arg(long, value_name = "N", allow_hyphen_values = true, help_heading = "Evaluation")]
+    pub null_threshold: Option<f64>,
+    /// Store the best threshold in the model's config.json
+    #[arg(long, help_heading = "Evaluation")]
+    pub save_threshold: bool,
+}
+
+#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RulesArg {
+    /// v2 if some questions have no answer, else v1
+    Auto,
+    /// SQuAD 1.1
+    #[value(alias = "1.1")]
+    V1,
+    /// SQuAD 2.0
+    #[value(alias = "2.0")]
+    V2,
+}
+
+/// Evaluate multiple choice: accuracy, for RACE also by school
+#[derive(Args, Debug)]
+pub struct EvalChooseArgs {
+    #[command(flatten)]
+    pub common: EvalCommonArgs,
+    #[command(flatten)]
+    pub data: ChoiceDataArgs,
+}
+
+/// Evaluate masked-LM perplexity and accuracy, and accuracy of sentence order, on text
+///
+/// Builds rows from the text like albert pretrain, deterministically.
+#[derive(Args, Debug)]
+pub struct EvalMlmArgs {
+    #[command(flatten)]
+    pub corpus: CorpusArgs,
+    #[command(flatten)]
+    pub model: ModelArgs,
+    #[command(flatten)]
+    pub device: DeviceArgs,
+    /// Maximum number of rows
+    #[arg(long, value_name = "N", default_value = "1000", value_parser = clap::value_parser!(u32).range(1..), help_heading = "Evaluation")]
+    pub rows: u32,
+    /// Tokens per row
+    #[arg(long, value_name = "N", default_value = "128", value_parser = clap::value_parser!(u32).range(8..), help_heading = "Evaluation")]
+    pub max_seq_length: u32,
+    #[command(flatten)]
+    pub output: ReportArgs,
+}
+
+/// Arguments of all evaluations on labelled data.
+#[derive(Args, Debug)]
+pub struct EvalCommonArgs {
+    /// Labelled data; may be compressed (.gz, .zst)
+    #[arg(long, value_name = "FILE", help_heading = "Data")]
+    pub data: PathBuf,
+    #[command(flatten)]
+    pub model: ModelArgs,
+    #[command(flatten)]
+    pub device: DeviceArgs,
+    /// Maximum number of tokens per row [default: the tokenizer's model_max_length, at most the model's positions; for qa
+    /// at most 384]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(8..), help_heading = "Data")]
+    pub max_length: Option<u32>,
+    #[command(flatten)]
+    pub output: ReportArgs,
+    /// Write every example with its prediction, one JSON object per line
+    #[arg(long, value_name = "FILE", help_heading = "Output")]
+    pub predictions: Option<PathBuf>,
+    /// Write the wrong examples in the same format
+    #[arg(long, value_name = "FILE", help_heading = "Output")]
+    pub errors: Option<PathBuf>,
+}
+
+/// Output of the report.
+#[derive(Args, Debug)]
+pub struct ReportArgs {
+    /// Write the report to a file
+    #[arg(short, long, value_name = "FILE", help_heading = "Output")]
+    pub output: Option<PathBuf>,
+    /// Output format; text is a table, auto is text on a terminal and json otherwise
+    #[arg(long, value_name = "FORMAT", default_value = "auto", help_heading = "Output")]
+    pub format: FormatArg,
+}

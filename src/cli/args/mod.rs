@@ -1,0 +1,136 @@
+//! The command line as clap parses it: one file per subcommand, and the groups of arguments that they share.
+
+pub mod choose;
+pub mod classify;
+pub mod common;
+pub mod completions;
+pub mod convert;
+pub mod corpus;
+pub mod data;
+pub mod device;
+pub mod devices;
+pub mod embed;
+pub mod eval;
+pub mod fill_mask;
+pub mod finetune;
+pub mod info;
+pub mod man;
+pub mod ner;
+pub mod pretrain;
+pub mod qa;
+pub mod teacher;
+pub mod tokenize;
+pub mod train_tokenizer;
+pub mod training;
+pub mod values;
+pub mod zero_shot;
+
+use clap::{Parser, Subcommand};
+
+use choose::ChooseArgs;
+use classify::ClassifyArgs;
+use common::GlobalArgs;
+use completions::CompletionsArgs;
+use convert::ConvertArgs;
+use devices::DevicesArgs;
+use embed::EmbedArgs;
+use eval::EvalArgs;
+use fill_mask::FillMaskArgs;
+use finetune::FinetuneArgs;
+use info::InfoArgs;
+use man::ManArgs;
+use ner::NerArgs;
+use pretrain::PretrainArgs;
+use qa::QaArgs;
+use tokenize::TokenizeArgs;
+use train_tokenizer::TrainTokenizerArgs;
+use zero_shot::ZeroShotArgs;
+
+/// Run, train and convert ALBERT language models, on CPU or GPU, without Python.
+#[derive(Parser, Debug)]
+#[command(version, propagate_version = true, max_term_width = 100, after_long_help = AFTER_HELP)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+    #[command(flatten)]
+    pub global: GlobalArgs,
+}
+
+const AFTER_HELP: &str = "\
+Exit codes: 0 success, 1 some input failed, 2 wrong usage or set-up, 130 training interrupted (continue with --resume).
+
+Environment: ALBERT_MODEL, ALBERT_DEVICE; HF_HOME, HF_HUB_CACHE, HF_ENDPOINT, HF_TOKEN and HF_HUB_OFFLINE, \
+as in Hugging Face's tools; NO_COLOR.";
+
+#[derive(Subcommand, Debug)]
+pub enum Command {
+    FillMask(FillMaskArgs),
+    Classify(ClassifyArgs),
+    Ner(NerArgs),
+    Qa(QaArgs),
+    Choose(ChooseArgs),
+    Embed(EmbedArgs),
+    ZeroShot(ZeroShotArgs),
+    Tokenize(TokenizeArgs),
+    Pretrain(Box<PretrainArgs>),
+    Finetune(FinetuneArgs),
+    Eval(EvalArgs),
+    TrainTokenizer(TrainTokenizerArgs),
+    Convert(ConvertArgs),
+    Info(InfoArgs),
+    Devices(DevicesArgs),
+    Completions(CompletionsArgs),
+    Man(ManArgs),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_definitions_are_sound() {
+        Cli::command().debug_assert();
+    }
+
+    /// What the words mean, with every option that clap finds.
+    fn parsed(words: &str) -> String {
+        let words = format!("albert {words}");
+        format!("{:?}", Cli::try_parse_from(words.split(' ')).expect("parses"))
+    }
+
+    #[test]
+    fn an_alias_means_the_same() {
+        for (rest, name, alias) in [
+            ("finetune classify --train t -o o", "--goal label", "--problem-type single-label"),
+            (
+                "finetune classify --train t -o o",
+                "--goal label",
+                "--problem-type single_label_classification",
+            ),
+            ("finetune classify --train t -o o", "--goal labels", "--problem-type multi-label"),
+            (
+                "finetune classify --train t -o o",
+                "--goal labels",
+                "--problem-type multi_label_classification",
+            ),
+            ("eval classify --data d", "--goal number", "--problem-type regression"),
+            ("classify", "--order", "--sentence-order"),
+            ("qa", "--impossible", "--allow-no-answer"),
+            ("qa", "--long error", "--overflow error"),
+            ("ner", "--long window", "--overflow window"),
+            ("embed", "--long error", "--overflow error"),
+            ("finetune ner --train t -o o", "--keep 4", "--keep-checkpoints 4"),
+            ("pretrain --corpus c -o o", "--keep 4", "--keep-checkpoints 4"),
+            ("finetune qa --train t -o o", "--clip-norm 4", "--max-grad-norm 4"),
+            ("pretrain --corpus c -o o", "--clip-norm 4", "--max-grad-norm 4"),
+            ("zero-shot", "--hypothesis {}!", "--hypothesis-template {}!"),
+            ("eval qa --data d", "--rules v1", "--squad-version 1.1"),
+            ("eval qa --data d", "--rules v2", "--squad-version 2.0"),
+        ] {
+            let meaning = parsed(&format!("{rest} {name}"));
+            assert_eq!(parsed(&format!("{rest} {alias}")), meaning, "{alias}");
+            assert_ne!(parsed(rest), meaning, "{name} has an effect");
+        }
+    }
+}

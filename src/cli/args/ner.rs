@@ -1,0 +1,125 @@
+//! Arguments of `albert ner`.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+use albert::io::Format;
+use albert::tasks::{Aggregation, WordBoundaries};
+
+use super::common::{FormatArg, LengthArgs, ModelArgs, RecordArgs};
+use super::device::DeviceArgs;
+
+/// Find named entities or other labelled spans
+///
+/// Needs a model fine-tuned for token classification. Entities are exact slices of the text and never end inside a word.
+/// start and end count Unicode code points. Records may contain a list of words (field tokens) instead of a text: offsets
+/// then refer to the words joined by spaces, and start_token and end_token count words.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  albert ner -m ArBert/albert-base-v2-finetuned-ner \"Angela Merkel met Barack Obama in Berlin.\"
+  cat news.txt | albert ner -m ArBert/albert-base-v2-finetuned-ner --long window --format conll")]
+pub struct NerArgs {
+    /// Texts [default: read --input or standard input, one record per line]
+    #[arg(value_name = "TEXT", conflicts_with = "input")]
+    pub texts: Vec<String>,
+    #[command(flatten)]
+    pub records: RecordArgs,
+    /// JSON field with the text
+    #[arg(long, value_name = "NAME", default_value = "text", help_heading = "Input")]
+    pub text_field: String,
+    /// JSON field with a list of words, for records without a text
+    #[arg(long, value_name = "NAME", default_value = "tokens", help_heading = "Input")]
+    pub tokens_field: String,
+    /// How to combine tokens into entities
+    #[arg(long, value_name = "HOW", default_value = "simple", help_heading = "Task")]
+    pub aggregation: AggregationArg,
+    /// Labels to leave out (comma-separated)
+    #[arg(long, value_name = "LABELS", value_delimiter = ',', default_value = "O", help_heading = "Task")]
+    pub ignore_labels: Vec<String>,
+    /// Word boundaries
+    #[arg(long, value_name = "HOW", default_value = "text", help_heading = "Task")]
+    pub word_boundaries: WordBoundariesArg,
+    /// Read long texts in windows that overlap by N tokens [default with --long window: a quarter of a window]
+    #[arg(long, value_name = "N", help_heading = "Task")]
+    pub stride: Option<usize>,
+    #[command(flatten)]
+    pub model: ModelArgs,
+    #[command(flatten)]
+    pub device: DeviceArgs,
+    #[command(flatten)]
+    pub length: LengthArgs,
+    /// Write to a file, which appears once it is complete
+    #[arg(short, long, value_name = "FILE", help_heading = "Output")]
+    pub output: Option<PathBuf>,
+    /// Output format; text highlights the entities, auto is text on a terminal and jsonl otherwise
+    #[arg(long, value_name = "FORMAT", default_value = "auto", help_heading = "Output")]
+    pub format: NerFormatArg,
+}
+
+#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AggregationArg {
+    /// One prediction per token
+    None,
+    /// Merge adjacent tokens of the same type
+    Simple,
+    /// Label each word by its first token, then merge words
+    First,
+    /// Label each word by the mean of its tokens' scores, then merge words
+    Average,
+    /// Label each word by its highest-scoring token, then merge words
+    Max,
+}
+
+impl From<AggregationArg> for Aggregation {
+    fn from(arg: AggregationArg) -> Self {
+        match arg {
+            AggregationArg::None => Self::None,
+            AggregationArg::Simple => Self::Simple,
+            AggregationArg::First => Self::First,
+            AggregationArg::Average => Self::Average,
+            AggregationArg::Max => Self::Max,
+        }
+    }
+}
+
+#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WordBoundariesArg {
+    /// Boundaries of the text; entities never end inside a word
+    Text,
+    /// Guessed as in transformers' pipeline, for identical output
+    Hf,
+}
+
+impl From<WordBoundariesArg> for WordBoundaries {
+    fn from(arg: WordBoundariesArg) -> Self {
+        match arg {
+            WordBoundariesArg::Text => Self::Text,
+            WordBoundariesArg::Hf => Self::Hf,
+        }
+    }
+}
+
+#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NerFormatArg {
+    Auto,
+    Text,
+    Json,
+    Jsonl,
+    /// One word and its tag per line, a blank line between texts
+    Conll,
+}
+
+impl NerFormatArg {
+    /// The format, given whether the output is a terminal.
+    pub fn resolve(self, terminal: bool) -> Format {
+        match self {
+            Self::Auto => FormatArg::Auto.resolve(terminal),
+            Self::Text => Format::Text,
+            Self::Json => Format::Json,
+            Self::Jsonl => Format::Jsonl,
+            Self::Conll => Format::Conll,
+        }
+    }
+}

@@ -1,0 +1,22 @@
+//! Parsers of values.
+
+fn number(text: &str, least: f64, fits: impl Fn(f64) -> bool, wanted: &str) -> Result<f64, String> {
+    let value: f64 = text.parse().map_err(|_| format!("expected {wanted}"))?;
+    if value.is_finite() && value >= least && fits(value) {
+        Ok(value)
+    } else {
+        Err(format!("expected {wanted}"))
+    }
+}
+
+pub fn share(text: &str) -> Result<f64, String> {
+    number(text, 0.0, |value| value < 1.0, "a fraction from 0 to below 1")
+}
+
+pub fn positive(text: &str) -> Result<f64, String> {
+    number(text, 0.0, |value| value > 0.0, "a number above 0")
+}
+
+pub fn not_negative(text: &str) -> Result<f64, String> {
+    number(text, 0.0, |_| true, "a number from 0")
+}

@@ -1,0 +1,37 @@
+//! `albert choose`.
+
+use albert::checkpoint::{EmbeddedTask, MlmBias};
+use albert::model::Head;
+use albert::tasks::{Choose, ChooseOptions};
+
+use crate::cli::args::choose::ChooseArgs;
+use crate::cli::exit::{ExitStatus, Failure};
+use crate::cli::options::{self, Lengths};
+use crate::cli::output::report::Reporter;
+use crate::cli::streaming;
+
+pub fn run(args: ChooseArgs, reporter: &Reporter) -> Result<ExitStatus, Failure> {
+    let source = options::source(&args.prompts, args.records.input.as_deref(), "PROMPT")?;
+    let context = options::context(args.context.as_deref(), args.context_text.as_deref(), &source)?;
+    let format = |terminal| args.output.format.resolve(terminal);
+    let streams =
+        streaming::open(&source, args.records.input_format.into(), args.output.output.as_deref(), format)?;
+    let checkpoint = options::checkpoint_for(&args.model, Some(EmbeddedTask::Choices), reporter)?;
+    let ready = options::load(
+        &checkpoint,
+        &[Head::MultipleChoice],
+        MlmBias::default(),
+        &args.device.for_input(args.records.input.as_deref(), &args.prompts),
+        Lengths::new(&args.length),
+        reporter,
+    )?;
+    let options = ChooseOptions {
+        choices: args.choices,
+        context,
+        prompt_field: args.prompt_field,
+        choices_field: args.choices_field,
+        context_field: args.context_field,
+    };
+    let task = Choose::new(&ready.runtime, options);
+    streaming::run(&task, streams, args.records.on_error, ready.batch_tokens, reporter)
+}

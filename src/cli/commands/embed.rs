@@ -1,0 +1,150 @@
+//! `albert embed`.
+
+use albert::Error;
+use albert::checkpoint::{Checkpoint, MlmBias, SentenceLayer, SentenceModules};
+use albert::io::{ArrayKind, ArrayLayout, Format};
+use albert::tasks::{Embed, EmbedOptions, Pooling, TextRules};
+
+use crate::cli::args::embed::EmbedArgs;
+use crate::cli::exit::{ExitStatus, Failure};
+use crate::cli::options::{Lengths, OwnLimit};
+use crate::cli::output::report::Reporter;
+use crate::cli::{options, streaming};
+
+pub fn run(args: EmbedArgs, reporter: &Reporter) -> Result<ExitStatus, Failure> {
+    let array = args.format.array(args.output.as_deref());
+    if let Some(kind) = array {
+        check_array(&args, kind)?;
+    }
+    let source = args.input.source()?;
+    let checkpoint = options::checkpoint(&args.model, reporter)?;
+    let modules = match &checkpoint.modules {
+        Some(root) if !args.ignore_modules => Some(SentenceModules::read(root)?),
+        _ => None,
+    };
+    let options = options(&args, modules.as_ref())?;
+    let columns = options.width(checkpoint.config.hidden_size)?;
+    let layout = |kind| ArrayLayout { kind, columns, ragged: options.is_per_token() };
+    let streams = streaming::open(
+        &source,
+        args.input.records.input_format.into(),
+        args.output.as_deref(),
+        |terminal| array.map_or_else(|| args.format.resolve(terminal), |kind| Format::Array(layout(kind))),
+    )?;
+    let mut lengths = Lengths::with_windows(&args.length);
+    lengths.own = modules
+        .as_ref()
+        .and_then(|modules| modules.max_seq_length)
+        .map(|length| OwnLimit { length, source: "max_seq_length of the Transformer module" });
+    if let Some(modules) = &modules {
+        tell(modules, &options, &checkpoint, reporter);
+    }
+    let ready = options::load(
+        &checkpoint,
+        options.heads(),
+        MlmBias::default(),
+        &args.device.for_input(args.input.records.input.as_deref(), &args.input.texts),
+        lengths,
+        reporter,
+    )?;
+    let task = Embed::new(&ready.runtime, options)?;
+    streaming::run(&task, streams, args.input.records.on_error, ready.batch_tokens, reporter)
+}
+
+/// The user's settings, or those of the model's modules where the user sets nothing.
+fn options(args: &EmbedArgs, modules: Option<&SentenceModules>) -> Result<EmbedOptions, Error> {
+    let named = match (&args.prompt_name, modules) {
+        (None, _) => None,
+        (Some(name), modules) => {
+            let prompt = modules.and_then(|modules| modules.prompt(name));
+            Some(prompt.ok_or_else(|| unknown_prompt(name, modules))?)
+        }
+    };
+    let default = || modules.and_then(|modules| modules.default_prompt.as_deref());
+    let prompt = args.prompt.as_deref().or(named).or_else(default).unwrap_or_default().to_owned();
+    let mut poolings: Vec<Pooling> = args.pooling.map(Pooling::from).into_iter().collect();
+    let mut layers = Vec::new();
+    if let Some(modules) = modules {
+        if poolings.is_empty() {
+            poolings.extend(modules.pooling.iter().map(|mode| Pooling::from(*mode)));
+        }
+        let wanted =
+            |layer: &&SentenceLayer| **layer != SentenceLayer::Normalize || args.normalize != Some(false);
+        if poolings != [Pooling::Tokens] {
+            layers.extend(modules.layers.iter().filter(wanted).cloned());
+        }
+    }
+    Ok(EmbedOptions {
+        poolings,
+        layers,
+        dimensions: modules.and_then(|modules| modules.truncate_dim),
+        texts: TextRules {
+            strip: modules.is_some(),
+            lower_case: modules.is_some_and(|modules| modules.lower_case),
+            prompt,
+            exclude_prompt: modules.is_some_and(|modules| !modules.include_prompt),
+        },
+        layer: args.layer,
+        normalize: args.normalize == Some(true),
+        attentions: args.attentions,
+        text_pair: args.text_pair.clone(),
+        fields: args.input.fields(),
+    })
+}
+
+fn unknown_prompt(name: &str, modules: Option<&SentenceModules>) -> Error {
+    let known: Vec<&str> = modules.iter().flat_map(|m| &m.prompts).map(|(name, _)| name.as_str()).collect();
+    let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+    Error::Usage {
+        flag: "--prompt-name".to_owned(),
+        problem: format!(
+            "the model has no prompt \"{name}\"; it has {known} (--prompt takes the text itself)"
+        ),
+    }
+}
+
+/// The modules of the model that are used.
+fn tell(modules: &SentenceModules, options: &EmbedOptions, checkpoint: &Checkpoint, reporter: &Reporter) {
+    let mut parts = Vec::new();
+    if options.poolings.iter().copied().eq(modules.pooling.iter().map(|mode| Pooling::from(*mode))) {
+        let names: Vec<&str> = modules.pooling.iter().map(|mode| mode.name()).collect();
+        parts.push(format!("{} pooling", names.join("+")));
+    }
+    parts.extend(options.layers.iter().map(|layer| match layer {
+        SentenceLayer::Dense { inputs, outputs, .. } => format!("Dense {inputs} to {outputs}"),
+        other => other.name().to_owned(),
+    }));
+    if let Some(length) = modules.max_seq_length {
+        parts.push(format!("max_seq_length {length}"));
+    }
+    if modules.lower_case {
+        parts.push("do_lower_case".to_owned());
+    }
+    if !options.texts.prompt.is_empty() {
+        parts.push(format!("prompt {:?}", options.texts.prompt));
+    }
+    reporter.note(&format!(
+        "{}: using the modules of sentence-transformers: {} (--ignore-modules embeds with the encoder alone)",
+        checkpoint.name,
+        parts.join(", ")
+    ));
+}
+
+/// Rejects options that an array file does not support.
+fn check_array(args: &EmbedArgs, kind: ArrayKind) -> Result<(), Error> {
+    let usage =
+        |flag: &str, problem: &str| Err(Error::Usage { flag: flag.to_owned(), problem: problem.to_owned() });
+    if args.output.is_none() {
+        return usage("--format", "an array needs a file: give --output");
+    }
+    if args.attentions {
+        return usage("--attentions", "attention maps are written as JSON only; give --format jsonl");
+    }
+    if kind == ArrayKind::Npy && args.pooling.map(Pooling::from) == Some(Pooling::Tokens) {
+        return usage(
+            "--pooling",
+            "tokens of different numbers make no .npy array; use .safetensors or jsonl",
+        );
+    }
+    Ok(())
+}

@@ -1,0 +1,35 @@
+//! `albert fill-mask`.
+
+use albert::model::Head;
+use albert::tasks::{FillMask, FillMaskOptions, TargetWord};
+
+use crate::cli::args::fill_mask::FillMaskArgs;
+use crate::cli::exit::{ExitStatus, Failure};
+use crate::cli::options::Lengths;
+use crate::cli::output::report::Reporter;
+use crate::cli::{options, streaming};
+
+pub fn run(args: FillMaskArgs, reporter: &Reporter) -> Result<ExitStatus, Failure> {
+    let streams = streaming::open_texts(&args.input, &args.output)?;
+    let checkpoint = options::checkpoint(&args.model, reporter)?;
+    let ready = options::load(
+        &checkpoint,
+        &[Head::MaskedLm],
+        args.mlm_bias.into(),
+        &args.device.for_input(args.input.records.input.as_deref(), &args.input.texts),
+        Lengths::new(&args.length),
+        reporter,
+    )?;
+    let mut targets = Vec::new();
+    for word in args.targets.iter().filter(|word| !word.is_empty()) {
+        let target = TargetWord::new(word, &ready.runtime)?;
+        if !targets.iter().any(|t: &TargetWord| t.pieces == target.pieces) {
+            targets.push(target);
+        }
+    }
+    let task = FillMask::new(
+        &ready.runtime,
+        FillMaskOptions { top_k: args.top_k as usize, targets, fields: args.input.fields() },
+    )?;
+    streaming::run(&task, streams, args.input.records.on_error, ready.batch_tokens, reporter)
+}

@@ -1,0 +1,141 @@
+//! What a run of `albert finetune` needs before it starts: model, devices and data.
+
+use albert::checkpoint::{Architecture, Checkpoint};
+use albert::device::{self, FloatType, OpenDevice};
+use albert::eval::TaskEvaluation;
+use albert::io::create_directory;
+use albert::model::{Albert, AlbertConfig, Head};
+use albert::tasks::{Long, Runtime};
+use albert::training::Checkpoints;
+use albert::training::finetune::recipe::{self, PublishedRecipe};
+use albert::training::finetune::{TaskLoss, TrainingExample};
+use albert::{Error, Result};
+
+use crate::cli::args::finetune::CommonArgs;
+use crate::cli::options;
+use crate::cli::options::Lengths;
+use crate::cli::output::report::Reporter;
+
+/// Everything that is set up before the data is read.
+pub struct Setup<'a> {
+    pub common: &'a CommonArgs,
+    pub reporter: &'a Reporter,
+    pub recipe: Option<&'static PublishedRecipe>,
+    pub checkpoint: Checkpoint,
+    /// The checkpoint's configuration with the dropout rates of this run.
+    pub config: AlbertConfig,
+    /// At least one.
+    pub devices: Vec<OpenDevice>,
+}
+
+/// The data prepared by a task.
+pub struct Prepared {
+    pub head: Head,
+    pub architecture: Architecture,
+    pub config: AlbertConfig,
+    pub examples: Vec<TrainingExample>,
+    pub evaluation: Option<Box<dyn TaskEvaluation>>,
+    pub loss: TaskLoss,
+    pub label_weights: Vec<f32>,
+    /// Metrics that can select the best checkpoint, the default first.
+    pub metrics: &'static [&'static str],
+    /// The fraction of the most frequent label on dev, which a model should beat.
+    pub majority: Option<f64>,
+}
+
+impl<'a> Setup<'a> {
+    /// Checks the output directory, finds the model and opens the devices.
+    ///
+    /// # Errors
+    /// Errors of each part.
+    pub fn new(common: &'a CommonArgs, task: &str, reporter: &'a Reporter) -> Result<Self> {
+        let recipe = match &common.recipe {
+            None => None,
+            Some(name) => Some(named_recipe(name, task)?),
+        };
+        device::keep_freed_memory();
+        if let Some(threads) = common.threads {
+            device::set_threads(usize::from(threads))?;
+        }
+        check_output(common)?;
+        let checkpoint = options::checkpoint(&common.model, reporter)?;
+        let mut config = checkpoint.config.clone();
+        let dropout = recipe.map(|recipe| recipe.dropout);
+        if let Some(rate) = common.hidden_dropout.or(dropout) {
+            config.hidden_dropout_prob = rate;
+        }
+        if let Some(rate) = common.attention_dropout.or(dropout) {
+            config.attention_probs_dropout_prob = rate;
+        }
+        if let Some(rate) = common.classifier_dropout.or(recipe.map(|recipe| recipe.classifier_dropout)) {
+            config.classifier_dropout_prob = Some(rate);
+        }
+        let float = FloatType::from(common.precision);
+        let devices: Result<Vec<OpenDevice>> =
+            common.device.iter().map(|choice| device::open_for_products(*choice, float)).collect();
+        let devices = devices?;
+        options::warn_if_not_faster("--precision", device::common_numbers(&devices), reporter);
+        Ok(Self { common, reporter, recipe, checkpoint, config, devices })
+    }
+
+    /// A pipeline that encodes rows for a model of `config` with `head`. Its weights are set later.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] for a length that the model does not support; errors of the tokenizer.
+    pub fn runtime(&self, config: &AlbertConfig, head: Head, default_length: usize) -> Result<Runtime> {
+        let device = self.devices[0].device.clone();
+        let positions = config.max_position_embeddings;
+        let tokenizer = self.checkpoint.tokenizer()?;
+        let lengths = Lengths {
+            max_length: self.common.max_length.map(|n| n as usize),
+            default: self.recipe.map_or(default_length, |recipe| recipe.max_length),
+            long: Long::Truncate,
+            windows: true,
+            own: None,
+        };
+        let max_length = lengths.longest(positions, &tokenizer, self.reporter)?;
+        Ok(Runtime {
+            model: Albert::new(config, &[head], &device),
+            config: config.clone(),
+            tokenizer,
+            device,
+            max_length,
+            long: Long::Truncate,
+            pad_multiple: self.pad_multiple(),
+        })
+    }
+
+    /// Rows are padded to a multiple of this.
+    pub fn pad_multiple(&self) -> usize {
+        if self.devices[0].is_gpu { 16 } else { 1 }
+    }
+}
+
+fn named_recipe(name: &str, task: &str) -> Result<&'static PublishedRecipe> {
+    let usage = |problem: String| Error::Usage { flag: "--recipe".to_owned(), problem };
+    let known = || recipe::PUBLISHED.iter().filter(|r| r.task == task).map(|r| r.name).collect::<Vec<_>>();
+    match recipe::published(name) {
+        Some(recipe) if recipe.task == task => Ok(recipe),
+        Some(recipe) => Err(usage(format!("{name} is for albert finetune {}", recipe.task))),
+        None if known().is_empty() => Err(usage(format!("there is none for {task}"))),
+        None => Err(usage(format!("\"{name}\" is not one of {}", known().join(", ")))),
+    }
+}
+
+/// Checks that a run starts in a new directory or resumes in its own.
+fn check_output(common: &CommonArgs) -> Result<()> {
+    let output = &common.output;
+    if output.is_file() {
+        return Err(Error::bad_file(output, "is a file; --output takes a directory"));
+    }
+    let taken = output.join("model.safetensors").exists()
+        || !Checkpoints::new(output, 1).steps().is_empty()
+        || output.join("seeds").exists();
+    if taken && !common.resume {
+        return Err(Error::bad_file(
+            output,
+            "contains a model or a run: use --resume to continue it, or another --output to start a new one",
+        ));
+    }
+    create_directory(output)
+}

@@ -1,0 +1,36 @@
+//! `albert ner`.
+
+use albert::checkpoint::{EmbeddedTask, MlmBias};
+use albert::model::Head;
+use albert::tasks::{Ner, NerOptions};
+
+use crate::cli::args::ner::NerArgs;
+use crate::cli::exit::{ExitStatus, Failure};
+use crate::cli::options::{self, Lengths};
+use crate::cli::output::report::Reporter;
+use crate::cli::streaming;
+
+pub fn run(args: NerArgs, reporter: &Reporter) -> Result<ExitStatus, Failure> {
+    let source = options::source(&args.texts, args.records.input.as_deref(), "TEXT")?;
+    let format = |terminal| args.format.resolve(terminal);
+    let streams = streaming::open(&source, args.records.input_format.into(), args.output.as_deref(), format)?;
+    let checkpoint = options::checkpoint_for(&args.model, Some(EmbeddedTask::Entities), reporter)?;
+    let ready = options::load(
+        &checkpoint,
+        &[Head::TokenClassification],
+        MlmBias::default(),
+        &args.device.for_input(args.records.input.as_deref(), &args.texts),
+        Lengths::with_windows(&args.length),
+        reporter,
+    )?;
+    let options = NerOptions {
+        aggregation: args.aggregation.into(),
+        ignore_labels: args.ignore_labels,
+        word_boundaries: args.word_boundaries.into(),
+        stride: args.stride,
+        text_field: args.text_field,
+        tokens_field: args.tokens_field,
+    };
+    let task = Ner::new(&ready.runtime, options)?;
+    streaming::run(&task, streams, args.records.on_error, ready.batch_tokens, reporter)
+}

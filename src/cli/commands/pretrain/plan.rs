@@ -1,0 +1,141 @@
+//! The plan of a pretraining run.
+
+use serde_json::json;
+
+use albert::device::OpenDevice;
+use albert::model::AlbertConfig;
+use albert::training::{Optimizer, Schedule, TrainOptions, estimate, recipe};
+
+use crate::cli::args::pretrain::PretrainArgs;
+use crate::cli::args::training::PrecisionArg;
+use crate::cli::output::report::Reporter;
+
+/// `--max-seq-length` or its default.
+pub fn row_length(args: &PretrainArgs, config: &AlbertConfig) -> usize {
+    args.max_seq_length.map_or_else(|| config.max_position_embeddings.min(128), |length| length as usize)
+}
+
+/// Values derived from the arguments.
+pub struct Plan {
+    steps: u64,
+    pub micro_batch: usize,
+    learning_rate: f64,
+    warmup_steps: u64,
+    tokens: u64,
+}
+
+impl Plan {
+    pub fn new(args: &PretrainArgs, config: &AlbertConfig, devices: &[OpenDevice], tokens: u64) -> Self {
+        let length = row_length(args, config);
+        let batch_size = args.batch_size as usize;
+        let train = (tokens as f64 * (1.0 - args.eval_fraction)) as u64;
+        let steps = args.steps.unwrap_or_else(|| {
+            recipe::steps(args.epochs.unwrap_or(10.0), train, batch_size, length, args.short_seq_prob)
+        });
+        Self {
+            steps,
+            micro_batch: args
+                .micro_batch
+                .map_or_else(|| recipe::micro_batch(devices[0].is_gpu, length), |n| n as usize),
+            learning_rate: args.learning_rate.unwrap_or_else(|| {
+                recipe::learning_rate(args.optimizer.into(), batch_size, config.hidden_size)
+            }),
+            warmup_steps: args.warmup_steps.unwrap_or_else(|| recipe::warmup_steps(steps)),
+            tokens: train,
+        }
+    }
+
+    /// Describes the run before the first step.
+    pub fn announce(
+        &self,
+        args: &PretrainArgs,
+        config: &AlbertConfig,
+        devices: &[OpenDevice],
+        parameters: usize,
+        reporter: &Reporter,
+    ) {
+        let float_bytes =
+            if matches!(args.precision, PrecisionArg::F32 | PrecisionArg::Bf16x2) { 4 } else { 2 };
+        let rows = u64::from(args.batch_size);
+        let length = row_length(args, config) as u64;
+        let masked = (args.masked_lm_prob * length as f64).ceil() as u64;
+        let needs =
+            estimate(config, parameters as u64, rows, self.micro_batch as u64, length, masked, float_bytes);
+        let names: Vec<&str> = devices.iter().map(|open| open.name.as_str()).collect();
+        reporter.note(&format!(
+            "model: {} parameters; hidden {}, layers {}, groups {}; dropout: hidden {}, attention {}, classifier {}",
+            parameters,
+            config.hidden_size,
+            config.num_hidden_layers,
+            config.num_hidden_groups,
+            config.hidden_dropout_prob,
+            config.attention_probs_dropout_prob,
+            config.classifier_dropout_prob.unwrap_or(config.hidden_dropout_prob),
+        ));
+        reporter.note(&format!(
+            "memory, about: {} MB for weights and optimizer, {} MB on {}",
+            needs.host_bytes >> 20,
+            needs.device_bytes >> 20,
+            names.join(" and on "),
+        ));
+        reporter.note(&format!(
+            "{} steps of {rows} rows of up to {length} tokens, about {:.1} passes over {} tokens; {:?}, rate {:.3e}, {} steps \
+             of warm-up",
+            self.steps,
+            (self.steps * rows * length) as f64 / self.tokens.max(1) as f64,
+            self.tokens,
+            args.optimizer,
+            self.learning_rate,
+            self.warmup_steps,
+        ));
+    }
+
+    pub fn options(&self, args: &PretrainArgs, config: &AlbertConfig) -> TrainOptions {
+        let mut optimizer = Optimizer::new(args.optimizer.into());
+        optimizer.weight_decay = args.weight_decay as f32;
+        let schedule = Schedule {
+            peak: self.learning_rate,
+            warmup_steps: self.warmup_steps,
+            total_steps: self.steps,
+            decay: args.schedule.decay(args.power),
+        };
+        let clip_norm = (args.clip_norm > 0.0).then_some(args.clip_norm);
+        let twentieth = (self.steps / 20).max(1);
+        TrainOptions {
+            output: args.output.clone(),
+            batch_size: args.batch_size as usize,
+            optimizer,
+            schedule,
+            clip_norm,
+            seed: args.seed,
+            log_every: args.log_every,
+            evaluate_every: Some(args.eval_every.unwrap_or(twentieth)),
+            save_every: Some(args.save_every.unwrap_or(twentieth)),
+            save_minutes: Some(args.save_minutes),
+            keep: usize::from(args.keep),
+            patience: None,
+            scale_loss: args.precision == PrecisionArg::F16,
+            identity: json!({
+                "config": config.to_json(),
+                "--batch-size": args.batch_size,
+                "--max-seq-length": row_length(args, config),
+                "--short-seq-prob": args.short_seq_prob,
+                "--masked-lm-prob": args.masked_lm_prob,
+                "--max-ngram": args.max_ngram,
+                "--max-predictions": args.max_predictions,
+                "--nsp": args.nsp,
+                "--sop-weight": (args.sop_weight != 1.0).then_some(args.sop_weight),
+                "--no-sop": args.no_sop,
+                "--freeze": (!args.freeze.is_empty()).then_some(&args.freeze),
+                "--compat": format!("{:?}", args.compat),
+                "--eval-fraction": args.eval_fraction,
+                "--seed": args.seed,
+                "--precision": format!("{:?}", args.precision),
+                "--clip-norm": clip_norm,
+                "optimizer": optimizer,
+                "schedule": schedule,
+                "tokens": self.tokens,
+            }),
+        }
+    }
+}

@@ -1,0 +1,55 @@
+//! `albert qa`.
+
+use albert::checkpoint::{EmbeddedTask, MlmBias};
+use albert::model::Head;
+use albert::tasks::{Qa, QaOptions};
+
+use crate::cli::args::qa::{AlignArg, QaArgs};
+use crate::cli::exit::{ExitStatus, Failure};
+use crate::cli::options::{self, Lengths};
+use crate::cli::output::report::Reporter;
+use crate::cli::{null_threshold, streaming};
+
+/// Default maximum length of a window, as in transformers' pipeline.
+const WINDOW: usize = 384;
+
+pub fn run(args: QaArgs, reporter: &Reporter) -> Result<ExitStatus, Failure> {
+    let source = options::source(&args.questions, args.input.as_deref(), "QUESTION")?;
+    let context = options::context(args.context.as_deref(), args.context_text.as_deref(), &source)?;
+    let format = |terminal| args.format.resolve(terminal);
+    let streams = streaming::open(&source, args.input_format.into(), args.output.as_deref(), format)?;
+    let checkpoint = options::checkpoint_for(&args.model, Some(EmbeddedTask::Answers), reporter)?;
+    let lengths = Lengths {
+        max_length: args.max_length.map(|n| n as usize),
+        default: WINDOW,
+        long: args.long.into(),
+        windows: true,
+        own: None,
+    };
+    let ready = options::load(
+        &checkpoint,
+        &[Head::QuestionAnswering],
+        MlmBias::default(),
+        &args.device.for_input(args.input.as_deref(), &args.questions),
+        lengths,
+        reporter,
+    )?;
+    // A model trained to predict "no answer" stores its threshold.
+    let own = null_threshold::of(&checkpoint.config).map(|threshold| threshold as f32);
+    let null_threshold = args.null_threshold.or(own.filter(|_| !args.impossible));
+    let options = QaOptions {
+        top_k: args.top_k as usize,
+        doc_stride: args.doc_stride,
+        max_answer_len: args.max_answer_len as usize,
+        max_question_len: args.max_question_len as usize,
+        impossible: args.impossible,
+        null_threshold,
+        align_to_words: args.align == AlignArg::Words,
+        context,
+        question_field: args.question_field,
+        context_field: args.context_field,
+        id_field: args.id_field,
+    };
+    let task = Qa::new(&ready.runtime, options)?;
+    streaming::run(&task, streams, args.on_error, ready.batch_tokens, reporter)
+}

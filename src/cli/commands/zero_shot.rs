@@ -1,0 +1,38 @@
+//! `albert zero-shot`.
+
+use albert::checkpoint::{EmbeddedTask, MlmBias};
+use albert::model::Head;
+use albert::tasks::{ZeroShot, ZeroShotOptions};
+
+use crate::cli::args::zero_shot::ZeroShotArgs;
+use crate::cli::exit::{ExitStatus, Failure};
+use crate::cli::options::{self, Lengths};
+use crate::cli::output::report::Reporter;
+use crate::cli::streaming;
+
+pub fn run(args: ZeroShotArgs, reporter: &Reporter) -> Result<ExitStatus, Failure> {
+    let source = options::source(&args.texts, args.records.input.as_deref(), "TEXT")?;
+    let format = |terminal| args.output.format.resolve(terminal);
+    let streams =
+        streaming::open(&source, args.records.input_format.into(), args.output.output.as_deref(), format)?;
+    let checkpoint = options::checkpoint_for(&args.model, Some(EmbeddedTask::Entailment), reporter)?;
+    let ready = options::load(
+        &checkpoint,
+        &[Head::SequenceClassification],
+        MlmBias::default(),
+        &args.device.for_input(args.records.input.as_deref(), &args.texts),
+        Lengths::new(&args.length),
+        reporter,
+    )?;
+    let labels = args.labels.iter().map(|l| l.trim().to_owned()).filter(|l| !l.is_empty()).collect();
+    let options = ZeroShotOptions {
+        labels,
+        hypothesis: args.hypothesis,
+        multi_label: args.multi_label,
+        entailment_label: args.entailment_label,
+        text_field: args.text_field,
+        labels_field: args.labels_field,
+    };
+    let task = ZeroShot::new(&ready.runtime, options)?;
+    streaming::run(&task, streams, args.records.on_error, ready.batch_tokens, reporter)
+}

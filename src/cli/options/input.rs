@@ -1,0 +1,75 @@
+//! Where records come from.
+
+use std::io::IsTerminal;
+use std::path::Path;
+
+use albert::io::Source;
+use albert::tasks::FieldNames;
+use albert::{Error, Result};
+
+use crate::cli::args::common::InputArgs;
+
+/// The source of records: arguments, else `--input`, else standard input unless it is a terminal. `what` names the arguments
+/// in messages.
+///
+/// # Errors
+/// [`Error::Usage`] if there is no input.
+pub fn source(arguments: &[String], input: Option<&Path>, what: &str) -> Result<Source> {
+    if !arguments.is_empty() {
+        return Ok(Source::Arguments(arguments.to_vec()));
+    }
+    match input {
+        Some(path) if path == Path::new("-") => Ok(Source::Stdin),
+        Some(path) => Ok(Source::File(path.to_owned())),
+        None if std::io::stdin().is_terminal() => Err(Error::Usage {
+            flag: what.to_owned(),
+            problem: "no input: give it as arguments, --input FILE, or pipe lines in".to_owned(),
+        }),
+        None => Ok(Source::Stdin),
+    }
+}
+
+impl InputArgs {
+    /// The source of records.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] if there is no input.
+    pub fn source(&self) -> Result<Source> {
+        source(&self.texts, self.records.input.as_deref(), "TEXT")
+    }
+
+    /// The names of the JSON fields.
+    pub fn fields(&self) -> FieldNames {
+        FieldNames { text: self.text_field.clone(), text_pair: self.pair_field.clone() }
+    }
+}
+
+/// The context given on the command line: from a file, from standard input, or as text.
+///
+/// # Errors
+/// [`Error::Io`]; [`Error::BadFile`] if it is not UTF-8; [`Error::Usage`] if standard input would be both the context and the
+/// records.
+pub fn context(file: Option<&Path>, text: Option<&str>, source: &Source) -> Result<Option<String>> {
+    let Some(path) = file else { return Ok(text.map(str::to_owned)) };
+    let from_stdin = path == Path::new("-");
+    if from_stdin && *source == Source::Stdin {
+        return Err(Error::Usage {
+            flag: "--context".to_owned(),
+            problem: "- takes the context from standard input: give the questions as arguments or --input"
+                .to_owned(),
+        });
+    }
+    let name = if from_stdin { Path::new("<stdin>") } else { path };
+    let mut bytes = Vec::new();
+    let read = if from_stdin {
+        std::io::Read::read_to_end(&mut std::io::stdin(), &mut bytes)
+    } else {
+        std::fs::File::open(path).and_then(|mut file| std::io::Read::read_to_end(&mut file, &mut bytes))
+    };
+    read.map_err(Error::io(name, "read"))?;
+    let text = String::from_utf8(bytes).map_err(|e| {
+        Error::bad_file(name, format!("not valid UTF-8 (byte {})", e.utf8_error().valid_up_to() + 1))
+    })?;
+    // A byte order mark is not part of the text.
+    Ok(Some(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text)))
+}

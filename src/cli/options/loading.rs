@@ -1,0 +1,139 @@
+//! Loads a model onto a device.
+
+use albert::checkpoint::{Checkpoint, MlmBias, Origin, load_model};
+use albert::device::{self, DeviceChoice, OpenDevice, Workload};
+use albert::model::Head;
+use albert::ops::{self, Numbers};
+use albert::tasks::Runtime;
+use albert::{Error, Result};
+
+use super::lengths::Lengths;
+use crate::cli::args::device::DeviceArgs;
+use crate::cli::output::report::Reporter;
+
+/// Default number of padded tokens per forward pass, on a CPU per thread. Larger batches are not faster on a CPU and take more
+/// memory.
+const CPU_BATCH_TOKENS_PER_THREAD: usize = 256;
+
+const FEWEST_CPU_BATCH_TOKENS: usize = 512;
+
+const GPU_BATCH_TOKENS: usize = 16384;
+
+/// Lengths are padded to a multiple of this on GPUs, which compile one kernel per shape.
+const GPU_PAD_MULTIPLE: usize = 16;
+
+/// A model that is ready to run, and its batch size.
+pub struct Ready {
+    pub runtime: Runtime,
+    pub batch_tokens: usize,
+}
+
+/// Opens the device, loads weights and tokenizer in parallel, and checks that they match.
+///
+/// # Errors
+/// Errors of each part.
+pub fn load(
+    checkpoint: &Checkpoint,
+    heads: &[Head],
+    mlm_bias: MlmBias,
+    device: &DeviceArgs,
+    lengths: Lengths,
+    reporter: &Reporter,
+) -> Result<Ready> {
+    let started = std::time::Instant::now();
+    let positions = checkpoint.config.max_position_embeddings;
+    lengths.check(positions)?;
+    if let Some(threads) = device.threads {
+        device::set_threads(usize::from(threads))?;
+    }
+    let (tokenizer, model) = std::thread::scope(|scope| {
+        let tokenizer = scope.spawn(|| checkpoint.tokenizer());
+        let model = open_and_load(checkpoint, heads, mlm_bias, device);
+        let tokenizer = tokenizer.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        (tokenizer, model)
+    });
+    let (open, why, model, report) = model.map_err(|error| explained(error, checkpoint))?;
+    let tokenizer = tokenizer?;
+    warn_if_not_faster("--dtype", open.numbers, reporter);
+    for note in &report.notes {
+        reporter.warn(&format!("{}: {note}", checkpoint.name));
+    }
+    for detail in &report.details {
+        reporter.detail(|| format!("{}: {detail}", checkpoint.name));
+    }
+    reporter.detail(|| format!("{}: {report}", checkpoint.name));
+    for name in &report.unused {
+        reporter.detail(|| format!("{}: unused tensor {name}", checkpoint.name));
+    }
+    let why = why.map_or_else(String::new, |why| format!(" ({why})"));
+    reporter.detail(|| format!("on {}{why}, ready after {} ms", open.name, started.elapsed().as_millis()));
+
+    let max_length = lengths.longest(positions, &tokenizer, reporter)?;
+    let (batch_tokens, pad_multiple) = if open.is_gpu {
+        (GPU_BATCH_TOKENS, GPU_PAD_MULTIPLE)
+    } else {
+        let tokens = CPU_BATCH_TOKENS_PER_THREAD * rayon::current_num_threads();
+        (tokens.max(FEWEST_CPU_BATCH_TOKENS), 1)
+    };
+    Ok(Ready {
+        runtime: Runtime {
+            model,
+            config: checkpoint.config.clone(),
+            tokenizer,
+            device: open.device,
+            max_length,
+            long: lengths.long,
+            pad_multiple,
+        },
+        batch_tokens: device.batch_tokens.map_or(batch_tokens, |n| n as usize),
+    })
+}
+
+/// Adds a hint to errors about heads that the built-in model lacks.
+fn explained(error: Error, checkpoint: &Checkpoint) -> Error {
+    match error {
+        Error::Weights { problem, .. } if matches!(checkpoint.origin, Origin::Embedded { .. }) => {
+            Error::Model {
+                model: checkpoint.name.clone(),
+                problem: format!("{problem}; --model names a model that was fine-tuned for this"),
+            }
+        }
+        other => other,
+    }
+}
+
+/// The device, the reason why `auto` chose it, the model, and the report of its weights.
+type Loaded = (OpenDevice, Option<String>, albert::model::Albert, albert::checkpoint::LoadReport);
+
+/// Bytes of English text per token.
+const BYTES_PER_TOKEN: f64 = 4.5;
+
+fn open_and_load(
+    checkpoint: &Checkpoint,
+    heads: &[Head],
+    mlm_bias: MlmBias,
+    args: &DeviceArgs,
+) -> Result<Loaded> {
+    let tensors = checkpoint.tensors()?;
+    let float = args.dtype.into();
+    let (open, why) = if args.device == DeviceChoice::Auto {
+        let per_byte = checkpoint.config.flops_per_token() as f64 / BYTES_PER_TOKEN;
+        let operations = args.input_bytes.map(|bytes| bytes as f64 * per_byte);
+        let (open, why) = device::open_automatically(float, Workload::Inference(operations))?;
+        (open, Some(why))
+    } else {
+        (device::open_for_products(args.device, float)?, None)
+    };
+    let (mut model, report) = load_model(&tensors, &checkpoint.config, heads, mlm_bias, &open.device)?;
+    model.set_numbers(open.numbers);
+    Ok((open, why, model, report))
+}
+
+/// Warns about numbers that were chosen for speed but bring none on this CPU.
+pub fn warn_if_not_faster(flag: &str, numbers: Numbers, reporter: &Reporter) {
+    if numbers != Numbers::F32 && !ops::is_native(numbers) {
+        reporter.warn(&format!(
+            "this processor has no instructions for the numbers that {flag} names: they are not faster than f32"
+        ));
+    }
+}

@@ -1,0 +1,124 @@
+//! Finds models and tokenizers that the user named.
+
+use std::path::{Path, PathBuf};
+
+use albert::checkpoint::{Adapter, Checkpoint, EmbeddedTask, Origin};
+use albert::tokenizer::Tokenizer;
+use albert::{Error, Result};
+
+use super::hub::{from_hub, tokenizer_from_hub};
+use crate::cli::args::common::ModelArgs;
+use crate::cli::output::report::Reporter;
+
+/// Finds the checkpoint that the user named.
+///
+/// # Errors
+/// Errors of [`Checkpoint`] and of the hub.
+pub fn checkpoint(args: &ModelArgs, reporter: &Reporter) -> Result<Checkpoint> {
+    checkpoint_for(args, None, reporter)
+}
+
+/// Same as [`checkpoint`], but defaults to the built-in model with its head for `task`.
+///
+/// # Errors
+/// Errors of [`Checkpoint`] and of the hub.
+pub fn checkpoint_for(
+    args: &ModelArgs,
+    task: Option<EmbeddedTask>,
+    reporter: &Reporter,
+) -> Result<Checkpoint> {
+    let mut checkpoint = named_checkpoint(args, task, reporter)?;
+    checkpoint.allow_non_finite = args.allow_non_finite;
+    if let Some(named) = &args.tokenizer {
+        checkpoint.tokenizer_path = Some(tokenizer_path(named, args.offline, reporter)?);
+    }
+    Ok(checkpoint)
+}
+
+fn named_checkpoint(args: &ModelArgs, task: Option<EmbeddedTask>, reporter: &Reporter) -> Result<Checkpoint> {
+    let Some(model) = args.model.as_deref().filter(|m| !m.is_empty()) else {
+        let checkpoint = Checkpoint::embedded_for(task)?;
+        let what = match checkpoint.origin {
+            Origin::Embedded { task: Some(EmbeddedTask::Sentiment) } => ", trained for sentiment",
+            Origin::Embedded { task: Some(EmbeddedTask::Entities) } => {
+                ", trained to find persons, places and organizations"
+            }
+            _ => "",
+        };
+        reporter.note(&format!("using the small built-in model{what} (--model selects another)"));
+        return Ok(checkpoint);
+    };
+    let path = located(model, args.offline, reporter)?;
+    if let Some(adapter) = Adapter::at(&path)? {
+        return merged(model, adapter, args, reporter);
+    }
+    if args.base_model.is_some() {
+        return Err(Error::Usage {
+            flag: "--base-model".to_owned(),
+            problem: format!("{model} is not a PEFT adapter, so it has no base model"),
+        });
+    }
+    let mut checkpoint = Checkpoint::local(&path)?;
+    checkpoint.name = model.to_owned();
+    Ok(checkpoint)
+}
+
+/// An adapter merged into its base model: the one that the user named, else that of the adapter's configuration.
+fn merged(model: &str, adapter: Adapter, args: &ModelArgs, reporter: &Reporter) -> Result<Checkpoint> {
+    adapter.check(model)?;
+    let base = match (&args.base_model, adapter.base()) {
+        (Some(base), _) => Checkpoint::base_of(&adapter, model, &located(base, args.offline, reporter)?)?,
+        (None, None) => return Err(adapter.without_base(model, "")),
+        (None, Some(base)) => match adapter.local_base() {
+            Some(path) => Ok(path),
+            None => located(&base, args.offline, reporter),
+        }
+        .and_then(|path| Checkpoint::base_of(&adapter, model, &path))
+        .map_err(|error| adapter.without_base(model, &error.to_string()))?,
+    };
+    reporter.detail(|| format!("{model}: adapter ({}) merged into {}", adapter.description(), base.name));
+    base.with_adapter(model, adapter)
+}
+
+/// The path of what the user named: as it is, or in the cache of the hub.
+fn located(model: &str, offline: bool, reporter: &Reporter) -> Result<PathBuf> {
+    let path = PathBuf::from(model);
+    if Checkpoint::is_local(&path) { Ok(path) } else { from_hub(model, offline, reporter) }
+}
+
+/// The file or directory of a tokenizer that the user named: one here, else the files of a hub id.
+///
+/// # Errors
+/// [`Error::Usage`] for what is neither; those of the hub.
+pub fn tokenizer_path(named: &str, offline: bool, reporter: &Reporter) -> Result<PathBuf> {
+    let path = PathBuf::from(named);
+    if path.exists() {
+        return Ok(path);
+    }
+    tokenizer_from_hub(named, offline, reporter)
+}
+
+/// The tokenizer of a model, of a directory without weights, or of a tokenizer file.
+///
+/// # Errors
+/// Errors of the tokenizer's files.
+pub fn tokenizer(args: &ModelArgs, reporter: &Reporter) -> Result<Tokenizer> {
+    if let Some(named) = &args.tokenizer {
+        return Tokenizer::from_path(&tokenizer_path(named, args.offline, reporter)?);
+    }
+    match args.model.as_deref().map(Path::new) {
+        Some(path) if path.is_dir() => match (Tokenizer::from_dir(path), Adapter::at(path)) {
+            (Ok(tokenizer), _) => Ok(tokenizer),
+            (Err(_), Ok(Some(_))) => checkpoint(args, reporter)?.tokenizer(),
+            // A directory of sentence-transformers may keep it below, with the model.
+            (Err(error), _) => Checkpoint::local(path).map_err(|_| error)?.tokenizer(),
+        },
+        Some(path) if path.is_file() && is_tokenizer_file(path) => Tokenizer::from_file(path),
+        _ => checkpoint(args, reporter)?.tokenizer(),
+    }
+}
+
+fn is_tokenizer_file(path: &Path) -> bool {
+    path.extension().is_some_and(|e| e == "model" || e == "json" || e == "txt")
+        && !path.to_string_lossy().ends_with(".index.json")
+}

@@ -1,0 +1,227 @@
+//! Messages on stderr: errors, warnings, progress. The only module that writes to stderr.
+
+use std::cell::{Cell, RefCell};
+use std::io::{IsTerminal, Write};
+
+use anstyle::{AnsiColor, Style};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use albert::Error;
+use albert::stream::Observer;
+
+use crate::cli::args::common::{GlobalArgs, When};
+
+const ERROR: Style = AnsiColor::Red.on_default().bold();
+const WARNING: Style = AnsiColor::Yellow.on_default().bold();
+
+/// Writes to stderr according to the global options.
+#[derive(Clone)]
+pub struct Reporter {
+    quiet: bool,
+    verbose: bool,
+    color: bool,
+    /// `--color`, for output other than stderr.
+    when: When,
+    progress: bool,
+    /// The active progress bar, which is suspended while lines are printed.
+    bar: RefCell<ProgressBar>,
+    truncation_told: Cell<bool>,
+}
+
+impl Reporter {
+    /// Creates a reporter for these options.
+    pub fn new(args: &GlobalArgs) -> Self {
+        let terminal = std::io::stderr().is_terminal();
+        let progress = match args.progress {
+            When::Always => true,
+            When::Never => false,
+            // No bar if the results appear on the same terminal.
+            When::Auto => terminal && !args.quiet && !std::io::stdout().is_terminal(),
+        };
+        Self {
+            quiet: args.quiet,
+            verbose: args.verbose,
+            color: wants_color(args.color, terminal, no_color()),
+            when: args.color,
+            progress,
+            bar: RefCell::new(ProgressBar::hidden()),
+            truncation_told: Cell::new(false),
+        }
+    }
+
+    /// Creates a reporter that prints only errors.
+    pub fn silent() -> Self {
+        Self {
+            quiet: true,
+            verbose: false,
+            color: false,
+            when: When::Never,
+            progress: false,
+            bar: RefCell::new(ProgressBar::hidden()),
+            truncation_told: Cell::new(false),
+        }
+    }
+
+    /// Returns true if an output may be colored, given whether it is a terminal.
+    pub fn wants_color(&self, terminal: bool) -> bool {
+        wants_color(self.when, terminal, no_color())
+    }
+
+    /// Prints an error.
+    pub fn error(&self, error: &dyn std::error::Error) {
+        self.line("error", ERROR, &error.to_string());
+    }
+
+    /// Prints a warning, unless `--quiet`.
+    pub fn warn(&self, message: &str) {
+        if !self.quiet {
+            self.line("warning", WARNING, message);
+        }
+    }
+
+    /// Prints a plain line, unless `--quiet`.
+    pub fn note(&self, message: &str) {
+        if !self.quiet {
+            self.plain(message);
+        }
+    }
+
+    /// Prints a line with `--verbose` only.
+    pub fn detail(&self, message: impl FnOnce() -> String) {
+        if self.verbose {
+            self.plain(&message());
+        }
+    }
+
+    fn plain(&self, message: &str) {
+        self.write(&format!("albert: {message}\n"));
+    }
+
+    fn line(&self, kind: &str, style: Style, message: &str) {
+        let (on, off) = if self.color {
+            (style.render().to_string(), style.render_reset().to_string())
+        } else {
+            (String::new(), String::new())
+        };
+        self.write(&format!("albert: {on}{kind}:{off} {message}\n"));
+    }
+
+    fn write(&self, text: &str) {
+        self.bar.borrow().suspend(|| {
+            // There is no way to report that stderr cannot be written.
+            let _unwritable = std::io::stderr().write_all(text.as_bytes());
+        });
+    }
+
+    /// An observer that counts the records of a stream, with a progress bar if enabled.
+    pub fn observer(&self) -> StreamObserver<'_> {
+        if self.progress {
+            let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(5));
+            if let Ok(style) = ProgressStyle::with_template("{spinner} {pos} records, {per_sec}, {elapsed}") {
+                bar.set_style(style);
+            }
+            self.bar.replace(bar);
+        }
+        StreamObserver { reporter: self }
+    }
+
+    /// A bar for bytes, whose total is set later.
+    pub fn bytes_bar(&self, what: &'static str) -> ProgressBar {
+        self.bar("{msg} {bar:30} {bytes}/{total_bytes} {bytes_per_sec} {eta}", what)
+    }
+
+    /// A bar for steps, whose total is set later.
+    pub fn steps_bar(&self, what: &'static str) -> ProgressBar {
+        self.bar("{msg} {bar:30} {pos}/{len} {elapsed}", what)
+    }
+
+    /// A bar for training steps, whose total is set later.
+    pub fn training_bar(&self) -> ProgressBar {
+        self.bar("{bar:20} {pos}/{len} {msg}  {eta} left", "")
+    }
+
+    fn bar(&self, template: &str, message: &'static str) -> ProgressBar {
+        if !self.progress {
+            return ProgressBar::hidden();
+        }
+        let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr_with_hz(5));
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            bar.set_style(style);
+        }
+        bar.set_message(message);
+        bar
+    }
+
+    /// A bar for a download of `total` bytes, of which `already` are present.
+    #[cfg(feature = "hub")]
+    pub fn download_bar(&self, file: &str, total: Option<u64>, already: u64) -> ProgressBar {
+        if !self.progress {
+            return ProgressBar::hidden();
+        }
+        let bar = ProgressBar::with_draw_target(total, ProgressDrawTarget::stderr_with_hz(5));
+        if let Ok(style) =
+            ProgressStyle::with_template("{msg} {bar:30} {bytes}/{total_bytes} {bytes_per_sec} {eta}")
+        {
+            bar.set_style(style);
+        }
+        bar.set_message(file.to_owned());
+        bar.set_position(already);
+        bar
+    }
+}
+
+fn no_color() -> bool {
+    std::env::var_os("NO_COLOR").is_some_and(|v| !v.is_empty())
+}
+
+fn wants_color(when: When, terminal: bool, no_color: bool) -> bool {
+    match when {
+        When::Always => true,
+        When::Never => false,
+        When::Auto => terminal && !no_color,
+    }
+}
+
+/// Reports on a running stream.
+pub struct StreamObserver<'a> {
+    reporter: &'a Reporter,
+}
+
+impl Observer for StreamObserver<'_> {
+    fn record_failed(&mut self, error: &Error) {
+        self.reporter.error(error);
+    }
+
+    fn record_truncated(&mut self, source: &str, line: u64) {
+        if !self.reporter.truncation_told.replace(true) {
+            self.reporter.warn(&format!(
+                "{source}:{line}: the text is longer than the model takes and was cut; \
+                 such records have \"truncated\": true (told once)"
+            ));
+        }
+    }
+
+    fn finished(&mut self, records: u64) {
+        self.reporter.bar.borrow().set_position(records);
+    }
+}
+
+impl Drop for StreamObserver<'_> {
+    fn drop(&mut self) {
+        self.reporter.bar.borrow().finish_and_clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn colour_only_where_it_is_wanted() {
+        assert!(wants_color(When::Auto, true, false));
+        assert!(!wants_color(When::Auto, false, false));
+        assert!(!wants_color(When::Auto, true, true));
+        assert!(wants_color(When::Always, false, true));
+        assert!(!wants_color(When::Never, true, false));
+    }
+}
