@@ -3,6 +3,21 @@
 //! The command-line program `albert` is a thin layer over this library, which knows nothing of
 //! terminals, progress bars or process exit.
 //!
+//! Each task has a type that opens a model and predicts ([`pipelines`]):
+//!
+//! ```
+//! # fn main() -> albert::Result<()> {
+//! // `FillMask::open("org/name")` takes a directory, a file or a hub id.
+//! let fill = albert::FillMask::built_in()?;
+//! let masks = fill.predict("The capital of France is [MASK].")?;
+//! println!("{} ({:.2})", masks[0][0].token_str, masks[0][0].score);
+//! # assert_eq!(masks[0][0].token_str, "paris");
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! The parts below them can be used directly, for example to run a task on a stream:
+//!
 //! ```
 //! use albert::checkpoint::{Checkpoint, MlmBias, load_model};
 //! use albert::device::{self, DeviceChoice, FloatType};
@@ -48,9 +63,11 @@ pub mod hub;
 pub mod io;
 pub mod model;
 pub mod ops;
+pub mod pipelines;
 pub mod stream;
 pub mod tasks;
 pub mod tokenizer;
 pub mod training;
 
 pub use error::{Error, Result};
+pub use pipelines::{Choose, Classify, Embed, FillMask, Ner, Qa, ZeroShot};

@@ -13,7 +13,7 @@ const LAYERS: &[&[&str]] = &[
     &["checkpoint", "data"],
     &["hub", "stream"],
     &["tasks"],
-    &["eval"],
+    &["eval", "pipelines"],
     &["training"],
 ];
 

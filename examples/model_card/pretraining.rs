@@ -7,7 +7,7 @@ use albert::{Error, Result};
 use serde_json::Value;
 
 /// Lengths of rows of sentences, in tokens.
-const LENGTHS: [&str; 4] = ["32", "64", "128", "512"];
+const LENGTHS: [&str; 3] = ["32", "64", "128"];
 
 /// A table of metrics of `albert eval mlm` with the built-in model.
 pub fn table(held_out: &Path) -> Result<String> {

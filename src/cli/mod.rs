@@ -4,7 +4,6 @@ mod args;
 mod commands;
 mod exit;
 mod interrupt;
-mod null_threshold;
 mod options;
 mod output;
 mod streaming;

@@ -7,6 +7,7 @@
 #[cfg(feature = "wgpu")]
 mod adapters;
 mod auto;
+mod batch;
 mod memory;
 
 use std::fmt;
@@ -15,6 +16,7 @@ use std::str::FromStr;
 use burn::tensor::{DType, Device, FloatDType, Tensor};
 
 pub use auto::{Workload, is_candidate};
+pub use batch::BatchLimits;
 pub use memory::{keep_freed_memory, use_huge_pages};
 
 use crate::error::{Error, Result};

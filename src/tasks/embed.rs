@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 use super::classify::text_windows;
 use super::input::{FieldNames, TextPair};
 use super::runtime::{Embedded, Long, Pooling, Runtime};
-use crate::checkpoint::SentenceLayer;
+use crate::checkpoint::{SentenceLayer, SentenceModules};
 use crate::error::{Error, Result};
 use crate::io::RecordBody;
 use crate::model::Head;
@@ -66,6 +66,22 @@ impl TextRules {
 }
 
 impl EmbedOptions {
+    /// The options that the files of a sentence-transformers model set.
+    pub fn of_modules(modules: &SentenceModules) -> Self {
+        Self {
+            poolings: modules.pooling.iter().map(|mode| Pooling::from(*mode)).collect(),
+            layers: modules.layers.clone(),
+            texts: TextRules {
+                strip: true,
+                lower_case: modules.lower_case,
+                prompt: modules.default_prompt.clone().unwrap_or_default(),
+                exclude_prompt: !modules.include_prompt,
+            },
+            dimensions: modules.truncate_dim,
+            ..Self::default()
+        }
+    }
+
     /// The heads to load.
     pub fn heads(&self) -> &'static [Head] {
         if self.poolings.contains(&Pooling::Pooler) { &[Head::Pooler] } else { &[] }

@@ -8,6 +8,7 @@ mod embed;
 mod fill_mask;
 mod input;
 mod ner;
+pub mod null_threshold;
 mod qa;
 mod runtime;
 mod scores;

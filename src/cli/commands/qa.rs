@@ -8,7 +8,8 @@ use crate::cli::args::qa::{AlignArg, QaArgs};
 use crate::cli::exit::{ExitStatus, Failure};
 use crate::cli::options::{self, Lengths};
 use crate::cli::output::report::Reporter;
-use crate::cli::{null_threshold, streaming};
+use crate::cli::streaming;
+use albert::tasks::null_threshold;
 
 /// Default maximum length of a window, as in transformers' pipeline.
 const WINDOW: usize = 384;

@@ -1,7 +1,7 @@
 //! Loads a model onto a device.
 
 use albert::checkpoint::{Checkpoint, MlmBias, Origin, load_model};
-use albert::device::{self, DeviceChoice, OpenDevice, Workload};
+use albert::device::{self, BatchLimits, DeviceChoice, OpenDevice, Workload};
 use albert::model::Head;
 use albert::ops::{self, Numbers};
 use albert::tasks::Runtime;
@@ -10,17 +10,6 @@ use albert::{Error, Result};
 use super::lengths::Lengths;
 use crate::cli::args::device::DeviceArgs;
 use crate::cli::output::report::Reporter;
-
-/// Default number of padded tokens per forward pass, on a CPU per thread. Larger batches are not faster on a CPU and take more
-/// memory.
-const CPU_BATCH_TOKENS_PER_THREAD: usize = 256;
-
-const FEWEST_CPU_BATCH_TOKENS: usize = 512;
-
-const GPU_BATCH_TOKENS: usize = 16384;
-
-/// Lengths are padded to a multiple of this on GPUs, which compile one kernel per shape.
-const GPU_PAD_MULTIPLE: usize = 16;
 
 /// A model that is ready to run, and its batch size.
 pub struct Ready {
@@ -69,12 +58,7 @@ pub fn load(
     reporter.detail(|| format!("on {}{why}, ready after {} ms", open.name, started.elapsed().as_millis()));
 
     let max_length = lengths.longest(positions, &tokenizer, reporter)?;
-    let (batch_tokens, pad_multiple) = if open.is_gpu {
-        (GPU_BATCH_TOKENS, GPU_PAD_MULTIPLE)
-    } else {
-        let tokens = CPU_BATCH_TOKENS_PER_THREAD * rayon::current_num_threads();
-        (tokens.max(FEWEST_CPU_BATCH_TOKENS), 1)
-    };
+    let limits = BatchLimits::of(&open);
     Ok(Ready {
         runtime: Runtime {
             model,
@@ -83,9 +67,9 @@ pub fn load(
             device: open.device,
             max_length,
             long: lengths.long,
-            pad_multiple,
+            pad_multiple: limits.pad_multiple,
         },
-        batch_tokens: device.batch_tokens.map_or(batch_tokens, |n| n as usize),
+        batch_tokens: device.batch_tokens.map_or(limits.tokens, |n| n as usize),
     })
 }
 

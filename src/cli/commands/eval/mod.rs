@@ -21,10 +21,10 @@ use crate::cli::args::eval::{
     EvalArgs, EvalChooseArgs, EvalClassifyArgs, EvalCommonArgs, EvalNerArgs, EvalQaArgs, EvalTask, RulesArg,
 };
 use crate::cli::exit::{ExitStatus, Failure, WhileRunning};
-use crate::cli::null_threshold;
 use crate::cli::options::{self, Lengths, Ready};
 use crate::cli::output::eval_table::table;
 use crate::cli::output::report::Reporter;
+use albert::tasks::null_threshold;
 
 /// Default maximum length for question answering, as for SQuAD.
 const QA_LENGTH: usize = 384;

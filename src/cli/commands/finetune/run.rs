@@ -16,8 +16,9 @@ use super::plan::Plan;
 use super::results::{SeedResult, copy_model, read_result, tell_dev, tell_spread, write_results};
 use super::setup::{Prepared, Setup};
 use crate::cli::exit::{ExitStatus, Failure, WhileRunning};
+use crate::cli::interrupt;
 use crate::cli::output::progress::TrainingProgress;
-use crate::cli::{interrupt, null_threshold};
+use albert::tasks::null_threshold;
 
 /// Runs all seeds and keeps the best.
 ///

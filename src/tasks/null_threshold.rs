@@ -4,9 +4,9 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use albert::io::OutputTarget;
-use albert::model::AlbertConfig;
-use albert::{Error, Result};
+use crate::error::{Error, Result};
+use crate::io::OutputTarget;
+use crate::model::AlbertConfig;
 
 /// The key for task-specific parameters in transformers' configurations.
 const KEY: &str = "task_specific_params";

@@ -1,0 +1,31 @@
+//! Sizes of batches that suit a device.
+
+use super::OpenDevice;
+
+/// Padded tokens per forward pass, on a CPU per thread. Larger batches are not faster on a CPU and take more memory.
+const CPU_TOKENS_PER_THREAD: usize = 256;
+const FEWEST_CPU_TOKENS: usize = 512;
+const GPU_TOKENS: usize = 16384;
+
+/// Lengths are padded to a multiple of this on GPUs, which compile one kernel per shape.
+const GPU_PAD_MULTIPLE: usize = 16;
+
+/// Limits of a batch for inference.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BatchLimits {
+    /// Maximum padded tokens per forward pass.
+    pub tokens: usize,
+    /// Lengths are padded to a multiple of this.
+    pub pad_multiple: usize,
+}
+
+impl BatchLimits {
+    /// The limits for a device and the number of CPU threads in use.
+    pub fn of(device: &OpenDevice) -> Self {
+        if device.is_gpu {
+            return Self { tokens: GPU_TOKENS, pad_multiple: GPU_PAD_MULTIPLE };
+        }
+        let tokens = CPU_TOKENS_PER_THREAD * rayon::current_num_threads();
+        Self { tokens: tokens.max(FEWEST_CPU_TOKENS), pad_multiple: 1 }
+    }
+}

@@ -1,0 +1,281 @@
+//! Opens a model for a task.
+
+use std::path::{Path, PathBuf};
+
+use crate::checkpoint::{Adapter, Checkpoint, EmbeddedTask, MlmBias, load_model};
+use crate::device::{self, BatchLimits, DeviceChoice, FloatType, Workload};
+use crate::error::{Error, Result};
+use crate::model::{AlbertConfig, Head};
+use crate::tasks::{Long, Runtime};
+
+/// A task on a model that it owns.
+pub trait Pipeline: Sized {
+    /// The options of the task.
+    type Options: Clone;
+
+    /// The task of the built-in model that serves this pipeline; `None` for its shared encoder and its masked-LM head.
+    const TASK: Option<EmbeddedTask>;
+
+    /// The longest row in tokens where neither the user nor the tokenizer sets a limit.
+    const LONGEST: usize = usize::MAX;
+
+    /// True if long text can be read in overlapping windows.
+    const WINDOWS: bool = false;
+
+    /// The options of transformers' pipeline, with what the model's files set.
+    ///
+    /// # Errors
+    /// Errors of these files.
+    fn defaults(checkpoint: &Checkpoint) -> Result<Self::Options>;
+
+    /// The heads to load.
+    fn heads(options: &Self::Options) -> Vec<Head>;
+
+    /// A limit of the model's own files for the length of a row, in tokens, instead of the tokenizer's.
+    ///
+    /// # Errors
+    /// Errors of these files.
+    fn own_length(_checkpoint: &Checkpoint) -> Result<Option<usize>> {
+        Ok(None)
+    }
+
+    /// Puts the parts together.
+    ///
+    /// # Errors
+    /// If the options do not fit the model.
+    fn assemble(loaded: Loaded, options: Self::Options) -> Result<Self>;
+}
+
+/// A loaded model and its batch size.
+pub struct Loaded {
+    /// The model with its tokenizer on a device.
+    pub(super) runtime: Runtime,
+    /// Maximum padded tokens per forward pass.
+    pub(super) batch_tokens: usize,
+}
+
+impl Loaded {
+    /// The model's configuration.
+    pub fn config(&self) -> &AlbertConfig {
+        &self.runtime.config
+    }
+}
+
+/// Settings of a pipeline. The defaults are f32 on the CPU, and the task's options in transformers.
+#[derive(Clone, Debug)]
+pub struct Builder<P: Pipeline> {
+    device: DeviceChoice,
+    precision: FloatType,
+    max_length: Option<usize>,
+    long: Long,
+    offline: bool,
+    base_model: Option<String>,
+    options: Option<P::Options>,
+}
+
+impl<P: Pipeline> Default for Builder<P> {
+    fn default() -> Self {
+        Self {
+            device: DeviceChoice::Auto,
+            precision: FloatType::F32,
+            max_length: None,
+            long: Long::Truncate,
+            offline: false,
+            base_model: None,
+            options: None,
+        }
+    }
+}
+
+impl<P: Pipeline> Builder<P> {
+    /// Where to compute. [`DeviceChoice::Auto`] is the CPU here, because the amount of text is unknown.
+    pub fn device(mut self, device: DeviceChoice) -> Self {
+        self.device = device;
+        self
+    }
+
+    /// Compute precision.
+    pub fn precision(mut self, precision: FloatType) -> Self {
+        self.precision = precision;
+        self
+    }
+
+    /// Maximum row length in tokens, including special tokens. The default is the tokenizer's `model_max_length`, at most the
+    /// positions of the model.
+    pub fn max_length(mut self, tokens: usize) -> Self {
+        self.max_length = Some(tokens);
+        self
+    }
+
+    /// How to handle longer text; cut it by default.
+    pub fn overflow(mut self, long: Long) -> Self {
+        self.long = long;
+        self
+    }
+
+    /// Never use the network: a hub id must be in the cache.
+    pub fn offline(mut self, offline: bool) -> Self {
+        self.offline = offline;
+        self
+    }
+
+    /// Base model of a PEFT adapter, instead of the one that its configuration names.
+    pub fn base_model(mut self, model: impl Into<String>) -> Self {
+        self.base_model = Some(model.into());
+        self
+    }
+
+    /// Options of the task. They replace all defaults, including those that the model's files set.
+    pub fn options(mut self, options: P::Options) -> Self {
+        self.options = Some(options);
+        self
+    }
+
+    /// Opens a directory, a file or a hub id (`org/name`, `org/name@revision`). Downloads a hub id that is not in the cache.
+    ///
+    /// # Errors
+    /// Errors of the model's files, of the hub and of the device; [`Error::Usage`] for settings that do not fit.
+    pub fn open(self, model: &str) -> Result<P> {
+        let checkpoint = self.checkpoint(model)?;
+        self.open_checkpoint(checkpoint)
+    }
+
+    /// Opens the built-in model.
+    ///
+    /// # Errors
+    /// Errors of the device; [`Error::Usage`] for settings that do not fit.
+    pub fn built_in(self) -> Result<P> {
+        self.open_checkpoint(Checkpoint::embedded_for(P::TASK)?)
+    }
+
+    /// Opens a checkpoint.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn open_checkpoint(self, checkpoint: Checkpoint) -> Result<P> {
+        let options = match self.options.clone() {
+            Some(options) => options,
+            None => P::defaults(&checkpoint)?,
+        };
+        let tokenizer = checkpoint.tokenizer()?;
+        let own = P::own_length(&checkpoint)?.or(tokenizer.model_max_length());
+        let positions = checkpoint.config.max_position_embeddings;
+        let longest = own.unwrap_or(usize::MAX).min(P::LONGEST).min(positions);
+        let max_length = self.max_length.unwrap_or(longest);
+        self.check_lengths(max_length, positions, tokenizer.num_special(true))?;
+        let open = match self.device {
+            DeviceChoice::Auto => {
+                device::open_automatically(self.precision, Workload::Inference(Some(0.0)))?.0
+            }
+            named => device::open_for_products(named, self.precision)?,
+        };
+        let tensors = checkpoint.tensors()?;
+        let heads = P::heads(&options);
+        let (mut model, _) =
+            load_model(&tensors, &checkpoint.config, &heads, MlmBias::default(), &open.device)?;
+        model.set_numbers(open.numbers);
+        let limits = BatchLimits::of(&open);
+        let runtime = Runtime {
+            model,
+            config: checkpoint.config.clone(),
+            tokenizer,
+            device: open.device,
+            max_length,
+            long: self.long,
+            pad_multiple: limits.pad_multiple,
+        };
+        P::assemble(Loaded { runtime, batch_tokens: limits.tokens }, options)
+    }
+
+    fn check_lengths(&self, max_length: usize, positions: usize, special: usize) -> Result<()> {
+        let usage = |name: &str, problem: String| Err(Error::Usage { flag: name.to_owned(), problem });
+        if max_length > positions {
+            return usage(
+                "max_length",
+                format!("{max_length} is more than the {positions} positions of the model"),
+            );
+        }
+        if max_length <= special {
+            return usage(
+                "max_length",
+                format!("{max_length} leaves no room for text next to {special} special tokens"),
+            );
+        }
+        if self.long == Long::Window && !P::WINDOWS {
+            return usage("overflow", "this task does not read text in windows".to_owned());
+        }
+        Ok(())
+    }
+
+    /// The checkpoint that `model` names, with its adapter merged if it is one.
+    fn checkpoint(&self, model: &str) -> Result<Checkpoint> {
+        let path = located(model, self.offline)?;
+        let Some(adapter) = Adapter::at(&path)? else {
+            let mut checkpoint = Checkpoint::local(&path)?;
+            checkpoint.name = model.to_owned();
+            return Ok(checkpoint);
+        };
+        adapter.check(model)?;
+        let base = match (&self.base_model, adapter.local_base(), adapter.base()) {
+            (Some(base), _, _) => located(base, self.offline)?,
+            (None, Some(path), _) => path,
+            (None, None, Some(base)) => located(&base, self.offline)
+                .map_err(|error| adapter.without_base(model, &error.to_string()))?,
+            (None, None, None) => return Err(adapter.without_base(model, "")),
+        };
+        Checkpoint::base_of(&adapter, model, &base)?.with_adapter(model, adapter)
+    }
+}
+
+/// A model's directory or file: a path, or a hub id in the cache.
+#[cfg(feature = "hub")]
+fn located(model: &str, offline: bool) -> Result<PathBuf> {
+    use crate::hub::{HubId, HubSettings, Quiet, fetch, is_hub_id};
+
+    if Checkpoint::is_local(Path::new(model)) {
+        return Ok(model.into());
+    }
+    if !is_hub_id(model) {
+        return Err(no_such_model(model));
+    }
+    fetch(&HubId::parse(model)?, &HubSettings::from_env(offline)?, &mut Quiet)
+}
+
+/// A model's directory or file.
+#[cfg(not(feature = "hub"))]
+fn located(model: &str, _offline: bool) -> Result<PathBuf> {
+    if Checkpoint::is_local(Path::new(model)) { Ok(model.into()) } else { Err(no_such_model(model)) }
+}
+
+fn no_such_model(model: &str) -> Error {
+    Error::Model { model: model.to_owned(), problem: "no such file or directory".to_owned() }
+}
+
+/// Implements `open`, `built_in` and `builder` of a pipeline.
+macro_rules! constructors {
+    ($name:ident) => {
+        impl $name {
+            /// Opens a model with the default settings: a directory, a file or a hub id. See [`Builder`] for others.
+            ///
+            /// # Errors
+            /// Errors of the model's files and of the hub.
+            pub fn open(model: &str) -> Result<Self> {
+                Self::builder().open(model)
+            }
+
+            /// Opens the model inside this library.
+            ///
+            /// # Errors
+            /// Errors of the device.
+            pub fn built_in() -> Result<Self> {
+                Self::builder().built_in()
+            }
+
+            /// Settings for opening a model.
+            pub fn builder() -> Builder<Self> {
+                Builder::default()
+            }
+        }
+    };
+}
+pub(super) use constructors;

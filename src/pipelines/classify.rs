@@ -1,0 +1,71 @@
+//! Classifying texts and pairs.
+
+use super::builder::{Builder, Loaded, Pipeline, constructors};
+use super::fill_mask::single;
+use super::{predict_items, predict_one, prepared};
+use crate::checkpoint::{Checkpoint, EmbeddedTask};
+use crate::error::Result;
+use crate::model::Head;
+use crate::tasks::{self, ClassifyOptions, LabelScore, TextPair};
+
+/// Classifies texts and pairs, as transformers' text-classification pipeline does.
+pub struct Classify {
+    loaded: Loaded,
+    options: ClassifyOptions,
+}
+
+constructors!(Classify);
+
+impl Pipeline for Classify {
+    type Options = ClassifyOptions;
+
+    const TASK: Option<EmbeddedTask> = Some(EmbeddedTask::Sentiment);
+
+    const WINDOWS: bool = true;
+
+    fn defaults(_checkpoint: &Checkpoint) -> Result<ClassifyOptions> {
+        Ok(ClassifyOptions { top_k: Some(1), ..ClassifyOptions::default() })
+    }
+
+    fn heads(options: &ClassifyOptions) -> Vec<Head> {
+        vec![options.judgement.head()]
+    }
+
+    fn assemble(loaded: Loaded, options: ClassifyOptions) -> Result<Self> {
+        tasks::Classify::new(&loaded.runtime, options.clone())?;
+        Ok(Self { loaded, options })
+    }
+}
+
+impl Classify {
+    /// The labels of a text, best first: one with the default options.
+    ///
+    /// # Errors
+    /// Errors of the tokenizer and of the device.
+    pub fn predict(&self, text: &str) -> Result<Vec<LabelScore>> {
+        self.predict_text(single(text))
+    }
+
+    /// The labels of a pair of texts.
+    ///
+    /// # Errors
+    /// As [`Self::predict`].
+    pub fn predict_pair(&self, text: &str, second: &str) -> Result<Vec<LabelScore>> {
+        self.predict_text(TextPair { text: text.to_owned(), text_pair: Some(second.to_owned()) })
+    }
+
+    fn predict_text(&self, text: TextPair) -> Result<Vec<LabelScore>> {
+        let task = tasks::Classify::new(&self.loaded.runtime, self.options.clone())?;
+        predict_one(&task, task.prepare(text), self.loaded.batch_tokens)
+    }
+
+    /// Same as [`Self::predict`] for several texts, in order.
+    ///
+    /// # Errors
+    /// As [`Self::predict`], with the index of the text.
+    pub fn predict_all(&self, texts: &[&str]) -> Result<Vec<Vec<LabelScore>>> {
+        let task = tasks::Classify::new(&self.loaded.runtime, self.options.clone())?;
+        let items = prepared(texts, |text| task.prepare(single(text)))?;
+        predict_items(&task, &items, self.loaded.batch_tokens)
+    }
+}

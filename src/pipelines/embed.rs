@@ -1,0 +1,67 @@
+//! Vectors of texts.
+
+use super::builder::{Builder, Loaded, Pipeline, constructors};
+use super::fill_mask::single;
+use super::{predict_items, predict_one, prepared};
+use crate::checkpoint::{Checkpoint, EmbeddedTask, SentenceModules};
+use crate::error::Result;
+use crate::model::Head;
+use crate::tasks::{self, EmbedOptions, Embedding};
+
+/// Computes vectors of texts, with the modules of sentence-transformers where a model has them.
+pub struct Embed {
+    loaded: Loaded,
+    options: EmbedOptions,
+}
+
+constructors!(Embed);
+
+impl Pipeline for Embed {
+    type Options = EmbedOptions;
+
+    const TASK: Option<EmbeddedTask> = None;
+
+    const WINDOWS: bool = true;
+
+    fn defaults(checkpoint: &Checkpoint) -> Result<EmbedOptions> {
+        let modules = checkpoint.modules.as_deref().map(SentenceModules::read).transpose()?;
+        Ok(modules.map_or_else(EmbedOptions::default, |modules| EmbedOptions::of_modules(&modules)))
+    }
+
+    fn heads(options: &EmbedOptions) -> Vec<Head> {
+        options.heads().to_vec()
+    }
+
+    fn own_length(checkpoint: &Checkpoint) -> Result<Option<usize>> {
+        let modules = checkpoint.modules.as_deref().map(SentenceModules::read).transpose()?;
+        Ok(modules.and_then(|modules| modules.max_seq_length))
+    }
+
+    fn assemble(loaded: Loaded, options: EmbedOptions) -> Result<Self> {
+        tasks::Embed::new(&loaded.runtime, options.clone())?;
+        Ok(Self { loaded, options })
+    }
+}
+
+impl Embed {
+    /// The vector of a text.
+    ///
+    /// # Errors
+    /// Errors of the tokenizer and of the device.
+    pub fn predict(&self, text: &str) -> Result<Vec<f32>> {
+        let task = tasks::Embed::new(&self.loaded.runtime, self.options.clone())?;
+        let found = predict_one(&task, task.prepare(single(text)), self.loaded.batch_tokens)?;
+        Ok(found.values().collect())
+    }
+
+    /// The vectors of several texts, in order.
+    ///
+    /// # Errors
+    /// As [`Self::predict`], with the index of the text.
+    pub fn predict_all(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>> {
+        let task = tasks::Embed::new(&self.loaded.runtime, self.options.clone())?;
+        let items = prepared(texts, |text| task.prepare(single(text)))?;
+        let found: Vec<Embedding> = predict_items(&task, &items, self.loaded.batch_tokens)?;
+        Ok(found.iter().map(|vector| vector.values().collect()).collect())
+    }
+}

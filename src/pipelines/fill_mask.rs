@@ -1,0 +1,61 @@
+//! Filling masks.
+
+use super::builder::{Builder, Loaded, Pipeline, constructors};
+use super::{predict_items, predict_one, prepared};
+use crate::checkpoint::{Checkpoint, EmbeddedTask};
+use crate::error::Result;
+use crate::model::Head;
+use crate::tasks::{self, FieldNames, FillMaskOptions, MaskPredictions, TextPair};
+
+/// Fills `[MASK]` in texts, as transformers' fill-mask pipeline does.
+pub struct FillMask {
+    loaded: Loaded,
+    options: FillMaskOptions,
+}
+
+constructors!(FillMask);
+
+impl Pipeline for FillMask {
+    type Options = FillMaskOptions;
+
+    const TASK: Option<EmbeddedTask> = None;
+
+    fn defaults(_checkpoint: &Checkpoint) -> Result<FillMaskOptions> {
+        Ok(FillMaskOptions { top_k: 5, targets: Vec::new(), fields: FieldNames::default() })
+    }
+
+    fn heads(_options: &FillMaskOptions) -> Vec<Head> {
+        vec![Head::MaskedLm]
+    }
+
+    fn assemble(loaded: Loaded, options: FillMaskOptions) -> Result<Self> {
+        tasks::FillMask::new(&loaded.runtime, options.clone())?;
+        Ok(Self { loaded, options })
+    }
+}
+
+impl FillMask {
+    /// The most likely words for each `[MASK]` of a text, best first: one list per mask.
+    ///
+    /// # Errors
+    /// [`crate::Error::Input`] for a text without a mask; errors of the device.
+    pub fn predict(&self, text: &str) -> Result<MaskPredictions> {
+        let task = tasks::FillMask::new(&self.loaded.runtime, self.options.clone())?;
+        predict_one(&task, task.prepare(single(text)), self.loaded.batch_tokens)
+    }
+
+    /// Same as [`Self::predict`] for several texts, in order.
+    ///
+    /// # Errors
+    /// As [`Self::predict`], with the index of the text.
+    pub fn predict_all(&self, texts: &[&str]) -> Result<Vec<MaskPredictions>> {
+        let task = tasks::FillMask::new(&self.loaded.runtime, self.options.clone())?;
+        let items = prepared(texts, |text| task.prepare(single(text)))?;
+        predict_items(&task, &items, self.loaded.batch_tokens)
+    }
+}
+
+/// A text without a second one.
+pub(super) fn single(text: &str) -> TextPair {
+    TextPair { text: text.to_owned(), text_pair: None }
+}

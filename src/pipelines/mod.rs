@@ -1,0 +1,96 @@
+//! A model and its task in one value: open, then predict.
+//!
+//! ```
+//! # fn main() -> albert::Result<()> {
+//! let fill = albert::FillMask::built_in()?;
+//! let masks = fill.predict("The capital of France is [MASK].")?;
+//! assert_eq!(masks[0][0].token_str, "paris");
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! `open` takes what `--model` takes on the command line: a directory, a file, or a hub id. [`Builder`] sets the device, the
+//! precision, lengths and the options of the task:
+//!
+//! ```no_run
+//! use albert::device::FloatType;
+//! use albert::tasks::ClassifyOptions;
+//!
+//! # fn main() -> albert::Result<()> {
+//! let classify = albert::Classify::builder()
+//!     .precision(FloatType::Int8)
+//!     .max_length(128)
+//!     .options(ClassifyOptions { top_k: None, ..ClassifyOptions::default() })
+//!     .open("./my-model")?;
+//! for labels in classify.predict_all(&["Great.", "Never again."])? {
+//!     println!("{}: {}", labels[0].label, labels[0].score);
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! For streams of records with bounded memory, see [`crate::stream`] and [`crate::tasks`].
+
+mod builder;
+mod choose;
+mod classify;
+mod embed;
+mod fill_mask;
+mod ner;
+mod qa;
+mod zero_shot;
+
+pub use builder::{Builder, Pipeline};
+pub use choose::Choose;
+pub use classify::Classify;
+pub use embed::Embed;
+pub use fill_mask::FillMask;
+pub use ner::Ner;
+pub use qa::Qa;
+pub use zero_shot::ZeroShot;
+
+use crate::error::{Error, Result};
+use crate::stream::{Finite, NOT_FINITE, Task, run_rows};
+
+/// The predictions for prepared items, in order. Rows of similar length share batches.
+fn predict_items<T: Task>(task: &T, items: &[T::Item], batch_tokens: usize) -> Result<Vec<T::Prediction>> {
+    let mut predictions: Vec<Option<T::Prediction>> = items.iter().map(|_| None).collect();
+    let references: Vec<&T::Item> = items.iter().collect();
+    run_rows(
+        task,
+        &references,
+        batch_tokens,
+        &mut |i, outputs| {
+            if !outputs.iter().all(Finite::is_finite) {
+                return Err(Error::Input(NOT_FINITE.to_owned()));
+            }
+            predictions[i] = Some(task.decode(&items[i], outputs)?);
+            Ok(())
+        },
+        &mut || (),
+    )?;
+    predictions
+        .into_iter()
+        .map(|found| found.ok_or_else(|| Error::Input("the model gave no output".to_owned())))
+        .collect()
+}
+
+/// The prediction for one prepared item.
+fn predict_one<T: Task>(
+    task: &T,
+    item: std::result::Result<T::Item, String>,
+    batch_tokens: usize,
+) -> Result<T::Prediction> {
+    crate::stream::predict(task, &item.map_err(Error::Input)?, batch_tokens)
+}
+
+/// Prepared items, or the first problem with its place.
+fn prepared<I, T>(
+    inputs: impl IntoIterator<Item = I>,
+    prepare: impl Fn(I) -> std::result::Result<T, String>,
+) -> Result<Vec<T>> {
+    let numbered = inputs.into_iter().enumerate();
+    numbered
+        .map(|(i, input)| prepare(input).map_err(|problem| Error::Input(format!("input {i}: {problem}"))))
+        .collect()
+}

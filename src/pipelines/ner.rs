@@ -1,0 +1,59 @@
+//! Finding entities.
+
+use super::builder::{Builder, Loaded, Pipeline, constructors};
+use super::{predict_items, predict_one, prepared};
+use crate::checkpoint::{Checkpoint, EmbeddedTask};
+use crate::error::Result;
+use crate::model::Head;
+use crate::tasks::{self, Entity, NerOptions};
+
+/// Finds persons, places, organizations and whatever else a model was trained for, as transformers' token-classification
+/// pipeline does.
+pub struct Ner {
+    loaded: Loaded,
+    options: NerOptions,
+}
+
+constructors!(Ner);
+
+impl Pipeline for Ner {
+    type Options = NerOptions;
+
+    const TASK: Option<EmbeddedTask> = Some(EmbeddedTask::Entities);
+
+    const WINDOWS: bool = true;
+
+    fn defaults(_checkpoint: &Checkpoint) -> Result<NerOptions> {
+        Ok(NerOptions::default())
+    }
+
+    fn heads(_options: &NerOptions) -> Vec<Head> {
+        vec![Head::TokenClassification]
+    }
+
+    fn assemble(loaded: Loaded, options: NerOptions) -> Result<Self> {
+        tasks::Ner::new(&loaded.runtime, options.clone())?;
+        Ok(Self { loaded, options })
+    }
+}
+
+impl Ner {
+    /// The entities of a text, in order. Offsets count code points.
+    ///
+    /// # Errors
+    /// Errors of the tokenizer and of the device.
+    pub fn predict(&self, text: &str) -> Result<Vec<Entity>> {
+        let task = tasks::Ner::new(&self.loaded.runtime, self.options.clone())?;
+        predict_one(&task, task.prepare(text.to_owned()), self.loaded.batch_tokens)
+    }
+
+    /// Same as [`Self::predict`] for several texts, in order.
+    ///
+    /// # Errors
+    /// As [`Self::predict`], with the index of the text.
+    pub fn predict_all(&self, texts: &[&str]) -> Result<Vec<Vec<Entity>>> {
+        let task = tasks::Ner::new(&self.loaded.runtime, self.options.clone())?;
+        let items = prepared(texts, |text| task.prepare((*text).to_owned()))?;
+        predict_items(&task, &items, self.loaded.batch_tokens)
+    }
+}

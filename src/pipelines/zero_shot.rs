@@ -1,0 +1,47 @@
+//! Classifying into labels that the model was not trained for.
+
+use super::builder::{Builder, Loaded, Pipeline, constructors};
+use super::predict_one;
+use crate::checkpoint::{Checkpoint, EmbeddedTask};
+use crate::error::Result;
+use crate::model::Head;
+use crate::tasks::{self, LabelScore, ZeroShotOptions};
+
+/// Classifies texts into any labels with an entailment model, as transformers' zero-shot-classification pipeline does.
+pub struct ZeroShot {
+    loaded: Loaded,
+    options: ZeroShotOptions,
+}
+
+constructors!(ZeroShot);
+
+impl Pipeline for ZeroShot {
+    type Options = ZeroShotOptions;
+
+    const TASK: Option<EmbeddedTask> = Some(EmbeddedTask::Entailment);
+
+    fn defaults(_checkpoint: &Checkpoint) -> Result<ZeroShotOptions> {
+        Ok(ZeroShotOptions::default())
+    }
+
+    fn heads(_options: &ZeroShotOptions) -> Vec<Head> {
+        vec![Head::SequenceClassification]
+    }
+
+    fn assemble(loaded: Loaded, options: ZeroShotOptions) -> Result<Self> {
+        tasks::ZeroShot::new(&loaded.runtime, options.clone())?;
+        Ok(Self { loaded, options })
+    }
+}
+
+impl ZeroShot {
+    /// The labels with their probabilities, best first.
+    ///
+    /// # Errors
+    /// [`crate::Error::Input`] without labels; errors of the tokenizer and of the device.
+    pub fn predict(&self, text: &str, labels: &[&str]) -> Result<Vec<LabelScore>> {
+        let task = tasks::ZeroShot::new(&self.loaded.runtime, self.options.clone())?;
+        let labels = labels.iter().map(|label| (*label).to_owned()).collect();
+        predict_one(&task, task.prepare(text.to_owned(), labels), self.loaded.batch_tokens)
+    }
+}
