@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::adapter::lora::Merge;
+use super::adapter::merge::Merge;
 use super::albert_zh;
 use super::layout::{is_finite, to_bytes, to_f32, to_f32_checked, transposed, transposed_bytes};
 use super::naming::names::{Dialect, is_google_squad2, place_of};
 use super::quantization::Quantization;
-use super::tensors::{Dtype, Tensors};
+use super::source::Source;
+use super::tensor::Dtype;
+use super::tensors::Tensors;
 use crate::error::{Error, Result};
 use crate::model::{AlbertConfig, Head};
 
@@ -19,21 +21,6 @@ pub struct Inventory<'a> {
     sources: BTreeMap<String, Source>,
     foreign: Vec<String>,
     google_squad2: bool,
-}
-
-/// Source of a parameter.
-#[derive(Clone, Debug)]
-pub(super) enum Source {
-    /// A tensor of the file, stored as `[in, out]` if it is transposed.
-    Tensor { name: String, transposed: bool },
-    /// The product of two matrices of the file.
-    Product { left: String, right: String },
-    /// An identity matrix.
-    Identity(usize),
-    /// A vector of zeros.
-    Zeros(usize),
-    /// The parameter with the changes of an adapter, if the base model contains it.
-    Adapted { base: Option<Box<Source>>, shape: Vec<usize>, dtype: Dtype },
 }
 
 impl<'a> Inventory<'a> {

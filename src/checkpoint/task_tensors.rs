@@ -6,11 +6,9 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use rayon::prelude::*;
-
-use super::layout::to_bytes;
-use super::quantization::bitsandbytes::Recipe;
-use super::tensors::{Dtype, TensorInfo, Tensors};
+use super::difference::Difference;
+use super::tensor::{Dtype, TensorInfo};
+use super::tensors::Tensors;
 use crate::error::{Error, Result};
 
 /// Prefix of tensor names that belong to a task.
@@ -18,27 +16,6 @@ const TASKS: &str = "tasks.";
 
 /// Suffixes of the names of the two factors of a delta.
 const FACTORS: [&str; 2] = [".difference.left", ".difference.right"];
-
-/// Rows of a matrix that one thread changes at a time.
-const ROWS: usize = 64;
-
-/// A matrix with a low-rank delta.
-pub(super) struct Difference {
-    /// The type of the shared matrix in the file.
-    shared: Dtype,
-    factors: [Factor; 2],
-    columns: usize,
-}
-
-/// One of the two factors.
-struct Factor {
-    /// Its name and the index of its file.
-    name: String,
-    holder: usize,
-    dtype: Dtype,
-    /// How to dequantize it.
-    recipe: Option<Recipe>,
-}
 
 impl Tensors {
     /// Selects one task: its tensors replace the shared ones, its low-rank deltas are added in f32, and the tensors of other
@@ -87,61 +64,6 @@ impl Tensors {
         (self.infos, self.holders) = kept.into_values().unzip();
         Ok(self)
     }
-}
-
-impl Difference {
-    /// Returns `None` if the shapes do not match.
-    fn new(
-        shared: &TensorInfo,
-        factors: [(&String, &(TensorInfo, usize)); 2],
-        recipes: &HashMap<String, Recipe>,
-    ) -> Option<Self> {
-        let [(_, (left, _)), (_, (right, _))] = factors;
-        let ([rows, columns], [own_rows, rank], [own_rank, own_columns]) =
-            (shared.shape.as_slice(), left.shape.as_slice(), right.shape.as_slice())
-        else {
-            return None;
-        };
-        if (rows, columns, rank) != (own_rows, own_columns, own_rank) {
-            return None;
-        }
-        let factors = factors.map(|(name, (info, holder))| Factor {
-            name: info.name.clone(),
-            holder: *holder,
-            dtype: info.dtype,
-            recipe: recipes.get(name).cloned(),
-        });
-        Some(Self { shared: shared.dtype, factors, columns: *columns })
-    }
-}
-
-impl Tensors {
-    /// The f32 bytes of a matrix with its delta added.
-    pub(super) fn read_changed(&self, name: &str, shared: &[u8], difference: &Difference) -> Result<Vec<u8>> {
-        let mut values = self.floats(name, shared, difference.shared)?;
-        let [left, right] = difference.factors.each_ref().map(|factor| {
-            let mut bytes = self.files[factor.holder].read(&factor.name)?;
-            if let Some(recipe) = &factor.recipe {
-                bytes = self.dequantized(&factor.name, &bytes, recipe)?;
-            }
-            self.floats(&factor.name, &bytes, factor.dtype)
-        });
-        add_product(&mut values, &left?, &right?, difference.columns);
-        Ok(to_bytes(&values))
-    }
-}
-
-/// Adds `left` `[rows, rank]` times `right` `[rank, columns]` to `values` `[rows, columns]`.
-pub(super) fn add_product(values: &mut [f32], left: &[f32], right: &[f32], columns: usize) {
-    let columns = columns.max(1);
-    let rank = (right.len() / columns).max(1);
-    values.par_chunks_mut(ROWS * columns).zip(left.par_chunks(ROWS * rank)).for_each(|(values, left)| {
-        for (row, left) in values.chunks_mut(columns).zip(left.chunks(rank)) {
-            for (factor, right) in left.iter().zip(right.chunks(columns)) {
-                row.iter_mut().zip(right).for_each(|(value, right)| *value += factor * right);
-            }
-        }
-    });
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ use std::sync::{Mutex, PoisonError};
 
 use prost::Message;
 
-use crate::checkpoint::tensors::{Dtype, TensorInfo};
+use crate::checkpoint::tensor::{Dtype, TensorInfo};
 use crate::error::{Error, Result};
 use table::{read_table, unmasked};
 
