@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use rayon::prelude::*;
 
-use super::inventory::Source;
+use super::source::Source;
 use super::tensors::Tensors;
 use crate::error::{Error, Result};
 use crate::model::AlbertConfig;

@@ -20,7 +20,7 @@ type Shaped = (String, Vec<usize>);
 
 /// The parameters of a checkpoint with their shapes in PyTorch.
 fn shapes(tensors: &Tensors) -> Vec<Shaped> {
-    let shaped = |info: &super::tensors::TensorInfo| {
+    let shaped = |info: &super::tensor::TensorInfo| {
         let place = place_of(&info.name, Dialect::Google)?;
         let mut shape = info.shape.clone();
         if place.transposed {

@@ -3,7 +3,7 @@
 use half::{bf16, f16};
 use rayon::prelude::*;
 
-use super::tensors::Dtype;
+use super::tensor::Dtype;
 
 /// Columns per transposition task.
 const BLOCK: usize = 32;

@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use super::adapter::lora::{self, Merge};
+use super::adapter::lora;
+use super::adapter::merge::Merge;
 use super::adapter::{Adapter, Settings};
 use super::config_files::{CONFIGS, find_config};
 use super::embedded::EmbeddedTask;
@@ -10,36 +11,11 @@ use super::formats::foreign;
 use super::inventory::Inventory;
 use super::sentence::{MODULES, transformer_directory};
 use super::tensors::Tensors;
+use super::weight_files::{self, WEIGHTS, directory_of, has_weights, index_of, weights_in};
 use super::{embedded, google_config};
 use crate::error::{Error, Result};
 use crate::model::AlbertConfig;
 use crate::tokenizer::Tokenizer;
-
-/// Weight files of a directory, in order of preference.
-const WEIGHTS: [&str; 10] = [
-    "model.safetensors",
-    "model.safetensors.index.json",
-    "pytorch_model.bin",
-    "pytorch_model.bin.index.json",
-    "tf_model.h5",
-    "flax_model.msgpack",
-    "variables/variables.index",
-    "rust_model.ot",
-    "model.onnx",
-    "onnx/model.onnx",
-];
-
-/// ONNX models of other precisions, in a directory or its folder `onnx`, in order of preference.
-const OTHER_ONNX: [&str; 8] = [
-    "model_fp16.onnx",
-    "model_quantized.onnx",
-    "model_int8.onnx",
-    "model_uint8.onnx",
-    "model_q8.onnx",
-    "model_q4.onnx",
-    "model_q4f16.onnx",
-    "model_bnb4.onnx",
-];
 
 /// Folders of a model directory that hold only its weights.
 const WEIGHT_FOLDERS: [&str; 3] = ["variables", "onnx", "openvino"];
@@ -108,12 +84,7 @@ impl Checkpoint {
 
     /// Returns true if `path` exists: as a directory, a file, or the prefix of a TensorFlow checkpoint.
     pub fn is_local(path: &Path) -> bool {
-        path.exists() || index_of(path).is_some()
-    }
-
-    /// True if a directory holds weights of a complete model.
-    pub(super) fn has_weights(directory: &Path) -> bool {
-        weights_in(directory).is_some()
+        weight_files::is_local(path)
     }
 
     /// A directory, a weight file next to its configuration, the prefix of a TensorFlow checkpoint, or an adapter whose base
@@ -141,7 +112,7 @@ impl Checkpoint {
             canonical(&other.directory) == canonical(&adapter.directory)
         };
         match Adapter::at(path)? {
-            Some(other) if !same(&other) || !Self::has_weights(path) => Err(adapter.without_base(
+            Some(other) if !same(&other) || !has_weights(path) => Err(adapter.without_base(
                 name,
                 "it is an adapter itself; merge it into its own base model with `albert convert`",
             )),
@@ -305,59 +276,6 @@ impl Checkpoint {
             Origin::Directory { directory, .. } => Tokenizer::from_dir(directory),
         }
     }
-}
-
-/// The weights of a directory: a file with a usual name, else a TensorFlow checkpoint, else the only file that looks like
-/// weights.
-fn weights_in(directory: &Path) -> Option<PathBuf> {
-    WEIGHTS
-        .iter()
-        .map(|w| directory.join(w))
-        .find(|w| w.exists())
-        .or_else(|| best_index(directory))
-        .or_else(|| {
-            let other =
-                |folder: &Path| OTHER_ONNX.map(|name| folder.join(name)).into_iter().find(|w| w.is_file());
-            other(directory).or_else(|| other(&directory.join("onnx")))
-        })
-        .or_else(|| only_weight_file(directory))
-}
-
-/// `model.ckpt-best.index`, else the index with the highest step.
-fn best_index(directory: &Path) -> Option<PathBuf> {
-    let index = |path: &PathBuf| path.extension().is_some_and(|e| e == "index") && path.is_file();
-    let steps = |path: &PathBuf| {
-        let stem = path.file_stem()?.to_str()?;
-        let last = stem.rsplit('-').next()?;
-        Some(if last == "best" { u64::MAX } else { last.parse().unwrap_or(0) })
-    };
-    let found = std::fs::read_dir(directory).ok()?.filter_map(|e| Some(e.ok()?.path())).filter(index);
-    found.max_by_key(|path| (steps(path), path.clone()))
-}
-
-/// The index of a TensorFlow checkpoint with a prefix such as `model.ckpt-best`.
-fn index_of(prefix: &Path) -> Option<PathBuf> {
-    let mut index = prefix.to_owned().into_os_string();
-    index.push(".index");
-    Some(PathBuf::from(index)).filter(|index| index.is_file())
-}
-
-fn directory_of(path: &Path) -> PathBuf {
-    path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_owned()
-}
-
-/// The only file of a directory that looks like weights, whatever its name.
-fn only_weight_file(directory: &Path) -> Option<PathBuf> {
-    let is_weights = |path: &PathBuf| {
-        path.extension().is_some_and(|e| {
-            ["safetensors", "bin", "pt", "pth", "h5", "msgpack", "ot", "onnx"].iter().any(|w| e == *w)
-        }) && path.file_name().is_some_and(|n| n != "training_args.bin")
-            && !foreign::is_foreign(path)
-    };
-    let mut found =
-        std::fs::read_dir(directory).ok()?.filter_map(|e| Some(e.ok()?.path())).filter(is_weights);
-    let first = found.next()?;
-    found.next().is_none().then_some(first)
 }
 
 /// True if a directory holds a tokenizer.

@@ -9,7 +9,8 @@ use super::inventory::Inventory;
 use super::load::{MlmBias, mlm_bias_source};
 use super::naming::names::{checkpoint_name, is_buffer};
 use super::quantization::Quantization;
-use super::tensors::{Dtype, Tensors};
+use super::tensor::Dtype;
+use super::tensors::Tensors;
 use crate::error::Result;
 use crate::model::{Albert, AlbertConfig, Head};
 

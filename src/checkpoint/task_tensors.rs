@@ -6,10 +6,9 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use rayon::prelude::*;
-
-use super::quantization::bitsandbytes::Recipe;
-use super::tensors::{Dtype, TensorInfo, Tensors};
+use super::difference::Difference;
+use super::tensor::{Dtype, TensorInfo};
+use super::tensors::Tensors;
 use crate::error::{Error, Result};
 
 /// Prefix of tensor names that belong to a task.
@@ -17,30 +16,6 @@ const TASKS: &str = "tasks.";
 
 /// Suffixes of the names of the two factors of a delta.
 const FACTORS: [&str; 2] = [".difference.left", ".difference.right"];
-
-/// Rows of a matrix that one thread changes at a time.
-const ROWS: usize = 64;
-
-/// Rows of a right factor that are added at once.
-const TOGETHER: usize = 4;
-
-/// A matrix with a low-rank delta.
-pub(super) struct Difference {
-    /// The type of the shared matrix in the file.
-    pub(super) shared: Dtype,
-    factors: [Factor; 2],
-    columns: usize,
-}
-
-/// One of the two factors.
-struct Factor {
-    /// Its name and the index of its file.
-    name: String,
-    holder: usize,
-    dtype: Dtype,
-    /// How to dequantize it.
-    recipe: Option<Recipe>,
-}
 
 impl Tensors {
     /// Selects one task: its tensors replace the shared ones, its low-rank deltas are added in f32, and the tensors of other
@@ -88,77 +63,6 @@ impl Tensors {
         }
         (self.infos, self.holders) = kept.into_values().unzip();
         Ok(self)
-    }
-}
-
-impl Difference {
-    /// Returns `None` if the shapes do not match.
-    fn new(
-        shared: &TensorInfo,
-        factors: [(&String, &(TensorInfo, usize)); 2],
-        recipes: &HashMap<String, Recipe>,
-    ) -> Option<Self> {
-        let [(_, (left, _)), (_, (right, _))] = factors;
-        let ([rows, columns], [own_rows, rank], [own_rank, own_columns]) =
-            (shared.shape.as_slice(), left.shape.as_slice(), right.shape.as_slice())
-        else {
-            return None;
-        };
-        if (rows, columns, rank) != (own_rows, own_columns, own_rank) {
-            return None;
-        }
-        let factors = factors.map(|(name, (info, holder))| Factor {
-            name: info.name.clone(),
-            holder: *holder,
-            dtype: info.dtype,
-            recipe: recipes.get(name).cloned(),
-        });
-        Some(Self { shared: shared.dtype, factors, columns: *columns })
-    }
-}
-
-impl Tensors {
-    /// Adds its delta to the values of a matrix.
-    pub(super) fn change(&self, values: &mut [f32], difference: &Difference) -> Result<()> {
-        let [left, right] = difference.factors.each_ref().map(|factor| {
-            let bytes = self.files[factor.holder].read(&factor.name)?;
-            match &factor.recipe {
-                Some(recipe) => self.dequantized(&factor.name, &bytes, recipe),
-                None => self.floats(&factor.name, &bytes, factor.dtype),
-            }
-        });
-        add_product(values, &left?, &right?, difference.columns);
-        Ok(())
-    }
-}
-
-/// Adds `left` `[rows, rank]` times `right` `[rank, columns]` to `values` `[rows, columns]`.
-pub(super) fn add_product(values: &mut [f32], left: &[f32], right: &[f32], columns: usize) {
-    let columns = columns.max(1);
-    let rank = (right.len() / columns).max(1);
-    values.par_chunks_mut(ROWS * columns).zip(left.par_chunks(ROWS * rank)).for_each(|(values, left)| {
-        for (row, left) in values.chunks_mut(columns).zip(left.chunks(rank)) {
-            for (factors, right) in left.chunks(TOGETHER).zip(right.chunks(TOGETHER * columns)) {
-                add_rows(row, factors, right, columns);
-            }
-        }
-    });
-}
-
-/// Adds the rows of `right`, each times its factor, to `row`. [`TOGETHER`] of them are read at once.
-fn add_rows(row: &mut [f32], factors: &[f32], right: &[f32], columns: usize) {
-    if let ([a, b, c, d], Some((first, rest))) = (factors, right.split_at_checked(columns))
-        && let Some((second, rest)) = rest.split_at_checked(columns)
-        && let Some((third, fourth)) = rest.split_at_checked(columns)
-    {
-        let rows = first.iter().zip(second).zip(third.iter().zip(fourth));
-        for (value, ((w, x), (y, z))) in row.iter_mut().zip(rows) {
-            *value += (a * w + b * x) + (c * y + d * z);
-        }
-        return;
-    }
-    for (factor, right) in factors.iter().zip(right.chunks(columns)) {
-        row.iter_mut().zip(right).for_each(|(value, right)| *value += factor * right);
     }
 }
 

@@ -1,202 +1,17 @@
 //! The tensors of a checkpoint in any container: listed when opened, read one by one.
 
 use std::collections::{BTreeMap, HashMap};
-use std::fmt;
 use std::path::{Path, PathBuf};
 
-use super::adapter::lora::Merge;
-use super::formats::hdf5::Hdf5File;
-use super::formats::msgpack::MsgPackFile;
-use super::formats::onnx::OnnxFile;
-use super::formats::pytorch::PyTorchFile;
-use super::formats::safetensors::SafetensorsFile;
-use super::formats::shards;
-use super::formats::sniff::{Kind, sniff};
-use super::formats::tensorflow::TfBundle;
+use super::adapter::merge::Merge;
+use super::difference::{Difference, add_product};
+use super::formats::Container;
 use super::layout::{to_bytes, to_f32};
 use super::naming::names::Dialect;
-use super::quantization::bitsandbytes::Recipe;
-use super::quantization::{self, Quantization};
-use super::task_tensors::Difference;
+use super::quantization::Quantization;
+use super::quantization::recipe::Recipe;
+use super::tensor::{Contents, Dtype, Format, TensorInfo};
 use crate::error::{Error, Result};
-
-/// Element type of a stored tensor.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(missing_docs)]
-pub enum Dtype {
-    F64,
-    F32,
-    F16,
-    BF16,
-    I64,
-    I32,
-    I16,
-    I8,
-    U8,
-    Bool,
-}
-
-impl Dtype {
-    /// True for floating-point types.
-    pub fn is_float(self) -> bool {
-        matches!(self, Self::F64 | Self::F32 | Self::F16 | Self::BF16)
-    }
-
-    /// Bytes per element.
-    pub fn size(self) -> usize {
-        match self {
-            Self::F64 | Self::I64 => 8,
-            Self::F32 | Self::I32 => 4,
-            Self::F16 | Self::BF16 | Self::I16 => 2,
-            Self::I8 | Self::U8 | Self::Bool => 1,
-        }
-    }
-}
-
-impl fmt::Display for Dtype {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&format!("{self:?}").to_lowercase())
-    }
-}
-
-/// The container of a checkpoint.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Format {
-    /// Hugging Face's safetensors.
-    Safetensors,
-    /// `torch.save` since 1.6: a zip archive.
-    PyTorchZip,
-    /// `torch.save` before 1.6: a stream of pickles, then the storages.
-    PyTorchLegacy,
-    /// `torch.save` before 0.1.10: a tar archive.
-    PyTorchTar,
-    /// A bare pickle.
-    Pickle,
-    /// A TensorFlow checkpoint: index and data files.
-    TensorFlow,
-    /// HDF5, as Keras writes it.
-    Hdf5,
-    /// msgpack, as Flax writes it.
-    MsgPack,
-    /// The weights of an ONNX model.
-    Onnx,
-}
-
-impl fmt::Display for Format {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Safetensors => "safetensors",
-            Self::PyTorchZip => "PyTorch (zip)",
-            Self::PyTorchLegacy => "PyTorch (before 1.6)",
-            Self::PyTorchTar => "PyTorch (tar)",
-            Self::Pickle => "pickle",
-            Self::TensorFlow => "TensorFlow checkpoint",
-            Self::Hdf5 => "TensorFlow 2 (HDF5)",
-            Self::MsgPack => "Flax (msgpack)",
-            Self::Onnx => "ONNX",
-        })
-    }
-}
-
-/// A tensor's elements: as the file has them, or as computed from several of its tensors.
-pub(super) enum Contents {
-    Bytes(Vec<u8>, Dtype),
-    Values(Vec<f32>),
-}
-
-/// Description of a stored tensor.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TensorInfo {
-    /// Its name without wrappers such as `state_dict` and `module.`.
-    pub name: String,
-    /// Its shape, outermost dimension first.
-    pub shape: Vec<usize>,
-    /// Its element type in the file.
-    pub dtype: Dtype,
-}
-
-/// A file and its tensors.
-pub(super) enum Container {
-    Safetensors(SafetensorsFile),
-    PyTorch(PyTorchFile),
-    TensorFlow(TfBundle),
-    Hdf5(Box<Hdf5File>),
-    MsgPack(MsgPackFile),
-    Onnx(OnnxFile),
-}
-
-impl Container {
-    fn open(path: &Path) -> Result<Self> {
-        match sniff(path)? {
-            Kind::Safetensors => Ok(Self::Safetensors(SafetensorsFile::open(path)?)),
-            Kind::PyTorch => Ok(Self::PyTorch(
-                PyTorchFile::open(path).map_err(|error| quantization::explained(error, path))?,
-            )),
-            Kind::TensorFlow => Ok(Self::TensorFlow(TfBundle::open(path)?)),
-            Kind::Hdf5 => Ok(Self::Hdf5(Box::new(Hdf5File::open(path)?))),
-            Kind::MsgPack => Ok(Self::MsgPack(MsgPackFile::open(path)?)),
-            Kind::Onnx => Ok(Self::Onnx(OnnxFile::open(path)?)),
-        }
-    }
-
-    fn infos(&self) -> &[TensorInfo] {
-        match self {
-            Self::Safetensors(f) => f.infos(),
-            Self::PyTorch(f) => f.infos(),
-            Self::TensorFlow(f) => f.infos(),
-            Self::Hdf5(f) => f.infos(),
-            Self::MsgPack(f) => f.infos(),
-            Self::Onnx(f) => f.infos(),
-        }
-    }
-
-    /// The bytes of tensor `name`: little-endian, row-major, contiguous.
-    pub(super) fn read(&self, name: &str) -> Result<Vec<u8>> {
-        match self {
-            Self::Safetensors(f) => f.read(name),
-            Self::PyTorch(f) => f.read(name),
-            Self::TensorFlow(f) => f.read(name),
-            Self::Hdf5(f) => f.read(name),
-            Self::MsgPack(f) => f.read(name),
-            Self::Onnx(f) => f.read(name),
-        }
-    }
-
-    fn format(&self) -> Format {
-        match self {
-            Self::Safetensors(_) => Format::Safetensors,
-            Self::PyTorch(f) => f.format(),
-            Self::TensorFlow(_) => Format::TensorFlow,
-            Self::Hdf5(_) => Format::Hdf5,
-            Self::MsgPack(_) => Format::MsgPack,
-            Self::Onnx(_) => Format::Onnx,
-        }
-    }
-
-    /// Tensors that the file names and that cannot be read, each with the reason.
-    fn unreadable(&self) -> &[(String, String)] {
-        match self {
-            Self::PyTorch(f) => f.unreadable(),
-            _ => &[],
-        }
-    }
-
-    /// A remark on what the file holds next to tensors.
-    fn note(&self) -> Option<String> {
-        match self {
-            Self::PyTorch(f) => f.note().map(str::to_owned),
-            _ => None,
-        }
-    }
-
-    /// The size of the file at `path`.
-    fn bytes(&self, path: &Path) -> Result<u64> {
-        match self {
-            Self::TensorFlow(f) => Ok(f.bytes()),
-            _ => size_of_file(path),
-        }
-    }
-}
 
 /// All tensors of one checkpoint, in one file or several.
 pub struct Tensors {
@@ -226,54 +41,11 @@ pub struct Tensors {
     pub(super) quantization: Option<Quantization>,
     /// The changes of an adapter.
     pub(super) merge: Option<Merge>,
-    bytes: u64,
+    pub(super) bytes: u64,
 }
 
 impl Tensors {
-    /// Opens a weight file (its format is detected from its content) or an index of shards (`*.index.json`), and lists its
-    /// tensors.
-    ///
-    /// # Errors
-    /// [`Error::BadFile`] for a damaged file or an unsupported format; [`Error::Io`].
-    pub fn open(path: &Path) -> Result<Self> {
-        if !path.to_string_lossy().ends_with(".index.json") {
-            let container = Container::open(path)?;
-            let bytes = container.bytes(path)?;
-            return Self::assemble(path, vec![container], bytes)?.resolved();
-        }
-        let index = shards::read_index(path)?;
-        let mut files = Vec::new();
-        let mut bytes = 0;
-        for shard in index.files() {
-            bytes += size_of_file(shard)?;
-            files.push(Container::open(shard)?);
-        }
-        let listed: Vec<&[TensorInfo]> = files.iter().map(Container::infos).collect();
-        index.check(&listed)?;
-        Self::assemble(path, files, bytes)?.resolved()
-    }
-
-    /// Opens a file whose tensors are not those of a model, such as the state of an optimizer: names and values are as
-    /// stored.
-    ///
-    /// # Errors
-    /// Those of [`Self::open`], except for names.
-    pub fn open_as_stored(path: &Path) -> Result<Self> {
-        let container = Container::open(path)?;
-        let bytes = container.bytes(path)?;
-        Ok(Self::assemble(path, vec![container], bytes)?.allowing_non_finite(true))
-    }
-
-    /// The tensors of a safetensors file in memory.
-    ///
-    /// # Errors
-    /// [`Error::BadFile`] for `name`.
-    pub fn from_safetensors_bytes(bytes: &'static [u8], name: &Path) -> Result<Self> {
-        let file = SafetensorsFile::from_bytes(bytes, name)?;
-        Self::assemble(name, vec![Container::Safetensors(file)], bytes.len() as u64)?.resolved()
-    }
-
-    fn assemble(path: &Path, files: Vec<Container>, bytes: u64) -> Result<Self> {
+    pub(super) fn assemble(path: &Path, files: Vec<Container>, bytes: u64) -> Result<Self> {
         let mut listed: Vec<(TensorInfo, usize)> = files
             .iter()
             .enumerate()
@@ -284,10 +56,7 @@ impl Tensors {
             return Err(Error::bad_file(path, format!("the tensor \"{}\" is there twice", pair[0].0.name)));
         }
         let (infos, holders) = listed.into_iter().unzip();
-        let quantization = files.iter().find_map(|file| match file {
-            Container::Onnx(file) => file.quantization().cloned(),
-            _ => None,
-        });
+        let quantization = files.iter().find_map(Container::quantization);
         Ok(Self {
             path: path.to_owned(),
             files,
@@ -305,24 +74,6 @@ impl Tensors {
             merge: None,
             bytes,
         })
-    }
-
-    /// Finds the parameters of the model among the tensors.
-    fn resolved(self) -> Result<Self> {
-        let unreadable = self.files.iter().flat_map(|file| file.unreadable().iter().cloned()).collect();
-        let skipped: Vec<String> = self.files.iter().filter_map(Container::note).collect();
-        let mut tensors = self.with_bitsandbytes()?.with_row_scales()?;
-        // The names of an adapter keep their wrapper: it tells what belongs to the base model.
-        let is_of_adapter =
-            |info: &TensorInfo| info.name.contains(".lora_") || info.name.starts_with("base_model.");
-        if !tensors.infos.iter().any(is_of_adapter) {
-            tensors.resolve_names(unreadable)?;
-        }
-        tensors.notes.extend(skipped);
-        if tensors.quantization.is_none() {
-            tensors.quantization = quantization::detect(&tensors);
-        }
-        Ok(tensors)
     }
 
     /// Accepts tensors with NaN or infinity.
@@ -364,11 +115,7 @@ impl Tensors {
 
     /// Number of files.
     pub fn file_count(&self) -> usize {
-        let files = |container: &Container| match container {
-            Container::TensorFlow(bundle) => bundle.file_count(),
-            _ => 1,
-        };
-        self.files.iter().map(files).sum()
+        self.files.iter().map(Container::file_count).sum()
     }
 
     /// Total size of all files in bytes.
@@ -431,17 +178,22 @@ impl Tensors {
             )
         })
     }
-}
 
-/// Returns true if a tensor of this shape is plausible in a file of `bytes` bytes, for containers in which a tensor can be
-/// larger than its stored data: through compression, zero strides, or missing data. Weights hardly compress.
-pub(super) fn is_plausible(shape: &[usize], dtype: Dtype, file: u64) -> bool {
-    const RATIO: u64 = 4;
-    const SMALL: u64 = 1 << 20;
-    let bytes = shape.iter().try_fold(dtype.size(), |product, n| product.checked_mul(*n));
-    bytes.is_some_and(|bytes| bytes as u64 <= file.saturating_mul(RATIO).saturating_add(SMALL))
-}
+    /// The values of a quantized matrix from the bytes that are stored.
+    fn dequantized(&self, name: &str, stored: &[u8], recipe: &Recipe) -> Result<Vec<f32>> {
+        recipe.dequantized(name, stored, &self.path, &|part| self.files[part.holder].read(&part.name))
+    }
 
-fn size_of_file(path: &Path) -> Result<u64> {
-    Ok(std::fs::metadata(path).map_err(Error::io(path, "read"))?.len())
+    /// Adds its delta to the values of a matrix.
+    fn change(&self, values: &mut [f32], difference: &Difference) -> Result<()> {
+        let [left, right] = difference.factors.each_ref().map(|factor| {
+            let bytes = self.files[factor.holder].read(&factor.name)?;
+            match &factor.recipe {
+                Some(recipe) => self.dequantized(&factor.name, &bytes, recipe),
+                None => self.floats(&factor.name, &bytes, factor.dtype),
+            }
+        });
+        add_product(values, &left?, &right?, difference.columns);
+        Ok(())
+    }
 }

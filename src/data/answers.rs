@@ -5,7 +5,7 @@
 use serde::Deserialize;
 
 use super::example::GoldAnswer;
-use super::objects::shortened;
+use super::shortened::shortened;
 use crate::io::lone_surrogate;
 
 /// Maximum distance between the stated and the actual offset of an answer, in code points.

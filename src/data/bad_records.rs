@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::objects::shortened;
+use super::shortened::shortened;
 use crate::error::{Error, Result};
 
 /// How many of the records left out a message describes.

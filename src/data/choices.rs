@@ -3,10 +3,12 @@
 use std::path::Path;
 
 use super::bad_records::{BadRecords, OnBadRecord};
+use super::choice_checks::{check_count, in_range, letter};
 use super::duplicates::Ids;
 use super::example::{ChoiceExample, Loaded};
 use super::format::{DataFormat, looks_like_objects};
-use super::objects::{Object, objects, shortened};
+use super::objects::{Object, objects};
+use super::shortened::shortened;
 use super::source::Source;
 use super::{race, swag};
 use crate::error::Result;
@@ -122,15 +124,6 @@ fn from_object(object: Object, options: &ChoiceOptions) -> Result<ChoiceExample>
     Ok(ChoiceExample { place: object.place, id, context, prompt, choices, label, group: None })
 }
 
-/// Checks that there are at least two choices.
-pub(super) fn check_count(count: usize) -> std::result::Result<(), String> {
-    match count {
-        0 => Err("no choices; at least two are needed".to_owned()),
-        1 => Err("1 choice; at least two are needed".to_owned()),
-        _ => Ok(()),
-    }
-}
-
 /// The index of the correct choice, from JSON: a number from 0, or a letter from A.
 fn label(json: &str, name: &str, count: usize) -> std::result::Result<usize, String> {
     let text = serde_json::from_str::<String>(json).ok();
@@ -142,23 +135,6 @@ fn label(json: &str, name: &str, count: usize) -> std::result::Result<usize, Str
         format!("field \"{name}\" is {}; expected a number from 0 or a letter from A", shortened(json))
     })?;
     in_range(number, count, &format!("field \"{name}\" is {}", shortened(json)))
-}
-
-/// The index of a letter, counted from A.
-pub(super) fn letter(text: &str) -> Option<usize> {
-    match text.trim().as_bytes() {
-        [letter @ (b'A'..=b'Z' | b'a'..=b'z')] => Some(usize::from(letter.to_ascii_uppercase() - b'A')),
-        _ => None,
-    }
-}
-
-/// Checks the index of a choice. `what` names its source.
-pub(super) fn in_range(number: usize, count: usize, what: &str) -> std::result::Result<usize, String> {
-    if number < count {
-        return Ok(number);
-    }
-    let last = char::from(b'A' + u8::try_from(count.saturating_sub(1)).unwrap_or(25).min(25));
-    Err(format!("{what}, beyond the {count} choices (0 to {}, A to {last})", count.saturating_sub(1)))
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use super::bad_records::BadRecords;
 use super::example::{ChoiceExample, Loaded, Place, QuestionExample, Target, TextExample, TokenExample};
-use super::objects::shortened;
+use super::shortened::shortened;
 use crate::error::Result;
 
 /// Ids that fewer different examples share than this are a mistake, not a property of the data.

@@ -11,6 +11,7 @@
 
 mod answers;
 mod bad_records;
+mod choice_checks;
 mod choices;
 mod conll;
 mod duplicates;
@@ -22,11 +23,13 @@ mod objects;
 mod questions;
 mod race;
 mod race_copies;
+mod shortened;
 mod source;
 mod split;
 mod swag;
 mod table;
 mod texts;
+mod token_options;
 mod tokens;
 
 pub use bad_records::OnBadRecord;
@@ -40,4 +43,5 @@ pub use labels::LabelSet;
 pub use questions::{QuestionOptions, read_questions};
 pub use split::hold_out;
 pub use texts::{TargetKind, TextOptions, read_texts};
-pub use tokens::{TokenOptions, read_tokens};
+pub use token_options::TokenOptions;
+pub use tokens::read_tokens;

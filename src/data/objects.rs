@@ -74,14 +74,6 @@ pub(super) fn missing(what: &str, names: &mut dyn Iterator<Item = &str>, name: &
     format!("{what} \"{name}\" is missing; the {holder} has {there} ({flag} names another)")
 }
 
-/// A JSON value or a cell, shortened for a message.
-pub(super) fn shortened(text: &str) -> String {
-    match text.char_indices().nth(60) {
-        Some((end, _)) => format!("{}...", &text[..end]),
-        None => text.to_owned(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -9,10 +9,10 @@ use std::sync::Arc;
 use serde::Deserialize;
 
 use super::bad_records::BadRecords;
-use super::choices::{check_count, in_range, letter};
+use super::choice_checks::{check_count, in_range, letter};
 use super::example::{ChoiceExample, Loaded, Place};
-use super::objects::shortened;
 use super::race_copies::Articles;
+use super::shortened::shortened;
 use super::source::Source;
 use crate::error::{Error, Result};
 

@@ -3,10 +3,10 @@
 //! As in transformers' `run_swag.py`, the first text of a pair is `sent1` and the second one is `sent2` with an ending.
 
 use super::bad_records::BadRecords;
-use super::choices::{check_count, in_range};
+use super::choice_checks::{check_count, in_range};
 use super::duplicates::Ids;
 use super::example::ChoiceExample;
-use super::objects::shortened;
+use super::shortened::shortened;
 use super::source::Source;
 use super::table::{Dialect, Header, Row, Table};
 use crate::error::Result;

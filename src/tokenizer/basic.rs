@@ -2,8 +2,8 @@
 //! `BertJapaneseTokenizer` uses it. Each character keeps its place.
 
 use super::categories::{is_blank, is_nonspacing, is_other, is_punctuation};
+use super::chars::Char;
 use super::forms::{Form, normalize};
-use super::prepare::Char;
 use super::python::is_space;
 use std::collections::HashSet;
 

@@ -1,6 +1,6 @@
 //! SentencePiece models of type CHAR and WORD: every character, or every word, is a piece or unknown.
 
-use super::sentencepiece::SPACE;
+use super::piece::SPACE;
 use super::trie::Trie;
 use super::unigram::{Span, Unigram, Use, width};
 

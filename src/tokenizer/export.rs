@@ -1,8 +1,8 @@
 //! Conversion of a SentencePiece model to a `tokenizer.json` in the form of the ALBERT models of 2020.
 
+use super::named;
+use super::piece::SPACE;
 use super::python::{is_digit, is_space};
-use super::sentencepiece::SPACE;
-use super::settings;
 use super::slow::Slow;
 use sentencepiece_model::{ModelType, Type};
 use serde_json::{Map, Value, json};
@@ -30,7 +30,7 @@ pub(super) fn tokenizer_json(slow: &Slow) -> Value {
         }
     }
     vocab.extend(up_to_the_last_hole(slow, &added));
-    let added: Vec<Value> = added.into_iter().map(|(id, token)| settings::json(*id, token)).collect();
+    let added: Vec<Value> = added.into_iter().map(|(id, token)| named::json(*id, token)).collect();
     json!({
         "version": "1.0",
         "truncation": null,
@@ -70,6 +70,20 @@ fn up_to_the_last_hole(slow: &Slow, added: &[&(u32, AddedToken)]) -> Vec<Value> 
 
 /// Ids that are filled at most; no vocabulary has larger gaps.
 const MOST_FILLED: u32 = 1 << 20;
+
+impl Slow {
+    /// A text that determines the ids of every input.
+    pub(super) fn identity(&self) -> String {
+        let json = tokenizer_json(self).to_string();
+        if obstacle(self).is_none() {
+            return json;
+        }
+        let m = &self.model;
+        let kinds: Vec<i32> = self.pieces.iter().map(|piece| piece.2 as i32).collect();
+        let switches = [m.suffix, m.dummy_prefix, m.remove_extra_spaces, m.space == SPACE];
+        format!("{json} {:?} {switches:?} {kinds:?}", m.method)
+    }
+}
 
 /// Why no pipeline gives the same ids; `None` if one does.
 pub(super) fn obstacle(slow: &Slow) -> Option<String> {

@@ -2,11 +2,12 @@
 
 use super::added::Added;
 use super::limits::TruncationSide;
+use super::named::{self, Named as Configured};
 use super::names::{Named, Specials};
+use super::piece::Piece;
 use super::plan::Plan;
 use super::roles::{Class, Role};
-use super::sentencepiece::Piece;
-use super::settings::{self, Named as Configured, Settings};
+use super::settings::Settings;
 use super::word_cache::{WordCache, is_word_by_word};
 use crate::error::{Error, Result};
 use serde::Deserialize;
@@ -235,7 +236,7 @@ impl Fast {
             let json = self.tokenizer.to_string(false).map_err(|e| e.to_string())?;
             let mut json: Value = serde_json::from_str(&json).map_err(|e| e.to_string())?;
             json["added_tokens"] =
-                self.added.all().into_iter().map(|(id, token)| settings::json(id, token)).collect();
+                self.added.all().into_iter().map(|(id, token)| named::json(id, token)).collect();
             Ok(json.to_string())
         };
         guarded(write)
@@ -249,7 +250,7 @@ fn read_added(list: &str) -> std::result::Result<Vec<(u32, AddedToken)>, String>
         serde_json::from_str(list).map_err(|e| format!("\"added_tokens\" is not a list: {e}"))?;
     let read = |value: Value| {
         let id = value.get("id").and_then(Value::as_u64).and_then(|id| u32::try_from(id).ok());
-        id.zip(settings::token(&value)).ok_or_else(|| format!("\"added_tokens\" has the entry {value}"))
+        id.zip(named::token(&value)).ok_or_else(|| format!("\"added_tokens\" has the entry {value}"))
     };
     list.unwrap_or_default().into_iter().map(read).collect()
 }

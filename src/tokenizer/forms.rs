@@ -1,6 +1,6 @@
 //! Unicode normalization of characters that keep their places in the original text.
 
-use super::prepare::Char;
+use super::chars::Char;
 use unicode_normalization::char::{
     canonical_combining_class, compose, decompose_canonical, decompose_compatible,
 };

@@ -1,7 +1,7 @@
 //! Added tokens in the texts of the slow tokenizer: `PreTrainedTokenizer.tokenize` of transformers 4.57, with every
 //! character keeping its place.
 
-use super::prepare::Char;
+use super::chars::Char;
 use super::python::is_space;
 use super::trie::Trie;
 use std::collections::HashMap;

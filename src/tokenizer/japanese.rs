@@ -2,13 +2,14 @@
 //! each of its subword tokenizers. Follows `tokenization_bert_japanese.py` of transformers 4.57.
 
 use super::basic;
+use super::chars::Char;
 use super::forms::{Form, normalize};
 use super::in_text::InText;
 use super::names::Specials;
-use super::prepare::{self, Char, Options, Part};
+use super::piece::{Piece, SPACE};
+use super::prepare::{self, Options, Part};
 use super::python::is_space;
 use super::roles::Class;
-use super::sentencepiece::{Piece, SPACE};
 use super::settings::Settings;
 use super::slow::Slow;
 use super::slow_added::SlowAdded;

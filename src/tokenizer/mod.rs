@@ -46,8 +46,11 @@ mod basic;
 mod bpe;
 mod categories;
 mod character;
+mod chars;
 mod charsmap;
 mod classes;
+mod encode;
+mod encoding;
 mod export;
 mod fast;
 mod forms;
@@ -55,7 +58,9 @@ mod in_text;
 mod japanese;
 mod limits;
 mod load;
+mod named;
 mod names;
+mod piece;
 mod plan;
 mod prepare;
 mod python;
@@ -64,6 +69,7 @@ mod sentencepiece;
 mod settings;
 mod slow;
 mod slow_added;
+mod tokens;
 pub mod train;
 mod trie;
 mod truncate;
@@ -75,39 +81,18 @@ mod wordpiece;
 pub use tokenizers::AddedToken;
 
 use crate::error::{Error, Result};
+pub use encoding::Encoding;
 use fast::{Fast, Layout};
 use japanese::Japanese;
 use limits::Limits;
 pub use limits::TruncationSide;
 use names::{Named, Specials};
-use sentencepiece::Piece;
 use settings::Settings;
 use slow::Slow;
 use std::path::{Path, PathBuf};
 
 /// The `spiece.model` of the built-in model.
 pub(crate) static EMBEDDED: &[u8] = include_bytes!("../../assets/spiece.model");
-
-/// An encoded text or pair. All lists have one entry per token.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Encoding {
-    /// Vocabulary ids.
-    pub ids: Vec<u32>,
-    /// 0 for the first text and the special tokens around it, 1 for the second text and the `[SEP]` after it.
-    pub type_ids: Vec<u32>,
-    /// Start and end in code points of the token's own text (see `sequence_ids` for which one); (0, 0) for special
-    /// tokens added by the template.
-    pub offsets: Vec<(usize, usize)>,
-    /// True for special tokens added by the template (not for a `[MASK]` in the text).
-    pub special_tokens_mask: Vec<bool>,
-    /// `None` for special tokens added by the template, `Some(0)` for the first text, `Some(1)` for the second.
-    pub sequence_ids: Vec<Option<u8>>,
-    /// Index of the token's word in its text: the parts between white space (a `tokenizer.json` may define words differently).
-    /// `None` for special tokens added by the template.
-    pub word_ids: Vec<Option<u32>>,
-    /// True if tokens were truncated.
-    pub truncated: bool,
-}
 
 /// Kind of a [`Tokenizer`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -222,149 +207,6 @@ impl Tokenizer {
         Self { engine, kind, specials, single, pair, clean_up, class: None, one_type: false, limits }
     }
 
-    /// Encodes a text or a pair with special tokens, without truncation.
-    ///
-    /// # Errors
-    /// If the text is longer than 1 GB, or the tokenizer file is damaged.
-    pub fn encode(&self, text: &str, pair: Option<&str>) -> Result<Encoding> {
-        let first = self.pieces(text)?;
-        let second = pair.map(|text| self.pieces(text)).transpose()?;
-        Ok(self.assemble(&first, second.as_deref(), false))
-    }
-
-    /// Encodes a text or a pair with its special tokens, cut to at most `max_length` tokens in all: the longer text
-    /// loses tokens first (`longest_first`), at its [`Tokenizer::truncation_side`].
-    ///
-    /// # Errors
-    /// If the special tokens alone exceed `max_length`; errors of [`Tokenizer::encode`].
-    pub fn encode_max(&self, text: &str, pair: Option<&str>, max_length: usize) -> Result<Encoding> {
-        let special = self.num_special(pair.is_some());
-        let room = max_length.checked_sub(special).ok_or_else(|| {
-            let what = if pair.is_some() { "a pair of texts" } else { "a text" };
-            Error::Input(format!(
-                "a maximum length of {max_length} tokens is too small: {what} has {special} special tokens already"
-            ))
-        })?;
-        let first = self.pieces(text)?;
-        let second = pair.map(|text| self.pieces(text)).transpose()?;
-        let slow = matches!(self.kind, Kind::SentencePiece | Kind::Japanese);
-        let (a, b) = truncate::lengths(first.len(), second.as_ref().map(Vec::len), room, slow);
-        let truncated = a + b < first.len() + second.as_ref().map_or(0, Vec::len);
-        let side = self.truncation_side();
-        let second = second.as_ref().map(|s| &s[side.kept(s.len(), b)]);
-        Ok(self.assemble(&first[side.kept(first.len(), a)], second, truncated))
-    }
-
-    /// Encodes a text without special tokens around it.
-    ///
-    /// # Errors
-    /// Same as [`Tokenizer::encode`].
-    pub fn encode_plain(&self, text: &str) -> Result<Encoding> {
-        let pieces = self.pieces(text)?;
-        let mut out = Encoding::with_capacity(pieces.len());
-        self.push_text(&mut out, &pieces, 0);
-        Ok(out)
-    }
-
-    /// Appends the token ids of running text to `ids` and computes nothing else. Adds no special tokens and recognizes none (`[MASK]`
-    /// in a text is brackets and letters; a `tokenizer.json` still finds `<pad>` if it is one of its pieces, because it is in lower
-    /// case).
-    ///
-    /// # Errors
-    /// Same as [`Tokenizer::encode`].
-    pub fn encode_ids(&self, text: &str, ids: &mut Vec<u32>) -> Result<()> {
-        match &self.engine {
-            Engine::Fast(fast) => fast.encode_ids(text, ids),
-            Engine::Slow(slow) => slow.encode_ids(text, ids),
-            Engine::Japanese(japanese) => japanese.encode_ids(text, ids),
-        }
-    }
-
-    /// Encodes pre-split words without special tokens. Each word is encoded independently, and offsets refer to the word
-    /// (transformers' `is_split_into_words`).
-    ///
-    /// # Errors
-    /// Same as [`Tokenizer::encode`].
-    pub fn encode_words(&self, words: &[String]) -> Result<Encoding> {
-        let mut out = Encoding::default();
-        for (number, word) in (0..).zip(words) {
-            for piece in self.pieces(word)? {
-                self.push(&mut out, Piece { word: number, ..piece }, 0, Some(0));
-            }
-        }
-        Ok(out)
-    }
-
-    /// Adds special tokens to tokens that were encoded without any, like [`Tokenizer::encode`].
-    pub fn with_special(&self, first: &Encoding, second: Option<&Encoding>) -> Encoding {
-        let layout = if second.is_some() { &self.pair } else { &self.single };
-        let length = first.ids.len() + second.map_or(0, |s| s.ids.len()) + self.num_special(second.is_some());
-        let mut out = Encoding::with_capacity(length);
-        self.push_special(&mut out, &layout.before, 0);
-        out.append(first, 0, 0);
-        self.push_special(&mut out, &layout.between, 0);
-        if let Some(second) = second {
-            out.append(second, 1, u32::from(!self.one_type));
-        }
-        self.push_special(&mut out, &layout.after, u8::from(second.is_some()));
-        out
-    }
-
-    /// The number of special tokens that [`Tokenizer::encode`] adds to a text or a pair.
-    pub fn num_special(&self, pair: bool) -> usize {
-        let layout = if pair { &self.pair } else { &self.single };
-        layout.before.len() + layout.between.len() + layout.after.len()
-    }
-
-    fn pieces(&self, text: &str) -> Result<Vec<Piece>> {
-        match &self.engine {
-            Engine::Fast(fast) => fast.encode(text),
-            Engine::Slow(slow) => slow.encode(text),
-            Engine::Japanese(japanese) => japanese.encode(text),
-        }
-    }
-
-    fn assemble(&self, first: &[Piece], second: Option<&[Piece]>, truncated: bool) -> Encoding {
-        let layout = if second.is_some() { &self.pair } else { &self.single };
-        let length = first.len() + second.map_or(0, <[_]>::len) + self.num_special(second.is_some());
-        let mut out = Encoding::with_capacity(length);
-        self.push_special(&mut out, &layout.before, 0);
-        self.push_text(&mut out, first, 0);
-        self.push_special(&mut out, &layout.between, 0);
-        if let Some(second) = second {
-            self.push_text(&mut out, second, 1);
-        }
-        self.push_special(&mut out, &layout.after, u8::from(second.is_some()));
-        out.truncated = truncated;
-        out
-    }
-
-    fn push_text(&self, out: &mut Encoding, pieces: &[Piece], sequence: u8) {
-        for piece in pieces {
-            self.push(out, *piece, sequence, Some(sequence));
-        }
-    }
-
-    fn push_special(&self, out: &mut Encoding, ids: &[u32], sequence: u8) {
-        for &id in ids {
-            self.push(out, Piece { id, place: (0, 0), word: 0 }, sequence, None);
-        }
-    }
-
-    fn push(&self, out: &mut Encoding, piece: Piece, type_id: u8, sequence: Option<u8>) {
-        out.ids.push(piece.id);
-        out.type_ids.push(if self.one_type { 0 } else { type_id.into() });
-        out.offsets.push(piece.place);
-        out.special_tokens_mask.push(sequence.is_none());
-        out.sequence_ids.push(sequence);
-        out.word_ids.push(sequence.map(|_| piece.word));
-    }
-
-    /// The vocabulary pieces of the tokens of `encoding`.
-    pub fn tokens(&self, encoding: &Encoding) -> Vec<String> {
-        encoding.ids.iter().map(|id| self.id_to_token(*id).unwrap_or_default()).collect()
-    }
-
     /// Joins tokens to a text (transformers' `convert_tokens_to_string`): with the file's decoder, or by joining pieces and replacing
     /// `▁` with a space.
     ///
@@ -374,7 +216,7 @@ impl Tokenizer {
         match &self.engine {
             Engine::Fast(fast) => fast.join(tokens),
             Engine::Japanese(japanese) => Ok(japanese.join(tokens)),
-            Engine::Slow(_) => Ok(tokens.concat().replace(sentencepiece::SPACE, " ").trim().to_owned()),
+            Engine::Slow(_) => Ok(tokens.concat().replace(piece::SPACE, " ").trim().to_owned()),
         }
     }
 
@@ -392,103 +234,6 @@ impl Tokenizer {
             Engine::Japanese(japanese) => japanese.decode(ids, skip_special),
         };
         Ok(if self.clean_up { clean_up(&text) } else { text })
-    }
-
-    /// The token of an id.
-    pub fn id_to_token(&self, id: u32) -> Option<String> {
-        match &self.engine {
-            Engine::Fast(fast) => fast.token(id),
-            Engine::Slow(slow) => slow.token(id).map(str::to_owned),
-            Engine::Japanese(japanese) => japanese.token(id).map(str::to_owned),
-        }
-    }
-
-    /// The id of a token.
-    pub fn token_to_id(&self, token: &str) -> Option<u32> {
-        match &self.engine {
-            Engine::Fast(fast) => fast.id(token),
-            Engine::Slow(slow) => slow.id(token),
-            Engine::Japanese(japanese) => japanese.id(token),
-        }
-    }
-
-    /// The number of tokens in the vocabulary, special and added ones included.
-    pub fn vocab_size(&self) -> usize {
-        match &self.engine {
-            Engine::Fast(fast) => fast.size(),
-            Engine::Slow(slow) => slow.size(),
-            Engine::Japanese(japanese) => japanese.size(),
-        }
-    }
-
-    /// The number of rows that a table for all ids needs: one more than the largest id.
-    pub fn id_bound(&self) -> usize {
-        match &self.engine {
-            Engine::Fast(fast) => fast.id_bound(),
-            Engine::Slow(slow) => slow.id_bound(),
-            Engine::Japanese(japanese) => japanese.id_bound(),
-        }
-    }
-
-    /// The tokens that are looked for in a text before it is cut into pieces, with their ids, in the order of these:
-    /// special tokens, tokens that users added, and symbols that a `tokenizer.json` lists.
-    pub fn added_tokens(&self) -> Vec<(u32, &AddedToken)> {
-        match &self.engine {
-            Engine::Fast(fast) => fast.added(),
-            Engine::Slow(slow) => slow.added.by_id(),
-            Engine::Japanese(japanese) => japanese.added.by_id(),
-        }
-    }
-
-    /// The [`Tokenizer::added_tokens`] that the model of the tokenizer itself does not have.
-    pub fn tokens_beyond_model(&self) -> Vec<(u32, &AddedToken)> {
-        let mut tokens = self.added_tokens();
-        tokens.retain(|(id, token)| !self.is_of_model(*id, &token.content));
-        tokens
-    }
-
-    /// The [`Tokenizer::added_tokens`] that users added: new tokens, and special ones that have no role.
-    pub fn user_tokens(&self) -> Vec<(u32, &AddedToken)> {
-        let roles = self.specials.all();
-        let mut tokens = self.added_tokens();
-        tokens.retain(|(id, token)| {
-            roles.iter().all(|role| role.0 != *id)
-                && (token.special || !self.is_of_model(*id, &token.content))
-        });
-        tokens
-    }
-
-    /// The special tokens without a role, by id: transformers' `additional_special_tokens`.
-    pub fn additional_special_tokens(&self) -> Vec<&str> {
-        let is_special = |id: u32, token: &AddedToken| match &self.engine {
-            Engine::Fast(_) => token.special,
-            // The attribute alone does not keep a token's case there.
-            Engine::Slow(slow) => slow.added.is_special(id),
-            Engine::Japanese(japanese) => japanese.added.is_special(id),
-        };
-        let users = self.user_tokens().into_iter();
-        users.filter(|(id, token)| is_special(*id, token)).map(|(_, token)| token.content.as_str()).collect()
-    }
-
-    fn is_of_model(&self, id: u32, token: &str) -> bool {
-        match &self.engine {
-            Engine::Fast(fast) => fast.is_of_model(token),
-            Engine::Slow(slow) => slow.pieces.get(id as usize).is_some_and(|piece| piece.0 == token),
-            Engine::Japanese(japanese) => (id as usize) < japanese.own_size(),
-        }
-    }
-
-    /// True if files next to the tokenizer's own add tokens to it or change them.
-    pub fn is_extended(&self) -> bool {
-        match &self.engine {
-            Engine::Fast(fast) if self.kind == Kind::TokenizerJson => fast.extended,
-            Engine::Fast(_) => !self.user_tokens().is_empty(),
-            // A piece of the model may be an added token for its attributes alone.
-            Engine::Slow(slow) => {
-                slow.added.tokens.iter().any(|(id, _)| self.specials.all().iter().all(|role| role.0 != *id))
-            }
-            Engine::Japanese(_) => !self.user_tokens().is_empty(),
-        }
     }
 
     /// Returns true if pieces inside words are marked (`##ing`) instead of pieces that start words.
@@ -570,95 +315,6 @@ impl Tokenizer {
             Engine::Japanese(japanese) => Ok(japanese.identity()),
         }
     }
-
-    /// The id of the mask token (`[MASK]`), if the vocabulary has one.
-    pub fn mask_id(&self) -> Option<u32> {
-        id_of(&self.specials.mask)
-    }
-
-    /// The id of the token before a text (`[CLS]`), if the vocabulary has one.
-    pub fn cls_id(&self) -> Option<u32> {
-        id_of(&self.specials.cls)
-    }
-
-    /// The id of the token after a text (`[SEP]`), if the vocabulary has one.
-    pub fn sep_id(&self) -> Option<u32> {
-        id_of(&self.specials.sep)
-    }
-
-    /// The id of the padding token (`<pad>`), if the vocabulary has one.
-    pub fn pad_id(&self) -> Option<u32> {
-        id_of(&self.specials.pad)
-    }
-
-    /// The id of the unknown token (`<unk>`), if the vocabulary has one.
-    pub fn unk_id(&self) -> Option<u32> {
-        id_of(&self.specials.unk)
-    }
-
-    /// The mask token as written in a text.
-    pub fn mask_token(&self) -> Option<&str> {
-        text_of(&self.specials.mask)
-    }
-
-    /// The token before a text.
-    pub fn cls_token(&self) -> Option<&str> {
-        text_of(&self.specials.cls)
-    }
-
-    /// The token after a text.
-    pub fn sep_token(&self) -> Option<&str> {
-        text_of(&self.specials.sep)
-    }
-
-    /// The padding token.
-    pub fn pad_token(&self) -> Option<&str> {
-        text_of(&self.specials.pad)
-    }
-
-    /// The unknown token.
-    pub fn unk_token(&self) -> Option<&str> {
-        text_of(&self.specials.unk)
-    }
-}
-
-impl Encoding {
-    fn with_capacity(length: usize) -> Self {
-        Self {
-            ids: Vec::with_capacity(length),
-            type_ids: Vec::with_capacity(length),
-            offsets: Vec::with_capacity(length),
-            special_tokens_mask: Vec::with_capacity(length),
-            sequence_ids: Vec::with_capacity(length),
-            word_ids: Vec::with_capacity(length),
-            truncated: false,
-        }
-    }
-
-    /// Some of the tokens.
-    #[must_use]
-    pub fn slice(&self, range: std::ops::Range<usize>) -> Self {
-        Self {
-            ids: self.ids[range.clone()].to_vec(),
-            type_ids: self.type_ids[range.clone()].to_vec(),
-            offsets: self.offsets[range.clone()].to_vec(),
-            special_tokens_mask: self.special_tokens_mask[range.clone()].to_vec(),
-            sequence_ids: self.sequence_ids[range.clone()].to_vec(),
-            word_ids: self.word_ids[range].to_vec(),
-            truncated: false,
-        }
-    }
-
-    /// Adds the tokens of `other` as those of text `sequence`, with `type_id`.
-    fn append(&mut self, other: &Self, sequence: u8, type_id: u32) {
-        let length = other.ids.len();
-        self.ids.extend_from_slice(&other.ids);
-        self.type_ids.extend(std::iter::repeat_n(type_id, length));
-        self.offsets.extend_from_slice(&other.offsets);
-        self.special_tokens_mask.extend_from_slice(&other.special_tokens_mask);
-        self.sequence_ids.extend(std::iter::repeat_n(Some(sequence), length));
-        self.word_ids.extend_from_slice(&other.word_ids);
-    }
 }
 
 /// The special tokens with `[CLS] A [SEP]` and `[CLS] A [SEP] B [SEP]`.
@@ -667,14 +323,6 @@ fn around(specials: &Specials) -> (Specials, Layout, Layout) {
     let (before, after) = (ids(&specials.cls), ids(&specials.sep));
     let single = Layout { before: before.clone(), between: Vec::new(), after: after.clone() };
     (specials.clone(), single, Layout { before, between: after.clone(), after })
-}
-
-fn id_of(named: &Named) -> Option<u32> {
-    named.as_ref().map(|n| n.0)
-}
-
-fn text_of(named: &Named) -> Option<&str> {
-    named.as_ref().map(|n| n.1.as_str())
 }
 
 /// transformers' `clean_up_tokenization`.

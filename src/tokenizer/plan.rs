@@ -1,7 +1,8 @@
 //! The tokens that transformers 4.57 adds when it loads a tokenizer from its files, in its order.
 
+use super::named::Named;
 use super::roles::{Class, ROLES, Role};
-use super::settings::{Named, Settings};
+use super::settings::Settings;
 use std::collections::{HashMap, HashSet};
 use tokenizers::AddedToken;
 

@@ -3,17 +3,10 @@
 //! In order: lower-casing character by character (special tokens stay), cutting at added tokens, then per
 //! part: white space joined, quotes unified, NFKD with the accents dropped, lower-casing again.
 
+use super::chars::Char;
 use super::in_text::{Cut, InText};
 use super::python::is_space;
 use unicode_normalization::char::{canonical_combining_class, decompose_compatible};
-
-/// A character and its origin: code points `start..end` of the original text.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Char {
-    pub c: char,
-    pub start: u32,
-    pub end: u32,
-}
 
 /// Options of the reference tokenizer.
 #[derive(Debug, Clone, PartialEq)]

@@ -1,6 +1,6 @@
 //! The roles that special tokens have, and their names in each class of tokenizer of transformers.
 
-use super::settings::Named;
+use super::named::Named;
 use tokenizers::AddedToken;
 
 /// The role of a special token.

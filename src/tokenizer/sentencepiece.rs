@@ -1,7 +1,8 @@
 //! SentencePiece normalization and encoding of preprocessed characters, with ALBERT's digit-comma rule.
 
+use super::chars::Char;
 use super::charsmap::Charsmap;
-use super::prepare::Char;
+use super::piece::{Piece, SPACE};
 use super::python::is_digit;
 use super::trie::Trie;
 use super::unigram::{Span, Unigram, width};
@@ -9,9 +10,6 @@ use super::{bpe, character};
 use sentencepiece_model::ModelType;
 use std::collections::HashMap;
 use tokenizers::AddedToken;
-
-/// The character that represents a space in pieces.
-pub(super) const SPACE: &str = "▁";
 
 /// A SentencePiece model for encoding.
 #[derive(Debug)]
@@ -68,15 +66,6 @@ impl AddedTexts {
         }
         if self.pieces.is_empty() { id } else { self.pieces.get(&id).copied().unwrap_or(id) }
     }
-}
-
-/// A piece: its id and its offsets in the original text.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Piece {
-    pub id: u32,
-    pub place: (usize, usize),
-    /// The number of its word in the text. From [`SentencePiece::encode`]: 1 if a word begins with it, else 0.
-    pub word: u32,
 }
 
 /// Text after SentencePiece's normalization.

@@ -4,37 +4,13 @@
 //! added. Otherwise `special_tokens_map.json` overrides it, and `added_tokens.json` lists the rest.
 
 use super::limits::Limits;
+use super::named::{Named, normalized, token};
 use super::roles::{Class, ROLES, Role};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use tokenizers::AddedToken;
 
 /// No vocabulary has more tokens.
 const LARGEST_ID: u32 = (1 << 24) - 1;
-
-/// A token in a configuration file: its text alone, or with its attributes.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) enum Named {
-    Text(String),
-    Token(AddedToken),
-}
-
-impl Named {
-    pub(super) fn text(&self) -> &str {
-        match self {
-            Self::Text(text) => text,
-            Self::Token(token) => &token.content,
-        }
-    }
-
-    /// `"[MASK]"` or `{"content": "[MASK]", "lstrip": true, ...}`.
-    fn read(value: &Value) -> Option<Self> {
-        match value {
-            Value::String(text) => Some(Self::Text(text.clone())),
-            Value::Object(_) => token(value).map(Self::Token),
-            _ => None,
-        }
-    }
-}
 
 /// The names and switches of `tokenizer_config.json`, `special_tokens_map.json` and `added_tokens.json`.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -161,30 +137,6 @@ impl Settings {
     }
 }
 
-/// A token with its attributes, those that are missing as Python's `AddedToken` has them.
-pub(super) fn token(value: &Value) -> Option<AddedToken> {
-    let flag = |key: &str| value.get(key).and_then(Value::as_bool).unwrap_or(false);
-    let special = flag("special");
-    Some(AddedToken {
-        content: value.get("content")?.as_str()?.to_owned(),
-        single_word: flag("single_word"),
-        lstrip: flag("lstrip"),
-        rstrip: flag("rstrip"),
-        normalized: normalized(value, special),
-        special,
-    })
-}
-
-/// A token as an entry of a `tokenizer.json`.
-pub(super) fn json(id: u32, token: &AddedToken) -> Value {
-    json!({"id": id, "content": token.content, "single_word": token.single_word, "lstrip": token.lstrip,
-           "rstrip": token.rstrip, "normalized": token.normalized, "special": token.special})
-}
-
-fn normalized(value: &Value, special: bool) -> bool {
-    value.get("normalized").and_then(Value::as_bool).unwrap_or(!special)
-}
-
 fn short(text: &str) -> String {
     text.chars().take(60).collect()
 }
@@ -192,6 +144,7 @@ fn short(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
 
     fn map(value: Value) -> Map<String, Value> {
         value.as_object().expect("an object").clone()

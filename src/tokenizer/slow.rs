@@ -1,13 +1,13 @@
 //! The slow `AlbertTokenizer` of transformers 4.57 on a SentencePiece model.
 
 use super::charsmap::Charsmap;
-use super::export;
 use super::in_text::InText;
 use super::names::Specials;
+use super::piece::{Piece, SPACE};
 use super::prepare::{self, Options, Part};
 use super::python::is_space;
 use super::roles::Class;
-use super::sentencepiece::{AddedTexts, Piece, SPACE, SentencePiece};
+use super::sentencepiece::{AddedTexts, SentencePiece};
 use super::settings::Settings;
 use super::slow_added::SlowAdded;
 use super::trie::Trie;
@@ -142,18 +142,6 @@ impl Slow {
     /// The id of a token: added ones, then reserved ones, then pieces, as `convert_tokens_to_ids`.
     pub(super) fn id(&self, token: &str) -> Option<u32> {
         self.added.id(token).or_else(|| self.model.id(token.as_bytes()))
-    }
-
-    /// A text that determines the ids of every input.
-    pub(super) fn identity(&self) -> String {
-        let json = export::tokenizer_json(self).to_string();
-        if export::obstacle(self).is_none() {
-            return json;
-        }
-        let m = &self.model;
-        let kinds: Vec<i32> = self.pieces.iter().map(|piece| piece.2 as i32).collect();
-        let switches = [m.suffix, m.dummy_prefix, m.remove_extra_spaces, m.space == SPACE];
-        format!("{json} {:?} {switches:?} {kinds:?}", m.method)
     }
 
     /// The text of a token.

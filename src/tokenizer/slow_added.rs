@@ -1,10 +1,11 @@
 //! The tokens added to a SentencePiece model, as `PreTrainedTokenizer` of transformers 4.57 adds them.
 
 use super::in_text::InText;
+use super::named::Named;
 use super::names::Specials;
 use super::plan::Plan;
 use super::roles::Class;
-use super::settings::{Named, Settings};
+use super::settings::Settings;
 use sentencepiece_model::Type;
 use std::collections::{HashMap, HashSet};
 use tokenizers::AddedToken;

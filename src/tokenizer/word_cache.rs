@@ -115,7 +115,7 @@ mod tests {
     fn judge(file: &Value) -> bool {
         let tokens = file["added_tokens"].as_array().expect("a list");
         let tokens: Vec<_> =
-            tokens.iter().map(|t| crate::tokenizer::settings::token(t).expect("a token")).collect();
+            tokens.iter().map(|t| crate::tokenizer::named::token(t).expect("a token")).collect();
         is_word_by_word(file.get("normalizer"), file.get("pre_tokenizer"), &tokens.iter().collect::<Vec<_>>())
     }
 

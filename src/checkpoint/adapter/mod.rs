@@ -3,14 +3,15 @@
 //! Reference: PEFT 0.21, `tuners/lora/config.py`, `tuners/lora/layer.py`, `utils/save_and_load.py`.
 
 pub(in crate::checkpoint) mod lora;
+pub(in crate::checkpoint) mod merge;
 
 use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
 use tokenizers::utils::SysRegex;
 
-use super::resolve::Checkpoint;
 use super::tensors::Tensors;
+use super::weight_files;
 use crate::error::{Error, Result};
 use crate::model::AlbertConfig;
 
@@ -88,7 +89,7 @@ impl Adapter {
             (None, true)
                 if path == config
                     || directory.join(ADAPTER_HUB).is_file()
-                    || !Checkpoint::has_weights(&directory) =>
+                    || !weight_files::has_weights(&directory) =>
             {
                 Err(Settings::read(&config)?.without_weights(&directory, incomplete))
             }
@@ -109,7 +110,7 @@ impl Adapter {
     /// The path of the base model where it is on this disk: as named, or relative to the adapter's directory.
     pub fn local_base(&self) -> Option<PathBuf> {
         let base = self.settings.text("base_model_name_or_path").filter(|base| !base.is_empty())?;
-        [PathBuf::from(base), self.directory.join(base)].into_iter().find(|path| Checkpoint::is_local(path))
+        [PathBuf::from(base), self.directory.join(base)].into_iter().find(|path| weight_files::is_local(path))
     }
 
     /// Rank, scale and variant, for people.

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use serde_json::{Map, Value, json};
 
-use super::convert::{write, write_json};
+use super::json::{write, write_json};
 use crate::error::{Error, Result};
 use crate::tokenizer::{Kind, Tokenizer};
 

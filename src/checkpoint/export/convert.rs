@@ -5,8 +5,10 @@ use std::path::Path;
 
 use serde_json::{Map, Value, json};
 
+use super::json::{config_json, write_json};
 use super::onnx::write_onnx;
 use super::onnx_graph::build;
+use super::planned::Planned;
 use super::pytorch::PyTorchWriter;
 use super::safetensors::SafetensorsWriter;
 use super::tokenizer_files::TokenizerFiles;
@@ -18,10 +20,9 @@ use crate::checkpoint::naming::names::is_buffer;
 use crate::checkpoint::quantization::Quantization;
 use crate::checkpoint::resolve::Checkpoint;
 use crate::checkpoint::summary::expected_shapes;
-use crate::checkpoint::tensors::Dtype;
+use crate::checkpoint::tensor::Dtype;
 use crate::error::{Error, Result};
 use crate::io::NewDirectory;
-use crate::model::AlbertConfig;
 use crate::tokenizer::{Kind, Tokenizer};
 
 /// Format of the weights.
@@ -72,37 +73,6 @@ pub struct Converted {
     pub notes: Vec<String>,
     /// Changes to the names of the source's tensors, one line each.
     pub details: Vec<String>,
-}
-
-/// One tensor to write.
-#[derive(Clone, Debug)]
-pub(in crate::checkpoint) struct Planned {
-    /// The name in the output.
-    pub name: String,
-    /// The parameter in the source.
-    pub canonical: String,
-    pub shape: Vec<usize>,
-    pub dtype: Dtype,
-}
-
-impl Planned {
-    pub(in crate::checkpoint) fn bytes(&self) -> u64 {
-        self.elements() * self.dtype.size() as u64
-    }
-
-    /// Checks that `bytes` is complete. `path` is the output file, for the error.
-    pub(in crate::checkpoint) fn check(&self, bytes: &[u8], path: &Path) -> Result<()> {
-        if bytes.len() as u64 == self.bytes() {
-            return Ok(());
-        }
-        let problem =
-            format!("tensor \"{}\" has {} bytes and needs {}", self.name, bytes.len(), self.bytes());
-        Err(Error::bad_file(path, problem))
-    }
-
-    pub(in crate::checkpoint) fn elements(&self) -> u64 {
-        self.shape.iter().map(|n| *n as u64).product()
-    }
 }
 
 /// Converts `checkpoint` into the new directory `destination`. Everything is written to a temporary directory next to it,
@@ -364,36 +334,4 @@ fn write_weights(
         write_json(&folder.join(format!("{stem}.{ending}.index.json")), &index)?;
     }
     Ok(())
-}
-
-/// `config.json` of a model saved as `architecture` in the float type `dtype`.
-pub(in crate::checkpoint) fn config_json(
-    config: &AlbertConfig,
-    architecture: Architecture,
-    dtype: Dtype,
-) -> Value {
-    let mut config = config.clone();
-    config.architectures = vec![architecture.class().to_owned()];
-    let mut value = config.to_json();
-    let dtype = match dtype {
-        Dtype::F16 => "float16",
-        Dtype::BF16 => "bfloat16",
-        _ => "float32",
-    };
-    if let Value::Object(map) = &mut value {
-        // A single key, under the name that every version reads.
-        map.remove("dtype");
-        // What is written is not quantized.
-        map.shift_remove("quantization_config");
-        map.insert("torch_dtype".to_owned(), dtype.into());
-    }
-    value
-}
-
-pub(in crate::checkpoint) fn write_json(path: &Path, value: &Value) -> Result<()> {
-    write(path, format!("{value:#}\n").as_bytes())
-}
-
-pub(in crate::checkpoint) fn write(path: &Path, bytes: &[u8]) -> Result<()> {
-    std::fs::write(path, bytes).map_err(Error::io(path, "write"))
 }

@@ -11,7 +11,7 @@ use super::onnx_graph::{Built, Weight};
 use crate::checkpoint::formats::onnx::proto::{FLOAT, ModelHead, OperatorSet, TensorProto};
 use crate::checkpoint::inventory::Inventory;
 use crate::checkpoint::layout::cast;
-use crate::checkpoint::tensors::Dtype;
+use crate::checkpoint::tensor::Dtype;
 use crate::error::{Error, Result};
 
 /// Maximum size of a protocol buffer, and therefore of a model in one file.

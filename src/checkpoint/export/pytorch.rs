@@ -9,8 +9,8 @@ use std::path::Path;
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipWriter};
 
-use super::convert::Planned;
-use crate::checkpoint::tensors::Dtype;
+use super::planned::Planned;
+use crate::checkpoint::tensor::Dtype;
 use crate::error::{Error, Result};
 
 /// Writes one file.

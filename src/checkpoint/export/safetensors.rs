@@ -6,8 +6,8 @@ use std::path::Path;
 
 use serde_json::{Map, Value, json};
 
-use super::convert::Planned;
-use crate::checkpoint::tensors::Dtype;
+use super::planned::Planned;
+use crate::checkpoint::tensor::Dtype;
 use crate::error::{Error, Result};
 
 /// Writes one file.

@@ -3,12 +3,13 @@
 use std::borrow::Cow;
 use std::path::Path;
 
-use super::convert::{Planned, config_json, write_json};
+use super::json::{config_json, write_json};
+use super::planned::Planned;
 use super::safetensors::SafetensorsWriter;
 use super::tokenizer_files::TokenizerFiles;
 use crate::checkpoint::architecture::Architecture;
 use crate::checkpoint::layout::transposed;
-use crate::checkpoint::tensors::Dtype;
+use crate::checkpoint::tensor::Dtype;
 use crate::error::Result;
 use crate::model::AlbertConfig;
 use crate::tokenizer::Tokenizer;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Map, Value, json};
 
 use super::added_tokens;
-use super::convert::{write, write_json};
+use super::json::{write, write_json};
 use crate::checkpoint::embedded;
 use crate::checkpoint::resolve::{Checkpoint, Origin};
 use crate::error::{Error, Result};

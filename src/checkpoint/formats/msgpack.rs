@@ -12,7 +12,7 @@ use std::sync::{Mutex, PoisonError};
 use rmp::Marker;
 use rmp::decode::read_marker;
 
-use crate::checkpoint::tensors::{Dtype, TensorInfo};
+use crate::checkpoint::tensor::{Dtype, TensorInfo};
 use crate::error::{Error, Result};
 
 /// flax's extension type for arrays.

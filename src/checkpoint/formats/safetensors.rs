@@ -10,7 +10,7 @@ use std::sync::{Mutex, PoisonError};
 use safetensors::tensor::{Dtype as StDtype, Metadata};
 
 use crate::checkpoint::quantization::hint;
-use crate::checkpoint::tensors::{Dtype, TensorInfo};
+use crate::checkpoint::tensor::{Dtype, TensorInfo};
 use crate::error::{Error, Result};
 
 /// Maximum size of the header. The format allows 100 MB, and an ALBERT has a few kilobytes.

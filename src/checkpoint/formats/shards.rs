@@ -5,7 +5,7 @@ use std::path::{Component, Path, PathBuf};
 
 use serde::Deserialize;
 
-use crate::checkpoint::tensors::TensorInfo;
+use crate::checkpoint::tensor::TensorInfo;
 use crate::error::{Error, Result};
 
 /// Maximum size of an index, far above any ALBERT's.

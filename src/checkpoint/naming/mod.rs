@@ -3,5 +3,6 @@
 pub(in crate::checkpoint) mod lora_names;
 pub(in crate::checkpoint) mod names;
 pub(in crate::checkpoint) mod prefixes;
+mod table;
 pub(in crate::checkpoint) mod tensor_names;
 pub(in crate::checkpoint) mod tf_names;

@@ -6,7 +6,8 @@ use std::collections::{HashMap, HashSet};
 use super::names::Dialect;
 use super::prefixes::{Found, Unwrapped, unwrap};
 use super::tf_names;
-use crate::checkpoint::tensors::{TensorInfo, Tensors};
+use crate::checkpoint::tensor::TensorInfo;
+use crate::checkpoint::tensors::Tensors;
 use crate::error::{Error, Result};
 
 /// Ends the name of albert_zh's matrix that projects words.

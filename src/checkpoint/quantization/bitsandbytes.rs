@@ -7,64 +7,18 @@
 
 use std::collections::BTreeMap;
 
-use half::{bf16, f16};
 use serde_json::Value;
 
 use super::Quantization;
-use super::row_scaled::{eight_bits, four_bits};
-use crate::checkpoint::layout::to_f32;
-use crate::checkpoint::tensors::{Dtype, TensorInfo, Tensors};
+use super::recipe::{FourBit, Nested, Recipe, Stored, odd};
+use crate::checkpoint::tensor::{Dtype, TensorInfo};
+use crate::checkpoint::tensors::Tensors;
 use crate::error::{Error, Result};
 
 const STATE: &str = ".quant_state.bitsandbytes__";
 
 /// Longest description of a quantized matrix.
 const MAX_STATE: usize = 1 << 16;
-
-/// A tensor where it is stored.
-#[derive(Clone, Debug)]
-pub(in crate::checkpoint) struct Stored {
-    name: String,
-    holder: usize,
-    dtype: Dtype,
-}
-
-impl Stored {
-    pub(in crate::checkpoint) fn new(name: String, holder: usize, dtype: Dtype) -> Self {
-        Self { name, holder, dtype }
-    }
-}
-
-/// How to dequantize a matrix.
-#[derive(Clone, Debug)]
-pub(in crate::checkpoint) enum Recipe {
-    /// `i8`, with the scales of the rows.
-    Int8 { scales: Stored },
-    /// Codes of 4 bits.
-    FourBit(Box<FourBit>),
-    /// `i8`, multiplied by the scales of the rows.
-    Rows8 { scales: Stored },
-    /// Two integers per byte, multiplied by the scales of the rows.
-    Rows4 { scales: Stored },
-}
-
-#[derive(Clone, Debug)]
-pub(in crate::checkpoint) struct FourBit {
-    codes: Stored,
-    absmax: Stored,
-    block: usize,
-    nested: Option<Nested>,
-    count: usize,
-    dtype: Dtype,
-}
-
-#[derive(Clone, Debug)]
-struct Nested {
-    codes: Stored,
-    absmax: Stored,
-    block: usize,
-    offset: f32,
-}
 
 impl Tensors {
     /// Finds the matrices that bitsandbytes quantized, lists them as matrices of 32 bits, and leaves out what belongs to
@@ -192,99 +146,7 @@ impl Tensors {
         self.files[stored.holder].read(&stored.name)
     }
 
-    fn floats_of(&self, stored: &Stored) -> Result<Vec<f32>> {
-        to_f32(&self.bytes_of(stored)?, stored.dtype)
-            .ok_or_else(|| self.odd(&stored.name, &format!("it has elements of type {}", stored.dtype)))
-    }
-
     fn odd(&self, name: &str, problem: &str) -> Error {
-        let problem =
-            format!("the weights are quantized (bitsandbytes), and \"{name}\" cannot be read: {problem}");
-        Error::Weights { path: self.path.clone(), problem }
-    }
-
-    /// The values of a matrix from the bytes that are stored.
-    pub(in crate::checkpoint) fn dequantized(
-        &self,
-        name: &str,
-        stored: &[u8],
-        recipe: &Recipe,
-    ) -> Result<Vec<f32>> {
-        Ok(match recipe {
-            Recipe::Rows8 { scales } => eight_bits(stored, &self.floats_of(scales)?),
-            Recipe::Rows4 { scales } => four_bits(stored, &self.floats_of(scales)?),
-            Recipe::Int8 { scales } => int8(stored, &self.floats_of(scales)?),
-            Recipe::FourBit(recipe) => {
-                let absmax = match &recipe.nested {
-                    None => self.floats_of(&recipe.absmax)?,
-                    Some(nested) => nested_scales(
-                        &self.bytes_of(&recipe.absmax)?,
-                        &self.floats_of(&nested.codes)?,
-                        &self.floats_of(&nested.absmax)?,
-                        nested,
-                    )
-                    .ok_or_else(|| self.odd(name, "its nested scales are too few"))?,
-                };
-                four_bit(stored, &self.floats_of(&recipe.codes)?, &absmax, recipe)
-                    .ok_or_else(|| self.odd(name, "its codes or scales are too few"))?
-            }
-        })
-    }
-}
-
-fn int8(stored: &[u8], scales: &[f32]) -> Vec<f32> {
-    let columns = (stored.len() / scales.len().max(1)).max(1);
-    let row = |(row, scale): (&[u8], &f32)| -> Vec<f32> {
-        row.iter().map(|q| f32::from(*q as i8) * scale * (1.0 / 127.0)).collect()
-    };
-    stored.chunks(columns).zip(scales).flat_map(row).collect()
-}
-
-fn nested_scales(bytes: &[u8], codes: &[f32], absmax: &[f32], nested: &Nested) -> Option<Vec<f32>> {
-    let value = |(i, code): (usize, &u8)| {
-        Some(codes.get(usize::from(*code))? * absmax.get(i / nested.block)? + nested.offset)
-    };
-    bytes.iter().enumerate().map(value).collect()
-}
-
-fn four_bit(bytes: &[u8], codes: &[f32], absmax: &[f32], recipe: &FourBit) -> Option<Vec<f32>> {
-    let round = |value: f32| match recipe.dtype {
-        Dtype::F16 => f16::from_f32(value).to_f32(),
-        Dtype::BF16 => bf16::from_f32(value).to_f32(),
-        _ => value,
-    };
-    let value = |i: usize| {
-        let byte = bytes.get(i / 2)?;
-        let code = if i.is_multiple_of(2) { byte >> 4 } else { byte & 15 };
-        Some(round(codes.get(usize::from(code))? * absmax.get(i / recipe.block)?))
-    };
-    (0..recipe.count).map(value).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn eight_bits_are_scaled_by_rows() {
-        let stored = [127u8, 129, 0, 1];
-        assert_eq!(int8(&stored, &[2.0, 127.0]), [2.0, -2.0, 0.0, 1.0]);
-    }
-
-    #[test]
-    fn four_bits_are_codes_of_blocks() {
-        let codes: Vec<f32> = (0..16u8).map(f32::from).collect();
-        let stored = || Stored { name: String::new(), holder: 0, dtype: Dtype::F32 };
-        let mut recipe = FourBit {
-            codes: stored(),
-            absmax: stored(),
-            block: 2,
-            nested: None,
-            count: 4,
-            dtype: Dtype::F32,
-        };
-        assert_eq!(four_bit(&[0x12, 0xf0], &codes, &[1.0, 10.0], &recipe), Some(vec![1.0, 2.0, 150.0, 0.0]));
-        recipe.count = 6;
-        assert_eq!(four_bit(&[0x12, 0xf0], &codes, &[1.0, 10.0], &recipe), None);
+        odd(&self.path, name, problem)
     }
 }

@@ -1,19 +1,18 @@
 //! Quantized weights: which library made them, and what to do about those that cannot be read.
 
 pub(in crate::checkpoint) mod bitsandbytes;
+pub(in crate::checkpoint) mod detect;
+pub(in crate::checkpoint) mod recipe;
 pub(in crate::checkpoint) mod row_scaled;
+pub(in crate::checkpoint) mod rows;
 
 use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::Path;
 
-use serde_json::Value;
 use zip::ZipArchive;
 
-use super::tensors::{Format, TensorInfo, Tensors};
-use crate::checkpoint::naming::names::is_buffer;
-use crate::error::{Error, Result};
-use crate::model::AlbertConfig;
+use crate::error::Error;
 
 /// Most of a pickle that is searched for the names of libraries.
 const SEARCHED: u64 = 16 << 20;
@@ -97,37 +96,6 @@ const FILES: [(&str, &str); 8] = [
     ("hf_quant_config.json", "NVIDIA ModelOpt"),
 ];
 
-/// Finds out whether `tensors` are quantized, after those that can be dequantized have been.
-pub(in crate::checkpoint) fn detect(tensors: &Tensors) -> Option<Quantization> {
-    let infos = tensors.infos();
-    let is_integer = |info: &&TensorInfo| !info.dtype.is_float() && !is_buffer(&info.name);
-    let mark = MARKS.iter().find(|(mark, _)| infos.iter().any(|info| info.name.contains(mark)));
-    let matrices = infos.iter().filter(|info| info.name.ends_with(".weight"));
-    let integers = matrices.clone().find(is_integer);
-    if let Some((_, method)) = mark
-        // A scale next to weights of floats says nothing about these.
-        && (*method != "compressed-tensors" || integers.is_some() || infos.iter().any(|i| i.name.contains("weight_packed")))
-    {
-        return Some(Quantization::unreadable(*method));
-    }
-    if let Some(integers) = integers {
-        let method = beside(tensors.path()).map_or_else(
-            || format!("by an unknown method: \"{}\" has elements of type {}", integers.name, integers.dtype),
-            str::to_owned,
-        );
-        return Some(Quantization::unreadable(method));
-    }
-    let is_pickle = matches!(
-        tensors.format(),
-        Some(Format::PyTorchZip | Format::PyTorchLegacy | Format::PyTorchTar | Format::Pickle)
-    );
-    let matrix = |info: &TensorInfo| info.shape.len() == 2 && info.name.contains("attention");
-    if is_pickle && !infos.iter().any(matrix) {
-        return in_pickle(tensors.path()).map(Quantization::unreadable);
-    }
-    None
-}
-
 /// The method that a file in the directory of `weights` points to.
 fn beside(weights: &Path) -> Option<&'static str> {
     let directory = weights.parent()?;
@@ -171,47 +139,4 @@ pub(in crate::checkpoint) fn hint(dtype: &str) -> String {
     } else {
         String::new()
     }
-}
-
-impl Tensors {
-    /// How the tensors are quantized; `None` for ordinary weights.
-    pub fn quantization(&self) -> Option<&Quantization> {
-        self.quantization.as_ref()
-    }
-
-    /// Refuses tensors that cannot be read because they are quantized, or are those of an adapter alone.
-    ///
-    /// # Errors
-    /// [`Error::Weights`] naming the method, and a way out.
-    pub(in crate::checkpoint) fn check_readable(&self, config: &AlbertConfig) -> Result<()> {
-        let error = |problem: String| Err(Error::Weights { path: self.path().to_owned(), problem });
-        if self.merge.is_none() && crate::checkpoint::adapter::lora::has_lora(self) {
-            return error(
-                "the file holds LoRA adapters of PEFT that are not merged into the weights; put their adapter_config.json \
-                 beside it, or merge them in Python with merge_and_unload and save the model"
-                    .to_owned(),
-            );
-        }
-        let Some(quantization) = self.quantization.as_ref().filter(|q| !q.is_readable) else { return Ok(()) };
-        let named = named_in(config).filter(|named| !same_method(&quantization.method, named));
-        match named {
-            Some(named) => error(Quantization::unreadable(format!("{named}, says config.json")).problem()),
-            None => error(quantization.problem()),
-        }
-    }
-}
-
-/// The method that `quantization_config` in the configuration names, with its bits.
-pub(in crate::checkpoint) fn named_in(config: &AlbertConfig) -> Option<String> {
-    let section = config.extra("quantization_config")?;
-    let method = section.get("quant_method").and_then(Value::as_str)?;
-    let bits = section.get("bits").or_else(|| section.get("w_bit")).and_then(Value::as_u64);
-    Some(bits.map_or_else(|| method.to_owned(), |bits| format!("{method}, {bits} bits")))
-}
-
-/// True if the name of a method in a configuration says no more than what the tensors say.
-fn same_method(found: &str, named: &str) -> bool {
-    let plain = |text: &str| text.to_lowercase().replace(['-', '_'], "");
-    named.contains("bits") && plain(found) == plain(named)
-        || !named.contains("bits") && plain(found).contains(&plain(named)) && !found.contains(" or ")
 }

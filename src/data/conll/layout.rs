@@ -8,8 +8,8 @@ use super::brackets::{is_bracketed, opened};
 use super::line::{Line, has_prefix};
 use super::numbers::{Numbering, is_special, number};
 use crate::data::example::Place;
-use crate::data::objects::shortened;
-use crate::data::tokens::TokenOptions;
+use crate::data::shortened::shortened;
+use crate::data::token_options::TokenOptions;
 use crate::error::Result;
 
 /// The number of columns of CoNLL-U, which has none for entities.

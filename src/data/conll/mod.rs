@@ -17,7 +17,7 @@ mod numbers;
 use super::bad_records::BadRecords;
 use super::example::{Loaded, Place, TokenExample};
 use super::source::Source;
-use super::tokens::TokenOptions;
+use super::token_options::TokenOptions;
 use crate::error::Result;
 use brackets::Brackets;
 use layout::{Layout, Names, Rows, check_number, is_blank_tag};

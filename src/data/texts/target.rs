@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::{TargetKind, TextOptions};
 use crate::data::example::Target;
-use crate::data::objects::shortened;
+use crate::data::shortened::shortened;
 use crate::io::{JsonText, lone_surrogate};
 
 /// The target in a JSON field.

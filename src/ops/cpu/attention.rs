@@ -9,51 +9,13 @@ use super::Sizes;
 use super::dropout::Dropout;
 use super::inference::AttentionHead;
 use super::kernels::{Form, Rows};
+use super::keys::Keys;
 use super::products::{matrix, multiply, strided};
 use super::simd::Run;
 use super::softmax::{Softmax, SoftmaxBackward};
 
 /// Queries whose scores are held at a time.
 const BLOCK_QUERIES: usize = 128;
-
-/// The keys of a sequence that take part.
-#[derive(Clone, Debug)]
-pub(super) struct Keys {
-    /// Keys from here on are all hidden.
-    count: usize,
-    /// Hidden keys before that.
-    hidden: Vec<usize>,
-}
-
-impl Keys {
-    /// From the sequence's mask, true where hidden. When all are hidden, all take part with equal
-    /// scores, as with transformers' additive mask.
-    pub(super) fn new(mask: &[bool]) -> Self {
-        let count = mask.iter().rposition(|hidden| !hidden).map_or(mask.len(), |last| last + 1);
-        Self { count, hidden: (0..count).filter(|&i| mask[i]).collect() }
-    }
-
-    /// All of `length` keys.
-    pub(super) fn all(length: usize) -> Self {
-        Self { count: length, hidden: Vec::new() }
-    }
-
-    /// Keys up to the last one that takes part.
-    pub(super) fn count(&self) -> usize {
-        self.count
-    }
-
-    /// Puts `value` at the hidden keys of each row.
-    pub(super) fn fill(&self, rows: &mut [f32], value: f32) {
-        if !self.hidden.is_empty() {
-            for row in rows.chunks_exact_mut(self.count) {
-                for &key in &self.hidden {
-                    row[key] = value;
-                }
-            }
-        }
-    }
-}
 
 /// One head of one sequence.
 #[derive(Clone, Copy)]

@@ -2,60 +2,15 @@
 
 use rayon::prelude::*;
 
-use super::attention::{Head, Keys, Scratch};
+use super::attention::{Head, Scratch};
 use super::buffer::Buffer;
 use super::dropout::Dropout;
 use super::inference::AttentionRoom;
-use super::kernels::{Form, Weights, linear};
+use super::kernels::{Form, linear};
+use super::keys::Keys;
 use super::norm::add_normalize;
+use super::packed::Packed;
 use super::{BLOCK_ROWS, LayerOptions, LayerParameters, Numbers, Sizes, blocks, blocks_mut};
-
-/// The weights of a layer arranged for products.
-pub struct Packed {
-    qkv: Weights<'static>,
-    qkv_bias: Vec<f32>,
-    dense: Weights<'static>,
-    ffn: Weights<'static>,
-    ffn_output: Weights<'static>,
-}
-
-impl Packed {
-    /// Copies the weights, as `numbers`.
-    pub fn new(p: &LayerParameters<&[f32]>, sizes: Sizes, numbers: Numbers) -> Self {
-        let Sizes { hidden, inner, .. } = sizes;
-        let arranged = |weight: &[f32], shape| arranged(weight, shape, numbers);
-        let qkv = || {
-            let qkv = side_by_side([p.query.weight, p.key.weight, p.value.weight], hidden);
-            arranged(&qkv, [hidden, 3 * hidden])
-        };
-        let dense = || arranged(p.dense.weight, [hidden, hidden]);
-        let ffn = || arranged(p.ffn.weight, [hidden, inner]);
-        let ffn_output = || arranged(p.ffn_output.weight, [inner, hidden]);
-        let ((qkv, dense), (ffn, ffn_output)) =
-            rayon::join(|| rayon::join(qkv, dense), || rayon::join(ffn, ffn_output));
-        let qkv_bias = [p.query.bias, p.key.bias, p.value.bias].concat();
-        Self { qkv, qkv_bias, dense, ffn, ffn_output }
-    }
-}
-
-/// A weight matrix for products with all rows of a batch.
-pub(super) fn arranged(weight: &[f32], shape: [usize; 2], numbers: Numbers) -> Weights<'static> {
-    let weights = Weights::new(weight, shape, numbers, false);
-    weights.split_for(usize::MAX);
-    weights
-}
-
-/// Three `[rows, width]` matrices as one `[rows, 3 width]`.
-pub(super) fn side_by_side(parts: [&[f32]; 3], width: usize) -> Vec<f32> {
-    let mut all = Vec::with_capacity(3 * parts[0].len());
-    let [a, b, c] = parts.map(|part| part.chunks_exact(width));
-    for ((a, b), c) in a.zip(b).zip(c) {
-        all.extend_from_slice(a);
-        all.extend_from_slice(b);
-        all.extend_from_slice(c);
-    }
-    all
-}
 
 /// The values that the backward pass needs from one application of the layer.
 #[derive(Default)]

@@ -2,9 +2,9 @@
 
 use rayon::prelude::*;
 
-use super::attention::Keys;
 use super::inference::{AttentionHead, AttentionRoom};
 use super::kernels::{COLUMNS, Form, Left, Weights};
+use super::keys::Keys;
 use super::norm::{AddNormalize, Affine};
 use super::simd::Run;
 use super::softmax::Softmax;

@@ -14,9 +14,11 @@ mod dropout;
 mod exponential;
 mod inference;
 mod kernels;
+mod keys;
 mod layer;
 pub mod measure;
 mod norm;
+mod packed;
 mod products;
 mod products_bytes;
 mod simd;
@@ -25,7 +27,8 @@ mod weight_gradients;
 
 pub use cross_entropy::cross_entropy;
 pub use inference::{Arranged, infer, infer_once};
-pub use layer::{Layer, Packed, Tape, Trace};
+pub use layer::{Layer, Tape, Trace};
+pub use packed::Packed;
 
 use kernels::Form;
 

@@ -4,6 +4,7 @@
 //! Reference: transformers 4.57 `pipelines/token_classification.py`.
 
 mod aggregate;
+mod options;
 mod show;
 mod tags;
 mod words;
@@ -15,6 +16,7 @@ use serde_json::value::RawValue;
 
 pub use aggregate::Aggregation;
 use aggregate::{Tagged, Token, aggregate, without_overlaps};
+pub use options::{NerOptions, WordBoundaries};
 use tags::Scheme;
 use words::{Words, entities};
 
@@ -27,46 +29,6 @@ use crate::error::{Error, Result};
 use crate::io::RecordBody;
 use crate::stream::Task;
 use crate::tokenizer::Encoding;
-
-/// Source of word boundaries.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum WordBoundaries {
-    /// The text itself.
-    #[default]
-    Text,
-    /// The heuristic of transformers' pipeline: spaces before tokens.
-    Hf,
-}
-
-/// Options of the task.
-#[derive(Clone, Debug)]
-pub struct NerOptions {
-    /// How tokens are combined into entities.
-    pub aggregation: Aggregation,
-    /// Labels or group names to leave out.
-    pub ignore_labels: Vec<String>,
-    /// Source of word boundaries.
-    pub word_boundaries: WordBoundaries,
-    /// Overlap of the windows for long texts in tokens. With `None`, long texts are cut unless [`Long::Window`] is set.
-    pub stride: Option<usize>,
-    /// Name of the field with the text.
-    pub text_field: String,
-    /// Name of the field with a list of words.
-    pub tokens_field: String,
-}
-
-impl Default for NerOptions {
-    fn default() -> Self {
-        Self {
-            aggregation: Aggregation::default(),
-            ignore_labels: vec!["O".to_owned()],
-            word_boundaries: WordBoundaries::default(),
-            stride: None,
-            text_field: "text".to_owned(),
-            tokens_field: "tokens".to_owned(),
-        }
-    }
-}
 
 /// A text split into tokens and windows.
 #[derive(Debug)]

@@ -2,8 +2,8 @@
 
 use super::{MAX_UNIT, META_SYMBOLS};
 use crate::error::Result;
+use crate::tokenizer::piece::SPACE;
 use crate::tokenizer::python::is_space;
-use crate::tokenizer::sentencepiece::SPACE;
 use crate::tokenizer::slow::Slow;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;

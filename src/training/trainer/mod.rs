@@ -3,6 +3,7 @@
 
 mod observer;
 mod options;
+mod progress;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
@@ -23,6 +24,8 @@ use crate::training::source::Source;
 
 pub use observer::{Ending, Report, TrainObserver};
 pub use options::TrainOptions;
+pub use progress::Progress;
+use progress::{Since, judge};
 
 /// The parts of a training run.
 pub struct Trainer<'a, O: Objective, S: Source<Example = O::Example>> {
@@ -50,38 +53,6 @@ pub struct Trainer<'a, O: Objective, S: Source<Example = O::Example>> {
 /// (Micikevicius et al. 2018, section 3.2).
 const FIRST_LOSS_SCALE: f64 = 65_536.0;
 const GOOD_STEPS_TO_DOUBLE: u64 = 2_000;
-
-/// Progress of a run.
-pub struct Progress {
-    state: TrainerState,
-    moments: Moments,
-    good_steps: u64,
-    since_report: Since,
-    last_save: Instant,
-}
-
-/// Sums since the last report.
-struct Since {
-    sums: Vec<f64>,
-    counts: Vec<f64>,
-    norms: f64,
-    steps: u64,
-    tokens: u64,
-    seconds: f64,
-}
-
-impl Since {
-    fn new(names: usize) -> Self {
-        Self {
-            sums: vec![0.0; names],
-            counts: vec![0.0; names],
-            norms: 0.0,
-            steps: 0,
-            tokens: 0,
-            seconds: 0.0,
-        }
-    }
-}
 
 impl<O: Objective, S: Source<Example = O::Example>> Trainer<'_, O, S> {
     /// Runs from the position of [`Trainer::begin`] until all steps are done or `stop` is set. Then writes the best model
@@ -406,20 +377,5 @@ impl<O: Objective, S: Source<Example = O::Example>> Trainer<'_, O, S> {
             self.replicas.update(&self.parameters);
         }
         self.files.publish(&self.options.output, &self.parameters)
-    }
-}
-
-/// Updates the best score and returns true if the new one is better. NaN is never better.
-fn judge(state: &mut TrainerState, score: f64) -> bool {
-    match &mut state.best {
-        Some(best) if score.is_nan() || score <= best.score => {
-            best.evaluations_since += 1;
-            false
-        }
-        None if score.is_nan() => false,
-        best => {
-            *best = Some(Best { step: state.step, score, evaluations_since: 0 });
-            true
-        }
     }
 }

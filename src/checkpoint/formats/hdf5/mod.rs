@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use hdf5_pure::{Dataset, Datatype, DatatypeByteOrder, File, Group};
 
 use crate::checkpoint::layout::to_bytes;
-use crate::checkpoint::tensors::{Dtype, TensorInfo, is_plausible};
+use crate::checkpoint::tensor::{Dtype, TensorInfo, is_plausible};
 use crate::error::{Error, Result};
 use source::{Budget, BudgetedFile};
 

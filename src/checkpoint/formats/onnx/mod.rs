@@ -19,7 +19,7 @@ use std::sync::{Mutex, PoisonError};
 use prost::Message;
 
 use crate::checkpoint::quantization::Quantization;
-use crate::checkpoint::tensors::{Dtype, TensorInfo};
+use crate::checkpoint::tensor::{Dtype, TensorInfo};
 use crate::error::{Error, Result};
 use external::{External, Files};
 use names::{Product, is_short, names, product};

@@ -4,7 +4,7 @@
 
 use prost::Message;
 
-use crate::checkpoint::tensors::Dtype;
+use crate::checkpoint::tensor::Dtype;
 
 /// Elements of 32-bit floats.
 pub(in crate::checkpoint) const FLOAT: i32 = 1;

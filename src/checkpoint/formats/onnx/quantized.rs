@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::proto::Node;
 use crate::checkpoint::layout::to_f32;
-use crate::checkpoint::tensors::Dtype;
+use crate::checkpoint::tensor::Dtype;
 
 /// Suffixes that the quantizer appends to the name of a weight.
 const ENDINGS: [&str; 4] = ["_quantized", "_Q4", "_Q8", "_Q4G128"];

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::quantized::{self, Operands, QuantizedNodes, Scales, from_varints};
 use super::{Initializer, OnnxFile};
 use crate::checkpoint::layout::{to_bytes, to_f32};
-use crate::checkpoint::tensors::Dtype;
+use crate::checkpoint::tensor::Dtype;
 use crate::error::{Error, Result};
 
 /// A quantized weight with its scales.

@@ -11,7 +11,7 @@ use std::io::{BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
-use crate::checkpoint::tensors::{Dtype, Format, TensorInfo, is_plausible};
+use crate::checkpoint::tensor::{Dtype, Format, TensorInfo, is_plausible};
 use crate::error::{Error, Result};
 use pickle::{Described, Heap, Input, Storage, Value, load, named_tensors, storage_dtype};
 use storage::{Ranges, Storages, ZipStorages};

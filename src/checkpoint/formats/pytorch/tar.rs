@@ -189,7 +189,7 @@ fn tensors(input: &mut Reader, table: &HashMap<String, Entry>, heap: &mut Heap) 
         let stored =
             Storage { key: storage, class: entry.class.clone(), elements: entry.bytes / element, view: 0 };
         let Value::Storage(index) = heap.add_storage(stored)? else { continue };
-        let dtype = dtype.unwrap_or(crate::checkpoint::tensors::Dtype::F32);
+        let dtype = dtype.unwrap_or(crate::checkpoint::tensor::Dtype::F32);
         let shape = shape.unwrap_or_default();
         let tensor = Described { problem, storage: index, dtype, offset, shape, strides };
         if let Value::Tensor(tensor) = heap.add_tensor(tensor)? {

@@ -1,9 +1,10 @@
 //! Attention of one head of one sequence, without gradients.
 
-use super::super::attention::{self, Keys};
+use super::super::attention;
 use super::super::kernels::{
     COLUMNS, Form, Left, Rows, Start, Strip, Words, apart, arrange, arrange_transposed,
 };
+use super::super::keys::Keys;
 use super::super::simd::Run;
 use super::super::softmax::{Exponentials, Multiply};
 use super::Sizes;

@@ -10,10 +10,10 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
-use super::attention::Keys;
 use super::buffer::Buffer;
 use super::kernels::{Form, Left, Rows, Weights};
-use super::layer::side_by_side;
+use super::keys::Keys;
+use super::packed::side_by_side;
 use super::{LayerOptions, LayerParameters, Numbers, Pair, Sizes};
 use attention::Head;
 pub(super) use attention::{Head as AttentionHead, Room as AttentionRoom};

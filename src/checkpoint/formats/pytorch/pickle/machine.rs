@@ -4,12 +4,12 @@
 //!
 //! Reference: CPython's `pickletools.py`.
 
-use std::collections::HashMap;
 use std::io::BufRead;
 
 use super::input::Input;
+use super::memo::Memo;
 use super::objects;
-use super::value::{Heap, Node, Object, Value};
+use super::value::{Heap, Node, Value};
 
 /// Longer texts are not names; they are skipped.
 const LONGEST_TEXT: u64 = 1024;
@@ -30,33 +30,6 @@ pub(in crate::checkpoint) fn load<R: BufRead>(
         if let Some(value) = machine.step()? {
             return Ok(value);
         }
-    }
-}
-
-/// The memo of a pickle, usually numbered from 0 without gaps.
-#[derive(Default)]
-struct Memo {
-    dense: Vec<Value>,
-    sparse: HashMap<u64, Value>,
-}
-
-impl Memo {
-    /// True if the number is new.
-    fn put(&mut self, number: u64, value: Value) -> bool {
-        if let Some(slot) = usize::try_from(number).ok().and_then(|i| self.dense.get_mut(i)) {
-            *slot = value;
-            return false;
-        }
-        if number == self.dense.len() as u64 {
-            self.dense.push(value);
-            return true;
-        }
-        self.sparse.insert(number, value).is_none()
-    }
-
-    fn get(&self, number: u64) -> Option<Value> {
-        let dense = usize::try_from(number).ok().and_then(|i| self.dense.get(i));
-        dense.or_else(|| self.sparse.get(&number)).copied()
     }
 }
 
@@ -399,10 +372,4 @@ impl<R: BufRead> Machine<'_, R> {
             }
         }
     }
-}
-
-/// An instance of a class that is not interpreted.
-pub(super) fn object(heap: &mut Heap, class: Value, args: Value) -> Result<Value, String> {
-    let object = Object { class, args, state: Value::None, items: Vec::new(), entries: Vec::new() };
-    heap.add_node(Node::Object(Box::new(object)))
 }

@@ -2,6 +2,7 @@
 
 mod input;
 mod machine;
+mod memo;
 mod objects;
 mod value;
 mod walk;

@@ -2,9 +2,8 @@
 //!
 //! Reference: PyTorch's `torch/_utils.py`, `torch/_tensor.py` and `torch/serialization.py`.
 
-use super::machine::object;
-use super::value::{Described, Heap, Node, Object, Storage, Value};
-use crate::checkpoint::tensors::Dtype;
+use super::value::{Described, Heap, Node, Object, Storage, Value, object};
+use crate::checkpoint::tensor::Dtype;
 
 /// Calls within calls that are followed.
 const DEEPEST: usize = 4;

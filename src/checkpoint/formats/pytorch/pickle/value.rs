@@ -1,6 +1,6 @@
 //! What a pickle describes: plain data, tensors, and opaque values for everything else.
 
-use crate::checkpoint::tensors::Dtype;
+use crate::checkpoint::tensor::Dtype;
 
 /// A value on the machine's stack, in its memo or inside a node. Values are copied freely; what they refer to
 /// lives in the [`Heap`].
@@ -274,4 +274,10 @@ impl Heap {
 
 fn index(length: usize) -> Result<u32, String> {
     u32::try_from(length).map_err(|_| "its pickle holds too many values".to_owned())
+}
+
+/// An instance of a class that is not interpreted.
+pub(super) fn object(heap: &mut Heap, class: Value, args: Value) -> Result<Value, String> {
+    let object = Object { class, args, state: Value::None, items: Vec::new(), entries: Vec::new() };
+    heap.add_node(Node::Object(Box::new(object)))
 }

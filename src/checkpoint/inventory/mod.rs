@@ -1,0 +1,169 @@
+//! The content of a checkpoint by canonical names, independent of the file's names and layout.
+
+mod heads;
+mod read;
+
+pub(in crate::checkpoint) use heads::{head_prefix, head_with_article};
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use crate::checkpoint::adapter::merge::Merge;
+use crate::checkpoint::albert_zh;
+use crate::checkpoint::naming::names::{Dialect, is_google_squad2, place_of};
+use crate::checkpoint::quantization::Quantization;
+use crate::checkpoint::source::Source;
+use crate::checkpoint::tensor::Dtype;
+use crate::checkpoint::tensors::Tensors;
+use crate::error::{Error, Result};
+use crate::model::AlbertConfig;
+
+/// A checkpoint's tensors under their canonical names.
+pub struct Inventory<'a> {
+    tensors: &'a Tensors,
+    /// By canonical name.
+    sources: BTreeMap<String, Source>,
+    foreign: Vec<String>,
+    google_squad2: bool,
+}
+
+impl<'a> Inventory<'a> {
+    /// Lists the parameters in `tensors`.
+    ///
+    /// # Errors
+    /// [`Error::Weights`] if two tensors of the file represent the same parameter.
+    pub fn new(tensors: &'a Tensors, config: &AlbertConfig) -> Result<Self> {
+        let dialect = tensors.dialect();
+        let mut sources: BTreeMap<String, Source> = BTreeMap::new();
+        let mut foreign = tensors.outside().to_vec();
+        let mut google_squad2 = false;
+        for info in tensors.infos() {
+            let Some(place) = place_of(&info.name, dialect) else {
+                if dialect == Dialect::Google && is_google_squad2(&info.name) {
+                    google_squad2 = true;
+                } else {
+                    foreign.push(info.name.clone());
+                }
+                continue;
+            };
+            let source = Source::Tensor { name: info.name.clone(), transposed: place.transposed };
+            let Some(Source::Tensor { name: other, .. }) = sources.insert(place.canonical.clone(), source)
+            else {
+                continue;
+            };
+            let problem = if dialect != Dialect::Keras {
+                format!("\"{other}\" and \"{}\" are the same parameter under two names", info.name)
+            } else if place.canonical.contains(".albert_layers.")
+                && tensors.read(&other)? != tensors.read(&info.name)?
+            {
+                format!(
+                    "holds two different ALBERTs, one with \"{other}\" and one with \"{}\"; save the one you want to \
+                     a file of its own",
+                    info.name
+                )
+            } else {
+                // Keras stores shared variables once for each layer that uses them.
+                continue;
+            };
+            return Err(Error::Weights { path: tensors.path().to_owned(), problem });
+        }
+        // Google's models have no mapping if embedding and hidden size are equal.
+        let mapping = "albert.encoder.embedding_hidden_mapping_in";
+        let width = config.hidden_size;
+        if dialect == Dialect::Google
+            && config.embedding_size == width
+            && !sources.contains_key(&format!("{mapping}.weight"))
+        {
+            sources.insert(format!("{mapping}.weight"), Source::Identity(width));
+            sources.insert(format!("{mapping}.bias"), Source::Zeros(width));
+        }
+        if tensors.projects_words {
+            albert_zh::complete(&mut sources, tensors);
+        }
+        let mut inventory = Self { tensors, sources, foreign, google_squad2 };
+        if let Some(merge) = &tensors.merge {
+            inventory.adapt(merge)?;
+        }
+        Ok(inventory)
+    }
+
+    /// Puts the changes of an adapter over the parameters of its base model.
+    fn adapt(&mut self, merge: &Merge) -> Result<()> {
+        let base = self.sources.clone();
+        for (canonical, change) in merge.changes() {
+            let source = change.copy_of.and_then(|other| base.get(other)).or_else(|| base.get(canonical));
+            let problem = |what: String| Error::Weights { path: merge.path().to_owned(), problem: what };
+            let shape = match (merge.whole_shape(change), source) {
+                (Some(shape), _) => shape,
+                (None, Some(source)) => self.shape_of(source).unwrap_or_default(),
+                (None, None) => {
+                    return Err(problem(format!(
+                        "the adapter changes \"{canonical}\", which the base model {} does not have; is it the right one?",
+                        self.path().display()
+                    )));
+                }
+            };
+            if !merge.fits(change, &shape) {
+                return Err(problem(format!(
+                    "the adapter does not fit \"{canonical}\" of the base model {}, which is {shape:?}; is it the right one?",
+                    self.path().display()
+                )));
+            }
+            let dtype = source.and_then(|source| self.dtype_of(source)).unwrap_or(Dtype::F32);
+            let base = source.filter(|_| Merge::needs_base(change)).map(|source| Box::new(source.clone()));
+            self.sources.insert(canonical.clone(), Source::Adapted { base, shape, dtype });
+        }
+        Ok(())
+    }
+
+    /// How the file's weights are quantized.
+    pub(in crate::checkpoint) fn quantization(&self) -> Option<&Quantization> {
+        self.tensors.quantization()
+    }
+
+    /// Why the file's tensor of that canonical name cannot be read, if it has one that cannot.
+    pub(in crate::checkpoint) fn unreadable(&self, canonical: &str) -> Option<&str> {
+        let dialect = self.tensors.dialect();
+        let is_this = |name: &str| place_of(name, dialect).is_some_and(|place| place.canonical == canonical);
+        self.tensors.unreadable().find(|(name, _)| is_this(name)).map(|(_, problem)| problem)
+    }
+
+    /// Changes to the names of the file's tensors, one line each.
+    pub fn notes(&self) -> &[String] {
+        self.tensors.notes()
+    }
+
+    /// The name that a parameter's tensor has in the file.
+    pub fn name_in_file<'b>(&'b self, canonical: &'b str) -> &'b str {
+        match self.sources.get(canonical) {
+            Some(Source::Tensor { name, .. } | Source::Product { left: name, .. }) => {
+                self.tensors.name_in_file(name)
+            }
+            _ => canonical,
+        }
+    }
+
+    /// Names in the file that are not parameters: optimizer slots, counters.
+    pub fn foreign(&self) -> &[String] {
+        &self.foreign
+    }
+
+    /// Returns true if there is a tensor with this canonical name.
+    pub fn has(&self, canonical: &str) -> bool {
+        self.sources.contains_key(canonical)
+    }
+
+    /// Canonical names, sorted.
+    pub fn canonical_names(&self) -> impl Iterator<Item = &str> {
+        self.sources.keys().map(String::as_str)
+    }
+
+    pub(in crate::checkpoint) fn has_part(&self, prefix: &str) -> bool {
+        self.sources.keys().any(|name| name.starts_with(prefix))
+    }
+
+    /// The path of the file, for messages.
+    pub fn path(&self) -> &Path {
+        self.tensors.path()
+    }
+}

@@ -1,0 +1,9 @@
+//! Values in messages.
+
+/// A JSON value or a cell, shortened for a message.
+pub(super) fn shortened(text: &str) -> String {
+    match text.char_indices().nth(60) {
+        Some((end, _)) => format!("{}...", &text[..end]),
+        None => text.to_owned(),
+    }
+}

@@ -1,0 +1,43 @@
+//! How labelled words are read.
+
+use super::bad_records::OnBadRecord;
+use super::format::DataFormat;
+
+/// Options for reading words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TokenOptions {
+    /// The format of the data.
+    pub format: DataFormat,
+    /// Name of the field with the words.
+    pub tokens: String,
+    /// Name of the field with the tags. With its default name, `ner_tags` is accepted, too.
+    pub tags: String,
+    /// `--id-field`, of JSON lines.
+    pub id: String,
+    /// Tag names for numeric tags, in order.
+    pub tag_names: Vec<String>,
+    /// Column of the word, from 1. By default the first one, or the second one after a column of token ids.
+    pub word_column: Option<usize>,
+    /// Column of the tag, from 1. By default the last one, or the third one after a column of token ids.
+    pub tag_column: Option<usize>,
+    /// Accept sentences without tags.
+    pub unlabelled: bool,
+    /// `--on-error`; without it bad records are errors. In columns a record is a sentence.
+    pub on_error: Option<OnBadRecord>,
+}
+
+impl Default for TokenOptions {
+    fn default() -> Self {
+        Self {
+            format: DataFormat::Auto,
+            tokens: "tokens".to_owned(),
+            tags: "tags".to_owned(),
+            id: "id".to_owned(),
+            tag_names: Vec::new(),
+            word_column: None,
+            tag_column: None,
+            unlabelled: false,
+            on_error: None,
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! Characters that know where they come from.
+
+/// A character and its origin: code points `start..end` of the original text.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Char {
+    pub c: char,
+    pub start: u32,
+    pub end: u32,
+}

@@ -1,0 +1,13 @@
+//! Pieces of text, and the character that represents a space in them.
+
+/// The character that represents a space in pieces.
+pub(super) const SPACE: &str = "▁";
+
+/// A piece: its id and its offsets in the original text.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Piece {
+    pub id: u32,
+    pub place: (usize, usize),
+    /// The number of its word in the text. From [`SentencePiece::encode`](super::sentencepiece::SentencePiece::encode): 1 if a word begins with it, else 0.
+    pub word: u32,
+}
