@@ -12,6 +12,7 @@ use albert::tasks::Long;
 
 use super::eval_args::EvalArgs;
 use super::finetune_args::FinetuneArgs;
+use super::part_args::PartArgs;
 use super::pretrain_args::PretrainArgs;
 use super::task_args::{
     ChooseArgs, ClassifyArgs, EmbedArgs, FillMaskArgs, MlmBiasArg, NerArgs, QaArgs, TokenizeArgs,
@@ -68,9 +69,18 @@ pub struct GlobalArgs {
     /// When to color text output
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto", help_heading = "General")]
     pub color: When,
-    /// When to show progress bars on stderr
+    /// When to show progress bars on stderr, or json for JSON lines there every few seconds
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto", help_heading = "General")]
-    pub progress: When,
+    pub progress: ProgressArg,
+}
+
+/// How to show progress.
+#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ProgressArg {
+    Auto,
+    Always,
+    Never,
+    Json,
 }
 
 impl DeviceArgs {
@@ -264,6 +274,8 @@ pub struct RecordArgs {
     /// How to handle an invalid record
     #[arg(long, value_name = "HOW", default_value = "stop", help_heading = "Input")]
     pub on_error: OnErrorArg,
+    #[command(flatten)]
+    pub part: PartArgs,
 }
 
 #[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]

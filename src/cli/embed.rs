@@ -9,12 +9,14 @@ use super::exit::{ExitStatus, Failure};
 use super::options::{Lengths, OwnLimit};
 use super::report::Reporter;
 use super::streaming;
-use super::task_args::EmbedArgs;
+use super::task_args::{EmbedArgs, OutputTypeArg};
 
 pub fn run(args: EmbedArgs, reporter: &Reporter) -> Result<ExitStatus, Failure> {
     let array = args.format.array(args.output.as_deref());
-    if let Some(kind) = array {
-        check_array(&args, kind)?;
+    match array {
+        Some(kind) => check_array(&args, kind)?,
+        None if args.dtype_out == OutputTypeArg::F16 => return Err(no_array().into()),
+        None => {}
     }
     let source = args.input.source()?;
     let checkpoint = super::options::checkpoint(&args.model, reporter)?;
@@ -24,13 +26,16 @@ pub fn run(args: EmbedArgs, reporter: &Reporter) -> Result<ExitStatus, Failure> 
     };
     let options = options(&args, modules.as_ref())?;
     let columns = options.width(checkpoint.config.hidden_size)?;
-    let layout = |kind| ArrayLayout { kind, columns, ragged: options.is_per_token() };
+    let half = args.dtype_out == OutputTypeArg::F16;
+    let layout = |kind| ArrayLayout { kind, columns, ragged: options.is_per_token(), half };
     let streams = streaming::open(
         &source,
         args.input.records.input_format.into(),
+        args.input.records.part,
         args.output.as_deref(),
         |terminal| array.map_or_else(|| args.format.resolve(terminal), |kind| Format::Array(layout(kind))),
-    )?;
+    )?
+    .with_model(&checkpoint)?;
     let mut lengths = Lengths::with_windows(&args.length);
     lengths.own = modules
         .as_ref()
@@ -128,6 +133,13 @@ fn tell(modules: &SentenceModules, options: &EmbedOptions, checkpoint: &Checkpoi
         checkpoint.name,
         parts.join(", ")
     ));
+}
+
+fn no_array() -> Error {
+    Error::Usage {
+        flag: "--dtype-out".to_owned(),
+        problem: "f16 is for .npy and .safetensors files; give --output FILE.npy".to_owned(),
+    }
 }
 
 /// Rejects options that an array file does not support.

@@ -11,6 +11,7 @@ use albert::tasks::{Aggregation, Function, Pooling, WordBoundaries};
 use super::args::{
     DeviceArgs, FormatArg, InputArgs, LengthArgs, LongArg, ModelArgs, OnErrorArg, OutputArgs, RecordArgs,
 };
+use super::part_args::PartArgs;
 
 /// Predict the words behind [MASK]
 ///
@@ -311,6 +312,8 @@ pub struct QaArgs {
     /// How to handle an invalid record
     #[arg(long, value_name = "HOW", default_value = "stop", help_heading = "Input")]
     pub on_error: OnErrorArg,
+    #[command(flatten)]
+    pub part: PartArgs,
     /// JSON field with the question
     #[arg(long, value_name = "NAME", default_value = "question", help_heading = "Input")]
     pub question_field: String,
@@ -462,8 +465,9 @@ pub struct ChooseArgs {
 /// is supported. A sentence-transformers directory (one with a modules.json) gives the vectors that sentence-transformers
 /// gives, with its pooling, Dense, LayerNorm and Normalize modules, maximum length and default prompt.
 ///
-/// With --output FILE.npy or FILE.safetensors, the vectors are written as one array of 32-bit floats with one row per
-/// record. With --pooling tokens, use safetensors: record i has the rows offsets[i] to offsets[i + 1] of embeddings.
+/// With --output FILE.npy or FILE.safetensors, the vectors are written as one array with one row per record, in f32 or, with
+/// --dtype-out, in f16. With --pooling tokens, use safetensors: record i has the rows offsets[i] to offsets[i + 1] of
+/// embeddings.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -515,6 +519,15 @@ pub struct EmbedArgs {
     /// Output format; auto follows the output's extension, otherwise is text on a terminal and jsonl elsewhere
     #[arg(long, value_name = "FORMAT", default_value = "auto", help_heading = "Output")]
     pub format: EmbedFormatArg,
+    /// Type of the values in .npy and .safetensors files
+    #[arg(long, value_name = "TYPE", default_value = "f32", help_heading = "Output")]
+    pub dtype_out: OutputTypeArg,
+}
+
+#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OutputTypeArg {
+    F32,
+    F16,
 }
 
 #[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
