@@ -62,7 +62,7 @@ fn read(folder: &Path, name: &str) -> Vec<u8> {
 
 const TOKENIZE: [&str; 5] = ["tokenize", "-i", "in.jsonl", "--output", "out"];
 
-/// What a complete run writes.
+/// The output of a complete run.
 fn expected(folder: &Path, args: &[&str], output: &str) -> Vec<u8> {
     let run = run(folder, args);
     assert_eq!(run.code, Some(0), "{}", run.err);

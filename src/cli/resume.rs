@@ -36,7 +36,7 @@ const OTHER_OPTIONS: [&str; 18] = [
     "verbose",
 ];
 
-/// What a run depends on.
+/// Everything that the output of a run depends on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Description {
     /// The version of the program. It comes first, as the mark of a description.

@@ -25,7 +25,7 @@ pub struct Streams {
     format: Format,
     terminal: bool,
     limit: Option<u64>,
-    /// What an interrupted run left.
+    /// The partial file of an interrupted run.
     leftover: Option<Leftover>,
     /// The complete records in it, if they are continued.
     complete: Option<Complete>,

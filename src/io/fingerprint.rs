@@ -16,7 +16,7 @@ const END_BYTES: u64 = 64 << 10;
 const SAMPLE_BYTES: u64 = 4 << 10;
 const SAMPLES: u64 = 64;
 
-/// What a file was like.
+/// The state of a file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fingerprint {
     /// Its length.

@@ -50,7 +50,7 @@ pub struct Spool {
     device: BufWriter<File>,
 }
 
-/// What an interrupted run left.
+/// The content of a partial file that an interrupted run left.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Leftover {
     /// The partial file.
@@ -135,7 +135,7 @@ impl OutputTarget {
         result.map_err(|source| Error::Output { name: self.name(), source })
     }
 
-    /// What an interrupted run left in the partial file; `None` if this output has no such file.
+    /// The partial file, with the content that an interrupted run left; `None` if this output has no such file.
     pub fn leftover(&self) -> Option<Leftover> {
         let Self::File(file) = self else { return None };
         let partial = file.partial()?;
