@@ -20,8 +20,11 @@ pub fn stop_flag() -> Result<Arc<AtomicBool>> {
 /// Installs a handler that closes `writer` before the signal ends the process.
 #[cfg(unix)]
 pub fn close_on_interrupt(writer: &SharedWriter) -> std::io::Result<()> {
-    use signal_hook::consts::{SIGINT, SIGTERM};
+    use signal_hook::consts::{SIGINT, SIGTERM, SIGXFSZ};
     use signal_hook::iterator::Signals;
+
+    // A limit of the file size is an error of writing like any other.
+    signal_hook::flag::register(SIGXFSZ, Arc::new(AtomicBool::new(false)))?;
 
     let mut signals = Signals::new([SIGINT, SIGTERM])?;
     let writer = writer.clone();

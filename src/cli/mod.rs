@@ -6,6 +6,7 @@ mod exit;
 mod interrupt;
 mod options;
 mod output;
+mod resume;
 mod streaming;
 
 use std::process::ExitCode;

@@ -4,25 +4,40 @@ use std::io::IsTerminal;
 use std::path::Path;
 
 use albert::Error;
-use albert::io::{Format, InputFormat, OrderedWriter, OutputTarget, RecordReader, Source};
+use albert::checkpoint::Checkpoint;
+use albert::io::{
+    Complete, Format, InputFormat, Leftover, OrderedWriter, OutputTarget, Part, RecordReader, Source,
+};
 use albert::stream::{self, SharedWriter, StreamOptions, Task};
 
-use crate::cli::args::common::{InputArgs, OnErrorArg, OutputArgs};
+use crate::cli::args::common::{InputArgs, ModelArgs, OnErrorArg, OutputArgs};
+use crate::cli::args::part::PartArgs;
 use crate::cli::exit::{ExitStatus, Failure, WhileRunning};
 use crate::cli::interrupt::close_on_interrupt;
 use crate::cli::output::report::Reporter;
+use crate::cli::output::stream_progress::StreamProgress;
+use crate::cli::resume::{self, Description};
 
 /// Input and output. They are opened before the model is loaded, so that a bad path fails immediately.
 pub struct Streams {
     reader: RecordReader,
-    writer: SharedWriter,
+    writer: OrderedWriter,
     format: Format,
     terminal: bool,
+    limit: Option<u64>,
+    /// The partial file of an interrupted run.
+    leftover: Option<Leftover>,
+    /// The complete records in it, if they are continued.
+    complete: Option<Complete>,
+    /// Describes this run, if it can be resumed.
+    description: Option<Description>,
+    warning: Option<String>,
 }
 
 /// Opens the input and output of a task on texts.
 pub fn open_texts(input: &InputArgs, output: &OutputArgs) -> Result<Streams, Failure> {
-    open(&input.source()?, input.records.input_format.into(), output.output.as_deref(), |terminal| {
+    let records = &input.records;
+    open(&input.source()?, records.input_format.into(), records.part, output.output.as_deref(), |terminal| {
         output.format.resolve(terminal)
     })
 }
@@ -31,26 +46,94 @@ pub fn open_texts(input: &InputArgs, output: &OutputArgs) -> Result<Streams, Fai
 pub fn open(
     source: &Source,
     input_format: InputFormat,
+    part: PartArgs,
     output: Option<&Path>,
     format: impl FnOnce(bool) -> Format,
 ) -> Result<Streams, Failure> {
-    let target = OutputTarget::open(output)?;
+    let target = OutputTarget::open_records(output)?;
     let terminal = output.is_none() && std::io::stdout().is_terminal();
     let format = format(terminal);
-    let writer = SharedWriter::new(OrderedWriter::new(target, format));
-    let reader = RecordReader::open(source, input_format)?;
-    Ok(Streams { reader, writer, format, terminal })
+    let description = Description::of_this_run(source, &target, format)?;
+    let leftover = target.leftover().filter(|leftover| leftover.bytes > 0);
+    let mut wanted = Part::from(part);
+    let (mut complete, mut warning) = (None, None);
+    if part.resume {
+        let Some(description) = &description else {
+            return Err(resume::impossible(source, &target, format).into());
+        };
+        let found = Complete::of(&target, format)?;
+        if let Some(leftover) = leftover.as_ref().filter(|_| found.records > 0) {
+            warning = description.check(leftover)?;
+            wanted.skip += found.records;
+            wanted.limit = wanted.limit.map(|limit| limit.saturating_sub(found.records));
+            complete = Some(found);
+        }
+    }
+    let reader = RecordReader::open_part(source, input_format, wanted)?;
+    let writer = OrderedWriter::new(target, format);
+    let limit = wanted.limit;
+    Ok(Streams { reader, writer, format, terminal, limit, leftover, complete, description, warning })
+}
+
+impl Streams {
+    /// Tells the model of the run, which an interrupted run must have used, too.
+    pub fn with_model(mut self, checkpoint: &Checkpoint) -> Result<Self, Error> {
+        if let Some(description) = &mut self.description {
+            description.set_model(checkpoint)?;
+        }
+        self.checked()
+    }
+
+    /// As [`Self::with_model`], for a tokenizer alone.
+    pub fn with_tokenizer(mut self, args: &ModelArgs) -> Result<Self, Error> {
+        if let Some(description) = &mut self.description {
+            description.set_tokenizer(args)?;
+        }
+        self.checked()
+    }
+
+    fn checked(self) -> Result<Self, Error> {
+        if let (Some(description), Some(leftover), Some(_)) =
+            (&self.description, &self.leftover, self.complete)
+        {
+            description.check_model(leftover)?;
+        }
+        Ok(self)
+    }
+
+    /// Starts the output over, or behind the records of an interrupted run.
+    fn start(&mut self, reporter: &Reporter) -> Result<(), Error> {
+        if let Some(warning) = &self.warning {
+            reporter.warn(warning);
+        }
+        match (&self.leftover, self.complete) {
+            (Some(leftover), Some(complete)) => {
+                let partial = leftover.path.display();
+                reporter.note(&format!("continuing after the {} records in {partial}", complete.records));
+            }
+            (Some(leftover), None) => {
+                let hint = leftover.description.as_ref().map_or("", |_| "; --resume would have continued it");
+                let partial = leftover.path.display();
+                reporter.note(&format!("replacing {partial}, which an interrupted run left{hint}"));
+            }
+            (None, _) => {}
+        }
+        let description = self.description.as_ref().map(Description::to_json);
+        self.writer.start(self.complete.unwrap_or_default(), description.as_deref())
+    }
 }
 
 /// Runs a task on all records.
 pub fn run<T: Task>(
     task: &T,
-    streams: Streams,
+    mut streams: Streams,
     on_error: OnErrorArg,
     batch_tokens: usize,
     reporter: &Reporter,
 ) -> Result<ExitStatus, Failure> {
-    let Streams { reader, writer, format, terminal } = streams;
+    streams.start(reporter).while_running()?;
+    let Streams { reader, writer, format, terminal, limit, complete, .. } = streams;
+    let writer = SharedWriter::new(writer);
     close_on_interrupt(&writer).map_err(|source| Error::Io {
         path: "signals".into(),
         action: "watch",
@@ -63,10 +146,11 @@ pub fn run<T: Task>(
         color: reporter.wants_color(terminal),
     };
     let started = std::time::Instant::now();
-    let mut observer = reporter.observer();
+    let mut observer = reporter.observer(StreamProgress::new(reader.progress(), limit));
     let result = stream::run(task, &reader, &writer, options, &mut observer);
-    drop(observer);
     let broke_off = !matches!(&result, Ok(outcome) if !outcome.stopped);
+    observer.end(!broke_off);
+    drop(observer);
     let Some(writer) = writer.take() else {
         // An interrupt has taken the writer and is ending the process.
         std::thread::park();
@@ -90,5 +174,6 @@ pub fn run<T: Task>(
         reporter.warn(&format!("{} texts were cut to the model's length", outcome.truncated));
     }
     reporter.detail(|| format!("{} records in {:.3} s", outcome.records, started.elapsed().as_secs_f64()));
-    Ok(if outcome.failed == 0 { ExitStatus::Done } else { ExitStatus::SomeFailed })
+    let failed = outcome.failed + complete.map_or(0, |complete| complete.failed);
+    Ok(if failed == 0 { ExitStatus::Done } else { ExitStatus::SomeFailed })
 }

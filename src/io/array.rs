@@ -2,6 +2,10 @@
 //!
 //! The number of rows is known only at the end, so the header is padded and rewritten.
 
+use std::borrow::Cow;
+
+use half::f16;
+
 /// Size of a header, which is fixed so that it can be rewritten.
 const NPY_HEADER: usize = 128;
 const SAFETENSORS_HEADER: usize = 512;
@@ -15,7 +19,7 @@ pub enum ArrayKind {
     Safetensors,
 }
 
-/// An f32 array with any number of rows.
+/// An array with any number of rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ArrayLayout {
     /// The kind of file.
@@ -24,23 +28,43 @@ pub struct ArrayLayout {
     pub columns: usize,
     /// Records may have any number of rows: record i has rows `offsets[i]..offsets[i + 1]`. Only for safetensors.
     pub ragged: bool,
+    /// Store values as f16 instead of f32.
+    pub half: bool,
 }
 
 impl ArrayLayout {
-    /// The number of rows in `entry`.
+    /// The number of rows in `entry`, which holds f32.
     pub(super) fn rows_in(&self, entry: &[u8]) -> u64 {
         (entry.len() / (4 * self.columns).max(1)) as u64
     }
 
-    /// The header, whose length does not depend on the number of rows. `ends` are the numbers of rows up to the end of each record,
-    /// starting with 0.
-    pub(super) fn header(&self, ends: &[u64]) -> Vec<u8> {
-        let rows = ends.last().copied().unwrap_or(0);
+    /// Bytes per row in the file.
+    pub(super) fn row_bytes(&self) -> usize {
+        self.columns * self.value_bytes()
+    }
+
+    fn value_bytes(&self) -> usize {
+        if self.half { 2 } else { 4 }
+    }
+
+    /// Rows as they are stored, from f32. Values that are too large for f16 become infinite.
+    pub(super) fn stored<'a>(&self, entry: &'a [u8]) -> Cow<'a, [u8]> {
+        if !self.half {
+            return Cow::Borrowed(entry);
+        }
+        let values = entry.as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes));
+        Cow::Owned(values.flat_map(|value| f16::from_f32(value).to_le_bytes()).collect())
+    }
+
+    /// The header, whose length does not depend on the number of rows.
+    pub(super) fn header(&self, written: &Rows) -> Vec<u8> {
+        let (rows, ends) = (written.number, &written.ends);
         let columns = self.columns as u64;
         match self.kind {
             ArrayKind::Npy => {
+                let kind = if self.half { "<f2" } else { "<f4" };
                 let dict =
-                    format!("{{'descr': '<f4', 'fortran_order': False, 'shape': ({rows}, {columns}), }}");
+                    format!("{{'descr': '{kind}', 'fortran_order': False, 'shape': ({rows}, {columns}), }}");
                 let mut out = b"\x93NUMPY\x01\x00".to_vec();
                 out.extend(((NPY_HEADER - 10) as u16).to_le_bytes());
                 out.extend(dict.as_bytes());
@@ -49,8 +73,9 @@ impl ArrayLayout {
                 out
             }
             ArrayKind::Safetensors => {
-                let end = rows * columns * 4;
-                let offsets = if self.ragged {
+                let end = rows * columns * self.value_bytes() as u64;
+                let kind = if self.half { "F16" } else { "F32" };
+                let offsets = if self.has_offsets() {
                     let end_offsets = end + 8 * ends.len() as u64;
                     format!(
                         r#","offsets":{{"dtype":"I64","shape":[{}],"data_offsets":[{end},{end_offsets}]}}"#,
@@ -60,7 +85,7 @@ impl ArrayLayout {
                     String::new()
                 };
                 let json = format!(
-                    r#"{{"embeddings":{{"dtype":"F32","shape":[{rows},{columns}],"data_offsets":[0,{end}]}}{offsets}}}"#
+                    r#"{{"embeddings":{{"dtype":"{kind}","shape":[{rows},{columns}],"data_offsets":[0,{end}]}}{offsets}}}"#
                 );
                 let mut out = ((SAFETENSORS_HEADER - 8) as u64).to_le_bytes().to_vec();
                 out.extend(json.as_bytes());
@@ -71,11 +96,48 @@ impl ArrayLayout {
     }
 
     /// The end of the file, after the rows.
-    pub(super) fn trailer(&self, ends: &[u64]) -> Vec<u8> {
-        if self.ragged && self.kind == ArrayKind::Safetensors {
-            ends.iter().flat_map(|end| (*end as i64).to_le_bytes()).collect()
+    pub(super) fn trailer(&self, written: &Rows) -> Vec<u8> {
+        if self.has_offsets() {
+            written.ends.iter().flat_map(|end| (*end as i64).to_le_bytes()).collect()
         } else {
             Vec::new()
+        }
+    }
+
+    fn has_offsets(&self) -> bool {
+        self.ragged && self.kind == ArrayKind::Safetensors
+    }
+}
+
+/// The rows in a file.
+#[derive(Debug)]
+pub(super) struct Rows {
+    number: u64,
+    /// The numbers of rows up to the end of each record, starting with 0. Kept only if the file needs them.
+    ends: Vec<u64>,
+}
+
+impl Rows {
+    /// A file with this number of rows.
+    pub(super) fn new(number: u64) -> Self {
+        Self { number, ends: vec![0] }
+    }
+
+    /// Adds the rows of a record.
+    pub(super) fn add(&mut self, layout: &ArrayLayout, rows: u64) {
+        self.number += rows;
+        if layout.has_offsets() {
+            self.ends.push(self.number);
+        }
+    }
+
+    /// Forgets records that are not in the first `length` bytes of the file.
+    pub(super) fn cut(&mut self, layout: &ArrayLayout, length: u64) {
+        let header = layout.header(&Self::new(0)).len() as u64;
+        let rows = length.saturating_sub(header) / (layout.row_bytes() as u64).max(1);
+        self.number = self.number.min(rows);
+        while self.ends.last().is_some_and(|end| *end > self.number) {
+            self.ends.pop();
         }
     }
 }
@@ -101,7 +163,7 @@ mod tests {
 
     #[test]
     fn npy_has_a_whole_header_and_all_rows() {
-        let layout = ArrayLayout { kind: ArrayKind::Npy, columns: 2, ragged: false };
+        let layout = ArrayLayout { kind: ArrayKind::Npy, columns: 2, ragged: false, half: false };
         let bytes = file(layout, &[&[1.0, 2.0], &[3.0, 4.0], &[5.0, 6.0]]);
         let header = String::from_utf8_lossy(&bytes[10..128]);
         assert!(
@@ -115,8 +177,23 @@ mod tests {
     }
 
     #[test]
+    fn half_precision_takes_half_the_space() {
+        let npy = ArrayLayout { kind: ArrayKind::Npy, columns: 2, ragged: false, half: true };
+        let bytes = file(npy, &[&[1.0, 2.0], &[-0.1, 1e6]]);
+        assert!(String::from_utf8_lossy(&bytes[10..128]).starts_with("{'descr': '<f2', "));
+        assert_eq!(bytes.len(), 128 + 2 * 2 * 2);
+        // 1.0, 2.0, the nearest to -0.1, infinity (IEEE 754 binary16).
+        assert_eq!(&bytes[128..], [0x00, 0x3c, 0x00, 0x40, 0x66, 0xae, 0x00, 0x7c]);
+        let ragged = ArrayLayout { kind: ArrayKind::Safetensors, ragged: true, ..npy };
+        let bytes = file(ragged, &[&[1.0, 2.0, 3.0, 4.0], &[5.0, 6.0]]);
+        let tensors = SafeTensors::deserialize(&bytes).expect("a sound file");
+        let embeddings = tensors.tensor("embeddings").expect("is there");
+        assert_eq!((embeddings.shape(), embeddings.dtype()), (&[3, 2][..], safetensors::Dtype::F16));
+    }
+
+    #[test]
     fn safetensors_knows_where_records_end() {
-        let layout = ArrayLayout { kind: ArrayKind::Safetensors, columns: 2, ragged: true };
+        let layout = ArrayLayout { kind: ArrayKind::Safetensors, columns: 2, ragged: true, half: false };
         let bytes = file(layout, &[&[1.0, 2.0, 3.0, 4.0], &[], &[5.0, 6.0]]);
         let tensors = SafeTensors::deserialize(&bytes).expect("a sound file");
         assert_eq!(tensors.tensor("embeddings").expect("is there").shape(), [3, 2]);

@@ -1,4 +1,4 @@
-//! Exclusive access to a directory.
+//! Exclusive access to a directory or a file.
 
 use std::fs::{File, TryLockError};
 use std::path::Path;
@@ -28,6 +28,12 @@ impl DirectoryLock {
             Err(TryLockError::Error(_)) => Ok(Self { _directory: None }),
         }
     }
+}
+
+/// Locks an open file until it is closed. Returns false if another process holds the lock, and true where the file
+/// system does not support locks.
+pub(super) fn lock_file(file: &File) -> bool {
+    !matches!(file.try_lock(), Err(TryLockError::WouldBlock))
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Where output goes: standard output, a device, or a file that appears only when it is complete.
 
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::{BufWriter, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
@@ -50,6 +50,17 @@ pub struct Spool {
     device: BufWriter<File>,
 }
 
+/// The content of a partial file that an interrupted run left.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Leftover {
+    /// The partial file.
+    pub path: PathBuf,
+    /// Its length.
+    pub bytes: u64,
+    /// The content of `<path>.json`, if it is a description.
+    pub description: Option<Vec<u8>>,
+}
+
 /// Output that waits for a device stays in memory up to this size.
 const SPOOL_BYTES: usize = 16 << 20;
 
@@ -60,15 +71,30 @@ impl OutputTarget {
     /// [`Error::Io`] when the file could not be made in its directory, or must not be written; [`Error::BadFile`] for a
     /// directory, and for links that lead in a circle.
     pub fn open(path: Option<&Path>) -> Result<Self> {
+        Self::open_as(path, FileOutput::create)
+    }
+
+    /// As [`Self::open`], for an output of records that takes long. A file is written under the name `<path>.partial`, where
+    /// the next run finds it however this one ends. What an earlier run left there stays until [`Self::start`] or the first
+    /// write.
+    ///
+    /// # Errors
+    /// As [`Self::open`]; [`Error::BadFile`] if another run writes the same output.
+    pub fn open_records(path: Option<&Path>) -> Result<Self> {
+        Self::open_as(path, FileOutput::claim)
+    }
+
+    fn open_as(
+        path: Option<&Path>,
+        file: fn(&Path, PathBuf, Option<&Metadata>) -> Result<FileOutput>,
+    ) -> Result<Self> {
         let Some(path) = path else { return Ok(Self::Stdout(BufWriter::new(std::io::stdout()))) };
         let directory = || Err(Error::bad_file(path, "is a directory; --output takes a file"));
         match Destination::of(path)? {
             Destination::Directory(_) => directory(),
             Destination::New(place) if ends_with_a_separator(&place) => directory(),
-            Destination::New(place) => Ok(Self::File(FileOutput::create(path, place, None)?)),
-            Destination::File(place, existing) => {
-                Ok(Self::File(FileOutput::create(path, place, Some(&existing))?))
-            }
+            Destination::New(place) => Ok(Self::File(file(path, place, None)?)),
+            Destination::File(place, existing) => Ok(Self::File(file(path, place, Some(&existing))?)),
             Destination::Stream(stream) => {
                 let file = stream.open().map_err(Error::io(path, "open"))?;
                 Ok(Self::Special(path.to_owned(), BufWriter::new(file)))
@@ -107,6 +133,58 @@ impl OutputTarget {
             Self::Spooled(_, spool) => spool.waiting.write_all(bytes),
         };
         result.map_err(|source| Error::Output { name: self.name(), source })
+    }
+
+    /// The partial file, with the content that an interrupted run left; `None` if this output has no such file.
+    pub fn leftover(&self) -> Option<Leftover> {
+        let Self::File(file) = self else { return None };
+        let partial = file.partial()?;
+        Some(Leftover {
+            path: partial.path().to_owned(),
+            bytes: partial.left(),
+            description: partial.description(),
+        })
+    }
+
+    /// Starts to write: behind the first `keep` bytes of what an interrupted run left, or from the beginning. `description` is
+    /// the new content of `<path>.partial.json`: a JSON object whose first key is `albert`.
+    ///
+    /// # Errors
+    /// [`Error::Output`]; [`Error::Io`] for the description.
+    pub fn start(&mut self, keep: u64, description: Option<&[u8]>) -> Result<()> {
+        let Self::File(file) = self else { return Ok(()) };
+        file.start(keep).map_err(|source| Error::Output { name: file.name(), source })?;
+        match file.partial() {
+            Some(partial) if keep == 0 => partial.describe(description),
+            _ => Ok(()),
+        }
+    }
+
+    /// Marks the end of a record. What is written after the last one is cut off if a write fails.
+    pub(super) fn end_record(&mut self) {
+        if let Self::File(file) = self {
+            file.end_record();
+        }
+    }
+
+    /// Hands everything written so far to the operating system.
+    ///
+    /// # Errors
+    /// [`Error::Output`].
+    pub(super) fn flush_records(&mut self) -> Result<()> {
+        let result = match self {
+            Self::File(file) => file.flush(),
+            _ => return self.flush(),
+        };
+        result.map_err(|source| Error::Output { name: self.name(), source })
+    }
+
+    /// Cuts a file after its last complete record. Returns its length.
+    pub(super) fn cut(&mut self) -> Option<u64> {
+        match self {
+            Self::File(file) => file.cut().ok(),
+            _ => None,
+        }
     }
 
     /// Overwrites the beginning of a file with `bytes`.
@@ -152,7 +230,7 @@ impl OutputTarget {
     }
 
     /// The end of an output that broke off: what a file got is kept as `<path>.partial`, next to the file that
-    /// links lead to. Its name is returned.
+    /// links lead to. Its name is returned. An empty file is not kept.
     ///
     /// # Errors
     /// [`Error::Output`], [`Error::Io`].
@@ -160,7 +238,7 @@ impl OutputTarget {
         self.flush()?;
         match self {
             Self::Stdout(_) | Self::Special(..) => Ok(None),
-            Self::File(file) => file.keep_partial().map(Some),
+            Self::File(file) => file.keep_partial(),
             Self::Spooled(path, spool) => spool.finish(&path).map(|()| None),
         }
     }

@@ -3,12 +3,14 @@
 use std::io::{BufRead, BufReader, Cursor, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, sync_channel};
 
 use super::array_records::read_array;
 use super::fields::Fields;
 use super::lines::LineReader;
-use super::shape::{Shape, shape};
+use super::part::{Part, Section, not_a_file};
+use super::queue::{Counted, Queue, ReadProgress};
+use super::shape::{Shape, look};
 use super::squad::read_squad;
 use crate::error::{Error, Result};
 
@@ -101,7 +103,12 @@ fn json_problem(e: &serde_json::Error, before: usize) -> String {
 /// arrived.
 pub struct RecordReader {
     queue: Receiver<Result<Record>>,
+    progress: ReadProgress,
+    section: Option<Arc<Section>>,
 }
+
+/// Takes the records that are read.
+type Sender = Queue<Record>;
 
 impl RecordReader {
     /// Opens the source and starts reading.
@@ -109,25 +116,49 @@ impl RecordReader {
     /// # Errors
     /// [`Error::Io`] if a file cannot be opened.
     pub fn open(source: &Source, format: InputFormat) -> Result<Self> {
+        Self::open_part(source, format, Part::default())
+    }
+
+    /// Opens the source and starts reading a part of its records.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if a file cannot be opened; [`Error::Usage`] for a shard of something else than a file of lines.
+    pub fn open_part(source: &Source, format: InputFormat, part: Part) -> Result<Self> {
         let (sender, queue) = sync_channel(QUEUE);
+        let mut progress = ReadProgress::default();
+        let mut section = None;
         match source {
+            Source::Arguments(_) if part.shard.is_some() => return Err(not_a_file("arguments")),
+            Source::Stdin if part.shard.is_some() => return Err(not_a_file("standard input")),
             Source::Arguments(texts) => {
                 let texts = texts.clone();
+                let sender = Queue::new(sender, part, progress.clone());
                 std::thread::spawn(move || send_arguments(texts, &sender));
             }
             Source::File(path) => {
                 let file = open_file(path)?;
+                let size = file.metadata().ok().filter(std::fs::Metadata::is_file).map(|m| m.len());
+                if let Some(shard) = part.shard {
+                    let find = Section::find(path, &file, shard, |stream| Ok(begin(stream, format)?.1));
+                    section = Some(Arc::new(find?));
+                }
+                let length = section.as_ref().map_or(u64::MAX, |section| section.end - section.start);
+                progress.total = size.map(|size| size.min(length));
+                let stream = Counted::new(file.take(length), progress.clone());
                 let name: Arc<str> = path.display().to_string().into();
                 let path = path.clone();
-                std::thread::spawn(move || send_records(file, &name, path, format, &sender));
+                let mut sender = Queue::new(sender, part, progress.clone());
+                sender.starts_within = section.as_ref().is_some_and(|section| section.start > 0);
+                std::thread::spawn(move || send_records(stream, &name, path, format, &sender));
             }
             Source::Stdin => {
+                let sender = Queue::new(sender, part, progress.clone());
                 std::thread::spawn(move || {
                     send_records(std::io::stdin(), &"<stdin>".into(), "<stdin>".into(), format, &sender);
                 });
             }
         }
-        Ok(Self { queue })
+        Ok(Self { queue, progress, section })
     }
 
     /// Waits for the next record; `None` at the end.
@@ -139,6 +170,25 @@ impl RecordReader {
     pub fn ready(&self) -> Option<Result<Record>> {
         self.queue.try_recv().ok()
     }
+
+    /// How much of the input has been read.
+    pub fn progress(&self) -> ReadProgress {
+        self.progress.clone()
+    }
+
+    /// The number of a record's line in the file. In a shard, this counts the lines before it.
+    pub fn line(&self, record: &Record) -> u64 {
+        record.line + self.section.as_ref().map_or(0, |section| section.lines_before())
+    }
+
+    /// The location of a record, without reading anything: in a shard, the line is that of the shard.
+    pub fn place(&self, record: &Record) -> (Arc<str>, u64) {
+        let source = match &self.section {
+            Some(section) => section.name(&record.source).into(),
+            None => record.source.clone(),
+        };
+        (source, record.line)
+    }
 }
 
 fn open_file(path: &Path) -> Result<std::fs::File> {
@@ -149,7 +199,7 @@ fn open_file(path: &Path) -> Result<std::fs::File> {
     Ok(file)
 }
 
-fn send_arguments(texts: Vec<String>, sender: &SyncSender<Result<Record>>) {
+fn send_arguments(texts: Vec<String>, sender: &Sender) {
     let source: Arc<str> = "<argument>".into();
     for (i, text) in texts.into_iter().enumerate() {
         let record = Record { source: source.clone(), line: i as u64 + 1, body: Ok(RecordBody::Text(text)) };
@@ -159,26 +209,16 @@ fn send_arguments(texts: Vec<String>, sender: &SyncSender<Result<Record>>) {
     }
 }
 
-fn send_records(
-    stream: impl Read,
-    source: &Arc<str>,
-    path: PathBuf,
-    format: InputFormat,
-    sender: &SyncSender<Result<Record>>,
-) {
+fn send_records(stream: impl Read, source: &Arc<str>, path: PathBuf, format: InputFormat, sender: &Sender) {
     let mut stream = BufReader::with_capacity(1 << 16, stream);
-    let (head, shape) = match format {
-        InputFormat::Squad => (Vec::new(), Shape::Questions),
-        InputFormat::Text | InputFormat::Jsonl => (Vec::new(), Shape::Lines),
-        InputFormat::Auto | InputFormat::AutoOrSquad => {
-            match look(&mut stream, format == InputFormat::AutoOrSquad) {
-                Ok(found) => found,
-                Err(e) => {
-                    // The receiver may already be gone.
-                    let _gone = sender.send(Err(Error::io(path, "read")(e)));
-                    return;
-                }
-            }
+    // A shard is of a file of lines, whatever it begins with.
+    let begin = if sender.is_shard() { Ok((Vec::new(), Shape::Lines)) } else { begin(&mut stream, format) };
+    let (head, shape) = match begin {
+        Ok(found) => found,
+        Err(e) => {
+            // The receiver may already be gone.
+            let _gone = sender.send(Err(Error::io(path, "read")(e)));
+            return;
         }
     };
     let mut stream = Cursor::new(head).chain(stream);
@@ -193,26 +233,12 @@ fn send_records(
     }
 }
 
-/// Reads the beginning of a stream, no more of it than tells its shape.
-fn look(stream: &mut impl BufRead, questions: bool) -> std::io::Result<(Vec<u8>, Shape)> {
-    let mut head = Vec::new();
-    // A long beginning is not looked at anew for each of its pieces.
-    let mut seen = 0;
-    loop {
-        let piece = match stream.fill_buf() {
-            Ok(piece) => piece,
-            Err(e) if e.kind() == std::io::ErrorKind::Interrupted => continue,
-            Err(e) => return Err(e),
-        };
-        let (length, whole, line_ends) = (piece.len(), piece.is_empty(), piece.contains(&b'\n'));
-        head.extend_from_slice(piece);
-        stream.consume(length);
-        if whole || line_ends || head.len() >= 2 * seen {
-            seen = head.len();
-            if let Some(shape) = shape(&head, whole, questions) {
-                return Ok((head, shape));
-            }
-        }
+/// The shape of a stream, and the bytes that it was told by.
+fn begin(stream: &mut impl BufRead, format: InputFormat) -> std::io::Result<(Vec<u8>, Shape)> {
+    match format {
+        InputFormat::Squad => Ok((Vec::new(), Shape::Questions)),
+        InputFormat::Text | InputFormat::Jsonl => Ok((Vec::new(), Shape::Lines)),
+        InputFormat::Auto | InputFormat::AutoOrSquad => look(stream, format == InputFormat::AutoOrSquad),
     }
 }
 
@@ -220,11 +246,11 @@ fn look(stream: &mut impl BufRead, questions: bool) -> std::io::Result<(Vec<u8>,
 struct Numbered<'a> {
     source: Arc<str>,
     number: u64,
-    sender: &'a SyncSender<Result<Record>>,
+    sender: &'a Sender,
 }
 
 impl<'a> Numbered<'a> {
-    fn new(source: &str, what: &str, sender: &'a SyncSender<Result<Record>>) -> Self {
+    fn new(source: &str, what: &str, sender: &'a Sender) -> Self {
         Self { source: format!("{source}, {what}").into(), number: 0, sender }
     }
 
@@ -243,35 +269,46 @@ impl<'a> Numbered<'a> {
     }
 }
 
-fn send_array(stream: impl BufRead, source: &Arc<str>, path: PathBuf, sender: &SyncSender<Result<Record>>) {
+fn send_array(stream: impl BufRead, source: &Arc<str>, path: PathBuf, sender: &Sender) {
     let mut records = Numbered::new(source, "record", sender);
     let result = read_array(stream, &mut |fields| records.send(fields));
     records.end(path, result);
 }
 
-fn send_squad(stream: impl BufRead, source: &Arc<str>, path: PathBuf, sender: &SyncSender<Result<Record>>) {
+fn send_squad(stream: impl BufRead, source: &Arc<str>, path: PathBuf, sender: &Sender) {
     let mut questions = Numbered::new(source, "question", sender);
     let result = read_squad(stream, &mut |fields| questions.send(Ok(fields)));
     questions.end(path, result);
 }
 
 fn send_lines(
-    stream: impl BufRead,
+    mut stream: impl BufRead,
     source: &Arc<str>,
     path: PathBuf,
     format: InputFormat,
-    sender: &SyncSender<Result<Record>>,
+    sender: &Sender,
 ) {
-    let mut lines = LineReader::new(stream);
     let mut number = 0;
-    loop {
+    while sender.skips() {
+        match stream.skip_until(b'\n') {
+            Ok(0) => return,
+            Ok(_) => number += 1,
+            Err(e) => {
+                // The receiver may already be gone.
+                let _gone = sender.send(Err(Error::io(path, "read")(e)));
+                return;
+            }
+        }
+    }
+    let mut lines = LineReader::new(stream);
+    while !sender.is_full() {
         let record = match lines.next_line() {
             Ok(None) => return,
             Ok(Some(line)) => {
                 number += 1;
                 // A byte order mark, which some editors add.
                 let line = match line {
-                    Ok(text) if number == 1 => {
+                    Ok(text) if number == 1 && !sender.starts_within => {
                         Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))
                     }
                     other => other,

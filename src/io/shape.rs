@@ -1,5 +1,7 @@
 //! What a stream of records is, told by how it begins: lines, one array of records, or a file of questions.
 
+use std::io::BufRead;
+
 use super::json::{JsonError, Scanner};
 
 /// How records lie in a stream.
@@ -39,6 +41,29 @@ pub(crate) fn shape(head: &[u8], whole: bool, questions: bool) -> Option<Shape> 
         Ok(Some(_)) | Err(_) => Some(Shape::Lines),
     };
     found.or(whole.then_some(Shape::Lines))
+}
+
+/// Reads the beginning of a stream, no more of it than tells its shape.
+pub(super) fn look(stream: &mut impl BufRead, questions: bool) -> std::io::Result<(Vec<u8>, Shape)> {
+    let mut head = Vec::new();
+    // A long beginning is not looked at anew for each of its pieces.
+    let mut seen = 0;
+    loop {
+        let piece = match stream.fill_buf() {
+            Ok(piece) => piece,
+            Err(e) if e.kind() == std::io::ErrorKind::Interrupted => continue,
+            Err(e) => return Err(e),
+        };
+        let (length, whole, line_ends) = (piece.len(), piece.is_empty(), piece.contains(&b'\n'));
+        head.extend_from_slice(piece);
+        stream.consume(length);
+        if whole || line_ends || head.len() >= 2 * seen {
+            seen = head.len();
+            if let Some(shape) = shape(&head, whole, questions) {
+                return Ok((head, shape));
+            }
+        }
+    }
 }
 
 /// An array of objects; an empty one only if nothing follows.

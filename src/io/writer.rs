@@ -2,9 +2,10 @@
 
 use std::collections::VecDeque;
 
-use super::array::ArrayLayout;
+use super::array::{ArrayLayout, Rows};
+use super::complete::Complete;
 use super::output::{Format, OutputTarget};
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// Writes the entries of a bounded window in input order, each as soon as possible.
 pub struct OrderedWriter {
@@ -15,8 +16,8 @@ pub struct OrderedWriter {
     /// Index of the first entry of `waiting`.
     next: u64,
     written: u64,
-    /// For arrays, the number of rows up to the end of each entry.
-    ends: Vec<u64>,
+    /// For arrays.
+    rows: Rows,
 }
 
 impl OrderedWriter {
@@ -24,14 +25,25 @@ impl OrderedWriter {
     pub fn new(target: OutputTarget, format: Format) -> Self {
         // The header of an array is written again at the end.
         let target = if matches!(format, Format::Array(_)) { target.seekable() } else { target };
-        Self { target, format, waiting: VecDeque::new(), next: 0, written: 0, ends: vec![0] }
+        Self { target, format, waiting: VecDeque::new(), next: 0, written: 0, rows: Rows::new(0) }
+    }
+
+    /// Continues the partial file of an interrupted run. Without complete records, it starts over. `description` is that of
+    /// [`OutputTarget::start`].
+    ///
+    /// # Errors
+    /// [`Error::Output`].
+    pub fn start(&mut self, complete: Complete, description: Option<&[u8]>) -> Result<()> {
+        self.written = complete.records;
+        self.rows = Rows::new(complete.records);
+        self.target.start(complete.bytes, description)
     }
 
     /// Adds the entry with this index (from 0): a JSON value, a text block with its line end, a member of an object, or rows of an
     /// array. An empty entry writes nothing.
     ///
     /// # Errors
-    /// [`crate::Error::Output`].
+    /// [`Error::Output`].
     pub fn put(&mut self, index: u64, entry: Vec<u8>) -> Result<()> {
         let place = index.saturating_sub(self.next) as usize;
         if self.waiting.len() <= place {
@@ -47,6 +59,14 @@ impl OrderedWriter {
             self.next += 1;
         }
         if any { self.target.flush() } else { Ok(()) }
+    }
+
+    /// Hands all finished entries to the operating system, so that they stay however the process ends.
+    ///
+    /// # Errors
+    /// [`Error::Output`].
+    pub fn flush(&mut self) -> Result<()> {
+        self.target.flush_records()
     }
 
     fn write(&mut self, entry: &[u8]) -> Result<()> {
@@ -72,16 +92,18 @@ impl OrderedWriter {
             }
         }
         self.written += 1;
+        self.target.end_record();
         Ok(())
     }
 
     fn write_rows(&mut self, layout: ArrayLayout, entry: &[u8]) -> Result<()> {
         if self.written == 0 {
-            self.target.write(&layout.header(&[0]))?;
+            self.target.write(&layout.header(&self.rows))?;
         }
-        self.target.write(entry)?;
+        self.target.write(&layout.stored(entry))?;
         self.written += 1;
-        self.ends.push(self.ends.last().copied().unwrap_or(0) + layout.rows_in(entry));
+        self.rows.add(&layout, layout.rows_in(entry));
+        self.target.end_record();
         Ok(())
     }
 
@@ -90,22 +112,45 @@ impl OrderedWriter {
         self.written
     }
 
-    /// Completes the output. See [`OutputTarget::finish`].
+    /// Completes the output. See [`OutputTarget::finish`]. If that fails, complete records are kept as by
+    /// [`Self::keep_partial`].
     ///
     /// # Errors
-    /// [`crate::Error::Output`], [`crate::Error::Io`].
+    /// [`Error::Output`], [`Error::Io`].
     pub fn finish(mut self) -> Result<()> {
-        self.close()?;
-        self.target.finish()
+        match self.close().and_then(|()| self.target.flush_records()) {
+            Ok(()) => self.target.finish(),
+            Err(error) => Err(match (error, self.keep_partial()) {
+                (Error::Output { name, source }, Ok(Some(partial))) => {
+                    let problem = format!("{source}; finished records are in {}", partial.display());
+                    Error::Output { name, source: std::io::Error::new(source.kind(), problem) }
+                }
+                (error, _) => error,
+            }),
+        }
     }
 
-    /// Ends an interrupted output. See [`OutputTarget::keep_partial`].
+    /// Ends an interrupted output: cuts it after the last complete record and closes what is open. See
+    /// [`OutputTarget::keep_partial`].
     ///
     /// # Errors
-    /// [`crate::Error::Output`], [`crate::Error::Io`].
+    /// [`Error::Output`], [`Error::Io`].
     pub fn keep_partial(mut self) -> Result<Option<std::path::PathBuf>> {
-        self.close()?;
+        // After an error nothing waits, and the file may end within a record.
+        let _failed = self.target.flush_records();
+        self.cut();
+        // A partial output without an entry needs no end.
+        if self.written > 0 && self.close().and_then(|()| self.target.flush_records()).is_err() {
+            self.cut();
+        }
         self.target.keep_partial()
+    }
+
+    /// Cuts off what is not a complete record.
+    fn cut(&mut self) {
+        if let (Some(length), Format::Array(layout)) = (self.target.cut(), self.format) {
+            self.rows.cut(&layout, length);
+        }
     }
 
     fn close(&mut self) -> Result<()> {
@@ -116,10 +161,10 @@ impl OrderedWriter {
             (Format::Squad, _) => self.target.write(b"\n}\n"),
             (Format::Array(layout), written) => {
                 if written == 0 {
-                    self.target.write(&layout.header(&[0]))?;
+                    self.target.write(&layout.header(&self.rows))?;
                 }
-                self.target.write(&layout.trailer(&self.ends))?;
-                self.target.write_over_start(&layout.header(&self.ends))
+                self.target.write(&layout.trailer(&self.rows))?;
+                self.target.write_over_start(&layout.header(&self.rows))
             }
             (Format::Text | Format::Conll | Format::Jsonl, _) => Ok(()),
         }

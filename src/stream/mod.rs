@@ -185,6 +185,10 @@ impl SharedWriter {
             None => Ok(()),
         }
     }
+
+    fn flush(&self) -> Result<()> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).as_mut().map_or(Ok(()), OrderedWriter::flush)
+    }
 }
 
 /// Runs `task` on all records of `reader`. The writer stays open, and its owner must finish it.
@@ -201,8 +205,18 @@ pub fn run<T: Task>(
     let mut outcome = Outcome::default();
     while let Some(window) = next_window(reader) {
         let (records, broken) = window;
-        Window { task, writer, options, observer: &mut *observer, outcome: &mut outcome, not_finite: None }
-            .run(records)?;
+        Window {
+            task,
+            reader,
+            writer,
+            options,
+            observer: &mut *observer,
+            outcome: &mut outcome,
+            not_finite: None,
+        }
+        .run(records)?;
+        // Whatever ends the process later, a window that is finished stays.
+        writer.flush()?;
         if let Some(error) = broken {
             return Err(error);
         }
@@ -247,6 +261,7 @@ fn size(record: &Record) -> usize {
 /// A window of records in progress.
 struct Window<'a, T: Task> {
     task: &'a T,
+    reader: &'a RecordReader,
     writer: &'a SharedWriter,
     options: StreamOptions,
     observer: &'a mut dyn Observer,
@@ -289,13 +304,13 @@ impl<T: Task> Window<'_, T> {
         if let Some(i) = self.not_finite {
             self.outcome.stopped = true;
             self.outcome.failed += 1;
-            self.observer.record_failed(&record_error(&records[i], finite::NOT_FINITE));
+            self.observer.record_failed(&self.error(&records[i], finite::NOT_FINITE));
             return Ok(());
         }
         for (i, problem) in bad {
             self.outcome.stopped = true;
             self.outcome.failed += 1;
-            self.observer.record_failed(&record_error(&records[i], problem));
+            self.observer.record_failed(&self.error(&records[i], problem));
         }
         Ok(())
     }
@@ -344,7 +359,8 @@ impl<T: Task> Window<'_, T> {
         let truncated = self.task.truncated(item);
         if truncated {
             self.outcome.truncated += 1;
-            self.observer.record_truncated(&record.source, record.line);
+            let (source, line) = self.reader.place(record);
+            self.observer.record_truncated(&source, line);
         }
         let entry = match self.options.format {
             Format::Text => self.task.text(item, &prediction, self.options.color).into_bytes(),
@@ -362,12 +378,21 @@ impl<T: Task> Window<'_, T> {
         self.writer.put(first + i as u64, entry)
     }
 
+    fn error(&self, record: &Record, problem: &str) -> Error {
+        Error::Record {
+            source_name: record.source.to_string(),
+            line: self.reader.line(record),
+            problem: problem.to_owned(),
+        }
+    }
+
     fn fail(&mut self, first: u64, i: usize, record: &mut Record, problem: &str) -> Result<()> {
-        self.observer.record_failed(&record_error(record, problem));
+        self.observer.record_failed(&self.error(record, problem));
         self.outcome.failed += 1;
         let entry = match self.options.format {
             Format::Text => Vec::new(),
             Format::Json | Format::Jsonl => {
+                record.line = self.reader.line(record);
                 object(record, self.task.text_field(), vec![("error", raw(&problem)?)])?
             }
             Format::Conll | Format::Squad | Format::Array(_) => self.task.own_failure(),
@@ -382,10 +407,6 @@ fn unwritable(e: serde_json::Error) -> Error {
 
 fn raw<V: serde::Serialize>(value: &V) -> Result<Box<RawValue>> {
     serde_json::value::to_raw_value(value).map_err(unwritable)
-}
-
-fn record_error(record: &Record, problem: &str) -> Error {
-    Error::Record { source_name: record.source.to_string(), line: record.line, problem: problem.to_owned() }
 }
 
 /// The output object of a record: its own fields (`text_field` for a line of text, `line` for a line that could not be

@@ -1,5 +1,6 @@
 //! Argument groups that several subcommands share: model, input, output.
 
+use super::part::PartArgs;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
@@ -21,9 +22,18 @@ pub struct GlobalArgs {
     /// When to color text output
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto", help_heading = "General")]
     pub color: When,
-    /// When to show progress bars on stderr
+    /// When to show progress bars on stderr, or json for JSON lines there every few seconds
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto", help_heading = "General")]
-    pub progress: When,
+    pub progress: ProgressArg,
+}
+
+/// How to show progress.
+#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ProgressArg {
+    Auto,
+    Always,
+    Never,
+    Json,
 }
 
 /// When to use features of terminals.
@@ -140,6 +150,8 @@ pub struct RecordArgs {
     /// How to handle an invalid record
     #[arg(long, value_name = "HOW", default_value = "stop", help_heading = "Input")]
     pub on_error: OnErrorArg,
+    #[command(flatten)]
+    pub part: PartArgs,
 }
 
 #[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]

@@ -16,8 +16,9 @@ use super::device::DeviceArgs;
 /// is supported. A sentence-transformers directory (one with a modules.json) gives the vectors that sentence-transformers
 /// gives, with its pooling, Dense, LayerNorm and Normalize modules, maximum length and default prompt.
 ///
-/// With --output FILE.npy or FILE.safetensors, the vectors are written as one array of 32-bit floats with one row per
-/// record. With --pooling tokens, use safetensors: record i has the rows offsets[i] to offsets[i + 1] of embeddings.
+/// With --output FILE.npy or FILE.safetensors, the vectors are written as one array with one row per record, in f32 or, with
+/// --dtype-out, in f16. With --pooling tokens, use safetensors: record i has the rows offsets[i] to offsets[i + 1] of
+/// embeddings.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -69,6 +70,15 @@ pub struct EmbedArgs {
     /// Output format; auto follows the output's extension, otherwise is text on a terminal and jsonl elsewhere
     #[arg(long, value_name = "FORMAT", default_value = "auto", help_heading = "Output")]
     pub format: EmbedFormatArg,
+    /// Type of the values in .npy and .safetensors files
+    #[arg(long, value_name = "TYPE", default_value = "f32", help_heading = "Output")]
+    pub dtype_out: OutputTypeArg,
+}
+
+#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OutputTypeArg {
+    F32,
+    F16,
 }
 
 #[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]

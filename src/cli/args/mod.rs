@@ -16,6 +16,7 @@ pub mod finetune;
 pub mod info;
 pub mod man;
 pub mod ner;
+pub mod part;
 pub mod pretrain;
 pub mod qa;
 pub mod teacher;

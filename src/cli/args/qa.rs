@@ -1,5 +1,6 @@
 //! Arguments of `albert qa`.
 
+use super::part::PartArgs;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
@@ -43,6 +44,8 @@ pub struct QaArgs {
     /// How to handle an invalid record
     #[arg(long, value_name = "HOW", default_value = "stop", help_heading = "Input")]
     pub on_error: OnErrorArg,
+    #[command(flatten)]
+    pub part: PartArgs,
     /// JSON field with the question
     #[arg(long, value_name = "NAME", default_value = "question", help_heading = "Input")]
     pub question_field: String,

@@ -14,9 +14,15 @@ pub fn run(args: ChooseArgs, reporter: &Reporter) -> Result<ExitStatus, Failure>
     let source = options::source(&args.prompts, args.records.input.as_deref(), "PROMPT")?;
     let context = options::context(args.context.as_deref(), args.context_text.as_deref(), &source)?;
     let format = |terminal| args.output.format.resolve(terminal);
-    let streams =
-        streaming::open(&source, args.records.input_format.into(), args.output.output.as_deref(), format)?;
+    let streams = streaming::open(
+        &source,
+        args.records.input_format.into(),
+        args.records.part,
+        args.output.output.as_deref(),
+        format,
+    )?;
     let checkpoint = options::checkpoint_for(&args.model, Some(EmbeddedTask::Choices), reporter)?;
+    let streams = streams.with_model(&checkpoint)?;
     let ready = options::load(
         &checkpoint,
         &[Head::MultipleChoice],

@@ -13,6 +13,7 @@ pub fn run(args: ClassifyArgs, reporter: &Reporter) -> Result<ExitStatus, Failur
     let streams = streaming::open_texts(&args.input, &args.output)?;
     let task = (!args.order).then_some(EmbeddedTask::Sentiment);
     let checkpoint = options::checkpoint_for(&args.model, task, reporter)?;
+    let streams = streams.with_model(&checkpoint)?;
     let judgement = if args.order { Judgement::Order } else { Judgement::Labels };
     let ready = options::load(
         &checkpoint,

@@ -5,7 +5,7 @@ use albert::checkpoint::{Checkpoint, MlmBias, SentenceLayer, SentenceModules};
 use albert::io::{ArrayKind, ArrayLayout, Format};
 use albert::tasks::{Embed, EmbedOptions, Pooling, TextRules};
 
-use crate::cli::args::embed::EmbedArgs;
+use crate::cli::args::embed::{EmbedArgs, OutputTypeArg};
 use crate::cli::exit::{ExitStatus, Failure};
 use crate::cli::options::{Lengths, OwnLimit};
 use crate::cli::output::report::Reporter;
@@ -13,8 +13,10 @@ use crate::cli::{options, streaming};
 
 pub fn run(args: EmbedArgs, reporter: &Reporter) -> Result<ExitStatus, Failure> {
     let array = args.format.array(args.output.as_deref());
-    if let Some(kind) = array {
-        check_array(&args, kind)?;
+    match array {
+        Some(kind) => check_array(&args, kind)?,
+        None if args.dtype_out == OutputTypeArg::F16 => return Err(no_array().into()),
+        None => {}
     }
     let source = args.input.source()?;
     let checkpoint = options::checkpoint(&args.model, reporter)?;
@@ -24,13 +26,16 @@ pub fn run(args: EmbedArgs, reporter: &Reporter) -> Result<ExitStatus, Failure> 
     };
     let options = options(&args, modules.as_ref())?;
     let columns = options.width(checkpoint.config.hidden_size)?;
-    let layout = |kind| ArrayLayout { kind, columns, ragged: options.is_per_token() };
+    let half = args.dtype_out == OutputTypeArg::F16;
+    let layout = |kind| ArrayLayout { kind, columns, ragged: options.is_per_token(), half };
     let streams = streaming::open(
         &source,
         args.input.records.input_format.into(),
+        args.input.records.part,
         args.output.as_deref(),
         |terminal| array.map_or_else(|| args.format.resolve(terminal), |kind| Format::Array(layout(kind))),
-    )?;
+    )?
+    .with_model(&checkpoint)?;
     let mut lengths = Lengths::with_windows(&args.length);
     lengths.own = modules
         .as_ref()
@@ -128,6 +133,13 @@ fn tell(modules: &SentenceModules, options: &EmbedOptions, checkpoint: &Checkpoi
         checkpoint.name,
         parts.join(", ")
     ));
+}
+
+fn no_array() -> Error {
+    Error::Usage {
+        flag: "--dtype-out".to_owned(),
+        problem: "f16 is for .npy and .safetensors files; give --output FILE.npy".to_owned(),
+    }
 }
 
 /// Rejects options that an array file does not support.

@@ -12,6 +12,7 @@ use crate::cli::{options, streaming};
 pub fn run(args: FillMaskArgs, reporter: &Reporter) -> Result<ExitStatus, Failure> {
     let streams = streaming::open_texts(&args.input, &args.output)?;
     let checkpoint = options::checkpoint(&args.model, reporter)?;
+    let streams = streams.with_model(&checkpoint)?;
     let ready = options::load(
         &checkpoint,
         &[Head::MaskedLm],

@@ -13,8 +13,15 @@ use crate::cli::streaming;
 pub fn run(args: NerArgs, reporter: &Reporter) -> Result<ExitStatus, Failure> {
     let source = options::source(&args.texts, args.records.input.as_deref(), "TEXT")?;
     let format = |terminal| args.format.resolve(terminal);
-    let streams = streaming::open(&source, args.records.input_format.into(), args.output.as_deref(), format)?;
+    let streams = streaming::open(
+        &source,
+        args.records.input_format.into(),
+        args.records.part,
+        args.output.as_deref(),
+        format,
+    )?;
     let checkpoint = options::checkpoint_for(&args.model, Some(EmbeddedTask::Entities), reporter)?;
+    let streams = streams.with_model(&checkpoint)?;
     let ready = options::load(
         &checkpoint,
         &[Head::TokenClassification],

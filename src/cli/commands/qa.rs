@@ -18,8 +18,10 @@ pub fn run(args: QaArgs, reporter: &Reporter) -> Result<ExitStatus, Failure> {
     let source = options::source(&args.questions, args.input.as_deref(), "QUESTION")?;
     let context = options::context(args.context.as_deref(), args.context_text.as_deref(), &source)?;
     let format = |terminal| args.format.resolve(terminal);
-    let streams = streaming::open(&source, args.input_format.into(), args.output.as_deref(), format)?;
+    let streams =
+        streaming::open(&source, args.input_format.into(), args.part, args.output.as_deref(), format)?;
     let checkpoint = options::checkpoint_for(&args.model, Some(EmbeddedTask::Answers), reporter)?;
+    let streams = streams.with_model(&checkpoint)?;
     let lengths = Lengths {
         max_length: args.max_length.map(|n| n as usize),
         default: WINDOW,

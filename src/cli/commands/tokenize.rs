@@ -11,7 +11,7 @@ use crate::cli::{options, streaming};
 const BATCH_TOKENS: usize = 1 << 24;
 
 pub fn run(args: TokenizeArgs, reporter: &Reporter) -> Result<ExitStatus, Failure> {
-    let streams = streaming::open_texts(&args.input, &args.output)?;
+    let streams = streaming::open_texts(&args.input, &args.output)?.with_tokenizer(&args.model)?;
     let tokenizer = options::tokenizer(&args.model, reporter)?;
     let task =
         Tokenize { tokenizer, max_length: args.max_length.map(|n| n as usize), fields: args.input.fields() };

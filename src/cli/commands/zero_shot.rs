@@ -13,9 +13,15 @@ use crate::cli::streaming;
 pub fn run(args: ZeroShotArgs, reporter: &Reporter) -> Result<ExitStatus, Failure> {
     let source = options::source(&args.texts, args.records.input.as_deref(), "TEXT")?;
     let format = |terminal| args.output.format.resolve(terminal);
-    let streams =
-        streaming::open(&source, args.records.input_format.into(), args.output.output.as_deref(), format)?;
+    let streams = streaming::open(
+        &source,
+        args.records.input_format.into(),
+        args.records.part,
+        args.output.output.as_deref(),
+        format,
+    )?;
     let checkpoint = options::checkpoint_for(&args.model, Some(EmbeddedTask::Entailment), reporter)?;
+    let streams = streams.with_model(&checkpoint)?;
     let ready = options::load(
         &checkpoint,
         &[Head::SequenceClassification],

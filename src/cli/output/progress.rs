@@ -9,6 +9,7 @@ use albert::training::log::RunLog;
 use albert::training::{Report, TrainObserver};
 
 use super::report::Reporter;
+use super::stream_progress::{Pace, per, rounded};
 
 /// A progress bar, or lines without one, and the logs of the run.
 pub struct TrainingProgress<'a> {
@@ -17,12 +18,32 @@ pub struct TrainingProgress<'a> {
     output: PathBuf,
     panels: &'a [(&'a str, &'a str)],
     log: Option<RunLog>,
+    pace: Pace,
+    /// The step that the run began after.
+    first: u64,
+}
+
+/// A line of `--progress json`.
+#[derive(serde::Serialize)]
+struct TrainingLine {
+    step: u64,
+    steps: u64,
+    seconds: f64,
+    seconds_left: Option<f64>,
 }
 
 impl<'a> TrainingProgress<'a> {
     /// `panels` are the titles and the names of the values to draw.
     pub fn new(reporter: &'a Reporter, output: &Path, panels: &'a [(&'a str, &'a str)]) -> Self {
-        Self { reporter, bar: reporter.training_bar(), output: output.to_owned(), panels, log: None }
+        Self {
+            reporter,
+            bar: reporter.training_bar(),
+            output: output.to_owned(),
+            panels,
+            log: None,
+            pace: Pace::new(),
+            first: 0,
+        }
     }
 
     /// Warns about a log that cannot be written, which must not end the run.
@@ -56,6 +77,7 @@ impl TrainObserver for TrainingProgress<'_> {
         if step > 0 {
             self.reporter.note(&format!("resuming after step {step}"));
         }
+        (self.pace, self.first) = (Pace::new(), step);
         self.log = Some(RunLog::open(&self.output, step, self.panels)?);
         Ok(())
     }
@@ -63,6 +85,16 @@ impl TrainObserver for TrainingProgress<'_> {
     fn stepped(&mut self, step: u64, total: u64) {
         self.bar.set_length(total);
         self.bar.set_position(step);
+        if self.reporter.wants_json() && (self.pace.is_due() || step == total) {
+            let seconds = self.pace.seconds();
+            let left = per(total.saturating_sub(step), step.saturating_sub(self.first), seconds);
+            self.reporter.progress_line(&TrainingLine {
+                step,
+                steps: total,
+                seconds: rounded(seconds),
+                seconds_left: left.map(rounded),
+            });
+        }
     }
 
     fn trained(&mut self, report: &Report) {

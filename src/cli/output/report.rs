@@ -2,14 +2,16 @@
 
 use std::cell::{Cell, RefCell};
 use std::io::{IsTerminal, Write};
+use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{HumanDuration, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use albert::Error;
 use albert::stream::Observer;
 
-use crate::cli::args::common::{GlobalArgs, When};
+use super::stream_progress::{Pace, StreamProgress};
+use crate::cli::args::common::{GlobalArgs, ProgressArg, When};
 
 const ERROR: Style = AnsiColor::Red.on_default().bold();
 const WARNING: Style = AnsiColor::Yellow.on_default().bold();
@@ -23,6 +25,8 @@ pub struct Reporter {
     /// `--color`, for output other than stderr.
     when: When,
     progress: bool,
+    /// `--progress json`.
+    json: bool,
     /// The active progress bar, which is suspended while lines are printed.
     bar: RefCell<ProgressBar>,
     truncation_told: Cell<bool>,
@@ -33,10 +37,10 @@ impl Reporter {
     pub fn new(args: &GlobalArgs) -> Self {
         let terminal = std::io::stderr().is_terminal();
         let progress = match args.progress {
-            When::Always => true,
-            When::Never => false,
+            ProgressArg::Always => true,
+            ProgressArg::Never | ProgressArg::Json => false,
             // No bar if the results appear on the same terminal.
-            When::Auto => terminal && !args.quiet && !std::io::stdout().is_terminal(),
+            ProgressArg::Auto => terminal && !args.quiet && !std::io::stdout().is_terminal(),
         };
         Self {
             quiet: args.quiet,
@@ -44,6 +48,7 @@ impl Reporter {
             color: wants_color(args.color, terminal, no_color()),
             when: args.color,
             progress,
+            json: args.progress == ProgressArg::Json,
             bar: RefCell::new(ProgressBar::hidden()),
             truncation_told: Cell::new(false),
         }
@@ -57,6 +62,7 @@ impl Reporter {
             color: false,
             when: When::Never,
             progress: false,
+            json: false,
             bar: RefCell::new(ProgressBar::hidden()),
             truncation_told: Cell::new(false),
         }
@@ -114,15 +120,29 @@ impl Reporter {
     }
 
     /// An observer that counts the records of a stream, with a progress bar if enabled.
-    pub fn observer(&self) -> StreamObserver<'_> {
+    pub fn observer(&self, progress: StreamProgress) -> StreamObserver<'_> {
         if self.progress {
             let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(5));
-            if let Ok(style) = ProgressStyle::with_template("{spinner} {pos} records, {per_sec}, {elapsed}") {
+            if let Ok(style) =
+                ProgressStyle::with_template("{spinner} {pos} records, {per_sec}, {elapsed}{msg}")
+            {
                 bar.set_style(style);
             }
             self.bar.replace(bar);
         }
-        StreamObserver { reporter: self }
+        StreamObserver { reporter: self, progress, pace: Pace::new(), records: 0, failed: 0 }
+    }
+
+    /// Prints a line of `--progress json`.
+    pub fn progress_line(&self, line: &impl serde::Serialize) {
+        if let Ok(line) = serde_json::to_string(line) {
+            self.write(&format!("{line}\n"));
+        }
+    }
+
+    /// True for `--progress json`.
+    pub fn wants_json(&self) -> bool {
+        self.json
     }
 
     /// A bar for bytes, whose total is set later.
@@ -132,12 +152,12 @@ impl Reporter {
 
     /// A bar for steps, whose total is set later.
     pub fn steps_bar(&self, what: &'static str) -> ProgressBar {
-        self.bar("{msg} {bar:30} {pos}/{len} {elapsed}", what)
+        self.bar("{msg} {bar:30} {pos}/{len} {per_sec} {eta} left", what)
     }
 
     /// A bar for training steps, whose total is set later.
     pub fn training_bar(&self) -> ProgressBar {
-        self.bar("{bar:20} {pos}/{len} {msg}  {eta} left", "")
+        self.bar("{bar:20} {pos}/{len} {msg}  {per_sec}  {eta} left", "")
     }
 
     fn bar(&self, template: &str, message: &'static str) -> ProgressBar {
@@ -185,10 +205,40 @@ fn wants_color(when: When, terminal: bool, no_color: bool) -> bool {
 /// Reports on a running stream.
 pub struct StreamObserver<'a> {
     reporter: &'a Reporter,
+    progress: StreamProgress,
+    pace: Pace,
+    records: u64,
+    failed: u64,
+}
+
+impl StreamObserver<'_> {
+    /// Shows the end of the stream; `finished` is false if it broke off.
+    pub fn end(&mut self, finished: bool) {
+        if self.reporter.json {
+            let line = self.progress.line(self.records, self.failed, self.pace.seconds(), finished);
+            self.reporter.progress_line(&line);
+        }
+    }
+
+    fn show(&mut self) {
+        let seconds = self.pace.seconds();
+        if self.reporter.json && self.pace.is_due() {
+            self.reporter.progress_line(&self.progress.line(self.records, self.failed, seconds, false));
+        }
+        if self.reporter.progress {
+            let left = self.progress.seconds_left(self.records + self.failed, seconds);
+            let left = left.and_then(|left| Duration::try_from_secs_f64(left).ok());
+            let message = left.map_or_else(String::new, |left| format!(", {} left", HumanDuration(left)));
+            let bar = self.reporter.bar.borrow();
+            bar.set_message(message);
+            bar.set_position(self.records);
+        }
+    }
 }
 
 impl Observer for StreamObserver<'_> {
     fn record_failed(&mut self, error: &Error) {
+        self.failed += 1;
         self.reporter.error(error);
     }
 
@@ -202,7 +252,8 @@ impl Observer for StreamObserver<'_> {
     }
 
     fn finished(&mut self, records: u64) {
-        self.reporter.bar.borrow().set_position(records);
+        self.records = records;
+        self.show();
     }
 }
 

@@ -1,0 +1,35 @@
+//! Arguments for a part of the records, and for continuing an interrupted run.
+
+use clap::Args;
+
+use albert::io::{Part, Shard};
+
+/// A part of the records of an input.
+#[derive(Args, Clone, Copy, Debug)]
+pub struct PartArgs {
+    /// Skip the first N records
+    #[arg(long, value_name = "N", default_value = "0", hide_default_value = true, help_heading = "Input")]
+    pub skip: u64,
+    /// Process at most N records
+    #[arg(long, value_name = "N", help_heading = "Input")]
+    pub limit: Option<u64>,
+    /// Process the I-th of N parts of the input file
+    ///
+    /// The file is split by bytes at line ends, without reading the other parts. The outputs of all parts, one after the
+    /// other, equal the output of a single run. Needs --input FILE with one record per line. --skip and --limit apply to
+    /// the records of the part.
+    #[arg(long, value_name = "I/N", value_parser = str::parse::<Shard>, help_heading = "Input")]
+    pub shard: Option<Shard>,
+    /// Continue the interrupted run that left FILE.partial next to --output FILE
+    ///
+    /// Input, model and options must be the same. Works for JSON lines and .npy files, with --input FILE. Starts from the
+    /// beginning if there is no FILE.partial.
+    #[arg(long, help_heading = "Output")]
+    pub resume: bool,
+}
+
+impl From<PartArgs> for Part {
+    fn from(args: PartArgs) -> Self {
+        Self { shard: args.shard, skip: args.skip, limit: args.limit }
+    }
+}

@@ -1,0 +1,111 @@
+//! Rate and remaining time of a run.
+
+use std::time::{Duration, Instant};
+
+use albert::io::ReadProgress;
+use serde::Serialize;
+
+/// Time between two lines of `--progress json`.
+const INTERVAL: Duration = Duration::from_secs(5);
+
+/// Time between lines.
+pub struct Pace {
+    started: Instant,
+    next: Duration,
+}
+
+impl Pace {
+    pub fn new() -> Self {
+        Self { started: Instant::now(), next: INTERVAL }
+    }
+
+    /// Seconds since the start.
+    pub fn seconds(&self) -> f64 {
+        self.started.elapsed().as_secs_f64()
+    }
+
+    /// True if it is time for a line.
+    pub fn is_due(&mut self) -> bool {
+        let elapsed = self.started.elapsed();
+        let due = elapsed >= self.next;
+        if due {
+            self.next = elapsed + INTERVAL;
+        }
+        due
+    }
+}
+
+/// How far a stream is.
+pub struct StreamProgress {
+    read: ReadProgress,
+    limit: Option<u64>,
+}
+
+/// A line of `--progress json`.
+#[derive(Debug, PartialEq, Serialize)]
+pub struct StreamLine {
+    records: u64,
+    failed: u64,
+    seconds: f64,
+    records_per_second: f64,
+    /// Unknown for pipes.
+    seconds_left: Option<f64>,
+    finished: bool,
+}
+
+impl StreamProgress {
+    /// `limit` is the greatest number of records, if there is one.
+    pub fn new(read: ReadProgress, limit: Option<u64>) -> Self {
+        Self { read, limit }
+    }
+
+    /// The remaining time after `records` records in `seconds` seconds, by the bytes of the input and by the limit.
+    pub fn seconds_left(&self, records: u64, seconds: f64) -> Option<f64> {
+        let skipped = self.read.skipped();
+        let bytes = self.read.total.map(|total| (total.saturating_sub(self.read.read()), total));
+        let by_bytes = bytes
+            .and_then(|(left, total)| per(left, total.saturating_sub(left).saturating_sub(skipped), seconds));
+        let by_limit = self.limit.and_then(|limit| per(limit.saturating_sub(records), records, seconds));
+        match (by_bytes, by_limit) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (a, b) => a.or(b),
+        }
+    }
+
+    pub fn line(&self, records: u64, failed: u64, seconds: f64, finished: bool) -> StreamLine {
+        let left = if finished { Some(0.0) } else { self.seconds_left(records + failed, seconds) };
+        StreamLine {
+            records,
+            failed,
+            seconds: rounded(seconds),
+            records_per_second: if seconds > 0.0 { rounded(records as f64 / seconds) } else { 0.0 },
+            seconds_left: left.map(rounded),
+            finished,
+        }
+    }
+}
+
+/// The time for `left` if `done` took `seconds`.
+pub fn per(left: u64, done: u64, seconds: f64) -> Option<f64> {
+    (done > 0).then(|| left as f64 / done as f64 * seconds)
+}
+
+pub fn rounded(seconds: f64) -> f64 {
+    (seconds * 1000.0).round() / 1000.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_limit_tells_the_remaining_time() {
+        let progress = StreamProgress::new(ReadProgress::default(), Some(100));
+        assert_eq!(progress.seconds_left(0, 1.0), None);
+        assert_eq!(progress.seconds_left(25, 10.0), Some(30.0));
+        let line = progress.line(20, 5, 10.0, false);
+        assert_eq!((line.records_per_second, line.seconds_left), (2.0, Some(30.0)));
+        assert_eq!(progress.line(99, 0, 10.0, true).seconds_left, Some(0.0));
+        assert_eq!(StreamProgress::new(ReadProgress::default(), None).seconds_left(25, 10.0), None);
+    }
+}

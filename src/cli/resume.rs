@@ -1,0 +1,270 @@
+//! Resuming an interrupted stream: a description of the run next to its partial output, and its comparison with this run.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use clap::CommandFactory;
+use serde::{Deserialize, Serialize};
+
+use albert::checkpoint::{Checkpoint, Origin};
+use albert::io::{
+    Complete, Fingerprint, Format, Leftover, OutputTarget, Source, fingerprint, fingerprint_of_directory,
+};
+use albert::{Error, Result};
+
+use super::args::Cli;
+use super::args::common::ModelArgs;
+
+/// Options that do not change the output, or whose files are compared instead.
+const OTHER_OPTIONS: [&str; 18] = [
+    "base-model",
+    "batch-tokens",
+    "color",
+    "context",
+    "device",
+    "help",
+    "input",
+    "model",
+    "offline",
+    "on-error",
+    "output",
+    "progress",
+    "quiet",
+    "resume",
+    "seed",
+    "threads",
+    "tokenizer",
+    "verbose",
+];
+
+/// Everything that the output of a run depends on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Description {
+    /// The version of the program. It comes first, as the mark of a description.
+    albert: String,
+    command: String,
+    input: String,
+    input_file: Fingerprint,
+    context: Option<Fingerprint>,
+    model: String,
+    options: BTreeMap<String, Vec<String>>,
+}
+
+impl Description {
+    /// Describes this run. Returns `None` if it cannot be resumed: if its input is not a file, or its output has another
+    /// format than JSON lines or `.npy`.
+    ///
+    /// # Errors
+    /// [`Error::Io`] for files that cannot be read.
+    pub fn of_this_run(source: &Source, target: &OutputTarget, format: Format) -> Result<Option<Self>> {
+        let Source::File(path) = source else { return Ok(None) };
+        if !path.is_file() || target.leftover().is_none() || !Complete::is_known(format) {
+            return Ok(None);
+        }
+        let Some((command, options, context)) = arguments() else { return Ok(None) };
+        let context = match context.as_deref() {
+            Some(context) if !Path::new(context).is_file() => return Ok(None),
+            Some(context) => Some(fingerprint(Path::new(context))?),
+            None => None,
+        };
+        Ok(Some(Self {
+            albert: env!("CARGO_PKG_VERSION").to_owned(),
+            command,
+            input: path.display().to_string(),
+            input_file: fingerprint(path)?,
+            context,
+            model: String::new(),
+            options,
+        }))
+    }
+
+    /// Adds the model.
+    ///
+    /// # Errors
+    /// [`Error::Io`] for files that cannot be read.
+    pub fn set_model(&mut self, checkpoint: &Checkpoint) -> Result<()> {
+        let mut parts = Vec::new();
+        match &checkpoint.origin {
+            Origin::Embedded { task } => parts.push(format!("embedded {task:?}")),
+            Origin::Directory { directory, weights } => {
+                parts.push(of_model(directory)?);
+                if weights.parent().is_some_and(|parent| parent != directory) {
+                    parts.push(of_model(weights)?);
+                }
+            }
+        }
+        let adapter = checkpoint.adapter.as_ref().map(|adapter| &adapter.directory);
+        let others = [adapter, checkpoint.tokenizer_path.as_ref(), checkpoint.modules.as_ref()];
+        for path in others.into_iter().flatten() {
+            parts.push(of_model(path)?);
+        }
+        self.model = parts.join(" ");
+        Ok(())
+    }
+
+    /// Adds a tokenizer without a model.
+    ///
+    /// # Errors
+    /// [`Error::Io`] for files that cannot be read.
+    pub fn set_tokenizer(&mut self, args: &ModelArgs) -> Result<()> {
+        let Some(named) = args.tokenizer.as_ref().or(args.model.as_ref()) else { return Ok(()) };
+        let path = Path::new(named);
+        // A hub id stays the same by its name.
+        self.model = if path.exists() { of_model(path)? } else { named.clone() };
+        Ok(())
+    }
+
+    /// The content of `FILE.partial.json`.
+    pub fn to_json(&self) -> Vec<u8> {
+        let mut json = serde_json::to_vec(self).unwrap_or_default();
+        json.push(b'\n');
+        json
+    }
+
+    /// Checks that an interrupted run had the same input and options. Returns a warning about what cannot be excluded.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] naming the difference.
+    pub fn check(&self, leftover: &Leftover) -> Result<Option<String>> {
+        let earlier = earlier(leftover)?;
+        let differs = |what: String| Err(refused(leftover, &what));
+        if earlier.albert != self.albert {
+            return differs(format!("was written by albert {}", earlier.albert));
+        }
+        if earlier.command != self.command {
+            return differs(format!("was written by albert {}", earlier.command));
+        }
+        let names = earlier.options.keys().chain(self.options.keys());
+        let value = |options: &BTreeMap<String, Vec<String>>, name: &str| {
+            options.get(name).map_or_else(|| "unset".to_owned(), |values| values.join(" "))
+        };
+        for name in names {
+            let (before, now) = (value(&earlier.options, name), value(&self.options, name));
+            if before != now {
+                return differs(format!("was written with {name} {before}, which is now {now}"));
+            }
+        }
+        let same = |a: &Fingerprint, b: &Fingerprint| (a.bytes, &a.samples) == (b.bytes, &b.samples);
+        if !same(&earlier.input_file, &self.input_file) {
+            return differs(format!(
+                "was written from {}, which is not the same as {} now",
+                earlier.input, self.input
+            ));
+        }
+        let (before, now) = (earlier.context.as_ref(), self.context.as_ref());
+        if before.map(|context| &context.samples) != now.map(|context| &context.samples) {
+            return differs("was written with another --context".to_owned());
+        }
+        Ok((earlier.input_file.modified != self.input_file.modified).then(|| {
+            format!(
+                "{} has another date than the input of the interrupted run; its length and samples of its content are the \
+                 same",
+                self.input
+            )
+        }))
+    }
+
+    /// Checks that an interrupted run used the same model.
+    ///
+    /// # Errors
+    /// [`Error::Usage`].
+    pub fn check_model(&self, leftover: &Leftover) -> Result<()> {
+        if earlier(leftover)?.model == self.model {
+            return Ok(());
+        }
+        Err(refused(leftover, "was written with another model or tokenizer"))
+    }
+}
+
+/// The reason why a run cannot be resumed, whatever there is to resume.
+pub fn impossible(source: &Source, target: &OutputTarget, format: Format) -> Error {
+    let problem = match source {
+        _ if matches!(target, OutputTarget::Stdout(_)) => "needs --output FILE",
+        _ if target.leftover().is_none() => "needs an --output in a directory that takes new files",
+        _ if !Complete::is_known(format) => "continues only JSON lines and .npy files",
+        Source::File(_) => "needs files: a pipe may hold something else than in the interrupted run",
+        _ => "needs --input FILE: other input may differ from that of the interrupted run",
+    };
+    Error::Usage { flag: "--resume".to_owned(), problem: problem.to_owned() }
+}
+
+fn refused(leftover: &Leftover, what: &str) -> Error {
+    let partial = leftover.path.display();
+    Error::Usage {
+        flag: "--resume".to_owned(),
+        problem: format!("{partial} {what}; run the same command again, or remove {partial} to start over"),
+    }
+}
+
+fn earlier(leftover: &Leftover) -> Result<Description> {
+    let description = leftover.description.as_deref().and_then(|json| serde_json::from_slice(json).ok());
+    description.ok_or_else(|| {
+        refused(leftover, &format!("has no description in {}.json that can be read", leftover.path.display()))
+    })
+}
+
+/// The subcommand, the values of the options that the output depends on, with their defaults, and the file of `--context`.
+fn arguments() -> Option<(String, BTreeMap<String, Vec<String>>, Option<String>)> {
+    let mut cli = Cli::command();
+    // The command line was read before, so this succeeds.
+    let matches = cli.try_get_matches_from_mut(std::env::args_os()).ok()?;
+    let (name, matches) = matches.subcommand()?;
+    let mut options = BTreeMap::new();
+    let mut context = None;
+    for argument in cli.find_subcommand(name)?.get_arguments() {
+        let id = argument.get_id().as_str();
+        let Ok(Some(values)) = matches.try_get_raw(id) else { continue };
+        let values: Vec<String> = values.map(|value| value.to_string_lossy().into_owned()).collect();
+        let long = argument.get_long().unwrap_or(id);
+        if long == "context" {
+            context = values.first().cloned();
+        } else if !OTHER_OPTIONS.contains(&long) {
+            options.insert(
+                argument.get_long().map_or_else(|| id.to_owned(), |long| format!("--{long}")),
+                values,
+            );
+        }
+    }
+    Some((name.to_owned(), options, context))
+}
+
+/// The fingerprint of a model's directory, or of a file of a model and those next to it.
+fn of_model(path: &Path) -> Result<String> {
+    let directory = if path.is_dir() { path } else { path.parent().unwrap_or(path) };
+    let directory = if directory.as_os_str().is_empty() { Path::new(".") } else { directory };
+    fingerprint_of_directory(directory, &is_of_model)
+}
+
+/// True for names of weights, configurations and tokenizers. The output of a run may be in the same directory.
+fn is_of_model(name: &str) -> bool {
+    const STARTS: [&str; 9] = [
+        "adapter_",
+        "added_tokens",
+        "config",
+        "modules.json",
+        "sentence_",
+        "special_tokens",
+        "spiece",
+        "tokenizer",
+        "vocab",
+    ];
+    const ENDS: [&str; 12] = [
+        ".bin",
+        ".ckpt",
+        ".h5",
+        ".index",
+        ".model",
+        ".msgpack",
+        ".onnx",
+        ".onnx_data",
+        ".ot",
+        ".pt",
+        ".pth",
+        ".safetensors",
+    ];
+    let partial = name.ends_with(".partial") || name.ends_with(".partial.json");
+    !partial
+        && (STARTS.iter().any(|start| name.starts_with(start))
+            || ENDS.iter().any(|end| name.ends_with(end))
+            || name.contains(".data-"))
+}

@@ -1,0 +1,207 @@
+//! `FILE.partial`: the name of an output until it is complete. The run that writes it holds a lock on it, so that a second
+//! run is refused and what a killed run left is found again. `FILE.partial.json` describes the run.
+
+use std::fs::{File, Metadata, OpenOptions};
+use std::io::{Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use super::destination::parent;
+use super::lock::lock_file;
+use super::temporary::builder;
+use crate::error::{Error, Result};
+
+/// Attempts to lock a file that other runs rename meanwhile.
+const ATTEMPTS: usize = 100;
+
+/// Start of every description.
+const DESCRIPTION: &[u8] = b"{\"albert\":";
+
+/// A locked partial file.
+#[derive(Debug)]
+pub(super) struct Partial {
+    path: PathBuf,
+    file: File,
+    /// Bytes that an earlier run left.
+    left: u64,
+    started: bool,
+}
+
+impl Partial {
+    /// Opens and locks the partial file of `place`. Returns `None` where that name cannot be used.
+    ///
+    /// # Errors
+    /// [`Error::BadFile`] if another run writes it; [`Error::Io`].
+    pub(super) fn claim(place: &Path) -> Result<Option<Self>> {
+        let path = with_suffix(place, ".partial");
+        for _ in 0..ATTEMPTS {
+            if path.symlink_metadata().is_ok_and(|metadata| !metadata.is_file()) {
+                return Ok(None);
+            }
+            let opened = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path);
+            let Ok(file) = opened else { return Ok(None) };
+            if !lock_file(&file) {
+                return Err(Error::bad_file(path, "is in use: another albert writes this output"));
+            }
+            // Another run may have completed the file before it was locked.
+            let metadata = file.metadata().map_err(Error::io(&path, "read"))?;
+            if path.symlink_metadata().is_ok_and(|named| same_file(&named, &metadata)) {
+                let left = metadata.len();
+                return Ok(Some(Self { path, file, left, started: false }));
+            }
+        }
+        Err(Error::bad_file(path, "changes all the time: other runs write this output"))
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(super) fn file(&mut self) -> &mut File {
+        &mut self.file
+    }
+
+    /// Bytes that an earlier run left.
+    pub(super) fn left(&self) -> u64 {
+        self.left
+    }
+
+    /// True once the content of an earlier run is gone or continued.
+    pub(super) fn started(&self) -> bool {
+        self.started
+    }
+
+    /// The description of the earlier run.
+    pub(super) fn description(&self) -> Option<Vec<u8>> {
+        std::fs::read(self.description_path()).ok().filter(|bytes| bytes.starts_with(DESCRIPTION))
+    }
+
+    /// Makes the file ready to be written: behind the first `keep` bytes, or from the start.
+    ///
+    /// # Errors
+    /// The operating system's.
+    pub(super) fn start(&mut self, keep: u64) -> std::io::Result<()> {
+        if keep > 0 {
+            self.file.set_len(keep)?;
+            self.file.seek(SeekFrom::Start(keep))?;
+        } else if self.left > 0 {
+            // A new file, since the old one may have other names, and the mode of another time.
+            let temporary = builder().tempfile_in(parent(&self.path))?;
+            lock_file(temporary.as_file());
+            self.file = temporary.persist(&self.path).map_err(|e| e.error)?;
+        }
+        self.started = true;
+        Ok(())
+    }
+
+    /// Writes the description of this run, or removes that of an earlier one.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub(super) fn describe(&self, description: Option<&[u8]>) -> Result<()> {
+        self.remove_description();
+        let Some(description) = description else { return Ok(()) };
+        let path = self.description_path();
+        let file = OpenOptions::new().write(true).create_new(true).open(&path);
+        file.and_then(|mut file| file.write_all(description)).map_err(Error::io(path, "create"))
+    }
+
+    /// Removes the description, if it is one.
+    pub(super) fn remove_description(&self) {
+        if self.description().is_some() {
+            // Without it, the next run starts over.
+            let _left = std::fs::remove_file(self.description_path());
+        }
+    }
+
+    fn description_path(&self) -> PathBuf {
+        with_suffix(&self.path, ".json")
+    }
+}
+
+/// A claim that came to nothing leaves no empty file.
+impl Drop for Partial {
+    fn drop(&mut self) {
+        if !self.started && self.left == 0 {
+            let _left = std::fs::remove_file(&self.path);
+        }
+    }
+}
+
+fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
+}
+
+#[cfg(unix)]
+fn same_file(a: &Metadata, b: &Metadata) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    (a.dev(), a.ino()) == (b.dev(), b.ino())
+}
+
+#[cfg(not(unix))]
+fn same_file(_a: &Metadata, _b: &Metadata) -> bool {
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_claim_is_exclusive_and_leaves_nothing() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let place = directory.path().join("out");
+        let claim = Partial::claim(&place).expect("free").expect("a file");
+        let error = Partial::claim(&place).expect_err("taken");
+        assert!(error.to_string().contains("out.partial: is in use"), "{error}");
+        drop(claim);
+        assert_eq!(std::fs::read_dir(directory.path()).expect("reads").count(), 0);
+    }
+
+    #[test]
+    fn what_an_earlier_run_left_stays_until_the_start() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let place = directory.path().join("out");
+        let partial = directory.path().join("out.partial");
+        std::fs::write(&partial, "one\ntw").expect("writes");
+        drop(Partial::claim(&place).expect("free"));
+        assert_eq!(std::fs::read_to_string(&partial).expect("reads"), "one\ntw");
+        let mut claim = Partial::claim(&place).expect("free").expect("a file");
+        assert_eq!(claim.left(), 6);
+        claim.start(4).expect("starts");
+        claim.file().write_all(b"2\n").expect("writes");
+        assert_eq!(std::fs::read_to_string(&partial).expect("reads"), "one\n2\n");
+        drop(claim);
+        let mut claim = Partial::claim(&place).expect("free").expect("a file");
+        claim.start(0).expect("starts");
+        assert_eq!(std::fs::read_to_string(&partial).expect("reads"), "");
+        assert!(Partial::claim(&place).is_err(), "the new file is locked, too");
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn other_kinds_of_files_are_left_alone() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let place = directory.path().join("out");
+        std::os::unix::fs::symlink("elsewhere", directory.path().join("out.partial")).expect("links");
+        assert!(Partial::claim(&place).expect("no error").is_none());
+        assert!(!directory.path().join("elsewhere").exists());
+    }
+
+    #[test]
+    fn only_a_description_is_removed() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let claim = Partial::claim(&directory.path().join("out")).expect("free").expect("a file");
+        let path = directory.path().join("out.partial.json");
+        std::fs::write(&path, "{\"mine\":1}").expect("writes");
+        assert!(claim.describe(Some(b"{\"albert\":1}")).is_err());
+        claim.remove_description();
+        assert!(path.exists());
+        std::fs::remove_file(&path).expect("removes");
+        claim.describe(Some(b"{\"albert\":1}")).expect("writes");
+        assert_eq!(claim.description().as_deref(), Some(&b"{\"albert\":1}"[..]));
+        claim.describe(None).expect("removes");
+        assert!(!path.exists());
+    }
+}
