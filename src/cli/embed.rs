@@ -28,8 +28,16 @@ pub fn run(args: EmbedArgs, reporter: &Reporter) -> Result<ExitStatus, Failure> 
     let streams = streaming::open(
         &source,
         args.input.records.input_format.into(),
+        &args.input.needed(),
         args.output.as_deref(),
-        |terminal| array.map_or_else(|| args.format.resolve(terminal), |kind| Format::Array(layout(kind))),
+        |terminal| match array {
+            Some(kind) => Ok(Format::Array(layout(kind))),
+            None => {
+                let format = args.format.resolve(args.output.as_deref(), terminal)?;
+                check_table(&args, format)?;
+                Ok(format)
+            }
+        },
     )?;
     let mut lengths = Lengths::with_windows(&args.length);
     lengths.own = modules
@@ -43,7 +51,7 @@ pub fn run(args: EmbedArgs, reporter: &Reporter) -> Result<ExitStatus, Failure> 
         &checkpoint,
         options.heads(),
         MlmBias::default(),
-        &args.device.for_input(args.input.records.input.as_deref(), &args.input.texts),
+        &args.device.for_input(&args.input.records.input, &args.input.texts),
         lengths,
         reporter,
     )?;
@@ -128,6 +136,17 @@ fn tell(modules: &SentenceModules, options: &EmbedOptions, checkpoint: &Checkpoi
         checkpoint.name,
         parts.join(", ")
     ));
+}
+
+/// Rejects options that a table does not support.
+fn check_table(args: &EmbedArgs, format: Format) -> Result<(), Error> {
+    if args.attentions && matches!(format, Format::Table(_)) {
+        return Err(Error::Usage {
+            flag: "--attentions".to_owned(),
+            problem: "attention maps are written as JSON only; give --format jsonl".to_owned(),
+        });
+    }
+    Ok(())
 }
 
 /// Rejects options that an array file does not support.

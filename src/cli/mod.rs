@@ -32,6 +32,7 @@ mod pretrain_plan;
 mod pretrain_run;
 mod pretrain_teacher;
 mod qa;
+mod record_format;
 mod report;
 mod streaming;
 mod task_args;

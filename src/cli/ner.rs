@@ -1,6 +1,7 @@
 //! `albert ner`.
 
 use albert::checkpoint::{EmbeddedTask, MlmBias};
+use albert::io::Needed;
 use albert::model::Head;
 use albert::tasks::{Ner, NerOptions};
 
@@ -11,15 +12,18 @@ use super::streaming;
 use super::task_args::NerArgs;
 
 pub fn run(args: NerArgs, reporter: &Reporter) -> Result<ExitStatus, Failure> {
-    let source = options::source(&args.texts, args.records.input.as_deref(), "TEXT")?;
-    let format = |terminal| args.format.resolve(terminal);
-    let streams = streaming::open(&source, args.records.input_format.into(), args.output.as_deref(), format)?;
+    let source = options::source(&args.texts, &args.records.input, "TEXT")?;
+    let needed =
+        [Needed { names: vec![args.text_field.clone(), args.tokens_field.clone()], flag: "--text-field" }];
+    let output = args.output.as_deref();
+    let format = |terminal| args.format.resolve(output, terminal);
+    let streams = streaming::open(&source, args.records.input_format.into(), &needed, output, format)?;
     let checkpoint = options::checkpoint_for(&args.model, Some(EmbeddedTask::Entities), reporter)?;
     let ready = options::load(
         &checkpoint,
         &[Head::TokenClassification],
         MlmBias::default(),
-        &args.device.for_input(args.records.input.as_deref(), &args.texts),
+        &args.device.for_input(&args.records.input, &args.texts),
         Lengths::with_windows(&args.length),
         reporter,
     )?;

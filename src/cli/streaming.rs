@@ -4,7 +4,7 @@ use std::io::IsTerminal;
 use std::path::Path;
 
 use albert::Error;
-use albert::io::{Format, InputFormat, OrderedWriter, OutputTarget, RecordReader, Source};
+use albert::io::{Format, InputFormat, Needed, OrderedWriter, OutputTarget, RecordReader, Source};
 use albert::stream::{self, SharedWriter, StreamOptions, Task};
 
 use super::args::{InputArgs, OnErrorArg, OutputArgs};
@@ -22,23 +22,25 @@ pub struct Streams {
 
 /// Opens the input and output of a task on texts.
 pub fn open_texts(input: &InputArgs, output: &OutputArgs) -> Result<Streams, Failure> {
-    open(&input.source()?, input.records.input_format.into(), output.output.as_deref(), |terminal| {
-        output.format.resolve(terminal)
+    let name = output.output.as_deref();
+    open(&input.source()?, input.records.input_format.into(), &input.needed(), name, |terminal| {
+        output.format.resolve(name, terminal)
     })
 }
 
-/// Opens input and output. `format` receives whether the output is a terminal.
+/// Opens input and output. A table must have the columns in `needed`. `format` receives whether the output is a terminal.
 pub fn open(
     source: &Source,
     input_format: InputFormat,
+    needed: &[Needed],
     output: Option<&Path>,
-    format: impl FnOnce(bool) -> Format,
+    format: impl FnOnce(bool) -> albert::Result<Format>,
 ) -> Result<Streams, Failure> {
-    let target = OutputTarget::open(output)?;
     let terminal = output.is_none() && std::io::stdout().is_terminal();
-    let format = format(terminal);
+    let format = format(terminal)?;
+    let target = OutputTarget::open(output)?;
     let writer = SharedWriter::new(OrderedWriter::new(target, format));
-    let reader = RecordReader::open(source, input_format)?;
+    let reader = RecordReader::open_with(source, input_format, needed)?;
     Ok(Streams { reader, writer, format, terminal })
 }
 

@@ -1,16 +1,18 @@
 //! Command-line arguments of the tasks.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 
+use albert::Result;
 use albert::checkpoint::MlmBias;
-use albert::io::{ArrayKind, Format, InputFormat};
+use albert::io::{ArrayKind, Format, InputFormat, TableKind};
 use albert::tasks::{Aggregation, Function, Pooling, WordBoundaries};
 
 use super::args::{
-    DeviceArgs, FormatArg, InputArgs, LengthArgs, LongArg, ModelArgs, OnErrorArg, OutputArgs, RecordArgs,
+    DeviceArgs, InputArgs, LengthArgs, LongArg, ModelArgs, OnErrorArg, OutputArgs, RecordArgs,
 };
+use super::record_format::RecordFormatArg;
 
 /// Predict the words behind [MASK]
 ///
@@ -132,7 +134,7 @@ pub struct ClassifyArgs {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TopK(pub Option<usize>);
 
-fn top_k(text: &str) -> Result<TopK, String> {
+fn top_k(text: &str) -> std::result::Result<TopK, String> {
     match (text, text.parse()) {
         ("all", _) => Ok(TopK(None)),
         (_, Ok(n)) if n > 0 => Ok(TopK(Some(n))),
@@ -179,10 +181,10 @@ pub struct NerArgs {
     pub texts: Vec<String>,
     #[command(flatten)]
     pub records: RecordArgs,
-    /// JSON field with the text
+    /// JSON field or column with the text
     #[arg(long, value_name = "NAME", default_value = "text", help_heading = "Input")]
     pub text_field: String,
-    /// JSON field with a list of words, for records without a text
+    /// JSON field or column with a list of words, for records without a text
     #[arg(long, value_name = "NAME", default_value = "tokens", help_heading = "Input")]
     pub tokens_field: String,
     /// How to combine tokens into entities
@@ -206,7 +208,8 @@ pub struct NerArgs {
     /// Write to a file, which appears once it is complete
     #[arg(short, long, value_name = "FILE", help_heading = "Output")]
     pub output: Option<PathBuf>,
-    /// Output format; text highlights the entities, auto is text on a terminal and jsonl otherwise
+    /// Output format; text highlights the entities, auto follows the output's extension (.csv, .tsv, .parquet), otherwise is text on a
+    /// terminal and jsonl elsewhere
     #[arg(long, value_name = "FORMAT", default_value = "auto", help_heading = "Output")]
     pub format: NerFormatArg,
 }
@@ -260,20 +263,28 @@ pub enum NerFormatArg {
     Text,
     Json,
     Jsonl,
+    /// A table with a column of entities
+    Csv,
+    Tsv,
+    Parquet,
     /// One word and its tag per line, a blank line between texts
     Conll,
 }
 
 impl NerFormatArg {
-    /// The format, given whether the output is a terminal.
-    pub fn resolve(self, terminal: bool) -> Format {
-        match self {
-            Self::Auto => FormatArg::Auto.resolve(terminal),
-            Self::Text => Format::Text,
-            Self::Json => Format::Json,
-            Self::Jsonl => Format::Jsonl,
-            Self::Conll => Format::Conll,
-        }
+    /// The format, given the output's name and whether it is a terminal.
+    pub fn resolve(self, output: Option<&Path>, terminal: bool) -> Result<Format> {
+        let common = match self {
+            Self::Conll => return Ok(Format::Conll),
+            Self::Auto => RecordFormatArg::Auto,
+            Self::Text => RecordFormatArg::Text,
+            Self::Json => RecordFormatArg::Json,
+            Self::Jsonl => RecordFormatArg::Jsonl,
+            Self::Csv => RecordFormatArg::Csv,
+            Self::Tsv => RecordFormatArg::Tsv,
+            Self::Parquet => RecordFormatArg::Parquet,
+        };
+        common.resolve(output, terminal)
     }
 }
 
@@ -299,25 +310,27 @@ pub struct QaArgs {
     /// The context
     #[arg(long, value_name = "TEXT", help_heading = "Input")]
     pub context_text: Option<String>,
-    /// Read records from a file (- for standard input)
-    #[arg(short, long, value_name = "FILE|-", help_heading = "Input")]
-    pub input: Option<PathBuf>,
-    /// Format of the input; auto detects SQuAD files and JSON objects, one per line or in one array
+    /// Read records from files, one after the other (- for standard input)
+    ///
+    /// Files that are compressed with gzip or Zstandard are decompressed. Tables that are read together need the same columns.
+    #[arg(short, long, value_name = "FILE|-", num_args = 1.., help_heading = "Input")]
+    pub input: Vec<PathBuf>,
+    /// Format of the input; auto detects SQuAD files, JSON objects, one per line or in one array, and tables by extension
     ///
     /// A SQuAD file holds articles with paragraphs, or is a flat list of questions with a context each, as for
-    /// transformers' run_qa.py.
+    /// transformers' run_qa.py. A file named .csv, .tsv or .parquet is a table. The first row of CSV and TSV names the columns.
     #[arg(long, value_name = "FORMAT", default_value = "auto", help_heading = "Input")]
     pub input_format: QaInputFormatArg,
     /// How to handle an invalid record
     #[arg(long, value_name = "HOW", default_value = "stop", help_heading = "Input")]
     pub on_error: OnErrorArg,
-    /// JSON field with the question
+    /// JSON field or column with the question
     #[arg(long, value_name = "NAME", default_value = "question", help_heading = "Input")]
     pub question_field: String,
-    /// JSON field with the context; records without it use --context
+    /// JSON field or column with the context; records without it use --context
     #[arg(long, value_name = "NAME", default_value = "context", help_heading = "Input")]
     pub context_field: String,
-    /// JSON field with the id of a question, for --format squad
+    /// JSON field or column with the id of a question, for --format squad
     #[arg(long, value_name = "NAME", default_value = "id", help_heading = "Input")]
     pub id_field: String,
     /// Answers per question
@@ -357,7 +370,8 @@ pub struct QaArgs {
     /// Write to a file, which appears once it is complete
     #[arg(short, long, value_name = "FILE", help_heading = "Output")]
     pub output: Option<PathBuf>,
-    /// Output format; text highlights the answer, auto is text on a terminal and jsonl otherwise
+    /// Output format; text highlights the answer, auto follows the output's extension (.csv, .tsv, .parquet), otherwise is text on a
+    /// terminal and jsonl elsewhere
     #[arg(long, value_name = "FORMAT", default_value = "auto", help_heading = "Output")]
     pub format: QaFormatArg,
 }
@@ -367,6 +381,9 @@ pub enum QaInputFormatArg {
     Auto,
     Text,
     Jsonl,
+    Csv,
+    Tsv,
+    Parquet,
     Squad,
 }
 
@@ -376,6 +393,9 @@ impl From<QaInputFormatArg> for InputFormat {
             QaInputFormatArg::Auto => Self::AutoOrSquad,
             QaInputFormatArg::Text => Self::Text,
             QaInputFormatArg::Jsonl => Self::Jsonl,
+            QaInputFormatArg::Csv => Self::Table(TableKind::Csv),
+            QaInputFormatArg::Tsv => Self::Table(TableKind::Tsv),
+            QaInputFormatArg::Parquet => Self::Table(TableKind::Parquet),
             QaInputFormatArg::Squad => Self::Squad,
         }
     }
@@ -395,20 +415,28 @@ pub enum QaFormatArg {
     Text,
     Json,
     Jsonl,
+    /// A table whose predictions are columns
+    Csv,
+    Tsv,
+    Parquet,
     /// Predictions file of SQuAD: one object that maps ids to answers
     Squad,
 }
 
 impl QaFormatArg {
-    /// The format, given whether the output is a terminal.
-    pub fn resolve(self, terminal: bool) -> Format {
-        match self {
-            Self::Auto => FormatArg::Auto.resolve(terminal),
-            Self::Text => Format::Text,
-            Self::Json => Format::Json,
-            Self::Jsonl => Format::Jsonl,
-            Self::Squad => Format::Squad,
-        }
+    /// The format, given the output's name and whether it is a terminal.
+    pub fn resolve(self, output: Option<&Path>, terminal: bool) -> Result<Format> {
+        let common = match self {
+            Self::Squad => return Ok(Format::Squad),
+            Self::Auto => RecordFormatArg::Auto,
+            Self::Text => RecordFormatArg::Text,
+            Self::Json => RecordFormatArg::Json,
+            Self::Jsonl => RecordFormatArg::Jsonl,
+            Self::Csv => RecordFormatArg::Csv,
+            Self::Tsv => RecordFormatArg::Tsv,
+            Self::Parquet => RecordFormatArg::Parquet,
+        };
+        common.resolve(output, terminal)
     }
 }
 
@@ -437,13 +465,13 @@ pub struct ChooseArgs {
     pub context_text: Option<String>,
     #[command(flatten)]
     pub records: RecordArgs,
-    /// JSON field with the prompt
+    /// JSON field or column with the prompt
     #[arg(long, value_name = "NAME", default_value = "prompt", help_heading = "Input")]
     pub prompt_field: String,
-    /// JSON field with the list of choices
+    /// JSON field or column with the list of choices
     #[arg(long, value_name = "NAME", default_value = "choices", help_heading = "Input")]
     pub choices_field: String,
-    /// JSON field with the context; records without it use --context
+    /// JSON field or column with the context; records without it use --context
     #[arg(long, value_name = "NAME", default_value = "context", help_heading = "Input")]
     pub context_field: String,
     #[command(flatten)]
@@ -509,7 +537,7 @@ pub struct EmbedArgs {
     pub device: DeviceArgs,
     #[command(flatten)]
     pub length: LengthArgs,
-    /// Write to a file, which appears once it is complete; .npy and .safetensors write an array
+    /// Write to a file, which appears once it is complete; .npy and .safetensors write an array, .csv, .tsv and .parquet a table
     #[arg(short, long, value_name = "FILE", help_heading = "Output")]
     pub output: Option<PathBuf>,
     /// Output format; auto follows the output's extension, otherwise is text on a terminal and jsonl elsewhere
@@ -561,6 +589,10 @@ pub enum EmbedFormatArg {
     Text,
     Json,
     Jsonl,
+    /// A table with a column of vectors
+    Csv,
+    Tsv,
+    Parquet,
     /// NumPy array
     Npy,
     Safetensors,
@@ -568,7 +600,7 @@ pub enum EmbedFormatArg {
 
 impl EmbedFormatArg {
     /// The kind of array file, by the format or by the output's extension; `None` for other formats.
-    pub fn array(self, output: Option<&std::path::Path>) -> Option<ArrayKind> {
+    pub fn array(self, output: Option<&Path>) -> Option<ArrayKind> {
         match self {
             Self::Npy => Some(ArrayKind::Npy),
             Self::Safetensors => Some(ArrayKind::Safetensors),
@@ -577,18 +609,22 @@ impl EmbedFormatArg {
                 Some("safetensors") => Some(ArrayKind::Safetensors),
                 _ => None,
             },
-            Self::Text | Self::Json | Self::Jsonl => None,
+            Self::Text | Self::Json | Self::Jsonl | Self::Csv | Self::Tsv | Self::Parquet => None,
         }
     }
 
-    /// The format if the output is not an array, given whether it is a terminal.
-    pub fn resolve(self, terminal: bool) -> Format {
-        match self {
-            Self::Text => Format::Text,
-            Self::Json => Format::Json,
-            Self::Jsonl => Format::Jsonl,
-            Self::Auto | Self::Npy | Self::Safetensors => FormatArg::Auto.resolve(terminal),
-        }
+    /// The format if the output is not an array, given its name and whether it is a terminal.
+    pub fn resolve(self, output: Option<&Path>, terminal: bool) -> Result<Format> {
+        let common = match self {
+            Self::Auto | Self::Npy | Self::Safetensors => RecordFormatArg::Auto,
+            Self::Text => RecordFormatArg::Text,
+            Self::Json => RecordFormatArg::Json,
+            Self::Jsonl => RecordFormatArg::Jsonl,
+            Self::Csv => RecordFormatArg::Csv,
+            Self::Tsv => RecordFormatArg::Tsv,
+            Self::Parquet => RecordFormatArg::Parquet,
+        };
+        common.resolve(output, terminal)
     }
 }
 
@@ -607,10 +643,10 @@ pub struct ZeroShotArgs {
     pub texts: Vec<String>,
     #[command(flatten)]
     pub records: RecordArgs,
-    /// JSON field with the text
+    /// JSON field or column with the text
     #[arg(long, value_name = "NAME", default_value = "text", help_heading = "Input")]
     pub text_field: String,
-    /// JSON field with a record's own list of labels
+    /// JSON field or column with a record's own list of labels
     #[arg(long, value_name = "NAME", default_value = "labels", help_heading = "Input")]
     pub labels_field: String,
     /// Labels (comma-separated)

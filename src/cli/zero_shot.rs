@@ -1,6 +1,7 @@
 //! `albert zero-shot`.
 
 use albert::checkpoint::{EmbeddedTask, MlmBias};
+use albert::io::Needed;
 use albert::model::Head;
 use albert::tasks::{ZeroShot, ZeroShotOptions};
 
@@ -11,16 +12,17 @@ use super::streaming;
 use super::task_args::ZeroShotArgs;
 
 pub fn run(args: ZeroShotArgs, reporter: &Reporter) -> Result<ExitStatus, Failure> {
-    let source = options::source(&args.texts, args.records.input.as_deref(), "TEXT")?;
-    let format = |terminal| args.output.format.resolve(terminal);
-    let streams =
-        streaming::open(&source, args.records.input_format.into(), args.output.output.as_deref(), format)?;
+    let source = options::source(&args.texts, &args.records.input, "TEXT")?;
+    let needed = [Needed::new(&args.text_field, "--text-field")];
+    let output = args.output.output.as_deref();
+    let format = |terminal| args.output.format.resolve(output, terminal);
+    let streams = streaming::open(&source, args.records.input_format.into(), &needed, output, format)?;
     let checkpoint = options::checkpoint_for(&args.model, Some(EmbeddedTask::Entailment), reporter)?;
     let ready = options::load(
         &checkpoint,
         &[Head::SequenceClassification],
         MlmBias::default(),
-        &args.device.for_input(args.records.input.as_deref(), &args.texts),
+        &args.device.for_input(&args.records.input, &args.texts),
         Lengths::new(&args.length),
         reporter,
     )?;

@@ -6,10 +6,13 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use super::array_records::read_array;
+use super::compressed::decompressed;
 use super::fields::Fields;
 use super::lines::LineReader;
+use super::open_file::open_file;
 use super::shape::{Shape, shape};
 use super::squad::read_squad;
+use super::tables::{Needed, TableColumns, TableInput, TableKind};
 use crate::error::{Error, Result};
 
 /// Maximum number of records buffered between the reading thread and the task.
@@ -30,6 +33,19 @@ pub enum InputFormat {
     Squad,
     /// A SQuAD file if it is one, else as [`InputFormat::Auto`].
     AutoOrSquad,
+    /// A table.
+    Table(TableKind),
+}
+
+impl InputFormat {
+    /// The kind of table that a file is read as, if it is one.
+    fn table(self, path: &Path) -> Option<TableKind> {
+        match self {
+            Self::Table(kind) => Some(kind),
+            Self::Auto | Self::AutoOrSquad => TableKind::of(path),
+            Self::Text | Self::Jsonl | Self::Squad => None,
+        }
+    }
 }
 
 /// Source of records.
@@ -39,6 +55,8 @@ pub enum Source {
     Arguments(Vec<String>),
     /// A file.
     File(PathBuf),
+    /// Several files, one after the other. `-` is standard input.
+    Files(Vec<PathBuf>),
     /// Standard input.
     Stdin,
 }
@@ -68,7 +86,7 @@ fn parse(line: String, format: InputFormat) -> std::result::Result<RecordBody, S
     let json = match format {
         InputFormat::Text => None,
         InputFormat::Jsonl => Some(line.as_str()),
-        InputFormat::Auto | InputFormat::Squad | InputFormat::AutoOrSquad => {
+        InputFormat::Auto | InputFormat::Squad | InputFormat::AutoOrSquad | InputFormat::Table(_) => {
             // A byte order mark within a stream is left over from files that were joined.
             let rest = line.trim_start_matches(|c: char| c.is_whitespace() || c == '\u{feff}');
             rest.starts_with('{').then_some(rest)
@@ -101,33 +119,69 @@ fn json_problem(e: &serde_json::Error, before: usize) -> String {
 /// arrived.
 pub struct RecordReader {
     queue: Receiver<Result<Record>>,
+    columns: Option<TableColumns>,
 }
 
 impl RecordReader {
     /// Opens the source and starts reading.
     ///
     /// # Errors
-    /// [`Error::Io`] if a file cannot be opened.
+    /// [`Error::Io`] if a file cannot be opened. For tables those of [`Self::open_with`].
     pub fn open(source: &Source, format: InputFormat) -> Result<Self> {
+        Self::open_with(source, format, &[])
+    }
+
+    /// As [`Self::open`]. A table must have the columns in `needed`.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if a file cannot be opened; [`Error::BadFile`] for a table without a sound header or without a needed
+    /// column, and for tables whose columns differ.
+    pub fn open_with(source: &Source, format: InputFormat, needed: &[Needed]) -> Result<Self> {
         let (sender, queue) = sync_channel(QUEUE);
-        match source {
+        let stdin = [PathBuf::from("-")];
+        let paths = match source {
             Source::Arguments(texts) => {
                 let texts = texts.clone();
                 std::thread::spawn(move || send_arguments(texts, &sender));
+                return Ok(Self { queue, columns: None });
             }
-            Source::File(path) => {
-                let file = open_file(path)?;
-                let name: Arc<str> = path.display().to_string().into();
-                let path = path.clone();
-                std::thread::spawn(move || send_records(file, &name, path, format, &sender));
+            Source::File(path) => std::slice::from_ref(path),
+            Source::Files(paths) => paths.as_slice(),
+            Source::Stdin => &stdin,
+        };
+        // Files are opened once before the work, so that a bad one is told at once, and again in their turn, so that few are
+        // open at a time.
+        let mut inputs = paths.iter().map(|path| Input::open(path, format, needed));
+        let first = inputs.next().transpose()?;
+        let mut columns = first.as_ref().and_then(Input::columns);
+        for input in inputs {
+            let input = input?;
+            if let (Some(Input::Table(first)), Input::Table(other)) = (&first, &input) {
+                first.check_same(other)?;
             }
-            Source::Stdin => {
-                std::thread::spawn(move || {
-                    send_records(std::io::stdin(), &"<stdin>".into(), "<stdin>".into(), format, &sender);
-                });
-            }
+            columns = columns.filter(|_| input.columns().is_some());
         }
-        Ok(Self { queue })
+        let rest: Vec<PathBuf> = paths.iter().skip(1).cloned().collect();
+        let needed = needed.to_vec();
+        std::thread::spawn(move || {
+            let reopened = rest.iter().map(|path| Input::open(path, format, &needed));
+            for input in first.map(Ok).into_iter().chain(reopened) {
+                match input {
+                    Ok(input) => input.send(format, &sender),
+                    Err(e) => {
+                        // The receiver may already be gone.
+                        let _gone = sender.send(Err(e));
+                        return;
+                    }
+                }
+            }
+        });
+        Ok(Self { queue, columns })
+    }
+
+    /// The columns of the input, if it is a table, or several.
+    pub fn columns(&self) -> Option<TableColumns> {
+        self.columns.clone()
     }
 
     /// Waits for the next record; `None` at the end.
@@ -141,12 +195,42 @@ impl RecordReader {
     }
 }
 
-fn open_file(path: &Path) -> Result<std::fs::File> {
-    let file = std::fs::File::open(path).map_err(Error::io(path, "read"))?;
-    if file.metadata().is_ok_and(|m| m.is_dir()) {
-        return Err(Error::bad_file(path, "is a directory; --input takes a file"));
+/// One input that is open.
+enum Input {
+    Table(TableInput),
+    File(std::fs::File, PathBuf),
+    Stdin,
+}
+
+impl Input {
+    fn open(path: &Path, format: InputFormat, needed: &[Needed]) -> Result<Self> {
+        let stdin = path == Path::new("-");
+        match format.table(path) {
+            None if stdin => Ok(Self::Stdin),
+            None => Ok(Self::File(open_file(path)?, path.to_owned())),
+            Some(kind) => TableInput::open(path, kind, needed).map(Self::Table),
+        }
     }
-    Ok(file)
+
+    fn columns(&self) -> Option<TableColumns> {
+        match self {
+            Self::Table(table) => Some(table.columns.clone()),
+            Self::File(..) | Self::Stdin => None,
+        }
+    }
+
+    fn send(self, format: InputFormat, sender: &SyncSender<Result<Record>>) {
+        match self {
+            Self::Table(table) => send_table(table, sender),
+            Self::Stdin => {
+                send_records(std::io::stdin(), &"<stdin>".into(), "<stdin>".into(), format, sender);
+            }
+            Self::File(file, path) => {
+                let name: Arc<str> = path.display().to_string().into();
+                send_records(file, &name, path, format, sender);
+            }
+        }
+    }
 }
 
 fn send_arguments(texts: Vec<String>, sender: &SyncSender<Result<Record>>) {
@@ -159,17 +243,37 @@ fn send_arguments(texts: Vec<String>, sender: &SyncSender<Result<Record>>) {
     }
 }
 
+fn send_table(table: TableInput, sender: &SyncSender<Result<Record>>) {
+    let source: Arc<str> = table.name().into();
+    let result = table.read(&mut |line, fields| {
+        let body = fields.map(RecordBody::Object);
+        sender.send(Ok(Record { source: source.clone(), line, body })).is_ok()
+    });
+    if let Err(e) = result {
+        // The receiver may already be gone.
+        let _gone = sender.send(Err(e));
+    }
+}
+
 fn send_records(
-    stream: impl Read,
+    stream: impl Read + Send + 'static,
     source: &Arc<str>,
     path: PathBuf,
     format: InputFormat,
     sender: &SyncSender<Result<Record>>,
 ) {
+    let stream = match decompressed(BufReader::with_capacity(1 << 16, stream)) {
+        Ok(stream) => stream,
+        Err(e) => {
+            // The receiver may already be gone.
+            let _gone = sender.send(Err(Error::io(path, "read")(e)));
+            return;
+        }
+    };
     let mut stream = BufReader::with_capacity(1 << 16, stream);
     let (head, shape) = match format {
         InputFormat::Squad => (Vec::new(), Shape::Questions),
-        InputFormat::Text | InputFormat::Jsonl => (Vec::new(), Shape::Lines),
+        InputFormat::Text | InputFormat::Jsonl | InputFormat::Table(_) => (Vec::new(), Shape::Lines),
         InputFormat::Auto | InputFormat::AutoOrSquad => {
             match look(&mut stream, format == InputFormat::AutoOrSquad) {
                 Ok(found) => found,
