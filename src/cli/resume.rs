@@ -182,6 +182,7 @@ pub fn impossible(source: &Source, target: &OutputTarget, format: Format) -> Err
         _ if matches!(target, OutputTarget::Stdout(_)) => "needs --output FILE",
         _ if target.leftover().is_none() => "needs an --output in a directory that takes new files",
         _ if !Complete::is_known(format) => "continues only JSON lines and .npy files",
+        Source::Files(_) => "continues with a single input file only; join the files, or run once per file",
         Source::File(_) => "needs files: a pipe may hold something else than in the interrupted run",
         _ => "needs --input FILE: other input may differ from that of the interrupted run",
     };

@@ -6,7 +6,7 @@ use std::path::Path;
 use albert::Error;
 use albert::checkpoint::Checkpoint;
 use albert::io::{
-    Complete, Format, InputFormat, Leftover, OrderedWriter, OutputTarget, Part, RecordReader, Source,
+    Complete, Format, InputFormat, Leftover, Needed, OrderedWriter, OutputTarget, Part, RecordReader, Source,
 };
 use albert::stream::{self, SharedWriter, StreamOptions, Task};
 
@@ -37,22 +37,23 @@ pub struct Streams {
 /// Opens the input and output of a task on texts.
 pub fn open_texts(input: &InputArgs, output: &OutputArgs) -> Result<Streams, Failure> {
     let records = &input.records;
-    open(&input.source()?, records.input_format.into(), records.part, output.output.as_deref(), |terminal| {
-        output.format.resolve(terminal)
-    })
+    let name = output.output.as_deref();
+    let format = |terminal| output.format.resolve(name, terminal);
+    open(&input.source()?, records.input_format.into(), records.part, &input.needed(), name, format)
 }
 
-/// Opens input and output. `format` receives whether the output is a terminal.
+/// Opens input and output. A table must have the columns in `needed`. `format` receives whether the output is a terminal.
 pub fn open(
     source: &Source,
     input_format: InputFormat,
     part: PartArgs,
+    needed: &[Needed],
     output: Option<&Path>,
-    format: impl FnOnce(bool) -> Format,
+    format: impl FnOnce(bool) -> albert::Result<Format>,
 ) -> Result<Streams, Failure> {
-    let target = OutputTarget::open_records(output)?;
     let terminal = output.is_none() && std::io::stdout().is_terminal();
-    let format = format(terminal);
+    let format = format(terminal)?;
+    let target = OutputTarget::open_records(output)?;
     let description = Description::of_this_run(source, &target, format)?;
     let leftover = target.leftover().filter(|leftover| leftover.bytes > 0);
     let mut wanted = Part::from(part);
@@ -69,7 +70,7 @@ pub fn open(
             complete = Some(found);
         }
     }
-    let reader = RecordReader::open_part(source, input_format, wanted)?;
+    let reader = RecordReader::open_part(source, input_format, wanted, needed)?;
     let writer = OrderedWriter::new(target, format);
     let limit = wanted.limit;
     Ok(Streams { reader, writer, format, terminal, limit, leftover, complete, description, warning })

@@ -25,7 +25,7 @@ impl Complete {
         match format {
             Format::Jsonl => true,
             Format::Array(layout) => layout.kind == ArrayKind::Npy && !layout.ragged,
-            Format::Text | Format::Json | Format::Conll | Format::Squad => false,
+            Format::Text | Format::Json | Format::Conll | Format::Squad | Format::Table(_) => false,
         }
     }
 

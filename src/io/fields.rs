@@ -5,6 +5,8 @@ use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use super::json::{Scanner, without_non_finite};
+#[cfg(feature = "parquet")]
+use super::tables::typed_row::TypedRow;
 
 /// The text of a JSON value, on one line. It may hold the numbers `NaN`, `Infinity` and `-Infinity`, which
 /// JSON does not have but Python's `json` module writes, and escapes of lone surrogates.
@@ -54,9 +56,25 @@ impl Name {
     }
 }
 
-/// The fields of a JSON object in order, with unparsed values.
+/// The fields of a JSON object or of a row of a table in order, with unparsed values.
 #[derive(Clone, Debug, Default)]
-pub struct Fields(Vec<(Name, JsonText)>);
+pub struct Fields {
+    entries: Vec<(Name, JsonText)>,
+    origin: Origin,
+}
+
+/// Where fields come from.
+#[derive(Clone, Debug, Default)]
+enum Origin {
+    /// A JSON object.
+    #[default]
+    Object,
+    /// A row of a text table: every value is a string, and an empty one may stand for no value.
+    Cells,
+    /// A row of a table with types.
+    #[cfg(feature = "parquet")]
+    Typed(TypedRow),
+}
 
 impl Fields {
     /// Parses one JSON object. `NaN` and the infinities are accepted as values.
@@ -78,9 +96,44 @@ impl Fields {
         Err(serde_json::from_str::<Self>(&without_non_finite(line)).err().unwrap_or(error))
     }
 
+    /// The cells of a row under the names of their columns.
+    pub(super) fn of_cells(names: &[String], cells: Vec<String>) -> Self {
+        let entry = |(name, cell): (&String, String)| {
+            let value = JsonText::new(serde_json::Value::String(cell).to_string());
+            (Name::Text(name.clone()), value)
+        };
+        Self { entries: names.iter().zip(cells).map(entry).collect(), origin: Origin::Cells }
+    }
+
+    /// The values of a row, as JSON, under the names of their columns.
+    #[cfg(feature = "parquet")]
+    pub(super) fn of_typed(names: &[String], values: Vec<JsonText>, row: TypedRow) -> Self {
+        let entry = |(name, value): (&String, JsonText)| (Name::Text(name.clone()), value);
+        Self { entries: names.iter().zip(values).map(entry).collect(), origin: Origin::Typed(row) }
+    }
+
+    /// The row with its types, if it has any.
+    #[cfg(feature = "parquet")]
+    pub(super) fn typed(&self) -> Option<&TypedRow> {
+        match &self.origin {
+            Origin::Typed(row) => Some(row),
+            _ => None,
+        }
+    }
+
+    /// True for the row of a table.
+    pub fn is_row(&self) -> bool {
+        !matches!(self.origin, Origin::Object)
+    }
+
+    /// What messages call a field.
+    pub(crate) fn kind(&self) -> &'static str {
+        if self.is_row() { "column" } else { "field" }
+    }
+
     /// The value of a field, as JSON text.
     pub fn raw(&self, name: &str) -> Option<&JsonText> {
-        self.0.iter().rev().find(|(n, _)| n.text() == Some(name)).map(|(_, v)| v)
+        self.entries.iter().rev().find(|(n, _)| n.text() == Some(name)).map(|(_, v)| v)
     }
 
     /// A string field. `Ok(None)` if it is absent or null.
@@ -91,43 +144,64 @@ impl Fields {
         self.read(name, "a string")
     }
 
-    /// A list of strings. `Ok(None)` if it is absent or null.
+    /// A string field that a record may lack. As [`Self::string`], but an empty cell of a CSV or TSV file is no value either.
+    ///
+    /// # Errors
+    /// A message if the field is not a string.
+    pub fn optional_string(&self, name: &str) -> Result<Option<String>, String> {
+        Ok(self.string(name)?.filter(|text| !matches!(self.origin, Origin::Cells) || !text.is_empty()))
+    }
+
+    /// A list of strings. `Ok(None)` if it is absent or null. In a table, it may be the text of a JSON list.
     ///
     /// # Errors
     /// A message if the field is not a list of strings.
     pub fn strings(&self, name: &str) -> Result<Option<Vec<String>>, String> {
-        self.read(name, "a list of strings")
+        let text = if self.is_row() { self.string(name).ok().flatten() } else { None };
+        match text {
+            None => self.read(name, "a list of strings"),
+            Some(text) if text.trim().is_empty() => Ok(None),
+            Some(text) => serde_json::from_str(&text).map_err(|_| {
+                let shown = shortened(&text);
+                format!("column \"{name}\" is {shown}; expected a JSON list of strings, as [\"a\",\"b\"]")
+            }),
+        }
     }
 
     fn read<T: for<'de> Deserialize<'de>>(&self, name: &str, expected: &str) -> Result<Option<T>, String> {
         let Some(raw) = self.raw(name) else { return Ok(None) };
         serde_json::from_str::<Option<T>>(raw.get()).map_err(|_| match lone_surrogate(raw.get()) {
-            Some(problem) => format!("field \"{name}\" {problem}"),
-            None => format!("field \"{name}\" is {}; expected {expected}", shortened(raw.get())),
+            Some(problem) => format!("{} \"{name}\" {problem}", self.kind()),
+            None => format!("{} \"{name}\" is {}; expected {expected}", self.kind(), shortened(raw.get())),
         })
     }
 
     /// Sets a field: in place if it exists, otherwise at the end.
     pub fn set(&mut self, name: &str, value: impl Into<JsonText>) {
-        self.0.retain(|(n, _)| n.text() != Some(name));
+        self.entries.retain(|(n, _)| n.text() != Some(name));
         self.push(Name::Text(name.to_owned()), value.into());
     }
 
     pub(super) fn push(&mut self, name: Name, value: JsonText) {
-        self.0.push((name, value));
+        self.entries.push((name, value));
     }
 
     /// The names, in order.
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.0.iter().map(|(n, _)| match n {
-            Name::Text(text) => text.as_str(),
-            Name::Literal(literal) => literal.trim_matches('"'),
+        self.iter().map(|(name, _)| name)
+    }
+
+    /// The names and values, in order. A name that is not Unicode text is given as it was written.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &JsonText)> {
+        self.entries.iter().map(|(name, value)| match name {
+            Name::Text(text) => (text.as_str(), value),
+            Name::Literal(literal) => (literal.trim_matches('"'), value),
         })
     }
 
     /// How many bytes the values have.
     pub fn size(&self) -> usize {
-        self.0.iter().map(|(_, value)| value.get().len()).sum()
+        self.entries.iter().map(|(_, value)| value.get().len()).sum()
     }
 
     /// The object as JSON text on one line, without white space between its fields.
@@ -135,9 +209,9 @@ impl Fields {
     /// # Errors
     /// serde_json's.
     pub fn to_json(&self) -> serde_json::Result<Vec<u8>> {
-        let mut out = Vec::with_capacity(2 + self.size() + 16 * self.0.len());
+        let mut out = Vec::with_capacity(2 + self.size() + 16 * self.entries.len());
         out.push(b'{');
-        for (i, (name, value)) in self.0.iter().enumerate() {
+        for (i, (name, value)) in self.entries.iter().enumerate() {
             if i > 0 {
                 out.push(b',');
             }
@@ -227,7 +301,7 @@ impl<'de> Deserialize<'de> for Fields {
                 while let Some((name, value)) = map.next_entry::<String, Box<RawValue>>()? {
                     fields.push((Name::Text(name), value.into()));
                 }
-                Ok(Fields(fields))
+                Ok(Fields { entries: fields, origin: Origin::Object })
             }
         }
         deserializer.deserialize_map(Object)

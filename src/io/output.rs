@@ -9,6 +9,7 @@ use tempfile::SpooledTempFile;
 use super::array::ArrayLayout;
 use super::destination::Destination;
 use super::file_output::FileOutput;
+use super::tables::TableKind;
 use crate::error::{Error, Result};
 
 /// Output format of records.
@@ -26,6 +27,8 @@ pub enum Format {
     Squad,
     /// A binary array file.
     Array(ArrayLayout),
+    /// A table.
+    Table(TableKind),
 }
 
 /// An output destination.

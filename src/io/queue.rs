@@ -83,6 +83,11 @@ impl<T> Queue<T> {
         true
     }
 
+    /// Takes back the last [`Self::skips`]: the input ended before a record.
+    pub(super) fn did_not_skip(&self) {
+        self.skip.set(self.skip.get() + 1);
+    }
+
     /// True if no further record is wanted.
     pub(super) fn is_full(&self) -> bool {
         self.limit.get() == Some(0)

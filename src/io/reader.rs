@@ -6,12 +6,15 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, sync_channel};
 
 use super::array_records::read_array;
+use super::compressed::decompressed;
 use super::fields::Fields;
 use super::lines::LineReader;
-use super::part::{Part, Section, not_a_file};
+use super::open_file::open_file;
+use super::part::{Part, Section, Shard, not_a_file};
 use super::queue::{Counted, Queue, ReadProgress};
 use super::shape::{Shape, look};
 use super::squad::read_squad;
+use super::tables::{Needed, TableColumns, TableInput, TableKind};
 use crate::error::{Error, Result};
 
 /// Maximum number of records buffered between the reading thread and the task.
@@ -32,6 +35,19 @@ pub enum InputFormat {
     Squad,
     /// A SQuAD file if it is one, else as [`InputFormat::Auto`].
     AutoOrSquad,
+    /// A table.
+    Table(TableKind),
+}
+
+impl InputFormat {
+    /// The kind of table that a file is read as, if it is one.
+    fn table(self, path: &Path) -> Option<TableKind> {
+        match self {
+            Self::Table(kind) => Some(kind),
+            Self::Auto | Self::AutoOrSquad => TableKind::of(path),
+            Self::Text | Self::Jsonl | Self::Squad => None,
+        }
+    }
 }
 
 /// Source of records.
@@ -41,6 +57,8 @@ pub enum Source {
     Arguments(Vec<String>),
     /// A file.
     File(PathBuf),
+    /// Several files, one after the other. `-` is standard input.
+    Files(Vec<PathBuf>),
     /// Standard input.
     Stdin,
 }
@@ -70,7 +88,7 @@ fn parse(line: String, format: InputFormat) -> std::result::Result<RecordBody, S
     let json = match format {
         InputFormat::Text => None,
         InputFormat::Jsonl => Some(line.as_str()),
-        InputFormat::Auto | InputFormat::Squad | InputFormat::AutoOrSquad => {
+        InputFormat::Auto | InputFormat::Squad | InputFormat::AutoOrSquad | InputFormat::Table(_) => {
             // A byte order mark within a stream is left over from files that were joined.
             let rest = line.trim_start_matches(|c: char| c.is_whitespace() || c == '\u{feff}');
             rest.starts_with('{').then_some(rest)
@@ -105,6 +123,7 @@ pub struct RecordReader {
     queue: Receiver<Result<Record>>,
     progress: ReadProgress,
     section: Option<Arc<Section>>,
+    columns: Option<TableColumns>,
 }
 
 /// Takes the records that are read.
@@ -114,51 +133,98 @@ impl RecordReader {
     /// Opens the source and starts reading.
     ///
     /// # Errors
-    /// [`Error::Io`] if a file cannot be opened.
+    /// Those of [`Self::open_part`].
     pub fn open(source: &Source, format: InputFormat) -> Result<Self> {
-        Self::open_part(source, format, Part::default())
+        Self::open_part(source, format, Part::default(), &[])
     }
 
-    /// Opens the source and starts reading a part of its records.
+    /// Opens the source and starts reading a part of its records. A table must have the columns in `needed`.
     ///
     /// # Errors
-    /// [`Error::Io`] if a file cannot be opened; [`Error::Usage`] for a shard of something else than a file of lines.
-    pub fn open_part(source: &Source, format: InputFormat, part: Part) -> Result<Self> {
+    /// [`Error::Io`] if a file cannot be opened; [`Error::Usage`] for a shard of something else than a file of lines;
+    /// [`Error::BadFile`] for a table without a sound header or without a needed column, and for tables whose columns differ.
+    pub fn open_part(source: &Source, format: InputFormat, part: Part, needed: &[Needed]) -> Result<Self> {
+        if let Some(shard) = part.shard {
+            let path = match source {
+                Source::Arguments(_) => return Err(not_a_file("arguments")),
+                Source::Stdin => return Err(not_a_file("standard input")),
+                Source::Files(_) => return Err(not_a_file("several files")),
+                Source::File(path) if format.table(path).is_some() => return Err(not_a_file("a table")),
+                Source::File(path) => path,
+            };
+            return Self::open_shard(path, format, part, shard);
+        }
         let (sender, queue) = sync_channel(QUEUE);
         let mut progress = ReadProgress::default();
-        let mut section = None;
-        match source {
-            Source::Arguments(_) if part.shard.is_some() => return Err(not_a_file("arguments")),
-            Source::Stdin if part.shard.is_some() => return Err(not_a_file("standard input")),
+        let stdin = [PathBuf::from("-")];
+        let paths = match source {
             Source::Arguments(texts) => {
                 let texts = texts.clone();
                 let sender = Queue::new(sender, part, progress.clone());
                 std::thread::spawn(move || send_arguments(texts, &sender));
+                return Ok(Self { queue, progress, section: None, columns: None });
             }
-            Source::File(path) => {
-                let file = open_file(path)?;
-                let size = file.metadata().ok().filter(std::fs::Metadata::is_file).map(|m| m.len());
-                if let Some(shard) = part.shard {
-                    let find = Section::find(path, &file, shard, |stream| Ok(begin(stream, format)?.1));
-                    section = Some(Arc::new(find?));
-                }
-                let length = section.as_ref().map_or(u64::MAX, |section| section.end - section.start);
-                progress.total = size.map(|size| size.min(length));
-                let stream = Counted::new(file.take(length), progress.clone());
-                let name: Arc<str> = path.display().to_string().into();
-                let path = path.clone();
-                let mut sender = Queue::new(sender, part, progress.clone());
-                sender.starts_within = section.as_ref().is_some_and(|section| section.start > 0);
-                std::thread::spawn(move || send_records(stream, &name, path, format, &sender));
+            Source::File(path) => std::slice::from_ref(path),
+            Source::Files(paths) => paths.as_slice(),
+            Source::Stdin => &stdin,
+        };
+        // Files are opened once before the work, so that a bad one is reported immediately, and again in their turn, so that
+        // few are open at a time.
+        let mut inputs = paths.iter().map(|path| Input::open(path, format, needed));
+        let first = inputs.next().transpose()?;
+        let mut columns = first.as_ref().and_then(Input::columns);
+        let mut total = first.as_ref().and_then(Input::size);
+        for input in inputs {
+            let input = input?;
+            if let (Some(Input::Table(first)), Input::Table(other)) = (&first, &input) {
+                first.check_same(other)?;
             }
-            Source::Stdin => {
-                let sender = Queue::new(sender, part, progress.clone());
-                std::thread::spawn(move || {
-                    send_records(std::io::stdin(), &"<stdin>".into(), "<stdin>".into(), format, &sender);
-                });
-            }
+            columns = columns.filter(|_| input.columns().is_some());
+            total = total.zip(input.size()).map(|(total, size)| total + size);
         }
-        Ok(Self { queue, progress, section })
+        progress.total = total;
+        let rest: Vec<PathBuf> = paths.iter().skip(1).cloned().collect();
+        let needed = needed.to_vec();
+        let sender = Queue::new(sender, part, progress.clone());
+        let counted = progress.clone();
+        std::thread::spawn(move || {
+            let reopened = rest.iter().map(|path| Input::open(path, format, &needed));
+            for input in first.map(Ok).into_iter().chain(reopened) {
+                if sender.is_full() {
+                    return;
+                }
+                match input {
+                    Ok(input) => input.send(format, &counted, &sender),
+                    Err(e) => {
+                        // The receiver may already be gone.
+                        let _gone = sender.send(Err(e));
+                        return;
+                    }
+                }
+            }
+        });
+        Ok(Self { queue, progress, section: None, columns })
+    }
+
+    fn open_shard(path: &Path, format: InputFormat, part: Part, shard: Shard) -> Result<Self> {
+        let (sender, queue) = sync_channel(QUEUE);
+        let file = open_file(path)?;
+        let found = Section::find(path, &file, shard, |stream| Ok(begin(stream, format)?.1))?;
+        let length = found.end - found.start;
+        let mut progress = ReadProgress::default();
+        progress.total = Some(length);
+        let stream = Counted::new(file.take(length), progress.clone());
+        let name: Arc<str> = path.display().to_string().into();
+        let mut sender = Queue::new(sender, part, progress.clone());
+        sender.starts_within = found.start > 0;
+        let path = path.to_owned();
+        std::thread::spawn(move || send_records(stream, &name, path, format, &sender));
+        Ok(Self { queue, progress, section: Some(Arc::new(found)), columns: None })
+    }
+
+    /// The columns of the input, if it is a table, or several.
+    pub fn columns(&self) -> Option<TableColumns> {
+        self.columns.clone()
     }
 
     /// Waits for the next record; `None` at the end.
@@ -191,12 +257,50 @@ impl RecordReader {
     }
 }
 
-fn open_file(path: &Path) -> Result<std::fs::File> {
-    let file = std::fs::File::open(path).map_err(Error::io(path, "read"))?;
-    if file.metadata().is_ok_and(|m| m.is_dir()) {
-        return Err(Error::bad_file(path, "is a directory; --input takes a file"));
+/// One input that is open.
+enum Input {
+    Table(TableInput),
+    File(std::fs::File, PathBuf),
+    Stdin,
+}
+
+impl Input {
+    fn open(path: &Path, format: InputFormat, needed: &[Needed]) -> Result<Self> {
+        let stdin = path == Path::new("-");
+        match format.table(path) {
+            None if stdin => Ok(Self::Stdin),
+            None => Ok(Self::File(open_file(path)?, path.to_owned())),
+            Some(kind) => TableInput::open(path, kind, needed).map(Self::Table),
+        }
     }
-    Ok(file)
+
+    fn columns(&self) -> Option<TableColumns> {
+        match self {
+            Self::Table(table) => Some(table.columns.clone()),
+            Self::File(..) | Self::Stdin => None,
+        }
+    }
+
+    /// Bytes of the file, if its reading is counted.
+    fn size(&self) -> Option<u64> {
+        match self {
+            Self::File(file, _) => file.metadata().ok().filter(std::fs::Metadata::is_file).map(|m| m.len()),
+            Self::Table(_) | Self::Stdin => None,
+        }
+    }
+
+    fn send(self, format: InputFormat, progress: &ReadProgress, sender: &Sender) {
+        match self {
+            Self::Table(table) => send_table(table, sender),
+            Self::Stdin => {
+                send_records(std::io::stdin(), &"<stdin>".into(), "<stdin>".into(), format, sender);
+            }
+            Self::File(file, path) => {
+                let name: Arc<str> = path.display().to_string().into();
+                send_records(Counted::new(file, progress.clone()), &name, path, format, sender);
+            }
+        }
+    }
 }
 
 fn send_arguments(texts: Vec<String>, sender: &Sender) {
@@ -209,11 +313,32 @@ fn send_arguments(texts: Vec<String>, sender: &Sender) {
     }
 }
 
-fn send_records(stream: impl Read, source: &Arc<str>, path: PathBuf, format: InputFormat, sender: &Sender) {
-    let mut stream = BufReader::with_capacity(1 << 16, stream);
-    // A shard is of a file of lines, whatever it begins with.
-    let begin = if sender.is_shard() { Ok((Vec::new(), Shape::Lines)) } else { begin(&mut stream, format) };
-    let (head, shape) = match begin {
+fn send_table(table: TableInput, sender: &Sender) {
+    let source: Arc<str> = table.name().into();
+    let result = table.read(&mut |line, fields| {
+        let body = fields.map(RecordBody::Object);
+        sender.send(Ok(Record { source: source.clone(), line, body })).is_ok()
+    });
+    if let Err(e) = result {
+        // The receiver may already be gone.
+        let _gone = sender.send(Err(e));
+    }
+}
+
+fn send_records(
+    stream: impl Read + Send + 'static,
+    source: &Arc<str>,
+    path: PathBuf,
+    format: InputFormat,
+    sender: &Sender,
+) {
+    let opened = decompressed(BufReader::with_capacity(1 << 16, stream)).and_then(|stream| {
+        let mut stream = BufReader::with_capacity(1 << 16, stream);
+        // A shard is of a file of lines, whatever it begins with.
+        let begin = if sender.is_shard() { (Vec::new(), Shape::Lines) } else { begin(&mut stream, format)? };
+        Ok((stream, begin))
+    });
+    let (stream, (head, shape)) = match opened {
         Ok(found) => found,
         Err(e) => {
             // The receiver may already be gone.
@@ -237,7 +362,7 @@ fn send_records(stream: impl Read, source: &Arc<str>, path: PathBuf, format: Inp
 fn begin(stream: &mut impl BufRead, format: InputFormat) -> std::io::Result<(Vec<u8>, Shape)> {
     match format {
         InputFormat::Squad => Ok((Vec::new(), Shape::Questions)),
-        InputFormat::Text | InputFormat::Jsonl => Ok((Vec::new(), Shape::Lines)),
+        InputFormat::Text | InputFormat::Jsonl | InputFormat::Table(_) => Ok((Vec::new(), Shape::Lines)),
         InputFormat::Auto | InputFormat::AutoOrSquad => look(stream, format == InputFormat::AutoOrSquad),
     }
 }
@@ -291,7 +416,10 @@ fn send_lines(
     let mut number = 0;
     while sender.skips() {
         match stream.skip_until(b'\n') {
-            Ok(0) => return,
+            Ok(0) => {
+                sender.did_not_skip();
+                return;
+            }
             Ok(_) => number += 1,
             Err(e) => {
                 // The receiver may already be gone.

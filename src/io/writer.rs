@@ -5,19 +5,36 @@ use std::collections::VecDeque;
 use super::array::{ArrayLayout, Rows};
 use super::complete::Complete;
 use super::output::{Format, OutputTarget};
+use super::tables::{TableLayout, TableRow, TableWriter};
 use crate::error::{Error, Result};
+
+/// What is written for a record.
+pub enum Entry {
+    /// A JSON value, a text block with its line end, a member of an object, or rows of an array. Nothing is written if it is
+    /// empty.
+    Bytes(Vec<u8>),
+    /// A row of a table.
+    Row(Box<TableRow>),
+}
+
+impl From<Vec<u8>> for Entry {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self::Bytes(bytes)
+    }
+}
 
 /// Writes the entries of a bounded window in input order, each as soon as possible.
 pub struct OrderedWriter {
     target: OutputTarget,
     format: Format,
     /// Entries starting with the first unwritten one; `None` for unfinished ones.
-    waiting: VecDeque<Option<Vec<u8>>>,
+    waiting: VecDeque<Option<Entry>>,
     /// Index of the first entry of `waiting`.
     next: u64,
     written: u64,
     /// For arrays.
     rows: Rows,
+    table: Option<TableWriter>,
 }
 
 impl OrderedWriter {
@@ -25,7 +42,15 @@ impl OrderedWriter {
     pub fn new(target: OutputTarget, format: Format) -> Self {
         // The header of an array is written again at the end.
         let target = if matches!(format, Format::Array(_)) { target.seekable() } else { target };
-        Self { target, format, waiting: VecDeque::new(), next: 0, written: 0, rows: Rows::new(0) }
+        Self {
+            target,
+            format,
+            waiting: VecDeque::new(),
+            next: 0,
+            written: 0,
+            rows: Rows::new(0),
+            table: None,
+        }
     }
 
     /// Continues the partial file of an interrupted run. Without complete records, it starts over. `description` is that of
@@ -39,21 +64,32 @@ impl OrderedWriter {
         self.target.start(complete.bytes, description)
     }
 
-    /// Adds the entry with this index (from 0): a JSON value, a text block with its line end, a member of an object, or rows of an
-    /// array. An empty entry writes nothing.
+    /// Begins the table of [`Format::Table`], before its first row.
     ///
     /// # Errors
-    /// [`Error::Output`].
-    pub fn put(&mut self, index: u64, entry: Vec<u8>) -> Result<()> {
+    /// [`crate::Error::Output`]; [`crate::Error::Input`] for names that the table cannot hold.
+    pub fn begin_table(&mut self, layout: TableLayout) -> Result<()> {
+        let mut out = Vec::new();
+        self.table = Some(TableWriter::new(layout, &mut out).map_err(Error::Input)?);
+        self.target.write(&out)?;
+        self.target.end_record();
+        Ok(())
+    }
+
+    /// Adds the entry with this index (from 0).
+    ///
+    /// # Errors
+    /// [`crate::Error::Output`]; [`crate::Error::Input`] for a row that does not fit the table.
+    pub fn put(&mut self, index: u64, entry: impl Into<Entry>) -> Result<()> {
         let place = index.saturating_sub(self.next) as usize;
         if self.waiting.len() <= place {
             self.waiting.resize_with(place + 1, || None);
         }
-        self.waiting[place] = Some(entry);
+        self.waiting[place] = Some(entry.into());
         let mut any = false;
         while let Some(Some(_)) = self.waiting.front() {
             if let Some(Some(entry)) = self.waiting.pop_front() {
-                self.write(&entry)?;
+                self.write(entry)?;
                 any = true;
             }
             self.next += 1;
@@ -69,7 +105,12 @@ impl OrderedWriter {
         self.target.flush_records()
     }
 
-    fn write(&mut self, entry: &[u8]) -> Result<()> {
+    fn write(&mut self, entry: Entry) -> Result<()> {
+        let entry = match entry {
+            Entry::Bytes(bytes) => bytes,
+            Entry::Row(row) => return self.write_row(*row),
+        };
+        let entry = entry.as_slice();
         if let Format::Array(layout) = self.format {
             return self.write_rows(layout, entry);
         }
@@ -77,7 +118,7 @@ impl OrderedWriter {
             return Ok(());
         }
         match self.format {
-            Format::Text | Format::Conll | Format::Array(_) => self.target.write(entry)?,
+            Format::Text | Format::Conll | Format::Array(_) | Format::Table(_) => self.target.write(entry)?,
             Format::Jsonl => {
                 self.target.write(entry)?;
                 self.target.write(b"\n")?;
@@ -94,6 +135,16 @@ impl OrderedWriter {
         self.written += 1;
         self.target.end_record();
         Ok(())
+    }
+
+    fn write_row(&mut self, row: TableRow) -> Result<()> {
+        let Some(table) = &mut self.table else { return Ok(()) };
+        let mut out = Vec::new();
+        let result = table.row(row, &mut out).map_err(Error::Input);
+        self.target.write(&out)?;
+        self.target.end_record();
+        self.written += 1;
+        result
     }
 
     fn write_rows(&mut self, layout: ArrayLayout, entry: &[u8]) -> Result<()> {
@@ -165,6 +216,12 @@ impl OrderedWriter {
                 }
                 self.target.write(&layout.trailer(&self.rows))?;
                 self.target.write_over_start(&layout.header(&self.rows))
+            }
+            (Format::Table(_), _) => {
+                let mut out = Vec::new();
+                let result = self.table.as_mut().map_or(Ok(()), |table| table.end(&mut out));
+                self.target.write(&out)?;
+                result.map_err(Error::Input)
             }
             (Format::Text | Format::Conll | Format::Jsonl, _) => Ok(()),
         }

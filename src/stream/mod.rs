@@ -11,7 +11,10 @@ use rayon::prelude::*;
 use serde_json::value::RawValue;
 
 use crate::error::{Error, Result};
-use crate::io::{Fields, Format, OrderedWriter, Record, RecordBody, RecordReader};
+use crate::io::{
+    Cell, Column, ColumnType, Entry, Fields, Format, OrderedWriter, Record, RecordBody, RecordReader,
+    TableLayout, TableRow,
+};
 use crate::tokenizer::Encoding;
 
 pub use finite::{Finite, NOT_FINITE, check_finite};
@@ -77,6 +80,24 @@ pub trait Task: Sync {
     fn more(&self, item: &Self::Item, prediction: &Self::Prediction) -> serde_json::Result<More> {
         let _unused = (item, prediction);
         Ok(More::new())
+    }
+
+    /// The columns of predictions in a table.
+    fn columns(&self) -> Vec<Column> {
+        vec![Column::new("predictions", ColumnType::Json)]
+    }
+
+    /// The cells of [`Self::columns`] for a record.
+    ///
+    /// # Errors
+    /// The reason why the prediction does not fit into them, which makes the record a failed one.
+    fn cells(
+        &self,
+        item: &Self::Item,
+        prediction: &Self::Prediction,
+    ) -> std::result::Result<Vec<Cell>, String> {
+        let json = self.json(item, prediction).map_err(|e| e.to_string())?;
+        Ok(vec![Cell::Json(json.get().to_owned())])
     }
 
     /// Human-readable output, with ANSI colors if `color` is set.
@@ -179,7 +200,14 @@ impl SharedWriter {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
-    fn put(&self, index: u64, entry: Vec<u8>) -> Result<()> {
+    fn begin_table(&self, layout: TableLayout) -> Result<()> {
+        match self.0.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
+            Some(writer) => writer.begin_table(layout),
+            None => Ok(()),
+        }
+    }
+
+    fn put(&self, index: u64, entry: Entry) -> Result<()> {
         match self.0.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
             Some(writer) => writer.put(index, entry),
             None => Ok(()),
@@ -203,6 +231,18 @@ pub fn run<T: Task>(
     observer: &mut dyn Observer,
 ) -> Result<Outcome> {
     let mut outcome = Outcome::default();
+    let table = match options.format {
+        Format::Table(kind) => Some(TableLayout {
+            kind,
+            input: reader.columns(),
+            predictions: task.columns(),
+            with_errors: options.on_error == OnError::Skip,
+        }),
+        _ => None,
+    };
+    if let Some(layout) = &table {
+        writer.begin_table(layout.clone())?;
+    }
     while let Some(window) = next_window(reader) {
         let (records, broken) = window;
         Window {
@@ -210,9 +250,10 @@ pub fn run<T: Task>(
             reader,
             writer,
             options,
+            table: table.as_ref(),
             observer: &mut *observer,
             outcome: &mut outcome,
-            not_finite: None,
+            failed: None,
         }
         .run(records)?;
         // Whatever ends the process later, a window that is finished stays.
@@ -264,10 +305,11 @@ struct Window<'a, T: Task> {
     reader: &'a RecordReader,
     writer: &'a SharedWriter,
     options: StreamOptions,
+    table: Option<&'a TableLayout>,
     observer: &'a mut dyn Observer,
     outcome: &'a mut Outcome,
-    /// The first record that the model gave no numbers for, where that stops the work.
-    not_finite: Option<usize>,
+    /// The first record that failed after it was encoded, where that stops the work, and its problem.
+    failed: Option<(usize, String)>,
 }
 
 impl<T: Task> Window<'_, T> {
@@ -301,10 +343,11 @@ impl<T: Task> Window<'_, T> {
             }
         }
         self.predict(first, &good, &mut records)?;
-        if let Some(i) = self.not_finite {
+        if let Some((i, problem)) = self.failed.take() {
             self.outcome.stopped = true;
             self.outcome.failed += 1;
-            self.observer.record_failed(&self.error(&records[i], finite::NOT_FINITE));
+            let error = self.error(&records[i], &problem);
+            self.observer.record_failed(&error);
             return Ok(());
         }
         for (i, problem) in bad {
@@ -345,22 +388,39 @@ impl<T: Task> Window<'_, T> {
         outputs: Vec<T::Output>,
     ) -> Result<()> {
         // The writer gets no entry of a record that stops the work, and so holds back those behind it.
-        if self.not_finite.is_some_and(|stop| stop <= i) {
+        if self.failed.as_ref().is_some_and(|(stop, _)| *stop <= i) {
             return Ok(());
         }
         if !outputs.iter().all(Finite::is_finite) {
-            if self.options.on_error == OnError::Skip {
-                return self.fail(first, i, record, finite::NOT_FINITE);
-            }
-            self.not_finite = Some(i);
-            return Ok(());
+            return self.fail_late(first, i, record, finite::NOT_FINITE);
         }
         let prediction = self.task.decode(item, outputs)?;
+        let row = match self.table {
+            Some(layout) => {
+                let cells = match self.task.cells(item, &prediction) {
+                    Ok(cells) => cells,
+                    Err(problem) => return self.fail_late(first, i, record, &problem),
+                };
+                let row = table_row(record, self.task.text_field(), Ok(cells))?;
+                match row.unfit(layout) {
+                    None => Some(row),
+                    Some(problem) => {
+                        record.body = Ok(RecordBody::Object(row.fields));
+                        return self.fail_late(first, i, record, &problem);
+                    }
+                }
+            }
+            None => None,
+        };
         let truncated = self.task.truncated(item);
         if truncated {
             self.outcome.truncated += 1;
             let (source, line) = self.reader.place(record);
             self.observer.record_truncated(&source, line);
+        }
+        self.outcome.records += 1;
+        if let Some(row) = row {
+            return self.writer.put(first + i as u64, Entry::Row(Box::new(row)));
         }
         let entry = match self.options.format {
             Format::Text => self.task.text(item, &prediction, self.options.color).into_bytes(),
@@ -372,10 +432,20 @@ impl<T: Task> Window<'_, T> {
                 }
                 object(record, self.task.text_field(), extra)?
             }
-            Format::Conll | Format::Squad | Format::Array(_) => self.task.own(item, &prediction),
+            Format::Conll | Format::Squad | Format::Array(_) | Format::Table(_) => {
+                self.task.own(item, &prediction)
+            }
         };
-        self.outcome.records += 1;
-        self.writer.put(first + i as u64, entry)
+        self.writer.put(first + i as u64, entry.into())
+    }
+
+    /// A failure of a record that was encoded, and of which nothing was written.
+    fn fail_late(&mut self, first: u64, i: usize, record: &mut Record, problem: &str) -> Result<()> {
+        if self.options.on_error == OnError::Skip {
+            return self.fail(first, i, record, problem);
+        }
+        self.failed = Some((i, problem.to_owned()));
+        Ok(())
     }
 
     fn error(&self, record: &Record, problem: &str) -> Error {
@@ -389,15 +459,19 @@ impl<T: Task> Window<'_, T> {
     fn fail(&mut self, first: u64, i: usize, record: &mut Record, problem: &str) -> Result<()> {
         self.observer.record_failed(&self.error(record, problem));
         self.outcome.failed += 1;
+        if self.table.is_some() {
+            let row = table_row(record, self.task.text_field(), Err(problem.to_owned()))?;
+            return self.writer.put(first + i as u64, Entry::Row(Box::new(row)));
+        }
         let entry = match self.options.format {
             Format::Text => Vec::new(),
             Format::Json | Format::Jsonl => {
                 record.line = self.reader.line(record);
                 object(record, self.task.text_field(), vec![("error", raw(&problem)?)])?
             }
-            Format::Conll | Format::Squad | Format::Array(_) => self.task.own_failure(),
+            Format::Conll | Format::Squad | Format::Array(_) | Format::Table(_) => self.task.own_failure(),
         };
-        self.writer.put(first + i as u64, entry)
+        self.writer.put(first + i as u64, entry.into())
     }
 }
 
@@ -412,17 +486,12 @@ fn raw<V: serde::Serialize>(value: &V) -> Result<Box<RawValue>> {
 /// The output object of a record: its own fields (`text_field` for a line of text, `line` for a line that could not be
 /// parsed), then `extra`.
 fn object(record: &mut Record, text_field: &str, extra: More) -> Result<Vec<u8>> {
-    let body = std::mem::replace(&mut record.body, Err(String::new()));
-    let mut fields = match body {
-        Ok(RecordBody::Object(fields)) => fields,
-        Ok(RecordBody::Text(text)) => {
+    let line = raw(&record.line)?;
+    let mut fields = match own_fields(record, text_field)? {
+        Some(fields) => fields,
+        None => {
             let mut fields = Fields::default();
-            fields.set(text_field, raw(&text)?);
-            fields
-        }
-        Err(_) => {
-            let mut fields = Fields::default();
-            fields.set("line", raw(&record.line)?);
+            fields.set("line", line);
             fields
         }
     };
@@ -430,4 +499,34 @@ fn object(record: &mut Record, text_field: &str, extra: More) -> Result<Vec<u8>>
         fields.set(name, value);
     }
     fields.to_json().map_err(unwritable)
+}
+
+/// The row of a record in a table. The error of a line that could not be parsed says which it is.
+fn table_row(
+    record: &mut Record,
+    text_field: &str,
+    cells: std::result::Result<Vec<Cell>, String>,
+) -> Result<TableRow> {
+    let is_text = matches!(record.body, Ok(RecordBody::Text(_)));
+    let line = record.line;
+    Ok(match own_fields(record, text_field)? {
+        Some(fields) => TableRow { fields, cells, is_text },
+        None => {
+            let cells = cells.map_err(|problem| format!("line {line}: {problem}"));
+            TableRow { fields: Fields::default(), cells, is_text }
+        }
+    })
+}
+
+/// The fields of a record, which lose their place in it; `None` if it could not be parsed.
+fn own_fields(record: &mut Record, text_field: &str) -> Result<Option<Fields>> {
+    Ok(match std::mem::replace(&mut record.body, Err(String::new())) {
+        Ok(RecordBody::Object(fields)) => Some(fields),
+        Ok(RecordBody::Text(text)) => {
+            let mut fields = Fields::default();
+            fields.set(text_field, raw(&text)?);
+            Some(fields)
+        }
+        Err(_) => None,
+    })
 }

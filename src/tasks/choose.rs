@@ -11,7 +11,7 @@ use super::input::{missing, required};
 use super::runtime::Runtime;
 use super::scores::{softmax, top_k};
 use crate::error::Result;
-use crate::io::RecordBody;
+use crate::io::{Cell, Column, ColumnType, RecordBody};
 use crate::stream::Task;
 use crate::tokenizer::Encoding;
 
@@ -114,7 +114,7 @@ impl Task for Choose<'_> {
             RecordBody::Object(fields) => (
                 required(fields, &options.prompt_field, "--prompt-field")?,
                 fields.strings(&options.choices_field)?,
-                fields.string(&options.context_field)?,
+                fields.optional_string(&options.context_field)?,
             ),
         };
         let choices = match (choices, body) {
@@ -150,6 +150,27 @@ impl Task for Choose<'_> {
 
     fn json(&self, _item: &ChooseItem, prediction: &Vec<ChoiceScore>) -> serde_json::Result<Box<RawValue>> {
         serde_json::value::to_raw_value(prediction)
+    }
+
+    /// The best choice.
+    fn columns(&self) -> Vec<Column> {
+        vec![
+            Column::new("choice", ColumnType::Text),
+            Column::new("index", ColumnType::Integer),
+            Column::new("score", ColumnType::Float),
+        ]
+    }
+
+    fn cells(
+        &self,
+        _item: &ChooseItem,
+        prediction: &Vec<ChoiceScore>,
+    ) -> std::result::Result<Vec<Cell>, String> {
+        Ok(vec![
+            Cell::of(prediction, false, |choice| Cell::Text(choice.choice.clone())),
+            Cell::of(prediction, false, |choice| Cell::integer(Some(choice.index))),
+            Cell::of(prediction, false, |choice| Cell::Float(choice.score)),
+        ])
     }
 
     fn text(&self, item: &ChooseItem, prediction: &Vec<ChoiceScore>, color: bool) -> String {

@@ -12,7 +12,7 @@ use super::runtime::{Long, Runtime};
 use super::scores::{sigmoid, softmax, top_k};
 use super::windows::windows;
 use crate::error::{Error, Result};
-use crate::io::RecordBody;
+use crate::io::{Cell, Column, ColumnType, RecordBody};
 use crate::model::Head;
 use crate::stream::Task;
 use crate::tokenizer::Encoding;
@@ -227,10 +227,36 @@ impl Task for Classify<'_> {
         serde_json::value::to_raw_value(prediction)
     }
 
+    fn columns(&self) -> Vec<Column> {
+        label_columns(self.options.top_k != Some(1))
+    }
+
+    fn cells(
+        &self,
+        _item: &ClassifyItem,
+        prediction: &Vec<LabelScore>,
+    ) -> std::result::Result<Vec<Cell>, String> {
+        Ok(label_cells(prediction, self.options.top_k != Some(1)))
+    }
+
     fn text(&self, item: &ClassifyItem, prediction: &Vec<LabelScore>, color: bool) -> String {
         let pair = item.text.text_pair.as_deref();
         labels_for_eyes(&item.text.text, pair, prediction, self.function == Function::None, color)
     }
+}
+
+/// The columns of labels in a table: of the best one, or lists.
+pub(super) fn label_columns(lists: bool) -> Vec<Column> {
+    let kind = |kind: ColumnType| if lists { kind.list() } else { kind };
+    vec![Column::new("label", kind(ColumnType::Text)), Column::new("score", kind(ColumnType::Float))]
+}
+
+/// The cells of [`label_columns`].
+pub(super) fn label_cells(labels: &[LabelScore], lists: bool) -> Vec<Cell> {
+    vec![
+        Cell::of(labels, lists, |label| Cell::Text(label.label.clone())),
+        Cell::of(labels, lists, |label| Cell::Float(label.score)),
+    ]
 }
 
 /// The text, then one line per label.

@@ -11,7 +11,7 @@ use super::input::{FieldNames, TextPair};
 use super::runtime::{Embedded, Long, Pooling, Runtime};
 use crate::checkpoint::{SentenceLayer, SentenceModules};
 use crate::error::{Error, Result};
-use crate::io::RecordBody;
+use crate::io::{Cell, Column, ColumnType, RecordBody};
 use crate::model::Head;
 use crate::stream::{More, Task};
 use crate::tokenizer::Encoding;
@@ -340,6 +340,28 @@ impl Task for Embed<'_> {
             ("tokens", serde_json::value::to_raw_value(&tokens)?),
             ("attentions", serde_json::value::to_raw_value(&prediction.attentions)?),
         ])
+    }
+
+    fn columns(&self) -> Vec<Column> {
+        let vector = ColumnType::Vector(self.width);
+        if self.options.is_per_token() {
+            vec![Column::new("tokens", ColumnType::Text.list()), Column::new("embedding", vector.list())]
+        } else {
+            vec![Column::new("embedding", vector)]
+        }
+    }
+
+    fn cells(&self, _item: &EmbedItem, prediction: &Embedding) -> std::result::Result<Vec<Cell>, String> {
+        let tokens = prediction.tokens.as_ref();
+        let mut cells: Vec<Cell> = tokens
+            .map(|tokens| Cell::of(tokens, true, |token| Cell::Text(token.clone())))
+            .into_iter()
+            .collect();
+        cells.push(match &prediction.embedding {
+            Vectors::One(vector) => Cell::Vector(vector.clone()),
+            Vectors::Many(vectors) => Cell::of(vectors, true, |vector| Cell::Vector(vector.clone())),
+        });
+        Ok(cells)
     }
 
     fn text(&self, item: &EmbedItem, prediction: &Embedding, _color: bool) -> String {

@@ -10,7 +10,7 @@ use super::input::{FieldNames, TextPair};
 use super::runtime::Runtime;
 use super::scores::{softmax, top_k};
 use crate::error::{Error, Result};
-use crate::io::RecordBody;
+use crate::io::{Cell, Column, ColumnType, RecordBody};
 use crate::stream::Task;
 use crate::tokenizer::{Encoding, TruncationSide};
 
@@ -297,6 +297,59 @@ impl Task for FillMask<'_> {
             [one] => serde_json::value::to_raw_value(one),
             several => serde_json::value::to_raw_value(several),
         }
+    }
+
+    /// One prediction, or lists of all with the number of the mask that each is for.
+    fn columns(&self) -> Vec<Column> {
+        let lists = self.options.top_k > 1;
+        let of = |name: &str, kind: ColumnType| Column::new(name, if lists { kind.list() } else { kind });
+        let words = self.options.targets.iter().any(|target| target.pieces.len() > 1);
+        let token = if words { ColumnType::Integer.list() } else { ColumnType::Integer };
+        let mask = lists.then(|| of("mask", ColumnType::Integer));
+        mask.into_iter()
+            .chain([
+                of("score", ColumnType::Float),
+                of("token", token),
+                of("token_str", ColumnType::Text),
+                of("sequence", ColumnType::Text),
+            ])
+            .collect()
+    }
+
+    fn cells(
+        &self,
+        item: &FillMaskItem,
+        prediction: &MaskPredictions,
+    ) -> std::result::Result<Vec<Cell>, String> {
+        let lists = self.options.top_k > 1;
+        if !lists && item.masks.len() > 1 {
+            return Err(format!(
+                "{} masks in the text, and --top-k 1 gives a table one prediction per text; --top-k 2 or more gives \
+                 lists",
+                item.masks.len()
+            ));
+        }
+        let words = self.options.targets.iter().any(|target| target.pieces.len() > 1);
+        let all: Vec<(usize, &Prediction)> =
+            prediction.iter().enumerate().flat_map(|(i, mask)| mask.iter().map(move |p| (i, p))).collect();
+        let token = |(_, p): &(usize, &Prediction)| {
+            let ids = match &p.token {
+                Token::One(id) if !words => return Cell::Integer(i64::from(*id)),
+                Token::One(id) => std::slice::from_ref(id),
+                Token::Many(ids) => ids,
+            };
+            Cell::of(ids, true, |id| Cell::Integer(i64::from(*id)))
+        };
+        let mask = lists.then(|| Cell::of(&all, true, |(mask, _)| Cell::integer(Some(*mask))));
+        Ok(mask
+            .into_iter()
+            .chain([
+                Cell::of(&all, lists, |(_, p)| Cell::Float(p.score)),
+                Cell::of(&all, lists, token),
+                Cell::of(&all, lists, |(_, p)| Cell::Text(p.token_str.clone())),
+                Cell::of(&all, lists, |(_, p)| Cell::Text(p.sequence.clone())),
+            ])
+            .collect())
     }
 
     fn text(&self, item: &FillMaskItem, prediction: &MaskPredictions, color: bool) -> String {

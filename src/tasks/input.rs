@@ -36,7 +36,7 @@ impl TextPair {
             RecordBody::Text(text) => Ok(Self { text: text.clone(), text_pair: None }),
             RecordBody::Object(fields) => {
                 let text = required(fields, &names.text, "--text-field")?;
-                Ok(Self { text, text_pair: fields.string(&names.text_pair)? })
+                Ok(Self { text, text_pair: fields.optional_string(&names.text_pair)? })
             }
         }
     }
@@ -49,9 +49,14 @@ pub(super) fn required(fields: &Fields, name: &str, flag: &str) -> Result<String
 
 /// The message for a missing field.
 pub(super) fn missing(fields: &Fields, name: &str, flag: &str) -> String {
+    if fields.is_row() && fields.raw(name).is_some() {
+        return format!("column \"{name}\" has no value");
+    }
     let there: Vec<&str> = fields.names().collect();
     format!(
-        "field \"{name}\" is missing; the object has {} ({flag} names another)",
+        "{} \"{name}\" is missing; the {} has {} ({flag} names another)",
+        fields.kind(),
+        if fields.is_row() { "row" } else { "object" },
         if there.is_empty() { "no fields".to_owned() } else { there.join(", ") }
     )
 }

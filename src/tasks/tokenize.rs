@@ -5,7 +5,7 @@ use serde_json::value::RawValue;
 
 use super::input::{FieldNames, TextPair};
 use crate::error::Result;
-use crate::io::RecordBody;
+use crate::io::{Cell, Column, ColumnType, RecordBody};
 use crate::stream::Task;
 use crate::tokenizer::{Encoding, Tokenizer};
 
@@ -63,6 +63,31 @@ impl Task for Tokenize {
             type_ids: &item.type_ids,
             special_tokens_mask: item.special_tokens_mask.iter().map(|s| u8::from(*s)).collect(),
         }])
+    }
+
+    fn columns(&self) -> Vec<Column> {
+        let integers = || ColumnType::Integer.list();
+        vec![
+            Column::new("ids", integers()),
+            Column::new("tokens", ColumnType::Text.list()),
+            Column::new("offsets", integers().list()),
+            Column::new("type_ids", integers()),
+            Column::new("special_tokens_mask", integers()),
+        ]
+    }
+
+    fn cells(&self, item: &Encoding, (): &()) -> std::result::Result<Vec<Cell>, String> {
+        let integer = |number: &u32| Cell::Integer(i64::from(*number));
+        let place = |(start, end): &(usize, usize)| {
+            Cell::List(vec![Cell::integer(Some(*start)), Cell::integer(Some(*end))])
+        };
+        Ok(vec![
+            Cell::of(&item.ids, true, integer),
+            Cell::of(&self.tokenizer.tokens(item), true, |token| Cell::Text(token.clone())),
+            Cell::of(&item.offsets, true, place),
+            Cell::of(&item.type_ids, true, integer),
+            Cell::of(&item.special_tokens_mask, true, |special| Cell::Integer(i64::from(*special))),
+        ])
     }
 
     fn text(&self, item: &Encoding, (): &(), _color: bool) -> String {

@@ -4,12 +4,12 @@
 
 use serde_json::value::RawValue;
 
-use super::classify::{LabelScore, labels_for_eyes};
+use super::classify::{LabelScore, label_cells, label_columns, labels_for_eyes};
 use super::input::required;
 use super::runtime::{Long, Runtime};
 use super::scores::{softmax, top_k};
 use crate::error::{Error, Result};
-use crate::io::RecordBody;
+use crate::io::{Cell, Column, RecordBody};
 use crate::model::AlbertConfig;
 use crate::stream::Task;
 use crate::tokenizer::Encoding;
@@ -221,6 +221,19 @@ impl Task for ZeroShot<'_> {
 
     fn json(&self, _item: &ZeroShotItem, prediction: &Vec<LabelScore>) -> serde_json::Result<Box<RawValue>> {
         serde_json::value::to_raw_value(prediction)
+    }
+
+    /// The best label, or lists of all where several may apply.
+    fn columns(&self) -> Vec<Column> {
+        label_columns(self.options.multi_label)
+    }
+
+    fn cells(
+        &self,
+        _item: &ZeroShotItem,
+        prediction: &Vec<LabelScore>,
+    ) -> std::result::Result<Vec<Cell>, String> {
+        Ok(label_cells(prediction, self.options.multi_label))
     }
 
     fn text(&self, item: &ZeroShotItem, prediction: &Vec<LabelScore>, color: bool) -> String {

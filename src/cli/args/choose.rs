@@ -32,13 +32,13 @@ pub struct ChooseArgs {
     pub context_text: Option<String>,
     #[command(flatten)]
     pub records: RecordArgs,
-    /// JSON field with the prompt
+    /// JSON field or column with the prompt
     #[arg(long, value_name = "NAME", default_value = "prompt", help_heading = "Input")]
     pub prompt_field: String,
-    /// JSON field with the list of choices
+    /// JSON field or column with the list of choices
     #[arg(long, value_name = "NAME", default_value = "choices", help_heading = "Input")]
     pub choices_field: String,
-    /// JSON field with the context; records without it use --context
+    /// JSON field or column with the context; records without it use --context
     #[arg(long, value_name = "NAME", default_value = "context", help_heading = "Input")]
     pub context_field: String,
     #[command(flatten)]

@@ -1,14 +1,16 @@
 //! Argument groups that several subcommands share: model, input, output.
 
-use super::part::PartArgs;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
 use albert::checkpoint::MlmBias;
-use albert::io::{Format, InputFormat};
+use albert::io::{Format, InputFormat, TableKind};
 use albert::stream::OnError;
 use albert::tasks::Long;
+
+use super::part::PartArgs;
+use super::record_format::RecordFormatArg;
 
 /// Options of every subcommand.
 #[derive(Args, Debug)]
@@ -127,10 +129,10 @@ pub struct InputArgs {
     pub texts: Vec<String>,
     #[command(flatten)]
     pub records: RecordArgs,
-    /// JSON field with the text
+    /// JSON field or column with the text
     #[arg(long, value_name = "NAME", default_value = "text", help_heading = "Input")]
     pub text_field: String,
-    /// JSON field with the second text of a pair
+    /// JSON field or column with the second text of a pair
     #[arg(long, value_name = "NAME", default_value = "text_pair", help_heading = "Input")]
     pub pair_field: String,
 }
@@ -138,13 +140,16 @@ pub struct InputArgs {
 /// Where records come from.
 #[derive(Args, Debug)]
 pub struct RecordArgs {
-    /// Read records from a file (- for standard input)
-    #[arg(short, long, value_name = "FILE|-", help_heading = "Input")]
-    pub input: Option<PathBuf>,
-    /// Format of the input; auto detects JSON objects, one per line or in one array
+    /// Read records from files, one after the other (- for standard input)
     ///
-    /// auto reads a line as JSON if its first character that is not white space is {, and as text otherwise. A file
-    /// that begins with [ and then { is one JSON array of records.
+    /// Files that are compressed with gzip or Zstandard are decompressed. Tables that are read together need the same columns.
+    #[arg(short, long, value_name = "FILE|-", num_args = 1.., help_heading = "Input")]
+    pub input: Vec<PathBuf>,
+    /// Format of the input; auto detects JSON objects, one per line or in one array, and tables by extension
+    ///
+    /// auto reads a file named .csv, .tsv or .parquet as a table. Of any other input, it reads a line as JSON if its first character
+    /// that is not white space is {, and as text otherwise. A file that begins with [ and then { is one JSON array of
+    /// records. The first row of CSV and TSV names the columns.
     #[arg(long, value_name = "FORMAT", default_value = "auto", help_heading = "Input")]
     pub input_format: InputFormatArg,
     /// How to handle an invalid record
@@ -159,6 +164,9 @@ pub enum InputFormatArg {
     Auto,
     Text,
     Jsonl,
+    Csv,
+    Tsv,
+    Parquet,
 }
 
 impl From<InputFormatArg> for InputFormat {
@@ -167,6 +175,9 @@ impl From<InputFormatArg> for InputFormat {
             InputFormatArg::Auto => Self::Auto,
             InputFormatArg::Text => Self::Text,
             InputFormatArg::Jsonl => Self::Jsonl,
+            InputFormatArg::Csv => Self::Table(TableKind::Csv),
+            InputFormatArg::Tsv => Self::Table(TableKind::Tsv),
+            InputFormatArg::Parquet => Self::Table(TableKind::Parquet),
         }
     }
 }
@@ -193,9 +204,9 @@ pub struct OutputArgs {
     /// Write to a file, which appears once it is complete
     #[arg(short, long, value_name = "FILE", help_heading = "Output")]
     pub output: Option<PathBuf>,
-    /// Output format; auto is text on a terminal and jsonl otherwise
+    /// Output format; auto follows the output's extension (.csv, .tsv, .parquet), otherwise is text on a terminal and jsonl elsewhere
     #[arg(long, value_name = "FORMAT", default_value = "auto", help_heading = "Output")]
-    pub format: FormatArg,
+    pub format: RecordFormatArg,
 }
 
 #[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! Arguments for the device of an inference.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 
@@ -38,9 +38,9 @@ pub struct DeviceArgs {
 impl DeviceArgs {
     /// These options with the size of the input, by which `auto` chooses: the bytes of texts in arguments and of files. Without
     /// either, the input is standard input.
-    pub fn for_input<'a>(&self, files: impl IntoIterator<Item = &'a Path>, texts: &[String]) -> Self {
+    pub fn for_input(&self, files: &[PathBuf], texts: &[String]) -> Self {
         let mut bytes = (!texts.is_empty()).then(|| texts.iter().map(|text| text.len() as u64).sum());
-        let mut files: Vec<&Path> = files.into_iter().collect();
+        let mut files: Vec<&Path> = files.iter().map(PathBuf::as_path).collect();
         if files.is_empty() && texts.is_empty() {
             files.push(Path::new("-"));
         }

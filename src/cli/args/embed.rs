@@ -1,14 +1,16 @@
 //! Arguments of `albert embed`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 
+use albert::Result;
 use albert::io::{ArrayKind, Format};
 use albert::tasks::Pooling;
 
-use super::common::{FormatArg, InputArgs, LengthArgs, ModelArgs};
+use super::common::{InputArgs, LengthArgs, ModelArgs};
 use super::device::DeviceArgs;
+use super::record_format::RecordFormatArg;
 
 /// Turn texts or tokens into vectors
 ///
@@ -64,7 +66,7 @@ pub struct EmbedArgs {
     pub device: DeviceArgs,
     #[command(flatten)]
     pub length: LengthArgs,
-    /// Write to a file, which appears once it is complete; .npy and .safetensors write an array
+    /// Write to a file, which appears once it is complete; .npy and .safetensors write an array, .csv, .tsv and .parquet a table
     #[arg(short, long, value_name = "FILE", help_heading = "Output")]
     pub output: Option<PathBuf>,
     /// Output format; auto follows the output's extension, otherwise is text on a terminal and jsonl elsewhere
@@ -125,6 +127,10 @@ pub enum EmbedFormatArg {
     Text,
     Json,
     Jsonl,
+    /// A table with a column of vectors
+    Csv,
+    Tsv,
+    Parquet,
     /// NumPy array
     Npy,
     Safetensors,
@@ -132,7 +138,7 @@ pub enum EmbedFormatArg {
 
 impl EmbedFormatArg {
     /// The kind of array file, by the format or by the output's extension; `None` for other formats.
-    pub fn array(self, output: Option<&std::path::Path>) -> Option<ArrayKind> {
+    pub fn array(self, output: Option<&Path>) -> Option<ArrayKind> {
         match self {
             Self::Npy => Some(ArrayKind::Npy),
             Self::Safetensors => Some(ArrayKind::Safetensors),
@@ -141,18 +147,22 @@ impl EmbedFormatArg {
                 Some("safetensors") => Some(ArrayKind::Safetensors),
                 _ => None,
             },
-            Self::Text | Self::Json | Self::Jsonl => None,
+            Self::Text | Self::Json | Self::Jsonl | Self::Csv | Self::Tsv | Self::Parquet => None,
         }
     }
 
-    /// The format if the output is not an array, given whether it is a terminal.
-    pub fn resolve(self, terminal: bool) -> Format {
-        match self {
-            Self::Text => Format::Text,
-            Self::Json => Format::Json,
-            Self::Jsonl => Format::Jsonl,
-            Self::Auto | Self::Npy | Self::Safetensors => FormatArg::Auto.resolve(terminal),
-        }
+    /// The format if the output is not an array, given its name and whether it is a terminal.
+    pub fn resolve(self, output: Option<&Path>, terminal: bool) -> Result<Format> {
+        let common = match self {
+            Self::Auto | Self::Npy | Self::Safetensors => RecordFormatArg::Auto,
+            Self::Text => RecordFormatArg::Text,
+            Self::Json => RecordFormatArg::Json,
+            Self::Jsonl => RecordFormatArg::Jsonl,
+            Self::Csv => RecordFormatArg::Csv,
+            Self::Tsv => RecordFormatArg::Tsv,
+            Self::Parquet => RecordFormatArg::Parquet,
+        };
+        common.resolve(output, terminal)
     }
 }
 

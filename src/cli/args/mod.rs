@@ -19,6 +19,7 @@ pub mod ner;
 pub mod part;
 pub mod pretrain;
 pub mod qa;
+pub mod record_format;
 pub mod teacher;
 pub mod tokenize;
 pub mod train_tokenizer;

@@ -1,14 +1,16 @@
 //! Arguments of `albert ner`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 
+use albert::Result;
 use albert::io::Format;
 use albert::tasks::{Aggregation, WordBoundaries};
 
-use super::common::{FormatArg, LengthArgs, ModelArgs, RecordArgs};
+use super::common::{LengthArgs, ModelArgs, RecordArgs};
 use super::device::DeviceArgs;
+use super::record_format::RecordFormatArg;
 
 /// Find named entities or other labelled spans
 ///
@@ -26,10 +28,10 @@ pub struct NerArgs {
     pub texts: Vec<String>,
     #[command(flatten)]
     pub records: RecordArgs,
-    /// JSON field with the text
+    /// JSON field or column with the text
     #[arg(long, value_name = "NAME", default_value = "text", help_heading = "Input")]
     pub text_field: String,
-    /// JSON field with a list of words, for records without a text
+    /// JSON field or column with a list of words, for records without a text
     #[arg(long, value_name = "NAME", default_value = "tokens", help_heading = "Input")]
     pub tokens_field: String,
     /// How to combine tokens into entities
@@ -53,7 +55,8 @@ pub struct NerArgs {
     /// Write to a file, which appears once it is complete
     #[arg(short, long, value_name = "FILE", help_heading = "Output")]
     pub output: Option<PathBuf>,
-    /// Output format; text highlights the entities, auto is text on a terminal and jsonl otherwise
+    /// Output format; text highlights the entities, auto follows the output's extension (.csv, .tsv, .parquet), otherwise is text on a
+    /// terminal and jsonl elsewhere
     #[arg(long, value_name = "FORMAT", default_value = "auto", help_heading = "Output")]
     pub format: NerFormatArg,
 }
@@ -107,19 +110,27 @@ pub enum NerFormatArg {
     Text,
     Json,
     Jsonl,
+    /// A table with a column of entities
+    Csv,
+    Tsv,
+    Parquet,
     /// One word and its tag per line, a blank line between texts
     Conll,
 }
 
 impl NerFormatArg {
-    /// The format, given whether the output is a terminal.
-    pub fn resolve(self, terminal: bool) -> Format {
-        match self {
-            Self::Auto => FormatArg::Auto.resolve(terminal),
-            Self::Text => Format::Text,
-            Self::Json => Format::Json,
-            Self::Jsonl => Format::Jsonl,
-            Self::Conll => Format::Conll,
-        }
+    /// The format, given the output's name and whether it is a terminal.
+    pub fn resolve(self, output: Option<&Path>, terminal: bool) -> Result<Format> {
+        let common = match self {
+            Self::Conll => return Ok(Format::Conll),
+            Self::Auto => RecordFormatArg::Auto,
+            Self::Text => RecordFormatArg::Text,
+            Self::Json => RecordFormatArg::Json,
+            Self::Jsonl => RecordFormatArg::Jsonl,
+            Self::Csv => RecordFormatArg::Csv,
+            Self::Tsv => RecordFormatArg::Tsv,
+            Self::Parquet => RecordFormatArg::Parquet,
+        };
+        common.resolve(output, terminal)
     }
 }

@@ -1,14 +1,16 @@
 //! Arguments of `albert qa`.
 
-use super::part::PartArgs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 
-use albert::io::{Format, InputFormat};
+use albert::Result;
+use albert::io::{Format, InputFormat, TableKind};
 
-use super::common::{FormatArg, LongArg, ModelArgs, OnErrorArg};
+use super::common::{LongArg, ModelArgs, OnErrorArg};
 use super::device::DeviceArgs;
+use super::part::PartArgs;
+use super::record_format::RecordFormatArg;
 
 /// Answer questions from a context
 ///
@@ -32,13 +34,15 @@ pub struct QaArgs {
     /// The context
     #[arg(long, value_name = "TEXT", help_heading = "Input")]
     pub context_text: Option<String>,
-    /// Read records from a file (- for standard input)
-    #[arg(short, long, value_name = "FILE|-", help_heading = "Input")]
-    pub input: Option<PathBuf>,
-    /// Format of the input; auto detects SQuAD files and JSON objects, one per line or in one array
+    /// Read records from files, one after the other (- for standard input)
+    ///
+    /// Files that are compressed with gzip or Zstandard are decompressed. Tables that are read together need the same columns.
+    #[arg(short, long, value_name = "FILE|-", num_args = 1.., help_heading = "Input")]
+    pub input: Vec<PathBuf>,
+    /// Format of the input; auto detects SQuAD files, JSON objects, one per line or in one array, and tables by extension
     ///
     /// A SQuAD file holds articles with paragraphs, or is a flat list of questions with a context each, as for
-    /// transformers' run_qa.py.
+    /// transformers' run_qa.py. A file named .csv, .tsv or .parquet is a table. The first row of CSV and TSV names the columns.
     #[arg(long, value_name = "FORMAT", default_value = "auto", help_heading = "Input")]
     pub input_format: QaInputFormatArg,
     /// How to handle an invalid record
@@ -46,13 +50,13 @@ pub struct QaArgs {
     pub on_error: OnErrorArg,
     #[command(flatten)]
     pub part: PartArgs,
-    /// JSON field with the question
+    /// JSON field or column with the question
     #[arg(long, value_name = "NAME", default_value = "question", help_heading = "Input")]
     pub question_field: String,
-    /// JSON field with the context; records without it use --context
+    /// JSON field or column with the context; records without it use --context
     #[arg(long, value_name = "NAME", default_value = "context", help_heading = "Input")]
     pub context_field: String,
-    /// JSON field with the id of a question, for --format squad
+    /// JSON field or column with the id of a question, for --format squad
     #[arg(long, value_name = "NAME", default_value = "id", help_heading = "Input")]
     pub id_field: String,
     /// Answers per question
@@ -98,7 +102,8 @@ pub struct QaArgs {
     /// Write to a file, which appears once it is complete
     #[arg(short, long, value_name = "FILE", help_heading = "Output")]
     pub output: Option<PathBuf>,
-    /// Output format; text highlights the answer, auto is text on a terminal and jsonl otherwise
+    /// Output format; text highlights the answer, auto follows the output's extension (.csv, .tsv, .parquet), otherwise is text on a
+    /// terminal and jsonl elsewhere
     #[arg(long, value_name = "FORMAT", default_value = "auto", help_heading = "Output")]
     pub format: QaFormatArg,
 }
@@ -108,6 +113,9 @@ pub enum QaInputFormatArg {
     Auto,
     Text,
     Jsonl,
+    Csv,
+    Tsv,
+    Parquet,
     Squad,
 }
 
@@ -117,6 +125,9 @@ impl From<QaInputFormatArg> for InputFormat {
             QaInputFormatArg::Auto => Self::AutoOrSquad,
             QaInputFormatArg::Text => Self::Text,
             QaInputFormatArg::Jsonl => Self::Jsonl,
+            QaInputFormatArg::Csv => Self::Table(TableKind::Csv),
+            QaInputFormatArg::Tsv => Self::Table(TableKind::Tsv),
+            QaInputFormatArg::Parquet => Self::Table(TableKind::Parquet),
             QaInputFormatArg::Squad => Self::Squad,
         }
     }
@@ -136,19 +147,27 @@ pub enum QaFormatArg {
     Text,
     Json,
     Jsonl,
+    /// A table whose predictions are columns
+    Csv,
+    Tsv,
+    Parquet,
     /// Predictions file of SQuAD: one object that maps ids to answers
     Squad,
 }
 
 impl QaFormatArg {
-    /// The format, given whether the output is a terminal.
-    pub fn resolve(self, terminal: bool) -> Format {
-        match self {
-            Self::Auto => FormatArg::Auto.resolve(terminal),
-            Self::Text => Format::Text,
-            Self::Json => Format::Json,
-            Self::Jsonl => Format::Jsonl,
-            Self::Squad => Format::Squad,
-        }
+    /// The format, given the output's name and whether it is a terminal.
+    pub fn resolve(self, output: Option<&Path>, terminal: bool) -> Result<Format> {
+        let common = match self {
+            Self::Squad => return Ok(Format::Squad),
+            Self::Auto => RecordFormatArg::Auto,
+            Self::Text => RecordFormatArg::Text,
+            Self::Json => RecordFormatArg::Json,
+            Self::Jsonl => RecordFormatArg::Jsonl,
+            Self::Csv => RecordFormatArg::Csv,
+            Self::Tsv => RecordFormatArg::Tsv,
+            Self::Parquet => RecordFormatArg::Parquet,
+        };
+        common.resolve(output, terminal)
     }
 }

@@ -20,10 +20,10 @@ pub struct ZeroShotArgs {
     pub texts: Vec<String>,
     #[command(flatten)]
     pub records: RecordArgs,
-    /// JSON field with the text
+    /// JSON field or column with the text
     #[arg(long, value_name = "NAME", default_value = "text", help_heading = "Input")]
     pub text_field: String,
-    /// JSON field with a record's own list of labels
+    /// JSON field or column with a record's own list of labels
     #[arg(long, value_name = "NAME", default_value = "labels", help_heading = "Input")]
     pub labels_field: String,
     /// Labels (comma-separated)

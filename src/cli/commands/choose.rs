@@ -1,6 +1,7 @@
 //! `albert choose`.
 
 use albert::checkpoint::{EmbeddedTask, MlmBias};
+use albert::io::Needed;
 use albert::model::Head;
 use albert::tasks::{Choose, ChooseOptions};
 
@@ -11,14 +12,20 @@ use crate::cli::output::report::Reporter;
 use crate::cli::streaming;
 
 pub fn run(args: ChooseArgs, reporter: &Reporter) -> Result<ExitStatus, Failure> {
-    let source = options::source(&args.prompts, args.records.input.as_deref(), "PROMPT")?;
+    let source = options::source(&args.prompts, &args.records.input, "PROMPT")?;
     let context = options::context(args.context.as_deref(), args.context_text.as_deref(), &source)?;
-    let format = |terminal| args.output.format.resolve(terminal);
+    let mut needed = vec![Needed::new(&args.prompt_field, "--prompt-field")];
+    if args.choices.is_empty() {
+        needed.push(Needed::new(&args.choices_field, "--choices-field"));
+    }
+    let output = args.output.output.as_deref();
+    let format = |terminal| args.output.format.resolve(output, terminal);
     let streams = streaming::open(
         &source,
         args.records.input_format.into(),
         args.records.part,
-        args.output.output.as_deref(),
+        &needed,
+        output,
         format,
     )?;
     let checkpoint = options::checkpoint_for(&args.model, Some(EmbeddedTask::Choices), reporter)?;
@@ -27,7 +34,7 @@ pub fn run(args: ChooseArgs, reporter: &Reporter) -> Result<ExitStatus, Failure>
         &checkpoint,
         &[Head::MultipleChoice],
         MlmBias::default(),
-        &args.device.for_input(args.records.input.as_deref(), &args.prompts),
+        &args.device.for_input(&args.records.input, &args.prompts),
         Lengths::new(&args.length),
         reporter,
     )?;

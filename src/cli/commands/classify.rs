@@ -19,7 +19,7 @@ pub fn run(args: ClassifyArgs, reporter: &Reporter) -> Result<ExitStatus, Failur
         &checkpoint,
         &[judgement.head()],
         MlmBias::default(),
-        &args.device.for_input(args.input.records.input.as_deref(), &args.input.texts),
+        &args.device.for_input(&args.input.records.input, &args.input.texts),
         Lengths::with_windows(&args.length),
         reporter,
     )?;

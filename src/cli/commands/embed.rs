@@ -32,8 +32,16 @@ pub fn run(args: EmbedArgs, reporter: &Reporter) -> Result<ExitStatus, Failure> 
         &source,
         args.input.records.input_format.into(),
         args.input.records.part,
+        &args.input.needed(),
         args.output.as_deref(),
-        |terminal| array.map_or_else(|| args.format.resolve(terminal), |kind| Format::Array(layout(kind))),
+        |terminal| match array {
+            Some(kind) => Ok(Format::Array(layout(kind))),
+            None => {
+                let format = args.format.resolve(args.output.as_deref(), terminal)?;
+                check_table(&args, format)?;
+                Ok(format)
+            }
+        },
     )?
     .with_model(&checkpoint)?;
     let mut lengths = Lengths::with_windows(&args.length);
@@ -48,7 +56,7 @@ pub fn run(args: EmbedArgs, reporter: &Reporter) -> Result<ExitStatus, Failure> 
         &checkpoint,
         options.heads(),
         MlmBias::default(),
-        &args.device.for_input(args.input.records.input.as_deref(), &args.input.texts),
+        &args.device.for_input(&args.input.records.input, &args.input.texts),
         lengths,
         reporter,
     )?;
@@ -140,6 +148,17 @@ fn no_array() -> Error {
         flag: "--dtype-out".to_owned(),
         problem: "f16 is for .npy and .safetensors files; give --output FILE.npy".to_owned(),
     }
+}
+
+/// Rejects options that a table does not support.
+fn check_table(args: &EmbedArgs, format: Format) -> Result<(), Error> {
+    if args.attentions && matches!(format, Format::Table(_)) {
+        return Err(Error::Usage {
+            flag: "--attentions".to_owned(),
+            problem: "attention maps are written as JSON only; give --format jsonl".to_owned(),
+        });
+    }
+    Ok(())
 }
 
 /// Rejects options that an array file does not support.

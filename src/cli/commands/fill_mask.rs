@@ -17,7 +17,7 @@ pub fn run(args: FillMaskArgs, reporter: &Reporter) -> Result<ExitStatus, Failur
         &checkpoint,
         &[Head::MaskedLm],
         args.mlm_bias.into(),
-        &args.device.for_input(args.input.records.input.as_deref(), &args.input.texts),
+        &args.device.for_input(&args.input.records.input, &args.input.texts),
         Lengths::new(&args.length),
         reporter,
     )?;

@@ -1,6 +1,7 @@
 //! `albert ner`.
 
 use albert::checkpoint::{EmbeddedTask, MlmBias};
+use albert::io::Needed;
 use albert::model::Head;
 use albert::tasks::{Ner, NerOptions};
 
@@ -11,13 +12,17 @@ use crate::cli::output::report::Reporter;
 use crate::cli::streaming;
 
 pub fn run(args: NerArgs, reporter: &Reporter) -> Result<ExitStatus, Failure> {
-    let source = options::source(&args.texts, args.records.input.as_deref(), "TEXT")?;
-    let format = |terminal| args.format.resolve(terminal);
+    let source = options::source(&args.texts, &args.records.input, "TEXT")?;
+    let needed =
+        [Needed { names: vec![args.text_field.clone(), args.tokens_field.clone()], flag: "--text-field" }];
+    let output = args.output.as_deref();
+    let format = |terminal| args.format.resolve(output, terminal);
     let streams = streaming::open(
         &source,
         args.records.input_format.into(),
         args.records.part,
-        args.output.as_deref(),
+        &needed,
+        output,
         format,
     )?;
     let checkpoint = options::checkpoint_for(&args.model, Some(EmbeddedTask::Entities), reporter)?;
@@ -26,7 +31,7 @@ pub fn run(args: NerArgs, reporter: &Reporter) -> Result<ExitStatus, Failure> {
         &checkpoint,
         &[Head::TokenClassification],
         MlmBias::default(),
-        &args.device.for_input(args.records.input.as_deref(), &args.texts),
+        &args.device.for_input(&args.records.input, &args.texts),
         Lengths::with_windows(&args.length),
         reporter,
     )?;

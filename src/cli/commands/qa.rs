@@ -1,6 +1,7 @@
 //! `albert qa`.
 
 use albert::checkpoint::{EmbeddedTask, MlmBias};
+use albert::io::Needed;
 use albert::model::Head;
 use albert::tasks::{Qa, QaOptions};
 
@@ -15,11 +16,15 @@ use albert::tasks::null_threshold;
 const WINDOW: usize = 384;
 
 pub fn run(args: QaArgs, reporter: &Reporter) -> Result<ExitStatus, Failure> {
-    let source = options::source(&args.questions, args.input.as_deref(), "QUESTION")?;
+    let source = options::source(&args.questions, &args.input, "QUESTION")?;
     let context = options::context(args.context.as_deref(), args.context_text.as_deref(), &source)?;
-    let format = |terminal| args.format.resolve(terminal);
-    let streams =
-        streaming::open(&source, args.input_format.into(), args.part, args.output.as_deref(), format)?;
+    let mut needed = vec![Needed::new(&args.question_field, "--question-field")];
+    if context.is_none() {
+        needed.push(Needed::new(&args.context_field, "--context-field"));
+    }
+    let output = args.output.as_deref();
+    let format = |terminal| args.format.resolve(output, terminal);
+    let streams = streaming::open(&source, args.input_format.into(), args.part, &needed, output, format)?;
     let checkpoint = options::checkpoint_for(&args.model, Some(EmbeddedTask::Answers), reporter)?;
     let streams = streams.with_model(&checkpoint)?;
     let lengths = Lengths {
@@ -33,7 +38,7 @@ pub fn run(args: QaArgs, reporter: &Reporter) -> Result<ExitStatus, Failure> {
         &checkpoint,
         &[Head::QuestionAnswering],
         MlmBias::default(),
-        &args.device.for_input(args.input.as_deref(), &args.questions),
+        &args.device.for_input(&args.input, &args.questions),
         lengths,
         reporter,
     )?;

@@ -1,6 +1,7 @@
 //! `albert zero-shot`.
 
 use albert::checkpoint::{EmbeddedTask, MlmBias};
+use albert::io::Needed;
 use albert::model::Head;
 use albert::tasks::{ZeroShot, ZeroShotOptions};
 
@@ -11,13 +12,16 @@ use crate::cli::output::report::Reporter;
 use crate::cli::streaming;
 
 pub fn run(args: ZeroShotArgs, reporter: &Reporter) -> Result<ExitStatus, Failure> {
-    let source = options::source(&args.texts, args.records.input.as_deref(), "TEXT")?;
-    let format = |terminal| args.output.format.resolve(terminal);
+    let source = options::source(&args.texts, &args.records.input, "TEXT")?;
+    let needed = [Needed::new(&args.text_field, "--text-field")];
+    let output = args.output.output.as_deref();
+    let format = |terminal| args.output.format.resolve(output, terminal);
     let streams = streaming::open(
         &source,
         args.records.input_format.into(),
         args.records.part,
-        args.output.output.as_deref(),
+        &needed,
+        output,
         format,
     )?;
     let checkpoint = options::checkpoint_for(&args.model, Some(EmbeddedTask::Entailment), reporter)?;
@@ -26,7 +30,7 @@ pub fn run(args: ZeroShotArgs, reporter: &Reporter) -> Result<ExitStatus, Failur
         &checkpoint,
         &[Head::SequenceClassification],
         MlmBias::default(),
-        &args.device.for_input(args.records.input.as_deref(), &args.texts),
+        &args.device.for_input(&args.records.input, &args.texts),
         Lengths::new(&args.length),
         reporter,
     )?;

@@ -1,9 +1,9 @@
 //! Where records come from.
 
 use std::io::IsTerminal;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use albert::io::Source;
+use albert::io::{Needed, Source};
 use albert::tasks::FieldNames;
 use albert::{Error, Result};
 
@@ -14,19 +14,49 @@ use crate::cli::args::common::InputArgs;
 ///
 /// # Errors
 /// [`Error::Usage`] if there is no input.
-pub fn source(arguments: &[String], input: Option<&Path>, what: &str) -> Result<Source> {
+pub fn source(arguments: &[String], input: &[PathBuf], what: &str) -> Result<Source> {
     if !arguments.is_empty() {
         return Ok(Source::Arguments(arguments.to_vec()));
     }
-    match input {
-        Some(path) if path == Path::new("-") => Ok(Source::Stdin),
-        Some(path) => Ok(Source::File(path.to_owned())),
-        None if std::io::stdin().is_terminal() => Err(Error::Usage {
+    match &*expanded(input)? {
+        [path] if path == Path::new("-") => Ok(Source::Stdin),
+        [path] => Ok(Source::File(path.to_owned())),
+        [] if std::io::stdin().is_terminal() => Err(Error::Usage {
             flag: what.to_owned(),
             problem: "no input: give it as arguments, --input FILE, or pipe lines in".to_owned(),
         }),
-        None => Ok(Source::Stdin),
+        [] => Ok(Source::Stdin),
+        paths => Ok(Source::Files(paths.to_vec())),
     }
+}
+
+/// The files that names and patterns stand for, where the shell has not replaced the patterns.
+///
+/// # Errors
+/// [`Error::Usage`] for a pattern without files, and for standard input given twice.
+fn expanded(input: &[PathBuf]) -> Result<Vec<PathBuf>> {
+    let usage = |problem: String| Error::Usage { flag: "--input".to_owned(), problem };
+    let mut paths = Vec::new();
+    for path in input {
+        let pattern = path.to_str().filter(|name| name.contains(['*', '?', '[']) && !path.exists());
+        let Some(pattern) = pattern else {
+            paths.push(path.clone());
+            continue;
+        };
+        let found = glob::glob(pattern).map_err(|e| usage(format!("{pattern}: {e}")))?;
+        let before = paths.len();
+        for path in found {
+            let path = path.map_err(|e| Error::io(e.path().to_owned(), "read")(e.into()))?;
+            paths.push(path);
+        }
+        if paths.len() == before {
+            return Err(usage(format!("no file matches {pattern}")));
+        }
+    }
+    if paths.iter().filter(|path| path.as_path() == Path::new("-")).count() > 1 {
+        return Err(usage("standard input (-) can be read once only".to_owned()));
+    }
+    Ok(paths)
 }
 
 impl InputArgs {
@@ -35,7 +65,17 @@ impl InputArgs {
     /// # Errors
     /// [`Error::Usage`] if there is no input.
     pub fn source(&self) -> Result<Source> {
-        source(&self.texts, self.records.input.as_deref(), "TEXT")
+        source(&self.texts, &self.records.input, "TEXT")
+    }
+
+    /// The columns that a table must have.
+    pub fn needed(&self) -> Vec<Needed> {
+        let mut needed = vec![Needed::new(&self.text_field, "--text-field")];
+        // A second text is optional, unless the user names its column.
+        if self.pair_field != FieldNames::default().text_pair {
+            needed.push(Needed::new(&self.pair_field, "--pair-field"));
+        }
+        needed
     }
 
     /// The names of the JSON fields.
@@ -52,7 +92,12 @@ impl InputArgs {
 pub fn context(file: Option<&Path>, text: Option<&str>, source: &Source) -> Result<Option<String>> {
     let Some(path) = file else { return Ok(text.map(str::to_owned)) };
     let from_stdin = path == Path::new("-");
-    if from_stdin && *source == Source::Stdin {
+    let takes_stdin = match source {
+        Source::Stdin => true,
+        Source::Files(paths) => paths.iter().any(|path| path == Path::new("-")),
+        Source::File(_) | Source::Arguments(_) => false,
+    };
+    if from_stdin && takes_stdin {
         return Err(Error::Usage {
             flag: "--context".to_owned(),
             problem: "- takes the context from standard input: give the questions as arguments or --input"

@@ -20,13 +20,13 @@ pub use options::{NerOptions, WordBoundaries};
 use tags::Scheme;
 use words::{Words, entities};
 
-use super::input::missing;
+use super::input::required;
 use super::runtime::{Long, Runtime};
 use super::scores::softmax;
 use super::text::{Place, Text};
 use super::windows::{own_parts, windows};
 use crate::error::{Error, Result};
-use crate::io::RecordBody;
+use crate::io::{Cell, Column, ColumnType, RecordBody};
 use crate::stream::Task;
 use crate::tokenizer::Encoding;
 
@@ -315,11 +315,12 @@ impl Task for Ner<'_> {
         let options = &self.options;
         match body {
             RecordBody::Text(text) => self.prepare(text.clone()),
-            RecordBody::Object(fields) => match fields.string(&options.text_field)? {
+            RecordBody::Object(fields) => match fields.optional_string(&options.text_field)? {
                 Some(text) => self.prepare(text),
                 None => match fields.strings(&options.tokens_field)? {
                     Some(words) => self.prepare_words(&words),
-                    None => Err(missing(fields, &options.text_field, "--text-field")),
+                    // An empty cell is an empty text where there are no words.
+                    None => self.prepare(required(fields, &options.text_field, "--text-field")?),
                 },
             },
         }
@@ -343,6 +344,34 @@ impl Task for Ner<'_> {
 
     fn json(&self, _item: &NerItem, prediction: &Vec<Entity>) -> serde_json::Result<Box<RawValue>> {
         serde_json::value::to_raw_value(prediction)
+    }
+
+    /// A list of entities. Values that an entity lacks are null.
+    fn columns(&self) -> Vec<Column> {
+        let single = self.options.aggregation == Aggregation::None;
+        let integer = |name: &str| Column::new(name, ColumnType::Integer);
+        let mut parts = vec![
+            Column::new(if single { "entity" } else { "entity_group" }, ColumnType::Text),
+            Column::new("score", ColumnType::Float),
+        ];
+        parts.extend(single.then(|| integer("index")));
+        parts.push(Column::new("word", ColumnType::Text));
+        parts.extend(["start", "end", "start_token", "end_token"].map(integer));
+        vec![Column::new("entities", ColumnType::Struct(parts).list())]
+    }
+
+    fn cells(&self, _item: &NerItem, prediction: &Vec<Entity>) -> std::result::Result<Vec<Cell>, String> {
+        let single = self.options.aggregation == Aggregation::None;
+        let entity = |entity: &Entity| {
+            let label = entity.entity.as_deref().or(entity.entity_group.as_deref());
+            let mut parts = vec![Cell::text(label), Cell::Float(entity.score)];
+            parts.extend(single.then(|| Cell::integer(entity.index)));
+            parts.push(Cell::Text(entity.word.clone()));
+            let places = [Some(entity.start), Some(entity.end), entity.start_token, entity.end_token];
+            parts.extend(places.map(Cell::integer));
+            Cell::Struct(parts)
+        };
+        Ok(vec![Cell::of(prediction, true, entity)])
     }
 
     fn text(&self, item: &NerItem, prediction: &Vec<Entity>, color: bool) -> String {

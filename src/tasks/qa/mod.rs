@@ -20,7 +20,7 @@ use super::input::{missing, required};
 use super::runtime::{Long, Runtime};
 use super::windows::windows;
 use crate::error::{Error, Result};
-use crate::io::RecordBody;
+use crate::io::{Cell, Column, ColumnType, RecordBody};
 use crate::stream::{More, Task};
 use crate::tokenizer::{Encoding, Kind, TruncationSide};
 
@@ -278,7 +278,7 @@ impl Task for Qa<'_> {
             }
             RecordBody::Object(fields) => {
                 let question = required(fields, &options.question_field, "--question-field")?;
-                let own = fields.string(&options.context_field)?;
+                let own = fields.optional_string(&options.context_field)?;
                 let context = own
                     .as_deref()
                     .or(common)
@@ -316,6 +316,37 @@ impl Task for Qa<'_> {
             }
         }
         Ok(more)
+    }
+
+    fn columns(&self) -> Vec<Column> {
+        let lists = self.options.top_k > 1;
+        let of = |name: &str, kind: ColumnType| Column::new(name, if lists { kind.list() } else { kind });
+        let mut columns = vec![
+            of("answer", ColumnType::Text),
+            of("score", ColumnType::Float),
+            of("start", ColumnType::Integer),
+            of("end", ColumnType::Integer),
+        ];
+        if self.options.impossible || self.options.null_threshold.is_some() {
+            columns.push(Column::new("null_score", ColumnType::Float));
+            columns.push(Column::new("null_score_diff", ColumnType::Float));
+        }
+        columns
+    }
+
+    fn cells(&self, _item: &QaItem, prediction: &Answers) -> std::result::Result<Vec<Cell>, String> {
+        let (answers, lists) = (&prediction.answers, self.options.top_k > 1);
+        let mut cells = vec![
+            Cell::of(answers, lists, |answer| Cell::Text(answer.answer.clone())),
+            Cell::of(answers, lists, |answer| Cell::Float(answer.score)),
+            Cell::of(answers, lists, |answer| Cell::integer(Some(answer.start))),
+            Cell::of(answers, lists, |answer| Cell::integer(Some(answer.end))),
+        ];
+        if self.options.impossible || self.options.null_threshold.is_some() {
+            cells.push(Cell::float(prediction.null_score));
+            cells.push(Cell::float(prediction.null_score_diff));
+        }
+        Ok(cells)
     }
 
     fn text(&self, item: &QaItem, prediction: &Answers, color: bool) -> String {

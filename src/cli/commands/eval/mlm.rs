@@ -3,8 +3,6 @@
 use std::io::IsTerminal;
 use std::sync::Arc;
 
-use std::path::PathBuf;
-
 use albert::Error;
 use albert::checkpoint::{Inventory, MlmBias};
 use albert::io::{Format, OutputTarget};
@@ -36,7 +34,7 @@ pub fn run(args: &EvalMlmArgs, reporter: &Reporter) -> Result<ExitStatus, Failur
         windows: false,
         own: None,
     };
-    let device = args.device.for_input(args.corpus.corpus.iter().map(PathBuf::as_path), &[]);
+    let device = args.device.for_input(&args.corpus.corpus, &[]);
     let ready = options::load(&checkpoint, heads, MlmBias::default(), &device, lengths, reporter)?;
     let runtime = &ready.runtime;
     let (tokens, rows) = (runtime.tokenizer.id_bound(), runtime.config.vocab_size);

@@ -153,7 +153,7 @@ fn load(
         checkpoint,
         &[head],
         MlmBias::default(),
-        &common.device.for_input([common.data.as_path()], &[]),
+        &common.device.for_input(std::slice::from_ref(&common.data), &[]),
         lengths,
         reporter,
     )

@@ -1,0 +1,101 @@
+//! The text of CSV and TSV rows.
+
+use std::borrow::Cow;
+
+use super::Delimited;
+
+/// Adds a row to `out`. In CSV, a cell has quotes around it where it needs them. A cell that TSV cannot hold is left empty.
+pub(super) fn push_row<'a>(kind: Delimited, cells: impl Iterator<Item = Cow<'a, str>>, out: &mut Vec<u8>) {
+    let start = out.len();
+    for (i, cell) in cells.enumerate() {
+        if i > 0 {
+            out.push(kind.delimiter());
+        }
+        match kind {
+            Delimited::Csv => push_quoted(&cell, out),
+            Delimited::Tsv if is_unfit(&cell) => {}
+            Delimited::Tsv => out.extend_from_slice(cell.as_bytes()),
+        }
+    }
+    // A row of one empty cell would be a blank line.
+    if out.len() == start && kind == Delimited::Csv {
+        out.extend_from_slice(b"\"\"");
+    }
+    out.push(b'\n');
+}
+
+fn push_quoted(cell: &str, out: &mut Vec<u8>) {
+    if !cell.bytes().any(|byte| matches!(byte, b',' | b'"' | b'\n' | b'\r')) {
+        out.extend_from_slice(cell.as_bytes());
+        return;
+    }
+    out.push(b'"');
+    for byte in cell.bytes() {
+        if byte == b'"' {
+            out.push(b'"');
+        }
+        out.push(byte);
+    }
+    out.push(b'"');
+}
+
+/// True if a cell has characters that end a cell or a row in TSV.
+pub(super) fn is_unfit(cell: &str) -> bool {
+    cell.bytes().any(|byte| matches!(byte, b'\t' | b'\n' | b'\r'))
+}
+
+/// What a cell holds of a JSON value: a string without its quotes, nothing for null, any other value as it is written.
+pub(super) fn plain(json: &str) -> Cow<'_, str> {
+    match json.as_bytes() {
+        b"null" => Cow::Borrowed(""),
+        [b'"', inner @ .., b'"'] if !inner.contains(&b'\\') => Cow::Borrowed(&json[1..json.len() - 1]),
+        // A string that is not Unicode text stays as it was written.
+        [b'"', ..] => serde_json::from_str::<String>(json).map_or(Cow::Borrowed(json), Cow::Owned),
+        _ => Cow::Borrowed(json),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(kind: Delimited, cells: &[&str]) -> String {
+        let mut out = Vec::new();
+        push_row(kind, cells.iter().map(|cell| Cow::Borrowed(*cell)), &mut out);
+        String::from_utf8(out).expect("UTF-8")
+    }
+
+    #[test]
+    fn cells_survive_the_csv_crate() {
+        let cells = ["a", "", "b,c", "\"quoted\"", "two\nlines", "\r", " x ", "5\" disk", "é\u{feff}"];
+        let mut text = row(Delimited::Csv, &["h"; 9]);
+        text += &row(Delimited::Csv, &cells);
+        let mut reader = ::csv::Reader::from_reader(text.as_bytes());
+        let found = reader.records().next().expect("a row").expect("reads");
+        assert_eq!(found.iter().collect::<Vec<_>>(), cells);
+        assert_eq!(row(Delimited::Csv, &["a", "b"]), "a,b\n");
+        assert_eq!(row(Delimited::Csv, &[""]), "\"\"\n");
+        assert_eq!(row(Delimited::Csv, &["", ""]), ",\n");
+    }
+
+    #[test]
+    fn tsv_has_no_quotes() {
+        assert_eq!(row(Delimited::Tsv, &["a, b", "\"c\"", "", "d\te", "f\n"]), "a, b\t\"c\"\t\t\t\n");
+    }
+
+    #[test]
+    fn json_values_in_cells() {
+        for (json, cell) in [
+            ("\"a b\"", "a b"),
+            ("\"a\\n\\\"b\\u00e9\"", "a\n\"bé"),
+            ("\"\"", ""),
+            ("null", ""),
+            ("1.10", "1.10"),
+            ("true", "true"),
+            ("{\"a\":[1]}", "{\"a\":[1]}"),
+            ("\"\\ud83d\"", "\"\\ud83d\""),
+        ] {
+            assert_eq!(plain(json), cell, "{json}");
+        }
+    }
+}

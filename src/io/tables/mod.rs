@@ -1,0 +1,131 @@
+//! Tables: CSV, TSV and Parquet, read and written row by row.
+//!
+//! A row that is read becomes a record whose fields are its cells. A row that is written has the fields of its record, then
+//! the columns of the predictions.
+
+mod columns;
+mod delimited;
+mod needs;
+#[cfg(feature = "parquet")]
+mod parquet;
+mod read;
+mod rows;
+#[cfg(feature = "parquet")]
+pub(super) mod typed_row;
+mod write;
+
+use std::path::Path;
+use std::sync::Arc;
+
+pub use columns::{Cell, Column, ColumnType};
+pub use needs::Needed;
+pub(super) use read::TableInput;
+pub(super) use write::TableWriter;
+pub use write::{TableLayout, TableRow};
+
+/// Kinds of tables.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TableKind {
+    /// Comma-separated values as in RFC 4180. A quoted cell may hold commas, line breaks and doubled quotes.
+    Csv,
+    /// Tab-separated values. Quotes are ordinary characters, and no cell holds a tab or a line break.
+    Tsv,
+    /// Parquet, if the feature `parquet` is there.
+    Parquet,
+}
+
+/// Tables that are text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Delimited {
+    Csv,
+    Tsv,
+}
+
+impl Delimited {
+    /// The character between cells.
+    fn delimiter(self) -> u8 {
+        match self {
+            Self::Csv => b',',
+            Self::Tsv => b'\t',
+        }
+    }
+}
+
+/// The columns of a table that is read.
+#[derive(Clone, Debug)]
+pub struct TableColumns {
+    /// Their names.
+    pub names: Arc<[String]>,
+    /// Their types, if they have any.
+    #[cfg(feature = "parquet")]
+    pub(crate) schema: Option<arrow_schema::SchemaRef>,
+}
+
+impl TableColumns {
+    /// Columns of text.
+    pub fn of_text(names: impl Into<Arc<[String]>>) -> Self {
+        Self {
+            names: names.into(),
+            #[cfg(feature = "parquet")]
+            schema: None,
+        }
+    }
+}
+
+impl TableKind {
+    /// The kind that the extension of a file tells; `None` for other files. `.gz` and `.zst` come after it.
+    pub fn of(path: &Path) -> Option<Self> {
+        let name = path.file_name()?.to_str()?.to_ascii_lowercase();
+        let name = [".gz", ".zst"].iter().find_map(|end| name.strip_suffix(end)).unwrap_or(&name);
+        match name.rsplit_once('.')?.1 {
+            "csv" => Some(Self::Csv),
+            "tsv" => Some(Self::Tsv),
+            // It is compressed inside.
+            "parquet" if path.extension().is_some_and(|end| end.eq_ignore_ascii_case("parquet")) => {
+                Some(Self::Parquet)
+            }
+            _ => None,
+        }
+    }
+
+    /// Its name in messages and options.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Csv => "csv",
+            Self::Tsv => "tsv",
+            Self::Parquet => "parquet",
+        }
+    }
+
+    /// True if this build can read and write it.
+    pub fn is_supported(self) -> bool {
+        self != Self::Parquet || cfg!(feature = "parquet")
+    }
+
+    /// The kind of text, if it is text.
+    fn delimited(self) -> Option<Delimited> {
+        match self {
+            Self::Csv => Some(Delimited::Csv),
+            Self::Tsv => Some(Delimited::Tsv),
+            Self::Parquet => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_extension_tells_the_kind() {
+        let of = |name: &str| TableKind::of(Path::new(name));
+        assert_eq!(of("a/b.csv"), Some(TableKind::Csv));
+        assert_eq!(of("B.TSV"), Some(TableKind::Tsv));
+        assert_eq!(of("b.csv.gz"), Some(TableKind::Csv));
+        assert_eq!(of("b.tsv.zst"), Some(TableKind::Tsv));
+        assert_eq!(of("b.parquet"), Some(TableKind::Parquet));
+        for name in ["csv", "b.csv.txt", "b.gz", "b.parquet.gz", "b.jsonl", "csv/b", ""] {
+            assert_eq!(of(name), None, "{name}");
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! Columns that a task cannot do without, checked before any work.
+
+/// A column that must be in a table: one of several names, the first of which messages ask for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Needed {
+    /// The names.
+    pub names: Vec<String>,
+    /// The option that names another column.
+    pub flag: &'static str,
+}
+
+impl Needed {
+    /// A column with this name.
+    pub fn new(name: &str, flag: &'static str) -> Self {
+        Self { names: vec![name.to_owned()], flag }
+    }
+}
+
+/// Checks that every needed column is there.
+///
+/// # Errors
+/// The message names the missing column and lists those that are there.
+pub(super) fn check<'a>(
+    needed: &[Needed],
+    there: impl Iterator<Item = &'a str> + Clone,
+) -> Result<(), String> {
+    for column in needed {
+        if there.clone().any(|name| column.names.iter().any(|wanted| wanted == name)) {
+            continue;
+        }
+        let quoted = |name: &str| format!("\"{name}\"");
+        let wanted: Vec<String> = column.names.iter().map(|name| quoted(name)).collect();
+        let names: Vec<String> = there.map(quoted).collect();
+        return Err(format!(
+            "has no column {}; its columns are {} ({} names another)",
+            wanted.join(" or "),
+            names.join(", "),
+            column.flag
+        ));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_message_lists_the_columns() {
+        let there = ["id", "Text"];
+        let check = |names: &[&str]| {
+            let names = names.iter().map(|name| (*name).to_owned()).collect();
+            check(&[Needed { names, flag: "--text-field" }], there.into_iter())
+        };
+        assert_eq!(check(&["id"]), Ok(()));
+        assert_eq!(check(&["tokens", "Text"]), Ok(()));
+        assert_eq!(
+            check(&["text", "tokens"]),
+            Err("has no column \"text\" or \"tokens\"; its columns are \"id\", \"Text\" (--text-field names another)"
+                .to_owned())
+        );
+    }
+}

@@ -1,0 +1,130 @@
+//! Rows of a Parquet file as records. The values of a row are JSON for the task; the row itself is kept for output as Parquet.
+
+use std::fs::File;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow_array::RecordBatch;
+use arrow_json::writer::{EncoderOptions, make_encoder};
+use arrow_schema::{FieldRef, SchemaRef};
+use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
+
+use super::plain;
+use crate::io::fields::{Fields, JsonText};
+use crate::io::tables::typed_row::TypedRow;
+
+/// Rows that are decoded at a time.
+const BATCH_ROWS: usize = 256;
+
+/// What damaged files may make of the library.
+const DAMAGED: &str = "is damaged: its data cannot be decoded";
+
+/// A Parquet file whose schema has been read.
+pub(in crate::io::tables) struct ParquetInput {
+    reader: ParquetRecordBatchReader,
+    pub(in crate::io::tables) schema: SchemaRef,
+}
+
+impl ParquetInput {
+    /// Opens a file. Its pages are read when they are needed.
+    ///
+    /// # Errors
+    /// The problem with the file.
+    pub(in crate::io::tables) fn open(file: File) -> Result<Self, String> {
+        guarded(|| {
+            let builder = ParquetRecordBatchReaderBuilder::try_new(file)
+                .map_err(|e| format!("is not a Parquet file that can be read: {}", plain(e)))?;
+            let schema = builder.schema().clone();
+            let reader = builder.with_batch_size(BATCH_ROWS).build().map_err(|e| plain(e))?;
+            Ok(Self { reader, schema })
+        })
+    }
+
+    /// The names of the columns.
+    pub(in crate::io::tables) fn names(&self) -> Vec<String> {
+        self.schema.fields().iter().map(|field| field.name().clone()).collect()
+    }
+
+    /// Calls `record` with each row and its number, from 1, until it returns false.
+    ///
+    /// # Errors
+    /// The problem with the file.
+    pub(in crate::io::tables) fn read(
+        mut self,
+        names: &[String],
+        record: &mut dyn FnMut(u64, Fields) -> bool,
+    ) -> Result<(), String> {
+        let mut number = 0;
+        loop {
+            let decoded = guarded(|| match self.reader.next() {
+                None => Ok(None),
+                Some(Err(e)) => Err(format!("after row {number}: {}", plain(e))),
+                Some(Ok(batch)) => json_rows(&batch).map(|rows| Some((Arc::new(batch), rows))),
+            })?;
+            let Some((batch, rows)) = decoded else { return Ok(()) };
+            for (row, values) in rows.into_iter().enumerate() {
+                number += 1;
+                let typed = TypedRow { batch: batch.clone(), row };
+                if !record(number, Fields::of_typed(names, values, typed)) {
+                    return Ok(());
+                }
+            }
+        }
+    }
+}
+
+/// Runs a part of the library, which may panic on files that are not sound.
+fn guarded<T>(work: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| Err(DAMAGED.to_owned()))
+}
+
+/// The values of each row as JSON. Numbers that are not finite become null.
+fn json_rows(batch: &RecordBatch) -> Result<Vec<Vec<JsonText>>, String> {
+    let options = EncoderOptions::default().with_explicit_nulls(true);
+    let schema = batch.schema();
+    let columns = schema.fields().iter().zip(batch.columns());
+    let mut rows: Vec<Vec<JsonText>> =
+        (0..batch.num_rows()).map(|_| Vec::with_capacity(batch.num_columns())).collect();
+    for (field, column) in columns {
+        let field: &FieldRef = field;
+        let mut encoder = make_encoder(field, column.as_ref(), &options)
+            .map_err(|e| format!("column \"{}\": {}", field.name(), plain(e)))?;
+        for (i, row) in rows.iter_mut().enumerate() {
+            let mut text = Vec::new();
+            if encoder.is_null(i) {
+                text.extend_from_slice(b"null");
+            } else {
+                encoder.encode(i, &mut text);
+            }
+            let text = String::from_utf8(text).map_err(|e| format!("column \"{}\": {e}", field.name()))?;
+            row.push(JsonText::new(text));
+        }
+    }
+    Ok(rows)
+}
+
+/// Checks that two files have the same types.
+pub(in crate::io::tables) fn check_same(
+    first: Option<&SchemaRef>,
+    first_path: &Path,
+    other: Option<&SchemaRef>,
+) -> Result<(), String> {
+    let (first, other) = match (first, other) {
+        (Some(first), Some(other)) => (first, other),
+        (None, None) => return Ok(()),
+        _ => return Err(format!("and {} differ in kind; read Parquet and text apart", first_path.display())),
+    };
+    for (a, b) in first.fields().iter().zip(other.fields()) {
+        if a.data_type() != b.data_type() {
+            return Err(format!(
+                "column \"{}\" has the type {}, but in {} the type {}; files that are read together have the same types",
+                b.name(),
+                b.data_type(),
+                first_path.display(),
+                a.data_type()
+            ));
+        }
+    }
+    Ok(())
+}

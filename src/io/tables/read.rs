@@ -1,0 +1,274 @@
+//! Records of a CSV or TSV file.
+
+use std::io::{BufReader, Read};
+use std::path::{Path, PathBuf};
+
+use super::rows::{Broken, Row, Rows};
+use super::{Delimited, Needed, TableColumns, TableKind, needs};
+use crate::error::{Error, Result};
+use crate::io::compressed::decompressed;
+use crate::io::fields::Fields;
+use crate::io::open_file::open_file;
+
+const BUFFER: usize = 1 << 16;
+
+const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
+
+/// A table whose header has been read.
+pub(in crate::io) struct TableInput {
+    path: PathBuf,
+    content: Content,
+    /// The columns.
+    pub(in crate::io) columns: TableColumns,
+}
+
+/// What is left to be read.
+enum Content {
+    Text(Delimited, Rows<BufReader<Box<dyn Read + Send>>>),
+    #[cfg(feature = "parquet")]
+    Parquet(Box<super::parquet::ParquetInput>),
+}
+
+impl TableInput {
+    /// Opens a file, or standard input for `-`.
+    ///
+    /// # Errors
+    /// [`Error::Io`]; [`Error::BadFile`] for a table that is not sound, lacks a needed column, or cannot be read by this build.
+    pub(in crate::io) fn open(path: &Path, kind: TableKind, needed: &[Needed]) -> Result<Self> {
+        match (kind.delimited(), path == Path::new("-")) {
+            (Some(kind), true) => Self::of_text(std::io::stdin(), Path::new("<stdin>"), kind, needed),
+            (Some(kind), false) => Self::of_text(open_file(path)?, path, kind, needed),
+            (None, true) => Err(Error::bad_file(
+                "<stdin>",
+                "Parquet is read from files only, because their last bytes are read first; name one with --input",
+            )),
+            (None, false) => Self::of_parquet(open_file(path)?, path, needed),
+        }
+    }
+
+    /// Reads the header of a stream that is called `path` in messages.
+    ///
+    /// # Errors
+    /// [`Error::Io`]; [`Error::BadFile`] for a header that is missing, has equal names or lacks a needed column, and for UTF-16.
+    fn of_text(
+        stream: impl Read + Send + 'static,
+        path: &Path,
+        kind: Delimited,
+        needed: &[Needed],
+    ) -> Result<Self> {
+        let bad = |problem: String| Error::bad_file(path, problem);
+        let read = |e| Error::io(path, "read")(e);
+        let mut stream = decompressed(BufReader::with_capacity(BUFFER, stream)).map_err(read)?;
+        let mut head = Vec::new();
+        stream.by_ref().take(BYTE_ORDER_MARK.len() as u64).read_to_end(&mut head).map_err(read)?;
+        if matches!(head.as_slice(), [0xff, 0xfe, ..] | [0xfe, 0xff, ..]) {
+            return Err(bad("is UTF-16; convert it with iconv -f UTF-16 -t UTF-8".to_owned()));
+        }
+        if head == BYTE_ORDER_MARK {
+            head.clear();
+        }
+        let stream: Box<dyn Read + Send> = Box::new(std::io::Cursor::new(head).chain(stream));
+        let mut rows = Rows::new(BufReader::with_capacity(BUFFER, stream), kind);
+        let header = rows.next().map_err(|broken| error(broken, path))?;
+        let Some(Row { line, cells }) = header else {
+            return Err(bad("is empty; a table begins with a header that names its columns".to_owned()));
+        };
+        let names = cells.map_err(|problem| record(path, line, format!("the header: {problem}")))?;
+        check_names(&names, needed).map_err(bad)?;
+        let columns = TableColumns::of_text(names);
+        Ok(Self { path: path.to_owned(), content: Content::Text(kind, rows), columns })
+    }
+
+    /// Opens a Parquet file.
+    ///
+    /// # Errors
+    /// [`Error::Io`]; [`Error::BadFile`] for one that is damaged, has equal names or lacks a needed column.
+    #[cfg(feature = "parquet")]
+    fn of_parquet(file: std::fs::File, path: &Path, needed: &[Needed]) -> Result<Self> {
+        let bad = |problem: String| Error::bad_file(path, problem);
+        let input = super::parquet::ParquetInput::open(file).map_err(bad)?;
+        let names = input.names();
+        check_names(&names, needed).map_err(bad)?;
+        let columns = TableColumns { names: names.into(), schema: Some(input.schema.clone()) };
+        Ok(Self { path: path.to_owned(), content: Content::Parquet(Box::new(input)), columns })
+    }
+
+    #[cfg(not(feature = "parquet"))]
+    fn of_parquet(_file: std::fs::File, path: &Path, _needed: &[Needed]) -> Result<Self> {
+        Err(Error::bad_file(path, "is a Parquet file, and this albert was built without the feature parquet"))
+    }
+
+    /// What the numbers of its records count, for messages.
+    pub(in crate::io) fn name(&self) -> String {
+        match &self.content {
+            Content::Text(..) => self.path.display().to_string(),
+            #[cfg(feature = "parquet")]
+            Content::Parquet(_) => format!("{}, row", self.path.display()),
+        }
+    }
+
+    /// Checks that another table has the same columns as this one.
+    ///
+    /// # Errors
+    /// [`Error::BadFile`] naming both.
+    pub(in crate::io) fn check_same(&self, other: &Self) -> Result<()> {
+        if self.columns.names == other.columns.names {
+            #[cfg(feature = "parquet")]
+            super::parquet::check_same(
+                self.columns.schema.as_ref(),
+                &self.path,
+                other.columns.schema.as_ref(),
+            )
+            .map_err(|problem| Error::bad_file(&other.path, problem))?;
+            return Ok(());
+        }
+        Err(Error::bad_file(
+            &other.path,
+            format!(
+                "has the columns {}, but {} has {}; files that are read together have the same columns in the same \
+                 order",
+                quoted(&other.columns.names),
+                self.path.display(),
+                quoted(&self.columns.names)
+            ),
+        ))
+    }
+
+    /// Calls `record` for each row, with the line at which it begins, until it returns false. A row with another number of
+    /// cells than the header is an error of that record alone.
+    ///
+    /// # Errors
+    /// [`Error::Io`]; [`Error::Record`] for a quote that is left open, so that nothing tells where rows end.
+    pub(in crate::io) fn read(
+        self,
+        record: &mut dyn FnMut(u64, std::result::Result<Fields, String>) -> bool,
+    ) -> Result<()> {
+        let names = &self.columns.names;
+        let (kind, mut rows) = match self.content {
+            Content::Text(kind, rows) => (kind, rows),
+            #[cfg(feature = "parquet")]
+            Content::Parquet(input) => {
+                let result = input.read(names, &mut |row, fields| record(row, Ok(fields)));
+                return result.map_err(|problem| Error::bad_file(&self.path, problem));
+            }
+        };
+        while let Some(Row { line, cells }) = rows.next().map_err(|broken| error(broken, &self.path))? {
+            let fields = cells.and_then(|cells| {
+                if cells.len() == names.len() {
+                    Ok(Fields::of_cells(names, cells))
+                } else {
+                    Err(ragged(cells.len(), names, kind))
+                }
+            });
+            if !record(line, fields) {
+                break;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The problem with a row of another number of cells than the header.
+fn ragged(cells: usize, names: &[String], kind: Delimited) -> String {
+    let advice = match kind {
+        Delimited::Csv => "a cell with commas needs quotes around it",
+        Delimited::Tsv => "in TSV quotes are letters, and no cell holds a tab or a line break",
+    };
+    format!(
+        "{cells} cell{}, but the header has {}: {}; {advice}",
+        if cells == 1 { "" } else { "s" },
+        names.len(),
+        quoted(names)
+    )
+}
+
+/// Checks that names differ, and that the needed ones are there.
+fn check_names(names: &[String], needed: &[Needed]) -> std::result::Result<(), String> {
+    for (i, name) in names.iter().enumerate() {
+        if let Some(first) = names[..i].iter().position(|other| other == name) {
+            return Err(format!("columns {} and {} are both named \"{name}\"; rename one", first + 1, i + 1));
+        }
+    }
+    needs::check(needed, names.iter().map(String::as_str))
+}
+
+fn quoted(names: &[String]) -> String {
+    names.iter().map(|name| format!("\"{name}\"")).collect::<Vec<_>>().join(", ")
+}
+
+fn error(broken: Broken, path: &Path) -> Error {
+    match broken {
+        Broken::Stream(e) => Error::io(path, "read")(e),
+        Broken::Lost(line, problem) => record(path, line, problem),
+    }
+}
+
+fn record(path: &Path, line: u64, problem: String) -> Error {
+    Error::Record { source_name: path.display().to_string(), line, problem }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn open(bytes: &'static [u8], needed: &[Needed]) -> Result<TableInput> {
+        TableInput::of_text(bytes, Path::new("t.csv"), Delimited::Csv, needed)
+    }
+
+    fn records(bytes: &'static [u8]) -> Vec<String> {
+        let mut seen = Vec::new();
+        let result = open(bytes, &[]).expect("a header").read(&mut |line, fields| {
+            seen.push(match fields {
+                Ok(fields) => {
+                    format!("{line}: {}", String::from_utf8_lossy(&fields.to_json().expect("JSON")))
+                }
+                Err(problem) => format!("{line}! {problem}"),
+            });
+            true
+        });
+        seen.extend(result.err().map(|e| e.to_string()));
+        seen
+    }
+
+    #[test]
+    fn rows_become_records() {
+        assert_eq!(
+            records(b"\xef\xbb\xbftext,id\n\"a \"\"b\"\"\n\",007\n,\nx\ny,1,2\n\"open,1\n"),
+            [
+                r#"2: {"text":"a \"b\"\n","id":"007"}"#,
+                r#"4: {"text":"","id":""}"#,
+                "5! 1 cell, but the header has 2: \"text\", \"id\"; a cell with commas needs quotes around it",
+                "6! 3 cells, but the header has 2: \"text\", \"id\"; a cell with commas needs quotes around it",
+                "t.csv:7: a quote of this row is never closed",
+            ]
+        );
+    }
+
+    #[test]
+    fn headers_that_are_not_sound() {
+        let problem = |bytes, needed: &[Needed]| open(bytes, needed).err().map(|e| e.to_string());
+        let text = [Needed::new("text", "--text-field")];
+        assert_eq!(problem(b"text\n", &text), None);
+        assert_eq!(
+            problem(b"id, text\n1,2\n", &text).as_deref(),
+            Some(
+                "t.csv: has no column \"text\"; its columns are \"id\", \" text\" (--text-field names another)"
+            )
+        );
+        for (bytes, start) in [
+            (&b""[..], "t.csv: is empty"),
+            (b"\n\n", "t.csv: is empty"),
+            (b"a,b,a\n", "t.csv: columns 1 and 3 are both named \"a\""),
+            (b"\xff\xfea\x00", "t.csv: is UTF-16"),
+            (b"a,\"b\n", "t.csv:1: a quote of this row is never closed"),
+            (b"a,\xff\n", "t.csv:1: the header: not valid UTF-8 (cell 2)"),
+        ] {
+            let found = problem(bytes, &[]).unwrap_or_default();
+            assert!(found.starts_with(start), "{found}");
+        }
+        let (one, other) = (open(b"a,b\n", &[]).expect("opens"), open(b"b,a\n", &[]).expect("opens"));
+        assert!(one.check_same(&open(b"a,b\nx,y\n", &[]).expect("opens")).is_ok());
+        let error = one.check_same(&other).expect_err("differs").to_string();
+        assert!(error.contains("has the columns \"b\", \"a\", but t.csv has \"a\", \"b\""), "{error}");
+    }
+}
