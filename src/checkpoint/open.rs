@@ -14,7 +14,7 @@ impl Tensors {
     /// tensors.
     ///
     /// # Errors
-    /// [`Error::BadFile`] for a damaged file or an unsupported format; [`Error::Io`].
+    /// [`Error::BadFile`](crate::Error::BadFile) for a damaged file or an unsupported format; [`Error::Io`](crate::Error::Io).
     pub fn open(path: &Path) -> Result<Self> {
         if !path.to_string_lossy().ends_with(".index.json") {
             let container = Container::open(path)?;
@@ -47,7 +47,7 @@ impl Tensors {
     /// The tensors of a safetensors file in memory.
     ///
     /// # Errors
-    /// [`Error::BadFile`] for `name`.
+    /// [`Error::BadFile`](crate::Error::BadFile) for `name`.
     pub fn from_safetensors_bytes(bytes: &'static [u8], name: &Path) -> Result<Self> {
         let file = SafetensorsFile::from_bytes(bytes, name)?;
         Self::assemble(name, vec![Container::Safetensors(file)], bytes.len() as u64)?.resolved()

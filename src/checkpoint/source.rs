@@ -1,4 +1,4 @@
-//! Where the values of a parameter come from.
+//! The source of a parameter's values.
 
 use super::tensor::Dtype;
 

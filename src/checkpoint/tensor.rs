@@ -1,4 +1,4 @@
-//! What is said of a stored tensor: its element type, its shape, and the container that it is in.
+//! Descriptions of stored tensors: element type, shape and container.
 
 use std::fmt;
 

@@ -1,4 +1,4 @@
-//! How labelled words are read.
+//! Options for reading labelled words.
 
 use super::bad_records::OnBadRecord;
 use super::format::DataFormat;

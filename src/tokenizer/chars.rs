@@ -1,4 +1,4 @@
-//! Characters that know where they come from.
+//! Characters with their origin in the text.
 
 /// A character and its origin: code points `start..end` of the original text.
 #[derive(Debug, Clone, Copy, PartialEq)]

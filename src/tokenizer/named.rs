@@ -1,4 +1,4 @@
-//! Tokens as configuration files name them.
+//! Tokens as they stand in configuration files.
 
 use serde_json::Value;
 use tokenizers::AddedToken;

@@ -1,4 +1,4 @@
-//! What a tokenizer knows of its tokens: texts, ids, roles, and which ones were added.
+//! The tokens of a tokenizer: texts, ids, roles, and which ones were added.
 
 use tokenizers::AddedToken;
 

@@ -1,4 +1,4 @@
-//! Whether and how the tensors of a checkpoint are quantized.
+//! Detection of quantized tensors.
 
 use serde_json::Value;
 

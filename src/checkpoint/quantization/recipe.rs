@@ -1,4 +1,4 @@
-//! How quantized matrices are dequantized when they are read.
+//! Recipes that dequantize matrices when they are read.
 
 use std::path::Path;
 

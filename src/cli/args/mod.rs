@@ -95,7 +95,7 @@ mod tests {
         Cli::command().debug_assert();
     }
 
-    /// What the words mean, with every option that clap finds.
+    /// The parsed arguments with all their values.
     fn parsed(words: &str) -> String {
         let words = format!("albert {words}");
         format!("{:?}", Cli::try_parse_from(words.split(' ')).expect("parses"))

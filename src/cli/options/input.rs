@@ -1,4 +1,4 @@
-//! Where records come from.
+//! The source of records.
 
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! How long text is handled.
+//! Limits of text length, and the handling of longer texts.
 
 use albert::tasks::Long;
 use albert::tokenizer::Tokenizer;

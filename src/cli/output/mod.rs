@@ -1,4 +1,4 @@
-//! What people read: messages, progress and reports.
+//! Messages, progress and reports for people.
 
 pub mod corpus_report;
 pub mod eval_table;

@@ -1,4 +1,4 @@
-//! Parts of partitioned variables: their keys in the index, and their places in the whole.
+//! Parts of partitioned variables: their keys in the index, and their places in the tensor.
 
 use super::{Extent, TensorSlice};
 

@@ -1,4 +1,4 @@
-//! What a run of `albert finetune` needs before it starts: model, devices and data.
+//! The set-up of a fine-tuning run: model, devices and data.
 
 use albert::checkpoint::{Architecture, Checkpoint};
 use albert::device::{self, FloatType, OpenDevice};
