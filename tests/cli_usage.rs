@@ -36,7 +36,7 @@ fn wrong_usage_exits_with_2_and_names_the_flag() {
             vec!["fill-mask", "--device", "flex", "--max-length", "2", "[MASK]"],
             "--max-length: 2 leaves no room",
         ),
-        (vec!["fill-mask", "-i", "a", "text"], "cannot be used with"),
+        (vec!["fill-mask", "text", "-i", "a"], "cannot be used with"),
     ] {
         let (code, out, err) = run(&args);
         assert_eq!((code, out.as_str()), (Some(2), ""), "{args:?}: {err}");

@@ -45,7 +45,8 @@ fn masks_are_filled() {
 
 #[test]
 fn texts_are_classified() {
-    let model = case("00-models").text("classify");
+    let models = case("00-models");
+    let model = models.text("classify");
     let options = ClassifyOptions { top_k: None, ..ClassifyOptions::default() };
     let classify =
         Classify::builder().device(DeviceChoice::Flex).options(options).open(&model).expect("opens");
@@ -83,14 +84,16 @@ fn the_built_in_model_serves_every_task() {
 
 #[test]
 fn sentence_transformers_are_honoured() {
-    let model = case("90-open-questions").text("sentence-transformers");
+    let models = case("90-open-questions");
+    let model = models.text("sentence-transformers");
     let vector = Embed::open(&model).expect("opens").predict("good film").expect("predicts");
     same(&vector, &printed(&["embed", "-m", &model], &json!({"text": "good film"}))[0]["embedding"]);
 }
 
 #[test]
 fn settings_are_checked() {
-    let model = case("00-models").text("classify");
+    let models = case("00-models");
+    let model = models.text("classify");
     let refused = |builder: albert::pipelines::Builder<Classify>| {
         builder.open(&model).err().expect("refused").to_string()
     };

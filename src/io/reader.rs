@@ -169,31 +169,30 @@ impl RecordReader {
             Source::Stdin => &stdin,
         };
         // Files are opened once before the work, so that a bad one is reported immediately, and again in their turn, so that
-        // few are open at a time.
-        let mut inputs = paths.iter().map(|path| Input::open(path, format, needed));
-        let first = inputs.next().transpose()?;
-        let mut columns = first.as_ref().and_then(Input::columns);
-        let mut total = first.as_ref().and_then(Input::size);
-        for input in inputs {
-            let input = input?;
-            if let (Some(Input::Table(first)), Input::Table(other)) = (&first, &input) {
+        // few are open at a time. The first one and standard input stay open.
+        let mut open: Vec<Option<Input>> = Vec::with_capacity(paths.len());
+        let mut columns = None;
+        let mut total = Some(0);
+        for (i, path) in paths.iter().enumerate() {
+            let input = Input::open(path, format, needed)?;
+            if let (Some(Some(Input::Table(first))), Input::Table(other)) = (open.first(), &input) {
                 first.check_same(other)?;
             }
-            columns = columns.filter(|_| input.columns().is_some());
+            columns = if i == 0 { input.columns() } else { columns.filter(|_| input.columns().is_some()) };
             total = total.zip(input.size()).map(|(total, size)| total + size);
+            open.push((i == 0 || path == Path::new("-")).then_some(input));
         }
         progress.total = total;
-        let rest: Vec<PathBuf> = paths.iter().skip(1).cloned().collect();
+        let inputs: Vec<(PathBuf, Option<Input>)> = paths.iter().cloned().zip(open).collect();
         let needed = needed.to_vec();
         let sender = Queue::new(sender, part, progress.clone());
         let counted = progress.clone();
         std::thread::spawn(move || {
-            let reopened = rest.iter().map(|path| Input::open(path, format, &needed));
-            for input in first.map(Ok).into_iter().chain(reopened) {
+            for (path, open) in inputs {
                 if sender.is_full() {
                     return;
                 }
-                match input {
+                match open.map_or_else(|| Input::open(&path, format, &needed), Ok) {
                     Ok(input) => input.send(format, &counted, &sender),
                     Err(e) => {
                         // The receiver may already be gone.
