@@ -92,7 +92,7 @@ mod tests {
         let target = OutputTarget::open(Some(&path)).expect("opens");
         let mut writer = OrderedWriter::new(target, Format::Array(layout));
         for (index, entry) in (0..).zip(entries) {
-            let bytes = entry.iter().flat_map(|v| v.to_le_bytes()).collect();
+            let bytes: Vec<u8> = entry.iter().flat_map(|v| v.to_le_bytes()).collect();
             writer.put(index, bytes).expect("writes");
         }
         writer.finish().expect("finishes");
