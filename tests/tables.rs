@@ -134,8 +134,8 @@ fn one_table_in_many_forms() {
         writer.write_all(text).expect("writes");
         writer.finish().expect("finishes")
     };
-    for (name, text) in [
-        ("lf.csv", &b"text,id\ngood film,1\n,2\n"[..]),
+    let tables: [(&str, &[u8]); 9] = [
+        ("lf.csv", b"text,id\ngood film,1\n,2\n"),
         ("no_end.csv", b"text,id\ngood film,1\n,2"),
         ("crlf.csv", b"text,id\r\ngood film,1\r\n,2\r\n"),
         ("mark.csv", b"\xef\xbb\xbftext,id\ngood film,1\n,2\n"),
@@ -144,7 +144,8 @@ fn one_table_in_many_forms() {
         ("return.csv", b"text,id\rgood film,1\r,2\r"),
         ("tabs.tsv", b"text\tid\ngood film\t1\n\t2\n"),
         ("tabs_crlf.tsv", b"text\tid\r\ngood film\t1\r\n\t2\r\n"),
-    ] {
+    ];
+    for (name, text) in tables {
         let path = file(&folder, name, text);
         let found = classify(&["-i", &path, "--format", "csv"], b"");
         assert_eq!((found.out.as_str(), found.err.as_str()), (expected.as_str(), ""), "{name}");
