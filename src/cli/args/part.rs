@@ -24,7 +24,7 @@ pub struct PartArgs {
     ///
     /// Input, model and options must be the same. Works for JSON lines and .npy files, with --input FILE. Starts from the
     /// beginning if there is no FILE.partial.
-    #[arg(long, help_heading = "Output")]
+    #[arg(long, help_heading = "Input")]
     pub resume: bool,
 }
 
