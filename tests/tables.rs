@@ -383,7 +383,7 @@ fn classify_with_several_labels() {
         let column = |name: &str| predictions.iter().map(|p| p[name].clone()).collect::<Value>();
         assert_eq!((parsed(&row["label"]), parsed(&row["score"])), (column("label"), column("score")));
     }
-    // An empty cell is no second text.
+    // An empty cell does not count as a second text.
     let alone = well(&["classify", "-q", "--device", "flex", "-m", &model, "--top-k", "3", "Paris"], b"");
     assert_eq!(lines(&alone)[0]["predictions"], expected[1]["predictions"]);
 }

@@ -274,7 +274,7 @@ fn files_that_are_not_sound() {
     assert!(found.err.contains("Parquet is read from files only"), "{}", found.err);
 }
 
-/// What a stopped run wrote is a whole file.
+/// A stopped run leaves a complete file.
 #[test]
 fn finished_rows_are_kept() {
     let folder = folder();

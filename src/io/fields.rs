@@ -126,7 +126,7 @@ impl Fields {
         !matches!(self.origin, Origin::Object)
     }
 
-    /// What messages call a field.
+    /// The word for a field in messages.
     pub(crate) fn kind(&self) -> &'static str {
         if self.is_row() { "column" } else { "field" }
     }
@@ -144,7 +144,7 @@ impl Fields {
         self.read(name, "a string")
     }
 
-    /// A string field that a record may lack. As [`Self::string`], but an empty cell of a CSV or TSV file is no value either.
+    /// A string field that a record may lack. As [`Self::string`], but an empty cell of a CSV or TSV file does not count as a value.
     ///
     /// # Errors
     /// A message if the field is not a string.

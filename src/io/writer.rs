@@ -8,7 +8,7 @@ use super::output::{Format, OutputTarget};
 use super::tables::{TableLayout, TableRow, TableWriter};
 use crate::error::{Error, Result};
 
-/// What is written for a record.
+/// The output for a record.
 pub enum Entry {
     /// A JSON value, a text block with its line end, a member of an object, or rows of an array. Nothing is written if it is
     /// empty.

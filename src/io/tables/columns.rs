@@ -88,7 +88,7 @@ impl Cell {
         }
     }
 
-    /// What a cell of a text table holds: text as it is, nothing for null, JSON for anything with parts.
+    /// The content of a cell of a text table: text as it is, nothing for null, JSON for anything with parts.
     ///
     /// # Errors
     /// serde_json's.

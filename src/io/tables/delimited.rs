@@ -44,7 +44,7 @@ pub(super) fn is_unfit(cell: &str) -> bool {
     cell.bytes().any(|byte| matches!(byte, b'\t' | b'\n' | b'\r'))
 }
 
-/// What a cell holds of a JSON value: a string without its quotes, nothing for null, any other value as it is written.
+/// The cell for a JSON value: a string without its quotes, nothing for null, any other value as it is written.
 pub(super) fn plain(json: &str) -> Cow<'_, str> {
     match json.as_bytes() {
         b"null" => Cow::Borrowed(""),

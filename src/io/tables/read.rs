@@ -22,7 +22,7 @@ pub(in crate::io) struct TableInput {
     pub(in crate::io) columns: TableColumns,
 }
 
-/// What is left to be read.
+/// The rows that are left.
 enum Content {
     Text(Delimited, Rows<BufReader<Box<dyn Read + Send>>>),
     #[cfg(feature = "parquet")]
@@ -98,7 +98,7 @@ impl TableInput {
         Err(Error::bad_file(path, "is a Parquet file, and this albert was built without the feature parquet"))
     }
 
-    /// What the numbers of its records count, for messages.
+    /// The name that messages put before the number of a record.
     pub(in crate::io) fn name(&self) -> String {
         match &self.content {
             Content::Text(..) => self.path.display().to_string(),

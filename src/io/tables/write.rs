@@ -21,7 +21,7 @@ const PREFIX: &str = "albert_";
 /// The column with the errors of records that failed.
 const ERROR: &str = "error";
 
-/// What the columns of an output table are.
+/// The columns of an output table.
 #[derive(Clone, Debug)]
 pub struct TableLayout {
     /// The kind of table.

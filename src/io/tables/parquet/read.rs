@@ -17,7 +17,7 @@ use crate::io::tables::typed_row::TypedRow;
 /// Rows that are decoded at a time.
 const BATCH_ROWS: usize = 256;
 
-/// What damaged files may make of the library.
+/// The problem with files on which the library fails.
 const DAMAGED: &str = "is damaged: its data cannot be decoded";
 
 /// A Parquet file whose schema has been read.

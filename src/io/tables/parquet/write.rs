@@ -25,7 +25,7 @@ const BATCH_BYTES: usize = 8 << 20;
 const GROUP_ROWS: usize = 1 << 16;
 const GROUP_BYTES: usize = 32 << 20;
 
-/// What the columns of the file are.
+/// The columns of the file.
 pub(in crate::io::tables) struct Plan<'a> {
     /// The names of the input columns, then those of the predictions, then that of the errors.
     pub(in crate::io::tables) names: &'a [String],
