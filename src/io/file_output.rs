@@ -88,7 +88,8 @@ impl FileOutput {
             Err(e) if matches!(e.error.kind(), ErrorKind::ResourceBusy | ErrorKind::CrossesDevices) => {
                 copy_into(e.file, &place)
             }
-            Err(e) => Err(Error::io(&place, "rename to")(e.error)),
+            // Windows does not replace a file that another program has open.
+            Err(e) => Err(keep_unplaced(e.file, &place, &e.error)),
         }
     }
 
@@ -133,14 +134,14 @@ fn copy_into(mut temporary: NamedTempFile, place: &Path) -> Result<()> {
         file.set_len(length)?;
         file.sync_all()
     });
-    copied.map_err(|source| {
-        let kept = keep(temporary, place).map_or_else(|e| e.to_string(), |path| path.display().to_string());
-        let problem = format!("{source}; the whole output is in {kept}");
-        Error::Output {
-            name: place.display().to_string(),
-            source: std::io::Error::new(source.kind(), problem),
-        }
-    })
+    copied.map_err(|source| keep_unplaced(temporary, place, &source))
+}
+
+/// Leaves complete output in its temporary file. Returns the error that says where it is.
+fn keep_unplaced(temporary: NamedTempFile, place: &Path, source: &std::io::Error) -> Error {
+    let kept = keep(temporary, place).map_or_else(|e| e.to_string(), |path| path.display().to_string());
+    let problem = format!("{source}; the whole output is in {kept}");
+    Error::Output { name: place.display().to_string(), source: std::io::Error::new(source.kind(), problem) }
 }
 
 /// Gives a complete file the name `target`, whose symbolic links are followed; it may be on another disk.

@@ -4,7 +4,7 @@ use super::python::{is_digit, is_space};
 use super::sentencepiece::SPACE;
 use super::settings;
 use super::slow::Slow;
-use sentencepiece_model::{ModelType, Type};
+use super::spiece_proto::{ModelType, Type};
 use serde_json::{Map, Value, json};
 use tokenizers::AddedToken;
 

@@ -64,6 +64,7 @@ mod sentencepiece;
 mod settings;
 mod slow;
 mod slow_added;
+mod spiece_proto;
 pub mod train;
 mod trie;
 mod truncate;

@@ -3,10 +3,10 @@
 use super::charsmap::Charsmap;
 use super::prepare::Char;
 use super::python::is_digit;
+use super::spiece_proto::ModelType;
 use super::trie::Trie;
 use super::unigram::{Span, Unigram, width};
 use super::{bpe, character};
-use sentencepiece_model::ModelType;
 use std::collections::HashMap;
 use tokenizers::AddedToken;
 
