@@ -75,7 +75,7 @@ const MOST_FILLED: u32 = 1 << 20;
 pub(super) fn obstacle(slow: &Slow) -> Option<String> {
     let model = &slow.model;
     if model.method != ModelType::Unigram {
-        return Some(format!("the SentencePiece model is of type {}", model.method.as_str_name()));
+        return Some(format!("the SentencePiece model is of type {}", model.method.name()));
     }
     let has_inner_space = |text: &str| text.chars().skip(1).any(|c| c == '▁') || text.contains(is_space);
     let is_produced = |kind| matches!(kind, Type::Normal | Type::UserDefined);

@@ -509,7 +509,7 @@ impl Tokenizer {
     /// How a SentencePiece model cuts text: `UNIGRAM`, `BPE`, `WORD` or `CHAR`. `None` for other tokenizers.
     pub fn model_type(&self) -> Option<&'static str> {
         match &self.engine {
-            Engine::Slow(slow) => Some(slow.model.method.as_str_name()),
+            Engine::Slow(slow) => Some(slow.model.method.name()),
             Engine::Fast(_) | Engine::Japanese(_) => None,
         }
     }

@@ -83,6 +83,18 @@ pub(super) enum ModelType {
     Char = 4,
 }
 
+impl ModelType {
+    /// The name in `sentencepiece_model.proto`.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Unigram => "UNIGRAM",
+            Self::Bpe => "BPE",
+            Self::Word => "WORD",
+            Self::Char => "CHAR",
+        }
+    }
+}
+
 /// `NormalizerSpec`.
 #[derive(Clone, PartialEq, Message)]
 pub(super) struct NormalizerSpec {
