@@ -38,13 +38,24 @@ pub fn close_on_interrupt(writer: &SharedWriter) -> std::io::Result<()> {
     Ok(())
 }
 
-/// Other systems end the process on their own. Finished records are flushed as they come.
+/// Windows has no signals to wait for: Ctrl-C sets a flag, and a thread that watches it closes `writer` and ends the process.
 #[cfg(not(unix))]
-pub fn close_on_interrupt(_writer: &SharedWriter) -> std::io::Result<()> {
+pub fn close_on_interrupt(writer: &SharedWriter) -> std::io::Result<()> {
+    use std::sync::atomic::Ordering;
+    use std::time::Duration;
+
+    let stop = stop_flag().map_err(std::io::Error::other)?;
+    let writer = writer.clone();
+    std::thread::spawn(move || {
+        while !stop.load(Ordering::Relaxed) {
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        close(&writer);
+        signal_hook::low_level::exit(130);
+    });
     Ok(())
 }
 
-#[cfg(unix)]
 #[allow(clippy::print_stderr, reason = "the process is about to end; no reporter is at hand in this thread")]
 fn close(writer: &SharedWriter) {
     if let Some(Ok(Some(partial))) = writer.take().map(albert::io::OrderedWriter::keep_partial) {

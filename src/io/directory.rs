@@ -1,5 +1,6 @@
 //! Directories that appear once they are complete.
 
+use std::fs::OpenOptions;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
@@ -134,7 +135,9 @@ fn sync_files(folder: &Path) -> Result<Vec<(String, u64)>> {
         let entry = entry.map_err(Error::io(folder, "read"))?;
         let path = entry.path();
         if path.is_file() {
-            let file = std::fs::File::open(&path).map_err(Error::io(&path, "open"))?;
+            // Windows only flushes a file that is open for writing.
+            let open = OpenOptions::new().read(true).write(cfg!(windows)).open(&path);
+            let file = open.map_err(Error::io(&path, "open"))?;
             file.sync_all().map_err(Error::io(&path, "write"))?;
             let size = file.metadata().map_err(Error::io(&path, "read"))?.len();
             files.push((entry.file_name().to_string_lossy().into_owned(), size));

@@ -4,7 +4,7 @@ use super::named;
 use super::piece::SPACE;
 use super::python::{is_digit, is_space};
 use super::slow::Slow;
-use sentencepiece_model::{ModelType, Type};
+use super::spiece_proto::{ModelType, Type};
 use serde_json::{Map, Value, json};
 use tokenizers::AddedToken;
 
@@ -89,7 +89,7 @@ impl Slow {
 pub(super) fn obstacle(slow: &Slow) -> Option<String> {
     let model = &slow.model;
     if model.method != ModelType::Unigram {
-        return Some(format!("the SentencePiece model is of type {}", model.method.as_str_name()));
+        return Some(format!("the SentencePiece model is of type {}", model.method.name()));
     }
     let has_inner_space = |text: &str| text.chars().skip(1).any(|c| c == '▁') || text.contains(is_space);
     let is_produced = |kind| matches!(kind, Type::Normal | Type::UserDefined);

@@ -69,6 +69,7 @@ mod sentencepiece;
 mod settings;
 mod slow;
 mod slow_added;
+mod spiece_proto;
 mod tokens;
 pub mod train;
 mod trie;
@@ -262,7 +263,7 @@ impl Tokenizer {
     /// How a SentencePiece model cuts text: `UNIGRAM`, `BPE`, `WORD` or `CHAR`. `None` for other tokenizers.
     pub fn model_type(&self) -> Option<&'static str> {
         match &self.engine {
-            Engine::Slow(slow) => Some(slow.model.method.as_str_name()),
+            Engine::Slow(slow) => Some(slow.model.method.name()),
             Engine::Fast(_) | Engine::Japanese(_) => None,
         }
     }

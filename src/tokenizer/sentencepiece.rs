@@ -4,10 +4,10 @@ use super::chars::Char;
 use super::charsmap::Charsmap;
 use super::piece::{Piece, SPACE};
 use super::python::is_digit;
+use super::spiece_proto::ModelType;
 use super::trie::Trie;
 use super::unigram::{Span, Unigram, width};
 use super::{bpe, character};
-use sentencepiece_model::ModelType;
 use std::collections::HashMap;
 use tokenizers::AddedToken;
 

@@ -10,10 +10,11 @@ use super::roles::Class;
 use super::sentencepiece::{AddedTexts, SentencePiece};
 use super::settings::Settings;
 use super::slow_added::SlowAdded;
+use super::spiece_proto::{ModelProto, Type};
 use super::trie::Trie;
 use super::unigram::{Unigram, Use};
 use crate::error::{Error, Result};
-use sentencepiece_model::{SentencePieceModel, Type};
+use prost::Message;
 use std::collections::HashMap;
 use std::path::Path;
 
@@ -39,15 +40,15 @@ impl Slow {
     /// Reads a SentencePiece model. `path` is used in errors.
     pub(super) fn new(bytes: &[u8], path: &Path, settings: &Settings) -> Result<Self> {
         let bad = |problem: String| Error::bad_file(path, problem);
-        let proto = SentencePieceModel::from_slice(bytes)
+        let proto = ModelProto::decode(bytes)
             .map_err(|e| bad(format!("not a complete SentencePiece model ({e}): {AGAIN}")))?;
-        let trainer = proto.trainer().cloned().unwrap_or_default();
-        let spec = proto.normalizer().cloned().unwrap_or_default();
+        let trainer = proto.trainer_spec.unwrap_or_default();
+        let spec = proto.normalizer_spec.unwrap_or_default();
         let table = spec.precompiled_charsmap.clone().unwrap_or_default();
         let charsmap = Charsmap::new(&table)
             .ok_or_else(|| bad(format!("the normalization table is damaged: {AGAIN}")))?;
         let pieces: Vec<_> =
-            proto.pieces().iter().map(|p| (p.piece().to_owned(), p.score(), p.r#type())).collect();
+            proto.pieces.iter().map(|p| (p.piece().to_owned(), p.score(), p.kind())).collect();
         let unknown = check(&pieces).map_err(|problem| bad(format!("{problem}: {AGAIN}")))?;
         let kinds = pieces.iter().map(|(text, score, kind)| {
             let used = match kind {

@@ -6,7 +6,7 @@ use super::names::Specials;
 use super::plan::Plan;
 use super::roles::Class;
 use super::settings::Settings;
-use sentencepiece_model::Type;
+use super::spiece_proto::Type;
 use std::collections::{HashMap, HashSet};
 use tokenizers::AddedToken;
 

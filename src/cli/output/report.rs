@@ -190,8 +190,10 @@ impl Reporter {
     }
 }
 
+/// True if colors are not wanted (`NO_COLOR`), or not understood: an old console of Windows has to be asked to.
 fn no_color() -> bool {
     std::env::var_os("NO_COLOR").is_some_and(|v| !v.is_empty())
+        || anstyle_query::windows::enable_ansi_colors() == Some(false)
 }
 
 fn wants_color(when: When, terminal: bool, no_color: bool) -> bool {
