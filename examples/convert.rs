@@ -1,6 +1,7 @@
 //! Converts any ALBERT checkpoint to a directory that transformers loads.
 //!
 //!     cargo run --release --example convert -- SOURCE DESTINATION
+#![allow(clippy::print_stdout, reason = "an example prints its result")]
 
 use std::path::Path;
 

@@ -1,6 +1,7 @@
 //! Fills masks with any model.
 //!
 //!     cargo run --release --example fill_mask -- "The capital of [MASK] is Paris." [MODEL]
+#![allow(clippy::print_stdout, reason = "an example prints its result")]
 
 use albert::{FillMask, Result};
 

@@ -1,6 +1,7 @@
 //! Finds the sentence that is closest in meaning to a query.
 //!
 //!     cargo run --release --example most_similar -- "How do I get a refund?"
+#![allow(clippy::print_stdout, reason = "an example prints its result")]
 
 use albert::{Embed, Result};
 

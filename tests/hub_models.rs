@@ -3,7 +3,6 @@
 
 mod common;
 #[path = "common/hub_server.rs"]
-#[allow(dead_code, reason = "another test uses the rest")]
 mod hub_server;
 
 use std::fs;

@@ -47,7 +47,7 @@ pub struct Description {
     input_file: Fingerprint,
     context: Option<Fingerprint>,
     model: String,
-    options: BTreeMap<String, Vec<String>>,
+    options: Options,
 }
 
 impl Description {
@@ -135,7 +135,7 @@ impl Description {
             return differs(format!("was written by albert {}", earlier.command));
         }
         let names = earlier.options.keys().chain(self.options.keys());
-        let value = |options: &BTreeMap<String, Vec<String>>, name: &str| {
+        let value = |options: &Options, name: &str| {
             options.get(name).map_or_else(|| "unset".to_owned(), |values| values.join(" "))
         };
         for name in names {
@@ -204,8 +204,11 @@ fn earlier(leftover: &Leftover) -> Result<Description> {
     })
 }
 
+/// The values of options by name.
+type Options = BTreeMap<String, Vec<String>>;
+
 /// The subcommand, the values of the options that the output depends on, with their defaults, and the file of `--context`.
-fn arguments() -> Option<(String, BTreeMap<String, Vec<String>>, Option<String>)> {
+fn arguments() -> Option<(String, Options, Option<String>)> {
     let mut cli = Cli::command();
     // The command line was read before, so this succeeds.
     let matches = cli.try_get_matches_from_mut(std::env::args_os()).ok()?;

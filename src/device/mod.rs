@@ -87,7 +87,7 @@ pub enum FloatType {
     Bf16x2,
     /// bfloat16.
     Bf16,
-    /// 8-bit integers in matrix multiplications of inference on a CPU ([`open_for_inference`]).
+    /// 8-bit integers in matrix multiplications of inference on a CPU ([`open_for_products`]).
     Int8,
 }
 

@@ -40,7 +40,7 @@ pub enum OutputTarget {
     /// Standard output, flushed after every finished record.
     Stdout(BufWriter<std::io::Stdout>),
     /// A file, written next to its destination and renamed at the end.
-    File(FileOutput),
+    File(Box<FileOutput>),
     /// A device, a pipe or a descriptor, written to as it is.
     Special(PathBuf, BufWriter<File>),
     /// Output that is complete before any of it goes to a device.
@@ -96,8 +96,10 @@ impl OutputTarget {
         match Destination::of(path)? {
             Destination::Directory(_) => directory(),
             Destination::New(place) if ends_with_a_separator(&place) => directory(),
-            Destination::New(place) => Ok(Self::File(file(path, place, None)?)),
-            Destination::File(place, existing) => Ok(Self::File(file(path, place, Some(&existing))?)),
+            Destination::New(place) => Ok(Self::File(Box::new(file(path, place, None)?))),
+            Destination::File(place, existing) => {
+                Ok(Self::File(Box::new(file(path, place, Some(&existing))?)))
+            }
             Destination::Stream(stream) => {
                 let file = stream.open().map_err(Error::io(path, "open"))?;
                 Ok(Self::Special(path.to_owned(), BufWriter::new(file)))
