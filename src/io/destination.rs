@@ -145,7 +145,7 @@ pub(crate) fn resolve_directory(path: &Path) -> Result<PathBuf> {
 /// not there yet.
 ///
 /// # Errors
-/// Those of [`resolve_directory`]; [`Error::Io`].
+/// [`Error::BadFile`] if the path leads to something else, or in a circle; [`Error::Io`].
 pub fn create_directory(path: &Path) -> Result<()> {
     let place = resolve_directory(path)?;
     std::fs::create_dir_all(&place).map_err(Error::io(place, "create"))
