@@ -159,14 +159,17 @@ fn an_interrupt_leaves_what_is_finished_under_a_partial_name() {
     let mut stdin = child.stdin.take().expect("a pipe");
     stdin.write_all(b"the [MASK]\nan old [MASK]\n").expect("writes");
     stdin.flush().expect("flushes");
-    // The temporary file shows that the records are on their way; they are few and quick.
-    std::thread::sleep(std::time::Duration::from_millis(1500));
+    let partial = directory.path().join("out.jsonl.partial");
+    let started = std::time::Instant::now();
+    while std::fs::read_to_string(&partial).map_or(0, |text| text.lines().count()) < 2 {
+        assert!(started.elapsed() < std::time::Duration::from_secs(120), "two records after two minutes");
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
     Command::new("kill").args(["-INT", &child.id().to_string()]).status().expect("kill runs");
     let status = child.wait().expect("ends");
     assert_eq!(status.signal(), Some(2));
     assert!(!path.exists());
-    let partial =
-        std::fs::read_to_string(directory.path().join("out.jsonl.partial")).expect("a partial file");
+    let partial = std::fs::read_to_string(partial).expect("a partial file");
     assert_eq!(partial.lines().count(), 2);
     let names: Vec<_> = std::fs::read_dir(directory.path()).expect("reads").collect();
     assert_eq!(names.len(), 1, "{names:?}");

@@ -104,6 +104,14 @@ impl FileOutput {
         Ok(())
     }
 
+    /// Writes the description of the partial file, or removes that of an earlier run.
+    pub(super) fn describe(&mut self, description: Option<&[u8]>) -> Result<()> {
+        match &mut self.working {
+            Working::Partial(partial) => partial.describe(description),
+            Working::Temporary(_) => Ok(()),
+        }
+    }
+
     pub(super) fn write(&mut self, bytes: &[u8]) -> std::io::Result<()> {
         if self.partial().is_some_and(|partial| !partial.started()) {
             self.start(0)?;

@@ -159,10 +159,7 @@ impl OutputTarget {
     pub fn start(&mut self, keep: u64, description: Option<&[u8]>) -> Result<()> {
         let Self::File(file) = self else { return Ok(()) };
         file.start(keep).map_err(|source| Error::Output { name: file.name(), source })?;
-        match file.partial() {
-            Some(partial) if keep == 0 => partial.describe(description),
-            _ => Ok(()),
-        }
+        if keep == 0 { file.describe(description) } else { Ok(()) }
     }
 
     /// Marks the end of a record. What is written after the last one is cut off if a write fails.

@@ -93,23 +93,30 @@ impl Partial {
         Ok(())
     }
 
-    /// Writes the description of this run, or removes that of an earlier one.
+    /// Writes the description of this run, or removes that of an earlier one. A new file that cannot be described is given up.
     ///
     /// # Errors
     /// [`Error::Io`].
-    pub(super) fn describe(&self, description: Option<&[u8]>) -> Result<()> {
+    pub(super) fn describe(&mut self, description: Option<&[u8]>) -> Result<()> {
         self.remove_description();
         let Some(description) = description else { return Ok(()) };
         let path = self.description_path();
         let file = OpenOptions::new().write(true).create_new(true).open(&path);
-        file.and_then(|mut file| file.write_all(description)).map_err(Error::io(path, "create"))
+        let written = file.and_then(|mut file| file.write_all(description));
+        written.map_err(|source| {
+            self.remove_description();
+            (self.left, self.started) = (0, false);
+            Error::io(path, "create")(source)
+        })
     }
 
-    /// Removes the description, if it is one.
+    /// Removes the description, also one that was not written to its end. Any other file of that name stays.
     pub(super) fn remove_description(&self) {
-        if self.description().is_some() {
+        let path = self.description_path();
+        if std::fs::read(&path).is_ok_and(|old| old.starts_with(DESCRIPTION) || DESCRIPTION.starts_with(&old))
+        {
             // Without it, the next run starts over.
-            let _left = std::fs::remove_file(self.description_path());
+            let _left = std::fs::remove_file(path);
         }
     }
 
@@ -192,7 +199,7 @@ mod tests {
     #[test]
     fn only_a_description_is_removed() {
         let directory = tempfile::tempdir().expect("a directory");
-        let claim = Partial::claim(&directory.path().join("out")).expect("free").expect("a file");
+        let mut claim = Partial::claim(&directory.path().join("out")).expect("free").expect("a file");
         let path = directory.path().join("out.partial.json");
         std::fs::write(&path, "{\"mine\":1}").expect("writes");
         assert!(claim.describe(Some(b"{\"albert\":1}")).is_err());
@@ -203,5 +210,11 @@ mod tests {
         assert_eq!(claim.description().as_deref(), Some(&b"{\"albert\":1}"[..]));
         claim.describe(None).expect("removes");
         assert!(!path.exists());
+        // A run that was killed while it wrote.
+        for torn in ["", "{\"alb"] {
+            std::fs::write(&path, torn).expect("writes");
+            claim.describe(Some(b"{\"albert\":2}")).expect("replaces");
+            assert_eq!(claim.description().as_deref(), Some(&b"{\"albert\":2}"[..]));
+        }
     }
 }

@@ -11,7 +11,7 @@ cd "$folder"
 passed=0
 skipped=0
 
-for i in $(seq 0 1999); do
+for i in $(seq 1 "${RECORDS:-2000}"); do
     words="$(printf 'a fine film %.0s' $(seq 0 $((i * 7 % 5))))"
     printf '{"id":%d,"text":"%s"}\n' "$i" "$words"
 done > reviews.jsonl
