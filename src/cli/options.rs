@@ -61,7 +61,7 @@ fn expanded(input: &[PathBuf]) -> Result<Vec<PathBuf>> {
         let found = glob::glob(pattern).map_err(|e| usage(format!("{pattern}: {e}")))?;
         let before = paths.len();
         for path in found {
-            let path = path.map_err(|e| Error::io(e.path().to_owned(), "read")(e.into_error()))?;
+            let path = path.map_err(|e| Error::io(e.path().to_owned(), "read")(e.into()))?;
             paths.push(path);
         }
         if paths.len() == before {
