@@ -145,6 +145,11 @@ impl Checkpoint {
         })
     }
 
+    /// True if a directory holds weights of any format.
+    pub fn has_weights(directory: &Path) -> bool {
+        weights_in(&transformer_directory(directory).unwrap_or_else(|| directory.to_owned())).is_some()
+    }
+
     fn without_adapter(path: &Path) -> Result<Self> {
         let name = path.display().to_string();
         let missing = |problem: String| Error::Model { model: name.clone(), problem };

@@ -29,7 +29,8 @@ pub fn run(mut args: InfoArgs, reporter: &Reporter) -> Result<ExitStatus, Failur
             let path = args.model.model.as_deref().map(Path::new);
             let described = path.and_then(|path| match Adapter::at(path) {
                 Ok(Some(adapter)) => Some(adapter_alone(&adapter, &error)),
-                _ => tokenizer_alone(path, &error),
+                _ if path.is_dir() && !Checkpoint::has_weights(path) => tokenizer_alone(path, &error),
+                _ => None,
             });
             let Some(described) = described else { return Err(error.into()) };
             print(&described, args.format)?;
@@ -150,10 +151,10 @@ fn switch_oddity(tokenizer: &Tokenizer) -> Option<String> {
     })
 }
 
-/// The description of a directory or file with a tokenizer alone; `None` if it has none.
+/// The description of a directory with a tokenizer alone; `None` if it has none.
 fn tokenizer_alone(path: &Path, error: &Error) -> Option<Value> {
-    let tokenizer = Tokenizer::from_path(path).ok()?;
-    let file = if path.is_dir() { Tokenizer::file_in(path).ok()? } else { path.to_owned() };
+    let tokenizer = Tokenizer::from_dir(path).ok()?;
+    let file = Tokenizer::file_in(path).ok()?;
     let mut odd = vec![error.to_string()];
     odd.extend(switch_oddity(&tokenizer));
     Some(json!({
