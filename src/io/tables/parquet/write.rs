@@ -77,7 +77,7 @@ impl ParquetWriter {
                     own.iter().map(|name| (name.clone(), kind_of(name, plan.samples))).collect();
                 let fields =
                     kinds.iter().map(|(name, kind)| Field::new(name, kind.data_type(), true)).collect();
-                (Inputs::Json(kinds), fields, std::collections::HashMap::new())
+                (Inputs::Json(kinds), fields, Default::default())
             }
         };
         let kinds = plan.predictions.iter().map(|column| arrays::data_type(&column.kind));
