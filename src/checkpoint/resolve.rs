@@ -102,11 +102,34 @@ impl Checkpoint {
         }
     }
 
+    /// The base model of the adapter that the user calls `model`: the one that is `named`, or else that of the adapter's
+    /// configuration. `locate` finds the directory or file of a model by its name.
+    ///
+    /// # Errors
+    /// [`Error::Model`] without a base model, or if it is an adapter itself; those of [`Checkpoint::local`] and of `locate`.
+    pub fn base_for(
+        adapter: &Adapter,
+        model: &str,
+        named: Option<&str>,
+        locate: impl Fn(&str) -> Result<PathBuf>,
+    ) -> Result<Self> {
+        adapter.check(model)?;
+        match (named, adapter.base()) {
+            (Some(base), _) => Self::base_of(adapter, model, &locate(base)?),
+            (None, None) => Err(adapter.without_base(model, "")),
+            (None, Some(base)) => adapter
+                .local_base()
+                .map_or_else(|| locate(&base), Ok)
+                .and_then(|path| Self::base_of(adapter, model, &path))
+                .map_err(|error| adapter.without_base(model, &error.to_string())),
+        }
+    }
+
     /// The base model `path` of an adapter.
     ///
     /// # Errors
     /// [`Error::Model`] where it is an adapter itself; those of [`Checkpoint::local`].
-    pub fn base_of(adapter: &Adapter, name: &str, path: &Path) -> Result<Self> {
+    fn base_of(adapter: &Adapter, name: &str, path: &Path) -> Result<Self> {
         let same = |other: &Adapter| {
             let canonical = |path: &Path| std::fs::canonicalize(path).ok();
             canonical(&other.directory) == canonical(&adapter.directory)

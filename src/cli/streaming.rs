@@ -10,7 +10,7 @@ use albert::io::{
 };
 use albert::stream::{self, SharedWriter, StreamOptions, Task};
 
-use crate::cli::args::common::{InputArgs, ModelArgs, OnErrorArg, OutputArgs};
+use crate::cli::args::common::{InputArgs, ModelArgs, OnErrorArg, OutputArgs, RecordArgs};
 use crate::cli::args::part::PartArgs;
 use crate::cli::exit::{ExitStatus, Failure, WhileRunning};
 use crate::cli::interrupt::close_on_interrupt;
@@ -36,10 +36,20 @@ pub struct Streams {
 
 /// Opens the input and output of a task on texts.
 pub fn open_texts(input: &InputArgs, output: &OutputArgs) -> Result<Streams, Failure> {
-    let records = &input.records;
     let name = output.output.as_deref();
     let format = |terminal| output.format.resolve(name, terminal);
-    open(&input.source()?, records.input_format.into(), records.part, &input.needed(), name, format)
+    open_records(&input.source()?, &input.records, &input.needed(), name, format)
+}
+
+/// As [`open`], with the format and the part of the input that `records` names.
+pub fn open_records(
+    source: &Source,
+    records: &RecordArgs,
+    needed: &[Needed],
+    output: Option<&Path>,
+    format: impl FnOnce(bool) -> albert::Result<Format>,
+) -> Result<Streams, Failure> {
+    open(source, records.input_format.into(), records.part, needed, output, format)
 }
 
 /// Opens input and output. A table must have the columns in `needed`. `format` receives whether the output is a terminal.

@@ -215,15 +215,9 @@ impl<P: Pipeline> Builder<P> {
             checkpoint.name = model.to_owned();
             return Ok(checkpoint);
         };
-        adapter.check(model)?;
-        let base = match (&self.base_model, adapter.local_base(), adapter.base()) {
-            (Some(base), _, _) => located(base, self.offline)?,
-            (None, Some(path), _) => path,
-            (None, None, Some(base)) => located(&base, self.offline)
-                .map_err(|error| adapter.without_base(model, &error.to_string()))?,
-            (None, None, None) => return Err(adapter.without_base(model, "")),
-        };
-        Checkpoint::base_of(&adapter, model, &base)?.with_adapter(model, adapter)
+        let locate = |name: &str| located(name, self.offline);
+        Checkpoint::base_for(&adapter, model, self.base_model.as_deref(), locate)?
+            .with_adapter(model, adapter)
     }
 }
 

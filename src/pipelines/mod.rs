@@ -50,29 +50,12 @@ pub use qa::Qa;
 pub use zero_shot::ZeroShot;
 
 use crate::error::{Error, Result};
-use crate::stream::{Finite, NOT_FINITE, Task, run_rows};
+use crate::stream::Task;
 
 /// The predictions for prepared items, in order. Rows of similar length share batches.
 fn predict_items<T: Task>(task: &T, items: &[T::Item], batch_tokens: usize) -> Result<Vec<T::Prediction>> {
-    let mut predictions: Vec<Option<T::Prediction>> = items.iter().map(|_| None).collect();
     let references: Vec<&T::Item> = items.iter().collect();
-    run_rows(
-        task,
-        &references,
-        batch_tokens,
-        &mut |i, outputs| {
-            if !outputs.iter().all(Finite::is_finite) {
-                return Err(Error::Input(NOT_FINITE.to_owned()));
-            }
-            predictions[i] = Some(task.decode(&items[i], outputs)?);
-            Ok(())
-        },
-        &mut || (),
-    )?;
-    predictions
-        .into_iter()
-        .map(|found| found.ok_or_else(|| Error::Input("the model gave no output".to_owned())))
-        .collect()
+    crate::stream::predict_all(task, &references, batch_tokens)
 }
 
 /// The prediction for one prepared item.

@@ -20,14 +20,7 @@ pub fn run(args: ChooseArgs, reporter: &Reporter) -> Result<ExitStatus, Failure>
     }
     let output = args.output.output.as_deref();
     let format = |terminal| args.output.format.resolve(output, terminal);
-    let streams = streaming::open(
-        &source,
-        args.records.input_format.into(),
-        args.records.part,
-        &needed,
-        output,
-        format,
-    )?;
+    let streams = streaming::open_records(&source, &args.records, &needed, output, format)?;
     let checkpoint = options::checkpoint_for(&args.model, Some(EmbeddedTask::Choices), reporter)?;
     let streams = streams.with_model(&checkpoint)?;
     let ready = options::load(

@@ -28,10 +28,9 @@ pub fn run(args: EmbedArgs, reporter: &Reporter) -> Result<ExitStatus, Failure> 
     let columns = options.width(checkpoint.config.hidden_size)?;
     let half = args.dtype_out == OutputTypeArg::F16;
     let layout = |kind| ArrayLayout { kind, columns, ragged: options.is_per_token(), half };
-    let streams = streaming::open(
+    let streams = streaming::open_records(
         &source,
-        args.input.records.input_format.into(),
-        args.input.records.part,
+        &args.input.records,
         &args.input.needed(),
         args.output.as_deref(),
         |terminal| match array {
@@ -73,30 +72,21 @@ fn options(args: &EmbedArgs, modules: Option<&SentenceModules>) -> Result<EmbedO
             Some(prompt.ok_or_else(|| unknown_prompt(name, modules))?)
         }
     };
-    let default = || modules.and_then(|modules| modules.default_prompt.as_deref());
-    let prompt = args.prompt.as_deref().or(named).or_else(default).unwrap_or_default().to_owned();
-    let mut poolings: Vec<Pooling> = args.pooling.map(Pooling::from).into_iter().collect();
-    let mut layers = Vec::new();
-    if let Some(modules) = modules {
-        if poolings.is_empty() {
-            poolings.extend(modules.pooling.iter().map(|mode| Pooling::from(*mode)));
-        }
-        let wanted =
-            |layer: &&SentenceLayer| **layer != SentenceLayer::Normalize || args.normalize != Some(false);
-        if poolings != [Pooling::Tokens] {
-            layers.extend(modules.layers.iter().filter(wanted).cloned());
-        }
+    let defaults = modules.map_or_else(EmbedOptions::default, EmbedOptions::of_modules);
+    let prompt = args.prompt.as_deref().or(named).map_or(defaults.texts.prompt, str::to_owned);
+    let poolings = args.pooling.map_or(defaults.poolings, |pooling| vec![pooling.into()]);
+    let mut layers = defaults.layers;
+    if args.normalize == Some(false) {
+        layers.retain(|layer| *layer != SentenceLayer::Normalize);
+    }
+    if poolings == [Pooling::Tokens] {
+        layers.clear();
     }
     Ok(EmbedOptions {
         poolings,
         layers,
-        dimensions: modules.and_then(|modules| modules.truncate_dim),
-        texts: TextRules {
-            strip: modules.is_some(),
-            lower_case: modules.is_some_and(|modules| modules.lower_case),
-            prompt,
-            exclude_prompt: modules.is_some_and(|modules| !modules.include_prompt),
-        },
+        dimensions: defaults.dimensions,
+        texts: TextRules { prompt, ..defaults.texts },
         layer: args.layer,
         normalize: args.normalize == Some(true),
         attentions: args.attentions,

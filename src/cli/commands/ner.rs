@@ -17,14 +17,7 @@ pub fn run(args: NerArgs, reporter: &Reporter) -> Result<ExitStatus, Failure> {
         [Needed { names: vec![args.text_field.clone(), args.tokens_field.clone()], flag: "--text-field" }];
     let output = args.output.as_deref();
     let format = |terminal| args.format.resolve(output, terminal);
-    let streams = streaming::open(
-        &source,
-        args.records.input_format.into(),
-        args.records.part,
-        &needed,
-        output,
-        format,
-    )?;
+    let streams = streaming::open_records(&source, &args.records, &needed, output, format)?;
     let checkpoint = options::checkpoint_for(&args.model, Some(EmbeddedTask::Entities), reporter)?;
     let streams = streams.with_model(&checkpoint)?;
     let ready = options::load(

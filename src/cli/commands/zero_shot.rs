@@ -16,14 +16,7 @@ pub fn run(args: ZeroShotArgs, reporter: &Reporter) -> Result<ExitStatus, Failur
     let needed = [Needed::new(&args.text_field, "--text-field")];
     let output = args.output.output.as_deref();
     let format = |terminal| args.output.format.resolve(output, terminal);
-    let streams = streaming::open(
-        &source,
-        args.records.input_format.into(),
-        args.records.part,
-        &needed,
-        output,
-        format,
-    )?;
+    let streams = streaming::open_records(&source, &args.records, &needed, output, format)?;
     let checkpoint = options::checkpoint_for(&args.model, Some(EmbeddedTask::Entailment), reporter)?;
     let streams = streams.with_model(&checkpoint)?;
     let ready = options::load(

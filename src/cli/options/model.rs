@@ -65,17 +65,8 @@ fn named_checkpoint(args: &ModelArgs, task: Option<EmbeddedTask>, reporter: &Rep
 
 /// An adapter merged into its base model: the one that the user named, else that of the adapter's configuration.
 fn merged(model: &str, adapter: Adapter, args: &ModelArgs, reporter: &Reporter) -> Result<Checkpoint> {
-    adapter.check(model)?;
-    let base = match (&args.base_model, adapter.base()) {
-        (Some(base), _) => Checkpoint::base_of(&adapter, model, &located(base, args.offline, reporter)?)?,
-        (None, None) => return Err(adapter.without_base(model, "")),
-        (None, Some(base)) => match adapter.local_base() {
-            Some(path) => Ok(path),
-            None => located(&base, args.offline, reporter),
-        }
-        .and_then(|path| Checkpoint::base_of(&adapter, model, &path))
-        .map_err(|error| adapter.without_base(model, &error.to_string()))?,
-    };
+    let locate = |name: &str| located(name, args.offline, reporter);
+    let base = Checkpoint::base_for(&adapter, model, args.base_model.as_deref(), locate)?;
     reporter.detail(|| format!("{model}: adapter ({}) merged into {}", adapter.description(), base.name));
     base.with_adapter(model, adapter)
 }

@@ -319,7 +319,7 @@ impl Task for Ner<'_> {
                 Some(text) => self.prepare(text),
                 None => match fields.strings(&options.tokens_field)? {
                     Some(words) => self.prepare_words(&words),
-                    // An empty cell is an empty text where there are no words.
+                    // Without words, an empty cell counts as an empty text.
                     None => self.prepare(required(fields, &options.text_field, "--text-field")?),
                 },
             },
