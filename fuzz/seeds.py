@@ -31,7 +31,7 @@ def pytorch():
     torch.save({"model": state, "step": 3}, place("pytorch", "legacy"), _use_new_zipfile_serialization=False)
     # Pickles alone, which the target puts into an archive.
     import collections, io, zipfile
-    wide = {"x": [1, (2, {3})], collections.Counter("ab"): collections.deque([state]), "state_dict": state}
+    wide = {"x": [1, (2, {3})], "counts": collections.Counter("ab"), "queue": collections.deque([state]), "state_dict": state}
     for protocol in range(2, 6):
         archive = io.BytesIO()
         torch.save(wide if protocol != 3 else torch.nn.Linear(2, 2), archive, pickle_protocol=protocol)

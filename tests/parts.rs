@@ -106,6 +106,60 @@ fn the_outputs_of_all_shards_are_the_output_of_one_run() {
 }
 
 #[test]
+fn shards_of_tables_and_into_tables_are_one_table() {
+    let directory = tempfile::tempdir().expect("a folder");
+    let folder = directory.path();
+    let mut csv = "id,text\r\n".to_owned();
+    let (mut tsv, mut jsonl) = ("id\ttext\n".to_owned(), String::new());
+    for i in 0..200 {
+        let words = "a river ".repeat(i * 7 % 11);
+        csv.push_str(&format!("{i},\"{words}\n\"\"{i}\"\",\n\"\r\n"));
+        tsv.push_str(&format!("{i}\t\"{words}\n"));
+        let late = if i == 150 { ",\"late\":1" } else { "" };
+        jsonl.push_str(&format!("{{\"id\":{i},\"text\":\"{words}\"{late}}}\n"));
+    }
+    csv.push_str("bad\r\n");
+    tsv.push_str("\nbad\n");
+    for (name, text) in [("in.csv", &csv), ("in.tsv", &tsv), ("in.jsonl", &jsonl)] {
+        fs::write(folder.join(name), text).expect("writes");
+    }
+    for (input, format) in
+        [("in.csv", "csv"), ("in.csv", "jsonl"), ("in.tsv", "tsv"), ("in.tsv", "csv"), ("in.jsonl", "csv")]
+    {
+        let args = ["tokenize", "-q", "--on-error", "skip", "-i", input, "--format", format];
+        let whole = run(folder, &args, "");
+        assert!(whole.out.lines().count() >= 200, "{}", whole.err);
+        for count in [1, 2, 3, 7, 300] {
+            let (mut out, mut err) = (String::new(), String::new());
+            for index in 1..=count {
+                let shard = format!("{index}/{count}");
+                let part = run(folder, &[&args[..], &["--shard", &shard]].concat(), "");
+                out.push_str(&part.out);
+                err.push_str(&part.err);
+            }
+            assert_eq!(out, whole.out, "{input} to {format} in {count} shards");
+            assert_eq!(err, whole.err, "{input} to {format} in {count} shards");
+        }
+    }
+    // A shard after the first has no header, also if it is continued.
+    let args = ["tokenize", "-q", "--on-error", "skip", "-i", "in.csv", "--shard", "2/2", "-o", "out.csv"];
+    let whole = run(folder, &args, "");
+    assert_eq!(whole.code, Some(1), "{}", whole.err);
+    let complete = fs::read(folder.join("out.csv")).expect("reads");
+    fs::remove_file(folder.join("out.csv")).expect("removes");
+    let stopped = run(folder, &["tokenize", "-q", "-i", "in.csv", "--shard", "2/2", "-o", "out.csv"], "");
+    assert_eq!(stopped.code, Some(1), "{}", stopped.err);
+    let partial = fs::read(folder.join("out.csv.partial")).expect("reads");
+    assert!(partial.len() > 1000 && !partial.starts_with(b"id,"));
+    fs::write(folder.join("out.csv.partial"), &partial[..partial.len() - 20]).expect("cuts");
+    let resumed =
+        run(folder, &["tokenize", "-q", "-i", "in.csv", "--shard", "2/2", "-o", "out.csv", "--resume"], "");
+    assert_eq!(resumed.code, Some(1), "{}", resumed.err);
+    assert_eq!(fs::read(folder.join("out.csv.partial")).expect("reads"), partial);
+    assert!(complete.len() > partial.len());
+}
+
+#[test]
 fn inputs_without_lines_have_no_shards() {
     let directory = tempfile::tempdir().expect("a folder");
     let folder = directory.path();

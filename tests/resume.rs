@@ -208,6 +208,156 @@ fn killed_runs_that_write_vectors_are_continued() {
     assert_eq!(names(directory.path()), ["in.jsonl", "out.npy"]);
 }
 
+/// Records whose cells need quotes: line breaks, commas, doubled quotes.
+fn quoted(folder: &Path, records: usize) {
+    let mut text = String::new();
+    for i in 0..records {
+        let words = "the \\\"old\\\" captain,\\nwas walking ".repeat(i * 7 % 5 + 1);
+        text.push_str(&format!("{{\"id\":{i},\"text\":\"{words}to the river\"}}\n"));
+    }
+    fs::write(folder.join("quoted.jsonl"), text).expect("writes");
+}
+
+#[test]
+fn killed_runs_that_write_tables_are_continued() {
+    let directory = folder(10);
+    let folder = directory.path();
+    quoted(folder, 5_000);
+    let csv = ["tokenize", "-i", "quoted.jsonl", "-o", "out.csv"];
+    kill_and_resume(folder, &csv, "out.csv", 10);
+    // A table as input, and several files.
+    fs::rename(folder.join("out.csv"), folder.join("in.csv")).expect("renames");
+    let csv = ["tokenize", "-i", "in.csv", "in.csv", "-o", "out.csv"];
+    kill_and_resume(folder, &csv, "out.csv", 5);
+    let rows = fs::read_to_string(folder.join("out.csv")).expect("reads").matches("to the river").count();
+    assert!(rows >= 10_000, "{rows}");
+    let tsv = ["tokenize", "-i", "in.jsonl", "in.jsonl", "-o", "out.tsv"];
+    kill_and_resume(folder, &tsv, "out.tsv", 3);
+    assert_eq!(names(folder), ["in.csv", "in.jsonl", "out.csv", "out.tsv", "quoted.jsonl"]);
+}
+
+#[test]
+fn a_table_is_continued_under_the_same_columns() {
+    let directory = folder(3_000);
+    let folder = directory.path();
+    let args = ["tokenize", "-i", "in.jsonl", "-o", "out.csv"];
+    let complete = expected(folder, &args, "out.csv");
+    let broken = run_limited(folder, 200, &args);
+    assert_eq!(broken.code, Some(1), "{}", broken.err);
+    let partial = read(folder, "out.csv.partial");
+    assert!(partial.len() > 90_000 && complete.starts_with(&partial));
+    let other = run(folder, &[&args[..], &["--resume", "--on-error", "skip"]].concat());
+    assert_eq!(other.code, Some(2), "{}", other.err);
+    assert!(other.err.contains("--on-error"), "{}", other.err);
+    // What a power failure tore off within a row.
+    fs::write(folder.join("out.csv.partial"), &partial[..partial.len() - 3]).expect("writes");
+    let resumed = expected(folder, &[&args[..], &["--resume"]].concat(), "out.csv");
+    assert!(resumed == complete);
+    assert_eq!(names(folder), ["in.jsonl"]);
+}
+
+/// The content of `out-00001.EXTENSION` and the files after it.
+fn numbered(folder: &Path, extension: &str) -> Vec<Vec<u8>> {
+    let names = names(folder);
+    let files: Vec<&String> = names.iter().filter(|name| name.starts_with("out-")).collect();
+    for (i, name) in files.iter().enumerate() {
+        assert_eq!(**name, format!("out-{:05}.{extension}", i + 1), "{files:?}");
+    }
+    files.into_iter().map(|name| read(folder, name)).collect()
+}
+
+#[test]
+fn numbered_files_hold_the_records_of_one() {
+    let directory = folder(10);
+    let folder = directory.path();
+    for (extension, header) in [("jsonl", 0), ("csv", 1)] {
+        let output = format!("out.{extension}");
+        let args = ["tokenize", "-i", "in.jsonl", "-o", &output];
+        let whole = expected(folder, &args, &output);
+        let done = run(folder, &[&args[..], &["--records-per-file", "4"]].concat());
+        assert_eq!(done.code, Some(0), "{}", done.err);
+        let files = numbered(folder, extension);
+        let lines: Vec<usize> = files.iter().map(Vec::lines_count).collect();
+        assert_eq!(lines, [4 + header, 4 + header, 2 + header]);
+        let first = whole.iter().position(|byte| *byte == b'\n').map_or(0, |end| (end + 1) * header);
+        assert!(files.iter().all(|file| file.starts_with(&whole[..first])), "each has the header");
+        let joined: Vec<u8> = files.iter().flat_map(|file| &file[first..]).copied().collect();
+        assert_eq!(joined, whole[first..]);
+        // Nothing is replaced.
+        for more in [&[][..], &["--resume"]] {
+            let again = run(folder, &[&args[..], &["--records-per-file", "4"], more].concat());
+            assert_eq!(again.code, Some(2), "{}", again.err);
+            assert!(again.err.contains(&format!("out-00001.{extension}: to out-00003")), "{}", again.err);
+        }
+        // A last file that is full is not followed by an empty one.
+        for number in 1..=3 {
+            fs::remove_file(folder.join(format!("out-{number:05}.{extension}"))).expect("removes");
+        }
+        let done = run(folder, &[&args[..], &["--records-per-file", "5"]].concat());
+        assert_eq!(done.code, Some(0), "{}", done.err);
+        assert_eq!(numbered(folder, extension).len(), 2);
+        for number in 1..=2 {
+            fs::remove_file(folder.join(format!("out-{number:05}.{extension}"))).expect("removes");
+        }
+    }
+    assert_eq!(names(folder), ["in.jsonl"]);
+    let stdout = run(folder, &["tokenize", "-i", "in.jsonl", "--records-per-file", "4"]);
+    assert_eq!(stdout.code, Some(2));
+    assert!(stdout.err.contains("--records-per-file: needs --output FILE"), "{}", stdout.err);
+}
+
+#[test]
+fn killed_runs_that_write_numbered_files_are_continued() {
+    let directory = folder(5_000);
+    let folder = directory.path();
+    let model = golden("tasks/models/bio");
+    let model = model.to_str().expect("UTF-8");
+    let embed =
+        ["embed", "-m", model, "--device", "flex", "--limit", "700", "-i", "in.jsonl", "-o", "out.npy"];
+    for (args, output, per_file) in [
+        (&["tokenize", "-i", "in.jsonl", "-o", "out.csv"][..], "out.csv", "300"),
+        (&["tokenize", "-i", "in.jsonl", "-o", "out.jsonl"], "out.jsonl", "7"),
+        (&embed, "out.npy", "100"),
+    ] {
+        let extension = output.rsplit('.').next().unwrap_or_default();
+        let started = Instant::now();
+        expected(folder, args, output);
+        let time = started.elapsed();
+        let args = [args, &["--records-per-file", per_file]].concat();
+        let whole = run(folder, &args);
+        assert_eq!(whole.code, Some(0), "{}", whole.err);
+        let wanted = numbered(folder, extension);
+        let remove = || {
+            for name in names(folder).iter().filter(|name| name.starts_with("out-")) {
+                fs::remove_file(folder.join(name)).expect("removes");
+            }
+        };
+        remove();
+        let args = [&args[..], &["--resume"]].concat();
+        for i in 0..8 {
+            let mut child = Command::new(assert_cmd::cargo::cargo_bin("albert"))
+                .current_dir(folder)
+                .env_remove("ALBERT_MODEL")
+                .args(&args)
+                .stdin(Stdio::null())
+                .stderr(Stdio::null())
+                .spawn()
+                .expect("starts");
+            std::thread::sleep(time.mul_f64(f64::from(i * 37 % 8) / 8.0));
+            child.kill().expect("kills");
+            if child.wait().expect("ends").success() {
+                assert!(numbered(folder, extension) == wanted, "{output}, kill {i}");
+                remove();
+            }
+        }
+        let last = run(folder, &args);
+        assert_eq!(last.code, Some(0), "{}", last.err);
+        assert!(numbered(folder, extension) == wanted, "{output}");
+        remove();
+        assert_eq!(names(folder), ["in.jsonl"]);
+    }
+}
+
 /// `cargo test --release --test resume -- --ignored` takes about half an hour.
 #[test]
 #[ignore = "takes long"]
@@ -297,7 +447,7 @@ fn runs_that_cannot_be_resumed_are_refused() {
         (&["tokenize", "-i", "in.jsonl", "-o", "taken", "--resume"], "needs an --output in a directory"),
         (
             &["tokenize", "-i", "in.jsonl", "-o", "out", "--format", "json", "--resume"],
-            "continues only JSON lines",
+            "continues only JSON lines, CSV, TSV and .npy",
         ),
         (&["embed", "-i", "in.jsonl", "-o", "a.safetensors", "--resume"], "continues only JSON lines"),
     ] {

@@ -130,7 +130,7 @@ fn types_and_nulls_pass_through() {
     for (i, record) in records.iter().enumerate() {
         let best = &record["predictions"][0];
         assert_eq!(best["label"], found.column(6).as_string::<i32>().value(i));
-        assert_eq!(best["score"].to_string(), json!(scores.value(i)).to_string());
+        assert_eq!(best["score"].as_f64().map(|score| score as f32), Some(scores.value(i)));
     }
     // As JSON, values keep their types.
     assert_eq!(records[0]["id"], 1);
@@ -208,8 +208,14 @@ fn vectors_have_a_fixed_size() {
     );
     for i in [0, 2] {
         let vector = vectors.value(i);
-        let expected = json!(vector.as_primitive::<Float32Type>().values().to_vec());
-        assert_eq!(records[i]["predictions"][0]["embedding"].to_string(), expected.to_string());
+        let expected = vector.as_primitive::<Float32Type>().values();
+        let embedding = records[i]["predictions"][0]["embedding"].as_array().expect("a list");
+        assert!(
+            embedding
+                .iter()
+                .map(|value| value.as_f64().expect("a number") as f32)
+                .eq(expected.iter().copied())
+        );
     }
     // Lists of predictions.
     let done = classify(&["-i", &input, "-o", &output, "--top-k", "all", "--on-error", "skip"]);
@@ -272,6 +278,70 @@ fn files_that_are_not_sound() {
     let found = run(&["tokenize", "--input-format", "parquet"]);
     assert_eq!(found.code, 2);
     assert!(found.err.contains("Parquet is read from files only"), "{}", found.err);
+}
+
+#[test]
+fn shards_are_row_groups() {
+    let folder = folder();
+    let (input, output) = (path(&folder, "in.parquet"), path(&folder, "out.parquet"));
+    let own = typed(&input);
+    let mut rows = 0;
+    for index in 1..=4 {
+        let done = classify(&["-i", &input, "-o", &output, "--shard", &format!("{index}/4")]);
+        assert_eq!((done.code, done.err.as_str()), (0, ""));
+        let found = read_or_empty(&output);
+        for (i, column) in found.columns().iter().take(6).enumerate() {
+            assert_eq!(column.to_data(), own.column(i).slice(rows, column.len()).to_data());
+        }
+        rows += found.num_rows();
+    }
+    assert_eq!(rows, 5);
+}
+
+fn read_or_empty(path: &str) -> RecordBatch {
+    let file = std::fs::File::open(path).expect("a file");
+    let builder = ParquetRecordBatchReaderBuilder::try_new(file).expect("sound");
+    let schema = builder.schema().clone();
+    let batches: Vec<RecordBatch> =
+        builder.build().expect("a reader").map(|batch| batch.expect("reads")).collect();
+    arrow_select::concat::concat_batches(&schema, &batches).expect("one batch")
+}
+
+#[test]
+fn numbered_files_are_continued_after_the_last_complete_one() {
+    let folder = folder();
+    let (input, output) = (path(&folder, "in.jsonl"), path(&folder, "out.parquet"));
+    let text: String = (0..1000).map(|i| format!("{{\"id\":{i},\"text\":\"old captain\"}}\n")).collect();
+    std::fs::write(&input, text).expect("writes");
+    let args = ["-i", &input, "-o", &output, "--records-per-file", "300"];
+    assert_eq!(classify(&args).code, 0);
+    let file = |number: usize| path(&folder, &format!("out-{number:05}.parquet"));
+    let whole: Vec<Vec<u8>> = (1..=4).map(|number| std::fs::read(file(number)).expect("a file")).collect();
+    let ids = read(&file(4)).column(0).as_primitive::<Int64Type>().values().to_vec();
+    assert_eq!(ids, (900..1000).collect::<Vec<i64>>());
+    // As a run that is killed in the third file leaves them.
+    let stopped = classify(&[&args[..], &["--limit", "1"]].concat());
+    assert_eq!(stopped.code, 2, "the files are there");
+    for number in 1..=4 {
+        std::fs::remove_file(file(number)).expect("removes");
+    }
+    let mut text = std::fs::read_to_string(&input).expect("reads");
+    let sound = text.clone();
+    text = text.replace("{\"id\":700,\"text\":", "{\"id\":700,\"tex_\":");
+    std::fs::write(&input, text).expect("writes");
+    let stopped = classify(&args);
+    assert_eq!(stopped.code, 1, "{}", stopped.err);
+    assert!(Path::new(&format!("{}.partial", file(3))).exists());
+    let refused = classify(&[&args[..], &["--resume"]].concat());
+    assert_eq!(refused.code, 1, "{}", refused.err);
+    std::fs::write(&input, sound).expect("writes");
+    let changed = classify(&[&args[..], &["--resume"]].concat());
+    assert_eq!(changed.code, 2, "the input is another: {}", changed.err);
+    let description = std::fs::read_to_string(format!("{}.partial.json", file(3))).expect("reads");
+    assert!(description.starts_with("{\"albert\""));
+    for number in 1..=2 {
+        assert_eq!(std::fs::read(file(number)).expect("a file"), whole[number - 1]);
+    }
 }
 
 /// A stopped run leaves a complete file.

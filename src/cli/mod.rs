@@ -6,6 +6,7 @@ mod exit;
 mod interrupt;
 mod options;
 mod output;
+mod processes;
 mod resume;
 mod streaming;
 

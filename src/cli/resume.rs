@@ -43,8 +43,8 @@ pub struct Description {
     /// The version of the program. It comes first, as the mark of a description.
     albert: String,
     command: String,
-    input: String,
-    input_file: Fingerprint,
+    /// The input files in order.
+    inputs: Vec<(String, Fingerprint)>,
     context: Option<Fingerprint>,
     model: String,
     options: Options,
@@ -52,16 +52,26 @@ pub struct Description {
 
 impl Description {
     /// Describes this run. Returns `None` if it cannot be resumed: if its input is not a file, or its output has another
-    /// format than JSON lines or `.npy`.
+    /// format than JSON lines, CSV, TSV, `.npy` or, in numbered files, Parquet.
     ///
     /// # Errors
     /// [`Error::Io`] for files that cannot be read.
-    pub fn of_this_run(source: &Source, target: &OutputTarget, format: Format) -> Result<Option<Self>> {
-        let Source::File(path) = source else { return Ok(None) };
-        if !path.is_file() || target.leftover().is_none() || !Complete::is_known(format) {
+    pub fn of_this_run(
+        source: &Source,
+        target: &OutputTarget,
+        format: Format,
+        in_files: bool,
+    ) -> Result<Option<Self>> {
+        let paths = match source {
+            Source::File(path) => std::slice::from_ref(path),
+            Source::Files(paths) => paths,
+            _ => return Ok(None),
+        };
+        let are_files = paths.iter().all(|path| path.is_file());
+        if !are_files || target.leftover().is_none() || !can_continue(format, in_files) {
             return Ok(None);
         }
-        let Some((command, options, context)) = arguments() else { return Ok(None) };
+        let Some((command, options, context)) = arguments(format) else { return Ok(None) };
         let context = match context.as_deref() {
             Some(context) if !Path::new(context).is_file() => return Ok(None),
             Some(context) => Some(fingerprint(Path::new(context))?),
@@ -70,8 +80,10 @@ impl Description {
         Ok(Some(Self {
             albert: env!("CARGO_PKG_VERSION").to_owned(),
             command,
-            input: path.display().to_string(),
-            input_file: fingerprint(path)?,
+            inputs: paths
+                .iter()
+                .map(|path| Ok((path.display().to_string(), fingerprint(path)?)))
+                .collect::<Result<_>>()?,
             context,
             model: String::new(),
             options,
@@ -144,22 +156,24 @@ impl Description {
                 return differs(format!("was written with {name} {before}, which is now {now}"));
             }
         }
+        let (before, now) = (earlier.inputs.len(), self.inputs.len());
+        if before != now {
+            return differs(format!("was written from {before} input files, and there are {now} now"));
+        }
+        let inputs = || earlier.inputs.iter().zip(&self.inputs);
         let same = |a: &Fingerprint, b: &Fingerprint| (a.bytes, &a.samples) == (b.bytes, &b.samples);
-        if !same(&earlier.input_file, &self.input_file) {
-            return differs(format!(
-                "was written from {}, which is not the same as {} now",
-                earlier.input, self.input
-            ));
+        if let Some(((before, _), (now, _))) = inputs().find(|((_, before), (_, now))| !same(before, now)) {
+            return differs(format!("was written from {before}, which is not the same as {now} now"));
         }
         let (before, now) = (earlier.context.as_ref(), self.context.as_ref());
         if before.map(|context| &context.samples) != now.map(|context| &context.samples) {
             return differs("was written with another --context".to_owned());
         }
-        Ok((earlier.input_file.modified != self.input_file.modified).then(|| {
+        let touched = inputs().find(|((_, before), (_, now))| before.modified != now.modified);
+        Ok(touched.map(|(_, (input, _))| {
             format!(
-                "{} has another date than the input of the interrupted run; its length and samples of its content are the \
-                 same",
-                self.input
+                "{input} has another date than the input of the interrupted run; its length and samples of its content are the \
+                 same"
             )
         }))
     }
@@ -176,14 +190,23 @@ impl Description {
     }
 }
 
+/// True if an interrupted output of this format can be continued, perhaps with the next of several files.
+fn can_continue(format: Format, in_files: bool) -> bool {
+    Complete::is_known(format) || (in_files && matches!(format, Format::Table(_) | Format::Array(_)))
+}
+
 /// The reason why a run cannot be resumed, whatever there is to resume.
-pub fn impossible(source: &Source, target: &OutputTarget, format: Format) -> Error {
+pub fn impossible(source: &Source, target: &OutputTarget, format: Format, in_files: bool) -> Error {
     let problem = match source {
         _ if matches!(target, OutputTarget::Stdout(_)) => "needs --output FILE",
         _ if target.leftover().is_none() => "needs an --output in a directory that takes new files",
-        _ if !Complete::is_known(format) => "continues only JSON lines and .npy files",
-        Source::Files(_) => "continues with a single input file only; join the files, or run once per file",
-        Source::File(_) => "needs files: a pipe may hold something else than in the interrupted run",
+        _ if matches!(format, Format::Table(_)) && !in_files => {
+            "continues Parquet only with --records-per-file"
+        }
+        _ if !can_continue(format, in_files) => "continues only JSON lines, CSV, TSV and .npy files",
+        Source::File(_) | Source::Files(_) => {
+            "needs files: a pipe may hold something else than in the interrupted run"
+        }
         _ => "needs --input FILE: other input may differ from that of the interrupted run",
     };
     Error::Usage { flag: "--resume".to_owned(), problem: problem.to_owned() }
@@ -208,13 +231,15 @@ fn earlier(leftover: &Leftover) -> Result<Description> {
 type Options = BTreeMap<String, Vec<String>>;
 
 /// The subcommand, the values of the options that the output depends on, with their defaults, and the file of `--context`.
-fn arguments() -> Option<(String, Options, Option<String>)> {
+fn arguments(format: Format) -> Option<(String, Options, Option<String>)> {
     let mut cli = Cli::command();
     // The command line was read before, so this succeeds.
     let matches = cli.try_get_matches_from_mut(std::env::args_os()).ok()?;
     let (name, matches) = matches.subcommand()?;
     let mut options = BTreeMap::new();
     let mut context = None;
+    // It adds a column for errors.
+    let is_table = matches!(format, Format::Table(_));
     for argument in cli.find_subcommand(name)?.get_arguments() {
         let id = argument.get_id().as_str();
         let Ok(Some(values)) = matches.try_get_raw(id) else { continue };
@@ -222,7 +247,7 @@ fn arguments() -> Option<(String, Options, Option<String>)> {
         let long = argument.get_long().unwrap_or(id);
         if long == "context" {
             context = values.first().cloned();
-        } else if !OTHER_OPTIONS.contains(&long) {
+        } else if !OTHER_OPTIONS.contains(&long) || (long == "on-error" && is_table) {
             options.insert(
                 argument.get_long().map_or_else(|| id.to_owned(), |long| format!("--{long}")),
                 values,

@@ -6,7 +6,8 @@ use std::path::Path;
 use albert::Error;
 use albert::checkpoint::Checkpoint;
 use albert::io::{
-    Complete, Format, InputFormat, Leftover, Needed, OrderedWriter, OutputTarget, Part, RecordReader, Source,
+    Complete, FinishedFiles, Format, HeaderRow, InputFormat, Leftover, Needed, Numbered, OrderedWriter,
+    OutputTarget, Part, RecordReader, Source,
 };
 use albert::stream::{self, SharedWriter, StreamOptions, Task};
 
@@ -29,6 +30,8 @@ pub struct Streams {
     leftover: Option<Leftover>,
     /// The complete records in it, if they are continued.
     complete: Option<Complete>,
+    /// Records in finished files before this one, and how many of them failed.
+    before: (u64, u64),
     /// Describes this run, if it can be resumed.
     description: Option<Description>,
     warning: Option<String>,
@@ -49,41 +52,98 @@ pub fn open_records(
     output: Option<&Path>,
     format: impl FnOnce(bool) -> albert::Result<Format>,
 ) -> Result<Streams, Failure> {
-    open(source, records.input_format.into(), records.part, needed, output, format)
+    open(source, records.input_format.into(), (records.part, records.on_error), needed, output, format)
 }
 
 /// Opens input and output. A table must have the columns in `needed`. `format` receives whether the output is a terminal.
 pub fn open(
     source: &Source,
     input_format: InputFormat,
-    part: PartArgs,
+    (part, on_error): (PartArgs, OnErrorArg),
     needed: &[Needed],
     output: Option<&Path>,
     format: impl FnOnce(bool) -> albert::Result<Format>,
 ) -> Result<Streams, Failure> {
     let terminal = output.is_none() && std::io::stdout().is_terminal();
     let format = format(terminal)?;
-    let target = OutputTarget::open_records(output)?;
-    let description = Description::of_this_run(source, &target, format)?;
-    let leftover = target.leftover().filter(|leftover| leftover.bytes > 0);
+    let files = numbered(part, output)?;
+    let finished = match &files {
+        Some(files) => files.finished(format)?,
+        None => FinishedFiles::default(),
+    };
+    let number = finished.files + 1;
+    let is_later_shard = part.shard.is_some_and(|shard| shard.index > 1);
+    let header = match is_later_shard && files.is_none() {
+        true => HeaderRow::Absent { with_errors: on_error == OnErrorArg::Skip },
+        false => HeaderRow::Present,
+    };
+    let target = match &files {
+        Some(files) => OutputTarget::open_records(Some(&files.file(number)))?,
+        None => OutputTarget::open_records(output)?,
+    };
+    let description = Description::of_this_run(source, &target, format, files.is_some())?;
+    let leftover = target.leftover().filter(|leftover| leftover.bytes > 0 || leftover.description.is_some());
+    if let (Some(files), true) = (&files, finished.files > 0)
+        && (!part.resume || leftover.is_none())
+    {
+        return Err(taken(files, finished.files, leftover.is_some()).into());
+    }
     let mut wanted = Part::from(part);
     let (mut complete, mut warning) = (None, None);
     if part.resume {
         let Some(description) = &description else {
-            return Err(resume::impossible(source, &target, format).into());
+            return Err(resume::impossible(source, &target, format, files.is_some()).into());
         };
-        let found = Complete::of(&target, format)?;
-        if let Some(leftover) = leftover.as_ref().filter(|_| found.records > 0) {
+        let mut found = Complete::of(&target, format, header)?;
+        let records = finished.records + found.records;
+        if let Some(leftover) = leftover.as_ref().filter(|_| records > 0) {
             warning = description.check(leftover)?;
-            wanted.skip += found.records;
-            wanted.limit = wanted.limit.map(|limit| limit.saturating_sub(found.records));
+            wanted.skip += records;
+            wanted.limit = wanted.limit.map(|limit| limit.saturating_sub(records));
+            found.header = found.header.filter(|_| found.records > 0).or(finished.last.header);
             complete = Some(found);
         }
     }
     let reader = RecordReader::open_part(source, input_format, wanted, needed)?;
-    let writer = OrderedWriter::new(target, format);
+    let mut writer = OrderedWriter::new(target, format);
+    if matches!(header, HeaderRow::Absent { .. }) {
+        writer = writer.without_header();
+    }
+    if let Some(files) = files {
+        writer = writer.in_files(files, number);
+    }
     let limit = wanted.limit;
-    Ok(Streams { reader, writer, format, terminal, limit, leftover, complete, description, warning })
+    let before = (finished.records, finished.failed);
+    Ok(Streams { reader, writer, format, terminal, limit, leftover, complete, before, description, warning })
+}
+
+/// The files of `--records-per-file`.
+fn numbered(part: PartArgs, output: Option<&Path>) -> albert::Result<Option<Numbered>> {
+    let Some(records) = part.records_per_file else { return Ok(None) };
+    match output {
+        Some(output) if output.file_name().is_some() => Ok(Some(Numbered::new(output, records))),
+        _ => Err(Error::Usage {
+            flag: "--records-per-file".to_owned(),
+            problem: "needs --output FILE, after which the files are named".to_owned(),
+        }),
+    }
+}
+
+/// The error for numbered files that are there already.
+fn taken(files: &Numbered, number: u64, interrupted: bool) -> Error {
+    let (first, last) = (files.file(1), files.file(number));
+    let problem = match (number, interrupted) {
+        (1, true) => {
+            "exists, and is from an interrupted run: continue it with --resume, or remove it".to_owned()
+        }
+        (1, false) => "exists already; remove it, or choose another --output".to_owned(),
+        (_, true) => format!(
+            "to {} exist, and are from an interrupted run: continue it with --resume, or remove them",
+            last.display()
+        ),
+        (_, false) => format!("to {} exist already; remove them, or choose another --output", last.display()),
+    };
+    Error::bad_file(first, problem)
 }
 
 impl Streams {
@@ -105,7 +165,7 @@ impl Streams {
 
     fn checked(self) -> Result<Self, Error> {
         if let (Some(description), Some(leftover), Some(_)) =
-            (&self.description, &self.leftover, self.complete)
+            (&self.description, &self.leftover, &self.complete)
         {
             description.check_model(leftover)?;
         }
@@ -117,20 +177,22 @@ impl Streams {
         if let Some(warning) = &self.warning {
             reporter.warn(warning);
         }
-        match (&self.leftover, self.complete) {
+        match (&self.leftover, &self.complete) {
             (Some(leftover), Some(complete)) => {
                 let partial = leftover.path.display();
-                reporter.note(&format!("continuing after the {} records in {partial}", complete.records));
+                let records = self.before.0 + complete.records;
+                let earlier = if self.before.0 > 0 { " and the files before it" } else { "" };
+                reporter.note(&format!("continuing after the {records} records in {partial}{earlier}"));
             }
-            (Some(leftover), None) => {
+            (Some(leftover), None) if leftover.bytes > 0 => {
                 let hint = leftover.description.as_ref().map_or("", |_| "; --resume would have continued it");
                 let partial = leftover.path.display();
                 reporter.note(&format!("replacing {partial}, which an interrupted run left{hint}"));
             }
-            (None, _) => {}
+            (_, _) => {}
         }
         let description = self.description.as_ref().map(Description::to_json);
-        self.writer.start(self.complete.unwrap_or_default(), description.as_deref())
+        self.writer.start(self.complete.as_ref().unwrap_or(&Complete::default()), description.as_deref())
     }
 }
 
@@ -143,7 +205,7 @@ pub fn run<T: Task>(
     reporter: &Reporter,
 ) -> Result<ExitStatus, Failure> {
     streams.start(reporter).while_running()?;
-    let Streams { reader, writer, format, terminal, limit, complete, .. } = streams;
+    let Streams { reader, writer, format, terminal, limit, complete, before, .. } = streams;
     let writer = SharedWriter::new(writer);
     close_on_interrupt(&writer).map_err(|source| Error::Io {
         path: "signals".into(),
@@ -185,6 +247,6 @@ pub fn run<T: Task>(
         reporter.warn(&format!("{} texts were cut to the model's length", outcome.truncated));
     }
     reporter.detail(|| format!("{} records in {:.3} s", outcome.records, started.elapsed().as_secs_f64()));
-    let failed = outcome.failed + complete.map_or(0, |complete| complete.failed);
+    let failed = outcome.failed + complete.map_or(0, |complete| complete.failed + before.1);
     Ok(if failed == 0 { ExitStatus::Done } else { ExitStatus::SomeFailed })
 }

@@ -43,6 +43,15 @@ impl ArrayLayout {
         self.columns * self.value_bytes()
     }
 
+    /// True for the stored row of a record that failed: all of it is NaN.
+    pub(super) fn is_failed(&self, row: &[u8]) -> bool {
+        if self.half {
+            row.first_chunk().is_some_and(|bytes| f16::from_le_bytes(*bytes).is_nan())
+        } else {
+            row.first_chunk().is_some_and(|bytes| f32::from_le_bytes(*bytes).is_nan())
+        }
+    }
+
     fn value_bytes(&self) -> usize {
         if self.half { 2 } else { 4 }
     }

@@ -12,6 +12,7 @@ mod fingerprint;
 mod json;
 mod lines;
 mod lock;
+mod numbered;
 mod open_file;
 mod output;
 mod part;
@@ -27,7 +28,7 @@ mod writer;
 mod zstd;
 
 pub use array::{ArrayKind, ArrayLayout};
-pub use complete::Complete;
+pub use complete::{Complete, HeaderRow};
 pub(crate) use compressed::decompressed;
 pub use destination::create_directory;
 pub(crate) use destination::resolve_directory;
@@ -39,11 +40,14 @@ pub(crate) use file_output::replace_file;
 pub use fingerprint::{Fingerprint, fingerprint, fingerprint_of_directory};
 pub use lines::{LineReader, MAX_LINE_BYTES};
 pub use lock::DirectoryLock;
+pub use numbered::{FinishedFiles, Numbered};
 pub use output::{Format, Leftover, OutputTarget};
 pub use part::{Part, Shard};
 pub use queue::ReadProgress;
 pub use reader::{InputFormat, Record, RecordBody, RecordReader, Source};
 pub(crate) use shape::{Shape, shape};
 pub(crate) use squad::read_squad;
-pub use tables::{Cell, Column, ColumnType, Needed, TableColumns, TableKind, TableLayout, TableRow};
+pub use tables::{
+    Cell, Column, ColumnType, Needed, TableColumns, TableKind, TableLayout, TableRow, columns_of_records,
+};
 pub use writer::{Entry, OrderedWriter};

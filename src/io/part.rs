@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::OnceLock;
@@ -41,6 +42,18 @@ impl FromStr for Shard {
     }
 }
 
+impl Shard {
+    /// The start of part `i`, from 0, of `length` bytes or rows.
+    pub(super) fn bound(self, i: u64, length: u64) -> u64 {
+        (u128::from(length) * u128::from(i) / u128::from(self.count)) as u64
+    }
+
+    /// What belongs to this part, of `length` bytes or rows.
+    pub(super) fn bounds(self, length: u64) -> Range<u64> {
+        self.bound(self.index - 1, length)..self.bound(self.index, length)
+    }
+}
+
 impl std::fmt::Display for Shard {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}/{}", self.index, self.count)
@@ -52,6 +65,8 @@ impl std::fmt::Display for Shard {
 pub(super) struct Section {
     path: PathBuf,
     shard: Shard,
+    /// Bytes of the file.
+    length: u64,
     /// First byte.
     pub(super) start: u64,
     /// First byte after it.
@@ -81,7 +96,7 @@ impl Section {
             return Err(refused(path, problem));
         }
         let length = metadata.len();
-        let bound = |i: u64| (u128::from(length) * u128::from(i) / u128::from(shard.count)) as u64;
+        let bound = |i: u64| shard.bound(i, length);
         let mut line_at = |at: u64| -> std::io::Result<u64> {
             if at == 0 || at >= length {
                 return Ok(at.min(length));
@@ -93,7 +108,12 @@ impl Section {
         let start = line_at(bound(shard.index - 1)).map_err(read)?;
         let end = line_at(bound(shard.index)).map_err(read)?;
         stream.seek(SeekFrom::Start(start)).map_err(read)?;
-        Ok(Self { path: path.to_owned(), shard, start, end, lines_before: OnceLock::new() })
+        Ok(Self { path: path.to_owned(), shard, length, start, end, lines_before: OnceLock::new() })
+    }
+
+    /// The bytes in which records of this section begin, wherever lines end.
+    pub(super) fn bounds(&self) -> Range<u64> {
+        self.shard.bounds(self.length)
     }
 
     /// The number of lines before this section. Reads them when it is asked the first time.
@@ -130,7 +150,7 @@ fn not_lines<R: BufRead>(
     })
 }
 
-fn refused(path: &Path, problem: &str) -> Error {
+pub(super) fn refused(path: &Path, problem: &str) -> Error {
     Error::Usage { flag: "--shard".to_owned(), problem: format!("{} {problem}", path.display()) }
 }
 

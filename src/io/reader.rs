@@ -124,6 +124,8 @@ pub struct RecordReader {
     progress: ReadProgress,
     section: Option<Arc<Section>>,
     columns: Option<TableColumns>,
+    /// The file of which this reads a shard after the first.
+    later_shard_of: Option<(PathBuf, InputFormat)>,
 }
 
 /// Takes the records that are read.
@@ -149,10 +151,12 @@ impl RecordReader {
                 Source::Arguments(_) => return Err(not_a_file("arguments")),
                 Source::Stdin => return Err(not_a_file("standard input")),
                 Source::Files(_) => return Err(not_a_file("several files")),
-                Source::File(path) if format.table(path).is_some() => return Err(not_a_file("a table")),
                 Source::File(path) => path,
             };
-            return Self::open_shard(path, format, part, shard);
+            return match format.table(path) {
+                Some(kind) => Self::open_table_shard(path, kind, part, shard, needed),
+                None => Self::open_shard(path, format, part, shard),
+            };
         }
         let (sender, queue) = sync_channel(QUEUE);
         let mut progress = ReadProgress::default();
@@ -162,7 +166,7 @@ impl RecordReader {
                 let texts = texts.clone();
                 let sender = Queue::new(sender, part, progress.clone());
                 std::thread::spawn(move || send_arguments(texts, &sender));
-                return Ok(Self { queue, progress, section: None, columns: None });
+                return Ok(Self { queue, progress, section: None, columns: None, later_shard_of: None });
             }
             Source::File(path) => std::slice::from_ref(path),
             Source::Files(paths) => paths.as_slice(),
@@ -174,13 +178,16 @@ impl RecordReader {
         let mut columns = None;
         let mut total = Some(0);
         for (i, path) in paths.iter().enumerate() {
-            let input = Input::open(path, format, needed)?;
+            // Only what stays open is counted.
+            let stays = i == 0 || path == Path::new("-");
+            let counted = if stays { progress.clone() } else { ReadProgress::default() };
+            let input = Input::open(path, format, needed, counted)?;
             if let (Some(Some(Input::Table(first))), Input::Table(other)) = (open.first(), &input) {
                 first.check_same(other)?;
             }
             columns = if i == 0 { input.columns() } else { columns.filter(|_| input.columns().is_some()) };
             total = total.zip(input.size()).map(|(total, size)| total + size);
-            open.push((i == 0 || path == Path::new("-")).then_some(input));
+            open.push(stays.then_some(input));
         }
         progress.total = total;
         let inputs: Vec<(PathBuf, Option<Input>)> = paths.iter().cloned().zip(open).collect();
@@ -192,7 +199,7 @@ impl RecordReader {
                 if sender.is_full() {
                     return;
                 }
-                match open.map_or_else(|| Input::open(&path, format, &needed), Ok) {
+                match open.map_or_else(|| Input::open(&path, format, &needed, counted.clone()), Ok) {
                     Ok(input) => input.send(format, &counted, &sender),
                     Err(e) => {
                         // The receiver may already be gone.
@@ -202,7 +209,7 @@ impl RecordReader {
                 }
             }
         });
-        Ok(Self { queue, progress, section: None, columns })
+        Ok(Self { queue, progress, section: None, columns, later_shard_of: None })
     }
 
     fn open_shard(path: &Path, format: InputFormat, part: Part, shard: Shard) -> Result<Self> {
@@ -216,9 +223,37 @@ impl RecordReader {
         let name: Arc<str> = path.display().to_string().into();
         let mut sender = Queue::new(sender, part, progress.clone());
         sender.starts_within = found.start > 0;
+        let later_shard_of = (shard.index > 1).then(|| (path.to_owned(), format));
         let path = path.to_owned();
         std::thread::spawn(move || send_records(stream, &name, path, format, &sender));
-        Ok(Self { queue, progress, section: Some(Arc::new(found)), columns: None })
+        Ok(Self { queue, progress, section: Some(Arc::new(found)), columns: None, later_shard_of })
+    }
+
+    fn open_table_shard(
+        path: &Path,
+        kind: TableKind,
+        part: Part,
+        shard: Shard,
+        needed: &[Needed],
+    ) -> Result<Self> {
+        let (sender, queue) = sync_channel(QUEUE);
+        let mut progress = ReadProgress::default();
+        let (table, section) = TableInput::open_shard(path, kind, shard, needed, progress.clone())?;
+        let columns = Some(table.columns.clone());
+        progress.total = table.bytes;
+        let mut sender = Queue::new(sender, part, progress.clone());
+        sender.starts_within = section.is_some();
+        std::thread::spawn(move || send_table(table, &sender));
+        Ok(Self { queue, progress, section: section.map(Arc::new), columns, later_shard_of: None })
+    }
+
+    /// The records of the whole file, if this reads a shard after the first of a file without columns.
+    ///
+    /// # Errors
+    /// Those of [`Self::open`].
+    pub fn of_first_shard(&self) -> Result<Option<Self>> {
+        let open = |(path, format): &(PathBuf, InputFormat)| Self::open(&Source::File(path.clone()), *format);
+        self.later_shard_of.as_ref().map(open).transpose()
     }
 
     /// The columns of the input, if it is a table, or several.
@@ -264,12 +299,12 @@ enum Input {
 }
 
 impl Input {
-    fn open(path: &Path, format: InputFormat, needed: &[Needed]) -> Result<Self> {
+    fn open(path: &Path, format: InputFormat, needed: &[Needed], counted: ReadProgress) -> Result<Self> {
         let stdin = path == Path::new("-");
         match format.table(path) {
             None if stdin => Ok(Self::Stdin),
             None => Ok(Self::File(open_file(path)?, path.to_owned())),
-            Some(kind) => TableInput::open(path, kind, needed).map(Self::Table),
+            Some(kind) => TableInput::open(path, kind, needed, counted).map(Self::Table),
         }
     }
 
@@ -284,7 +319,8 @@ impl Input {
     fn size(&self) -> Option<u64> {
         match self {
             Self::File(file, _) => file.metadata().ok().filter(std::fs::Metadata::is_file).map(|m| m.len()),
-            Self::Table(_) | Self::Stdin => None,
+            Self::Table(table) => table.bytes,
+            Self::Stdin => None,
         }
     }
 

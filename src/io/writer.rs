@@ -1,9 +1,11 @@
 //! Writing records in input order, whatever order they were finished in.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use super::array::{ArrayLayout, Rows};
 use super::complete::Complete;
+use super::numbered::Numbered;
 use super::output::{Format, OutputTarget};
 use super::tables::{TableLayout, TableRow, TableWriter};
 use crate::error::{Error, Result};
@@ -35,6 +37,20 @@ pub struct OrderedWriter {
     /// For arrays.
     rows: Rows,
     table: Option<TableWriter>,
+    /// The columns of a table that is continued.
+    header: Option<Arc<[String]>>,
+    /// A table of text begins with its first record.
+    without_header: bool,
+    series: Option<Series>,
+}
+
+/// Files that are written one after the other.
+struct Series {
+    files: Numbered,
+    /// The number of the current one.
+    number: u64,
+    /// Of the run, for each file.
+    description: Option<Vec<u8>>,
 }
 
 impl OrderedWriter {
@@ -50,7 +66,24 @@ impl OrderedWriter {
             written: 0,
             rows: Rows::new(0),
             table: None,
+            header: None,
+            without_header: false,
+            series: None,
         }
+    }
+
+    /// Leaves the header of a table of text out, as for a shard after the first.
+    #[must_use]
+    pub fn without_header(mut self) -> Self {
+        self.without_header = true;
+        self
+    }
+
+    /// Makes the target the file with this number, after which others follow.
+    #[must_use]
+    pub fn in_files(mut self, files: Numbered, number: u64) -> Self {
+        self.series = Some(Series { files, number, description: None });
+        self
     }
 
     /// Continues the partial file of an interrupted run. Without complete records, it starts over. `description` is that of
@@ -58,22 +91,66 @@ impl OrderedWriter {
     ///
     /// # Errors
     /// [`Error::Output`].
-    pub fn start(&mut self, complete: Complete, description: Option<&[u8]>) -> Result<()> {
+    pub fn start(&mut self, complete: &Complete, description: Option<&[u8]>) -> Result<()> {
+        if let Some(series) = &mut self.series {
+            series.description = description.map(<[u8]>::to_vec);
+        }
         self.written = complete.records;
         self.rows = Rows::new(complete.records);
+        self.header.clone_from(&complete.header);
         self.target.start(complete.bytes, description)
     }
 
     /// Begins the table of [`Format::Table`], before its first row.
     ///
     /// # Errors
-    /// [`crate::Error::Output`]; [`crate::Error::Input`] for names that the table cannot hold.
+    /// [`crate::Error::Output`]; [`crate::Error::Input`] for names that the table cannot hold, and for a table that is
+    /// continued under other columns.
     pub fn begin_table(&mut self, layout: TableLayout) -> Result<()> {
+        if let Some(header) = self.header.take() {
+            self.table = Some(TableWriter::continued(layout, &header, self.written).map_err(Error::Input)?);
+            // A file after the first has the columns of that.
+            return if self.written == 0 { self.begin_again() } else { Ok(()) };
+        }
         let mut out = Vec::new();
+        let is_text = layout.kind.is_text();
         self.table = Some(TableWriter::new(layout, &mut out).map_err(Error::Input)?);
+        if self.without_header && is_text {
+            return Ok(());
+        }
         self.target.write(&out)?;
         self.target.end_record();
         Ok(())
+    }
+
+    fn begin_again(&mut self) -> Result<()> {
+        let Some(table) = &mut self.table else { return Ok(()) };
+        let mut out = Vec::new();
+        table.again(&mut out).map_err(Error::Input)?;
+        self.target.write(&out)?;
+        self.target.end_record();
+        Ok(())
+    }
+
+    /// Goes on to the next file if this one has all of its records. The next one is there before this one is complete, so
+    /// that an interrupted run always leaves a partial file.
+    fn next_file(&mut self) -> Result<()> {
+        let Some(series) = &mut self.series else { return Ok(()) };
+        if self.written < series.files.records() {
+            return Ok(());
+        }
+        series.number += 1;
+        let mut next = series.files.open(series.number)?;
+        next.start(0, series.description.as_deref())?;
+        if matches!(self.format, Format::Array(_)) {
+            next = next.seekable();
+        }
+        self.close()?;
+        self.target.flush_records()?;
+        std::mem::replace(&mut self.target, next).finish()?;
+        self.written = 0;
+        self.rows = Rows::new(0);
+        self.begin_again()
     }
 
     /// Adds the entry with this index (from 0).
@@ -106,6 +183,7 @@ impl OrderedWriter {
     }
 
     fn write(&mut self, entry: Entry) -> Result<()> {
+        self.next_file()?;
         let entry = match entry {
             Entry::Bytes(bytes) => bytes,
             Entry::Row(row) => return self.write_row(*row),

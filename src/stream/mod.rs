@@ -13,7 +13,7 @@ use serde_json::value::RawValue;
 use crate::error::{Error, Result};
 use crate::io::{
     Cell, Column, ColumnType, Entry, Fields, Format, OrderedWriter, Record, RecordBody, RecordReader,
-    TableLayout, TableRow,
+    TableColumns, TableLayout, TableRow, columns_of_records,
 };
 use crate::tokenizer::Encoding;
 
@@ -248,7 +248,10 @@ pub fn run<T: Task>(
     let table = match options.format {
         Format::Table(kind) => Some(TableLayout {
             kind,
-            input: reader.columns(),
+            input: match reader.columns() {
+                None => columns_of_first_shard(task, reader)?,
+                columns => columns,
+            },
             predictions: task.columns(),
             with_errors: options.on_error == OnError::Skip,
         }),
@@ -530,6 +533,14 @@ fn table_row(
             TableRow { fields: Fields::default(), cells, is_text }
         }
     })
+}
+
+/// The columns of a table that the first shard makes of records without columns, which the other shards have, too.
+fn columns_of_first_shard<T: Task>(task: &T, reader: &RecordReader) -> Result<Option<TableColumns>> {
+    let Some(first) = reader.of_first_shard()? else { return Ok(None) };
+    let rows = std::iter::from_fn(|| first.wait()).map_while(Result::ok);
+    let rows = rows.map_while(|mut record| table_row(&mut record, task.text_field(), Ok(Vec::new())).ok());
+    Ok(Some(columns_of_records(rows)))
 }
 
 /// The fields of a record, which lose their place in it; `None` if it could not be parsed.

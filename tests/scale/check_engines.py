@@ -4,7 +4,9 @@ import importlib.util
 import json
 import os
 import shutil
+import subprocess
 import sys
+import threading
 import time
 
 albert, folder, examples = sys.argv[1:]
@@ -44,6 +46,56 @@ def installed(*names):
     return not missing
 
 
+class PeakMemory:
+    """The largest resident memory of each `albert` process while it is open, in MiB."""
+
+    def __enter__(self):
+        self.peaks = {}
+        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._watch)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self._done.set()
+        self._thread.join()
+
+    def _watch(self):
+        while not self._done.wait(0.05):
+            for process in filter(str.isdigit, os.listdir("/proc") if os.path.isdir("/proc") else []):
+                try:
+                    with open("/proc/{}/status".format(process)) as file:
+                        fields = dict(line.split(":", 1) for line in file)
+                except OSError:
+                    continue
+                if fields["Name"].strip() == "albert" and "VmHWM" in fields:
+                    self.peaks[process] = int(fields["VmHWM"].split()[0]) // 1024
+
+
+def measure(spark):
+    """Prints how two tasks with a core each compare with one process that has both. A measurement, not a test."""
+    path = os.path.join(folder, "many.jsonl")
+    many = int(os.environ.get("MANY", 20000))
+    with open(path, "w") as file:
+        for i in range(many):
+            print(LINES[i % len(LINES)], file=file)
+    started = time.time()
+    alone = [albert, "classify", "--threads", "2", "-q", "-i", path, "-o", path + ".out"]
+    subprocess.run(alone, check=True)
+    single = time.time() - started
+    lines = spark.sparkContext.textFile(path, 2)
+    with PeakMemory() as memory:
+        started = time.time()
+        count = lines.pipe(" ".join(COMMAND + ["-q"]), checkCode=True).count()
+        piped = time.time() - started
+    check(count == many, "rdd.pipe: {} of {} records".format(count, many))
+    print(
+        "measured: {} records, one process {:.1f} s, rdd.pipe {:.1f} s (ratio {:.2f}), {} MiB per process at most".format(
+            many, single, piped, single / piped, max(memory.peaks.values(), default=0)
+        )
+    )
+
+
 def test_pipe():
     with Albert(COMMAND) as process:
         for start in range(0, len(LINES), 300):
@@ -77,9 +129,7 @@ def test_spark():
     )
     spark.sparkContext.setLogLevel("OFF")
     lines = spark.sparkContext.textFile(os.path.join(folder, "reviews.jsonl"), 4)
-    started = time.time()
     piped = lines.pipe(" ".join(COMMAND + ["-q"]), checkCode=True).collect()
-    print("rdd.pipe: {} records in {:.1f} s".format(len(piped), time.time() - started))
     check(piped == EXPECTED, "rdd.pipe: other output")
     print("passed: rdd.pipe")
     bad = spark.sparkContext.textFile(os.path.join(folder, "bad.jsonl"), 2)
@@ -103,6 +153,7 @@ def test_spark():
     except Exception as error:
         check("AlbertError" in str(error), "mapInPandas: " + str(error)[:500])
     print("passed: mapInPandas fails")
+    measure(spark)
     spark.stop()
 
 

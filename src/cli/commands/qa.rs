@@ -24,7 +24,14 @@ pub fn run(args: QaArgs, reporter: &Reporter) -> Result<ExitStatus, Failure> {
     }
     let output = args.output.as_deref();
     let format = |terminal| args.format.resolve(output, terminal);
-    let streams = streaming::open(&source, args.input_format.into(), args.part, &needed, output, format)?;
+    let streams = streaming::open(
+        &source,
+        args.input_format.into(),
+        (args.part, args.on_error),
+        &needed,
+        output,
+        format,
+    )?;
     let checkpoint = options::checkpoint_for(&args.model, Some(EmbeddedTask::Answers), reporter)?;
     let streams = streams.with_model(&checkpoint)?;
     let lengths = Lengths {

@@ -2,7 +2,8 @@
 
 use std::borrow::Cow;
 
-use super::Delimited;
+use super::rows::Rows;
+use super::{Delimited, ERROR, PREFIX};
 
 /// Adds a row to `out`. In CSV, a cell has quotes around it where it needs them. A cell that TSV cannot hold is left empty.
 pub(super) fn push_row<'a>(kind: Delimited, cells: impl Iterator<Item = Cow<'a, str>>, out: &mut Vec<u8>) {
@@ -42,6 +43,29 @@ fn push_quoted(cell: &str, out: &mut Vec<u8>) {
 /// True if a cell has characters that end a cell or a row in TSV.
 pub(super) fn is_unfit(cell: &str) -> bool {
     cell.bytes().any(|byte| matches!(byte, b'\t' | b'\n' | b'\r'))
+}
+
+/// True if a row is complete at the end of `line`. `closed` tells the same of the line before, so a row of several lines is
+/// given line by line.
+pub(in crate::io) fn row_is_closed(line: &[u8], kind: Delimited, closed: bool) -> bool {
+    // [`push_row`] doubles each quote in a cell, so that a complete row has an even number.
+    let quotes = line.iter().filter(|byte| **byte == b'"').count();
+    kind == Delimited::Tsv || closed == (quotes % 2 == 0)
+}
+
+/// True if the last column has the errors of records that failed.
+pub(in crate::io) fn has_errors(header: &[String]) -> bool {
+    header.last().is_some_and(|name| name.trim_start_matches(PREFIX) == ERROR)
+}
+
+/// True if the last of several cells of a complete row is empty.
+pub(in crate::io) fn ends_empty(row: &[u8], kind: Delimited) -> bool {
+    matches!(row, [.., last, b'\n'] if *last == kind.delimiter())
+}
+
+/// The cells of a complete row.
+pub(in crate::io) fn split_row(row: &[u8], kind: Delimited) -> Option<Vec<String>> {
+    Rows::new(row, kind, 0).next().ok()??.cells.ok()
 }
 
 /// The cell for a JSON value: a string without its quotes, nothing for null, any other value as it is written.

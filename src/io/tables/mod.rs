@@ -18,10 +18,17 @@ use std::path::Path;
 use std::sync::Arc;
 
 pub use columns::{Cell, Column, ColumnType};
+pub(super) use delimited::{ends_empty, has_errors, row_is_closed, split_row};
 pub use needs::Needed;
 pub(super) use read::TableInput;
 pub(super) use write::TableWriter;
-pub use write::{TableLayout, TableRow};
+pub use write::{TableLayout, TableRow, columns_of_records};
+
+/// Put before the name of a column that the input has too.
+const PREFIX: &str = "albert_";
+
+/// The column with the errors of records that failed.
+const ERROR: &str = "error";
 
 /// Kinds of tables.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,7 +43,7 @@ pub enum TableKind {
 
 /// Tables that are text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Delimited {
+pub(super) enum Delimited {
     Csv,
     Tsv,
 }
@@ -102,8 +109,13 @@ impl TableKind {
         self != Self::Parquet || cfg!(feature = "parquet")
     }
 
+    /// True if it is text.
+    pub fn is_text(self) -> bool {
+        self.delimited().is_some()
+    }
+
     /// The kind of text, if it is text.
-    fn delimited(self) -> Option<Delimited> {
+    pub(super) fn delimited(self) -> Option<Delimited> {
         match self {
             Self::Csv => Some(Delimited::Csv),
             Self::Tsv => Some(Delimited::Tsv),

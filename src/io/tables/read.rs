@@ -1,6 +1,7 @@
 //! Records of a CSV or TSV file.
 
 use std::io::{BufReader, Read};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use super::rows::{Broken, Row, Rows};
@@ -9,6 +10,9 @@ use crate::error::{Error, Result};
 use crate::io::compressed::decompressed;
 use crate::io::fields::Fields;
 use crate::io::open_file::open_file;
+use crate::io::part::{Section, Shard, refused};
+use crate::io::queue::{Counted, ReadProgress};
+use crate::io::shape::Shape;
 
 const BUFFER: usize = 1 << 16;
 
@@ -20,29 +24,42 @@ pub(in crate::io) struct TableInput {
     content: Content,
     /// The columns.
     pub(in crate::io) columns: TableColumns,
+    /// Bytes to read, if their reading is counted.
+    pub(in crate::io) bytes: Option<u64>,
 }
 
 /// The rows that are left.
 enum Content {
-    Text(Delimited, Rows<BufReader<Box<dyn Read + Send>>>),
+    /// Those that begin at these bytes.
+    Text(Delimited, Rows<BufReader<Box<dyn Read + Send>>>, Range<u64>),
     #[cfg(feature = "parquet")]
     Parquet(Box<super::parquet::ParquetInput>),
 }
 
 impl TableInput {
-    /// Opens a file, or standard input for `-`.
+    /// Opens a file, or standard input for `-`. What is read of a file of text is counted.
     ///
     /// # Errors
     /// [`Error::Io`]; [`Error::BadFile`] for a table that is not sound, lacks a needed column, or cannot be read by this build.
-    pub(in crate::io) fn open(path: &Path, kind: TableKind, needed: &[Needed]) -> Result<Self> {
+    pub(in crate::io) fn open(
+        path: &Path,
+        kind: TableKind,
+        needed: &[Needed],
+        counted: ReadProgress,
+    ) -> Result<Self> {
         match (kind.delimited(), path == Path::new("-")) {
             (Some(kind), true) => Self::of_text(std::io::stdin(), Path::new("<stdin>"), kind, needed),
-            (Some(kind), false) => Self::of_text(open_file(path)?, path, kind, needed),
+            (Some(kind), false) => {
+                let file = open_file(path)?;
+                let bytes = file.metadata().ok().filter(std::fs::Metadata::is_file).map(|file| file.len());
+                let table = Self::of_text(Counted::new(file, counted), path, kind, needed)?;
+                Ok(Self { bytes, ..table })
+            }
             (None, true) => Err(Error::bad_file(
                 "<stdin>",
                 "Parquet is read from files only, because their last bytes are read first; name one with --input",
             )),
-            (None, false) => Self::of_parquet(open_file(path)?, path, needed),
+            (None, false) => Self::of_parquet(open_file(path)?, path, needed, None),
         }
     }
 
@@ -64,37 +81,93 @@ impl TableInput {
         if matches!(head.as_slice(), [0xff, 0xfe, ..] | [0xfe, 0xff, ..]) {
             return Err(bad("is UTF-16; convert it with iconv -f UTF-16 -t UTF-8".to_owned()));
         }
+        let mut start = 0;
         if head == BYTE_ORDER_MARK {
+            start = head.len() as u64;
             head.clear();
         }
         let stream: Box<dyn Read + Send> = Box::new(std::io::Cursor::new(head).chain(stream));
-        let mut rows = Rows::new(BufReader::with_capacity(BUFFER, stream), kind);
+        let mut rows = Rows::new(BufReader::with_capacity(BUFFER, stream), kind, start);
         let header = rows.next().map_err(|broken| error(broken, path))?;
-        let Some(Row { line, cells }) = header else {
+        let Some(Row { line, cells, .. }) = header else {
             return Err(bad("is empty; a table begins with a header that names its columns".to_owned()));
         };
         let names = cells.map_err(|problem| record(path, line, format!("the header: {problem}")))?;
         check_names(&names, needed).map_err(bad)?;
         let columns = TableColumns::of_text(names);
-        Ok(Self { path: path.to_owned(), content: Content::Text(kind, rows), columns })
+        Ok(Self {
+            path: path.to_owned(),
+            content: Content::Text(kind, rows, 0..u64::MAX),
+            columns,
+            bytes: None,
+        })
     }
 
-    /// Opens a Parquet file.
+    /// Opens a part of a file. The rows of TSV are lines, so that only the part is read; a row of CSV may hold line breaks,
+    /// so that what comes before the part is read without being used. The section is that of a part after the first whose lines
+    /// are counted from its start.
+    ///
+    /// # Errors
+    /// As [`Self::open`]; [`Error::Usage`] for a file that cannot be split.
+    pub(in crate::io) fn open_shard(
+        path: &Path,
+        kind: TableKind,
+        shard: Shard,
+        needed: &[Needed],
+        counted: ReadProgress,
+    ) -> Result<(Self, Option<Section>)> {
+        let file = open_file(path)?;
+        let Some(text) = kind.delimited() else {
+            return Ok((Self::of_parquet(file, path, needed, Some(shard))?, None));
+        };
+        let section = Section::find(path, &file, shard, |_| Ok(Shape::Lines))?;
+        let mut table = Self::open(path, kind, needed, counted.clone())?;
+        let (rows, within) = match &mut table.content {
+            Content::Text(_, rows, within) => (rows, within),
+            #[cfg(feature = "parquet")]
+            Content::Parquet(_) => return Ok((table, None)),
+        };
+        if !rows.ends_lines_with_feeds() {
+            return Err(refused(path, "has lines that end with a carriage return alone"));
+        }
+        if text == Delimited::Csv || section.start == 0 {
+            *within = match text {
+                Delimited::Csv => section.bounds(),
+                Delimited::Tsv => 0..section.end,
+            };
+            table.bytes = Some(within.end);
+            return Ok((table, None));
+        }
+        // A part may begin in blank lines before the header.
+        *within = rows.position()..section.end;
+        let length = section.end - section.start;
+        table.bytes = Some(length + counted.read());
+        let stream: Box<dyn Read + Send> = Box::new(Counted::new(file.take(length), counted));
+        *rows = Rows::within(BufReader::with_capacity(BUFFER, stream), text, section.start);
+        Ok((table, Some(section)))
+    }
+
+    /// Opens a Parquet file, or the row groups of a shard.
     ///
     /// # Errors
     /// [`Error::Io`]; [`Error::BadFile`] for one that is damaged, has equal names or lacks a needed column.
     #[cfg(feature = "parquet")]
-    fn of_parquet(file: std::fs::File, path: &Path, needed: &[Needed]) -> Result<Self> {
+    fn of_parquet(file: std::fs::File, path: &Path, needed: &[Needed], shard: Option<Shard>) -> Result<Self> {
         let bad = |problem: String| Error::bad_file(path, problem);
-        let input = super::parquet::ParquetInput::open(file).map_err(bad)?;
+        let input = super::parquet::ParquetInput::open(file, shard).map_err(bad)?;
         let names = input.names();
         check_names(&names, needed).map_err(bad)?;
         let columns = TableColumns { names: names.into(), schema: Some(input.schema.clone()) };
-        Ok(Self { path: path.to_owned(), content: Content::Parquet(Box::new(input)), columns })
+        Ok(Self { path: path.to_owned(), content: Content::Parquet(Box::new(input)), columns, bytes: None })
     }
 
     #[cfg(not(feature = "parquet"))]
-    fn of_parquet(_file: std::fs::File, path: &Path, _needed: &[Needed]) -> Result<Self> {
+    fn of_parquet(
+        _file: std::fs::File,
+        path: &Path,
+        _needed: &[Needed],
+        _shard: Option<Shard>,
+    ) -> Result<Self> {
         Err(Error::bad_file(path, "is a Parquet file, and this albert was built without the feature parquet"))
     }
 
@@ -144,15 +217,23 @@ impl TableInput {
         record: &mut dyn FnMut(u64, std::result::Result<Fields, String>) -> bool,
     ) -> Result<()> {
         let names = &self.columns.names;
-        let (kind, mut rows) = match self.content {
-            Content::Text(kind, rows) => (kind, rows),
+        let (kind, mut rows, within) = match self.content {
+            Content::Text(kind, rows, within) => (kind, rows, within),
             #[cfg(feature = "parquet")]
             Content::Parquet(input) => {
                 let result = input.read(names, &mut |row, fields| record(row, Ok(fields)));
                 return result.map_err(|problem| Error::bad_file(&self.path, problem));
             }
         };
-        while let Some(Row { line, cells }) = rows.next().map_err(|broken| error(broken, &self.path))? {
+        while let Some(Row { line, start, cells }) =
+            rows.next().map_err(|broken| error(broken, &self.path))?
+        {
+            if start >= within.end {
+                break;
+            }
+            if start < within.start {
+                continue;
+            }
             let fields = cells.and_then(|cells| {
                 if cells.len() == names.len() {
                     Ok(Fields::of_cells(names, cells))
@@ -242,6 +323,43 @@ mod tests {
                 "t.csv:7: a quote of this row is never closed",
             ]
         );
+    }
+
+    #[test]
+    fn shards_cover_every_row_once() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("t");
+        let csv = "\u{feff}\n\ntext,id\r\n\"a\n\nb\",1\n5\" disk,2\n\n\"\"\"c\n\"\"\",3\r\nx,4,\nd,5";
+        let tsv = "\n\ntext\tid\n\"a\t1\r\n\n\"\t2\nx\nlonger than the others\t3\n";
+        for (kind, text) in [(TableKind::Csv, csv), (TableKind::Tsv, tsv)] {
+            std::fs::write(&path, text).expect("writes");
+            let rows = |table: TableInput| {
+                let mut rows = Vec::new();
+                let read = table.read(&mut |line, fields| {
+                    rows.push((line, fields.map(|fields| fields.to_json().expect("JSON"))));
+                    true
+                });
+                read.expect("reads");
+                rows
+            };
+            let whole = rows(TableInput::open(&path, kind, &[], ReadProgress::default()).expect("opens"));
+            assert_eq!(whole.len(), if kind == TableKind::Csv { 5 } else { 4 });
+            for count in 1..=text.len() as u64 + 2 {
+                let mut all = Vec::new();
+                for index in 1..=count {
+                    let shard = Shard { index, count };
+                    let (table, section) =
+                        TableInput::open_shard(&path, kind, shard, &[], ReadProgress::default())
+                            .expect("opens");
+                    let before = section.map_or(0, |section| section.lines_before());
+                    all.extend(rows(table).into_iter().map(|(line, fields)| (line + before, fields)));
+                }
+                assert_eq!(all, whole, "{kind:?} in {count}");
+            }
+        }
+        std::fs::write(&path, "a,b\r1,2\r").expect("writes");
+        let shard = Shard { index: 1, count: 2 };
+        assert!(TableInput::open_shard(&path, TableKind::Csv, shard, &[], ReadProgress::default()).is_err());
     }
 
     #[test]

@@ -17,11 +17,14 @@ pub(super) struct Rows<R> {
     line: u64,
     /// A byte that was read ahead.
     ahead: Option<u8>,
+    /// Bytes before the next one of the stream.
+    position: u64,
 }
 
-/// A row: the line at which it begins, and its cells or the problem with them.
+/// A row: the line and the byte at which it begins, and its cells or the problem with them.
 pub(super) struct Row {
     pub(super) line: u64,
+    pub(super) start: u64,
     pub(super) cells: Result<Vec<String>, String>,
 }
 
@@ -51,8 +54,24 @@ enum At {
 const AFTER_QUOTE: &str = "text after the end of a quoted cell; quotes inside are written twice";
 
 impl<R: BufRead> Rows<R> {
-    pub(super) fn new(stream: R, kind: Delimited) -> Self {
-        Self { stream, kind, line_end: b'\n', knows_line_end: false, line: 1, ahead: None }
+    /// Reads a stream that begins at this byte of a file.
+    pub(super) fn new(stream: R, kind: Delimited, position: u64) -> Self {
+        Self { stream, kind, line_end: b'\n', knows_line_end: false, line: 1, ahead: None, position }
+    }
+
+    /// Reads a stream that begins after the header of a file whose lines end with line feeds.
+    pub(super) fn within(stream: R, kind: Delimited, position: u64) -> Self {
+        Self { knows_line_end: true, ..Self::new(stream, kind, position) }
+    }
+
+    /// False for lines that end with a carriage return alone.
+    pub(super) fn ends_lines_with_feeds(&self) -> bool {
+        self.line_end == b'\n'
+    }
+
+    /// The byte at which the next row begins.
+    pub(super) fn position(&self) -> u64 {
+        self.position - u64::from(self.ahead.is_some())
     }
 
     /// The next row after blank lines; `None` at the end.
@@ -75,6 +94,7 @@ impl<R: BufRead> Rows<R> {
                 Ok(buffer) => {
                     let byte = buffer.first().copied();
                     self.stream.consume(usize::from(byte.is_some()));
+                    self.position += u64::from(byte.is_some());
                     return Ok(byte);
                 }
                 Err(e) if e.kind() == ErrorKind::Interrupted => {}
@@ -94,13 +114,14 @@ impl<R: BufRead> Rows<R> {
         let length = buffer.iter().position(special).unwrap_or(buffer.len());
         text.extend_from_slice(&buffer[..length]);
         self.stream.consume(length);
+        self.position += length as u64;
         Ok(())
     }
 
     /// The next row, blank lines included, and whether it has quoted cells.
     fn read(&mut self) -> Result<Option<(Row, bool)>, Broken> {
         let (delimiter, quotes) = (self.kind.delimiter(), self.kind == Delimited::Csv);
-        let mut raw = Raw { line: self.line, ..Raw::default() };
+        let mut raw = Raw { line: self.line, start: self.position(), ..Raw::default() };
         let mut problem: Option<String> = None;
         let mut at = At::CellStart;
         let mut any = false;
@@ -182,6 +203,7 @@ impl<R: BufRead> Rows<R> {
 #[derive(Default)]
 struct Raw {
     line: u64,
+    start: u64,
     /// The cells one after the other, without their quotes.
     text: Vec<u8>,
     /// The end of each cell but the last.
@@ -196,8 +218,8 @@ impl Raw {
         if unquoted_end && line_end == b'\n' && self.text.last() == Some(&b'\r') {
             self.text.pop();
         }
-        let (line, quoted) = (self.line, self.quoted);
-        (Row { line, cells: problem.map_or_else(|| self.split(), Err) }, quoted)
+        let (line, start, quoted) = (self.line, self.start, self.quoted);
+        (Row { line, start, cells: problem.map_or_else(|| self.split(), Err) }, quoted)
     }
 
     fn split(self) -> Result<Vec<String>, String> {
@@ -227,7 +249,7 @@ mod tests {
     fn rows(text: &[u8], kind: Delimited) -> Vec<String> {
         // Every byte in a buffer of its own, which must change nothing.
         let single = std::io::BufReader::with_capacity(1, text);
-        let (found, again) = (all(Rows::new(text, kind)), all(Rows::new(single, kind)));
+        let (found, again) = (all(Rows::new(text, kind, 0)), all(Rows::new(single, kind, 0)));
         assert_eq!(found, again);
         found
     }
@@ -237,8 +259,10 @@ mod tests {
         loop {
             match rows.next() {
                 Ok(None) => return out,
-                Ok(Some(Row { line, cells: Ok(cells) })) => out.push(format!("{line}: {}", cells.join("|"))),
-                Ok(Some(Row { line, cells: Err(problem) })) => out.push(format!("{line}! {problem}")),
+                Ok(Some(Row { line, cells: Ok(cells), .. })) => {
+                    out.push(format!("{line}: {}", cells.join("|")))
+                }
+                Ok(Some(Row { line, cells: Err(problem), .. })) => out.push(format!("{line}! {problem}")),
                 Err(Broken::Lost(line, problem)) => {
                     out.push(format!("{line}? {problem}"));
                     return out;
@@ -279,7 +303,7 @@ mod tests {
         let found = rows(b"a,b\n1,\xff\n3,4\n", Delimited::Csv);
         assert_eq!(found, ["1: a|b", "2! not valid UTF-8 (cell 2)", "3: 3|4"]);
         let long = format!("a\n{}\nx\n", "y".repeat(MAX_LINE_BYTES + 1));
-        let found = all(Rows::new(long.as_bytes(), Delimited::Csv));
+        let found = all(Rows::new(long.as_bytes(), Delimited::Csv, 0));
         assert_eq!(found, ["1: a", "2! the row is longer than 16 MiB", "3: x"]);
     }
 
@@ -287,7 +311,7 @@ mod tests {
     fn an_open_quote_ends_the_table() {
         assert_eq!(csv("a\n1\n\"2\n3\n"), ["1: a", "2: 1", "3? a quote of this row is never closed"]);
         let long = format!("a\n\"{}", "y\n".repeat(MAX_LINE_BYTES));
-        let found = all(Rows::new(long.as_bytes(), Delimited::Csv));
+        let found = all(Rows::new(long.as_bytes(), Delimited::Csv, 0));
         assert_eq!(found, ["1: a", "2? the row is longer than 16 MiB; is a quote left open?"]);
     }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::delimited::{is_unfit, plain, push_row};
 #[cfg(feature = "parquet")]
 use super::parquet::{ParquetWriter, Plan};
-use super::{Cell, Column, Delimited, TableColumns, TableKind};
+use super::{Cell, Column, Delimited, ERROR, PREFIX, TableColumns, TableKind};
 use crate::io::fields::{Fields, JsonText};
 
 /// Records whose fields make the header, unless the input has columns of its own.
@@ -14,12 +14,6 @@ const HEADER_RECORDS: usize = 1000;
 
 /// The header is made earlier if these records are long.
 const HEADER_BYTES: usize = 16 << 20;
-
-/// Put before the name of a column that the input has too.
-const PREFIX: &str = "albert_";
-
-/// The column with the errors of records that failed.
-const ERROR: &str = "error";
 
 /// The columns of an output table.
 #[derive(Clone, Debug)]
@@ -99,14 +93,55 @@ impl TableWriter {
         Ok(table)
     }
 
+    /// The rest of a table that has `rows` rows under `header`.
+    ///
+    /// # Errors
+    /// For a header that is not that of this table.
+    pub(in crate::io) fn continued(
+        mut layout: TableLayout,
+        header: &[String],
+        rows: u64,
+    ) -> Result<Self, String> {
+        let own = layout.predictions.len() + usize::from(layout.with_errors);
+        let inputs: Arc<[String]> = match layout.input.take() {
+            Some(columns) => columns.names,
+            None => header[..header.len().saturating_sub(own)].into(),
+        };
+        let expected = all_names(&inputs, &layout);
+        let (Some(kind), true) = (layout.kind.delimited(), expected == header) else {
+            return Err(format!(
+                "the interrupted run wrote the columns {}, and this run would write {}",
+                header.join(", "),
+                expected.join(", ")
+            ));
+        };
+        Ok(Self { layout, state: State::Begun(inputs, Encoder::Text(kind)), rows })
+    }
+
+    /// Begins another table with the same columns, after the end of this one.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub(in crate::io) fn again(&mut self, out: &mut Vec<u8>) -> Result<(), String> {
+        match &mut self.state {
+            State::Open(..) => Ok(()),
+            State::Begun(columns, Encoder::Text(kind)) => {
+                let names = all_names(columns, &self.layout);
+                push_row(*kind, names.iter().map(|name| Cow::Borrowed(name.as_str())), out);
+                Ok(())
+            }
+            #[cfg(feature = "parquet")]
+            State::Begun(_, Encoder::Parquet(writer)) => writer.again(),
+        }
+    }
+
     /// Adds a row to `out`, or keeps it until the header is known.
     ///
     /// # Errors
     /// For a field that is not among the columns.
     pub(in crate::io) fn row(&mut self, row: TableRow, out: &mut Vec<u8>) -> Result<(), String> {
         let State::Open(waiting, bytes) = &mut self.state else { return self.encode(row, out) };
-        *bytes += row.fields.size();
-        let known = row.is_text || *bytes >= HEADER_BYTES || waiting.len() + 1 >= HEADER_RECORDS;
+        let known = tells_columns(&row, waiting.len(), bytes);
         waiting.push(row);
         if known { self.settle(out) } else { Ok(()) }
     }
@@ -130,15 +165,8 @@ impl TableWriter {
     fn settle(&mut self, out: &mut Vec<u8>) -> Result<(), String> {
         let State::Open(waiting, _) = &mut self.state else { return Ok(()) };
         let waiting = std::mem::take(waiting);
-        let mut names: Vec<String> = Vec::new();
-        for row in &waiting {
-            for (i, name) in row.fields.names().enumerate() {
-                let known = names.get(i).is_some_and(|other| other == name);
-                if !known && !names.iter().any(|other| other == name) {
-                    names.push(name.to_owned());
-                }
-            }
-        }
+        let mut names = Vec::new();
+        waiting.iter().for_each(|row| add_names(row, &mut names));
         self.begin(TableColumns::of_text(names), &waiting, out)?;
         waiting.into_iter().try_for_each(|row| self.encode(row, out))
     }
@@ -240,6 +268,34 @@ fn encode_text(
     Ok(())
 }
 
+/// True if the columns are known with this row, of those that wait the last. `bytes` is the size of those before it.
+fn tells_columns(row: &TableRow, before: usize, bytes: &mut usize) -> bool {
+    *bytes += row.fields.size();
+    row.is_text || *bytes >= HEADER_BYTES || before + 1 >= HEADER_RECORDS
+}
+
+/// Adds the fields of a row that are not among `names`.
+fn add_names(row: &TableRow, names: &mut Vec<String>) {
+    for (i, name) in row.fields.names().enumerate() {
+        let known = names.get(i).is_some_and(|other| other == name);
+        if !known && !names.iter().any(|other| other == name) {
+            names.push(name.to_owned());
+        }
+    }
+}
+
+/// The columns that a table of these records has.
+pub fn columns_of_records(rows: impl Iterator<Item = TableRow>) -> TableColumns {
+    let (mut names, mut bytes) = (Vec::new(), 0);
+    for (i, row) in rows.enumerate() {
+        add_names(&row, &mut names);
+        if tells_columns(&row, i, &mut bytes) {
+            break;
+        }
+    }
+    TableColumns::of_text(names)
+}
+
 /// The names of all columns. A prediction never takes the name of an input column.
 fn all_names(input: &[String], layout: &TableLayout) -> Vec<String> {
     let mut names = input.to_vec();
@@ -324,6 +380,18 @@ mod tests {
     }
 
     #[test]
+    fn columns_come_from_the_first_records() {
+        let rows =
+            |count: usize| (0..count).map(|i| row(&format!("{{\"text\":\"a\",\"f{}\":1}}", i / 999), "x"));
+        let names = |count| columns_of_records(rows(count)).names.to_vec();
+        assert_eq!(names(0), [""; 0]);
+        assert_eq!(names(3), ["text", "f0"]);
+        assert_eq!(names(5000), ["text", "f0", "f1"]);
+        let text = TableRow { is_text: true, ..row(r#"{"text":"a"}"#, "x") };
+        assert_eq!(columns_of_records([text].into_iter().chain(rows(3))).names.to_vec(), ["text"]);
+    }
+
+    #[test]
     fn no_field_is_lost() {
         let mut rows: Vec<TableRow> = (0..HEADER_RECORDS).map(|_| row(r#"{"text":"a"}"#, "x")).collect();
         rows.push(row(r#"{"text":"a","late":1}"#, "x"));
@@ -339,6 +407,23 @@ mod tests {
             table(layout(TableKind::Csv, Some(&input)), rows).as_deref(),
             Ok("score,text,label,albert_label,albert_albert_label,albert_score,error\n7,a,b,c,x,0.5,\n")
         );
+    }
+
+    #[test]
+    fn a_table_is_continued_under_its_header() {
+        let header = ["text", "error", "label", "score", "albert_error"].map(str::to_owned);
+        let mut out = Vec::new();
+        let mut table = TableWriter::continued(layout(TableKind::Csv, None), &header, 7).expect("continues");
+        table.row(row(r#"{"error":1,"text":"a"}"#, "x"), &mut out).expect("fits");
+        table.again(&mut out).expect("begins");
+        let late = table.row(row(r#"{"late":1}"#, "x"), &mut out).expect_err("a late field");
+        assert!(late.starts_with("record 9: field \"late\""), "{late}");
+        let expected = "a,1,x,0.5,\ntext,error,label,score,albert_error\n";
+        assert_eq!(String::from_utf8(out).expect("UTF-8"), expected);
+        let other = layout(TableKind::Csv, Some(&["text"]));
+        assert!(TableWriter::continued(other, &header, 7).is_err());
+        let short = ["label", "score"].map(str::to_owned);
+        assert!(TableWriter::continued(layout(TableKind::Tsv, None), &short, 7).is_err());
     }
 
     #[test]

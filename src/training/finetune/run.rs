@@ -14,8 +14,8 @@ use crate::model::{Albert, AlbertConfig, Head};
 use crate::ops::Numbers;
 use crate::tokenizer::Tokenizer;
 use crate::training::{
-    Alone, Best, Ending, Evaluation, Figures, ModelFiles, Parameters, Replicas, TrainObserver, TrainOptions,
-    Trainer, model_from,
+    Best, Communicator, Ending, Evaluation, Figures, ModelFiles, Parameters, Replicas, TrainObserver,
+    TrainOptions, Trainer, model_from,
 };
 
 /// The part of the model that is frozen.
@@ -68,6 +68,8 @@ pub struct FineTuneRun<'a> {
     pub order: Order,
     /// The frozen part of the model.
     pub frozen: Frozen,
+    /// The other processes. Each has all examples and computes its share of every batch.
+    pub communicator: &'a dyn Communicator,
 }
 
 /// Result of a fine-tuning run.
@@ -131,7 +133,7 @@ impl FineTuneRun<'_> {
             evaluation,
             parameters,
             replicas,
-            communicator: &Alone,
+            communicator: self.communicator,
             options,
             files: self.files(self.config),
         };

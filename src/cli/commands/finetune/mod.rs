@@ -17,6 +17,7 @@ use albert::eval::{
 };
 use albert::model::Head;
 use albert::tasks::{Choose, ChooseOptions, Classify, ClassifyOptions, Qa};
+use albert::training::Communicator;
 use albert::training::finetune::{TaskLoss, balanced, encode};
 use albert::{Error, Result};
 
@@ -27,6 +28,7 @@ use crate::cli::args::finetune::{
 use crate::cli::commands::pretrain;
 use crate::cli::exit::{ExitStatus, Failure};
 use crate::cli::output::report::Reporter;
+use crate::cli::processes;
 use setup::{Prepared, Setup};
 
 /// Default maximum length for question answering, as for SQuAD.
@@ -34,10 +36,10 @@ const QA_LENGTH: usize = 384;
 
 pub fn run(args: FinetuneArgs, reporter: &Reporter) -> std::result::Result<ExitStatus, Failure> {
     match args.task {
-        FinetuneTask::Classify(args) => classify(&args, reporter),
-        FinetuneTask::Ner(args) => ner(&args, reporter),
-        FinetuneTask::Qa(args) => qa(&args, reporter),
-        FinetuneTask::Choose(args) => choose(&args, reporter),
+        FinetuneTask::Classify(args) => processes::run(reporter, |world, to| classify(&args, world, to)),
+        FinetuneTask::Ner(args) => processes::run(reporter, |world, to| ner(&args, world, to)),
+        FinetuneTask::Qa(args) => processes::run(reporter, |world, to| qa(&args, world, to)),
+        FinetuneTask::Choose(args) => processes::run(reporter, |world, to| choose(&args, world, to)),
         FinetuneTask::Pretraining(args) if args.init_from.is_none() => Err(Error::Usage {
             flag: "--init-from".to_owned(),
             problem: "is required to continue a model; use albert pretrain to start a new one".to_owned(),
@@ -47,9 +49,13 @@ pub fn run(args: FinetuneArgs, reporter: &Reporter) -> std::result::Result<ExitS
     }
 }
 
-fn classify(args: &FinetuneClassifyArgs, reporter: &Reporter) -> std::result::Result<ExitStatus, Failure> {
+fn classify(
+    args: &FinetuneClassifyArgs,
+    world: &dyn Communicator,
+    reporter: &Reporter,
+) -> std::result::Result<ExitStatus, Failure> {
     let common = &args.common;
-    let setup = Setup::new(common, "classify", reporter)?;
+    let setup = Setup::new(common, "classify", world, reporter)?;
     let regression = setup.recipe.is_some_and(|recipe| recipe.name == "sts-b");
     let goal = match args.data.goal {
         Some(goal) => goal.into(),
@@ -110,9 +116,13 @@ fn classify(args: &FinetuneClassifyArgs, reporter: &Reporter) -> std::result::Re
     run::run(&setup, prepared)
 }
 
-fn ner(args: &FinetuneNerArgs, reporter: &Reporter) -> std::result::Result<ExitStatus, Failure> {
+fn ner(
+    args: &FinetuneNerArgs,
+    world: &dyn Communicator,
+    reporter: &Reporter,
+) -> std::result::Result<ExitStatus, Failure> {
     let common = &args.common;
-    let setup = Setup::new(common, "ner", reporter)?;
+    let setup = Setup::new(common, "ner", world, reporter)?;
     let options = args.data.options(&args.labels);
     let (train, dev): (Vec<TokenExample>, _) =
         read(common, |path| data::read_tokens(path, &options), |example| example.words.join(" "), reporter)?;
@@ -148,9 +158,13 @@ fn ner(args: &FinetuneNerArgs, reporter: &Reporter) -> std::result::Result<ExitS
     run::run(&setup, prepared)
 }
 
-fn qa(args: &FinetuneQaArgs, reporter: &Reporter) -> std::result::Result<ExitStatus, Failure> {
+fn qa(
+    args: &FinetuneQaArgs,
+    world: &dyn Communicator,
+    reporter: &Reporter,
+) -> std::result::Result<ExitStatus, Failure> {
     let common = &args.common;
-    let setup = Setup::new(common, "qa", reporter)?;
+    let setup = Setup::new(common, "qa", world, reporter)?;
     let options = args.data.options(true);
     let (train, dev) = read(
         common,
@@ -193,9 +207,13 @@ fn qa(args: &FinetuneQaArgs, reporter: &Reporter) -> std::result::Result<ExitSta
     run::run(&setup, prepared)
 }
 
-fn choose(args: &FinetuneChooseArgs, reporter: &Reporter) -> std::result::Result<ExitStatus, Failure> {
+fn choose(
+    args: &FinetuneChooseArgs,
+    world: &dyn Communicator,
+    reporter: &Reporter,
+) -> std::result::Result<ExitStatus, Failure> {
     let common = &args.common;
-    let setup = Setup::new(common, "choose", reporter)?;
+    let setup = Setup::new(common, "choose", world, reporter)?;
     let options = args.data.options();
     let (train, dev) = read(
         common,

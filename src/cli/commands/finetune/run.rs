@@ -53,7 +53,7 @@ pub fn run(setup: &Setup, mut prepared: Prepared) -> std::result::Result<ExitSta
             }
         }
     }
-    if let [first, _, ..] = results.as_slice() {
+    if let ([first, _, ..], true) = (results.as_slice(), setup.leads()) {
         let better = |a: &SeedResult, b: &SeedResult| plan.is_better(a.figure, b.figure);
         let best = results.iter().fold(first, |best, other| if better(other, best) { other } else { best });
         tell_spread(&results, best, &plan, reporter);
@@ -97,6 +97,7 @@ fn run_seed(
         gradient_checkpointing: common.gradient_checkpointing,
         order: common.order.into(),
         frozen: common.freeze.into(),
+        communicator: setup.world,
     };
     let resume = common.resume && !Checkpoints::new(folder, 1).steps().is_empty();
     let panels = [("loss", "loss"), ("accuracy", "accuracy"), (plan.metric.as_str(), plan.metric.as_str())];
@@ -116,7 +117,7 @@ fn run_seed(
         return Ok(None);
     }
     let report = match (judge, &tuned.model) {
-        (Some(mut judge), Some(model)) => Some(judge.report(model)?),
+        (Some(mut judge), Some(model)) if setup.leads() => Some(judge.report(model)?),
         _ => None,
     };
     if let Some(report) = &report {
@@ -138,7 +139,9 @@ fn run_seed(
         figure: report.as_ref().and_then(|report| report.figure(&plan.metric)),
         dev: report.map(|report| report.figures_json()).unwrap_or_default(),
     };
-    write_results(folder, plan, std::slice::from_ref(&result), seed)?;
+    if setup.leads() {
+        write_results(folder, plan, std::slice::from_ref(&result), seed)?;
+    }
     Ok(Some(result))
 }
 

@@ -1,24 +1,27 @@
 //! The set-up of a fine-tuning run: model, devices and data.
 
 use albert::checkpoint::{Architecture, Checkpoint};
-use albert::device::{self, FloatType, OpenDevice};
+use albert::device::{self, OpenDevice};
 use albert::eval::TaskEvaluation;
 use albert::io::create_directory;
 use albert::model::{Albert, AlbertConfig, Head};
 use albert::tasks::{Long, Runtime};
-use albert::training::Checkpoints;
 use albert::training::finetune::recipe::{self, PublishedRecipe};
 use albert::training::finetune::{TaskLoss, TrainingExample};
+use albert::training::{Checkpoints, Communicator};
 use albert::{Error, Result};
 
 use crate::cli::args::finetune::CommonArgs;
 use crate::cli::options;
 use crate::cli::options::Lengths;
 use crate::cli::output::report::Reporter;
+use crate::cli::processes;
 
 /// Everything that is set up before the data is read.
 pub struct Setup<'a> {
     pub common: &'a CommonArgs,
+    /// The other processes.
+    pub world: &'a dyn Communicator,
     pub reporter: &'a Reporter,
     pub recipe: Option<&'static PublishedRecipe>,
     pub checkpoint: Checkpoint,
@@ -48,7 +51,12 @@ impl<'a> Setup<'a> {
     ///
     /// # Errors
     /// Errors of each part.
-    pub fn new(common: &'a CommonArgs, task: &str, reporter: &'a Reporter) -> Result<Self> {
+    pub fn new(
+        common: &'a CommonArgs,
+        task: &str,
+        world: &'a dyn Communicator,
+        reporter: &'a Reporter,
+    ) -> Result<Self> {
         let recipe = match &common.recipe {
             None => None,
             Some(name) => Some(named_recipe(name, task)?),
@@ -58,7 +66,11 @@ impl<'a> Setup<'a> {
             device::set_threads(usize::from(threads))?;
         }
         check_output(common)?;
-        let checkpoint = options::checkpoint(&common.model, reporter)?;
+        // One process downloads a model.
+        let found = processes::first_alone(world, || options::checkpoint(&common.model, reporter).map(Some))?;
+        let Some(checkpoint) = found else {
+            return Err(Error::Input("another process could not read the model".to_owned()));
+        };
         let mut config = checkpoint.config.clone();
         let dropout = recipe.map(|recipe| recipe.dropout);
         if let Some(rate) = common.hidden_dropout.or(dropout) {
@@ -70,12 +82,9 @@ impl<'a> Setup<'a> {
         if let Some(rate) = common.classifier_dropout.or(recipe.map(|recipe| recipe.classifier_dropout)) {
             config.classifier_dropout_prob = Some(rate);
         }
-        let float = FloatType::from(common.precision);
-        let devices: Result<Vec<OpenDevice>> =
-            common.device.iter().map(|choice| device::open_for_products(*choice, float)).collect();
-        let devices = devices?;
+        let devices = processes::open_devices(&common.device, common.precision.into(), world)?;
         options::warn_if_not_faster("--precision", device::common_numbers(&devices), reporter);
-        Ok(Self { common, reporter, recipe, checkpoint, config, devices })
+        Ok(Self { common, world, reporter, recipe, checkpoint, config, devices })
     }
 
     /// A pipeline that encodes rows for a model of `config` with `head`. Its weights are set later.
@@ -103,6 +112,11 @@ impl<'a> Setup<'a> {
             long: Long::Truncate,
             pad_multiple: self.pad_multiple(),
         })
+    }
+
+    /// True for the process that evaluates and writes.
+    pub fn leads(&self) -> bool {
+        self.world.rank() == 0
     }
 
     /// Rows are padded to a multiple of this.

@@ -11,17 +11,17 @@ use std::sync::Arc;
 
 use burn::tensor::Device;
 
-use albert::device::{self, DeviceChoice, FloatType, OpenDevice};
+use albert::device;
 use albert::io::create_directory;
 use albert::training::distillation::DISTILLATION_PANELS;
 use albert::training::instances::SpecialIds;
 use albert::training::{Communicator, PRETRAINING_PANELS, Pretraining, PretrainingSource, Replicas, Source};
-use albert::{Error, Result, training};
+use albert::{Error, Result};
 
 use crate::cli::args::pretrain::PretrainArgs;
 use crate::cli::exit::{ExitStatus, Failure};
 use crate::cli::output::report::Reporter;
-use crate::cli::{interrupt, options};
+use crate::cli::{interrupt, options, processes};
 use plan::{Plan, row_length};
 use rows::{instance_stream, show, token_cache};
 use run::Run;
@@ -29,40 +29,45 @@ use start::{Start, configuration, freeze};
 use teacher::FoundTeacher;
 
 pub fn run(args: PretrainArgs, reporter: &Reporter) -> std::result::Result<ExitStatus, Failure> {
-    let world = training::join()?;
+    processes::run(reporter, |world, reporter| train(&args, world, reporter))
+}
+
+fn train(
+    args: &PretrainArgs,
+    world: &dyn Communicator,
+    reporter: &Reporter,
+) -> std::result::Result<ExitStatus, Failure> {
     let stop = interrupt::stop_flag()?;
-    // One process reports for all.
-    let reporter = &if world.rank() == 0 { reporter.clone() } else { Reporter::silent() };
     device::keep_freed_memory();
     if let Some(threads) = args.threads {
         device::set_threads(usize::from(threads))?;
     }
-    check_output(&args)?;
-    let start = Start::find(&args, reporter)?;
-    let tokenizer = first_alone(world.as_ref(), || start.tokenizer(&args, reporter, &stop))?;
+    check_output(args)?;
+    let start = Start::find(args, reporter)?;
+    let tokenizer = processes::first_alone(world, || start.tokenizer(args, reporter, &stop))?;
     let Some((files, tokenizer)) = tokenizer else { return Ok(ExitStatus::Interrupted) };
-    let config = configuration(&args, &start, &tokenizer)?;
-    let length = row_length(&args, &config);
-    let teacher = FoundTeacher::find(&args, &tokenizer, length, reporter)?;
-    let cache = first_alone(world.as_ref(), || token_cache(&args, &tokenizer, reporter, &stop))?;
+    let config = configuration(args, &start, &tokenizer)?;
+    let length = row_length(args, &config);
+    let teacher = FoundTeacher::find(args, &tokenizer, length, reporter)?;
+    let cache = processes::first_alone(world, || token_cache(args, &tokenizer, reporter, &stop))?;
     let Some(cache) = cache else { return Ok(ExitStatus::Interrupted) };
     let cache = Arc::new(cache);
     let special = SpecialIds::of(&tokenizer)?;
-    let stream = instance_stream(&args, length, &tokenizer, special, cache.clone())?;
+    let stream = instance_stream(args, length, &tokenizer, special, cache.clone())?;
     if let Some(count) = args.show_instances {
         let terminal = std::io::stdout().is_terminal();
         return show(stream, count, args.format.resolve(terminal), &tokenizer, &special);
     }
 
-    let opened = open_devices(&args, world.as_ref())?;
+    let opened = processes::open_devices(&args.device, args.precision.into(), world)?;
     let devices: Vec<Device> = opened.iter().map(|open| open.device.clone()).collect();
-    let (mut model, mut parameters) = start.model(&args, &config, &devices[0], reporter)?;
+    let (mut model, mut parameters) = start.model(args, &config, &devices[0], reporter)?;
     freeze(&args.freeze, &mut parameters)?;
     let numbers = device::common_numbers(&opened);
     options::warn_if_not_faster("--precision", numbers, reporter);
     model.set_numbers(numbers);
-    let plan = Plan::new(&args, &config, &opened, cache.summary().tokens);
-    plan.announce(&args, &config, &opened, parameters.count(), reporter);
+    let plan = Plan::new(args, &config, &opened, cache.summary().tokens);
+    plan.announce(args, &config, &opened, parameters.count(), reporter);
 
     let objective = Pretraining {
         pad_id: config.pad_token_id.unwrap_or(0) as u32,
@@ -76,8 +81,8 @@ pub fn run(args: PretrainArgs, reporter: &Reporter) -> std::result::Result<ExitS
     let mut run = Run {
         parameters,
         replicas,
-        world: world.as_ref(),
-        options: plan.options(&args, &config),
+        world,
+        options: plan.options(args, &config),
         config: &config,
         tokenizer: (&files, &tokenizer),
         panels: &PRETRAINING_PANELS,
@@ -88,7 +93,7 @@ pub fn run(args: PretrainArgs, reporter: &Reporter) -> std::result::Result<ExitS
         return run.train(&objective, PretrainingSource::new(stream), &held_out, &stop, reporter);
     };
     let (objective, read_by_teacher) =
-        teacher.load(&args, objective, &config, (&devices, numbers), reporter)?;
+        teacher.load(args, objective, &config, (&devices, numbers), reporter)?;
     teacher::identify(&objective, &mut run.options.identity);
     run.panels = &DISTILLATION_PANELS;
     let held_out = stream.held_out_plans(args.eval_rows)?;
@@ -96,25 +101,6 @@ pub fn run(args: PretrainArgs, reporter: &Reporter) -> std::result::Result<ExitS
     let source = teacher::source(stream, &objective, student, length, read_by_teacher)?;
     let held_out = source.realize(&source.with_sentences(held_out))?;
     run.train(&objective, source, &held_out, &stop, reporter)
-}
-
-/// Runs `part` in process 0 before the other processes, which then find its results on disk. An error or interruption in one
-/// process ends all of them.
-fn first_alone<T>(
-    world: &dyn Communicator,
-    mut work: impl FnMut() -> Result<Option<T>>,
-) -> Result<Option<T>> {
-    let mut result = Ok(None);
-    for turn in [world.rank() == 0, world.rank() > 0] {
-        if turn {
-            result = work();
-        }
-        let ended = turn && !matches!(result, Ok(Some(_)));
-        if world.any(ended)? {
-            return if ended { result } else { Ok(None) };
-        }
-    }
-    result
 }
 
 /// Checks that a run starts in a new directory or resumes in its own.
@@ -133,20 +119,4 @@ fn check_output(args: &PretrainArgs) -> Result<()> {
         return Err(Error::bad_file(&args.output, "contains a model; choose a new directory"));
     }
     create_directory(&args.output)
-}
-
-/// The devices of this process: all named devices, or one of them if several processes run on a machine.
-fn open_devices(args: &PretrainArgs, world: &dyn Communicator) -> Result<Vec<OpenDevice>> {
-    let float = FloatType::from(args.precision);
-    let chosen = if world.size() > 1 {
-        let local = training::local_rank();
-        vec![match args.device[local % args.device.len()] {
-            DeviceChoice::Wgpu(None) => DeviceChoice::Wgpu(Some(local)),
-            DeviceChoice::Cuda(None) => DeviceChoice::Cuda(Some(local)),
-            choice => choice,
-        }]
-    } else {
-        args.device.clone()
-    };
-    chosen.into_iter().map(|choice| device::open_for_products(choice, float)).collect()
 }

@@ -12,6 +12,7 @@ use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchR
 
 use super::plain;
 use crate::io::fields::{Fields, JsonText};
+use crate::io::part::Shard;
 use crate::io::tables::typed_row::TypedRow;
 
 /// Rows that are decoded at a time.
@@ -24,20 +25,30 @@ const DAMAGED: &str = "is damaged: its data cannot be decoded";
 pub(in crate::io::tables) struct ParquetInput {
     reader: ParquetRecordBatchReader,
     pub(in crate::io::tables) schema: SchemaRef,
+    /// Rows before the first that is read.
+    before: u64,
 }
 
 impl ParquetInput {
-    /// Opens a file. Its pages are read when they are needed.
+    /// Opens a file, or the row groups of a part of it: those that begin in its share of the rows. Pages are read when they are
+    /// needed.
     ///
     /// # Errors
     /// The problem with the file.
-    pub(in crate::io::tables) fn open(file: File) -> Result<Self, String> {
+    pub(in crate::io::tables) fn open(file: File, shard: Option<Shard>) -> Result<Self, String> {
         guarded(|| {
-            let builder = ParquetRecordBatchReaderBuilder::try_new(file)
+            let mut builder = ParquetRecordBatchReaderBuilder::try_new(file)
                 .map_err(|e| format!("is not a Parquet file that can be read: {}", plain(e)))?;
             let schema = builder.schema().clone();
+            let mut before = 0;
+            if let Some(shard) = shard {
+                let rows = builder.metadata().row_groups().iter().map(|group| group.num_rows().max(0) as u64);
+                let (groups, first) = groups_of(shard, &rows.collect::<Vec<_>>());
+                builder = builder.with_row_groups(groups);
+                before = first;
+            }
             let reader = builder.with_batch_size(BATCH_ROWS).build().map_err(|e| plain(e))?;
-            Ok(Self { reader, schema })
+            Ok(Self { reader, schema, before })
         })
     }
 
@@ -55,7 +66,7 @@ impl ParquetInput {
         names: &[String],
         record: &mut dyn FnMut(u64, Fields) -> bool,
     ) -> Result<(), String> {
-        let mut number = 0;
+        let mut number = self.before;
         loop {
             let decoded = guarded(|| match self.reader.next() {
                 None => Ok(None),
@@ -72,6 +83,21 @@ impl ParquetInput {
             }
         }
     }
+}
+
+/// The row groups of a shard, of groups with these numbers of rows, and the number of rows before them.
+fn groups_of(shard: Shard, rows: &[u64]) -> (Vec<usize>, u64) {
+    let within = shard.bounds(rows.iter().sum());
+    let starts: Vec<u64> = rows
+        .iter()
+        .scan(0, |next, rows| {
+            *next += rows;
+            Some(*next - rows)
+        })
+        .collect();
+    let groups: Vec<usize> = (0..rows.len()).filter(|i| within.contains(&starts[*i])).collect();
+    let before = groups.first().map_or(0, |first| starts[*first]);
+    (groups, before)
 }
 
 /// Runs a part of the library, which may panic on files that are not sound.
@@ -127,4 +153,26 @@ pub(in crate::io::tables) fn check_same(
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shards_cover_every_row_group_once() {
+        for rows in [&[][..], &[5], &[5, 0, 3], &[1, 100, 1, 1], &[10; 7]] {
+            for count in 1..12 {
+                let shards = (1..=count).map(|index| groups_of(Shard { index, count }, rows));
+                let mut all = Vec::new();
+                for (groups, before) in shards {
+                    if let Some(first) = groups.first() {
+                        assert_eq!(before, rows[..*first].iter().sum::<u64>());
+                    }
+                    all.extend(groups);
+                }
+                assert_eq!(all, (0..rows.len()).collect::<Vec<_>>(), "{rows:?} in {count}");
+            }
+        }
+    }
 }

@@ -84,15 +84,8 @@ impl ParquetWriter {
         let kinds = kinds.chain(plan.with_errors.then_some(DataType::Utf8));
         fields.extend(added.iter().zip(kinds).map(|(name, kind)| Field::new(name, kind, true)));
         let schema: SchemaRef = Arc::new(Schema::new_with_metadata(fields, metadata));
-        let properties = WriterProperties::builder()
-            .set_compression(Compression::ZSTD(ZstdLevel::default()))
-            .set_created_by(format!("albert {}", env!("CARGO_PKG_VERSION")))
-            .set_max_row_group_row_count(Some(GROUP_ROWS))
-            .set_max_row_group_bytes(Some(GROUP_BYTES))
-            .build();
-        let writer = ArrowWriter::try_new(Vec::new(), schema.clone(), Some(properties)).map_err(plain)?;
         Ok(Self {
-            writer,
+            writer: file(&schema)?,
             schema,
             inputs,
             predictions: plan.predictions.to_vec(),
@@ -101,6 +94,15 @@ impl ParquetWriter {
             bytes: 0,
             written: 0,
         })
+    }
+
+    /// Begins another file with the same columns, after the end of this one.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub(in crate::io::tables) fn again(&mut self) -> Result<(), String> {
+        self.writer = file(&self.schema)?;
+        Ok(())
     }
 
     /// Adds a row. What is ready of the file is added to `out`.
@@ -159,6 +161,17 @@ impl ParquetWriter {
         let batch = RecordBatch::try_new(self.schema.clone(), columns).map_err(plain)?;
         self.writer.write(&batch).map_err(plain)
     }
+}
+
+/// A file in memory.
+fn file(schema: &SchemaRef) -> Result<ArrowWriter<Vec<u8>>, String> {
+    let properties = WriterProperties::builder()
+        .set_compression(Compression::ZSTD(ZstdLevel::default()))
+        .set_created_by(format!("albert {}", env!("CARGO_PKG_VERSION")))
+        .set_max_row_group_row_count(Some(GROUP_ROWS))
+        .set_max_row_group_bytes(Some(GROUP_BYTES))
+        .build();
+    ArrowWriter::try_new(Vec::new(), schema.clone(), Some(properties)).map_err(plain)
 }
 
 /// The type of all values that a field has in the rows. Cells of text are text.

@@ -1,0 +1,64 @@
+//! Training in several processes that were started together, under `mpirun` or a scheduler.
+
+use albert::Result;
+use albert::device::{self, DeviceChoice, FloatType, OpenDevice};
+use albert::training::{self, Communicator};
+
+use crate::cli::exit::{ExitStatus, Failure};
+use crate::cli::output::report::Reporter;
+
+/// Joins the other processes and runs `train` with them. Only process 0 reports.
+pub fn run(
+    reporter: &Reporter,
+    train: impl FnOnce(&dyn Communicator, &Reporter) -> std::result::Result<ExitStatus, Failure>,
+) -> std::result::Result<ExitStatus, Failure> {
+    let world = training::join()?;
+    let result = if world.rank() == 0 {
+        train(world.as_ref(), reporter)
+    } else {
+        train(world.as_ref(), &Reporter::silent())
+    };
+    if result.is_err() && world.size() > 1 {
+        // Leaving would wait for the other processes, which wait for this one. A process that ends without leaving ends all.
+        std::mem::forget(world);
+    }
+    result
+}
+
+/// Runs `part` in process 0 before the other processes, which then find its results on disk. An error or interruption in one
+/// process ends all of them.
+pub fn first_alone<T>(
+    world: &dyn Communicator,
+    mut work: impl FnMut() -> Result<Option<T>>,
+) -> Result<Option<T>> {
+    let mut result = Ok(None);
+    for turn in [world.rank() == 0, world.rank() > 0] {
+        if turn {
+            result = work();
+        }
+        let ended = turn && !matches!(result, Ok(Some(_)));
+        if world.any(ended)? {
+            return if ended { result } else { Ok(None) };
+        }
+    }
+    result
+}
+
+/// The devices of this process: all named devices, or one of them if several processes run on a machine.
+pub fn open_devices(
+    named: &[DeviceChoice],
+    float: FloatType,
+    world: &dyn Communicator,
+) -> Result<Vec<OpenDevice>> {
+    let chosen = if world.size() > 1 {
+        let local = training::local_rank();
+        vec![match named[local % named.len()] {
+            DeviceChoice::Wgpu(None) => DeviceChoice::Wgpu(Some(local)),
+            DeviceChoice::Cuda(None) => DeviceChoice::Cuda(Some(local)),
+            choice => choice,
+        }]
+    } else {
+        named.to_vec()
+    };
+    chosen.into_iter().map(|choice| device::open_for_products(choice, float)).collect()
+}

@@ -1,0 +1,108 @@
+//! An output in several files, each with the same number of records: `FILE-00001`, `FILE-00002` and so on.
+
+use std::path::{Path, PathBuf};
+
+use super::complete::{Complete, HeaderRow};
+use super::output::{Format, OutputTarget};
+use crate::error::{Error, Result};
+
+/// The names of numbered files, and the number of records in each but the last.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Numbered {
+    path: PathBuf,
+    records: u64,
+}
+
+/// The files that an earlier run finished.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FinishedFiles {
+    /// Their number.
+    pub files: u64,
+    /// All of their records.
+    pub records: u64,
+    /// Records that failed, as far as they can be counted.
+    pub failed: u64,
+    /// What is known of the last one.
+    pub last: Complete,
+}
+
+impl Numbered {
+    /// Files named after `path` with `records` records each.
+    pub fn new(path: &Path, records: u64) -> Self {
+        Self { path: path.to_owned(), records: records.max(1) }
+    }
+
+    /// The number of records in each file but the last.
+    pub fn records(&self) -> u64 {
+        self.records
+    }
+
+    /// The name of a file, from 1: `labels-00001.csv` for `labels.csv`.
+    pub fn file(&self, number: u64) -> PathBuf {
+        let extension = self.path.extension().unwrap_or_default();
+        let mut name = self.path.file_stem().unwrap_or_default().to_owned();
+        name.push(format!("-{number:05}"));
+        if !extension.is_empty() {
+            name.push(".");
+            name.push(extension);
+        }
+        self.path.with_file_name(name)
+    }
+
+    /// The files that are there, without a gap from the first.
+    ///
+    /// # Errors
+    /// [`Error::Io`] for a file that cannot be read.
+    pub fn finished(&self, format: Format) -> Result<FinishedFiles> {
+        let mut finished = FinishedFiles::default();
+        loop {
+            let path = self.file(finished.files + 1);
+            if !path.exists() {
+                finished.records = finished.files * self.records;
+                return Ok(finished);
+            }
+            finished.last = Complete::of_file(&path, format, HeaderRow::Present)?;
+            finished.failed += finished.last.failed;
+            finished.files += 1;
+        }
+    }
+
+    /// Opens a file that must not exist yet.
+    ///
+    /// # Errors
+    /// [`Error::BadFile`] if it exists; the errors of [`OutputTarget::open_records`].
+    pub(super) fn open(&self, number: u64) -> Result<OutputTarget> {
+        let path = self.file(number);
+        if path.exists() {
+            return Err(Error::bad_file(path, "exists already; move it away"));
+        }
+        OutputTarget::open_records(Some(&path))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_keep_the_extension() {
+        let name = |path: &str, number| Numbered::new(Path::new(path), 5).file(number);
+        assert_eq!(name("a.b/labels.csv", 1), Path::new("a.b/labels-00001.csv"));
+        assert_eq!(name("labels", 123_456), Path::new("labels-123456"));
+        assert_eq!(name("x.tar.npy", 7), Path::new("x.tar-00007.npy"));
+    }
+
+    #[test]
+    fn files_count_up_to_the_first_gap() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let numbered = Numbered::new(&directory.path().join("out.jsonl"), 2);
+        assert_eq!(numbered.finished(Format::Jsonl).expect("reads"), FinishedFiles::default());
+        for number in [1, 2, 4] {
+            std::fs::write(numbered.file(number), "{\"error\":\"x\"}\n{}\n").expect("writes");
+        }
+        let finished = numbered.finished(Format::Jsonl).expect("reads");
+        assert_eq!((finished.files, finished.records, finished.failed), (2, 4, 2));
+        assert!(numbered.open(4).is_err());
+        assert!(numbered.open(3).is_ok());
+    }
+}
