@@ -94,7 +94,7 @@ mod tests {
             buffer.write(&mut file, text.as_bytes()).expect("writes");
             buffer.end_record();
         }
-        buffer.write(&mut file, b"thr").expect("writes");
+        buffer.write(&mut file, b"fo").expect("writes");
         buffer.flush(&mut file).expect("writes");
         assert_eq!(buffer.cut(&mut file).expect("cuts"), 8);
         buffer.write(&mut file, b"]").expect("writes");

@@ -96,7 +96,7 @@ def check_csv(folder, texts, kind):
     same("duckdb", relation.columns, [list(column) for column in zip(*relation.fetchall())])
     frame = pl.read_csv(
         table, separator=separator, quote_char='"' if quotes else None, schema_overrides={"id": pl.String},
-        missing_utf8_is_empty_string=True,
+        empty_string_is_null=False,
     )
     assert frame.schema["score"] == pl.Float64
     same("polars", frame.columns, [frame[name].to_list() for name in names])

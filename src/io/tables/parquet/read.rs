@@ -47,7 +47,7 @@ impl ParquetInput {
                 builder = builder.with_row_groups(groups);
                 before = first;
             }
-            let reader = builder.with_batch_size(BATCH_ROWS).build().map_err(|e| plain(e))?;
+            let reader = builder.with_batch_size(BATCH_ROWS).build().map_err(plain)?;
             Ok(Self { reader, schema, before })
         })
     }
