@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use albert::model::{Albert, AlbertConfig, ModelInput, OutputOptions};
 
 /// The configuration, as in a config.json of transformers.
-pub fn base_config() -> Value {
+pub(crate) fn base_config() -> Value {
     json!({
         "model_type": "albert", "vocab_size": 30_000, "embedding_size": 128, "hidden_size": 768,
         "num_attention_heads": 12, "num_hidden_layers": 12, "intermediate_size": 3072,
@@ -19,13 +19,13 @@ pub fn base_config() -> Value {
 }
 
 /// Without heads.
-pub fn model(config: &Value, device: &Device) -> Albert {
+pub(crate) fn model(config: &Value, device: &Device) -> Albert {
     let config = AlbertConfig::from_slice(config.to_string().as_bytes(), Path::new("config.json"));
     Albert::new(&config.expect("sound"), &[], device)
 }
 
 /// Seconds of embeddings and encoder for a batch without padding.
-pub fn forward(model: &Albert, shape: [usize; 2], device: &Device) -> f64 {
+pub(crate) fn forward(model: &Albert, shape: [usize; 2], device: &Device) -> f64 {
     let ids: Vec<i64> = (0..(shape[0] * shape[1]) as i64).map(|i| 5 + i * 7919 % 29_995).collect();
     let started = Instant::now();
     let input_ids = Tensor::<1, Int>::from_data(ids.as_slice(), device).reshape(shape);

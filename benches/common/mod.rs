@@ -1,8 +1,8 @@
 //! Code shared by the benchmarks: options, medians, and communication with Python peers.
 #![allow(dead_code, reason = "no benchmark uses all of it")]
 
-pub mod encoder;
-pub mod process;
+pub(crate) mod encoder;
+pub(crate) mod process;
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
@@ -11,18 +11,18 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use albert::ops::Numbers;
 
 /// The value behind a flag on the command line.
-pub fn option(flag: &str) -> Option<String> {
+pub(crate) fn option(flag: &str) -> Option<String> {
     let args: Vec<String> = std::env::args().collect();
     args.iter().position(|a| a == flag).and_then(|i| args.get(i + 1)).cloned()
 }
 
 /// The value behind a flag, split at commas.
-pub fn list(flag: &str) -> Option<Vec<String>> {
+pub(crate) fn list(flag: &str) -> Option<Vec<String>> {
     option(flag).map(|value| value.split(',').map(str::to_owned).collect())
 }
 
 /// The numbers of `--programs`, or else of `default`, with their names.
-pub fn programs(default: &[&str]) -> Vec<(String, Numbers)> {
+pub(crate) fn programs(default: &[&str]) -> Vec<(String, Numbers)> {
     let names = list("--programs").unwrap_or_else(|| default.iter().map(|name| (*name).to_owned()).collect());
     let numbers = |name: &str| match name {
         "f32" => Numbers::F32,
@@ -35,20 +35,20 @@ pub fn programs(default: &[&str]) -> Vec<(String, Numbers)> {
 }
 
 /// The median; the numbers end sorted.
-pub fn median(numbers: &mut [f64]) -> f64 {
+pub(crate) fn median(numbers: &mut [f64]) -> f64 {
     numbers.sort_by(f64::total_cmp);
     numbers[numbers.len() / 2]
 }
 
 /// A Python program of this folder that answers lines.
-pub struct Peer {
+pub(crate) struct Peer {
     child: Child,
     stdin: ChildStdin,
     stdout: BufReader<ChildStdout>,
 }
 
 impl Peer {
-    pub fn start(python: &str, script: &str) -> Self {
+    pub(crate) fn start(python: &str, script: &str) -> Self {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches").join(script);
         let mut child = Command::new(python)
             .arg(script)
@@ -62,7 +62,7 @@ impl Peer {
     }
 
     /// Sends a line and waits for the answer.
-    pub fn ask(&mut self, line: &str) -> String {
+    pub(crate) fn ask(&mut self, line: &str) -> String {
         writeln!(self.stdin, "{line}").expect("Python listens");
         let mut answer = String::new();
         self.stdout.read_line(&mut answer).expect("Python answers");
@@ -80,7 +80,7 @@ impl Drop for Peer {
 
 /// A checkpoint of ALBERT-base's size with random weights, for masked words (`AlbertForMaskedLM`) or two
 /// labels (`AlbertForSequenceClassification`), with the files of the built-in tokenizer.
-pub fn write_base_model(directory: &Path, architecture: &str) -> std::io::Result<()> {
+pub(crate) fn write_base_model(directory: &Path, architecture: &str) -> std::io::Result<()> {
     if directory.join("model.safetensors").is_file() {
         return Ok(());
     }

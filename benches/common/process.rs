@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 use std::time::Instant;
 
 /// Seconds, and peak memory in KiB where the kernel tells.
-pub fn timed(command: &[String]) -> (f64, u64) {
+pub(crate) fn timed(command: &[String]) -> (f64, u64) {
     let started = Instant::now();
     let mut child = Command::new(&command[0])
         .args(&command[1..])

@@ -12,7 +12,7 @@ use super::tasks::Examples;
 /// * tokens: F1 of entities; no entity at all, and each word's most frequent tag;
 /// * questions: F1 of words; the sentence that shares the most words with the question;
 /// * choices: accuracy; the most frequent place, and a logistic regression over the words of the choices.
-pub fn baselines(train: &Examples, test: &Examples) -> (Option<f64>, Option<f64>) {
+pub(crate) fn baselines(train: &Examples, test: &Examples) -> (Option<f64>, Option<f64>) {
     match (train, test) {
         (Examples::Texts(train), Examples::Texts(test)) => texts(train, test),
         (Examples::Tokens(train), Examples::Tokens(test)) => tokens(train, test),

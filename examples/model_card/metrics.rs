@@ -12,7 +12,7 @@ use albert::model::Albert;
 use super::tasks::{Task, runtime};
 
 /// The main metric on one data set.
-pub struct Metric {
+pub(crate) struct Metric {
     /// The data's name.
     pub data: &'static str,
     pub examples: u64,
@@ -23,14 +23,19 @@ pub struct Metric {
 }
 
 /// The model of `task` in a file that contains several tasks.
-pub fn model_in(tensors: Tensors, checkpoint: &Checkpoint, task: &Task, device: &Device) -> Result<Albert> {
+pub(crate) fn model_in(
+    tensors: Tensors,
+    checkpoint: &Checkpoint,
+    task: &Task,
+    device: &Device,
+) -> Result<Albert> {
     let tensors = tensors.with_task(Some(task.name))?;
     let config = task.config(&checkpoint.config);
     Ok(load_model(&tensors, &config, &[task.head()], MlmBias::default(), device)?.0)
 }
 
 /// The metrics of `model` on all data of `task` that has a file for `split`.
-pub fn metrics(
+pub(crate) fn metrics(
     task: &Task,
     model: &Albert,
     checkpoint: &Checkpoint,

@@ -10,7 +10,7 @@ use serde_json::Value;
 const LENGTHS: [&str; 3] = ["32", "64", "128"];
 
 /// A table of metrics of `albert eval mlm` with the built-in model.
-pub fn table(held_out: &Path) -> Result<String> {
+pub(crate) fn table(held_out: &Path) -> Result<String> {
     let example = std::env::current_exe().map_err(Error::io(Path::new("model_card"), "find"))?;
     let program = example.ancestors().nth(2).unwrap_or(Path::new(".")).join("albert");
     let mut out = String::from(

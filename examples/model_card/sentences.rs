@@ -35,7 +35,7 @@ const SENTENCES: [&str; 20] = [
 ];
 
 /// A table of sentences and words.
-pub fn table(assets: &Path) -> Result<String> {
+pub(crate) fn table(assets: &Path) -> Result<String> {
     let checkpoint = Checkpoint::local(assets)?;
     let device = device::open(DeviceChoice::Flex, FloatType::F32)?.device;
     let heads = [Head::MaskedLm];

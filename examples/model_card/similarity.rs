@@ -12,7 +12,7 @@ use albert::{Error, Result, stream};
 use super::tasks::runtime;
 
 /// A row of the table of tasks.
-pub fn row(assets: &Path, data: &Path, split: &str) -> Result<String> {
+pub(crate) fn row(assets: &Path, data: &Path, split: &str) -> Result<String> {
     let checkpoint = Checkpoint::local(assets)?;
     let device = device::open(DeviceChoice::Flex, FloatType::F32)?.device;
     let (model, _) =

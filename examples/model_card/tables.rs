@@ -11,7 +11,7 @@ use super::metrics::{metrics, model_in};
 use super::tasks::TASKS;
 
 /// One row per task and data set.
-pub fn tasks(assets: &Path, data: &Path, split: &str) -> Result<String> {
+pub(crate) fn tasks(assets: &Path, data: &Path, split: &str) -> Result<String> {
     let checkpoint = Checkpoint::local(assets)?;
     let device = device::open(DeviceChoice::Flex, FloatType::F32)?.device;
     let mut out = String::from(

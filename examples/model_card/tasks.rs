@@ -18,7 +18,7 @@ use albert::tasks::{Long, QaOptions, Runtime};
 
 /// A task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub(crate) enum Kind {
     Texts,
     Tokens,
     Questions,
@@ -27,7 +27,7 @@ pub enum Kind {
 
 /// A task.
 #[derive(Clone, Debug)]
-pub struct Task {
+pub(crate) struct Task {
     /// Its name in the files of `assets/`.
     pub name: &'static str,
     pub kind: Kind,
@@ -37,7 +37,7 @@ pub struct Task {
 }
 
 /// All tasks of `assets/tasks.json`.
-pub const TASKS: [Task; 5] = [
+pub(crate) const TASKS: [Task; 5] = [
     Task { name: "sentiment", kind: Kind::Texts, data: &["sentiment"], labels: &["negative", "positive"] },
     Task {
         name: "entities",
@@ -64,7 +64,7 @@ pub const TASKS: [Task; 5] = [
 const QUESTION_LENGTH: usize = 384;
 
 /// Labelled data of a task.
-pub enum Examples {
+pub(crate) enum Examples {
     Texts(Vec<TextExample>),
     Tokens(Vec<TokenExample>),
     Questions(Vec<QuestionExample>),
@@ -72,7 +72,7 @@ pub enum Examples {
 }
 
 impl Task {
-    pub fn head(&self) -> Head {
+    pub(crate) fn head(&self) -> Head {
         match self.kind {
             Kind::Texts => Head::SequenceClassification,
             Kind::Tokens => Head::TokenClassification,
@@ -81,13 +81,13 @@ impl Task {
         }
     }
 
-    pub fn label_set(&self) -> LabelSet {
+    pub(crate) fn label_set(&self) -> LabelSet {
         let labels = self.labels.iter().map(|label| (*label).to_owned()).collect();
         LabelSet::given(labels).unwrap_or_default()
     }
 
     /// The shared configuration with this task's labels.
-    pub fn config(&self, shared: &AlbertConfig) -> AlbertConfig {
+    pub(crate) fn config(&self, shared: &AlbertConfig) -> AlbertConfig {
         let mut config = shared.clone();
         if !self.labels.is_empty() {
             config.set_labels(self.labels.iter().map(|label| (*label).to_owned()).collect());
@@ -95,7 +95,7 @@ impl Task {
         config
     }
 
-    pub fn read(&self, data: &Path, name: &str, split: &str) -> Result<Examples> {
+    pub(crate) fn read(&self, data: &Path, name: &str, split: &str) -> Result<Examples> {
         let path = data.join(format!("{name}.{split}.jsonl"));
         Ok(match self.kind {
             Kind::Texts => {
@@ -113,7 +113,11 @@ impl Task {
     }
 
     /// An evaluation on one data set.
-    pub fn evaluation(&self, examples: Examples, mut runtime: Runtime) -> Result<Box<dyn TaskEvaluation>> {
+    pub(crate) fn evaluation(
+        &self,
+        examples: Examples,
+        mut runtime: Runtime,
+    ) -> Result<Box<dyn TaskEvaluation>> {
         Ok(match examples {
             Examples::Texts(all) => {
                 Box::new(TextEvaluation::new(runtime, all, TargetKind::Label, self.label_set())?)
@@ -130,7 +134,7 @@ impl Task {
 }
 
 /// A runtime for `model`, with the tokenizer of `checkpoint`.
-pub fn runtime(
+pub(crate) fn runtime(
     model: Albert,
     config: &AlbertConfig,
     checkpoint: &Checkpoint,

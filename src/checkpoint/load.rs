@@ -189,9 +189,9 @@ impl<'a> Loader<'a> {
             let asked = heads.iter().any(|head| name.starts_with(head_prefix(*head)));
             let spare = !asked && Head::ALL.into_iter().any(|head| name.starts_with(head_prefix(head)));
             if spare {
-                self.report.set_aside.push(name.to_owned())
+                self.report.set_aside.push(name.to_owned());
             } else {
-                self.report.unused.push(name.to_owned())
+                self.report.unused.push(name.to_owned());
             }
         }
         if self.report.missing.is_empty() && self.report.mismatched.is_empty() {

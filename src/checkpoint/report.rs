@@ -54,7 +54,7 @@ impl fmt::Display for LoadReport {
 }
 
 /// The name in `candidates` that is most similar to `name`, if any is similar.
-pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let mut best: Option<(f64, &str)> = None;
     for candidate in candidates {
         let score = strsim::normalized_damerau_levenshtein(name, candidate);

@@ -30,7 +30,7 @@ impl From<ExitStatus> for ExitCode {
 
 /// An error with its exit status.
 #[derive(Debug)]
-pub struct Failure {
+pub(super) struct Failure {
     /// The error to print.
     pub error: Error,
     /// The exit status.
@@ -45,7 +45,7 @@ impl From<Error> for Failure {
 }
 
 /// Marks errors that occur while processing input.
-pub trait WhileRunning<T> {
+pub(super) trait WhileRunning<T> {
     /// Marks an error as failed input. Weights that do not fit are an error of the setup wherever they are read.
     fn while_running(self) -> std::result::Result<T, Failure>;
 }

@@ -7,7 +7,7 @@ use albert::stream::SharedWriter;
 use albert::{Error, Result};
 
 /// A flag set by the first SIGINT or SIGTERM. A second signal ends the program at once.
-pub fn stop_flag() -> Result<Arc<AtomicBool>> {
+pub(super) fn stop_flag() -> Result<Arc<AtomicBool>> {
     let stop = Arc::new(AtomicBool::new(false));
     for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
         signal_hook::flag::register_conditional_shutdown(signal, 130, stop.clone())
@@ -19,7 +19,7 @@ pub fn stop_flag() -> Result<Arc<AtomicBool>> {
 
 /// Installs a handler that closes `writer` before the signal ends the process.
 #[cfg(unix)]
-pub fn close_on_interrupt(writer: &SharedWriter) -> std::io::Result<()> {
+pub(super) fn close_on_interrupt(writer: &SharedWriter) -> std::io::Result<()> {
     use signal_hook::consts::{SIGINT, SIGTERM, SIGXFSZ};
     use signal_hook::iterator::Signals;
 

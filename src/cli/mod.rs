@@ -19,7 +19,7 @@ use exit::{ExitStatus, Failure};
 use output::report::Reporter;
 
 /// Parses the arguments, runs the subcommand and returns its exit code.
-pub fn main() -> ExitCode {
+pub(crate) fn main() -> ExitCode {
     albert::device::use_huge_pages();
     let cli = Cli::parse();
     let reporter = Reporter::new(&cli.global);

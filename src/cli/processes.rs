@@ -8,7 +8,7 @@ use crate::cli::exit::{ExitStatus, Failure};
 use crate::cli::output::report::Reporter;
 
 /// Joins the other processes and runs `train` with them. Only process 0 reports.
-pub fn run(
+pub(super) fn run(
     reporter: &Reporter,
     train: impl FnOnce(&dyn Communicator, &Reporter) -> std::result::Result<ExitStatus, Failure>,
 ) -> std::result::Result<ExitStatus, Failure> {
@@ -27,7 +27,7 @@ pub fn run(
 
 /// Runs `part` in process 0 before the other processes, which then find its results on disk. An error or interruption in one
 /// process ends all of them.
-pub fn first_alone<T>(
+pub(super) fn first_alone<T>(
     world: &dyn Communicator,
     mut work: impl FnMut() -> Result<Option<T>>,
 ) -> Result<Option<T>> {
@@ -45,7 +45,7 @@ pub fn first_alone<T>(
 }
 
 /// The devices of this process: all named devices, or one of them if several processes run on a machine.
-pub fn open_devices(
+pub(super) fn open_devices(
     named: &[DeviceChoice],
     float: FloatType,
     world: &dyn Communicator,

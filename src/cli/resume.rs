@@ -39,7 +39,7 @@ const OTHER_OPTIONS: [&str; 18] = [
 
 /// Everything that the output of a run depends on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Description {
+pub(super) struct Description {
     /// The version of the program. It comes first, as the mark of a description.
     albert: String,
     command: String,
@@ -56,7 +56,7 @@ impl Description {
     ///
     /// # Errors
     /// [`Error::Io`] for files that cannot be read.
-    pub fn of_this_run(
+    pub(super) fn of_this_run(
         source: &Source,
         target: &OutputTarget,
         format: Format,
@@ -94,7 +94,7 @@ impl Description {
     ///
     /// # Errors
     /// [`Error::Io`] for files that cannot be read.
-    pub fn set_model(&mut self, checkpoint: &Checkpoint) -> Result<()> {
+    pub(super) fn set_model(&mut self, checkpoint: &Checkpoint) -> Result<()> {
         let mut parts = Vec::new();
         match &checkpoint.origin {
             Origin::Embedded { task } => parts.push(format!("embedded {task:?}")),
@@ -118,7 +118,7 @@ impl Description {
     ///
     /// # Errors
     /// [`Error::Io`] for files that cannot be read.
-    pub fn set_tokenizer(&mut self, args: &ModelArgs) -> Result<()> {
+    pub(super) fn set_tokenizer(&mut self, args: &ModelArgs) -> Result<()> {
         let Some(named) = args.tokenizer.as_ref().or(args.model.as_ref()) else { return Ok(()) };
         let path = Path::new(named);
         // A hub id stays the same by its name.
@@ -127,7 +127,7 @@ impl Description {
     }
 
     /// The content of `FILE.partial.json`.
-    pub fn to_json(&self) -> Vec<u8> {
+    pub(super) fn to_json(&self) -> Vec<u8> {
         let mut json = serde_json::to_vec(self).unwrap_or_default();
         json.push(b'\n');
         json
@@ -137,7 +137,7 @@ impl Description {
     ///
     /// # Errors
     /// [`Error::Usage`] naming the difference.
-    pub fn check(&self, leftover: &Leftover) -> Result<Option<String>> {
+    pub(super) fn check(&self, leftover: &Leftover) -> Result<Option<String>> {
         let earlier = earlier(leftover)?;
         let differs = |what: String| Err(refused(leftover, &what));
         if earlier.albert != self.albert {
@@ -182,7 +182,7 @@ impl Description {
     ///
     /// # Errors
     /// [`Error::Usage`].
-    pub fn check_model(&self, leftover: &Leftover) -> Result<()> {
+    pub(super) fn check_model(&self, leftover: &Leftover) -> Result<()> {
         if earlier(leftover)?.model == self.model {
             return Ok(());
         }
@@ -196,7 +196,7 @@ fn can_continue(format: Format, in_files: bool) -> bool {
 }
 
 /// The reason why a run cannot be resumed, whatever there is to resume.
-pub fn impossible(source: &Source, target: &OutputTarget, format: Format, in_files: bool) -> Error {
+pub(super) fn impossible(source: &Source, target: &OutputTarget, format: Format, in_files: bool) -> Error {
     let problem = match source {
         _ if matches!(target, OutputTarget::Stdout(_)) => "needs --output FILE",
         _ if target.leftover().is_none() => "needs an --output in a directory that takes new files",

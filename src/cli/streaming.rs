@@ -20,7 +20,7 @@ use crate::cli::output::stream_progress::StreamProgress;
 use crate::cli::resume::{self, Description};
 
 /// Input and output. They are opened before the model is loaded, so that a bad path fails immediately.
-pub struct Streams {
+pub(super) struct Streams {
     reader: RecordReader,
     writer: OrderedWriter,
     format: Format,
@@ -38,14 +38,14 @@ pub struct Streams {
 }
 
 /// Opens the input and output of a task on texts.
-pub fn open_texts(input: &InputArgs, output: &OutputArgs) -> Result<Streams, Failure> {
+pub(super) fn open_texts(input: &InputArgs, output: &OutputArgs) -> Result<Streams, Failure> {
     let name = output.output.as_deref();
     let format = |terminal| output.format.resolve(name, terminal);
     open_records(&input.source()?, &input.records, &input.needed(), name, format)
 }
 
 /// As [`open`], with the format and the part of the input that `records` names.
-pub fn open_records(
+pub(super) fn open_records(
     source: &Source,
     records: &RecordArgs,
     needed: &[Needed],
@@ -56,7 +56,7 @@ pub fn open_records(
 }
 
 /// Opens input and output. A table must have the columns in `needed`. `format` receives whether the output is a terminal.
-pub fn open(
+pub(super) fn open(
     source: &Source,
     input_format: InputFormat,
     (part, on_error): (PartArgs, OnErrorArg),
@@ -148,7 +148,7 @@ fn taken(files: &Numbered, number: u64, interrupted: bool) -> Error {
 
 impl Streams {
     /// Tells the model of the run, which an interrupted run must have used, too.
-    pub fn with_model(mut self, checkpoint: &Checkpoint) -> Result<Self, Error> {
+    pub(super) fn with_model(mut self, checkpoint: &Checkpoint) -> Result<Self, Error> {
         if let Some(description) = &mut self.description {
             description.set_model(checkpoint)?;
         }
@@ -156,7 +156,7 @@ impl Streams {
     }
 
     /// As [`Self::with_model`], for a tokenizer alone.
-    pub fn with_tokenizer(mut self, args: &ModelArgs) -> Result<Self, Error> {
+    pub(super) fn with_tokenizer(mut self, args: &ModelArgs) -> Result<Self, Error> {
         if let Some(description) = &mut self.description {
             description.set_tokenizer(args)?;
         }
@@ -197,7 +197,7 @@ impl Streams {
 }
 
 /// Runs a task on all records.
-pub fn run<T: Task>(
+pub(super) fn run<T: Task>(
     task: &T,
     mut streams: Streams,
     on_error: OnErrorArg,

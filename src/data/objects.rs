@@ -3,7 +3,7 @@
 use super::example::Place;
 use super::source::Source;
 use crate::error::Result;
-use crate::io::Fields;
+use crate::io::{Fields, JsonText};
 
 /// An object.
 pub(super) struct Object {
@@ -25,7 +25,7 @@ impl Object {
 
     /// The JSON text of a field; `None` if it is absent or null.
     pub(super) fn raw(&self, name: &str) -> Option<&str> {
-        self.fields.raw(name).map(|raw| raw.get()).filter(|json| *json != "null")
+        self.fields.raw(name).map(JsonText::get).filter(|json| *json != "null")
     }
 
     /// The error for a field that is absent or null.

@@ -12,7 +12,7 @@ use crate::ops::Numbers;
 
 /// An adapter with burn's selector for it.
 #[derive(Clone, Debug)]
-pub struct Adapter {
+pub(crate) struct Adapter {
     /// Position in [`list`], the N of `wgpu:N`.
     index: usize,
     /// burn's selector: the kind of adapter and its index within that kind.
@@ -39,7 +39,7 @@ impl Adapter {
     }
 
     /// The entry for `albert devices`.
-    pub fn info(&self) -> DeviceInfo {
+    pub(crate) fn info(&self) -> DeviceInfo {
         let kind = match self.kind {
             _ if is_software_name(&self.description) => "software",
             wgpu::DeviceType::DiscreteGpu => "discrete gpu",
@@ -66,7 +66,7 @@ fn is_software_name(description: &str) -> bool {
 }
 
 /// All adapters of this platform's first graphics API, in the API's order.
-pub fn list() -> Vec<Adapter> {
+pub(crate) fn list() -> Vec<Adapter> {
     let backends = wgpu::Backends::VULKAN | wgpu::Backends::METAL | wgpu::Backends::DX12;
     let instance = wgpu::Instance::new(wgpu::InstanceDescriptor {
         backends,
@@ -98,7 +98,7 @@ pub fn list() -> Vec<Adapter> {
 }
 
 /// Checks for device files of GPUs, which is much faster than loading a graphics driver.
-pub fn may_have_gpu() -> bool {
+pub(crate) fn may_have_gpu() -> bool {
     if !cfg!(target_os = "linux") {
         return true;
     }
@@ -111,7 +111,7 @@ pub fn may_have_gpu() -> bool {
 ///
 /// # Errors
 /// [`Error::Device`] that lists the adapters found.
-pub fn choose(index: Option<usize>) -> Result<Adapter> {
+pub(crate) fn choose(index: Option<usize>) -> Result<Adapter> {
     let adapters = list();
     let found = match adapters.len() {
         0 => "no graphics adapter was found (is a Vulkan driver installed?)".to_owned(),
@@ -131,7 +131,7 @@ pub fn choose(index: Option<usize>) -> Result<Adapter> {
 ///
 /// # Errors
 /// [`Error::Device`] with the driver's message.
-pub fn open(adapter: &Adapter) -> Result<OpenDevice> {
+pub(crate) fn open(adapter: &Adapter) -> Result<OpenDevice> {
     let name = format!("wgpu:{}", adapter.index);
     let failed = |problem: String| Error::Device { device: name.clone(), problem };
     let Some(kind) = adapter.selector.clone() else {

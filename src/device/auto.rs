@@ -24,7 +24,7 @@ pub enum Workload {
 
 /// A choice and the reason for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Choice {
+pub(crate) struct Choice {
     /// The name of a GPU; `None` for the CPU.
     pub gpu: Option<String>,
     /// The reason, for `--verbose`.
@@ -39,7 +39,7 @@ pub fn is_candidate(device: &DeviceInfo) -> bool {
 }
 
 /// Chooses a device. `gpus` lists the adapters and is called only if a GPU would pay, because it loads a driver.
-pub fn choose(
+pub(crate) fn choose(
     workload: Workload,
     float: FloatType,
     threads: usize,

@@ -3,7 +3,7 @@
 use ureq::http::Uri;
 
 /// The origin of a URL: scheme, host and port.
-pub fn origin(url: &str) -> Option<(String, String, u16)> {
+pub(crate) fn origin(url: &str) -> Option<(String, String, u16)> {
     let uri: Uri = url.parse().ok()?;
     let scheme = uri.scheme_str()?.to_ascii_lowercase();
     let port = uri.port_u16().unwrap_or(if scheme == "https" { 443 } else { 80 });
@@ -11,7 +11,7 @@ pub fn origin(url: &str) -> Option<(String, String, u16)> {
 }
 
 /// The host of a URL, for messages.
-pub fn host(url: &str) -> String {
+pub(crate) fn host(url: &str) -> String {
     url.parse::<Uri>()
         .ok()
         .and_then(|uri| uri.host().map(str::to_owned))
@@ -19,14 +19,14 @@ pub fn host(url: &str) -> String {
 }
 
 /// Returns true if a URL points to this machine, for which no proxy is used.
-pub fn is_loopback(url: &str) -> bool {
+pub(crate) fn is_loopback(url: &str) -> bool {
     let host = host(url);
     let address = host.trim_matches(['[', ']']).parse::<std::net::IpAddr>();
     host == "localhost" || address.is_ok_and(|a| a.is_loopback())
 }
 
 /// Resolves a `Location` header relative to `base`.
-pub fn resolve(base: &str, location: &str) -> Option<String> {
+pub(crate) fn resolve(base: &str, location: &str) -> Option<String> {
     if location.starts_with("http://") || location.starts_with("https://") {
         return Some(location.to_owned());
     }
@@ -50,12 +50,12 @@ pub fn resolve(base: &str, location: &str) -> Option<String> {
 }
 
 /// A URL without its query, which may contain secrets.
-pub fn without_query(url: &str) -> String {
+pub(crate) fn without_query(url: &str) -> String {
     without_password(url.split(['?', '#']).next().unwrap_or_default())
 }
 
 /// A URL without user name and password.
-pub fn without_password(url: &str) -> String {
+pub(crate) fn without_password(url: &str) -> String {
     let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
     let end = rest.find('/').unwrap_or(rest.len());
     match rest[..end].rfind('@') {

@@ -11,25 +11,25 @@ use super::{HubId, HubSettings, Progress};
 use crate::error::{Error, Result};
 
 /// The cache directory of one repository.
-pub struct RepoCache {
+pub(crate) struct RepoCache {
     root: PathBuf,
     revision: String,
 }
 
 impl RepoCache {
     /// Returns the location of `id` without creating anything.
-    pub fn new(id: &HubId, settings: &HubSettings) -> Self {
+    pub(crate) fn new(id: &HubId, settings: &HubSettings) -> Self {
         let root = settings.cache_dir.join(format!("models--{}", id.repo.replace('/', "--")));
         Self { root, revision: id.revision().to_owned() }
     }
 
     /// `models--org--name`.
-    pub fn root(&self) -> &Path {
+    pub(crate) fn root(&self) -> &Path {
         &self.root
     }
 
     /// The cached snapshot of the revision, if there is one.
-    pub fn snapshot(&self) -> Option<PathBuf> {
+    pub(crate) fn snapshot(&self) -> Option<PathBuf> {
         let commit = match fs::read_to_string(self.ref_path()) {
             Ok(commit) => commit.trim().to_owned(),
             Err(_) => self.revision.clone(),
@@ -39,12 +39,12 @@ impl RepoCache {
     }
 
     /// The snapshot directory of a commit.
-    pub fn snapshot_of(&self, commit: &str) -> PathBuf {
+    pub(crate) fn snapshot_of(&self, commit: &str) -> PathBuf {
         self.root.join("snapshots").join(commit)
     }
 
     /// The blob with this etag.
-    pub fn blob(&self, etag: &str) -> PathBuf {
+    pub(crate) fn blob(&self, etag: &str) -> PathBuf {
         self.root.join("blobs").join(etag)
     }
 
@@ -53,7 +53,7 @@ impl RepoCache {
     }
 
     /// Locks the blob until the file is closed or this process dies. Returns `None` if the file system does not support locks.
-    pub fn lock(&self, etag: &str, name: &str, progress: &mut dyn Progress) -> Result<Option<File>> {
+    pub(crate) fn lock(&self, etag: &str, name: &str, progress: &mut dyn Progress) -> Result<Option<File>> {
         let directory = self.root.with_file_name(".locks").join(self.root.file_name().unwrap_or_default());
         create_directory(&directory)?;
         let path = directory.join(format!("{etag}.lock"));
@@ -83,7 +83,7 @@ impl RepoCache {
     }
 
     /// Adds a blob to a snapshot: as a relative link, or as a copy if links are not supported.
-    pub fn place(&self, commit: &str, file: &str, etag: &str) -> Result<()> {
+    pub(crate) fn place(&self, commit: &str, file: &str, etag: &str) -> Result<()> {
         let target = self.snapshot_of(commit).join(file);
         let directory = target.parent().unwrap_or(&self.root);
         create_directory(directory)?;
@@ -109,7 +109,7 @@ impl RepoCache {
     }
 
     /// Records the commit of the revision.
-    pub fn set_ref(&self, commit: &str) -> Result<()> {
+    pub(crate) fn set_ref(&self, commit: &str) -> Result<()> {
         let path = self.ref_path();
         if self.revision == commit || fs::read_to_string(&path).is_ok_and(|known| known == commit) {
             return Ok(());
@@ -124,7 +124,7 @@ impl RepoCache {
 }
 
 /// Creates a directory and its parents.
-pub fn create_directory(path: &Path) -> Result<()> {
+pub(crate) fn create_directory(path: &Path) -> Result<()> {
     fs::create_dir_all(path).map_err(Error::io(path, "create"))
 }
 

@@ -18,7 +18,7 @@ const MAX_REDIRECTS: usize = 10;
 const MAX_WAIT: Duration = Duration::from_secs(10);
 
 /// Failure of a request, by whether a retry can help.
-pub enum Trouble {
+pub(crate) enum Trouble {
     /// The server is busy or the connection broke. The server may have requested a wait.
     Passing(String, Option<Duration>),
     /// There is no answer at all.
@@ -28,7 +28,7 @@ pub enum Trouble {
 }
 
 /// A response, with the file's metadata collected along the redirects.
-pub struct Answer {
+pub(crate) struct Answer {
     /// The last response.
     pub response: Response<Body>,
     /// `X-Repo-Commit`.
@@ -44,18 +44,18 @@ pub struct Answer {
 
 impl Answer {
     /// The status of the last response.
-    pub fn status(&self) -> StatusCode {
+    pub(crate) fn status(&self) -> StatusCode {
         self.response.status()
     }
 
     /// A header of the last response.
-    pub fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         header(self.response.headers(), name)
     }
 }
 
 /// A client of one hub for one model.
-pub struct Client<'a> {
+pub(crate) struct Client<'a> {
     pub id: &'a HubId,
     pub settings: &'a HubSettings,
     /// Does not follow redirects, because the token must not reach another host.
@@ -63,7 +63,7 @@ pub struct Client<'a> {
 }
 
 impl<'a> Client<'a> {
-    pub fn new(id: &'a HubId, settings: &'a HubSettings) -> Result<Self> {
+    pub(crate) fn new(id: &'a HubId, settings: &'a HubSettings) -> Result<Self> {
         let timeout = Some(settings.timeout);
         let mut config = Agent::config_builder()
             .http_status_as_error(false)
@@ -86,12 +86,12 @@ impl<'a> Client<'a> {
     }
 
     /// Creates the error of a request.
-    pub fn refuse(&self, url: &str, problem: impl Into<String>) -> Error {
+    pub(crate) fn refuse(&self, url: &str, problem: impl Into<String>) -> Error {
         Error::Hub { model: self.id.name(), url: without_password(url), problem: problem.into() }
     }
 
     /// Creates the error of a request that failed after `tries` attempts.
-    pub fn give_up(&self, url: &str, trouble: Trouble, tries: u32) -> Error {
+    pub(crate) fn give_up(&self, url: &str, trouble: Trouble, tries: u32) -> Error {
         let times = if tries > 1 { format!(", {tries} times") } else { String::new() };
         match trouble {
             Trouble::Passing(problem, _) => self
@@ -108,7 +108,7 @@ impl<'a> Client<'a> {
     }
 
     /// Sends a GET or HEAD request and retries transient failures.
-    pub fn request(&self, method: &Method, url: &str, progress: &mut dyn Progress) -> Result<Answer> {
+    pub(crate) fn request(&self, method: &Method, url: &str, progress: &mut dyn Progress) -> Result<Answer> {
         let mut tries = 1;
         loop {
             match self.once(method, url, 0) {
@@ -123,7 +123,7 @@ impl<'a> Client<'a> {
     }
 
     /// The reason why a body was interrupted.
-    pub fn broken(&self, host: &str, error: io::Error) -> String {
+    pub(crate) fn broken(&self, host: &str, error: io::Error) -> String {
         match ureq::Error::from(error) {
             ureq::Error::Timeout(_) => silent(host, self.settings.timeout),
             ureq::Error::Io(error) => format!("the connection to {host} broke: {error}"),
@@ -132,7 +132,13 @@ impl<'a> Client<'a> {
     }
 
     /// Waits before the next attempt.
-    pub fn wait(&self, tries: u32, problem: &str, asked: Option<Duration>, progress: &mut dyn Progress) {
+    pub(crate) fn wait(
+        &self,
+        tries: u32,
+        problem: &str,
+        asked: Option<Duration>,
+        progress: &mut dyn Progress,
+    ) {
         progress.note(&format!("{problem}; trying again ({tries} of {})", self.settings.retries));
         let own = self.settings.backoff.saturating_mul(2u32.saturating_pow(tries.saturating_sub(1)));
         std::thread::sleep(asked.unwrap_or(own).min(MAX_WAIT));
@@ -140,7 +146,7 @@ impl<'a> Client<'a> {
 
     /// Sends one request, starting at byte `from`, and follows its redirects. The token is sent only to the hub's own host.
     /// For a HEAD request, redirects to another host are not followed once the hub has identified the content.
-    pub fn once(&self, method: &Method, url: &str, from: u64) -> std::result::Result<Answer, Trouble> {
+    pub(crate) fn once(&self, method: &Method, url: &str, from: u64) -> std::result::Result<Answer, Trouble> {
         let home = origin(&self.settings.endpoint);
         let mut url = url.to_owned();
         let (mut commit, mut linked_etag, mut linked_size) = (None, None, None);

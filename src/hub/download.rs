@@ -21,7 +21,7 @@ use super::{HubId, HubSettings, Progress, Wanted};
 use crate::error::Result;
 
 /// Downloads the missing files and returns the snapshot.
-pub fn run(
+pub(crate) fn run(
     id: &HubId,
     settings: &HubSettings,
     cache: &RepoCache,

@@ -16,12 +16,12 @@ const MAX_MESSAGE: usize = 200;
 const MAX_NAMES: usize = 20;
 
 /// The `X-Error-Code` of a response, which mirrors do not send.
-pub fn code(answer: &Answer) -> &str {
+pub(crate) fn code(answer: &Answer) -> &str {
     answer.header("x-error-code").unwrap_or_default()
 }
 
 /// Creates the error for an unsuccessful response from `url` about `file` (or about the list of files).
-pub fn refusal(client: &Client<'_>, url: &str, file: Option<&str>, answer: Answer) -> Error {
+pub(crate) fn refusal(client: &Client<'_>, url: &str, file: Option<&str>, answer: Answer) -> Error {
     let status = answer.status();
     let code = code(&answer).to_owned();
     let problem = match (status, answer.at_home, &client.settings.token) {
@@ -72,7 +72,7 @@ fn printable(text: &str, length: usize) -> String {
 }
 
 /// Creates the error for a repository that has none of `names`.
-pub fn none_of<'n>(
+pub(crate) fn none_of<'n>(
     client: &Client<'_>,
     url: &str,
     names: &[&str],

@@ -33,7 +33,7 @@ struct Sibling {
 
 /// Metadata of a file.
 #[derive(Clone, Debug)]
-pub struct FileInfo {
+pub(crate) struct FileInfo {
     /// Identifier of its content.
     pub etag: String,
     /// Its length.
@@ -41,7 +41,7 @@ pub struct FileInfo {
 }
 
 /// A repository at one commit.
-pub struct Repository<'a> {
+pub(crate) struct Repository<'a> {
     client: &'a Client<'a>,
     /// The commit of the revision.
     pub commit: String,
@@ -53,7 +53,7 @@ pub struct Repository<'a> {
 
 impl<'a> Repository<'a> {
     /// Looks up the commit of the revision.
-    pub fn open(client: &'a Client<'a>, progress: &mut dyn Progress) -> Result<Self> {
+    pub(crate) fn open(client: &'a Client<'a>, progress: &mut dyn Progress) -> Result<Self> {
         let revision = encode(client.id.revision(), "");
         let url = format!("{}/api/models/{}/revision/{revision}", client.settings.endpoint, client.id.repo);
         let answer = client.request(&Method::GET, &url, progress)?;
@@ -94,17 +94,17 @@ impl<'a> Repository<'a> {
     }
 
     /// The files, if known.
-    pub fn names(&self) -> Option<&BTreeSet<String>> {
+    pub(crate) fn names(&self) -> Option<&BTreeSet<String>> {
         self.names.as_ref()
     }
 
     /// The URL of a file.
-    pub fn url(&self, name: &str) -> String {
+    pub(crate) fn url(&self, name: &str) -> String {
         address(self.client, &self.commit, name)
     }
 
     /// Returns true if the file exists.
-    pub fn has(&mut self, name: &str, progress: &mut dyn Progress) -> Result<bool> {
+    pub(crate) fn has(&mut self, name: &str, progress: &mut dyn Progress) -> Result<bool> {
         match &self.names {
             Some(names) => Ok(names.contains(name)),
             None => Ok(self.ask(name, progress)?.is_some()),
@@ -112,7 +112,7 @@ impl<'a> Repository<'a> {
     }
 
     /// The size and etag of a file, or `None` if it does not exist.
-    pub fn ask(&mut self, name: &str, progress: &mut dyn Progress) -> Result<Option<FileInfo>> {
+    pub(crate) fn ask(&mut self, name: &str, progress: &mut dyn Progress) -> Result<Option<FileInfo>> {
         if let Some(known) = self.infos.get(name) {
             return Ok(known.clone());
         }

@@ -26,12 +26,12 @@ fn kind(etag: &str) -> Kind {
 }
 
 /// Returns true if the etag is a hash, so that [`verify`] checks more than the size.
-pub fn is_hash(etag: &str) -> bool {
+pub(crate) fn is_hash(etag: &str) -> bool {
     kind(etag) != Kind::Opaque
 }
 
 /// Compares a complete file with the expected size and with the hash in its etag. The inner error describes a mismatch.
-pub fn verify(file: &mut File, etag: &str, size: Option<u64>) -> io::Result<Result<(), String>> {
+pub(crate) fn verify(file: &mut File, etag: &str, size: Option<u64>) -> io::Result<Result<(), String>> {
     let length = file.metadata()?.len();
     if let Some(size) = size
         && size != length

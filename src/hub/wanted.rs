@@ -9,7 +9,7 @@ use crate::checkpoint::sentence;
 use crate::error::{Error, Result};
 
 /// Longest index of shards that is read.
-pub const MAX_INDEX: u64 = 64 << 20;
+pub(crate) const MAX_INDEX: u64 = 64 << 20;
 
 /// Extension of an index of shards.
 const INDEX: &str = ".index.json";
@@ -26,11 +26,11 @@ pub enum Wanted<'a> {
 }
 
 /// The list of modules of sentence-transformers. It brings the files that its modules need.
-pub const MODULES: &str = sentence::MODULES;
+pub(crate) const MODULES: &str = sentence::MODULES;
 
 /// Where older versions of sentence-transformers keep the model itself. Names below it are only looked for where the
 /// configuration is there.
-pub const NESTED: &str = "0_Transformer/";
+pub(crate) const NESTED: &str = "0_Transformer/";
 
 /// The files of an ALBERT model.
 pub const ALBERT_FILES: [Wanted<'static>; 5] = [
@@ -89,7 +89,7 @@ pub const TOKENIZER_FILES: [Wanted<'static>; 2] = [
 ];
 
 /// Names for a message: those of older layouts are left out.
-pub fn listed(names: &[&str]) -> String {
+pub(crate) fn listed(names: &[&str]) -> String {
     let usual: Vec<&str> = names.iter().copied().filter(|name| !name.starts_with(NESTED)).collect();
     usual.join(" or ")
 }
@@ -99,7 +99,7 @@ pub fn listed(names: &[&str]) -> String {
 ///
 /// # Errors
 /// [`Error::BadFile`] for anything but a list of modules.
-pub fn files_of_modules(directory: &Path) -> Result<Vec<Vec<String>>> {
+pub(crate) fn files_of_modules(directory: &Path) -> Result<Vec<Vec<String>>> {
     let mut files = Vec::new();
     for module in sentence::modules_in(directory)?.unwrap_or_default() {
         let path = |name: &str| match module.path.as_str() {
@@ -131,7 +131,7 @@ fn missing_of_modules(directory: &Path) -> Option<String> {
 }
 
 /// The name of a file missing from a snapshot, as far as the snapshot itself can tell.
-pub fn missing_in(snapshot: &Path, wanted: &[Wanted<'_>]) -> Option<String> {
+pub(crate) fn missing_in(snapshot: &Path, wanted: &[Wanted<'_>]) -> Option<String> {
     wanted.iter().find_map(|part| match part {
         Wanted::OneOf(names) => match first_in(snapshot, names) {
             None => Some(listed(names)),
@@ -145,7 +145,7 @@ pub fn missing_in(snapshot: &Path, wanted: &[Wanted<'_>]) -> Option<String> {
 }
 
 /// The first of `names` that exists in the directory.
-pub fn first_in<'a>(directory: &Path, names: &[&'a str]) -> Option<&'a str> {
+pub(crate) fn first_in<'a>(directory: &Path, names: &[&'a str]) -> Option<&'a str> {
     names.iter().copied().find(|name| directory.join(name).is_file())
 }
 
@@ -157,7 +157,7 @@ fn missing_shard(directory: &Path, index: &str) -> Option<String> {
 }
 
 /// Returns true if a file is an index of shards.
-pub fn is_index(name: &str) -> bool {
+pub(crate) fn is_index(name: &str) -> bool {
     name.ends_with(INDEX)
 }
 
@@ -165,7 +165,7 @@ pub fn is_index(name: &str) -> bool {
 ///
 /// # Errors
 /// [`Error::BadFile`] if the file is not an index or names a file outside the model's directory.
-pub fn shards_of(directory: &Path, index: &str) -> Result<Vec<String>> {
+pub(crate) fn shards_of(directory: &Path, index: &str) -> Result<Vec<String>> {
     let path = directory.join(index);
     let file = File::open(&path).map_err(Error::io(&path, "read"))?;
     let mut text = Vec::new();
@@ -196,7 +196,7 @@ pub fn shards_of(directory: &Path, index: &str) -> Result<Vec<String>> {
 }
 
 /// Returns true for a relative path that stays below its directory on any system.
-pub fn is_safe_path(name: &str) -> bool {
+pub(crate) fn is_safe_path(name: &str) -> bool {
     name.len() <= 255
         && !name.contains(['\\', ':', '\0'])
         && name.split('/').all(|part| !part.is_empty() && part != "." && part != "..")
@@ -204,7 +204,7 @@ pub fn is_safe_path(name: &str) -> bool {
 }
 
 /// Returns true for a safe name of a single file or directory, such as a commit or an etag, chosen by a server.
-pub fn is_safe_component(name: &str) -> bool {
+pub(crate) fn is_safe_component(name: &str) -> bool {
     !name.is_empty()
         && name.len() <= 200
         && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.+=".contains(&b))

@@ -9,7 +9,7 @@ use crate::ops::Curve;
 
 /// An activation function, by its transformers name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(missing_docs)]
+#[allow(missing_docs, reason = "the names say it")]
 pub enum Activation {
     Gelu,
     Gelu10,
@@ -104,7 +104,7 @@ impl Activation {
             | Self::GeluAccurate => gelu_tanh(x),
             Self::Laplace => {
                 // The reference uses these six digits, not the square root of one half.
-                #[allow(clippy::approx_constant)]
+                #[allow(clippy::approx_constant, reason = "the digits of the reference")]
                 let (mu, sigma) = (0.707_107, 0.282_095);
                 (((x - mu) / (sigma * std::f64::consts::SQRT_2)).erf() + 1.0) * 0.5
             }

@@ -1,4 +1,8 @@
 //! The backward passes of the operations, for burn's autodiff.
+#![allow(
+    clippy::redundant_closure_for_method_calls,
+    reason = "burn does not export the type of these tensors"
+)]
 
 use std::any::TypeId;
 use std::sync::Arc;

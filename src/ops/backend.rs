@@ -18,7 +18,7 @@ use super::types::{LayerOptions, LayerParameters, Numbers, Pair};
 
 /// Weight and bias, or scale and offset.
 #[derive(Clone, Debug, ExtensionType)]
-pub struct PairTensors<B: Backend> {
+pub(crate) struct PairTensors<B: Backend> {
     /// See [`Pair`].
     pub weight: FloatTensor<B>,
     /// See [`Pair`].
@@ -28,7 +28,7 @@ pub struct PairTensors<B: Backend> {
 /// [`LayerParameters`] of tensors.
 #[derive(Clone, Debug, ExtensionType)]
 #[allow(missing_docs, reason = "documented there")]
-pub struct LayerTensors<B: Backend> {
+pub(crate) struct LayerTensors<B: Backend> {
     #[extension_type]
     pub query: PairTensors<B>,
     #[extension_type]
@@ -79,7 +79,7 @@ impl<B: Backend> LayerTensors<B> {
 
 /// The operations of [`crate::ops`]; see the functions there.
 #[backend_extension(Flex: cfg(feature = "flex"), NdArray: cfg(feature = "ndarray"), Autodiff)]
-pub trait AlbertOps: Backend {
+pub(crate) trait AlbertOps: Backend {
     /// See [`super::albert_layer`]; `mask` is `[batch, length]`.
     fn albert_layer(
         x: FloatTensor<Self>,

@@ -1,7 +1,7 @@
 //! Conversion of logits to scores.
 
 /// Softmax, in place.
-pub fn softmax(values: &mut [f32]) {
+pub(crate) fn softmax(values: &mut [f32]) {
     let highest = values.iter().copied().fold(f32::NEG_INFINITY, f32::max);
     let mut sum = 0.0f64;
     for v in values.iter_mut() {
@@ -15,14 +15,14 @@ pub fn softmax(values: &mut [f32]) {
 }
 
 /// Sigmoid, in place.
-pub fn sigmoid(values: &mut [f32]) {
+pub(crate) fn sigmoid(values: &mut [f32]) {
     for v in values {
         *v = 1.0 / (1.0 + (-*v).exp());
     }
 }
 
 /// The index of the largest value, the first one for ties. `None` without values.
-pub fn argmax(values: &[f32]) -> Option<usize> {
+pub(crate) fn argmax(values: &[f32]) -> Option<usize> {
     let mut best: Option<(usize, f32)> = None;
     for (i, v) in values.iter().enumerate() {
         if best.is_none_or(|(_, b)| *v > b) {
@@ -33,7 +33,7 @@ pub fn argmax(values: &[f32]) -> Option<usize> {
 }
 
 /// Indices of the `k` largest values in descending order, stable for ties.
-pub fn top_k(values: &[f32], k: usize) -> Vec<usize> {
+pub(crate) fn top_k(values: &[f32], k: usize) -> Vec<usize> {
     let k = k.min(values.len());
     if k == 0 {
         return Vec::new();

@@ -4,18 +4,18 @@ use unicode_segmentation::{GraphemeCursor, UnicodeSegmentation};
 
 /// A text that can be sliced by code points.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Text {
+pub(crate) struct Text {
     text: String,
     /// The byte offset of each code point, and the length of the text; empty for ASCII text.
     bytes: Vec<usize>,
 }
 
 /// A range of code points.
-pub type Place = (usize, usize);
+pub(crate) type Place = (usize, usize);
 
 impl Text {
     /// Indexes `text`.
-    pub fn new(text: String) -> Self {
+    pub(crate) fn new(text: String) -> Self {
         let mut bytes = Vec::new();
         if !text.is_ascii() {
             bytes.extend(text.char_indices().map(|(at, _)| at));
@@ -25,7 +25,7 @@ impl Text {
     }
 
     /// The number of code points.
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         if self.bytes.is_empty() { self.text.len() } else { self.bytes.len() - 1 }
     }
 
@@ -44,13 +44,13 @@ impl Text {
     }
 
     /// The text between two positions, which are clamped to the text.
-    pub fn slice(&self, (start, end): Place) -> &str {
+    pub(crate) fn slice(&self, (start, end): Place) -> &str {
         let (start, end) = (self.byte(start), self.byte(end));
         &self.text[start..end.max(start)]
     }
 
     /// The range without white space at either end; empty, at its end, if there is nothing else.
-    pub fn trimmed(&self, (start, end): Place) -> Place {
+    pub(crate) fn trimmed(&self, (start, end): Place) -> Place {
         let end = end.min(self.len()).max(start.min(self.len()));
         let slice = self.slice((start, end));
         let rest = slice.trim_start();
@@ -59,13 +59,13 @@ impl Text {
     }
 
     /// The place with the white space character before it, if there is one.
-    pub fn with_space_before(&self, (start, end): Place) -> Place {
+    pub(crate) fn with_space_before(&self, (start, end): Place) -> Place {
         let space = start > 0 && self.slice((start - 1, start)).chars().all(char::is_whitespace);
         (start - usize::from(space), end)
     }
 
     /// Rounds `end` up to the end of a grapheme cluster (a character with its accents, or a joined emoji).
-    pub fn character_end(&self, end: usize) -> usize {
+    pub(crate) fn character_end(&self, end: usize) -> usize {
         let byte = self.byte(end);
         if byte == 0 || byte >= self.text.len() {
             return end;
@@ -81,12 +81,12 @@ impl Text {
     }
 
     /// The words and everything between them, in order and without gaps (Unicode Standard Annex 29).
-    pub fn words(&self) -> Vec<Place> {
+    pub(crate) fn words(&self) -> Vec<Place> {
         places(self.text.split_word_bounds())
     }
 
     /// The sentences, in order and without gaps (Unicode Standard Annex 29).
-    pub fn sentences(&self) -> Vec<Place> {
+    pub(crate) fn sentences(&self) -> Vec<Place> {
         places(self.text.split_sentence_bounds())
     }
 }

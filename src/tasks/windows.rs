@@ -8,7 +8,7 @@ use crate::tokenizer::TruncationSide;
 /// where the `tokenizers` crate truncates with a stride: the first range is a full one for a text that is cut on the
 /// right, the last one for a text that is cut on the left. At least one range; a `stride` that leaves no step is halved
 /// to fit.
-pub fn windows(length: usize, room: usize, stride: usize, side: TruncationSide) -> Vec<Range<usize>> {
+pub(crate) fn windows(length: usize, room: usize, stride: usize, side: TruncationSide) -> Vec<Range<usize>> {
     let mut ranges = from_the_beginning(length, room, stride);
     if side == TruncationSide::Left {
         ranges = ranges.into_iter().rev().map(|r| length - r.end..length - r.start).collect();
@@ -33,7 +33,7 @@ fn from_the_beginning(length: usize, room: usize, stride: usize) -> Vec<Range<us
 
 /// The part of each window whose tokens have more context there than in the adjacent windows. The parts have neither gaps nor
 /// overlaps.
-pub fn own_parts(windows: &[Range<usize>]) -> Vec<Range<usize>> {
+pub(crate) fn own_parts(windows: &[Range<usize>]) -> Vec<Range<usize>> {
     let mut start = windows.first().map_or(0, |w| w.start);
     (0..windows.len())
         .map(|i| {

@@ -52,7 +52,7 @@ pub struct Best {
 }
 
 /// The version of `trainer.json` that this program writes.
-pub const STATE_VERSION: u32 = 1;
+pub(crate) const STATE_VERSION: u32 = 1;
 
 /// The files that turn a directory of weights into a model.
 pub struct ModelFiles<'a> {

@@ -1,7 +1,7 @@
 //! Derived seeds: an independent seed for every use of randomness.
 
 /// Derives a seed from the run's seed and `parts` (a step, a process, ...). Similar inputs give unrelated seeds.
-pub fn mix(seed: u64, parts: &[u64]) -> u64 {
+pub(crate) fn mix(seed: u64, parts: &[u64]) -> u64 {
     parts.iter().fold(finalize(seed), |state, part| {
         finalize(state.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(*part))
     })

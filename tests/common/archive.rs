@@ -3,7 +3,7 @@
 use std::io::Write;
 
 /// One member of a zip archive as both headers describe it.
-pub struct Member {
+pub(crate) struct Member {
     pub name: String,
     /// As stored, compressed or not.
     pub bytes: Vec<u8>,
@@ -16,11 +16,11 @@ pub struct Member {
 }
 
 impl Member {
-    pub fn stored(name: &str, bytes: &[u8]) -> Self {
+    pub(crate) fn stored(name: &str, bytes: &[u8]) -> Self {
         Self { name: name.to_owned(), bytes: bytes.to_vec(), method: 0, size: bytes.len() as u32, crc: 0 }
     }
 
-    pub fn deflated(name: &str, bytes: &[u8]) -> Self {
+    pub(crate) fn deflated(name: &str, bytes: &[u8]) -> Self {
         let mut encoder = flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::best());
         encoder.write_all(bytes).expect("compresses");
         let packed = encoder.finish().expect("compresses");
@@ -43,7 +43,7 @@ fn fields(member: &Member) -> Vec<u8> {
 }
 
 /// A zip archive. With `shared` every entry of the directory points to the first member.
-pub fn zip(members: &[Member], shared: bool) -> Vec<u8> {
+pub(crate) fn zip(members: &[Member], shared: bool) -> Vec<u8> {
     let mut out = Vec::new();
     let mut directory = Vec::new();
     for member in members {
@@ -74,7 +74,7 @@ pub fn zip(members: &[Member], shared: bool) -> Vec<u8> {
 
 /// A tar archive of members with a name, a kind (`0` file, `2` link, `S` sparse), a link's target, a size that the
 /// header claims, and bytes.
-pub fn tar(members: &[(&str, u8, &str, u64, &[u8])]) -> Vec<u8> {
+pub(crate) fn tar(members: &[(&str, u8, &str, u64, &[u8])]) -> Vec<u8> {
     let mut out = Vec::new();
     for (name, kind, target, size, bytes) in members {
         let mut header = [0u8; 512];

@@ -10,12 +10,12 @@ use serde_json::{Map, Value};
 use super::golden;
 
 /// A writable copy of one case with its model directories completed. Removed when dropped.
-pub struct Case {
+pub(crate) struct Case {
     folder: tempfile::TempDir,
 }
 
 /// Copies the folder `name` (for example "12-prefixes") and completes the directories that its `build.json` names.
-pub fn case(name: &str) -> Case {
+pub(crate) fn case(name: &str) -> Case {
     let folder = tempfile::Builder::new()
         .prefix(&format!("{name}-"))
         .tempdir_in(env!("CARGO_TARGET_TMPDIR"))
@@ -28,23 +28,23 @@ pub fn case(name: &str) -> Case {
 
 impl Case {
     /// The path of a file or folder of this case.
-    pub fn path(&self, relative: &str) -> PathBuf {
+    pub(crate) fn path(&self, relative: &str) -> PathBuf {
         self.folder.path().join(relative)
     }
 
     /// The same as text, for a command line.
-    pub fn text(&self, relative: &str) -> String {
+    pub(crate) fn text(&self, relative: &str) -> String {
         self.path(relative).to_str().expect("UTF-8").to_owned()
     }
 
     /// The correct results: `expected.json` at the top of the case.
-    pub fn expected(&self) -> Value {
+    pub(crate) fn expected(&self) -> Value {
         read_json(&self.path("expected.json"))
     }
 }
 
 /// Reads a file as one JSON value.
-pub fn read_json(path: &Path) -> Value {
+pub(crate) fn read_json(path: &Path) -> Value {
     let text = fs::read_to_string(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
     serde_json::from_str(&text).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
 }

@@ -11,11 +11,11 @@ use std::time::Duration;
 
 use sha1::Digest;
 
-pub const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
+pub(crate) const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
 
 /// How the list of files is answered.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Api {
+pub(crate) enum Api {
     /// As the hub does.
     #[default]
     Listing,
@@ -31,7 +31,7 @@ pub enum Api {
 
 /// Faults of the server.
 #[derive(Clone, Debug, Default)]
-pub struct Trouble {
+pub(crate) struct Trouble {
     /// Answer with this status ...
     pub status: Option<u16>,
     /// ... what is asked for at addresses that contain this.
@@ -77,14 +77,14 @@ pub struct Trouble {
 }
 
 #[derive(Clone, Debug)]
-pub struct Request {
+pub(crate) struct Request {
     pub line: String,
     pub headers: HashMap<String, String>,
 }
 
 impl Request {
     /// Returns true if the method matches and the URL contains a part.
-    pub fn is(&self, method: &str, part: &str) -> bool {
+    pub(crate) fn is(&self, method: &str, part: &str) -> bool {
         self.line.starts_with(method) && self.line.contains(part)
     }
 }
@@ -98,13 +98,13 @@ struct State {
 }
 
 /// A hub, and the second host where its large files are.
-pub struct HubServer {
+pub(crate) struct HubServer {
     pub endpoint: String,
     state: Arc<Mutex<State>>,
 }
 
 impl HubServer {
-    pub fn start(files: Vec<(&str, Vec<u8>)>, trouble: Trouble) -> Self {
+    pub(crate) fn start(files: Vec<(&str, Vec<u8>)>, trouble: Trouble) -> Self {
         let files = files.into_iter().map(|(name, bytes)| (name.to_owned(), bytes)).collect();
         let state =
             State { files, commit: COMMIT.to_owned(), api: Api::Listing, trouble, requests: Vec::new() };
@@ -132,25 +132,25 @@ impl HubServer {
         self.state.lock().expect("the state")
     }
 
-    pub fn requests(&self) -> Vec<Request> {
+    pub(crate) fn requests(&self) -> Vec<Request> {
         self.state().requests.clone()
     }
 
     /// How many requests there were with this method and this in the address.
-    pub fn count(&self, method: &str, part: &str) -> usize {
+    pub(crate) fn count(&self, method: &str, part: &str) -> usize {
         self.state().requests.iter().filter(|r| r.is(method, part)).count()
     }
 
-    pub fn set_trouble(&self, trouble: Trouble) {
+    pub(crate) fn set_trouble(&self, trouble: Trouble) {
         self.state().trouble = trouble;
     }
 
-    pub fn set_api(&self, api: Api) {
+    pub(crate) fn set_api(&self, api: Api) {
         self.state().api = api;
     }
 
     /// A new commit with these files.
-    pub fn commit(&self, commit: &str, files: Vec<(&str, Vec<u8>)>) {
+    pub(crate) fn commit(&self, commit: &str, files: Vec<(&str, Vec<u8>)>) {
         let mut state = self.state();
         state.commit = commit.to_owned();
         state.files = files.into_iter().map(|(name, bytes)| (name.to_owned(), bytes)).collect();
@@ -336,7 +336,7 @@ fn answer(stream: &mut TcpStream, status: u16, headers: &str, body: &[u8]) -> st
 }
 
 /// SHA-256 of a large file, git's blob SHA-1 of a small one, as on the hub.
-pub fn etag_of(content: &[u8], large: bool) -> String {
+pub(crate) fn etag_of(content: &[u8], large: bool) -> String {
     let hex = |bytes: &[u8]| bytes.iter().map(|b| format!("{b:02x}")).collect::<String>();
     if large {
         return hex(&sha2::Sha256::digest(content));

@@ -1,8 +1,8 @@
 //! What several test programs need.
 #![allow(dead_code, reason = "each test program uses a part")]
 
-pub mod cases;
-pub mod runs;
+pub(crate) mod cases;
+pub(crate) mod runs;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -10,20 +10,20 @@ use std::path::{Path, PathBuf};
 use safetensors::SafeTensors;
 
 /// A path under `tests/golden`.
-pub fn golden(path: &str) -> PathBuf {
+pub(crate) fn golden(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(path)
 }
 
 /// A tensor of an expected-values file.
 #[derive(Clone, Debug)]
-pub struct Expected {
+pub(crate) struct Expected {
     pub shape: Vec<usize>,
     pub floats: Vec<f32>,
     pub ints: Vec<i64>,
 }
 
 /// All tensors of a safetensors file of expected values.
-pub fn read_expected(path: &Path) -> HashMap<String, Expected> {
+pub(crate) fn read_expected(path: &Path) -> HashMap<String, Expected> {
     let bytes = std::fs::read(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
     let file = SafeTensors::deserialize(&bytes).expect("a sound file");
     file.tensors()
@@ -52,7 +52,7 @@ pub fn read_expected(path: &Path) -> HashMap<String, Expected> {
 }
 
 /// A `Command` for the program, with an environment that no user's settings reach.
-pub fn albert() -> assert_cmd::Command {
+pub(crate) fn albert() -> assert_cmd::Command {
     let mut command = assert_cmd::Command::cargo_bin("albert").expect("the program is built");
     for name in ["ALBERT_MODEL", "ALBERT_DEVICE", "HF_TOKEN", "HF_HUB_OFFLINE", "HF_ENDPOINT", "HF_HUB_CACHE"]
     {

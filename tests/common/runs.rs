@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::albert;
 
 /// Runs to the end; what was said on stderr.
-pub fn finish(arguments: &[String]) -> String {
+pub(crate) fn finish(arguments: &[String]) -> String {
     let output = albert().args(arguments).output().expect("started");
     let text = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(0), "{text}");
@@ -17,7 +17,7 @@ pub fn finish(arguments: &[String]) -> String {
 }
 
 /// A run in the background.
-pub fn begin(arguments: &[String]) -> Child {
+pub(crate) fn begin(arguments: &[String]) -> Child {
     let program = assert_cmd::cargo::cargo_bin("albert");
     Command::new(program)
         .args(arguments)
@@ -28,18 +28,18 @@ pub fn begin(arguments: &[String]) -> Child {
 }
 
 /// The bytes of the model that a run left.
-pub fn weights(folder: &Path, output: &str) -> Vec<u8> {
+pub(crate) fn weights(folder: &Path, output: &str) -> Vec<u8> {
     std::fs::read(folder.join(output).join("model.safetensors")).expect("a model")
 }
 
 /// The records of a run's log.
-pub fn metrics(folder: &Path, output: &str) -> Vec<Value> {
+pub(crate) fn metrics(folder: &Path, output: &str) -> Vec<Value> {
     let text = std::fs::read_to_string(folder.join(output).join("metrics.jsonl")).unwrap_or_default();
     text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
 }
 
 /// Waits until the run in `output` reports a step from `step` on.
-pub fn wait_for_step(folder: &Path, output: &str, step: u64, child: &mut Child) {
+pub(crate) fn wait_for_step(folder: &Path, output: &str, step: u64, child: &mut Child) {
     let start = Instant::now();
     loop {
         let last = metrics(folder, output).iter().filter_map(|m| m["step"].as_u64()).max();

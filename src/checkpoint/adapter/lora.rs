@@ -59,7 +59,7 @@ impl Merge {
             match role(&info.name, whole_model) {
                 Role::Base(_) | Role::Original => {}
                 Role::Whole(canonical) => {
-                    changes.entry(canonical).or_default().whole = Some(info.name.clone())
+                    changes.entry(canonical).or_default().whole = Some(info.name.clone());
                 }
                 Role::Part { part: Part::Other, .. } => {
                     return Err(error(format!(

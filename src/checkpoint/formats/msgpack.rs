@@ -28,7 +28,7 @@ const MAX_TENSORS: usize = 20_000;
 const CHUNKED: &str = "__msgpack_chunked_array__";
 
 /// One Flax file.
-pub struct MsgPackFile {
+pub(crate) struct MsgPackFile {
     path: PathBuf,
     file: Mutex<File>,
     infos: Vec<TensorInfo>,
@@ -38,7 +38,7 @@ pub struct MsgPackFile {
 
 impl MsgPackFile {
     /// Scans the file and lists its arrays without reading their bytes.
-    pub fn open(path: &Path) -> Result<Self> {
+    pub(crate) fn open(path: &Path) -> Result<Self> {
         let bad = |problem: String| {
             Error::bad_file(path, format!("cannot be read as a Flax file (msgpack): {problem}"))
         };
@@ -72,11 +72,11 @@ impl MsgPackFile {
         Ok(Self { path: path.to_owned(), file: Mutex::new(file), infos, places })
     }
 
-    pub fn infos(&self) -> &[TensorInfo] {
+    pub(crate) fn infos(&self) -> &[TensorInfo] {
         &self.infos
     }
 
-    pub fn read(&self, name: &str) -> Result<Vec<u8>> {
+    pub(crate) fn read(&self, name: &str) -> Result<Vec<u8>> {
         let Some(parts) = self.places.get(name) else {
             return Err(Error::bad_file(&self.path, format!("has no array \"{name}\"")));
         };

@@ -23,7 +23,7 @@ enum Bytes {
 }
 
 /// One safetensors file.
-pub struct SafetensorsFile {
+pub(crate) struct SafetensorsFile {
     path: PathBuf,
     bytes: Bytes,
     metadata: Metadata,
@@ -34,7 +34,7 @@ pub struct SafetensorsFile {
 
 impl SafetensorsFile {
     /// Reads and checks the header: sizes, offsets without gaps or overlaps, and the length of the file.
-    pub fn open(path: &Path) -> Result<Self> {
+    pub(crate) fn open(path: &Path) -> Result<Self> {
         let mut file = File::open(path).map_err(Error::io(path, "read"))?;
         let length = file.metadata().map_err(Error::io(path, "read"))?.len();
         let bad = |problem: String| Error::bad_file(path, problem);
@@ -60,7 +60,7 @@ impl SafetensorsFile {
     }
 
     /// The same for bytes in memory.
-    pub fn from_bytes(bytes: &'static [u8], name: &Path) -> Result<Self> {
+    pub(crate) fn from_bytes(bytes: &'static [u8], name: &Path) -> Result<Self> {
         let (metadata, data) = read_metadata(bytes, bytes.len() as u64, name)?;
         Self::new(name, Bytes::Memory(bytes), metadata, data)
     }
@@ -78,11 +78,11 @@ impl SafetensorsFile {
         Ok(Self { path: path.to_owned(), bytes, metadata, data, infos })
     }
 
-    pub fn infos(&self) -> &[TensorInfo] {
+    pub(crate) fn infos(&self) -> &[TensorInfo] {
         &self.infos
     }
 
-    pub fn read(&self, name: &str) -> Result<Vec<u8>> {
+    pub(crate) fn read(&self, name: &str) -> Result<Vec<u8>> {
         let Some(info) = self.metadata.info(name) else {
             return Err(Error::bad_file(&self.path, format!("has no tensor \"{name}\"")));
         };

@@ -17,7 +17,7 @@ struct Raw {
 }
 
 /// A validated index.
-pub struct Index {
+pub(crate) struct Index {
     path: PathBuf,
     files: Vec<PathBuf>,
     /// Tensor name to shard name.
@@ -28,7 +28,7 @@ pub struct Index {
 ///
 /// # Errors
 /// [`Error::BadFile`] that names a shard that is missing or outside the directory.
-pub fn read_index(path: &Path) -> Result<Index> {
+pub(crate) fn read_index(path: &Path) -> Result<Index> {
     let size = std::fs::metadata(path).map_err(Error::io(path, "read"))?.len();
     if size > MAX_INDEX_BYTES {
         return Err(Error::bad_file(path, format!("is not an index of shards: {size} bytes are too many")));
@@ -66,7 +66,7 @@ pub(in crate::checkpoint) fn stays_inside(name: &str) -> bool {
 
 impl Index {
     /// The shards.
-    pub fn files(&self) -> &[PathBuf] {
+    pub(crate) fn files(&self) -> &[PathBuf] {
         &self.files
     }
 
@@ -74,7 +74,7 @@ impl Index {
     ///
     /// # Errors
     /// [`Error::BadFile`] that names the first missing tensor.
-    pub fn check(&self, shards: &[&[TensorInfo]]) -> Result<()> {
+    pub(crate) fn check(&self, shards: &[&[TensorInfo]]) -> Result<()> {
         let held: BTreeSet<&str> =
             shards.iter().flat_map(|s| s.iter()).map(|info| info.name.as_str()).collect();
         // Wrappers may have been removed from the names in the shards.

@@ -176,7 +176,7 @@ pub(in crate::checkpoint) fn is_parameter(canonical: &str) -> bool {
 }
 
 /// Buffers in old files that no model needs.
-pub fn is_buffer(canonical: &str) -> bool {
+pub(crate) fn is_buffer(canonical: &str) -> bool {
     matches!(canonical, "albert.embeddings.position_ids" | "albert.embeddings.token_type_ids")
 }
 

@@ -17,7 +17,7 @@ use super::device::DeviceArgs;
 Examples:
   albert choose -m ./my-model \"She was late:\" --choice \"the bus broke.\" --choice \"a red hat.\"
   cat questions.jsonl | albert choose -m ./my-model --prompt-field question")]
-pub struct ChooseArgs {
+pub(crate) struct ChooseArgs {
     /// Prompts [default: read --input or standard input, one record per line]
     #[arg(value_name = "PROMPT", conflicts_with = "input")]
     pub prompts: Vec<String>,

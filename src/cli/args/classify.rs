@@ -19,7 +19,7 @@ Examples:
   albert classify -m textattack/albert-base-v2-SST-2 \"I loved every minute of it.\"
   albert classify --order --text-pair \"She opened it at once.\" \"He handed her a letter.\"
   cat reviews.jsonl | albert classify -m textattack/albert-base-v2-SST-2 --text-field review")]
-pub struct ClassifyArgs {
+pub(crate) struct ClassifyArgs {
     #[command(flatten)]
     pub input: InputArgs,
     /// Second text, for texts without one of their own
@@ -46,7 +46,7 @@ pub struct ClassifyArgs {
 
 /// A number of labels, or `None` for all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TopK(pub Option<usize>);
+pub(crate) struct TopK(pub Option<usize>);
 
 fn top_k(text: &str) -> Result<TopK, String> {
     match (text, text.parse()) {

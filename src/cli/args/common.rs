@@ -14,7 +14,7 @@ use super::record_format::RecordFormatArg;
 
 /// Options of every subcommand.
 #[derive(Args, Debug)]
-pub struct GlobalArgs {
+pub(crate) struct GlobalArgs {
     /// Print errors only: no warnings, no progress
     #[arg(short, long, global = true, help_heading = "General")]
     pub quiet: bool,
@@ -31,7 +31,7 @@ pub struct GlobalArgs {
 
 /// How to show progress.
 #[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ProgressArg {
+pub(crate) enum ProgressArg {
     Auto,
     Always,
     Never,
@@ -40,14 +40,14 @@ pub enum ProgressArg {
 
 /// When to use features of terminals.
 #[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
-pub enum When {
+pub(crate) enum When {
     Auto,
     Always,
     Never,
 }
 
 #[derive(Args, Debug)]
-pub struct ModelArgs {
+pub(crate) struct ModelArgs {
     /// Model directory, weight file, or hub id (org/name or org/name@revision)
     ///
     /// The default is the built-in model. A PEFT adapter (LoRA) is merged into its base model.
@@ -85,7 +85,7 @@ impl From<MlmBiasArg> for MlmBias {
 }
 
 #[derive(Args, Debug)]
-pub struct LengthArgs {
+pub(crate) struct LengthArgs {
     /// Maximum number of tokens per text, including special tokens [default: the tokenizer's model_max_length, at most
     /// the model's positions]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), help_heading = "Input")]
@@ -123,7 +123,7 @@ impl From<LongArg> for Long {
 
 /// Texts, or records with texts.
 #[derive(Args, Debug)]
-pub struct InputArgs {
+pub(crate) struct InputArgs {
     /// Texts [default: read --input or standard input, one record per line]
     #[arg(value_name = "TEXT", conflicts_with = "input")]
     pub texts: Vec<String>,
@@ -139,7 +139,7 @@ pub struct InputArgs {
 
 /// Where records come from.
 #[derive(Args, Debug)]
-pub struct RecordArgs {
+pub(crate) struct RecordArgs {
     /// Read records from files, one after the other (- for standard input)
     ///
     /// Files that are compressed with gzip or Zstandard are decompressed. Tables that are read together need the same columns.
@@ -200,7 +200,7 @@ impl From<OnErrorArg> for OnError {
 }
 
 #[derive(Args, Debug)]
-pub struct OutputArgs {
+pub(crate) struct OutputArgs {
     /// Write to a file, which appears once it is complete
     #[arg(short, long, value_name = "FILE", help_heading = "Output")]
     pub output: Option<PathBuf>,
@@ -210,7 +210,7 @@ pub struct OutputArgs {
 }
 
 #[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FormatArg {
+pub(crate) enum FormatArg {
     Auto,
     Text,
     Json,
@@ -219,7 +219,7 @@ pub enum FormatArg {
 
 impl FormatArg {
     /// The format, given whether the output is a terminal.
-    pub fn resolve(self, terminal: bool) -> Format {
+    pub(crate) fn resolve(self, terminal: bool) -> Format {
         match self {
             Self::Auto if terminal => Format::Text,
             Self::Auto | Self::Jsonl => Format::Jsonl,

@@ -7,7 +7,7 @@ use clap::Args;
 #[command(
     after_help = "Example:\n  albert completions bash > ~/.local/share/bash-completion/completions/albert"
 )]
-pub struct CompletionsArgs {
+pub(crate) struct CompletionsArgs {
     /// The shell
     pub shell: clap_complete::Shell,
 }

@@ -19,7 +19,7 @@ use super::common::MlmBiasArg;
 Examples:
   albert convert albert_base/model.ckpt-best ./albert-base
   albert convert ./my-model ./my-model-f16 --dtype f16")]
-pub struct ConvertArgs {
+pub(crate) struct ConvertArgs {
     /// Model directory, weight file, prefix of a TensorFlow checkpoint, PEFT adapter directory, or hub id
     #[arg(value_name = "SOURCE")]
     pub source: String,
@@ -59,7 +59,7 @@ pub struct ConvertArgs {
 }
 
 #[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
-pub enum WeightFormatArg {
+pub(crate) enum WeightFormatArg {
     /// model.safetensors
     Safetensors,
     /// pytorch_model.bin
@@ -69,7 +69,7 @@ pub enum WeightFormatArg {
 }
 
 #[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DtypeArg {
+pub(crate) enum DtypeArg {
     F32,
     F16,
     Bf16,

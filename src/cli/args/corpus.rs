@@ -6,7 +6,7 @@ use clap::Args;
 
 /// The corpus.
 #[derive(Args, Debug)]
-pub struct CorpusArgs {
+pub(crate) struct CorpusArgs {
     /// Files or folders of text (- for standard input)
     ///
     /// Text (.txt): one sentence or paragraph per line, a blank line between documents. JSON lines (.jsonl): one document per

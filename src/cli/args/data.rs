@@ -9,7 +9,7 @@ use albert::tasks::QaOptions;
 
 /// Arguments for the data of every task.
 #[derive(Args, Debug)]
-pub struct DataArgs {
+pub(crate) struct DataArgs {
     /// Format of the data; auto detects it from the file's name and content
     #[arg(long, value_name = "FORMAT", default_value = "auto", help_heading = "Data")]
     pub data_format: DataFormatArg,
@@ -74,7 +74,7 @@ impl From<DataFormatArg> for DataFormat {
 
 /// Labelled texts.
 #[derive(Args, Debug)]
-pub struct TextDataArgs {
+pub(crate) struct TextDataArgs {
     #[command(flatten)]
     pub data: DataArgs,
     /// Kind of target: one label per text, any number of labels, or a number
@@ -122,7 +122,7 @@ impl From<GoalArg> for TargetKind {
 
 impl TextDataArgs {
     /// The options for reading texts with targets of this kind.
-    pub fn options(&self, kind: TargetKind) -> TextOptions {
+    pub(crate) fn options(&self, kind: TargetKind) -> TextOptions {
         TextOptions {
             format: self.data.data_format.into(),
             text: self.text_field.clone(),
@@ -140,7 +140,7 @@ impl TextDataArgs {
 
 /// Labelled words.
 #[derive(Args, Debug)]
-pub struct TokenDataArgs {
+pub(crate) struct TokenDataArgs {
     #[command(flatten)]
     pub data: DataArgs,
     /// Field with the list of words
@@ -159,7 +159,7 @@ pub struct TokenDataArgs {
 
 impl TokenDataArgs {
     /// The options for reading sentences. Numeric tags are indices into `tag_names`.
-    pub fn options(&self, tag_names: &[String]) -> TokenOptions {
+    pub(crate) fn options(&self, tag_names: &[String]) -> TokenOptions {
         TokenOptions {
             format: self.data.data_format.into(),
             tokens: self.tokens_field.clone(),
@@ -176,7 +176,7 @@ impl TokenDataArgs {
 
 /// Questions on contexts.
 #[derive(Args, Debug)]
-pub struct QuestionDataArgs {
+pub(crate) struct QuestionDataArgs {
     #[command(flatten)]
     pub data: DataArgs,
     /// Field with the question
@@ -201,7 +201,7 @@ pub struct QuestionDataArgs {
 
 impl QuestionDataArgs {
     /// How questions are read; an evaluation needs no places of answers.
-    pub fn options(&self, need_start: bool) -> QuestionOptions {
+    pub(crate) fn options(&self, need_start: bool) -> QuestionOptions {
         QuestionOptions {
             format: self.data.data_format.into(),
             question: self.question_field.clone(),
@@ -215,7 +215,7 @@ impl QuestionDataArgs {
     }
 
     /// How the task reads and answers them.
-    pub fn task(&self) -> QaOptions {
+    pub(crate) fn task(&self) -> QaOptions {
         QaOptions {
             doc_stride: self.doc_stride.map(|n| n as usize),
             max_question_len: self.max_question_len as usize,
@@ -227,7 +227,7 @@ impl QuestionDataArgs {
 
 /// Prompts with choices.
 #[derive(Args, Debug)]
-pub struct ChoiceDataArgs {
+pub(crate) struct ChoiceDataArgs {
     #[command(flatten)]
     pub data: DataArgs,
     /// Field with the prompt
@@ -246,7 +246,7 @@ pub struct ChoiceDataArgs {
 
 impl ChoiceDataArgs {
     /// How prompts are read.
-    pub fn options(&self) -> ChoiceOptions {
+    pub(crate) fn options(&self) -> ChoiceOptions {
         ChoiceOptions {
             format: self.data.data_format.into(),
             prompt: self.prompt_field.clone(),

@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 use albert::device::{DeviceChoice, FloatType};
 
 #[derive(Args, Clone, Debug)]
-pub struct DeviceArgs {
+pub(crate) struct DeviceArgs {
     /// Bytes of the input, if known.
     #[arg(skip)]
     pub input_bytes: Option<u64>,
@@ -38,7 +38,7 @@ pub struct DeviceArgs {
 impl DeviceArgs {
     /// These options with the size of the input, by which `auto` chooses: the bytes of texts in arguments and of files. Without
     /// either, the input is standard input.
-    pub fn for_input(&self, files: &[PathBuf], texts: &[String]) -> Self {
+    pub(crate) fn for_input(&self, files: &[PathBuf], texts: &[String]) -> Self {
         let mut bytes = (!texts.is_empty()).then(|| texts.iter().map(|text| text.len() as u64).sum());
         let mut files: Vec<&Path> = files.iter().map(PathBuf::as_path).collect();
         if files.is_empty() && texts.is_empty() {

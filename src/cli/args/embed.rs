@@ -26,7 +26,7 @@ use super::record_format::RecordFormatArg;
 Examples:
   albert embed --normalize \"A sentence to compare with others.\"
   cat texts.txt | albert embed -m albert/albert-base-v2 --output vectors.npy")]
-pub struct EmbedArgs {
+pub(crate) struct EmbedArgs {
     #[command(flatten)]
     pub input: InputArgs,
     /// Second text, for texts without one of their own
@@ -78,7 +78,7 @@ pub struct EmbedArgs {
 }
 
 #[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
-pub enum OutputTypeArg {
+pub(crate) enum OutputTypeArg {
     F32,
     F16,
 }
@@ -122,7 +122,7 @@ impl From<PoolingArg> for Pooling {
 }
 
 #[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
-pub enum EmbedFormatArg {
+pub(crate) enum EmbedFormatArg {
     Auto,
     Text,
     Json,
@@ -138,7 +138,7 @@ pub enum EmbedFormatArg {
 
 impl EmbedFormatArg {
     /// The kind of array file, by the format or by the output's extension; `None` for other formats.
-    pub fn array(self, output: Option<&Path>) -> Option<ArrayKind> {
+    pub(crate) fn array(self, output: Option<&Path>) -> Option<ArrayKind> {
         match self {
             Self::Npy => Some(ArrayKind::Npy),
             Self::Safetensors => Some(ArrayKind::Safetensors),
@@ -152,7 +152,7 @@ impl EmbedFormatArg {
     }
 
     /// The format if the output is not an array, given its name and whether it is a terminal.
-    pub fn resolve(self, output: Option<&Path>, terminal: bool) -> Result<Format> {
+    pub(crate) fn resolve(self, output: Option<&Path>, terminal: bool) -> Result<Format> {
         let common = match self {
             Self::Auto | Self::Npy | Self::Safetensors => RecordFormatArg::Auto,
             Self::Text => RecordFormatArg::Text,

@@ -21,13 +21,13 @@ Examples:
   albert eval classify -m my-nli-model --data pairs.jsonl
   albert eval qa -m my-qa-model --data dev-v2.0.json --errors errors.jsonl
   albert eval mlm --corpus ./texts")]
-pub struct EvalArgs {
+pub(crate) struct EvalArgs {
     #[command(subcommand)]
     pub task: EvalTask,
 }
 
 #[derive(Subcommand, Debug)]
-pub enum EvalTask {
+pub(crate) enum EvalTask {
     Classify(Box<EvalClassifyArgs>),
     Ner(Box<EvalNerArgs>),
     Qa(Box<EvalQaArgs>),
@@ -37,7 +37,7 @@ pub enum EvalTask {
 
 /// Evaluate classification (accuracy, F1, Matthews correlation) or regression (Pearson, Spearman)
 #[derive(Args, Debug)]
-pub struct EvalClassifyArgs {
+pub(crate) struct EvalClassifyArgs {
     #[command(flatten)]
     pub common: EvalCommonArgs,
     #[command(flatten)]
@@ -46,7 +46,7 @@ pub struct EvalClassifyArgs {
 
 /// Evaluate entities: precision, recall and F1 as in seqeval
 #[derive(Args, Debug)]
-pub struct EvalNerArgs {
+pub(crate) struct EvalNerArgs {
     #[command(flatten)]
     pub common: EvalCommonArgs,
     #[command(flatten)]
@@ -83,7 +83,7 @@ impl From<SchemeArg> for Option<EntityScheme> {
 
 /// Evaluate question answering: exact match and F1 as in SQuAD 1.1, or 2.0 if some questions have no answer
 #[derive(Args, Debug)]
-pub struct EvalQaArgs {
+pub(crate) struct EvalQaArgs {
     #[command(flatten)]
     pub common: EvalCommonArgs,
     #[command(flatten)]
@@ -106,7 +106,7 @@ pub struct EvalQaArgs {
 }
 
 #[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RulesArg {
+pub(crate) enum RulesArg {
     /// v2 if some questions have no answer, else v1
     Auto,
     /// SQuAD 1.1
@@ -119,7 +119,7 @@ pub enum RulesArg {
 
 /// Evaluate multiple choice: accuracy, for RACE also by school
 #[derive(Args, Debug)]
-pub struct EvalChooseArgs {
+pub(crate) struct EvalChooseArgs {
     #[command(flatten)]
     pub common: EvalCommonArgs,
     #[command(flatten)]
@@ -130,7 +130,7 @@ pub struct EvalChooseArgs {
 ///
 /// Builds rows from the text like albert pretrain, deterministically.
 #[derive(Args, Debug)]
-pub struct EvalMlmArgs {
+pub(crate) struct EvalMlmArgs {
     #[command(flatten)]
     pub corpus: CorpusArgs,
     #[command(flatten)]
@@ -149,7 +149,7 @@ pub struct EvalMlmArgs {
 
 /// Arguments of all evaluations on labelled data.
 #[derive(Args, Debug)]
-pub struct EvalCommonArgs {
+pub(crate) struct EvalCommonArgs {
     /// Labelled data; may be compressed (.gz, .zst)
     #[arg(long, value_name = "FILE", help_heading = "Data")]
     pub data: PathBuf,
@@ -173,7 +173,7 @@ pub struct EvalCommonArgs {
 
 /// Output of the report.
 #[derive(Args, Debug)]
-pub struct ReportArgs {
+pub(crate) struct ReportArgs {
     /// Write the report to a file
     #[arg(short, long, value_name = "FILE", help_heading = "Output")]
     pub output: Option<PathBuf>,

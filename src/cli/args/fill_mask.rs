@@ -15,7 +15,7 @@ use super::device::DeviceArgs;
 Examples:
   albert fill-mask \"The capital of France is [MASK].\"
   cat texts.jsonl | albert fill-mask -m albert/albert-base-v2 --top-k 1")]
-pub struct FillMaskArgs {
+pub(crate) struct FillMaskArgs {
     #[command(flatten)]
     pub input: InputArgs,
     /// Predictions per mask

@@ -25,13 +25,13 @@ Examples:
   albert finetune classify -m albert/albert-base-v2 --train train.jsonl --dev dev.jsonl -o mine
   albert finetune classify -m albert/albert-base-v2 --train cola.tsv --recipe cola -o cola
   albert finetune qa -m albert/albert-base-v2 --train train-v2.0.json --recipe squad2 -o squad2")]
-pub struct FinetuneArgs {
+pub(crate) struct FinetuneArgs {
     #[command(subcommand)]
     pub task: FinetuneTask,
 }
 
 #[derive(Subcommand, Debug)]
-pub enum FinetuneTask {
+pub(crate) enum FinetuneTask {
     Classify(Box<FinetuneClassifyArgs>),
     Ner(Box<FinetuneNerArgs>),
     Qa(Box<FinetuneQaArgs>),
@@ -45,7 +45,7 @@ pub enum FinetuneTask {
 /// Data: JSON lines with text, text_pair, label (a string, or a list for multi-label) or score (a number); CSV with a
 /// header; GLUE's TSV files. Labels are collected from the data and stored in config.json.
 #[derive(Args, Debug)]
-pub struct FinetuneClassifyArgs {
+pub(crate) struct FinetuneClassifyArgs {
     #[command(flatten)]
     pub common: CommonArgs,
     #[command(flatten)]
@@ -62,7 +62,7 @@ pub struct FinetuneClassifyArgs {
 ///
 /// Data: JSON lines with tokens and tags; CoNLL columns. Tags are collected from the data and stored in config.json.
 #[derive(Args, Debug)]
-pub struct FinetuneNerArgs {
+pub(crate) struct FinetuneNerArgs {
     #[command(flatten)]
     pub common: CommonArgs,
     #[command(flatten)]
@@ -80,7 +80,7 @@ pub struct FinetuneNerArgs {
 /// Data: SQuAD JSON, version 1.1 or 2.0; JSON lines with question, context and answers. If some questions have no answer,
 /// the rules of SQuAD 2.0 apply, and the best threshold on --dev is stored in config.json.
 #[derive(Args, Debug)]
-pub struct FinetuneQaArgs {
+pub(crate) struct FinetuneQaArgs {
     #[command(flatten)]
     pub common: CommonArgs,
     #[command(flatten)]
@@ -92,7 +92,7 @@ pub struct FinetuneQaArgs {
 /// Data: JSON lines with prompt, choices, label and optionally context; RACE folders; SWAG CSV. The number of choices may
 /// differ between examples.
 #[derive(Args, Debug)]
-pub struct FinetuneChooseArgs {
+pub(crate) struct FinetuneChooseArgs {
     #[command(flatten)]
     pub common: CommonArgs,
     #[command(flatten)]
@@ -101,7 +101,7 @@ pub struct FinetuneChooseArgs {
 
 /// Arguments of all tasks.
 #[derive(Args, Debug)]
-pub struct CommonArgs {
+pub(crate) struct CommonArgs {
     /// Training examples; may be compressed (.gz, .zst)
     #[arg(long, value_name = "FILE", help_heading = "Data")]
     pub train: PathBuf,
@@ -285,7 +285,7 @@ impl From<OrderArg> for Order {
 
 /// Seeds of the runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Seeds(pub Vec<u64>);
+pub(crate) struct Seeds(pub Vec<u64>);
 
 /// More runs than this are certainly a typing error.
 const MOST_SEEDS: u64 = 1000;

@@ -7,7 +7,7 @@ use super::common::{FormatArg, ModelArgs};
 /// Describe a checkpoint
 #[derive(Args, Debug)]
 #[command(after_help = "Example:\n  albert info albert/albert-base-v2")]
-pub struct InfoArgs {
+pub(crate) struct InfoArgs {
     /// Model directory, weight file, or hub id [default: --model, or else the built-in model]
     #[arg(value_name = "MODEL")]
     pub checkpoint: Option<String>,

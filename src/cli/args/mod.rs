@@ -1,31 +1,31 @@
 //! The command line as clap parses it: one file per subcommand, and the groups of arguments that they share.
 
-pub mod choose;
-pub mod classify;
-pub mod common;
-pub mod completions;
-pub mod convert;
-pub mod corpus;
-pub mod data;
-pub mod device;
-pub mod devices;
-pub mod embed;
-pub mod eval;
-pub mod fill_mask;
-pub mod finetune;
-pub mod info;
-pub mod man;
-pub mod ner;
-pub mod part;
-pub mod pretrain;
-pub mod qa;
-pub mod record_format;
-pub mod teacher;
-pub mod tokenize;
-pub mod train_tokenizer;
-pub mod training;
-pub mod values;
-pub mod zero_shot;
+pub(super) mod choose;
+pub(super) mod classify;
+pub(super) mod common;
+pub(super) mod completions;
+pub(super) mod convert;
+pub(super) mod corpus;
+pub(super) mod data;
+pub(super) mod device;
+pub(super) mod devices;
+pub(super) mod embed;
+pub(super) mod eval;
+pub(super) mod fill_mask;
+pub(super) mod finetune;
+pub(super) mod info;
+pub(super) mod man;
+pub(super) mod ner;
+pub(super) mod part;
+pub(super) mod pretrain;
+pub(super) mod qa;
+pub(super) mod record_format;
+pub(super) mod teacher;
+pub(super) mod tokenize;
+pub(super) mod train_tokenizer;
+pub(super) mod training;
+pub(super) mod values;
+pub(super) mod zero_shot;
 
 use clap::{Parser, Subcommand};
 
@@ -51,7 +51,7 @@ use zero_shot::ZeroShotArgs;
 /// Run, train and convert ALBERT language models, on CPU or GPU, without Python.
 #[derive(Parser, Debug)]
 #[command(version, propagate_version = true, max_term_width = 100, after_long_help = AFTER_HELP)]
-pub struct Cli {
+pub(super) struct Cli {
     #[command(subcommand)]
     pub command: Command,
     #[command(flatten)]
@@ -65,7 +65,7 @@ Environment: ALBERT_MODEL, ALBERT_DEVICE; HF_HOME, HF_HUB_CACHE, HF_ENDPOINT, HF
 as in Hugging Face's tools; NO_COLOR.";
 
 #[derive(Subcommand, Debug)]
-pub enum Command {
+pub(super) enum Command {
     FillMask(FillMaskArgs),
     Classify(ClassifyArgs),
     Ner(NerArgs),

@@ -22,7 +22,7 @@ use super::record_format::RecordFormatArg;
 Examples:
   albert ner -m ArBert/albert-base-v2-finetuned-ner \"Angela Merkel met Barack Obama in Berlin.\"
   cat news.txt | albert ner -m ArBert/albert-base-v2-finetuned-ner --long window --format conll")]
-pub struct NerArgs {
+pub(crate) struct NerArgs {
     /// Texts [default: read --input or standard input, one record per line]
     #[arg(value_name = "TEXT", conflicts_with = "input")]
     pub texts: Vec<String>,
@@ -105,7 +105,7 @@ impl From<WordBoundariesArg> for WordBoundaries {
 }
 
 #[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NerFormatArg {
+pub(crate) enum NerFormatArg {
     Auto,
     Text,
     Json,
@@ -120,7 +120,7 @@ pub enum NerFormatArg {
 
 impl NerFormatArg {
     /// The format, given the output's name and whether it is a terminal.
-    pub fn resolve(self, output: Option<&Path>, terminal: bool) -> Result<Format> {
+    pub(crate) fn resolve(self, output: Option<&Path>, terminal: bool) -> Result<Format> {
         let common = match self {
             Self::Conll => return Ok(Format::Conll),
             Self::Auto => RecordFormatArg::Auto,

@@ -28,7 +28,7 @@ Examples:
   albert pretrain --corpus ./texts --output ./my-albert --size mini --steps 20000
   albert pretrain --corpus more.jsonl.gz --output ./more --init-from albert/albert-base-v2
   albert pretrain --corpus ./texts --output ./small --size mini --steps 20000 --teacher ./my-model")]
-pub struct PretrainArgs {
+pub(crate) struct PretrainArgs {
     #[command(flatten)]
     pub corpus: CorpusArgs,
     /// How lines are split into sentences
@@ -195,7 +195,7 @@ pub struct PretrainArgs {
 }
 
 #[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SentencesArg {
+pub(crate) enum SentencesArg {
     /// Lines are paragraphs: split them into sentences
     Split,
     /// Lines are sentences
@@ -253,7 +253,7 @@ impl From<OptimizerArg> for OptimizerKind {
 }
 
 #[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CompatArg {
+pub(crate) enum CompatArg {
     /// create_pretraining_data.py: one short length per document, single sentences are paired with a random document
     Google,
 }

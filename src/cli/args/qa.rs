@@ -24,7 +24,7 @@ Examples:
   albert qa -m twmkn9/albert-base-v2-squad2 --context page.txt \"Who wrote the letter?\"
   cat page.txt | albert qa -m twmkn9/albert-base-v2-squad2 --context - \"Who wrote it?\" \"When?\"
   albert qa -m ./my-model --impossible -i dev-v2.0.json --format squad -o predictions.json")]
-pub struct QaArgs {
+pub(crate) struct QaArgs {
     /// Questions [default: read --input or standard input]
     #[arg(value_name = "QUESTION", conflicts_with = "input")]
     pub questions: Vec<String>,
@@ -134,7 +134,7 @@ impl From<QaInputFormatArg> for InputFormat {
 }
 
 #[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
-pub enum AlignArg {
+pub(crate) enum AlignArg {
     /// Complete words with adjacent punctuation, as in transformers
     Words,
     /// Token boundaries
@@ -142,7 +142,7 @@ pub enum AlignArg {
 }
 
 #[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
-pub enum QaFormatArg {
+pub(crate) enum QaFormatArg {
     Auto,
     Text,
     Json,
@@ -157,7 +157,7 @@ pub enum QaFormatArg {
 
 impl QaFormatArg {
     /// The format, given the output's name and whether it is a terminal.
-    pub fn resolve(self, output: Option<&Path>, terminal: bool) -> Result<Format> {
+    pub(crate) fn resolve(self, output: Option<&Path>, terminal: bool) -> Result<Format> {
         let common = match self {
             Self::Squad => return Ok(Format::Squad),
             Self::Auto => RecordFormatArg::Auto,

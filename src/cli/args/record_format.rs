@@ -9,7 +9,7 @@ use albert::{Error, Result};
 
 /// Formats of records.
 #[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RecordFormatArg {
+pub(crate) enum RecordFormatArg {
     Auto,
     Text,
     Json,
@@ -22,7 +22,7 @@ pub enum RecordFormatArg {
 
 impl RecordFormatArg {
     /// The format, given the output's name and whether it is a terminal.
-    pub fn resolve(self, output: Option<&Path>, terminal: bool) -> Result<Format> {
+    pub(crate) fn resolve(self, output: Option<&Path>, terminal: bool) -> Result<Format> {
         Ok(match self {
             Self::Auto => match output.map(table_by_name).transpose()?.flatten() {
                 Some(kind) => table(kind)?,

@@ -8,7 +8,7 @@ use super::values::positive;
 
 /// The teacher of a pretraining run.
 #[derive(Args, Debug)]
-pub struct TeacherArgs {
+pub(crate) struct TeacherArgs {
     /// Also learn from this model: directory, file, or hub id
     ///
     /// The teacher is not trained. Its loss is added to the others and reported as distill_loss. Each step also runs the
@@ -32,12 +32,12 @@ pub struct TeacherArgs {
 
 impl TeacherArgs {
     /// The choice of `--distill`.
-    pub fn signal(&self) -> Signal {
+    pub(crate) fn signal(&self) -> Signal {
         self.distill.map_or(Signal::Vectors, Signal::from)
     }
 
     /// The choice of `--distill-weight`.
-    pub fn weight(&self) -> f64 {
+    pub(crate) fn weight(&self) -> f64 {
         self.distill_weight.unwrap_or(match self.signal() {
             Signal::Vectors => 4.0,
             Signal::Logits => 1.0,

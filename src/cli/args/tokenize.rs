@@ -12,7 +12,7 @@ use super::common::{InputArgs, ModelArgs, OutputArgs};
 Examples:
   albert tokenize \"The U.S. in 1990\"
   cat texts.jsonl | albert tokenize -m albert/albert-base-v2")]
-pub struct TokenizeArgs {
+pub(crate) struct TokenizeArgs {
     #[command(flatten)]
     pub input: InputArgs,
     #[command(flatten)]

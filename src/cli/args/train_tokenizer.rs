@@ -17,7 +17,7 @@ use super::corpus::CorpusArgs;
 Examples:
   albert train-tokenizer --corpus news.txt --output ./my-tokenizer --vocab-size 8000
   cat texts.jsonl | albert train-tokenizer --corpus - --output ./my-tokenizer")]
-pub struct TrainTokenizerArgs {
+pub(crate) struct TrainTokenizerArgs {
     #[command(flatten)]
     pub corpus: CorpusArgs,
     /// Directory to create

@@ -26,7 +26,7 @@ impl From<PrecisionArg> for FloatType {
 }
 
 #[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ScheduleArg {
+pub(crate) enum ScheduleArg {
     Linear,
     Polynomial,
     Cosine,
@@ -35,7 +35,7 @@ pub enum ScheduleArg {
 
 impl ScheduleArg {
     /// The decay, with the power of the polynomial schedule.
-    pub fn decay(self, power: f64) -> Decay {
+    pub(crate) fn decay(self, power: f64) -> Decay {
         match self {
             Self::Linear => Decay::Linear,
             Self::Polynomial => Decay::Polynomial(power),

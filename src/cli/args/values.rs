@@ -9,14 +9,14 @@ fn number(text: &str, least: f64, fits: impl Fn(f64) -> bool, wanted: &str) -> R
     }
 }
 
-pub fn share(text: &str) -> Result<f64, String> {
+pub(crate) fn share(text: &str) -> Result<f64, String> {
     number(text, 0.0, |value| value < 1.0, "a fraction from 0 to below 1")
 }
 
-pub fn positive(text: &str) -> Result<f64, String> {
+pub(crate) fn positive(text: &str) -> Result<f64, String> {
     number(text, 0.0, |value| value > 0.0, "a number above 0")
 }
 
-pub fn not_negative(text: &str) -> Result<f64, String> {
+pub(crate) fn not_negative(text: &str) -> Result<f64, String> {
     number(text, 0.0, |_| true, "a number from 0")
 }

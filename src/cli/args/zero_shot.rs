@@ -14,7 +14,7 @@ use super::device::DeviceArgs;
 Examples:
   albert zero-shot -m ./my-nli-model --labels sport,politics \"The team won the cup.\"
   cat tickets.jsonl | albert zero-shot -m ./my-nli-model --labels billing,delivery")]
-pub struct ZeroShotArgs {
+pub(crate) struct ZeroShotArgs {
     /// Texts [default: read --input or standard input, one record per line]
     #[arg(value_name = "TEXT", conflicts_with = "input")]
     pub texts: Vec<String>,

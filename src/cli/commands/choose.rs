@@ -11,7 +11,7 @@ use crate::cli::options::{self, Lengths};
 use crate::cli::output::report::Reporter;
 use crate::cli::streaming;
 
-pub fn run(args: ChooseArgs, reporter: &Reporter) -> Result<ExitStatus, Failure> {
+pub(super) fn run(args: ChooseArgs, reporter: &Reporter) -> Result<ExitStatus, Failure> {
     let source = options::source(&args.prompts, &args.records.input, "PROMPT")?;
     let context = options::context(args.context.as_deref(), args.context_text.as_deref(), &source)?;
     let mut needed = vec![Needed::new(&args.prompt_field, "--prompt-field")];

@@ -9,7 +9,7 @@ use crate::cli::options::Lengths;
 use crate::cli::output::report::Reporter;
 use crate::cli::{options, streaming};
 
-pub fn run(args: ClassifyArgs, reporter: &Reporter) -> Result<ExitStatus, Failure> {
+pub(super) fn run(args: ClassifyArgs, reporter: &Reporter) -> Result<ExitStatus, Failure> {
     let streams = streaming::open_texts(&args.input, &args.output)?;
     let task = (!args.order).then_some(EmbeddedTask::Sentiment);
     let checkpoint = options::checkpoint_for(&args.model, task, reporter)?;

@@ -15,7 +15,7 @@ use crate::cli::exit::{ExitStatus, Failure, WhileRunning};
 use crate::cli::options;
 use crate::cli::output::report::Reporter;
 
-pub fn run(args: ConvertArgs, reporter: &Reporter) -> Result<ExitStatus, Failure> {
+pub(super) fn run(args: ConvertArgs, reporter: &Reporter) -> Result<ExitStatus, Failure> {
     let source = ModelArgs {
         model: Some(args.source.clone()),
         base_model: args.base_model.clone(),

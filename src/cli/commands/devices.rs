@@ -8,7 +8,7 @@ use albert::io::{Format, OutputTarget};
 use crate::cli::args::devices::DevicesArgs;
 use crate::cli::exit::{ExitStatus, Failure};
 
-pub fn run(args: DevicesArgs) -> Result<ExitStatus, Failure> {
+pub(super) fn run(args: DevicesArgs) -> Result<ExitStatus, Failure> {
     let devices = device::list();
     let objects: Vec<String> = devices
         .iter()

@@ -11,7 +11,7 @@ use crate::cli::options::{Lengths, OwnLimit};
 use crate::cli::output::report::Reporter;
 use crate::cli::{options, streaming};
 
-pub fn run(args: EmbedArgs, reporter: &Reporter) -> Result<ExitStatus, Failure> {
+pub(super) fn run(args: EmbedArgs, reporter: &Reporter) -> Result<ExitStatus, Failure> {
     let array = args.format.array(args.output.as_deref());
     match array {
         Some(kind) => check_array(&args, kind)?,

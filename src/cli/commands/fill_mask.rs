@@ -9,7 +9,7 @@ use crate::cli::options::Lengths;
 use crate::cli::output::report::Reporter;
 use crate::cli::{options, streaming};
 
-pub fn run(args: FillMaskArgs, reporter: &Reporter) -> Result<ExitStatus, Failure> {
+pub(super) fn run(args: FillMaskArgs, reporter: &Reporter) -> Result<ExitStatus, Failure> {
     let streams = streaming::open_texts(&args.input, &args.output)?;
     let checkpoint = options::checkpoint(&args.model, reporter)?;
     let streams = streams.with_model(&checkpoint)?;

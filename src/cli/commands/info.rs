@@ -18,7 +18,7 @@ use crate::cli::exit::{ExitStatus, Failure};
 use crate::cli::options;
 use crate::cli::output::report::Reporter;
 
-pub fn run(mut args: InfoArgs, reporter: &Reporter) -> Result<ExitStatus, Failure> {
+pub(super) fn run(mut args: InfoArgs, reporter: &Reporter) -> Result<ExitStatus, Failure> {
     if args.checkpoint.is_some() {
         args.model.model = args.checkpoint.take();
     }

@@ -9,7 +9,7 @@ use crate::cli::args::Cli;
 use crate::cli::args::man::ManArgs;
 use crate::cli::exit::{ExitStatus, Failure};
 
-pub fn run(args: ManArgs) -> Result<ExitStatus, Failure> {
+pub(super) fn run(args: ManArgs) -> Result<ExitStatus, Failure> {
     let mut command = Cli::command();
     command.build();
     let page = match &args.command {

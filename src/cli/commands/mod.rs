@@ -23,7 +23,7 @@ use super::exit::{ExitStatus, Failure};
 use super::output::report::Reporter;
 
 /// Runs a subcommand.
-pub fn run(command: Command, reporter: &Reporter) -> Result<ExitStatus, Failure> {
+pub(super) fn run(command: Command, reporter: &Reporter) -> Result<ExitStatus, Failure> {
     match command {
         Command::FillMask(args) => fill_mask::run(args, reporter),
         Command::Classify(args) => classify::run(args, reporter),

@@ -11,7 +11,7 @@ use crate::cli::options::{self, Lengths};
 use crate::cli::output::report::Reporter;
 use crate::cli::streaming;
 
-pub fn run(args: NerArgs, reporter: &Reporter) -> Result<ExitStatus, Failure> {
+pub(super) fn run(args: NerArgs, reporter: &Reporter) -> Result<ExitStatus, Failure> {
     let source = options::source(&args.texts, &args.records.input, "TEXT")?;
     let needed =
         [Needed { names: vec![args.text_field.clone(), args.tokens_field.clone()], flag: "--text-field" }];

@@ -15,7 +15,7 @@ use albert::tasks::null_threshold;
 /// Default maximum length of a window, as in transformers' pipeline.
 const WINDOW: usize = 384;
 
-pub fn run(args: QaArgs, reporter: &Reporter) -> Result<ExitStatus, Failure> {
+pub(super) fn run(args: QaArgs, reporter: &Reporter) -> Result<ExitStatus, Failure> {
     let source = options::source(&args.questions, &args.input, "QUESTION")?;
     let context = options::context(args.context.as_deref(), args.context_text.as_deref(), &source)?;
     let mut needed = vec![Needed::new(&args.question_field, "--question-field")];

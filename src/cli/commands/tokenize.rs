@@ -10,7 +10,7 @@ use crate::cli::{options, streaming};
 /// Nothing is computed, so a batch can be as large as a window.
 const BATCH_TOKENS: usize = 1 << 24;
 
-pub fn run(args: TokenizeArgs, reporter: &Reporter) -> Result<ExitStatus, Failure> {
+pub(super) fn run(args: TokenizeArgs, reporter: &Reporter) -> Result<ExitStatus, Failure> {
     let streams = streaming::open_texts(&args.input, &args.output)?.with_tokenizer(&args.model)?;
     let tokenizer = options::tokenizer(&args.model, reporter)?;
     let task =

@@ -17,7 +17,7 @@ use crate::cli::exit::{ExitStatus, Failure, WhileRunning};
 use crate::cli::output::corpus_report;
 use crate::cli::output::report::Reporter;
 
-pub fn run(args: TrainTokenizerArgs, reporter: &Reporter) -> Result<ExitStatus, Failure> {
+pub(super) fn run(args: TrainTokenizerArgs, reporter: &Reporter) -> Result<ExitStatus, Failure> {
     NewDirectory::check(&args.output)?;
     if let Some(threads) = args.threads {
         albert::device::set_threads(usize::from(threads))?;
@@ -61,7 +61,7 @@ pub fn run(args: TrainTokenizerArgs, reporter: &Reporter) -> Result<ExitStatus, 
 ///
 /// # Errors
 /// Errors of [`train_vocabulary`].
-pub fn train(
+pub(super) fn train(
     corpus: &Corpus,
     options: &VocabularyOptions,
     reporter: &Reporter,

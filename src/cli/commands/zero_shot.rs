@@ -11,7 +11,7 @@ use crate::cli::options::{self, Lengths};
 use crate::cli::output::report::Reporter;
 use crate::cli::streaming;
 
-pub fn run(args: ZeroShotArgs, reporter: &Reporter) -> Result<ExitStatus, Failure> {
+pub(super) fn run(args: ZeroShotArgs, reporter: &Reporter) -> Result<ExitStatus, Failure> {
     let source = options::source(&args.texts, &args.records.input, "TEXT")?;
     let needed = [Needed::new(&args.text_field, "--text-field")];
     let output = args.output.output.as_deref();

@@ -14,7 +14,7 @@ use crate::cli::args::common::InputArgs;
 ///
 /// # Errors
 /// [`Error::Usage`] if there is no input.
-pub fn source(arguments: &[String], input: &[PathBuf], what: &str) -> Result<Source> {
+pub(crate) fn source(arguments: &[String], input: &[PathBuf], what: &str) -> Result<Source> {
     if !arguments.is_empty() {
         return Ok(Source::Arguments(arguments.to_vec()));
     }
@@ -64,12 +64,12 @@ impl InputArgs {
     ///
     /// # Errors
     /// [`Error::Usage`] if there is no input.
-    pub fn source(&self) -> Result<Source> {
+    pub(crate) fn source(&self) -> Result<Source> {
         source(&self.texts, &self.records.input, "TEXT")
     }
 
     /// The columns that a table must have.
-    pub fn needed(&self) -> Vec<Needed> {
+    pub(crate) fn needed(&self) -> Vec<Needed> {
         let mut needed = vec![Needed::new(&self.text_field, "--text-field")];
         // A second text is optional, unless the user names its column.
         if self.pair_field != FieldNames::default().text_pair {
@@ -79,7 +79,7 @@ impl InputArgs {
     }
 
     /// The names of the JSON fields.
-    pub fn fields(&self) -> FieldNames {
+    pub(crate) fn fields(&self) -> FieldNames {
         FieldNames { text: self.text_field.clone(), text_pair: self.pair_field.clone() }
     }
 }
@@ -89,7 +89,7 @@ impl InputArgs {
 /// # Errors
 /// [`Error::Io`]; [`Error::BadFile`] if it is not UTF-8; [`Error::Usage`] if standard input would be both the context and the
 /// records.
-pub fn context(file: Option<&Path>, text: Option<&str>, source: &Source) -> Result<Option<String>> {
+pub(crate) fn context(file: Option<&Path>, text: Option<&str>, source: &Source) -> Result<Option<String>> {
     let Some(path) = file else { return Ok(text.map(str::to_owned)) };
     let from_stdin = path == Path::new("-");
     let takes_stdin = match source {

@@ -9,7 +9,7 @@ use crate::cli::output::report::Reporter;
 
 /// How a task handles long text.
 #[derive(Clone, Copy, Debug)]
-pub struct Lengths {
+pub(crate) struct Lengths {
     /// `--max-length`.
     pub max_length: Option<usize>,
     /// Upper limit of the default length.
@@ -24,14 +24,14 @@ pub struct Lengths {
 
 /// A limit that a model's files set, and where.
 #[derive(Clone, Copy, Debug)]
-pub struct OwnLimit {
+pub(crate) struct OwnLimit {
     pub length: usize,
     pub source: &'static str,
 }
 
 impl Lengths {
     /// The options of a task without windows.
-    pub fn new(args: &LengthArgs) -> Self {
+    pub(crate) fn new(args: &LengthArgs) -> Self {
         Self {
             max_length: args.max_length.map(|n| n as usize),
             default: usize::MAX,
@@ -42,7 +42,7 @@ impl Lengths {
     }
 
     /// The options of a task that can read long text in windows.
-    pub fn with_windows(args: &LengthArgs) -> Self {
+    pub(crate) fn with_windows(args: &LengthArgs) -> Self {
         Self { windows: true, ..Self::new(args) }
     }
 
@@ -71,7 +71,12 @@ impl Lengths {
     ///
     /// # Errors
     /// As [`Self::check`]; [`Error::Usage`] for a length without room for text.
-    pub fn longest(&self, positions: usize, tokenizer: &Tokenizer, reporter: &Reporter) -> Result<usize> {
+    pub(crate) fn longest(
+        &self,
+        positions: usize,
+        tokenizer: &Tokenizer,
+        reporter: &Reporter,
+    ) -> Result<usize> {
         self.check(positions)?;
         let own = self.own.map(|own| (own.length, own.source));
         let of_tokenizer = || Some((tokenizer.model_max_length()?, "model_max_length of the tokenizer"));

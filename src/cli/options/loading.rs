@@ -12,7 +12,7 @@ use crate::cli::args::device::DeviceArgs;
 use crate::cli::output::report::Reporter;
 
 /// A model that is ready to run, and its batch size.
-pub struct Ready {
+pub(crate) struct Ready {
     pub runtime: Runtime,
     pub batch_tokens: usize,
 }
@@ -21,7 +21,7 @@ pub struct Ready {
 ///
 /// # Errors
 /// Errors of each part.
-pub fn load(
+pub(crate) fn load(
     checkpoint: &Checkpoint,
     heads: &[Head],
     mlm_bias: MlmBias,
@@ -114,7 +114,7 @@ fn open_and_load(
 }
 
 /// Warns about numbers that were chosen for speed but bring none on this CPU.
-pub fn warn_if_not_faster(flag: &str, numbers: Numbers, reporter: &Reporter) {
+pub(crate) fn warn_if_not_faster(flag: &str, numbers: Numbers, reporter: &Reporter) {
     if numbers != Numbers::F32 && !ops::is_native(numbers) {
         reporter.warn(&format!(
             "this processor has no instructions for the numbers that {flag} names: they are not faster than f32"

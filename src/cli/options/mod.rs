@@ -6,7 +6,7 @@ mod lengths;
 mod loading;
 mod model;
 
-pub use input::{context, source};
-pub use lengths::{Lengths, OwnLimit};
-pub use loading::{Ready, load, warn_if_not_faster};
-pub use model::{checkpoint, checkpoint_for, tokenizer, tokenizer_path};
+pub(super) use input::{context, source};
+pub(super) use lengths::{Lengths, OwnLimit};
+pub(super) use loading::{Ready, load, warn_if_not_faster};
+pub(super) use model::{checkpoint, checkpoint_for, tokenizer, tokenizer_path};

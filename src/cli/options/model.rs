@@ -14,7 +14,7 @@ use crate::cli::output::report::Reporter;
 ///
 /// # Errors
 /// Errors of [`Checkpoint`] and of the hub.
-pub fn checkpoint(args: &ModelArgs, reporter: &Reporter) -> Result<Checkpoint> {
+pub(crate) fn checkpoint(args: &ModelArgs, reporter: &Reporter) -> Result<Checkpoint> {
     checkpoint_for(args, None, reporter)
 }
 
@@ -22,7 +22,7 @@ pub fn checkpoint(args: &ModelArgs, reporter: &Reporter) -> Result<Checkpoint> {
 ///
 /// # Errors
 /// Errors of [`Checkpoint`] and of the hub.
-pub fn checkpoint_for(
+pub(crate) fn checkpoint_for(
     args: &ModelArgs,
     task: Option<EmbeddedTask>,
     reporter: &Reporter,
@@ -81,7 +81,7 @@ fn located(model: &str, offline: bool, reporter: &Reporter) -> Result<PathBuf> {
 ///
 /// # Errors
 /// [`Error::Usage`] for what is neither; those of the hub.
-pub fn tokenizer_path(named: &str, offline: bool, reporter: &Reporter) -> Result<PathBuf> {
+pub(crate) fn tokenizer_path(named: &str, offline: bool, reporter: &Reporter) -> Result<PathBuf> {
     let path = PathBuf::from(named);
     if path.exists() {
         return Ok(path);
@@ -93,7 +93,7 @@ pub fn tokenizer_path(named: &str, offline: bool, reporter: &Reporter) -> Result
 ///
 /// # Errors
 /// Errors of the tokenizer's files.
-pub fn tokenizer(args: &ModelArgs, reporter: &Reporter) -> Result<Tokenizer> {
+pub(crate) fn tokenizer(args: &ModelArgs, reporter: &Reporter) -> Result<Tokenizer> {
     if let Some(named) = &args.tokenizer {
         return Tokenizer::from_path(&tokenizer_path(named, args.offline, reporter)?);
     }

@@ -5,7 +5,7 @@ use albert::training::corpus::CorpusReport;
 use super::report::Reporter;
 
 /// Warns about repaired and skipped input, with the locations of the first cases.
-pub fn warn(report: &CorpusReport, reporter: &Reporter) {
+pub(crate) fn warn(report: &CorpusReport, reporter: &Reporter) {
     for problem in &report.problems {
         reporter.warn(&problem.to_string());
     }
@@ -17,7 +17,7 @@ pub fn warn(report: &CorpusReport, reporter: &Reporter) {
 }
 
 /// The counts in one line.
-pub fn summary(report: &CorpusReport) -> String {
+pub(crate) fn summary(report: &CorpusReport) -> String {
     let mut parts = vec![
         format!("{} files", report.files),
         format!("{} documents", report.documents),

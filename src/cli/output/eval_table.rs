@@ -11,7 +11,7 @@ const LABEL_WIDTH: usize = 16;
 const MOST_LABELS: usize = 20;
 
 /// Formats the report.
-pub fn table(name: &str, report: &EvalReport) -> String {
+pub(crate) fn table(name: &str, report: &EvalReport) -> String {
     let mut out = format!("{name}: {} examples", report.examples);
     if report.unlabelled > 0 {
         let _infallible = write!(out, ", {} more without a label left out", report.unlabelled);

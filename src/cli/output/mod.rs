@@ -1,7 +1,7 @@
 //! Messages, progress and reports for people.
 
-pub mod corpus_report;
-pub mod eval_table;
-pub mod progress;
-pub mod report;
-pub mod stream_progress;
+pub(super) mod corpus_report;
+pub(super) mod eval_table;
+pub(super) mod progress;
+pub(super) mod report;
+pub(super) mod stream_progress;

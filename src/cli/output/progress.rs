@@ -12,7 +12,7 @@ use super::report::Reporter;
 use super::stream_progress::{Pace, per, rounded};
 
 /// A progress bar, or lines without one, and the logs of the run.
-pub struct TrainingProgress<'a> {
+pub(crate) struct TrainingProgress<'a> {
     reporter: &'a Reporter,
     bar: ProgressBar,
     output: PathBuf,
@@ -34,7 +34,7 @@ struct TrainingLine {
 
 impl<'a> TrainingProgress<'a> {
     /// `panels` are the titles and the names of the values to draw.
-    pub fn new(reporter: &'a Reporter, output: &Path, panels: &'a [(&'a str, &'a str)]) -> Self {
+    pub(crate) fn new(reporter: &'a Reporter, output: &Path, panels: &'a [(&'a str, &'a str)]) -> Self {
         Self {
             reporter,
             bar: reporter.training_bar(),

@@ -18,7 +18,7 @@ const WARNING: Style = AnsiColor::Yellow.on_default().bold();
 
 /// Writes to stderr according to the global options.
 #[derive(Clone)]
-pub struct Reporter {
+pub(crate) struct Reporter {
     quiet: bool,
     verbose: bool,
     color: bool,
@@ -34,7 +34,7 @@ pub struct Reporter {
 
 impl Reporter {
     /// Creates a reporter for these options.
-    pub fn new(args: &GlobalArgs) -> Self {
+    pub(crate) fn new(args: &GlobalArgs) -> Self {
         let terminal = std::io::stderr().is_terminal();
         let progress = match args.progress {
             ProgressArg::Always => true,
@@ -55,7 +55,7 @@ impl Reporter {
     }
 
     /// Creates a reporter that prints only errors.
-    pub fn silent() -> Self {
+    pub(crate) fn silent() -> Self {
         Self {
             quiet: true,
             verbose: false,
@@ -69,31 +69,31 @@ impl Reporter {
     }
 
     /// Returns true if an output may be colored, given whether it is a terminal.
-    pub fn wants_color(&self, terminal: bool) -> bool {
+    pub(crate) fn wants_color(&self, terminal: bool) -> bool {
         wants_color(self.when, terminal, no_color())
     }
 
     /// Prints an error.
-    pub fn error(&self, error: &dyn std::error::Error) {
+    pub(crate) fn error(&self, error: &dyn std::error::Error) {
         self.line("error", ERROR, &error.to_string());
     }
 
     /// Prints a warning, unless `--quiet`.
-    pub fn warn(&self, message: &str) {
+    pub(crate) fn warn(&self, message: &str) {
         if !self.quiet {
             self.line("warning", WARNING, message);
         }
     }
 
     /// Prints a plain line, unless `--quiet`.
-    pub fn note(&self, message: &str) {
+    pub(crate) fn note(&self, message: &str) {
         if !self.quiet {
             self.plain(message);
         }
     }
 
     /// Prints a line with `--verbose` only.
-    pub fn detail(&self, message: impl FnOnce() -> String) {
+    pub(crate) fn detail(&self, message: impl FnOnce() -> String) {
         if self.verbose {
             self.plain(&message());
         }
@@ -120,7 +120,7 @@ impl Reporter {
     }
 
     /// An observer that counts the records of a stream, with a progress bar if enabled.
-    pub fn observer(&self, progress: StreamProgress) -> StreamObserver<'_> {
+    pub(crate) fn observer(&self, progress: StreamProgress) -> StreamObserver<'_> {
         if self.progress {
             let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(5));
             if let Ok(style) =
@@ -134,29 +134,29 @@ impl Reporter {
     }
 
     /// Prints a line of `--progress json`.
-    pub fn progress_line(&self, line: &impl serde::Serialize) {
+    pub(crate) fn progress_line(&self, line: &impl serde::Serialize) {
         if let Ok(line) = serde_json::to_string(line) {
             self.write(&format!("{line}\n"));
         }
     }
 
     /// True for `--progress json`.
-    pub fn wants_json(&self) -> bool {
+    pub(crate) fn wants_json(&self) -> bool {
         self.json
     }
 
     /// A bar for bytes, whose total is set later.
-    pub fn bytes_bar(&self, what: &'static str) -> ProgressBar {
+    pub(crate) fn bytes_bar(&self, what: &'static str) -> ProgressBar {
         self.bar("{msg} {bar:30} {bytes}/{total_bytes} {bytes_per_sec} {eta}", what)
     }
 
     /// A bar for steps, whose total is set later.
-    pub fn steps_bar(&self, what: &'static str) -> ProgressBar {
+    pub(crate) fn steps_bar(&self, what: &'static str) -> ProgressBar {
         self.bar("{msg} {bar:30} {pos}/{len} {per_sec} {eta} left", what)
     }
 
     /// A bar for training steps, whose total is set later.
-    pub fn training_bar(&self) -> ProgressBar {
+    pub(crate) fn training_bar(&self) -> ProgressBar {
         self.bar("{bar:20} {pos}/{len} {msg}  {per_sec}  {eta} left", "")
     }
 
@@ -174,7 +174,7 @@ impl Reporter {
 
     /// A bar for a download of `total` bytes, of which `already` are present.
     #[cfg(feature = "hub")]
-    pub fn download_bar(&self, file: &str, total: Option<u64>, already: u64) -> ProgressBar {
+    pub(crate) fn download_bar(&self, file: &str, total: Option<u64>, already: u64) -> ProgressBar {
         if !self.progress {
             return ProgressBar::hidden();
         }
@@ -205,7 +205,7 @@ fn wants_color(when: When, terminal: bool, no_color: bool) -> bool {
 }
 
 /// Reports on a running stream.
-pub struct StreamObserver<'a> {
+pub(crate) struct StreamObserver<'a> {
     reporter: &'a Reporter,
     progress: StreamProgress,
     pace: Pace,
@@ -215,7 +215,7 @@ pub struct StreamObserver<'a> {
 
 impl StreamObserver<'_> {
     /// Shows the end of the stream; `finished` is false if it broke off.
-    pub fn end(&mut self, finished: bool) {
+    pub(crate) fn end(&mut self, finished: bool) {
         if self.reporter.json {
             let line = self.progress.line(self.records, self.failed, self.pace.seconds(), finished);
             self.reporter.progress_line(&line);

@@ -9,23 +9,23 @@ use serde::Serialize;
 const INTERVAL: Duration = Duration::from_secs(5);
 
 /// Time between lines.
-pub struct Pace {
+pub(crate) struct Pace {
     started: Instant,
     next: Duration,
 }
 
 impl Pace {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { started: Instant::now(), next: INTERVAL }
     }
 
     /// Seconds since the start.
-    pub fn seconds(&self) -> f64 {
+    pub(crate) fn seconds(&self) -> f64 {
         self.started.elapsed().as_secs_f64()
     }
 
     /// True if it is time for a line.
-    pub fn is_due(&mut self) -> bool {
+    pub(crate) fn is_due(&mut self) -> bool {
         let elapsed = self.started.elapsed();
         let due = elapsed >= self.next;
         if due {
@@ -36,14 +36,14 @@ impl Pace {
 }
 
 /// How far a stream is.
-pub struct StreamProgress {
+pub(crate) struct StreamProgress {
     read: ReadProgress,
     limit: Option<u64>,
 }
 
 /// A line of `--progress json`.
 #[derive(Debug, PartialEq, Serialize)]
-pub struct StreamLine {
+pub(crate) struct StreamLine {
     records: u64,
     failed: u64,
     seconds: f64,
@@ -55,12 +55,12 @@ pub struct StreamLine {
 
 impl StreamProgress {
     /// `limit` is the greatest number of records, if there is one.
-    pub fn new(read: ReadProgress, limit: Option<u64>) -> Self {
+    pub(crate) fn new(read: ReadProgress, limit: Option<u64>) -> Self {
         Self { read, limit }
     }
 
     /// The remaining time after `records` records in `seconds` seconds, by the bytes of the input and by the limit.
-    pub fn seconds_left(&self, records: u64, seconds: f64) -> Option<f64> {
+    pub(crate) fn seconds_left(&self, records: u64, seconds: f64) -> Option<f64> {
         let skipped = self.read.skipped();
         let bytes = self.read.total.map(|total| (total.saturating_sub(self.read.read()), total));
         let by_bytes = bytes
@@ -72,7 +72,7 @@ impl StreamProgress {
         }
     }
 
-    pub fn line(&self, records: u64, failed: u64, seconds: f64, finished: bool) -> StreamLine {
+    pub(crate) fn line(&self, records: u64, failed: u64, seconds: f64, finished: bool) -> StreamLine {
         let left = if finished { Some(0.0) } else { self.seconds_left(records + failed, seconds) };
         StreamLine {
             records,
@@ -86,11 +86,11 @@ impl StreamProgress {
 }
 
 /// The time for `left` if `done` took `seconds`.
-pub fn per(left: u64, done: u64, seconds: f64) -> Option<f64> {
+pub(crate) fn per(left: u64, done: u64, seconds: f64) -> Option<f64> {
     (done > 0).then(|| left as f64 / done as f64 * seconds)
 }
 
-pub fn rounded(seconds: f64) -> f64 {
+pub(crate) fn rounded(seconds: f64) -> f64 {
     (seconds * 1000.0).round() / 1000.0
 }
 

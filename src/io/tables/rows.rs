@@ -260,7 +260,7 @@ mod tests {
             match rows.next() {
                 Ok(None) => return out,
                 Ok(Some(Row { line, cells: Ok(cells), .. })) => {
-                    out.push(format!("{line}: {}", cells.join("|")))
+                    out.push(format!("{line}: {}", cells.join("|")));
                 }
                 Ok(Some(Row { line, cells: Err(problem), .. })) => out.push(format!("{line}! {problem}")),
                 Err(Broken::Lost(line, problem)) => {

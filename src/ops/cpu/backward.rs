@@ -161,7 +161,7 @@ struct Block<'a> {
 impl Layer<'_> {
     /// The gradients at `x` and at all parameters, from the one at the output of
     /// [`Layer::forward`], which left `tape`.
-    pub fn backward(
+    pub(crate) fn backward(
         &self,
         x: &[f32],
         tape: &Tape,
@@ -225,7 +225,7 @@ impl Layer<'_> {
 
     /// Goes back through one application with input `x`: `gradient` at its output becomes the one
     /// at `x`.
-    #[allow(clippy::too_many_arguments)]
+    #[allow(clippy::too_many_arguments, reason = "the operands of one step")]
     fn step(
         &self,
         application: usize,

@@ -14,7 +14,7 @@ const CHUNK_ROWS: usize = 512;
 
 /// The loss and its gradients.
 #[derive(Clone, Debug)]
-pub struct CrossEntropy {
+pub(crate) struct CrossEntropy {
     /// Sum over the rows of `-log softmax(logits)[label]`.
     pub loss: f32,
     /// Rows whose highest logit is the label's.
@@ -26,7 +26,7 @@ pub struct CrossEntropy {
 /// The loss of logits `x * table^T + bias` against `labels`.
 ///
 /// `x` is `[n, E]`, `table` `[V, E]`, `bias` `[V]`. A label that is not below V makes the loss NaN.
-pub fn cross_entropy(
+pub(crate) fn cross_entropy(
     x: &[f32],
     table: &[f32],
     bias: &[f32],

@@ -47,7 +47,7 @@ impl Saved {
 
 /// The choice of values that a forward pass keeps for the backward pass.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Trace {
+pub(crate) enum Trace {
     /// Nothing.
     None,
     /// The states between the applications; the rest is computed again.
@@ -58,14 +58,14 @@ pub enum Trace {
 
 /// The values that a forward pass kept.
 #[derive(Default)]
-pub struct Tape {
+pub(crate) struct Tape {
     /// The inputs of all applications but the first.
     pub(super) states: Vec<Buffer>,
     pub(super) saved: Vec<Saved>,
 }
 
 /// Some applications of one layer: what they share.
-pub struct Layer<'a> {
+pub(crate) struct Layer<'a> {
     pub(super) sizes: Sizes,
     pub(super) options: LayerOptions,
     pub(super) parameters: LayerParameters<&'a [f32]>,
@@ -75,7 +75,7 @@ pub struct Layer<'a> {
 
 impl<'a> Layer<'a> {
     /// `mask`, where true, `[batch, length]`, takes those keys out of the attention.
-    pub fn new(
+    pub(crate) fn new(
         parameters: LayerParameters<&'a [f32]>,
         mask: Option<&[bool]>,
         sizes: Sizes,
@@ -89,7 +89,7 @@ impl<'a> Layer<'a> {
     }
 
     /// States `x` `[batch, length, H]` through `options.repeats` applications.
-    pub fn forward(&self, x: &[f32], packed: &Packed, trace: Trace) -> (Vec<f32>, Tape) {
+    pub(crate) fn forward(&self, x: &[f32], packed: &Packed, trace: Trace) -> (Vec<f32>, Tape) {
         let mut tape = Tape::default();
         let mut saved = Saved::default();
         let mut states = x.to_vec();
@@ -194,7 +194,7 @@ impl<'a> Layer<'a> {
         tasks.into_par_iter().for_each_init(
             || (Vec::new(), Vec::new()),
             |(states, active), block| {
-                self.after_attention(application, &heads, packed, block, states, active)
+                self.after_attention(application, &heads, packed, block, states, active);
             },
         );
     }

@@ -25,17 +25,17 @@ mod simd;
 mod softmax;
 mod weight_gradients;
 
-pub use cross_entropy::cross_entropy;
-pub use inference::{Arranged, infer, infer_once};
-pub use layer::{Layer, Tape, Trace};
-pub use packed::Packed;
+pub(crate) use cross_entropy::cross_entropy;
+pub(crate) use inference::{Arranged, infer, infer_once};
+pub(crate) use layer::{Layer, Tape, Trace};
+pub(crate) use packed::Packed;
 
 use kernels::Form;
 
 use super::types::{Curve, LayerOptions, LayerParameters, Numbers, Pair};
 
 /// True if this processor multiplies `numbers` faster than it would without rounding to them.
-pub fn is_native(numbers: Numbers) -> bool {
+pub(crate) fn is_native(numbers: Numbers) -> bool {
     match numbers {
         Numbers::F32 => true,
         Numbers::Bf16x2 => Form::of_weights(numbers) != Form::of_weights(Numbers::F32),
@@ -49,7 +49,7 @@ const BLOCK_ROWS: usize = 64;
 
 /// Sizes of a layer's input and weights.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Sizes {
+pub(crate) struct Sizes {
     /// Sequences.
     pub batch: usize,
     /// Tokens per sequence.

@@ -4,7 +4,7 @@ use super::kernels::Weights;
 use super::{LayerParameters, Numbers, Sizes};
 
 /// The weights of a layer arranged for products.
-pub struct Packed {
+pub(crate) struct Packed {
     pub(super) qkv: Weights<'static>,
     pub(super) qkv_bias: Vec<f32>,
     pub(super) dense: Weights<'static>,
@@ -14,7 +14,7 @@ pub struct Packed {
 
 impl Packed {
     /// Copies the weights, as `numbers`.
-    pub fn new(p: &LayerParameters<&[f32]>, sizes: Sizes, numbers: Numbers) -> Self {
+    pub(crate) fn new(p: &LayerParameters<&[f32]>, sizes: Sizes, numbers: Numbers) -> Self {
         let Sizes { hidden, inner, .. } = sizes;
         let arranged = |weight: &[f32], shape| arranged(weight, shape, numbers);
         let qkv = || {

@@ -25,7 +25,7 @@ pub enum Aggregation {
 
 /// A token of the text with its scores.
 #[derive(Clone, Debug)]
-pub struct Token {
+pub(crate) struct Token {
     /// The vocabulary piece, or the text of an unknown token.
     pub word: String,
     /// Probabilities of the labels.
@@ -40,7 +40,7 @@ pub struct Token {
 
 /// A token, a word or an entity with its label.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Tagged {
+pub(crate) struct Tagged {
     /// A label, or the name of an entity's group.
     pub label: String,
     /// The probability of the label; the mean for an entity.
@@ -54,10 +54,10 @@ pub struct Tagged {
 }
 
 /// Joins the texts of tokens: `convert_tokens_to_string`.
-pub type Join<'a> = dyn Fn(&[String]) -> crate::Result<String> + 'a;
+pub(crate) type Join<'a> = dyn Fn(&[String]) -> crate::Result<String> + 'a;
 
 /// The label of a word computed from its tokens: its id and score. `None` without tokens.
-pub fn word_label(tokens: &[Token], strategy: Aggregation) -> Option<(usize, f32)> {
+pub(crate) fn word_label(tokens: &[Token], strategy: Aggregation) -> Option<(usize, f32)> {
     let best = |scores: &[f32]| argmax(scores).map(|id| (id, scores[id]));
     match strategy {
         Aggregation::None | Aggregation::Simple | Aggregation::First => best(&tokens.first()?.scores),
@@ -82,7 +82,7 @@ pub fn word_label(tokens: &[Token], strategy: Aggregation) -> Option<(usize, f32
 }
 
 /// Ranges of parts that continue each other.
-pub fn runs<'a>(labels: impl Iterator<Item = &'a str>, scheme: Scheme) -> Vec<std::ops::Range<usize>> {
+pub(crate) fn runs<'a>(labels: impl Iterator<Item = &'a str>, scheme: Scheme) -> Vec<std::ops::Range<usize>> {
     let mut runs: Vec<std::ops::Range<usize>> = Vec::new();
     let mut before: Option<&str> = None;
     for (i, label) in labels.enumerate() {
@@ -96,7 +96,7 @@ pub fn runs<'a>(labels: impl Iterator<Item = &'a str>, scheme: Scheme) -> Vec<st
 }
 
 /// The mean of scores.
-pub fn mean(scores: impl Iterator<Item = f32>) -> f32 {
+pub(crate) fn mean(scores: impl Iterator<Item = f32>) -> f32 {
     let (mut sum, mut count) = (0f64, 0);
     for score in scores {
         sum += f64::from(score);
@@ -109,7 +109,7 @@ pub fn mean(scores: impl Iterator<Item = f32>) -> f32 {
 ///
 /// # Errors
 /// Errors of `join`.
-pub fn aggregate(
+pub(crate) fn aggregate(
     tokens: &[Token],
     strategy: Aggregation,
     labels: &dyn Fn(usize) -> String,
@@ -150,7 +150,7 @@ pub fn aggregate(
 }
 
 /// The pipeline's choice among overlapping entities of several windows: the longest, then the highest-scoring.
-pub fn without_overlaps(mut entities: Vec<Tagged>) -> Vec<Tagged> {
+pub(crate) fn without_overlaps(mut entities: Vec<Tagged>) -> Vec<Tagged> {
     entities.sort_by_key(|entity| entity.place.0);
     let mut kept: Vec<Tagged> = Vec::new();
     for entity in entities {

@@ -2,7 +2,7 @@
 
 /// Position of a token in an entity, according to its tag.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Position {
+pub(crate) enum Position {
     /// The first token of an entity.
     Begin,
     /// Any token, or a subsequent one.
@@ -15,7 +15,7 @@ pub enum Position {
 
 /// Tagging scheme of the labels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Scheme {
+pub(crate) enum Scheme {
     /// `B-` and `I-` (IOB1, IOB2); other labels are plain.
     Bio,
     /// Also `E-` (or `L-`) for the last and `S-` (or `U-`) for the only token; `M-` for the middle.
@@ -25,7 +25,7 @@ pub enum Scheme {
 impl Scheme {
     /// Detects the scheme of a model's labels: BIOES (or BILOU, BMES) only if every label except the one for no entity has such
     /// a prefix, and at least one prefix is unknown in BIO.
-    pub fn of(labels: &[String]) -> Self {
+    pub(crate) fn of(labels: &[String]) -> Self {
         let tagged: Vec<&str> = labels.iter().map(String::as_str).filter(|l| *l != "O").collect();
         let prefix = |label: &str| match label.as_bytes() {
             [first, b'-', _, ..] => Some(*first),
@@ -39,7 +39,7 @@ impl Scheme {
 
     /// Position and type of a label. A label without a prefix of the scheme is a type of its own, and adjacent tokens with it are
     /// merged (transformers' `get_tag`).
-    pub fn parse(self, label: &str) -> (Position, &str) {
+    pub(crate) fn parse(self, label: &str) -> (Position, &str) {
         let rest = label.get(2..).filter(|_| label.as_bytes().get(1) == Some(&b'-'));
         match (label.as_bytes().first(), rest, self) {
             (Some(b'B'), Some(rest), _) => (Position::Begin, rest),
@@ -51,7 +51,7 @@ impl Scheme {
     }
 
     /// Returns true if a token labelled `label` continues the entity of the previous token, labelled `before`.
-    pub fn continues(self, before: &str, label: &str) -> bool {
+    pub(crate) fn continues(self, before: &str, label: &str) -> bool {
         let (last, last_type) = self.parse(before);
         let (position, kind) = self.parse(label);
         kind == last_type
@@ -61,7 +61,7 @@ impl Scheme {
 
     /// The entity type of a label. As in transformers, the part after the first hyphen. With BIOES, only prefixes of the scheme
     /// are removed.
-    pub fn group(self, label: &str) -> &str {
+    pub(crate) fn group(self, label: &str) -> &str {
         match self {
             Self::Bio => label.split_once('-').map_or(label, |(_, rest)| rest),
             Self::Bioes => self.parse(label).1,

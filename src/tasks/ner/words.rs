@@ -15,16 +15,16 @@ use super::tags::Scheme;
 use crate::tasks::text::{Place, Text};
 
 /// The words of a text as ordered offsets: without gaps for running text, separated by spaces for given words.
-pub struct Words(Vec<Place>);
+pub(crate) struct Words(Vec<Place>);
 
 impl Words {
     /// The words of running text and the characters between them (Unicode Standard Annex 29).
-    pub fn of(text: &Text) -> Self {
+    pub(crate) fn of(text: &Text) -> Self {
         Self(text.words())
     }
 
     /// Given words.
-    pub fn given(places: &[Place]) -> Self {
+    pub(crate) fn given(places: &[Place]) -> Self {
         Self(places.to_vec())
     }
 
@@ -67,7 +67,7 @@ fn units(text: &Text, words: &Words, tokens: &[Token]) -> Vec<Unit> {
 }
 
 /// The entities of a text without ignored labels.
-pub fn entities(
+pub(crate) fn entities(
     text: &Text,
     words: &Words,
     tokens: &[Token],

@@ -11,7 +11,7 @@ const KEPT: usize = 64;
 
 /// A context and its tokens.
 #[derive(Debug)]
-pub struct Context {
+pub(crate) struct Context {
     /// The text.
     pub text: Text,
     /// Its tokens, without special tokens.
@@ -22,7 +22,7 @@ type Slot = Arc<OnceLock<Result<Arc<Context>, String>>>;
 
 /// The most recent contexts.
 #[derive(Default)]
-pub struct Contexts(Mutex<VecDeque<(Arc<str>, Slot)>>);
+pub(crate) struct Contexts(Mutex<VecDeque<(Arc<str>, Slot)>>);
 
 impl Contexts {
     /// Returns the context with this text, and tokenizes it if it is new. Threads that request the same text wait for the first
@@ -30,7 +30,7 @@ impl Contexts {
     ///
     /// # Errors
     /// Errors of the tokenizer.
-    pub fn get(&self, text: &str, tokenizer: &Tokenizer) -> Result<Arc<Context>, String> {
+    pub(crate) fn get(&self, text: &str, tokenizer: &Tokenizer) -> Result<Arc<Context>, String> {
         let slot = self.slot(text);
         slot.get_or_init(|| {
             let tokens = tokenizer.encode_plain(text).map_err(|e| e.to_string())?;

@@ -12,7 +12,7 @@ use crate::tasks::text::{Place, Text};
 
 /// A window of a context with its logits.
 #[derive(Debug)]
-pub struct Window<'a> {
+pub(crate) struct Window<'a> {
     /// The columns of the context tokens in the row.
     pub context: Range<usize>,
     /// The column of `[CLS]`, if the row has one.
@@ -27,7 +27,7 @@ pub struct Window<'a> {
 
 /// Decoding options.
 #[derive(Clone, Copy, Debug)]
-pub struct SpanOptions {
+pub(crate) struct SpanOptions {
     /// Maximum number of answers.
     pub top_k: usize,
     /// Maximum length of an answer in tokens.
@@ -40,7 +40,7 @@ pub struct SpanOptions {
 
 /// A candidate answer.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Answer {
+pub(crate) struct Answer {
     /// Probability of beginning times probability of ending, of merged answers together.
     pub score: f32,
     /// Offsets in code points of the context.
@@ -49,7 +49,7 @@ pub struct Answer {
 
 /// Combined result of the windows of a context.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Decoded {
+pub(crate) struct Decoded {
     /// Answers, best first; fewer than requested if there are no more.
     pub answers: Vec<Answer>,
     /// Probability of "no answer": the minimum over the windows. `None` without `[CLS]`.
@@ -63,7 +63,7 @@ pub struct Decoded {
 /// As in the reference, the scores of candidates add up where the text from their first to their last token is the same, case
 /// ignored, in one window or several, and the first of them gives the place. A token may hold the space before it, so that
 /// an answer at the beginning of the context does not merge with the same words further on.
-pub fn decode(text: &Text, windows: &[Window<'_>], options: SpanOptions) -> Decoded {
+pub(crate) fn decode(text: &Text, windows: &[Window<'_>], options: SpanOptions) -> Decoded {
     let mut answers: Vec<Answer> = Vec::new();
     // Where the answer with a text is.
     let mut known: HashMap<String, usize> = HashMap::new();

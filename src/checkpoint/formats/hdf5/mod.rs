@@ -25,7 +25,7 @@ const MAX_NAME: usize = 1024;
 const MAX_STRUCTURE: u64 = 32 << 20;
 
 /// One HDF5 file.
-pub struct Hdf5File {
+pub(crate) struct Hdf5File {
     path: PathBuf,
     file: File,
     length: u64,
@@ -35,7 +35,7 @@ pub struct Hdf5File {
 
 impl Hdf5File {
     /// Lists the datasets without reading their values.
-    pub fn open(path: &Path) -> Result<Self> {
+    pub(crate) fn open(path: &Path) -> Result<Self> {
         let bad =
             |problem: String| Error::bad_file(path, format!("cannot be read as an HDF5 file: {problem}"));
         let length = std::fs::metadata(path).map_err(Error::io(path, "read"))?.len();
@@ -56,11 +56,11 @@ impl Hdf5File {
         Ok(Self { path: path.to_owned(), file, length, budget, infos })
     }
 
-    pub fn infos(&self) -> &[TensorInfo] {
+    pub(crate) fn infos(&self) -> &[TensorInfo] {
         &self.infos
     }
 
-    pub fn read(&self, name: &str) -> Result<Vec<u8>> {
+    pub(crate) fn read(&self, name: &str) -> Result<Vec<u8>> {
         let bad = |problem: String| Error::bad_file(&self.path, format!("dataset \"{name}\": {problem}"));
         let info = self.infos.iter().find(|info| info.name == name);
         let info = info.ok_or_else(|| bad("is not there".to_owned()))?;

@@ -93,7 +93,7 @@ impl Files {
             return Err(format!("lies in another file than {MAX_FILES} others"));
         }
         let path = self.directory.join(name);
-        let length = std::fs::metadata(&path).ok().filter(|m| m.is_file()).map(|m| m.len());
+        let length = std::fs::metadata(&path).ok().filter(std::fs::Metadata::is_file).map(|file| file.len());
         let length =
             length.ok_or_else(|| format!("lies in \"{name}\", which is missing next to the model"))?;
         let file = File::open(&path).map_err(|e| format!("lies in \"{name}\", which cannot be read: {e}"))?;

@@ -33,7 +33,7 @@ pub(in crate::checkpoint) const MAX_NAME: u64 = 1024;
 const MAX_ITEMS: usize = 200_000;
 
 /// One ONNX model.
-pub struct OnnxFile {
+pub(crate) struct OnnxFile {
     pub(in crate::checkpoint) path: PathBuf,
     /// The model itself, then the files that it names.
     files: Vec<Mutex<File>>,
@@ -65,7 +65,7 @@ pub(in crate::checkpoint) struct Initializer {
 
 impl OnnxFile {
     /// Scans the file and lists its weights without reading their bytes.
-    pub fn open(path: &Path) -> Result<Self> {
+    pub(crate) fn open(path: &Path) -> Result<Self> {
         let bad =
             |problem: String| Error::bad_file(path, format!("cannot be read as an ONNX model: {problem}"));
         let file = File::open(path).map_err(Error::io(path, "read"))?;
@@ -110,16 +110,16 @@ impl OnnxFile {
         Ok(Self { path: path.to_owned(), files, infos, places, recipes, quantization })
     }
 
-    pub fn infos(&self) -> &[TensorInfo] {
+    pub(crate) fn infos(&self) -> &[TensorInfo] {
         &self.infos
     }
 
     /// How the model is quantized.
-    pub fn quantization(&self) -> Option<&Quantization> {
+    pub(crate) fn quantization(&self) -> Option<&Quantization> {
         self.quantization.as_ref()
     }
 
-    pub fn read(&self, name: &str) -> Result<Vec<u8>> {
+    pub(crate) fn read(&self, name: &str) -> Result<Vec<u8>> {
         if let Some(recipe) = self.recipes.get(name) {
             return self.dequantized(name, recipe);
         }

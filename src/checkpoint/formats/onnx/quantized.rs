@@ -82,7 +82,7 @@ pub(super) type QuantizedProduct = (String, bool);
 
 impl QuantizedNodes {
     /// Takes note of a node.
-    pub fn node(&mut self, node: &Node) -> Option<QuantizedProduct> {
+    pub(crate) fn node(&mut self, node: &Node) -> Option<QuantizedProduct> {
         let operator = node.op_type.as_str();
         if UNREADABLE.contains(&operator) {
             self.is_unreadable = true;
@@ -139,22 +139,22 @@ impl QuantizedNodes {
     }
 
     /// The quantized tensor behind the output of a `DequantizeLinear`.
-    pub fn source<'a>(&'a self, name: &'a str) -> &'a str {
+    pub(crate) fn source<'a>(&'a self, name: &'a str) -> &'a str {
         self.dequantized.get(name).map_or(name, String::as_str)
     }
 
     /// True if a node names this tensor as the zero points of a weight.
-    pub fn is_zero_point(&self, name: &str) -> bool {
+    pub(crate) fn is_zero_point(&self, name: &str) -> bool {
         self.scales.values().any(|scales| scales.zero_point.as_deref() == Some(name))
     }
 
     /// Takes note of a weight whose form is not known here.
-    pub fn set_unreadable(&mut self) {
+    pub(crate) fn set_unreadable(&mut self) {
         self.is_unreadable = true;
     }
 
     /// The scales of the weight `name`, as nodes name them, or named after it.
-    pub fn scales(&self, name: &str) -> Option<Scales> {
+    pub(crate) fn scales(&self, name: &str) -> Option<Scales> {
         let named = |what: &str| Some(format!("{}_{what}", stem(name)?));
         let mut scales = self.scales.get(name).cloned().or_else(|| {
             let (scale, zero_point, form) = (named("scale"), named("zero_point"), Form::Axis(-1));
@@ -165,7 +165,7 @@ impl QuantizedNodes {
     }
 
     /// How the model is quantized, and whether its weights can be read; `None` if it is not.
-    pub fn method(&self) -> Option<(String, bool)> {
+    pub(crate) fn method(&self) -> Option<(String, bool)> {
         if self.operators.is_empty() {
             return None;
         }

@@ -24,7 +24,7 @@ const MAGIC_TEXT: &[u8] = b"119547037146038801333356";
 const VERSION: i64 = 1001;
 
 /// One PyTorch file.
-pub struct PyTorchFile {
+pub(crate) struct PyTorchFile {
     path: PathBuf,
     format: Format,
     storages: Storages,
@@ -43,7 +43,7 @@ struct Opened {
 
 impl PyTorchFile {
     /// Reads the file's pickles and lists the tensors; their bytes stay in the file.
-    pub fn open(path: &Path) -> Result<Self> {
+    pub(crate) fn open(path: &Path) -> Result<Self> {
         let length = std::fs::metadata(path).map_err(Error::io(path, "read"))?.len();
         let mut head = Vec::new();
         let file = File::open(path).map_err(Error::io(path, "read"))?;
@@ -89,24 +89,24 @@ impl PyTorchFile {
     }
 
     /// A remark on what the file holds next to tensors.
-    pub fn note(&self) -> Option<&str> {
+    pub(crate) fn note(&self) -> Option<&str> {
         self.note.as_deref()
     }
 
-    pub fn infos(&self) -> &[TensorInfo] {
+    pub(crate) fn infos(&self) -> &[TensorInfo] {
         &self.infos
     }
 
     /// Tensors that cannot be read, each with the reason.
-    pub fn unreadable(&self) -> &[(String, String)] {
+    pub(crate) fn unreadable(&self) -> &[(String, String)] {
         &self.unreadable
     }
 
-    pub fn format(&self) -> Format {
+    pub(crate) fn format(&self) -> Format {
         self.format
     }
 
-    pub fn read(&self, name: &str) -> Result<Vec<u8>> {
+    pub(crate) fn read(&self, name: &str) -> Result<Vec<u8>> {
         let (tensor, storage) = self
             .tensors
             .get(name)

@@ -37,7 +37,7 @@ impl Storages {
     ///
     /// # Errors
     /// Returns a message if the storage is missing, too short or unreadable.
-    pub fn read(&self, key: &str, start: u64, length: u64) -> Result<Vec<u8>, String> {
+    pub(crate) fn read(&self, key: &str, start: u64, length: u64) -> Result<Vec<u8>, String> {
         match self {
             Self::Zip(zip) => zip.read(key, start, length),
             Self::Ranges(ranges) => ranges.read(key, start, length),
@@ -69,7 +69,7 @@ impl ZipStorages {
     ///
     /// # Errors
     /// Returns a message if the archive is unreadable or has no `data.pkl`.
-    pub fn open(path: &Path) -> Result<Self, String> {
+    pub(crate) fn open(path: &Path) -> Result<Self, String> {
         let open = || File::open(path).map_err(|e| e.to_string());
         let (file, second) = (open()?, open()?);
         let length = file.metadata().map_err(|e| e.to_string())?.len();
@@ -86,7 +86,7 @@ impl ZipStorages {
     }
 
     /// A short text next to `data.pkl`, if it exists.
-    pub fn text(&self, name: &str) -> Option<String> {
+    pub(crate) fn text(&self, name: &str) -> Option<String> {
         let mut archive = self.archive.lock().unwrap_or_else(PoisonError::into_inner);
         let entry = archive.by_name(&format!("{}{name}", self.folder)).ok()?;
         let mut text = String::new();
@@ -98,7 +98,7 @@ impl ZipStorages {
     ///
     /// # Errors
     /// Returns a message if the member is unreadable, or the error of `read`.
-    pub fn pickle<T>(
+    pub(crate) fn pickle<T>(
         &self,
         read: impl FnOnce(&mut BufReader<&mut dyn Read>) -> Result<T, String>,
     ) -> Result<T, String> {

@@ -90,7 +90,7 @@ struct Piece {
 }
 
 /// One TensorFlow checkpoint.
-pub struct TfBundle {
+pub(crate) struct TfBundle {
     path: PathBuf,
     shards: Vec<Mutex<File>>,
     infos: Vec<TensorInfo>,
@@ -100,7 +100,7 @@ pub struct TfBundle {
 
 impl TfBundle {
     /// Reads and checks the index, and opens the data files next to it.
-    pub fn open(path: &Path) -> Result<Self> {
+    pub(crate) fn open(path: &Path) -> Result<Self> {
         let bad = |problem: String| Error::bad_file(path, problem);
         let size = std::fs::metadata(path).map_err(Error::io(path, "read"))?.len();
         if size > MAX_INDEX_BYTES {
@@ -186,21 +186,21 @@ impl TfBundle {
         Ok(())
     }
 
-    pub fn infos(&self) -> &[TensorInfo] {
+    pub(crate) fn infos(&self) -> &[TensorInfo] {
         &self.infos
     }
 
     /// The index and the data files.
-    pub fn file_count(&self) -> usize {
+    pub(crate) fn file_count(&self) -> usize {
         self.shards.len() + 1
     }
 
     /// Total size of index and data.
-    pub fn bytes(&self) -> u64 {
+    pub(crate) fn bytes(&self) -> u64 {
         self.bytes
     }
 
-    pub fn read(&self, name: &str) -> Result<Vec<u8>> {
+    pub(crate) fn read(&self, name: &str) -> Result<Vec<u8>> {
         let absent = || Error::bad_file(&self.path, format!("has no variable \"{name}\""));
         let info = self.infos.iter().find(|info| info.name == name).ok_or_else(absent)?;
         let pieces = self.pieces.get(name).ok_or_else(absent)?;

@@ -15,13 +15,13 @@ const ENTRY: usize = 64;
 const TRAILER: usize = 5;
 
 /// A key and its value.
-pub type Entry = (Vec<u8>, Vec<u8>);
+pub(crate) type Entry = (Vec<u8>, Vec<u8>);
 
 /// The entries of a table, in order.
 ///
 /// # Errors
 /// Description of the damage.
-pub fn read_table(file: &[u8]) -> Result<Vec<Entry>, String> {
+pub(crate) fn read_table(file: &[u8]) -> Result<Vec<Entry>, String> {
     let footer = file.len().checked_sub(FOOTER).map(|at| &file[at..]);
     let footer = footer.filter(|f| f.ends_with(&MAGIC)).ok_or("it does not end like a table")?;
     let mut place = footer;
@@ -89,7 +89,7 @@ fn block(file: &[u8], (offset, size): (usize, usize), left: &mut usize) -> Resul
 }
 
 /// Checksums are stored rotated and offset, so that checksums of data with embedded checksums remain useful.
-pub fn unmasked(stored: u32) -> u32 {
+pub(crate) fn unmasked(stored: u32) -> u32 {
     stored.wrapping_sub(0xa282_ead8).rotate_left(15)
 }
 

@@ -18,7 +18,7 @@ use crate::cli::options::{self, Lengths};
 use crate::cli::output::eval_table::table;
 use crate::cli::output::report::Reporter;
 
-pub fn run(args: &EvalMlmArgs, reporter: &Reporter) -> Result<ExitStatus, Failure> {
+pub(super) fn run(args: &EvalMlmArgs, reporter: &Reporter) -> Result<ExitStatus, Failure> {
     let terminal = args.output.output.is_none() && std::io::stdout().is_terminal();
     let format = args.output.format.resolve(terminal);
     let mut out = OutputTarget::open(args.output.output.as_deref())?;

@@ -29,7 +29,7 @@ use albert::tasks::null_threshold;
 /// Default maximum length for question answering, as for SQuAD.
 const QA_LENGTH: usize = 384;
 
-pub fn run(args: EvalArgs, reporter: &Reporter) -> std::result::Result<ExitStatus, Failure> {
+pub(super) fn run(args: EvalArgs, reporter: &Reporter) -> std::result::Result<ExitStatus, Failure> {
     match args.task {
         EvalTask::Classify(args) => classify(&args, reporter),
         EvalTask::Ner(args) => ner(&args, reporter),

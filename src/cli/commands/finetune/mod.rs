@@ -34,7 +34,7 @@ use setup::{Prepared, Setup};
 /// Default maximum length for question answering, as for SQuAD.
 const QA_LENGTH: usize = 384;
 
-pub fn run(args: FinetuneArgs, reporter: &Reporter) -> std::result::Result<ExitStatus, Failure> {
+pub(super) fn run(args: FinetuneArgs, reporter: &Reporter) -> std::result::Result<ExitStatus, Failure> {
     match args.task {
         FinetuneTask::Classify(args) => processes::run(reporter, |world, to| classify(&args, world, to)),
         FinetuneTask::Ner(args) => processes::run(reporter, |world, to| ner(&args, world, to)),

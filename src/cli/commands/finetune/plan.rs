@@ -20,7 +20,7 @@ const CPU_BATCH_TOKENS: usize = 2048;
 const GPU_BATCH_TOKENS: usize = 16384;
 
 /// Values derived from the arguments and the data.
-pub struct Plan {
+pub(super) struct Plan {
     pub batch_size: usize,
     pub micro_batch: usize,
     pub schedule: Schedule,
@@ -41,7 +41,7 @@ impl Plan {
     ///
     /// # Errors
     /// Fails with [`Error::Usage`] for an unknown metric, and if the training data is empty.
-    pub fn new(setup: &Setup, prepared: &Prepared) -> Result<Self> {
+    pub(super) fn new(setup: &Setup, prepared: &Prepared) -> Result<Self> {
         let (common, recipe) = (setup.common, setup.recipe);
         let gpu = setup.devices[0].is_gpu;
         let examples = &prepared.examples;
@@ -102,7 +102,7 @@ impl Plan {
     }
 
     /// The training options for a seed.
-    pub fn options(
+    pub(super) fn options(
         &self,
         common: &CommonArgs,
         folder: &Path,
@@ -145,7 +145,7 @@ impl Plan {
     }
 
     /// Returns true if `figure` is better.
-    pub fn is_better(&self, figure: Option<f64>, than: Option<f64>) -> bool {
+    pub(super) fn is_better(&self, figure: Option<f64>, than: Option<f64>) -> bool {
         match (figure, than) {
             (Some(own), Some(other)) if self.less_is_better => own < other,
             (Some(own), Some(other)) => own > other,

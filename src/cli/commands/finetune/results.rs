@@ -15,7 +15,7 @@ use crate::cli::output::report::Reporter;
 
 /// Result of a run with one seed.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct SeedResult {
+pub(super) struct SeedResult {
     pub seed: u64,
     /// The step of the best evaluation, or the last step.
     pub step: u64,
@@ -28,7 +28,7 @@ pub struct SeedResult {
 const RESULTS: &str = "results.json";
 
 /// Reports the metrics of the best model, with warnings.
-pub fn tell_dev(report: &EvalReport, majority: Option<f64>, plan: &Plan, reporter: &Reporter) {
+pub(super) fn tell_dev(report: &EvalReport, majority: Option<f64>, plan: &Plan, reporter: &Reporter) {
     let figures: Vec<String> =
         report.figures.iter().map(|(name, value)| format!("{name} {value:.4}")).collect();
     reporter.note(&format!("dev, {} examples: {}", report.examples, figures.join("  ")));
@@ -50,7 +50,7 @@ pub fn tell_dev(report: &EvalReport, majority: Option<f64>, plan: &Plan, reporte
 }
 
 /// Reports statistics over seeds, and the seed that is kept.
-pub fn tell_spread(results: &[SeedResult], best: &SeedResult, plan: &Plan, reporter: &Reporter) {
+pub(super) fn tell_spread(results: &[SeedResult], best: &SeedResult, plan: &Plan, reporter: &Reporter) {
     let figures: Vec<f64> = results.iter().filter_map(|result| result.figure).collect();
     match Spread::of(&figures) {
         Some(spread) => reporter.note(&format!(
@@ -75,7 +75,7 @@ struct Results {
 ///
 /// # Errors
 /// If the file cannot be written.
-pub fn write_results(folder: &Path, plan: &Plan, runs: &[SeedResult], best_seed: u64) -> Result<()> {
+pub(super) fn write_results(folder: &Path, plan: &Plan, runs: &[SeedResult], best_seed: u64) -> Result<()> {
     let figures: Vec<f64> = runs.iter().filter_map(|result| result.figure).collect();
     let spread = Spread::of(&figures).filter(|_| runs.len() > 1);
     let results = Results { metric: plan.metric.clone(), best_seed, runs: runs.to_vec(), spread };
@@ -90,7 +90,7 @@ pub fn write_results(folder: &Path, plan: &Plan, runs: &[SeedResult], best_seed:
 }
 
 /// The result of a completed run.
-pub fn read_result(folder: &Path) -> Option<SeedResult> {
+pub(super) fn read_result(folder: &Path) -> Option<SeedResult> {
     let text = std::fs::read(folder.join(RESULTS)).ok()?;
     let results: Results = serde_json::from_slice(&text).ok()?;
     results.runs.into_iter().next()
@@ -100,7 +100,7 @@ pub fn read_result(folder: &Path) -> Option<SeedResult> {
 ///
 /// # Errors
 /// If a file cannot be read or written.
-pub fn copy_model(from: &Path, to: &Path) -> Result<()> {
+pub(super) fn copy_model(from: &Path, to: &Path) -> Result<()> {
     let entries = std::fs::read_dir(from).map_err(Error::io(from, "read"))?;
     let mut names: Vec<_> = entries.flatten().filter(|e| e.path().is_file()).map(|e| e.file_name()).collect();
     names.retain(|name| MODEL_FILES.iter().any(|file| name == file));

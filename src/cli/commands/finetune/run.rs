@@ -24,7 +24,7 @@ use albert::tasks::null_threshold;
 ///
 /// # Errors
 /// Errors of the runs.
-pub fn run(setup: &Setup, mut prepared: Prepared) -> std::result::Result<ExitStatus, Failure> {
+pub(super) fn run(setup: &Setup, mut prepared: Prepared) -> std::result::Result<ExitStatus, Failure> {
     let (common, reporter) = (setup.common, setup.reporter);
     let stop = interrupt::stop_flag()?;
     let plan = Plan::new(setup, &prepared)?;

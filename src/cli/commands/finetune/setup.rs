@@ -18,7 +18,7 @@ use crate::cli::output::report::Reporter;
 use crate::cli::processes;
 
 /// Everything that is set up before the data is read.
-pub struct Setup<'a> {
+pub(super) struct Setup<'a> {
     pub common: &'a CommonArgs,
     /// The other processes.
     pub world: &'a dyn Communicator,
@@ -32,7 +32,7 @@ pub struct Setup<'a> {
 }
 
 /// The data prepared by a task.
-pub struct Prepared {
+pub(super) struct Prepared {
     pub head: Head,
     pub architecture: Architecture,
     pub config: AlbertConfig,
@@ -51,7 +51,7 @@ impl<'a> Setup<'a> {
     ///
     /// # Errors
     /// Errors of each part.
-    pub fn new(
+    pub(super) fn new(
         common: &'a CommonArgs,
         task: &str,
         world: &'a dyn Communicator,
@@ -91,7 +91,12 @@ impl<'a> Setup<'a> {
     ///
     /// # Errors
     /// [`Error::Usage`] for a length that the model does not support; errors of the tokenizer.
-    pub fn runtime(&self, config: &AlbertConfig, head: Head, default_length: usize) -> Result<Runtime> {
+    pub(super) fn runtime(
+        &self,
+        config: &AlbertConfig,
+        head: Head,
+        default_length: usize,
+    ) -> Result<Runtime> {
         let device = self.devices[0].device.clone();
         let positions = config.max_position_embeddings;
         let tokenizer = self.checkpoint.tokenizer()?;
@@ -115,12 +120,12 @@ impl<'a> Setup<'a> {
     }
 
     /// True for the process that evaluates and writes.
-    pub fn leads(&self) -> bool {
+    pub(super) fn leads(&self) -> bool {
         self.world.rank() == 0
     }
 
     /// Rows are padded to a multiple of this.
-    pub fn pad_multiple(&self) -> usize {
+    pub(super) fn pad_multiple(&self) -> usize {
         if self.devices[0].is_gpu { 16 } else { 1 }
     }
 }

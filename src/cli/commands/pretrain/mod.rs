@@ -28,7 +28,7 @@ use run::Run;
 use start::{Start, configuration, freeze};
 use teacher::FoundTeacher;
 
-pub fn run(args: PretrainArgs, reporter: &Reporter) -> std::result::Result<ExitStatus, Failure> {
+pub(super) fn run(args: PretrainArgs, reporter: &Reporter) -> std::result::Result<ExitStatus, Failure> {
     processes::run(reporter, |world, reporter| train(&args, world, reporter))
 }
 

@@ -11,12 +11,12 @@ use crate::cli::args::training::PrecisionArg;
 use crate::cli::output::report::Reporter;
 
 /// `--max-seq-length` or its default.
-pub fn row_length(args: &PretrainArgs, config: &AlbertConfig) -> usize {
+pub(super) fn row_length(args: &PretrainArgs, config: &AlbertConfig) -> usize {
     args.max_seq_length.map_or_else(|| config.max_position_embeddings.min(128), |length| length as usize)
 }
 
 /// Values derived from the arguments.
-pub struct Plan {
+pub(super) struct Plan {
     steps: u64,
     pub micro_batch: usize,
     learning_rate: f64,
@@ -25,7 +25,12 @@ pub struct Plan {
 }
 
 impl Plan {
-    pub fn new(args: &PretrainArgs, config: &AlbertConfig, devices: &[OpenDevice], tokens: u64) -> Self {
+    pub(super) fn new(
+        args: &PretrainArgs,
+        config: &AlbertConfig,
+        devices: &[OpenDevice],
+        tokens: u64,
+    ) -> Self {
         let length = row_length(args, config);
         let batch_size = args.batch_size as usize;
         let train = (tokens as f64 * (1.0 - args.eval_fraction)) as u64;
@@ -46,7 +51,7 @@ impl Plan {
     }
 
     /// Describes the run before the first step.
-    pub fn announce(
+    pub(super) fn announce(
         &self,
         args: &PretrainArgs,
         config: &AlbertConfig,
@@ -90,7 +95,7 @@ impl Plan {
         ));
     }
 
-    pub fn options(&self, args: &PretrainArgs, config: &AlbertConfig) -> TrainOptions {
+    pub(super) fn options(&self, args: &PretrainArgs, config: &AlbertConfig) -> TrainOptions {
         let mut optimizer = Optimizer::new(args.optimizer.into());
         optimizer.weight_decay = args.weight_decay as f32;
         let schedule = Schedule {

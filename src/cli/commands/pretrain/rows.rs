@@ -19,7 +19,7 @@ use crate::cli::output::corpus_report;
 use crate::cli::output::report::Reporter;
 
 /// The corpus named by the arguments.
-pub fn corpus(args: &PretrainArgs) -> Result<Corpus> {
+pub(super) fn corpus(args: &PretrainArgs) -> Result<Corpus> {
     let sentences = match args.sentences {
         SentencesArg::Split => Sentences::Split,
         SentencesArg::Lines => Sentences::Lines,
@@ -28,7 +28,7 @@ pub fn corpus(args: &PretrainArgs) -> Result<Corpus> {
 }
 
 /// The token ids of the corpus. Returns `None` if interrupted.
-pub fn token_cache(
+pub(super) fn token_cache(
     args: &PretrainArgs,
     tokenizer: &Tokenizer,
     reporter: &Reporter,
@@ -56,7 +56,7 @@ pub fn token_cache(
     Ok(Some(cache))
 }
 
-pub fn instance_stream(
+pub(super) fn instance_stream(
     args: &PretrainArgs,
     max_seq_length: usize,
     tokenizer: &Tokenizer,
@@ -84,7 +84,7 @@ pub fn instance_stream(
 }
 
 /// `--show-instances`.
-pub fn show(
+pub(super) fn show(
     mut stream: InstanceStream,
     count: usize,
     format: Format,
@@ -102,7 +102,7 @@ pub fn show(
             }
         }
         Format::Json => {
-            out.write(json!(instances.iter().map(inputs).collect::<Vec<_>>()).to_string().as_bytes())?
+            out.write(json!(instances.iter().map(inputs).collect::<Vec<_>>()).to_string().as_bytes())?;
         }
         _ => {
             for instance in &instances {

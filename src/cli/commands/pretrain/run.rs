@@ -14,7 +14,7 @@ use crate::cli::output::progress::TrainingProgress;
 use crate::cli::output::report::Reporter;
 
 /// The parts of a run that do not depend on its objective.
-pub struct Run<'a> {
+pub(super) struct Run<'a> {
     pub parameters: Parameters,
     pub replicas: Replicas,
     pub world: &'a dyn Communicator,
@@ -28,7 +28,7 @@ pub struct Run<'a> {
 
 impl Run<'_> {
     /// Trains until all steps are done or `stop` is set.
-    pub fn train<O: Objective, S: Source<Example = O::Example>>(
+    pub(super) fn train<O: Objective, S: Source<Example = O::Example>>(
         self,
         objective: &O,
         source: S,

@@ -26,14 +26,14 @@ const POSITIONS: usize = 512;
 const HEADS: [Head; 3] = [Head::Pooler, Head::MaskedLm, Head::SentenceOrder];
 
 /// The initial state of the run.
-pub enum Start {
+pub(super) enum Start {
     Size(Size),
     Config(PathBuf),
     From(Box<Checkpoint>),
 }
 
 impl Start {
-    pub fn find(args: &PretrainArgs, reporter: &Reporter) -> Result<Self> {
+    pub(super) fn find(args: &PretrainArgs, reporter: &Reporter) -> Result<Self> {
         Ok(match (&args.init_from, &args.config) {
             (Some(model), _) => {
                 let model = ModelArgs {
@@ -51,7 +51,7 @@ impl Start {
     }
 
     /// The tokenizer: the named one, the initial model's, or a newly trained one. Returns `None` if interrupted.
-    pub fn tokenizer(
+    pub(super) fn tokenizer(
         &self,
         args: &PretrainArgs,
         reporter: &Reporter,
@@ -80,7 +80,7 @@ impl Start {
         Ok(Some((TokenizerFiles::Directory(folder), tokenizer)))
     }
 
-    pub fn model(
+    pub(super) fn model(
         &self,
         args: &PretrainArgs,
         config: &AlbertConfig,
@@ -98,7 +98,7 @@ impl Start {
 }
 
 /// `--freeze`.
-pub fn freeze(prefixes: &[String], parameters: &mut Parameters) -> Result<()> {
+pub(super) fn freeze(prefixes: &[String], parameters: &mut Parameters) -> Result<()> {
     let bad = |problem: String| Err(Error::Usage { flag: "--freeze".to_owned(), problem });
     for prefix in prefixes {
         if !parameters.tensors().iter().any(|parameter| parameter.name.starts_with(prefix)) {
@@ -117,7 +117,11 @@ pub fn freeze(prefixes: &[String], parameters: &mut Parameters) -> Result<()> {
 }
 
 /// The configuration of the model with the vocabulary of the tokenizer.
-pub fn configuration(args: &PretrainArgs, start: &Start, tokenizer: &Tokenizer) -> Result<AlbertConfig> {
+pub(super) fn configuration(
+    args: &PretrainArgs,
+    start: &Start,
+    tokenizer: &Tokenizer,
+) -> Result<AlbertConfig> {
     let mut config = match start {
         Start::Size(size) => size.config(),
         Start::Config(path) => AlbertConfig::from_file(path)?,

@@ -18,7 +18,7 @@ use crate::cli::options;
 use crate::cli::output::report::Reporter;
 
 /// The checkpoint and the tokenizer of `--teacher`, which are checked before the corpus is read.
-pub struct FoundTeacher {
+pub(super) struct FoundTeacher {
     checkpoint: Checkpoint,
     tokenizer: Tokenizer,
     /// The number of tokens in both vocabularies.
@@ -27,7 +27,7 @@ pub struct FoundTeacher {
 
 impl FoundTeacher {
     /// Finds the teacher, if there is one, and checks that it fits the student.
-    pub fn find(
+    pub(super) fn find(
         args: &PretrainArgs,
         student: &Tokenizer,
         row_length: usize,
@@ -51,7 +51,7 @@ impl FoundTeacher {
     }
 
     /// Loads the teacher and describes it.
-    pub fn load(
+    pub(super) fn load(
         self,
         args: &PretrainArgs,
         text: Pretraining,
@@ -82,7 +82,7 @@ impl FoundTeacher {
 }
 
 /// The rows of `stream`, with sentences if the teacher needs them.
-pub fn source<'a>(
+pub(super) fn source<'a>(
     stream: InstanceStream,
     objective: &Distillation,
     student: (&'a Tokenizer, SpecialIds),
@@ -104,7 +104,7 @@ pub fn source<'a>(
 }
 
 /// Adds the options that a resumed run must share.
-pub fn identify(objective: &Distillation, identity: &mut Value) {
+pub(super) fn identify(objective: &Distillation, identity: &mut Value) {
     if let Value::Object(identity) = identity {
         identity.insert("--teacher".to_owned(), json!(format!("weights {}", objective.teacher.digest())));
         identity.insert("--distill".to_owned(), json!(objective.signal.name()));

@@ -45,7 +45,7 @@ impl Pass<'_> {
         scale.resize(rows, 0.0);
 
         fill(&arranged.dense, lefts, rows, |i, columns, out| {
-            self.gather(heads, block.first + i, columns, out)
+            self.gather(heads, block.first + i, columns, out);
         });
         all_chunks(&arranged.dense, 0, lefts, p.dense.bias, full);
         self.add_normalize(full, block.states, p.attention_norm, scale, attended);

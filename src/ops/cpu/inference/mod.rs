@@ -25,7 +25,7 @@ const FEWEST_ROWS: usize = 40;
 const FEW_ROWS: usize = 160;
 
 /// The weights of a layer arranged for products without gradients.
-pub struct Arranged<'a> {
+pub(crate) struct Arranged<'a> {
     qkv: Weights<'a>,
     qkv_bias: Vec<f32>,
     dense: Weights<'a>,
@@ -36,7 +36,7 @@ pub struct Arranged<'a> {
 
 impl Arranged<'static> {
     /// Copies the weights, as `numbers`.
-    pub fn new(p: &LayerParameters<&[f32]>, sizes: Sizes, numbers: Numbers) -> Self {
+    pub(crate) fn new(p: &LayerParameters<&[f32]>, sizes: Sizes, numbers: Numbers) -> Self {
         let Sizes { hidden, inner, .. } = sizes;
         let qkv = side_by_side([p.query.weight, p.key.weight, p.value.weight], hidden);
         Self {
@@ -87,7 +87,7 @@ struct Pass<'a> {
 /// States `x` `[batch, length, H]` through `options.repeats` applications. `mask`, where true,
 /// `[batch, length]`, takes those keys out of the attention; states after a sequence's last key that
 /// is not hidden come out as zeros.
-pub fn infer(
+pub(crate) fn infer(
     x: &[f32],
     parameters: LayerParameters<&[f32]>,
     arranged: &Arranged<'_>,
@@ -103,7 +103,7 @@ pub fn infer(
 
 /// As [`infer`] for a few rows, with the weights where they are: for weights that are used once. Returns `None` where that
 /// is not possible, or not faster.
-pub fn infer_once(
+pub(crate) fn infer_once(
     x: &[f32],
     parameters: LayerParameters<&[f32]>,
     mask: Option<&[bool]>,
@@ -231,9 +231,9 @@ impl Pass<'_> {
         }
         tasks.into_par_iter().for_each_init(attention::Room::default, |room, (head, context)| {
             if self.arranged.qkv.native() {
-                head.forward(room, context)
+                head.forward(room, context);
             } else {
-                head.portable(room, context)
+                head.portable(room, context);
             }
         });
     }

@@ -59,7 +59,7 @@ fn draw_all(curves: &Curves, root: &Area) -> Drawn {
     let (head, body) = root.split_vertically(TITLE_HEIGHT * PX);
     head.draw(&Text::new(curves.title.as_str(), at(24, TITLE_HEIGHT as i32 / 2 + 2), text(18)))?;
     let series = || curves.panels.iter().flat_map(|panel| &panel.series);
-    let last = series().flat_map(|s| s.points.last()).map(|&(step, _)| step).max().unwrap_or(0);
+    let last = series().filter_map(|s| s.points.last()).map(|&(step, _)| step).max().unwrap_or(0);
     for (panel, area) in curves.panels.iter().zip(body.split_evenly((curves.panels.len().max(1), 1))) {
         draw_panel(panel, last, &area)?;
     }

@@ -12,16 +12,16 @@ pub(in crate::checkpoint) struct Input<R> {
 }
 
 impl<R: BufRead> Input<R> {
-    pub fn new(reader: R) -> Self {
+    pub(crate) fn new(reader: R) -> Self {
         Self { reader, at: 0 }
     }
 
-    pub fn byte(&mut self) -> Result<u8, String> {
+    pub(crate) fn byte(&mut self) -> Result<u8, String> {
         Ok(self.array::<1>()?[0])
     }
 
     /// The next `N` bytes.
-    pub fn array<const N: usize>(&mut self) -> Result<[u8; N], String> {
+    pub(crate) fn array<const N: usize>(&mut self) -> Result<[u8; N], String> {
         let mut bytes = [0; N];
         self.reader.read_exact(&mut bytes).map_err(|e| self.broken(&e))?;
         self.at += N as u64;
@@ -29,7 +29,7 @@ impl<R: BufRead> Input<R> {
     }
 
     /// The next bytes, few enough to keep.
-    pub fn bytes(&mut self, length: u64) -> Result<Vec<u8>, String> {
+    pub(crate) fn bytes(&mut self, length: u64) -> Result<Vec<u8>, String> {
         let mut bytes = vec![0; usize::try_from(length).map_err(|_| "it is too long".to_owned())?];
         self.reader.read_exact(&mut bytes).map_err(|e| self.broken(&e))?;
         self.at += length;
@@ -37,7 +37,7 @@ impl<R: BufRead> Input<R> {
     }
 
     /// Passes over bytes.
-    pub fn skip(&mut self, mut length: u64) -> Result<(), String> {
+    pub(crate) fn skip(&mut self, mut length: u64) -> Result<(), String> {
         while length > 0 {
             let buffered = self.reader.fill_buf().map_err(|e| format!("at byte {}: {e}", self.at))?.len();
             if buffered == 0 {
@@ -52,7 +52,7 @@ impl<R: BufRead> Input<R> {
     }
 
     /// Bytes up to the end of the line, which is taken too.
-    pub fn line(&mut self) -> Result<Vec<u8>, String> {
+    pub(crate) fn line(&mut self) -> Result<Vec<u8>, String> {
         let mut line = Vec::new();
         loop {
             match self.byte()? {

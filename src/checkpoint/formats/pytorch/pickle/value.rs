@@ -114,17 +114,17 @@ pub(in crate::checkpoint) struct Heap {
 
 impl Heap {
     /// For a file of this size in bytes.
-    pub fn new(file: u64) -> Self {
+    pub(crate) fn new(file: u64) -> Self {
         Self { counted: file.saturating_mul(4), ..Self::default() }
     }
 
     /// The budget that is left.
-    pub fn limit(&self) -> u64 {
+    pub(crate) fn limit(&self) -> u64 {
         BASE + PER_BYTE * self.read.min(self.counted)
     }
 
     /// Accounts for memory, in bytes.
-    pub fn charge(&mut self, bytes: usize) -> Result<(), String> {
+    pub(crate) fn charge(&mut self, bytes: usize) -> Result<(), String> {
         self.cost += bytes as u64;
         if self.cost > self.limit() {
             let limit = self.limit() >> 20;
@@ -133,7 +133,7 @@ impl Heap {
         Ok(())
     }
 
-    pub fn add_text(&mut self, bytes: &[u8]) -> Result<Value, String> {
+    pub(crate) fn add_text(&mut self, bytes: &[u8]) -> Result<Value, String> {
         self.charge(bytes.len() + 32)?;
         let index = index(self.spans.len())?;
         self.spans.push((self.text.len(), bytes.len() as u32));
@@ -141,7 +141,7 @@ impl Heap {
         Ok(Value::Text(index))
     }
 
-    pub fn add_node(&mut self, node: Node) -> Result<Value, String> {
+    pub(crate) fn add_node(&mut self, node: Node) -> Result<Value, String> {
         let held = match &node {
             Node::Tuple(items) | Node::List(items) => 16 * items.capacity(),
             Node::Dict(entries) => 32 * entries.capacity(),
@@ -153,28 +153,28 @@ impl Heap {
         Ok(Value::Node(index))
     }
 
-    pub fn add_global(&mut self, module: &[u8], name: &[u8]) -> Result<Value, String> {
+    pub(crate) fn add_global(&mut self, module: &[u8], name: &[u8]) -> Result<Value, String> {
         let (Value::Text(module), Value::Text(name)) = (self.add_text(module)?, self.add_text(name)?) else {
             return Ok(Value::Opaque);
         };
         self.global_of(module, name)
     }
 
-    pub fn global_of(&mut self, module: u32, name: u32) -> Result<Value, String> {
+    pub(crate) fn global_of(&mut self, module: u32, name: u32) -> Result<Value, String> {
         self.charge(16)?;
         let index = index(self.globals.len())?;
         self.globals.push((module, name));
         Ok(Value::Global(index))
     }
 
-    pub fn add_tensor(&mut self, tensor: Described) -> Result<Value, String> {
+    pub(crate) fn add_tensor(&mut self, tensor: Described) -> Result<Value, String> {
         self.charge(size_of::<Described>() + 48 * tensor.shape.len())?;
         let index = index(self.tensors.len())?;
         self.tensors.push(tensor);
         Ok(Value::Tensor(index))
     }
 
-    pub fn add_storage(&mut self, storage: Storage) -> Result<Value, String> {
+    pub(crate) fn add_storage(&mut self, storage: Storage) -> Result<Value, String> {
         self.charge(size_of::<Storage>() + storage.key.len() + storage.class.len() + 32)?;
         let index = index(self.storages.len())?;
         self.storages.push(storage);
@@ -182,21 +182,21 @@ impl Heap {
     }
 
     /// The text of a value that is one.
-    pub fn text(&self, value: Value) -> Option<&[u8]> {
+    pub(crate) fn text(&self, value: Value) -> Option<&[u8]> {
         let Value::Text(i) = value else { return None };
         let (start, length) = *self.spans.get(i as usize)?;
         self.text.get(start..start + length as usize)
     }
 
     /// Module and name of a class or function.
-    pub fn global(&self, value: Value) -> Option<(&[u8], &[u8])> {
+    pub(crate) fn global(&self, value: Value) -> Option<(&[u8], &[u8])> {
         let Value::Global(i) = value else { return None };
         let (module, name) = *self.globals.get(i as usize)?;
         Some((self.text(Value::Text(module))?, self.text(Value::Text(name))?))
     }
 
     /// Classes and functions that are neither PyTorch's nor Python's own containers, as `module.name`, each once.
-    pub fn foreign_globals(&self) -> std::collections::BTreeSet<String> {
+    pub(crate) fn foreign_globals(&self) -> std::collections::BTreeSet<String> {
         let text =
             |i: u32| self.text(Value::Text(i)).map(|bytes| String::from_utf8_lossy(bytes).into_owned());
         let names = self.globals.iter().filter_map(|(module, name)| Some((text(*module)?, text(*name)?)));
@@ -207,13 +207,13 @@ impl Heap {
         names.filter(|(module, _)| !own(module)).map(|(module, name)| format!("{module}.{name}")).collect()
     }
 
-    pub fn node(&self, value: Value) -> Option<&Node> {
+    pub(crate) fn node(&self, value: Value) -> Option<&Node> {
         let Value::Node(i) = value else { return None };
         self.nodes.get(i as usize)
     }
 
     /// The items of a tuple or list.
-    pub fn items(&self, value: Value) -> Option<&[Value]> {
+    pub(crate) fn items(&self, value: Value) -> Option<&[Value]> {
         match self.node(value)? {
             Node::Tuple(items) | Node::List(items) => Some(items),
             Node::Dict(_) | Node::Object(_) => None,
@@ -221,7 +221,7 @@ impl Heap {
     }
 
     /// Adds to a list or an object; anything else takes no items.
-    pub fn append(&mut self, target: Value, items: &[Value]) -> Result<(), String> {
+    pub(crate) fn append(&mut self, target: Value, items: &[Value]) -> Result<(), String> {
         let Value::Node(i) = target else { return Ok(()) };
         let kept = match self.nodes.get_mut(i as usize) {
             Some(Node::List(list)) => list,
@@ -239,7 +239,7 @@ impl Heap {
     }
 
     /// Sets keys of a dictionary or an object; anything else has none.
-    pub fn set(&mut self, target: Value, pairs: &[Value]) -> Result<(), String> {
+    pub(crate) fn set(&mut self, target: Value, pairs: &[Value]) -> Result<(), String> {
         let Value::Node(i) = target else { return Ok(()) };
         let kept = match self.nodes.get_mut(i as usize) {
             Some(Node::Dict(entries)) => entries,
@@ -257,7 +257,7 @@ impl Heap {
     }
 
     /// A tuple; a long one without its leaves.
-    pub fn tuple(&mut self, items: &[Value]) -> Result<Value, String> {
+    pub(crate) fn tuple(&mut self, items: &[Value]) -> Result<Value, String> {
         let items = match items.len() {
             0..=LEAVES => items.to_vec(),
             _ => items.iter().copied().filter(|item| item.is_container()).collect(),
@@ -266,7 +266,7 @@ impl Heap {
     }
 
     /// The value of a key, the last time it was set.
-    pub fn entry(&self, dictionary: Value, key: &str) -> Option<Value> {
+    pub(crate) fn entry(&self, dictionary: Value, key: &str) -> Option<Value> {
         let Node::Dict(entries) = self.node(dictionary)? else { return None };
         entries.iter().rev().find(|(k, _)| self.text(*k) == Some(key.as_bytes())).map(|(_, value)| *value)
     }
