@@ -139,7 +139,7 @@ fn vectors_are_continued_after_a_full_disk() {
     }
     let wide = run(folder, &["embed", "-m", model, "--dtype-out", "f16", "-i", "in.jsonl"]);
     assert_eq!(wide.code, Some(2));
-    assert!(wide.err.contains("--dtype-out: f16 is for .npy and .safetensors"), "{}", wide.err);
+    assert!(wide.err.contains("--dtype-out: f16 is for .npy, .safetensors and .parquet"), "{}", wide.err);
 }
 
 /// Kills runs at random times, and continues each with the next. Returns the number of kills and of complete outputs.

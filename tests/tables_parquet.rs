@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
-use arrow_array::types::{Float32Type, Int32Type, Int64Type};
+use arrow_array::types::{Float16Type, Float32Type, Int32Type, Int64Type};
 use arrow_array::{
     Array, ArrayRef, BooleanArray, Float32Array, Int32Array, ListArray, RecordBatch, StringArray,
     TimestampMicrosecondArray,
@@ -217,6 +217,15 @@ fn vectors_have_a_fixed_size() {
                 .eq(expected.iter().copied())
         );
     }
+    // Half as many bits.
+    let done = run(&[&flags[..], &["-o", &output, "--dtype-out", "f16"]].concat());
+    assert_eq!(done.code, 1);
+    let halves = read(&output);
+    let halves = halves.column(1).as_fixed_size_list().value(0);
+    let halves = halves.as_primitive::<Float16Type>().values().iter().map(|value| value.to_f32());
+    let wide = vectors.value(0);
+    let wide = wide.as_primitive::<Float32Type>().values().iter();
+    assert!(halves.zip(wide).all(|(half, wide)| (half - wide).abs() <= 1e-3 * wide.abs().max(1e-3)));
     // Lists of predictions.
     let done = classify(&["-i", &input, "-o", &output, "--top-k", "all", "--on-error", "skip"]);
     assert_eq!(done.code, 1);

@@ -40,7 +40,7 @@ pub(super) fn close_on_interrupt(writer: &SharedWriter) -> std::io::Result<()> {
 
 /// Windows has no signals to wait for: Ctrl-C sets a flag, and a thread that watches it closes `writer` and ends the process.
 #[cfg(not(unix))]
-pub fn close_on_interrupt(writer: &SharedWriter) -> std::io::Result<()> {
+pub(crate) fn close_on_interrupt(writer: &SharedWriter) -> std::io::Result<()> {
     use std::sync::atomic::Ordering;
     use std::time::Duration;
 

@@ -33,6 +33,8 @@ pub struct EmbedOptions {
     pub normalize: bool,
     /// Also return attention maps.
     pub attentions: bool,
+    /// Vectors have 16-bit floats in tables that have them.
+    pub half: bool,
     /// Second text for records without one of their own.
     pub text_pair: Option<String>,
     /// Names of the JSON fields with the texts.
@@ -343,7 +345,11 @@ impl Task for Embed<'_> {
     }
 
     fn columns(&self) -> Vec<Column> {
-        let vector = ColumnType::Vector(self.width);
+        let vector = if self.options.half {
+            ColumnType::HalfVector(self.width)
+        } else {
+            ColumnType::Vector(self.width)
+        };
         if self.options.is_per_token() {
             vec![Column::new("tokens", ColumnType::Text.list()), Column::new("embedding", vector.list())]
         } else {

@@ -184,12 +184,9 @@ impl Fast {
 
     /// One more than the largest id.
     pub(super) fn id_bound(&self) -> usize {
-        let model = self.tokenizer.get_model();
-        // Most vocabularies have no holes.
-        let mut bound = model.get_vocab_size() as u32;
-        if bound > 0 && model.id_to_token(bound - 1).is_none() {
-            bound = model.get_vocab().values().max().map_or(0, |max| max.saturating_add(1));
-        }
+        // Ids may have holes.
+        let vocabulary = self.tokenizer.get_model().get_vocab();
+        let bound = vocabulary.values().max().map_or(0, |max| max.saturating_add(1));
         self.added.all().last().map_or(bound, |(id, _)| bound.max(id.saturating_add(1))) as usize
     }
 

@@ -72,7 +72,7 @@ pub(crate) struct EmbedArgs {
     /// Output format; auto follows the output's extension, otherwise is text on a terminal and jsonl elsewhere
     #[arg(long, value_name = "FORMAT", default_value = "auto", help_heading = "Output")]
     pub format: EmbedFormatArg,
-    /// Type of the values in .npy and .safetensors files
+    /// Type of the values in .npy, .safetensors and .parquet files
     #[arg(long, value_name = "TYPE", default_value = "f32", help_heading = "Output")]
     pub dtype_out: OutputTypeArg,
 }

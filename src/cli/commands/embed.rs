@@ -2,7 +2,7 @@
 
 use albert::Error;
 use albert::checkpoint::{Checkpoint, MlmBias, SentenceLayer, SentenceModules};
-use albert::io::{ArrayKind, ArrayLayout, Format};
+use albert::io::{ArrayKind, ArrayLayout, Format, TableKind};
 use albert::tasks::{Embed, EmbedOptions, Pooling, TextRules};
 
 use crate::cli::args::embed::{EmbedArgs, OutputTypeArg};
@@ -13,10 +13,8 @@ use crate::cli::{options, streaming};
 
 pub(super) fn run(args: EmbedArgs, reporter: &Reporter) -> Result<ExitStatus, Failure> {
     let array = args.format.array(args.output.as_deref());
-    match array {
-        Some(kind) => check_array(&args, kind)?,
-        None if args.dtype_out == OutputTypeArg::F16 => return Err(no_array().into()),
-        None => {}
+    if let Some(kind) = array {
+        check_array(&args, kind)?;
     }
     let source = args.input.source()?;
     let checkpoint = options::checkpoint(&args.model, reporter)?;
@@ -38,6 +36,9 @@ pub(super) fn run(args: EmbedArgs, reporter: &Reporter) -> Result<ExitStatus, Fa
             None => {
                 let format = args.format.resolve(args.output.as_deref(), terminal)?;
                 check_table(&args, format)?;
+                if half && format != Format::Table(TableKind::Parquet) {
+                    return Err(no_array());
+                }
                 Ok(format)
             }
         },
@@ -90,6 +91,7 @@ fn options(args: &EmbedArgs, modules: Option<&SentenceModules>) -> Result<EmbedO
         layer: args.layer,
         normalize: args.normalize == Some(true),
         attentions: args.attentions,
+        half: args.dtype_out == OutputTypeArg::F16,
         text_pair: args.text_pair.clone(),
         fields: args.input.fields(),
     })
@@ -136,7 +138,7 @@ fn tell(modules: &SentenceModules, options: &EmbedOptions, checkpoint: &Checkpoi
 fn no_array() -> Error {
     Error::Usage {
         flag: "--dtype-out".to_owned(),
-        problem: "f16 is for .npy and .safetensors files; give --output FILE.npy".to_owned(),
+        problem: "f16 is for .npy, .safetensors and .parquet files; give --output FILE.npy".to_owned(),
     }
 }
 

@@ -29,6 +29,8 @@ pub enum ColumnType {
     Json,
     /// A vector of this many 32-bit floats.
     Vector(usize),
+    /// A vector of this many floats, of 16 bits where the table has them.
+    HalfVector(usize),
     /// A list.
     List(Box<ColumnType>),
     /// Named values.
@@ -55,7 +57,7 @@ pub enum Cell {
     Integer(i64),
     /// Of [`ColumnType::Json`].
     Json(String),
-    /// Of [`ColumnType::Vector`].
+    /// Of [`ColumnType::Vector`] or [`ColumnType::HalfVector`].
     Vector(Vec<f32>),
     /// Of [`ColumnType::List`].
     List(Vec<Cell>),

@@ -5,6 +5,7 @@
 
 mod columns;
 mod delimited;
+mod layout;
 mod needs;
 #[cfg(feature = "parquet")]
 mod parquet;
@@ -19,10 +20,10 @@ use std::sync::Arc;
 
 pub use columns::{Cell, Column, ColumnType};
 pub(super) use delimited::{ends_empty, has_errors, row_is_closed, split_row};
+pub use layout::{TableLayout, TableRow, columns_of_records};
 pub use needs::Needed;
 pub(super) use read::TableInput;
 pub(super) use write::TableWriter;
-pub use write::{TableLayout, TableRow, columns_of_records};
 
 /// Put before the name of a column that the input has too.
 const PREFIX: &str = "albert_";

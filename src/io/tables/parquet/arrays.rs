@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use arrow_array::{
-    ArrayRef, FixedSizeListArray, Float32Array, Int64Array, ListArray, StringArray, StructArray,
+    Array, ArrayRef, FixedSizeListArray, Float16Array, Float32Array, Int64Array, ListArray, StringArray,
+    StructArray,
 };
 use arrow_buffer::{NullBuffer, OffsetBuffer};
 use arrow_schema::{DataType, Field, Fields};
@@ -19,6 +20,10 @@ pub(super) fn data_type(kind: &ColumnType) -> DataType {
         ColumnType::Integer => DataType::Int64,
         ColumnType::Vector(width) => {
             let item = Arc::new(Field::new_list_field(DataType::Float32, true));
+            DataType::FixedSizeList(item, i32::try_from(*width).unwrap_or(i32::MAX))
+        }
+        ColumnType::HalfVector(width) => {
+            let item = Arc::new(Field::new_list_field(DataType::Float16, true));
             DataType::FixedSizeList(item, i32::try_from(*width).unwrap_or(i32::MAX))
         }
         ColumnType::List(inner) => DataType::List(Arc::new(Field::new_list_field(data_type(inner), true))),
@@ -51,21 +56,22 @@ pub(super) fn array(kind: &ColumnType, cells: &[&Cell]) -> Result<ArrayRef, Stri
             let number = |cell: &&Cell| if let Cell::Integer(number) = cell { Some(*number) } else { None };
             Arc::new(cells.iter().map(number).collect::<Int64Array>())
         }
-        ColumnType::Vector(width) => {
+        ColumnType::Vector(width) | ColumnType::HalfVector(width) => {
             let vector = |cell: &&Cell| match cell {
                 Cell::Vector(values) if values.len() == *width => Some(values.clone()),
                 _ => None,
             };
             let vectors: Vec<Option<Vec<f32>>> = cells.iter().map(vector).collect();
             let nulls: NullBuffer = vectors.iter().map(Option::is_some).collect();
-            let values: Float32Array = vectors
-                .into_iter()
-                .flat_map(|vector| vector.unwrap_or_else(|| vec![0.0; *width]))
-                .map(Some)
-                .collect();
-            let item = Arc::new(Field::new_list_field(DataType::Float32, true));
+            let values = vectors.into_iter().flat_map(|vector| vector.unwrap_or_else(|| vec![0.0; *width]));
+            let values: ArrayRef = if matches!(kind, ColumnType::HalfVector(_)) {
+                Arc::new(Float16Array::from_iter_values(values.map(half::f16::from_f32)))
+            } else {
+                Arc::new(Float32Array::from_iter_values(values))
+            };
+            let item = Arc::new(Field::new_list_field(values.data_type().clone(), true));
             let width = i32::try_from(*width).map_err(|e| e.to_string())?;
-            let array = FixedSizeListArray::try_new(item, width, Arc::new(values), Some(nulls));
+            let array = FixedSizeListArray::try_new(item, width, values, Some(nulls));
             Arc::new(array.map_err(plain)?)
         }
         ColumnType::List(inner) => {
@@ -102,9 +108,8 @@ pub(super) fn array(kind: &ColumnType, cells: &[&Cell]) -> Result<ArrayRef, Stri
 #[cfg(test)]
 mod tests {
     use super::*;
-    use arrow_array::Array;
     use arrow_array::cast::AsArray;
-    use arrow_array::types::{Float32Type, Int64Type};
+    use arrow_array::types::{Float16Type, Float32Type, Int64Type};
 
     #[test]
     fn values_and_nulls() {
@@ -117,6 +122,11 @@ mod tests {
         let vectors = vectors.as_fixed_size_list();
         assert_eq!((vectors.len(), vectors.null_count(), vectors.value_length()), (3, 1, 2));
         assert_eq!(vectors.value(2).as_primitive::<Float32Type>().values(), &[0.5, -1.0]);
+
+        let halves = array(&ColumnType::HalfVector(2), &[&vector, &null]).expect("builds");
+        assert_eq!(halves.data_type(), &data_type(&ColumnType::HalfVector(2)));
+        let halves = halves.as_fixed_size_list().value(0);
+        assert_eq!(halves.as_primitive::<Float16Type>().values()[1], half::f16::NEG_ONE);
 
         let list = Cell::List(vec![Cell::Integer(1), Cell::Null]);
         let empty = Cell::List(Vec::new());

@@ -1,5 +1,6 @@
 //! What the inner loops of all instruction sets take: a part of a product, checked once.
 
+#[cfg(target_arch = "x86_64")]
 use super::Form;
 
 /// Columns of a panel of the right side.
@@ -16,7 +17,7 @@ pub(in crate::ops::cpu) struct Strip<'a> {
     /// Words of the right side: word p of column j is at `p * b_stride + j`.
     pub b: &'a [u32],
     pub b_stride: usize,
-    /// Words along k, as [`Form::words`] counts them.
+    /// Words along k, as [`super::Form::words`] counts them.
     pub k: usize,
     /// Distance from each word of the right side that is read to one to prefetch.
     pub ahead: usize,

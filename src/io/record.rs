@@ -1,0 +1,117 @@
+//! Records, and how a line becomes one.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::fields::Fields;
+use super::tables::TableKind;
+
+/// How a stream becomes records.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum InputFormat {
+    /// A line whose first character that is not white space is `{` is JSON, any other is text. A stream that
+    /// begins with `[` and `{` is one JSON array of records.
+    #[default]
+    Auto,
+    /// Every line is text.
+    Text,
+    /// Every line is a JSON object.
+    Jsonl,
+    /// The whole is a SQuAD file, or its flat form, one record per question.
+    Squad,
+    /// A SQuAD file if it is one, else as [`InputFormat::Auto`].
+    AutoOrSquad,
+    /// A table.
+    Table(TableKind),
+}
+
+impl InputFormat {
+    /// The kind of table that a file is read as, if it is one.
+    pub(super) fn table(self, path: &Path) -> Option<TableKind> {
+        match self {
+            Self::Table(kind) => Some(kind),
+            Self::Auto | Self::AutoOrSquad => TableKind::of(path),
+            Self::Text | Self::Jsonl | Self::Squad => None,
+        }
+    }
+}
+
+/// Content of a line.
+#[derive(Clone, Debug)]
+pub enum RecordBody {
+    /// Plain text without its line end.
+    Text(String),
+    /// A JSON object.
+    Object(Fields),
+}
+
+/// A record with its location. An invalid line has an error instead of a body.
+#[derive(Debug)]
+pub struct Record {
+    /// The file's name, `<stdin>` or `<argument>`.
+    pub source: Arc<str>,
+    /// Line number, from 1.
+    pub line: u64,
+    /// The content of the line, or the problem with it.
+    pub body: std::result::Result<RecordBody, String>,
+}
+
+/// Parses a line according to the input format.
+pub(super) fn parse(line: String, format: InputFormat) -> std::result::Result<RecordBody, String> {
+    let json = match format {
+        InputFormat::Text => None,
+        InputFormat::Jsonl => Some(line.as_str()),
+        InputFormat::Auto | InputFormat::Squad | InputFormat::AutoOrSquad | InputFormat::Table(_) => {
+            // A byte order mark within a stream is left over from files that were joined.
+            let rest = line.trim_start_matches(|c: char| c.is_whitespace() || c == '\u{feff}');
+            rest.starts_with('{').then_some(rest)
+        }
+    };
+    let Some(json) = json else { return Ok(RecordBody::Text(line)) };
+    let before = line.len() - json.len();
+    match Fields::parse(json) {
+        Ok(fields) => Ok(RecordBody::Object(fields)),
+        Err(e) => {
+            let advice = if format == InputFormat::Jsonl && json.trim_start().starts_with('[') {
+                "; --input-format auto reads an array of objects"
+            } else {
+                ""
+            };
+            Err(format!("not a JSON object: {}{advice}", json_problem(&e, before)))
+        }
+    }
+}
+
+/// serde_json's message with the column only, since the line within a one-line text is always 1.
+/// `before` bytes of the line come before what serde_json read.
+fn json_problem(e: &serde_json::Error, before: usize) -> String {
+    let text = e.to_string();
+    let stem = text.split(" at line ").next().unwrap_or(&text);
+    format!("{stem} (column {})", before + e.column())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn json_is_told_from_text_by_its_first_character() {
+        assert!(matches!(parse("{\"text\":\"a\"}".into(), InputFormat::Auto), Ok(RecordBody::Object(_))));
+        assert!(matches!(parse("{\"text\":\"a\"}".into(), InputFormat::Text), Ok(RecordBody::Text(_))));
+        assert_eq!(
+            parse("{\"text\":".into(), InputFormat::Auto).map(|_| ()),
+            Err("not a JSON object: EOF while parsing a value (column 8)".to_owned())
+        );
+        assert!(parse("plain".into(), InputFormat::Jsonl).is_err());
+        let object = |line: &str| matches!(parse(line.into(), InputFormat::Auto), Ok(RecordBody::Object(_)));
+        assert!(
+            object("  {\"text\":\"a\"}") && object("\t {}") && object("\u{feff} {}") && object("\u{a0}{}")
+        );
+        assert!(!object(" a {}") && !object("[{}]") && !object(""));
+        assert_eq!(
+            parse(" {\"text\":".into(), InputFormat::Auto).map(|_| ()),
+            Err("not a JSON object: EOF while parsing a value (column 9)".to_owned())
+        );
+        assert!(parse("[{}]".into(), InputFormat::Jsonl).is_err_and(|e| e.contains("--input-format auto")));
+    }
+}

@@ -1,0 +1,223 @@
+//! Records that are processed together.
+
+use std::cell::RefCell;
+
+use rayon::prelude::*;
+
+use super::entry::{object, raw, table_row, unwritable};
+use super::{Finite, NOT_FINITE, Observer, OnError, Outcome, SharedWriter, StreamOptions, Task, run_rows};
+use crate::error::{Error, Result};
+use crate::io::{Entry, Format, Record, RecordBody, RecordReader, TableLayout};
+
+/// Maximum number of records in a window.
+const WINDOW_RECORDS: usize = 512;
+
+/// Maximum bytes of text in a window.
+const WINDOW_BYTES: usize = 2 << 20;
+
+/// Waits for a record and takes all records that are already available, up to a window. Also returns the error that ended
+/// reading, if any. Returns `None` at the end.
+pub(super) fn next_window(reader: &RecordReader) -> Option<(Vec<Record>, Option<Error>)> {
+    let mut records = Vec::new();
+    let mut bytes = 0;
+    let mut next = reader.wait();
+    loop {
+        match next {
+            None => break,
+            Some(Err(error)) => return Some((records, Some(error))),
+            Some(Ok(record)) => {
+                bytes += size(&record);
+                records.push(record);
+            }
+        }
+        if records.len() >= WINDOW_RECORDS || bytes >= WINDOW_BYTES {
+            break;
+        }
+        next = reader.ready();
+    }
+    if records.is_empty() { None } else { Some((records, None)) }
+}
+
+fn size(record: &Record) -> usize {
+    match &record.body {
+        Ok(RecordBody::Text(text)) => text.len(),
+        Ok(RecordBody::Object(fields)) => fields.size(),
+        Err(_) => 0,
+    }
+}
+
+/// A window of records in progress.
+pub(super) struct Window<'a, T: Task> {
+    pub(super) task: &'a T,
+    pub(super) reader: &'a RecordReader,
+    pub(super) writer: &'a SharedWriter,
+    pub(super) options: StreamOptions,
+    pub(super) table: Option<&'a TableLayout>,
+    pub(super) observer: &'a mut dyn Observer,
+    pub(super) outcome: &'a mut Outcome,
+    /// The first record that failed after it was encoded, where that stops the work, and its problem.
+    pub(super) failed: Option<(usize, String)>,
+}
+
+impl<T: Task> Window<'_, T> {
+    pub(super) fn run(mut self, mut records: Vec<Record>) -> Result<()> {
+        let first = self.outcome.records + self.outcome.failed;
+        let mut items: Vec<std::result::Result<T::Item, String>> = records
+            .par_iter()
+            .map(|record| match &record.body {
+                Ok(body) => self.task.encode(body),
+                Err(problem) => Err(problem.clone()),
+            })
+            .collect();
+        if self.options.on_error == OnError::Stop
+            && let Some(bad) = items.iter().position(std::result::Result::is_err)
+        {
+            items.truncate(bad + 1);
+            records.truncate(bad + 1);
+        }
+
+        let good: Vec<(usize, &T::Item)> = items
+            .iter()
+            .enumerate()
+            .filter_map(|(i, item)| item.as_ref().ok().map(|item| (i, item)))
+            .collect();
+        let mut bad: Vec<(usize, &String)> =
+            items.iter().enumerate().filter_map(|(i, item)| item.as_ref().err().map(|e| (i, e))).collect();
+        let stopping = self.options.on_error == OnError::Stop;
+        if !stopping {
+            for (i, problem) in bad.drain(..) {
+                self.fail(first, i, &mut records[i], problem)?;
+            }
+        }
+        self.predict(first, &good, &mut records)?;
+        if let Some((i, problem)) = self.failed.take() {
+            self.outcome.stopped = true;
+            self.outcome.failed += 1;
+            let error = self.error(&records[i], &problem);
+            self.observer.record_failed(&error);
+            return Ok(());
+        }
+        for (i, problem) in bad {
+            self.outcome.stopped = true;
+            self.outcome.failed += 1;
+            self.observer.record_failed(&self.error(&records[i], problem));
+        }
+        Ok(())
+    }
+
+    /// Runs the rows of all valid records through the model. A record is finished as soon as its last row is.
+    fn predict(&mut self, first: u64, good: &[(usize, &T::Item)], records: &mut [Record]) -> Result<()> {
+        let (task, batch_tokens) = (self.task, self.options.batch_tokens);
+        let items: Vec<&T::Item> = good.iter().map(|(_, item)| *item).collect();
+        let this = RefCell::new(self);
+        run_rows(
+            task,
+            &items,
+            batch_tokens,
+            &mut |g, outputs| {
+                let (i, item) = good[g];
+                this.borrow_mut().finish(first, i, &mut records[i], item, outputs)
+            },
+            &mut || {
+                let mut this = this.borrow_mut();
+                let records = this.outcome.records;
+                this.observer.finished(records);
+            },
+        )
+    }
+
+    fn finish(
+        &mut self,
+        first: u64,
+        i: usize,
+        record: &mut Record,
+        item: &T::Item,
+        outputs: Vec<T::Output>,
+    ) -> Result<()> {
+        // The writer gets no entry of a record that stops the work, and so holds back those behind it.
+        if self.failed.as_ref().is_some_and(|(stop, _)| *stop <= i) {
+            return Ok(());
+        }
+        if !outputs.iter().all(Finite::is_finite) {
+            return self.fail_late(first, i, record, NOT_FINITE);
+        }
+        let prediction = self.task.decode(item, outputs)?;
+        let row = match self.table {
+            Some(layout) => {
+                let cells = match self.task.cells(item, &prediction) {
+                    Ok(cells) => cells,
+                    Err(problem) => return self.fail_late(first, i, record, &problem),
+                };
+                let row = table_row(record, self.task.text_field(), Ok(cells))?;
+                match row.unfit(layout) {
+                    None => Some(row),
+                    Some(problem) => {
+                        record.body = Ok(RecordBody::Object(row.fields));
+                        return self.fail_late(first, i, record, &problem);
+                    }
+                }
+            }
+            None => None,
+        };
+        let truncated = self.task.truncated(item);
+        if truncated {
+            self.outcome.truncated += 1;
+            let (source, line) = self.reader.place(record);
+            self.observer.record_truncated(&source, line);
+        }
+        self.outcome.records += 1;
+        if let Some(row) = row {
+            return self.writer.put(first + i as u64, Entry::Row(Box::new(row)));
+        }
+        let entry = match self.options.format {
+            Format::Text => self.task.text(item, &prediction, self.options.color).into_bytes(),
+            Format::Json | Format::Jsonl => {
+                let mut extra = vec![("predictions", self.task.json(item, &prediction).map_err(unwritable)?)];
+                extra.extend(self.task.more(item, &prediction).map_err(unwritable)?);
+                if truncated {
+                    extra.push(("truncated", raw(&true)?));
+                }
+                object(record, self.task.text_field(), extra)?
+            }
+            Format::Conll | Format::Squad | Format::Array(_) | Format::Table(_) => {
+                self.task.own(item, &prediction)
+            }
+        };
+        self.writer.put(first + i as u64, entry.into())
+    }
+
+    /// A failure of a record that was encoded, and of which nothing was written.
+    fn fail_late(&mut self, first: u64, i: usize, record: &mut Record, problem: &str) -> Result<()> {
+        if self.options.on_error == OnError::Skip {
+            return self.fail(first, i, record, problem);
+        }
+        self.failed = Some((i, problem.to_owned()));
+        Ok(())
+    }
+
+    fn error(&self, record: &Record, problem: &str) -> Error {
+        Error::Record {
+            source_name: record.source.to_string(),
+            line: self.reader.line(record),
+            problem: problem.to_owned(),
+        }
+    }
+
+    fn fail(&mut self, first: u64, i: usize, record: &mut Record, problem: &str) -> Result<()> {
+        self.observer.record_failed(&self.error(record, problem));
+        self.outcome.failed += 1;
+        if self.table.is_some() {
+            let row = table_row(record, self.task.text_field(), Err(problem.to_owned()))?;
+            return self.writer.put(first + i as u64, Entry::Row(Box::new(row)));
+        }
+        let entry = match self.options.format {
+            Format::Text => Vec::new(),
+            Format::Json | Format::Jsonl => {
+                record.line = self.reader.line(record);
+                object(record, self.task.text_field(), vec![("error", raw(&problem)?)])?
+            }
+            Format::Conll | Format::Squad | Format::Array(_) | Format::Table(_) => self.task.own_failure(),
+        };
+        self.writer.put(first + i as u64, entry.into())
+    }
+}
