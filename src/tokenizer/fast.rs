@@ -4,6 +4,7 @@ use super::added::Added;
 use super::limits::TruncationSide;
 use super::named::{self, Named as Configured};
 use super::names::{Named, Specials};
+use super::normalizer::{adapt_normalizer, check_tables};
 use super::piece::Piece;
 use super::plan::Plan;
 use super::roles::{Class, Role};
@@ -15,10 +16,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use tokenizers::normalizers::Precompiled;
-use tokenizers::{
-    AddedToken, Decoder, Encoding, Model as _, NormalizerWrapper, OffsetType, PreTokenizer, Token, Tokenizer,
-};
+use tokenizers::{AddedToken, Decoder, Encoding, Model as _, OffsetType, PreTokenizer, Token, Tokenizer};
 
 /// The special tokens around and between the texts.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -314,47 +312,6 @@ fn add(
     }
     added.prepare(tokenizer.get_normalizer()).map_err(|e| e.to_string())?;
     Ok(added)
-}
-
-/// `BertTokenizerFast` sets the switches of the normalizer as configured, or to its defaults. Added tokens keep the
-/// form that the file's own normalizer gave them. Returns the switches that differ from the file's.
-fn adapt_normalizer(
-    tokenizer: &mut Tokenizer,
-    settings: &Settings,
-) -> std::result::Result<Vec<String>, String> {
-    let Some(NormalizerWrapper::BertNormalizer(own)) = tokenizer.get_normalizer() else {
-        return Ok(Vec::new());
-    };
-    let (own, mut normalizer) = (*own, *own);
-    normalizer.lowercase = settings.do_lower_case.unwrap_or(true);
-    normalizer.strip_accents = settings.strip_accents;
-    normalizer.handle_chinese_chars = settings.tokenize_chinese_chars.unwrap_or(true);
-    let strips = |value: Option<bool>| value.map_or("as do_lower_case".to_owned(), |value| value.to_string());
-    let changed = [
-        (own.lowercase != normalizer.lowercase, format!("do_lower_case {}", normalizer.lowercase)),
-        (
-            own.strip_accents != normalizer.strip_accents,
-            format!("strip_accents {}", strips(normalizer.strip_accents)),
-        ),
-        (
-            own.handle_chinese_chars != normalizer.handle_chinese_chars,
-            format!("tokenize_chinese_chars {}", normalizer.handle_chinese_chars),
-        ),
-    ];
-    tokenizer.with_normalizer(Some(normalizer)).map_err(|e| e.to_string())?;
-    Ok(changed.into_iter().filter(|(differs, _)| *differs).map(|(_, switch)| switch).collect())
-}
-
-/// Checks each normalization table, because the library panics on a damaged one.
-fn check_tables(normalizer: &Value) -> std::result::Result<(), String> {
-    if normalizer.get("type").and_then(Value::as_str) == Some("Precompiled") {
-        // Its table must be borrowed from the text.
-        let text = normalizer.to_string();
-        let table = serde_json::from_str::<Precompiled>(&text);
-        table.map_err(|e| format!("the normalization table is damaged: {e}"))?;
-    }
-    let steps = normalizer.get("normalizers").and_then(Value::as_array);
-    steps.into_iter().flatten().try_for_each(check_tables)
 }
 
 /// Runs `work` and turns a panic of the library, which a damaged file can cause, into an error.

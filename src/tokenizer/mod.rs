@@ -60,6 +60,7 @@ mod limits;
 mod load;
 mod named;
 mod names;
+mod normalizer;
 mod piece;
 mod plan;
 mod prepare;

@@ -4,6 +4,7 @@
 //! SQuAD 2.0's `score_diff`, as in `data/metrics/squad_metrics.py`.
 
 mod context;
+mod options;
 mod spans;
 
 use std::ops::Range;
@@ -24,50 +25,7 @@ use crate::io::{Cell, Column, ColumnType, RecordBody};
 use crate::stream::{More, Task};
 use crate::tokenizer::{Encoding, Kind, TruncationSide};
 
-/// Options of the task.
-#[derive(Clone, Debug)]
-pub struct QaOptions {
-    /// Maximum number of answers per question.
-    pub top_k: usize,
-    /// Overlap of adjacent windows in tokens; `None` for 128, or half of a shorter window.
-    pub doc_stride: Option<usize>,
-    /// Maximum length of an answer in tokens.
-    pub max_answer_len: usize,
-    /// Maximum length of a question in tokens; longer questions are cut.
-    pub max_question_len: usize,
-    /// Allow "no answer" (an empty answer).
-    pub impossible: bool,
-    /// Predict "no answer" if its score exceeds the best answer's by more than this.
-    pub null_threshold: Option<f32>,
-    /// Extend answers to complete words.
-    pub align_to_words: bool,
-    /// Context for questions without one of their own.
-    pub context: Option<String>,
-    /// Name of the field with the question.
-    pub question_field: String,
-    /// Name of the field with the context.
-    pub context_field: String,
-    /// Name of the field with the id of a question, for SQuAD's predictions file.
-    pub id_field: String,
-}
-
-impl Default for QaOptions {
-    fn default() -> Self {
-        Self {
-            top_k: 1,
-            doc_stride: None,
-            max_answer_len: 15,
-            max_question_len: 64,
-            impossible: false,
-            null_threshold: None,
-            align_to_words: true,
-            context: None,
-            question_field: "question".to_owned(),
-            context_field: "context".to_owned(),
-            id_field: "id".to_owned(),
-        }
-    }
-}
+pub use options::QaOptions;
 
 /// A question with the windows of its context.
 #[derive(Debug)]

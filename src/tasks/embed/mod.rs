@@ -3,126 +3,21 @@
 //! Reference: transformers 4.57 `pipelines/feature_extraction.py` (which gives all token vectors), and for what comes
 //! before and after the encoder sentence-transformers 5.1 `models/Pooling.py`, `models/Dense.py`, `models/Transformer.py`.
 
+mod options;
+
 use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::classify::text_windows;
-use super::input::{FieldNames, TextPair};
+use super::input::TextPair;
 use super::runtime::{Embedded, Long, Pooling, Runtime};
-use crate::checkpoint::{SentenceLayer, SentenceModules};
+use crate::checkpoint::SentenceLayer;
 use crate::error::{Error, Result};
 use crate::io::{Cell, Column, ColumnType, RecordBody};
-use crate::model::Head;
 use crate::stream::{More, Task};
 use crate::tokenizer::Encoding;
 
-/// Options of the task.
-#[derive(Clone, Debug, Default)]
-pub struct EmbedOptions {
-    /// Pooling modes of the token vectors: one, or several whose vectors are concatenated. The mean if there is none.
-    pub poolings: Vec<Pooling>,
-    /// Transformations of the pooled vector.
-    pub layers: Vec<SentenceLayer>,
-    /// Preparation of a text before it is encoded.
-    pub texts: TextRules,
-    /// Only the first values of the vector.
-    pub dimensions: Option<usize>,
-    /// Hidden state to use: 0 for the mapped embeddings, n for the output of layer n; `None` for the last.
-    pub layer: Option<usize>,
-    /// Normalize vectors to unit length.
-    pub normalize: bool,
-    /// Also return attention maps.
-    pub attentions: bool,
-    /// Vectors have 16-bit floats in tables that have them.
-    pub half: bool,
-    /// Second text for records without one of their own.
-    pub text_pair: Option<String>,
-    /// Names of the JSON fields with the texts.
-    pub fields: FieldNames,
-}
-
-/// The preparation of texts in sentence-transformers.
-#[derive(Clone, Debug, Default)]
-pub struct TextRules {
-    /// White space at both ends is removed.
-    pub strip: bool,
-    /// The text is lower-cased.
-    pub lower_case: bool,
-    /// This comes before the text.
-    pub prompt: String,
-    /// The tokens of the prompt take no part in the pooling.
-    pub exclude_prompt: bool,
-}
-
-impl TextRules {
-    /// The text, with the prompt before it if it is the first of a pair.
-    fn apply(&self, text: &str, is_first: bool) -> String {
-        let mut text = if is_first { format!("{}{text}", self.prompt) } else { text.to_owned() };
-        if self.strip {
-            // Python's white space.
-            let is_space = |c: char| c.is_whitespace() || ('\u{1c}'..='\u{1f}').contains(&c);
-            text = text.trim_matches(is_space).to_owned();
-        }
-        if self.lower_case { text.to_lowercase() } else { text }
-    }
-}
-
-impl EmbedOptions {
-    /// The options that the files of a sentence-transformers model set.
-    pub fn of_modules(modules: &SentenceModules) -> Self {
-        Self {
-            poolings: modules.pooling.iter().map(|mode| Pooling::from(*mode)).collect(),
-            layers: modules.layers.clone(),
-            texts: TextRules {
-                strip: true,
-                lower_case: modules.lower_case,
-                prompt: modules.default_prompt.clone().unwrap_or_default(),
-                exclude_prompt: !modules.include_prompt,
-            },
-            dimensions: modules.truncate_dim,
-            ..Self::default()
-        }
-    }
-
-    /// The heads to load.
-    pub fn heads(&self) -> &'static [Head] {
-        if self.poolings.contains(&Pooling::Pooler) { &[Head::Pooler] } else { &[] }
-    }
-
-    /// True if each token has a vector of its own.
-    pub fn is_per_token(&self) -> bool {
-        self.poolings == [Pooling::Tokens]
-    }
-
-    /// Length of the vectors of a model with `hidden` components.
-    ///
-    /// # Errors
-    /// [`Error::Usage`] if a layer takes vectors of another length than it gets.
-    pub fn width(&self, hidden: usize) -> Result<usize> {
-        if self.is_per_token() {
-            return Ok(hidden);
-        }
-        let mut width = hidden * self.poolings.len().max(1);
-        for layer in &self.layers {
-            let (takes, gives) = match layer {
-                SentenceLayer::Normalize => continue,
-                SentenceLayer::Dense { inputs, outputs, .. } => (*inputs, *outputs),
-                SentenceLayer::LayerNorm { weight, .. } => (weight.len(), weight.len()),
-            };
-            if takes != width {
-                return Err(Error::Usage {
-                    flag: "--pooling".to_owned(),
-                    problem: format!(
-                        "gives vectors of {width} values, but the model's next module takes {takes}; --ignore-modules \
-                         embeds with the encoder alone"
-                    ),
-                });
-            }
-            width = gives;
-        }
-        Ok(self.dimensions.map_or(width, |n| n.min(width)))
-    }
-}
+pub use options::{EmbedOptions, TextRules};
 
 /// An encoded text or pair, in one row or in windows.
 #[derive(Debug)]
