@@ -390,3 +390,15 @@ fn many_threads_share_one_tokenizer() {
         }
     });
 }
+
+/// A vocabulary file with lines that are there twice has fewer tokens than ids.
+#[test]
+fn ids_stay_below_their_bound() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let lines = ["[PAD]", "[UNK]", "[CLS]", "the", "[CLS]", "the", "[SEP]", "[MASK]", "a", "##b", "end"];
+    std::fs::write(directory.path().join("vocab.txt"), lines.join("\n")).expect("writes");
+    let tokenizer = Tokenizer::from_dir(directory.path()).expect("loads");
+    let encoding = tokenizer.encode("the ab end", None).expect("encodes");
+    assert_eq!(encoding.ids, [4, 5, 8, 9, 10, 6]);
+    assert_eq!(tokenizer.id_bound(), 11);
+}

@@ -6,6 +6,8 @@ use clap::{Args, ValueEnum};
 
 use albert::device::{DeviceChoice, FloatType};
 
+use super::part::PartArgs;
+
 #[derive(Args, Clone, Debug)]
 pub(crate) struct DeviceArgs {
     /// Bytes of the input, if known.
@@ -56,6 +58,21 @@ impl DeviceArgs {
         }
         Self { input_bytes: bytes, ..self.clone() }
     }
+
+    /// As [`Self::for_input`], for a part of the records.
+    pub(crate) fn for_part(&self, files: &[PathBuf], texts: &[String], part: PartArgs) -> Self {
+        let whole = self.for_input(files, texts);
+        Self { input_bytes: whole.input_bytes.map(|bytes| part_of(bytes, part)), ..whole }
+    }
+}
+
+/// The bytes of a record, for an estimate.
+const RECORD_BYTES: u64 = 1 << 10;
+
+/// An estimate of the bytes in a part of an input.
+fn part_of(bytes: u64, part: PartArgs) -> u64 {
+    let shard = part.shard.map_or(bytes, |shard| bytes / shard.count.max(1));
+    part.limit.map_or(shard, |limit| shard.min(limit.saturating_mul(RECORD_BYTES)))
 }
 
 #[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,5 +93,25 @@ impl From<ComputeArg> for FloatType {
             ComputeArg::Bf16 => Self::Bf16,
             ComputeArg::Int8 => Self::Int8,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_part_is_smaller_than_the_whole() {
+        let part = |shard: Option<&str>, limit| PartArgs {
+            skip: 0,
+            limit,
+            shard: shard.map(|shard| shard.parse().expect("a shard")),
+            resume: false,
+            records_per_file: None,
+        };
+        assert_eq!(part_of(1 << 30, part(None, None)), 1 << 30);
+        assert_eq!(part_of(1 << 30, part(Some("2/4"), None)), 1 << 28);
+        assert_eq!(part_of(1 << 30, part(None, Some(10))), 10 << 10);
+        assert_eq!(part_of(1 << 10, part(None, Some(u64::MAX))), 1 << 10);
     }
 }

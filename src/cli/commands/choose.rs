@@ -27,7 +27,7 @@ pub(super) fn run(args: ChooseArgs, reporter: &Reporter) -> Result<ExitStatus, F
         &checkpoint,
         &[Head::MultipleChoice],
         MlmBias::default(),
-        &args.device.for_input(&args.records.input, &args.prompts),
+        &args.device.for_part(&args.records.input, &args.prompts, args.records.part),
         Lengths::new(&args.length),
         reporter,
     )?;

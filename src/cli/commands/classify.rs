@@ -19,7 +19,7 @@ pub(super) fn run(args: ClassifyArgs, reporter: &Reporter) -> Result<ExitStatus,
         &checkpoint,
         &[judgement.head()],
         MlmBias::default(),
-        &args.device.for_input(&args.input.records.input, &args.input.texts),
+        &args.device.for_part(&args.input.records.input, &args.input.texts, args.input.records.part),
         Lengths::with_windows(&args.length),
         reporter,
     )?;

@@ -56,7 +56,7 @@ pub(super) fn run(args: EmbedArgs, reporter: &Reporter) -> Result<ExitStatus, Fa
         &checkpoint,
         options.heads(),
         MlmBias::default(),
-        &args.device.for_input(&args.input.records.input, &args.input.texts),
+        &args.device.for_part(&args.input.records.input, &args.input.texts, args.input.records.part),
         lengths,
         reporter,
     )?;

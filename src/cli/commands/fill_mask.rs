@@ -17,7 +17,7 @@ pub(super) fn run(args: FillMaskArgs, reporter: &Reporter) -> Result<ExitStatus,
         &checkpoint,
         &[Head::MaskedLm],
         args.mlm_bias.into(),
-        &args.device.for_input(&args.input.records.input, &args.input.texts),
+        &args.device.for_part(&args.input.records.input, &args.input.texts, args.input.records.part),
         Lengths::new(&args.length),
         reporter,
     )?;

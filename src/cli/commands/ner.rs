@@ -24,7 +24,7 @@ pub(super) fn run(args: NerArgs, reporter: &Reporter) -> Result<ExitStatus, Fail
         &checkpoint,
         &[Head::TokenClassification],
         MlmBias::default(),
-        &args.device.for_input(&args.records.input, &args.texts),
+        &args.device.for_part(&args.records.input, &args.texts, args.records.part),
         Lengths::with_windows(&args.length),
         reporter,
     )?;

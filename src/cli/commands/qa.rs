@@ -45,7 +45,7 @@ pub(super) fn run(args: QaArgs, reporter: &Reporter) -> Result<ExitStatus, Failu
         &checkpoint,
         &[Head::QuestionAnswering],
         MlmBias::default(),
-        &args.device.for_input(&args.input, &args.questions),
+        &args.device.for_part(&args.input, &args.questions, args.part),
         lengths,
         reporter,
     )?;

@@ -23,7 +23,7 @@ pub(super) fn run(args: ZeroShotArgs, reporter: &Reporter) -> Result<ExitStatus,
         &checkpoint,
         &[Head::SequenceClassification],
         MlmBias::default(),
-        &args.device.for_input(&args.records.input, &args.texts),
+        &args.device.for_part(&args.records.input, &args.texts, args.records.part),
         Lengths::new(&args.length),
         reporter,
     )?;
