@@ -83,6 +83,7 @@ fn folder() -> TempDir {
     folder
 }
 
+#[allow(clippy::print_stderr, reason = "says what is skipped")]
 fn has_mpirun() -> bool {
     let has = Command::new("mpirun").arg("--version").output().is_ok();
     if !has {

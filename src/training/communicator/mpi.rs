@@ -8,7 +8,7 @@ use super::Communicator;
 use crate::error::{Error, Result};
 
 /// All processes of an MPI job. Dropping this finalizes MPI.
-pub struct World {
+pub(super) struct World {
     universe: Universe,
 }
 
@@ -17,7 +17,7 @@ impl World {
     ///
     /// # Errors
     /// [`Error::Device`] if MPI was initialized before.
-    pub fn join() -> Result<Self> {
+    pub(super) fn join() -> Result<Self> {
         let universe = mpi::initialize().ok_or_else(|| Error::Device {
             device: "mpi".to_owned(),
             problem: "is initialized already".to_owned(),
