@@ -131,19 +131,16 @@ fn numbered(part: PartArgs, output: Option<&Path>) -> albert::Result<Option<Numb
 
 /// The error for numbered files that are there already.
 fn taken(files: &Numbered, number: u64, interrupted: bool) -> Error {
-    let (first, last) = (files.file(1), files.file(number));
-    let problem = match (number, interrupted) {
-        (1, true) => {
-            "exists, and is from an interrupted run: continue it with --resume, or remove it".to_owned()
-        }
-        (1, false) => "exists already; remove it, or choose another --output".to_owned(),
-        (_, true) => format!(
-            "to {} exist, and are from an interrupted run: continue it with --resume, or remove them",
-            last.display()
-        ),
-        (_, false) => format!("to {} exist already; remove them, or choose another --output", last.display()),
+    let last = match number {
+        1 => String::new(),
+        _ => format!(", as do those up to {}", files.file(number).display()),
     };
-    Error::bad_file(first, problem)
+    let advice = if interrupted {
+        "an interrupted run wrote them: continue it with --resume, or remove them"
+    } else {
+        "remove them, or choose another --output"
+    };
+    Error::bad_file(files.file(1), format!("exists already{last}; {advice}"))
 }
 
 impl Streams {

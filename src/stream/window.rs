@@ -206,6 +206,7 @@ impl<T: Task> Window<'_, T> {
     fn fail(&mut self, first: u64, i: usize, record: &mut Record, problem: &str) -> Result<()> {
         self.observer.record_failed(&self.error(record, problem));
         self.outcome.failed += 1;
+        record.line = self.reader.line(record);
         if self.table.is_some() {
             let row = table_row(record, self.task.text_field(), Err(problem.to_owned()))?;
             return self.writer.put(first + i as u64, Entry::Row(Box::new(row)));
@@ -213,7 +214,6 @@ impl<T: Task> Window<'_, T> {
         let entry = match self.options.format {
             Format::Text => Vec::new(),
             Format::Json | Format::Jsonl => {
-                record.line = self.reader.line(record);
                 object(record, self.task.text_field(), vec![("error", raw(&problem)?)])?
             }
             Format::Conll | Format::Squad | Format::Array(_) | Format::Table(_) => self.task.own_failure(),
