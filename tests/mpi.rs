@@ -6,6 +6,7 @@ mod common;
 
 use std::path::Path;
 use std::process::Command;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use common::golden;
 use common::runs::{metrics, wait_for_step};
@@ -31,6 +32,8 @@ fn corpus(path: &Path) {
 fn together(processes: usize, arguments: &[String]) -> Command {
     let mut command = Command::new("mpirun");
     command
+        // Processes that share a core wait without using it.
+        .env("OMPI_MCA_mpi_yield_when_idle", "1")
         .args(["--allow-run-as-root", "--oversubscribe", "-n", &processes.to_string()])
         .arg(assert_cmd::cargo::cargo_bin("albert"))
         .args(arguments);
@@ -83,13 +86,15 @@ fn folder() -> TempDir {
     folder
 }
 
+/// One test at a time, if there is `mpirun`: several processes share few cores.
 #[allow(clippy::print_stderr, reason = "says what is skipped")]
-fn has_mpirun() -> bool {
-    let has = Command::new("mpirun").arg("--version").output().is_ok();
-    if !has {
+fn alone() -> Option<MutexGuard<'static, ()>> {
+    static TURN: Mutex<()> = Mutex::new(());
+    if Command::new("mpirun").arg("--version").output().is_err() {
         eprintln!("skipped: no mpirun");
+        return None;
     }
-    has
+    Some(TURN.lock().unwrap_or_else(PoisonError::into_inner))
 }
 
 const STEPS: [&str; 2] = ["--steps", "30"];
@@ -122,9 +127,7 @@ fn same(alone: &[Value], together: &[Value], what: &str) {
 
 #[test]
 fn one_two_and_four_processes_give_one_curve() {
-    if !has_mpirun() {
-        return;
-    }
+    let Some(_turn) = alone() else { return };
     let folder = folder();
     for (command, arguments) in [("pretrain", pretraining as fn(&Path, &str) -> _), ("finetune", finetuning)]
     {
@@ -165,13 +168,11 @@ fn kill_last_process(output: &Path) {
 #[test]
 #[cfg(target_os = "linux")]
 fn a_run_of_which_a_process_dies_is_continued_by_any_number() {
-    if !has_mpirun() {
-        return;
-    }
+    let Some(_turn) = alone() else { return };
     let folder = folder();
     let path = folder.path();
-    // A checkpoint after about every step.
-    let often = ["--steps", "60", "--save-minutes", "0.0001"];
+    // A checkpoint after every few steps.
+    let often = ["--steps", "40", "--save-minutes", "0.002"];
     for (command, arguments) in [("pretrain", pretraining as fn(&Path, &str) -> _), ("finetune", finetuning)]
     {
         let whole = format!("{command}-whole");
@@ -195,9 +196,7 @@ fn a_run_of_which_a_process_dies_is_continued_by_any_number() {
 
 #[test]
 fn an_error_in_all_processes_ends_them() {
-    if !has_mpirun() {
-        return;
-    }
+    let Some(_turn) = alone() else { return };
     let folder = folder();
     let mut arguments = with(finetuning(folder.path(), "run"), &STEPS);
     let train = arguments.iter().position(|text| text == "--train").expect("an option") + 1;

@@ -96,6 +96,9 @@ pub(super) fn open(
         };
         let mut found = Complete::of(&target, format, header)?;
         let records = finished.records + found.records;
+        if let Some(files) = &files {
+            files.clean_up(finished.files);
+        }
         if let Some(leftover) = leftover.as_ref().filter(|_| records > 0) {
             warning = description.check(leftover)?;
             wanted.skip += records;

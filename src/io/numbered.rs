@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::complete::{Complete, HeaderRow};
 use super::output::{Format, OutputTarget};
+use super::partial::remove_orphaned_description;
 use crate::error::{Error, Result};
 
 /// The names of numbered files, and the number of records in each but the last.
@@ -22,7 +23,7 @@ pub struct FinishedFiles {
     pub records: u64,
     /// Records that failed, as far as they can be counted.
     pub failed: u64,
-    /// What is known of the last one.
+    /// The records of the last one.
     pub last: Complete,
 }
 
@@ -65,6 +66,11 @@ impl Numbered {
             finished.failed += finished.last.failed;
             finished.files += 1;
         }
+    }
+
+    /// Removes what a killed run left of a finished file.
+    pub fn clean_up(&self, number: u64) {
+        remove_orphaned_description(&self.file(number));
     }
 
     /// Opens a file that must not exist yet.

@@ -48,7 +48,7 @@ impl Shard {
         (u128::from(length) * u128::from(i) / u128::from(self.count)) as u64
     }
 
-    /// What belongs to this part, of `length` bytes or rows.
+    /// The range of this part, of `length` bytes or rows.
     pub(super) fn bounds(self, length: u64) -> Range<u64> {
         self.bound(self.index - 1, length)..self.bound(self.index, length)
     }

@@ -112,16 +112,27 @@ impl Partial {
 
     /// Removes the description, also one that was not written to its end. Any other file of that name stays.
     pub(super) fn remove_description(&self) {
-        let path = self.description_path();
-        if std::fs::read(&path).is_ok_and(|old| old.starts_with(DESCRIPTION) || DESCRIPTION.starts_with(&old))
-        {
-            // Without it, the next run starts over.
-            let _left = std::fs::remove_file(path);
-        }
+        remove_description(&self.description_path());
     }
 
     fn description_path(&self) -> PathBuf {
         with_suffix(&self.path, ".json")
+    }
+}
+
+/// Removes the description of a partial file of `place` that is there no more, because it is complete: a run was killed between
+/// the two.
+pub(super) fn remove_orphaned_description(place: &Path) {
+    let partial = with_suffix(place, ".partial");
+    if !partial.exists() {
+        remove_description(&with_suffix(&partial, ".json"));
+    }
+}
+
+fn remove_description(path: &Path) {
+    if std::fs::read(path).is_ok_and(|old| old.starts_with(DESCRIPTION) || DESCRIPTION.starts_with(&old)) {
+        // Without it, the next run starts over.
+        let _left = std::fs::remove_file(path);
     }
 }
 

@@ -36,8 +36,8 @@ pub struct RecordReader {
     progress: ReadProgress,
     section: Option<Arc<Section>>,
     columns: Option<TableColumns>,
-    /// The file of which this reads a shard after the first.
-    later_shard_of: Option<(PathBuf, InputFormat)>,
+    /// The file of which this reads a shard.
+    shard_of: Option<(PathBuf, InputFormat)>,
 }
 
 impl RecordReader {
@@ -75,7 +75,7 @@ impl RecordReader {
                 let texts = texts.clone();
                 let sender = Queue::new(sender, part, progress.clone());
                 std::thread::spawn(move || send_arguments(texts, &sender));
-                return Ok(Self { queue, progress, section: None, columns: None, later_shard_of: None });
+                return Ok(Self { queue, progress, section: None, columns: None, shard_of: None });
             }
             Source::File(path) => std::slice::from_ref(path),
             Source::Files(paths) => paths.as_slice(),
@@ -118,7 +118,7 @@ impl RecordReader {
                 }
             }
         });
-        Ok(Self { queue, progress, section: None, columns, later_shard_of: None })
+        Ok(Self { queue, progress, section: None, columns, shard_of: None })
     }
 
     fn open_shard(path: &Path, format: InputFormat, part: Part, shard: Shard) -> Result<Self> {
@@ -132,10 +132,10 @@ impl RecordReader {
         let name: Arc<str> = path.display().to_string().into();
         let mut sender = Queue::new(sender, part, progress.clone());
         sender.starts_within = found.start > 0;
-        let later_shard_of = (shard.index > 1).then(|| (path.to_owned(), format));
+        let shard_of = (shard.count > 1).then(|| (path.to_owned(), format));
         let path = path.to_owned();
         std::thread::spawn(move || send_records(stream, &name, path, format, &sender));
-        Ok(Self { queue, progress, section: Some(Arc::new(found)), columns: None, later_shard_of })
+        Ok(Self { queue, progress, section: Some(Arc::new(found)), columns: None, shard_of })
     }
 
     fn open_table_shard(
@@ -153,16 +153,16 @@ impl RecordReader {
         let mut sender = Queue::new(sender, part, progress.clone());
         sender.starts_within = section.is_some();
         std::thread::spawn(move || send_table(table, &sender));
-        Ok(Self { queue, progress, section: section.map(Arc::new), columns, later_shard_of: None })
+        Ok(Self { queue, progress, section: section.map(Arc::new), columns, shard_of: None })
     }
 
-    /// The records of the whole file, if this reads a shard after the first of a file without columns.
+    /// The records of the whole file, if this reads a shard of a file without columns.
     ///
     /// # Errors
     /// Those of [`Self::open`].
-    pub fn of_first_shard(&self) -> Result<Option<Self>> {
+    pub fn whole(&self) -> Result<Option<Self>> {
         let open = |(path, format): &(PathBuf, InputFormat)| Self::open(&Source::File(path.clone()), *format);
-        self.later_shard_of.as_ref().map(open).transpose()
+        self.shard_of.as_ref().map(open).transpose()
     }
 
     /// The columns of the input, if it is a table, or several.

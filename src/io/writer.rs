@@ -7,7 +7,7 @@ use super::array::{ArrayLayout, Rows};
 use super::complete::Complete;
 use super::numbered::Numbered;
 use super::output::{Format, OutputTarget};
-use super::tables::{TableLayout, TableRow, TableWriter};
+use super::tables::{TableLayout, TableRow, TableWriter, each_row};
 use crate::error::{Error, Result};
 
 /// The output for a record.
@@ -132,7 +132,7 @@ impl OrderedWriter {
         Ok(())
     }
 
-    /// Goes on to the next file if this one has all of its records. The next one is there before this one is complete, so
+    /// Continues with the next file if this one has all of its records. The next one is there before this one is complete, so
     /// that an interrupted run always leaves a partial file.
     fn next_file(&mut self) -> Result<()> {
         let Some(series) = &mut self.series else { return Ok(()) };
@@ -219,10 +219,24 @@ impl OrderedWriter {
         let Some(table) = &mut self.table else { return Ok(()) };
         let mut out = Vec::new();
         let result = table.row(row, &mut out).map_err(Error::Input);
-        self.target.write(&out)?;
-        self.target.end_record();
+        self.write_table(&out)?;
         self.written += 1;
         result
+    }
+
+    /// Writes rows, each of which is a record.
+    fn write_table(&mut self, rows: &[u8]) -> Result<()> {
+        let Format::Table(kind) = self.format else { return Ok(()) };
+        let Some(kind) = kind.delimited() else {
+            self.target.write(rows)?;
+            self.target.end_record();
+            return Ok(());
+        };
+        for row in each_row(rows, kind) {
+            self.target.write(row)?;
+            self.target.end_record();
+        }
+        Ok(())
     }
 
     fn write_rows(&mut self, layout: ArrayLayout, entry: &[u8]) -> Result<()> {
@@ -298,7 +312,7 @@ impl OrderedWriter {
             (Format::Table(_), _) => {
                 let mut out = Vec::new();
                 let result = self.table.as_mut().map_or(Ok(()), |table| table.end(&mut out));
-                self.target.write(&out)?;
+                self.write_table(&out)?;
                 result.map_err(Error::Input)
             }
             (Format::Text | Format::Conll | Format::Jsonl, _) => Ok(()),

@@ -49,13 +49,10 @@ pub(super) fn table_row(
     })
 }
 
-/// The columns of a table that the first shard makes of records without columns, which the other shards have, too.
-pub(super) fn columns_of_first_shard<T: Task>(
-    task: &T,
-    reader: &RecordReader,
-) -> Result<Option<TableColumns>> {
-    let Some(first) = reader.of_first_shard()? else { return Ok(None) };
-    let rows = std::iter::from_fn(|| first.wait()).map_while(Result::ok);
+/// The columns of a table that is made of a whole file of records without columns, if `reader` reads a shard of it.
+pub(super) fn columns_of_whole<T: Task>(task: &T, reader: &RecordReader) -> Result<Option<TableColumns>> {
+    let Some(whole) = reader.whole()? else { return Ok(None) };
+    let rows = std::iter::from_fn(|| whole.wait()).map_while(Result::ok);
     let rows = rows.map_while(|mut record| table_row(&mut record, task.text_field(), Ok(Vec::new())).ok());
     Ok(Some(columns_of_records(rows)))
 }

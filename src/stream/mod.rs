@@ -11,7 +11,7 @@ mod window;
 
 use crate::error::{Error, Result};
 use crate::io::{Format, RecordReader, TableLayout};
-use entry::columns_of_first_shard;
+use entry::columns_of_whole;
 use window::{Window, next_window};
 
 pub use finite::{Finite, NOT_FINITE, check_finite};
@@ -82,7 +82,7 @@ pub fn run<T: Task>(
         Format::Table(kind) => Some(TableLayout {
             kind,
             input: match reader.columns() {
-                None => columns_of_first_shard(task, reader)?,
+                None => columns_of_whole(task, reader)?,
                 columns => columns,
             },
             predictions: task.columns(),

@@ -53,6 +53,25 @@ pub(in crate::io) fn row_is_closed(line: &[u8], kind: Delimited, closed: bool) -
     kind == Delimited::Tsv || closed == (quotes % 2 == 0)
 }
 
+/// The complete rows of a text, one after the other.
+pub(in crate::io) fn each_row(text: &[u8], kind: Delimited) -> impl Iterator<Item = &[u8]> {
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        let mut closed = true;
+        let mut end = 0;
+        for line in rest.split_inclusive(|byte| *byte == b'\n') {
+            closed = row_is_closed(line, kind, closed);
+            end += line.len();
+            if closed {
+                break;
+            }
+        }
+        let (row, after) = rest.split_at(end);
+        rest = after;
+        (!row.is_empty()).then_some(row)
+    })
+}
+
 /// True if the last column has the errors of records that failed.
 pub(in crate::io) fn has_errors(header: &[String]) -> bool {
     header.last().is_some_and(|name| name.trim_start_matches(PREFIX) == ERROR)
@@ -100,6 +119,18 @@ mod tests {
         assert_eq!(row(Delimited::Csv, &["a", "b"]), "a,b\n");
         assert_eq!(row(Delimited::Csv, &[""]), "\"\"\n");
         assert_eq!(row(Delimited::Csv, &["", ""]), ",\n");
+    }
+
+    #[test]
+    fn rows_come_one_after_the_other() {
+        let rows = |text: &str, kind| {
+            let rows = each_row(text.as_bytes(), kind);
+            rows.map(|row| String::from_utf8_lossy(row).into_owned()).collect::<Vec<_>>()
+        };
+        let text = "a,\"b\n\"\"\n\"\nc,d\n\"e";
+        assert_eq!(rows(text, Delimited::Csv), ["a,\"b\n\"\"\n\"\n", "c,d\n", "\"e"]);
+        assert_eq!(rows("\"a\n\tb\n", Delimited::Tsv), ["\"a\n", "\tb\n"]);
+        assert_eq!(rows("", Delimited::Csv), [""; 0]);
     }
 
     #[test]

@@ -19,7 +19,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 pub use columns::{Cell, Column, ColumnType};
-pub(super) use delimited::{ends_empty, has_errors, row_is_closed, split_row};
+pub(super) use delimited::{each_row, ends_empty, has_errors, row_is_closed, split_row};
 pub use layout::{TableLayout, TableRow, columns_of_records};
 pub use needs::Needed;
 pub(super) use read::TableInput;
