@@ -49,7 +49,7 @@ pub(super) fn table_row(
     })
 }
 
-/// The columns of a table that is made of a whole file of records without columns, if `reader` reads a shard of it.
+/// The columns of a table that is made of a complete file of records without columns, if `reader` reads a shard of it.
 pub(super) fn columns_of_whole<T: Task>(task: &T, reader: &RecordReader) -> Result<Option<TableColumns>> {
     let Some(whole) = reader.whole()? else { return Ok(None) };
     let rows = std::iter::from_fn(|| whole.wait()).map_while(Result::ok);
