@@ -68,7 +68,7 @@ class PeakMemory:
                         fields = dict(line.split(":", 1) for line in file)
                 except OSError:
                     continue
-                if fields["Name"].strip() == "albert" and "VmHWM" in fields:
+                if fields["Name"].strip() == os.path.basename(albert)[:15] and "VmHWM" in fields:
                     self.peaks[process] = int(fields["VmHWM"].split()[0]) // 1024
 
 
