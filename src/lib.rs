@@ -58,6 +58,7 @@ pub mod data;
 pub mod device;
 pub mod error;
 pub mod eval;
+mod guard;
 #[cfg(feature = "hub")]
 pub mod hub;
 pub mod io;

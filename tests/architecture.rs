@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 /// Top-level modules of the library from the bottom up. A module may import from its own row and from rows above it in this list.
 const LAYERS: &[&[&str]] = &[
-    &["error"],
+    &["error", "guard"],
     &["io", "ops"],
     &["tokenizer", "model", "device"],
     &["batch"],

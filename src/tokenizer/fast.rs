@@ -11,10 +11,10 @@ use super::roles::{Class, Role};
 use super::settings::Settings;
 use super::word_cache::{WordCache, is_word_by_word};
 use crate::error::{Error, Result};
+use crate::guard::caught;
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use tokenizers::{AddedToken, Decoder, Encoding, Model as _, OffsetType, PreTokenizer, Token, Tokenizer};
 
@@ -316,8 +316,7 @@ fn add(
 
 /// Runs `work` and turns a panic of the library, which a damaged file can cause, into an error.
 fn guarded<T>(work: impl FnOnce() -> std::result::Result<T, String>) -> std::result::Result<T, String> {
-    catch_unwind(AssertUnwindSafe(work))
-        .unwrap_or_else(|_| Err("the tokenizers library failed on it".to_owned()))
+    caught(work).unwrap_or_else(|| Err("the tokenizers library failed on it".to_owned()))
 }
 
 /// The positions of special tokens in the file's template, found by applying it to one token per text.

@@ -5,7 +5,6 @@
 
 mod source;
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
 use hdf5_pure::{Dataset, Datatype, DatatypeByteOrder, File, Group};
@@ -13,6 +12,7 @@ use hdf5_pure::{Dataset, Datatype, DatatypeByteOrder, File, Group};
 use crate::checkpoint::layout::to_bytes;
 use crate::checkpoint::tensor::{Dtype, TensorInfo, is_plausible};
 use crate::error::{Error, Result};
+use crate::guard::caught;
 use source::{Budget, BudgetedFile};
 
 /// Maximum nesting of groups. An ALBERT has about ten levels.
@@ -170,5 +170,5 @@ impl Walk {
 
 /// Turns a panic of the library on a damaged file into an error.
 fn guarded<T>(work: impl FnOnce() -> std::result::Result<T, String>) -> std::result::Result<T, String> {
-    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| Err("the file is damaged".to_owned()))
+    caught(work).unwrap_or_else(|| Err("the file is damaged".to_owned()))
 }

@@ -1,7 +1,6 @@
 //! Rows of a Parquet file as records. The values of a row are JSON for the task; the row itself is kept for output as Parquet.
 
 use std::fs::File;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -11,6 +10,7 @@ use arrow_schema::{FieldRef, SchemaRef};
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 
 use super::plain;
+use crate::guard::caught;
 use crate::io::fields::{Fields, JsonText};
 use crate::io::part::Shard;
 use crate::io::tables::typed_row::TypedRow;
@@ -102,7 +102,7 @@ fn groups_of(shard: Shard, rows: &[u64]) -> (Vec<usize>, u64) {
 
 /// Runs a part of the library, which may panic on files that are not sound.
 fn guarded<T>(work: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
-    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| Err(DAMAGED.to_owned()))
+    caught(work).unwrap_or_else(|| Err(DAMAGED.to_owned()))
 }
 
 /// The values of each row as JSON. Numbers that are not finite become null.
