@@ -142,9 +142,6 @@ impl OrderedWriter {
         series.number += 1;
         let mut next = series.files.open(series.number)?;
         next.start(0, series.description.as_deref())?;
-        if matches!(self.format, Format::Array(_)) {
-            next = next.seekable();
-        }
         self.close()?;
         self.target.flush_records()?;
         std::mem::replace(&mut self.target, next).finish()?;
