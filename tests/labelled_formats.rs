@@ -15,7 +15,7 @@ use common::golden;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-fn sentences(loaded: &Loaded<TokenExample>) -> Value {
+fn sentences(loaded: &Loaded<Vec<TokenExample>>) -> Value {
     loaded
         .examples
         .iter()

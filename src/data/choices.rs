@@ -6,6 +6,7 @@ use super::bad_records::{BadRecords, OnBadRecord};
 use super::choice_checks::{check_count, in_range, letter};
 use super::duplicates::Ids;
 use super::example::{ChoiceExample, Loaded};
+use super::examples::Examples;
 use super::format::{DataFormat, looks_like_objects};
 use super::objects::{Object, objects};
 use super::shortened::shortened;
@@ -56,33 +57,52 @@ impl Default for ChoiceOptions {
 /// # Errors
 /// [`crate::Error::Record`] for the first invalid example; [`crate::Error::BadFile`] for a file without examples or in an
 /// unknown format; [`crate::Error::Usage`] for a format without choices; [`crate::Error::Io`].
-pub fn read_choices(path: &Path, options: &ChoiceOptions) -> Result<Loaded<ChoiceExample>> {
-    if path.is_dir() {
-        options.format.check(&[DataFormat::Race])?;
-        return race::read_folder(path, options.unlabelled, BadRecords::new(options.on_error));
-    }
-    options.format.check(&FORMATS)?;
-    read(Source::open(path)?, options)
+pub fn read_choices(path: &Path, options: &ChoiceOptions) -> Result<Loaded<Vec<ChoiceExample>>> {
+    read_choices_into(Vec::new(), path, options)
 }
 
-fn read(source: Source, options: &ChoiceOptions) -> Result<Loaded<ChoiceExample>> {
+/// Adds choices to `examples`, which must be empty. See [`read_choices`].
+///
+/// # Errors
+/// Same as [`read_choices`], and if `examples` has no room.
+pub fn read_choices_into<E: Examples<ChoiceExample>>(
+    examples: E,
+    path: &Path,
+    options: &ChoiceOptions,
+) -> Result<Loaded<E>> {
+    if path.is_dir() {
+        options.format.check(&[DataFormat::Race])?;
+        return race::read_folder(examples, path, options.unlabelled, BadRecords::new(options.on_error));
+    }
+    options.format.check(&FORMATS)?;
+    read(examples, Source::open(path)?, options)
+}
+
+fn read<E: Examples<ChoiceExample>>(
+    examples: E,
+    source: Source,
+    options: &ChoiceOptions,
+) -> Result<Loaded<E>> {
     let path = source.path().to_owned();
-    let (mut loaded, mut ids) = (Loaded::new(), Ids::default());
     let mut bad = BadRecords::new(options.on_error);
-    if !source.is_blank() {
-        match options.format.resolve(&source, &FORMATS, guess)? {
-            DataFormat::Race => return race::read_file(source, options.unlabelled, bad),
-            DataFormat::Swag => {
-                (loaded.examples, ids) = swag::examples(source, options.unlabelled, &mut bad)?;
-            }
-            _ => {
-                for object in objects(source.past_bad_lines(bad.skips())) {
-                    let example = object.and_then(|object| from_object(object, options));
-                    let Some(example) = bad.check(example)? else { continue };
-                    ids.push(example.id.as_deref());
-                    loaded.examples.push(example);
-                }
-            }
+    if source.is_blank() {
+        return Loaded::new(examples).settled(&path, "", &bad);
+    }
+    let format = options.format.resolve(&source, &FORMATS, guess)?;
+    if format == DataFormat::Race {
+        return race::read_file(examples, source, options.unlabelled, bad);
+    }
+    let (mut loaded, mut ids) = (Loaded::new(examples), Ids::default());
+    let mut add = |example: ChoiceExample| {
+        ids.push(example.id.as_deref(), &example);
+        loaded.examples.add(example)
+    };
+    if format == DataFormat::Swag {
+        swag::examples(source, options.unlabelled, &mut bad, &mut add)?;
+    } else {
+        for object in objects(source.past_bad_lines(bad.skips())) {
+            let example = object.and_then(|object| from_object(object, options));
+            bad.check(example)?.map_or(Ok(()), &mut add)?;
         }
     }
     ids.settle(&mut loaded, &mut bad)?;
@@ -144,7 +164,7 @@ mod tests {
 
     fn show(text: &str, options: &ChoiceOptions) -> Vec<String> {
         let source = Source::new(Path::new("a"), Cursor::new(text.to_owned().into_bytes()));
-        match source.and_then(|source| read(source, options)) {
+        match source.and_then(|source| read(Vec::new(), source, options)) {
             Err(error) => vec![error.to_string()],
             Ok(loaded) => loaded
                 .examples

@@ -5,11 +5,12 @@
 //! of the examples share their id with a different one, and there are at least two such cases, the ids of a file are not
 //! taken for keys. Ids of SQuAD files always are: its evaluation script looks answers up by them.
 
-use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
 
 use super::bad_records::BadRecords;
 use super::example::{ChoiceExample, Loaded, Place, QuestionExample, Target, TextExample, TokenExample};
+use super::examples::Examples;
 use super::shortened::shortened;
 use crate::error::Result;
 
@@ -27,60 +28,92 @@ pub(super) trait Content {
     fn hash_content(&self, state: &mut DefaultHasher);
 }
 
-/// The ids of the examples read so far, in their order.
+/// The ids of the examples of one file read so far, in their order. Takes 24 bytes and its id for each example that has one.
 #[derive(Debug, Default)]
 pub(super) struct Ids {
-    ids: Vec<Option<Box<str>>>,
     /// True if every conflict is an error.
     are_keys: bool,
+    /// The number of examples, with and without ids.
+    examples: usize,
+    source: Option<Arc<str>>,
+    /// The ids, one after the other.
+    text: String,
+    entries: Vec<Entry>,
+}
+
+/// An example with an id.
+#[derive(Debug)]
+struct Entry {
+    /// The end of its id in the text.
+    end: usize,
+    content: u64,
+    line: u64,
+    /// Its number among all examples.
+    number: usize,
 }
 
 impl Ids {
     /// Ids that are always keys.
     pub(super) fn keys() -> Self {
-        Self { ids: Vec::new(), are_keys: true }
+        Self { are_keys: true, ..Self::default() }
     }
 
     /// Adds the id of the next example; a blank one is none.
-    pub(super) fn push(&mut self, id: Option<&str>) {
+    pub(super) fn push(&mut self, id: Option<&str>, example: &impl Content) {
         let is_blank = |id: &str| id.trim_matches([' ', '"', '-']).is_empty();
-        self.ids.push(id.filter(|id| !is_blank(id)).map(Box::from));
+        if let Some(id) = id.filter(|id| !is_blank(id)) {
+            self.text.push_str(id);
+            let place = example.place();
+            self.source.get_or_insert_with(|| place.source.clone());
+            self.entries.push(Entry {
+                end: self.text.len(),
+                content: content_of(example),
+                line: place.line,
+                number: self.examples,
+            });
+        }
+        self.examples += 1;
     }
 
-    /// Leaves out the copies among `loaded.examples`, which must be those whose ids were added.
+    fn id(&self, entry: usize) -> &str {
+        let start = entry.checked_sub(1).map_or(0, |before| self.entries[before].end);
+        self.text.get(start..self.entries[entry].end).unwrap_or_default()
+    }
+
+    fn place(&self, entry: usize) -> Place {
+        let source = self.source.clone().unwrap_or_else(|| "".into());
+        Place { source, line: self.entries[entry].line }
+    }
+
+    /// Removes the copies among `loaded.examples`, which must be those whose ids were added.
     ///
     /// # Errors
     /// [`crate::Error::Record`] for an example whose id an earlier, different example has.
-    pub(super) fn settle<T: Content>(self, loaded: &mut Loaded<T>, bad: &mut BadRecords) -> Result<()> {
-        let Self { ids, are_keys } = self;
-        let groups = Groups::new(&ids, &loaded.examples);
-        let Some(groups) = groups else { return Ok(()) };
-        if !are_keys && groups.are_no_keys() {
+    pub(super) fn settle<T>(self, loaded: &mut Loaded<impl Examples<T>>, bad: &mut BadRecords) -> Result<()> {
+        let groups = Groups::new(&self);
+        if groups.repeated.is_empty() {
+            return Ok(());
+        }
+        if !self.are_keys && groups.are_no_keys(self.entries.len()) {
             loaded.notes.push(format!(
                 "{}: {} examples share their id with a different example, so the ids are not used to find copies",
-                loaded.examples.first().map_or("", |example| &example.place().source),
+                self.source.as_deref().unwrap_or_default(),
                 groups.sharing
             ));
             return Ok(());
         }
-        let mut keep = Vec::with_capacity(ids.len());
+        let mut removed = Vec::with_capacity(groups.repeated.len());
         let mut copies = Copies::default();
-        for (i, example) in loaded.examples.iter().enumerate() {
-            let first = ids[i].as_deref().and_then(|id| Some((id, groups.first.get(id)?)));
-            let Some((id, (index, content))) = first.filter(|(_, (index, _))| *index != i) else {
-                keep.push(true);
-                continue;
-            };
-            let other = loaded.examples[*index].place();
-            if content_of(example) == *content {
-                copies.add(example.place(), other);
+        for (entry, first) in groups.repeated {
+            let (place, other) = (self.place(entry), self.place(first));
+            if self.entries[entry].content == self.entries[first].content {
+                copies.add(&place, &other);
             } else {
-                bad.check::<()>(Err(conflict(id, example.place(), other)))?;
+                bad.check::<()>(Err(conflict(self.id(entry), &place, &other)))?;
             }
-            keep.push(false);
+            removed.push(self.entries[entry].number);
         }
-        let mut keep = keep.into_iter();
-        loaded.examples.retain(|_| keep.next().unwrap_or(true));
+        loaded.examples.remove_numbers(&removed);
         copies.report(loaded);
         Ok(())
     }
@@ -110,7 +143,7 @@ impl Copies {
     }
 
     /// Adds the number and the first of them to what the user is warned of.
-    pub(super) fn report<T>(self, loaded: &mut Loaded<T>) {
+    pub(super) fn report<E>(self, loaded: &mut Loaded<E>) {
         let Some((place, other)) = self.first else { return };
         loaded.repeated += self.count;
         loaded.warnings.push(match self.count {
@@ -122,57 +155,42 @@ impl Copies {
     }
 }
 
-/// Examples by their ids.
-struct Groups<'a> {
-    /// The first example of each id, and its content.
-    first: HashMap<&'a str, (usize, u64)>,
-    /// How many examples have an id.
-    examples: usize,
-    /// How many of these share it with a different one.
+/// Examples that share an id.
+struct Groups {
+    /// The entries whose id an earlier one has, in ascending order, with the first entry of the id.
+    repeated: Vec<(usize, usize)>,
+    /// The number of examples that share their id with a different one.
     sharing: usize,
-    /// How many different examples there are beyond the first of each id.
+    /// The number of different examples beyond the first of each id.
     conflicts: usize,
 }
 
-impl<'a> Groups<'a> {
-    /// `None` if every id is there once.
-    fn new<T: Content>(ids: &'a [Option<Box<str>>], examples: &[T]) -> Option<Self> {
-        let mut sizes: HashMap<&str, usize> = HashMap::new();
-        for id in ids.iter().flatten() {
-            *sizes.entry(id).or_default() += 1;
-        }
-        let with_id = sizes.values().sum();
-        if sizes.len() == with_id {
-            return None;
-        }
-        let mut groups = Self { first: HashMap::new(), examples: with_id, sharing: 0, conflicts: 0 };
-        // The different contents of each repeated id.
-        let mut contents: HashMap<&str, Vec<u64>> = HashMap::new();
-        for (i, (id, example)) in ids.iter().zip(examples).enumerate() {
-            let Some(id) = id.as_deref().filter(|id| sizes[*id] > 1) else { continue };
-            let content = content_of(example);
-            groups.first.entry(id).or_insert((i, content));
-            let known = contents.entry(id).or_default();
-            // Past this many it no longer matters how many there are.
-            if known.len() < 64 && !known.contains(&content) {
-                known.push(content);
+impl Groups {
+    fn new(ids: &Ids) -> Self {
+        let mut order: Vec<usize> = (0..ids.entries.len()).collect();
+        order.sort_unstable_by(|a, b| ids.id(*a).cmp(ids.id(*b)).then(a.cmp(b)));
+        let mut groups = Self { repeated: Vec::new(), sharing: 0, conflicts: 0 };
+        for group in order.chunk_by(|a, b| ids.id(*a) == ids.id(*b)).filter(|group| group.len() > 1) {
+            groups.repeated.extend(group[1..].iter().map(|entry| (*entry, group[0])));
+            let mut contents: Vec<u64> = group.iter().map(|entry| ids.entries[*entry].content).collect();
+            contents.sort_unstable();
+            contents.dedup();
+            if contents.len() > 1 {
+                groups.sharing += group.len();
+                groups.conflicts += contents.len() - 1;
             }
         }
-        for (id, known) in &contents {
-            if known.len() > 1 {
-                groups.sharing += sizes[id];
-                groups.conflicts += known.len() - 1;
-            }
-        }
-        Some(groups)
+        groups.repeated.sort_unstable();
+        groups
     }
 
-    fn are_no_keys(&self) -> bool {
-        self.conflicts >= FEWEST_SHARED && self.sharing * SHARED_PART >= self.examples
+    /// Returns true if too many of `examples` examples with ids share them.
+    fn are_no_keys(&self, examples: usize) -> bool {
+        self.conflicts >= FEWEST_SHARED && self.sharing * SHARED_PART >= examples
     }
 }
 
-fn content_of<T: Content>(example: &T) -> u64 {
+fn content_of(example: &impl Content) -> u64 {
     let mut state = DefaultHasher::new();
     example.hash_content(&mut state);
     state.finish()
@@ -234,16 +252,17 @@ mod tests {
 
     /// Reads pairs of an id and a text with its label, and shows the lines kept, then what is said of the others.
     fn settled(records: &[(&str, &str)], mut ids: Ids, choice: Option<OnBadRecord>) -> Vec<String> {
-        let mut loaded = Loaded::new();
+        let mut loaded = Loaded::new(Vec::new());
         for (line, (id, text)) in records.iter().enumerate() {
-            ids.push(Some(*id));
-            loaded.examples.push(TextExample {
+            let example = TextExample {
                 place: Place { source: "a".into(), line: line as u64 + 1 },
                 id: None,
                 text: (*text).to_owned(),
                 text_pair: None,
                 target: Target::None,
-            });
+            };
+            ids.push(Some(*id), &example);
+            loaded.examples.push(example);
         }
         let mut bad = BadRecords::new(choice);
         match ids.settle(&mut loaded, &mut bad) {

@@ -4,13 +4,17 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use super::bad_records::BadRecords;
+use super::examples::Examples;
 use crate::error::{Error, Result};
 
 /// Location of an example.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Place {
     /// The file's name or `<stdin>`; `FILE, question` if examples are counted instead of lines.
+    #[serde(with = "shared_text")]
     pub source: Arc<str>,
     /// Line number, from 1.
     pub line: u64,
@@ -30,7 +34,7 @@ impl fmt::Display for Place {
 }
 
 /// Target of a text.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Target {
     /// No target.
     None,
@@ -54,7 +58,7 @@ impl Target {
 }
 
 /// A text or a pair of texts with a target.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TextExample {
     /// Its location.
     pub place: Place,
@@ -69,7 +73,7 @@ pub struct TextExample {
 }
 
 /// A sentence as words.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TokenExample {
     /// Its location.
     pub place: Place,
@@ -80,7 +84,7 @@ pub struct TokenExample {
 }
 
 /// A correct answer to a question.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GoldAnswer {
     /// Its words.
     pub text: String,
@@ -89,7 +93,7 @@ pub struct GoldAnswer {
 }
 
 /// A question about a context.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct QuestionExample {
     /// Its location.
     pub place: Place,
@@ -98,6 +102,7 @@ pub struct QuestionExample {
     /// The question.
     pub question: String,
     /// The context, shared by consecutive questions.
+    #[serde(with = "shared_text")]
     pub context: Arc<str>,
     /// The correct answers; empty if there are none, or none are known.
     pub answers: Vec<GoldAnswer>,
@@ -117,7 +122,7 @@ impl QuestionExample {
 }
 
 /// A multiple-choice question.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ChoiceExample {
     /// Its location.
     pub place: Place,
@@ -135,11 +140,26 @@ pub struct ChoiceExample {
     pub group: Option<String>,
 }
 
-/// Examples in file order, and counts of changes made while reading.
+/// Serialization of texts that values share. Each value keeps a copy of its own.
+mod shared_text {
+    use std::sync::Arc;
+
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(text: &Arc<str>, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(text)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Arc<str>, D::Error> {
+        String::deserialize(deserializer).map(Arc::from)
+    }
+}
+
+/// The examples of a file, and counts of changes made while reading.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Loaded<T> {
-    /// The words; at least one.
-    pub examples: Vec<T>,
+pub struct Loaded<E> {
+    /// The examples in the order of the file: a `Vec` or another collection.
+    pub examples: E,
     /// Number of examples skipped because they have no label or no words.
     pub left_out: u64,
     /// Number of answers found near, but not at, their stated offset.
@@ -154,10 +174,11 @@ pub struct Loaded<T> {
     pub warnings: Vec<String>,
 }
 
-impl<T> Loaded<T> {
-    pub(super) fn new() -> Self {
+impl<E> Loaded<E> {
+    /// Nothing read yet; `examples` is empty.
+    pub(super) fn new(examples: E) -> Self {
         Self {
-            examples: Vec::new(),
+            examples,
             left_out: 0,
             moved: 0,
             repeated: 0,
@@ -168,10 +189,13 @@ impl<T> Loaded<T> {
     }
 
     /// Itself, if there are examples, with what was done about bad records. `why` says why others were left out.
-    pub(super) fn settled(mut self, path: &Path, why: &str, bad: &BadRecords) -> Result<Self> {
+    pub(super) fn settled<T>(mut self, path: &Path, why: &str, bad: &BadRecords) -> Result<Self>
+    where
+        E: Examples<T>,
+    {
         self.skipped = bad.count();
         let skipped = bad.message(path);
-        if let (true, Some(skipped)) = (self.examples.is_empty(), &skipped) {
+        if let (true, Some(skipped)) = (self.examples.count() == 0, &skipped) {
             return Err(Error::bad_file(path, format!("holds no examples; {skipped}")));
         }
         self.warnings.extend(skipped);
@@ -179,13 +203,16 @@ impl<T> Loaded<T> {
     }
 
     /// Returns itself if there are examples. `why` explains why others were skipped.
-    pub(super) fn finished(mut self, path: &Path, why: &str) -> Result<Self> {
+    fn finished<T>(mut self, path: &Path, why: &str) -> Result<Self>
+    where
+        E: Examples<T>,
+    {
         let left_out = match self.left_out {
             0 => None,
             1 => Some(format!("1 example is left out: {why}")),
             count => Some(format!("{count} examples are left out: {why}")),
         };
-        if self.examples.is_empty() {
+        if self.examples.count() == 0 {
             let reason = left_out.map_or(String::new(), |reason| format!("; {reason}"));
             return Err(Error::bad_file(path, format!("holds no examples{reason}")));
         }
@@ -208,7 +235,7 @@ mod tests {
     #[test]
     fn nothing_loaded_is_an_error_and_what_was_left_out_a_note() {
         let path = Path::new("a.tsv");
-        let mut loaded: Loaded<u8> = Loaded::new();
+        let mut loaded: Loaded<Vec<u8>> = Loaded::new(Vec::new());
         assert_eq!(
             loaded.clone().finished(path, "x").err().map(|e| e.to_string()).as_deref(),
             Some("a.tsv: holds no examples")

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use super::example::{Place, TextExample, TokenExample};
+use super::example::Place;
 use crate::error::{Error, Result};
 
 /// Maximum number of names in a message.
@@ -40,14 +40,14 @@ impl LabelSet {
     }
 
     /// The labels of texts: by value if all are integers, otherwise in alphabetical order.
-    pub fn of_texts<'a>(examples: impl IntoIterator<Item = &'a TextExample>) -> Self {
-        Self::sorted(examples.into_iter().flat_map(|example| example.target.labels()), |_| ("", 0))
+    pub fn of_texts<'a>(labels: impl IntoIterator<Item = &'a String>) -> Self {
+        Self::sorted(labels.into_iter(), |_| ("", 0))
     }
 
     /// The tags of words: by value if all are integers, otherwise `O` first, then the tags of each entity type (`B-`, `I-`, then
-    /// others), with types in alphabetical order. Tags that do not occur are not added, so pass the examples of all splits.
-    pub fn of_tokens<'a>(examples: impl IntoIterator<Item = &'a TokenExample>) -> Self {
-        Self::sorted(examples.into_iter().flat_map(|example| &example.tags), tag_order)
+    /// others), with types in alphabetical order. Tags that do not occur are not added, so pass those of all splits.
+    pub fn of_tokens<'a>(tags: impl IntoIterator<Item = &'a String>) -> Self {
+        Self::sorted(tags.into_iter(), tag_order)
     }
 
     fn sorted<'a>(names: impl Iterator<Item = &'a String>, order: impl Fn(&str) -> (&str, usize)) -> Self {
@@ -131,35 +131,26 @@ fn tag_order(tag: &str) -> (&str, usize) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::Target;
 
     fn place() -> Place {
         Place { source: "a.jsonl".into(), line: 3 }
     }
 
-    fn texts(labels: &[&str]) -> Vec<TextExample> {
-        let example = |label: &&str| TextExample {
-            place: place(),
-            id: None,
-            text: String::new(),
-            text_pair: None,
-            target: Target::Label((*label).to_owned()),
-        };
-        labels.iter().map(example).collect()
+    fn names(names: &[&str]) -> Vec<String> {
+        names.iter().map(|name| (*name).to_owned()).collect()
     }
 
     fn tags(tags: &[&str]) -> LabelSet {
-        let tags = tags.iter().map(|tag| (*tag).to_owned()).collect();
-        LabelSet::of_tokens(&[TokenExample { place: place(), words: Vec::new(), tags }])
+        LabelSet::of_tokens(&names(tags))
     }
 
     #[test]
     fn the_order_of_labels_found() {
-        assert_eq!(LabelSet::of_texts(&texts(&["pos", "neg", "pos"])).names(), ["neg", "pos"]);
-        assert_eq!(LabelSet::of_texts(&texts(&["10", "9", "-1", "9"])).names(), ["-1", "9", "10"]);
-        assert_eq!(LabelSet::of_texts(&texts(&["10", "9", "a"])).names(), ["10", "9", "a"]);
-        assert_eq!(LabelSet::of_texts(&texts(&["O", "A"])).names(), ["A", "O"]);
-        assert!(LabelSet::of_texts(&[]).is_empty());
+        assert_eq!(LabelSet::of_texts(&names(&["pos", "neg", "pos"])).names(), ["neg", "pos"]);
+        assert_eq!(LabelSet::of_texts(&names(&["10", "9", "-1", "9"])).names(), ["-1", "9", "10"]);
+        assert_eq!(LabelSet::of_texts(&names(&["10", "9", "a"])).names(), ["10", "9", "a"]);
+        assert_eq!(LabelSet::of_texts(&names(&["O", "A"])).names(), ["A", "O"]);
+        assert!(LabelSet::of_texts([]).is_empty());
     }
 
     #[test]

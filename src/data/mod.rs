@@ -1,9 +1,12 @@
-//! Labelled examples for fine-tuning and evaluation. They are read completely and checked, and each has a location.
+//! Labelled examples for fine-tuning and evaluation. They are checked, and each has a location.
 //!
 //! * Texts and pairs with labels or scores ([`read_texts`]): JSON lines, CSV, TSV, GLUE files.
 //! * Words with tags ([`read_tokens`]): JSON lines, CoNLL columns.
 //! * Questions with answers ([`read_questions`]): JSON lines, SQuAD 1.1 and 2.0.
 //! * Choices ([`read_choices`]): JSON lines, RACE folders, SWAG CSV.
+//!
+//! Each of these functions returns all examples in memory. `read_texts_into` and the like add them to another collection, such
+//! as a [`Spool`] on disk. Examples in JSON lines, CSV and TSV are then read in constant memory, except for ids.
 //!
 //! A path is a file, also one that gzip or Zstandard compressed, or `-` for standard input. Blank lines are
 //! skipped. The first record that cannot be right is an error that names its place, unless bad records are skipped
@@ -16,6 +19,7 @@ mod choices;
 mod conll;
 mod duplicates;
 mod example;
+mod examples;
 mod format;
 mod label_match;
 mod labels;
@@ -26,6 +30,7 @@ mod race_copies;
 mod shortened;
 mod source;
 mod split;
+mod spool;
 mod swag;
 mod table;
 mod texts;
@@ -33,15 +38,17 @@ mod token_options;
 mod tokens;
 
 pub use bad_records::OnBadRecord;
-pub use choices::{ChoiceOptions, read_choices};
+pub use choices::{ChoiceOptions, read_choices, read_choices_into};
 pub use example::{
     ChoiceExample, GoldAnswer, Loaded, Place, QuestionExample, Target, TextExample, TokenExample,
 };
+pub use examples::Examples;
 pub use format::DataFormat;
 pub use label_match::LabelMatch;
 pub use labels::LabelSet;
-pub use questions::{QuestionOptions, read_questions};
+pub use questions::{QuestionOptions, read_questions, read_questions_into};
 pub use split::hold_out;
-pub use texts::{TargetKind, TextOptions, read_texts};
+pub use spool::{Spool, SpoolIter, Stored};
+pub use texts::{TargetKind, TextOptions, read_texts, read_texts_into};
 pub use token_options::TokenOptions;
-pub use tokens::read_tokens;
+pub use tokens::{read_tokens, read_tokens_into};

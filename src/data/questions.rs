@@ -8,6 +8,7 @@ use super::answers::{self, Answers};
 use super::bad_records::{BadRecords, OnBadRecord};
 use super::duplicates::Ids;
 use super::example::{GoldAnswer, Loaded, Place, QuestionExample};
+use super::examples::Examples;
 use super::format::DataFormat;
 use super::objects::{Object, objects};
 use super::shortened::shortened;
@@ -61,14 +62,31 @@ impl Default for QuestionOptions {
 /// # Errors
 /// [`Error::Record`] for the first invalid question; [`Error::BadFile`] for a file without questions, in an unknown format, or
 /// with invalid JSON; [`Error::Usage`] for a format without questions; [`Error::Io`].
-pub fn read_questions(path: &Path, options: &QuestionOptions) -> Result<Loaded<QuestionExample>> {
-    options.format.check(&FORMATS)?;
-    read(Source::open(path)?, options)
+pub fn read_questions(path: &Path, options: &QuestionOptions) -> Result<Loaded<Vec<QuestionExample>>> {
+    read_questions_into(Vec::new(), path, options)
 }
 
-fn read(mut source: Source, options: &QuestionOptions) -> Result<Loaded<QuestionExample>> {
+/// Adds questions to `examples`, which must be empty. See [`read_questions`].
+///
+/// # Errors
+/// Same as [`read_questions`], and if `examples` has no room.
+pub fn read_questions_into<E: Examples<QuestionExample>>(
+    examples: E,
+    path: &Path,
+    options: &QuestionOptions,
+) -> Result<Loaded<E>> {
+    options.format.check(&FORMATS)?;
+    read(examples, Source::open(path)?, options)
+}
+
+fn read<E: Examples<QuestionExample>>(
+    examples: E,
+    mut source: Source,
+    options: &QuestionOptions,
+) -> Result<Loaded<E>> {
     let path = source.path().to_owned();
-    let mut questions = Questions::new(options, Ids::default(), BadRecords::new(options.on_error));
+    let (loaded, bad) = (Loaded::new(examples), BadRecords::new(options.on_error));
+    let mut questions = Questions::new(options.clone(), loaded, Ids::default(), bad);
     if !source.is_blank() {
         let mut told = || source.tell(|head, whole| shape(head, whole, true));
         let format = match options.format {
@@ -76,7 +94,7 @@ fn read(mut source: Source, options: &QuestionOptions) -> Result<Loaded<Question
             format => format.resolve(&source, &FORMATS, guess)?,
         };
         if format == DataFormat::Squad {
-            read_squad_file(source, &mut questions)?;
+            questions = read_squad_file(source, options, questions.loaded)?;
         } else {
             for object in objects(source.past_bad_lines(questions.bad.skips())) {
                 let added = object.and_then(|object| questions.add(&object));
@@ -103,46 +121,48 @@ fn guess(name: Option<DataFormat>, head: &[u8]) -> Option<DataFormat> {
     }
 }
 
-fn read_squad_file(source: Source, questions: &mut Questions<'_>) -> Result<()> {
+fn read_squad_file<E: Examples<QuestionExample>>(
+    source: Source,
+    options: &QuestionOptions,
+    loaded: Loaded<E>,
+) -> Result<Questions<E>> {
     let path = source.path().to_owned();
     let name: Arc<str> = format!("{}, question", source.name()).into();
     let own = QuestionOptions {
-        need_start: questions.options.need_start,
-        unlabelled: questions.options.unlabelled,
+        need_start: options.need_start,
+        unlabelled: options.unlabelled,
         ..QuestionOptions::default()
     };
-    let mut squad = Questions::new(&own, Ids::keys(), BadRecords::new(questions.options.on_error));
+    let mut questions = Questions::new(own, loaded, Ids::keys(), BadRecords::new(options.on_error));
     let (mut number, mut failed) = (0, None);
     let result = read_squad(source.stream(), &mut |fields| {
         number += 1;
         let place = Place { source: name.clone(), line: number };
-        let added = squad.add(&Object { place, fields });
-        failed = squad.bad.check(added).err();
+        let added = questions.add(&Object { place, fields });
+        failed = questions.bad.check(added).err();
         failed.is_none()
     });
     if let Some(error) = failed {
         return Err(error);
     }
     result.map_err(|problem| Error::bad_file(&path, problem))?;
-    (questions.loaded, questions.first_moved) = (squad.loaded, squad.first_moved);
-    (questions.ids, questions.bad) = (squad.ids, squad.bad);
-    Ok(())
+    Ok(questions)
 }
 
 /// The questions read so far.
-struct Questions<'a> {
-    options: &'a QuestionOptions,
+struct Questions<E> {
+    options: QuestionOptions,
     /// The context of the previous question.
     last: Option<Arc<str>>,
-    loaded: Loaded<QuestionExample>,
+    loaded: Loaded<E>,
     first_moved: Option<Place>,
     ids: Ids,
     bad: BadRecords,
 }
 
-impl<'a> Questions<'a> {
-    fn new(options: &'a QuestionOptions, ids: Ids, bad: BadRecords) -> Self {
-        Self { options, last: None, loaded: Loaded::new(), first_moved: None, ids, bad }
+impl<E: Examples<QuestionExample>> Questions<E> {
+    fn new(options: QuestionOptions, loaded: Loaded<E>, ids: Ids, bad: BadRecords) -> Self {
+        Self { options, last: None, loaded, first_moved: None, ids, bad }
     }
 
     fn add(&mut self, object: &Object) -> Result<()> {
@@ -155,8 +175,7 @@ impl<'a> Questions<'a> {
         self.last = Some(context.clone());
         let (answers, is_impossible) = self.answers(object, &context)?;
         let id = self.id(object)?;
-        self.ids.push(object.raw(&self.options.id));
-        self.loaded.examples.push(QuestionExample {
+        let example = QuestionExample {
             place: object.place.clone(),
             id,
             question,
@@ -164,14 +183,15 @@ impl<'a> Questions<'a> {
             answers,
             is_impossible,
             title: object.fields.string("title").ok().flatten(),
-        });
-        Ok(())
+        };
+        self.ids.push(object.raw(&self.options.id), &example);
+        self.loaded.examples.add(example)
     }
 
     /// The correct answers, and whether there is known to be none.
     fn answers(&mut self, object: &Object, context: &str) -> Result<(Vec<GoldAnswer>, bool)> {
         let error = |problem: String| object.place.error(problem);
-        let field = &self.options.answers;
+        let field = self.options.answers.as_str();
         let said = match object.raw("is_impossible") {
             None | Some("false") => false,
             Some("true") => true,
@@ -226,8 +246,9 @@ mod tests {
     use super::*;
     use std::io::Cursor;
 
-    fn load(text: &str, options: &QuestionOptions) -> Result<Loaded<QuestionExample>> {
-        read(Source::new(Path::new("a"), Cursor::new(text.to_owned().into_bytes()))?, options)
+    fn load(text: &str, options: &QuestionOptions) -> Result<Loaded<Vec<QuestionExample>>> {
+        let source = Source::new(Path::new("a"), Cursor::new(text.to_owned().into_bytes()))?;
+        read(Vec::new(), source, options)
     }
 
     fn show(text: &str, options: &QuestionOptions) -> Vec<String> {
@@ -337,7 +358,7 @@ mod tests {
         }
         let latin = b"{\"data\": [{\"paragraphs\": [{\"context\": \"\n\xe9\", \"qas\": []}]}]}".to_vec();
         let source = Source::new(Path::new("a"), Cursor::new(latin)).expect("opens");
-        let problem = read(source, &options).err().map(|e| e.to_string()).unwrap_or_default();
+        let problem = read(Vec::new(), source, &options).err().map(|e| e.to_string()).unwrap_or_default();
         assert!(problem.starts_with("a: not a SQuAD file") && problem.contains("line"), "{problem}");
     }
 }

@@ -11,6 +11,7 @@ use serde::Deserialize;
 use super::bad_records::BadRecords;
 use super::choice_checks::{check_count, in_range, letter};
 use super::example::{ChoiceExample, Loaded, Place};
+use super::examples::Examples;
 use super::race_copies::Articles;
 use super::shortened::shortened;
 use super::source::Source;
@@ -44,7 +45,12 @@ pub(super) fn looks_like_race(head: &[u8]) -> bool {
 ///
 /// # Errors
 /// [`Error::BadFile`] for a folder without `.txt` files; the errors of [`read_file`].
-pub(super) fn read_folder(folder: &Path, unlabelled: bool, bad: BadRecords) -> Result<Loaded<ChoiceExample>> {
+pub(super) fn read_folder<E: Examples<ChoiceExample>>(
+    examples: E,
+    folder: &Path,
+    unlabelled: bool,
+    bad: BadRecords,
+) -> Result<Loaded<E>> {
     let mut files = Vec::new();
     walk(folder, &mut HashSet::new(), &mut files)?;
     files.sort();
@@ -53,7 +59,7 @@ pub(super) fn read_folder(folder: &Path, unlabelled: bool, bad: BadRecords) -> R
         let problem = "no file in this folder ends in .txt; the folders of RACE are read, and files";
         return Err(Error::bad_file(folder, problem));
     }
-    let mut reading = Reading::new(unlabelled, bad);
+    let mut reading = Reading::new(examples, unlabelled, bad);
     for file in &files {
         reading.add(Source::open(file)?)?;
     }
@@ -72,9 +78,14 @@ pub(super) fn read_folder(folder: &Path, unlabelled: bool, bad: BadRecords) -> R
 ///
 /// # Errors
 /// [`Error::Record`] for a question that is not right, [`Error::BadFile`] for what is not an article, [`Error::Io`].
-pub(super) fn read_file(source: Source, unlabelled: bool, bad: BadRecords) -> Result<Loaded<ChoiceExample>> {
+pub(super) fn read_file<E: Examples<ChoiceExample>>(
+    examples: E,
+    source: Source,
+    unlabelled: bool,
+    bad: BadRecords,
+) -> Result<Loaded<E>> {
     let path = source.path().to_owned();
-    let mut reading = Reading::new(unlabelled, bad);
+    let mut reading = Reading::new(examples, unlabelled, bad);
     reading.add(source)?;
     reading.finished(&path)
 }
@@ -121,16 +132,16 @@ pub(super) fn group(file: &Path) -> Option<String> {
 }
 
 /// The questions read so far.
-struct Reading {
+struct Reading<E> {
     unlabelled: bool,
-    loaded: Loaded<ChoiceExample>,
+    loaded: Loaded<E>,
     bad: BadRecords,
     seen: Articles,
 }
 
-impl Reading {
-    fn new(unlabelled: bool, bad: BadRecords) -> Self {
-        Self { unlabelled, loaded: Loaded::new(), bad, seen: Articles::default() }
+impl<E: Examples<ChoiceExample>> Reading<E> {
+    fn new(examples: E, unlabelled: bool, bad: BadRecords) -> Self {
+        Self { unlabelled, loaded: Loaded::new(examples), bad, seen: Articles::default() }
     }
 
     /// Reads the questions of one file. The number of a question stands for its line.
@@ -170,14 +181,14 @@ impl Reading {
                 };
                 let is_new = self.seen.is_new(&example);
                 if self.bad.check(is_new)? == Some(true) {
-                    self.loaded.examples.push(example);
+                    self.loaded.examples.add(example)?;
                 }
             }
         }
         Ok(())
     }
 
-    fn finished(self, path: &Path) -> Result<Loaded<ChoiceExample>> {
+    fn finished(self, path: &Path) -> Result<Loaded<E>> {
         let Self { mut loaded, bad, seen, .. } = self;
         seen.copies.report(&mut loaded);
         loaded.settled(path, "", &bad)
@@ -211,7 +222,7 @@ mod tests {
 
     fn read(text: &str, unlabelled: bool) -> Result<Vec<ChoiceExample>> {
         let source = Source::new(Path::new("x/high/7.txt"), Cursor::new(text.to_owned().into_bytes()))?;
-        read_file(source, unlabelled, BadRecords::new(None)).map(|loaded| loaded.examples)
+        read_file(Vec::new(), source, unlabelled, BadRecords::new(None)).map(|loaded| loaded.examples)
     }
 
     fn problem(text: &str) -> String {

@@ -15,7 +15,7 @@ const HEAD: usize = 1 << 16;
 const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 
 /// Advice about text that is not UTF-8.
-const CONVERT: &str = "; convert the file, for instance with iconv -f LATIN1 -t UTF-8";
+pub(super) const CONVERT: &str = "; convert the file, for instance with iconv -f LATIN1 -t UTF-8";
 
 /// An open stream whose beginning has been read.
 pub(super) struct Source {

@@ -4,11 +4,10 @@
 
 use super::bad_records::BadRecords;
 use super::choice_checks::{check_count, in_range};
-use super::duplicates::Ids;
 use super::example::ChoiceExample;
 use super::shortened::shortened;
 use super::source::Source;
-use super::table::{Dialect, Header, Row, Table};
+use super::table::{Dialect, Header, Row, Rows};
 use crate::error::Result;
 
 /// Returns true if a file begins like a SWAG file.
@@ -47,31 +46,27 @@ impl Columns {
     }
 }
 
-/// The examples of a stream, with their ids.
+/// Passes the examples of a stream to `add`.
 ///
 /// # Errors
-/// [`crate::Error::Record`] for the first row that is not right, unless such rows are skipped; [`crate::Error::Io`].
+/// [`crate::Error::Record`] for the first row that is not right, unless such rows are skipped; [`crate::Error::Io`]; errors of
+/// `add`.
 pub(super) fn examples(
     source: Source,
     unlabelled: bool,
     bad: &mut BadRecords,
-) -> Result<(Vec<ChoiceExample>, Ids)> {
-    let mut ids = Ids::default();
-    let table = Table::read(source, Dialect::Csv)?;
-    let mut rows = table.rows();
-    let Some(first) = rows.next()? else { return Ok((Vec::new(), ids)) };
+    mut add: impl FnMut(ChoiceExample) -> Result<()>,
+) -> Result<()> {
+    let mut rows = Rows::open(source, Dialect::Csv)?;
+    let Some(first) = rows.next()? else { return Ok(()) };
     let header = Header::new(&first);
     let columns = Columns::find(&header, unlabelled).map_err(|problem| first.place.error(problem))?;
     check_count(columns.endings.len()).map_err(|problem| first.place.error(problem))?;
-    let mut examples = Vec::new();
     while let Some(row) = rows.next_row(&header, bad)? {
         let example = example(&row, &columns, unlabelled).map_err(|problem| row.place.error(problem));
-        if let Some(example) = bad.check(example)? {
-            ids.push(example.id.as_deref());
-            examples.push(example);
-        }
+        bad.check(example)?.map_or(Ok(()), &mut add)?;
     }
-    Ok((examples, ids))
+    Ok(())
 }
 
 fn example(row: &Row, columns: &Columns, unlabelled: bool) -> std::result::Result<ChoiceExample, String> {
@@ -115,10 +110,19 @@ mod tests {
     const HEADER: &str =
         ",video-id,fold-ind,startphrase,sent1,sent2,gold-source,ending0,ending1,ending2,ending3,label";
 
+    fn all(source: Source, unlabelled: bool) -> Result<Vec<ChoiceExample>> {
+        let mut all = Vec::new();
+        examples(source, unlabelled, &mut BadRecords::new(None), |example| {
+            all.push(example);
+            Ok(())
+        })?;
+        Ok(all)
+    }
+
     fn read(rows: &str, unlabelled: bool) -> Result<Vec<ChoiceExample>> {
         let text = format!("{HEADER}\n{rows}");
         let source = Source::new(Path::new("a.csv"), Cursor::new(text.into_bytes()))?;
-        examples(source, unlabelled, &mut BadRecords::new(None)).map(|(examples, _)| examples)
+        all(source, unlabelled)
     }
 
     fn problem(rows: &str) -> String {
@@ -147,10 +151,7 @@ mod tests {
         assert!(problem(&row("d")).contains("11 columns, but the header (line 1) has 12"));
         assert!(read(&row("d,"), true).is_ok_and(|examples| examples[0].label.is_none()));
         let source = Source::new(Path::new("a.csv"), Cursor::new("sent1,ending0,ending1\n"));
-        let error = source
-            .and_then(|source| examples(source, true, &mut BadRecords::new(None)))
-            .err()
-            .map(|e| e.to_string());
+        let error = source.and_then(|source| all(source, true)).err().map(|e| e.to_string());
         assert_eq!(
             error.as_deref(),
             Some("a.csv:1: column \"sent2\" of SWAG is missing; the table has sent1, ending0, ending1")

@@ -1,13 +1,15 @@
 //! Tables: CSV with quotes as in RFC 4180, and TSV without quotes, like GLUE's files.
 
+use std::io::{Cursor, Read};
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use csv::{ReaderBuilder, StringRecord, Terminator};
+use csv::{ByteRecord, ReaderBuilder, StringRecord, Terminator};
 
 use super::bad_records::BadRecords;
 use super::example::Place;
-use super::source::Source;
-use crate::error::Result;
+use super::source::{CONVERT, Source};
+use crate::error::{Error, Result};
 use crate::io::MAX_LINE_BYTES;
 
 /// Syntax of a table.
@@ -17,16 +19,6 @@ pub(super) enum Dialect {
     Csv,
     /// Tab-separated. Quotes are ordinary characters.
     Tsv,
-}
-
-/// The text of a table.
-pub(super) struct Table {
-    name: Arc<str>,
-    text: String,
-    dialect: Dialect,
-    /// The line terminator: a line feed, or a carriage return if the text has no line feed. A carriage return before a line feed
-    /// is part of the line end, and text elsewhere.
-    line_end: u8,
 }
 
 /// A row with its location: the line at which it begins.
@@ -93,92 +85,142 @@ impl Header {
     }
 }
 
-impl Table {
-    /// Reads a stream completely.
-    ///
-    /// # Errors
-    /// [`crate::Error::Io`]; [`crate::Error::Record`] for a line that is not UTF-8.
-    pub(super) fn read(source: Source, dialect: Dialect) -> Result<Self> {
-        let (name, text) = (source.name(), source.text()?);
-        let line_end = if text.contains('\n') { b'\n' } else { b'\r' };
-        Ok(Self { name, text, dialect, line_end })
-    }
+/// Bytes at the beginning that tell the form of a table.
+const HEAD: usize = 16 << 20;
 
-    /// Its rows, including the header.
-    pub(super) fn rows(&self) -> Rows<'_> {
-        let mut builder = ReaderBuilder::new();
-        builder.has_headers(false).flexible(true).terminator(Terminator::Any(self.line_end));
-        if self.dialect == Dialect::Tsv {
-            builder.delimiter(b'\t').quoting(false);
-        }
-        Rows {
-            table: self,
-            reader: builder.from_reader(self.text.as_bytes()),
-            counted: 0,
-            line: 1,
-            is_lost: false,
-        }
-    }
-}
-
-/// Reads the rows of a table in order.
-pub(super) struct Rows<'a> {
-    table: &'a Table,
-    reader: csv::Reader<&'a [u8]>,
-    /// Byte offset up to which lines have been counted.
-    counted: usize,
+/// Reads the rows of a table in order, the header included.
+pub(super) struct Rows {
+    name: Arc<str>,
+    dialect: Dialect,
+    /// The line terminator: a line feed, or a carriage return if there is no line feed. A carriage return before a line feed is
+    /// part of the line end, and text elsewhere.
+    line_end: u8,
+    /// The first bytes, whole rows if there are more.
+    head: Arc<[u8]>,
+    reader: csv::Reader<Recorded>,
     line: u64,
     /// True after quotes that leave open where rows end.
     is_lost: bool,
 }
 
-impl Rows<'_> {
+/// A stream that keeps what was read, until it is dropped.
+struct Recorded {
+    stream: Box<dyn Read + Send>,
+    kept: Vec<u8>,
+    /// The offset of `kept` in the stream.
+    offset: u64,
+}
+
+impl Read for Recorded {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        if self.kept.len() > MAX_LINE_BYTES {
+            return Err(std::io::ErrorKind::FileTooLarge.into());
+        }
+        let count = self.stream.read(buffer)?;
+        self.kept.extend_from_slice(&buffer[..count]);
+        Ok(count)
+    }
+}
+
+impl Rows {
+    /// The rows of a stream.
+    ///
+    /// # Errors
+    /// [`crate::Error::Io`].
+    pub(super) fn open(source: Source, dialect: Dialect) -> Result<Self> {
+        let (name, path) = (source.name(), source.path().to_owned());
+        let mut stream = source.stream();
+        let mut head = Vec::new();
+        stream.by_ref().take(HEAD as u64).read_to_end(&mut head).map_err(Error::io(path, "read"))?;
+        let head: Arc<[u8]> = head.into();
+        let line_end = if head.contains(&b'\n') { b'\n' } else { b'\r' };
+        let all = Cursor::new(head.clone()).chain(stream);
+        Ok(Self::new(name, dialect, line_end, head, Box::new(all)))
+    }
+
+    fn new(
+        name: Arc<str>,
+        dialect: Dialect,
+        line_end: u8,
+        head: Arc<[u8]>,
+        stream: Box<dyn Read + Send>,
+    ) -> Self {
+        let mut builder = ReaderBuilder::new();
+        builder.has_headers(false).flexible(true).terminator(Terminator::Any(line_end));
+        if dialect == Dialect::Tsv {
+            builder.delimiter(b'\t').quoting(false);
+        }
+        let reader = builder.from_reader(Recorded { stream, kept: Vec::new(), offset: 0 });
+        Self { name, dialect, line_end, head, reader, line: 1, is_lost: false }
+    }
+
+    /// The rows among the first 16 MiB, from the beginning. The last one may be cut.
+    pub(super) fn beginning(&self) -> Self {
+        let stream = Box::new(Cursor::new(self.head.clone()));
+        Self::new(self.name.clone(), self.dialect, self.line_end, self.head.clone(), stream)
+    }
+
     /// The next row after blank lines; `None` at the end.
     ///
     /// # Errors
-    /// [`crate::Error::Record`] for a row that is too long or has unbalanced quotes.
+    /// [`crate::Error::Record`] for a row that is too long, is not UTF-8 or has unbalanced quotes; [`crate::Error::Io`].
     pub(super) fn next(&mut self) -> Result<Option<Row>> {
-        let mut cells = StringRecord::new();
+        let mut cells = ByteRecord::new();
         loop {
-            let text = self.table.text.as_str();
-            let start = self.reader.position().byte() as usize;
-            let more = self.reader.read_record(&mut cells);
-            let end = (self.reader.position().byte() as usize).min(text.len());
+            let more = self.reader.read_byte_record(&mut cells);
+            let mut raw = self.passed(more.is_err());
             // The reader includes preceding blank lines in a row.
-            let rest = text.as_bytes().get(start..end).unwrap_or_default();
-            let blank = rest.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
-            self.count_lines(start + blank);
-            let place = Place { source: self.table.name.clone(), line: self.line };
-            match more {
-                Err(error) => return Err(place.error(error.to_string())),
-                Ok(false) => return Ok(None),
-                Ok(true) => {}
-            }
-            let raw = rest.get(blank..).unwrap_or_default();
+            let blank = raw.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
+            self.line += self.count_breaks(&raw[..blank]);
+            let raw = raw.split_off(blank);
+            let place = Place { source: self.name.clone(), line: self.line };
+            self.line += self.count_breaks(&raw);
             if raw.len() > MAX_LINE_BYTES {
                 self.is_lost = true;
                 let problem = format!("the row is longer than {} MiB", MAX_LINE_BYTES >> 20);
                 return Err(place.error(format!("{problem}; is a quote left open?")));
             }
-            let row = raw.strip_suffix(&[self.table.line_end]).unwrap_or(raw);
-            let row = match row.strip_suffix(b"\r") {
-                Some(row) => {
-                    cells = without_return(&cells);
-                    row
-                }
-                None => row,
+            match more {
+                Err(error) => return Err(self.failed(error, &place)),
+                Ok(false) => return Ok(None),
+                Ok(true) => {}
+            }
+            let row = raw.strip_suffix(&[self.line_end]).unwrap_or(&raw);
+            check_utf8(row, &place, self.line_end)?;
+            let cells = StringRecord::from_byte_record_lossy(cells.clone());
+            let (row, cells) = match row.strip_suffix(b"\r") {
+                Some(row) => (row, without_return(&cells)),
+                None => (row, cells),
             };
-            if self.table.dialect == Dialect::Csv
+            let breaks = self.count_breaks(row);
+            if self.dialect == Dialect::Csv
                 && let Err(problem) = check_quotes(row)
             {
-                self.is_lost = self.count_breaks(row) > 0;
+                self.is_lost = breaks > 0;
                 return Err(place.error(problem));
             }
             if cells.len() == 1 && cells[0].trim().is_empty() {
                 continue;
             }
-            let breaks = self.count_breaks(row);
             return Ok(Some(Row { place, cells, breaks }));
+        }
+    }
+
+    /// The bytes of the row that was just read, or all that was read after an error. They are dropped from what is kept.
+    fn passed(&mut self, all: bool) -> Vec<u8> {
+        let end = if all { u64::MAX } else { self.reader.position().byte() };
+        let recorded = self.reader.get_mut();
+        let count = (end.saturating_sub(recorded.offset) as usize).min(recorded.kept.len());
+        recorded.offset += count as u64;
+        recorded.kept.drain(..count).collect()
+    }
+
+    fn failed(&self, error: csv::Error, place: &Place) -> Error {
+        match error.into_kind() {
+            csv::ErrorKind::Io(source) => {
+                Error::Io { path: PathBuf::from(&*self.name), action: "read", source }
+            }
+            other => place.error(format!("{other:?}")),
         }
     }
 
@@ -227,7 +269,7 @@ impl Rows<'_> {
     pub(super) fn width_error(&self, row: &Row, header: &Header) -> crate::Error {
         let (found, expected) = (row.width(), header.width());
         let names: Vec<String> = header.names().map(|name| format!("\"{name}\"")).collect();
-        let advice = match (self.table.dialect, row.breaks) {
+        let advice = match (self.dialect, row.breaks) {
             (Dialect::Tsv, _) => {
                 "; in TSV quotes are letters, and no cell holds a tab or a line break".to_owned()
             }
@@ -244,15 +286,19 @@ impl Rows<'_> {
         ))
     }
 
-    fn count_lines(&mut self, to: usize) {
-        let passed = self.table.text.as_bytes().get(self.counted..to).unwrap_or_default();
-        self.line += self.count_breaks(passed);
-        self.counted = self.counted.max(to);
-    }
-
     fn count_breaks(&self, bytes: &[u8]) -> u64 {
-        bytes.iter().filter(|byte| **byte == self.table.line_end).count() as u64
+        bytes.iter().filter(|byte| **byte == self.line_end).count() as u64
     }
+}
+
+/// Checks that a row is UTF-8.
+fn check_utf8(row: &[u8], place: &Place, line_end: u8) -> Result<()> {
+    let Err(error) = std::str::from_utf8(row) else { return Ok(()) };
+    let sound = &row[..error.valid_up_to()];
+    let breaks = sound.iter().filter(|byte| **byte == line_end).count() as u64;
+    let start = sound.iter().rposition(|byte| *byte == line_end).map_or(0, |end| end + 1);
+    let place = Place { source: place.source.clone(), line: place.line + breaks };
+    Err(place.error(format!("not valid UTF-8 (byte {} of the line){CONVERT}", sound.len() - start + 1)))
 }
 
 /// Removes the carriage return of a line that ends in `\r\n`.
@@ -298,8 +344,7 @@ mod tests {
     /// The rows as `line: cells`, then the error if there is one.
     fn rows(text: &'static str, dialect: Dialect) -> Vec<String> {
         let source = Source::new(Path::new("t"), Cursor::new(text)).expect("opens");
-        let table = Table::read(source, dialect).expect("reads");
-        let mut rows = table.rows();
+        let mut rows = Rows::open(source, dialect).expect("opens");
         let mut out = Vec::new();
         let header = match rows.next() {
             Ok(Some(row)) => Header::new(&row),
@@ -364,11 +409,25 @@ mod tests {
     }
 
     #[test]
+    fn text_that_is_not_utf_8_is_an_error_with_its_line() {
+        let bytes = b"a,b\n1,2\n\n\"x\ny\xff\",3\n4,5\n".to_vec();
+        let source = Source::new(Path::new("t"), Cursor::new(bytes)).expect("opens");
+        let mut rows = Rows::open(source, Dialect::Csv).expect("opens");
+        assert_eq!(rows.beginning().next().expect("reads").expect("a row").width(), 2);
+        let lines: Vec<String> = std::iter::from_fn(|| match rows.next() {
+            Ok(row) => row.map(|row| row.place.to_string()),
+            Err(error) => Some(error.to_string()),
+        })
+        .collect();
+        assert!(lines[2].starts_with("t:5: not valid UTF-8 (byte 2 of the line); convert"), "{lines:?}");
+        assert_eq!([&lines[0], &lines[1], &lines[3]], ["t:1", "t:2", "t:6"]);
+    }
+
+    #[test]
     fn rows_beyond_the_limit() {
         let text = format!("a,b\n1,\"{}\"\n", "x\n".repeat(MAX_LINE_BYTES / 2));
         let source = Source::new(Path::new("t"), Cursor::new(text.into_bytes())).expect("opens");
-        let table = Table::read(source, Dialect::Csv).expect("reads");
-        let mut rows = table.rows();
+        let mut rows = Rows::open(source, Dialect::Csv).expect("opens");
         assert!(rows.next().is_ok_and(|row| row.is_some()));
         let error = rows.next().err().map(|e| e.to_string()).unwrap_or_default();
         assert!(error.starts_with("t:2: the row is longer than 16 MiB"), "{error}");

@@ -6,6 +6,7 @@ use super::bad_records::BadRecords;
 use super::conll;
 use super::duplicates::Ids;
 use super::example::{Loaded, TokenExample};
+use super::examples::Examples;
 use super::format::{DataFormat, looks_like_objects};
 use super::objects::{Object, objects};
 use super::shortened::shortened;
@@ -20,19 +21,31 @@ const FORMATS: [DataFormat; 2] = [DataFormat::Jsonl, DataFormat::Conll];
 /// # Errors
 /// [`Error::Record`] for the first invalid sentence; [`Error::BadFile`] for a file without sentences or in an unknown format;
 /// [`Error::Usage`] for inconsistent options; [`Error::Io`].
-pub fn read_tokens(path: &Path, options: &TokenOptions) -> Result<Loaded<TokenExample>> {
+pub fn read_tokens(path: &Path, options: &TokenOptions) -> Result<Loaded<Vec<TokenExample>>> {
+    read_tokens_into(Vec::new(), path, options)
+}
+
+/// Adds sentences to `examples`, which must be empty. See [`read_tokens`].
+///
+/// # Errors
+/// Same as [`read_tokens`], and if `examples` has no room.
+pub fn read_tokens_into<E: Examples<TokenExample>>(
+    examples: E,
+    path: &Path,
+    options: &TokenOptions,
+) -> Result<Loaded<E>> {
     options.format.check(&FORMATS)?;
     for (flag, column) in [("--word-column", options.word_column), ("--tag-column", options.tag_column)] {
         if column == Some(0) {
             return Err(Error::Usage { flag: flag.to_owned(), problem: "columns count from 1".to_owned() });
         }
     }
-    read(Source::open(path)?, options)
+    read(examples, Source::open(path)?, options)
 }
 
-fn read(source: Source, options: &TokenOptions) -> Result<Loaded<TokenExample>> {
+fn read<E: Examples<TokenExample>>(examples: E, source: Source, options: &TokenOptions) -> Result<Loaded<E>> {
     let path = source.path().to_owned();
-    let (mut loaded, mut ids) = (Loaded::new(), Ids::default());
+    let (mut loaded, mut ids) = (Loaded::new(examples), Ids::default());
     let mut bad = BadRecords::new(options.on_error);
     if !source.is_blank() {
         if options.format.resolve(&source, &FORMATS, guess)? == DataFormat::Conll {
@@ -42,8 +55,8 @@ fn read(source: Source, options: &TokenOptions) -> Result<Loaded<TokenExample>> 
                 let found = object.and_then(|object| from_object(&object, options));
                 match bad.check(found)? {
                     Some(Some((example, id))) => {
-                        ids.push(id.as_deref());
-                        loaded.examples.push(example);
+                        ids.push(id.as_deref(), &example);
+                        loaded.examples.add(example)?;
                     }
                     Some(None) => loaded.left_out += 1,
                     None => {}
@@ -125,7 +138,7 @@ mod tests {
 
     fn show(text: &str, options: &TokenOptions) -> Vec<String> {
         let source = Source::new(Path::new("a"), Cursor::new(text.to_owned().into_bytes()));
-        match source.and_then(|source| read(source, options)) {
+        match source.and_then(|source| read(Vec::new(), source, options)) {
             Err(error) => vec![error.to_string()],
             Ok(loaded) => loaded
                 .examples

@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
-use burn::cubecl::config::{CubeClRuntimeConfig, RuntimeConfig, autotune::AutotuneLevel};
 use burn::tensor::{Device, DeviceKind};
 use burn_wgpu::wgpu;
 
+use super::tuning::Tuning;
 use super::{DeviceInfo, OpenDevice};
 use crate::error::{Error, Result};
 use crate::ops::Numbers;
@@ -137,16 +137,10 @@ pub(crate) fn open(adapter: &Adapter) -> Result<OpenDevice> {
     let Some(kind) = adapter.selector.clone() else {
         return Err(failed(format!("{} is of a kind that albert cannot select", adapter.description)));
     };
-    configure(adapter.is_real_gpu());
+    // Measuring kernels does not pay on a software adapter.
+    let tuning = if adapter.is_real_gpu() { Tuning::Measured } else { Tuning::First };
+    tuning.configure();
     let device = Device::wgpu_options().device_kind(kind).init().map_err(|e| failed(e.to_string()))?;
+    tuning.enter_peaks(&device);
     Ok(OpenDevice { device, name, is_gpu: adapter.is_real_gpu(), numbers: Numbers::F32 })
-}
-
-/// Sets cubecl's configuration in code, because it would otherwise search the current directory and its parents for a file.
-/// Autotuning does not pay on a software adapter.
-fn configure(real_gpu: bool) {
-    let mut config = CubeClRuntimeConfig::default();
-    config.autotune.level = if real_gpu { AutotuneLevel::Balanced } else { AutotuneLevel::Minimal };
-    // False if the configuration was read before, which is then used.
-    let _already_read = CubeClRuntimeConfig::try_set(config);
 }

@@ -9,6 +9,8 @@ mod adapters;
 mod auto;
 mod batch;
 mod memory;
+#[cfg(feature = "wgpu")]
+mod tuning;
 
 use std::fmt;
 use std::str::FromStr;

@@ -21,6 +21,7 @@ mod queue;
 mod reader;
 mod record;
 mod record_buffer;
+mod scratch;
 mod send;
 mod shape;
 mod squad;
@@ -48,6 +49,7 @@ pub use part::{Part, Shard};
 pub use queue::ReadProgress;
 pub use reader::{RecordReader, Source};
 pub use record::{InputFormat, Record, RecordBody};
+pub(crate) use scratch::Scratch;
 pub(crate) use shape::{Shape, shape};
 pub(crate) use squad::read_squad;
 pub use tables::{

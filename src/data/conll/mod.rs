@@ -16,6 +16,7 @@ mod numbers;
 
 use super::bad_records::BadRecords;
 use super::example::{Loaded, Place, TokenExample};
+use super::examples::Examples;
 use super::source::Source;
 use super::token_options::TokenOptions;
 use crate::error::Result;
@@ -32,7 +33,7 @@ use numbers::{Numbering, is_special};
 pub(super) fn sentences(
     source: Source,
     options: &TokenOptions,
-    loaded: &mut Loaded<TokenExample>,
+    loaded: &mut Loaded<impl Examples<TokenExample>>,
     bad: &mut BadRecords,
 ) -> Result<()> {
     let path = source.path().to_owned();
@@ -45,7 +46,9 @@ pub(super) fn sentences(
         let (lines, after) = rest.split_at(end);
         rest = after;
         let sentence = table.sentence(lines, layout, options);
-        loaded.examples.extend(bad.check(sentence)?.flatten());
+        if let Some(sentence) = bad.check(sentence)?.flatten() {
+            loaded.examples.add(sentence)?;
+        }
     }
     let note = layout.note.as_ref().map(|note| format!("{}: {note}", path.display()));
     loaded.notes.extend(note);

@@ -6,7 +6,7 @@ use std::path::Path;
 
 fn show_with(text: &str, options: &TokenOptions) -> Vec<String> {
     let source = Source::new(Path::new("a"), Cursor::new(text.to_owned().into_bytes())).expect("opens");
-    let (mut loaded, mut bad) = (Loaded::new(), BadRecords::new(options.on_error));
+    let (mut loaded, mut bad) = (Loaded::new(Vec::new()), BadRecords::new(options.on_error));
     match sentences(source, options, &mut loaded, &mut bad) {
         Err(error) => vec![error.to_string()],
         Ok(()) => loaded

@@ -6,7 +6,7 @@
 //! label is not one of the task's was cut or shifted, and is left out too.
 
 use super::columns::Columns;
-use crate::data::table::{Header, Row, Table};
+use crate::data::table::{Header, Row, Rows};
 
 const TWO: &[&str] = &["0", "1"];
 const INFERENCE: &[&str] = &["entailment", "neutral", "contradiction", "-"];
@@ -120,12 +120,12 @@ impl GlueTable {
         if self.labels.is_empty() { cell.parse::<f64>().is_ok() } else { self.labels.contains(&cell) }
     }
 
-    /// True if nine in ten rows that are as wide as the header have a label of the task: tables of other origin may have
-    /// the same header.
-    pub(super) fn has_its_labels(self, table: &Table, header: &Header, columns: &Columns<'_>) -> bool {
+    /// True if nine in ten rows at the beginning that are as wide as the header have a label of the task: tables of other
+    /// origin may have the same header.
+    pub(super) fn has_its_labels(self, rows: &Rows, header: &Header, columns: &Columns<'_>) -> bool {
         let Some(label) = columns.label.and_then(|label| header.index(label)) else { return true };
         let (mut known, mut all) = (0, 0);
-        let mut rows = table.rows();
+        let mut rows = rows.beginning();
         // The first row is the header. Rows that cannot be read are errors later.
         while let Some(row) = rows.next().ok().flatten() {
             if row.width() == header.width() {

@@ -12,10 +12,11 @@ use std::path::Path;
 use super::bad_records::{BadRecords, OnBadRecord};
 use super::duplicates::Ids;
 use super::example::{Loaded, Target, TextExample};
+use super::examples::Examples;
 use super::format::DataFormat;
 use super::objects::{Object, objects};
 use super::source::Source;
-use super::table::{Dialect, Header, Row, Table};
+use super::table::{Dialect, Header, Row, Rows};
 use crate::error::Result;
 use columns::{Columns, Kind};
 use glue::GlueTable;
@@ -86,16 +87,28 @@ impl Default for TextOptions {
 /// # Errors
 /// [`crate::Error::Record`] for the first invalid record; [`crate::Error::BadFile`] for a file without examples or in an unknown
 /// format; [`crate::Error::Usage`] for inconsistent options; [`crate::Error::Io`].
-pub fn read_texts(path: &Path, options: &TextOptions) -> Result<Loaded<TextExample>> {
-    options.format.check(&FORMATS)?;
-    columns::check_options(options)?;
-    read(Source::open(path)?, options)
+pub fn read_texts(path: &Path, options: &TextOptions) -> Result<Loaded<Vec<TextExample>>> {
+    read_texts_into(Vec::new(), path, options)
 }
 
-fn read(source: Source, options: &TextOptions) -> Result<Loaded<TextExample>> {
+/// Adds texts to `examples`, which must be empty. See [`read_texts`].
+///
+/// # Errors
+/// Same as [`read_texts`], and if `examples` has no room.
+pub fn read_texts_into<E: Examples<TextExample>>(
+    examples: E,
+    path: &Path,
+    options: &TextOptions,
+) -> Result<Loaded<E>> {
+    options.format.check(&FORMATS)?;
+    columns::check_options(options)?;
+    read(examples, Source::open(path)?, options)
+}
+
+fn read<E: Examples<TextExample>>(examples: E, source: Source, options: &TextOptions) -> Result<Loaded<E>> {
     let path = source.path().to_owned();
     let bad = BadRecords::new(options.on_error);
-    let mut reading = Reading { options, loaded: Loaded::new(), ids: Ids::default(), bad };
+    let mut reading = Reading { options, loaded: Loaded::new(examples), ids: Ids::default(), bad };
     if !source.is_blank() {
         match options.format.resolve(&source, &FORMATS, guess)? {
             DataFormat::Csv => reading.table(source, Dialect::Csv)?,
@@ -128,9 +141,9 @@ fn guess(name: Option<DataFormat>, head: &[u8]) -> Option<DataFormat> {
 }
 
 /// The examples of one stream so far.
-struct Reading<'a> {
+struct Reading<'a, E> {
     options: &'a TextOptions,
-    loaded: Loaded<TextExample>,
+    loaded: Loaded<E>,
     ids: Ids,
     bad: BadRecords,
 }
@@ -138,12 +151,12 @@ struct Reading<'a> {
 /// An example, or none where the data says that it has no label; and whether its id is from the field that names ids.
 type Found = Option<(TextExample, bool)>;
 
-impl Reading<'_> {
+impl<E: Examples<TextExample>> Reading<'_, E> {
     fn keep(&mut self, found: Result<Found>) -> Result<()> {
         match self.bad.check(found)? {
             Some(Some((example, has_id))) => {
-                self.ids.push(example.id.as_deref().filter(|_| has_id));
-                self.loaded.examples.push(example);
+                self.ids.push(example.id.as_deref().filter(|_| has_id), &example);
+                self.loaded.examples.add(example)?;
             }
             Some(None) => self.loaded.left_out += 1,
             None => {}
@@ -153,8 +166,7 @@ impl Reading<'_> {
 
     fn table(&mut self, source: Source, dialect: Dialect) -> Result<()> {
         let options = self.options;
-        let table = Table::read(source, dialect)?;
-        let mut rows = table.rows();
+        let mut rows = Rows::open(source, dialect)?;
         let Some(first) = rows.next()? else { return Ok(()) };
         if dialect == Dialect::Tsv && is_cola(&first) {
             let columns = Header::known("a file of CoLA", &["source", "label", "mark", "sentence"]);
@@ -182,7 +194,7 @@ impl Reading<'_> {
             }
         }
         let glue = GlueTable::of_header(&names).filter(|_| dialect == Dialect::Tsv);
-        let glue = glue.filter(|glue| glue.has_its_labels(&table, &header, &columns));
+        let glue = glue.filter(|glue| glue.has_its_labels(&rows, &header, &columns));
         let Some(glue) = glue else {
             while let Some(row) = rows.next_row(&header, &mut self.bad)? {
                 self.keep(from_row(&row, &header, &columns, options, None))?;

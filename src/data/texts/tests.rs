@@ -3,9 +3,9 @@
 use super::*;
 use std::io::Cursor;
 
-fn read_as(name: &str, text: &str, options: &TextOptions) -> Result<Loaded<TextExample>> {
+fn read_as(name: &str, text: &str, options: &TextOptions) -> Result<Loaded<Vec<TextExample>>> {
     let source = Source::new(Path::new(name), Cursor::new(text.to_owned().into_bytes()))?;
-    read(source, options)
+    read(Vec::new(), source, options)
 }
 
 fn show(name: &str, text: &str, options: &TextOptions) -> Vec<String> {

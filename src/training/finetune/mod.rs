@@ -7,9 +7,11 @@ pub mod recipe;
 mod run;
 mod source;
 mod spread;
+mod store;
 
 pub use label_weights::balanced;
 pub use objective::{Answer, FineTuning, TaskLoss, TrainingExample};
 pub use run::{DevEvaluation, FineTuneRun, FineTuned, Frozen};
-pub use source::{ExampleSource, Order, digest};
+pub use source::{ExampleSource, Order};
 pub use spread::Spread;
+pub use store::{ExampleStore, RowLengths};

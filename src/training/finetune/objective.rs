@@ -3,6 +3,8 @@
 
 use burn::tensor::{Bool, DType, Device, Int, Tensor, TensorData, activation};
 
+use serde::{Deserialize, Serialize};
+
 use crate::batch::{Padding, model_input};
 use crate::error::{Error, Result};
 use crate::model::{Albert, OutputOptions};
@@ -10,7 +12,7 @@ use crate::tokenizer::Encoding;
 use crate::training::objective::{Loss, Objective};
 
 /// Target of an example.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Answer {
     /// One label.
     Label(usize),

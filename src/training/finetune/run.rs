@@ -5,8 +5,9 @@ use std::sync::atomic::AtomicBool;
 
 use burn::tensor::Device;
 
-use super::objective::{FineTuning, TrainingExample};
+use super::objective::FineTuning;
 use super::source::{ExampleSource, Order};
+use super::store::ExampleStore;
 use crate::checkpoint::{Architecture, Checkpoint, TokenizerFiles};
 use crate::error::Result;
 use crate::eval::{EvalReport, TaskEvaluation};
@@ -53,7 +54,7 @@ pub struct FineTuneRun<'a> {
     /// The tokenizer's source files, and the tokenizer itself.
     pub tokenizer: (&'a TokenizerFiles, &'a Tokenizer),
     /// The training examples.
-    pub examples: &'a [TrainingExample],
+    pub examples: &'a ExampleStore,
     /// The loss.
     pub objective: &'a FineTuning,
     /// The device.

@@ -6,6 +6,7 @@ use rand_pcg::Pcg64Mcg;
 use serde_json::{Value, json};
 
 use super::objective::TrainingExample;
+use super::store::ExampleStore;
 use crate::error::{Error, Result};
 use crate::training::seeds::mix;
 use crate::training::source::Source;
@@ -25,27 +26,49 @@ pub enum Order {
 /// Number of batches in a pool that is sorted by length.
 const POOL_BATCHES: usize = 50;
 
-/// The examples of a run, held in memory.
+/// The examples of a run in the order of training. Takes about 4 bytes of memory per example.
 pub struct ExampleSource<'a> {
-    examples: &'a [TrainingExample],
+    examples: &'a ExampleStore,
     order: Order,
     batch_size: usize,
     seed: u64,
     /// The current epoch and its next batch.
     pass: u64,
     batch: usize,
-    /// The batches of this epoch.
-    batches: Vec<Vec<usize>>,
+    plan: Epoch,
+}
+
+/// The batches of an epoch.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Epoch {
+    /// The numbers of all examples, batch after batch.
+    examples: Vec<u32>,
+    /// The order of the batches, if it is not that of `examples`.
+    batches: Option<Vec<u32>>,
+}
+
+impl Epoch {
+    /// The examples of the batch with a number from 0; none beyond the last.
+    fn batch(&self, number: usize, size: usize) -> &[u32] {
+        let number = match &self.batches {
+            Some(batches) => batches.get(number).map(|batch| *batch as usize),
+            None => Some(number),
+        };
+        number.and_then(|number| self.examples.chunks(size).nth(number)).unwrap_or_default()
+    }
 }
 
 impl<'a> ExampleSource<'a> {
     /// Creates a source at its beginning. The last batch of an epoch may be smaller than `batch_size`.
     ///
     /// # Errors
-    /// [`Error::Input`] if there are no examples.
-    pub fn new(examples: &'a [TrainingExample], batch_size: usize, order: Order, seed: u64) -> Result<Self> {
+    /// [`Error::Input`] if there are no examples, or more than 2^32.
+    pub fn new(examples: &'a ExampleStore, batch_size: usize, order: Order, seed: u64) -> Result<Self> {
         if examples.is_empty() {
             return Err(Error::Input("there are no examples to learn from".to_owned()));
+        }
+        if u32::try_from(examples.len()).is_err() {
+            return Err(Error::Input(format!("{} training examples are more than 2^32", examples.len())));
         }
         let mut source = Self {
             examples,
@@ -54,57 +77,57 @@ impl<'a> ExampleSource<'a> {
             seed,
             pass: 0,
             batch: 0,
-            batches: Vec::new(),
+            plan: Epoch::default(),
         };
-        source.batches = source.plan(0);
+        source.plan = source.planned(0);
         Ok(source)
     }
 
     /// The number of batches per epoch.
     pub fn batches_per_pass(&self) -> usize {
-        self.batches.len()
+        self.examples.len().div_ceil(self.batch_size)
     }
 
-    fn plan(&self, pass: u64) -> Vec<Vec<usize>> {
-        let mut order: Vec<usize> = (0..self.examples.len()).collect();
+    fn planned(&self, pass: u64) -> Epoch {
+        let mut order: Vec<u32> = (0..self.examples.len() as u32).collect();
         let mut random = Pcg64Mcg::seed_from_u64(mix(self.seed, &[pass]));
         if self.order != Order::AsGiven {
             order.shuffle(&mut random);
         }
         if self.order != Order::ByLength {
-            return order.chunks(self.batch_size).map(<[usize]>::to_vec).collect();
+            return Epoch { examples: order, batches: None };
         }
-        let mut batches: Vec<Vec<usize>> = Vec::new();
         for pool in order.chunks_mut(self.batch_size * POOL_BATCHES) {
-            pool.sort_by_key(|&i| self.examples[i].rows.iter().map(|row| row.ids.len()).max());
-            batches.extend(pool.chunks(self.batch_size).map(<[usize]>::to_vec));
+            pool.sort_by_key(|number| self.examples.length(*number as usize));
         }
+        // Pools hold whole batches, so that the batches of all pools are those of the list.
+        let mut batches: Vec<u32> = (0..self.batches_per_pass() as u32).collect();
         batches.shuffle(&mut random);
-        batches
+        Epoch { examples: order, batches: Some(batches) }
     }
 }
 
 impl<'a> Source for ExampleSource<'a> {
-    type Plan = usize;
+    type Plan = u32;
     type Example = TrainingExample;
 
     /// The next planned batch, regardless of `rows`.
-    fn next_batch(&mut self, _rows: usize) -> Result<Vec<usize>> {
-        if self.batch == self.batches.len() {
+    fn next_batch(&mut self, _rows: usize) -> Result<Vec<u32>> {
+        if self.batch == self.batches_per_pass() {
             self.pass += 1;
             self.batch = 0;
-            self.batches = self.plan(self.pass);
+            self.plan = self.planned(self.pass);
         }
         self.batch += 1;
-        Ok(self.batches[self.batch - 1].clone())
+        Ok(self.plan.batch(self.batch - 1, self.batch_size).to_vec())
     }
 
-    fn realize(&self, plans: &[usize]) -> Result<Vec<TrainingExample>> {
-        Ok(plans.iter().map(|&i| self.examples[i].clone()).collect())
+    fn realize(&self, plans: &[u32]) -> Result<Vec<TrainingExample>> {
+        plans.iter().map(|number| self.examples.get(*number as usize)).collect()
     }
 
     fn epoch(&self) -> f64 {
-        self.pass as f64 + self.batch as f64 / self.batches.len().max(1) as f64
+        self.pass as f64 + self.batch as f64 / self.batches_per_pass() as f64
     }
 
     fn position(&self) -> Value {
@@ -118,33 +141,29 @@ impl<'a> Source for ExampleSource<'a> {
                 .ok_or_else(|| Error::Input(format!("{position} is not a position in labelled data")))
         };
         self.pass = number("pass")?;
-        self.batches = self.plan(self.pass);
-        self.batch = (number("batch")? as usize).min(self.batches.len());
+        self.plan = self.planned(self.pass);
+        self.batch = (number("batch")? as usize).min(self.batches_per_pass());
         Ok(())
     }
 }
 
-/// A fingerprint of the examples and their order.
-pub fn digest(examples: &[TrainingExample]) -> u32 {
-    examples.iter().fold(0, |sum, example| {
-        let ids = example.rows.iter().flat_map(|row| &row.ids).flat_map(|id| id.to_le_bytes());
-        let bytes: Vec<u8> = ids.chain(format!("{:?}", example.answer).into_bytes()).collect();
-        crc32c::crc32c_append(sum, &bytes)
-    })
-}
-
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::super::objective::Answer;
     use super::*;
     use crate::tokenizer::Encoding;
 
-    fn examples(lengths: &[usize]) -> Vec<TrainingExample> {
+    fn examples(lengths: &[usize]) -> ExampleStore {
         let row = |length: &usize| Encoding { ids: vec![1; *length], ..Encoding::default() };
-        lengths.iter().map(|n| TrainingExample { rows: vec![row(n)], answer: Answer::Label(0) }).collect()
+        let mut store = ExampleStore::new(Path::new("."));
+        let all = lengths.iter().map(|n| TrainingExample { rows: vec![row(n)], answer: Answer::Label(0) });
+        store.extend(all).expect("adds");
+        store
     }
 
-    fn pass(source: &mut ExampleSource) -> Vec<Vec<usize>> {
+    fn pass(source: &mut ExampleSource) -> Vec<Vec<u32>> {
         (0..source.batches_per_pass()).map(|_| source.next_batch(0).expect("a batch")).collect()
     }
 
@@ -156,7 +175,7 @@ mod tests {
             let first = pass(&mut source);
             let second = pass(&mut source);
             for pass in [&first, &second] {
-                let mut all: Vec<usize> = pass.concat();
+                let mut all: Vec<u32> = pass.concat();
                 all.sort_unstable();
                 assert_eq!(all, (0..70).collect::<Vec<_>>());
             }
@@ -169,7 +188,7 @@ mod tests {
         let examples = examples(&(0..400).map(|i| 1 + (i * 37) % 100).collect::<Vec<_>>());
         let mut source = ExampleSource::new(&examples, 8, Order::ByLength, 1).expect("a source");
         for batch in pass(&mut source) {
-            let lengths = batch.iter().map(|i| examples[*i].rows[0].ids.len());
+            let lengths = batch.iter().map(|number| examples.length(*number as usize));
             let (least, most) = (lengths.clone().min().unwrap_or(0), lengths.max().unwrap_or(0));
             assert!(most - least <= 4, "{least} to {most}");
         }

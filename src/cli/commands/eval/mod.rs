@@ -103,7 +103,7 @@ fn choose(args: &EvalChooseArgs, reporter: &Reporter) -> std::result::Result<Exi
     finish(&evaluation, ready.batch_tokens, outputs, &args.common)
 }
 
-fn loaded<T>(loaded: Loaded<T>, reporter: &Reporter) -> Vec<T> {
+fn loaded<T>(loaded: Loaded<Vec<T>>, reporter: &Reporter) -> Vec<T> {
     loaded.notes.iter().for_each(|note| reporter.note(note));
     loaded.warnings.iter().for_each(|warning| reporter.warn(warning));
     loaded.examples
@@ -118,7 +118,8 @@ fn labels_of(checkpoint: &Checkpoint) -> Result<LabelSet> {
 
 /// Renames labels of the data whose spelling differs from the model's.
 fn as_the_model_writes(examples: &mut [TextExample], labels: &LabelSet, reporter: &Reporter) {
-    let matched = labels.match_data(&LabelSet::of_texts(examples.iter()));
+    let matched =
+        labels.match_data(&LabelSet::of_texts(examples.iter().flat_map(|example| example.target.labels())));
     let Some(note) = &matched.note else { return };
     reporter.note(note);
     let rename = |name: &mut String| {

@@ -6,8 +6,8 @@ use serde_json::json;
 
 use albert::batch::Padding;
 use albert::model::AlbertConfig;
+use albert::training::finetune::ExampleStore;
 use albert::training::finetune::recipe::{self, PublishedRecipe};
-use albert::training::finetune::{TrainingExample, digest};
 use albert::training::{self, Optimizer, OptimizerKind, Schedule, TrainOptions};
 use albert::{Error, Result};
 
@@ -72,9 +72,7 @@ impl Plan {
             .or(recipe.map(|recipe| recipe.learning_rate))
             .unwrap_or_else(|| recipe::learning_rate(&setup.config));
         // The longest example determines the batch that fits.
-        let tokens =
-            |e: &TrainingExample| e.rows.len() * e.rows.iter().map(|row| row.ids.len()).max().unwrap_or(0);
-        let longest = examples.iter().map(tokens).max().unwrap_or(1);
+        let longest = examples.largest().max(1);
         let metric = metric(common, recipe, prepared)?;
         Ok(Self {
             batch_size,
@@ -108,7 +106,7 @@ impl Plan {
         folder: &Path,
         seed: u64,
         config: &AlbertConfig,
-        examples: &[TrainingExample],
+        examples: &ExampleStore,
     ) -> TrainOptions {
         let clip_norm = (common.clip_norm > 0.0).then_some(common.clip_norm);
         TrainOptions {
@@ -128,7 +126,7 @@ impl Plan {
             identity: json!({
                 "config": config.to_json(),
                 "examples": examples.len(),
-                "digest of the examples": digest(examples),
+                "digest of the examples": examples.digest(),
                 "--batch-size": self.batch_size,
                 "--seeds": seed,
                 "--precision": format!("{:?}", common.precision),

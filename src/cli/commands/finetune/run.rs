@@ -160,21 +160,21 @@ fn announce(setup: &Setup, prepared: &Prepared, plan: &Plan) {
     if !config.labels.is_empty() {
         reporter.note(&format!("{} labels: {}", config.labels.len(), shortened(&config.labels)));
     }
-    let rows: Vec<_> = prepared.examples.iter().flat_map(|example| &example.rows).collect();
-    let mut lengths: Vec<usize> = rows.iter().map(|row| row.ids.len()).collect();
-    lengths.sort_unstable();
-    let at = |share: usize| lengths.get(lengths.len() * share / 100).or(lengths.last()).copied().unwrap_or(0);
+    let rows = prepared.examples.row_lengths();
     reporter.note(&format!(
         "{} examples, {} rows of {} tokens (median; 95 % have at most {}, the longest {})",
         prepared.examples.len(),
-        rows.len(),
-        at(50),
-        at(95),
-        at(100),
+        rows.rows,
+        rows.percentile(50),
+        rows.percentile(95),
+        rows.percentile(100),
     ));
-    let cut = rows.iter().filter(|row| row.truncated).count();
-    if cut > 0 {
-        reporter.warn(&format!("cut {cut} rows to {} tokens (--max-length)", at(100)));
+    if rows.truncated > 0 {
+        reporter.warn(&format!(
+            "cut {} rows to {} tokens (--max-length)",
+            rows.truncated,
+            rows.percentile(100)
+        ));
     }
     reporter.note(&format!(
         "{} steps of {} examples, {:.1} passes; {:?}, rate {:.1e}, {} steps of warm-up; {} at a time on {}",

@@ -7,7 +7,7 @@ use albert::io::create_directory;
 use albert::model::{Albert, AlbertConfig, Head};
 use albert::tasks::{Long, Runtime};
 use albert::training::finetune::recipe::{self, PublishedRecipe};
-use albert::training::finetune::{TaskLoss, TrainingExample};
+use albert::training::finetune::{ExampleStore, TaskLoss};
 use albert::training::{Checkpoints, Communicator};
 use albert::{Error, Result};
 
@@ -36,7 +36,7 @@ pub(super) struct Prepared {
     pub head: Head,
     pub architecture: Architecture,
     pub config: AlbertConfig,
-    pub examples: Vec<TrainingExample>,
+    pub examples: ExampleStore,
     pub evaluation: Option<Box<dyn TaskEvaluation>>,
     pub loss: TaskLoss,
     pub label_weights: Vec<f32>,

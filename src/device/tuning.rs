@@ -1,0 +1,103 @@
+//! How cubecl chooses among the kernels of an operation.
+//!
+//! cubecl compiles and measures several candidates for every matrix multiplication and reduction of a new shape, until one is
+//! close to what the device can do. To know that, it first measures the device: its arithmetic, its memory at many sizes, and
+//! the cost of a launch. These measurements take seconds at every start, more than all else. We enter values instead, which
+//! decide whether the first candidate is taken or all are measured.
+
+use std::time::Duration;
+
+use burn::backend::DispatchDevice;
+use burn::cubecl::config::autotune::AutotuneLevel;
+use burn::cubecl::config::{CubeClRuntimeConfig, RuntimeConfig};
+use burn::cubecl::ir::{ElemType, FloatKind, IntKind, UIntKind};
+use burn::cubecl::throughput::{
+    CmmaDims, ComputeCmmaConfig, MemoryAccess, MemorySpec, ThroughputCache, ThroughputKey, ThroughputMode,
+    ThroughputValue,
+};
+use burn::tensor::Device;
+
+/// Choice of kernels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Tuning {
+    /// The first kernel that works. Starts fastest.
+    First,
+    /// The fastest of several kernels. Pays for long inputs.
+    Measured,
+}
+
+/// Working sets of memory in bytes that cubecl asks for, as powers of two.
+const WORKING_SETS: std::ops::RangeInclusive<u32> = 10..=34;
+
+impl Tuning {
+    /// Operations or bytes per second that no kernel reaches, or that all do.
+    fn peak(self) -> usize {
+        match self {
+            Self::First => 1_000,
+            Self::Measured => usize::MAX / 1024,
+        }
+    }
+
+    /// Launches per second.
+    fn launches(self) -> usize {
+        match self {
+            Self::First => 1_000,
+            Self::Measured => 100_000,
+        }
+    }
+
+    /// Sets cubecl's configuration in code, because it would otherwise search the current directory and its parents for a
+    /// file. Has no effect on a configuration that was read before.
+    pub(super) fn configure(self) {
+        let mut config = CubeClRuntimeConfig::default();
+        let autotune = &mut config.autotune;
+        match self {
+            Self::First => {
+                autotune.level = AutotuneLevel::Minimal;
+                autotune.bench.min_samples = 1;
+                autotune.bench.max_samples = 1;
+                autotune.bench.short_circuit_samples = 1;
+            }
+            Self::Measured => autotune.level = AutotuneLevel::Balanced,
+        }
+        let _already_read = CubeClRuntimeConfig::try_set(config);
+    }
+
+    /// Enters the peaks of a device, which cubecl would measure otherwise.
+    pub(super) fn enter_peaks(self, device: &Device) {
+        let DispatchDevice::Cube(cube) = device.as_dispatch() else { return };
+        let client = cube.client();
+        let (name, properties) = (client.name(), client.properties());
+        let cache = ThroughputCache::get_for_device(name, properties);
+        let mut cache = cache.lock();
+        let mut enter = |mode, per_second| {
+            let value = ThroughputValue { ops_count: per_second, duration: Duration::from_secs(1) };
+            cache.insert(ThroughputKey { mode }, value);
+        };
+        enter(ThroughputMode::Launch, self.launches());
+        for dtype in [
+            ElemType::Float(FloatKind::F32),
+            ElemType::Float(FloatKind::F16),
+            ElemType::Float(FloatKind::BF16),
+            ElemType::Float(FloatKind::TF32),
+            ElemType::Int(IntKind::I32),
+            ElemType::UInt(UIntKind::U32),
+        ] {
+            enter(ThroughputMode::ComputeDirect { dtype }, self.peak());
+        }
+        for access in [MemoryAccess::Copy, MemoryAccess::Read, MemoryAccess::Write] {
+            for power in WORKING_SETS {
+                enter(ThroughputMode::Memory(MemorySpec::new(access, 1 << power)), self.peak());
+            }
+            enter(ThroughputMode::memory(access), self.peak());
+        }
+        let matmul = &properties.features.matmul;
+        for shape in matmul.cmma.iter().chain(&matmul.mma) {
+            let config = ComputeCmmaConfig {
+                accumulator_type: shape.cd_type,
+                cmma_dims: CmmaDims { m: shape.m as usize, n: shape.n as usize, k: shape.k as usize },
+            };
+            enter(ThroughputMode::ComputeCmma { dtype: shape.a_type, config }, self.peak());
+        }
+    }
+}
