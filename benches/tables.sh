@@ -1,15 +1,16 @@
 #!/usr/bin/env bash
 # Lines per second and resident memory over time for every format of records, with the built-in model.
 #
-#     benches/tables.sh [--lines N] [--task TASK] [ALBERT]        (or ALBERT_BIN; else target/release/albert)
+#     benches/tables.sh [--lines N] [--task TASK] [ALBERT] [-- OPTION...]        (or ALBERT_BIN; else target/release/albert)
 #
 # Prints a Markdown table: resident memory (MiB) after a tenth, a half and nine tenths of the run, and the peak. Memory is flat if these agree.
-# N is two million unless given. Parquet is left out where the program was built without it.
+# N is two million unless given. Options after -- are passed to albert. Parquet is left out where the program was built without it.
 set -eu
 here=$(dirname "$0")
 lines=2000000 task=classify albert=${ALBERT_BIN:-$here/../target/release/albert}
 while [ $# -gt 0 ]; do
     case $1 in
+        --) shift; break ;;
         --lines) lines=$2; shift ;;
         --task) task=$2; shift ;;
         -*) sed -n '2,8s/^# \?//p' "$0"; exit 2 ;;
@@ -22,7 +23,7 @@ dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 unset ALBERT_MODEL ALBERT_DEVICE
 
-awk -v n="$lines" 'BEGIN { for (i = 0; i < n; i++) printf "%d,the %s film was %s\n", i, i % 7 ? "old" : "new", i % 3 ? "good" : "bad" }' > "$dir/rows"
+awk -v n="$lines" 'BEGIN { for (i = 0; i < n; i++) printf "%d,%s %s\n", i, i % 3 ? "good" : "bad", i % 7 ? "film" : "music" }' > "$dir/rows"
 { echo id,text; cat "$dir/rows"; } > "$dir/in.csv"
 tr ',' '\t' < "$dir/in.csv" > "$dir/in.tsv"
 cut -d, -f2 "$dir/rows" > "$dir/in.txt"
@@ -41,7 +42,7 @@ for format in $formats; do
     out=$format
     [ "$format" = txt ] && out=jsonl
     start=$(date +%s.%N)
-    "$albert" "$task" -q --device flex -i "$dir/in.$format" -o "$dir/out.$out" &
+    "$albert" "$task" -q --device flex "$@" -i "$dir/in.$format" -o "$dir/out.$out" &
     pid=$!
     : > "$dir/memory"
     while kill -0 $pid 2> /dev/null; do

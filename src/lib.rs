@@ -56,6 +56,7 @@ pub mod batch;
 pub mod checkpoint;
 pub mod data;
 pub mod device;
+pub mod device_check;
 pub mod error;
 pub mod eval;
 mod guard;

@@ -11,7 +11,7 @@ const LAYERS: &[&[&str]] = &[
     &["tokenizer", "model", "device"],
     &["batch"],
     &["checkpoint", "data"],
-    &["hub", "stream"],
+    &["hub", "stream", "device_check"],
     &["tasks"],
     &["eval", "pipelines"],
     &["training"],

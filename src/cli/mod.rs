@@ -2,8 +2,10 @@
 
 mod args;
 mod commands;
+mod driver_messages;
 mod exit;
 mod interrupt;
+mod open_device;
 mod options;
 mod output;
 mod processes;

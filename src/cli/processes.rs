@@ -1,10 +1,12 @@
 //! Training in several processes that were started together, under `mpirun` or a scheduler.
 
 use albert::Result;
-use albert::device::{self, DeviceChoice, FloatType, OpenDevice};
+use albert::device::{DeviceChoice, FloatType, OpenDevice, Workload};
 use albert::training::{self, Communicator};
 
+use crate::cli::args::device::DeviceCheckArg;
 use crate::cli::exit::{ExitStatus, Failure};
+use crate::cli::open_device;
 use crate::cli::output::report::Reporter;
 
 /// Joins the other processes and runs `train` with them. Only process 0 reports.
@@ -48,7 +50,9 @@ pub(super) fn first_alone<T>(
 pub(super) fn open_devices(
     named: &[DeviceChoice],
     float: FloatType,
+    check: DeviceCheckArg,
     world: &dyn Communicator,
+    reporter: &Reporter,
 ) -> Result<Vec<OpenDevice>> {
     let chosen = if world.size() > 1 {
         let local = training::local_rank();
@@ -60,5 +64,6 @@ pub(super) fn open_devices(
     } else {
         named.to_vec()
     };
-    chosen.into_iter().map(|choice| device::open_for_products(choice, float)).collect()
+    let open = |choice| Ok(open_device::open(choice, float, Workload::Training, check, reporter)?.0);
+    chosen.into_iter().map(open).collect()
 }

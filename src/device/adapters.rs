@@ -6,7 +6,7 @@ use burn::tensor::{Device, DeviceKind};
 use burn_wgpu::wgpu;
 
 use super::tuning::Tuning;
-use super::{DeviceInfo, OpenDevice};
+use super::{DeviceInfo, OpenDevice, Workload};
 use crate::error::{Error, Result};
 use crate::ops::Numbers;
 
@@ -131,16 +131,17 @@ pub(crate) fn choose(index: Option<usize>) -> Result<Adapter> {
 ///
 /// # Errors
 /// [`Error::Device`] with the driver's message.
-pub(crate) fn open(adapter: &Adapter) -> Result<OpenDevice> {
+pub(crate) fn open(adapter: &Adapter, workload: Workload) -> Result<OpenDevice> {
     let name = format!("wgpu:{}", adapter.index);
     let failed = |problem: String| Error::Device { device: name.clone(), problem };
     let Some(kind) = adapter.selector.clone() else {
         return Err(failed(format!("{} is of a kind that albert cannot select", adapter.description)));
     };
-    // Measuring kernels does not pay on a software adapter.
-    let tuning = if adapter.is_real_gpu() { Tuning::Measured } else { Tuning::First };
+    let is_gpu = adapter.is_real_gpu();
+    let tuning = Tuning::of(is_gpu, workload);
     tuning.configure();
     let device = Device::wgpu_options().device_kind(kind).init().map_err(|e| failed(e.to_string()))?;
     tuning.enter_peaks(&device);
-    Ok(OpenDevice { device, name, is_gpu: adapter.is_real_gpu(), numbers: Numbers::F32 })
+    let adapter = Some(adapter.description.clone());
+    Ok(OpenDevice { device, name, is_gpu, adapter, numbers: Numbers::F32 })
 }

@@ -7,9 +7,6 @@ const CPU_TOKENS_PER_THREAD: usize = 256;
 const FEWEST_CPU_TOKENS: usize = 512;
 const GPU_TOKENS: usize = 16384;
 
-/// Lengths are padded to a multiple of this on GPUs, which compile one kernel per shape.
-const GPU_PAD_MULTIPLE: usize = 16;
-
 /// Limits of a batch for inference.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BatchLimits {
@@ -23,9 +20,9 @@ impl BatchLimits {
     /// The limits for a device and the number of CPU threads in use.
     pub fn of(device: &OpenDevice) -> Self {
         if device.is_gpu {
-            return Self { tokens: GPU_TOKENS, pad_multiple: GPU_PAD_MULTIPLE };
+            return Self { tokens: GPU_TOKENS, pad_multiple: device.pad_multiple() };
         }
         let tokens = CPU_TOKENS_PER_THREAD * rayon::current_num_threads();
-        Self { tokens: tokens.max(FEWEST_CPU_TOKENS), pad_multiple: 1 }
+        Self { tokens: tokens.max(FEWEST_CPU_TOKENS), pad_multiple: device.pad_multiple() }
     }
 }

@@ -114,8 +114,21 @@ pub struct OpenDevice {
     pub name: String,
     /// True for a hardware GPU, which needs larger batches.
     pub is_gpu: bool,
+    /// The names of the adapter and its driver; `None` for a CPU.
+    pub adapter: Option<String>,
     /// Precision of matrix multiplications on it ([`crate::model::Albert::set_numbers`]).
     pub numbers: Numbers,
+}
+
+impl OpenDevice {
+    fn cpu(device: Device, name: &str) -> Self {
+        Self { device, name: name.to_owned(), is_gpu: false, adapter: None, numbers: Numbers::F32 }
+    }
+
+    /// Lengths are padded to a multiple of this, because GPUs and software adapters compile kernels for each shape.
+    pub fn pad_multiple(&self) -> usize {
+        if self.adapter.is_some() { 16 } else { 1 }
+    }
 }
 
 /// One line of `albert devices`.
@@ -137,20 +150,20 @@ pub struct DeviceInfo {
 /// [`Error::Device`] if the device is not part of this build, does not exist on this machine, does not support the float type,
 /// or was opened before with another one.
 pub fn open(choice: DeviceChoice, float: FloatType) -> Result<OpenDevice> {
-    configured(opened(choice)?, float)
+    configured(opened(choice, Workload::Inference(None))?, float)
 }
 
 /// Same as [`open`] for devices other than a CPU. On a CPU, tensors stay in f32 with [`FloatType::Bf16x2`],
 /// [`FloatType::Bf16`] and [`FloatType::Int8`]: only matrix multiplications have lower precision
-/// ([`OpenDevice::numbers`]).
+/// ([`OpenDevice::numbers`]). A GPU measures its kernels only for a `workload` that is long.
 ///
 /// # Errors
 /// Errors of [`open`]; [`FloatType::Bf16x2`] and [`FloatType::Int8`] on a device other than a CPU.
-pub fn open_for_products(choice: DeviceChoice, float: FloatType) -> Result<OpenDevice> {
+pub fn open_for_products(choice: DeviceChoice, float: FloatType, workload: Workload) -> Result<OpenDevice> {
     if choice == DeviceChoice::Auto {
-        return Ok(open_automatically(float, Workload::Training)?.0);
+        return Ok(open_automatically(float, workload)?.0);
     }
-    let open = opened(choice)?;
+    let open = opened(choice, workload)?;
     let cpu = matches!(open.name.as_str(), "flex" | "ndarray");
     match float {
         FloatType::Bf16x2 if cpu => Ok(OpenDevice { numbers: Numbers::Bf16x2, ..open }),
@@ -166,12 +179,12 @@ pub fn common_numbers(devices: &[OpenDevice]) -> Numbers {
     lossy.unwrap_or_default()
 }
 
-fn opened(choice: DeviceChoice) -> Result<OpenDevice> {
+fn opened(choice: DeviceChoice, workload: Workload) -> Result<OpenDevice> {
     match choice {
-        DeviceChoice::Auto => Ok(open_automatically(FloatType::F32, Workload::Training)?.0),
+        DeviceChoice::Auto => Ok(open_automatically(FloatType::F32, workload)?.0),
         DeviceChoice::Flex => open_flex(),
         DeviceChoice::NdArray => open_ndarray(),
-        DeviceChoice::Wgpu(index) => open_wgpu(index),
+        DeviceChoice::Wgpu(index) => open_wgpu(index, workload),
         DeviceChoice::Cuda(index) => open_cuda(index),
     }
 }
@@ -277,13 +290,13 @@ pub fn open_automatically(float: FloatType, workload: Workload) -> Result<(OpenD
     let choice = auto::choose(workload, float, rayon::current_num_threads(), gpus);
     let mut reason = choice.reason;
     if let Some(name) = choice.gpu {
-        match name.parse().map_err(Error::Input).and_then(|gpu| open_for_products(gpu, float)) {
+        match name.parse().map_err(Error::Input).and_then(|gpu| open_for_products(gpu, float, workload)) {
             Ok(open) => return Ok((open, reason)),
             Err(error) => reason = format!("the GPU cannot be used: {error}"),
         }
     }
     let cpu = if cfg!(feature = "flex") { DeviceChoice::Flex } else { DeviceChoice::NdArray };
-    Ok((open_for_products(cpu, float)?, reason))
+    Ok((open_for_products(cpu, float, workload)?, reason))
 }
 
 /// The adapters, without loading a driver if the machine has no device file of a GPU.
@@ -297,7 +310,7 @@ fn gpus() -> Vec<DeviceInfo> {
 
 #[cfg(feature = "flex")]
 fn open_flex() -> Result<OpenDevice> {
-    Ok(OpenDevice { device: Device::flex(), name: "flex".into(), is_gpu: false, numbers: Numbers::F32 })
+    Ok(OpenDevice::cpu(Device::flex(), "flex"))
 }
 
 #[cfg(not(feature = "flex"))]
@@ -308,7 +321,7 @@ fn open_flex() -> Result<OpenDevice> {
 #[cfg(feature = "ndarray")]
 #[allow(deprecated, reason = "upstream prefers flex; we offer both")]
 fn open_ndarray() -> Result<OpenDevice> {
-    Ok(OpenDevice { device: Device::ndarray(), name: "ndarray".into(), is_gpu: false, numbers: Numbers::F32 })
+    Ok(OpenDevice::cpu(Device::ndarray(), "ndarray"))
 }
 
 #[cfg(not(feature = "ndarray"))]
@@ -317,12 +330,12 @@ fn open_ndarray() -> Result<OpenDevice> {
 }
 
 #[cfg(feature = "wgpu")]
-fn open_wgpu(index: Option<usize>) -> Result<OpenDevice> {
-    adapters::open(&adapters::choose(index)?)
+fn open_wgpu(index: Option<usize>, workload: Workload) -> Result<OpenDevice> {
+    adapters::open(&adapters::choose(index)?, workload)
 }
 
 #[cfg(not(feature = "wgpu"))]
-fn open_wgpu(_index: Option<usize>) -> Result<OpenDevice> {
+fn open_wgpu(_index: Option<usize>, _workload: Workload) -> Result<OpenDevice> {
     Err(not_built("wgpu", "wgpu"))
 }
 
@@ -334,7 +347,8 @@ fn open_cuda(index: Option<usize>) -> Result<OpenDevice> {
     if !std::path::Path::new("/dev/nvidiactl").exists() && cfg!(target_os = "linux") {
         return Err(Error::Device { device: name, problem: "no NVIDIA driver on this machine".into() });
     }
-    Ok(OpenDevice { device: Device::cuda(index), name, is_gpu: true, numbers: Numbers::F32 })
+    let adapter = Some("the NVIDIA GPU (CUDA)".to_owned());
+    Ok(OpenDevice { device: Device::cuda(index), name, is_gpu: true, adapter, numbers: Numbers::F32 })
 }
 
 #[cfg(not(feature = "cuda"))]

@@ -17,6 +17,8 @@ use burn::cubecl::throughput::{
 };
 use burn::tensor::Device;
 
+use super::Workload;
+
 /// Choice of kernels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Tuning {
@@ -29,7 +31,19 @@ pub(super) enum Tuning {
 /// Working sets of memory in bytes that cubecl asks for, as powers of two.
 const WORKING_SETS: std::ops::RangeInclusive<u32> = 10..=34;
 
+/// Floating-point operations of an input for which measuring pays: about ten seconds of a GPU.
+const LONG: f64 = 1e14;
+
 impl Tuning {
+    /// The choice for a workload. Measuring does not pay on a software adapter.
+    pub(super) fn of(is_gpu: bool, workload: Workload) -> Self {
+        match workload {
+            _ if !is_gpu => Self::First,
+            Workload::Inference(Some(operations)) if operations < LONG => Self::First,
+            Workload::Inference(_) | Workload::Training => Self::Measured,
+        }
+    }
+
     /// Operations or bytes per second that no kernel reaches, or that all do.
     fn peak(self) -> usize {
         match self {
@@ -99,5 +113,19 @@ impl Tuning {
             };
             enter(ThroughputMode::ComputeCmma { dtype: shape.a_type, config }, self.peak());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_work_on_a_gpu_is_worth_measuring() {
+        assert_eq!(Tuning::of(true, Workload::Training), Tuning::Measured);
+        assert_eq!(Tuning::of(true, Workload::Inference(None)), Tuning::Measured);
+        assert_eq!(Tuning::of(true, Workload::Inference(Some(1e16))), Tuning::Measured);
+        assert_eq!(Tuning::of(true, Workload::Inference(Some(1e9))), Tuning::First);
+        assert_eq!(Tuning::of(false, Workload::Training), Tuning::First);
     }
 }

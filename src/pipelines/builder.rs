@@ -167,7 +167,7 @@ impl<P: Pipeline> Builder<P> {
             DeviceChoice::Auto => {
                 device::open_automatically(self.precision, Workload::Inference(Some(0.0)))?.0
             }
-            named => device::open_for_products(named, self.precision)?,
+            named => device::open_for_products(named, self.precision, Workload::Inference(None))?,
         };
         let tensors = checkpoint.tensors()?;
         let heads = P::heads(&options);

@@ -19,6 +19,8 @@ pub(crate) struct DeviceArgs {
     /// --verbose prints the reason. `albert devices` lists the devices.
     #[arg(long, env = "ALBERT_DEVICE", value_name = "DEVICE", default_value = "auto", value_parser = str::parse::<DeviceChoice>, help_heading = "Device")]
     pub device: DeviceChoice,
+    #[command(flatten)]
+    pub check: DeviceCheckArgs,
     /// Compute precision
     ///
     /// f32 gives the numbers of transformers. On a CPU, bf16x2, bf16 and int8 apply only to matrix multiplications. They are
@@ -35,6 +37,33 @@ pub(crate) struct DeviceArgs {
     /// Random seed (inference is deterministic and ignores it)
     #[arg(long, value_name = "N", hide_short_help = true, help_heading = "Device")]
     pub seed: Option<u64>,
+}
+
+/// The comparison of a GPU with the CPU.
+#[derive(Args, Clone, Copy, Debug)]
+pub(crate) struct DeviceCheckArgs {
+    /// When to compare a GPU with the CPU
+    ///
+    /// A small batch is computed on both. If they differ by more than the precision explains, the command ends with an error. The
+    /// result is remembered for this version of the program, driver and precision.
+    #[arg(
+        long,
+        env = "ALBERT_DEVICE_CHECK",
+        value_name = "WHEN",
+        default_value = "first-use",
+        hide_short_help = true,
+        help_heading = "Device"
+    )]
+    pub device_check: DeviceCheckArg,
+}
+
+/// When to compare a GPU with the CPU.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum DeviceCheckArg {
+    /// Before its first use.
+    FirstUse,
+    /// Never.
+    Off,
 }
 
 impl DeviceArgs {

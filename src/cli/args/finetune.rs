@@ -10,6 +10,7 @@ use albert::training::finetune::{Frozen, Order};
 
 use super::common::ModelArgs;
 use super::data::{ChoiceDataArgs, QuestionDataArgs, TextDataArgs, TokenDataArgs};
+use super::device::DeviceCheckArgs;
 use super::pretrain::PretrainArgs;
 use super::training::{PrecisionArg, ScheduleArg};
 use super::values::{not_negative, positive, share};
@@ -209,6 +210,8 @@ pub(crate) struct CommonArgs {
     /// Devices, several for data-parallel training: auto, flex, ndarray, wgpu[:N], cuda[:N]
     #[arg(long, env = "ALBERT_DEVICE", value_name = "DEVICE", value_delimiter = ',', default_value = "auto", value_parser = str::parse::<DeviceChoice>, help_heading = "Run")]
     pub device: Vec<DeviceChoice>,
+    #[command(flatten)]
+    pub check: DeviceCheckArgs,
     /// CPU threads [default: all]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024), help_heading = "Run")]
     pub threads: Option<u16>,

@@ -6,10 +6,12 @@ use albert::device;
 use albert::io::{Format, OutputTarget};
 
 use crate::cli::args::devices::DevicesArgs;
+use crate::cli::driver_messages;
 use crate::cli::exit::{ExitStatus, Failure};
+use crate::cli::output::report::Reporter;
 
-pub(super) fn run(args: DevicesArgs) -> Result<ExitStatus, Failure> {
-    let devices = device::list();
+pub(super) fn run(args: DevicesArgs, reporter: &Reporter) -> Result<ExitStatus, Failure> {
+    let devices = driver_messages::without(reporter, device::list);
     let objects: Vec<String> = devices
         .iter()
         .map(|d| {

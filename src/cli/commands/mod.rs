@@ -39,7 +39,7 @@ pub(super) fn run(command: Command, reporter: &Reporter) -> Result<ExitStatus, F
         Command::TrainTokenizer(args) => train_tokenizer::run(args, reporter),
         Command::Convert(args) => convert::run(args, reporter),
         Command::Info(args) => info::run(args, reporter),
-        Command::Devices(args) => devices::run(args),
+        Command::Devices(args) => devices::run(args, reporter),
         Command::Completions(args) => completions::run(args),
         Command::Man(args) => man::run(args),
     }

@@ -1,7 +1,7 @@
 //! Loads a model onto a device.
 
 use albert::checkpoint::{Checkpoint, MlmBias, Origin, load_model};
-use albert::device::{self, BatchLimits, DeviceChoice, OpenDevice, Workload};
+use albert::device::{self, BatchLimits, OpenDevice, Workload};
 use albert::model::Head;
 use albert::ops::{self, Numbers};
 use albert::tasks::Runtime;
@@ -9,6 +9,7 @@ use albert::{Error, Result};
 
 use super::lengths::Lengths;
 use crate::cli::args::device::DeviceArgs;
+use crate::cli::open_device;
 use crate::cli::output::report::Reporter;
 
 /// A model that is ready to run, and its batch size.
@@ -37,7 +38,7 @@ pub(crate) fn load(
     }
     let (tokenizer, model) = std::thread::scope(|scope| {
         let tokenizer = scope.spawn(|| checkpoint.tokenizer());
-        let model = open_and_load(checkpoint, heads, mlm_bias, device);
+        let model = open_and_load(checkpoint, heads, mlm_bias, device, reporter);
         let tokenizer = tokenizer.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         (tokenizer, model)
     });
@@ -97,17 +98,13 @@ fn open_and_load(
     heads: &[Head],
     mlm_bias: MlmBias,
     args: &DeviceArgs,
+    reporter: &Reporter,
 ) -> Result<Loaded> {
     let tensors = checkpoint.tensors()?;
     let float = args.dtype.into();
-    let (open, why) = if args.device == DeviceChoice::Auto {
-        let per_byte = checkpoint.config.flops_per_token() as f64 / BYTES_PER_TOKEN;
-        let operations = args.input_bytes.map(|bytes| bytes as f64 * per_byte);
-        let (open, why) = device::open_automatically(float, Workload::Inference(operations))?;
-        (open, Some(why))
-    } else {
-        (device::open_for_products(args.device, float)?, None)
-    };
+    let per_byte = checkpoint.config.flops_per_token() as f64 / BYTES_PER_TOKEN;
+    let workload = Workload::Inference(args.input_bytes.map(|bytes| bytes as f64 * per_byte));
+    let (open, why) = open_device::open(args.device, float, workload, args.check.device_check, reporter)?;
     let (mut model, report) = load_model(&tensors, &checkpoint.config, heads, mlm_bias, &open.device)?;
     model.set_numbers(open.numbers);
     Ok((open, why, model, report))

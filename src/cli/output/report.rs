@@ -99,6 +99,16 @@ impl Reporter {
         }
     }
 
+    /// Returns true with `--verbose`.
+    pub(crate) fn is_verbose(&self) -> bool {
+        self.verbose
+    }
+
+    /// Prints a line of a library as it is.
+    pub(crate) fn foreign(&self, line: &str) {
+        self.write(&format!("{line}\n"));
+    }
+
     fn plain(&self, message: &str) {
         self.write(&format!("albert: {message}\n"));
     }

@@ -82,7 +82,13 @@ impl<'a> Setup<'a> {
         if let Some(rate) = common.classifier_dropout.or(recipe.map(|recipe| recipe.classifier_dropout)) {
             config.classifier_dropout_prob = Some(rate);
         }
-        let devices = processes::open_devices(&common.device, common.precision.into(), world)?;
+        let devices = processes::open_devices(
+            &common.device,
+            common.precision.into(),
+            common.check.device_check,
+            world,
+            reporter,
+        )?;
         options::warn_if_not_faster("--precision", device::common_numbers(&devices), reporter);
         Ok(Self { common, world, reporter, recipe, checkpoint, config, devices })
     }
@@ -126,7 +132,7 @@ impl<'a> Setup<'a> {
 
     /// Rows are padded to a multiple of this.
     pub(super) fn pad_multiple(&self) -> usize {
-        if self.devices[0].is_gpu { 16 } else { 1 }
+        self.devices[0].pad_multiple()
     }
 }
 

@@ -59,7 +59,13 @@ fn train(
         return show(stream, count, args.format.resolve(terminal), &tokenizer, &special);
     }
 
-    let opened = processes::open_devices(&args.device, args.precision.into(), world)?;
+    let opened = processes::open_devices(
+        &args.device,
+        args.precision.into(),
+        args.check.device_check,
+        world,
+        reporter,
+    )?;
     let devices: Vec<Device> = opened.iter().map(|open| open.device.clone()).collect();
     let (mut model, mut parameters) = start.model(args, &config, &devices[0], reporter)?;
     freeze(&args.freeze, &mut parameters)?;
@@ -71,7 +77,7 @@ fn train(
 
     let objective = Pretraining {
         pad_id: config.pad_token_id.unwrap_or(0) as u32,
-        pad_multiple: if opened[0].is_gpu { 16 } else { 1 },
+        pad_multiple: opened[0].pad_multiple(),
         longest: config.max_position_embeddings,
         sentence_order: !args.no_sop,
         sentence_order_weight: args.sop_weight,

@@ -1,0 +1,44 @@
+//! Opening the device of a command.
+
+use albert::Result;
+use albert::device::{self, DeviceChoice, FloatType, OpenDevice, Workload};
+use albert::device_check::{self, Checked};
+
+use crate::cli::args::device::DeviceCheckArg;
+use crate::cli::driver_messages;
+use crate::cli::output::report::Reporter;
+
+/// Opens a device and compares it with the CPU if it is used for the first time. Returns the reason too, if `auto` chose.
+///
+/// # Errors
+/// Errors of the device; [`albert::Error::Device`] if it gives wrong results.
+pub(super) fn open(
+    choice: DeviceChoice,
+    float: FloatType,
+    workload: Workload,
+    check: DeviceCheckArg,
+    reporter: &Reporter,
+) -> Result<(OpenDevice, Option<String>)> {
+    if matches!(choice, DeviceChoice::Flex | DeviceChoice::NdArray) {
+        return Ok((device::open_for_products(choice, float, workload)?, None));
+    }
+    driver_messages::without(reporter, || {
+        let (open, why) = if choice == DeviceChoice::Auto {
+            let (open, why) = device::open_automatically(float, workload)?;
+            (open, Some(why))
+        } else {
+            (device::open_for_products(choice, float, workload)?, None)
+        };
+        if check == DeviceCheckArg::FirstUse {
+            let directory = device_check::cache_directory();
+            match device_check::check(&open, float, directory.as_deref())? {
+                Checked::NotNeeded => {}
+                Checked::Before => reporter.detail(|| format!("{} agreed with the CPU before", open.name)),
+                Checked::Now(error) => reporter.detail(|| {
+                    format!("{} agrees with the CPU within {error:.1e} of the largest state", open.name)
+                }),
+            }
+        }
+        Ok((open, why))
+    })
+}
