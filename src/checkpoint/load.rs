@@ -16,11 +16,14 @@ use crate::model::{Albert, AlbertConfig, Head};
 
 /// The masked-LM bias to use if a file contains two that differ.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 pub enum MlmBias {
     /// `predictions.decoder.bias`, as in transformers for PyTorch (4.57 and 5.23).
     #[default]
+    #[cfg_attr(feature = "cli", value(help = "predictions.decoder.bias, as in transformers for PyTorch"))]
     Decoder,
     /// `predictions.bias`, as in transformers for Flax.
+    #[cfg_attr(feature = "cli", value(help = "predictions.bias, as in transformers for Flax"))]
     Predictions,
 }
 

@@ -9,9 +9,9 @@ use albert::io::{
     Complete, FinishedFiles, Format, HeaderRow, InputFormat, Leftover, Needed, Numbered, OrderedWriter,
     OutputTarget, Part, RecordReader, Source,
 };
-use albert::stream::{self, SharedWriter, StreamOptions, Task};
+use albert::stream::{self, OnError, SharedWriter, StreamOptions, Task};
 
-use crate::cli::args::common::{InputArgs, ModelArgs, OnErrorArg, OutputArgs, RecordArgs};
+use crate::cli::args::common::{InputArgs, ModelArgs, OutputArgs, RecordArgs};
 use crate::cli::args::part::PartArgs;
 use crate::cli::exit::{ExitStatus, Failure, WhileRunning};
 use crate::cli::interrupt::close_on_interrupt;
@@ -59,7 +59,7 @@ pub(super) fn open_records(
 pub(super) fn open(
     source: &Source,
     input_format: InputFormat,
-    (part, on_error): (PartArgs, OnErrorArg),
+    (part, on_error): (PartArgs, OnError),
     needed: &[Needed],
     output: Option<&Path>,
     format: impl FnOnce(bool) -> albert::Result<Format>,
@@ -74,7 +74,7 @@ pub(super) fn open(
     let number = finished.files + 1;
     let is_later_shard = part.shard.is_some_and(|shard| shard.index > 1);
     let header = match is_later_shard && files.is_none() {
-        true => HeaderRow::Absent { with_errors: on_error == OnErrorArg::Skip },
+        true => HeaderRow::Absent { with_errors: on_error == OnError::Skip },
         false => HeaderRow::Present,
     };
     let target = match &files {
@@ -200,7 +200,7 @@ impl Streams {
 pub(super) fn run<T: Task>(
     task: &T,
     mut streams: Streams,
-    on_error: OnErrorArg,
+    on_error: OnError,
     batch_tokens: usize,
     reporter: &Reporter,
 ) -> Result<ExitStatus, Failure> {
@@ -212,12 +212,8 @@ pub(super) fn run<T: Task>(
         action: "watch",
         source,
     })?;
-    let options = StreamOptions {
-        batch_tokens,
-        on_error: on_error.into(),
-        format,
-        color: reporter.wants_color(terminal),
-    };
+    let options =
+        StreamOptions { batch_tokens, on_error, format, color: reporter.wants_color(terminal) };
     let started = std::time::Instant::now();
     let mut observer = reporter.observer(StreamProgress::new(reader.progress(), limit));
     let result = stream::run(task, &reader, &writer, options, &mut observer);

@@ -10,10 +10,13 @@ const DESCRIBED: usize = 3;
 
 /// The treatment of records that cannot be right.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 pub enum OnBadRecord {
     /// Fail with an error that names its place.
+    #[cfg_attr(feature = "cli", value(help = "Report the first one and exit with 2"))]
     Stop,
     /// Leave it out, count it, and describe the first few.
+    #[cfg_attr(feature = "cli", value(help = "Leave them out, count them, and report the first few"))]
     Skip,
 }
 

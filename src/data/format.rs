@@ -10,6 +10,7 @@ const FLAG: &str = "--data-format";
 
 /// A format of labelled data.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 pub enum DataFormat {
     /// Detect the format from the file's name, then from its content.
     #[default]
@@ -17,16 +18,25 @@ pub enum DataFormat {
     /// One JSON object per line.
     Jsonl,
     /// Comma-separated columns with quotes as in RFC 4180.
+    #[cfg_attr(feature = "cli", value(help = "Comma-separated columns with a header"))]
     Csv,
     /// Tab-separated columns, in which quotes are ordinary characters.
+    #[cfg_attr(feature = "cli", value(help = "Tab-separated columns, such as GLUE's files"))]
     Tsv,
     /// One word and its tag per line, a blank line after each sentence.
+    #[cfg_attr(
+        feature = "cli",
+        value(help = "One word and its tag per line, a blank line between sentences")
+    )]
     Conll,
     /// A SQuAD file, version 1.1 or 2.0.
+    #[cfg_attr(feature = "cli", value(help = "SQuAD JSON, version 1.1 or 2.0"))]
     Squad,
     /// A RACE folder or file.
+    #[cfg_attr(feature = "cli", value(help = "RACE folders of JSON files"))]
     Race,
     /// A SWAG CSV file.
+    #[cfg_attr(feature = "cli", value(help = "SWAG CSV"))]
     Swag,
 }
 

@@ -22,11 +22,17 @@ pub use task::{More, Task};
 
 /// How to handle a record that cannot be processed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 pub enum OnError {
     /// Write everything before it and stop.
     #[default]
+    #[cfg_attr(feature = "cli", value(help = "Write all earlier results, report the location, exit with 1"))]
     Stop,
     /// Write an error in its place and continue.
+    #[cfg_attr(
+        feature = "cli",
+        value(help = "Write {\"error\": ...} in its place, continue, exit with 1 at the end")
+    )]
     Skip,
 }
 

@@ -19,9 +19,16 @@ use crate::tokenizer::Encoding;
 
 /// Function that turns logits into scores.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 pub enum Function {
     /// As in the pipeline: according to `problem_type`, otherwise sigmoid for one label and softmax for several.
     #[default]
+    #[cfg_attr(
+        feature = "cli",
+        value(
+            help = "By problem_type in config.json, otherwise sigmoid for one label and softmax for several"
+        )
+    )]
     Auto,
     /// Probabilities that add up to one.
     Softmax,

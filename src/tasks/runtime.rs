@@ -12,13 +12,25 @@ use crate::tokenizer::{Encoding, Tokenizer};
 
 /// How to handle text that is longer than the model supports.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 pub enum Long {
     /// Cut it and mark the record.
     #[default]
+    #[cfg_attr(
+        feature = "cli",
+        value(help = "Cut the text, warn once, and mark the record with \"truncated\": true")
+    )]
     Truncate,
     /// Treat it as an error of the record.
+    #[cfg_attr(feature = "cli", value(help = "Treat it as an invalid record"))]
     Error,
     /// Read it in overlapping windows, in tasks that support this.
+    #[cfg_attr(
+        feature = "cli",
+        value(
+            help = "Read it in overlapping windows: ner and qa merge spans, classify averages scores, embed averages vectors"
+        )
+    )]
     Window,
 }
 

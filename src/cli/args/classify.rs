@@ -1,6 +1,6 @@
 //! Arguments of `albert classify`.
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 
 use albert::tasks::Function;
 
@@ -30,7 +30,7 @@ pub(crate) struct ClassifyArgs {
     pub top_k: TopK,
     /// Function that turns logits into scores
     #[arg(long, value_name = "FUNCTION", default_value = "auto", help_heading = "Task")]
-    pub function: FunctionArg,
+    pub function: Function,
     /// Predict sentence order instead of labels: the probability that the second text follows the first
     #[arg(long, visible_alias = "sentence-order", help_heading = "Task")]
     pub order: bool,
@@ -53,29 +53,6 @@ fn top_k(text: &str) -> Result<TopK, String> {
         ("all", _) => Ok(TopK(None)),
         (_, Ok(n)) if n > 0 => Ok(TopK(Some(n))),
         _ => Err("expected a number from 1, or all".to_owned()),
-    }
-}
-
-#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FunctionArg {
-    /// By problem_type in config.json, otherwise sigmoid for one label and softmax for several
-    Auto,
-    /// Probabilities that add up to one
-    Softmax,
-    /// An independent probability for each label
-    Sigmoid,
-    /// Raw logits
-    None,
-}
-
-impl From<FunctionArg> for Function {
-    fn from(arg: FunctionArg) -> Self {
-        match arg {
-            FunctionArg::Auto => Self::Auto,
-            FunctionArg::Softmax => Self::Softmax,
-            FunctionArg::Sigmoid => Self::Sigmoid,
-            FunctionArg::None => Self::None,
-        }
     }
 }
 

@@ -4,7 +4,6 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use albert::checkpoint::MlmBias;
 use albert::io::{Format, InputFormat, TableKind};
 use albert::stream::OnError;
 use albert::tasks::Long;
@@ -67,23 +66,6 @@ pub(crate) struct ModelArgs {
     pub allow_non_finite: bool,
 }
 
-#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
-pub enum MlmBiasArg {
-    /// predictions.decoder.bias, as in transformers for PyTorch
-    Decoder,
-    /// predictions.bias, as in transformers for Flax
-    Predictions,
-}
-
-impl From<MlmBiasArg> for MlmBias {
-    fn from(arg: MlmBiasArg) -> Self {
-        match arg {
-            MlmBiasArg::Decoder => Self::Decoder,
-            MlmBiasArg::Predictions => Self::Predictions,
-        }
-    }
-}
-
 #[derive(Args, Debug)]
 pub(crate) struct LengthArgs {
     /// Maximum number of tokens per text, including special tokens [default: the tokenizer's model_max_length, at most
@@ -98,27 +80,7 @@ pub(crate) struct LengthArgs {
         default_value = "truncate",
         help_heading = "Input"
     )]
-    pub long: LongArg,
-}
-
-#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LongArg {
-    /// Cut the text, warn once, and mark the record with "truncated": true
-    Truncate,
-    /// Treat it as an invalid record
-    Error,
-    /// Read it in overlapping windows: ner and qa merge spans, classify averages scores, embed averages vectors
-    Window,
-}
-
-impl From<LongArg> for Long {
-    fn from(arg: LongArg) -> Self {
-        match arg {
-            LongArg::Truncate => Self::Truncate,
-            LongArg::Error => Self::Error,
-            LongArg::Window => Self::Window,
-        }
-    }
+    pub long: Long,
 }
 
 /// Texts, or records with texts.
@@ -154,7 +116,7 @@ pub(crate) struct RecordArgs {
     pub input_format: InputFormatArg,
     /// How to handle an invalid record
     #[arg(long, value_name = "HOW", default_value = "stop", help_heading = "Input")]
-    pub on_error: OnErrorArg,
+    pub on_error: OnError,
     #[command(flatten)]
     pub part: PartArgs,
 }
@@ -178,23 +140,6 @@ impl From<InputFormatArg> for InputFormat {
             InputFormatArg::Csv => Self::Table(TableKind::Csv),
             InputFormatArg::Tsv => Self::Table(TableKind::Tsv),
             InputFormatArg::Parquet => Self::Table(TableKind::Parquet),
-        }
-    }
-}
-
-#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
-pub enum OnErrorArg {
-    /// Write all earlier results, report the location, exit with 1
-    Stop,
-    /// Write {"error": ...} in its place, continue, exit with 1 at the end
-    Skip,
-}
-
-impl From<OnErrorArg> for OnError {
-    fn from(arg: OnErrorArg) -> Self {
-        match arg {
-            OnErrorArg::Stop => Self::Stop,
-            OnErrorArg::Skip => Self::Skip,
         }
     }
 }

@@ -6,7 +6,7 @@ use clap::{Args, ValueEnum};
 
 use albert::checkpoint::{Architecture, EmbeddedTask};
 
-use super::common::MlmBiasArg;
+use albert::checkpoint::MlmBias;
 
 /// Convert any ALBERT checkpoint into a directory that transformers loads
 ///
@@ -40,7 +40,7 @@ pub(crate) struct ConvertArgs {
     pub max_shard_size: Option<u32>,
     /// Masked-LM bias to keep if a checkpoint contains two that differ
     #[arg(long, value_name = "WHICH", default_value = "decoder")]
-    pub mlm_bias: MlmBiasArg,
+    pub mlm_bias: MlmBias,
     /// Base model of a PEFT adapter [default: the one that adapter_config.json names]
     #[arg(long, value_name = "DIR|HUB_ID")]
     pub base_model: Option<String>,

@@ -1,6 +1,6 @@
 //! Arguments for labelled data: formats and field names.
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 
 use albert::data::{
     ChoiceOptions, DataFormat, OnBadRecord, QuestionOptions, TargetKind, TextOptions, TokenOptions,
@@ -12,64 +12,13 @@ use albert::tasks::QaOptions;
 pub(crate) struct DataArgs {
     /// Format of the data; auto detects it from the file's name and content
     #[arg(long, value_name = "FORMAT", default_value = "auto", help_heading = "Data")]
-    pub data_format: DataFormatArg,
+    pub data_format: DataFormat,
     /// Field or column with the id of an example
     #[arg(long, value_name = "NAME", default_value = "id", hide_short_help = true, help_heading = "Data")]
     pub id_field: String,
     /// Stop at a bad record, or skip it [default: skip in GLUE's own files, else stop]
     #[arg(long, value_name = "ACTION", hide_short_help = true, help_heading = "Data")]
-    pub on_error: Option<BadRecordArg>,
-}
-
-#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
-pub enum BadRecordArg {
-    /// Report the first one and exit with 2
-    Stop,
-    /// Leave them out, count them, and report the first few
-    Skip,
-}
-
-impl From<BadRecordArg> for OnBadRecord {
-    fn from(arg: BadRecordArg) -> Self {
-        match arg {
-            BadRecordArg::Stop => Self::Stop,
-            BadRecordArg::Skip => Self::Skip,
-        }
-    }
-}
-
-#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DataFormatArg {
-    Auto,
-    /// One JSON object per line
-    Jsonl,
-    /// Comma-separated columns with a header
-    Csv,
-    /// Tab-separated columns, such as GLUE's files
-    Tsv,
-    /// One word and its tag per line, a blank line between sentences
-    Conll,
-    /// SQuAD JSON, version 1.1 or 2.0
-    Squad,
-    /// RACE folders of JSON files
-    Race,
-    /// SWAG CSV
-    Swag,
-}
-
-impl From<DataFormatArg> for DataFormat {
-    fn from(arg: DataFormatArg) -> Self {
-        match arg {
-            DataFormatArg::Auto => Self::Auto,
-            DataFormatArg::Jsonl => Self::Jsonl,
-            DataFormatArg::Csv => Self::Csv,
-            DataFormatArg::Tsv => Self::Tsv,
-            DataFormatArg::Conll => Self::Conll,
-            DataFormatArg::Squad => Self::Squad,
-            DataFormatArg::Race => Self::Race,
-            DataFormatArg::Swag => Self::Swag,
-        }
-    }
+    pub on_error: Option<OnBadRecord>,
 }
 
 /// Labelled texts.
@@ -79,7 +28,7 @@ pub(crate) struct TextDataArgs {
     pub data: DataArgs,
     /// Kind of target: one label per text, any number of labels, or a number
     #[arg(long, visible_alias = "problem-type", value_name = "GOAL", help_heading = "Data")]
-    pub goal: Option<GoalArg>,
+    pub goal: Option<TargetKind>,
     /// Field or column with the text
     #[arg(long, value_name = "NAME", default_value = "text", help_heading = "Data")]
     pub text_field: String,
@@ -97,34 +46,11 @@ pub(crate) struct TextDataArgs {
     pub label_columns: Vec<String>,
 }
 
-#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
-pub enum GoalArg {
-    /// One label (also named single-label or single_label_classification)
-    #[value(aliases = ["single-label", "single_label_classification"])]
-    Label,
-    /// Any number of labels (also named multi-label or multi_label_classification)
-    #[value(aliases = ["multi-label", "multi_label_classification"])]
-    Labels,
-    /// A number (also named regression)
-    #[value(alias = "regression")]
-    Number,
-}
-
-impl From<GoalArg> for TargetKind {
-    fn from(arg: GoalArg) -> Self {
-        match arg {
-            GoalArg::Label => Self::Label,
-            GoalArg::Labels => Self::Labels,
-            GoalArg::Number => Self::Number,
-        }
-    }
-}
-
 impl TextDataArgs {
     /// The options for reading texts with targets of this kind.
     pub(crate) fn options(&self, kind: TargetKind) -> TextOptions {
         TextOptions {
-            format: self.data.data_format.into(),
+            format: self.data.data_format,
             text: self.text_field.clone(),
             text_pair: self.pair_field.clone(),
             label: self.label_field.clone(),
@@ -132,7 +58,7 @@ impl TextDataArgs {
             kind,
             separator: self.label_separator.clone(),
             label_columns: self.label_columns.clone(),
-            on_error: self.data.on_error.map(Into::into),
+            on_error: self.data.on_error,
             ..TextOptions::default()
         }
     }
@@ -161,12 +87,12 @@ impl TokenDataArgs {
     /// The options for reading sentences. Numeric tags are indices into `tag_names`.
     pub(crate) fn options(&self, tag_names: &[String]) -> TokenOptions {
         TokenOptions {
-            format: self.data.data_format.into(),
+            format: self.data.data_format,
             tokens: self.tokens_field.clone(),
             tags: self.tags_field.clone(),
             id: self.data.id_field.clone(),
             tag_names: tag_names.to_vec(),
-            on_error: self.data.on_error.map(Into::into),
+            on_error: self.data.on_error,
             word_column: self.word_column.map(usize::from),
             tag_column: self.tag_column.map(usize::from),
             ..TokenOptions::default()
@@ -203,13 +129,13 @@ impl QuestionDataArgs {
     /// How questions are read; an evaluation needs no places of answers.
     pub(crate) fn options(&self, need_start: bool) -> QuestionOptions {
         QuestionOptions {
-            format: self.data.data_format.into(),
+            format: self.data.data_format,
             question: self.question_field.clone(),
             context: self.context_field.clone(),
             answers: self.answers_field.clone(),
             id: self.data.id_field.clone(),
             need_start,
-            on_error: self.data.on_error.map(Into::into),
+            on_error: self.data.on_error,
             ..QuestionOptions::default()
         }
     }
@@ -248,13 +174,13 @@ impl ChoiceDataArgs {
     /// How prompts are read.
     pub(crate) fn options(&self) -> ChoiceOptions {
         ChoiceOptions {
-            format: self.data.data_format.into(),
+            format: self.data.data_format,
             prompt: self.prompt_field.clone(),
             choices: self.choices_field.clone(),
             context: self.context_field.clone(),
             label: self.label_field.clone(),
             id: self.data.id_field.clone(),
-            on_error: self.data.on_error.map(Into::into),
+            on_error: self.data.on_error,
             ..ChoiceOptions::default()
         }
     }

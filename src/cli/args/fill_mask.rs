@@ -2,8 +2,9 @@
 
 use clap::Args;
 
-use super::common::{InputArgs, LengthArgs, MlmBiasArg, ModelArgs, OutputArgs};
+use super::common::{InputArgs, LengthArgs, ModelArgs, OutputArgs};
 use super::device::DeviceArgs;
+use albert::checkpoint::MlmBias;
 
 /// Predict the words behind [MASK]
 ///
@@ -36,7 +37,7 @@ pub(crate) struct FillMaskArgs {
         hide_short_help = true,
         help_heading = "Model"
     )]
-    pub mlm_bias: MlmBiasArg,
+    pub mlm_bias: MlmBias,
     #[command(flatten)]
     pub model: ModelArgs,
     #[command(flatten)]

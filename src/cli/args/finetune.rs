@@ -170,7 +170,7 @@ pub(crate) struct CommonArgs {
     pub classifier_dropout: Option<f64>,
     /// Part of the model to freeze
     #[arg(long, value_name = "PART", default_value = "nothing", help_heading = "Training")]
-    pub freeze: FreezeArg,
+    pub freeze: Frozen,
     /// Order of the examples
     #[arg(
         long,
@@ -179,7 +179,7 @@ pub(crate) struct CommonArgs {
         hide_short_help = true,
         help_heading = "Training"
     )]
-    pub order: OrderArg,
+    pub order: Order,
     /// Compute precision. Weights and optimizer state stay in f32. On a CPU, bf16 and bf16x2 apply only to the layers' matrix
     /// multiplications; bf16x2 needs AMX
     #[arg(long, value_name = "TYPE", default_value = "f32", help_heading = "Training")]
@@ -242,46 +242,6 @@ impl From<FinetuneOptimizerArg> for OptimizerKind {
             FinetuneOptimizerArg::Adamw => Self::AdamW,
             FinetuneOptimizerArg::BertAdam => Self::BertAdam,
             FinetuneOptimizerArg::Lamb => Self::Lamb,
-        }
-    }
-}
-
-#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FreezeArg {
-    /// Train everything
-    Nothing,
-    /// Freeze word, position and segment embeddings
-    Embeddings,
-    /// Freeze embeddings and encoder, train the pooler and the head
-    Encoder,
-}
-
-impl From<FreezeArg> for Frozen {
-    fn from(arg: FreezeArg) -> Self {
-        match arg {
-            FreezeArg::Nothing => Self::Nothing,
-            FreezeArg::Embeddings => Self::Embeddings,
-            FreezeArg::Encoder => Self::Encoder,
-        }
-    }
-}
-
-#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
-pub enum OrderArg {
-    /// Shuffled; within a pool of fifty batches, examples of similar length share a batch
-    ByLength,
-    /// Shuffled
-    Shuffled,
-    /// In the order of the file
-    AsGiven,
-}
-
-impl From<OrderArg> for Order {
-    fn from(arg: OrderArg) -> Self {
-        match arg {
-            OrderArg::ByLength => Self::ByLength,
-            OrderArg::Shuffled => Self::Shuffled,
-            OrderArg::AsGiven => Self::AsGiven,
         }
     }
 }

@@ -36,13 +36,13 @@ pub(crate) struct NerArgs {
     pub tokens_field: String,
     /// How to combine tokens into entities
     #[arg(long, value_name = "HOW", default_value = "simple", help_heading = "Task")]
-    pub aggregation: AggregationArg,
+    pub aggregation: Aggregation,
     /// Labels to leave out (comma-separated)
     #[arg(long, value_name = "LABELS", value_delimiter = ',', default_value = "O", help_heading = "Task")]
     pub ignore_labels: Vec<String>,
     /// Word boundaries
     #[arg(long, value_name = "HOW", default_value = "text", help_heading = "Task")]
-    pub word_boundaries: WordBoundariesArg,
+    pub word_boundaries: WordBoundaries,
     /// Read long texts in windows that overlap by N tokens [default with --long window: a quarter of a window]
     #[arg(long, value_name = "N", help_heading = "Task")]
     pub stride: Option<usize>,
@@ -59,49 +59,6 @@ pub(crate) struct NerArgs {
     /// terminal and jsonl elsewhere
     #[arg(long, value_name = "FORMAT", default_value = "auto", help_heading = "Output")]
     pub format: NerFormatArg,
-}
-
-#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
-pub enum AggregationArg {
-    /// One prediction per token
-    None,
-    /// Merge adjacent tokens of the same type
-    Simple,
-    /// Label each word by its first token, then merge words
-    First,
-    /// Label each word by the mean of its tokens' scores, then merge words
-    Average,
-    /// Label each word by its highest-scoring token, then merge words
-    Max,
-}
-
-impl From<AggregationArg> for Aggregation {
-    fn from(arg: AggregationArg) -> Self {
-        match arg {
-            AggregationArg::None => Self::None,
-            AggregationArg::Simple => Self::Simple,
-            AggregationArg::First => Self::First,
-            AggregationArg::Average => Self::Average,
-            AggregationArg::Max => Self::Max,
-        }
-    }
-}
-
-#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
-pub enum WordBoundariesArg {
-    /// Boundaries of the text; entities never end inside a word
-    Text,
-    /// Guessed as in transformers' pipeline, for identical output
-    Hf,
-}
-
-impl From<WordBoundariesArg> for WordBoundaries {
-    fn from(arg: WordBoundariesArg) -> Self {
-        match arg {
-            WordBoundariesArg::Text => Self::Text,
-            WordBoundariesArg::Hf => Self::Hf,
-        }
-    }
 }
 
 #[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]

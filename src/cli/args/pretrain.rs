@@ -60,7 +60,7 @@ pub(crate) struct PretrainArgs {
     pub vocab_size: u32,
     /// Model size
     #[arg(long, value_name = "NAME", default_value = "base", conflicts_with_all = ["config", "init_from"], help_heading = "Model")]
-    pub size: SizeArg,
+    pub size: Size,
     /// Model size from a config.json; the vocabulary size is taken from the tokenizer
     #[arg(long, value_name = "FILE", conflicts_with = "init_from", help_heading = "Model")]
     pub config: Option<PathBuf>,
@@ -203,38 +203,6 @@ pub(crate) enum SentencesArg {
     Split,
     /// Lines are sentences
     Lines,
-}
-
-#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SizeArg {
-    /// E 64, H 128, 4 layers, 2 heads
-    Tiny,
-    /// E 128, H 256, 6 layers, 4 heads
-    Mini,
-    /// E 128, H 512, 8 layers, 8 heads
-    Small,
-    /// E 128, H 768, 12 layers, 12 heads
-    Base,
-    /// E 128, H 1024, 24 layers, 16 heads
-    Large,
-    /// E 128, H 2048, 24 layers, 16 heads
-    Xlarge,
-    /// E 128, H 4096, 12 layers, 64 heads
-    Xxlarge,
-}
-
-impl From<SizeArg> for Size {
-    fn from(arg: SizeArg) -> Self {
-        match arg {
-            SizeArg::Tiny => Self::Tiny,
-            SizeArg::Mini => Self::Mini,
-            SizeArg::Small => Self::Small,
-            SizeArg::Base => Self::Base,
-            SizeArg::Large => Self::Large,
-            SizeArg::Xlarge => Self::Xlarge,
-            SizeArg::Xxlarge => Self::Xxlarge,
-        }
-    }
 }
 
 #[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]

@@ -7,10 +7,12 @@ use clap::{Args, ValueEnum};
 use albert::Result;
 use albert::io::{Format, InputFormat, TableKind};
 
-use super::common::{LongArg, ModelArgs, OnErrorArg};
+use super::common::ModelArgs;
 use super::device::DeviceArgs;
 use super::part::PartArgs;
 use super::record_format::RecordFormatArg;
+use albert::stream::OnError;
+use albert::tasks::Long;
 
 /// Answer questions from a context
 ///
@@ -47,7 +49,7 @@ pub(crate) struct QaArgs {
     pub input_format: QaInputFormatArg,
     /// How to handle an invalid record
     #[arg(long, value_name = "HOW", default_value = "stop", help_heading = "Input")]
-    pub on_error: OnErrorArg,
+    pub on_error: OnError,
     #[command(flatten)]
     pub part: PartArgs,
     /// JSON field or column with the question
@@ -98,7 +100,7 @@ pub(crate) struct QaArgs {
         default_value = "window",
         help_heading = "Input"
     )]
-    pub long: LongArg,
+    pub long: Long,
     /// Write to a file, which appears once it is complete
     #[arg(short, long, value_name = "FILE", help_heading = "Output")]
     pub output: Option<PathBuf>,

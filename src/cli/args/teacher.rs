@@ -1,6 +1,6 @@
 //! Arguments of distillation.
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 
 use albert::training::distillation::Signal;
 
@@ -24,7 +24,7 @@ pub(crate) struct TeacherArgs {
     ///
     /// For logits, the loss is the Kullback-Leibler divergence at masked tokens. Both models must have the same vocabulary.
     #[arg(long, value_name = "WHAT", requires = "teacher", help_heading = "Distillation")]
-    pub distill: Option<DistillArg>,
+    pub distill: Option<Signal>,
     /// Weight of the distillation loss relative to the masked-LM loss [default: 4 for vectors, 1 for logits]
     #[arg(long, value_name = "WEIGHT", requires = "teacher", value_parser = positive, help_heading = "Distillation")]
     pub distill_weight: Option<f64>,
@@ -42,22 +42,5 @@ impl TeacherArgs {
             Signal::Vectors => 4.0,
             Signal::Logits => 1.0,
         })
-    }
-}
-
-#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DistillArg {
-    /// Vectors of sentences
-    Vectors,
-    /// Predictions of masked tokens
-    Logits,
-}
-
-impl From<DistillArg> for Signal {
-    fn from(arg: DistillArg) -> Self {
-        match arg {
-            DistillArg::Vectors => Self::Vectors,
-            DistillArg::Logits => Self::Logits,
-        }
     }
 }

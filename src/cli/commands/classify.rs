@@ -25,7 +25,7 @@ pub(super) fn run(args: ClassifyArgs, reporter: &Reporter) -> Result<ExitStatus,
     )?;
     let options = ClassifyOptions {
         judgement,
-        function: args.function.into(),
+        function: args.function,
         top_k: args.top_k.0,
         text_pair: args.text_pair,
         fields: args.input.fields(),

@@ -47,7 +47,7 @@ pub(super) fn run(args: ConvertArgs, reporter: &Reporter) -> Result<ExitStatus, 
             WeightFormatArg::Onnx => WeightFormat::Onnx,
         },
         architecture: args.head.map(Into::into),
-        mlm_bias: args.mlm_bias.into(),
+        mlm_bias: args.mlm_bias,
         without_tokenizer: args.no_tokenizer,
         max_shard_bytes: args.max_shard_size.map(|megabytes| u64::from(megabytes) << 20),
     };

@@ -16,7 +16,7 @@ pub(super) fn run(args: FillMaskArgs, reporter: &Reporter) -> Result<ExitStatus,
     let ready = options::load(
         &checkpoint,
         &[Head::MaskedLm],
-        args.mlm_bias.into(),
+        args.mlm_bias,
         &args.device.for_part(&args.input.records.input, &args.input.texts, args.input.records.part),
         Lengths::new(&args.length),
         reporter,

@@ -29,9 +29,9 @@ pub(super) fn run(args: NerArgs, reporter: &Reporter) -> Result<ExitStatus, Fail
         reporter,
     )?;
     let options = NerOptions {
-        aggregation: args.aggregation.into(),
+        aggregation: args.aggregation,
         ignore_labels: args.ignore_labels,
-        word_boundaries: args.word_boundaries.into(),
+        word_boundaries: args.word_boundaries,
         stride: args.stride,
         text_field: args.text_field,
         tokens_field: args.tokens_field,

@@ -37,7 +37,7 @@ pub(super) fn run(args: QaArgs, reporter: &Reporter) -> Result<ExitStatus, Failu
     let lengths = Lengths {
         max_length: args.max_length.map(|n| n as usize),
         default: WINDOW,
-        long: args.long.into(),
+        long: args.long,
         windows: true,
         own: None,
     };

@@ -35,7 +35,7 @@ impl Lengths {
         Self {
             max_length: args.max_length.map(|n| n as usize),
             default: usize::MAX,
-            long: args.long.into(),
+            long: args.long,
             windows: false,
             own: None,
         }

@@ -25,13 +25,17 @@ const FORMATS: [DataFormat; 3] = [DataFormat::Jsonl, DataFormat::Csv, DataFormat
 
 /// Kind of target.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 pub enum TargetKind {
     /// One label per text.
     #[default]
+    #[cfg_attr(feature = "cli", value(help = "One label (also named single-label or single_label_classification)", aliases = ["single-label", "single_label_classification"]))]
     Label,
     /// Any number of labels per text.
+    #[cfg_attr(feature = "cli", value(help = "Any number of labels (also named multi-label or multi_label_classification)", aliases = ["multi-label", "multi_label_classification"]))]
     Labels,
     /// A score per text.
+    #[cfg_attr(feature = "cli", value(help = "A number (also named regression)", alias = "regression"))]
     Number,
 }
 

@@ -9,6 +9,7 @@ use crate::tasks::text::Place;
 
 /// How tokens are combined into entities (transformers' `AggregationStrategy`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 pub enum Aggregation {
     /// One prediction per token.
     None,

@@ -4,11 +4,14 @@ use super::aggregate::Aggregation;
 
 /// Source of word boundaries.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 pub enum WordBoundaries {
     /// The text itself.
     #[default]
+    #[cfg_attr(feature = "cli", value(help = "Boundaries of the text; entities never end inside a word"))]
     Text,
     /// The heuristic of transformers' pipeline: spaces before tokens.
+    #[cfg_attr(feature = "cli", value(help = "Guessed as in transformers' pipeline, for identical output"))]
     Hf,
 }
 

@@ -16,10 +16,12 @@ use crate::training::pretraining::Batch;
 
 /// Knowledge that a model learns from its teacher.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 pub enum Signal {
     /// Vectors of sentences.
     Vectors,
     /// Distributions over the vocabulary at masked tokens.
+    #[cfg_attr(feature = "cli", value(help = "Predictions of masked tokens"))]
     Logits,
 }
 

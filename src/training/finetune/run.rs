@@ -21,13 +21,17 @@ use crate::training::{
 
 /// The part of the model that is frozen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 pub enum Frozen {
     /// Nothing is frozen.
     #[default]
+    #[cfg_attr(feature = "cli", value(help = "Train everything"))]
     Nothing,
     /// The embeddings are frozen.
+    #[cfg_attr(feature = "cli", value(help = "Freeze word, position and segment embeddings"))]
     Embeddings,
     /// Embeddings and encoder are frozen; the pooler and the head are trained.
+    #[cfg_attr(feature = "cli", value(help = "Freeze embeddings and encoder, train the pooler and the head"))]
     Encoder,
 }
 

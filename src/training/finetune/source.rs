@@ -13,13 +13,19 @@ use crate::training::source::Source;
 
 /// Order of the examples in an epoch.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 pub enum Order {
     /// Shuffled. Within a pool of several batches, examples of similar length share a batch.
     #[default]
+    #[cfg_attr(
+        feature = "cli",
+        value(help = "Shuffled; within a pool of fifty batches, examples of similar length share a batch")
+    )]
     ByLength,
     /// Shuffled.
     Shuffled,
     /// In the order of the data.
+    #[cfg_attr(feature = "cli", value(help = "In the order of the file"))]
     AsGiven,
 }
 

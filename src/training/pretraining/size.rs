@@ -5,6 +5,7 @@ use crate::model::AlbertConfig;
 
 /// A named model size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 pub enum Size {
     /// E 64, H 128, 4 layers, 2 heads.
     Tiny,

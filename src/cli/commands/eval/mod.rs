@@ -44,7 +44,7 @@ fn classify(args: &EvalClassifyArgs, reporter: &Reporter) -> std::result::Result
     let checkpoint = options::checkpoint_for(&args.common.model, Some(EmbeddedTask::Sentiment), reporter)?;
     let config = &checkpoint.config;
     let goal = match (args.data.goal, config.extra("problem_type").and_then(Value::as_str)) {
-        (Some(goal), _) => goal.into(),
+        (Some(goal), _) => goal,
         (None, Some(kind)) => eval::goal_of(kind).unwrap_or_default(),
         (None, None) if config.num_labels == 1 => TargetKind::Number,
         (None, None) => TargetKind::Label,

@@ -29,7 +29,7 @@ pub(super) fn run(
     let setup = Setup::new(common, "classify", world, reporter)?;
     let regression = setup.recipe.is_some_and(|recipe| recipe.name == "sts-b");
     let goal = match args.data.goal {
-        Some(goal) => goal.into(),
+        Some(goal) => goal,
         None if regression => TargetKind::Number,
         None => TargetKind::Label,
     };

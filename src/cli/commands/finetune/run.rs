@@ -95,8 +95,8 @@ fn run_seed(
         numbers: device::common_numbers(&setup.devices),
         micro_batch: plan.micro_batch,
         gradient_checkpointing: common.gradient_checkpointing,
-        order: common.order.into(),
-        frozen: common.freeze.into(),
+        order: common.order,
+        frozen: common.freeze,
         communicator: setup.world,
     };
     let resume = common.resume && !Checkpoints::new(folder, 1).steps().is_empty();

@@ -46,7 +46,7 @@ impl Start {
                 Self::From(Box::new(options::checkpoint(&model, reporter)?))
             }
             (None, Some(path)) => Self::Config(path.clone()),
-            (None, None) => Self::Size(args.size.into()),
+            (None, None) => Self::Size(args.size),
         })
     }
 
