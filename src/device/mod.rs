@@ -347,7 +347,10 @@ fn open_cuda(index: Option<usize>) -> Result<OpenDevice> {
     if !std::path::Path::new("/dev/nvidiactl").exists() && cfg!(target_os = "linux") {
         return Err(Error::Device { device: name, problem: "no NVIDIA driver on this machine".into() });
     }
-    let adapter = Some("the NVIDIA GPU (CUDA)".to_owned());
+    // The first line names the version of the driver.
+    let driver = std::fs::read_to_string("/proc/driver/nvidia/version").unwrap_or_default();
+    let driver = driver.lines().next().unwrap_or("CUDA");
+    let adapter = Some(format!("{name} ({driver})"));
     Ok(OpenDevice { device: Device::cuda(index), name, is_gpu: true, adapter, numbers: Numbers::F32 })
 }
 

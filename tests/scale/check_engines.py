@@ -65,10 +65,11 @@ class PeakMemory:
             for process in filter(str.isdigit, os.listdir("/proc") if os.path.isdir("/proc") else []):
                 try:
                     with open("/proc/{}/status".format(process)) as file:
-                        fields = dict(line.split(":", 1) for line in file)
+                        fields = dict(line.partition(":")[::2] for line in file)
                 except OSError:
                     continue
-                if fields["Name"].strip() == os.path.basename(albert)[:15] and "VmHWM" in fields:
+                # A process that ends meanwhile has no memory, and may lose its name.
+                if fields.get("Name", "").strip() == os.path.basename(albert)[:15] and "VmHWM" in fields:
                     self.peaks[process] = int(fields["VmHWM"].split()[0]) // 1024
 
 
@@ -89,6 +90,7 @@ def measure(spark):
         count = lines.pipe(" ".join(COMMAND + ["-q"]), checkCode=True).count()
         piped = time.time() - started
     check(count == many, "rdd.pipe: {} of {} records".format(count, many))
+    check(memory.peaks or not os.path.isdir("/proc"), "rdd.pipe: no process was seen")
     print(
         "measured: {} records, one process {:.1f} s, rdd.pipe {:.1f} s (ratio {:.2f}), {} MiB per process at most".format(
             many, single, piped, single / piped, max(memory.peaks.values(), default=0)
