@@ -136,7 +136,7 @@ impl Description {
     /// Checks that an interrupted run had the same input and options. Returns a warning about what cannot be excluded.
     ///
     /// # Errors
-    /// [`Error::Usage`] naming the difference.
+    /// [`Error::InvalidOption`] naming the difference.
     pub(super) fn check(&self, leftover: &Leftover) -> Result<Option<String>> {
         let earlier = earlier(leftover)?;
         let differs = |what: String| Err(refused(leftover, &what));
@@ -181,7 +181,7 @@ impl Description {
     /// Checks that an interrupted run used the same model.
     ///
     /// # Errors
-    /// [`Error::Usage`].
+    /// [`Error::InvalidOption`].
     pub(super) fn check_model(&self, leftover: &Leftover) -> Result<()> {
         if earlier(leftover)?.model == self.model {
             return Ok(());
@@ -209,13 +209,13 @@ pub(super) fn impossible(source: &Source, target: &OutputTarget, format: Format,
         }
         _ => "needs --input FILE: other input may differ from that of the interrupted run",
     };
-    Error::Usage { flag: "--resume".to_owned(), problem: problem.to_owned() }
+    Error::InvalidOption { name: "resume".to_owned(), problem: problem.to_owned() }
 }
 
 fn refused(leftover: &Leftover, what: &str) -> Error {
     let partial = leftover.path.display();
-    Error::Usage {
-        flag: "--resume".to_owned(),
+    Error::InvalidOption {
+        name: "resume".to_owned(),
         problem: format!("{partial} {what}; run the same command again, or remove {partial} to start over"),
     }
 }
@@ -248,10 +248,7 @@ fn arguments(format: Format) -> Option<(String, Options, Option<String>)> {
         if long == "context" {
             context = values.first().cloned();
         } else if !OTHER_OPTIONS.contains(&long) || (long == "on-error" && is_table) {
-            options.insert(
-                argument.get_long().map_or_else(|| id.to_owned(), |long| format!("--{long}")),
-                values,
-            );
+            options.insert(long.replace('-', "_"), values);
         }
     }
     Some((name.to_owned(), options, context))

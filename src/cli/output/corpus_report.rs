@@ -3,11 +3,12 @@
 use albert::training::corpus::CorpusReport;
 
 use super::report::Reporter;
+use super::wording;
 
 /// Warns about repaired and skipped input, with the locations of the first cases.
 pub(crate) fn warn(report: &CorpusReport, reporter: &Reporter) {
     for problem in &report.problems {
-        reporter.warn(&problem.to_string());
+        reporter.warn(&wording::message(problem));
     }
     let shown = report.problems.len() as u64;
     let more = report.problem_count().saturating_sub(shown);
