@@ -14,6 +14,7 @@ use albert::{Error, Result};
 
 use super::args::Cli;
 use super::args::common::ModelArgs;
+use super::output::wording;
 
 /// Options that do not change the output, or whose files are compared instead.
 const OTHER_OPTIONS: [&str; 18] = [
@@ -153,6 +154,7 @@ impl Description {
         for name in names {
             let (before, now) = (value(&earlier.options, name), value(&self.options, name));
             if before != now {
+                let name = wording::flag(name).unwrap_or_else(|| name.clone());
                 return differs(format!("was written with {name} {before}, which is now {now}"));
             }
         }
@@ -221,13 +223,21 @@ fn refused(leftover: &Leftover, what: &str) -> Error {
 }
 
 fn earlier(leftover: &Leftover) -> Result<Description> {
-    let description = leftover.description.as_deref().and_then(|json| serde_json::from_slice(json).ok());
-    description.ok_or_else(|| {
+    let description: Option<Description> =
+        leftover.description.as_deref().and_then(|json| serde_json::from_slice(json).ok());
+    let mut description = description.ok_or_else(|| {
         refused(leftover, &format!("has no description in {}.json that can be read", leftover.path.display()))
-    })
+    })?;
+    description.options = description.options.into_iter().map(|(key, value)| (name_of(key), value)).collect();
+    Ok(description)
 }
 
-/// The values of options by name.
+/// The name that a key of a description stands for. Options were once stored as they are typed, with hyphens.
+fn name_of(key: String) -> String {
+    key.strip_prefix("--").map(|flag| flag.replace('-', "_")).unwrap_or(key)
+}
+
+/// The values of options by their names in snake case.
 type Options = BTreeMap<String, Vec<String>>;
 
 /// The subcommand, the values of the options that the output depends on, with their defaults, and the file of `--context`.

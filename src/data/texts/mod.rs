@@ -180,7 +180,7 @@ impl<E: Examples<TextExample>> Reading<'_, E> {
         let header = Header::new(&first);
         let names: Vec<&str> = header.names().collect();
         let columns = Columns::find(&names, options, Kind::Column).map_err(|problem| {
-            let test = glue::test_file(&names).filter(|_| problem.contains("label_field"));
+            let test = glue::test_file(&names).filter(|_| problem.contains("option label_field"));
             let advice = test.map_or(String::new(), |task| {
                 format!("; it looks like a test file of {task}, and those have no labels: use train.tsv or dev.tsv")
             });

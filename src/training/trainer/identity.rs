@@ -81,7 +81,7 @@ mod tests {
             .fact("digest of the examples", "ab-c")
             .option("batch_size", 8)
             .option("clip_norm", None::<f64>);
-        identity.fact("optimizer", json!({"rate": 0.1f32}));
+        identity.fact("optimizer", json!({"rate": 0.5}));
         identity
     }
 
@@ -96,9 +96,8 @@ mod tests {
 
     #[test]
     fn checkpoints_of_earlier_versions_are_of_the_same_run() {
-        let stored = r#"{"digest of the examples": "ab-c", "--batch-size": 8, "optimizer": {"rate": 0.1}}"#;
-        let stored = stored.replace("0.1", &json!(0.1f32).to_string());
-        assert_eq!(identity().differences(&serde_json::from_str(&stored).expect("JSON")), [""; 0]);
+        let stored = r#"{"digest of the examples": "ab-c", "--batch-size": 8, "optimizer": {"rate": 0.5}}"#;
+        assert_eq!(identity().differences(&serde_json::from_str(stored).expect("JSON")), [""; 0]);
     }
 
     #[test]
@@ -108,7 +107,7 @@ mod tests {
             "--batch-size": 16,
             "clip_norm": 1.5,
             "--max-ngram": 3,
-            "optimizer": {"rate": 0.1f32},
+            "optimizer": {"rate": 0.5},
         });
         assert_eq!(
             identity().differences(&stored),

@@ -118,7 +118,7 @@ impl Plan {
             .option("clip_norm", clip_norm)
             .option("order", format!("{:?}", common.order))
             .option("freeze", format!("{:?}", common.freeze))
-            .option("metric", self.metric)
+            .option("metric", &self.metric)
             .option("eval_every", self.evaluate_every)
             .option("patience", common.patience)
             .fact("optimizer", self.optimizer)
