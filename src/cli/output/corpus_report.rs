@@ -3,12 +3,11 @@
 use albert::training::corpus::CorpusReport;
 
 use super::report::Reporter;
-use super::wording;
 
 /// Warns about repaired and skipped input, with the locations of the first cases.
 pub(crate) fn warn(report: &CorpusReport, reporter: &Reporter) {
     for problem in &report.problems {
-        reporter.warn(&wording::message(problem));
+        reporter.warn(&problem.to_string());
     }
     let shown = report.problems.len() as u64;
     let more = report.problem_count().saturating_sub(shown);
