@@ -1,9 +1,10 @@
-//! What a resumed run must share with the original one.
+//! The values that a resumed run must share with the original one.
 
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-/// The options and other facts that a resumed run must share with the original one, in the order in which differences are told.
+/// The options and other facts that a resumed run must share with the original one, in the order in which a message lists
+/// differences.
 #[derive(Clone, Debug, Default)]
 pub struct Identity {
     entries: Vec<Entry>,

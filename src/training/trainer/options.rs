@@ -35,6 +35,6 @@ pub struct TrainOptions {
     pub patience: Option<u32>,
     /// Scale the loss, so that f16 gradients do not underflow.
     pub scale_loss: bool,
-    /// What a resumed run must share with this one.
+    /// The options and facts that a resumed run must share with this one.
     pub identity: Identity,
 }
