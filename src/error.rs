@@ -1,7 +1,8 @@
 //! The error type of the library.
 //!
 //! Every variant names the location (path, line, tensor, key or option) and suggests a remedy, so the command line only
-//! has to print it. Terminals and exit codes are none of its concern.
+//! has to print it. Terminals, exit codes and the spelling of flags are none of its concern: texts name an option in words, as
+//! "option text_field" or, with a value, "option device=flex".
 
 use std::path::PathBuf;
 
@@ -76,11 +77,19 @@ pub enum Error {
     /// Input that a task cannot use. The caller adds the location.
     #[error("{0}")]
     Input(String),
-    /// An option or an environment variable has an unusable value.
-    #[error("{flag}: {problem}")]
-    Usage {
-        /// The option or the variable.
-        flag: String,
+    /// An option has an unusable value. The command line shows the name as a flag.
+    #[error("{name}: {problem}")]
+    InvalidOption {
+        /// The option's name in snake case: `max_length`.
+        name: String,
+        /// The problem, and the expected values.
+        problem: String,
+    },
+    /// An environment variable has an unusable value.
+    #[error("{name}: {problem}")]
+    Variable {
+        /// The variable.
+        name: String,
         /// The problem, and the expected values.
         problem: String,
     },

@@ -225,6 +225,55 @@ fn imports_point_down_the_layers() {
     assert!(upward.is_empty(), "imports that point up:\n{}", upward.join("\n"));
 }
 
+/// Texts of the library that may contain a flag of another program: how albert is built with a feature.
+const FLAGS_OF_OTHERS: [&str; 1] = ["--features"];
+
+/// Flags in the string literals of a file: two hyphens before a lower-case letter and not inside a word.
+fn flags(text: &str) -> Vec<String> {
+    let code = code(text);
+    let mut found = Vec::new();
+    for (at, _) in code.match_indices("--") {
+        let inside = code[..at].ends_with(|c: char| c.is_alphanumeric() || c == '-' || c == '_');
+        let flag: String =
+            code[at..].chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '-').collect();
+        let is_flag = flag[2..].starts_with(|c: char| c.is_ascii_lowercase());
+        if is_flag && !inside && !FLAGS_OF_OTHERS.contains(&flag.as_str()) {
+            found.push(flag);
+        }
+    }
+    found
+}
+
+#[test]
+fn the_library_spells_no_flag() {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut found = Vec::new();
+    files(&source, &mut found);
+    let mut spelled = Vec::new();
+    for file in &found {
+        let module = module_of(&source, file);
+        let is_test = module.last().is_some_and(|name| name == "tests");
+        if is_test || module.first().is_some_and(|name| name == "cli") {
+            continue;
+        }
+        let text = fs::read_to_string(file).expect("a source file");
+        spelled.extend(flags(&text).into_iter().map(|flag| format!("{}: {flag}", module.join("::"))));
+    }
+    assert!(
+        spelled.is_empty(),
+        "flags in texts of the library, which names options in words:\n{}",
+        spelled.join("\n")
+    );
+}
+
+#[test]
+fn flags_are_found() {
+    let text =
+        "f(\"use --device\"); // --not\nlet a = \"models--org--x\"; let b = c --d;\n\"--features --Up\"\n";
+    assert_eq!(flags(text), ["--device", "--d"]);
+    assert_eq!(flags("a(\"a\");\n#[cfg(test)]\nmod tests { \"--b\" }"), [""; 0]);
+}
+
 #[test]
 fn use_trees_are_expanded() {
     let mut found = Vec::new();

@@ -383,19 +383,19 @@ fn a_corpus_without_instances_is_an_error() {
 }
 
 #[test]
-fn options_out_of_range_name_their_flag() {
+fn options_out_of_range_are_named() {
     let wrong = [
-        ("--max-seq-length", InstanceOptions { max_seq_length: 7, ..options() }),
-        ("--short-seq-prob", InstanceOptions { short_seq_prob: f64::NAN, ..options() }),
-        ("--masked-lm-prob", InstanceOptions { masked_lm_prob: 0.0, ..options() }),
-        ("--max-predictions", InstanceOptions { max_predictions: Some(0), ..options() }),
-        ("--max-ngram", InstanceOptions { max_ngram: 0, ..options() }),
-        ("--eval-fraction", InstanceOptions { eval_fraction: 1.0, ..options() }),
-        ("--shuffle-buffer", InstanceOptions { chunk_instances: 0, ..options() }),
+        ("max_seq_length", InstanceOptions { max_seq_length: 7, ..options() }),
+        ("short_seq_prob", InstanceOptions { short_seq_prob: f64::NAN, ..options() }),
+        ("masked_lm_prob", InstanceOptions { masked_lm_prob: 0.0, ..options() }),
+        ("max_predictions", InstanceOptions { max_predictions: Some(0), ..options() }),
+        ("max_ngram", InstanceOptions { max_ngram: 0, ..options() }),
+        ("eval_fraction", InstanceOptions { eval_fraction: 1.0, ..options() }),
+        ("shuffle_buffer", InstanceOptions { chunk_instances: 0, ..options() }),
     ];
     for (name, options) in wrong {
         match options.check() {
-            Err(Error::Usage { flag, .. }) => assert_eq!(flag, name),
+            Err(Error::InvalidOption { name: named, .. }) => assert_eq!(named, name),
             other => panic!("{name}: {other:?}"),
         }
     }

@@ -84,8 +84,8 @@ pub(super) fn mlm_bias_source(
         MlmBias::Predictions => MLM_BIAS,
     };
     let differ = both && inventory.read(DECODER_BIAS)? != inventory.read(MLM_BIAS)?;
-    let note =
-        differ.then(|| format!("{MLM_BIAS} and {DECODER_BIAS} differ: using {source} (--mlm-bias chooses)"));
+    let note = differ
+        .then(|| format!("{MLM_BIAS} and {DECODER_BIAS} differ: using {source} (option mlm_bias chooses)"));
     Ok((source, note))
 }
 

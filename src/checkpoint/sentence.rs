@@ -187,7 +187,7 @@ impl SentenceModules {
     pub fn read(root: &Path) -> Result<Self> {
         let list = root.join(MODULES);
         let refuse = |problem: String| {
-            let advice = "--ignore-modules embeds with the encoder alone";
+            let advice = "option ignore_modules embeds with the encoder alone";
             Error::bad_file(&list, format!("{problem}; {advice}"))
         };
         let modules = modules_in(root)?.unwrap_or_default();
@@ -292,16 +292,21 @@ fn dense(directory: &Path) -> Result<SentenceLayer> {
     let bad = |key: &str, problem: String| Error::Config { path: file.clone(), key: key.to_owned(), problem };
     let other_input = map.get("module_input_name").and_then(Value::as_str);
     if let Some(name) = other_input.filter(|name| *name != "sentence_embedding") {
-        let problem = format!("is \"{name}\"; only \"sentence_embedding\" is supported (--ignore-modules)");
+        let problem =
+            format!("is \"{name}\"; only \"sentence_embedding\" is supported (option ignore_modules)");
         return Err(bad("module_input_name", problem));
     }
     let other_output = map.get("module_output_name").and_then(Value::as_str);
     if let Some(name) = other_output.filter(|name| *name != "sentence_embedding") {
-        let problem = format!("is \"{name}\"; only \"sentence_embedding\" is supported (--ignore-modules)");
+        let problem =
+            format!("is \"{name}\"; only \"sentence_embedding\" is supported (option ignore_modules)");
         return Err(bad("module_output_name", problem));
     }
     if map.get("use_residual").and_then(Value::as_bool) == Some(true) {
-        return Err(bad("use_residual", "is true, which is not supported (--ignore-modules)".to_owned()));
+        return Err(bad(
+            "use_residual",
+            "is true, which is not supported (option ignore_modules)".to_owned(),
+        ));
     }
     let size = |key: &str| {
         length(&map, key, &file)?.ok_or_else(|| bad(key, "is missing; expected a number".to_owned()))
@@ -309,7 +314,7 @@ fn dense(directory: &Path) -> Result<SentenceLayer> {
     let (inputs, outputs) = (size("in_features")?, size("out_features")?);
     let class = map.get("activation_function").and_then(Value::as_str).unwrap_or("torch.nn.Tanh");
     let activation = activation(class).ok_or_else(|| {
-        let problem = format!("is \"{class}\", which is not supported (--ignore-modules)");
+        let problem = format!("is \"{class}\", which is not supported (option ignore_modules)");
         bad("activation_function", problem)
     })?;
     let tensors = weights_in(directory)?;

@@ -14,6 +14,7 @@ use albert::{Error, Result};
 
 use super::args::Cli;
 use super::args::common::ModelArgs;
+use super::output::wording;
 
 /// Options that do not change the output, or whose files are compared instead.
 const OTHER_OPTIONS: [&str; 18] = [
@@ -136,7 +137,7 @@ impl Description {
     /// Checks that an interrupted run had the same input and options. Returns a warning about what cannot be excluded.
     ///
     /// # Errors
-    /// [`Error::Usage`] naming the difference.
+    /// [`Error::InvalidOption`] naming the difference.
     pub(super) fn check(&self, leftover: &Leftover) -> Result<Option<String>> {
         let earlier = earlier(leftover)?;
         let differs = |what: String| Err(refused(leftover, &what));
@@ -153,6 +154,7 @@ impl Description {
         for name in names {
             let (before, now) = (value(&earlier.options, name), value(&self.options, name));
             if before != now {
+                let name = wording::flag(name).unwrap_or_else(|| name.clone());
                 return differs(format!("was written with {name} {before}, which is now {now}"));
             }
         }
@@ -181,7 +183,7 @@ impl Description {
     /// Checks that an interrupted run used the same model.
     ///
     /// # Errors
-    /// [`Error::Usage`].
+    /// [`Error::InvalidOption`].
     pub(super) fn check_model(&self, leftover: &Leftover) -> Result<()> {
         if earlier(leftover)?.model == self.model {
             return Ok(());
@@ -209,25 +211,33 @@ pub(super) fn impossible(source: &Source, target: &OutputTarget, format: Format,
         }
         _ => "needs --input FILE: other input may differ from that of the interrupted run",
     };
-    Error::Usage { flag: "--resume".to_owned(), problem: problem.to_owned() }
+    Error::InvalidOption { name: "resume".to_owned(), problem: problem.to_owned() }
 }
 
 fn refused(leftover: &Leftover, what: &str) -> Error {
     let partial = leftover.path.display();
-    Error::Usage {
-        flag: "--resume".to_owned(),
+    Error::InvalidOption {
+        name: "resume".to_owned(),
         problem: format!("{partial} {what}; run the same command again, or remove {partial} to start over"),
     }
 }
 
 fn earlier(leftover: &Leftover) -> Result<Description> {
-    let description = leftover.description.as_deref().and_then(|json| serde_json::from_slice(json).ok());
-    description.ok_or_else(|| {
+    let description: Option<Description> =
+        leftover.description.as_deref().and_then(|json| serde_json::from_slice(json).ok());
+    let mut description = description.ok_or_else(|| {
         refused(leftover, &format!("has no description in {}.json that can be read", leftover.path.display()))
-    })
+    })?;
+    description.options = description.options.into_iter().map(|(key, value)| (name_of(key), value)).collect();
+    Ok(description)
 }
 
-/// The values of options by name.
+/// The name that a key of a description stands for. Options were once stored as they are typed, with hyphens.
+fn name_of(key: String) -> String {
+    key.strip_prefix("--").map(|flag| flag.replace('-', "_")).unwrap_or(key)
+}
+
+/// The values of options by their names in snake case.
 type Options = BTreeMap<String, Vec<String>>;
 
 /// The subcommand, the values of the options that the output depends on, with their defaults, and the file of `--context`.
@@ -248,10 +258,7 @@ fn arguments(format: Format) -> Option<(String, Options, Option<String>)> {
         if long == "context" {
             context = values.first().cloned();
         } else if !OTHER_OPTIONS.contains(&long) || (long == "on-error" && is_table) {
-            options.insert(
-                argument.get_long().map_or_else(|| id.to_owned(), |long| format!("--{long}")),
-                values,
-            );
+            options.insert(long.replace('-', "_"), values);
         }
     }
     Some((name.to_owned(), options, context))

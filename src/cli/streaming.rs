@@ -17,6 +17,7 @@ use crate::cli::exit::{ExitStatus, Failure, WhileRunning};
 use crate::cli::interrupt::close_on_interrupt;
 use crate::cli::output::report::Reporter;
 use crate::cli::output::stream_progress::StreamProgress;
+use crate::cli::output::wording;
 use crate::cli::resume::{self, Description};
 
 /// Input and output. They are opened before the model is loaded, so that a bad path fails immediately.
@@ -125,8 +126,8 @@ fn numbered(part: PartArgs, output: Option<&Path>) -> albert::Result<Option<Numb
     let Some(records) = part.records_per_file else { return Ok(None) };
     match output {
         Some(output) if output.file_name().is_some() => Ok(Some(Numbered::new(output, records))),
-        _ => Err(Error::Usage {
-            flag: "--records-per-file".to_owned(),
+        _ => Err(Error::InvalidOption {
+            name: "records_per_file".to_owned(),
             problem: "needs --output FILE, after which the files are named".to_owned(),
         }),
     }
@@ -212,8 +213,13 @@ pub(super) fn run<T: Task>(
         action: "watch",
         source,
     })?;
-    let options =
-        StreamOptions { batch_tokens, on_error, format, color: reporter.wants_color(terminal) };
+    let options = StreamOptions {
+        batch_tokens,
+        on_error,
+        format,
+        color: reporter.wants_color(terminal),
+        worded: wording::worded,
+    };
     let started = std::time::Instant::now();
     let mut observer = reporter.observer(StreamProgress::new(reader.progress(), limit));
     let result = stream::run(task, &reader, &writer, options, &mut observer);

@@ -56,7 +56,7 @@ impl Default for ChoiceOptions {
 ///
 /// # Errors
 /// [`crate::Error::Record`] for the first invalid example; [`crate::Error::BadFile`] for a file without examples or in an
-/// unknown format; [`crate::Error::Usage`] for a format without choices; [`crate::Error::Io`].
+/// unknown format; [`crate::Error::InvalidOption`] for a format without choices; [`crate::Error::Io`].
 pub fn read_choices(path: &Path, options: &ChoiceOptions) -> Result<Loaded<Vec<ChoiceExample>>> {
     read_choices_into(Vec::new(), path, options)
 }
@@ -122,22 +122,22 @@ fn guess(name: Option<DataFormat>, head: &[u8]) -> Option<DataFormat> {
 
 fn from_object(object: Object, options: &ChoiceOptions) -> Result<ChoiceExample> {
     let error = |problem: String| object.place.error(problem);
-    let prompt = object.string(&options.prompt, "--prompt-field")?;
+    let prompt = object.string(&options.prompt, "prompt_field")?;
     let choices = object.fields.strings(&options.choices).map_err(error)?;
-    let choices = choices.ok_or_else(|| object.missing(&options.choices, "--choices-field"))?;
+    let choices = choices.ok_or_else(|| object.missing(&options.choices, "choices_field"))?;
     check_count(choices.len()).map_err(error)?;
     let label = match object.raw(&options.label) {
         Some(json) => Some(label(json, &options.label, choices.len()).map_err(error)?),
         None if options.unlabelled => None,
-        None => return Err(object.missing(&options.label, "--label-field")),
+        None => return Err(object.missing(&options.label, "label_field")),
     };
     let context = object.optional_string(&options.context)?;
     let defaults = ChoiceOptions::default();
-    for (name, default, flag) in
-        [(&options.context, defaults.context, "--context-field"), (&options.id, defaults.id, "--id-field")]
+    for (name, default, option) in
+        [(&options.context, defaults.context, "context_field"), (&options.id, defaults.id, "id_field")]
     {
         if *name != default && object.fields.raw(name).is_none() {
-            return Err(object.missing(name, flag));
+            return Err(object.missing(name, option));
         }
     }
     let id = object.raw(&options.id).map(str::to_owned);
@@ -218,15 +218,15 @@ mod tests {
             ),
             ("{\"prompt\": \"p\", \"choices\": []}", "a:1: no choices; at least two"),
             ("{\"prompt\": \"p\", \"choices\": [\"x\", 1]}", "expected a list of strings"),
-            ("{\"prompt\": \"p\"}", "(--choices-field names another)"),
-            ("{\"choices\": [\"x\", \"y\"]}", "(--prompt-field names another)"),
-            ("{\"prompt\": \"p\", \"choices\": [\"x\", \"y\"]}", "(--label-field names another)"),
+            ("{\"prompt\": \"p\"}", "(option choices_field names another)"),
+            ("{\"choices\": [\"x\", \"y\"]}", "(option prompt_field names another)"),
+            ("{\"prompt\": \"p\", \"choices\": [\"x\", \"y\"]}", "(option label_field names another)"),
             ("{\"prompt\": \"p\", \"choices\": [\"x\", \"y\"], \"label\": null}", "field \"label\" is null"),
             (
                 "{\"prompt\": \"p\", \"choices\": [\"x\", \"y\"], \"label\": 0, \"context\": 1}",
                 "\"context\" is 1",
             ),
-            ("word", "--data-format says it: jsonl, race, swag"),
+            ("word", "option data_format says it: jsonl, race, swag"),
         ] {
             assert!(show(text, &options)[0].contains(part), "{:?}", show(text, &options));
         }
@@ -234,7 +234,7 @@ mod tests {
         assert_eq!(show("{\"prompt\": \"p\", \"choices\": [\"x\", \"y\"]}", &unlabelled), ["1 - p x|y None"]);
         let context = ChoiceOptions { context: "passage".to_owned(), ..unlabelled };
         assert!(
-            show("{\"prompt\": \"p\", \"choices\": [\"x\", \"y\"]}", &context)[0].contains("--context-field")
+            show("{\"prompt\": \"p\", \"choices\": [\"x\", \"y\"]}", &context)[0].contains("context_field")
         );
     }
 }

@@ -123,7 +123,7 @@ impl Ids {
 pub(super) fn conflict(id: &str, place: &Place, other: &Place) -> crate::Error {
     place.error(format!(
         "the id {} already belongs to a different example ({other}); correct one of them, or leave this one out with \
-         --on-error skip",
+         option on_error=skip",
         shortened(id)
     ))
 }

@@ -6,7 +6,7 @@ use super::source::Source;
 use crate::error::{Error, Result};
 
 /// The option that selects a format.
-const FLAG: &str = "--data-format";
+const OPTION: &str = "data_format";
 
 /// A format of labelled data.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -72,7 +72,7 @@ impl DataFormat {
     /// format and the first bytes.
     ///
     /// # Errors
-    /// [`Error::Usage`] for a format that the task does not support; [`Error::BadFile`] if the format is unknown.
+    /// [`Error::InvalidOption`] for a format that the task does not support; [`Error::BadFile`] if the format is unknown.
     pub(super) fn resolve(
         self,
         source: &Source,
@@ -91,7 +91,7 @@ impl DataFormat {
             return Err(Error::bad_file(source.path(), problem));
         }
         let problem = "neither its name nor its beginning tells its format";
-        Err(Error::bad_file(source.path(), format!("{problem}; {FLAG} says it: {}", names(known))))
+        Err(Error::bad_file(source.path(), format!("{problem}; option {OPTION} says it: {}", names(known))))
     }
 
     /// Checks that the task supports this format.
@@ -100,7 +100,7 @@ impl DataFormat {
             return Ok(());
         }
         let problem = format!("\"{}\" is not a format of this task; it reads {}", self.name(), names(known));
-        Err(Error::Usage { flag: FLAG.to_owned(), problem })
+        Err(Error::InvalidOption { name: OPTION.to_owned(), problem })
     }
 }
 
@@ -145,11 +145,11 @@ mod tests {
         let problem = |format, text| resolve(format, text).err().map(|e| e.to_string()).unwrap_or_default();
         assert!(matches!(resolve(DataFormat::Auto, " {\"a\": 1}"), Ok(DataFormat::Jsonl)));
         assert!(matches!(resolve(DataFormat::Csv, "{}"), Ok(DataFormat::Csv)));
-        assert!(problem(DataFormat::Auto, "x").contains("--data-format says it: jsonl, csv"));
+        assert!(problem(DataFormat::Auto, "x").contains("option data_format says it: jsonl, csv"));
         assert!(problem(DataFormat::Auto, " [{}]").contains("jq -c"));
         assert_eq!(
             problem(DataFormat::Race, "x"),
-            "--data-format: \"race\" is not a format of this task; it reads jsonl, csv"
+            "data_format: \"race\" is not a format of this task; it reads jsonl, csv"
         );
     }
 

@@ -12,10 +12,10 @@ pub(super) struct Object {
 }
 
 impl Object {
-    /// A required string field. `flag` is the option that renames it.
-    pub(super) fn string(&self, name: &str, flag: &str) -> Result<String> {
+    /// A required string field. `option` is the one that renames it.
+    pub(super) fn string(&self, name: &str, option: &str) -> Result<String> {
         let value = self.fields.string(name).map_err(|problem| self.place.error(problem))?;
-        value.ok_or_else(|| self.missing(name, flag))
+        value.ok_or_else(|| self.missing(name, option))
     }
 
     /// An optional string field; null counts as absent.
@@ -29,11 +29,11 @@ impl Object {
     }
 
     /// The error for a field that is absent or null.
-    pub(super) fn missing(&self, name: &str, flag: &str) -> crate::Error {
+    pub(super) fn missing(&self, name: &str, option: &str) -> crate::Error {
         if self.fields.raw(name).is_some() {
             return self.place.error(format!("field \"{name}\" is null"));
         }
-        self.place.error(missing("field", &mut self.fields.names(), name, flag))
+        self.place.error(missing("field", &mut self.fields.names(), name, option))
     }
 }
 
@@ -67,11 +67,11 @@ fn json_problem(error: &serde_json::Error, text: &str) -> String {
 }
 
 /// The message for a missing field or column (`what`).
-pub(super) fn missing(what: &str, names: &mut dyn Iterator<Item = &str>, name: &str, flag: &str) -> String {
+pub(super) fn missing(what: &str, names: &mut dyn Iterator<Item = &str>, name: &str, option: &str) -> String {
     let there: Vec<&str> = names.collect();
     let holder = if what == "column" { "table" } else { "object" };
     let there = if there.is_empty() { format!("no {what}s") } else { there.join(", ") };
-    format!("{what} \"{name}\" is missing; the {holder} has {there} ({flag} names another)")
+    format!("{what} \"{name}\" is missing; the {holder} has {there} (option {option} names another)")
 }
 
 #[cfg(test)]
@@ -94,12 +94,12 @@ mod tests {
         let lines: Vec<u64> = objects.iter().map(|o| o.as_ref().map_or(0, |o| o.place.line)).collect();
         assert_eq!(lines, [2, 4]);
         let first = objects.into_iter().next().and_then(Result::ok).expect("an object");
-        assert_eq!(first.string("a", "--a").expect("a string"), "b");
+        assert_eq!(first.string("a", "a").expect("a string"), "b");
         assert_eq!(first.raw("c"), None);
-        assert_eq!(first.missing("c", "--c").to_string(), "a.jsonl:2: field \"c\" is null");
+        assert_eq!(first.missing("c", "c").to_string(), "a.jsonl:2: field \"c\" is null");
         assert_eq!(
-            first.missing("x", "--text-field").to_string(),
-            "a.jsonl:2: field \"x\" is missing; the object has a, c (--text-field names another)"
+            first.missing("x", "text_field").to_string(),
+            "a.jsonl:2: field \"x\" is missing; the object has a, c (option text_field names another)"
         );
     }
 

@@ -61,7 +61,7 @@ impl Default for QuestionOptions {
 ///
 /// # Errors
 /// [`Error::Record`] for the first invalid question; [`Error::BadFile`] for a file without questions, in an unknown format, or
-/// with invalid JSON; [`Error::Usage`] for a format without questions; [`Error::Io`].
+/// with invalid JSON; [`Error::InvalidOption`] for a format without questions; [`Error::Io`].
 pub fn read_questions(path: &Path, options: &QuestionOptions) -> Result<Loaded<Vec<QuestionExample>>> {
     read_questions_into(Vec::new(), path, options)
 }
@@ -166,8 +166,8 @@ impl<E: Examples<QuestionExample>> Questions<E> {
     }
 
     fn add(&mut self, object: &Object) -> Result<()> {
-        let question = object.string(&self.options.question, "--question-field")?;
-        let context = object.string(&self.options.context, "--context-field")?;
+        let question = object.string(&self.options.question, "question_field")?;
+        let context = object.string(&self.options.context, "context_field")?;
         let context = match &self.last {
             Some(last) if **last == *context => last.clone(),
             _ => Arc::from(context),
@@ -204,7 +204,7 @@ impl<E: Examples<QuestionExample>> Questions<E> {
         let Some(json) = object.raw(field) else {
             return match said || self.options.unlabelled {
                 true => Ok((Vec::new(), said)),
-                false => Err(object.missing(field, "--answers-field")),
+                false => Err(object.missing(field, "answers_field")),
             };
         };
         let Answers(given) =
@@ -236,7 +236,7 @@ impl<E: Examples<QuestionExample>> Questions<E> {
         match object.raw(name) {
             Some(json) => Ok(serde_json::from_str::<String>(json).unwrap_or_else(|_| json.to_owned())),
             None if *name == QuestionOptions::default().id => Ok(object.place.line.to_string()),
-            None => Err(object.missing(name, "--id-field")),
+            None => Err(object.missing(name, "id_field")),
         }
     }
 }
@@ -322,7 +322,7 @@ mod tests {
         let words = QuestionOptions { need_start: false, ..QuestionOptions::default() };
         assert_eq!(show(&line(r#"["c", "b"]"#), &words), ["a:1 1: c|b@2"]);
         let named = QuestionOptions { id: "key".to_owned(), ..QuestionOptions::default() };
-        assert!(show(&line("[]"), &named)[0].contains("--id-field"));
+        assert!(show(&line("[]"), &named)[0].contains("id_field"));
     }
 
     #[test]
@@ -332,7 +332,7 @@ mod tests {
         assert_eq!(
             show(text, &options),
             [
-                "a:1: field \"answers\" is missing; the object has question, context, id (--answers-field names \
+                "a:1: field \"answers\" is missing; the object has question, context, id (option answers_field names \
               another)"
             ]
         );
@@ -349,10 +349,10 @@ mod tests {
         let options = QuestionOptions::default();
         for (text, part) in [
             ("", "holds no examples"),
-            ("question,context\n", "--data-format says it: jsonl, squad"),
+            ("question,context\n", "option data_format says it: jsonl, squad"),
             ("{\"data\": [{\"paragraphs\": []}]}", "holds no examples"),
-            ("{\"context\": \"c\"}", "(--question-field names another)"),
-            ("{\"question\": \"c\"}", "(--context-field names another)"),
+            ("{\"context\": \"c\"}", "(option question_field names another)"),
+            ("{\"question\": \"c\"}", "(option context_field names another)"),
         ] {
             assert!(show(text, &options)[0].contains(part), "{text}");
         }

@@ -20,7 +20,7 @@ const FORMATS: [DataFormat; 2] = [DataFormat::Jsonl, DataFormat::Conll];
 ///
 /// # Errors
 /// [`Error::Record`] for the first invalid sentence; [`Error::BadFile`] for a file without sentences or in an unknown format;
-/// [`Error::Usage`] for inconsistent options; [`Error::Io`].
+/// [`Error::InvalidOption`] for inconsistent options; [`Error::Io`].
 pub fn read_tokens(path: &Path, options: &TokenOptions) -> Result<Loaded<Vec<TokenExample>>> {
     read_tokens_into(Vec::new(), path, options)
 }
@@ -35,9 +35,12 @@ pub fn read_tokens_into<E: Examples<TokenExample>>(
     options: &TokenOptions,
 ) -> Result<Loaded<E>> {
     options.format.check(&FORMATS)?;
-    for (flag, column) in [("--word-column", options.word_column), ("--tag-column", options.tag_column)] {
+    for (name, column) in [("word_column", options.word_column), ("tag_column", options.tag_column)] {
         if column == Some(0) {
-            return Err(Error::Usage { flag: flag.to_owned(), problem: "columns count from 1".to_owned() });
+            return Err(Error::InvalidOption {
+                name: name.to_owned(),
+                problem: "columns count from 1".to_owned(),
+            });
         }
     }
     read(examples, Source::open(path)?, options)
@@ -82,21 +85,21 @@ fn guess(name: Option<DataFormat>, head: &[u8]) -> Option<DataFormat> {
 fn from_object(object: &Object, options: &TokenOptions) -> Result<Option<(TokenExample, Option<String>)>> {
     let error = |problem: String| object.place.error(problem);
     let words = object.fields.strings(&options.tokens).map_err(error)?;
-    let words = words.ok_or_else(|| object.missing(&options.tokens, "--tokens-field"))?;
+    let words = words.ok_or_else(|| object.missing(&options.tokens, "tokens_field"))?;
     let own = [options.tags.as_str(), "ner_tags"];
     let names = if options.tags == TokenOptions::default().tags { &own[..] } else { &own[..1] };
     let found = names.iter().find_map(|name| Some((*name, object.raw(name)?)));
     let tags = match found {
         Some((name, json)) => tags(json, name, &options.tag_names).map_err(error)?,
         None if options.unlabelled => Vec::new(),
-        None => return Err(object.missing(&options.tags, "--tags-field")),
+        None => return Err(object.missing(&options.tags, "tags_field")),
     };
     if found.is_some() && tags.len() != words.len() {
         return Err(error(format!("{} words, but {} tags", words.len(), tags.len())));
     }
     let own_id = options.id != TokenOptions::default().id;
     if own_id && object.fields.raw(&options.id).is_none() {
-        return Err(object.missing(&options.id, "--id-field"));
+        return Err(object.missing(&options.id, "id_field"));
     }
     let id = object.raw(&options.id).map(str::to_owned);
     let example = TokenExample { place: object.place.clone(), words, tags };
@@ -116,8 +119,8 @@ fn tags(json: &str, field: &str, names: &[String]) -> std::result::Result<Vec<St
     };
     if names.is_empty() {
         return Err(format!(
-            "field \"{field}\" holds numbers; name the tags that they stand for, in their order (--labels \
-             O,B-PER,I-PER,...)"
+            "field \"{field}\" holds numbers; name the tags that they stand for, in their order (option \
+             labels=O,B-PER,I-PER,...)"
         ));
     }
     let name = |number: &i64| usize::try_from(*number).ok().and_then(|number| names.get(number)).cloned();
@@ -188,11 +191,11 @@ mod tests {
             ("{\"tokens\": \"a\"}", "a:1: field \"tokens\" is \"a\"; expected a list of strings"),
             (
                 "{\"tokens\": [\"a\"]}",
-                "a:1: field \"tags\" is missing; the object has tokens (--tags-field names another)",
+                "a:1: field \"tags\" is missing; the object has tokens (option tags_field names another)",
             ),
             (
                 "{\"words\": [\"a\"]}",
-                "a:1: field \"tokens\" is missing; the object has words (--tokens-field names another)",
+                "a:1: field \"tokens\" is missing; the object has words (option tokens_field names another)",
             ),
         ] {
             assert_eq!(show(text, &options), [problem]);

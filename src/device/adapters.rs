@@ -123,7 +123,7 @@ pub(crate) fn choose(index: Option<usize>) -> Result<Adapter> {
     };
     chosen.ok_or(Error::Device {
         device: name,
-        problem: format!("{found}; see albert devices, or use --device flex"),
+        problem: format!("{found}; see albert devices, or use option device=flex"),
     })
 }
 

@@ -193,14 +193,15 @@ fn configured(mut open: OpenDevice, float: FloatType) -> Result<OpenDevice> {
     let Some((dtype, storage)) = float.dtypes() else {
         return Err(Error::Device {
             device: open.name,
-            problem: "bf16x2 and int8 are for the products of a CPU; use --device flex, or other numbers"
-                .to_owned(),
+            problem:
+                "bf16x2 and int8 are for the products of a CPU; use option device=flex, or other numbers"
+                    .to_owned(),
         });
     };
     if !open.device.supports_dtype(storage) {
         return Err(Error::Device {
             device: open.name,
-            problem: format!("does not compute in {storage:?}; use --dtype f32"),
+            problem: format!("does not compute in {storage:?}; use option dtype=f32"),
         });
     }
     if float != FloatType::F32 {
@@ -244,12 +245,12 @@ pub fn to_host<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>> {
 /// Limits the CPU devices to `threads` threads. Call it once, before any computation.
 ///
 /// # Errors
-/// [`Error::Usage`] if the thread pool is already running.
+/// [`Error::InvalidOption`] if the thread pool is already running.
 pub fn set_threads(threads: usize) -> Result<()> {
     rayon::ThreadPoolBuilder::new()
         .num_threads(threads)
         .build_global()
-        .map_err(|e| Error::Usage { flag: "--threads".into(), problem: e.to_string() })
+        .map_err(|e| Error::InvalidOption { name: "threads".into(), problem: e.to_string() })
 }
 
 fn cpu_description() -> String {

@@ -61,7 +61,7 @@ pub fn check(device: &OpenDevice, float: FloatType, directory: Option<&Path>) ->
     let failed = |problem: String| Error::Device {
         device: device.name.clone(),
         problem: format!(
-            "{adapter} {problem}; update its driver, use --device flex, or accept it with --device-check off"
+            "{adapter} {problem}; update its driver, use option device=flex, or accept it with option device_check=off"
         ),
     };
     let cpu = device::open(cpu, FloatType::F32)?.device;

@@ -95,11 +95,11 @@ impl<'a> Client<'a> {
         let times = if tries > 1 { format!(", {tries} times") } else { String::new() };
         match trouble {
             Trouble::Passing(problem, _) => self
-                .refuse(url, format!("{problem}{times}; try again later, or --offline uses the cache alone")),
+                .refuse(url, format!("{problem}{times}; try again later, or option offline uses the cache alone")),
             Trouble::Unreachable(problem) => self.refuse(
                 url,
                 format!(
-                    "{problem}{times}; is the network up? (--offline uses the cache alone, HF_ENDPOINT names \
+                    "{problem}{times}; is the network up? (option offline uses the cache alone, HF_ENDPOINT names \
                      another hub, HTTPS_PROXY a proxy)"
                 ),
             ),

@@ -116,7 +116,7 @@ pub fn fetch_files(
         return Err(Error::Model {
             model: id.name(),
             problem: format!(
-                "not in the cache and the network is off (--offline or HF_HUB_OFFLINE): {missing}; run \
+                "not in the cache and the network is off (option offline or HF_HUB_OFFLINE): {missing}; run \
                  once with the network, or name a directory that holds the files"
             ),
         });

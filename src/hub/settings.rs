@@ -69,7 +69,7 @@ impl HubSettings {
     /// Reads the settings from the environment. `offline` is the choice of the command line.
     ///
     /// # Errors
-    /// [`Error::Usage`] if the cache directory cannot be determined or a variable is invalid.
+    /// [`Error::Variable`] if the cache directory cannot be determined or a variable is invalid.
     pub fn from_env(offline: bool) -> Result<Self> {
         Self::from_lookup(offline, |name| {
             let value = std::env::var_os(name);
@@ -118,8 +118,8 @@ impl HubSettings {
     }
 }
 
-fn usage(flag: &str, problem: &str) -> Error {
-    Error::Usage { flag: flag.to_owned(), problem: problem.to_owned() }
+fn usage(name: &str, problem: &str) -> Error {
+    Error::Variable { name: name.to_owned(), problem: problem.to_owned() }
 }
 
 fn is_true(value: &str) -> bool {
@@ -246,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn offline_by_flag_or_variable() {
+    fn offline_by_setting_or_variable() {
         let offline = |extra: &[(&str, &str)]| {
             settings(&[&[("HOME", "/h")], extra].concat()).map(|s| s.offline).expect("settings")
         };
@@ -258,8 +258,8 @@ mod tests {
             assert!(!offline(&[("HF_HUB_OFFLINE", value)]), "{value}");
         }
         assert!(!offline(&[("HF_HUB_OFFLINE", "0"), ("TRANSFORMERS_OFFLINE", "1")]));
-        let by_flag = HubSettings::from_lookup(true, |n| (n == "HOME").then(|| "/h".into()));
-        assert!(by_flag.is_ok_and(|s| s.offline));
+        let by_setting = HubSettings::from_lookup(true, |n| (n == "HOME").then(|| "/h".into()));
+        assert!(by_setting.is_ok_and(|s| s.offline));
     }
 
     #[test]

@@ -16,7 +16,7 @@ pub(super) fn read_array(
 ) -> Result<(), String> {
     read(stream, record).map_err(|error| {
         format!(
-            "begins like a JSON array of records, but is not one: {error} (--input-format text reads its lines \
+            "begins like a JSON array of records, but is not one: {error} (option input_format=text reads its lines \
              as text)"
         )
     })
@@ -81,7 +81,7 @@ mod tests {
             let (seen, error) = records(text);
             assert_eq!(seen.len(), count, "{text}");
             let error = error.expect("an error");
-            assert!(error.contains(problem) && error.contains("--input-format text"), "{error}");
+            assert!(error.contains(problem) && error.contains("option input_format=text"), "{error}");
         }
     }
 }

@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 pub(super) fn open_file(path: &Path) -> Result<std::fs::File> {
     let file = std::fs::File::open(path).map_err(Error::io(path, "read"))?;
     if file.metadata().is_ok_and(|m| m.is_dir()) {
-        return Err(Error::bad_file(path, "is a directory; --input takes a file"));
+        return Err(Error::bad_file(path, "is a directory; option input takes a file"));
     }
     Ok(file)
 }

@@ -92,7 +92,7 @@ impl OutputTarget {
         file: fn(&Path, PathBuf, Option<&Metadata>) -> Result<FileOutput>,
     ) -> Result<Self> {
         let Some(path) = path else { return Ok(Self::Stdout(BufWriter::new(std::io::stdout()))) };
-        let directory = || Err(Error::bad_file(path, "is a directory; --output takes a file"));
+        let directory = || Err(Error::bad_file(path, "is a directory; option output takes a file"));
         match Destination::of(path)? {
             Destination::Directory(_) => directory(),
             Destination::New(place) if ends_with_a_separator(&place) => directory(),

@@ -79,7 +79,7 @@ impl Section {
     /// Finds the lines of a shard. `shape` tells how records lie in a stream. Reads the beginning of the file, and what lies around the ends of the shard.
     ///
     /// # Errors
-    /// [`Error::Usage`] for a file that cannot be split at line ends; [`Error::Io`].
+    /// [`Error::InvalidOption`] for a file that cannot be split at line ends; [`Error::Io`].
     pub(super) fn find(
         path: &Path,
         file: &File,
@@ -151,14 +151,14 @@ fn not_lines<R: BufRead>(
 }
 
 pub(super) fn refused(path: &Path, problem: &str) -> Error {
-    Error::Usage { flag: "--shard".to_owned(), problem: format!("{} {problem}", path.display()) }
+    Error::InvalidOption { name: "shard".to_owned(), problem: format!("{} {problem}", path.display()) }
 }
 
 /// The error for a source that is not a file.
 pub(super) fn not_a_file(what: &str) -> Error {
-    Error::Usage {
-        flag: "--shard".to_owned(),
-        problem: format!("{what} cannot be split; name a file with --input"),
+    Error::InvalidOption {
+        name: "shard".to_owned(),
+        problem: format!("{what} cannot be split; name a file with option input"),
     }
 }
 

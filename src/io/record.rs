@@ -73,7 +73,7 @@ pub(super) fn parse(line: String, format: InputFormat) -> std::result::Result<Re
         Ok(fields) => Ok(RecordBody::Object(fields)),
         Err(e) => {
             let advice = if format == InputFormat::Jsonl && json.trim_start().starts_with('[') {
-                "; --input-format auto reads an array of objects"
+                "; option input_format=auto reads an array of objects"
             } else {
                 ""
             };
@@ -112,6 +112,8 @@ mod tests {
             parse(" {\"text\":".into(), InputFormat::Auto).map(|_| ()),
             Err("not a JSON object: EOF while parsing a value (column 9)".to_owned())
         );
-        assert!(parse("[{}]".into(), InputFormat::Jsonl).is_err_and(|e| e.contains("--input-format auto")));
+        assert!(
+            parse("[{}]".into(), InputFormat::Jsonl).is_err_and(|e| e.contains("option input_format=auto"))
+        );
     }
 }

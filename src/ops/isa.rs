@@ -63,11 +63,11 @@ fn limit() -> &'static std::result::Result<Option<Isa>, String> {
 /// `portable`, `avx2`, `avx-vnni`, `avx512` and `amx`. It is read once. A value that this function rejects sets no limit.
 ///
 /// # Errors
-/// [`Error::Usage`] if it names something else.
+/// [`Error::Variable`] if it names something else.
 pub fn check_isa_limit() -> Result<()> {
     match limit() {
         Ok(_) => Ok(()),
-        Err(problem) => Err(Error::Usage { flag: LIMIT.to_owned(), problem: problem.clone() }),
+        Err(problem) => Err(Error::Variable { name: LIMIT.to_owned(), problem: problem.clone() }),
     }
 }
 

@@ -134,7 +134,7 @@ impl<P: Pipeline> Builder<P> {
     /// Opens a directory, a file or a hub id (`org/name`, `org/name@revision`). Downloads a hub id that is not in the cache.
     ///
     /// # Errors
-    /// Errors of the model's files, of the hub and of the device; [`Error::Usage`] for settings that do not fit.
+    /// Errors of the model's files, of the hub and of the device; [`Error::InvalidOption`] for settings that do not fit.
     pub fn open(self, model: &str) -> Result<P> {
         let checkpoint = self.checkpoint(model)?;
         self.open_checkpoint(checkpoint)
@@ -143,7 +143,7 @@ impl<P: Pipeline> Builder<P> {
     /// Opens the built-in model.
     ///
     /// # Errors
-    /// Errors of the device; [`Error::Usage`] for settings that do not fit.
+    /// Errors of the device; [`Error::InvalidOption`] for settings that do not fit.
     pub fn built_in(self) -> Result<P> {
         self.open_checkpoint(Checkpoint::embedded_for(P::TASK)?)
     }
@@ -188,7 +188,8 @@ impl<P: Pipeline> Builder<P> {
     }
 
     fn check_lengths(&self, max_length: usize, positions: usize, special: usize) -> Result<()> {
-        let usage = |name: &str, problem: String| Err(Error::Usage { flag: name.to_owned(), problem });
+        let usage =
+            |name: &str, problem: String| Err(Error::InvalidOption { name: name.to_owned(), problem });
         if max_length > positions {
             return usage(
                 "max_length",

@@ -4,8 +4,7 @@ use crate::checkpoint::all_finite;
 use crate::error::{Error, Result};
 
 /// The message about a record whose outputs are not finite.
-pub const NOT_FINITE: &str =
-    "the model's output is not finite: a narrow --dtype overflows (f32 does not), or the weights are damaged";
+pub const NOT_FINITE: &str = "the model's output is not finite: a narrow option dtype overflows (f32 does not), or the weights are damaged";
 
 /// The outputs of a model for one row, checked for NaN and infinity.
 pub trait Finite {

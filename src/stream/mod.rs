@@ -47,6 +47,8 @@ pub struct StreamOptions {
     pub format: Format,
     /// Color text output.
     pub color: bool,
+    /// Rewrites the text of an error before it is written in the place of a record: `str::to_owned` keeps it as it is.
+    pub worded: fn(&str) -> String,
 }
 
 /// Receives the progress of a stream. All methods are called from the working thread.

@@ -207,8 +207,9 @@ impl<T: Task> Window<'_, T> {
         self.observer.record_failed(&self.error(record, problem));
         self.outcome.failed += 1;
         record.line = self.reader.line(record);
+        let problem = (self.options.worded)(problem);
         if self.table.is_some() {
-            let row = table_row(record, self.task.text_field(), Err(problem.to_owned()))?;
+            let row = table_row(record, self.task.text_field(), Err(problem))?;
             return self.writer.put(first + i as u64, Entry::Row(Box::new(row)));
         }
         let entry = match self.options.format {

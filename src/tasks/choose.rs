@@ -112,7 +112,7 @@ impl Task for Choose<'_> {
         let (prompt, choices, context) = match body {
             RecordBody::Text(text) => (text.clone(), None, None),
             RecordBody::Object(fields) => (
-                required(fields, &options.prompt_field, "--prompt-field")?,
+                required(fields, &options.prompt_field, "prompt_field")?,
                 fields.strings(&options.choices_field)?,
                 fields.optional_string(&options.context_field)?,
             ),
@@ -120,10 +120,12 @@ impl Task for Choose<'_> {
         let choices = match (choices, body) {
             (Some(choices), _) => choices,
             (None, RecordBody::Object(fields)) if options.choices.is_empty() => {
-                return Err(missing(fields, &options.choices_field, "--choices-field"));
+                return Err(missing(fields, &options.choices_field, "choices_field"));
             }
             (None, RecordBody::Text(_)) if options.choices.is_empty() => {
-                return Err("no choices: give --choice twice or more, or JSON records with a list".to_owned());
+                return Err(
+                    "no choices: give option choice twice or more, or JSON records with a list".to_owned()
+                );
             }
             (None, _) => options.choices.clone(),
         };

@@ -120,7 +120,7 @@ impl<'a> Classify<'a> {
         }
         if self.options.judgement == Judgement::Order && text.text_pair.is_none() {
             return Err(format!(
-                "sentence order needs two texts: --text-pair, or a field \"{}\" (--pair-field names another)",
+                "sentence order needs two texts: option text_pair, or a field \"{}\" (option pair_field names another)",
                 self.options.fields.text_pair
             ));
         }
@@ -178,7 +178,7 @@ fn automatic(runtime: &Runtime) -> Result<Function> {
             key: "problem_type".to_owned(),
             problem: format!(
                 "is \"{other}\"; transformers knows regression, single_label_classification and \
-                 multi_label_classification (--function goes without it)"
+                 multi_label_classification (option function goes without it)"
             ),
         }),
     }

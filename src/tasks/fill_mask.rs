@@ -39,11 +39,11 @@ impl TargetWord {
     /// splits it.
     ///
     /// # Errors
-    /// [`Error::Usage`] if the tokenizer removes the word completely, or a piece is not in the vocabulary.
+    /// [`Error::InvalidOption`] if the tokenizer removes the word completely, or a piece is not in the vocabulary.
     pub fn new(word: &str, runtime: &Runtime) -> Result<Self> {
         let tokenizer = &runtime.tokenizer;
-        let unusable = |problem: &str| Error::Usage {
-            flag: "--targets".to_owned(),
+        let unusable = |problem: &str| Error::InvalidOption {
+            name: "targets".to_owned(),
             problem: format!("\"{word}\": {problem}"),
         };
         let rows = runtime.config.vocab_size;
@@ -208,7 +208,7 @@ impl<'a> FillMask<'a> {
             .collect();
         if rows[0].ids.len() > self.runtime.config.max_position_embeddings {
             return Err(Error::Input(format!(
-                "a target of {} pieces does not fit: the text fills the model's {} tokens (--max-length leaves room)",
+                "a target of {} pieces does not fit: the text fills the model's {} tokens (option max_length leaves room)",
                 pieces.len(),
                 self.runtime.config.max_position_embeddings
             )));
@@ -324,7 +324,7 @@ impl Task for FillMask<'_> {
         let lists = self.options.top_k > 1;
         if !lists && item.masks.len() > 1 {
             return Err(format!(
-                "{} masks in the text, and --top-k 1 gives a table one prediction per text; --top-k 2 or more gives \
+                "{} masks in the text, and option top_k=1 gives a table one prediction per text; option top_k=2 or more gives \
                  lists",
                 item.masks.len()
             ));

@@ -35,26 +35,26 @@ impl TextPair {
         match body {
             RecordBody::Text(text) => Ok(Self { text: text.clone(), text_pair: None }),
             RecordBody::Object(fields) => {
-                let text = required(fields, &names.text, "--text-field")?;
+                let text = required(fields, &names.text, "text_field")?;
                 Ok(Self { text, text_pair: fields.optional_string(&names.text_pair)? })
             }
         }
     }
 }
 
-/// A required string field. `flag` is the option that renames it.
-pub(super) fn required(fields: &Fields, name: &str, flag: &str) -> Result<String, String> {
-    fields.string(name)?.ok_or_else(|| missing(fields, name, flag))
+/// A required string field. `option` is the one that renames it.
+pub(super) fn required(fields: &Fields, name: &str, option: &str) -> Result<String, String> {
+    fields.string(name)?.ok_or_else(|| missing(fields, name, option))
 }
 
 /// The message for a missing field.
-pub(super) fn missing(fields: &Fields, name: &str, flag: &str) -> String {
+pub(super) fn missing(fields: &Fields, name: &str, option: &str) -> String {
     if fields.is_row() && fields.raw(name).is_some() {
         return format!("column \"{name}\" has no value");
     }
     let there: Vec<&str> = fields.names().collect();
     format!(
-        "{} \"{name}\" is missing; the {} has {} ({flag} names another)",
+        "{} \"{name}\" is missing; the {} has {} (option {option} names another)",
         fields.kind(),
         if fields.is_row() { "row" } else { "object" },
         if there.is_empty() { "no fields".to_owned() } else { there.join(", ") }
@@ -76,7 +76,7 @@ mod tests {
         assert_eq!(pair, Ok(TextPair { text: "a".to_owned(), text_pair: Some("b".to_owned()) }));
         assert_eq!(
             TextPair::from_record(&object(r#"{"text":"a","id":1}"#), &names),
-            Err("field \"review\" is missing; the object has text, id (--text-field names another)"
+            Err("field \"review\" is missing; the object has text, id (option text_field names another)"
                 .to_owned())
         );
     }

@@ -70,7 +70,7 @@ impl Runtime {
     /// The message of [`Long::Error`] for `tokens` tokens.
     pub(super) fn too_long(&self, tokens: usize) -> String {
         format!(
-            "the text has {tokens} tokens and the model takes {} (--long truncate cuts it)",
+            "the text has {tokens} tokens and the model takes {} (option long=truncate cuts it)",
             self.max_length
         )
     }

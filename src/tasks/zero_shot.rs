@@ -64,11 +64,11 @@ impl<'a> ZeroShot<'a> {
     /// Creates the task and finds the model's entailment label.
     ///
     /// # Errors
-    /// [`Error::Usage`] if the entailment label cannot be determined, or the hypothesis contains no `{}`.
+    /// [`Error::InvalidOption`] if the entailment label cannot be determined, or the hypothesis contains no `{}`.
     pub fn new(runtime: &'a Runtime, options: ZeroShotOptions) -> Result<Self> {
         if !options.hypothesis.contains("{}") {
-            return Err(Error::Usage {
-                flag: "--hypothesis".to_owned(),
+            return Err(Error::InvalidOption {
+                name: "hypothesis".to_owned(),
                 problem: format!(
                     "\"{}\" has no {{}}, the place of the label; for example \"This text is about {{}}.\"",
                     options.hypothesis
@@ -86,7 +86,7 @@ impl<'a> ZeroShot<'a> {
     /// If there are no labels, or a hypothesis alone is too long.
     pub fn prepare(&self, text: String, labels: Vec<String>) -> std::result::Result<ZeroShotItem, String> {
         if labels.is_empty() {
-            return Err("no labels: --labels a,b,c, or a list in the record".to_owned());
+            return Err("no labels: option labels=a,b,c, or a list in the record".to_owned());
         }
         let tokenizer = &self.runtime.tokenizer;
         let premise = tokenizer.encode_plain(&text).map_err(|e| e.to_string())?;
@@ -150,8 +150,8 @@ fn entailment(config: &AlbertConfig, named: Option<&str>) -> Result<usize> {
             .or_else(|| name.parse().ok().filter(|id| *id < all.len())),
         None => all.iter().position(|label| label.to_lowercase().starts_with("entail")),
     };
-    found.ok_or_else(|| Error::Usage {
-        flag: "--entailment-label".to_owned(),
+    found.ok_or_else(|| Error::InvalidOption {
+        name: "entailment_label".to_owned(),
         problem: match named {
             Some(name) => format!("the model has no label \"{name}\"; it has {}", all.join(", ")),
             None => format!(
@@ -184,7 +184,7 @@ impl Task for ZeroShot<'_> {
         let (text, labels) = match body {
             RecordBody::Text(text) => (text.clone(), None),
             RecordBody::Object(fields) => (
-                required(fields, &self.options.text_field, "--text-field")?,
+                required(fields, &self.options.text_field, "text_field")?,
                 fields.strings(&self.options.labels_field)?,
             ),
         };

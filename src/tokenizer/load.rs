@@ -123,7 +123,7 @@ pub(super) fn find(dir: &Path) -> Result<PathBuf> {
             let names: Vec<_> = several.iter().filter_map(|p| p.file_name()?.to_str()).collect();
             let problem = format!(
                 "several word-piece vocabularies in this directory ({}): rename the right one to {VOCAB}, or name it \
-                 with --tokenizer",
+                 with option tokenizer",
                 names.join(", ")
             );
             return Err(Error::bad_file(dir, problem));
@@ -145,7 +145,7 @@ pub(super) fn find(dir: &Path) -> Result<PathBuf> {
             dir,
             format!(
                 "no tokenizer in this directory: {looked}{found}; copy one of them from where the model comes from, or \
-                 name one with --tokenizer PATH"
+                 name one with option tokenizer=PATH"
             ),
         )
     })

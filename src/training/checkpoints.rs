@@ -183,7 +183,10 @@ impl Checkpoints {
             }
         }
         Err(problems.into_iter().next().unwrap_or_else(|| {
-            Error::bad_file(&self.folder, "holds no checkpoint to resume from; leave --resume out to begin")
+            Error::bad_file(
+                &self.folder,
+                "holds no checkpoint to resume from; leave option resume out to begin",
+            )
         }))
     }
 

@@ -61,13 +61,13 @@ pub fn model_from(
 /// Checks that the initial model has an embedding for every token of the tokenizer.
 ///
 /// # Errors
-/// [`Error::Usage`] if the tokenizer has more tokens than the model's vocabulary.
+/// [`Error::InvalidOption`] if the tokenizer has more tokens than the model's vocabulary.
 pub fn check_vocabulary(config: &AlbertConfig, pieces: usize) -> Result<()> {
     if pieces <= config.vocab_size {
         return Ok(());
     }
-    Err(Error::Usage {
-        flag: "--tokenizer".to_owned(),
+    Err(Error::InvalidOption {
+        name: "tokenizer".to_owned(),
         problem: format!(
             "it has {pieces} pieces and the model's vocabulary {}: they do not belong together",
             config.vocab_size

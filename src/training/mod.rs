@@ -37,5 +37,5 @@ pub use pretraining::{
 pub use replicas::{Passed, Replicas};
 pub use schedule::{Decay, Schedule};
 pub use source::Source;
-pub use trainer::{Ending, Progress, Report, TrainObserver, TrainOptions, Trainer};
+pub use trainer::{Ending, Identity, Progress, Report, TrainObserver, TrainOptions, Trainer};
 pub use vocabulary::{Step, TrainedVocabulary, VocabularyOptions, train_vocabulary};

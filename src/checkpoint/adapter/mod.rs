@@ -130,12 +130,12 @@ impl Adapter {
         let problem = match self.base() {
             Some(base) => format!(
                 "is a PEFT adapter ({}) for the base model \"{base}\", which cannot be read: {why}; name a copy of the \
-                 base model with --base-model DIR|HUB_ID",
+                 base model with option base_model=DIR|HUB_ID",
                 self.kind()
             ),
             None => format!(
-                "is a PEFT adapter ({}), and its {CONFIG} does not name the base model; name it with --base-model \
-                 DIR|HUB_ID",
+                "is a PEFT adapter ({}), and its {CONFIG} does not name the base model; name it with \
+                 option base_model=DIR|HUB_ID",
                 self.kind()
             ),
         };

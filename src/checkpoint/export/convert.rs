@@ -81,7 +81,7 @@ pub struct Converted {
 ///
 /// # Errors
 /// [`Error::BadFile`] when the destination exists and is not empty; [`Error::Weights`] for missing tensors;
-/// [`Error::Usage`] when the source has no tokenizer that can be read, unless it is to be converted without one;
+/// [`Error::InvalidOption`] when the source has no tokenizer that can be read, unless it is to be converted without one;
 /// those of reading and writing. Then nothing is left behind.
 pub fn convert(
     checkpoint: &Checkpoint,
@@ -103,7 +103,7 @@ pub fn convert(
     notes.extend(tensors.quantization().map(Quantization::note));
     if options.architecture.is_none() && inventory.one_output_of_google(&checkpoint.config) {
         notes.push(
-            "its classifier has one output: taken for RACE's, which rates choices; --head classify for one that rates \
+            "its classifier has one output: taken for RACE's, which rates choices; option head=classify for one that rates \
              texts, as STS-B's"
                 .to_owned(),
         );
@@ -166,21 +166,22 @@ pub fn convert(
 
 /// The tokenizer to write.
 fn tokenizer_of(checkpoint: &Checkpoint) -> Result<Tokenizer> {
-    checkpoint.tokenizer().map_err(|error| Error::Usage {
-        flag: "--tokenizer".to_owned(),
-        problem: format!("{error}; --no-tokenizer converts the model without one"),
+    checkpoint.tokenizer().map_err(|error| Error::InvalidOption {
+        name: "tokenizer".to_owned(),
+        problem: format!("{error}; option no_tokenizer converts the model without one"),
     })
 }
 
 /// Checks that the options allow ONNX: one file, in f32.
 fn check_onnx(options: &ConvertOptions) -> Result<()> {
-    let usage =
-        |flag: &str, problem: &str| Err(Error::Usage { flag: flag.to_owned(), problem: problem.to_owned() });
+    let usage = |name: &str, problem: &str| {
+        Err(Error::InvalidOption { name: name.to_owned(), problem: problem.to_owned() })
+    };
     if options.dtype.is_some_and(|dtype| dtype != Dtype::F32) {
-        return usage("--dtype", "ONNX models are written in f32");
+        return usage("dtype", "ONNX models are written in f32");
     }
     if options.max_shard_bytes.is_some() {
-        return usage("--max-shard-size", "an ONNX model is one file");
+        return usage("max_shard_size", "an ONNX model is one file");
     }
     Ok(())
 }
@@ -271,7 +272,7 @@ fn bytes_of(inventory: &Inventory, planned: &Planned) -> Result<Vec<u8>> {
         cast(bytes, dtype, planned.dtype).ok_or_else(|| inventory.no_floats(&planned.canonical, dtype))?;
     if finite && !is_finite(&bytes, planned.dtype) {
         let problem = format!(
-            "tensor \"{}\" has values beyond the range of {}; --dtype bf16 or f32 holds them",
+            "tensor \"{}\" has values beyond the range of {}; option dtype=bf16 or f32 holds them",
             planned.name, planned.dtype
         );
         return Err(Error::Weights { path: inventory.path().to_owned(), problem });

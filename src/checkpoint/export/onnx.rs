@@ -73,8 +73,9 @@ pub(in crate::checkpoint) fn write_onnx(
         entries.iter().map(|entry| field(INITIALIZER, entry.length()) + entry.length()).sum();
     let total = graph.len() as u64 + initializers;
     if total > MAX_BYTES {
-        let problem =
-            format!("the model has {total} bytes, more than an ONNX file can hold; use --format safetensors");
+        let problem = format!(
+            "the model has {total} bytes, more than an ONNX file can hold; use option format=safetensors"
+        );
         return Err(Error::bad_file(path, problem));
     }
     let head = ModelHead {

@@ -113,7 +113,7 @@ fn subcommand(head: Head) -> Option<&'static str> {
     match head {
         Head::Pooler => None,
         Head::MaskedLm => Some("fill-mask"),
-        Head::SentenceOrder => Some("classify --order"),
+        Head::SentenceOrder => Some("classify with option order"),
         Head::SequenceClassification => Some("classify"),
         Head::TokenClassification => Some("ner"),
         Head::MultipleChoice => Some("choose"),

@@ -73,7 +73,7 @@ impl Inventory<'_> {
         let (place, value) = bad().next().map_or((0, f32::NAN), |(place, value)| (place, *value));
         let problem = format!(
             "tensor \"{}\" holds {} that {} not finite, the first at position {place}: {value}; the weights are damaged \
-             or their training diverged (--allow-non-finite uses them anyway)",
+             or their training diverged (option allow_non_finite uses them anyway)",
             self.name_in_file(canonical),
             match bad().count() {
                 1 => "1 value".to_owned(),

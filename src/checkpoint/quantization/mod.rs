@@ -52,7 +52,7 @@ impl Quantization {
 
 /// The remedy for weights that cannot be read.
 pub(in crate::checkpoint) const WAY_OUT: &str = "use the unquantized weights of the model, or dequantize these with the library that \
-                                  made them; --dtype int8 computes with 8-bit integers from ordinary weights";
+                                  made them; option dtype=int8 computes with 8-bit integers from ordinary weights";
 
 /// Ends or parts of the names of tensors that a library quantized.
 const MARKS: [(&str, &str); 16] = [

@@ -44,8 +44,8 @@ fn table(kind: TableKind) -> Result<Format> {
     if kind.is_supported() {
         return Ok(Format::Table(kind));
     }
-    Err(Error::Usage {
-        flag: "--format".to_owned(),
+    Err(Error::InvalidOption {
+        name: "format".to_owned(),
         problem: format!("this albert was built without the feature {}", kind.name()),
     })
 }
@@ -54,8 +54,8 @@ fn table(kind: TableKind) -> Result<Format> {
 fn table_by_name(output: &Path) -> Result<Option<TableKind>> {
     let packed = output.extension().is_some_and(|end| end == "gz" || end == "zst");
     match TableKind::of(output) {
-        Some(kind) if packed => Err(Error::Usage {
-            flag: "--output".to_owned(),
+        Some(kind) if packed => Err(Error::InvalidOption {
+            name: "output".to_owned(),
             problem: format!(
                 "output is not compressed; name a file .{0}, or pipe --format {0} through gzip",
                 kind.name()

@@ -14,9 +14,9 @@ use crate::cli::streaming;
 pub(super) fn run(args: ChooseArgs, reporter: &Reporter) -> Result<ExitStatus, Failure> {
     let source = options::source(&args.prompts, &args.records.input, "PROMPT")?;
     let context = options::context(args.context.as_deref(), args.context_text.as_deref(), &source)?;
-    let mut needed = vec![Needed::new(&args.prompt_field, "--prompt-field")];
+    let mut needed = vec![Needed::new(&args.prompt_field, "prompt_field")];
     if args.choices.is_empty() {
-        needed.push(Needed::new(&args.choices_field, "--choices-field"));
+        needed.push(Needed::new(&args.choices_field, "choices_field"));
     }
     let output = args.output.output.as_deref();
     let format = |terminal| args.output.format.resolve(output, terminal);

@@ -100,8 +100,8 @@ fn options(args: &EmbedArgs, modules: Option<&SentenceModules>) -> Result<EmbedO
 fn unknown_prompt(name: &str, modules: Option<&SentenceModules>) -> Error {
     let known: Vec<&str> = modules.iter().flat_map(|m| &m.prompts).map(|(name, _)| name.as_str()).collect();
     let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
-    Error::Usage {
-        flag: "--prompt-name".to_owned(),
+    Error::InvalidOption {
+        name: "prompt_name".to_owned(),
         problem: format!(
             "the model has no prompt \"{name}\"; it has {known} (--prompt takes the text itself)"
         ),
@@ -136,8 +136,8 @@ fn tell(modules: &SentenceModules, options: &EmbedOptions, checkpoint: &Checkpoi
 }
 
 fn no_array() -> Error {
-    Error::Usage {
-        flag: "--dtype-out".to_owned(),
+    Error::InvalidOption {
+        name: "dtype_out".to_owned(),
         problem: "f16 is for .npy, .safetensors and .parquet files; give --output FILE.npy".to_owned(),
     }
 }
@@ -145,8 +145,8 @@ fn no_array() -> Error {
 /// Rejects options that a table does not support.
 fn check_table(args: &EmbedArgs, format: Format) -> Result<(), Error> {
     if args.attentions && matches!(format, Format::Table(_)) {
-        return Err(Error::Usage {
-            flag: "--attentions".to_owned(),
+        return Err(Error::InvalidOption {
+            name: "attentions".to_owned(),
             problem: "attention maps are written as JSON only; give --format jsonl".to_owned(),
         });
     }
@@ -155,19 +155,17 @@ fn check_table(args: &EmbedArgs, format: Format) -> Result<(), Error> {
 
 /// Rejects options that an array file does not support.
 fn check_array(args: &EmbedArgs, kind: ArrayKind) -> Result<(), Error> {
-    let usage =
-        |flag: &str, problem: &str| Err(Error::Usage { flag: flag.to_owned(), problem: problem.to_owned() });
+    let usage = |name: &str, problem: &str| {
+        Err(Error::InvalidOption { name: name.to_owned(), problem: problem.to_owned() })
+    };
     if args.output.is_none() {
-        return usage("--format", "an array needs a file: give --output");
+        return usage("format", "an array needs a file: give --output");
     }
     if args.attentions {
-        return usage("--attentions", "attention maps are written as JSON only; give --format jsonl");
+        return usage("attentions", "attention maps are written as JSON only; give --format jsonl");
     }
     if kind == ArrayKind::Npy && args.pooling.map(Pooling::from) == Some(Pooling::Tokens) {
-        return usage(
-            "--pooling",
-            "tokens of different numbers make no .npy array; use .safetensors or jsonl",
-        );
+        return usage("pooling", "tokens of different numbers make no .npy array; use .safetensors or jsonl");
     }
     Ok(())
 }

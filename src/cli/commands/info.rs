@@ -17,6 +17,7 @@ use crate::cli::args::info::InfoArgs;
 use crate::cli::exit::{ExitStatus, Failure};
 use crate::cli::options;
 use crate::cli::output::report::Reporter;
+use crate::cli::output::wording;
 
 pub(super) fn run(mut args: InfoArgs, reporter: &Reporter) -> Result<ExitStatus, Failure> {
     if args.checkpoint.is_some() {
@@ -40,7 +41,7 @@ pub(super) fn run(mut args: InfoArgs, reporter: &Reporter) -> Result<ExitStatus,
     let tensors = checkpoint.tensors()?;
     let inventory = Inventory::new(&tensors, &checkpoint.config)?;
     let summary = Summary::new(&checkpoint.config, &tensors, &inventory)?;
-    let mut odd = summary.odd.clone();
+    let mut odd: Vec<String> = summary.odd.iter().map(|text| wording::worded(text)).collect();
     // A checkpoint without its tokenizer is still worth describing.
     let tokenizer = match checkpoint.tokenizer() {
         Ok(tokenizer) => {
@@ -49,7 +50,7 @@ pub(super) fn run(mut args: InfoArgs, reporter: &Reporter) -> Result<ExitStatus,
             described_tokenizer(&tokenizer, checkpoint.tokenizer_file().as_deref())
         }
         Err(error) => {
-            reporter.warn(&error.to_string());
+            reporter.warn(&wording::message(&error));
             Value::Null
         }
     };
@@ -101,8 +102,8 @@ fn adapter_alone(adapter: &Adapter, error: &Error) -> Value {
     let sum = |tensors: &Tensors| -> u64 {
         tensors.infos().iter().map(|info| info.shape.iter().map(|n| *n as u64).product::<u64>()).sum()
     };
-    let mut odd = vec![error.to_string()];
-    odd.extend(tensors.as_ref().err().map(ToString::to_string));
+    let mut odd = vec![wording::message(error)];
+    odd.extend(tensors.as_ref().err().map(wording::message));
     let tensors = tensors.ok();
     json!({
         "model": adapter.directory,
@@ -155,7 +156,7 @@ fn switch_oddity(tokenizer: &Tokenizer) -> Option<String> {
 fn tokenizer_alone(path: &Path, error: &Error) -> Option<Value> {
     let tokenizer = Tokenizer::from_dir(path).ok()?;
     let file = Tokenizer::file_in(path).ok()?;
-    let mut odd = vec![error.to_string()];
+    let mut odd = vec![wording::message(error)];
     odd.extend(switch_oddity(&tokenizer));
     Some(json!({
         "model": path,
@@ -192,7 +193,7 @@ fn sentence_modules(checkpoint: &Checkpoint, reporter: &Reporter) -> Value {
     let modules = match SentenceModules::read(root) {
         Ok(modules) => modules,
         Err(error) => {
-            reporter.warn(&error.to_string());
+            reporter.warn(&wording::message(&error));
             return Value::Null;
         }
     };

@@ -17,8 +17,8 @@ pub(super) fn run(args: ManArgs) -> Result<ExitStatus, Failure> {
         Some(name) => {
             let names: Vec<String> = command.get_subcommands().map(|c| c.get_name().to_owned()).collect();
             let found = command.find_subcommand(name).cloned();
-            found.map(|c| c.display_name(format!("albert-{name}"))).ok_or_else(|| Error::Usage {
-                flag: "COMMAND".to_owned(),
+            found.map(|c| c.display_name(format!("albert-{name}"))).ok_or_else(|| Error::InvalidOption {
+                name: "COMMAND".to_owned(),
                 problem: format!("\"{name}\" is not a subcommand; expected one of {}", names.join(", ")),
             })?
         }

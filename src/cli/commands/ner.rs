@@ -14,7 +14,7 @@ use crate::cli::streaming;
 pub(super) fn run(args: NerArgs, reporter: &Reporter) -> Result<ExitStatus, Failure> {
     let source = options::source(&args.texts, &args.records.input, "TEXT")?;
     let needed =
-        [Needed { names: vec![args.text_field.clone(), args.tokens_field.clone()], flag: "--text-field" }];
+        [Needed { names: vec![args.text_field.clone(), args.tokens_field.clone()], option: "text_field" }];
     let output = args.output.as_deref();
     let format = |terminal| args.format.resolve(output, terminal);
     let streams = streaming::open_records(&source, &args.records, &needed, output, format)?;

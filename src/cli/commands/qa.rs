@@ -18,9 +18,9 @@ const WINDOW: usize = 384;
 pub(super) fn run(args: QaArgs, reporter: &Reporter) -> Result<ExitStatus, Failure> {
     let source = options::source(&args.questions, &args.input, "QUESTION")?;
     let context = options::context(args.context.as_deref(), args.context_text.as_deref(), &source)?;
-    let mut needed = vec![Needed::new(&args.question_field, "--question-field")];
+    let mut needed = vec![Needed::new(&args.question_field, "question_field")];
     if context.is_none() {
-        needed.push(Needed::new(&args.context_field, "--context-field"));
+        needed.push(Needed::new(&args.context_field, "context_field"));
     }
     let output = args.output.as_deref();
     let format = |terminal| args.format.resolve(output, terminal);

@@ -39,7 +39,7 @@ pub(super) fn run(args: TrainTokenizerArgs, reporter: &Reporter) -> Result<ExitS
     let started = std::time::Instant::now();
     let trained = train(&corpus, &options, reporter, &interrupted);
     // A vocabulary that is too small is a usage error.
-    let is_usage = matches!(&trained, Err(Error::Usage { .. }));
+    let is_usage = matches!(&trained, Err(Error::InvalidOption { .. }));
     let trained = if is_usage { trained? } else { trained.while_running()? };
     corpus_report::warn(&trained.report, reporter);
     let files =

@@ -13,7 +13,7 @@ use crate::cli::streaming;
 
 pub(super) fn run(args: ZeroShotArgs, reporter: &Reporter) -> Result<ExitStatus, Failure> {
     let source = options::source(&args.texts, &args.records.input, "TEXT")?;
-    let needed = [Needed::new(&args.text_field, "--text-field")];
+    let needed = [Needed::new(&args.text_field, "text_field")];
     let output = args.output.output.as_deref();
     let format = |terminal| args.output.format.resolve(output, terminal);
     let streams = streaming::open_records(&source, &args.records, &needed, output, format)?;

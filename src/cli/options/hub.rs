@@ -48,8 +48,8 @@ pub(super) fn tokenizer_from_hub(named: &str, _offline: bool, _reporter: &Report
 }
 
 fn no_such_tokenizer(named: &str, why: &str) -> Error {
-    Error::Usage {
-        flag: "--tokenizer".to_owned(),
+    Error::InvalidOption {
+        name: "tokenizer".to_owned(),
         problem: format!("\"{named}\" is not a file or directory{why}"),
     }
 }

@@ -13,7 +13,7 @@ use crate::cli::args::common::InputArgs;
 /// in messages.
 ///
 /// # Errors
-/// [`Error::Usage`] if there is no input.
+/// [`Error::InvalidOption`] if there is no input.
 pub(crate) fn source(arguments: &[String], input: &[PathBuf], what: &str) -> Result<Source> {
     if !arguments.is_empty() {
         return Ok(Source::Arguments(arguments.to_vec()));
@@ -21,8 +21,8 @@ pub(crate) fn source(arguments: &[String], input: &[PathBuf], what: &str) -> Res
     match &*expanded(input)? {
         [path] if path == Path::new("-") => Ok(Source::Stdin),
         [path] => Ok(Source::File(path.to_owned())),
-        [] if std::io::stdin().is_terminal() => Err(Error::Usage {
-            flag: what.to_owned(),
+        [] if std::io::stdin().is_terminal() => Err(Error::InvalidOption {
+            name: what.to_owned(),
             problem: "no input: give it as arguments, --input FILE, or pipe lines in".to_owned(),
         }),
         [] => Ok(Source::Stdin),
@@ -33,9 +33,9 @@ pub(crate) fn source(arguments: &[String], input: &[PathBuf], what: &str) -> Res
 /// The files that names and patterns stand for, where the shell has not replaced the patterns.
 ///
 /// # Errors
-/// [`Error::Usage`] for a pattern without files, and for standard input given twice.
+/// [`Error::InvalidOption`] for a pattern without files, and for standard input given twice.
 fn expanded(input: &[PathBuf]) -> Result<Vec<PathBuf>> {
-    let usage = |problem: String| Error::Usage { flag: "--input".to_owned(), problem };
+    let usage = |problem: String| Error::InvalidOption { name: "input".to_owned(), problem };
     let mut paths = Vec::new();
     for path in input {
         let pattern = path.to_str().filter(|name| name.contains(['*', '?', '[']) && !path.exists());
@@ -63,17 +63,17 @@ impl InputArgs {
     /// The source of records.
     ///
     /// # Errors
-    /// [`Error::Usage`] if there is no input.
+    /// [`Error::InvalidOption`] if there is no input.
     pub(crate) fn source(&self) -> Result<Source> {
         source(&self.texts, &self.records.input, "TEXT")
     }
 
     /// The columns that a table must have.
     pub(crate) fn needed(&self) -> Vec<Needed> {
-        let mut needed = vec![Needed::new(&self.text_field, "--text-field")];
+        let mut needed = vec![Needed::new(&self.text_field, "text_field")];
         // A second text is optional, unless the user names its column.
         if self.pair_field != FieldNames::default().text_pair {
-            needed.push(Needed::new(&self.pair_field, "--pair-field"));
+            needed.push(Needed::new(&self.pair_field, "pair_field"));
         }
         needed
     }
@@ -87,7 +87,7 @@ impl InputArgs {
 /// The context given on the command line: from a file, from standard input, or as text.
 ///
 /// # Errors
-/// [`Error::Io`]; [`Error::BadFile`] if it is not UTF-8; [`Error::Usage`] if standard input would be both the context and the
+/// [`Error::Io`]; [`Error::BadFile`] if it is not UTF-8; [`Error::InvalidOption`] if standard input would be both the context and the
 /// records.
 pub(crate) fn context(file: Option<&Path>, text: Option<&str>, source: &Source) -> Result<Option<String>> {
     let Some(path) = file else { return Ok(text.map(str::to_owned)) };
@@ -98,8 +98,8 @@ pub(crate) fn context(file: Option<&Path>, text: Option<&str>, source: &Source) 
         Source::File(_) | Source::Arguments(_) => false,
     };
     if from_stdin && takes_stdin {
-        return Err(Error::Usage {
-            flag: "--context".to_owned(),
+        return Err(Error::InvalidOption {
+            name: "context".to_owned(),
             problem: "- takes the context from standard input: give the questions as arguments or --input"
                 .to_owned(),
         });

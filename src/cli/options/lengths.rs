@@ -49,18 +49,18 @@ impl Lengths {
     /// Checks the options alone, against the positions of a model.
     ///
     /// # Errors
-    /// [`Error::Usage`] for windows in a task without them, and for a length that the model does not have.
+    /// [`Error::InvalidOption`] for windows in a task without them, and for a length that the model does not have.
     pub(super) fn check(&self, positions: usize) -> Result<()> {
         if self.long == Long::Window && !self.windows {
-            return Err(Error::Usage {
-                flag: "--long".to_owned(),
+            return Err(Error::InvalidOption {
+                name: "long".to_owned(),
                 problem: "window is for ner, qa, classify and embed".to_owned(),
             });
         }
         match self.max_length.filter(|n| *n > positions) {
             None => Ok(()),
-            Some(n) => Err(Error::Usage {
-                flag: "--max-length".to_owned(),
+            Some(n) => Err(Error::InvalidOption {
+                name: "max_length".to_owned(),
                 problem: format!("{n} is more than the {positions} positions of the model"),
             }),
         }
@@ -70,7 +70,7 @@ impl Lengths {
     /// of a module) and the positions of the model.
     ///
     /// # Errors
-    /// As [`Self::check`]; [`Error::Usage`] for a length without room for text.
+    /// As [`Self::check`]; [`Error::InvalidOption`] for a length without room for text.
     pub(crate) fn longest(
         &self,
         positions: usize,
@@ -90,8 +90,8 @@ impl Lengths {
         let (longest, source) = given.or(lowest).unwrap_or((positions, "positions of the model"));
         let special = tokenizer.num_special(true);
         if longest <= special {
-            return Err(Error::Usage {
-                flag: "--max-length".to_owned(),
+            return Err(Error::InvalidOption {
+                name: "max_length".to_owned(),
                 problem: match given {
                     Some(_) => format!("{longest} leaves no room for text next to {special} special tokens"),
                     None => format!(

@@ -53,8 +53,8 @@ fn named_checkpoint(args: &ModelArgs, task: Option<EmbeddedTask>, reporter: &Rep
         return merged(model, adapter, args, reporter);
     }
     if args.base_model.is_some() {
-        return Err(Error::Usage {
-            flag: "--base-model".to_owned(),
+        return Err(Error::InvalidOption {
+            name: "base_model".to_owned(),
             problem: format!("{model} is not a PEFT adapter, so it has no base model"),
         });
     }
@@ -80,7 +80,7 @@ fn located(model: &str, offline: bool, reporter: &Reporter) -> Result<PathBuf> {
 /// The file or directory of a tokenizer that the user named: one here, else the files of a hub id.
 ///
 /// # Errors
-/// [`Error::Usage`] for what is neither; those of the hub.
+/// [`Error::InvalidOption`] for what is neither; those of the hub.
 pub(crate) fn tokenizer_path(named: &str, offline: bool, reporter: &Reporter) -> Result<PathBuf> {
     let path = PathBuf::from(named);
     if path.exists() {

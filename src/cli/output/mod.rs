@@ -5,3 +5,4 @@ pub(super) mod eval_table;
 pub(super) mod progress;
 pub(super) mod report;
 pub(super) mod stream_progress;
+pub(super) mod wording;

@@ -10,6 +10,7 @@ use albert::training::{Report, TrainObserver};
 
 use super::report::Reporter;
 use super::stream_progress::{Pace, per, rounded};
+use super::wording;
 
 /// A progress bar, or lines without one, and the logs of the run.
 pub(crate) struct TrainingProgress<'a> {
@@ -49,7 +50,7 @@ impl<'a> TrainingProgress<'a> {
     /// Warns about a log that cannot be written, which must not end the run.
     fn logged(&mut self, write: impl FnOnce(&mut RunLog) -> Result<()>) {
         if let Some(Err(error)) = self.log.as_mut().map(write) {
-            self.warned(&format!("the logs lack a record: {error}"));
+            self.warned(&format!("the logs lack a record: {}", wording::message(&error)));
         }
     }
 

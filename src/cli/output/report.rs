@@ -11,6 +11,7 @@ use albert::Error;
 use albert::stream::Observer;
 
 use super::stream_progress::{Pace, StreamProgress};
+use super::wording;
 use crate::cli::args::common::{GlobalArgs, ProgressArg, When};
 
 const ERROR: Style = AnsiColor::Red.on_default().bold();
@@ -74,14 +75,14 @@ impl Reporter {
     }
 
     /// Prints an error.
-    pub(crate) fn error(&self, error: &dyn std::error::Error) {
-        self.line("error", ERROR, &error.to_string());
+    pub(crate) fn error(&self, error: &Error) {
+        self.line("error", ERROR, &wording::message(error));
     }
 
     /// Prints a warning, unless `--quiet`.
     pub(crate) fn warn(&self, message: &str) {
         if !self.quiet {
-            self.line("warning", WARNING, message);
+            self.line("warning", WARNING, &wording::worded(message));
         }
     }
 
@@ -110,7 +111,7 @@ impl Reporter {
     }
 
     fn plain(&self, message: &str) {
-        self.write(&format!("albert: {message}\n"));
+        self.write(&format!("albert: {}\n", wording::worded(message)));
     }
 
     fn line(&self, kind: &str, style: Style, message: &str) {

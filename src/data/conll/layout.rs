@@ -130,7 +130,7 @@ impl<'a> Rows<'a> {
             (None, Some(names), _) => {
                 let mut found = names.names.iter().enumerate().filter(|(_, name)| is_word_name(name));
                 let form = names.position("FORM").or_else(|| found.next().map(|(column, _)| column));
-                form.ok_or_else(|| self.error("no column is named FORM", "--word-column"))?
+                form.ok_or_else(|| self.error("no column is named FORM", "word_column"))?
             }
             (None, None, Numbering::Third) => WORD_2012,
             (None, None, Numbering::First) => 1,
@@ -184,7 +184,7 @@ impl<'a> Rows<'a> {
             }
             return Err(self.error(
                 "this looks like CoNLL-2012, but its column 11 does not hold entities in brackets such as (ORG* and *)",
-                "--tag-column",
+                "tag_column",
             ));
         }
         let named: Vec<usize> = match self.names {
@@ -211,7 +211,7 @@ impl<'a> Rows<'a> {
                     && width == 4
                     && (cells(2).prefixed > 0 || cells(3).prefixed == 0) =>
             {
-                let why = "the outer entities of GermEval 2014 (--tag-column 4 reads the inner ones)";
+                let why = "the outer entities of GermEval 2014 (option tag_column=4 reads the inner ones)";
                 return Ok((Some(2), Some(why.to_owned())));
             }
             _ => {}
@@ -234,11 +234,11 @@ impl<'a> Rows<'a> {
             0 => "cannot tell which column holds the tags",
             _ => "several columns could hold the tags",
         };
-        Err(self.error(problem, "--tag-column"))
+        Err(self.error(problem, "tag_column"))
     }
 
     /// The error of a table, with its columns.
-    fn error(&self, problem: &str, flag: &str) -> crate::Error {
+    fn error(&self, problem: &str, option: &str) -> crate::Error {
         let empty = Vec::new();
         let (place, row) = match self.words.first() {
             Some((place, columns)) => ((*place).clone(), columns),
@@ -253,7 +253,7 @@ impl<'a> Rows<'a> {
                 format!("{}{name}{cell}", column + 1)
             })
             .collect();
-        place.error(format!("{problem}; choose one with {flag}: {}", shown.join(", ")))
+        place.error(format!("{problem}; choose one with option {option}: {}", shown.join(", ")))
     }
 
     fn name(&self, column: usize) -> String {
@@ -336,7 +336,7 @@ pub(super) fn check_number(
     if let Some(previous) = before.filter(|previous| found <= *previous) {
         return Err(format!(
             "word {found} follows word {previous} of the same sentence; a blank line ends a sentence (if these are \
-             not numbers of words, --word-column and --tag-column name the columns)"
+             not numbers of words, option word_column and option tag_column name the columns)"
         ));
     }
     *before = Some(found);

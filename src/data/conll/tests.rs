@@ -54,7 +54,7 @@ fn conll_u() {
     let rest = "_\t_\t_\t_\t_\t_\t_";
     let text =
         format!("# text = du\n1-2\tdu\t_\t{rest}\n1\tde\tO\t{rest}\n2\tle\tO\t{rest}\n2.1\tx\tO\t{rest}\n");
-    assert!(show(&text)[0].contains("--tag-column"), "{:?}", show(&text));
+    assert!(show(&text)[0].contains("tag_column"), "{:?}", show(&text));
     let options = TokenOptions { tag_column: Some(3), ..TokenOptions::default() };
     assert_eq!(show_with(&text, &options), ["3 de_le O_O"]);
     let unlabelled = TokenOptions { unlabelled: true, ..TokenOptions::default() };

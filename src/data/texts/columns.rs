@@ -56,7 +56,7 @@ impl<'a> Columns<'a> {
     pub(super) fn find(names: &[&'a str], options: &'a TextOptions, kind: Kind) -> Result<Self, String> {
         let has = |name: &str| names.contains(&name);
         let what = if kind == Kind::Field { "field" } else { "column" };
-        let lacks = |name: &str, flag: &str| missing(what, &mut names.iter().copied(), name, flag);
+        let lacks = |name: &str, option: &str| missing(what, &mut names.iter().copied(), name, option);
         let defaults = TextOptions::default();
         let may_guess = options.text == defaults.text && options.text_pair == defaults.text_pair;
         let found = if has(&options.text) {
@@ -66,9 +66,9 @@ impl<'a> Columns<'a> {
             let matches = |(text, pair, _): &(&str, Option<&str>, _)| has(text) && pair.is_none_or(has);
             GLUE.into_iter().find(matches).filter(|_| may_guess)
         };
-        let (text, pair, own_label) = found.ok_or_else(|| lacks(&options.text, "--text-field"))?;
+        let (text, pair, own_label) = found.ok_or_else(|| lacks(&options.text, "text_field"))?;
         if pair.is_none() && options.text_pair != defaults.text_pair {
-            return Err(lacks(&options.text_pair, "--pair-field"));
+            return Err(lacks(&options.text_pair, "pair_field"));
         }
         let (score, label) = (options.score.as_str(), options.label.as_str());
         let known: &[Option<&str>] = match options.kind {
@@ -81,17 +81,17 @@ impl<'a> Columns<'a> {
         let label = known.iter().copied().flatten().find(|name| has(name));
         if !options.unlabelled {
             if let Some(column) = options.label_columns.iter().find(|column| !has(column)) {
-                return Err(lacks(column, "--label-columns"));
+                return Err(lacks(column, "label_columns"));
             }
             if label.is_none() && options.label_columns.is_empty() {
                 let name = known.first().copied().flatten().unwrap_or(&options.label);
-                return Err(lacks(name, "--label-field"));
+                return Err(lacks(name, "label_field"));
             }
         }
         let ids = std::iter::once(options.id.as_str()).chain(IDS);
         let id = ids.into_iter().find(|name| has(name));
         if id != Some(&options.id) && options.id != defaults.id {
-            return Err(lacks(&options.id, "--id-field"));
+            return Err(lacks(&options.id, "id_field"));
         }
         Ok(Self { text, pair, label, id })
     }
@@ -109,19 +109,17 @@ impl<'a> Columns<'a> {
 
 /// Checks that the options are consistent.
 pub(super) fn check_options(options: &TextOptions) -> Result<(), Error> {
-    let usage =
-        |flag: &str, problem: &str| Err(Error::Usage { flag: flag.to_owned(), problem: problem.to_owned() });
+    let usage = |name: &str, problem: &str| {
+        Err(Error::InvalidOption { name: name.to_owned(), problem: problem.to_owned() })
+    };
     if !options.label_columns.is_empty() && options.kind != TargetKind::Labels {
         return usage(
-            "--label-columns",
-            "columns of 0 and 1 are for any number of labels an example (--goal labels)",
+            "label_columns",
+            "columns of 0 and 1 are for any number of labels an example (option goal=labels)",
         );
     }
     if options.separator.is_empty() {
-        return usage(
-            "--label-separator",
-            "is empty; give what stands between two labels, for instance \"|\"",
-        );
+        return usage("label_separator", "is empty; give what stands between two labels, for instance \"|\"");
     }
     Ok(())
 }
@@ -185,16 +183,16 @@ mod tests {
         assert_eq!(
             find(header, &named("review", "text_pair", "label")),
             Err(
-                "column \"review\" is missing; the table has sentence, label, b, intent (--text-field names \
+                "column \"review\" is missing; the table has sentence, label, b, intent (option text_field names \
                  another)"
                     .to_owned()
             )
         );
         assert!(find(header, &named("text", "b", "label")).is_err_and(|e| e.contains("\"text\" is missing")));
-        assert!(find(header, &named("b", "c", "label")).is_err_and(|e| e.contains("--pair-field")));
-        assert!(find(header, &named("b", "intent", "x")).is_err_and(|e| e.contains("--label-field")));
+        assert!(find(header, &named("b", "c", "label")).is_err_and(|e| e.contains("pair_field")));
+        assert!(find(header, &named("b", "intent", "x")).is_err_and(|e| e.contains("label_field")));
         let id = TextOptions { id: "key".to_owned(), ..TextOptions::default() };
-        assert!(find(header, &id).is_err_and(|e| e.contains("--id-field")));
+        assert!(find(header, &id).is_err_and(|e| e.contains("id_field")));
     }
 
     #[test]
@@ -213,15 +211,15 @@ mod tests {
 
     #[test]
     fn options_that_do_not_fit() {
-        let flag = |options: &TextOptions| match check_options(options) {
-            Err(Error::Usage { flag, .. }) => flag,
+        let name = |options: &TextOptions| match check_options(options) {
+            Err(Error::InvalidOption { name, .. }) => name,
             other => format!("{other:?}"),
         };
         let columns = TextOptions { label_columns: vec!["a".to_owned()], ..TextOptions::default() };
-        assert_eq!(flag(&columns), "--label-columns");
+        assert_eq!(name(&columns), "label_columns");
         assert_eq!(
-            flag(&TextOptions { separator: String::new(), ..TextOptions::default() }),
-            "--label-separator"
+            name(&TextOptions { separator: String::new(), ..TextOptions::default() }),
+            "label_separator"
         );
         assert!(check_options(&TextOptions::default()).is_ok());
     }

@@ -90,7 +90,7 @@ impl Default for TextOptions {
 ///
 /// # Errors
 /// [`crate::Error::Record`] for the first invalid record; [`crate::Error::BadFile`] for a file without examples or in an unknown
-/// format; [`crate::Error::Usage`] for inconsistent options; [`crate::Error::Io`].
+/// format; [`crate::Error::InvalidOption`] for inconsistent options; [`crate::Error::Io`].
 pub fn read_texts(path: &Path, options: &TextOptions) -> Result<Loaded<Vec<TextExample>>> {
     read_texts_into(Vec::new(), path, options)
 }
@@ -184,7 +184,7 @@ impl<E: Examples<TextExample>> Reading<'_, E> {
         let header = Header::new(&first);
         let names: Vec<&str> = header.names().collect();
         let columns = Columns::find(&names, options, Kind::Column).map_err(|problem| {
-            let test = glue::test_file(&names).filter(|_| problem.contains("--label-field"));
+            let test = glue::test_file(&names).filter(|_| problem.contains("option label_field"));
             let advice = test.map_or(String::new(), |task| {
                 format!("; it looks like a test file of {task}, and those have no labels: use train.tsv or dev.tsv")
             });
@@ -235,7 +235,7 @@ fn from_object(object: Object, options: &TextOptions) -> Result<Found> {
         target::of_switches(names.map(|name| (name.as_str(), object.raw(name))), options)
     };
     let target = target.map_err(|problem| object.place.error(problem))?;
-    let text = object.string(columns.text, "--text-field")?;
+    let text = object.string(columns.text, "text_field")?;
     let text_pair = match columns.pair {
         Some(pair) => object.optional_string(pair)?,
         None => None,

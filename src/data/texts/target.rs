@@ -32,7 +32,7 @@ pub(super) fn of_json(raw: Option<&JsonText>, name: &str, options: &TextOptions)
             None => problem("a number that 32 bits can hold"),
         },
         (TargetKind::Label, Value::Array(_)) => {
-            problem("one label (with --goal labels an example may have several)")
+            problem("one label (with option goal=labels an example may have several)")
         }
         (TargetKind::Label, value) => match label(value) {
             Some(label) => Ok(Target::Label(label)),
@@ -190,7 +190,7 @@ mod tests {
         for value in ["null", "1.5", "\" \"", "{}", "[]", "1e30", "[\"a\"]"] {
             assert!(json(value, TargetKind::Label).is_err(), "{value}");
         }
-        assert!(json("[\"a\"]", TargetKind::Label).is_err_and(|e| e.contains("--goal labels")));
+        assert!(json("[\"a\"]", TargetKind::Label).is_err_and(|e| e.contains("option goal=labels")));
         assert_eq!(
             json("1.5", TargetKind::Label),
             Err("field \"label\" is 1.5; expected a label: a string, a whole number, true or false"

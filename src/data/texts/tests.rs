@@ -29,13 +29,15 @@ fn formats_are_guessed() {
         let shown = show("<stdin>", text, &options);
         assert!(shown[0].ends_with(" - a - 1"), "{shown:?}");
     }
-    for (text, part) in [("word", "--data-format says it"), ("[{}]", "jq -c"), (" \n", "holds no examples")] {
+    for (text, part) in
+        [("word", "option data_format says it"), ("[{}]", "jq -c"), (" \n", "holds no examples")]
+    {
         assert!(show("a.txt", text, &options)[0].contains(part), "{text}");
     }
     assert_eq!(
         show("a.tsv", "text\n", &options)[0],
         "a.tsv:1: column \"label\" is missing; the table has text \
-        (--label-field names another)"
+        (option label_field names another)"
     );
     assert_eq!(show("a.tsv", "text\tlabel\n", &options), ["a.tsv: holds no examples"]);
 }
@@ -62,11 +64,11 @@ fn json_lines() {
         ("{\"text\": \"a\", \"label\": null}", "field \"label\" is null; expected a label"),
         (
             "{\"text\": \"a\"}",
-            "field \"label\" is missing; the object has text (--label-field names another)",
+            "field \"label\" is missing; the object has text (option label_field names another)",
         ),
         (
             "{\"label\": \"a\"}",
-            "field \"text\" is missing; the object has label (--text-field names another)",
+            "field \"text\" is missing; the object has label (option text_field names another)",
         ),
     ] {
         assert!(show("a.jsonl", line, &options)[0].contains(part), "{:?}", show("a.jsonl", line, &options));

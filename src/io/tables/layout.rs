@@ -41,7 +41,9 @@ impl TableRow {
             return None;
         }
         let unfit = |name: &str| {
-            format!("column \"{name}\" has a tab or a line break, which TSV cannot hold; --format csv can")
+            format!(
+                "column \"{name}\" has a tab or a line break, which TSV cannot hold; option format=csv can"
+            )
         };
         let own = self.fields.iter().find(|(_, value)| is_unfit(&plain(value.get())));
         let cells = self.cells.iter().flatten().zip(&layout.predictions);

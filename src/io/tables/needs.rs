@@ -6,13 +6,13 @@ pub struct Needed {
     /// The names.
     pub names: Vec<String>,
     /// The option that names another column.
-    pub flag: &'static str,
+    pub option: &'static str,
 }
 
 impl Needed {
     /// A column with this name.
-    pub fn new(name: &str, flag: &'static str) -> Self {
-        Self { names: vec![name.to_owned()], flag }
+    pub fn new(name: &str, option: &'static str) -> Self {
+        Self { names: vec![name.to_owned()], option }
     }
 }
 
@@ -32,10 +32,10 @@ pub(super) fn check<'a>(
         let wanted: Vec<String> = column.names.iter().map(|name| quoted(name)).collect();
         let names: Vec<String> = there.map(quoted).collect();
         return Err(format!(
-            "has no column {}; its columns are {} ({} names another)",
+            "has no column {}; its columns are {} (option {} names another)",
             wanted.join(" or "),
             names.join(", "),
-            column.flag
+            column.option
         ));
     }
     Ok(())
@@ -50,13 +50,13 @@ mod tests {
         let there = ["id", "Text"];
         let check = |names: &[&str]| {
             let names = names.iter().map(|name| (*name).to_owned()).collect();
-            check(&[Needed { names, flag: "--text-field" }], there.into_iter())
+            check(&[Needed { names, option: "text_field" }], there.into_iter())
         };
         assert_eq!(check(&["id"]), Ok(()));
         assert_eq!(check(&["tokens", "Text"]), Ok(()));
         assert_eq!(
             check(&["text", "tokens"]),
-            Err("has no column \"text\" or \"tokens\"; its columns are \"id\", \"Text\" (--text-field names another)"
+            Err("has no column \"text\" or \"tokens\"; its columns are \"id\", \"Text\" (option text_field names another)"
                 .to_owned())
         );
     }

@@ -57,7 +57,7 @@ impl TableInput {
             }
             (None, true) => Err(Error::bad_file(
                 "<stdin>",
-                "Parquet is read from files only, because their last bytes are read first; name one with --input",
+                "Parquet is read from files only, because their last bytes are read first; name one with option input",
             )),
             (None, false) => Self::of_parquet(open_file(path)?, path, needed, None),
         }
@@ -108,7 +108,7 @@ impl TableInput {
     /// are counted from its start.
     ///
     /// # Errors
-    /// As [`Self::open`]; [`Error::Usage`] for a file that cannot be split.
+    /// As [`Self::open`]; [`Error::InvalidOption`] for a file that cannot be split.
     pub(in crate::io) fn open_shard(
         path: &Path,
         kind: TableKind,
@@ -365,12 +365,12 @@ mod tests {
     #[test]
     fn headers_that_are_not_sound() {
         let problem = |bytes, needed: &[Needed]| open(bytes, needed).err().map(|e| e.to_string());
-        let text = [Needed::new("text", "--text-field")];
+        let text = [Needed::new("text", "text_field")];
         assert_eq!(problem(b"text\n", &text), None);
         assert_eq!(
             problem(b"id, text\n1,2\n", &text).as_deref(),
             Some(
-                "t.csv: has no column \"text\"; its columns are \"id\", \" text\" (--text-field names another)"
+                "t.csv: has no column \"text\"; its columns are \"id\", \" text\" (option text_field names another)"
             )
         );
         for (bytes, start) in [

@@ -136,7 +136,7 @@ impl TableWriter {
                     && let Some(name) = names.iter().find(|name| is_unfit(name))
                 {
                     return Err(format!(
-                        "the name of column {name:?} has a tab or a line break, which TSV cannot hold; --format csv \
+                        "the name of column {name:?} has a tab or a line break, which TSV cannot hold; option format=csv \
                          can"
                     ));
                 }
@@ -178,7 +178,7 @@ impl TableWriter {
         let values = values(columns, &row.fields).map_err(|name| {
             format!(
                 "record {}: field \"{name}\" has no column: the header was made from the first records ({HEADER_RECORDS} \
-                 at most), which do not have it; --format jsonl takes any fields",
+                 at most), which do not have it; option format=jsonl takes any fields",
                 self.rows
             )
         })?;

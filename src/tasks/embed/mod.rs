@@ -70,7 +70,7 @@ impl<'a> Embed<'a> {
     /// Creates the task on `runtime`.
     ///
     /// # Errors
-    /// [`Error::Usage`] for a layer that the model does not have, for modules that do not fit each other, and for
+    /// [`Error::InvalidOption`] for a layer that the model does not have, for modules that do not fit each other, and for
     /// attention maps of windows.
     pub fn new(runtime: &'a Runtime, mut options: EmbedOptions) -> Result<Self> {
         if options.poolings.is_empty() {
@@ -78,15 +78,15 @@ impl<'a> Embed<'a> {
         }
         let last = runtime.config.num_hidden_layers;
         if let Some(layer) = options.layer.filter(|layer| *layer > last) {
-            return Err(Error::Usage {
-                flag: "--layer".to_owned(),
+            return Err(Error::InvalidOption {
+                name: "layer".to_owned(),
                 problem: format!("{layer} is more than the model's {last} layers (0 is the embeddings)"),
             });
         }
         if options.attentions && runtime.long == Long::Window {
-            return Err(Error::Usage {
-                flag: "--attentions".to_owned(),
-                problem: "there are no attention maps across windows; use --long truncate".to_owned(),
+            return Err(Error::InvalidOption {
+                name: "attentions".to_owned(),
+                problem: "there are no attention maps across windows; use option long=truncate".to_owned(),
             });
         }
         let width = options.width(runtime.config.hidden_size)?;
@@ -146,8 +146,8 @@ fn prompt_length(runtime: &Runtime, rules: &TextRules) -> Result<usize> {
         return Ok(0);
     }
     if runtime.long == Long::Window {
-        return Err(Error::Usage {
-            flag: "--long".to_owned(),
+        return Err(Error::InvalidOption {
+            name: "long".to_owned(),
             problem: "window does not go with a prompt that is excluded from pooling; use truncate"
                 .to_owned(),
         });

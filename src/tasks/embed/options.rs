@@ -87,7 +87,7 @@ impl EmbedOptions {
     /// Length of the vectors of a model with `hidden` components.
     ///
     /// # Errors
-    /// [`Error::Usage`] if a layer takes vectors of another length than it gets.
+    /// [`Error::InvalidOption`] if a layer takes vectors of another length than it gets.
     pub fn width(&self, hidden: usize) -> Result<usize> {
         if self.is_per_token() {
             return Ok(hidden);
@@ -100,10 +100,10 @@ impl EmbedOptions {
                 SentenceLayer::LayerNorm { weight, .. } => (weight.len(), weight.len()),
             };
             if takes != width {
-                return Err(Error::Usage {
-                    flag: "--pooling".to_owned(),
+                return Err(Error::InvalidOption {
+                    name: "pooling".to_owned(),
                     problem: format!(
-                        "gives vectors of {width} values, but the model's next module takes {takes}; --ignore-modules \
+                        "gives vectors of {width} values, but the model's next module takes {takes}; option ignore_modules \
                          embeds with the encoder alone"
                     ),
                 });

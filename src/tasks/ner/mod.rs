@@ -85,17 +85,17 @@ impl<'a> Ner<'a> {
     /// Creates the task and checks its options.
     ///
     /// # Errors
-    /// [`Error::Usage`] for a stride that is too large or unsupported by transformers.
+    /// [`Error::InvalidOption`] for a stride that is too large or unsupported by transformers.
     pub fn new(runtime: &'a Runtime, options: NerOptions) -> Result<Self> {
         let room = runtime.room(false);
-        let usage = |problem: String| Error::Usage { flag: "--stride".to_owned(), problem };
+        let usage = |problem: String| Error::InvalidOption { name: "stride".to_owned(), problem };
         if let Some(stride) = options.stride {
             if stride >= room {
                 return Err(usage(format!("{stride} is too large: a window has {room} tokens of text")));
             }
             if options.word_boundaries == WordBoundaries::Hf && options.aggregation == Aggregation::None {
                 return Err(usage(
-                    "with --word-boundaries hf it needs an aggregation, as in transformers".to_owned(),
+                    "with option word_boundaries=hf it needs an aggregation, as in transformers".to_owned(),
                 ));
             }
         }
@@ -320,7 +320,7 @@ impl Task for Ner<'_> {
                 None => match fields.strings(&options.tokens_field)? {
                     Some(words) => self.prepare_words(&words),
                     // Without words, an empty cell counts as an empty text.
-                    None => self.prepare(required(fields, &options.text_field, "--text-field")?),
+                    None => self.prepare(required(fields, &options.text_field, "text_field")?),
                 },
             },
         }

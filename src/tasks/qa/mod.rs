@@ -77,20 +77,20 @@ impl<'a> Qa<'a> {
     /// Creates the task and checks its options.
     ///
     /// # Errors
-    /// [`Error::Usage`] for a stride that is too large, or a length that is too short.
+    /// [`Error::InvalidOption`] for a stride that is too large, or a length that is too short.
     pub fn new(runtime: &'a Runtime, options: QaOptions) -> Result<Self> {
         let room = runtime.room(true);
         if room < 2 {
-            return Err(Error::Usage {
-                flag: "--max-length".to_owned(),
+            return Err(Error::InvalidOption {
+                name: "max_length".to_owned(),
                 problem: format!("{} leaves no room for a question and a context", runtime.max_length),
             });
         }
         // As in the pipeline: 128, or half of a shorter window.
         let stride = options.doc_stride.unwrap_or((runtime.max_length / 2).min(128));
         if options.doc_stride.is_some_and(|stride| stride >= room) {
-            return Err(Error::Usage {
-                flag: "--doc-stride".to_owned(),
+            return Err(Error::InvalidOption {
+                name: "doc_stride".to_owned(),
                 problem: format!("{stride} is too large: question and context have {room} tokens together"),
             });
         }
@@ -115,7 +115,7 @@ impl<'a> Qa<'a> {
         if self.runtime.long == Long::Error && (cut || context.tokens.ids.len() > room) {
             let tokens = asked.ids.len() + context.tokens.ids.len() + tokenizer.num_special(true);
             return Err(if cut {
-                format!("the question is longer than {longest} tokens (--max-question-len)")
+                format!("the question is longer than {longest} tokens (option max_question_len)")
             } else {
                 self.runtime.too_long(tokens)
             });
@@ -231,16 +231,17 @@ impl Task for Qa<'_> {
         let common = options.context.as_deref();
         match body {
             RecordBody::Text(question) => {
-                let context = common.ok_or("no context: give --context FILE or --context-text TEXT")?;
+                let context =
+                    common.ok_or("no context: give option context=FILE or option context_text=TEXT")?;
                 self.prepare(question.clone(), context)
             }
             RecordBody::Object(fields) => {
-                let question = required(fields, &options.question_field, "--question-field")?;
+                let question = required(fields, &options.question_field, "question_field")?;
                 let own = fields.optional_string(&options.context_field)?;
                 let context = own
                     .as_deref()
                     .or(common)
-                    .ok_or_else(|| missing(fields, &options.context_field, "--context-field"))?;
+                    .ok_or_else(|| missing(fields, &options.context_field, "context_field"))?;
                 let mut item = self.prepare(question, context)?;
                 item.id = fields.raw(&options.id_field).map(|id| id.get().to_owned());
                 Ok(item)

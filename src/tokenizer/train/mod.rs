@@ -81,11 +81,11 @@ pub fn train(
         return Err(Error::Input("the corpus has no words to train a tokenizer on".to_owned()));
     }
     let Some(room) = options.vocab_size.checked_sub(reserved).filter(|room| *room > alphabet.len()) else {
-        return Err(Error::Usage {
-            flag: "--vocab-size".to_owned(),
+        return Err(Error::InvalidOption {
+            name: "vocab_size".to_owned(),
             problem: format!(
                 "{} is too small: {reserved} pieces are special or symbols, and the corpus has {} different \
-                 characters; take more than {}, or lower --character-coverage",
+                 characters; take more than {}, or lower option character_coverage",
                 options.vocab_size,
                 alphabet.len(),
                 reserved + alphabet.len()

@@ -51,7 +51,8 @@ impl Input {
 
 /// The streams behind `paths`, and the number of files in folders that do not belong to the corpus.
 pub(super) fn find(paths: &[PathBuf]) -> Result<(Vec<Input>, u64)> {
-    let usage = |problem: &str| Error::Usage { flag: "--corpus".to_owned(), problem: problem.to_owned() };
+    let usage =
+        |problem: &str| Error::InvalidOption { name: "corpus".to_owned(), problem: problem.to_owned() };
     if paths.is_empty() {
         return Err(usage("names no file or folder"));
     }

@@ -268,7 +268,7 @@ fn record_text(line: &str, field: &str) -> std::result::Result<String, String> {
         let text = error.to_string();
         format!("not a JSON object ({})", text.split(" at line ").next().unwrap_or(&text))
     })?;
-    fields.string(field)?.ok_or_else(|| format!("has no field \"{field}\" (--text-field names another)"))
+    fields.string(field)?.ok_or_else(|| format!("has no field \"{field}\" (option text_field names another)"))
 }
 
 impl std::fmt::Debug for CorpusReader {

@@ -65,39 +65,40 @@ impl InstanceOptions {
     /// Checks the values.
     ///
     /// # Errors
-    /// [`Error::Usage`] that names the option and the valid range.
+    /// [`Error::InvalidOption`] that names the option and the valid range.
     pub fn check(&self) -> Result<()> {
-        let wrong = |flag: &str, problem: String| Err(Error::Usage { flag: flag.to_owned(), problem });
+        let wrong =
+            |name: &str, problem: String| Err(Error::InvalidOption { name: name.to_owned(), problem });
         if self.max_seq_length < MIN_SEQ_LENGTH {
             let problem = format!(
                 "{} is too short for [CLS], two [SEP] and two segments; give {MIN_SEQ_LENGTH} or more",
                 self.max_seq_length
             );
-            return wrong("--max-seq-length", problem);
+            return wrong("max_seq_length", problem);
         }
         if u32::try_from(self.max_seq_length).is_err() {
-            return wrong("--max-seq-length", format!("{} is too long", self.max_seq_length));
+            return wrong("max_seq_length", format!("{} is too long", self.max_seq_length));
         }
         if !(0.0..=1.0).contains(&self.short_seq_prob) {
-            return wrong("--short-seq-prob", format!("{} is not between 0 and 1", self.short_seq_prob));
+            return wrong("short_seq_prob", format!("{} is not between 0 and 1", self.short_seq_prob));
         }
         if !(self.masked_lm_prob > 0.0 && self.masked_lm_prob < 1.0) {
             let problem =
                 format!("{} is not between 0 and 1 (ALBERT was trained with 0.15)", self.masked_lm_prob);
-            return wrong("--masked-lm-prob", problem);
+            return wrong("masked_lm_prob", problem);
         }
         if self.max_predictions == Some(0) {
-            return wrong("--max-predictions", "0 leaves nothing to learn; give 1 or more".to_owned());
+            return wrong("max_predictions", "0 leaves nothing to learn; give 1 or more".to_owned());
         }
         if !(1..=32).contains(&self.max_ngram) {
-            return wrong("--max-ngram", format!("{} is not between 1 and 32", self.max_ngram));
+            return wrong("max_ngram", format!("{} is not between 1 and 32", self.max_ngram));
         }
         if !(0.0..1.0).contains(&self.eval_fraction) {
             let problem = format!("{} is not a fraction of the documents below 1", self.eval_fraction);
-            return wrong("--eval-fraction", problem);
+            return wrong("eval_fraction", problem);
         }
         if self.chunk_instances == 0 {
-            return wrong("--shuffle-buffer", "0 instances cannot be shuffled; give 1 or more".to_owned());
+            return wrong("shuffle_buffer", "0 instances cannot be shuffled; give 1 or more".to_owned());
         }
         Ok(())
     }

@@ -59,7 +59,7 @@ impl InstanceStream {
     /// Creates a stream at its beginning.
     ///
     /// # Errors
-    /// [`Error::Usage`] from [`InstanceOptions::check`]; [`Error::Input`] if there are no documents or the vocabulary has
+    /// [`Error::InvalidOption`] from [`InstanceOptions::check`]; [`Error::Input`] if there are no documents or the vocabulary has
     /// no ordinary pieces.
     pub fn new(
         documents: Arc<dyn Documents + Send + Sync>,

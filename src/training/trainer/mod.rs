@@ -1,14 +1,13 @@
 //! The training loop: each step takes rows, computes gradients and updates the weights, with evaluations and
 //! checkpoints in between.
 
+mod identity;
 mod observer;
 mod options;
 mod progress;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
-
-use serde_json::Value;
 
 use crate::error::{Error, Result};
 use crate::io::DirectoryLock;
@@ -22,6 +21,7 @@ use crate::training::replicas::Replicas;
 use crate::training::seeds::mix;
 use crate::training::source::Source;
 
+pub use identity::Identity;
 pub use observer::{Ending, Report, TrainObserver};
 pub use options::TrainOptions;
 pub use progress::Progress;
@@ -159,7 +159,7 @@ impl<O: Objective, S: Source<Example = O::Example>> Trainer<'_, O, S> {
                 seconds: 0.0,
                 loss_scale: self.options.scale_loss.then_some(FIRST_LOSS_SCALE),
                 position: self.source.position(),
-                options: self.options.identity.clone(),
+                options: self.options.identity.to_json(),
                 best: None,
             };
             (state, Moments::new(&self.parameters))
@@ -170,20 +170,7 @@ impl<O: Objective, S: Source<Example = O::Example>> Trainer<'_, O, S> {
 
     /// Checks that the options are unchanged. Only then does a resumed run equal an uninterrupted one.
     fn check_identity(&self, state: &TrainerState, checkpoints: &Checkpoints) -> Result<()> {
-        // Round-trip through JSON, so that numbers compare as stored.
-        let own = serde_json::from_str(&self.options.identity.to_string()).unwrap_or_default();
-        let (Value::Object(own), Value::Object(saved)) = (&own, &state.options) else {
-            return Ok(());
-        };
-        let keys = own.keys().chain(saved.keys().filter(|key| !own.contains_key(*key)));
-        let differing: Vec<String> = keys
-            // An unset option equals one that did not exist when the checkpoint was written.
-            .filter(|key| own.get(*key).filter(|v| !v.is_null()) != saved.get(*key).filter(|v| !v.is_null()))
-            .map(|key| {
-                let show = |value: Option<&Value>| value.map_or("nothing".to_owned(), Value::to_string);
-                format!("{key} was {}, is {}", show(saved.get(key)), show(own.get(key)))
-            })
-            .collect();
+        let differing = self.options.identity.differences(&state.options);
         if differing.is_empty() {
             return Ok(());
         }
@@ -277,8 +264,8 @@ impl<O: Objective, S: Source<Example = O::Example>> Trainer<'_, O, S> {
         Error::Training {
             step: step + 1,
             problem: format!(
-                "the run diverged ({what}); earlier checkpoints are kept. A lower --learning-rate, a longer \
-                 --warmup-steps or --clip-norm 1 may help"
+                "the run diverged ({what}); earlier checkpoints are kept. A lower option learning_rate, a longer \
+                 option warmup_steps or option clip_norm=1 may help"
             ),
         }
     }

@@ -2,8 +2,7 @@
 
 use std::path::PathBuf;
 
-use serde_json::Value;
-
+use super::identity::Identity;
 use crate::training::optimizer::Optimizer;
 use crate::training::schedule::Schedule;
 
@@ -36,6 +35,6 @@ pub struct TrainOptions {
     pub patience: Option<u32>,
     /// Scale the loss, so that f16 gradients do not underflow.
     pub scale_loss: bool,
-    /// Options that a resumed run must share with this one.
-    pub identity: Value,
+    /// The options and facts that a resumed run must share with this one.
+    pub identity: Identity,
 }

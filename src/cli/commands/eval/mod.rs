@@ -84,8 +84,8 @@ fn qa(args: &EvalQaArgs, reporter: &Reporter) -> std::result::Result<ExitStatus,
     let evaluation = QuestionEvaluation::new(ready.runtime, examples, rules, args.data.task())?;
     let report = evaluation.run(ready.batch_tokens).while_running()?;
     if let Some(path) = config_file {
-        let best = report.figure("best_f1_threshold").ok_or_else(|| Error::Usage {
-            flag: "--save-threshold".to_owned(),
+        let best = report.figure("best_f1_threshold").ok_or_else(|| Error::InvalidOption {
+            name: "save_threshold".to_owned(),
             problem: "there is a threshold where some questions have no answer (--rules v2)".to_owned(),
         })?;
         null_threshold::save(&path, best)?;
@@ -170,8 +170,8 @@ fn own_config(checkpoint: &Checkpoint) -> Result<std::path::PathBuf> {
             null_threshold::check(&path)?;
             Ok(path)
         }
-        _ => Err(Error::Usage {
-            flag: "--save-threshold".to_owned(),
+        _ => Err(Error::InvalidOption {
+            name: "save_threshold".to_owned(),
             problem: "the model has no directory with a config.json".to_owned(),
         }),
     }

@@ -12,7 +12,7 @@ use crate::cli::output::report::Reporter;
 /// Reads `--train` and `--dev`, or splits `--train`. Examples with the same `key` stay together.
 ///
 /// # Errors
-/// Errors of the reader; [`Error::Usage`] if one side of a split is empty.
+/// Errors of the reader; [`Error::InvalidOption`] if one side of a split is empty.
 pub(super) fn read<T: Stored + Clone>(
     setup: &Setup,
     reader: impl Fn(Spool<T>, &Path) -> Result<Loaded<Spool<T>>>,
@@ -30,8 +30,8 @@ pub(super) fn read<T: Stored + Clone>(
     let all = train.count();
     let (train, dev) = hold_out(&train, directory, share, key)?;
     if dev.is_empty() || train.count() == 0 {
-        return Err(Error::Usage {
-            flag: "--dev-fraction".to_owned(),
+        return Err(Error::InvalidOption {
+            name: "dev_fraction".to_owned(),
             problem: format!("{share} of {all} examples leaves none for one side"),
         });
     }

@@ -38,15 +38,16 @@ impl LabelCounts {
 
 /// The labels: given on the command line, else collected from the data, in the model's order if it has the same labels.
 pub(super) fn label_set(given: &[String], found: LabelSet, of_model: &[String]) -> Result<LabelSet> {
-    let set = |names: &[String], flag: &str| {
-        LabelSet::given(names.to_vec()).map_err(|problem| Error::Usage { flag: flag.to_owned(), problem })
+    let set = |names: &[String], name: &str| {
+        LabelSet::given(names.to_vec())
+            .map_err(|problem| Error::InvalidOption { name: name.to_owned(), problem })
     };
     if !given.is_empty() {
-        return set(given, "--labels");
+        return set(given, "labels");
     }
     if found.len() < 2 {
-        return Err(Error::Usage {
-            flag: "--train".to_owned(),
+        return Err(Error::InvalidOption {
+            name: "train".to_owned(),
             problem: format!(
                 "has only one label ({}), so there is nothing to learn",
                 found.names().join(", ")
@@ -54,12 +55,12 @@ pub(super) fn label_set(given: &[String], found: LabelSet, of_model: &[String]) 
         });
     }
     let same = found.len() == of_model.len() && of_model.iter().all(|name| found.id(name).is_some());
-    if same { set(of_model, "--model") } else { Ok(found) }
+    if same { set(of_model, "model") } else { Ok(found) }
 }
 
 /// `--class-weights`.
 pub(super) fn weights(given: &[String], labels: &LabelSet, counts: &[u64]) -> Result<Vec<f32>> {
-    let usage = |problem: String| Error::Usage { flag: "--class-weights".to_owned(), problem };
+    let usage = |problem: String| Error::InvalidOption { name: "class_weights".to_owned(), problem };
     match given {
         [] => Ok(Vec::new()),
         [word] if word == "balanced" => Ok(balanced(counts)),
@@ -86,8 +87,8 @@ pub(super) fn weights(given: &[String], labels: &LabelSet, counts: &[u64]) -> Re
 
 /// The error for `--class-weights` with another kind of target.
 pub(super) fn no_weights() -> Error {
-    Error::Usage {
-        flag: "--class-weights".to_owned(),
+    Error::InvalidOption {
+        name: "class_weights".to_owned(),
         problem: "class weights are only for single-label classification".to_owned(),
     }
 }

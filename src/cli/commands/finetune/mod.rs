@@ -25,8 +25,8 @@ pub(super) fn run(args: FinetuneArgs, reporter: &Reporter) -> std::result::Resul
         FinetuneTask::Ner(args) => processes::run(reporter, |world, to| ner::run(&args, world, to)),
         FinetuneTask::Qa(args) => processes::run(reporter, |world, to| qa::run(&args, world, to)),
         FinetuneTask::Choose(args) => processes::run(reporter, |world, to| choose::run(&args, world, to)),
-        FinetuneTask::Pretraining(args) if args.init_from.is_none() => Err(Error::Usage {
-            flag: "--init-from".to_owned(),
+        FinetuneTask::Pretraining(args) if args.init_from.is_none() => Err(Error::InvalidOption {
+            name: "init_from".to_owned(),
             problem: "is required to continue a model; use albert pretrain to start a new one".to_owned(),
         }
         .into()),

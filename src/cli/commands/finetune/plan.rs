@@ -2,13 +2,11 @@
 
 use std::path::Path;
 
-use serde_json::json;
-
 use albert::batch::Padding;
 use albert::model::AlbertConfig;
 use albert::training::finetune::ExampleStore;
 use albert::training::finetune::recipe::{self, PublishedRecipe};
-use albert::training::{self, Optimizer, OptimizerKind, Schedule, TrainOptions};
+use albert::training::{self, Identity, Optimizer, OptimizerKind, Schedule, TrainOptions};
 use albert::{Error, Result};
 
 use super::setup::{Prepared, Setup};
@@ -40,7 +38,7 @@ impl Plan {
     /// Fills in everything that the arguments leave open.
     ///
     /// # Errors
-    /// Fails with [`Error::Usage`] for an unknown metric, and if the training data is empty.
+    /// Fails with [`Error::InvalidOption`] for an unknown metric, and if the training data is empty.
     pub(super) fn new(setup: &Setup, prepared: &Prepared) -> Result<Self> {
         let (common, recipe) = (setup.common, setup.recipe);
         let gpu = setup.devices[0].is_gpu;
@@ -109,6 +107,22 @@ impl Plan {
         examples: &ExampleStore,
     ) -> TrainOptions {
         let clip_norm = (common.clip_norm > 0.0).then_some(common.clip_norm);
+        let mut identity = Identity::default();
+        identity
+            .fact("config", config.to_json())
+            .fact("examples", examples.len())
+            .fact("digest of the examples", examples.digest())
+            .option("batch_size", self.batch_size)
+            .option("seeds", seed)
+            .option("precision", format!("{:?}", common.precision))
+            .option("clip_norm", clip_norm)
+            .option("order", format!("{:?}", common.order))
+            .option("freeze", format!("{:?}", common.freeze))
+            .option("metric", &self.metric)
+            .option("eval_every", self.evaluate_every)
+            .option("patience", common.patience)
+            .fact("optimizer", self.optimizer)
+            .fact("schedule", self.schedule);
         TrainOptions {
             output: folder.to_owned(),
             batch_size: self.batch_size,
@@ -123,22 +137,7 @@ impl Plan {
             keep: usize::from(common.keep),
             patience: common.patience,
             scale_loss: common.precision == PrecisionArg::F16,
-            identity: json!({
-                "config": config.to_json(),
-                "examples": examples.len(),
-                "digest of the examples": examples.digest(),
-                "--batch-size": self.batch_size,
-                "--seeds": seed,
-                "--precision": format!("{:?}", common.precision),
-                "--clip-norm": clip_norm,
-                "--order": format!("{:?}", common.order),
-                "--freeze": format!("{:?}", common.freeze),
-                "--metric": self.metric,
-                "--eval-every": self.evaluate_every,
-                "--patience": common.patience,
-                "optimizer": self.optimizer,
-                "schedule": self.schedule,
-            }),
+            identity,
         }
     }
 
@@ -161,8 +160,8 @@ fn metric(common: &CommonArgs, recipe: Option<&PublishedRecipe>, prepared: &Prep
         Some(name) if known.contains(&name) => Ok(name.to_owned()),
         // A recipe for two labels, but data with more.
         Some(_) if asked.is_none() => Ok(known.first().copied().unwrap_or("loss").to_owned()),
-        Some(name) => Err(Error::Usage {
-            flag: "--metric".to_owned(),
+        Some(name) => Err(Error::InvalidOption {
+            name: "metric".to_owned(),
             problem: format!("\"{name}\" is not one of {}", known.join(", ")),
         }),
     }

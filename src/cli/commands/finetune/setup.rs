@@ -96,7 +96,7 @@ impl<'a> Setup<'a> {
     /// A pipeline that encodes rows for a model of `config` with `head`. Its weights are set later.
     ///
     /// # Errors
-    /// [`Error::Usage`] for a length that the model does not support; errors of the tokenizer.
+    /// [`Error::InvalidOption`] for a length that the model does not support; errors of the tokenizer.
     pub(super) fn runtime(
         &self,
         config: &AlbertConfig,
@@ -137,7 +137,7 @@ impl<'a> Setup<'a> {
 }
 
 fn named_recipe(name: &str, task: &str) -> Result<&'static PublishedRecipe> {
-    let usage = |problem: String| Error::Usage { flag: "--recipe".to_owned(), problem };
+    let usage = |problem: String| Error::InvalidOption { name: "recipe".to_owned(), problem };
     let known = || recipe::PUBLISHED.iter().filter(|r| r.task == task).map(|r| r.name).collect::<Vec<_>>();
     match recipe::published(name) {
         Some(recipe) if recipe.task == task => Ok(recipe),

@@ -1,10 +1,8 @@
 //! The plan of a pretraining run.
 
-use serde_json::json;
-
 use albert::device::OpenDevice;
 use albert::model::AlbertConfig;
-use albert::training::{Optimizer, Schedule, TrainOptions, estimate, recipe};
+use albert::training::{Identity, Optimizer, Schedule, TrainOptions, estimate, recipe};
 
 use crate::cli::args::pretrain::PretrainArgs;
 use crate::cli::args::training::PrecisionArg;
@@ -106,6 +104,27 @@ impl Plan {
         };
         let clip_norm = (args.clip_norm > 0.0).then_some(args.clip_norm);
         let twentieth = (self.steps / 20).max(1);
+        let mut identity = Identity::default();
+        identity
+            .fact("config", config.to_json())
+            .option("batch_size", args.batch_size)
+            .option("max_seq_length", row_length(args, config))
+            .option("short_seq_prob", args.short_seq_prob)
+            .option("masked_lm_prob", args.masked_lm_prob)
+            .option("max_ngram", args.max_ngram)
+            .option("max_predictions", args.max_predictions)
+            .option("nsp", args.nsp)
+            .option("sop_weight", (args.sop_weight != 1.0).then_some(args.sop_weight))
+            .option("no_sop", args.no_sop)
+            .option("freeze", (!args.freeze.is_empty()).then_some(&args.freeze))
+            .option("compat", format!("{:?}", args.compat))
+            .option("eval_fraction", args.eval_fraction)
+            .option("seed", args.seed)
+            .option("precision", format!("{:?}", args.precision))
+            .option("clip_norm", clip_norm)
+            .fact("optimizer", optimizer)
+            .fact("schedule", schedule)
+            .fact("tokens", self.tokens);
         TrainOptions {
             output: args.output.clone(),
             batch_size: args.batch_size as usize,
@@ -120,27 +139,7 @@ impl Plan {
             keep: usize::from(args.keep),
             patience: None,
             scale_loss: args.precision == PrecisionArg::F16,
-            identity: json!({
-                "config": config.to_json(),
-                "--batch-size": args.batch_size,
-                "--max-seq-length": row_length(args, config),
-                "--short-seq-prob": args.short_seq_prob,
-                "--masked-lm-prob": args.masked_lm_prob,
-                "--max-ngram": args.max_ngram,
-                "--max-predictions": args.max_predictions,
-                "--nsp": args.nsp,
-                "--sop-weight": (args.sop_weight != 1.0).then_some(args.sop_weight),
-                "--no-sop": args.no_sop,
-                "--freeze": (!args.freeze.is_empty()).then_some(&args.freeze),
-                "--compat": format!("{:?}", args.compat),
-                "--eval-fraction": args.eval_fraction,
-                "--seed": args.seed,
-                "--precision": format!("{:?}", args.precision),
-                "--clip-norm": clip_norm,
-                "optimizer": optimizer,
-                "schedule": schedule,
-                "tokens": self.tokens,
-            }),
+            identity,
         }
     }
 }

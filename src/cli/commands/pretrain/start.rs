@@ -99,7 +99,7 @@ impl Start {
 
 /// `--freeze`.
 pub(super) fn freeze(prefixes: &[String], parameters: &mut Parameters) -> Result<()> {
-    let bad = |problem: String| Err(Error::Usage { flag: "--freeze".to_owned(), problem });
+    let bad = |problem: String| Err(Error::InvalidOption { name: "freeze".to_owned(), problem });
     for prefix in prefixes {
         if !parameters.tensors().iter().any(|parameter| parameter.name.starts_with(prefix)) {
             let names: Vec<&str> = parameters.tensors().iter().map(|parameter| &*parameter.name).collect();
@@ -146,8 +146,8 @@ pub(super) fn configuration(
         config.attention_probs_dropout_prob = rate;
     }
     if row_length(args, &config) > config.max_position_embeddings {
-        return Err(Error::Usage {
-            flag: "--max-seq-length".to_owned(),
+        return Err(Error::InvalidOption {
+            name: "max_seq_length".to_owned(),
             problem: format!("the model has {} positions", config.max_position_embeddings),
         });
     }

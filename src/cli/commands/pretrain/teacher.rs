@@ -1,7 +1,6 @@
 //! The teacher of `albert pretrain`.
 
 use burn::tensor::Device;
-use serde_json::{Value, json};
 
 use albert::checkpoint::Checkpoint;
 use albert::model::AlbertConfig;
@@ -9,7 +8,7 @@ use albert::ops::Numbers;
 use albert::tokenizer::Tokenizer;
 use albert::training::distillation::{DistillSource, Distillation, SentenceReader, Signal, Teacher};
 use albert::training::instances::{InstanceStream, SpecialIds};
-use albert::training::{Pretraining, PretrainingSource};
+use albert::training::{Identity, Pretraining, PretrainingSource};
 use albert::{Error, Result};
 
 use crate::cli::args::common::ModelArgs;
@@ -104,12 +103,11 @@ pub(super) fn source<'a>(
 }
 
 /// Adds the options that a resumed run must share.
-pub(super) fn identify(objective: &Distillation, identity: &mut Value) {
-    if let Value::Object(identity) = identity {
-        identity.insert("--teacher".to_owned(), json!(format!("weights {}", objective.teacher.digest())));
-        identity.insert("--distill".to_owned(), json!(objective.signal.name()));
-        identity.insert("--distill-weight".to_owned(), json!(objective.weight));
-    }
+pub(super) fn identify(objective: &Distillation, identity: &mut Identity) {
+    identity
+        .option("teacher", format!("weights {}", objective.teacher.digest()))
+        .option("distill", objective.signal.name())
+        .option("distill_weight", objective.weight);
 }
 
 /// Checks that the teacher predicts the tokens of the student's rows.
@@ -125,8 +123,8 @@ fn check_logits(
         .find(|(_, own, other)| own != other);
     if let Some((id, own, other)) = different {
         let show = |token: Option<String>| token.map_or("missing".to_owned(), |token| format!("{token:?}"));
-        return Err(Error::Usage {
-            flag: "--distill".to_owned(),
+        return Err(Error::InvalidOption {
+            name: "distill".to_owned(),
             problem: format!(
                 "logits needs the same vocabulary: token {id} is {} in the student's tokenizer and {} in that of the \
                  teacher {name}; use --distill vectors",

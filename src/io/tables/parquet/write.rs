@@ -216,7 +216,7 @@ fn json_columns(
             let values: Vec<Option<&Value>> = values.iter().map(Option::as_ref).collect();
             kind.array(&values).map_err(|(i, problem)| {
                 format!(
-                    "record {}: field \"{name}\" {problem}: types come from the first records (1000 at most); --format jsonl \
+                    "record {}: field \"{name}\" {problem}: types come from the first records (1000 at most); option format=jsonl \
                      takes any values",
                     before + i as u64 + 1
                 )
