@@ -250,7 +250,7 @@ fn a_cache_that_another_program_filled_is_found_offline() {
     std::fs::remove_file(snapshot.join("model.safetensors")).expect("removes");
     assert_eq!(
         s.error(),
-        "model \"org/tiny\": not in the cache and the network is off (--offline or HF_HUB_OFFLINE): \
+        "model \"org/tiny\": not in the cache and the network is off (option offline or HF_HUB_OFFLINE): \
          CACHE/models--org--tiny/snapshots/abc has no model.safetensors or model.safetensors.index.json or \
          pytorch_model.bin or pytorch_model.bin.index.json or tf_model.h5 or flax_model.msgpack or rust_model.ot \
          or model.onnx; run once with the network, or name a directory that \
@@ -485,7 +485,7 @@ fn a_silent_server_is_given_up() {
     assert_eq!(
         s.error(),
         "model \"org/tiny\": HUB/api/models/org/tiny/revision/main: 127.0.0.1 was silent for 300ms, 3 times; try \
-         again later, or --offline uses the cache alone"
+         again later, or option offline uses the cache alone"
     );
     assert!(began.elapsed() < Duration::from_secs(5));
 
@@ -691,12 +691,12 @@ fn refusals_say_what_to_do() {
         ),
         (
             status(500, None),
-            "127.0.0.1 answers 500 Internal Server Error, 3 times; try again later, or --offline uses the cache \
+            "127.0.0.1 answers 500 Internal Server Error, 3 times; try again later, or option offline uses the cache \
              alone",
         ),
         (
             status(429, None),
-            "127.0.0.1 answers 429 Too Many Requests, 3 times; try again later, or --offline uses the cache alone",
+            "127.0.0.1 answers 429 Too Many Requests, 3 times; try again later, or option offline uses the cache alone",
         ),
     ] {
         let s = scene(model_files(), trouble);
@@ -742,7 +742,7 @@ fn a_hub_that_is_not_there_is_said() {
         found.starts_with(&format!("model \"org/tiny\": {address}: cannot reach 127.0.0.1: ")),
         "{found}"
     );
-    let hint = "; is the network up? (--offline uses the cache alone, HF_ENDPOINT names another hub, HTTPS_PROXY a \
+    let hint = "; is the network up? (option offline uses the cache alone, HF_ENDPOINT names another hub, HTTPS_PROXY a \
                 proxy)";
     assert!(found.ends_with(hint), "{found}");
 

@@ -207,9 +207,7 @@ fn scores_and_labels_that_are_not_right() {
     assert!(message(read_texts(folder, &labels()), folder).ends_with("is a directory; name a file"));
     let squad = TextOptions { format: DataFormat::Squad, ..labels() };
     assert!(
-        files
-            .problem("a.csv", "", &squad)
-            .starts_with("--data-format: \"squad\" is not a format of this task")
+        files.problem("a.csv", "", &squad).starts_with("data_format: \"squad\" is not a format of this task")
     );
 }
 
@@ -300,6 +298,6 @@ fn sentences_in_columns() {
     let column = TokenOptions { tag_column: Some(0), ..TokenOptions::default() };
     assert_eq!(
         message(read_tokens(Path::new("x"), &column), Path::new("x")),
-        "--tag-column: columns count from 1"
+        "tag_column: columns count from 1"
     );
 }

@@ -104,25 +104,25 @@ fn columns_that_nothing_settles_are_shown() {
         (
             "lemmas.conllu",
             "1\tAna\tana\n2\tmerge\tmerge\n",
-            "lemmas.conllu:1: cannot tell which column holds the tags; choose one with --tag-column: 1 \"1\", 2 \
+            "lemmas.conllu:1: cannot tell which column holds the tags; choose one with option tag_column: 1 \"1\", 2 \
              \"Ana\", 3 \"ana\"",
         ),
         (
             "plus.conllup",
             "# global.columns = ID FORM LEMMA UPOS\n1\tAna\tana\tX\n",
-            "plus.conllup:2: cannot tell which column holds the tags; choose one with --tag-column: 1 ID \"1\", 2 \
+            "plus.conllup:2: cannot tell which column holds the tags; choose one with option tag_column: 1 ID \"1\", 2 \
              FORM \"Ana\", 3 LEMMA \"ana\", 4 UPOS \"X\"",
         ),
         (
             "two.conllup",
             "# global.columns = ID FORM A:NE B:NE\n1\tAna\tB-PER\tO\n",
-            "two.conllup:2: several columns could hold the tags; choose one with --tag-column: 1 ID \"1\", 2 FORM \
+            "two.conllup:2: several columns could hold the tags; choose one with option tag_column: 1 ID \"1\", 2 FORM \
              \"Ana\", 3 A:NE \"B-PER\", 4 B:NE \"O\"",
         ),
         (
             "wordless.conllup",
             "# global.columns = ID LEMMA NER\n1\tana\tB-PER\n",
-            "wordless.conllup:2: no column is named FORM; choose one with --word-column: 1 ID \"1\", 2 LEMMA \
+            "wordless.conllup:2: no column is named FORM; choose one with option word_column: 1 ID \"1\", 2 LEMMA \
              \"ana\", 3 NER \"B-PER\"",
         ),
         (
@@ -134,7 +134,7 @@ fn columns_that_nothing_settles_are_shown() {
             "twice.conllu",
             "1\tAna\tB-PER\n2\tare\tO\n1\tSi\tO\n",
             "twice.conllu:3: word 1 follows word 2 of the same sentence; a blank line ends a sentence (if these are not \
-             numbers of words, --word-column and --tag-column name the columns)",
+             numbers of words, option word_column and option tag_column name the columns)",
         ),
         (
             "open.conll",
