@@ -19,17 +19,14 @@ pub(super) fn open(
     check: DeviceCheckArg,
     reporter: &Reporter,
 ) -> Result<(OpenDevice, Option<String>)> {
-    if matches!(choice, DeviceChoice::Flex | DeviceChoice::NdArray) {
-        return Ok((device::open_for_products(choice, float, workload)?, None));
-    }
-    driver_messages::without(reporter, || {
+    let opened = || {
         let (open, why) = if choice == DeviceChoice::Auto {
             let (open, why) = device::open_automatically(float, workload)?;
             (open, Some(why))
         } else {
             (device::open_for_products(choice, float, workload)?, None)
         };
-        if check == DeviceCheckArg::FirstUse {
+        if check == DeviceCheckArg::FirstUse && open.adapter.is_some() {
             let directory = device_check::cache_directory();
             match device_check::check(&open, float, directory.as_deref())? {
                 Checked::NotNeeded => {}
@@ -40,5 +37,10 @@ pub(super) fn open(
             }
         }
         Ok((open, why))
-    })
+    };
+    if device::loads_driver(choice, float, workload) {
+        driver_messages::without(reporter, opened)
+    } else {
+        opened()
+    }
 }

@@ -15,7 +15,7 @@ const HEAD: usize = 1 << 16;
 const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 
 /// Advice about text that is not UTF-8.
-pub(super) const CONVERT: &str = "; convert the file, for instance with iconv -f LATIN1 -t UTF-8";
+const CONVERT: &str = "; convert the file, for instance with iconv -f LATIN1 -t UTF-8";
 
 /// An open stream whose beginning has been read.
 pub(super) struct Source {
@@ -157,12 +157,18 @@ impl Source {
         self.stream().read_to_end(&mut bytes).map_err(Error::io(path, "read"))?;
         String::from_utf8(bytes).map_err(|error| {
             let sound = &error.as_bytes()[..error.utf8_error().valid_up_to()];
-            let lines = sound.iter().filter(|byte| **byte == b'\n').count();
-            let start = sound.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
-            Place { source: name, line: lines as u64 + 1 }
-                .error(format!("not valid UTF-8 (byte {} of the line){CONVERT}", sound.len() - start + 1))
+            not_utf8(&Place { source: name, line: 1 }, sound, b'\n')
         })
     }
+}
+
+/// The error for bytes that are not UTF-8. `sound` are the valid ones before them, which begin at `start`.
+pub(super) fn not_utf8(start: &Place, sound: &[u8], line_end: u8) -> Error {
+    let breaks = sound.iter().filter(|byte| **byte == line_end).count() as u64;
+    let line_start = sound.iter().rposition(|byte| *byte == line_end).map_or(0, |end| end + 1);
+    let byte = sound.len() - line_start + 1;
+    Place { source: start.source.clone(), line: start.line + breaks }
+        .error(format!("not valid UTF-8 (byte {byte} of the line){CONVERT}"))
 }
 
 #[cfg(test)]

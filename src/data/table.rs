@@ -8,7 +8,7 @@ use csv::{ByteRecord, ReaderBuilder, StringRecord, Terminator};
 
 use super::bad_records::BadRecords;
 use super::example::Place;
-use super::source::{CONVERT, Source};
+use super::source::{Source, not_utf8};
 use crate::error::{Error, Result};
 use crate::io::MAX_LINE_BYTES;
 
@@ -186,7 +186,9 @@ impl Rows {
                 Ok(true) => {}
             }
             let row = raw.strip_suffix(&[self.line_end]).unwrap_or(&raw);
-            check_utf8(row, &place, self.line_end)?;
+            if let Err(error) = std::str::from_utf8(row) {
+                return Err(not_utf8(&place, &row[..error.valid_up_to()], self.line_end));
+            }
             let cells = StringRecord::from_byte_record_lossy(cells.clone());
             let (row, cells) = match row.strip_suffix(b"\r") {
                 Some(row) => (row, without_return(&cells)),
@@ -289,16 +291,6 @@ impl Rows {
     fn count_breaks(&self, bytes: &[u8]) -> u64 {
         bytes.iter().filter(|byte| **byte == self.line_end).count() as u64
     }
-}
-
-/// Checks that a row is UTF-8.
-fn check_utf8(row: &[u8], place: &Place, line_end: u8) -> Result<()> {
-    let Err(error) = std::str::from_utf8(row) else { return Ok(()) };
-    let sound = &row[..error.valid_up_to()];
-    let breaks = sound.iter().filter(|byte| **byte == line_end).count() as u64;
-    let start = sound.iter().rposition(|byte| *byte == line_end).map_or(0, |end| end + 1);
-    let place = Place { source: place.source.clone(), line: place.line + breaks };
-    Err(place.error(format!("not valid UTF-8 (byte {} of the line){CONVERT}", sound.len() - start + 1)))
 }
 
 /// Removes the carriage return of a line that ends in `\r\n`.

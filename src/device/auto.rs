@@ -38,6 +38,26 @@ pub fn is_candidate(device: &DeviceInfo) -> bool {
         || device.kind == "integrated gpu" && device.description.starts_with("Apple")
 }
 
+/// Returns why a GPU would pay for a workload, or else why not.
+pub(crate) fn pays(workload: Workload, float: FloatType, threads: usize) -> Result<String, String> {
+    if matches!(float, FloatType::Bf16x2 | FloatType::Int8) {
+        return Err("bf16x2 and int8 are computed on the CPU".to_owned());
+    }
+    match workload {
+        Workload::Training => Ok("training".to_owned()),
+        Workload::Inference(None) => Err("the size of the input is unknown".to_owned()),
+        Workload::Inference(Some(operations)) => {
+            let seconds = operations / (CPU_FLOPS * threads.max(1) as f64);
+            if seconds < GAIN * START_SECONDS {
+                return Err(format!(
+                    "the input takes about {seconds:.0} s there, and starting a GPU {START_SECONDS} s"
+                ));
+            }
+            Ok(format!("the input takes about {seconds:.0} s on the CPU"))
+        }
+    }
+}
+
 /// Chooses a device. `gpus` lists the adapters and is called only if a GPU would pay, because it loads a driver.
 pub(crate) fn choose(
     workload: Workload,
@@ -46,21 +66,9 @@ pub(crate) fn choose(
     gpus: impl FnOnce() -> Vec<DeviceInfo>,
 ) -> Choice {
     let cpu = |reason: String| Choice { gpu: None, reason };
-    if matches!(float, FloatType::Bf16x2 | FloatType::Int8) {
-        return cpu("bf16x2 and int8 are computed on the CPU".to_owned());
-    }
-    let work = match workload {
-        Workload::Training => "training".to_owned(),
-        Workload::Inference(None) => return cpu("the size of the input is unknown".to_owned()),
-        Workload::Inference(Some(operations)) => {
-            let seconds = operations / (CPU_FLOPS * threads.max(1) as f64);
-            if seconds < GAIN * START_SECONDS {
-                return cpu(format!(
-                    "the input takes about {seconds:.0} s there, and starting a GPU {START_SECONDS} s"
-                ));
-            }
-            format!("the input takes about {seconds:.0} s on the CPU")
-        }
+    let work = match pays(workload, float, threads) {
+        Ok(work) => work,
+        Err(reason) => return cpu(reason),
     };
     match gpus().into_iter().find(is_candidate) {
         Some(gpu) => Choice {

@@ -19,10 +19,11 @@ pub struct BatchLimits {
 impl BatchLimits {
     /// The limits for a device and the number of CPU threads in use.
     pub fn of(device: &OpenDevice) -> Self {
-        if device.is_gpu {
-            return Self { tokens: GPU_TOKENS, pad_multiple: device.pad_multiple() };
-        }
-        let tokens = CPU_TOKENS_PER_THREAD * rayon::current_num_threads();
-        Self { tokens: tokens.max(FEWEST_CPU_TOKENS), pad_multiple: device.pad_multiple() }
+        let tokens = if device.is_gpu {
+            GPU_TOKENS
+        } else {
+            FEWEST_CPU_TOKENS.max(CPU_TOKENS_PER_THREAD * rayon::current_num_threads())
+        };
+        Self { tokens, pad_multiple: device.pad_multiple() }
     }
 }

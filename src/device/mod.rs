@@ -40,6 +40,10 @@ pub enum DeviceChoice {
     Cuda(Option<usize>),
 }
 
+/// The CPU as the default of this build.
+pub(crate) const CPU: DeviceChoice =
+    if cfg!(feature = "flex") { DeviceChoice::Flex } else { DeviceChoice::NdArray };
+
 impl FromStr for DeviceChoice {
     type Err = String;
 
@@ -296,17 +300,34 @@ pub fn open_automatically(float: FloatType, workload: Workload) -> Result<(OpenD
             Err(error) => reason = format!("the GPU cannot be used: {error}"),
         }
     }
-    let cpu = if cfg!(feature = "flex") { DeviceChoice::Flex } else { DeviceChoice::NdArray };
-    Ok((open_for_products(cpu, float, workload)?, reason))
+    Ok((open_for_products(CPU, float, workload)?, reason))
+}
+
+/// Returns true if opening a device for a workload loads a graphics driver.
+pub fn loads_driver(choice: DeviceChoice, float: FloatType, workload: Workload) -> bool {
+    match choice {
+        DeviceChoice::Flex | DeviceChoice::NdArray => false,
+        DeviceChoice::Wgpu(_) | DeviceChoice::Cuda(_) => true,
+        DeviceChoice::Auto => {
+            auto::pays(workload, float, rayon::current_num_threads()).is_ok() && may_have_gpu()
+        }
+    }
 }
 
 /// The adapters, without loading a driver if the machine has no device file of a GPU.
 fn gpus() -> Vec<DeviceInfo> {
     #[cfg(feature = "wgpu")]
-    if adapters::may_have_gpu() {
+    if may_have_gpu() {
         return adapters::list().iter().map(adapters::Adapter::info).collect();
     }
     Vec::new()
+}
+
+fn may_have_gpu() -> bool {
+    #[cfg(feature = "wgpu")]
+    return adapters::may_have_gpu();
+    #[cfg(not(feature = "wgpu"))]
+    false
 }
 
 #[cfg(feature = "flex")]

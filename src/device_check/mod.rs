@@ -8,7 +8,7 @@ use burn::tensor::Device;
 
 use crate::batch::{Padding, model_input};
 use crate::checkpoint::{Checkpoint, MlmBias, load_model};
-use crate::device::{self, DeviceChoice, FloatType, OpenDevice};
+use crate::device::{self, FloatType, OpenDevice};
 use crate::error::{Error, Result};
 use crate::guard;
 use crate::model::OutputOptions;
@@ -46,13 +46,9 @@ fn tolerance(float: FloatType) -> f64 {
 /// # Errors
 /// [`Error::Device`] that names adapter and driver, if the device fails or differs from the CPU.
 pub fn check(device: &OpenDevice, float: FloatType, directory: Option<&Path>) -> Result<Checked> {
-    let cpu = if cfg!(feature = "flex") {
-        DeviceChoice::Flex
-    } else if cfg!(feature = "ndarray") {
-        DeviceChoice::NdArray
-    } else {
+    if !cfg!(any(feature = "flex", feature = "ndarray")) {
         return Ok(Checked::NotNeeded);
-    };
+    }
     let Some(adapter) = &device.adapter else { return Ok(Checked::NotNeeded) };
     let verdicts = directory.map(|directory| Verdicts::new(directory, adapter, &format!("{float:?}")));
     if verdicts.as_ref().is_some_and(Verdicts::has_passed) {
@@ -64,7 +60,7 @@ pub fn check(device: &OpenDevice, float: FloatType, directory: Option<&Path>) ->
             "{adapter} {problem}; update its driver, use option device=flex, or accept it with option device_check=off"
         ),
     };
-    let cpu = device::open(cpu, FloatType::F32)?.device;
+    let cpu = device::open(device::CPU, FloatType::F32)?.device;
     let expected = hidden_states(&cpu, 1)?;
     let found = guard::caught(|| hidden_states(&device.device, device.pad_multiple()))
         .ok_or_else(|| failed("cannot compute the built-in model".to_owned()))?
@@ -130,7 +126,7 @@ mod tests {
     #[test]
     #[cfg(feature = "flex")]
     fn a_cpu_needs_no_check_and_another_one_passes() {
-        let open = device::open(DeviceChoice::Flex, FloatType::F32).expect("the CPU");
+        let open = device::open(device::DeviceChoice::Flex, FloatType::F32).expect("the CPU");
         assert_eq!(check(&open, FloatType::F32, None).expect("nothing to check"), Checked::NotNeeded);
         let folder = tempfile::tempdir().expect("a folder");
         let adapter = OpenDevice { adapter: Some("Card (Vulkan; driver 1)".to_owned()), ..open };

@@ -19,7 +19,7 @@ pub(crate) struct DeviceArgs {
     /// --verbose prints the reason. `albert devices` lists the devices.
     #[arg(long, env = "ALBERT_DEVICE", value_name = "DEVICE", default_value = "auto", value_parser = str::parse::<DeviceChoice>, help_heading = "Device")]
     pub device: DeviceChoice,
-    #[command(flatten, next_help_heading = "Device")]
+    #[command(flatten)]
     pub check: DeviceCheckArgs,
     /// Compute precision
     ///

@@ -86,7 +86,7 @@ impl<'a> Embed<'a> {
         if options.attentions && runtime.long == Long::Window {
             return Err(Error::InvalidOption {
                 name: "attentions".to_owned(),
-                problem: "there are no attention maps across windows; use option long=truncate".to_owned(),
+                problem: "gives no attention maps across windows; use option long=truncate".to_owned(),
             });
         }
         let width = options.width(runtime.config.hidden_size)?;

@@ -68,7 +68,7 @@ impl<'a> ExampleSource<'a> {
     /// Creates a source at its beginning. The last batch of an epoch may be smaller than `batch_size`.
     ///
     /// # Errors
-    /// [`Error::Input`] if there are no examples, or more than 2^32.
+    /// [`Error::Input`] if `examples` is empty or holds more than 2^32 examples.
     pub fn new(examples: &'a ExampleStore, batch_size: usize, order: Order, seed: u64) -> Result<Self> {
         if examples.is_empty() {
             return Err(Error::Input("there are no examples to learn from".to_owned()));

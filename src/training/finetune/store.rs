@@ -130,7 +130,7 @@ impl ExampleStore {
         self.places.len()
     }
 
-    /// Returns true if there are no examples.
+    /// Returns true if the store is empty.
     pub fn is_empty(&self) -> bool {
         self.places.is_empty()
     }

@@ -59,8 +59,8 @@ impl InstanceStream {
     /// Creates a stream at its beginning.
     ///
     /// # Errors
-    /// [`Error::InvalidOption`] from [`InstanceOptions::check`]; [`Error::Input`] if there are no documents or the vocabulary has
-    /// no ordinary pieces.
+    /// [`Error::InvalidOption`] from [`InstanceOptions::check`]; [`Error::Input`] if the corpus is empty or the vocabulary
+    /// has only special tokens.
     pub fn new(
         documents: Arc<dyn Documents + Send + Sync>,
         table: PieceTable,

@@ -8,7 +8,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use albert::checkpoint::{Checkpoint, EmbeddedTask, MlmBias, Origin};
-use albert::data::{self, LabelSet, Loaded, Target, TargetKind, TextExample};
+use albert::data::{self, LabelSet, Target, TargetKind, TextExample};
 use albert::eval::{
     self, ChoiceEvaluation, EvalReport, Judged, QuestionEvaluation, QuestionRules, TaskEvaluation,
     TextEvaluation, TokenEvaluation,
@@ -49,7 +49,7 @@ fn classify(args: &EvalClassifyArgs, reporter: &Reporter) -> std::result::Result
         (None, None) if config.num_labels == 1 => TargetKind::Number,
         (None, None) => TargetKind::Label,
     };
-    let mut examples = loaded(data::read_texts(&args.common.data, &args.data.options(goal))?, reporter);
+    let mut examples = reporter.examples(data::read_texts(&args.common.data, &args.data.options(goal))?);
     let labels = labels_of(&checkpoint)?;
     as_the_model_writes(&mut examples, &labels, reporter);
     let ready = load(&checkpoint, Head::SequenceClassification, &args.common, usize::MAX, reporter)?;
@@ -62,7 +62,7 @@ fn ner(args: &EvalNerArgs, reporter: &Reporter) -> std::result::Result<ExitStatu
     let checkpoint = options::checkpoint_for(&args.common.model, Some(EmbeddedTask::Entities), reporter)?;
     let labels = labels_of(&checkpoint)?;
     let options = args.data.options(labels.names());
-    let examples = loaded(data::read_tokens(&args.common.data, &options)?, reporter);
+    let examples = reporter.examples(data::read_tokens(&args.common.data, &options)?);
     let ready = load(&checkpoint, Head::TokenClassification, &args.common, usize::MAX, reporter)?;
     let evaluation = TokenEvaluation::new(ready.runtime, examples, labels, args.scheme.into())?;
     finish(&evaluation, ready.batch_tokens, outputs, &args.common)
@@ -72,7 +72,7 @@ fn qa(args: &EvalQaArgs, reporter: &Reporter) -> std::result::Result<ExitStatus,
     let outputs = Outputs::open(&args.common)?;
     let checkpoint = options::checkpoint_for(&args.common.model, Some(EmbeddedTask::Answers), reporter)?;
     let config_file = if args.save_threshold { Some(own_config(&checkpoint)?) } else { None };
-    let examples = loaded(data::read_questions(&args.common.data, &args.data.options(false))?, reporter);
+    let examples = reporter.examples(data::read_questions(&args.common.data, &args.data.options(false))?);
     let unanswerable = examples.iter().any(|example| example.is_impossible);
     let threshold = args.null_threshold.or(null_threshold::of(&checkpoint.config)).unwrap_or(0.0);
     let rules = match args.rules {
@@ -97,16 +97,10 @@ fn qa(args: &EvalQaArgs, reporter: &Reporter) -> std::result::Result<ExitStatus,
 fn choose(args: &EvalChooseArgs, reporter: &Reporter) -> std::result::Result<ExitStatus, Failure> {
     let outputs = Outputs::open(&args.common)?;
     let checkpoint = options::checkpoint_for(&args.common.model, Some(EmbeddedTask::Choices), reporter)?;
-    let examples = loaded(data::read_choices(&args.common.data, &args.data.options())?, reporter);
+    let examples = reporter.examples(data::read_choices(&args.common.data, &args.data.options())?);
     let ready = load(&checkpoint, Head::MultipleChoice, &args.common, usize::MAX, reporter)?;
     let evaluation = ChoiceEvaluation::new(ready.runtime, examples)?;
     finish(&evaluation, ready.batch_tokens, outputs, &args.common)
-}
-
-fn loaded<T>(loaded: Loaded<Vec<T>>, reporter: &Reporter) -> Vec<T> {
-    loaded.notes.iter().for_each(|note| reporter.note(note));
-    loaded.warnings.iter().for_each(|warning| reporter.warn(warning));
-    loaded.examples
 }
 
 /// The labels of a model, including unnamed ones.

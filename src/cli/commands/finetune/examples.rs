@@ -7,7 +7,6 @@ use albert::training::finetune::{ExampleStore, TrainingExample};
 use albert::{Error, Result};
 
 use super::setup::Setup;
-use crate::cli::output::report::Reporter;
 
 /// Reads `--train` and `--dev`, or splits `--train`. Examples with the same `key` stay together.
 ///
@@ -20,7 +19,8 @@ pub(super) fn read<T: Stored + Clone>(
 ) -> Result<(Spool<T>, Option<Vec<T>>)> {
     let (common, reporter) = (setup.common, setup.reporter);
     let directory = common.output.as_path();
-    let load = |path: &Path| -> Result<Spool<T>> { Ok(told(reader(Spool::new(directory), path)?, reporter)) };
+    let load =
+        |path: &Path| -> Result<Spool<T>> { Ok(reporter.examples(reader(Spool::new(directory), path)?)) };
     let train = load(&common.train)?;
     if let Some(path) = &common.dev {
         let dev = load(path)?.iter().collect::<Result<_>>()?;
@@ -37,13 +37,6 @@ pub(super) fn read<T: Stored + Clone>(
     }
     reporter.note(&format!("holding out {} of {all} examples", dev.len()));
     Ok((train, Some(dev)))
-}
-
-/// Prints what was noticed while reading.
-fn told<E>(loaded: Loaded<E>, reporter: &Reporter) -> E {
-    loaded.notes.iter().for_each(|note| reporter.note(note));
-    loaded.warnings.iter().for_each(|warning| reporter.warn(warning));
-    loaded.examples
 }
 
 /// Encodes the training examples into a temporary file in the output directory.

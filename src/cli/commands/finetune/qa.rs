@@ -1,7 +1,9 @@
 //! `albert finetune qa`.
 
+use std::cell::Cell;
+
 use albert::checkpoint::Architecture;
-use albert::data;
+use albert::data::{self, QuestionExample};
 use albert::eval::{QuestionEvaluation, QuestionRules, TaskEvaluation};
 use albert::model::Head;
 use albert::tasks::Qa;
@@ -42,11 +44,13 @@ pub(super) fn run(
     let head = Head::QuestionAnswering;
     let runtime = setup.runtime(&config, head, LENGTH)?;
     let task = Qa::new(&runtime, args.data.task())?;
-    let examples = encoded(&setup, &train, |part| encode::questions(&task, part))?;
-    let mut second = dev.iter().flatten().any(|example| example.is_impossible);
-    for example in train.iter() {
-        second |= example?.is_impossible;
-    }
+    let unanswerable = |part: &[QuestionExample]| part.iter().any(|example| example.is_impossible);
+    let second = Cell::new(dev.as_deref().is_some_and(unanswerable));
+    let examples = encoded(&setup, &train, |part| {
+        second.set(second.get() || unanswerable(part));
+        encode::questions(&task, part)
+    })?;
+    let second = second.get();
     let rules = if second { QuestionRules::V2 { null_threshold: 0.0 } } else { QuestionRules::V1 };
     let evaluation: Option<Box<dyn TaskEvaluation>> = match dev {
         None => None,
