@@ -1,18 +1,19 @@
 #!/usr/bin/env bash
 # Lines per second and resident memory over time for every format of records, with the built-in model.
 #
-#     benches/tables.sh [--lines N] [--task TASK] [ALBERT] [-- OPTION...]        (or ALBERT_BIN; else target/release/albert)
+#     benches/tables.sh [--lines N] [--task TASK] [--formats "jsonl csv"] [ALBERT] [-- OPTION...]        (or ALBERT_BIN; else target/release/albert)
 #
 # Prints a Markdown table: resident memory (MiB) after a tenth, a half and nine tenths of the run, and the peak. Memory is flat if these agree.
 # N is two million unless given. Options after -- are passed to albert. Parquet is left out where the program was built without it.
 set -eu
 here=$(dirname "$0")
-lines=2000000 task=classify albert=${ALBERT_BIN:-$here/../target/release/albert}
+lines=2000000 task=classify wanted="" albert=${ALBERT_BIN:-$here/../target/release/albert}
 while [ $# -gt 0 ]; do
     case $1 in
         --) shift; break ;;
         --lines) lines=$2; shift ;;
         --task) task=$2; shift ;;
+        --formats) wanted=$2; shift ;;
         -*) sed -n '2,8s/^# \?//p' "$0"; exit 2 ;;
         *) albert=$1 ;;
     esac
@@ -35,6 +36,7 @@ if head -3 "$dir/in.csv" > "$dir/few.csv" && "$albert" tokenize -q -i "$dir/few.
     "$albert" tokenize -q -i "$dir/in.csv" -o "$dir/in.parquet"
     formats="jsonl csv parquet tsv txt"
 fi
+formats=${wanted:-$formats}
 
 echo "| in and out | lines/s | MiB at 10 % | at 50 % | at 90 % | peak |"
 echo "|---|---:|---:|---:|---:|---:|"

@@ -4,10 +4,10 @@ use std::path::Path;
 
 use super::bad_records::{BadRecords, OnBadRecord};
 use super::choice_checks::{check_count, in_range, letter};
-use super::duplicates::Ids;
 use super::example::{ChoiceExample, Loaded};
 use super::examples::Examples;
 use super::format::{DataFormat, looks_like_objects};
+use super::ids::Ids;
 use super::objects::{Object, objects};
 use super::shortened::shortened;
 use super::source::Source;
@@ -92,9 +92,10 @@ fn read<E: Examples<ChoiceExample>>(
     if format == DataFormat::Race {
         return race::read_file(examples, source, options.unlabelled, bad);
     }
-    let (mut loaded, mut ids) = (Loaded::new(examples), Ids::default());
+    let mut ids = Ids::new(examples.directory());
+    let mut loaded = Loaded::new(examples);
     let mut add = |example: ChoiceExample| {
-        ids.push(example.id.as_deref(), &example);
+        ids.push(example.id.as_deref(), &example)?;
         loaded.examples.add(example)
     };
     if format == DataFormat::Swag {

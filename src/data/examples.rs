@@ -1,5 +1,7 @@
 //! Collections of examples that a reader fills, in memory or on disk.
 
+use std::path::Path;
+
 use crate::error::Result;
 
 /// Receives examples one after the other.
@@ -12,6 +14,11 @@ pub trait Examples<T> {
 
     /// The number of examples.
     fn count(&self) -> usize;
+
+    /// Where temporary files may be created; `None` if the examples are in memory.
+    fn directory(&self) -> Option<&Path> {
+        None
+    }
 
     /// Removes the examples with these numbers, which count from 0 and are in ascending order.
     fn remove_numbers(&mut self, numbers: &[usize]);

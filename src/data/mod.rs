@@ -6,7 +6,8 @@
 //! * Choices ([`read_choices`]): JSON lines, RACE folders, SWAG CSV.
 //!
 //! Each of these functions returns all examples in memory. `read_texts_into` and the like add them to another collection, such
-//! as a [`Spool`] on disk. Examples in JSON lines, CSV and TSV are then read in constant memory, except for ids.
+//! as a [`Spool`] on disk. Examples in JSON lines, CSV, TSV and SQuAD
+//! files are then read in constant memory.
 //!
 //! A path is a file, also one that gzip or Zstandard compressed, or `-` for standard input. Blank lines are
 //! skipped. The first record that cannot be right is an error that names its place, unless bad records are skipped
@@ -21,6 +22,7 @@ mod duplicates;
 mod example;
 mod examples;
 mod format;
+mod ids;
 mod label_match;
 mod labels;
 mod objects;

@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use super::answers::{self, Answers};
 use super::bad_records::{BadRecords, OnBadRecord};
-use super::duplicates::Ids;
 use super::example::{GoldAnswer, Loaded, Place, QuestionExample};
 use super::examples::Examples;
 use super::format::DataFormat;
+use super::ids::Ids;
 use super::objects::{Object, objects};
 use super::shortened::shortened;
 use super::source::Source;
@@ -85,8 +85,9 @@ fn read<E: Examples<QuestionExample>>(
     options: &QuestionOptions,
 ) -> Result<Loaded<E>> {
     let path = source.path().to_owned();
+    let ids = Ids::new(examples.directory());
     let (loaded, bad) = (Loaded::new(examples), BadRecords::new(options.on_error));
-    let mut questions = Questions::new(options.clone(), loaded, Ids::default(), bad);
+    let mut questions = Questions::new(options.clone(), loaded, ids, bad);
     if !source.is_blank() {
         let mut told = || source.tell(|head, whole| shape(head, whole, true));
         let format = match options.format {
@@ -133,7 +134,8 @@ fn read_squad_file<E: Examples<QuestionExample>>(
         unlabelled: options.unlabelled,
         ..QuestionOptions::default()
     };
-    let mut questions = Questions::new(own, loaded, Ids::keys(), BadRecords::new(options.on_error));
+    let ids = Ids::keys(loaded.examples.directory());
+    let mut questions = Questions::new(own, loaded, ids, BadRecords::new(options.on_error));
     let (mut number, mut failed) = (0, None);
     let result = read_squad(source.stream(), &mut |fields| {
         number += 1;
@@ -184,7 +186,7 @@ impl<E: Examples<QuestionExample>> Questions<E> {
             is_impossible,
             title: object.fields.string("title").ok().flatten(),
         };
-        self.ids.push(object.raw(&self.options.id), &example);
+        self.ids.push(object.raw(&self.options.id), &example)?;
         self.loaded.examples.add(example)
     }
 

@@ -84,6 +84,10 @@ impl<T: Stored> Examples<T> for Spool<T> {
         self.count - self.removed.len()
     }
 
+    fn directory(&self) -> Option<&Path> {
+        Some(self.scratch.directory())
+    }
+
     /// May be called once, after the last example was added.
     fn remove_numbers(&mut self, numbers: &[usize]) {
         self.removed = numbers.to_vec();

@@ -4,10 +4,10 @@ use std::path::Path;
 
 use super::bad_records::BadRecords;
 use super::conll;
-use super::duplicates::Ids;
 use super::example::{Loaded, TokenExample};
 use super::examples::Examples;
 use super::format::{DataFormat, looks_like_objects};
+use super::ids::Ids;
 use super::objects::{Object, objects};
 use super::shortened::shortened;
 use super::source::Source;
@@ -48,7 +48,8 @@ pub fn read_tokens_into<E: Examples<TokenExample>>(
 
 fn read<E: Examples<TokenExample>>(examples: E, source: Source, options: &TokenOptions) -> Result<Loaded<E>> {
     let path = source.path().to_owned();
-    let (mut loaded, mut ids) = (Loaded::new(examples), Ids::default());
+    let mut ids = Ids::new(examples.directory());
+    let mut loaded = Loaded::new(examples);
     let mut bad = BadRecords::new(options.on_error);
     if !source.is_blank() {
         if options.format.resolve(&source, &FORMATS, guess)? == DataFormat::Conll {
@@ -58,7 +59,7 @@ fn read<E: Examples<TokenExample>>(examples: E, source: Source, options: &TokenO
                 let found = object.and_then(|object| from_object(&object, options));
                 match bad.check(found)? {
                     Some(Some((example, id))) => {
-                        ids.push(id.as_deref(), &example);
+                        ids.push(id.as_deref(), &example)?;
                         loaded.examples.add(example)?;
                     }
                     Some(None) => loaded.left_out += 1,

@@ -24,6 +24,7 @@ mod record_buffer;
 mod scratch;
 mod send;
 mod shape;
+mod sorted;
 mod squad;
 mod tables;
 mod temporary;
@@ -51,6 +52,7 @@ pub use reader::{RecordReader, Source};
 pub use record::{InputFormat, Record, RecordBody};
 pub(crate) use scratch::Scratch;
 pub(crate) use shape::{Shape, shape};
+pub(crate) use sorted::Sorted;
 pub(crate) use squad::read_squad;
 pub use tables::{
     Cell, Column, ColumnType, Needed, TableColumns, TableKind, TableLayout, TableRow, columns_of_records,

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
+#[cfg(feature = "parquet")]
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -48,7 +49,8 @@ impl Shard {
         (u128::from(length) * u128::from(i) / u128::from(self.count)) as u64
     }
 
-    /// The range of this part, of `length` bytes or rows.
+    /// The range of this part, of `length` rows.
+    #[cfg(feature = "parquet")]
     pub(super) fn bounds(self, length: u64) -> Range<u64> {
         self.bound(self.index - 1, length)..self.bound(self.index, length)
     }
@@ -111,9 +113,14 @@ impl Section {
         Ok(Self { path: path.to_owned(), shard, length, start, end, lines_before: OnceLock::new() })
     }
 
-    /// The bytes in which records of this section begin, wherever lines end.
-    pub(super) fn bounds(&self) -> Range<u64> {
-        self.shard.bounds(self.length)
+    /// Moves both ends to where `record_start` finds a record at or after a line's first byte, given it and the file's length.
+    ///
+    /// # Errors
+    /// Those of `record_start`.
+    pub(super) fn move_bounds(&mut self, record_start: impl Fn(u64, u64) -> Result<u64>) -> Result<()> {
+        self.start = record_start(self.start, self.length)?;
+        self.end = record_start(self.end, self.length)?.max(self.start);
+        Ok(())
     }
 
     /// The number of lines before this section. Reads them when it is asked the first time.

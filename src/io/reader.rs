@@ -147,13 +147,14 @@ impl RecordReader {
     ) -> Result<Self> {
         let (sender, queue) = sync_channel(QUEUE);
         let mut progress = ReadProgress::default();
-        let (table, section) = TableInput::open_shard(path, kind, shard, needed, progress.clone())?;
+        let table = TableInput::open_shard(path, kind, shard, needed, progress.clone())?;
+        let section = table.section.clone();
         let columns = Some(table.columns.clone());
         progress.total = table.bytes;
         let mut sender = Queue::new(sender, part, progress.clone());
         sender.starts_within = section.is_some();
         std::thread::spawn(move || send_table(table, &sender));
-        Ok(Self { queue, progress, section: section.map(Arc::new), columns, shard_of: None })
+        Ok(Self { queue, progress, section, columns, shard_of: None })
     }
 
     /// The records of the whole file, if this reads a shard of a file without columns.

@@ -31,6 +31,11 @@ impl Scratch {
         Self::with_limit(directory, IN_MEMORY)
     }
 
+    /// No bytes, all of which will stay in memory.
+    pub(crate) fn in_memory() -> Self {
+        Self::with_limit(Path::new(""), usize::MAX)
+    }
+
     fn with_limit(directory: &Path, limit: usize) -> Self {
         Self {
             directory: directory.to_owned(),
@@ -43,6 +48,11 @@ impl Scratch {
     /// The number of bytes.
     pub(crate) fn len(&self) -> u64 {
         self.written + self.tail.len() as u64
+    }
+
+    /// Where the file is created.
+    pub(crate) fn directory(&self) -> &Path {
+        &self.directory
     }
 
     /// Adds bytes at the end.

@@ -13,6 +13,7 @@ pub mod log;
 mod objective;
 mod optimizer;
 mod parameters;
+mod permutation;
 mod pretraining;
 pub mod recipe;
 mod replicas;

@@ -10,10 +10,10 @@ mod target;
 use std::path::Path;
 
 use super::bad_records::{BadRecords, OnBadRecord};
-use super::duplicates::Ids;
 use super::example::{Loaded, Target, TextExample};
 use super::examples::Examples;
 use super::format::DataFormat;
+use super::ids::Ids;
 use super::objects::{Object, objects};
 use super::source::Source;
 use super::table::{Dialect, Header, Row, Rows};
@@ -112,7 +112,8 @@ pub fn read_texts_into<E: Examples<TextExample>>(
 fn read<E: Examples<TextExample>>(examples: E, source: Source, options: &TextOptions) -> Result<Loaded<E>> {
     let path = source.path().to_owned();
     let bad = BadRecords::new(options.on_error);
-    let mut reading = Reading { options, loaded: Loaded::new(examples), ids: Ids::default(), bad };
+    let ids = Ids::new(examples.directory());
+    let mut reading = Reading { options, loaded: Loaded::new(examples), ids, bad };
     if !source.is_blank() {
         match options.format.resolve(&source, &FORMATS, guess)? {
             DataFormat::Csv => reading.table(source, Dialect::Csv)?,
@@ -159,7 +160,7 @@ impl<E: Examples<TextExample>> Reading<'_, E> {
     fn keep(&mut self, found: Result<Found>) -> Result<()> {
         match self.bad.check(found)? {
             Some(Some((example, has_id))) => {
-                self.ids.push(example.id.as_deref().filter(|_| has_id), &example);
+                self.ids.push(example.id.as_deref().filter(|_| has_id), &example)?;
                 self.loaded.examples.add(example)?;
             }
             Some(None) => self.loaded.left_out += 1,

@@ -10,6 +10,7 @@ mod needs;
 #[cfg(feature = "parquet")]
 mod parquet;
 mod read;
+mod row_start;
 mod rows;
 #[cfg(feature = "parquet")]
 pub(super) mod typed_row;

@@ -1,9 +1,11 @@
 //! Records of a CSV or TSV file.
 
-use std::io::{BufReader, Read};
+use std::io::{BufReader, Read, Seek, SeekFrom};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use super::row_start::row_start;
 use super::rows::{Broken, Row, Rows};
 use super::{Delimited, Needed, TableColumns, TableKind, needs};
 use crate::error::{Error, Result};
@@ -26,6 +28,8 @@ pub(in crate::io) struct TableInput {
     pub(in crate::io) columns: TableColumns,
     /// Bytes to read, if their reading is counted.
     pub(in crate::io) bytes: Option<u64>,
+    /// The part of the file that is read, if its lines are counted from its start.
+    pub(in crate::io) section: Option<Arc<Section>>,
 }
 
 /// The rows that are left.
@@ -88,7 +92,7 @@ impl TableInput {
         }
         let stream: Box<dyn Read + Send> = Box::new(std::io::Cursor::new(head).chain(stream));
         let mut rows = Rows::new(BufReader::with_capacity(BUFFER, stream), kind, start);
-        let header = rows.next().map_err(|broken| error(broken, path))?;
+        let header = rows.next().map_err(|broken| error(broken, path, None))?;
         let Some(Row { line, cells, .. }) = header else {
             return Err(bad("is empty; a table begins with a header that names its columns".to_owned()));
         };
@@ -100,12 +104,11 @@ impl TableInput {
             content: Content::Text(kind, rows, 0..u64::MAX),
             columns,
             bytes: None,
+            section: None,
         })
     }
 
-    /// Opens a part of a file. The rows of TSV are lines, so that only the part is read; a row of CSV may hold line breaks,
-    /// so that what comes before the part is read without being used. The section is that of a part after the first whose lines
-    /// are counted from its start.
+    /// Opens a part of a file, without reading the others.
     ///
     /// # Errors
     /// As [`Self::open`]; [`Error::InvalidOption`] for a file that cannot be split.
@@ -115,36 +118,41 @@ impl TableInput {
         shard: Shard,
         needed: &[Needed],
         counted: ReadProgress,
-    ) -> Result<(Self, Option<Section>)> {
+    ) -> Result<Self> {
         let file = open_file(path)?;
         let Some(text) = kind.delimited() else {
-            return Ok((Self::of_parquet(file, path, needed, Some(shard))?, None));
+            return Self::of_parquet(file, path, needed, Some(shard));
         };
-        let section = Section::find(path, &file, shard, |_| Ok(Shape::Lines))?;
+        let mut section = Section::find(path, &file, shard, |_| Ok(Shape::Lines))?;
         let mut table = Self::open(path, kind, needed, counted.clone())?;
         let (rows, within) = match &mut table.content {
             Content::Text(_, rows, within) => (rows, within),
             #[cfg(feature = "parquet")]
-            Content::Parquet(_) => return Ok((table, None)),
+            Content::Parquet(_) => return Ok(table),
         };
         if !rows.ends_lines_with_feeds() {
             return Err(refused(path, "has lines that end with a carriage return alone"));
         }
-        if text == Delimited::Csv || section.start == 0 {
-            *within = match text {
-                Delimited::Csv => section.bounds(),
-                Delimited::Tsv => 0..section.end,
-            };
-            table.bytes = Some(within.end);
-            return Ok((table, None));
+        if text == Delimited::Csv {
+            let start = rows.position();
+            section.move_bounds(|from, length| {
+                row_start(&file, start, from, length).map_err(|broken| error(broken, path, None))
+            })?;
         }
-        // A part may begin in blank lines before the header.
+        if section.start == 0 {
+            *within = 0..section.end;
+            table.bytes = Some(within.end);
+            return Ok(table);
+        }
+        // A part may begin in the header, or in blank lines before it.
         *within = rows.position()..section.end;
         let length = section.end - section.start;
         table.bytes = Some(length + counted.read());
-        let stream: Box<dyn Read + Send> = Box::new(Counted::new(file.take(length), counted));
+        (&file).seek(SeekFrom::Start(section.start)).map_err(Error::io(path, "read"))?;
+        let stream: Box<dyn Read + Send> = Box::new(Counted::new(file, counted));
         *rows = Rows::within(BufReader::with_capacity(BUFFER, stream), text, section.start);
-        Ok((table, Some(section)))
+        table.section = Some(Arc::new(section));
+        Ok(table)
     }
 
     /// Opens a Parquet file, or the row groups of a shard.
@@ -158,7 +166,13 @@ impl TableInput {
         let names = input.names();
         check_names(&names, needed).map_err(bad)?;
         let columns = TableColumns { names: names.into(), schema: Some(input.schema.clone()) };
-        Ok(Self { path: path.to_owned(), content: Content::Parquet(Box::new(input)), columns, bytes: None })
+        Ok(Self {
+            path: path.to_owned(),
+            content: Content::Parquet(Box::new(input)),
+            columns,
+            bytes: None,
+            section: None,
+        })
     }
 
     #[cfg(not(feature = "parquet"))]
@@ -225,12 +239,10 @@ impl TableInput {
                 return result.map_err(|problem| Error::bad_file(&self.path, problem));
             }
         };
-        while let Some(Row { line, start, cells }) =
-            rows.next().map_err(|broken| error(broken, &self.path))?
-        {
-            if start >= within.end {
-                break;
-            }
+        // What lies after the part may be broken, which concerns another part.
+        while rows.position() < within.end {
+            let row = rows.next().map_err(|broken| error(broken, &self.path, self.section.as_deref()))?;
+            let Some(Row { line, start, cells }) = row.filter(|row| row.start < within.end) else { break };
             if start < within.start {
                 continue;
             }
@@ -277,10 +289,10 @@ fn quoted(names: &[String]) -> String {
     names.iter().map(|name| format!("\"{name}\"")).collect::<Vec<_>>().join(", ")
 }
 
-fn error(broken: Broken, path: &Path) -> Error {
+fn error(broken: Broken, path: &Path, section: Option<&Section>) -> Error {
     match broken {
         Broken::Stream(e) => Error::io(path, "read")(e),
-        Broken::Lost(line, problem) => record(path, line, problem),
+        Broken::Lost(line, problem) => record(path, line + section.map_or(0, Section::lines_before), problem),
     }
 }
 
@@ -348,10 +360,9 @@ mod tests {
                 let mut all = Vec::new();
                 for index in 1..=count {
                     let shard = Shard { index, count };
-                    let (table, section) =
-                        TableInput::open_shard(&path, kind, shard, &[], ReadProgress::default())
-                            .expect("opens");
-                    let before = section.map_or(0, |section| section.lines_before());
+                    let table = TableInput::open_shard(&path, kind, shard, &[], ReadProgress::default());
+                    let table = table.expect("opens");
+                    let before = table.section.as_ref().map_or(0, |section| section.lines_before());
                     all.extend(rows(table).into_iter().map(|(line, fields)| (line + before, fields)));
                 }
                 assert_eq!(all, whole, "{kind:?} in {count}");

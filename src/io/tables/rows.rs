@@ -39,7 +39,7 @@ pub(super) enum Broken {
 
 /// Where a byte lies.
 #[derive(Clone, Copy, PartialEq)]
-enum At {
+pub(super) enum At {
     CellStart,
     Cell,
     Quoted,
@@ -49,6 +49,23 @@ enum At {
     QuoteReturn,
     /// In a row that cannot be read, up to its end.
     Bad,
+}
+
+impl At {
+    /// Where the byte after `byte` lies.
+    pub(super) fn after(self, byte: u8, line_end: u8, kind: Delimited) -> Self {
+        match (self, byte) {
+            (Self::Quoted, b'"') => Self::Quote,
+            (Self::Quoted, _) | (Self::Quote, b'"') => Self::Quoted,
+            (_, byte) if byte == line_end => Self::CellStart,
+            (Self::Bad, _) => Self::Bad,
+            (Self::CellStart, b'"') if kind == Delimited::Csv => Self::Quoted,
+            (Self::CellStart | Self::Cell | Self::Quote, byte) if byte == kind.delimiter() => Self::CellStart,
+            (Self::CellStart | Self::Cell, _) => Self::Cell,
+            (Self::Quote, b'\r') => Self::QuoteReturn,
+            (Self::Quote | Self::QuoteReturn, _) => Self::Bad,
+        }
+    }
 }
 
 const AFTER_QUOTE: &str = "text after the end of a quoted cell; quotes inside are written twice";
@@ -120,7 +137,6 @@ impl<R: BufRead> Rows<R> {
 
     /// The next row, blank lines included, and whether it has quoted cells.
     fn read(&mut self) -> Result<Option<(Row, bool)>, Broken> {
-        let (delimiter, quotes) = (self.kind.delimiter(), self.kind == Delimited::Csv);
         let mut raw = Raw { line: self.line, start: self.position(), ..Raw::default() };
         let mut problem: Option<String> = None;
         let mut at = At::CellStart;
@@ -166,35 +182,17 @@ impl<R: BufRead> Rows<R> {
                     return Ok(Some(raw.finish(problem, at == At::Cell, self.line_end)));
                 }
             }
-            at = match (at, byte) {
-                (At::Bad, _) => At::Bad,
-                (At::Quoted, b'"') => At::Quote,
-                (At::Quoted, _) => {
-                    raw.text.push(byte);
-                    At::Quoted
-                }
-                (At::Quote, b'"') => {
-                    raw.text.push(byte);
-                    At::Quoted
-                }
-                (At::CellStart, b'"') if quotes => {
-                    raw.quoted = true;
-                    At::Quoted
-                }
-                (At::CellStart | At::Cell | At::Quote, byte) if byte == delimiter => {
-                    raw.ends.push(raw.text.len());
-                    At::CellStart
-                }
-                (At::CellStart | At::Cell, _) => {
-                    raw.text.push(byte);
-                    At::Cell
-                }
-                (At::Quote, b'\r') => At::QuoteReturn,
-                (At::Quote | At::QuoteReturn, _) => {
+            let next = at.after(byte, self.line_end, self.kind);
+            match (at, next) {
+                (At::CellStart, At::Quoted) => raw.quoted = true,
+                (_, At::Quoted | At::Cell) => raw.text.push(byte),
+                (_, At::CellStart) => raw.ends.push(raw.text.len()),
+                (At::Quote | At::QuoteReturn, At::Bad) => {
                     problem.get_or_insert_with(|| AFTER_QUOTE.to_owned());
-                    At::Bad
                 }
-            };
+                (_, At::Quote | At::QuoteReturn | At::Bad) => {}
+            }
+            at = next;
         }
     }
 }

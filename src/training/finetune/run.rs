@@ -5,8 +5,9 @@ use std::sync::atomic::AtomicBool;
 
 use burn::tensor::Device;
 
+use super::epoch::Order;
 use super::objective::FineTuning;
-use super::source::{ExampleSource, Order};
+use super::source::ExampleSource;
 use super::store::ExampleStore;
 use crate::checkpoint::{Architecture, Checkpoint, TokenizerFiles};
 use crate::error::Result;

@@ -1,38 +1,14 @@
 //! Labelled examples as training rows: reshuffled for every epoch and grouped by length.
 
-use rand::SeedableRng;
-use rand::seq::SliceRandom;
-use rand_pcg::Pcg64Mcg;
 use serde_json::{Value, json};
 
+use super::epoch::{Epoch, Order};
 use super::objective::TrainingExample;
 use super::store::ExampleStore;
 use crate::error::{Error, Result};
-use crate::training::seeds::mix;
 use crate::training::source::Source;
 
-/// Order of the examples in an epoch.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
-pub enum Order {
-    /// Shuffled. Within a pool of several batches, examples of similar length share a batch.
-    #[default]
-    #[cfg_attr(
-        feature = "cli",
-        value(help = "Shuffled; within a pool of fifty batches, examples of similar length share a batch")
-    )]
-    ByLength,
-    /// Shuffled.
-    Shuffled,
-    /// In the order of the data.
-    #[cfg_attr(feature = "cli", value(help = "In the order of the file"))]
-    AsGiven,
-}
-
-/// Number of batches in a pool that is sorted by length.
-const POOL_BATCHES: usize = 50;
-
-/// The examples of a run in the order of training. Takes about 4 bytes of memory per example.
+/// The examples of a run in the order of training.
 pub struct ExampleSource<'a> {
     examples: &'a ExampleStore,
     order: Order,
@@ -42,26 +18,6 @@ pub struct ExampleSource<'a> {
     pass: u64,
     batch: usize,
     plan: Epoch,
-}
-
-/// The batches of an epoch.
-#[derive(Debug, Default, PartialEq, Eq)]
-struct Epoch {
-    /// The numbers of all examples, batch after batch.
-    examples: Vec<u32>,
-    /// The order of the batches, if it is not that of `examples`.
-    batches: Option<Vec<u32>>,
-}
-
-impl Epoch {
-    /// The examples of the batch with a number from 0; none beyond the last.
-    fn batch(&self, number: usize, size: usize) -> &[u32] {
-        let number = match &self.batches {
-            Some(batches) => batches.get(number).map(|batch| *batch as usize),
-            None => Some(number),
-        };
-        number.and_then(|number| self.examples.chunks(size).nth(number)).unwrap_or_default()
-    }
 }
 
 impl<'a> ExampleSource<'a> {
@@ -76,40 +32,19 @@ impl<'a> ExampleSource<'a> {
         if u32::try_from(examples.len()).is_err() {
             return Err(Error::Input(format!("{} training examples are more than 2^32", examples.len())));
         }
-        let mut source = Self {
-            examples,
-            order,
-            batch_size: batch_size.max(1),
-            seed,
-            pass: 0,
-            batch: 0,
-            plan: Epoch::default(),
-        };
-        source.plan = source.planned(0);
-        Ok(source)
+        let batch_size = batch_size.max(1);
+        let plan = Epoch::new(examples.len(), batch_size, order, seed, 0);
+        Ok(Self { examples, order, batch_size, seed, pass: 0, batch: 0, plan })
     }
 
     /// The number of batches per epoch.
     pub fn batches_per_pass(&self) -> usize {
-        self.examples.len().div_ceil(self.batch_size)
+        self.plan.batches()
     }
 
-    fn planned(&self, pass: u64) -> Epoch {
-        let mut order: Vec<u32> = (0..self.examples.len() as u32).collect();
-        let mut random = Pcg64Mcg::seed_from_u64(mix(self.seed, &[pass]));
-        if self.order != Order::AsGiven {
-            order.shuffle(&mut random);
-        }
-        if self.order != Order::ByLength {
-            return Epoch { examples: order, batches: None };
-        }
-        for pool in order.chunks_mut(self.batch_size * POOL_BATCHES) {
-            pool.sort_by_key(|number| self.examples.length(*number as usize));
-        }
-        // Pools hold whole batches, so that the batches of all pools are those of the list.
-        let mut batches: Vec<u32> = (0..self.batches_per_pass() as u32).collect();
-        batches.shuffle(&mut random);
-        Epoch { examples: order, batches: Some(batches) }
+    fn begin(&mut self, pass: u64) {
+        self.pass = pass;
+        self.plan = Epoch::new(self.examples.len(), self.batch_size, self.order, self.seed, pass);
     }
 }
 
@@ -120,12 +55,11 @@ impl<'a> Source for ExampleSource<'a> {
     /// The next planned batch, regardless of `rows`.
     fn next_batch(&mut self, _rows: usize) -> Result<Vec<u32>> {
         if self.batch == self.batches_per_pass() {
-            self.pass += 1;
+            self.begin(self.pass + 1);
             self.batch = 0;
-            self.plan = self.planned(self.pass);
         }
         self.batch += 1;
-        Ok(self.plan.batch(self.batch - 1, self.batch_size).to_vec())
+        self.plan.batch(self.batch - 1, self.examples)
     }
 
     fn realize(&self, plans: &[u32]) -> Result<Vec<TrainingExample>> {
@@ -146,9 +80,9 @@ impl<'a> Source for ExampleSource<'a> {
                 .as_u64()
                 .ok_or_else(|| Error::Input(format!("{position} is not a position in labelled data")))
         };
-        self.pass = number("pass")?;
-        self.plan = self.planned(self.pass);
-        self.batch = (number("batch")? as usize).min(self.batches_per_pass());
+        let (pass, batch) = (number("pass")?, number("batch")?);
+        self.begin(pass);
+        self.batch = (batch as usize).min(self.batches_per_pass());
         Ok(())
     }
 }
@@ -186,17 +120,6 @@ mod tests {
                 assert_eq!(all, (0..70).collect::<Vec<_>>());
             }
             assert_eq!(first == second, order == Order::AsGiven);
-        }
-    }
-
-    #[test]
-    fn like_lengths_share_a_batch() {
-        let examples = examples(&(0..400).map(|i| 1 + (i * 37) % 100).collect::<Vec<_>>());
-        let mut source = ExampleSource::new(&examples, 8, Order::ByLength, 1).expect("a source");
-        for batch in pass(&mut source) {
-            let lengths = batch.iter().map(|number| examples.length(*number as usize));
-            let (least, most) = (lengths.clone().min().unwrap_or(0), lengths.max().unwrap_or(0));
-            assert!(most - least <= 4, "{least} to {most}");
         }
     }
 

@@ -13,12 +13,14 @@ use crate::tokenizer::Encoding;
 /// Labelled examples that are encoded at a time.
 const CHUNK: usize = 4096;
 
-/// The examples of a run. Those of large data are in a temporary file, and 12 bytes of each in memory.
+/// The examples of a run. Those of large data are in temporary files.
 ///
 /// Of an [`Encoding`] only `ids` and `type_ids` are kept, which is what models read.
 pub struct ExampleStore {
     scratch: Scratch,
-    places: Vec<Place>,
+    /// The [`Place`] of each example, as two numbers.
+    index: Scratch,
+    count: usize,
     digest: u32,
     rows: RowLengths,
     /// The most padded tokens of an example.
@@ -31,7 +33,7 @@ struct Place {
     /// The offset of its last byte plus one.
     end: u64,
     /// The number of tokens of its longest row.
-    length: u32,
+    length: usize,
 }
 
 /// The lengths of rows in tokens.
@@ -78,7 +80,8 @@ impl ExampleStore {
     pub fn new(directory: &Path) -> Self {
         Self {
             scratch: Scratch::new(directory),
-            places: Vec::new(),
+            index: Scratch::new(directory),
+            count: 0,
             digest: 0,
             rows: RowLengths::default(),
             largest: 0,
@@ -120,19 +123,19 @@ impl ExampleStore {
         let rows = example.rows.into_iter().map(|row| (row.ids, row.type_ids)).collect();
         let stored = StoredExample { rows, answer: example.answer };
         self.scratch.append(&postcard::to_allocvec(&stored).map_err(damaged)?)?;
-        let length = u32::try_from(length).unwrap_or(u32::MAX);
-        self.places.push(Place { end: self.scratch.len(), length });
+        self.index.append(bytemuck::bytes_of(&[self.scratch.len(), length as u64]))?;
+        self.count += 1;
         Ok(())
     }
 
     /// The number of examples.
     pub fn len(&self) -> usize {
-        self.places.len()
+        self.count
     }
 
     /// Returns true if the store is empty.
     pub fn is_empty(&self) -> bool {
-        self.places.is_empty()
+        self.count == 0
     }
 
     /// The example with a number from 0.
@@ -140,9 +143,9 @@ impl ExampleStore {
     /// # Errors
     /// [`Error::Input`] if there is none; [`Error::Io`].
     pub fn get(&self, number: usize) -> Result<TrainingExample> {
-        let place = self.places.get(number);
-        let place = place.ok_or_else(|| Error::Input(format!("there is no training example {number}")))?;
-        let start = number.checked_sub(1).map_or(0, |before| self.places[before].end);
+        let place = self.place(number)?;
+        let start = number.checked_sub(1).map(|before| self.place(before)).transpose()?;
+        let start = start.map_or(0, |before| before.end);
         let mut bytes = vec![0; (place.end - start) as usize];
         self.scratch.read(start, &mut bytes)?;
         let stored: StoredExample = postcard::from_bytes(&bytes).map_err(damaged)?;
@@ -150,9 +153,21 @@ impl ExampleStore {
         Ok(TrainingExample { rows: stored.rows.into_iter().map(row).collect(), answer: stored.answer })
     }
 
-    /// The number of tokens of an example's longest row; 0 if there is no such example.
-    pub fn length(&self, number: usize) -> usize {
-        self.places.get(number).map_or(0, |place| place.length as usize)
+    /// The number of tokens of an example's longest row.
+    ///
+    /// # Errors
+    /// Same as [`Self::get`].
+    pub fn length(&self, number: usize) -> Result<usize> {
+        Ok(self.place(number)?.length)
+    }
+
+    fn place(&self, number: usize) -> Result<Place> {
+        if number >= self.count {
+            return Err(Error::Input(format!("there is no training example {number}")));
+        }
+        let mut place = [0u64; 2];
+        self.index.read((number * size_of_val(&place)) as u64, bytemuck::bytes_of_mut(&mut place))?;
+        Ok(Place { end: place[0], length: place[1] as usize })
     }
 
     /// The lengths of all rows.
@@ -214,7 +229,7 @@ mod tests {
             let mut expected = examples[number].clone();
             expected.rows.iter_mut().for_each(|row| row.truncated = false);
             assert_eq!(store.get(number).expect("reads"), expected);
-            assert_eq!(store.length(number), 3);
+            assert_eq!(store.length(number).expect("reads"), 3);
         }
         assert!(store.get(5).is_err());
         assert_eq!((store.len(), store.largest()), (5, 6));

@@ -17,7 +17,6 @@
 
 mod masking;
 mod options;
-mod permutation;
 mod pieces;
 mod plan;
 mod random;

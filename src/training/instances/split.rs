@@ -1,7 +1,7 @@
 //! The split of documents into training and held-out parts.
 
-use super::permutation::Permutation;
-use super::random::Purpose;
+use super::random::{Purpose, mix};
+use crate::training::permutation::Permutation;
 
 /// One part of the documents, addressed by rank.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,7 +23,7 @@ impl Split {
     pub(super) fn new(count: u64, fraction: f64) -> Self {
         let wanted = (count as f64 * fraction).round() as u64;
         let held_out = if fraction > 0.0 && count > 1 { wanted.clamp(1, count - 1) } else { 0 };
-        Self { order: Permutation::new(count, Purpose::Split, &[]), count, held_out }
+        Self { order: Permutation::new(count, mix(Purpose::Split, &[])), count, held_out }
     }
 
     /// The number of documents in a part.

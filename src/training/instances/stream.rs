@@ -7,15 +7,15 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::options::InstanceOptions;
-use super::permutation::Permutation;
 use super::pieces::PieceTable;
 use super::plan::{InstancePlan, Planner};
-use super::random::{Purpose, generator};
+use super::random::{Purpose, generator, mix};
 use super::realize::Realizer;
 use super::split::{Part, Split};
 use super::{Instance, SpecialIds};
 use crate::error::{Error, Result};
 use crate::training::Documents;
+use crate::training::permutation::Permutation;
 
 /// Number of documents planned at a time by all threads.
 const BLOCK: u64 = 1024;
@@ -220,7 +220,7 @@ impl InstanceStream {
     fn plan_chunk(&self, epoch: u64, first: u64) -> Result<Chunk> {
         let planner = self.planner(epoch);
         let count = self.train_documents();
-        let order = Permutation::new(count, Purpose::Order, &[self.seed, epoch]);
+        let order = Permutation::new(count, mix(Purpose::Order, &[self.seed, epoch]));
         let mut plans = Vec::new();
         let mut next = first;
         'full: while next < count {

@@ -1,7 +1,6 @@
 //! Pseudo-random permutations in constant memory.
 
-use super::random::{Purpose, mix};
-use crate::training::seeds::finalize;
+use super::seeds::finalize;
 
 const ROUNDS: usize = 6;
 
@@ -14,9 +13,8 @@ pub(super) struct Permutation {
 }
 
 impl Permutation {
-    /// The permutation for a purpose and its keys.
-    pub(super) fn new(count: u64, purpose: Purpose, keys: &[u64]) -> Self {
-        let key = mix(purpose, keys);
+    /// The permutation of a key.
+    pub(super) fn new(count: u64, key: u64) -> Self {
         let bits = u64::BITS - count.saturating_sub(1).leading_zeros();
         let round = |i: usize| finalize(key ^ finalize(i as u64));
         Self { count, half_bits: bits.div_ceil(2).max(1), keys: std::array::from_fn(round) }
@@ -51,7 +49,7 @@ mod tests {
     #[test]
     fn every_element_once() {
         for count in [1, 2, 3, 4, 5, 17, 64, 65, 1000, 4097] {
-            let order = Permutation::new(count, Purpose::Order, &[7, count]);
+            let order = Permutation::new(count, 7);
             let mut seen: Vec<u64> = (0..count).map(|i| order.get(i)).collect();
             assert!(count < 17 || !seen.is_sorted(), "{count}");
             seen.sort_unstable();
@@ -62,7 +60,7 @@ mod tests {
     #[test]
     fn large_counts_stay_in_range() {
         for count in [u64::from(u32::MAX) + 3, 1 << 62, u64::MAX] {
-            let order = Permutation::new(count, Purpose::Order, &[1]);
+            let order = Permutation::new(count, 1);
             assert!([0, 1, count / 2, count - 1].iter().all(|&i| order.get(i) < count));
         }
     }
@@ -72,7 +70,7 @@ mod tests {
         // Destinations of element 0 over many keys: 40 cells with 1,000 expected each, tested in standard deviations.
         let mut cells = [0u32; 40];
         for key in 0..40_000 {
-            cells[Permutation::new(40, Purpose::Order, &[key]).get(0) as usize] += 1;
+            cells[Permutation::new(40, key).get(0) as usize] += 1;
         }
         let worst = cells.iter().map(|&n| (f64::from(n) - 1000.0).abs()).fold(0.0, f64::max);
         assert!(worst < 5.0 * 1000f64.sqrt(), "{cells:?}");
