@@ -7,6 +7,7 @@ use crate::data::source::Source;
 use crate::error::Result;
 
 /// A line that is not blank.
+#[derive(Clone)]
 pub(super) struct Line {
     pub(super) place: Place,
     pub(super) text: String,

@@ -8,6 +8,8 @@
 //! * `# global.columns = ID FORM ...` (CoNLL-U Plus), or a first row of names, names the columns.
 //! * Entities in brackets (CoNLL-2012) become tags with `B-` and `I-`.
 //! * `-DOCSTART-` ends a sentence and is not a word.
+//!
+//! The first 64 MiB of a file tell which of these holds.
 
 mod brackets;
 mod layout;
@@ -25,7 +27,10 @@ use layout::{Layout, Names, Rows, check_number, is_blank_tag};
 use line::{Comments, Line, lines};
 use numbers::{Numbering, is_special};
 
-/// Adds the sentences of a stream to `loaded`.
+/// Bytes of the lines that tell the form of a table. Those of most files are all lines.
+const HEAD: usize = 64 << 20;
+
+/// Adds the sentences of a stream to `loaded`. The first 64 MiB tell the form of the table and are held in memory.
 ///
 /// # Errors
 /// [`crate::Error::Record`] with the line that has no tag, or another number of columns than those before, unless its
@@ -36,20 +41,41 @@ pub(super) fn sentences(
     loaded: &mut Loaded<impl Examples<TokenExample>>,
     bad: &mut BadRecords,
 ) -> Result<()> {
+    sentences_with(HEAD, source, options, loaded, bad)
+}
+
+fn sentences_with(
+    most: usize,
+    source: Source,
+    options: &TokenOptions,
+    loaded: &mut Loaded<impl Examples<TokenExample>>,
+    bad: &mut BadRecords,
+) -> Result<()> {
     let path = source.path().to_owned();
-    let lines: Vec<Line> = lines(source).collect::<Result<_>>()?;
-    let table = Table::new(&lines, options)?;
-    let Some(layout) = &table.layout else { return Ok(()) };
-    let mut rest = lines.as_slice();
-    while !rest.is_empty() {
-        let end = rest.iter().skip(1).position(|line| line.first).map_or(rest.len(), |at| at + 1);
-        let (lines, after) = rest.split_at(end);
-        rest = after;
-        let sentence = table.sentence(lines, layout, options);
-        if let Some(sentence) = bad.check(sentence)?.flatten() {
-            loaded.examples.add(sentence)?;
-        }
+    let mut lines = lines(source);
+    let (mut head, mut bytes) = (Vec::<Line>::new(), 0);
+    while bytes < most
+        && let Some(line) = lines.next().transpose()?
+    {
+        bytes += line.text.len();
+        head.push(line);
     }
+    let table = Table::new(&head, options)?;
+    let Some(layout) = &table.layout else { return Ok(()) };
+    let mut sentence: Vec<Line> = Vec::new();
+    let mut add = |lines: &[Line]| -> Result<()> {
+        let sentence = table.sentence(lines, layout, options);
+        bad.check(sentence)?.flatten().map_or(Ok(()), |sentence| loaded.examples.add(sentence))
+    };
+    for line in head.iter().cloned().map(Ok).chain(lines) {
+        let line = line?;
+        if line.first {
+            add(&sentence)?;
+            sentence.clear();
+        }
+        sentence.push(line);
+    }
+    add(&sentence)?;
     let note = layout.note.as_ref().map(|note| format!("{}: {note}", path.display()));
     loaded.notes.extend(note);
     if let Some(language) = table.language {

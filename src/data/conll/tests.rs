@@ -7,7 +7,11 @@ use std::path::Path;
 fn show_with(text: &str, options: &TokenOptions) -> Vec<String> {
     let source = Source::new(Path::new("a"), Cursor::new(text.to_owned().into_bytes())).expect("opens");
     let (mut loaded, mut bad) = (Loaded::new(Vec::new()), BadRecords::new(options.on_error));
-    match sentences(source, options, &mut loaded, &mut bad) {
+    shown(sentences(source, options, &mut loaded, &mut bad), &loaded)
+}
+
+fn shown(result: Result<()>, loaded: &Loaded<Vec<TokenExample>>) -> Vec<String> {
+    match result {
         Err(error) => vec![error.to_string()],
         Ok(()) => loaded
             .examples
@@ -92,4 +96,21 @@ fn lines_that_are_not_right() {
     assert_eq!(show("# only\n"), Vec::<String>::new());
     let unlabelled = TokenOptions { unlabelled: true, ..TokenOptions::default() };
     assert_eq!(show_with("a\nb\n\nc\n", &unlabelled), ["1 a_b ", "4 c "]);
+}
+
+#[test]
+fn the_first_lines_tell_the_form_of_those_after() {
+    let text =
+        "# text = a b\n1\ta\tB-X\n2\tb\tO\n\n".repeat(4) + "# c\n1\tc\tO\n2-3\tde\t_\n2\td\tB-Y\n\n3\tf\n";
+    let whole = show_with(&text, &TokenOptions::default());
+    assert!(whole[0].starts_with("a:22: "), "{whole:?}");
+    let skip = TokenOptions { on_error: Some(crate::data::OnBadRecord::Skip), ..TokenOptions::default() };
+    for options in [&TokenOptions::default(), &skip] {
+        for most in [20, 30, 50, 70] {
+            let source = Source::new(Path::new("a"), Cursor::new(text.clone().into_bytes())).expect("opens");
+            let (mut loaded, mut bad) = (Loaded::new(Vec::new()), BadRecords::new(options.on_error));
+            let result = sentences_with(most, source, options, &mut loaded, &mut bad);
+            assert_eq!(shown(result, &loaded), show_with(&text, options), "{most} bytes");
+        }
+    }
 }
