@@ -481,6 +481,46 @@ fn vectors_go_into_arrays() {
 }
 
 #[test]
+fn ids_go_next_to_an_array() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let file = |name: &str| directory.path().join(name).to_str().expect("a name").to_owned();
+    let write = |name: &str, text: &str| std::fs::write(file(name), text).expect("writes");
+    write(
+        "a.jsonl",
+        "{\"id\":\"x\\n\",\"text\":\"One\"}\n{\"id\":7,\"text\":\"Two\"}\nThree\n{\"id\":9,\"text\":5}\n{\n",
+    );
+    write("b.csv", "key,text\n007,One\n,Two\n");
+    let embed = |flags: &[&str]| run("embed", "bio", flags, "One\n");
+    let (a, b, npy_file, ids) = (file("a.jsonl"), file("b.csv"), file("v.npy"), file("ids"));
+    let (code, _, err) = embed(&["--on-error", "skip", "-i", &a, "-o", &npy_file, "--ids", &ids]);
+    assert_eq!(code, 1, "{err}");
+    assert!(err.contains("2 of 5 records have no field \"id\"; their ids are null"), "{err}");
+    assert_eq!(std::fs::read_to_string(&ids).expect("reads"), "\"x\\n\"\n7\nnull\n9\nnull\n");
+    assert!(npy(npy_file.as_ref()).0.contains("'shape': (5, 32)"));
+    let part = ["-i", &b, "-o", &npy_file, "--ids", &ids, "--id-field", "key", "--skip", "1"];
+    assert_eq!(embed(&part).0, 0);
+    assert_eq!(std::fs::read_to_string(&ids).expect("reads"), "\"\"\n");
+    // Without an array, the earlier ids stay.
+    let (code, _, _) = embed(&["-i", &a, "-o", &npy_file, "--ids", &ids]);
+    assert_eq!((code, std::fs::read_to_string(&ids).expect("reads").as_str()), (1, "\"\"\n"));
+    for (flags, problem) in [
+        (&["-i", &a, "-o", "v.jsonl", "--ids", &ids][..], "--ids: is for .npy and .safetensors files"),
+        (&["-o", &npy_file, "--ids", &ids], "--ids: needs --input FILE"),
+        (&["-i", &a, "-o", &npy_file, "--ids", &npy_file], "--ids: is the same file as --output"),
+        (&["-i", &b, "-o", &npy_file, "--ids", &ids], "has no column \"id\""),
+    ] {
+        let (code, _, err) = embed(flags);
+        assert!(code == 2 && err.contains(problem), "{code} {err}");
+    }
+    let mut left: Vec<_> = std::fs::read_dir(directory.path())
+        .expect("lists")
+        .map(|e| e.expect("an entry").file_name())
+        .collect();
+    left.sort();
+    assert_eq!(left, ["a.jsonl", "b.csv", "ids", "v.npy", "v.npy.partial"]);
+}
+
+#[test]
 fn long_texts_in_windows_count_as_a_whole() {
     let text = "The old captain was walking to the harbour in the morning. ".repeat(6);
     let input = [json!({"text": text})];

@@ -17,13 +17,15 @@ use super::args::common::ModelArgs;
 use super::output::wording;
 
 /// Options that do not change the output, or whose files are compared instead.
-const OTHER_OPTIONS: [&str; 18] = [
+const OTHER_OPTIONS: [&str; 20] = [
     "base-model",
     "batch-tokens",
     "color",
     "context",
     "device",
     "help",
+    "id-field",
+    "ids",
     "input",
     "model",
     "offline",

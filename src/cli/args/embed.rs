@@ -20,7 +20,7 @@ use super::record_format::RecordFormatArg;
 ///
 /// With --output FILE.npy or FILE.safetensors, the vectors are written as one array with one row per record, in f32 or, with
 /// --dtype-out, in f16. With --pooling tokens, use safetensors: record i has the rows offsets[i] to offsets[i + 1] of
-/// embeddings.
+/// embeddings. --ids FILE writes the ids of the records.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -69,6 +69,14 @@ pub(crate) struct EmbedArgs {
     /// Write to a file, which appears once it is complete; .npy and .safetensors write an array, .csv, .tsv and .parquet a table
     #[arg(short, long, value_name = "FILE", help_heading = "Output")]
     pub output: Option<PathBuf>,
+    /// Write the ids of an array's rows to a file, one JSON value per line
+    ///
+    /// The input is read once more for this, so it must be a file. A record without an id gets null.
+    #[arg(long, value_name = "FILE", help_heading = "Output")]
+    pub ids: Option<PathBuf>,
+    /// JSON field or column with the id, for --ids
+    #[arg(long, value_name = "NAME", default_value = "id", help_heading = "Output")]
+    pub id_field: String,
     /// Output format; auto follows the output's extension, otherwise is text on a terminal and jsonl elsewhere
     #[arg(long, value_name = "FORMAT", default_value = "auto", help_heading = "Output")]
     pub format: EmbedFormatArg,

@@ -6,7 +6,7 @@
 //! al. 2019, "Speculative Distributed CSV Data Parsing for Big Data Analytics".
 
 use std::fs::File;
-use std::io::{BufRead, BufReader, Seek, SeekFrom};
+use std::io::{BufRead, BufReader, ErrorKind, Seek, SeekFrom};
 
 use super::Delimited;
 use super::rows::{At, Broken, Rows};
@@ -46,7 +46,10 @@ fn agreed(mut file: &File, from: u64) -> std::io::Result<Option<u64>> {
     let (mut outside, mut inside) = (At::CellStart, At::Quoted);
     let (mut position, mut quotes) = (from, false);
     loop {
-        let buffer = stream.fill_buf()?;
+        let buffer = match stream.fill_buf() {
+            Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+            buffer => buffer?,
+        };
         if buffer.is_empty() || position - from > FARTHEST {
             // Without a quote, a cell around `from` would be too long or never closed, and its row would be refused.
             return Ok(if quotes { None } else { Some(from) });

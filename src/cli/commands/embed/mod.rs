@@ -1,15 +1,19 @@
 //! `albert embed`.
 
+mod ids;
+
 use albert::Error;
 use albert::checkpoint::{Checkpoint, MlmBias, SentenceLayer, SentenceModules};
 use albert::io::{ArrayKind, ArrayLayout, Format, TableKind};
+use albert::stream::OnError;
 use albert::tasks::{Embed, EmbedOptions, Pooling, TextRules};
 
 use crate::cli::args::embed::{EmbedArgs, OutputTypeArg};
-use crate::cli::exit::{ExitStatus, Failure};
+use crate::cli::exit::{ExitStatus, Failure, WhileRunning};
 use crate::cli::options::{Lengths, OwnLimit};
 use crate::cli::output::report::Reporter;
 use crate::cli::{options, streaming};
+use ids::IdFile;
 
 pub(super) fn run(args: EmbedArgs, reporter: &Reporter) -> Result<ExitStatus, Failure> {
     let array = args.format.array(args.output.as_deref());
@@ -17,6 +21,7 @@ pub(super) fn run(args: EmbedArgs, reporter: &Reporter) -> Result<ExitStatus, Fa
         check_array(&args, kind)?;
     }
     let source = args.input.source()?;
+    let ids = IdFile::open(&args, &source, array.is_some())?;
     let checkpoint = options::checkpoint(&args.model, reporter)?;
     let modules = match &checkpoint.modules {
         Some(root) if !args.ignore_modules => Some(SentenceModules::read(root)?),
@@ -26,24 +31,24 @@ pub(super) fn run(args: EmbedArgs, reporter: &Reporter) -> Result<ExitStatus, Fa
     let columns = options.width(checkpoint.config.hidden_size)?;
     let half = args.dtype_out == OutputTypeArg::F16;
     let layout = |kind| ArrayLayout { kind, columns, ragged: options.is_per_token(), half };
-    let streams = streaming::open_records(
-        &source,
-        &args.input.records,
-        &args.input.needed(),
-        args.output.as_deref(),
-        |terminal| match array {
-            Some(kind) => Ok(Format::Array(layout(kind))),
-            None => {
-                let format = args.format.resolve(args.output.as_deref(), terminal)?;
-                check_table(&args, format)?;
-                if half && format != Format::Table(TableKind::Parquet) {
-                    return Err(no_array());
+    let mut needed = args.input.needed();
+    needed.extend(IdFile::needed(&args));
+    let streams =
+        streaming::open_records(&source, &args.input.records, &needed, args.output.as_deref(), |terminal| {
+            match array {
+                Some(kind) => Ok(Format::Array(layout(kind))),
+                None => {
+                    let format = args.format.resolve(args.output.as_deref(), terminal)?;
+                    check_table(&args, format)?;
+                    if half && format != Format::Table(TableKind::Parquet) {
+                        return Err(no_array());
+                    }
+                    Ok(format)
                 }
-                Ok(format)
             }
-        },
-    )?
-    .with_model(&checkpoint)?;
+        })?
+        .with_model(&checkpoint)?;
+    let ids = ids.map(|ids| ids.write(reporter)).transpose().while_running()?;
     let mut lengths = Lengths::with_windows(&args.length);
     lengths.own = modules
         .as_ref()
@@ -61,7 +66,13 @@ pub(super) fn run(args: EmbedArgs, reporter: &Reporter) -> Result<ExitStatus, Fa
         reporter,
     )?;
     let task = Embed::new(&ready.runtime, options)?;
-    streaming::run(&task, streams, args.input.records.on_error, ready.batch_tokens, reporter)
+    let on_error = args.input.records.on_error;
+    let status = streaming::run(&task, streams, on_error, ready.batch_tokens, reporter)?;
+    let is_complete = status == ExitStatus::Done || on_error == OnError::Skip;
+    if let Some(ids) = ids.filter(|_| is_complete) {
+        ids.finish().while_running()?;
+    }
+    Ok(status)
 }
 
 /// The user's settings, or those of the model's modules where the user sets nothing.

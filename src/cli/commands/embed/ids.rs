@@ -1,0 +1,88 @@
+//! `--ids`: the ids of an array's rows, in a file next to it.
+
+use albert::Error;
+use albert::io::{
+    Format, InputFormat, Needed, OrderedWriter, OutputTarget, Part, RecordBody, RecordReader, Source,
+};
+
+use crate::cli::args::embed::EmbedArgs;
+use crate::cli::output::report::Reporter;
+
+/// A file of ids, for which the records are read before the vectors are computed.
+pub(super) struct IdFile<'a> {
+    target: OutputTarget,
+    source: &'a Source,
+    format: InputFormat,
+    part: Part,
+    field: &'a str,
+}
+
+impl<'a> IdFile<'a> {
+    /// The file of `--ids`, if it is given.
+    ///
+    /// # Errors
+    /// [`Error::InvalidOption`] if the output is no array, or the input can be read only once; the errors of
+    /// [`OutputTarget::open`].
+    pub(super) fn open(
+        args: &'a EmbedArgs,
+        source: &'a Source,
+        is_array: bool,
+    ) -> Result<Option<Self>, Error> {
+        let Some(path) = &args.ids else { return Ok(None) };
+        let refused =
+            |problem: &str| Err(Error::InvalidOption { name: "ids".to_owned(), problem: problem.to_owned() });
+        if !is_array {
+            return refused("is for .npy and .safetensors files; other formats keep all fields of a record");
+        }
+        if args.output.as_ref() == Some(path) {
+            return refused("is the same file as --output");
+        }
+        let stdin = std::path::Path::new("-");
+        let is_read_again = match source {
+            Source::File(file) => file != stdin,
+            Source::Files(files) => files.iter().all(|file| file != stdin),
+            Source::Arguments(_) | Source::Stdin => false,
+        };
+        if !is_read_again {
+            return refused("needs --input FILE, because the input is read twice");
+        }
+        Ok(Some(Self {
+            target: OutputTarget::open(Some(path))?,
+            source,
+            format: args.input.records.input_format.into(),
+            part: args.input.records.part.into(),
+            field: &args.id_field,
+        }))
+    }
+
+    /// The columns that a table must have, so that a missing one is an error before any work.
+    pub(super) fn needed(args: &EmbedArgs) -> Option<Needed> {
+        args.ids.as_ref().map(|_| Needed::new(&args.id_field, "id_field"))
+    }
+
+    /// Writes the id of each record on a line, as JSON; `null` if it has none. The file gets its name when the writer is
+    /// finished, and disappears otherwise.
+    ///
+    /// # Errors
+    /// Those of [`RecordReader`] and [`OrderedWriter`].
+    pub(super) fn write(self, reporter: &Reporter) -> Result<OrderedWriter, Error> {
+        let Self { target, source, format, part, field } = self;
+        let reader = RecordReader::open_part(source, format, part, &[])?;
+        let mut writer = OrderedWriter::new(target, Format::Jsonl);
+        let (mut index, mut without) = (0, 0);
+        while let Some(record) = reader.wait() {
+            let id = match record?.body {
+                Ok(RecordBody::Object(fields)) => fields.raw(field).map(|id| id.get().as_bytes().to_vec()),
+                Ok(RecordBody::Text(_)) | Err(_) => None,
+            };
+            without += u64::from(id.is_none());
+            writer.put(index, id.unwrap_or_else(|| b"null".to_vec()))?;
+            index += 1;
+        }
+        if without > 0 {
+            reporter
+                .warn(&format!("{without} of {index} records have no field \"{field}\"; their ids are null"));
+        }
+        Ok(writer)
+    }
+}
