@@ -517,7 +517,7 @@ fn ids_go_next_to_an_array() {
         .map(|e| e.expect("an entry").file_name())
         .collect();
     left.sort();
-    assert_eq!(left, ["a.jsonl", "b.csv", "ids", "v.npy", "v.npy.partial"]);
+    assert_eq!(left, ["a.jsonl", "b.csv", "ids", "v.npy", "v.npy.partial", "v.npy.partial.json"]);
 }
 
 #[test]

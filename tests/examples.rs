@@ -335,8 +335,8 @@ fn console_sessions_in_documents_show_real_output() {
                 continue;
             }
             // What a terminal would show.
-            let plain =
-                command.starts_with("albert ") && !command.contains('|') && !command.contains("--format");
+            let plain = command.starts_with("albert ")
+                && !["|", "--format", " -o "].iter().any(|part| command.contains(part));
             let output = shell(
                 &if plain { format!("{command} --format text") } else { command.clone() },
                 directory.path(),

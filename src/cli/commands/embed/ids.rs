@@ -21,7 +21,7 @@ impl<'a> IdFile<'a> {
     /// The file of `--ids`, if it is given.
     ///
     /// # Errors
-    /// [`Error::InvalidOption`] if the output is no array, or the input can be read only once; the errors of
+    /// [`Error::InvalidOption`] if the output is not an array, or the input can be read only once; the errors of
     /// [`OutputTarget::open`].
     pub(super) fn open(
         args: &'a EmbedArgs,
