@@ -506,6 +506,7 @@ fn ids_go_next_to_an_array() {
     for (flags, problem) in [
         (&["-i", &a, "-o", "v.jsonl", "--ids", &ids][..], "--ids: is for .npy and .safetensors files"),
         (&["-o", &npy_file, "--ids", &ids], "--ids: needs --input FILE"),
+        (&["-i", "/dev/stdin", "-o", &npy_file, "--ids", &ids], "--ids: needs --input FILE"),
         (&["-i", &a, "-o", &npy_file, "--ids", &npy_file], "--ids: is the same file as --output"),
         (&["-i", &b, "-o", &npy_file, "--ids", &ids], "has no column \"id\""),
     ] {

@@ -65,13 +65,8 @@ impl Description {
         format: Format,
         in_files: bool,
     ) -> Result<Option<Self>> {
-        let paths = match source {
-            Source::File(path) => std::slice::from_ref(path),
-            Source::Files(paths) => paths,
-            _ => return Ok(None),
-        };
-        let are_files = paths.iter().all(|path| path.is_file());
-        if !are_files || target.leftover().is_none() || !can_continue(format, in_files) {
+        let Some(paths) = source.files() else { return Ok(None) };
+        if target.leftover().is_none() || !can_continue(format, in_files) {
             return Ok(None);
         }
         let Some((command, options, context)) = arguments(format) else { return Ok(None) };

@@ -24,6 +24,8 @@ use crate::cli::resume::{self, Description};
 pub(super) struct Streams {
     reader: RecordReader,
     writer: OrderedWriter,
+    /// A file that gets its name when the output is complete.
+    companion: Option<OrderedWriter>,
     format: Format,
     terminal: bool,
     limit: Option<u64>,
@@ -118,7 +120,19 @@ pub(super) fn open(
     }
     let limit = wanted.limit;
     let before = (finished.records, finished.failed);
-    Ok(Streams { reader, writer, format, terminal, limit, leftover, complete, before, description, warning })
+    Ok(Streams {
+        reader,
+        writer,
+        companion: None,
+        format,
+        terminal,
+        limit,
+        leftover,
+        complete,
+        before,
+        description,
+        warning,
+    })
 }
 
 /// The files of `--records-per-file`.
@@ -148,6 +162,11 @@ fn taken(files: &Numbered, number: u64, interrupted: bool) -> Error {
 }
 
 impl Streams {
+    /// Adds a file that gets its name when the output is complete, and disappears otherwise.
+    pub(super) fn with_companion(self, writer: OrderedWriter) -> Self {
+        Self { companion: Some(writer), ..self }
+    }
+
     /// Tells the model of the run, which an interrupted run must have used, too.
     pub(super) fn with_model(mut self, checkpoint: &Checkpoint) -> Result<Self, Error> {
         if let Some(description) = &mut self.description {
@@ -206,7 +225,7 @@ pub(super) fn run<T: Task>(
     reporter: &Reporter,
 ) -> Result<ExitStatus, Failure> {
     streams.start(reporter).while_running()?;
-    let Streams { reader, writer, format, terminal, limit, complete, before, .. } = streams;
+    let Streams { reader, writer, companion, format, terminal, limit, complete, before, .. } = streams;
     let writer = SharedWriter::new(writer);
     close_on_interrupt(&writer).map_err(|source| Error::Io {
         path: "signals".into(),
@@ -243,6 +262,7 @@ pub(super) fn run<T: Task>(
         }
     } else {
         writer.finish().while_running()?;
+        companion.map_or(Ok(()), OrderedWriter::finish).while_running()?;
     }
     let outcome = result.while_running()?;
     if outcome.truncated > 1 {

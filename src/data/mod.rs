@@ -6,8 +6,7 @@
 //! * Choices ([`read_choices`]): JSON lines, RACE folders, SWAG CSV.
 //!
 //! Each of these functions returns all examples in memory. `read_texts_into` and the like add them to another collection, such
-//! as a [`Spool`] on disk. Examples in JSON lines, CSV, TSV and SQuAD
-//! files are then read in constant memory.
+//! as a [`Spool`] on disk. JSON lines, CSV, TSV, CoNLL columns and SQuAD files are then read in constant memory.
 //!
 //! A path is a file, also one that gzip or Zstandard compressed, or `-` for standard input. Blank lines are
 //! skipped. The first record that cannot be right is an error that names its place, unless bad records are skipped

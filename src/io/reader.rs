@@ -29,6 +29,18 @@ pub enum Source {
     Stdin,
 }
 
+impl Source {
+    /// The files, if they can be read more than once, as pipes cannot.
+    pub fn files(&self) -> Option<&[PathBuf]> {
+        let files = match self {
+            Self::File(file) => std::slice::from_ref(file),
+            Self::Files(files) => files,
+            Self::Arguments(_) | Self::Stdin => return None,
+        };
+        files.iter().all(|file| file.is_file()).then_some(files)
+    }
+}
+
 /// Records from a source, read in a thread of their own, so that a slow pipe never delays work on records that have already
 /// arrived.
 pub struct RecordReader {

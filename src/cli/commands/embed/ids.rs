@@ -37,13 +37,7 @@ impl<'a> IdFile<'a> {
         if args.output.as_ref() == Some(path) {
             return refused("is the same file as --output");
         }
-        let stdin = std::path::Path::new("-");
-        let is_read_again = match source {
-            Source::File(file) => file != stdin,
-            Source::Files(files) => files.iter().all(|file| file != stdin),
-            Source::Arguments(_) | Source::Stdin => false,
-        };
-        if !is_read_again {
+        if source.files().is_none() {
             return refused("needs --input FILE, because the input is read twice");
         }
         Ok(Some(Self {

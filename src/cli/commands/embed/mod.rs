@@ -5,7 +5,6 @@ mod ids;
 use albert::Error;
 use albert::checkpoint::{Checkpoint, MlmBias, SentenceLayer, SentenceModules};
 use albert::io::{ArrayKind, ArrayLayout, Format, TableKind};
-use albert::stream::OnError;
 use albert::tasks::{Embed, EmbedOptions, Pooling, TextRules};
 
 use crate::cli::args::embed::{EmbedArgs, OutputTypeArg};
@@ -21,7 +20,6 @@ pub(super) fn run(args: EmbedArgs, reporter: &Reporter) -> Result<ExitStatus, Fa
         check_array(&args, kind)?;
     }
     let source = args.input.source()?;
-    let ids = IdFile::open(&args, &source, array.is_some())?;
     let checkpoint = options::checkpoint(&args.model, reporter)?;
     let modules = match &checkpoint.modules {
         Some(root) if !args.ignore_modules => Some(SentenceModules::read(root)?),
@@ -48,7 +46,10 @@ pub(super) fn run(args: EmbedArgs, reporter: &Reporter) -> Result<ExitStatus, Fa
             }
         })?
         .with_model(&checkpoint)?;
-    let ids = ids.map(|ids| ids.write(reporter)).transpose().while_running()?;
+    let streams = match IdFile::open(&args, &source, array.is_some())? {
+        Some(ids) => streams.with_companion(ids.write(reporter).while_running()?),
+        None => streams,
+    };
     let mut lengths = Lengths::with_windows(&args.length);
     lengths.own = modules
         .as_ref()
@@ -66,13 +67,7 @@ pub(super) fn run(args: EmbedArgs, reporter: &Reporter) -> Result<ExitStatus, Fa
         reporter,
     )?;
     let task = Embed::new(&ready.runtime, options)?;
-    let on_error = args.input.records.on_error;
-    let status = streaming::run(&task, streams, on_error, ready.batch_tokens, reporter)?;
-    let is_complete = status == ExitStatus::Done || on_error == OnError::Skip;
-    if let Some(ids) = ids.filter(|_| is_complete) {
-        ids.finish().while_running()?;
-    }
-    Ok(status)
+    streaming::run(&task, streams, args.input.records.on_error, ready.batch_tokens, reporter)
 }
 
 /// The user's settings, or those of the model's modules where the user sets nothing.
