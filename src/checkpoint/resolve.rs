@@ -38,6 +38,7 @@ pub enum Origin {
 }
 
 /// A checkpoint with its configuration.
+#[derive(Clone, Debug)]
 pub struct Checkpoint {
     /// The name given by the user; `embedded` for the built-in model.
     pub name: String,

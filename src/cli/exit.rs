@@ -37,6 +37,14 @@ pub(super) struct Failure {
     pub status: ExitStatus,
 }
 
+impl Failure {
+    /// An error while processing input. Weights that do not fit are an error of the setup wherever they are read.
+    pub(super) fn while_running(error: Error) -> Self {
+        let setup = matches!(error, Error::Weights { .. });
+        Self { error, status: if setup { ExitStatus::Setup } else { ExitStatus::SomeFailed } }
+    }
+}
+
 /// Errors before the first record are set-up errors by default.
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
@@ -46,16 +54,13 @@ impl From<Error> for Failure {
 
 /// Marks errors that occur while processing input.
 pub(super) trait WhileRunning<T> {
-    /// Marks an error as failed input. Weights that do not fit are an error of the setup wherever they are read.
+    /// Marks an error as one of [`Failure::while_running`].
     fn while_running(self) -> std::result::Result<T, Failure>;
 }
 
 impl<T> WhileRunning<T> for Result<T> {
     fn while_running(self) -> std::result::Result<T, Failure> {
-        self.map_err(|error| {
-            let setup = matches!(error, Error::Weights { .. });
-            Failure { error, status: if setup { ExitStatus::Setup } else { ExitStatus::SomeFailed } }
-        })
+        self.map_err(Failure::while_running)
     }
 }
 

@@ -27,25 +27,6 @@ pub(super) fn run(
     result
 }
 
-/// Runs `part` in process 0 before the other processes, which then find its results on disk. An error or interruption in one
-/// process ends all of them.
-pub(super) fn first_alone<T>(
-    world: &dyn Communicator,
-    mut work: impl FnMut() -> Result<Option<T>>,
-) -> Result<Option<T>> {
-    let mut result = Ok(None);
-    for turn in [world.rank() == 0, world.rank() > 0] {
-        if turn {
-            result = work();
-        }
-        let ended = turn && !matches!(result, Ok(Some(_)));
-        if world.any(ended)? {
-            return if ended { result } else { Ok(None) };
-        }
-    }
-    result
-}
-
 /// The devices of this process: all named devices, or one of them if several processes run on a machine.
 pub(super) fn open_devices(
     named: &[DeviceChoice],

@@ -16,6 +16,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use burn::tensor::{DType, Device, FloatDType, Tensor};
+use serde::{Deserialize, Serialize};
 
 pub use auto::{Workload, is_candidate};
 pub use batch::BatchLimits;
@@ -82,7 +83,8 @@ impl fmt::Display for DeviceChoice {
 }
 
 /// Compute precision.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum FloatType {
     /// 32-bit floats, which give the numbers of transformers.
     #[default]

@@ -1,15 +1,18 @@
-//! Evaluation on labelled data: predictions of the tasks, scored with the metrics of their reference scripts.
+//! Evaluation on labelled data: predictions of the tasks, scored with the metrics of their reference scripts. [`Evaluate`] is
+//! the whole evaluation in one call.
 
 mod choices;
 pub mod metrics;
 mod questions;
 mod report;
+mod task;
 mod texts;
 mod tokens;
 
 pub use choices::ChoiceEvaluation;
 pub use questions::{QuestionEvaluation, QuestionRules};
 pub use report::{ClassFigures, Confusion, EvalReport, Judged};
+pub use task::{EvalTask, Evaluate, Labelled, SquadVersion};
 pub use texts::{TextEvaluation, goal_of, problem_type};
 pub use tokens::TokenEvaluation;
 

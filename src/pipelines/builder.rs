@@ -6,7 +6,7 @@ use crate::checkpoint::{Adapter, Checkpoint, EmbeddedTask, MlmBias, load_model};
 use crate::device::{self, BatchLimits, DeviceChoice, FloatType, Workload};
 use crate::error::{Error, Result};
 use crate::model::{AlbertConfig, Head};
-use crate::tasks::{Long, Runtime};
+use crate::tasks::{Lengths, Long, OwnLimit, Runtime};
 
 /// A task on a model that it owns.
 pub trait Pipeline: Sized {
@@ -35,7 +35,7 @@ pub trait Pipeline: Sized {
     ///
     /// # Errors
     /// Errors of these files.
-    fn own_length(_checkpoint: &Checkpoint) -> Result<Option<usize>> {
+    fn own_length(_checkpoint: &Checkpoint) -> Result<Option<OwnLimit>> {
         Ok(None)
     }
 
@@ -158,11 +158,14 @@ impl<P: Pipeline> Builder<P> {
             None => P::defaults(&checkpoint)?,
         };
         let tokenizer = checkpoint.tokenizer()?;
-        let own = P::own_length(&checkpoint)?.or(tokenizer.model_max_length());
-        let positions = checkpoint.config.max_position_embeddings;
-        let longest = own.unwrap_or(usize::MAX).min(P::LONGEST).min(positions);
-        let max_length = self.max_length.unwrap_or(longest);
-        self.check_lengths(max_length, positions, tokenizer.num_special(true))?;
+        let lengths = Lengths {
+            max_length: self.max_length,
+            default: P::LONGEST,
+            long: self.long,
+            windows: P::WINDOWS,
+            own: P::own_length(&checkpoint)?,
+        };
+        let max_length = lengths.longest(checkpoint.config.max_position_embeddings, &tokenizer)?.tokens;
         let open = match self.device {
             DeviceChoice::Auto => {
                 device::open_automatically(self.precision, Workload::Inference(Some(0.0)))?.0
@@ -185,27 +188,6 @@ impl<P: Pipeline> Builder<P> {
             pad_multiple: limits.pad_multiple,
         };
         P::assemble(Loaded { runtime, batch_tokens: limits.tokens }, options)
-    }
-
-    fn check_lengths(&self, max_length: usize, positions: usize, special: usize) -> Result<()> {
-        let usage =
-            |name: &str, problem: String| Err(Error::InvalidOption { name: name.to_owned(), problem });
-        if max_length > positions {
-            return usage(
-                "max_length",
-                format!("{max_length} is more than the {positions} positions of the model"),
-            );
-        }
-        if max_length <= special {
-            return usage(
-                "max_length",
-                format!("{max_length} leaves no room for text next to {special} special tokens"),
-            );
-        }
-        if self.long == Long::Window && !P::WINDOWS {
-            return usage("overflow", "this task does not read text in windows".to_owned());
-        }
-        Ok(())
     }
 
     /// The checkpoint that `model` names, with its adapter merged if it is one.

@@ -6,7 +6,7 @@ use super::{predict_items, predict_one, prepared};
 use crate::checkpoint::{Checkpoint, EmbeddedTask, SentenceModules};
 use crate::error::Result;
 use crate::model::Head;
-use crate::tasks::{self, EmbedOptions, Embedding};
+use crate::tasks::{self, EmbedOptions, Embedding, OwnLimit};
 
 /// Computes vectors of texts, with the modules of sentence-transformers where a model has them.
 pub struct Embed {
@@ -32,9 +32,9 @@ impl Pipeline for Embed {
         options.heads().to_vec()
     }
 
-    fn own_length(checkpoint: &Checkpoint) -> Result<Option<usize>> {
+    fn own_length(checkpoint: &Checkpoint) -> Result<Option<OwnLimit>> {
         let modules = checkpoint.modules.as_deref().map(SentenceModules::read).transpose()?;
-        Ok(modules.and_then(|modules| modules.max_seq_length))
+        Ok(modules.as_ref().and_then(OwnLimit::of_modules))
     }
 
     fn assemble(loaded: Loaded, options: EmbedOptions) -> Result<Self> {

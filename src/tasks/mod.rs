@@ -7,6 +7,7 @@ mod classify;
 mod embed;
 mod fill_mask;
 mod input;
+mod lengths;
 mod ner;
 pub mod null_threshold;
 mod qa;
@@ -22,6 +23,7 @@ pub use classify::{Classify, ClassifyItem, ClassifyOptions, Function, Judgement,
 pub use embed::{Embed, EmbedItem, EmbedOptions, Embedding, TextRules};
 pub use fill_mask::{FillMask, FillMaskItem, FillMaskOptions, MaskPredictions, Prediction, TargetWord};
 pub use input::{FieldNames, TextPair};
+pub use lengths::{Lengths, Longest, OwnLimit};
 pub use ner::{Aggregation, Entity, Ner, NerItem, NerOptions, WordBoundaries};
 pub use qa::{AnswerSpan, Answers, Qa, QaItem, QaOptions};
 pub use runtime::{Embedded, Long, Pooling, Runtime};

@@ -1,9 +1,10 @@
 //! The threshold for "no answer", which is stored with the model by `albert eval` or `albert finetune`.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
+use crate::checkpoint::{Checkpoint, Origin};
 use crate::error::{Error, Result};
 use crate::io::OutputTarget;
 use crate::model::AlbertConfig;
@@ -20,6 +21,26 @@ pub fn of(config: &AlbertConfig) -> Option<f64> {
 /// Stores a threshold in a configuration.
 pub fn set(config: &mut AlbertConfig, threshold: f64) {
     config.set_extra(KEY, with(config.extra(KEY), threshold));
+}
+
+/// The configuration file of a local model, which may be changed.
+///
+/// # Errors
+/// [`Error::InvalidOption`] for a model without one; errors of [`check`].
+pub fn config_of(checkpoint: &Checkpoint) -> Result<PathBuf> {
+    match &checkpoint.origin {
+        Origin::Directory { directory, .. }
+            if checkpoint.adapter.is_none() && directory.join("config.json").is_file() =>
+        {
+            let path = directory.join("config.json");
+            check(&path)?;
+            Ok(path)
+        }
+        _ => Err(Error::InvalidOption {
+            name: "save_threshold".to_owned(),
+            problem: "the model has no directory with a config.json".to_owned(),
+        }),
+    }
 }
 
 /// Checks that a `config.json` may be changed.

@@ -24,7 +24,7 @@ mod trainer;
 mod vocabulary;
 
 pub use checkpoints::{Best, Checkpoints, ModelFiles, TrainerState};
-pub use communicator::{Alone, Communicator, join, local_rank};
+pub use communicator::{Alone, Communicator, first_alone, join, local_rank};
 pub use documents::Documents;
 pub use evaluation::{Evaluation, Figures};
 pub use init::{check_vocabulary, model_from, new_model};
@@ -33,10 +33,12 @@ pub use objective::{Loss, Objective};
 pub use optimizer::{Moments, Optimizer, OptimizerKind, global_norm};
 pub use parameters::{Parameter, Parameters};
 pub use pretraining::{
-    Estimate, PRETRAINING_PANELS, PRETRAINING_SUMS, Pretraining, PretrainingSource, Size, estimate, masked_lm,
+    Estimate, PRETRAINING_PANELS, PRETRAINING_SUMS, PreparedPretrain, Pretrain, PretrainObserver,
+    PretrainOptions, PretrainPhase, PretrainPlan, PretrainRows, Pretraining, PretrainingSource, Size, Start,
+    TeacherOptions, TextEvaluation, TextRows, estimate, masked_lm,
 };
 pub use replicas::{Passed, Replicas};
-pub use schedule::{Decay, Schedule};
+pub use schedule::{Decay, Duration, Schedule};
 pub use source::Source;
 pub use trainer::{Ending, Identity, Progress, Report, TrainObserver, TrainOptions, Trainer};
 pub use vocabulary::{Step, TrainedVocabulary, VocabularyOptions, train_vocabulary};

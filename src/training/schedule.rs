@@ -2,6 +2,15 @@
 
 use serde::{Deserialize, Serialize};
 
+/// The length of a run.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Duration {
+    /// Passes over the training data.
+    Epochs(f64),
+    /// Steps of the optimizer.
+    Steps(u64),
+}
+
 /// Decay after the warm-up.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand, ValueEnum};
 
 use albert::eval::metrics::EntityScheme;
+use albert::eval::{EvalTask, SquadVersion};
 
 use super::common::{FormatArg, ModelArgs};
 use super::corpus::CorpusArgs;
@@ -23,11 +24,11 @@ Examples:
   albert eval mlm --corpus ./texts")]
 pub(crate) struct EvalArgs {
     #[command(subcommand)]
-    pub task: EvalTask,
+    pub task: EvalTaskArgs,
 }
 
 #[derive(Subcommand, Debug)]
-pub(crate) enum EvalTask {
+pub(crate) enum EvalTaskArgs {
     Classify(Box<EvalClassifyArgs>),
     Ner(Box<EvalNerArgs>),
     Qa(Box<EvalQaArgs>),
@@ -54,6 +55,44 @@ pub(crate) struct EvalNerArgs {
     /// Tagging scheme: seqeval's default, or a scheme in its strict mode
     #[arg(long, value_name = "SCHEME", default_value = "default", help_heading = "Evaluation")]
     pub scheme: SchemeArg,
+}
+
+impl EvalClassifyArgs {
+    /// The task, and how its data is read.
+    pub(crate) fn task(&self) -> EvalTask {
+        let goal = self.data.goal;
+        EvalTask::Classify { data: self.data.options(goal.unwrap_or_default()), goal }
+    }
+}
+
+impl EvalNerArgs {
+    /// The task, and how its data is read.
+    pub(crate) fn task(&self) -> EvalTask {
+        EvalTask::Ner { data: self.data.options(&[]), scheme: self.scheme.into() }
+    }
+}
+
+impl EvalQaArgs {
+    /// The task, and how its data is read.
+    pub(crate) fn task(&self) -> EvalTask {
+        EvalTask::Qa {
+            data: self.data.options(false),
+            task: self.data.task(),
+            version: match self.rules {
+                RulesArg::Auto => None,
+                RulesArg::V1 => Some(SquadVersion::V1),
+                RulesArg::V2 => Some(SquadVersion::V2),
+            },
+            null_threshold: self.null_threshold,
+        }
+    }
+}
+
+impl EvalChooseArgs {
+    /// The task, and how its data is read.
+    pub(crate) fn task(&self) -> EvalTask {
+        EvalTask::Choose { data: self.data.options() }
+    }
 }
 
 #[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]

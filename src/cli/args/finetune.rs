@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand, ValueEnum};
 
 use albert::device::DeviceChoice;
-use albert::training::OptimizerKind;
-use albert::training::finetune::{Frozen, Order};
+use albert::training::finetune::{ClassWeights, Dev, Dropout, FineTuneOptions, FineTuneTask, Frozen, Order};
+use albert::training::{Duration, OptimizerKind};
 
 use super::common::ModelArgs;
 use super::data::{ChoiceDataArgs, QuestionDataArgs, TextDataArgs, TokenDataArgs};
@@ -242,6 +242,94 @@ impl From<FinetuneOptimizerArg> for OptimizerKind {
             FinetuneOptimizerArg::Adamw => Self::AdamW,
             FinetuneOptimizerArg::BertAdam => Self::BertAdam,
             FinetuneOptimizerArg::Lamb => Self::Lamb,
+        }
+    }
+}
+
+impl FinetuneClassifyArgs {
+    /// The options of the run.
+    ///
+    /// # Errors
+    /// [`albert::Error::InvalidOption`] for class weights that cannot be read.
+    pub(crate) fn options(&self) -> albert::Result<FineTuneOptions> {
+        let task = FineTuneTask::Classify {
+            data: self.data.options(self.data.goal.unwrap_or_default()),
+            goal: self.data.goal,
+            labels: self.labels.clone(),
+            class_weights: ClassWeights::parse(&self.class_weights)?,
+        };
+        Ok(self.common.options(task))
+    }
+}
+
+impl FinetuneNerArgs {
+    /// The options of the run.
+    ///
+    /// # Errors
+    /// [`albert::Error::InvalidOption`] for class weights that cannot be read.
+    pub(crate) fn options(&self) -> albert::Result<FineTuneOptions> {
+        let task = FineTuneTask::Ner {
+            data: self.data.options(&self.labels),
+            labels: self.labels.clone(),
+            class_weights: ClassWeights::parse(&self.class_weights)?,
+        };
+        Ok(self.common.options(task))
+    }
+}
+
+impl FinetuneQaArgs {
+    /// The options of the run.
+    pub(crate) fn options(&self) -> FineTuneOptions {
+        self.common.options(FineTuneTask::Qa { data: self.data.options(true), task: self.data.task() })
+    }
+}
+
+impl FinetuneChooseArgs {
+    /// The options of the run.
+    pub(crate) fn options(&self) -> FineTuneOptions {
+        self.common.options(FineTuneTask::Choose { data: self.data.options() })
+    }
+}
+
+impl CommonArgs {
+    fn options(&self, task: FineTuneTask) -> FineTuneOptions {
+        FineTuneOptions {
+            task,
+            train: self.train.clone(),
+            dev: match (&self.dev, self.dev_fraction) {
+                (Some(file), _) => Dev::File(file.clone()),
+                (None, Some(share)) => Dev::Fraction(share),
+                (None, None) => Dev::None,
+            },
+            max_length: self.max_length.map(|n| n as usize),
+            recipe: self.recipe.clone(),
+            duration: self.steps.map(Duration::Steps).or(self.epochs.map(Duration::Epochs)),
+            batch_size: self.batch_size.map(|n| n as usize),
+            micro_batch: self.micro_batch.map(|n| n as usize),
+            learning_rate: self.learning_rate,
+            warmup_steps: self.warmup_steps,
+            decay: self.schedule.decay(self.power),
+            optimizer: self.optimizer.map(OptimizerKind::from),
+            weight_decay: self.weight_decay,
+            clip_norm: (self.clip_norm > 0.0).then_some(self.clip_norm),
+            dropout: Dropout {
+                hidden: self.hidden_dropout,
+                attention: self.attention_dropout,
+                classifier: self.classifier_dropout,
+            },
+            freeze: self.freeze,
+            order: self.order,
+            precision: self.precision.into(),
+            gradient_checkpointing: self.gradient_checkpointing,
+            seeds: self.seeds.0.clone(),
+            metric: self.metric.clone(),
+            evaluate_every: self.eval_every,
+            patience: self.patience,
+            output: self.output.clone(),
+            resume: self.resume,
+            log_every: self.log_every,
+            save_minutes: self.save_minutes,
+            keep: usize::from(self.keep),
         }
     }
 }

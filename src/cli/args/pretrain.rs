@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 
 use albert::device::DeviceChoice;
-use albert::training::{OptimizerKind, Size};
+use albert::training::corpus::{CorpusOptions, Sentences};
+use albert::training::instances::Pairing;
+use albert::training::{Duration, OptimizerKind, PretrainOptions, Size, Start, TeacherOptions};
 
 use super::common::FormatArg;
 use super::corpus::CorpusArgs;
@@ -195,6 +197,68 @@ pub(crate) struct PretrainArgs {
     /// Number of checkpoints to keep
     #[arg(long, visible_alias = "keep-checkpoints", value_name = "N", default_value = "3", value_parser = clap::value_parser!(u16).range(1..), help_heading = "Run")]
     pub keep: u16,
+}
+
+impl PretrainArgs {
+    /// The options of the run, with the models that the arguments name.
+    pub(crate) fn options(
+        &self,
+        start: Start,
+        tokenizer: Option<PathBuf>,
+        teacher: Option<TeacherOptions>,
+    ) -> PretrainOptions {
+        let sentences = match self.sentences {
+            SentencesArg::Split => Sentences::Split,
+            SentencesArg::Lines => Sentences::Lines,
+        };
+        let epochs = Duration::Epochs(self.epochs.unwrap_or(10.0));
+        PretrainOptions {
+            start,
+            corpus: self.corpus.corpus.clone(),
+            corpus_options: CorpusOptions { text_field: self.corpus.text_field.clone(), sentences },
+            cache: self.cache.clone(),
+            eval_fraction: self.eval_fraction,
+            eval_rows: self.eval_rows,
+            tokenizer,
+            vocab_size: self.vocab_size as usize,
+            hidden_dropout: self.hidden_dropout,
+            attention_dropout: self.attention_dropout,
+            max_seq_length: self.max_seq_length.map(|n| n as usize),
+            short_seq_prob: self.short_seq_prob,
+            masked_lm_prob: self.masked_lm_prob,
+            max_ngram: usize::from(self.max_ngram),
+            max_predictions: self.max_predictions.map(|n| n as usize),
+            pairing: match (self.nsp, self.no_sop) {
+                (true, _) => Pairing::NextSentence,
+                (_, true) => Pairing::Unlabelled,
+                _ => Pairing::SentenceOrder,
+            },
+            sentence_order_weight: self.sop_weight,
+            google_compat: self.compat == Some(CompatArg::Google),
+            teacher,
+            freeze: self.freeze.clone(),
+            duration: self.steps.map_or(epochs, Duration::Steps),
+            batch_size: self.batch_size as usize,
+            micro_batch: self.micro_batch.map(|n| n as usize),
+            optimizer: self.optimizer.into(),
+            learning_rate: self.learning_rate,
+            warmup_steps: self.warmup_steps,
+            decay: self.schedule.decay(self.power),
+            weight_decay: self.weight_decay,
+            clip_norm: (self.clip_norm > 0.0).then_some(self.clip_norm),
+            precision: self.precision.into(),
+            gradient_checkpointing: self.gradient_checkpointing,
+            seed: self.seed,
+            output: self.output.clone(),
+            // Rows can be shown of a run that exists.
+            resume: self.resume || self.show_instances.is_some(),
+            log_every: self.log_every,
+            evaluate_every: self.eval_every,
+            save_every: self.save_every,
+            save_minutes: self.save_minutes,
+            keep: usize::from(self.keep),
+        }
+    }
 }
 
 #[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]

@@ -7,7 +7,7 @@ use albert::tasks::{Choose, ChooseOptions};
 
 use crate::cli::args::choose::ChooseArgs;
 use crate::cli::exit::{ExitStatus, Failure};
-use crate::cli::options::{self, Lengths};
+use crate::cli::options;
 use crate::cli::output::report::Reporter;
 use crate::cli::streaming;
 
@@ -28,7 +28,7 @@ pub(super) fn run(args: ChooseArgs, reporter: &Reporter) -> Result<ExitStatus, F
         &[Head::MultipleChoice],
         MlmBias::default(),
         &args.device.for_part(&args.records.input, &args.prompts, args.records.part),
-        Lengths::new(&args.length),
+        options::lengths(&args.length),
         reporter,
     )?;
     let options = ChooseOptions {

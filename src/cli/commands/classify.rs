@@ -5,7 +5,6 @@ use albert::tasks::{Classify, ClassifyOptions, Judgement};
 
 use crate::cli::args::classify::ClassifyArgs;
 use crate::cli::exit::{ExitStatus, Failure};
-use crate::cli::options::Lengths;
 use crate::cli::output::report::Reporter;
 use crate::cli::{options, streaming};
 
@@ -20,7 +19,7 @@ pub(super) fn run(args: ClassifyArgs, reporter: &Reporter) -> Result<ExitStatus,
         &[judgement.head()],
         MlmBias::default(),
         &args.device.for_part(&args.input.records.input, &args.input.texts, args.input.records.part),
-        Lengths::with_windows(&args.length),
+        options::lengths_with_windows(&args.length),
         reporter,
     )?;
     let options = ClassifyOptions {

@@ -5,7 +5,6 @@ use albert::tasks::{FillMask, FillMaskOptions, TargetWord};
 
 use crate::cli::args::fill_mask::FillMaskArgs;
 use crate::cli::exit::{ExitStatus, Failure};
-use crate::cli::options::Lengths;
 use crate::cli::output::report::Reporter;
 use crate::cli::{options, streaming};
 
@@ -18,7 +17,7 @@ pub(super) fn run(args: FillMaskArgs, reporter: &Reporter) -> Result<ExitStatus,
         &[Head::MaskedLm],
         args.mlm_bias,
         &args.device.for_part(&args.input.records.input, &args.input.texts, args.input.records.part),
-        Lengths::new(&args.length),
+        options::lengths(&args.length),
         reporter,
     )?;
     let mut targets = Vec::new();

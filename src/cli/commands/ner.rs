@@ -7,7 +7,7 @@ use albert::tasks::{Ner, NerOptions};
 
 use crate::cli::args::ner::NerArgs;
 use crate::cli::exit::{ExitStatus, Failure};
-use crate::cli::options::{self, Lengths};
+use crate::cli::options;
 use crate::cli::output::report::Reporter;
 use crate::cli::streaming;
 
@@ -25,7 +25,7 @@ pub(super) fn run(args: NerArgs, reporter: &Reporter) -> Result<ExitStatus, Fail
         &[Head::TokenClassification],
         MlmBias::default(),
         &args.device.for_part(&args.records.input, &args.texts, args.records.part),
-        Lengths::with_windows(&args.length),
+        options::lengths_with_windows(&args.length),
         reporter,
     )?;
     let options = NerOptions {

@@ -3,14 +3,13 @@
 use albert::checkpoint::{EmbeddedTask, MlmBias};
 use albert::io::Needed;
 use albert::model::Head;
-use albert::tasks::{Qa, QaOptions};
+use albert::tasks::{Lengths, Qa, QaOptions, null_threshold};
 
 use crate::cli::args::qa::{AlignArg, QaArgs};
 use crate::cli::exit::{ExitStatus, Failure};
-use crate::cli::options::{self, Lengths};
+use crate::cli::options;
 use crate::cli::output::report::Reporter;
 use crate::cli::streaming;
-use albert::tasks::null_threshold;
 
 /// Default maximum length of a window, as in transformers' pipeline.
 const WINDOW: usize = 384;

@@ -7,7 +7,7 @@ use albert::tasks::{ZeroShot, ZeroShotOptions};
 
 use crate::cli::args::zero_shot::ZeroShotArgs;
 use crate::cli::exit::{ExitStatus, Failure};
-use crate::cli::options::{self, Lengths};
+use crate::cli::options;
 use crate::cli::output::report::Reporter;
 use crate::cli::streaming;
 
@@ -24,7 +24,7 @@ pub(super) fn run(args: ZeroShotArgs, reporter: &Reporter) -> Result<ExitStatus,
         &[Head::SequenceClassification],
         MlmBias::default(),
         &args.device.for_part(&args.records.input, &args.texts, args.records.part),
-        Lengths::new(&args.length),
+        options::lengths(&args.length),
         reporter,
     )?;
     let labels = args.labels.iter().map(|l| l.trim().to_owned()).filter(|l| !l.is_empty()).collect();

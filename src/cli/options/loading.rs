@@ -4,10 +4,10 @@ use albert::checkpoint::{Checkpoint, MlmBias, Origin, load_model};
 use albert::device::{self, BatchLimits, OpenDevice, Workload};
 use albert::model::Head;
 use albert::ops::{self, Numbers};
-use albert::tasks::Runtime;
+use albert::tasks::{Lengths, Runtime};
 use albert::{Error, Result};
 
-use super::lengths::Lengths;
+use super::lengths::longest;
 use crate::cli::args::device::DeviceArgs;
 use crate::cli::open_device;
 use crate::cli::output::report::Reporter;
@@ -58,7 +58,7 @@ pub(crate) fn load(
     let why = why.map_or_else(String::new, |why| format!(" ({why})"));
     reporter.detail(|| format!("on {}{why}, ready after {} ms", open.name, started.elapsed().as_millis()));
 
-    let max_length = lengths.longest(positions, &tokenizer, reporter)?;
+    let max_length = longest(&lengths, positions, &tokenizer, reporter)?;
     let limits = BatchLimits::of(&open);
     Ok(Ready {
         runtime: Runtime {

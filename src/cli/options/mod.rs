@@ -7,6 +7,6 @@ mod loading;
 mod model;
 
 pub(super) use input::{context, source};
-pub(super) use lengths::{Lengths, OwnLimit};
-pub(super) use loading::{Ready, load, warn_if_not_faster};
+pub(super) use lengths::{lengths, lengths_with_windows};
+pub(super) use loading::{load, warn_if_not_faster};
 pub(super) use model::{checkpoint, checkpoint_for, tokenizer, tokenizer_path};

@@ -1,8 +1,12 @@
 //! Messages, progress and reports for people.
 
 pub(super) mod corpus_report;
+pub(super) mod eval_files;
 pub(super) mod eval_table;
+pub(super) mod instances;
+mod pretraining_progress;
 pub(super) mod progress;
 pub(super) mod report;
 pub(super) mod stream_progress;
+mod training_plan;
 pub(super) mod wording;

@@ -1,27 +1,29 @@
-//! Progress of a training run on stderr, and its logs.
+//! Progress of a training run on stderr.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use indicatif::ProgressBar;
 
-use albert::Result;
-use albert::training::log::RunLog;
-use albert::training::{Report, TrainObserver};
+use albert::eval::EvalReport;
+use albert::training::finetune::{FineTuneObserver, Plan, Spread};
+use albert::training::{Ending, PretrainPhase, Report, TrainObserver};
+use albert::{Error, Result};
 
 use super::report::Reporter;
 use super::stream_progress::{Pace, per, rounded};
-use super::wording;
+use super::training_plan;
+use crate::cli::exit::Failure;
 
-/// A progress bar, or lines without one, and the logs of the run.
+/// A progress bar, or lines without one.
 pub(crate) struct TrainingProgress<'a> {
-    reporter: &'a Reporter,
-    bar: ProgressBar,
-    output: PathBuf,
-    panels: &'a [(&'a str, &'a str)],
-    log: Option<RunLog>,
+    pub(super) reporter: &'a Reporter,
+    pub(super) bar: ProgressBar,
+    /// The part of the preparation that the bar shows.
+    pub(super) phase: Option<PretrainPhase>,
     pace: Pace,
     /// The step that the run began after.
     first: u64,
+    started: bool,
 }
 
 /// A line of `--progress json`.
@@ -34,24 +36,19 @@ struct TrainingLine {
 }
 
 impl<'a> TrainingProgress<'a> {
-    /// `panels` are the titles and the names of the values to draw.
-    pub(crate) fn new(reporter: &'a Reporter, output: &Path, panels: &'a [(&'a str, &'a str)]) -> Self {
-        Self {
-            reporter,
-            bar: reporter.training_bar(),
-            output: output.to_owned(),
-            panels,
-            log: None,
-            pace: Pace::new(),
-            first: 0,
-        }
+    pub(crate) fn new(reporter: &'a Reporter) -> Self {
+        let bar = ProgressBar::hidden();
+        Self { reporter, bar, phase: None, pace: Pace::new(), first: 0, started: false }
     }
 
-    /// Warns about a log that cannot be written, which must not end the run.
-    fn logged(&mut self, write: impl FnOnce(&mut RunLog) -> Result<()>) {
-        if let Some(Err(error)) = self.log.as_mut().map(write) {
-            self.warned(&format!("the logs lack a record: {}", wording::message(&error)));
-        }
+    /// The failure of a run: one of the set-up if no step began.
+    pub(crate) fn failure(&self, error: Error) -> Failure {
+        if self.started { Failure::while_running(error) } else { error.into() }
+    }
+
+    /// Names the directory of the model.
+    pub(super) fn tell_output(&self, output: &Path) {
+        self.reporter.note(&format!("wrote the model to {}", output.display()));
     }
 
     fn show(&self, kind: &str, report: &Report) {
@@ -79,7 +76,7 @@ impl TrainObserver for TrainingProgress<'_> {
             self.reporter.note(&format!("resuming after step {step}"));
         }
         (self.pace, self.first) = (Pace::new(), step);
-        self.log = Some(RunLog::open(&self.output, step, self.panels)?);
+        (self.bar, self.started) = (self.reporter.training_bar(), true);
         Ok(())
     }
 
@@ -100,12 +97,10 @@ impl TrainObserver for TrainingProgress<'_> {
 
     fn trained(&mut self, report: &Report) {
         self.show("train", report);
-        self.logged(|log| log.trained(report));
     }
 
     fn evaluated(&mut self, report: &Report) {
         self.show("held out", report);
-        self.logged(|log| log.evaluated(report));
     }
 
     fn saved(&mut self, path: &Path) {
@@ -118,6 +113,62 @@ impl TrainObserver for TrainingProgress<'_> {
 
     fn warned(&mut self, message: &str) {
         self.bar.suspend(|| self.reporter.warn(message));
+    }
+
+    fn ended(&mut self, ending: Ending) {
+        self.bar.finish_and_clear();
+        if ending == Ending::Interrupted {
+            self.reporter.note("interrupted after saving a checkpoint; use --resume to continue");
+        }
+    }
+}
+
+impl FineTuneObserver for TrainingProgress<'_> {
+    fn held_out(&mut self, dev: usize, all: usize) {
+        self.reporter.note(&format!("holding out {dev} of {all} examples"));
+    }
+
+    fn missing_in_dev(&mut self, labels: &[&str]) {
+        self.warned(&format!("dev has no example of {}, so it is not evaluated", labels.join(", ")));
+    }
+
+    fn planned(&mut self, plan: &Plan) {
+        training_plan::announce(plan, self.reporter);
+    }
+
+    fn seed_begins(&mut self, seed: u64, count: usize) {
+        if count > 1 {
+            self.reporter.note(&format!("seed {seed}"));
+        }
+    }
+
+    fn seed_is_complete(&mut self, seed: u64) {
+        self.reporter.note(&format!("the run with seed {seed} is already complete"));
+    }
+
+    fn dev_evaluated(&mut self, report: &EvalReport, plan: &Plan) {
+        training_plan::tell_dev(report, plan, self.reporter);
+    }
+
+    fn threshold_stored(&mut self, threshold: f64) {
+        self.reporter.note(&format!(
+            "no answer is said where its logits are more than {threshold:.4} above those of the best answer; the threshold \
+             is kept in config.json"
+        ));
+    }
+
+    fn seeds_compared(&mut self, spread: Option<&Spread>, seed: u64, plan: &Plan) {
+        match spread {
+            Some(spread) => self.reporter.note(&format!(
+                "{} over {} seeds: mean {:.4}, standard deviation {:.4}, from {:.4} to {:.4}; seed {seed} is kept",
+                plan.metric, spread.count, spread.mean, spread.deviation, spread.least, spread.most
+            )),
+            None => self.warned(&format!("without --dev the best seed is unknown; keeping seed {seed}")),
+        }
+    }
+
+    fn wrote_model(&mut self, output: &Path) {
+        self.tell_output(output);
     }
 }
 

@@ -8,7 +8,6 @@ use anstyle::{AnsiColor, Style};
 use indicatif::{HumanDuration, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use albert::Error;
-use albert::data::Loaded;
 use albert::stream::Observer;
 
 use super::stream_progress::{Pace, StreamProgress};
@@ -92,13 +91,6 @@ impl Reporter {
         if !self.quiet {
             self.plain(message);
         }
-    }
-
-    /// Prints what was noticed while reading labelled data, and returns the examples.
-    pub(crate) fn examples<E>(&self, loaded: Loaded<E>) -> E {
-        loaded.notes.iter().for_each(|note| self.note(note));
-        loaded.warnings.iter().for_each(|warning| self.warn(warning));
-        loaded.examples
     }
 
     /// Prints a line with `--verbose` only.

@@ -75,3 +75,25 @@ pub fn local_rank() -> usize {
         .find_map(|name| std::env::var(name).ok()?.parse().ok())
         .unwrap_or(0)
 }
+
+/// Runs `work` in process 0 before the other processes, which then find its results on disk. `None` is an interruption. An error
+/// or an interruption in one process ends all of them: the others return `None`.
+///
+/// # Errors
+/// Errors of `work`; if a process has died.
+pub fn first_alone<T>(
+    world: &dyn Communicator,
+    mut work: impl FnMut() -> Result<Option<T>>,
+) -> Result<Option<T>> {
+    let mut result = Ok(None);
+    for turn in [world.rank() == 0, world.rank() > 0] {
+        if turn {
+            result = work();
+        }
+        let ended = turn && !matches!(result, Ok(Some(_)));
+        if world.any(ended)? {
+            return if ended { result } else { Ok(None) };
+        }
+    }
+    result
+}

@@ -1,5 +1,7 @@
 //! Sentences for a model and its teacher.
 
+use std::sync::Arc;
+
 use rayon::prelude::*;
 
 use crate::error::{Error, Result};
@@ -20,9 +22,9 @@ pub struct SentencePair {
 ///
 /// The corpus is stored as token ids of the student, so the teacher reads the text that the student's tokenizer decodes
 /// from them: normalized, and without unknown tokens.
-pub struct SentenceReader<'a> {
+pub struct SentenceReader {
     realizer: Realizer,
-    tokenizer: &'a Tokenizer,
+    tokenizer: Arc<Tokenizer>,
     special: SpecialIds,
     longest: usize,
     teacher_name: String,
@@ -31,7 +33,7 @@ pub struct SentenceReader<'a> {
     teacher_longest: usize,
 }
 
-impl<'a> SentenceReader<'a> {
+impl SentenceReader {
     /// `longest` is the maximum length of the student's rows, including special tokens. `teacher` is the teacher's name,
     /// configuration and tokenizer.
     ///
@@ -39,7 +41,7 @@ impl<'a> SentenceReader<'a> {
     /// [`Error::Model`] if the teacher's maximum length leaves no room for text.
     pub fn new(
         realizer: Realizer,
-        tokenizer: &'a Tokenizer,
+        tokenizer: Arc<Tokenizer>,
         special: SpecialIds,
         longest: usize,
         teacher: (&str, &AlbertConfig, Tokenizer),

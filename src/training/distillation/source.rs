@@ -22,14 +22,14 @@ pub enum DistillPlan {
 }
 
 /// The rows of a corpus and, if the teacher gives sentence vectors, one sentence of each row.
-pub struct DistillSource<'a> {
+pub struct DistillSource {
     text: PretrainingSource,
-    sentences: Option<SentenceReader<'a>>,
+    sentences: Option<SentenceReader>,
 }
 
-impl<'a> DistillSource<'a> {
+impl DistillSource {
     /// Continues from the current position of `text`.
-    pub fn new(text: PretrainingSource, sentences: Option<SentenceReader<'a>>) -> Self {
+    pub fn new(text: PretrainingSource, sentences: Option<SentenceReader>) -> Self {
         Self { text, sentences }
     }
 
@@ -46,7 +46,7 @@ impl<'a> DistillSource<'a> {
     }
 }
 
-impl Source for DistillSource<'_> {
+impl Source for DistillSource {
     type Plan = DistillPlan;
     type Example = DistillExample;
 

@@ -3,6 +3,7 @@
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_pcg::Pcg64Mcg;
+use serde::{Deserialize, Serialize};
 
 use super::store::ExampleStore;
 use crate::error::Result;
@@ -10,7 +11,8 @@ use crate::training::permutation::Permutation;
 use crate::training::seeds::mix;
 
 /// Order of the examples in an epoch.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 pub enum Order {
     /// Shuffled. Within a pool of several batches, examples of similar length share a batch.

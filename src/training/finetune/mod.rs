@@ -1,19 +1,30 @@
-//! Fine-tuning: encoding of labelled examples, losses of the task heads, recipes, and runs.
+//! Fine-tuning: [`FineTune`] is the whole run, from labelled data to a model. Its parts are encoding of the data, losses of the
+//! task heads, recipes, and runs with one seed.
 
-pub mod encode;
 mod epoch;
-mod label_weights;
 mod objective;
+mod observer;
+mod options;
+mod plan;
+mod prepare;
 pub mod recipe;
+mod results;
 mod run;
+mod seeds;
 mod source;
 mod spread;
 mod store;
+mod tasks;
 
 pub use epoch::Order;
-pub use label_weights::balanced;
 pub use objective::{Answer, FineTuning, TaskLoss, TrainingExample};
+pub use observer::FineTuneObserver;
+pub use options::{Dev, Dropout, FineTuneOptions};
+pub use plan::Plan;
+pub use prepare::{FineTune, PreparedFineTune};
+pub use results::{FineTuneResults, SeedResult};
 pub use run::{DevEvaluation, FineTuneRun, FineTuned, Frozen};
 pub use source::ExampleSource;
 pub use spread::Spread;
 pub use store::{ExampleStore, RowLengths};
+pub use tasks::{ClassWeights, FineTuneTask};

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
 use burn::tensor::Device;
+use serde::{Deserialize, Serialize};
 
 use super::epoch::Order;
 use super::objective::FineTuning;
@@ -21,7 +22,8 @@ use crate::training::{
 };
 
 /// The part of the model that is frozen.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 pub enum Frozen {
     /// Nothing is frozen.

@@ -4,10 +4,12 @@
 
 mod curves;
 mod jsonl;
+mod logged;
 mod run_log;
 mod tensorboard;
 
 pub use curves::{Curves, Panel, Series, SeriesStyle};
 pub use jsonl::MetricsFile;
+pub use logged::LoggedRun;
 pub use run_log::RunLog;
 pub use tensorboard::EventWriter;

@@ -14,23 +14,37 @@ pub struct Identity {
 struct Entry {
     name: String,
     value: Value,
-    is_option: bool,
+    kind: Kind,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Option,
+    /// An option that names one of several values.
+    Choice,
+    Fact,
 }
 
 impl Identity {
     /// Adds the value of an option, whose name is in snake case.
     pub fn option(&mut self, name: &str, value: impl Serialize) -> &mut Self {
-        self.add(name, value, true)
+        self.add(name, value, Kind::Option)
+    }
+
+    /// Adds the value of an option that names one of several, in snake case. Earlier versions stored such values as `ByLength`
+    /// or `Some(Google)`, which are the same as `by_length` and `google`.
+    pub fn choice(&mut self, name: &str, value: impl Serialize) -> &mut Self {
+        self.add(name, value, Kind::Choice)
     }
 
     /// Adds something else: the model's configuration, a property of the data.
     pub fn fact(&mut self, name: &str, value: impl Serialize) -> &mut Self {
-        self.add(name, value, false)
+        self.add(name, value, Kind::Fact)
     }
 
-    fn add(&mut self, name: &str, value: impl Serialize, is_option: bool) -> &mut Self {
+    fn add(&mut self, name: &str, value: impl Serialize, kind: Kind) -> &mut Self {
         let value = serde_json::to_value(value).unwrap_or_default();
-        self.entries.push(Entry { name: name.to_owned(), value, is_option });
+        self.entries.push(Entry { name: name.to_owned(), value, kind });
         self
     }
 
@@ -43,18 +57,24 @@ impl Identity {
     /// The differences from a stored object, in words. An unset option equals one that did not exist when it was stored.
     pub(super) fn differences(&self, stored: &Value) -> Vec<String> {
         let Value::Object(stored) = stored else { return Vec::new() };
-        let stored: Map<String, Value> =
-            stored.iter().map(|(key, value)| (name_of(key), value.clone())).collect();
+        let kind = |key: &str| self.entries.iter().find(|entry| entry.name == key).map(|entry| entry.kind);
+        let stored: Map<String, Value> = stored
+            .iter()
+            .map(|(key, value)| {
+                let name = name_of(key);
+                let value = if kind(&name) == Some(Kind::Choice) { choice_of(value) } else { value.clone() };
+                (name, value)
+            })
+            .collect();
         // Round-trip through JSON, so that numbers compare as stored.
         let own = serde_json::from_str(&self.to_json().to_string()).unwrap_or_default();
         let Value::Object(own) = own else { return Vec::new() };
         let keys = own.keys().chain(stored.keys().filter(|key| !own.contains_key(*key)));
         keys.filter(|key| set(&own, key) != set(&stored, key))
             .map(|key| {
-                let is_fact = self.entries.iter().any(|entry| entry.name == *key && !entry.is_option);
-                let kind = if is_fact { "" } else { "option " };
+                let word = if kind(key) == Some(Kind::Fact) { "" } else { "option " };
                 let show = |value: Option<&Value>| value.map_or("nothing".to_owned(), Value::to_string);
-                format!("{kind}{key} was {}, is {}", show(stored.get(key)), show(own.get(key)))
+                format!("{word}{key} was {}, is {}", show(stored.get(key)), show(own.get(key)))
             })
             .collect()
     }
@@ -63,6 +83,23 @@ impl Identity {
 /// The name that a stored key stands for. Earlier versions stored options as they are typed, with hyphens.
 fn name_of(key: &str) -> String {
     key.strip_prefix("--").map_or_else(|| key.to_owned(), |flag| flag.replace('-', "_"))
+}
+
+/// The value that a stored choice stands for: earlier versions stored `ByLength`, `None` and `Some(Google)`.
+fn choice_of(value: &Value) -> Value {
+    let Value::String(text) = value else { return value.clone() };
+    if text == "None" {
+        return Value::Null;
+    }
+    let text = text.strip_prefix("Some(").and_then(|inner| inner.strip_suffix(')')).unwrap_or(text);
+    let mut snake = String::with_capacity(text.len() + 4);
+    for (i, c) in text.char_indices() {
+        if c.is_ascii_uppercase() && i > 0 {
+            snake.push('_');
+        }
+        snake.push(c.to_ascii_lowercase());
+    }
+    Value::String(snake)
 }
 
 /// The value of a key, unless it is null.
@@ -99,6 +136,32 @@ mod tests {
     fn checkpoints_of_earlier_versions_are_of_the_same_run() {
         let stored = r#"{"digest of the examples": "ab-c", "--batch-size": 8, "optimizer": {"rate": 0.5}}"#;
         assert_eq!(identity().differences(&serde_json::from_str(stored).expect("JSON")), [""; 0]);
+    }
+
+    #[test]
+    fn choices_of_earlier_versions_are_understood() {
+        let mut identity = Identity::default();
+        identity.choice("order", "by_length").choice("precision", "bf16x2").choice("compat", None::<&str>);
+        identity.choice("freeze", "nothing").fact("name", "None");
+        let same = json!({
+            "order": "ByLength",
+            "precision": "Bf16x2",
+            "compat": "None",
+            "freeze": "nothing",
+            "name": "None",
+        });
+        assert_eq!(identity.differences(&same), [""; 0]);
+        let other = json!({
+            "order": "Shuffled",
+            "precision": "bf16x2",
+            "compat": "Some(Google)",
+            "freeze": "Nothing",
+            "name": "None",
+        });
+        assert_eq!(
+            identity.differences(&other),
+            ["option order was \"shuffled\", is \"by_length\"", "option compat was \"google\", is null",]
+        );
     }
 
     #[test]

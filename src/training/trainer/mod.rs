@@ -84,6 +84,9 @@ impl<O: Objective, S: Source<Example = O::Example>> Trainer<'_, O, S> {
                 self.save(&mut progress, &checkpoints, observer, stopping)?;
             }
             if stopping {
+                if self.leads() {
+                    observer.ended(Ending::Interrupted);
+                }
                 return Ok((Ending::Interrupted, progress.state.best));
             }
             self.step(&mut progress)?;
@@ -114,6 +117,7 @@ impl<O: Objective, S: Source<Example = O::Example>> Trainer<'_, O, S> {
         }
         if self.leads() {
             self.publish(&progress.state, &checkpoints)?;
+            observer.ended(Ending::Finished);
         }
         Ok((Ending::Finished, progress.state.best))
     }

@@ -25,23 +25,39 @@ pub struct Report {
     pub seconds: f64,
 }
 
-/// Receives the events of a run. Only process 0 reports events.
+/// Receives the events of a run. Only process 0 reports events. `()` ignores them.
 pub trait TrainObserver {
     /// The run starts after `step` completed steps.
-    fn started(&mut self, step: u64) -> Result<()>;
+    ///
+    /// # Errors
+    /// An error ends the run.
+    fn started(&mut self, _step: u64) -> Result<()> {
+        Ok(())
+    }
+
     /// A step was completed.
-    fn stepped(&mut self, step: u64, total: u64);
+    fn stepped(&mut self, _step: u64, _total: u64) {}
+
     /// Averages of some training steps.
-    fn trained(&mut self, report: &Report);
+    fn trained(&mut self, _report: &Report) {}
+
     /// Averages of an evaluation.
-    fn evaluated(&mut self, report: &Report);
+    fn evaluated(&mut self, _report: &Report) {}
+
     /// A checkpoint was written.
-    fn saved(&mut self, path: &Path);
+    fn saved(&mut self, _path: &Path) {}
+
     /// A remark for the user.
-    fn noted(&mut self, message: &str);
+    fn noted(&mut self, _message: &str) {}
+
     /// A problem that does not end the run.
-    fn warned(&mut self, message: &str);
+    fn warned(&mut self, _message: &str) {}
+
+    /// The steps are over.
+    fn ended(&mut self, _ending: Ending) {}
 }
+
+impl TrainObserver for () {}
 
 /// How a run ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,11 +5,10 @@ mod ids;
 use albert::Error;
 use albert::checkpoint::{Checkpoint, MlmBias, SentenceLayer, SentenceModules};
 use albert::io::{ArrayKind, ArrayLayout, Format, TableKind};
-use albert::tasks::{Embed, EmbedOptions, Pooling, TextRules};
+use albert::tasks::{Embed, EmbedOptions, OwnLimit, Pooling, TextRules};
 
 use crate::cli::args::embed::{EmbedArgs, OutputTypeArg};
 use crate::cli::exit::{ExitStatus, Failure, WhileRunning};
-use crate::cli::options::{Lengths, OwnLimit};
 use crate::cli::output::report::Reporter;
 use crate::cli::{options, streaming};
 use ids::IdFile;
@@ -50,11 +49,8 @@ pub(super) fn run(args: EmbedArgs, reporter: &Reporter) -> Result<ExitStatus, Fa
         Some(ids) => streams.with_companion(ids.write(reporter).while_running()?),
         None => streams,
     };
-    let mut lengths = Lengths::with_windows(&args.length);
-    lengths.own = modules
-        .as_ref()
-        .and_then(|modules| modules.max_seq_length)
-        .map(|length| OwnLimit { length, source: "max_seq_length of the Transformer module" });
+    let mut lengths = options::lengths_with_windows(&args.length);
+    lengths.own = modules.as_ref().and_then(OwnLimit::of_modules);
     if let Some(modules) = &modules {
         tell(modules, &options, &checkpoint, reporter);
     }

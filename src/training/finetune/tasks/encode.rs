@@ -4,17 +4,21 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
-use super::objective::{Answer, TrainingExample};
 use crate::data::{ChoiceExample, LabelSet, Place, QuestionExample, Target, TextExample, TokenExample};
 use crate::error::Result;
 use crate::stream::Task;
 use crate::tasks::{Choose, Classify, Qa, Runtime, TextPair};
+use crate::training::finetune::objective::{Answer, TrainingExample};
 
 /// Encodes texts or pairs, one row each. Examples without a target are skipped.
 ///
 /// # Errors
 /// Names the location of an example that cannot be encoded, or whose label is not in `labels`.
-pub fn texts(task: &Classify, labels: &LabelSet, examples: &[TextExample]) -> Result<Vec<TrainingExample>> {
+pub(super) fn texts(
+    task: &Classify,
+    labels: &LabelSet,
+    examples: &[TextExample],
+) -> Result<Vec<TrainingExample>> {
     let id = |name: &str, place: &Place| labels.require(place, name);
     let one = |example: &TextExample| -> Result<Option<TrainingExample>> {
         let answer = match &example.target {
@@ -42,7 +46,7 @@ pub fn texts(task: &Classify, labels: &LabelSet, examples: &[TextExample]) -> Re
 ///
 /// # Errors
 /// Same as [`texts`].
-pub fn tokens(
+pub(super) fn tokens(
     runtime: &Runtime,
     labels: &LabelSet,
     examples: &[TokenExample],
@@ -82,7 +86,7 @@ pub fn tokens(
 ///
 /// # Errors
 /// Names the location of an example that cannot be encoded.
-pub fn questions(task: &Qa, examples: &[QuestionExample]) -> Result<Vec<TrainingExample>> {
+pub(super) fn questions(task: &Qa, examples: &[QuestionExample]) -> Result<Vec<TrainingExample>> {
     let one = |example: &QuestionExample| -> Result<Vec<TrainingExample>> {
         let item = task
             .prepare(example.question.clone(), &example.context)
@@ -102,7 +106,7 @@ pub fn questions(task: &Qa, examples: &[QuestionExample]) -> Result<Vec<Training
 ///
 /// # Errors
 /// Names the location of an example that cannot be encoded.
-pub fn choices(task: &Choose, examples: &[ChoiceExample]) -> Result<Vec<TrainingExample>> {
+pub(super) fn choices(task: &Choose, examples: &[ChoiceExample]) -> Result<Vec<TrainingExample>> {
     let one = |example: &ChoiceExample| -> Result<Option<TrainingExample>> {
         let Some(label) = example.label else { return Ok(None) };
         let item = task

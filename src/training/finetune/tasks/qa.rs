@@ -1,41 +1,34 @@
-//! `albert finetune qa`.
+//! Fine-tuning for question answering.
 
 use std::cell::Cell;
 
-use albert::checkpoint::Architecture;
-use albert::data::{self, QuestionExample};
-use albert::eval::{QuestionEvaluation, QuestionRules, TaskEvaluation};
-use albert::model::Head;
-use albert::tasks::Qa;
-use albert::training::Communicator;
-use albert::training::finetune::{TaskLoss, encode};
-
 use super::examples::{encoded, read};
-
-use super::setup::{Prepared, Setup};
-use crate::cli::args::finetune::FinetuneQaArgs;
-use crate::cli::exit::{ExitStatus, Failure};
-use crate::cli::output::report::Reporter;
+use super::{Prepared, encode};
+use crate::checkpoint::Architecture;
+use crate::data::{self, QuestionExample, QuestionOptions};
+use crate::error::Result;
+use crate::eval::{QuestionEvaluation, QuestionRules, TaskEvaluation};
+use crate::model::Head;
+use crate::tasks::{Qa, QaOptions};
+use crate::training::finetune::objective::TaskLoss;
+use crate::training::finetune::observer::FineTuneObserver;
+use crate::training::finetune::prepare::Setup;
 
 /// Default maximum length, as for SQuAD.
 const LENGTH: usize = 384;
 
-/// Fine-tunes for question answering.
-///
-/// # Errors
-/// Errors of the arguments, the data and the run.
-pub(super) fn run(
-    args: &FinetuneQaArgs,
-    world: &dyn Communicator,
-    reporter: &Reporter,
-) -> std::result::Result<ExitStatus, Failure> {
-    let common = &args.common;
-    let setup = Setup::new(common, "qa", world, reporter)?;
-    let options = args.data.options(true);
+pub(super) fn prepare(
+    setup: &Setup,
+    options: &QuestionOptions,
+    task_options: &QaOptions,
+    observer: &mut dyn FineTuneObserver,
+) -> Result<Prepared> {
+    let options = QuestionOptions { need_start: true, ..options.clone() };
     let (train, dev) = read(
-        &setup,
+        setup,
         |into, path| data::read_questions_into(into, path, &options),
         |example| example.context.to_string(),
+        observer,
     )?;
     let mut config = setup.config.clone();
     if config.num_labels != 2 {
@@ -43,10 +36,10 @@ pub(super) fn run(
     }
     let head = Head::QuestionAnswering;
     let runtime = setup.runtime(&config, head, LENGTH)?;
-    let task = Qa::new(&runtime, args.data.task())?;
+    let task = Qa::new(&runtime, task_options.clone())?;
     let unanswerable = |part: &[QuestionExample]| part.iter().any(|example| example.is_impossible);
     let second = Cell::new(dev.as_deref().is_some_and(unanswerable));
-    let examples = encoded(&setup, &train, |part| {
+    let examples = encoded(setup, &train, |part| {
         second.set(second.get() || unanswerable(part));
         encode::questions(&task, part)
     })?;
@@ -54,14 +47,14 @@ pub(super) fn run(
     let rules = if second { QuestionRules::V2 { null_threshold: 0.0 } } else { QuestionRules::V1 };
     let evaluation: Option<Box<dyn TaskEvaluation>> = match dev {
         None => None,
-        Some(dev) => Some(Box::new(QuestionEvaluation::new(runtime, dev, rules, args.data.task())?)),
+        Some(dev) => Some(Box::new(QuestionEvaluation::new(runtime, dev, rules, task_options.clone())?)),
     };
     let metrics: &'static [&'static str] = if second {
         &["best_f1", "best_exact", "f1", "exact_match", "has_answer_f1", "loss"]
     } else {
         &["f1", "exact_match", "loss"]
     };
-    let prepared = Prepared {
+    Ok(Prepared {
         head,
         architecture: Architecture::QuestionAnswering,
         config,
@@ -71,6 +64,5 @@ pub(super) fn run(
         label_weights: Vec::new(),
         metrics,
         majority: None,
-    };
-    super::run::run(&setup, prepared)
+    })
 }

@@ -1,43 +1,34 @@
-//! `albert finetune classify`.
-
-use albert::checkpoint::Architecture;
-use albert::data::{self, LabelSet, TargetKind};
-use albert::eval::{self, TaskEvaluation, TextEvaluation};
-use albert::model::Head;
-use albert::tasks::{Classify, ClassifyOptions};
-use albert::training::Communicator;
-use albert::training::finetune::{TaskLoss, encode};
+//! Fine-tuning for text classification and regression.
 
 use super::examples::{encoded, read};
-use super::labels::{LabelCounts, label_set, majority, no_weights, warn_of_missing, weights};
+use super::label_weights::ClassWeights;
+use super::labels::{LabelCounts, label_set, majority, missing_in_dev};
+use super::{Prepared, encode};
+use crate::checkpoint::Architecture;
+use crate::data::{self, LabelSet, TargetKind, TextOptions};
+use crate::error::Result;
+use crate::eval::{self, TaskEvaluation, TextEvaluation};
+use crate::model::Head;
+use crate::tasks::{Classify, ClassifyOptions};
+use crate::training::finetune::objective::TaskLoss;
+use crate::training::finetune::observer::FineTuneObserver;
+use crate::training::finetune::prepare::Setup;
 
-use super::setup::{Prepared, Setup};
-use crate::cli::args::finetune::FinetuneClassifyArgs;
-use crate::cli::exit::{ExitStatus, Failure};
-use crate::cli::output::report::Reporter;
-
-/// Fine-tunes a classifier.
-///
-/// # Errors
-/// Errors of the arguments, the data and the run.
-pub(super) fn run(
-    args: &FinetuneClassifyArgs,
-    world: &dyn Communicator,
-    reporter: &Reporter,
-) -> std::result::Result<ExitStatus, Failure> {
-    let common = &args.common;
-    let setup = Setup::new(common, "classify", world, reporter)?;
+pub(super) fn prepare(
+    setup: &Setup,
+    options: &TextOptions,
+    goal: Option<TargetKind>,
+    (labels, class_weights): (&[String], &ClassWeights),
+    observer: &mut dyn FineTuneObserver,
+) -> Result<Prepared> {
     let regression = setup.recipe.is_some_and(|recipe| recipe.name == "sts-b");
-    let goal = match args.data.goal {
-        Some(goal) => goal,
-        None if regression => TargetKind::Number,
-        None => TargetKind::Label,
-    };
-    let options = args.data.options(goal);
+    let goal = goal.unwrap_or(if regression { TargetKind::Number } else { TargetKind::Label });
+    let options = TextOptions { kind: goal, ..options.clone() };
     let (train, dev) = read(
-        &setup,
+        setup,
         |into, path| data::read_texts_into(into, path, &options),
         |example| format!("{}\n{}", example.text, example.text_pair.as_deref().unwrap_or_default()),
+        observer,
     )?;
     let mut counts = LabelCounts::default();
     for example in train.iter() {
@@ -45,7 +36,7 @@ pub(super) fn run(
     }
     let labels = match goal {
         TargetKind::Number => LabelSet::default(),
-        _ => label_set(&args.labels, LabelSet::of_texts(counts.names()), &setup.config.labels)?,
+        _ => label_set(labels, LabelSet::of_texts(counts.names()), &setup.config.labels)?,
     };
     let mut config = setup.config.clone();
     match goal {
@@ -56,17 +47,19 @@ pub(super) fn run(
     let head = Head::SequenceClassification;
     let runtime = setup.runtime(&config, head, usize::MAX)?;
     let task = Classify::new(&runtime, ClassifyOptions::default())?;
-    let examples = encoded(&setup, &train, |part| encode::texts(&task, &labels, part))?;
+    let examples = encoded(setup, &train, |part| encode::texts(&task, &labels, part))?;
     let label_weights = match goal {
-        TargetKind::Label => weights(&args.class_weights, &labels, &counts.of(&labels))?,
-        _ if args.class_weights.is_empty() => Vec::new(),
-        _ => return Err(no_weights().into()),
+        TargetKind::Label => class_weights.of(&labels, &counts.of(&labels))?,
+        _ => class_weights.refuse()?,
     };
     let majority = dev.as_ref().filter(|_| goal == TargetKind::Label).map(|dev| majority(dev, &labels));
     let evaluation: Option<Box<dyn TaskEvaluation>> = match dev {
         None => None,
         Some(dev) => {
-            warn_of_missing(dev.iter().flat_map(|example| example.target.labels()), &labels, goal, reporter);
+            if goal != TargetKind::Number {
+                let found = dev.iter().flat_map(|example| example.target.labels());
+                missing_in_dev(found, &labels, observer);
+            }
             Some(Box::new(TextEvaluation::new(runtime, dev, goal, labels)?))
         }
     };
@@ -84,7 +77,5 @@ pub(super) fn run(
         ),
     };
     let architecture = Architecture::SequenceClassification;
-    let prepared =
-        Prepared { head, architecture, config, examples, evaluation, loss, label_weights, metrics, majority };
-    super::run::run(&setup, prepared)
+    Ok(Prepared { head, architecture, config, examples, evaluation, loss, label_weights, metrics, majority })
 }

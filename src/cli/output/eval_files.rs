@@ -1,0 +1,74 @@
+//! The files of `albert eval`.
+
+use std::io::IsTerminal;
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use albert::Result;
+use albert::eval::{EvalReport, Judged};
+use albert::io::{Format, OutputTarget};
+
+use super::eval_table::table;
+use crate::cli::args::eval::EvalCommonArgs;
+use crate::cli::exit::{ExitStatus, Failure, WhileRunning};
+
+/// The output files. They are opened before any work, so that a bad path fails immediately.
+pub(crate) struct EvalFiles {
+    report: OutputTarget,
+    format: Format,
+    predictions: Option<OutputTarget>,
+    errors: Option<OutputTarget>,
+}
+
+impl EvalFiles {
+    pub(crate) fn open(common: &EvalCommonArgs) -> Result<Self> {
+        let other = |path: &Option<std::path::PathBuf>| match path {
+            None => Ok(None),
+            Some(path) => OutputTarget::open(Some(path)).map(Some),
+        };
+        let terminal = common.output.output.is_none() && std::io::stdout().is_terminal();
+        Ok(Self {
+            report: OutputTarget::open(common.output.output.as_deref())?,
+            format: common.output.format.resolve(terminal),
+            predictions: other(&common.predictions)?,
+            errors: other(&common.errors)?,
+        })
+    }
+
+    pub(crate) fn write(
+        self,
+        report: &EvalReport,
+        common: &EvalCommonArgs,
+    ) -> std::result::Result<ExitStatus, Failure> {
+        self.write_all(report, &common.data).while_running()?;
+        Ok(ExitStatus::Done)
+    }
+
+    fn write_all(mut self, report: &EvalReport, data: &Path) -> Result<()> {
+        if let Some(out) = self.predictions {
+            write_judged(out, report.judged.iter())?;
+        }
+        if let Some(out) = self.errors {
+            write_judged(out, report.judged.iter().filter(|judged| !judged.correct))?;
+        }
+        let text = match self.format {
+            Format::Text => table(&data.display().to_string(), report),
+            _ => format!("{}\n", report.json()),
+        };
+        self.report.write(text.as_bytes())?;
+        self.report.finish()?;
+        Ok(())
+    }
+}
+
+fn write_judged<'a>(mut out: OutputTarget, judged: impl Iterator<Item = &'a Judged>) -> Result<()> {
+    for Judged { place, fields, correct } in judged {
+        let mut fields = fields.clone();
+        fields.insert("correct".to_owned(), json!(correct));
+        fields.insert("place".to_owned(), json!(place));
+        out.write(format!("{}\n", Value::Object(fields)).as_bytes())?;
+    }
+    out.finish()?;
+    Ok(())
+}

@@ -1,0 +1,288 @@
+//! Evaluation as one call: a task, its labelled data and a checkpoint become a report.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use super::choices::ChoiceEvaluation;
+use super::metrics::EntityScheme;
+use super::questions::{QuestionEvaluation, QuestionRules};
+use super::texts::{TextEvaluation, goal_of};
+use super::tokens::TokenEvaluation;
+use super::{EvalReport, TaskEvaluation};
+use crate::checkpoint::{Checkpoint, EmbeddedTask, MlmBias, load_model};
+use crate::data::{
+    self, ChoiceExample, ChoiceOptions, LabelSet, Loaded, QuestionExample, QuestionOptions, Target,
+    TargetKind, TextExample, TextOptions, TokenExample, TokenOptions,
+};
+use crate::device::{self, BatchLimits, OpenDevice, Workload};
+use crate::error::{Error, Result};
+use crate::model::Head;
+use crate::tasks::{Lengths, Long, QaOptions, Runtime, null_threshold};
+
+/// Default maximum length for question answering, as for SQuAD.
+const QA_LENGTH: usize = 384;
+
+/// A task, with the options of its data.
+#[derive(Clone, Debug)]
+pub enum EvalTask {
+    /// Text classification or regression.
+    Classify {
+        /// How the data is read. `kind` is replaced by `goal`.
+        data: TextOptions,
+        /// The kind of target. `None`: the model's `problem_type`, else numbers for a model with one output.
+        goal: Option<TargetKind>,
+    },
+    /// Token classification.
+    Ner {
+        /// How the data is read. Numeric tags are indices into the labels of the model.
+        data: TokenOptions,
+        /// A scheme in strict mode; `None`: seqeval's default.
+        scheme: Option<EntityScheme>,
+    },
+    /// Extractive question answering.
+    Qa {
+        /// How the data is read. Answers need no places.
+        data: QuestionOptions,
+        /// How long contexts are divided, and how long answers may be.
+        task: QaOptions,
+        /// The rules of SQuAD. `None`: those of version 2.0 if some questions have no answer, else 1.1.
+        version: Option<SquadVersion>,
+        /// Predict "no answer" if its score exceeds the best answer's by more than this. `None`: the model's, else 0.
+        null_threshold: Option<f64>,
+    },
+    /// Multiple choice.
+    Choose {
+        /// How the data is read.
+        data: ChoiceOptions,
+    },
+}
+
+/// A version of SQuAD's rules.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SquadVersion {
+    /// 1.1: every question has an answer.
+    V1,
+    /// 2.0: questions may have no answer.
+    V2,
+}
+
+impl EvalTask {
+    /// The task of the built-in model that serves this one.
+    pub fn embedded(&self) -> EmbeddedTask {
+        match self {
+            Self::Classify { .. } => EmbeddedTask::Sentiment,
+            Self::Ner { .. } => EmbeddedTask::Entities,
+            Self::Qa { .. } => EmbeddedTask::Answers,
+            Self::Choose { .. } => EmbeddedTask::Choices,
+        }
+    }
+
+    /// The head that the model needs.
+    pub fn head(&self) -> Head {
+        match self {
+            Self::Classify { .. } => Head::SequenceClassification,
+            Self::Ner { .. } => Head::TokenClassification,
+            Self::Qa { .. } => Head::QuestionAnswering,
+            Self::Choose { .. } => Head::MultipleChoice,
+        }
+    }
+
+    /// The lengths of rows, of at most `max_length` tokens.
+    pub fn lengths(&self, max_length: Option<usize>) -> Lengths {
+        let default = if matches!(self, Self::Qa { .. }) { QA_LENGTH } else { usize::MAX };
+        Lengths { max_length, default, long: Long::Truncate, windows: true, own: None }
+    }
+
+    /// Reads the labelled data at `path` for the model of `checkpoint`.
+    ///
+    /// # Errors
+    /// Errors of the data, with their places; of the model's labels.
+    pub fn read(&self, path: &Path, checkpoint: &Checkpoint) -> Result<Labelled> {
+        match self {
+            Self::Classify { data, goal } => read_texts(path, checkpoint, data, *goal),
+            Self::Ner { data, scheme } => {
+                let labels = labels_of(checkpoint)?;
+                let options = TokenOptions { tag_names: labels.names().to_vec(), ..data.clone() };
+                let loaded = data::read_tokens(path, &options)?;
+                Ok(Labelled::new(loaded, |examples| Examples::Tokens { examples, labels, scheme: *scheme }))
+            }
+            Self::Qa { data, task, version, null_threshold } => {
+                let options = QuestionOptions { need_start: false, ..data.clone() };
+                let loaded = data::read_questions(path, &options)?;
+                let unanswerable = loaded.examples.iter().any(|example| example.is_impossible);
+                let threshold = null_threshold.or(null_threshold::of(&checkpoint.config)).unwrap_or_default();
+                let rules = match version {
+                    Some(SquadVersion::V1) => QuestionRules::V1,
+                    None if !unanswerable => QuestionRules::V1,
+                    None | Some(SquadVersion::V2) => QuestionRules::V2 { null_threshold: threshold },
+                };
+                let task = task.clone();
+                Ok(Labelled::new(loaded, |examples| Examples::Questions { examples, rules, task }))
+            }
+            Self::Choose { data } => {
+                Ok(Labelled::new(data::read_choices(path, data)?, |examples| Examples::Choices { examples }))
+            }
+        }
+    }
+}
+
+/// Labelled data that was read for a model.
+pub struct Labelled {
+    /// Notes for the user, one sentence each.
+    pub notes: Vec<String>,
+    /// Warnings for the user, one sentence each.
+    pub warnings: Vec<String>,
+    examples: Examples,
+}
+
+enum Examples {
+    Texts { examples: Vec<TextExample>, goal: TargetKind, labels: LabelSet },
+    Tokens { examples: Vec<TokenExample>, labels: LabelSet, scheme: Option<EntityScheme> },
+    Questions { examples: Vec<QuestionExample>, rules: QuestionRules, task: QaOptions },
+    Choices { examples: Vec<ChoiceExample> },
+}
+
+impl Labelled {
+    fn new<T>(loaded: Loaded<Vec<T>>, examples: impl FnOnce(Vec<T>) -> Examples) -> Self {
+        Self { notes: loaded.notes, warnings: loaded.warnings, examples: examples(loaded.examples) }
+    }
+
+    /// Encodes the examples for `runtime`, whose model has the task's head.
+    ///
+    /// # Errors
+    /// Names the place of an example that cannot be encoded, or whose label the model does not have.
+    pub fn evaluation(self, runtime: Runtime) -> Result<Box<dyn TaskEvaluation>> {
+        Ok(match self.examples {
+            Examples::Texts { examples, goal, labels } => {
+                Box::new(TextEvaluation::new(runtime, examples, goal, labels)?)
+            }
+            Examples::Tokens { examples, labels, scheme } => {
+                Box::new(TokenEvaluation::new(runtime, examples, labels, scheme)?)
+            }
+            Examples::Questions { examples, rules, task } => {
+                Box::new(QuestionEvaluation::new(runtime, examples, rules, task)?)
+            }
+            Examples::Choices { examples } => Box::new(ChoiceEvaluation::new(runtime, examples)?),
+        })
+    }
+}
+
+fn read_texts(
+    path: &Path,
+    checkpoint: &Checkpoint,
+    options: &TextOptions,
+    goal: Option<TargetKind>,
+) -> Result<Labelled> {
+    let config = &checkpoint.config;
+    let goal = match (goal, config.extra("problem_type").and_then(Value::as_str)) {
+        (Some(goal), _) => goal,
+        (None, Some(kind)) => goal_of(kind).unwrap_or_default(),
+        (None, None) if config.num_labels == 1 => TargetKind::Number,
+        (None, None) => TargetKind::Label,
+    };
+    let mut loaded = data::read_texts(path, &TextOptions { kind: goal, ..options.clone() })?;
+    let labels = labels_of(checkpoint)?;
+    loaded.notes.extend(as_the_model_writes(&mut loaded.examples, &labels));
+    Ok(Labelled::new(loaded, |examples| Examples::Texts { examples, goal, labels }))
+}
+
+/// The labels of a model, including unnamed ones.
+fn labels_of(checkpoint: &Checkpoint) -> Result<LabelSet> {
+    let config = &checkpoint.config;
+    LabelSet::given((0..config.num_labels).map(|id| config.label(id)).collect())
+        .map_err(|problem| Error::Model { model: checkpoint.name.clone(), problem })
+}
+
+/// Renames labels of the data whose spelling differs from the model's. Returns a note about it.
+fn as_the_model_writes(examples: &mut [TextExample], labels: &LabelSet) -> Option<String> {
+    let matched =
+        labels.match_data(&LabelSet::of_texts(examples.iter().flat_map(|example| example.target.labels())));
+    let note = matched.note.clone()?;
+    let rename = |name: &mut String| {
+        if let Some(own) = matched.id(name).and_then(|id| labels.name(id)) {
+            own.clone_into(name);
+        }
+    };
+    for example in examples {
+        match &mut example.target {
+            Target::Label(name) => rename(name),
+            Target::Labels(names) => names.iter_mut().for_each(rename),
+            Target::None | Target::Number(_) => {}
+        }
+    }
+    Some(note)
+}
+
+/// Evaluates a model on labelled data, as `albert eval` does.
+///
+/// ```no_run
+/// use albert::checkpoint::Checkpoint;
+/// use albert::data::TextOptions;
+/// use albert::eval::{EvalTask, Evaluate};
+///
+/// # fn main() -> albert::Result<()> {
+/// let task = EvalTask::Classify { data: TextOptions::default(), goal: None };
+/// let report = Evaluate::new(task, "dev.jsonl").run(&Checkpoint::local("my-model".as_ref())?)?;
+/// println!("accuracy {:?}", report.figure("accuracy"));
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct Evaluate {
+    task: EvalTask,
+    data: PathBuf,
+    max_length: Option<usize>,
+    device: Option<OpenDevice>,
+}
+
+impl Evaluate {
+    /// Evaluation of `task` on the labelled data at this path, in f32 on the CPU.
+    pub fn new(task: EvalTask, data: impl Into<PathBuf>) -> Self {
+        Self { task, data: data.into(), max_length: None, device: None }
+    }
+
+    /// Maximum row length in tokens, including special tokens. The default is the tokenizer's `model_max_length`, at most the
+    /// positions of the model, and at most 384 for question answering.
+    pub fn max_length(mut self, tokens: usize) -> Self {
+        self.max_length = Some(tokens);
+        self
+    }
+
+    /// Where to compute, and in which precision.
+    pub fn device(mut self, device: OpenDevice) -> Self {
+        self.device = Some(device);
+        self
+    }
+
+    /// Reads the data, loads the model and evaluates it.
+    ///
+    /// # Errors
+    /// Errors of the data, with their places; of the checkpoint; of the device.
+    pub fn run(self, checkpoint: &Checkpoint) -> Result<EvalReport> {
+        let labelled = self.task.read(&self.data, checkpoint)?;
+        let tokenizer = checkpoint.tokenizer()?;
+        let lengths = self.task.lengths(self.max_length);
+        let max_length = lengths.longest(checkpoint.config.max_position_embeddings, &tokenizer)?.tokens;
+        let open = match self.device {
+            Some(open) => open,
+            None => device::open_automatically(device::FloatType::F32, Workload::Inference(Some(0.0)))?.0,
+        };
+        let tensors = checkpoint.tensors()?;
+        let heads = [self.task.head()];
+        let (mut model, _) =
+            load_model(&tensors, &checkpoint.config, &heads, MlmBias::default(), &open.device)?;
+        model.set_numbers(open.numbers);
+        let limits = BatchLimits::of(&open);
+        let runtime = Runtime {
+            model,
+            config: checkpoint.config.clone(),
+            tokenizer,
+            device: open.device,
+            max_length,
+            long: Long::Truncate,
+            pad_multiple: limits.pad_multiple,
+        };
+        labelled.evaluation(runtime)?.run(limits.tokens)
+    }
+}

@@ -1,0 +1,102 @@
+//! Limits of text length.
+
+use super::Long;
+use crate::checkpoint::SentenceModules;
+use crate::error::{Error, Result};
+use crate::tokenizer::Tokenizer;
+
+/// How a task handles long text.
+#[derive(Clone, Copy, Debug)]
+pub struct Lengths {
+    /// Maximum row length in tokens, including special tokens, that was asked for.
+    pub max_length: Option<usize>,
+    /// Upper limit of the default length.
+    pub default: usize,
+    /// What is done with longer text.
+    pub long: Long,
+    /// True if the task supports windows.
+    pub windows: bool,
+    /// A limit of the model's own that takes the place of the tokenizer's.
+    pub own: Option<OwnLimit>,
+}
+
+/// A limit that a model's files set, and where.
+#[derive(Clone, Copy, Debug)]
+pub struct OwnLimit {
+    /// Tokens per row.
+    pub length: usize,
+    /// The file that sets it, in words.
+    pub source: &'static str,
+}
+
+impl OwnLimit {
+    /// The limit of a sentence-transformers model.
+    pub fn of_modules(modules: &SentenceModules) -> Option<Self> {
+        let length = modules.max_seq_length?;
+        Some(Self { length, source: "max_seq_length of the Transformer module" })
+    }
+}
+
+/// The longest row of a task, and what limits it.
+#[derive(Clone, Copy, Debug)]
+pub struct Longest {
+    /// Tokens per row, including special tokens.
+    pub tokens: usize,
+    /// What limits it, in words.
+    pub source: &'static str,
+}
+
+impl Lengths {
+    /// Checks the options alone, against the positions of a model.
+    ///
+    /// # Errors
+    /// [`Error::InvalidOption`] for windows in a task without them, and for a length that the model does not have.
+    pub fn check(&self, positions: usize) -> Result<()> {
+        if self.long == Long::Window && !self.windows {
+            return Err(Error::InvalidOption {
+                name: "long".to_owned(),
+                problem: "this task does not read text in windows; ner, qa, classify and embed do".to_owned(),
+            });
+        }
+        match self.max_length.filter(|n| *n > positions) {
+            None => Ok(()),
+            Some(n) => Err(Error::InvalidOption {
+                name: "max_length".to_owned(),
+                problem: format!("{n} is more than the {positions} positions of the model"),
+            }),
+        }
+    }
+
+    /// The longest row in tokens: the length that was asked for, else the lowest of the task's default, the limit of the
+    /// tokenizer (or of a module) and the positions of the model.
+    ///
+    /// # Errors
+    /// As [`Self::check`]; [`Error::InvalidOption`] for a length without room for text.
+    pub fn longest(&self, positions: usize, tokenizer: &Tokenizer) -> Result<Longest> {
+        self.check(positions)?;
+        let own = self.own.map(|own| (own.length, own.source));
+        let of_tokenizer = || Some((tokenizer.model_max_length()?, "model_max_length of the tokenizer"));
+        let limits = [
+            Some((positions, "positions of the model")),
+            own.or_else(of_tokenizer),
+            Some((self.default, "default of the task")),
+        ];
+        let lowest = limits.into_iter().flatten().min_by_key(|(length, _)| *length);
+        let given = self.max_length.map(|n| (n, "option max_length"));
+        let (tokens, source) = given.or(lowest).unwrap_or((positions, "positions of the model"));
+        let special = tokenizer.num_special(true);
+        if tokens <= special {
+            return Err(Error::InvalidOption {
+                name: "max_length".to_owned(),
+                problem: match given {
+                    Some(_) => format!("{tokens} leaves no room for text next to {special} special tokens"),
+                    None => format!(
+                        "the {source} is {tokens}, which leaves no room for text next to {special} special tokens; \
+                         give a longer one"
+                    ),
+                },
+            });
+        }
+        Ok(Longest { tokens, source })
+    }
+}

@@ -1,0 +1,40 @@
+//! Reports of fine-tuning to its caller.
+
+use std::path::Path;
+
+use super::plan::Plan;
+use super::spread::Spread;
+use crate::eval::EvalReport;
+use crate::training::TrainObserver;
+
+/// Receives the events of [`FineTune`](super::FineTune). Only process 0 reports events. `()` ignores them.
+pub trait FineTuneObserver: TrainObserver {
+    /// The data was read: `all` training examples, of which `dev` are held out.
+    fn held_out(&mut self, _dev: usize, _all: usize) {}
+
+    /// These labels do not occur in dev, so that they are not evaluated.
+    fn missing_in_dev(&mut self, _labels: &[&str]) {}
+
+    /// Everything is prepared.
+    fn planned(&mut self, _plan: &Plan) {}
+
+    /// The run with `seed` begins, one of `count`.
+    fn seed_begins(&mut self, _seed: u64, _count: usize) {}
+
+    /// The run with `seed` was complete before.
+    fn seed_is_complete(&mut self, _seed: u64) {}
+
+    /// The model of the run with the current seed was evaluated on dev.
+    fn dev_evaluated(&mut self, _report: &EvalReport, _plan: &Plan) {}
+
+    /// This threshold for "no answer" is stored with the model.
+    fn threshold_stored(&mut self, _threshold: f64) {}
+
+    /// The model of `seed` is kept. `spread` is that of the selecting metric; `None` without dev.
+    fn seeds_compared(&mut self, _spread: Option<&Spread>, _seed: u64, _plan: &Plan) {}
+
+    /// The model is in this directory.
+    fn wrote_model(&mut self, _output: &Path) {}
+}
+
+impl FineTuneObserver for () {}

@@ -1,0 +1,179 @@
+//! Options of a fine-tuning run.
+
+use std::path::PathBuf;
+
+use super::epoch::Order;
+use super::run::Frozen;
+use super::tasks::FineTuneTask;
+use crate::device::FloatType;
+use crate::error::{Error, Result};
+use crate::training::{Decay, Duration, OptimizerKind};
+
+/// The options of [`FineTune`](super::FineTune). [`FineTuneOptions::new`] sets the defaults of `albert finetune`.
+#[derive(Clone, Debug)]
+pub struct FineTuneOptions {
+    /// The task, the format of its data, and its own options.
+    pub task: FineTuneTask,
+    /// Training examples: a file, also compressed, or a folder where the format is one.
+    pub train: PathBuf,
+    /// Examples for evaluation, which select the best checkpoint.
+    pub dev: Dev,
+    /// Maximum row length in tokens, including special tokens. `None`: the recipe's, else what the data needs, at most the
+    /// tokenizer's limit and the model's positions.
+    pub max_length: Option<usize>,
+    /// A published recipe ([`recipe::PUBLISHED`](super::recipe::PUBLISHED)). Other options override it.
+    pub recipe: Option<String>,
+    /// Length of the run. `None`: the recipe's, else 3 epochs, or more for small data sets.
+    pub duration: Option<Duration>,
+    /// Examples per step, over all devices and processes. `None`: the recipe's, else 32.
+    pub batch_size: Option<usize>,
+    /// Examples per forward and backward pass of a device. `None`: about 4096 tokens on a CPU and 32768 on a GPU.
+    pub micro_batch: Option<usize>,
+    /// Peak learning rate. `None`: the recipe's, else by the hidden size.
+    pub learning_rate: Option<f64>,
+    /// Warm-up steps. `None`: the recipe's, else a tenth of all steps.
+    pub warmup_steps: Option<u64>,
+    /// Decay of the learning rate after the warm-up.
+    pub decay: Decay,
+    /// The optimizer. `None`: AdamW, or the one of the published recipes.
+    pub optimizer: Option<OptimizerKind>,
+    /// Weight decay, for all parameters except biases and normalizations.
+    pub weight_decay: f64,
+    /// Maximum global norm of the gradients; `None`: no limit.
+    pub clip_norm: Option<f64>,
+    /// Dropout rates. `None`: the recipe's, else the model's.
+    pub dropout: Dropout,
+    /// The part of the model that is not trained.
+    pub freeze: Frozen,
+    /// Order of the examples in an epoch.
+    pub order: Order,
+    /// Compute precision. Weights and optimizer state stay in f32. [`FloatType::Int8`] is not for training.
+    pub precision: FloatType,
+    /// Recompute memory-bound activations in the backward pass instead of saving them.
+    pub gradient_checkpointing: bool,
+    /// One run per seed, of which the best on dev is kept. At least one.
+    pub seeds: Vec<u64>,
+    /// The metric on dev that selects the best checkpoint. `None`: the recipe's, else the first one of the task.
+    pub metric: Option<String>,
+    /// Steps between evaluations. `None`: once per epoch, or ten times per run if that is more often.
+    pub evaluate_every: Option<u64>,
+    /// Stop after this many consecutive evaluations without improvement.
+    pub patience: Option<u32>,
+    /// Output directory.
+    pub output: PathBuf,
+    /// Continue from the newest checkpoint in the output directory. The other options must be those of its run.
+    pub resume: bool,
+    /// Steps between reports.
+    pub log_every: u64,
+    /// Minutes between checkpoints, in addition to those after evaluations.
+    pub save_minutes: f64,
+    /// Number of checkpoints to keep in addition to the best.
+    pub keep: usize,
+}
+
+/// The examples that select the best checkpoint.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum Dev {
+    /// None: the last step is kept.
+    #[default]
+    None,
+    /// A file or folder in the format of the training data.
+    File(PathBuf),
+    /// This fraction of the training data, between 0 and 1, which is not trained on.
+    Fraction(f64),
+}
+
+/// Dropout rates, from 0 to below 1, that replace those of the model.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Dropout {
+    /// After projections and on embeddings.
+    pub hidden: Option<f64>,
+    /// On attention probabilities.
+    pub attention: Option<f64>,
+    /// Before the head.
+    pub classifier: Option<f64>,
+}
+
+impl FineTuneOptions {
+    /// The default options for `task`, with training data and output directory.
+    pub fn new(task: FineTuneTask, train: impl Into<PathBuf>, output: impl Into<PathBuf>) -> Self {
+        Self {
+            task,
+            train: train.into(),
+            dev: Dev::None,
+            max_length: None,
+            recipe: None,
+            duration: None,
+            batch_size: None,
+            micro_batch: None,
+            learning_rate: None,
+            warmup_steps: None,
+            decay: Decay::Linear,
+            optimizer: None,
+            weight_decay: 0.01,
+            clip_norm: Some(1.0),
+            dropout: Dropout::default(),
+            freeze: Frozen::default(),
+            order: Order::default(),
+            precision: FloatType::F32,
+            gradient_checkpointing: false,
+            seeds: vec![1],
+            metric: None,
+            evaluate_every: None,
+            patience: None,
+            output: output.into(),
+            resume: false,
+            log_every: 50,
+            save_minutes: 15.0,
+            keep: 1,
+        }
+    }
+
+    /// Checks the values that no later step would refuse.
+    pub(super) fn check_values(&self) -> Result<()> {
+        let wrong =
+            |name: &str, problem: String| Err(Error::InvalidOption { name: name.to_owned(), problem });
+        if self.precision == FloatType::Int8 {
+            return wrong("precision", "int8 is for inference only".to_owned());
+        }
+        if self.seeds.is_empty() {
+            return wrong("seeds", "expected at least one seed".to_owned());
+        }
+        let mut sorted = self.seeds.clone();
+        sorted.sort_unstable();
+        if sorted.windows(2).any(|pair| pair[0] == pair[1]) {
+            return wrong("seeds", "a seed is named twice".to_owned());
+        }
+        for (name, count) in [
+            ("batch_size", self.batch_size.map(|n| n as u64)),
+            ("micro_batch", self.micro_batch.map(|n| n as u64)),
+            ("eval_every", self.evaluate_every),
+            ("log_every", Some(self.log_every)),
+            ("steps", if let Some(Duration::Steps(n)) = self.duration { Some(n) } else { None }),
+        ] {
+            if count == Some(0) {
+                return wrong(name, "expected at least 1".to_owned());
+            }
+        }
+        let fraction = |name: &str, value: Option<f64>| match value {
+            Some(value) if !(0.0..1.0).contains(&value) => {
+                wrong(name, format!("{value} is not a fraction from 0 to below 1"))
+            }
+            _ => Ok(()),
+        };
+        let held_out = if let Dev::Fraction(share) = self.dev { Some(share) } else { None };
+        fraction("dev_fraction", held_out)?;
+        fraction("hidden_dropout", self.dropout.hidden)?;
+        fraction("attention_dropout", self.dropout.attention)?;
+        fraction("classifier_dropout", self.dropout.classifier)?;
+        let passes = if let Some(Duration::Epochs(n)) = self.duration { Some(n) } else { None };
+        for (name, value) in
+            [("epochs", passes), ("learning_rate", self.learning_rate), ("clip_norm", self.clip_norm)]
+        {
+            if value.is_some_and(|value| !(value.is_finite() && value > 0.0)) {
+                return wrong(name, "expected a number above 0".to_owned());
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,47 @@
+//! Fine-tuning for multiple choice.
+
+use super::Prepared;
+use super::encode;
+use super::examples::{encoded, read};
+use crate::checkpoint::Architecture;
+use crate::data::{self, ChoiceOptions};
+use crate::error::Result;
+use crate::eval::{ChoiceEvaluation, TaskEvaluation};
+use crate::model::Head;
+use crate::tasks::{Choose, ChooseOptions};
+use crate::training::finetune::objective::TaskLoss;
+use crate::training::finetune::observer::FineTuneObserver;
+use crate::training::finetune::prepare::Setup;
+
+pub(super) fn prepare(
+    setup: &Setup,
+    options: &ChoiceOptions,
+    observer: &mut dyn FineTuneObserver,
+) -> Result<Prepared> {
+    let (train, dev) = read(
+        setup,
+        |into, path| data::read_choices_into(into, path, options),
+        |example| example.context.clone().unwrap_or_else(|| example.prompt.clone()),
+        observer,
+    )?;
+    let head = Head::MultipleChoice;
+    let config = setup.config.clone();
+    let runtime = setup.runtime(&config, head, usize::MAX)?;
+    let task = Choose::new(&runtime, ChooseOptions::default());
+    let examples = encoded(setup, &train, |part| encode::choices(&task, part))?;
+    let evaluation: Option<Box<dyn TaskEvaluation>> = match dev {
+        None => None,
+        Some(dev) => Some(Box::new(ChoiceEvaluation::new(runtime, dev)?)),
+    };
+    Ok(Prepared {
+        head,
+        architecture: Architecture::MultipleChoice,
+        config,
+        examples,
+        evaluation,
+        loss: TaskLoss::Choices,
+        label_weights: Vec::new(),
+        metrics: &["accuracy", "loss"],
+        majority: None,
+    })
+}

@@ -1,0 +1,61 @@
+//! Fine-tuning for token classification.
+
+use super::examples::{encoded, read};
+use super::label_weights::ClassWeights;
+use super::labels::{LabelCounts, label_set, missing_in_dev};
+use super::{Prepared, encode};
+use crate::checkpoint::Architecture;
+use crate::data::{self, LabelSet, TokenOptions};
+use crate::error::Result;
+use crate::eval::{TaskEvaluation, TokenEvaluation};
+use crate::model::Head;
+use crate::training::finetune::objective::TaskLoss;
+use crate::training::finetune::observer::FineTuneObserver;
+use crate::training::finetune::prepare::Setup;
+
+pub(super) fn prepare(
+    setup: &Setup,
+    options: &TokenOptions,
+    (labels, class_weights): (&[String], &ClassWeights),
+    observer: &mut dyn FineTuneObserver,
+) -> Result<Prepared> {
+    let options = TokenOptions { tag_names: labels.to_vec(), ..options.clone() };
+    let (train, dev) = read(
+        setup,
+        |into, path| data::read_tokens_into(into, path, &options),
+        |example| example.words.join(" "),
+        observer,
+    )?;
+    let mut counts = LabelCounts::default();
+    for example in train.iter() {
+        counts.add(&example?.tags);
+    }
+    // Tags that occur only in dev are included.
+    let of_dev = dev.iter().flatten().flat_map(|example| &example.tags);
+    let found = LabelSet::of_tokens(counts.names().chain(of_dev));
+    let labels = label_set(labels, found, &setup.config.labels)?;
+    let mut config = setup.config.clone();
+    config.set_labels(labels.names().to_vec());
+    let head = Head::TokenClassification;
+    let runtime = setup.runtime(&config, head, usize::MAX)?;
+    let examples = encoded(setup, &train, |part| encode::tokens(&runtime, &labels, part))?;
+    let label_weights = class_weights.of(&labels, &counts.of(&labels))?;
+    let evaluation: Option<Box<dyn TaskEvaluation>> = match dev {
+        None => None,
+        Some(dev) => {
+            missing_in_dev(dev.iter().flat_map(|example| &example.tags), &labels, observer);
+            Some(Box::new(TokenEvaluation::new(runtime, dev, labels, None)?))
+        }
+    };
+    Ok(Prepared {
+        head,
+        architecture: Architecture::TokenClassification,
+        config,
+        examples,
+        evaluation,
+        loss: TaskLoss::Tokens,
+        label_weights,
+        metrics: &["f1", "precision", "recall", "f1_macro", "token_accuracy", "loss"],
+        majority: None,
+    })
+}

@@ -1,0 +1,103 @@
+//! Pretraining as one call: from text to a model.
+
+mod observer;
+mod options;
+mod plan;
+mod prepared;
+mod rows;
+mod start;
+mod teacher;
+
+pub use observer::{PretrainObserver, PretrainPhase};
+pub use options::{PretrainOptions, Start, TeacherOptions};
+pub use plan::PretrainPlan;
+pub use prepared::PreparedPretrain;
+pub use rows::PretrainRows;
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use crate::device::{self, Workload};
+use crate::error::{Error, Result};
+use crate::training::{Alone, Communicator, Ending, first_alone};
+
+/// Pretrains a model on text, as `albert pretrain` does.
+///
+/// ```no_run
+/// use albert::training::{Duration, Pretrain, PretrainOptions, Size, Start};
+///
+/// # fn main() -> albert::Result<()> {
+/// let mut options = PretrainOptions::new(Start::Size(Size::Mini), vec!["texts".into()], "my-albert");
+/// options.duration = Duration::Steps(20_000);
+/// Pretrain::new(options).run(&mut ())?;
+/// # Ok(())
+/// # }
+/// ```
+///
+/// The three steps of [`Pretrain::run`] can be called one by one: [`Pretrain::rows`], [`PretrainRows::prepare`],
+/// [`PreparedPretrain::run`].
+pub struct Pretrain<'a> {
+    options: PretrainOptions,
+    world: &'a dyn Communicator,
+}
+
+impl<'a> Pretrain<'a> {
+    /// Pretraining in this process.
+    pub fn new(options: PretrainOptions) -> Self {
+        Self { options, world: &Alone }
+    }
+
+    /// Shares the work with other processes. Each must make the same calls with the same options.
+    pub fn communicator(mut self, world: &'a dyn Communicator) -> Self {
+        self.world = world;
+        self
+    }
+
+    /// Prepares the rows, until `stop` is set: finds or trains the tokenizer, and encodes the corpus into the cache. Returns
+    /// `None` if `stop` was set.
+    ///
+    /// # Errors
+    /// [`Error::InvalidOption`] for options that do not fit each other; errors of the corpus, the tokenizer, the teacher and
+    /// the output directory.
+    pub fn rows(
+        self,
+        stop: &AtomicBool,
+        observer: &mut dyn PretrainObserver,
+    ) -> Result<Option<PretrainRows<'a>>> {
+        device::keep_freed_memory();
+        let Self { options, world } = self;
+        options.check()?;
+        let observer = if world.rank() == 0 { observer } else { &mut () };
+        let Some((files, tokenizer)) = first_alone(world, || start::tokenizer(&options, stop, observer))?
+        else {
+            return Ok(None);
+        };
+        let config = start::configuration(&options, &tokenizer)?;
+        let length = options.row_length(&config);
+        if let Some(teacher) = &options.teacher {
+            teacher.check(&tokenizer, length)?;
+        }
+        let Some(cache) = first_alone(world, || rows::token_cache(&options, &tokenizer, stop, observer))?
+        else {
+            return Ok(None);
+        };
+        let tokenizer = (files, Arc::new(tokenizer));
+        PretrainRows::new((options, world), tokenizer, config, Arc::new(cache)).map(Some)
+    }
+
+    /// Prepares the rows, and trains to the end on the CPU.
+    ///
+    /// # Errors
+    /// Errors of the three steps.
+    pub fn run(self, observer: &mut dyn PretrainObserver) -> Result<()> {
+        let stop = AtomicBool::new(false);
+        let interrupted = || Error::Input("pretraining was interrupted".to_owned());
+        let precision = self.options.precision;
+        let rows = self.rows(&stop, observer)?.ok_or_else(interrupted)?;
+        let open = device::open_automatically(precision, Workload::Inference(Some(0.0)))?.0;
+        match rows.prepare(&[open], observer)?.run(&stop, observer)? {
+            Ending::Finished => Ok(()),
+            Ending::Interrupted => Err(interrupted()),
+        }
+    }
+}

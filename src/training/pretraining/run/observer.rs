@@ -1,0 +1,45 @@
+//! Reports of pretraining to its caller.
+
+use std::path::Path;
+
+use super::plan::PretrainPlan;
+use crate::training::TrainObserver;
+use crate::training::corpus::CacheSummary;
+use crate::training::distillation::Distillation;
+
+/// A part of the preparation that takes long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PretrainPhase {
+    /// Reading the corpus for a tokenizer; progress is in bytes.
+    Reading,
+    /// Fitting the pieces of a tokenizer; progress is in steps.
+    Fitting,
+    /// Encoding the corpus; progress is in bytes.
+    Tokenizing,
+}
+
+/// Receives the events of [`Pretrain`](super::Pretrain). Only process 0 reports events. `()` ignores them.
+pub trait PretrainObserver: TrainObserver {
+    /// A tokenizer is trained on the corpus, because none was named.
+    fn trains_tokenizer(&mut self) {}
+
+    /// So much of a phase is done.
+    fn progressed(&mut self, _phase: PretrainPhase, _done: u64, _total: u64) {}
+
+    /// The phases of a tokenizer or of the corpus are over.
+    fn phases_ended(&mut self) {}
+
+    /// The corpus is encoded.
+    fn corpus_read(&mut self, _summary: &CacheSummary) {}
+
+    /// The teacher is loaded. `student` is the hidden size of the model that learns.
+    fn teacher_loaded(&mut self, _teacher: &Distillation, _student: usize) {}
+
+    /// Everything is prepared.
+    fn planned(&mut self, _plan: &PretrainPlan) {}
+
+    /// The model is in this directory.
+    fn wrote_model(&mut self, _output: &Path) {}
+}
+
+impl PretrainObserver for () {}

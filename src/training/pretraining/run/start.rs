@@ -1,0 +1,129 @@
+//! The initial state of a pretraining run: tokenizer, configuration and weights.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use burn::tensor::Device;
+
+use super::observer::{PretrainObserver, PretrainPhase};
+use super::options::{PretrainOptions, Start};
+use crate::checkpoint::{TokenizerFiles, write_tokenizer};
+use crate::error::{Error, Result};
+use crate::model::{Albert, AlbertConfig, Head};
+use crate::tokenizer::Tokenizer;
+use crate::tokenizer::train::TrainOptions as TokenizerTraining;
+use crate::training::corpus::Corpus;
+use crate::training::{
+    Parameters, Step, VocabularyOptions, check_vocabulary, model_from, new_model, train_vocabulary,
+};
+
+/// Maximum text length recorded with a tokenizer that is trained here.
+const POSITIONS: usize = 512;
+
+const HEADS: [Head; 3] = [Head::Pooler, Head::MaskedLm, Head::SentenceOrder];
+
+/// The tokenizer: the named one, the initial model's, or a newly trained one. Returns `None` if interrupted.
+pub(super) fn tokenizer(
+    options: &PretrainOptions,
+    stop: &AtomicBool,
+    observer: &mut dyn PretrainObserver,
+) -> Result<Option<(TokenizerFiles, Tokenizer)>> {
+    if let Some(path) = &options.tokenizer {
+        return Ok(Some((TokenizerFiles::at(path), Tokenizer::from_path(path)?)));
+    }
+    if let Start::Model(checkpoint) = &options.start {
+        return Ok(Some((TokenizerFiles::of(checkpoint), checkpoint.tokenizer()?)));
+    }
+    let folder = options.output.join("tokenizer");
+    if !folder.is_dir() {
+        observer.trains_tokenizer();
+        let train = TokenizerTraining { vocab_size: options.vocab_size, ..Default::default() };
+        let corpus = Corpus::open(&options.corpus, options.corpus_options.clone())?;
+        let vocabulary = VocabularyOptions { train, ..VocabularyOptions::default() };
+        let trained = train_vocabulary(&corpus, &vocabulary, &mut |step, done, total| {
+            let phase = match step {
+                Step::Reading => PretrainPhase::Reading,
+                Step::Fitting => PretrainPhase::Fitting,
+            };
+            observer.progressed(phase, done, total);
+            !stop.load(Ordering::Relaxed)
+        });
+        observer.phases_ended();
+        if stop.load(Ordering::Relaxed) {
+            return Ok(None);
+        }
+        write_tokenizer(&folder, &trained?.trained.spiece, POSITIONS)?;
+    }
+    let tokenizer = Tokenizer::from_dir(&folder)?;
+    Ok(Some((TokenizerFiles::Directory(folder), tokenizer)))
+}
+
+/// The configuration of the model with the vocabulary of the tokenizer.
+pub(super) fn configuration(options: &PretrainOptions, tokenizer: &Tokenizer) -> Result<AlbertConfig> {
+    let mut config = match &options.start {
+        Start::Size(size) => size.config(),
+        Start::Config(path) => AlbertConfig::from_file(path)?,
+        Start::Model(checkpoint) => checkpoint.config.clone(),
+    };
+    if matches!(options.start, Start::Model(_)) {
+        check_vocabulary(&config, tokenizer.id_bound())?;
+    } else {
+        config.vocab_size = tokenizer.id_bound();
+        config.pad_token_id = tokenizer.pad_id().map(|id| id as usize);
+        config.bos_token_id = tokenizer.cls_id().map(|id| id as usize);
+        config.eos_token_id = tokenizer.sep_id().map(|id| id as usize);
+    }
+    if config.num_labels != 2 {
+        // transformers gives the sentence-order head this number of outputs.
+        config.set_num_labels(2);
+    }
+    if let Some(rate) = options.hidden_dropout {
+        config.hidden_dropout_prob = rate;
+    }
+    if let Some(rate) = options.attention_dropout {
+        config.attention_probs_dropout_prob = rate;
+    }
+    if options.row_length(&config) > config.max_position_embeddings {
+        return Err(Error::InvalidOption {
+            name: "max_seq_length".to_owned(),
+            problem: format!("the model has {} positions", config.max_position_embeddings),
+        });
+    }
+    Ok(config)
+}
+
+/// The initial weights on `device`.
+pub(super) fn model(
+    options: &PretrainOptions,
+    config: &AlbertConfig,
+    device: &Device,
+    observer: &mut dyn PretrainObserver,
+) -> Result<(Albert, Parameters)> {
+    let Start::Model(checkpoint) = &options.start else {
+        return new_model(config, &HEADS, options.seed, device);
+    };
+    let (model, parameters, missing) = model_from(checkpoint, config, &HEADS, options.seed, device)?;
+    for head in missing {
+        observer
+            .noted(&format!("{}: has no matching {head:?} head; initializing a new one", checkpoint.name));
+    }
+    Ok((model, parameters))
+}
+
+/// Freezes the parameters whose names start with one of these prefixes.
+pub(super) fn freeze(prefixes: &[String], parameters: &mut Parameters) -> Result<()> {
+    let bad = |problem: String| Err(Error::InvalidOption { name: "freeze".to_owned(), problem });
+    for prefix in prefixes {
+        if !parameters.tensors().iter().any(|parameter| parameter.name.starts_with(prefix)) {
+            let names: Vec<&str> = parameters.tensors().iter().map(|parameter| &*parameter.name).collect();
+            return bad(format!(
+                "no parameter's name starts with {prefix:?}; there are {}",
+                names.join(", ")
+            ));
+        }
+        parameters.freeze(|name| name.starts_with(prefix));
+    }
+    if parameters.tensors().iter().all(|parameter| parameter.frozen) {
+        return bad("every parameter is frozen".to_owned());
+    }
+    Ok(())
+}
