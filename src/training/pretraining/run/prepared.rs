@@ -45,7 +45,7 @@ struct Base<'a> {
 
 /// The loss, the rows and the held-out rows.
 enum Kind {
-    Text(Pretraining, PretrainingSource, Vec<Instance>),
+    Text(Pretraining, Box<PretrainingSource>, Vec<Instance>),
     Distilled(Box<Distillation>, Box<DistillSource>, Vec<DistillExample>),
 }
 
@@ -92,7 +92,7 @@ impl<'a> PretrainRows<'a> {
         let kind = match loaded {
             None => {
                 let held_out = self.stream.held_out(options.eval_rows)?;
-                Kind::Text(text, PretrainingSource::new(self.stream), held_out)
+                Kind::Text(text, Box::new(PretrainingSource::new(self.stream)), held_out)
             }
             Some((objective, sentences)) => {
                 teacher::identify(&objective, &mut train.identity);
@@ -163,7 +163,7 @@ impl PreparedPretrain<'_> {
         let observer = if self.base.world.rank() == 0 { observer } else { &mut () };
         match self.kind {
             Kind::Text(objective, source, held_out) => {
-                self.base.train(&objective, source, &held_out, &PRETRAINING_PANELS, stop, observer)
+                self.base.train(&objective, *source, &held_out, &PRETRAINING_PANELS, stop, observer)
             }
             Kind::Distilled(objective, source, held_out) => {
                 let objective = objective.as_ref();
