@@ -66,6 +66,7 @@ pub mod io;
 pub mod model;
 pub mod ops;
 pub mod pipelines;
+mod render;
 pub mod stream;
 pub mod tasks;
 pub mod tokenizer;

@@ -13,7 +13,7 @@ const LAYERS: &[&[&str]] = &[
     &["checkpoint", "data"],
     &["hub", "stream", "device_check"],
     &["tasks"],
-    &["eval", "pipelines"],
+    &["render", "eval", "pipelines"],
     &["training"],
 ];
 

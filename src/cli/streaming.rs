@@ -9,7 +9,7 @@ use albert::io::{
     Complete, FinishedFiles, Format, HeaderRow, InputFormat, Leftover, Needed, Numbered, OrderedWriter,
     OutputTarget, Part, RecordReader, Source,
 };
-use albert::stream::{self, OnError, SharedWriter, StreamOptions, Task};
+use albert::stream::{self, OnError, Render, SharedWriter, StreamOptions};
 
 use crate::cli::args::common::{InputArgs, ModelArgs, OutputArgs, RecordArgs};
 use crate::cli::args::part::PartArgs;
@@ -217,7 +217,7 @@ impl Streams {
 }
 
 /// Runs a task on all records.
-pub(super) fn run<T: Task>(
+pub(super) fn run<T: Render>(
     task: &T,
     mut streams: Streams,
     on_error: OnError,

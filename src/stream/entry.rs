@@ -2,7 +2,7 @@
 
 use serde_json::value::RawValue;
 
-use super::{More, Task};
+use super::{ExtraFields, Render};
 use crate::error::{Error, Result};
 use crate::io::{Cell, Fields, Record, RecordBody, RecordReader, TableColumns, TableRow, columns_of_records};
 
@@ -16,7 +16,7 @@ pub(super) fn raw<V: serde::Serialize>(value: &V) -> Result<Box<RawValue>> {
 
 /// The output object of a record: its own fields (`text_field` for a line of text, `line` for a line that could not be
 /// parsed), then `extra`.
-pub(super) fn object(record: &mut Record, text_field: &str, extra: More) -> Result<Vec<u8>> {
+pub(super) fn object(record: &mut Record, text_field: &str, extra: ExtraFields) -> Result<Vec<u8>> {
     let line = raw(&record.line)?;
     let mut fields = match own_fields(record, text_field)? {
         Some(fields) => fields,
@@ -50,7 +50,7 @@ pub(super) fn table_row(
 }
 
 /// The columns of a table that is made of a complete file of records without columns, if `reader` reads a shard of it.
-pub(super) fn columns_of_whole<T: Task>(task: &T, reader: &RecordReader) -> Result<Option<TableColumns>> {
+pub(super) fn columns_of_whole<T: Render>(task: &T, reader: &RecordReader) -> Result<Option<TableColumns>> {
     let Some(whole) = reader.whole()? else { return Ok(None) };
     let rows = std::iter::from_fn(|| whole.wait()).map_while(Result::ok);
     let rows = rows.map_while(|mut record| table_row(&mut record, task.text_field(), Ok(Vec::new())).ok());

@@ -4,6 +4,7 @@
 mod entry;
 mod finite;
 mod predict;
+mod render;
 mod rows;
 mod shared_writer;
 mod task;
@@ -12,13 +13,14 @@ mod window;
 use crate::error::{Error, Result};
 use crate::io::{Format, RecordReader, TableLayout};
 use entry::columns_of_whole;
-use window::{Window, next_window};
+use window::{Window, most_records, next_window};
 
 pub use finite::{Finite, NOT_FINITE, check_finite};
 pub use predict::{predict, predict_all};
+pub use render::{ExtraFields, Render};
 pub use rows::{Done, run_rows};
 pub use shared_writer::SharedWriter;
-pub use task::{More, Task};
+pub use task::Task;
 
 /// How to handle a record that cannot be processed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -78,7 +80,7 @@ pub struct Outcome {
 ///
 /// # Errors
 /// Errors of reading, of the device and of writing. Invalid records are counted and not returned as errors.
-pub fn run<T: Task>(
+pub fn run<T: Render>(
     task: &T,
     reader: &RecordReader,
     writer: &SharedWriter,
@@ -101,7 +103,8 @@ pub fn run<T: Task>(
     if let Some(layout) = &table {
         writer.begin_table(layout.clone())?;
     }
-    while let Some(window) = next_window(reader) {
+    let most = most_records(task.rows_per_record());
+    while let Some(window) = next_window(reader, most) {
         let (records, broken) = window;
         Window {
             task,

@@ -3,7 +3,6 @@
 use super::Task;
 use crate::batch::batches;
 use crate::error::Result;
-use crate::tokenizer::Encoding;
 
 /// Callback for a finished item: its index and the outputs of its rows.
 pub type Done<'a, T> = dyn FnMut(usize, Vec<<T as Task>::Output>) -> Result<()> + 'a;
@@ -26,7 +25,7 @@ pub fn run_rows<T: Task>(
     for (i, item) in items.iter().enumerate() {
         let rows = task.rows(item);
         places.extend((0..rows.len()).map(|row| (i, row)));
-        lengths.extend(rows.iter().map(|row| row.ids.len()));
+        lengths.extend(rows.iter().map(|row| row.as_ref().ids.len()));
         pending.push(Pending::new(rows.len()));
     }
     for (i, pending) in pending.iter_mut().enumerate() {
@@ -35,7 +34,7 @@ pub fn run_rows<T: Task>(
         }
     }
     for batch in batches(&lengths, batch_tokens) {
-        let members: Vec<&Encoding> = batch
+        let members: Vec<&T::Row> = batch
             .iter()
             .map(|&b| {
                 let (i, row) = places[b];

@@ -5,19 +5,27 @@ use std::cell::RefCell;
 use rayon::prelude::*;
 
 use super::entry::{object, raw, table_row, unwritable};
-use super::{Finite, NOT_FINITE, Observer, OnError, Outcome, SharedWriter, StreamOptions, Task, run_rows};
+use super::{Finite, NOT_FINITE, Observer, OnError, Outcome, Render, SharedWriter, StreamOptions, run_rows};
 use crate::error::{Error, Result};
 use crate::io::{Entry, Format, Record, RecordBody, RecordReader, TableLayout};
 
 /// Maximum number of records in a window.
 const WINDOW_RECORDS: usize = 512;
 
+/// Rows in a window of a task that makes many of each record.
+const WINDOW_ROWS: usize = 4096;
+
 /// Maximum bytes of text in a window.
 const WINDOW_BYTES: usize = 2 << 20;
 
-/// Waits for a record and takes all records that are already available, up to a window. Also returns the error that ended
+/// Maximum number of records in a window of a task that makes `rows` of each.
+pub(super) fn most_records(rows: usize) -> usize {
+    (WINDOW_ROWS / rows.max(1)).clamp(1, WINDOW_RECORDS)
+}
+
+/// Waits for a record and takes all records that are already available, up to a window of `most`. Also returns the error that ended
 /// reading, if any. Returns `None` at the end.
-pub(super) fn next_window(reader: &RecordReader) -> Option<(Vec<Record>, Option<Error>)> {
+pub(super) fn next_window(reader: &RecordReader, most: usize) -> Option<(Vec<Record>, Option<Error>)> {
     let mut records = Vec::new();
     let mut bytes = 0;
     let mut next = reader.wait();
@@ -30,7 +38,7 @@ pub(super) fn next_window(reader: &RecordReader) -> Option<(Vec<Record>, Option<
                 records.push(record);
             }
         }
-        if records.len() >= WINDOW_RECORDS || bytes >= WINDOW_BYTES {
+        if records.len() >= most || bytes >= WINDOW_BYTES {
             break;
         }
         next = reader.ready();
@@ -47,7 +55,7 @@ fn size(record: &Record) -> usize {
 }
 
 /// A window of records in progress.
-pub(super) struct Window<'a, T: Task> {
+pub(super) struct Window<'a, T: Render> {
     pub(super) task: &'a T,
     pub(super) reader: &'a RecordReader,
     pub(super) writer: &'a SharedWriter,
@@ -59,7 +67,7 @@ pub(super) struct Window<'a, T: Task> {
     pub(super) failed: Option<(usize, String)>,
 }
 
-impl<T: Task> Window<'_, T> {
+impl<T: Render> Window<'_, T> {
     pub(super) fn run(mut self, mut records: Vec<Record>) -> Result<()> {
         let first = self.outcome.records + self.outcome.failed;
         let mut items: Vec<std::result::Result<T::Item, String>> = records
@@ -173,14 +181,14 @@ impl<T: Task> Window<'_, T> {
             Format::Text => self.task.text(item, &prediction, self.options.color).into_bytes(),
             Format::Json | Format::Jsonl => {
                 let mut extra = vec![("predictions", self.task.json(item, &prediction).map_err(unwritable)?)];
-                extra.extend(self.task.more(item, &prediction).map_err(unwritable)?);
+                extra.extend(self.task.extra_fields(item, &prediction).map_err(unwritable)?);
                 if truncated {
                     extra.push(("truncated", raw(&true)?));
                 }
                 object(record, self.task.text_field(), extra)?
             }
             Format::Conll | Format::Squad | Format::Array(_) | Format::Table(_) => {
-                self.task.own(item, &prediction)
+                self.task.native(item, &prediction)
             }
         };
         self.writer.put(first + i as u64, entry.into())
@@ -217,7 +225,7 @@ impl<T: Task> Window<'_, T> {
             Format::Json | Format::Jsonl => {
                 object(record, self.task.text_field(), vec![("error", raw(&problem)?)])?
             }
-            Format::Conll | Format::Squad | Format::Array(_) | Format::Table(_) => self.task.own_failure(),
+            Format::Conll | Format::Squad | Format::Array(_) | Format::Table(_) => self.task.native_failure(),
         };
         self.writer.put(first + i as u64, entry.into())
     }

@@ -3,15 +3,13 @@
 //! Reference: transformers 4.57 `modeling_albert.py` (the head); the pairs as in SWAG (prompt, choice) and,
 //! with a context, as in google-research/albert `race_utils.py` (context, prompt + " " + choice).
 
-use anstyle::{AnsiColor, Style};
 use serde::Serialize;
-use serde_json::value::RawValue;
 
 use super::input::{missing, required};
 use super::runtime::Runtime;
 use super::scores::{softmax, top_k};
 use crate::error::Result;
-use crate::io::{Cell, Column, ColumnType, RecordBody};
+use crate::io::RecordBody;
 use crate::stream::Task;
 use crate::tokenizer::Encoding;
 
@@ -45,7 +43,7 @@ impl Default for ChooseOptions {
 /// A question with its encoded choices.
 #[derive(Debug)]
 pub struct ChooseItem {
-    prompt: String,
+    pub(crate) prompt: String,
     choices: Vec<String>,
     rows: Vec<Encoding>,
 }
@@ -64,7 +62,7 @@ pub struct ChoiceScore {
 /// The task on a loaded model.
 pub struct Choose<'a> {
     runtime: &'a Runtime,
-    options: ChooseOptions,
+    pub(crate) options: ChooseOptions,
 }
 
 impl<'a> Choose<'a> {
@@ -99,13 +97,10 @@ impl<'a> Choose<'a> {
 
 impl Task for Choose<'_> {
     type Item = ChooseItem;
+    type Row = Encoding;
     /// The logit of one choice.
     type Output = f32;
     type Prediction = Vec<ChoiceScore>;
-
-    fn text_field(&self) -> &str {
-        &self.options.prompt_field
-    }
 
     fn encode(&self, body: &RecordBody) -> std::result::Result<ChooseItem, String> {
         let options = &self.options;
@@ -132,6 +127,10 @@ impl Task for Choose<'_> {
         self.prepare(prompt, choices, context.as_deref().or(options.context.as_deref()))
     }
 
+    fn rows_per_record(&self) -> usize {
+        self.options.choices.len().max(1)
+    }
+
     fn rows<'a>(&self, item: &'a ChooseItem) -> &'a [Encoding] {
         &item.rows
     }
@@ -148,41 +147,5 @@ impl Task for Choose<'_> {
             .into_iter()
             .map(|index| ChoiceScore { choice: item.choices[index].clone(), index, score: outputs[index] })
             .collect())
-    }
-
-    fn json(&self, _item: &ChooseItem, prediction: &Vec<ChoiceScore>) -> serde_json::Result<Box<RawValue>> {
-        serde_json::value::to_raw_value(prediction)
-    }
-
-    /// The best choice.
-    fn columns(&self) -> Vec<Column> {
-        vec![
-            Column::new("choice", ColumnType::Text),
-            Column::new("index", ColumnType::Integer),
-            Column::new("score", ColumnType::Float),
-        ]
-    }
-
-    fn cells(
-        &self,
-        _item: &ChooseItem,
-        prediction: &Vec<ChoiceScore>,
-    ) -> std::result::Result<Vec<Cell>, String> {
-        Ok(vec![
-            Cell::of(prediction, false, |choice| Cell::Text(choice.choice.clone())),
-            Cell::of(prediction, false, |choice| Cell::integer(Some(choice.index))),
-            Cell::of(prediction, false, |choice| Cell::Float(choice.score)),
-        ])
-    }
-
-    fn text(&self, item: &ChooseItem, prediction: &Vec<ChoiceScore>, color: bool) -> String {
-        use std::fmt::Write;
-        let best = if color { AnsiColor::Green.on_default().bold() } else { Style::new() };
-        let mut out = format!("{}\n", item.prompt);
-        for (rank, ChoiceScore { choice, score, .. }) in prediction.iter().enumerate() {
-            let style = if rank == 0 { best } else { Style::new() };
-            let _infallible = writeln!(out, "  {:>6.2} %  {style}{choice}{style:#}", score * 100.0);
-        }
-        out
     }
 }

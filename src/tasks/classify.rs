@@ -3,16 +3,14 @@
 //! Reference: transformers 4.57 `pipelines/text_classification.py`; for sentence order the second head of
 //! `AlbertForPreTraining` (ALBERT paper, section 3.1).
 
-use anstyle::{AnsiColor, Style};
 use serde::Serialize;
-use serde_json::value::RawValue;
 
 use super::input::{FieldNames, TextPair};
 use super::runtime::{Long, Runtime};
 use super::scores::{sigmoid, softmax, top_k};
 use super::windows::windows;
 use crate::error::{Error, Result};
-use crate::io::{Cell, Column, ColumnType, RecordBody};
+use crate::io::RecordBody;
 use crate::model::Head;
 use crate::stream::Task;
 use crate::tokenizer::Encoding;
@@ -85,15 +83,15 @@ pub struct LabelScore {
 /// An encoded text or pair, in one row or in windows.
 #[derive(Debug)]
 pub struct ClassifyItem {
-    text: TextPair,
+    pub(crate) text: TextPair,
     rows: Vec<Encoding>,
 }
 
 /// The task on a loaded model.
 pub struct Classify<'a> {
     runtime: &'a Runtime,
-    options: ClassifyOptions,
-    function: Function,
+    pub(crate) options: ClassifyOptions,
+    pub(crate) function: Function,
 }
 
 impl<'a> Classify<'a> {
@@ -199,6 +197,7 @@ pub(super) fn text_windows(runtime: &Runtime, text: &str) -> std::result::Result
 
 impl Task for Classify<'_> {
     type Item = ClassifyItem;
+    type Row = Encoding;
     /// Logits of one row.
     type Output = Vec<f32>;
     type Prediction = Vec<LabelScore>;
@@ -229,65 +228,4 @@ impl Task for Classify<'_> {
         };
         Ok(best.into_iter().map(|id| LabelScore { label: self.label(id), score: mean[id] }).collect())
     }
-
-    fn json(&self, _item: &ClassifyItem, prediction: &Vec<LabelScore>) -> serde_json::Result<Box<RawValue>> {
-        serde_json::value::to_raw_value(prediction)
-    }
-
-    fn columns(&self) -> Vec<Column> {
-        label_columns(self.options.top_k != Some(1))
-    }
-
-    fn cells(
-        &self,
-        _item: &ClassifyItem,
-        prediction: &Vec<LabelScore>,
-    ) -> std::result::Result<Vec<Cell>, String> {
-        Ok(label_cells(prediction, self.options.top_k != Some(1)))
-    }
-
-    fn text(&self, item: &ClassifyItem, prediction: &Vec<LabelScore>, color: bool) -> String {
-        let pair = item.text.text_pair.as_deref();
-        labels_for_eyes(&item.text.text, pair, prediction, self.function == Function::None, color)
-    }
-}
-
-/// The columns of labels in a table: of the best one, or lists.
-pub(super) fn label_columns(lists: bool) -> Vec<Column> {
-    let kind = |kind: ColumnType| if lists { kind.list() } else { kind };
-    vec![Column::new("label", kind(ColumnType::Text)), Column::new("score", kind(ColumnType::Float))]
-}
-
-/// The cells of [`label_columns`].
-pub(super) fn label_cells(labels: &[LabelScore], lists: bool) -> Vec<Cell> {
-    vec![
-        Cell::of(labels, lists, |label| Cell::Text(label.label.clone())),
-        Cell::of(labels, lists, |label| Cell::Float(label.score)),
-    ]
-}
-
-/// The text, then one line per label.
-pub(super) fn labels_for_eyes(
-    text: &str,
-    pair: Option<&str>,
-    labels: &[LabelScore],
-    numbers: bool,
-    color: bool,
-) -> String {
-    use std::fmt::Write;
-    let style = if color { AnsiColor::Green.on_default().bold() } else { Style::new() };
-    let mut out = text.to_owned();
-    if let Some(pair) = pair {
-        out.push_str(" | ");
-        out.push_str(pair);
-    }
-    out.push('\n');
-    for LabelScore { label, score } in labels {
-        let _infallible = if numbers {
-            writeln!(out, "  {score:>9.4}  {style}{label}{style:#}")
-        } else {
-            writeln!(out, "  {:>6.2} %  {style}{label}{style:#}", score * 100.0)
-        };
-    }
-    out
 }

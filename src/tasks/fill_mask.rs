@@ -2,15 +2,13 @@
 //!
 //! Reference: transformers 4.57 `pipelines/fill_mask.py`.
 
-use anstyle::{AnsiColor, Style};
 use serde::Serialize;
-use serde_json::value::RawValue;
 
 use super::input::{FieldNames, TextPair};
 use super::runtime::Runtime;
 use super::scores::{softmax, top_k};
 use crate::error::{Error, Result};
-use crate::io::{Cell, Column, ColumnType, RecordBody};
+use crate::io::RecordBody;
 use crate::stream::Task;
 use crate::tokenizer::{Encoding, TruncationSide};
 
@@ -73,10 +71,35 @@ impl TargetWord {
 /// An encoded text and the positions of its masks.
 #[derive(Debug)]
 pub struct FillMaskItem {
-    encoding: Encoding,
+    /// The text itself, then the rows of target words of several pieces.
+    rows: Vec<MaskedRow>,
     /// Columns of the masks, ascending; at least one.
-    masks: Vec<usize>,
-    text: TextPair,
+    pub(crate) masks: Vec<usize>,
+    /// For each mask and each target in order: the row and the place in its output of each piece. Empty for targets of one piece.
+    words: Vec<Vec<(usize, usize)>>,
+    pub(crate) text: TextPair,
+}
+
+/// A sequence with masks.
+#[derive(Debug)]
+pub struct MaskedRow {
+    encoding: Encoding,
+    wanted: Wanted,
+}
+
+impl AsRef<Encoding> for MaskedRow {
+    fn as_ref(&self) -> &Encoding {
+        &self.encoding
+    }
+}
+
+/// What the model predicts for a row.
+#[derive(Debug)]
+enum Wanted {
+    /// The logits of all pieces, at these columns.
+    Logits(Vec<usize>),
+    /// The probabilities of these pieces at one column.
+    Pieces(usize, Vec<u32>),
 }
 
 /// A candidate for a mask.
@@ -109,9 +132,9 @@ pub type MaskPredictions = Vec<Vec<Prediction>>;
 /// The task on a loaded model.
 pub struct FillMask<'a> {
     runtime: &'a Runtime,
-    options: FillMaskOptions,
+    pub(crate) options: FillMaskOptions,
     mask_id: u32,
-    mask_token: String,
+    pub(crate) mask_token: String,
 }
 
 impl<'a> FillMask<'a> {
@@ -153,89 +176,83 @@ impl<'a> FillMask<'a> {
                 format!("no {} in the text", self.mask_token)
             });
         }
-        Ok(FillMaskItem { encoding, masks, text })
-    }
-
-    /// Computes the predictions for each mask of a text from the logits at its masks.
-    ///
-    /// # Errors
-    /// If a target has several pieces and the device fails.
-    fn fill(&self, item: &FillMaskItem, logits: Vec<Vec<f32>>) -> Result<MaskPredictions> {
-        let mut per_mask = Vec::with_capacity(item.masks.len());
-        for (place, mut scores) in item.masks.iter().zip(logits) {
-            softmax(&mut scores);
-            let ranked = self.rank(item, *place, &scores)?;
-            let predictions: Result<Vec<_>> = ranked
-                .into_iter()
-                .map(|(pieces, score)| self.prediction(item, *place, pieces, score))
-                .collect();
-            per_mask.push(predictions?);
-        }
-        Ok(per_mask)
-    }
-
-    /// The best pieces, or the targets, with their probabilities, best first.
-    fn rank(&self, item: &FillMaskItem, place: usize, scores: &[f32]) -> Result<Vec<(Vec<u32>, f32)>> {
-        let mut ranked: Vec<(Vec<u32>, f32)> = Vec::new();
-        if self.options.targets.is_empty() {
-            let best = top_k(scores, self.options.top_k);
-            ranked.extend(best.into_iter().map(|id| (vec![id as u32], scores[id])));
-            return Ok(ranked);
-        }
-        for target in &self.options.targets {
-            let score = match target.pieces.as_slice() {
-                [id] => scores.get(*id as usize).copied().unwrap_or(0.0),
-                pieces => self.word_score(item, place, pieces)?,
-            };
-            ranked.push((target.pieces.clone(), score));
-        }
-        ranked.sort_by(|a, b| b.1.total_cmp(&a.1));
-        ranked.truncate(self.options.top_k);
-        Ok(ranked)
-    }
-
-    /// The probability of a word of several pieces at a mask, by the chain rule from left to right. The mask is replaced by one
-    /// mask per piece, and each piece is scored with the preceding pieces filled in.
-    fn word_score(&self, item: &FillMaskItem, place: usize, pieces: &[u32]) -> Result<f32> {
-        let rows: Vec<Encoding> = (0..pieces.len())
-            .map(|known| {
-                let middle = pieces[..known]
-                    .iter()
-                    .copied()
-                    .chain(std::iter::repeat_n(self.mask_id, pieces.len() - known));
-                self.widened(&item.encoding, place, middle)
-            })
-            .collect();
-        if rows[0].ids.len() > self.runtime.config.max_position_embeddings {
-            return Err(Error::Input(format!(
-                "a target of {} pieces does not fit: the text fills the model's {} tokens (option max_length leaves room)",
-                pieces.len(),
-                self.runtime.config.max_position_embeddings
-            )));
-        }
-        let columns: Vec<Vec<usize>> = (0..pieces.len()).map(|i| vec![place + i]).collect();
-        let logits = self.runtime.masked_lm_logits(&rows.iter().collect::<Vec<_>>(), &columns)?;
-        let mut log_probability = 0.0;
-        for (piece, vectors) in pieces.iter().zip(logits) {
-            for mut scores in vectors {
-                softmax(&mut scores);
-                log_probability += f64::from(scores.get(*piece as usize).copied().unwrap_or(0.0)).ln();
+        let mut rows = vec![MaskedRow { encoding, wanted: Wanted::Logits(masks.clone()) }];
+        let mut words = Vec::new();
+        if self.options.targets.iter().any(|target| target.pieces.len() > 1) {
+            for place in &masks {
+                let first = rows.len();
+                for target in &self.options.targets {
+                    words.push(self.word_rows(&mut rows, first, *place, &target.pieces)?);
+                }
             }
         }
-        Ok(log_probability.exp() as f32)
+        Ok(FillMaskItem { rows, masks, words, text })
     }
 
-    /// The encoding with `middle` in place of the token at `place`. The model uses only ids and segments.
-    fn widened(&self, encoding: &Encoding, place: usize, middle: impl Iterator<Item = u32>) -> Encoding {
-        let middle: Vec<u32> = middle.collect();
-        let mut wide = Encoding { ids: Vec::new(), type_ids: Vec::new(), ..Encoding::default() };
-        wide.ids.extend_from_slice(&encoding.ids[..place]);
-        wide.ids.extend(&middle);
-        wide.ids.extend_from_slice(&encoding.ids[place + 1..]);
-        wide.type_ids.extend_from_slice(&encoding.type_ids[..place]);
-        wide.type_ids.extend(std::iter::repeat_n(encoding.type_ids[place], middle.len()));
-        wide.type_ids.extend_from_slice(&encoding.type_ids[place + 1..]);
-        wide
+    /// Adds the rows that score a word of several pieces at a mask, by the chain rule from left to right: the mask is replaced by
+    /// one mask per piece, and each piece is scored with the preceding pieces filled in. Rows from number `first` are used again
+    /// for words that begin alike. Returns the row of each piece and its place in the row's output; nothing for one piece.
+    ///
+    /// # Errors
+    /// If the widened text is longer than the model's positions.
+    fn word_rows(
+        &self,
+        rows: &mut Vec<MaskedRow>,
+        first: usize,
+        place: usize,
+        pieces: &[u32],
+    ) -> std::result::Result<Vec<(usize, usize)>, String> {
+        if pieces.len() == 1 {
+            return Ok(Vec::new());
+        }
+        let positions = self.runtime.config.max_position_embeddings;
+        if rows[0].encoding.ids.len() + pieces.len() - 1 > positions {
+            return Err(format!(
+                "a target of {} pieces does not fit: the text fills the model's {positions} tokens (option max_length leaves \
+                 room)",
+                pieces.len(),
+            ));
+        }
+        let mut places = Vec::with_capacity(pieces.len());
+        for (known, piece) in pieces.iter().enumerate() {
+            let masks = std::iter::repeat_n(self.mask_id, pieces.len() - known);
+            let encoding = widened(&rows[0].encoding, place, pieces[..known].iter().copied().chain(masks));
+            let column = place + known;
+            let same = rows[first..].iter().position(|row| match &row.wanted {
+                Wanted::Pieces(own, _) => *own == column && row.encoding.ids == encoding.ids,
+                Wanted::Logits(_) => false,
+            });
+            let row = first
+                + same.unwrap_or_else(|| {
+                    rows.push(MaskedRow { encoding, wanted: Wanted::Pieces(column, Vec::new()) });
+                    rows.len() - 1 - first
+                });
+            if let Wanted::Pieces(_, wanted) = &mut rows[row].wanted {
+                let at = wanted.iter().position(|other| other == piece).unwrap_or_else(|| {
+                    wanted.push(*piece);
+                    wanted.len() - 1
+                });
+                places.push((row, at));
+            }
+        }
+        Ok(places)
+    }
+
+    /// The best pieces, or the targets, with their probabilities, best first. `word` is the score of a target of several pieces,
+    /// given its number.
+    fn rank(&self, scores: &[f32], word: impl Fn(usize) -> f32) -> Vec<(Vec<u32>, f32)> {
+        if self.options.targets.is_empty() {
+            let best = top_k(scores, self.options.top_k);
+            return best.into_iter().map(|id| (vec![id as u32], scores[id])).collect();
+        }
+        let score = |(i, target): (usize, &TargetWord)| match target.pieces.as_slice() {
+            [id] => (target.pieces.clone(), scores.get(*id as usize).copied().unwrap_or(0.0)),
+            _ => (target.pieces.clone(), word(i)),
+        };
+        let mut ranked: Vec<(Vec<u32>, f32)> = self.options.targets.iter().enumerate().map(score).collect();
+        ranked.sort_by(|a, b| b.1.total_cmp(&a.1));
+        ranked.truncate(self.options.top_k);
+        ranked
     }
 
     fn prediction(
@@ -246,7 +263,7 @@ impl<'a> FillMask<'a> {
         score: f32,
     ) -> Result<Prediction> {
         let tokenizer = &self.runtime.tokenizer;
-        let filled = self.widened(&item.encoding, place, pieces.iter().copied());
+        let filled = widened(&item.rows[0].encoding, place, pieces.iter().copied());
         // As in the pipeline, special tokens are dropped if there is one mask. With several, the other masks stay. The tokens added
         // around the text are dropped here, while transformers keeps them.
         let one_mask = item.masks.len() == 1;
@@ -271,7 +288,8 @@ impl<'a> FillMask<'a> {
 
 impl Task for FillMask<'_> {
     type Item = FillMaskItem;
-    /// Logits over the vocabulary at each mask.
+    type Row = MaskedRow;
+    /// Logits over the vocabulary at each mask, or the probabilities of some pieces at one.
     type Output = Vec<Vec<f32>>;
     type Prediction = MaskPredictions;
 
@@ -279,105 +297,84 @@ impl Task for FillMask<'_> {
         self.prepare(TextPair::from_record(body, &self.options.fields)?)
     }
 
-    fn rows<'a>(&self, item: &'a FillMaskItem) -> &'a [Encoding] {
-        std::slice::from_ref(&item.encoding)
+    fn rows_per_record(&self) -> usize {
+        let pieces = self.options.targets.iter().map(|target| target.pieces.len());
+        1 + pieces.filter(|count| *count > 1).sum::<usize>()
     }
 
-    fn forward(&self, rows: &[&Encoding]) -> Result<Vec<Self::Output>> {
-        let masks: Vec<Vec<usize>> = rows.iter().map(|row| positions_of(&row.ids, self.mask_id)).collect();
-        self.runtime.masked_lm_logits(rows, &masks)
+    fn rows<'a>(&self, item: &'a FillMaskItem) -> &'a [MaskedRow] {
+        &item.rows
     }
 
-    fn decode(&self, item: &FillMaskItem, outputs: Vec<Self::Output>) -> Result<MaskPredictions> {
-        self.fill(item, outputs.into_iter().next().unwrap_or_default())
+    fn forward(&self, rows: &[&MaskedRow]) -> Result<Vec<Self::Output>> {
+        let encodings: Vec<&Encoding> = rows.iter().map(|row| &row.encoding).collect();
+        let columns: Vec<Vec<usize>> = rows
+            .iter()
+            .map(|row| match &row.wanted {
+                Wanted::Logits(columns) => columns.clone(),
+                Wanted::Pieces(column, _) => vec![*column],
+            })
+            .collect();
+        let logits = self.runtime.masked_lm_logits(&encodings, &columns)?;
+        Ok(rows.iter().zip(logits).map(|(row, logits)| row.wanted.of(logits)).collect())
     }
 
-    fn json(&self, _item: &FillMaskItem, prediction: &MaskPredictions) -> serde_json::Result<Box<RawValue>> {
-        match prediction.as_slice() {
-            [one] => serde_json::value::to_raw_value(one),
-            several => serde_json::value::to_raw_value(several),
-        }
-    }
-
-    /// One prediction, or lists of all with the number of the mask that each is for.
-    fn columns(&self) -> Vec<Column> {
-        let lists = self.options.top_k > 1;
-        let of = |name: &str, kind: ColumnType| Column::new(name, if lists { kind.list() } else { kind });
-        let words = self.options.targets.iter().any(|target| target.pieces.len() > 1);
-        let token = if words { ColumnType::Integer.list() } else { ColumnType::Integer };
-        let mask = lists.then(|| of("mask", ColumnType::Integer));
-        mask.into_iter()
-            .chain([
-                of("score", ColumnType::Float),
-                of("token", token),
-                of("token_str", ColumnType::Text),
-                of("sequence", ColumnType::Text),
-            ])
-            .collect()
-    }
-
-    fn cells(
-        &self,
-        item: &FillMaskItem,
-        prediction: &MaskPredictions,
-    ) -> std::result::Result<Vec<Cell>, String> {
-        let lists = self.options.top_k > 1;
-        if !lists && item.masks.len() > 1 {
-            return Err(format!(
-                "{} masks in the text, and option top_k=1 gives a table one prediction per text; option top_k=2 or more gives \
-                 lists",
-                item.masks.len()
-            ));
-        }
-        let words = self.options.targets.iter().any(|target| target.pieces.len() > 1);
-        let all: Vec<(usize, &Prediction)> =
-            prediction.iter().enumerate().flat_map(|(i, mask)| mask.iter().map(move |p| (i, p))).collect();
-        let token = |(_, p): &(usize, &Prediction)| {
-            let ids = match &p.token {
-                Token::One(id) if !words => return Cell::Integer(i64::from(*id)),
-                Token::One(id) => std::slice::from_ref(id),
-                Token::Many(ids) => ids,
+    fn decode(&self, item: &FillMaskItem, mut outputs: Vec<Self::Output>) -> Result<MaskPredictions> {
+        let logits = outputs.first_mut().map(std::mem::take).unwrap_or_default();
+        let targets = self.options.targets.len();
+        let mut per_mask = Vec::with_capacity(item.masks.len());
+        for (i, (place, mut scores)) in item.masks.iter().zip(logits).enumerate() {
+            softmax(&mut scores);
+            let word = |target: usize| {
+                let pieces = item.words.get(i * targets + target).map_or(&[][..], Vec::as_slice);
+                product(pieces.iter().map(|(row, at)| outputs[*row][0][*at]))
             };
-            Cell::of(ids, true, |id| Cell::Integer(i64::from(*id)))
-        };
-        let mask = lists.then(|| Cell::of(&all, true, |(mask, _)| Cell::integer(Some(*mask))));
-        Ok(mask
-            .into_iter()
-            .chain([
-                Cell::of(&all, lists, |(_, p)| Cell::Float(p.score)),
-                Cell::of(&all, lists, token),
-                Cell::of(&all, lists, |(_, p)| Cell::Text(p.token_str.clone())),
-                Cell::of(&all, lists, |(_, p)| Cell::Text(p.sequence.clone())),
-            ])
-            .collect())
+            let predictions: Result<Vec<_>> = self
+                .rank(&scores, word)
+                .into_iter()
+                .map(|(pieces, score)| self.prediction(item, *place, pieces, score))
+                .collect();
+            per_mask.push(predictions?);
+        }
+        Ok(per_mask)
     }
+}
 
-    fn text(&self, item: &FillMaskItem, prediction: &MaskPredictions, color: bool) -> String {
-        use std::fmt::Write;
-        let word = if color { AnsiColor::Green.on_default().bold() } else { Style::new() };
-        let mut out = item.text.text.clone();
-        if let Some(pair) = &item.text.text_pair {
-            out.push_str(" | ");
-            out.push_str(pair);
+impl Wanted {
+    /// What is kept of the logits at the row's columns.
+    fn of(&self, mut logits: Vec<Vec<f32>>) -> Vec<Vec<f32>> {
+        let Self::Pieces(_, pieces) = self else { return logits };
+        for scores in &mut logits {
+            let finite = scores.iter().all(|score| score.is_finite());
+            softmax(scores);
+            let score = |piece: &u32| match scores.get(*piece as usize) {
+                // The check of the output must see what was not finite.
+                _ if !finite => f32::NAN,
+                Some(score) => *score,
+                None => 0.0,
+            };
+            *scores = pieces.iter().map(score).collect();
         }
-        out.push('\n');
-        let width = prediction.iter().flatten().map(|p| p.token_str.chars().count()).max().unwrap_or(0);
-        for (i, mask) in prediction.iter().enumerate() {
-            if prediction.len() > 1 {
-                let _infallible = writeln!(out, "  {} {}:", self.mask_token, i + 1);
-            }
-            for p in mask {
-                let _infallible = writeln!(
-                    out,
-                    "  {:>6.2} %  {word}{:width$}{word:#}  {}",
-                    p.score * 100.0,
-                    p.token_str,
-                    p.sequence
-                );
-            }
-        }
-        out
+        logits
     }
+}
+
+/// The product of probabilities, which may be small.
+fn product(probabilities: impl Iterator<Item = f32>) -> f32 {
+    probabilities.map(|p| f64::from(p).ln()).sum::<f64>().exp() as f32
+}
+
+/// The encoding with `middle` in place of the token at `place`. The model uses only ids and segments.
+fn widened(encoding: &Encoding, place: usize, middle: impl Iterator<Item = u32>) -> Encoding {
+    let mut wide = Encoding::default();
+    wide.ids.extend_from_slice(&encoding.ids[..place]);
+    wide.ids.extend(middle);
+    let middle = wide.ids.len() - place;
+    wide.ids.extend_from_slice(&encoding.ids[place + 1..]);
+    wide.type_ids.extend_from_slice(&encoding.type_ids[..place]);
+    wide.type_ids.extend(std::iter::repeat_n(encoding.type_ids[place], middle));
+    wide.type_ids.extend_from_slice(&encoding.type_ids[place + 1..]);
+    wide
 }
 
 fn positions_of(ids: &[u32], wanted: u32) -> Vec<usize> {

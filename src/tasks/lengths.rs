@@ -55,7 +55,8 @@ impl Lengths {
         if self.long == Long::Window && !self.windows {
             return Err(Error::InvalidOption {
                 name: "long".to_owned(),
-                problem: "this task does not read text in windows; ner, qa, classify and embed do".to_owned(),
+                problem: "window is for ner, qa, classify and embed; this task does not read text in windows"
+                    .to_owned(),
             });
         }
         match self.max_length.filter(|n| *n > positions) {

@@ -13,15 +13,18 @@ pub mod null_threshold;
 mod qa;
 mod runtime;
 mod scores;
-mod text;
+pub(crate) mod text;
 mod tokenize;
 mod windows;
 mod zero_shot;
 
 pub use choose::{ChoiceScore, Choose, ChooseItem, ChooseOptions};
 pub use classify::{Classify, ClassifyItem, ClassifyOptions, Function, Judgement, LabelScore};
+pub(crate) use embed::Vectors;
 pub use embed::{Embed, EmbedItem, EmbedOptions, Embedding, TextRules};
-pub use fill_mask::{FillMask, FillMaskItem, FillMaskOptions, MaskPredictions, Prediction, TargetWord};
+pub use fill_mask::{
+    FillMask, FillMaskItem, FillMaskOptions, MaskPredictions, MaskedRow, Prediction, TargetWord, Token,
+};
 pub use input::{FieldNames, TextPair};
 pub use lengths::{Lengths, Longest, OwnLimit};
 pub use ner::{Aggregation, Entity, Ner, NerItem, NerOptions, WordBoundaries};

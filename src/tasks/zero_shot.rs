@@ -2,14 +2,12 @@
 //!
 //! Reference: transformers 4.57 `pipelines/zero_shot_classification.py`.
 
-use serde_json::value::RawValue;
-
-use super::classify::{LabelScore, label_cells, label_columns, labels_for_eyes};
+use super::classify::LabelScore;
 use super::input::required;
 use super::runtime::{Long, Runtime};
 use super::scores::{softmax, top_k};
 use crate::error::{Error, Result};
-use crate::io::{Cell, Column, RecordBody};
+use crate::io::RecordBody;
 use crate::model::AlbertConfig;
 use crate::stream::Task;
 use crate::tokenizer::Encoding;
@@ -47,7 +45,7 @@ impl Default for ZeroShotOptions {
 /// A text encoded with each hypothesis.
 #[derive(Debug)]
 pub struct ZeroShotItem {
-    text: String,
+    pub(crate) text: String,
     labels: Vec<String>,
     rows: Vec<Encoding>,
 }
@@ -55,7 +53,7 @@ pub struct ZeroShotItem {
 /// The task on a loaded model.
 pub struct ZeroShot<'a> {
     runtime: &'a Runtime,
-    options: ZeroShotOptions,
+    pub(crate) options: ZeroShotOptions,
     entailment: usize,
     contradiction: usize,
 }
@@ -172,13 +170,10 @@ fn contradiction(config: &AlbertConfig, entailment: usize) -> usize {
 
 impl Task for ZeroShot<'_> {
     type Item = ZeroShotItem;
+    type Row = Encoding;
     /// Logits of one hypothesis.
     type Output = Vec<f32>;
     type Prediction = Vec<LabelScore>;
-
-    fn text_field(&self) -> &str {
-        &self.options.text_field
-    }
 
     fn encode(&self, body: &RecordBody) -> std::result::Result<ZeroShotItem, String> {
         let (text, labels) = match body {
@@ -189,6 +184,10 @@ impl Task for ZeroShot<'_> {
             ),
         };
         self.prepare(text, labels.unwrap_or_else(|| self.options.labels.clone()))
+    }
+
+    fn rows_per_record(&self) -> usize {
+        self.options.labels.len().max(1)
     }
 
     fn rows<'a>(&self, item: &'a ZeroShotItem) -> &'a [Encoding] {
@@ -217,26 +216,5 @@ impl Task for ZeroShot<'_> {
         };
         let best = top_k(&scores, scores.len());
         Ok(best.into_iter().map(|i| LabelScore { label: item.labels[i].clone(), score: scores[i] }).collect())
-    }
-
-    fn json(&self, _item: &ZeroShotItem, prediction: &Vec<LabelScore>) -> serde_json::Result<Box<RawValue>> {
-        serde_json::value::to_raw_value(prediction)
-    }
-
-    /// The best label, or lists of all where several may apply.
-    fn columns(&self) -> Vec<Column> {
-        label_columns(self.options.multi_label)
-    }
-
-    fn cells(
-        &self,
-        _item: &ZeroShotItem,
-        prediction: &Vec<LabelScore>,
-    ) -> std::result::Result<Vec<Cell>, String> {
-        Ok(label_cells(prediction, self.options.multi_label))
-    }
-
-    fn text(&self, item: &ZeroShotItem, prediction: &Vec<LabelScore>, color: bool) -> String {
-        labels_for_eyes(&item.text, None, prediction, false, color)
     }
 }

@@ -21,6 +21,12 @@ pub struct Encoding {
     pub truncated: bool,
 }
 
+impl AsRef<Self> for Encoding {
+    fn as_ref(&self) -> &Self {
+        self
+    }
+}
+
 impl Encoding {
     pub(super) fn with_capacity(length: usize) -> Self {
         Self {

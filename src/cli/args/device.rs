@@ -19,7 +19,7 @@ pub(crate) struct DeviceArgs {
     /// --verbose prints the reason. `albert devices` lists the devices.
     #[arg(long, env = "ALBERT_DEVICE", value_name = "DEVICE", default_value = "auto", value_parser = str::parse::<DeviceChoice>, help_heading = "Device")]
     pub device: DeviceChoice,
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = "Device")]
     pub check: DeviceCheckArgs,
     /// Compute precision
     ///
@@ -51,8 +51,7 @@ pub(crate) struct DeviceCheckArgs {
         env = "ALBERT_DEVICE_CHECK",
         value_name = "WHEN",
         default_value = "first-use",
-        hide_short_help = true,
-        help_heading = "Device"
+        hide_short_help = true
     )]
     pub device_check: DeviceCheckArg,
 }

@@ -177,7 +177,7 @@ pub(crate) struct PretrainArgs {
     /// Devices, several for data-parallel training: auto, flex, ndarray, wgpu[:N], cuda[:N]
     #[arg(long, env = "ALBERT_DEVICE", value_name = "DEVICE", value_delimiter = ',', default_value = "auto", value_parser = str::parse::<DeviceChoice>, help_heading = "Run")]
     pub device: Vec<DeviceChoice>,
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = "Run")]
     pub check: DeviceCheckArgs,
     /// CPU threads [default: all]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024), help_heading = "Run")]

@@ -6,15 +6,14 @@
 mod options;
 
 use serde::Serialize;
-use serde_json::value::RawValue;
 
 use super::classify::text_windows;
 use super::input::TextPair;
 use super::runtime::{Embedded, Long, Pooling, Runtime};
 use crate::checkpoint::SentenceLayer;
 use crate::error::{Error, Result};
-use crate::io::{Cell, Column, ColumnType, RecordBody};
-use crate::stream::{More, Task};
+use crate::io::RecordBody;
+use crate::stream::Task;
 use crate::tokenizer::Encoding;
 
 pub use options::{EmbedOptions, TextRules};
@@ -22,8 +21,8 @@ pub use options::{EmbedOptions, TextRules};
 /// An encoded text or pair, in one row or in windows.
 #[derive(Debug)]
 pub struct EmbedItem {
-    text: TextPair,
-    rows: Vec<Encoding>,
+    pub(crate) text: TextPair,
+    pub(crate) rows: Vec<Encoding>,
 }
 
 /// One vector, or one per token.
@@ -31,16 +30,16 @@ pub struct EmbedItem {
 pub struct Embedding {
     /// The tokens, if each has a vector of its own.
     #[serde(skip_serializing_if = "Option::is_none")]
-    tokens: Option<Vec<String>>,
+    pub(crate) tokens: Option<Vec<String>>,
     /// The vector, or the vectors.
-    embedding: Vectors,
+    pub(crate) embedding: Vectors,
     #[serde(skip)]
-    attentions: Vec<Vec<Vec<Vec<f32>>>>,
+    pub(crate) attentions: Vec<Vec<Vec<Vec<f32>>>>,
 }
 
 #[derive(Clone, Debug, Serialize)]
 #[serde(untagged)]
-enum Vectors {
+pub(crate) enum Vectors {
     One(Vec<f32>),
     Many(Vec<Vec<f32>>),
 }
@@ -58,10 +57,10 @@ impl Embedding {
 
 /// The task on a loaded model.
 pub struct Embed<'a> {
-    runtime: &'a Runtime,
-    options: EmbedOptions,
+    pub(crate) runtime: &'a Runtime,
+    pub(crate) options: EmbedOptions,
     /// Length of the vectors.
-    width: usize,
+    pub(crate) width: usize,
     /// Tokens at the beginning of each row that are not pooled.
     skipped: usize,
 }
@@ -178,6 +177,7 @@ fn normalize(vector: &mut [f32]) {
 
 impl Task for Embed<'_> {
     type Item = EmbedItem;
+    type Row = Encoding;
     type Output = Embedded;
     type Prediction = Embedding;
 
@@ -221,84 +221,5 @@ impl Task for Embed<'_> {
         }
         let vector = self.finish(vector)?;
         Ok(Embedding { tokens: None, embedding: Vectors::One(vector), attentions })
-    }
-
-    fn json(&self, _item: &EmbedItem, prediction: &Embedding) -> serde_json::Result<Box<RawValue>> {
-        serde_json::value::to_raw_value(&[prediction])
-    }
-
-    fn more(&self, item: &EmbedItem, prediction: &Embedding) -> serde_json::Result<More> {
-        if !self.options.attentions {
-            return Ok(More::new());
-        }
-        let tokens: Vec<String> =
-            item.rows.iter().flat_map(|row| self.runtime.tokenizer.tokens(row)).collect();
-        Ok(vec![
-            ("tokens", serde_json::value::to_raw_value(&tokens)?),
-            ("attentions", serde_json::value::to_raw_value(&prediction.attentions)?),
-        ])
-    }
-
-    fn columns(&self) -> Vec<Column> {
-        let vector = if self.options.half {
-            ColumnType::HalfVector(self.width)
-        } else {
-            ColumnType::Vector(self.width)
-        };
-        if self.options.is_per_token() {
-            vec![Column::new("tokens", ColumnType::Text.list()), Column::new("embedding", vector.list())]
-        } else {
-            vec![Column::new("embedding", vector)]
-        }
-    }
-
-    fn cells(&self, _item: &EmbedItem, prediction: &Embedding) -> std::result::Result<Vec<Cell>, String> {
-        let tokens = prediction.tokens.as_ref();
-        let mut cells: Vec<Cell> = tokens
-            .map(|tokens| Cell::of(tokens, true, |token| Cell::Text(token.clone())))
-            .into_iter()
-            .collect();
-        cells.push(match &prediction.embedding {
-            Vectors::One(vector) => Cell::Vector(vector.clone()),
-            Vectors::Many(vectors) => Cell::of(vectors, true, |vector| Cell::Vector(vector.clone())),
-        });
-        Ok(cells)
-    }
-
-    fn text(&self, item: &EmbedItem, prediction: &Embedding, _color: bool) -> String {
-        use std::fmt::Write;
-        let mut out = item.text.text.clone();
-        if let Some(pair) = &item.text.text_pair {
-            out.push_str(" | ");
-            out.push_str(pair);
-        }
-        out.push('\n');
-        let mut line = |name: &str, vector: &[f32]| {
-            let first: Vec<String> = vector.iter().take(6).map(|v| format!("{v:>8.4}")).collect();
-            let dots = if vector.len() > 6 { " ..." } else { "" };
-            let _infallible = writeln!(out, "  {name}{}{dots}  ({} values)", first.join(" "), vector.len());
-        };
-        match &prediction.embedding {
-            Vectors::One(vector) => line("", vector),
-            Vectors::Many(vectors) => {
-                for (token, vector) in prediction.tokens.iter().flatten().zip(vectors) {
-                    line(&format!("{token:<14}"), vector);
-                }
-            }
-        }
-        out
-    }
-
-    /// The rows of an array file.
-    fn own(&self, _item: &EmbedItem, prediction: &Embedding) -> Vec<u8> {
-        prediction.values().flat_map(f32::to_le_bytes).collect()
-    }
-
-    /// A row of NaN, so that the rows of an array match the records.
-    fn own_failure(&self) -> Vec<u8> {
-        if self.options.is_per_token() {
-            return Vec::new();
-        }
-        std::iter::repeat_n(f32::NAN.to_le_bytes(), self.width).flatten().collect()
     }
 }

@@ -5,14 +5,12 @@
 
 mod aggregate;
 mod options;
-mod show;
 mod tags;
 mod words;
 
 use std::ops::Range;
 
 use serde::Serialize;
-use serde_json::value::RawValue;
 
 pub use aggregate::Aggregation;
 use aggregate::{Tagged, Token, aggregate, without_overlaps};
@@ -26,16 +24,16 @@ use super::scores::softmax;
 use super::text::{Place, Text};
 use super::windows::{own_parts, windows};
 use crate::error::{Error, Result};
-use crate::io::{Cell, Column, ColumnType, RecordBody};
+use crate::io::RecordBody;
 use crate::stream::Task;
 use crate::tokenizer::Encoding;
 
 /// A text split into tokens and windows.
 #[derive(Debug)]
 pub struct NerItem {
-    text: Text,
+    pub(crate) text: Text,
     /// Offsets of the given words.
-    given: Option<Vec<Place>>,
+    pub(crate) given: Option<Vec<Place>>,
     ids: Vec<u32>,
     places: Vec<Place>,
     /// The word of each token.
@@ -75,7 +73,7 @@ pub struct Entity {
 /// The task on a loaded model.
 pub struct Ner<'a> {
     runtime: &'a Runtime,
-    options: NerOptions,
+    pub(crate) options: NerOptions,
     scheme: Scheme,
     /// Overlap of adjacent windows in tokens, if there are windows.
     stride: Option<usize>,
@@ -303,13 +301,10 @@ impl<'a> Ner<'a> {
 
 impl Task for Ner<'_> {
     type Item = NerItem;
+    type Row = Encoding;
     /// Logits of one window, token by token.
     type Output = Vec<f32>;
     type Prediction = Vec<Entity>;
-
-    fn text_field(&self) -> &str {
-        &self.options.text_field
-    }
 
     fn encode(&self, body: &RecordBody) -> std::result::Result<NerItem, String> {
         let options = &self.options;
@@ -341,57 +336,11 @@ impl Task for Ner<'_> {
         };
         Ok(tagged.into_iter().map(|tagged| self.entity(item, tagged)).collect())
     }
-
-    fn json(&self, _item: &NerItem, prediction: &Vec<Entity>) -> serde_json::Result<Box<RawValue>> {
-        serde_json::value::to_raw_value(prediction)
-    }
-
-    /// A list of entities. Values that an entity lacks are null.
-    fn columns(&self) -> Vec<Column> {
-        let single = self.options.aggregation == Aggregation::None;
-        let integer = |name: &str| Column::new(name, ColumnType::Integer);
-        let mut parts = vec![
-            Column::new(if single { "entity" } else { "entity_group" }, ColumnType::Text),
-            Column::new("score", ColumnType::Float),
-        ];
-        parts.extend(single.then(|| integer("index")));
-        parts.push(Column::new("word", ColumnType::Text));
-        parts.extend(["start", "end", "start_token", "end_token"].map(integer));
-        vec![Column::new("entities", ColumnType::Struct(parts).list())]
-    }
-
-    fn cells(&self, _item: &NerItem, prediction: &Vec<Entity>) -> std::result::Result<Vec<Cell>, String> {
-        let single = self.options.aggregation == Aggregation::None;
-        let entity = |entity: &Entity| {
-            let label = entity.entity.as_deref().or(entity.entity_group.as_deref());
-            let mut parts = vec![Cell::text(label), Cell::Float(entity.score)];
-            parts.extend(single.then(|| Cell::integer(entity.index)));
-            parts.push(Cell::Text(entity.word.clone()));
-            let places = [Some(entity.start), Some(entity.end), entity.start_token, entity.end_token];
-            parts.extend(places.map(Cell::integer));
-            Cell::Struct(parts)
-        };
-        Ok(vec![Cell::of(prediction, true, entity)])
-    }
-
-    fn text(&self, item: &NerItem, prediction: &Vec<Entity>, color: bool) -> String {
-        show::marked(&item.text, prediction, color)
-    }
-
-    /// CoNLL: one word and its tag per line, a blank line at the end.
-    fn own(&self, item: &NerItem, prediction: &Vec<Entity>) -> Vec<u8> {
-        let words = item.given.clone().unwrap_or_else(|| show::visible_words(&item.text));
-        show::conll(&item.text, &words, prediction, self.has_prefixes()).into_bytes()
-    }
-
-    fn own_failure(&self) -> Vec<u8> {
-        b"\n".to_vec()
-    }
 }
 
 impl Ner<'_> {
     /// Returns true if the labels of the model mark the start of entities.
-    fn has_prefixes(&self) -> bool {
+    pub(crate) fn has_prefixes(&self) -> bool {
         (0..self.runtime.config.num_labels).any(|id| self.label(id).starts_with("B-"))
     }
 }

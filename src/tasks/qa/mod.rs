@@ -10,9 +10,7 @@ mod spans;
 use std::ops::Range;
 use std::sync::Arc;
 
-use anstyle::{AnsiColor, Style};
 use serde::Serialize;
-use serde_json::value::RawValue;
 
 use context::{Context, Contexts};
 use spans::{Decoded, SpanOptions, Window, decode};
@@ -21,8 +19,8 @@ use super::input::{missing, required};
 use super::runtime::{Long, Runtime};
 use super::windows::windows;
 use crate::error::{Error, Result};
-use crate::io::{Cell, Column, ColumnType, RecordBody};
-use crate::stream::{More, Task};
+use crate::io::RecordBody;
+use crate::stream::Task;
 use crate::tokenizer::{Encoding, Kind, TruncationSide};
 
 pub use options::QaOptions;
@@ -30,10 +28,10 @@ pub use options::QaOptions;
 /// A question with the windows of its context.
 #[derive(Debug)]
 pub struct QaItem {
-    question: String,
+    pub(crate) question: String,
     /// As JSON.
-    id: Option<String>,
-    context: Arc<Context>,
+    pub(crate) id: Option<String>,
+    pub(crate) context: Arc<Context>,
     windows: Vec<Range<usize>>,
     /// The column of the first context token in every row.
     first: usize,
@@ -68,7 +66,7 @@ pub struct Answers {
 /// The task on a loaded model.
 pub struct Qa<'a> {
     runtime: &'a Runtime,
-    options: QaOptions,
+    pub(crate) options: QaOptions,
     stride: usize,
     contexts: Contexts,
 }
@@ -218,13 +216,10 @@ impl<'a> Qa<'a> {
 
 impl Task for Qa<'_> {
     type Item = QaItem;
+    type Row = Encoding;
     /// Start and end logits of one window, token by token.
     type Output = Vec<f32>;
     type Prediction = Answers;
-
-    fn text_field(&self) -> &str {
-        &self.options.question_field
-    }
 
     fn encode(&self, body: &RecordBody) -> std::result::Result<QaItem, String> {
         let options = &self.options;
@@ -259,111 +254,5 @@ impl Task for Qa<'_> {
 
     fn decode(&self, item: &QaItem, outputs: Vec<Vec<f32>>) -> Result<Answers> {
         Ok(self.answers(item, &outputs))
-    }
-
-    fn json(&self, _item: &QaItem, prediction: &Answers) -> serde_json::Result<Box<RawValue>> {
-        serde_json::value::to_raw_value(&prediction.answers)
-    }
-
-    fn more(&self, _item: &QaItem, prediction: &Answers) -> serde_json::Result<More> {
-        let mut more = More::new();
-        for (name, value) in
-            [("null_score", prediction.null_score), ("null_score_diff", prediction.null_score_diff)]
-        {
-            if let Some(value) = value {
-                more.push((name, serde_json::value::to_raw_value(&value)?));
-            }
-        }
-        Ok(more)
-    }
-
-    fn columns(&self) -> Vec<Column> {
-        let lists = self.options.top_k > 1;
-        let of = |name: &str, kind: ColumnType| Column::new(name, if lists { kind.list() } else { kind });
-        let mut columns = vec![
-            of("answer", ColumnType::Text),
-            of("score", ColumnType::Float),
-            of("start", ColumnType::Integer),
-            of("end", ColumnType::Integer),
-        ];
-        if self.options.impossible || self.options.null_threshold.is_some() {
-            columns.push(Column::new("null_score", ColumnType::Float));
-            columns.push(Column::new("null_score_diff", ColumnType::Float));
-        }
-        columns
-    }
-
-    fn cells(&self, _item: &QaItem, prediction: &Answers) -> std::result::Result<Vec<Cell>, String> {
-        let (answers, lists) = (&prediction.answers, self.options.top_k > 1);
-        let mut cells = vec![
-            Cell::of(answers, lists, |answer| Cell::Text(answer.answer.clone())),
-            Cell::of(answers, lists, |answer| Cell::Float(answer.score)),
-            Cell::of(answers, lists, |answer| Cell::integer(Some(answer.start))),
-            Cell::of(answers, lists, |answer| Cell::integer(Some(answer.end))),
-        ];
-        if self.options.impossible || self.options.null_threshold.is_some() {
-            cells.push(Cell::float(prediction.null_score));
-            cells.push(Cell::float(prediction.null_score_diff));
-        }
-        Ok(cells)
-    }
-
-    fn text(&self, item: &QaItem, prediction: &Answers, color: bool) -> String {
-        use std::fmt::Write;
-        let (bold, dim) = if color {
-            (AnsiColor::Green.on_default().bold(), Style::new().dimmed())
-        } else {
-            (Style::new(), Style::new())
-        };
-        let text = &item.context.text;
-        let sentences = text.sentences();
-        let mut out = format!("{}\n", item.question);
-        if prediction.answers.is_empty() {
-            out.push_str("  no answer in this context\n");
-        }
-        for AnswerSpan { score, start, end, answer } in &prediction.answers {
-            let percent = score * 100.0;
-            if answer.is_empty() {
-                let _infallible = writeln!(out, "  {percent:>6.2} %  {bold}no answer{bold:#}");
-                continue;
-            }
-            let from = sentences.partition_point(|s| s.1 <= *start);
-            let to = sentences.partition_point(|s| s.0 < *end).max(from + 1);
-            let sentence =
-                (sentences.get(from).map_or(*start, |s| s.0), sentences.get(to - 1).map_or(*end, |s| s.1));
-            let one_line = |place| text.slice(place).split_whitespace().collect::<Vec<_>>().join(" ");
-            let space = |place: (usize, usize), at_end: bool| {
-                let slice = text.slice(place);
-                let edge = if at_end { slice.chars().next_back() } else { slice.chars().next() };
-                if edge.is_some_and(char::is_whitespace) { " " } else { "" }
-            };
-            let (before, after) = ((sentence.0, *start), (*end, sentence.1));
-            let mark = if color { ("", "") } else { ("[", "]") };
-            let _infallible = writeln!(
-                out,
-                "  {percent:>6.2} %  {bold}{}{bold:#}  {dim}{}{}{dim:#}{bold}{}{}{}{bold:#}{dim}{}{}{dim:#}",
-                one_line((*start, *end)),
-                one_line(before),
-                space(before, true),
-                mark.0,
-                one_line((*start, *end)),
-                mark.1,
-                space(after, false),
-                one_line(after),
-            );
-        }
-        out
-    }
-
-    /// An entry of SQuAD's predictions file: the id and the answer.
-    fn own(&self, item: &QaItem, prediction: &Answers) -> Vec<u8> {
-        let answer = prediction.answers.first().map_or("", |answer| answer.answer.as_str());
-        let id = match item.id.as_deref() {
-            Some(id) if id.starts_with('"') => id.to_owned(),
-            // JSON object keys are strings.
-            Some(id) => serde_json::Value::from(id).to_string(),
-            None => serde_json::Value::from(item.question.as_str()).to_string(),
-        };
-        format!("{id}: {}", serde_json::Value::from(answer)).into_bytes()
     }
 }

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use anstyle::AnsiColor;
 
-use super::Entity;
+use crate::tasks::Entity;
 use crate::tasks::text::{Place, Text};
 
 /// Colors of entity types, in order of their first appearance.

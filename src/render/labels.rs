@@ -1,0 +1,46 @@
+//! Labels with scores.
+
+use anstyle::{AnsiColor, Style};
+
+use crate::io::{Cell, Column, ColumnType};
+use crate::tasks::LabelScore;
+
+/// The columns of labels in a table: of the best one, or lists.
+pub(super) fn label_columns(lists: bool) -> Vec<Column> {
+    let kind = |kind: ColumnType| if lists { kind.list() } else { kind };
+    vec![Column::new("label", kind(ColumnType::Text)), Column::new("score", kind(ColumnType::Float))]
+}
+
+/// The cells of [`label_columns`].
+pub(super) fn label_cells(labels: &[LabelScore], lists: bool) -> Vec<Cell> {
+    vec![
+        Cell::of(labels, lists, |label| Cell::Text(label.label.clone())),
+        Cell::of(labels, lists, |label| Cell::Float(label.score)),
+    ]
+}
+
+/// The text, then one line per label.
+pub(super) fn label_lines(
+    text: &str,
+    pair: Option<&str>,
+    labels: &[LabelScore],
+    numbers: bool,
+    color: bool,
+) -> String {
+    use std::fmt::Write;
+    let style = if color { AnsiColor::Green.on_default().bold() } else { Style::new() };
+    let mut out = text.to_owned();
+    if let Some(pair) = pair {
+        out.push_str(" | ");
+        out.push_str(pair);
+    }
+    out.push('\n');
+    for LabelScore { label, score } in labels {
+        let _infallible = if numbers {
+            writeln!(out, "  {score:>9.4}  {style}{label}{style:#}")
+        } else {
+            writeln!(out, "  {:>6.2} %  {style}{label}{style:#}", score * 100.0)
+        };
+    }
+    out
+}
