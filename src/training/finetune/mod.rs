@@ -1,25 +1,29 @@
 //! Fine-tuning: [`FineTune`] is the whole run, from labelled data to a model. Its parts are encoding of the data, losses of the
 //! task heads, recipes, and runs with one seed.
 
+mod class_weights;
 mod epoch;
 mod objective;
 mod observer;
 mod options;
 mod plan;
+mod planning;
 mod prepare;
 pub mod recipe;
 mod results;
 mod run;
 mod seeds;
+mod setup;
 mod source;
 mod spread;
 mod store;
 mod tasks;
 
+pub use class_weights::ClassWeights;
 pub use epoch::Order;
 pub use objective::{Answer, FineTuning, TaskLoss, TrainingExample};
 pub use observer::FineTuneObserver;
-pub use options::{Dev, Dropout, FineTuneOptions};
+pub use options::{Dev, Dropout, FineTuneOptions, FineTuneTask};
 pub use plan::Plan;
 pub use prepare::{FineTune, PreparedFineTune};
 pub use results::{FineTuneResults, SeedResult};
@@ -27,4 +31,3 @@ pub use run::{DevEvaluation, FineTuneRun, FineTuned, Frozen};
 pub use source::ExampleSource;
 pub use spread::Spread;
 pub use store::{ExampleStore, RowLengths};
-pub use tasks::{ClassWeights, FineTuneTask};

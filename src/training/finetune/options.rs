@@ -2,11 +2,13 @@
 
 use std::path::PathBuf;
 
+use super::class_weights::ClassWeights;
 use super::epoch::Order;
 use super::run::Frozen;
-use super::tasks::FineTuneTask;
+use crate::data::{ChoiceOptions, QuestionOptions, TargetKind, TextOptions, TokenOptions};
 use crate::device::FloatType;
 use crate::error::{Error, Result};
+use crate::tasks::QaOptions;
 use crate::training::{Decay, Duration, OptimizerKind};
 
 /// The options of [`FineTune`](super::FineTune). [`FineTuneOptions::new`] sets the defaults of `albert finetune`.
@@ -69,6 +71,55 @@ pub struct FineTuneOptions {
     pub save_minutes: f64,
     /// Number of checkpoints to keep in addition to the best.
     pub keep: usize,
+}
+
+/// A task, with the options of its data.
+#[derive(Clone, Debug)]
+pub enum FineTuneTask {
+    /// Text classification or regression.
+    Classify {
+        /// How the data is read. `kind` is replaced by `goal`.
+        data: TextOptions,
+        /// The kind of target. `None`: numbers for the recipe of STS-B, else one label per text.
+        goal: Option<TargetKind>,
+        /// Labels in the order of their ids. Empty: the labels in the data, sorted.
+        labels: Vec<String>,
+        /// Weights of the classes in the loss.
+        class_weights: ClassWeights,
+    },
+    /// Token classification.
+    Ner {
+        /// How the data is read. Numeric tags are indices into `tag_names`, which `labels` replaces.
+        data: TokenOptions,
+        /// Tags in the order of their ids. Empty: the tags in the data, O first.
+        labels: Vec<String>,
+        /// Weights of the classes in the loss.
+        class_weights: ClassWeights,
+    },
+    /// Extractive question answering.
+    Qa {
+        /// How the data is read. Answers need their places (`need_start`).
+        data: QuestionOptions,
+        /// How long contexts are divided, and how long answers may be.
+        task: QaOptions,
+    },
+    /// Multiple choice.
+    Choose {
+        /// How the data is read.
+        data: ChoiceOptions,
+    },
+}
+
+impl FineTuneTask {
+    /// The name of the subcommand, by which recipes name their task.
+    pub(super) fn name(&self) -> &'static str {
+        match self {
+            Self::Classify { .. } => "classify",
+            Self::Ner { .. } => "ner",
+            Self::Qa { .. } => "qa",
+            Self::Choose { .. } => "choose",
+        }
+    }
 }
 
 /// The examples that select the best checkpoint.

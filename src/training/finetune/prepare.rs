@@ -5,16 +5,14 @@ use std::sync::atomic::AtomicBool;
 use super::observer::FineTuneObserver;
 use super::options::FineTuneOptions;
 use super::plan::Plan;
-use super::recipe::{self, PublishedRecipe};
+use super::planning::plan;
 use super::results::FineTuneResults;
+use super::setup::Setup;
 use super::tasks::Prepared;
 use crate::checkpoint::Checkpoint;
 use crate::device::{self, DeviceChoice, OpenDevice, Workload};
 use crate::error::{Error, Result};
-use crate::io::create_directory;
-use crate::model::{Albert, AlbertConfig, Head};
-use crate::tasks::{Lengths, Long, Runtime};
-use crate::training::{Alone, Checkpoints, Communicator};
+use crate::training::{Alone, Communicator};
 
 /// Fine-tunes a model on labelled data, as `albert finetune` does.
 ///
@@ -92,7 +90,7 @@ impl<'a> FineTune<'a> {
         };
         let observer = if setup.leads() { observer } else { &mut () };
         let prepared = options.task.prepare(&setup, observer)?;
-        let plan = Plan::new(&setup, &prepared)?;
+        let plan = plan(&setup, &prepared)?;
         observer.planned(&plan);
         Ok(PreparedFineTune { checkpoint, options, devices, world, prepared, plan })
     }
@@ -121,123 +119,5 @@ impl PreparedFineTune<'_> {
     /// What the run will do.
     pub fn plan(&self) -> &Plan {
         &self.plan
-    }
-}
-
-/// Everything that is set up before the data is read.
-pub(super) struct Setup<'a> {
-    pub(super) options: &'a FineTuneOptions,
-    /// The other processes.
-    pub(super) world: &'a dyn Communicator,
-    pub(super) recipe: Option<&'static PublishedRecipe>,
-    pub(super) checkpoint: &'a Checkpoint,
-    /// The checkpoint's configuration with the dropout rates of this run.
-    pub(super) config: AlbertConfig,
-    /// At least one.
-    pub(super) devices: &'a [OpenDevice],
-}
-
-impl Setup<'_> {
-    /// A pipeline that encodes rows for a model of `config` with `head`. Its weights are set later.
-    ///
-    /// # Errors
-    /// [`Error::InvalidOption`] for a length that the model does not support; errors of the tokenizer.
-    pub(super) fn runtime(
-        &self,
-        config: &AlbertConfig,
-        head: Head,
-        default_length: usize,
-    ) -> Result<Runtime> {
-        let device = self.devices[0].device.clone();
-        let tokenizer = self.checkpoint.tokenizer()?;
-        let lengths = Lengths {
-            max_length: self.options.max_length,
-            default: self.recipe.map_or(default_length, |recipe| recipe.max_length),
-            long: Long::Truncate,
-            windows: true,
-            own: None,
-        };
-        let max_length = lengths.longest(config.max_position_embeddings, &tokenizer)?.tokens;
-        Ok(Runtime {
-            model: Albert::new(config, &[head], &device),
-            config: config.clone(),
-            tokenizer,
-            device,
-            max_length,
-            long: Long::Truncate,
-            pad_multiple: self.pad_multiple(),
-        })
-    }
-
-    /// True for the process that evaluates and writes.
-    pub(super) fn leads(&self) -> bool {
-        self.world.rank() == 0
-    }
-
-    /// Rows are padded to a multiple of this.
-    pub(super) fn pad_multiple(&self) -> usize {
-        self.devices[0].pad_multiple()
-    }
-}
-
-impl FineTuneOptions {
-    /// Checks everything that can be checked without the model and the data: the values, the name of the recipe, and that
-    /// the run starts in a new directory or resumes in its own. Creates the output directory.
-    ///
-    /// # Errors
-    /// [`Error::InvalidOption`]; [`Error::BadFile`] for the output directory.
-    pub fn check(&self) -> Result<()> {
-        self.check_values()?;
-        self.published_recipe()?;
-        self.check_output()
-    }
-
-    /// The recipe of that name.
-    fn published_recipe(&self) -> Result<Option<&'static PublishedRecipe>> {
-        let Some(name) = &self.recipe else { return Ok(None) };
-        let task = self.task.name();
-        let usage = |problem: String| Error::InvalidOption { name: "recipe".to_owned(), problem };
-        let known =
-            || recipe::PUBLISHED.iter().filter(|r| r.task == task).map(|r| r.name).collect::<Vec<_>>();
-        match recipe::published(name) {
-            Some(recipe) if recipe.task == task => Ok(Some(recipe)),
-            Some(recipe) => Err(usage(format!("{name} is for albert finetune {}", recipe.task))),
-            None if known().is_empty() => Err(usage(format!("there is none for {task}"))),
-            None => Err(usage(format!("\"{name}\" is not one of {}", known().join(", ")))),
-        }
-    }
-
-    /// `config` with the dropout rates of this run.
-    fn configured(&self, config: &AlbertConfig, recipe: Option<&PublishedRecipe>) -> AlbertConfig {
-        let mut config = config.clone();
-        let dropout = recipe.map(|recipe| recipe.dropout);
-        if let Some(rate) = self.dropout.hidden.or(dropout) {
-            config.hidden_dropout_prob = rate;
-        }
-        if let Some(rate) = self.dropout.attention.or(dropout) {
-            config.attention_probs_dropout_prob = rate;
-        }
-        if let Some(rate) = self.dropout.classifier.or(recipe.map(|recipe| recipe.classifier_dropout)) {
-            config.classifier_dropout_prob = Some(rate);
-        }
-        config
-    }
-
-    fn check_output(&self) -> Result<()> {
-        let output = &self.output;
-        if output.is_file() {
-            return Err(Error::bad_file(output, "is a file; option output takes a directory"));
-        }
-        let taken = output.join("model.safetensors").exists()
-            || !Checkpoints::new(output, 1).steps().is_empty()
-            || output.join("seeds").exists();
-        if taken && !self.resume {
-            return Err(Error::bad_file(
-                output,
-                "contains a model or a run: use option resume to continue it, or another output directory to start a new \
-                 one",
-            ));
-        }
-        create_directory(output)
     }
 }

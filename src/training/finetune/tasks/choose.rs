@@ -11,7 +11,7 @@ use crate::model::Head;
 use crate::tasks::{Choose, ChooseOptions};
 use crate::training::finetune::objective::TaskLoss;
 use crate::training::finetune::observer::FineTuneObserver;
-use crate::training::finetune::prepare::Setup;
+use crate::training::finetune::setup::Setup;
 
 pub(super) fn prepare(
     setup: &Setup,

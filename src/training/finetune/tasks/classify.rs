@@ -1,7 +1,6 @@
 //! Fine-tuning for text classification and regression.
 
 use super::examples::{encoded, read};
-use super::label_weights::ClassWeights;
 use super::labels::{LabelCounts, label_set, majority, missing_in_dev};
 use super::{Prepared, encode};
 use crate::checkpoint::Architecture;
@@ -10,9 +9,10 @@ use crate::error::Result;
 use crate::eval::{self, TaskEvaluation, TextEvaluation};
 use crate::model::Head;
 use crate::tasks::{Classify, ClassifyOptions};
+use crate::training::finetune::class_weights::ClassWeights;
 use crate::training::finetune::objective::TaskLoss;
 use crate::training::finetune::observer::FineTuneObserver;
-use crate::training::finetune::prepare::Setup;
+use crate::training::finetune::setup::Setup;
 
 pub(super) fn prepare(
     setup: &Setup,

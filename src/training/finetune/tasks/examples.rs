@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 use crate::training::finetune::objective::TrainingExample;
 use crate::training::finetune::observer::FineTuneObserver;
 use crate::training::finetune::options::Dev;
-use crate::training::finetune::prepare::Setup;
+use crate::training::finetune::setup::Setup;
 use crate::training::finetune::store::ExampleStore;
 
 /// Reads the training examples, and dev from its file or by dividing them. Examples with the same `key` stay together.

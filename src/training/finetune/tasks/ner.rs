@@ -1,7 +1,6 @@
 //! Fine-tuning for token classification.
 
 use super::examples::{encoded, read};
-use super::label_weights::ClassWeights;
 use super::labels::{LabelCounts, label_set, missing_in_dev};
 use super::{Prepared, encode};
 use crate::checkpoint::Architecture;
@@ -9,9 +8,10 @@ use crate::data::{self, LabelSet, TokenOptions};
 use crate::error::Result;
 use crate::eval::{TaskEvaluation, TokenEvaluation};
 use crate::model::Head;
+use crate::training::finetune::class_weights::ClassWeights;
 use crate::training::finetune::objective::TaskLoss;
 use crate::training::finetune::observer::FineTuneObserver;
-use crate::training::finetune::prepare::Setup;
+use crate::training::finetune::setup::Setup;
 
 pub(super) fn prepare(
     setup: &Setup,

@@ -12,7 +12,7 @@ use crate::model::Head;
 use crate::tasks::{Qa, QaOptions};
 use crate::training::finetune::objective::TaskLoss;
 use crate::training::finetune::observer::FineTuneObserver;
-use crate::training::finetune::prepare::Setup;
+use crate::training::finetune::setup::Setup;
 
 /// Default maximum length, as for SQuAD.
 const LENGTH: usize = 384;

@@ -36,7 +36,7 @@ impl ClassWeights {
     }
 
     /// The weights in the order of `labels`, which occur `counts` times; empty for equal ones.
-    pub(super) fn of(&self, labels: &LabelSet, counts: &[u64]) -> Result<Vec<f32>> {
+    pub(in crate::training) fn of(&self, labels: &LabelSet, counts: &[u64]) -> Result<Vec<f32>> {
         let named = match self {
             Self::Equal => return Ok(Vec::new()),
             Self::Balanced => return Ok(balanced(counts)),
@@ -56,7 +56,7 @@ impl ClassWeights {
     }
 
     /// The weights where classes cannot have any.
-    pub(super) fn refuse(&self) -> Result<Vec<f32>> {
+    pub(in crate::training) fn refuse(&self) -> Result<Vec<f32>> {
         match self {
             Self::Equal => Ok(Vec::new()),
             _ => Err(usage("class weights are only for single-label classification".to_owned())),
