@@ -11,8 +11,8 @@ use std::path::{Path, PathBuf};
 use burn::tensor::Device;
 use plotters::prelude::*;
 
-use albert::device::{self, DeviceChoice, FloatType};
-use albert::ops::Numbers;
+use albert::device::{self, DeviceChoice, Precision};
+use albert::ops::MatmulPrecision;
 use common::encoder::{base_config, forward, model};
 use common::{median, option, programs};
 
@@ -22,7 +22,7 @@ type Line = (String, Vec<(f64, f64)>);
 fn main() {
     let runs: usize = option("--runs").and_then(|n| n.parse().ok()).unwrap_or(5);
     let out = PathBuf::from(option("--out").unwrap_or_else(|| "benches".into()));
-    let device = device::open(DeviceChoice::Flex, FloatType::F32).expect("the device").device;
+    let device = device::open(DeviceChoice::Flex, Precision::F32).expect("the device").device;
     let programs = programs(&["f32", "bf16", "int8"]);
 
     // Some 512 tokens of each length; sequences of 32 tokens in each batch.
@@ -43,11 +43,16 @@ fn main() {
     draw(&out.join("growth-batch.svg"), "sequences of 32 tokens in a batch", &by_batch);
 }
 
-fn measure(shapes: &[[usize; 2]], programs: &[(String, Numbers)], runs: usize, device: &Device) -> Vec<Line> {
+fn measure(
+    shapes: &[[usize; 2]],
+    programs: &[(String, MatmulPrecision)],
+    runs: usize,
+    device: &Device,
+) -> Vec<Line> {
     let mut lines = Vec::new();
-    for (program, numbers) in programs {
+    for (program, precision) in programs {
         let mut model = model(&base_config(), device);
-        model.set_numbers(*numbers);
+        model.set_matmul_precision(*precision);
         for threads in [1, 2] {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads");
             let points = shapes.iter().map(|&shape| {

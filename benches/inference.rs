@@ -1,4 +1,4 @@
-//! The encoder of ALBERT-base on the CPU over shapes without padding, compared with ONNX Runtime, OpenVINO
+//! The encoder of ALBERT-base on the CPU over shapes without padding, compared with ONNX Pipeline, OpenVINO
 //! and PyTorch when `--python PATH` is given (see `inference_peer.py` for what they run).
 //!
 //!     cargo bench --bench inference -- [--python PATH] [--runs N] [--shapes 8x128,1x16] [--programs f32,int8]
@@ -16,8 +16,8 @@ use serde_json::json;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use albert::device::{self, FloatType};
-use albert::ops::{self, Numbers};
+use albert::device::{self, Precision};
+use albert::ops::{self, MatmulPrecision};
 use common::encoder::{base_config, forward, model};
 use common::{Peer, list, median, option, programs};
 
@@ -35,7 +35,7 @@ fn main() {
     let peers = list("--peers").unwrap_or_else(default_peers);
     let choice = option("--device").unwrap_or_else(|| "flex".into()).parse().expect("a device");
     device::set_threads(THREADS).expect("nothing has been computed yet");
-    let device = device::open(choice, FloatType::F32).expect("the device").device;
+    let device = device::open(choice, Precision::F32).expect("the device").device;
 
     let config = base_config();
     let mut peer = option("--python").map(|python| Peer::start(&python, "inference_peer.py"));
@@ -45,9 +45,9 @@ fn main() {
     });
     let models: Vec<_> = programs(&["f32", "bf16x2", "bf16", "int8"])
         .into_iter()
-        .map(|(name, numbers)| {
+        .map(|(name, precision)| {
             let mut model = model(&config, &device);
-            model.set_numbers(numbers);
+            model.set_matmul_precision(precision);
             (format!("albert {name}"), model)
         })
         .collect();
@@ -96,7 +96,7 @@ fn default_peers() -> Vec<String> {
         "torch-compiled",
     ];
     let bf16 = ["openvino-bf16", "torch-bf16", "torch-bf16-compiled"];
-    let bf16 = bf16.into_iter().filter(|_| ops::is_native(Numbers::Bf16));
+    let bf16 = bf16.into_iter().filter(|_| ops::is_native(MatmulPrecision::Bf16));
     always.into_iter().chain(bf16).map(str::to_owned).collect()
 }
 

@@ -11,7 +11,7 @@ mod common;
 use std::time::{Duration, Instant};
 
 use albert::device;
-use albert::ops::Numbers;
+use albert::ops::MatmulPrecision;
 use albert::ops::measure::{self, Operation};
 use common::{median, option};
 
@@ -23,29 +23,35 @@ fn main() {
     device::set_threads(THREADS).expect("nothing has been computed yet");
     println!("{:<34} {:>10} {:>10} {:>8}", "operation", "median us", "G/s", "of peak");
     let mut f32_peak = f64::NAN;
-    for numbers in [Numbers::F32, Numbers::Bf16x2, Numbers::Bf16, Numbers::Int8] {
+    for precision in
+        [MatmulPrecision::F32, MatmulPrecision::Bf16x2, MatmulPrecision::Bf16, MatmulPrecision::Int8]
+    {
         // Bytes: twice the operations of bf16 in an instruction.
-        let peak = match measure::peak(if numbers == Numbers::Int8 { Numbers::Bf16 } else { numbers }) {
+        let peak = match measure::peak(if precision == MatmulPrecision::Int8 {
+            MatmulPrecision::Bf16
+        } else {
+            precision
+        }) {
             Some(operation) => {
-                line(operation, runs, f64::NAN) * if numbers == Numbers::Int8 { 2.0 } else { 1.0 }
+                line(operation, runs, f64::NAN) * if precision == MatmulPrecision::Int8 { 2.0 } else { 1.0 }
             }
             None => f32_peak,
         };
-        if numbers == Numbers::F32 {
+        if precision == MatmulPrecision::F32 {
             f32_peak = peak;
         }
         for (k, n) in [(768, 2304), (768, 768), (768, 3072), (3072, 768)] {
-            line(measure::product(numbers, 1024, k, n), runs, peak);
+            line(measure::product(precision, 1024, k, n), runs, peak);
         }
-        line(measure::product(numbers, 16, 768, 3072), runs, peak);
-        if matches!(numbers, Numbers::F32 | Numbers::Int8) {
+        line(measure::product(precision, 16, 768, 3072), runs, peak);
+        if matches!(precision, MatmulPrecision::F32 | MatmulPrecision::Int8) {
             for [rows, k, n] in [[1024, 768, 2304], [1024, 3072, 768], [16, 768, 3072]] {
-                line(measure::library_product(numbers, rows, k, n), runs, peak);
+                line(measure::library_product(precision, rows, k, n), runs, peak);
             }
         }
-        if numbers != Numbers::Int8 {
+        if precision != MatmulPrecision::Int8 {
             for (batch, length) in [(64, 16), (32, 32), (16, 64), (8, 128), (4, 256), (2, 512)] {
-                line(measure::attention(numbers, batch, length, 768, 12), runs, peak);
+                line(measure::attention(precision, batch, length, 768, 12), runs, peak);
             }
         }
     }

@@ -19,9 +19,9 @@ use burn::nn::loss::CrossEntropyLossConfig;
 use burn::tensor::{Device, Int, Tensor};
 use serde_json::{Value, json};
 
-use albert::device::{self, FloatType};
+use albert::device::{self, Precision};
 use albert::model::{Albert, AlbertConfig, Head, ModelInput, OutputOptions};
-use albert::ops::{self, Numbers};
+use albert::ops::{self, MatmulPrecision};
 use common::{Peer, list, option, programs};
 
 const THREADS: usize = 2;
@@ -31,11 +31,11 @@ fn main() {
     let choice = option("--device").unwrap_or_else(|| "flex".into()).parse().expect("a device");
     device::keep_freed_memory();
     device::set_threads(THREADS).expect("nothing has been computed yet");
-    let device = device::open(choice, FloatType::F32).expect("the device").device;
+    let device = device::open(choice, Precision::F32).expect("the device").device;
     let mut peer = option("--python").map(|python| Peer::start(&python, "training_peer.py"));
 
     let peers = list("--peers").unwrap_or_else(|| {
-        let bf16 = if ops::is_native(Numbers::Bf16) { 4 } else { 2 };
+        let bf16 = if ops::is_native(MatmulPrecision::Bf16) { 4 } else { 2 };
         let all = ["torch", "torch-compiled", "torch-bf16", "torch-bf16-compiled"];
         all[..bf16].iter().map(|name| (*name).to_owned()).collect()
     });
@@ -52,7 +52,7 @@ fn main() {
         }
         let steps: Vec<_> = programs
             .iter()
-            .map(|(name, numbers)| (format!("albert {name}"), Step::new(&case, &device, *numbers)))
+            .map(|(name, precision)| (format!("albert {name}"), Step::new(&case, &device, *precision)))
             .collect();
         if let Some(peer) = &mut peer {
             peer.ask(&format!("prepare {case}"));
@@ -147,7 +147,7 @@ struct Step {
 }
 
 impl Step {
-    fn new(case: &Value, device: &Device, numbers: Numbers) -> Self {
+    fn new(case: &Value, device: &Device, precision: MatmulPrecision) -> Self {
         let number = |key: &str| case[key].as_u64().expect("a number") as usize;
         let text = case["config"].to_string().replacen('{', "{\"model_type\":\"albert\",", 1);
         let config = AlbertConfig::from_slice(text.as_bytes(), Path::new("config.json")).expect("sound");
@@ -157,7 +157,7 @@ impl Step {
         let ids = (0..(batch * length) as u64).map(|i| (5 + i * 7919 % (vocabulary - 5)) as i64).collect();
         let model = |device: &Device| {
             let mut model = Albert::new(&config, &heads, device);
-            model.set_numbers(numbers);
+            model.set_matmul_precision(precision);
             model
         };
         Self {

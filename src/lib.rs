@@ -20,20 +20,20 @@
 //!
 //! ```
 //! use albert::checkpoint::{Checkpoint, MlmBias, load_model};
-//! use albert::device::{self, DeviceChoice, FloatType};
+//! use albert::device::{self, DeviceChoice, Precision};
 //! use albert::model::Head;
-//! use albert::tasks::{FieldNames, FillMask, FillMaskOptions, Long, Runtime, TextPair};
+//! use albert::tasks::{FieldNames, FillMask, FillMaskOptions, Long, Pipeline, TextPair};
 //!
 //! # fn main() -> albert::Result<()> {
 //! // `Checkpoint::local(path)` opens a directory or a file.
 //! let checkpoint = Checkpoint::embedded()?;
-//! let device = device::open(DeviceChoice::Flex, FloatType::F32)?.device;
+//! let device = device::open(DeviceChoice::Flex, Precision::F32)?.device;
 //! let tensors = checkpoint.tensors()?;
 //! let (model, report) =
 //!     load_model(&tensors, &checkpoint.config, &[Head::MaskedLm], MlmBias::default(), &device)?;
 //! assert!(report.missing.is_empty());
 //!
-//! let runtime = Runtime {
+//! let runtime = Pipeline {
 //!     model,
 //!     max_length: checkpoint.config.max_position_embeddings,
 //!     tokenizer: checkpoint.tokenizer()?,

@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use albert::checkpoint::TokenizerFiles;
-use albert::tokenizer::{Encoding, Kind, Tokenizer};
+use albert::tokenizer::{Encoding, Tokenizer, TokenizerKind};
 use common::cases::{Case, case, read_json};
 use common::{albert, golden};
 use serde_json::{Value, json};
@@ -70,7 +70,7 @@ fn convert_keeps_added_tokens() {
         assert_eq!(code, 0, "{err}");
         check_texts(&target, &case.expected()[folder]);
         let tokenizer = Tokenizer::from_dir(Path::new(&target)).expect("loads");
-        assert_eq!((tokenizer.kind(), tokenizer.vocab_size()), (Kind::TokenizerJson, length));
+        assert_eq!((tokenizer.kind(), tokenizer.vocab_size()), (TokenizerKind::TokenizerJson, length));
         let config = read_json(&Path::new(&target).join("tokenizer_config.json"));
         let listed = config["added_tokens_decoder"].as_object().expect("a list");
         assert_eq!(listed["2000"]["special"], true);
@@ -287,7 +287,8 @@ fn a_list_of_extra_special_tokens_is_read_and_written_for_both_versions() {
     )
     .expect("written");
     let tokenizer = Tokenizer::from_dir(folder.path()).expect("loads");
-    let tokens = |t: &Tokenizer| t.tokens(&t.encode_plain("x<a>[unused1]").expect("encodes"));
+    let tokens =
+        |t: &Tokenizer| t.tokens(&t.encode_without_special_tokens("x<a>[unused1]").expect("encodes"));
     assert_eq!(tokens(&tokenizer), ["x", "<a>", "[unused1]"]);
     let target = tempfile::tempdir().expect("a directory");
     TokenizerFiles::at(folder.path()).write(target.path(), &tokenizer, 512).expect("writes");
@@ -307,7 +308,7 @@ fn symbols_that_a_converter_lists_stay_ordinary_pieces() {
     let tokens = |config: Value| {
         fs::write(folder.path().join("tokenizer_config.json"), config.to_string()).expect("written");
         let tokenizer = Tokenizer::from_dir(folder.path()).expect("loads");
-        tokenizer.tokens(&tokenizer.encode_plain("U.S.").expect("encodes")).join(" ")
+        tokenizer.tokens(&tokenizer.encode_without_special_tokens("U.S.").expect("encodes")).join(" ")
     };
     let listed = json!({"added_tokens_decoder": {id.to_string(): entry}});
     assert_eq!(tokens(listed.clone()), "▁ u . s .");

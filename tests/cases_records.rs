@@ -304,7 +304,7 @@ fn the_flat_form_is_read_as_labelled_data() {
         write("late.json", &padded),
         write("lines.jsonl", &records.join("\n")),
     ];
-    let figures: Vec<Value> = paths
+    let metrics: Vec<Value> = paths
         .iter()
         .map(|path| {
             let found = run(&["eval", "qa", "-q", "-m", &qa, "--format", "json", "--data", path], b"");
@@ -312,8 +312,8 @@ fn the_flat_form_is_read_as_labelled_data() {
             serde_json::from_str(&found.out).expect("JSON")
         })
         .collect();
-    assert_eq!(figures[0]["examples"], 2);
-    assert!(figures.iter().all(|figure| *figure == figures[0]), "{figures:?}");
+    assert_eq!(metrics[0]["examples"], 2);
+    assert!(metrics.iter().all(|metric| *metric == metrics[0]), "{metrics:?}");
     let base = model(&models, "base");
     for (name, data) in ["flat.json", "late.json"].into_iter().zip([&paths[1], &paths[3]]) {
         let output = directory.path().join(format!("{name}-model"));

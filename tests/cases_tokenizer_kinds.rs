@@ -6,7 +6,7 @@ mod common;
 use std::fs;
 use std::path::Path;
 
-use albert::tokenizer::{Kind, Tokenizer};
+use albert::tokenizer::{Tokenizer, TokenizerKind};
 use common::cases::{case, read_json};
 use common::{albert, golden};
 use serde_json::{Value, json};
@@ -70,7 +70,7 @@ fn sentencepiece_models_of_every_type() {
         let model = golden("tokenizer_kinds/spiece").join(format!("{name}.model"));
         let folder = directory(&expected["config"], &[(&model, "spiece.model")]);
         let tokenizer = Tokenizer::from_dir(folder.path()).expect("a tokenizer");
-        assert_eq!(tokenizer.kind(), Kind::SentencePiece);
+        assert_eq!(tokenizer.kind(), TokenizerKind::SentencePiece);
         let kind = name.split('-').next().expect("a type").to_uppercase();
         assert_eq!(tokenizer.model_type(), Some(kind.as_str()));
         check(&tokenizer, &expected, &name);
@@ -115,7 +115,7 @@ fn very_long_words_in_every_type() {
     {
         let path = golden("tokenizer_kinds/spiece").join(format!("{name}.model"));
         let tokenizer = Tokenizer::from_file(&path).expect("a tokenizer");
-        let encoding = tokenizer.encode_plain(&word).expect("encodes");
+        let encoding = tokenizer.encode_without_special_tokens(&word).expect("encodes");
         let last = encoding.offsets.last().expect("tokens");
         assert_eq!(last.1, word.len(), "{name}");
         let mut plain = Vec::new();
@@ -136,7 +136,10 @@ fn japanese_tokenizers_that_need_no_dictionary() {
         // A class without a fast version never reads this.
         fs::write(folder.path().join("tokenizer.json"), "{}").expect("written");
         let tokenizer = Tokenizer::from_dir(folder.path()).expect("a tokenizer");
-        assert_eq!((tokenizer.kind(), tokenizer.class()), (Kind::Japanese, Some("BertJapaneseTokenizer")));
+        assert_eq!(
+            (tokenizer.kind(), tokenizer.class()),
+            (TokenizerKind::Japanese, Some("BertJapaneseTokenizer"))
+        );
         check(&tokenizer, &expected, &name);
         assert_eq!(tokenizer.has_subword_prefix(), name.starts_with("wordpiece"), "{name}");
     }
@@ -148,7 +151,7 @@ fn offsets_of_characters_are_those_of_the_text() {
     let config = json!({"tokenizer_class": "BertJapaneseTokenizer", "subword_tokenizer_type": "character"});
     let folder = directory(&config, &[(&folder.join("vocab.txt"), "vocab.txt")]);
     let tokenizer = Tokenizer::from_dir(folder.path()).expect("a tokenizer");
-    let encoding = tokenizer.encode_plain("私 か\u{3099}㌔、A").expect("encodes");
+    let encoding = tokenizer.encode_without_special_tokens("私 か\u{3099}㌔、A").expect("encodes");
     assert_eq!(tokenizer.tokens(&encoding), ["私", "が", "キ", "ロ", "、", "A"]);
     assert_eq!(encoding.offsets, [(0, 1), (2, 4), (4, 5), (4, 5), (5, 6), (6, 7)]);
     assert_eq!(encoding.word_ids, [0, 1, 1, 1, 2, 3].map(Some));
@@ -235,11 +238,11 @@ fn a_class_decides_which_file_is_read_and_the_type_ids() {
         let folder = directory(&config, &[(&vocab, "vocab.txt"), (&spiece, "spiece.model")]);
         Tokenizer::from_dir(folder.path()).expect("a tokenizer")
     };
-    assert_eq!(load(json!({})).kind(), Kind::SentencePiece);
-    assert_eq!(load(json!({"tokenizer_class": "AlbertTokenizerFast"})).kind(), Kind::SentencePiece);
+    assert_eq!(load(json!({})).kind(), TokenizerKind::SentencePiece);
+    assert_eq!(load(json!({"tokenizer_class": "AlbertTokenizerFast"})).kind(), TokenizerKind::SentencePiece);
     for class in ["BertTokenizer", "BertTokenizerFast", "ElectraTokenizer"] {
         let tokenizer = load(json!({"tokenizer_class": class}));
-        assert_eq!((tokenizer.kind(), tokenizer.class()), (Kind::WordPiece, Some(class)));
+        assert_eq!((tokenizer.kind(), tokenizer.class()), (TokenizerKind::WordPiece, Some(class)));
         let pair = tokenizer.encode("the", Some("cat")).expect("encodes");
         assert_eq!(pair.type_ids, [0, 0, 0, 1, 1]);
     }
@@ -247,7 +250,7 @@ fn a_class_decides_which_file_is_read_and_the_type_ids() {
     let tokenizer = load(json!({"tokenizer_class": "DistilBertTokenizer"}));
     let pair = tokenizer.encode("the", Some("cat")).expect("encodes");
     assert_eq!(pair.type_ids, [0; 5]);
-    let plain = |text| tokenizer.encode_plain(text).expect("encodes");
+    let plain = |text| tokenizer.encode_without_special_tokens(text).expect("encodes");
     assert_eq!(tokenizer.with_special(&plain("the"), Some(&plain("cat"))), pair);
 }
 

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use burn::tensor::{Device, Int, Tensor};
 
-use albert::device::{self, DeviceChoice, FloatType};
+use albert::device::{self, DeviceChoice, Precision};
 use albert::model::{Albert, AlbertConfig, Head, ModelInput, OutputOptions};
 
 fn config(hidden: f64, attention: f64, classifier: f64) -> AlbertConfig {
@@ -44,7 +44,7 @@ fn twice(config: &AlbertConfig, device: &Device) -> [Outputs; 2] {
 
 #[test]
 fn each_rate_acts_in_its_place_and_in_training_alone() {
-    let plain = device::open(DeviceChoice::Flex, FloatType::F32).expect("the CPU").device;
+    let plain = device::open(DeviceChoice::Flex, Precision::F32).expect("the CPU").device;
     let training = plain.clone().autodiff();
 
     let [a, b] = twice(&config(0.5, 0.5, 0.5), &plain);

@@ -10,7 +10,7 @@ use common::{Expected, golden, read_expected};
 
 use albert::batch::Padding;
 use albert::checkpoint::{Checkpoint, MlmBias, load_model};
-use albert::device::{self, DeviceChoice, FloatType};
+use albert::device::{self, DeviceChoice, Precision};
 use albert::model::Head;
 use albert::tokenizer::Encoding;
 use albert::training::finetune::{Answer, FineTuning, TaskLoss, TrainingExample};
@@ -98,7 +98,7 @@ fn a_step(case: &str, choice: DeviceChoice, micro_batch: usize) {
     let expected = read_expected(&folder.join("expected.safetensors"));
     let (head, loss, examples) = examples(case, &expected);
     let checkpoint = Checkpoint::local(&folder).expect("a checkpoint");
-    let device = device::open(choice, FloatType::F32).expect("the device").device;
+    let device = device::open(choice, Precision::F32).expect("the device").device;
     let tensors = checkpoint.tensors().expect("readable");
     let (model, _) =
         load_model(&tensors, &checkpoint.config, &[head], MlmBias::default(), &device).expect("complete");

@@ -11,7 +11,7 @@ use burn::tensor::{Bool, Device, Int, Tensor, TensorData};
 use common::{Expected, golden, read_expected};
 
 use albert::checkpoint::{Checkpoint, Dtype, MlmBias, Tensors, load_model};
-use albert::device::{self, DeviceChoice, FloatType};
+use albert::device::{self, DeviceChoice, Precision};
 use albert::model::{Albert, Head, ModelInput, OutputOptions};
 
 const TOLERANCE: f32 = 2e-5;
@@ -137,7 +137,7 @@ fn every_tensor_is_read_bit_for_bit() {
 
 #[test]
 fn models_of_other_libraries_give_their_numbers() {
-    let device = device::open(DeviceChoice::Flex, FloatType::F32).expect("the CPU").device;
+    let device = device::open(DeviceChoice::Flex, Precision::F32).expect("the CPU").device;
     for folder in folders() {
         let name = name(&folder);
         let heads = heads(&name);

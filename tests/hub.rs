@@ -9,7 +9,7 @@ mod hub_server;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use albert::hub::{HubId, HubSettings, Progress, Quiet, Wanted, fetch, fetch_files};
+use albert::hub::{HubId, HubSettings, NoProgress, Progress, RequiredFile, fetch, fetch_files};
 use common::{albert, golden};
 use hub_server::{Api, COMMIT, HubServer, Trouble, etag_of};
 
@@ -109,7 +109,7 @@ impl Scene {
     }
 
     fn fetch(&self) -> albert::Result<PathBuf> {
-        fetch(&id(), &self.settings, &mut Quiet)
+        fetch(&id(), &self.settings, &mut NoProgress)
     }
 
     /// Fetches, and finds the weights whole.
@@ -183,9 +183,9 @@ fn a_download_has_the_layout_of_huggingface_hub() {
     let before = s.server.requests().len();
     assert_eq!(s.fetch().expect("cached"), snapshot);
     let offline = HubSettings { offline: true, ..s.settings.clone() };
-    assert_eq!(fetch(&id(), &offline, &mut Quiet).expect("cached"), snapshot);
+    assert_eq!(fetch(&id(), &offline, &mut NoProgress).expect("cached"), snapshot);
     let by_commit = HubId::parse(&format!("org/tiny@{COMMIT}")).expect("an id");
-    assert_eq!(fetch(&by_commit, &s.settings, &mut Quiet).expect("cached"), snapshot);
+    assert_eq!(fetch(&by_commit, &s.settings, &mut NoProgress).expect("cached"), snapshot);
     assert_eq!(s.server.requests().len(), before);
 }
 
@@ -206,19 +206,19 @@ fn files_in_the_cache_can_be_read_by_others() {
 fn revisions_have_their_own_refs() {
     let s = scene(model_files(), Trouble::default());
     let pull = HubId::parse("org/tiny@refs/pr/1").expect("an id");
-    assert_eq!(fetch(&pull, &s.settings, &mut Quiet).expect("downloads"), s.snapshot());
+    assert_eq!(fetch(&pull, &s.settings, &mut NoProgress).expect("downloads"), s.snapshot());
     assert_eq!(s.server.count("GET", "/api/models/org/tiny/revision/refs%2Fpr%2F1 "), 1);
     assert_eq!(std::fs::read_to_string(s.root().join("refs/refs/pr/1")).expect("reads"), COMMIT);
     assert!(!s.root().join("refs/main").exists());
 
     let s = scene(model_files(), Trouble::default());
     let commit = HubId::parse(&format!("org/tiny@{COMMIT}")).expect("an id");
-    fetch(&commit, &s.settings, &mut Quiet).expect("downloads");
+    fetch(&commit, &s.settings, &mut NoProgress).expect("downloads");
     assert!(!s.root().join("refs").exists(), "a commit needs no ref");
 
     let s = scene(model_files(), Trouble::default());
     let old = HubId::parse("tiny").expect("an id");
-    let snapshot = fetch(&old, &s.settings, &mut Quiet).expect("downloads");
+    let snapshot = fetch(&old, &s.settings, &mut NoProgress).expect("downloads");
     assert_eq!(snapshot, s.cache.path().join("models--tiny/snapshots").join(COMMIT));
 }
 
@@ -518,8 +518,9 @@ fn content_that_is_not_what_was_promised_is_deleted() {
     );
     assert_eq!(layout(s.cache.path()), Vec::<String>::new());
 
-    let only_weights = [Wanted::OneOf(&["model.safetensors"])];
-    let found = fetch_files(&id(), &s.settings, &only_weights, &mut Quiet).expect_err("damage").to_string();
+    let only_weights = [RequiredFile::OneOf(&["model.safetensors"])];
+    let found =
+        fetch_files(&id(), &s.settings, &only_weights, &mut NoProgress).expect_err("damage").to_string();
     let hashes = format!(
         "the content has the hash {} and the hub promised {};",
         etag_of(&other(&weights()), true),
@@ -543,14 +544,14 @@ fn etags_that_are_no_hashes_are_names_alone() {
         vec![("config.json", b"{}".to_vec())],
         Trouble { etag: Some("65f1a2b3-2"), ..Trouble::default() },
     );
-    let wanted = [Wanted::OneOf(&["config.json"])];
-    fetch_files(&id(), &s.settings, &wanted, &mut Quiet).expect("downloads");
+    let wanted = [RequiredFile::OneOf(&["config.json"])];
+    fetch_files(&id(), &s.settings, &wanted, &mut NoProgress).expect("downloads");
     assert!(s.root().join("blobs/65f1a2b3-2").is_file());
 
     for bad in ["../../../evil", "a/b", "..", ""] {
         let s =
             scene(vec![("config.json", b"{}".to_vec())], Trouble { etag: Some(bad), ..Trouble::default() });
-        let found = fetch_files(&id(), &s.settings, &wanted, &mut Quiet).expect_err("bad").to_string();
+        let found = fetch_files(&id(), &s.settings, &wanted, &mut NoProgress).expect_err("bad").to_string();
         assert!(
             found.ends_with("the answer has no usable etag; is HF_ENDPOINT the address of a hub?"),
             "{found}"
@@ -660,7 +661,7 @@ fn hubs_without_a_listing_are_asked_file_by_file() {
          is; is HF_ENDPOINT the address of a hub?"
     );
     let commit = HubId::parse(&format!("org/tiny@{COMMIT}")).expect("an id");
-    fetch(&commit, &s.settings, &mut Quiet).expect("a commit needs no name");
+    fetch(&commit, &s.settings, &mut NoProgress).expect("a commit needs no name");
     let s = scene(Vec::new(), Trouble::default());
     s.server.set_api(Api::Absent);
     assert!(s.error().contains("config.json: there is no such model on the hub, and no file or directory"));

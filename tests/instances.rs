@@ -118,7 +118,7 @@ fn a_hundred_thousand_instances() {
     let (mut swapped, mut tokens, mut places, mut masked, mut random, mut kept) = (0, 0, 0, 0, 0, 0);
     let (mut words, mut single_words) = (0, 0);
     let plans = stream.next_batch(100_000).expect("plans");
-    let instances = stream.realizer().realize(&plans).expect("instances");
+    let instances = stream.materializer().materialize(&plans).expect("instances");
     for instance in &instances {
         assert!(instance.ids.len() <= 128);
         // The segments are runs of one document, in the order that the label tells.
@@ -221,7 +221,7 @@ fn long_sentences_become_several_instances() {
     // 10+20 together, 1000 in 8, 5 alone, 126 in 2, 3 alone.
     assert_eq!(plans.len(), 1 + 8 + 1 + 2 + 1);
     let mut tokens: Vec<u32> = Vec::new();
-    for instance in sop.realizer().realize(&plans).expect("instances") {
+    for instance in sop.materializer().materialize(&plans).expect("instances") {
         let (a, b) = segments(&instance);
         let (first, second) = if a[0] < b[0] { (a, b) } else { (b, a) };
         assert_eq!(first[first.len() - 1] + 1, second[0]);
@@ -235,7 +235,7 @@ fn long_sentences_become_several_instances() {
     let mut unlabelled = stream(Pairing::Unlabelled);
     let plans = epoch(&mut unlabelled, 0);
     assert_eq!(plans.len(), 13);
-    let instances = unlabelled.realizer().realize(&plans).expect("instances");
+    let instances = unlabelled.materializer().materialize(&plans).expect("instances");
     assert!(instances.iter().all(|instance| instance.order_label.is_none()));
     assert_eq!(instances.iter().filter(|i| i.segment_b == i.ids.len()).count(), 12);
     assert_eq!(instances.iter().map(|i| i.ids.len()).sum::<usize>(), 1164 + 12 * 2 + 3);
@@ -246,7 +246,7 @@ fn unlabelled_segments_are_in_order() {
     let options = InstanceOptions { pairing: Pairing::Unlabelled, ..options() };
     let mut stream = stream_of(places(60, 2), options, 3);
     let plans = epoch(&mut stream, 0);
-    for instance in stream.realizer().realize(&plans).expect("instances") {
+    for instance in stream.materializer().materialize(&plans).expect("instances") {
         let (a, b) = segments(&instance);
         assert!(b.is_empty() || a[0] < b[0]);
         assert_eq!(instance.order_label, None);
@@ -259,7 +259,7 @@ fn next_sentences() {
     let mut stream = stream_of(places(400, 1), options, 3);
     let plans = stream.next_batch(20_000).expect("plans");
     let mut random = 0;
-    for (plan, instance) in plans.iter().zip(stream.realizer().realize(&plans).expect("instances")) {
+    for (plan, instance) in plans.iter().zip(stream.materializer().materialize(&plans).expect("instances")) {
         let (a, b) = segments(&instance);
         assert!(instance.ids.len() <= 128 && !a.is_empty() && !b.is_empty());
         match instance.order_label {
@@ -280,7 +280,10 @@ fn the_same_with_any_number_of_threads() {
             let options = InstanceOptions { chunk_instances: 700, eval_fraction: 0.1, ..options() };
             let mut stream = stream_of(places(200, 4), options, 9);
             let plans = stream.next_batch(5000).expect("plans");
-            (stream.realizer().realize(&plans).expect("instances"), stream.held_out(100).expect("held out"))
+            (
+                stream.materializer().materialize(&plans).expect("instances"),
+                stream.held_out(100).expect("held out"),
+            )
         })
     };
     assert_eq!(run(1), run(2));
@@ -403,7 +406,7 @@ fn options_out_of_range_are_named() {
         let options = InstanceOptions { max_seq_length, short_seq_prob: 0.5, ..options() };
         let mut stream = stream_of(places(20, 7), options, 1);
         let plans = stream.next_batch(2000).expect("plans");
-        let instances = stream.realizer().realize(&plans).expect("instances");
+        let instances = stream.materializer().materialize(&plans).expect("instances");
         assert!(instances.iter().all(|instance| instance.ids.len() <= max_seq_length));
         assert_eq!(instances.iter().map(|i| i.ids.len()).max(), Some(max_seq_length));
     }
@@ -437,7 +440,7 @@ fn statistics(options: InstanceOptions, epochs: u64) -> BTreeMap<String, f64> {
     let (mut count, mut length, mut short, mut label_1, mut predicted) = (0, 0, 0, 0, 0);
     for number in 0..epochs {
         let plans = epoch(&mut stream, number);
-        for instance in stream.realizer().realize(&plans).expect("instances") {
+        for instance in stream.materializer().materialize(&plans).expect("instances") {
             let (a, b) = segments(&instance);
             count += 1;
             length += instance.ids.len();

@@ -19,8 +19,8 @@ fn embedding(limit: &str, dtype: &str) -> (Vec<f64>, String) {
     let err = String::from_utf8(output.stderr).expect("UTF-8");
     assert_eq!(output.status.code(), Some(0), "{limit} {dtype}: {err}");
     let record: Value = serde_json::from_slice(&output.stdout).expect("JSON");
-    let numbers = record["predictions"][0]["embedding"].as_array().expect("an embedding");
-    (numbers.iter().map(|x| x.as_f64().expect("a number")).collect(), err)
+    let precision = record["predictions"][0]["embedding"].as_array().expect("an embedding");
+    (precision.iter().map(|x| x.as_f64().expect("a number")).collect(), err)
 }
 
 /// The distance of two vectors, relative to the second.

@@ -4,7 +4,7 @@
 
 use albert::Error;
 use albert::eval::metrics::{
-    EntityScheme, LabelFigures, QuestionOutcome, classification, entities, multi_label, regression, squad_v1,
+    EntityScheme, LabelMetrics, QuestionOutcome, classification, entities, multi_label, regression, squad_v1,
     squad_v2,
 };
 use serde::Deserialize;
@@ -26,7 +26,7 @@ fn close(what: &str, case: usize, found: f64, expected: f64) {
 }
 
 #[derive(Deserialize)]
-struct Figures {
+struct Metrics {
     precision: f64,
     recall: f64,
     #[serde(alias = "f1-score")]
@@ -35,7 +35,7 @@ struct Figures {
 }
 
 #[track_caller]
-fn close_figures(what: &str, case: usize, found: &LabelFigures, expected: &Figures) {
+fn close_figures(what: &str, case: usize, found: &LabelMetrics, expected: &Metrics) {
     close(&format!("{what}: precision"), case, found.precision, expected.precision);
     close(&format!("{what}: recall"), case, found.recall, expected.recall);
     close(&format!("{what}: f1"), case, found.f1, expected.f1);
@@ -43,7 +43,7 @@ fn close_figures(what: &str, case: usize, found: &LabelFigures, expected: &Figur
 }
 
 #[track_caller]
-fn close_classes(case: usize, found: &[LabelFigures], expected: &[Figures]) {
+fn close_classes(case: usize, found: &[LabelMetrics], expected: &[Metrics]) {
     assert_eq!(found.len(), expected.len(), "case {case}");
     for (label, (found, expected)) in found.iter().zip(expected).enumerate() {
         close_figures(&format!("label {label}"), case, found, expected);
@@ -70,7 +70,7 @@ fn classes_as_scikit_learn() {
         matthews: f64,
         macro_f1: f64,
         weighted_f1: f64,
-        classes: Vec<Figures>,
+        classes: Vec<Metrics>,
         confusion: Vec<Vec<u64>>,
     }
     for (i, case) in cases::<Case>("classification.json").iter().enumerate() {
@@ -96,7 +96,7 @@ fn several_labels_as_scikit_learn() {
         macro_f1: f64,
         samples_f1: f64,
         weighted_f1: f64,
-        classes: Vec<Figures>,
+        classes: Vec<Metrics>,
     }
     let decisions = |rows: &[Vec<u8>]| -> Vec<Vec<bool>> {
         rows.iter().map(|row| row.iter().map(|d| *d == 1).collect()).collect()
@@ -241,11 +241,11 @@ fn entities_as_seqeval() {
         #[serde(flatten)]
         report: BTreeMap<String, Value>,
     }
-    fn figures(value: &Value) -> Figures {
+    fn metrics(value: &Value) -> Metrics {
         // seqeval's mean of no types is NaN, null in the file.
         let number = |name: &str| value[name].as_f64().unwrap_or(0.0);
         let support = value["support"].as_u64().unwrap();
-        Figures { precision: number("precision"), recall: number("recall"), f1: number("f1-score"), support }
+        Metrics { precision: number("precision"), recall: number("recall"), f1: number("f1-score"), support }
     }
     for (i, case) in cases::<Case>("entities.json").iter().enumerate() {
         let found = entities(&case.gold, &case.predicted, case.scheme.as_deref().map(scheme));
@@ -255,15 +255,15 @@ fn entities_as_seqeval() {
             continue;
         }
         let found = found.unwrap();
-        close_figures("micro", i, &found.micro, &figures(&case.report["micro"]));
-        close_figures("macro", i, &found.macro_average, &figures(&case.report["macro"]));
-        close_figures("weighted", i, &found.weighted_average, &figures(&case.report["weighted"]));
+        close_figures("micro", i, &found.micro, &metrics(&case.report["micro"]));
+        close_figures("macro", i, &found.macro_average, &metrics(&case.report["macro"]));
+        close_figures("weighted", i, &found.weighted_average, &metrics(&case.report["weighted"]));
         close("accuracy", i, found.accuracy, case.report["accuracy"].as_f64().unwrap());
         let types = case.report["types"].as_object().unwrap();
         assert_eq!(found.types.len(), types.len(), "case {i}");
         assert!(found.types.is_sorted_by(|a, b| a.0 < b.0), "case {i}");
         for (name, found) in &found.types {
-            close_figures(name, i, found, &figures(&types[name]));
+            close_figures(name, i, found, &metrics(&types[name]));
         }
     }
 }
@@ -320,20 +320,20 @@ fn no_input_is_too_odd() {
         let labels = random.below(5);
         let id = |r: &mut Random| if r.below(20) == 0 { r.next() as usize } else { r.below(6) };
         let found = classification(&random.list(6, id), &random.list(6, id), labels);
-        for figure in [found.accuracy, found.macro_f1, found.weighted_f1] {
-            assert!((0.0..=1.0).contains(&figure), "{found:?}");
+        for metric in [found.accuracy, found.macro_f1, found.weighted_f1] {
+            assert!((0.0..=1.0).contains(&metric), "{found:?}");
         }
         assert!((-1.000_001..=1.000_001).contains(&found.matthews), "{found:?}");
 
         let row = |r: &mut Random| r.list(5, |r| r.below(2) == 1);
         let found = multi_label(&random.list(4, row), &random.list(4, row), labels);
-        for figure in [found.subset_accuracy, found.micro_f1, found.macro_f1, found.samples_f1] {
-            assert!((0.0..=1.0).contains(&figure), "{found:?}");
+        for metric in [found.subset_accuracy, found.micro_f1, found.macro_f1, found.samples_f1] {
+            assert!((0.0..=1.0).contains(&metric), "{found:?}");
         }
 
         let found = regression(&random.list(5, Random::number), &random.list(5, Random::number));
-        for figure in [found.pearson, found.spearman].into_iter().flatten() {
-            assert!((-1.0..=1.0).contains(&figure), "{found:?}");
+        for metric in [found.pearson, found.spearman].into_iter().flatten() {
+            assert!((-1.0..=1.0).contains(&metric), "{found:?}");
         }
 
         let outcomes = random.list(40, |r| QuestionOutcome {
@@ -345,8 +345,8 @@ fn no_input_is_too_odd() {
         let found = squad_v1(&outcomes);
         assert!((0.0..=100.0).contains(&found.f1) && found.exact <= 100.0, "{found:?}");
         let found = squad_v2(&outcomes, random.number());
-        for figure in [found.exact, found.f1, found.best_exact, found.best_f1] {
-            assert!((0.0..=100.000_001).contains(&figure), "{found:?}");
+        for metric in [found.exact, found.f1, found.best_exact, found.best_f1] {
+            assert!((0.0..=100.000_001).contains(&metric), "{found:?}");
         }
         assert_eq!(found.scores.len(), outcomes.len());
 
@@ -362,10 +362,10 @@ fn no_input_is_too_odd() {
         }
         for scheme in [None, Some(Iob1), Some(Iob2), Some(Ioe1), Some(Ioe2), Some(Iobes), Some(Bilou)] {
             if let Ok(found) = entities(&gold, &predicted, scheme) {
-                for figure in
+                for metric in
                     [found.micro.f1, found.macro_average.f1, found.weighted_average.f1, found.accuracy]
                 {
-                    assert!((0.0..=1.0).contains(&figure), "{found:?}");
+                    assert!((0.0..=1.0).contains(&metric), "{found:?}");
                 }
             }
         }

@@ -6,19 +6,19 @@ use std::path::Path;
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::tensor::{Bool, Device, Gradients, Int, Tensor, TensorData, activation};
 
-use albert::device::{self, DeviceChoice, FloatType};
+use albert::device::{self, DeviceChoice, Precision};
 use albert::model::{Activation, AlbertConfig, AlbertLayer};
-use albert::ops::{self, Curve, LayerOptions, LayerParameters, Numbers, VocabularyLoss, WeightCache};
+use albert::ops::{self, Curve, LayerOptions, LayerParameters, MatmulPrecision, VocabularyLoss, WeightCache};
 
 fn devices() -> Vec<Device> {
     [DeviceChoice::Flex, DeviceChoice::NdArray]
         .into_iter()
-        .map(|choice| device::open(choice, FloatType::F32).expect("a CPU device").device)
+        .map(|choice| device::open(choice, Precision::F32).expect("a CPU device").device)
         .collect()
 }
 
 /// Numbers in -1..1 that look random.
-fn numbers(count: usize, seed: u64) -> Vec<f32> {
+fn precision(count: usize, seed: u64) -> Vec<f32> {
     let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
     (0..count)
         .map(|_| {
@@ -29,7 +29,7 @@ fn numbers(count: usize, seed: u64) -> Vec<f32> {
 }
 
 fn tensor<const D: usize>(shape: [usize; D], seed: u64, device: &Device) -> Tensor<D> {
-    Tensor::from_data(TensorData::new(numbers(shape.iter().product(), seed), shape.to_vec()), device)
+    Tensor::from_data(TensorData::new(precision(shape.iter().product(), seed), shape.to_vec()), device)
 }
 
 fn floats<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
@@ -48,7 +48,7 @@ impl ModuleMapper for Scatter {
             let shape = value.dims();
             // Matrices start at random, which would differ from run to run.
             let (keep, scale) = if D == 2 { (0.0, 1.0 / (shape[0] as f32).sqrt()) } else { (1.0, 0.3) };
-            let noise = numbers(value.shape().num_elements(), seed);
+            let noise = precision(value.shape().num_elements(), seed);
             let moved: Vec<f32> =
                 floats(value).iter().zip(noise).map(|(v, n)| keep * v + scale * n).collect();
             let moved = Tensor::from_data(TensorData::new(moved, shape.to_vec()), &device);
@@ -172,19 +172,19 @@ fn gradients_of_coarser_numbers_stay_near() {
                 let size: f64 = b.iter().map(|b| square(*b)).sum();
                 (apart / size.max(1e-3)).sqrt()
             };
-            for (numbers, [most, most_of_gradients]) in
-                [(Numbers::Bf16, [0.01, 0.03]), (Numbers::Bf16x2, [1e-5, 1e-4])]
+            for (precision, [most, most_of_gradients]) in
+                [(MatmulPrecision::Bf16, [0.01, 0.03]), (MatmulPrecision::Bf16x2, [1e-5, 1e-4])]
             {
-                layer.set_numbers(numbers);
+                layer.set_matmul_precision(precision);
                 let (out, found) = run(&layer, &x, |x| layer.repeat(x, mask.as_ref(), 2));
-                assert!(distance(&out, &expected_out) < most, "{numbers:?} {sizes:?}: output");
+                assert!(distance(&out, &expected_out) < most, "{precision:?} {sizes:?}: output");
                 for (i, ((name, found), (_, expected))) in found.iter().zip(&expected).enumerate() {
                     // The bias of the keys, whose gradient is nothing but rounding.
                     if i == 3 {
                         continue;
                     }
                     let distance = distance(found, expected);
-                    assert!(distance < most_of_gradients, "{numbers:?} {sizes:?} {name}: {distance}");
+                    assert!(distance < most_of_gradients, "{precision:?} {sizes:?} {name}: {distance}");
                 }
             }
         }
@@ -246,7 +246,7 @@ fn runs_and_numbers_of_threads_agree_to_the_bit() {
 fn loose(device: &Device) -> ([Tensor<2>; 6], [Tensor<1>; 10], LayerOptions) {
     let (h, f) = (16, 24);
     let matrix = |shape: [usize; 2], seed| {
-        let values: Vec<f32> = numbers(shape.iter().product(), seed).iter().map(|v| v / 4.0).collect();
+        let values: Vec<f32> = precision(shape.iter().product(), seed).iter().map(|v| v / 4.0).collect();
         Tensor::<2>::from_data(TensorData::new(values, shape.to_vec()), device)
     };
     let matrices = [
@@ -267,7 +267,7 @@ fn loose(device: &Device) -> ([Tensor<2>; 6], [Tensor<1>; 10], LayerOptions) {
         attention_dropout: 0.3,
         hidden_dropout: 0.2,
         seed: 42,
-        numbers: Numbers::F32,
+        precision: MatmulPrecision::F32,
     };
     (matrices, vectors, options)
 }
@@ -361,7 +361,7 @@ fn numbers_that_are_none_stay_so_and_stay_in_their_sequence() {
     let device = devices()[0].clone();
     for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
         let layer = layer(16, 2, "gelu_new", &device);
-        let mut values = numbers(3 * 5 * 16, 1);
+        let mut values = precision(3 * 5 * 16, 1);
         values[5 * 16 + 3] = bad;
         let x = Tensor::<3>::from_data(TensorData::new(values, [3, 5, 16]), &device);
         let out = floats(layer.repeat(x, None, 2));
@@ -432,11 +432,13 @@ fn a_sequence_comes_out_the_same_alone_and_in_any_batch() {
         let mut layer = layer(48, 4, "gelu_new", &device);
         let x = tensor([4, 37, 48], 11, &device);
         let mask = ragged(&device, lengths, 37);
-        for numbers in [Numbers::F32, Numbers::Bf16x2, Numbers::Bf16, Numbers::Int8] {
-            if !ops::is_native(numbers) {
+        for precision in
+            [MatmulPrecision::F32, MatmulPrecision::Bf16x2, MatmulPrecision::Bf16, MatmulPrecision::Int8]
+        {
+            if !ops::is_native(precision) {
                 continue;
             }
-            layer.set_numbers(numbers);
+            layer.set_matmul_precision(precision);
             let all = floats(layer.repeat(x.clone(), Some(&mask), 3));
             // Many copies: blocks of rows instead of shared columns.
             let copies = 12;
@@ -444,14 +446,14 @@ fn a_sequence_comes_out_the_same_alone_and_in_any_batch() {
                 layer.repeat(x.clone().repeat_dim(0, copies), Some(&mask.clone().repeat_dim(0, copies)), 3);
             let many = floats(many);
             for copy in many.chunks_exact(all.len()) {
-                assert!(copy == all, "{numbers:?}");
+                assert!(copy == all, "{precision:?}");
             }
             for (i, &length) in lengths.iter().enumerate() {
                 let alone = x.clone().slice([i..i + 1, 0..length]);
                 let alone_mask = mask.clone().slice([i..i + 1, 0..1, 0..1, 0..length]);
                 let alone = floats(layer.repeat(alone, Some(&alone_mask), 3));
                 let start = i * 37 * 48;
-                assert!(all[start..start + alone.len()] == alone, "{numbers:?}, sequence {i}");
+                assert!(all[start..start + alone.len()] == alone, "{precision:?}, sequence {i}");
                 assert!(all[start + alone.len()..start + 37 * 48].iter().all(|x| *x == 0.0));
             }
         }
@@ -466,18 +468,20 @@ fn coarser_numbers_stay_near() {
             let x = tensor([3, length, hidden], 12, &device);
             let exact = floats(layer.forward(x.clone(), None).0);
             let size = (exact.iter().map(|x| x * x).sum::<f32>() / exact.len() as f32).sqrt();
-            for (numbers, tolerance) in
-                [(Numbers::Bf16x2, 2e-5), (Numbers::Bf16, 0.01), (Numbers::Int8, 0.04)]
-            {
-                if numbers == Numbers::Bf16x2 && !ops::is_native(numbers) {
+            for (precision, tolerance) in [
+                (MatmulPrecision::Bf16x2, 2e-5),
+                (MatmulPrecision::Bf16, 0.01),
+                (MatmulPrecision::Int8, 0.04),
+            ] {
+                if precision == MatmulPrecision::Bf16x2 && !ops::is_native(precision) {
                     continue;
                 }
-                layer.set_numbers(numbers);
+                layer.set_matmul_precision(precision);
                 let near = floats(layer.repeat(x.clone(), None, 1));
                 let distance = exact.iter().zip(&near).map(|(a, b)| (a - b) * (a - b)).sum::<f32>();
                 let distance = (distance / exact.len() as f32).sqrt();
-                assert!(distance < tolerance * size, "{numbers:?} {hidden}: {distance} of {size}");
-                assert!(distance > 0.0, "{numbers:?} was not used");
+                assert!(distance < tolerance * size, "{precision:?} {hidden}: {distance} of {size}");
+                assert!(distance > 0.0, "{precision:?} was not used");
             }
         }
     }

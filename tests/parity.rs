@@ -12,7 +12,7 @@ use common::{Expected, golden, read_expected};
 use serde_json::Value;
 
 use albert::checkpoint::{Checkpoint, Inventory, LoadReport, MlmBias, Tensors, load_model};
-use albert::device::{self, DeviceChoice, FloatType};
+use albert::device::{self, DeviceChoice, Precision};
 use albert::model::{Albert, AlbertConfig, Head, ModelInput, OutputOptions};
 
 /// Of values of order 1; larger ones are compared relative to the largest.
@@ -159,7 +159,7 @@ fn check_cases(device: &Device, tolerance: f32, wanted: impl Fn(&str) -> bool) -
 }
 
 fn cpu(choice: DeviceChoice) -> Device {
-    device::open(choice, FloatType::F32).expect("a CPU device").device
+    device::open(choice, Precision::F32).expect("a CPU device").device
 }
 
 #[test]
@@ -277,7 +277,7 @@ fn checkpoints_agree_on_wgpu() {
         eprintln!("skipped: no graphics adapter here");
         return;
     }
-    let device = device::open(DeviceChoice::Wgpu(None), FloatType::F32).expect("the adapter opens").device;
+    let device = device::open(DeviceChoice::Wgpu(None), Precision::F32).expect("the adapter opens").device;
     // Kernels are compiled for each shape, which takes a software device minutes for all cases.
     let some = ["base_model", "inner_2", "relative_key_query"];
     if std::env::var_os("ALBERT_TEST_WGPU_ALL").is_some() {

@@ -2,8 +2,8 @@
 
 mod common;
 
-use albert::device::{DeviceChoice, FloatType};
-use albert::tasks::{ClassifyOptions, FieldNames, FillMaskOptions, Long, QaOptions};
+use albert::device::{DeviceChoice, Precision};
+use albert::tasks::{ClassifyOptions, FieldNames, FillMaskOptions, OverflowStrategy, QaOptions};
 use albert::{Choose, Classify, Embed, FillMask, Ner, Qa, ZeroShot};
 use common::cases::case;
 use common::{albert, golden};
@@ -101,14 +101,15 @@ fn settings_are_checked() {
     assert!(error.contains("100000 is more than the 128 positions"), "{error}");
     let error = refused(Classify::builder().max_length(2));
     assert!(error.contains("leaves no room for text"), "{error}");
-    let fill = FillMask::builder().overflow(Long::Window).built_in().err().expect("refused").to_string();
+    let fill =
+        FillMask::builder().overflow(OverflowStrategy::Window).built_in().err().expect("refused").to_string();
     assert!(fill.contains("does not read text in windows"), "{fill}");
     let missing = Classify::open("./no-such-model").err().expect("refused").to_string();
     assert!(missing.contains("no such file or directory"), "{missing}");
     let missing = Qa::builder().offline(true).open("org/never-seen").err().expect("refused").to_string();
     assert!(missing.contains("org/never-seen"), "{missing}");
     let options = FillMaskOptions { top_k: 2, targets: Vec::new(), fields: FieldNames::default() };
-    let fill = FillMask::builder().precision(FloatType::Int8).options(options).built_in().expect("opens");
+    let fill = FillMask::builder().precision(Precision::Int8).options(options).built_in().expect("opens");
     assert_eq!(fill.predict("She is a [MASK].").expect("predicts")[0].len(), 2);
     let options = QaOptions { top_k: 3, ..QaOptions::default() };
     let qa = Qa::builder().options(options).built_in().expect("opens");

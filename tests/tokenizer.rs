@@ -1,7 +1,7 @@
 //! The tokenizers against what transformers 4.57 gives (`tests/golden/tokenizer`, made by its `make.py`), and what
 //! happens with files that are damaged.
 
-use albert::tokenizer::{Encoding, Kind, Tokenizer};
+use albert::tokenizer::{Encoding, Tokenizer, TokenizerKind};
 use serde::Deserialize;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -29,7 +29,7 @@ struct Expected {
 }
 
 fn plain_tokens(tokenizer: &Tokenizer, text: &str) -> Vec<String> {
-    tokenizer.tokens(&tokenizer.encode_plain(text).expect("encodes"))
+    tokenizer.tokens(&tokenizer.encode_without_special_tokens(text).expect("encodes"))
 }
 
 fn strings() -> Strings {
@@ -65,7 +65,7 @@ fn check(tokenizer: &Tokenizer, name: &str, shortest: usize) {
         let framed = (0..=last).map(|n| n == 0 || n == last).collect::<Vec<_>>();
         assert_eq!(ours.special_tokens_mask, framed, "{what}");
         assert!(ours.type_ids.iter().all(|t| *t == 0), "{what}");
-        let plain = tokenizer.encode_plain(text).expect("encodes");
+        let plain = tokenizer.encode_without_special_tokens(text).expect("encodes");
         assert_eq!(
             (plain.ids.as_slice(), plain.offsets.as_slice()),
             (&ours.ids[1..last], &ours.offsets[1..last])
@@ -83,7 +83,7 @@ fn check(tokenizer: &Tokenizer, name: &str, shortest: usize) {
         assert_consistent(&ours, &[a, b]);
     }
     for (a, b, max) in strings.truncations.iter().filter(|t| t.2 >= shortest) {
-        let (want, ours) = (next(), tokenizer.encode_max(a, b.as_deref(), *max).expect("encodes"));
+        let (want, ours) = (next(), tokenizer.encode_truncated(a, b.as_deref(), *max).expect("encodes"));
         let what = format!("{a:?} + {b:?} at most {max}");
         same(&what, format!("{:?}", ours.ids), format!("{:?}", want.ids));
         same(&what, format!("{:?}", Some(&ours.type_ids)), format!("{:?}", want.type_ids.as_ref()));
@@ -119,7 +119,7 @@ fn assert_consistent(e: &Encoding, texts: &[&str]) {
 #[test]
 fn sentencepiece_model_gives_what_the_slow_tokenizer_gives() {
     let tokenizer = Tokenizer::from_file(&golden("spiece.model")).expect("loads");
-    assert_eq!(tokenizer.kind(), Kind::SentencePiece);
+    assert_eq!(tokenizer.kind(), TokenizerKind::SentencePiece);
     // The slow tokenizer refuses to cut everything away.
     check(&tokenizer, "spiece", 5);
 }
@@ -127,7 +127,7 @@ fn sentencepiece_model_gives_what_the_slow_tokenizer_gives() {
 #[test]
 fn tokenizer_json_of_2020_is_followed() {
     let tokenizer = Tokenizer::from_file(&golden("hub2020.json")).expect("loads");
-    assert_eq!(tokenizer.kind(), Kind::TokenizerJson);
+    assert_eq!(tokenizer.kind(), TokenizerKind::TokenizerJson);
     check(&tokenizer, "hub2020", 0);
 }
 
@@ -135,7 +135,8 @@ fn tokenizer_json_of_2020_is_followed() {
 fn tokenizer_json_of_today_is_followed() {
     let tokenizer = Tokenizer::from_file(&golden("fast457.json")).expect("loads");
     check(&tokenizer, "fast457", 0);
-    let tokens = |t: &Tokenizer| t.tokens(&t.encode_plain("U.S.A.").expect("encodes")).join(" ");
+    let tokens =
+        |t: &Tokenizer| t.tokens(&t.encode_without_special_tokens("U.S.A.").expect("encodes")).join(" ");
     assert_eq!(tokens(&tokenizer), "▁ u . ▁ s . ▁a .");
     assert_eq!(tokens(&Tokenizer::from_file(&golden("spiece.model")).expect("loads")), "▁ u . s . a .");
 }
@@ -143,7 +144,7 @@ fn tokenizer_json_of_today_is_followed() {
 #[test]
 fn wordpiece_vocabulary_gives_what_bert_gives() {
     let tokenizer = Tokenizer::from_file(&golden("vocab.txt")).expect("loads");
-    assert_eq!(tokenizer.kind(), Kind::WordPiece);
+    assert_eq!(tokenizer.kind(), TokenizerKind::WordPiece);
     check(&tokenizer, "vocab", 0);
 }
 
@@ -155,7 +156,11 @@ fn special_tokens_are_those_of_the_file() {
         assert_eq!(ids, [0, 1, 2, 3, 4].map(Some), "{name}");
         let names = [t.pad_token(), t.unk_token(), t.cls_token(), t.sep_token(), t.mask_token()];
         assert_eq!(names, ["<pad>", "<unk>", "[CLS]", "[SEP]", "[MASK]"].map(Some), "{name}");
-        assert_eq!((t.num_special(false), t.num_special(true), t.vocab_size()), (2, 3, 1500), "{name}");
+        assert_eq!(
+            (t.num_special_tokens(false), t.num_special_tokens(true), t.vocab_size()),
+            (2, 3, 1500),
+            "{name}"
+        );
         assert_eq!(t.token_to_id("▁the").and_then(|id| t.id_to_token(id)).as_deref(), Some("▁the"), "{name}");
         assert_eq!((t.token_to_id("no such token"), t.id_to_token(1500)), (None, None), "{name}");
     }
@@ -234,7 +239,7 @@ fn directories_and_their_configuration() {
     let put = |from: &str, to: &str| fs::copy(golden(from), dir.path().join(to)).expect("copies");
     let load = || Tokenizer::from_dir(dir.path()).expect("loads");
     put("vocab.txt", "vocab.txt");
-    assert_eq!(load().kind(), Kind::WordPiece);
+    assert_eq!(load().kind(), TokenizerKind::WordPiece);
     assert_eq!(plain_tokens(&load(), "Hello"), ["he", "##ll", "##o"]);
     fs::write(
         dir.path().join("tokenizer_config.json"),
@@ -243,9 +248,10 @@ fn directories_and_their_configuration() {
     .expect("writes");
     assert_eq!(plain_tokens(&load(), "Hello"), ["Hello"]);
     put("spiece.model", "other.model");
-    assert_eq!(load().kind(), Kind::SentencePiece);
+    assert_eq!(load().kind(), TokenizerKind::SentencePiece);
     assert_eq!(plain_tokens(&load(), "É É"), ["▁", "<unk>", "▁", "<unk>"]);
-    let ids = [" the", " '", " s"].map(|t| load().encode_plain(t).expect("encodes").ids).concat();
+    let ids =
+        [" the", " '", " s"].map(|t| load().encode_without_special_tokens(t).expect("encodes").ids).concat();
     assert_eq!(load().decode(&ids, false).expect("decodes"), "the's");
     let file = Tokenizer::from_file(&dir.path().join("other.model")).expect("loads");
     assert_eq!(file.decode(&ids, false).expect("decodes"), "the ' s");
@@ -257,7 +263,7 @@ fn directories_and_their_configuration() {
     .expect("writes");
     assert_eq!(load().mask_token(), Some("▁the"));
     put("hub2020.json", "tokenizer.json");
-    assert_eq!(load().kind(), Kind::TokenizerJson);
+    assert_eq!(load().kind(), TokenizerKind::TokenizerJson);
     fs::write(dir.path().join("special_tokens_map.json"), "[1]").expect("writes");
     let message = Tokenizer::from_dir(dir.path()).expect_err("not an object").to_string();
     assert!(message.contains("special_tokens_map.json: not a JSON object"), "{message}");
@@ -282,9 +288,9 @@ fn accents_case_and_spaces_as_configured() {
 fn maximum_lengths_too_small_for_the_special_tokens() {
     let tokenizer = Tokenizer::from_file(&golden("spiece.model")).expect("loads");
     for (pair, least) in [(None, 2), (Some("b"), 3)] {
-        let short = tokenizer.encode_max("a", pair, least).expect("fits");
+        let short = tokenizer.encode_truncated("a", pair, least).expect("fits");
         assert_eq!((short.ids.len(), short.truncated), (least, true));
-        let message = tokenizer.encode_max("a", pair, least - 1).expect_err("too small").to_string();
+        let message = tokenizer.encode_truncated("a", pair, least - 1).expect_err("too small").to_string();
         assert!(
             message.contains(&format!("maximum length of {} tokens is too small", least - 1)),
             "{message}"

@@ -10,9 +10,9 @@ use burn::tensor::Device;
 use common::{Expected, golden, read_expected};
 
 use albert::checkpoint::{Checkpoint, MlmBias, load_model};
-use albert::device::{self, DeviceChoice, FloatType};
+use albert::device::{self, DeviceChoice, Precision};
 use albert::model::Head;
-use albert::ops::Numbers;
+use albert::ops::MatmulPrecision;
 use albert::tokenizer::Encoding;
 use albert::training::distillation::{DistillExample, Distillation, SentencePair, Signal, Teacher};
 use albert::training::{
@@ -72,7 +72,7 @@ fn student(
     let checkpoint = Checkpoint::local(&golden("training").join(case)).expect("a checkpoint");
     let devices: Vec<_> = choices
         .iter()
-        .map(|choice| device::open(*choice, FloatType::F32).expect("the device").device)
+        .map(|choice| device::open(*choice, Precision::F32).expect("the device").device)
         .collect();
     let tensors = checkpoint.tensors().expect("readable");
     let (model, _) =
@@ -153,7 +153,8 @@ fn distilled(case: &str, choices: &[DeviceChoice], micro_batch: usize, checkpoin
         _ => (Signal::Logits, "two_groups", 0.5),
     };
     let checkpoint = Checkpoint::local(&golden("training").join(teacher)).expect("a checkpoint");
-    let (teacher, _) = Teacher::load(&checkpoint, signal, &devices, Numbers::F32, 1).expect("complete");
+    let (teacher, _) =
+        Teacher::load(&checkpoint, signal, &devices, MatmulPrecision::F32, 1).expect("complete");
     let objective = Distillation { text: TEXT, teacher, signal, weight, vocabulary: 90 };
     let mut examples: Vec<DistillExample> = instances(&batch).into_iter().map(DistillExample::Text).collect();
     if signal == Signal::Vectors {
@@ -209,7 +210,7 @@ fn a_scaled_loss_gives_scaled_gradients() {
     let (devices, parameters, replicas) = student("one_group", &[DeviceChoice::Flex], 100, false);
     let checkpoint = Checkpoint::local(&golden("training/two_groups")).expect("a checkpoint");
     let (teacher, _) =
-        Teacher::load(&checkpoint, Signal::Logits, &devices, Numbers::F32, 1).expect("complete");
+        Teacher::load(&checkpoint, Signal::Logits, &devices, MatmulPrecision::F32, 1).expect("complete");
     let objective = Distillation { text: TEXT, teacher, signal: Signal::Logits, weight: 2.0, vocabulary: 90 };
     let examples: Vec<DistillExample> = instances(&batch).into_iter().map(DistillExample::Text).collect();
     let totals = objective.counts(&examples);

@@ -7,14 +7,15 @@ use std::path::{Path, PathBuf};
 use albert::Result;
 use albert::checkpoint::Checkpoint;
 use albert::data::TextOptions;
-use albert::device::{self, DeviceChoice, FloatType};
+use albert::device::{self, DeviceChoice, Precision};
 use albert::eval::{EvalReport, EvalTask, Evaluate};
 use albert::training::finetune::{
-    ClassWeights, Dev, FineTune, FineTuneObserver, FineTuneOptions, FineTuneTask, Plan, Spread,
+    ClassWeights, Dev, FineTune, FineTuneObserver, FineTuneOptions, FineTunePlan, FineTuneTask,
+    SeedStatistics,
 };
 use albert::training::{
-    Duration, Ending, OptimizerKind, Pretrain, PretrainObserver, PretrainOptions, PretrainPhase,
-    PretrainPlan, Report, Size, Start, TrainObserver,
+    Duration, OptimizerKind, Pretrain, PretrainObserver, PretrainOptions, PretrainPhase, PretrainPlan,
+    Report, Size, Start, StopReason, TrainObserver,
 };
 use common::runs::{finish, weights};
 use common::{albert, golden};
@@ -41,21 +42,21 @@ impl TrainObserver for Events {
         self.0.push(format!("trained {}", report.step));
     }
 
-    fn ended(&mut self, ending: Ending) {
+    fn ended(&mut self, ending: StopReason) {
         self.0.push(format!("ended {ending:?}"));
     }
 }
 
 impl FineTuneObserver for Events {
-    fn planned(&mut self, plan: &Plan) {
+    fn planned(&mut self, plan: &FineTunePlan) {
         self.0.push(format!("planned {} {}", plan.examples, plan.schedule.total_steps));
     }
 
-    fn dev_evaluated(&mut self, report: &EvalReport, _plan: &Plan) {
+    fn dev_evaluated(&mut self, report: &EvalReport, _plan: &FineTunePlan) {
         self.0.push(format!("evaluated {}", report.examples));
     }
 
-    fn seeds_compared(&mut self, spread: Option<&Spread>, seed: u64, _plan: &Plan) {
+    fn seeds_compared(&mut self, spread: Option<&SeedStatistics>, seed: u64, _plan: &FineTunePlan) {
         self.0.push(format!("compared {} {seed}", spread.map_or(0, |spread| spread.count)));
     }
 }
@@ -157,7 +158,7 @@ fn fine_tuning_is_a_call() {
     // The evaluation of the model that is left.
     let tuned = Checkpoint::local(&path.join("call")).expect("a model");
     let task = EvalTask::Classify { data: TextOptions::default(), goal: None };
-    let cpu = device::open(DeviceChoice::Flex, FloatType::F32).expect("a CPU");
+    let cpu = device::open(DeviceChoice::Flex, Precision::F32).expect("a CPU");
     let report = Evaluate::new(task, path.join("dev.jsonl")).device(cpu).run(&tuned).expect("evaluated");
     let printed = albert()
         .args(["eval", "classify", "--format", "json", "--device", "flex", "--data"])
@@ -181,7 +182,7 @@ fn options_that_cannot_be_are_refused() {
         ("batch_size", |options| options.batch_size = Some(0)),
         ("steps", |options| options.duration = Some(Duration::Steps(0))),
         ("epochs", |options| options.duration = Some(Duration::Epochs(f64::NAN))),
-        ("precision", |options| options.precision = FloatType::Int8),
+        ("precision", |options| options.precision = Precision::Int8),
         ("dev_fraction", |options| options.dev = Dev::Fraction(1.0)),
         ("recipe", |options| options.recipe = Some("squad1".to_owned())),
         ("metric", |options| options.metric = Some("beauty".to_owned())),

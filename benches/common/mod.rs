@@ -8,7 +8,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
-use albert::ops::Numbers;
+use albert::ops::MatmulPrecision;
 
 /// The value behind a flag on the command line.
 pub(crate) fn option(flag: &str) -> Option<String> {
@@ -22,22 +22,22 @@ pub(crate) fn list(flag: &str) -> Option<Vec<String>> {
 }
 
 /// The numbers of `--programs`, or else of `default`, with their names.
-pub(crate) fn programs(default: &[&str]) -> Vec<(String, Numbers)> {
+pub(crate) fn programs(default: &[&str]) -> Vec<(String, MatmulPrecision)> {
     let names = list("--programs").unwrap_or_else(|| default.iter().map(|name| (*name).to_owned()).collect());
-    let numbers = |name: &str| match name {
-        "f32" => Numbers::F32,
-        "bf16x2" => Numbers::Bf16x2,
-        "bf16" => Numbers::Bf16,
-        "int8" => Numbers::Int8,
+    let precision = |name: &str| match name {
+        "f32" => MatmulPrecision::F32,
+        "bf16x2" => MatmulPrecision::Bf16x2,
+        "bf16" => MatmulPrecision::Bf16,
+        "int8" => MatmulPrecision::Int8,
         _ => panic!("--programs {name}: f32, bf16x2, bf16 or int8"),
     };
-    names.into_iter().map(|name| (name.clone(), numbers(&name))).collect()
+    names.into_iter().map(|name| (name.clone(), precision(&name))).collect()
 }
 
 /// The median; the numbers end sorted.
-pub(crate) fn median(numbers: &mut [f64]) -> f64 {
-    numbers.sort_by(f64::total_cmp);
-    numbers[numbers.len() / 2]
+pub(crate) fn median(precision: &mut [f64]) -> f64 {
+    precision.sort_by(f64::total_cmp);
+    precision[precision.len() / 2]
 }
 
 /// A Python program of this folder that answers lines.

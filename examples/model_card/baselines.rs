@@ -139,8 +139,8 @@ fn tokens(train: &[TokenExample], test: &[TokenExample]) -> (Option<f64>, Option
     };
     let gold: Vec<Vec<String>> = test.iter().map(|example| example.tags.clone()).collect();
     let said: Vec<Vec<String>> = test.iter().map(|example| example.words.iter().map(tag).collect()).collect();
-    let figure = entities(&gold, &said, None).map(|figures| 100.0 * figures.micro.f1).ok();
-    (Some(0.0), figure)
+    let metric = entities(&gold, &said, None).map(|metrics| 100.0 * metrics.micro.f1).ok();
+    (Some(0.0), metric)
 }
 
 fn questions(test: &[QuestionExample]) -> f64 {

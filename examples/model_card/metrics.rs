@@ -9,7 +9,7 @@ use albert::checkpoint::{Checkpoint, MlmBias, Tensors, load_model};
 use albert::eval::EvalReport;
 use albert::model::Albert;
 
-use super::tasks::{Task, runtime};
+use super::tasks::{Task, pipeline};
 
 /// The main metric on one data set.
 pub(crate) struct Metric {
@@ -49,8 +49,8 @@ pub(crate) fn metrics(
         if !data.join(format!("{name}.{split}.jsonl")).is_file() {
             continue;
         }
-        let runtime = runtime(model.clone(), &config, checkpoint, device)?;
-        let report = task.evaluation(task.read(data, name, split)?, runtime)?.run(4096)?;
+        let pipeline = pipeline(model.clone(), &config, checkpoint, device)?;
+        let report = task.evaluation(task.read(data, name, split)?, pipeline)?.run(4096)?;
         let (metric, value) = main_metric(&report);
         metrics.push(Metric { data: name, examples: report.examples, name: metric, value });
     }
@@ -59,7 +59,7 @@ pub(crate) fn metrics(
 
 /// The name and value, in percent, of the metric that the table shows.
 fn main_metric(report: &EvalReport) -> (&'static str, f64) {
-    match (report.figure("exact_match"), report.figure("f1"), report.figure("accuracy")) {
+    match (report.metric("exact_match"), report.metric("f1"), report.metric("accuracy")) {
         (Some(_), Some(f1), _) => ("F1 of words", f1),
         (None, Some(f1), None) => ("F1 of entities", 100.0 * f1),
         (.., accuracy) => ("accuracy", 100.0 * accuracy.unwrap_or(f64::NAN)),

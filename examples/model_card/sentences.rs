@@ -3,12 +3,12 @@
 use std::path::Path;
 
 use albert::checkpoint::{Checkpoint, MlmBias, load_model};
-use albert::device::{self, DeviceChoice, FloatType};
+use albert::device::{self, DeviceChoice, Precision};
 use albert::model::Head;
 use albert::tasks::{FieldNames, FillMask, FillMaskOptions, TextPair};
 use albert::{Error, Result, stream};
 
-use super::tasks::runtime;
+use super::tasks::pipeline;
 
 /// The sentences, chosen before the first built-in model was trained.
 const SENTENCES: [&str; 20] = [
@@ -37,13 +37,13 @@ const SENTENCES: [&str; 20] = [
 /// A table of sentences and words.
 pub(crate) fn table(assets: &Path) -> Result<String> {
     let checkpoint = Checkpoint::local(assets)?;
-    let device = device::open(DeviceChoice::Flex, FloatType::F32)?.device;
+    let device = device::open(DeviceChoice::Flex, Precision::F32)?.device;
     let heads = [Head::MaskedLm];
     let (model, _) =
         load_model(&checkpoint.tensors()?, &checkpoint.config, &heads, MlmBias::default(), &device)?;
-    let runtime = runtime(model, &checkpoint.config, &checkpoint, &device)?;
+    let pipeline = pipeline(model, &checkpoint.config, &checkpoint, &device)?;
     let options = FillMaskOptions { top_k: 5, targets: Vec::new(), fields: FieldNames::default() };
-    let task = FillMask::new(&runtime, options)?;
+    let task = FillMask::new(&pipeline, options)?;
     let mut out = String::from("\n| text | predictions |\n|---|---|\n");
     for text in SENTENCES {
         let item = task.prepare(TextPair { text: text.to_owned(), text_pair: None }).map_err(Error::Input)?;

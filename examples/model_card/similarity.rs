@@ -4,21 +4,21 @@ use std::path::Path;
 
 use albert::checkpoint::{Checkpoint, MlmBias, load_model};
 use albert::data::{self, Target, TargetKind, TextOptions};
-use albert::device::{self, DeviceChoice, FloatType};
+use albert::device::{self, DeviceChoice, Precision};
 use albert::eval::metrics::regression;
 use albert::tasks::{Embed, EmbedOptions, TextPair};
 use albert::{Error, Result, stream};
 
-use super::tasks::runtime;
+use super::tasks::pipeline;
 
 /// A row of the table of tasks.
 pub(crate) fn row(assets: &Path, data: &Path, split: &str) -> Result<String> {
     let checkpoint = Checkpoint::local(assets)?;
-    let device = device::open(DeviceChoice::Flex, FloatType::F32)?.device;
+    let device = device::open(DeviceChoice::Flex, Precision::F32)?.device;
     let (model, _) =
         load_model(&checkpoint.tensors()?, &checkpoint.config, &[], MlmBias::default(), &device)?;
-    let runtime = runtime(model, &checkpoint.config, &checkpoint, &device)?;
-    let task = Embed::new(&runtime, EmbedOptions { normalize: true, ..EmbedOptions::default() })?;
+    let pipeline = pipeline(model, &checkpoint.config, &checkpoint, &device)?;
+    let task = Embed::new(&pipeline, EmbedOptions { normalize: true, ..EmbedOptions::default() })?;
     let vector = |text: &str| -> Result<Vec<f32>> {
         let item = task.prepare(TextPair { text: text.to_owned(), text_pair: None }).map_err(Error::Input)?;
         Ok(stream::predict(&task, &item, 4096)?.values().collect())

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use albert::Result;
 use albert::checkpoint::Checkpoint;
-use albert::device::{self, DeviceChoice, FloatType};
+use albert::device::{self, DeviceChoice, Precision};
 
 use super::baselines::baselines;
 use super::metrics::{metrics, model_in};
@@ -13,7 +13,7 @@ use super::tasks::TASKS;
 /// One row per task and data set.
 pub(crate) fn tasks(assets: &Path, data: &Path, split: &str) -> Result<String> {
     let checkpoint = Checkpoint::local(assets)?;
-    let device = device::open(DeviceChoice::Flex, FloatType::F32)?.device;
+    let device = device::open(DeviceChoice::Flex, Precision::F32)?.device;
     let mut out = String::from(
         "| task | data | metric | majority | bag of words | this model |\n|---|---|---|---:|---:|---:|\n",
     );

@@ -14,7 +14,7 @@ use albert::eval::{
     ChoiceEvaluation, QuestionEvaluation, QuestionRules, TaskEvaluation, TextEvaluation, TokenEvaluation,
 };
 use albert::model::{Albert, AlbertConfig, Head};
-use albert::tasks::{Long, QaOptions, Runtime};
+use albert::tasks::{OverflowStrategy, Pipeline, QaOptions};
 
 /// A task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -116,37 +116,37 @@ impl Task {
     pub(crate) fn evaluation(
         &self,
         examples: Examples,
-        mut runtime: Runtime,
+        mut pipeline: Pipeline,
     ) -> Result<Box<dyn TaskEvaluation>> {
         Ok(match examples {
             Examples::Texts(all) => {
-                Box::new(TextEvaluation::new(runtime, all, TargetKind::Label, self.label_set())?)
+                Box::new(TextEvaluation::new(pipeline, all, TargetKind::Label, self.label_set())?)
             }
-            Examples::Tokens(all) => Box::new(TokenEvaluation::new(runtime, all, self.label_set(), None)?),
+            Examples::Tokens(all) => Box::new(TokenEvaluation::new(pipeline, all, self.label_set(), None)?),
             Examples::Questions(all) => {
-                runtime.max_length = runtime.max_length.min(QUESTION_LENGTH);
+                pipeline.max_length = pipeline.max_length.min(QUESTION_LENGTH);
                 let options = QaOptions { max_answer_len: 30, ..QaOptions::default() };
-                Box::new(QuestionEvaluation::new(runtime, all, QuestionRules::V1, options)?)
+                Box::new(QuestionEvaluation::new(pipeline, all, QuestionRules::V1, options)?)
             }
-            Examples::Choices(all) => Box::new(ChoiceEvaluation::new(runtime, all)?),
+            Examples::Choices(all) => Box::new(ChoiceEvaluation::new(pipeline, all)?),
         })
     }
 }
 
 /// A runtime for `model`, with the tokenizer of `checkpoint`.
-pub(crate) fn runtime(
+pub(crate) fn pipeline(
     model: Albert,
     config: &AlbertConfig,
     checkpoint: &Checkpoint,
     device: &Device,
-) -> Result<Runtime> {
-    Ok(Runtime {
+) -> Result<Pipeline> {
+    Ok(Pipeline {
         model,
         config: config.clone(),
         tokenizer: checkpoint.tokenizer()?,
         device: device.clone(),
         max_length: config.max_position_embeddings,
-        long: Long::Truncate,
+        long: OverflowStrategy::Truncate,
         pad_multiple: 1,
     })
 }

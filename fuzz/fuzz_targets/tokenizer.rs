@@ -34,7 +34,7 @@ pub fn use_all(files: &[(&str, &[u8])], more: &[u8]) {
         if tokenizer.encode_ids(text, &mut ids).is_ok() {
             assert!(ids.iter().all(|id| (*id as usize) < bound), "{text:?}");
         }
-        let _ = tokenizer.encode_max(text, Some("b"), 7);
+        let _ = tokenizer.encode_truncated(text, Some("b"), 7);
     }
     for (id, token) in tokenizer.added_tokens() {
         assert!((id as usize) < bound, "{token:?}");

@@ -7,7 +7,7 @@ use std::path::Path;
 use serde_json::json;
 
 use super::albert_zh;
-use super::naming::names::{Dialect, place_of};
+use super::naming::names::{Dialect, to_canonical};
 use super::tensors::Tensors;
 use crate::error::{Error, Result};
 use crate::model::AlbertConfig;
@@ -21,7 +21,7 @@ type Shaped = (String, Vec<usize>);
 /// The parameters of a checkpoint with their shapes in PyTorch.
 fn shapes(tensors: &Tensors) -> Vec<Shaped> {
     let shaped = |info: &super::tensor::TensorInfo| {
-        let place = place_of(&info.name, Dialect::Google)?;
+        let place = to_canonical(&info.name, Dialect::Google)?;
         let mut shape = info.shape.clone();
         if place.transposed {
             shape.reverse();

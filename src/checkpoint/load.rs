@@ -183,7 +183,7 @@ impl<'a> Loader<'a> {
         if let Some(error) = self.error {
             return Err(error);
         }
-        self.report.foreign = self.inventory.foreign().len();
+        self.report.foreign = self.inventory.unrecognized().len();
         self.report.details = self.inventory.notes().to_vec();
         for name in self.inventory.canonical_names() {
             if self.seen.contains(name) || is_buffer(name) {
@@ -200,12 +200,15 @@ impl<'a> Loader<'a> {
         if self.report.missing.is_empty() && self.report.mismatched.is_empty() {
             return Ok(self.report);
         }
-        Err(Error::Weights { path: self.inventory.path().to_owned(), problem: complaint(&self.report) })
+        Err(Error::Weights {
+            path: self.inventory.path().to_owned(),
+            problem: describe_mismatch(&self.report),
+        })
     }
 }
 
 /// Describes missing tensors and wrong shapes, the first few of each by name.
-fn complaint(report: &LoadReport) -> String {
+fn describe_mismatch(report: &LoadReport) -> String {
     const SHOWN: usize = 5;
     let mut lines = Vec::new();
     if !report.mismatched.is_empty() {

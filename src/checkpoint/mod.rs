@@ -4,7 +4,6 @@ mod adapter;
 mod albert_zh;
 mod architecture;
 mod config_files;
-mod difference;
 mod embedded;
 mod export;
 mod formats;
@@ -12,6 +11,7 @@ mod google_config;
 mod inventory;
 mod layout;
 mod load;
+mod lora_delta;
 mod naming;
 mod open;
 mod quantization;
@@ -35,7 +35,9 @@ pub use export::tokenizer_files::write_tokenizer;
 pub use inventory::Inventory;
 pub(crate) use layout::{all_finite, transposed};
 pub use load::{MlmBias, load_model};
-pub use naming::names::{Dialect, Place, canonical_name, checkpoint_name, name_in, place_of};
+pub use naming::names::{
+    CanonicalName, Dialect, canonical_name, checkpoint_name, from_canonical, to_canonical,
+};
 pub use quantization::Quantization;
 pub use report::{LoadReport, Mismatch};
 pub use resolve::{Checkpoint, Origin};

@@ -76,15 +76,15 @@ impl Summary {
             flops_per_token: config.flops_per_token(),
             dtypes,
             missing: expected.keys().filter(|n| !inventory.has(n) && !bias_alias(n)).cloned().collect(),
-            foreign: inventory.foreign().len(),
+            foreign: inventory.unrecognized().len(),
             unused: inventory.canonical_names().filter(|n| !known(n)).map(str::to_owned).collect(),
-            odd: oddities(config, inventory)?,
+            odd: warnings(config, inventory)?,
         })
     }
 }
 
 /// Tensors that should be equal but differ, and shapes that differ from the configuration.
-fn oddities(config: &AlbertConfig, inventory: &Inventory) -> Result<Vec<String>> {
+fn warnings(config: &AlbertConfig, inventory: &Inventory) -> Result<Vec<String>> {
     let mut odd: Vec<String> = inventory.unknown_head().map(str::to_owned).into_iter().collect();
     odd.extend(inventory.quantization().map(Quantization::note));
     if inventory.quantization().is_some_and(|quantization| !quantization.is_readable) {
@@ -155,8 +155,8 @@ pub(super) fn expected_shapes(config: &AlbertConfig, heads: &[Head]) -> BTreeMap
     }
     let mut names = Names::default();
     // Parameters are allocated only on first use, so any device works.
-    if let Ok(open) = crate::device::open(crate::device::DeviceChoice::Flex, crate::device::FloatType::F32)
-        .or_else(|_| crate::device::open(crate::device::DeviceChoice::NdArray, crate::device::FloatType::F32))
+    if let Ok(open) = crate::device::open(crate::device::DeviceChoice::Flex, crate::device::Precision::F32)
+        .or_else(|_| crate::device::open(crate::device::DeviceChoice::NdArray, crate::device::Precision::F32))
     {
         let device: Device = open.device;
         Albert::new(config, heads, &device).visit(&mut names);

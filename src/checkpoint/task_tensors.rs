@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::difference::Difference;
+use super::lora_delta::LoraDelta;
 use super::tensor::{Dtype, TensorInfo};
 use super::tensors::Tensors;
 use crate::error::{Error, Result};
@@ -50,7 +50,7 @@ impl Tensors {
             let matrix = FACTORS.iter().find_map(|end| name.strip_suffix(end)).unwrap_or(name);
             let difference = kept.get(matrix).and_then(|(shared, _)| {
                 let [left, right] = FACTORS.map(|end| factors.get_key_value(&format!("{matrix}{end}")));
-                Difference::new(shared, [left?, right?], &self.recipes)
+                LoraDelta::new(shared, [left?, right?], &self.recipes)
             });
             let Some(difference) = difference else {
                 let problem = format!("the difference \"{}\" fits no matrix", factor.name);

@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
 use super::adapter::merge::Merge;
-use super::difference::{Difference, add_product};
 use super::formats::Container;
 use super::layout::{to_bytes, to_f32};
+use super::lora_delta::{LoraDelta, add_product};
 use super::naming::names::Dialect;
 use super::quantization::Quantization;
 use super::quantization::recipe::Recipe;
@@ -24,7 +24,7 @@ pub struct Tensors {
     /// Original names of renamed tensors.
     pub(super) stored: HashMap<String, String>,
     /// Low-rank deltas by the names of their matrices.
-    pub(super) differences: HashMap<String, Difference>,
+    pub(super) differences: HashMap<String, LoraDelta>,
     /// Names in the file of tensors outside the model's wrapper.
     pub(super) outside: Vec<String>,
     /// Changes to names, one line each.
@@ -185,7 +185,7 @@ impl Tensors {
     }
 
     /// Adds its delta to the values of a matrix.
-    fn change(&self, values: &mut [f32], difference: &Difference) -> Result<()> {
+    fn change(&self, values: &mut [f32], difference: &LoraDelta) -> Result<()> {
         let [left, right] = difference.factors.each_ref().map(|factor| {
             let bytes = self.files[factor.holder].read(&factor.name)?;
             match &factor.recipe {

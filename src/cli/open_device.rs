@@ -1,7 +1,7 @@
 //! Opening the device of a command.
 
 use albert::Result;
-use albert::device::{self, DeviceChoice, FloatType, OpenDevice, Workload};
+use albert::device::{self, DeviceChoice, OpenDevice, Precision, Workload};
 use albert::device_check::{self, Checked};
 
 use crate::cli::args::device::DeviceCheckArg;
@@ -14,7 +14,7 @@ use crate::cli::output::report::Reporter;
 /// Errors of the device; [`albert::Error::Device`] if it gives wrong results.
 pub(super) fn open(
     choice: DeviceChoice,
-    float: FloatType,
+    float: Precision,
     workload: Workload,
     check: DeviceCheckArg,
     reporter: &Reporter,
@@ -24,7 +24,7 @@ pub(super) fn open(
             let (open, why) = device::open_automatically(float, workload)?;
             (open, Some(why))
         } else {
-            (device::open_for_products(choice, float, workload)?, None)
+            (device::open_with_matmul_precision(choice, float, workload)?, None)
         };
         if check == DeviceCheckArg::FirstUse && open.adapter.is_some() {
             let directory = device_check::cache_directory();

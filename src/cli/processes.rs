@@ -1,7 +1,7 @@
 //! Training in several processes that were started together, under `mpirun` or a scheduler.
 
 use albert::Result;
-use albert::device::{DeviceChoice, FloatType, OpenDevice, Workload};
+use albert::device::{DeviceChoice, OpenDevice, Precision, Workload};
 use albert::training::{self, Communicator};
 
 use crate::cli::args::device::DeviceCheckArg;
@@ -14,7 +14,7 @@ pub(super) fn run(
     reporter: &Reporter,
     train: impl FnOnce(&dyn Communicator, &Reporter) -> std::result::Result<ExitStatus, Failure>,
 ) -> std::result::Result<ExitStatus, Failure> {
-    let world = training::join()?;
+    let world = training::connect()?;
     let result = if world.rank() == 0 {
         train(world.as_ref(), reporter)
     } else {
@@ -30,7 +30,7 @@ pub(super) fn run(
 /// The devices of this process: all named devices, or one of them if several processes run on a machine.
 pub(super) fn open_devices(
     named: &[DeviceChoice],
-    float: FloatType,
+    float: Precision,
     check: DeviceCheckArg,
     world: &dyn Communicator,
     reporter: &Reporter,

@@ -8,7 +8,7 @@ use burn_wgpu::wgpu;
 use super::tuning::Tuning;
 use super::{DeviceInfo, OpenDevice, Workload};
 use crate::error::{Error, Result};
-use crate::ops::Numbers;
+use crate::ops::MatmulPrecision;
 
 /// An adapter with burn's selector for it.
 #[derive(Clone, Debug)]
@@ -143,5 +143,5 @@ pub(crate) fn open(adapter: &Adapter, workload: Workload) -> Result<OpenDevice> 
     let device = Device::wgpu_options().device_kind(kind).init().map_err(|e| failed(e.to_string()))?;
     tuning.enter_peaks(&device);
     let adapter = Some(adapter.description.clone());
-    Ok(OpenDevice { device, name, is_gpu, adapter, numbers: Numbers::F32 })
+    Ok(OpenDevice { device, name, is_gpu, adapter, matmul_precision: MatmulPrecision::F32 })
 }

@@ -2,7 +2,7 @@
 //!
 //! Starting a GPU takes seconds: loading the driver, compiling and tuning kernels. A GPU is chosen only where that pays.
 
-use super::{DeviceInfo, FloatType};
+use super::{DeviceInfo, Precision};
 
 /// Seconds that a GPU needs before its first result: 9 to 20 were measured on an NVIDIA H200.
 const START_SECONDS: f64 = 20.0;
@@ -39,8 +39,8 @@ pub fn is_candidate(device: &DeviceInfo) -> bool {
 }
 
 /// Returns why a GPU would pay for a workload, or else why not.
-pub(crate) fn pays(workload: Workload, float: FloatType, threads: usize) -> Result<String, String> {
-    if matches!(float, FloatType::Bf16x2 | FloatType::Int8) {
+pub(crate) fn pays(workload: Workload, float: Precision, threads: usize) -> Result<String, String> {
+    if matches!(float, Precision::Bf16x2 | Precision::Int8) {
         return Err("bf16x2 and int8 are computed on the CPU".to_owned());
     }
     match workload {
@@ -61,7 +61,7 @@ pub(crate) fn pays(workload: Workload, float: FloatType, threads: usize) -> Resu
 /// Chooses a device. `gpus` lists the adapters and is called only if a GPU would pay, because it loads a driver.
 pub(crate) fn choose(
     workload: Workload,
-    float: FloatType,
+    float: Precision,
     threads: usize,
     gpus: impl FnOnce() -> Vec<DeviceInfo>,
 ) -> Choice {
@@ -96,7 +96,7 @@ mod tests {
     }
 
     fn chosen(workload: Workload, gpus: Vec<DeviceInfo>) -> Option<String> {
-        choose(workload, FloatType::F32, 8, || gpus).gpu
+        choose(workload, Precision::F32, 8, || gpus).gpu
     }
 
     #[test]
@@ -120,10 +120,10 @@ mod tests {
     #[test]
     fn short_inputs_load_no_driver() {
         for workload in [Workload::Inference(Some(1e12)), Workload::Inference(None)] {
-            let choice = choose(workload, FloatType::F32, 8, || panic!("no adapters are listed"));
+            let choice = choose(workload, Precision::F32, 8, || panic!("no adapters are listed"));
             assert_eq!(choice.gpu, None);
         }
-        let choice = choose(Workload::Training, FloatType::Int8, 8, || panic!("no adapters are listed"));
+        let choice = choose(Workload::Training, Precision::Int8, 8, || panic!("no adapters are listed"));
         assert_eq!(choice.gpu, None);
     }
 }

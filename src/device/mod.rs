@@ -23,7 +23,7 @@ pub use batch::BatchLimits;
 pub use memory::{keep_freed_memory, use_huge_pages};
 
 use crate::error::{Error, Result};
-use crate::ops::Numbers;
+use crate::ops::MatmulPrecision;
 
 /// Choice of a device.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -85,21 +85,21 @@ impl fmt::Display for DeviceChoice {
 /// Compute precision.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum FloatType {
+pub enum Precision {
     /// 32-bit floats, which give the numbers of transformers.
     #[default]
     F32,
     /// IEEE half precision.
     F16,
-    /// f32 as the sum of two bf16 in matrix multiplications on a CPU ([`Numbers::Bf16x2`]).
+    /// f32 as the sum of two bf16 in matrix multiplications on a CPU ([`MatmulPrecision::Bf16x2`]).
     Bf16x2,
     /// bfloat16.
     Bf16,
-    /// 8-bit integers in matrix multiplications of inference on a CPU ([`open_for_products`]).
+    /// 8-bit integers in matrix multiplications of inference on a CPU ([`open_with_matmul_precision`]).
     Int8,
 }
 
-impl FloatType {
+impl Precision {
     /// The element type of tensors; `None` for types used only inside matrix multiplications.
     fn dtypes(self) -> Option<(FloatDType, DType)> {
         match self {
@@ -122,13 +122,19 @@ pub struct OpenDevice {
     pub is_gpu: bool,
     /// The names of the adapter and its driver; `None` for a CPU.
     pub adapter: Option<String>,
-    /// Precision of matrix multiplications on it ([`crate::model::Albert::set_numbers`]).
-    pub numbers: Numbers,
+    /// Precision of matrix multiplications on it ([`crate::model::Albert::set_matmul_precision`]).
+    pub matmul_precision: MatmulPrecision,
 }
 
 impl OpenDevice {
     fn cpu(device: Device, name: &str) -> Self {
-        Self { device, name: name.to_owned(), is_gpu: false, adapter: None, numbers: Numbers::F32 }
+        Self {
+            device,
+            name: name.to_owned(),
+            is_gpu: false,
+            adapter: None,
+            matmul_precision: MatmulPrecision::F32,
+        }
     }
 
     /// Lengths are padded to a multiple of this, because GPUs and software adapters compile kernels for each shape.
@@ -155,39 +161,46 @@ pub struct DeviceInfo {
 /// # Errors
 /// [`Error::Device`] if the device is not part of this build, does not exist on this machine, does not support the float type,
 /// or was opened before with another one.
-pub fn open(choice: DeviceChoice, float: FloatType) -> Result<OpenDevice> {
-    configured(opened(choice, Workload::Inference(None))?, float)
+pub fn open(choice: DeviceChoice, float: Precision) -> Result<OpenDevice> {
+    set_dtype(open_device(choice, Workload::Inference(None))?, float)
 }
 
-/// Same as [`open`] for devices other than a CPU. On a CPU, tensors stay in f32 with [`FloatType::Bf16x2`],
-/// [`FloatType::Bf16`] and [`FloatType::Int8`]: only matrix multiplications have lower precision
-/// ([`OpenDevice::numbers`]). A GPU measures its kernels only for a `workload` that is long.
+/// Same as [`open`] for devices other than a CPU. On a CPU, tensors stay in f32 with [`Precision::Bf16x2`],
+/// [`Precision::Bf16`] and [`Precision::Int8`]: only matrix multiplications have lower precision
+/// ([`OpenDevice::matmul_precision`]). A GPU measures its kernels only for a `workload` that is long.
 ///
 /// # Errors
-/// Errors of [`open`]; [`FloatType::Bf16x2`] and [`FloatType::Int8`] on a device other than a CPU.
-pub fn open_for_products(choice: DeviceChoice, float: FloatType, workload: Workload) -> Result<OpenDevice> {
+/// Errors of [`open`]; [`Precision::Bf16x2`] and [`Precision::Int8`] on a device other than a CPU.
+pub fn open_with_matmul_precision(
+    choice: DeviceChoice,
+    float: Precision,
+    workload: Workload,
+) -> Result<OpenDevice> {
     if choice == DeviceChoice::Auto {
         return Ok(open_automatically(float, workload)?.0);
     }
-    let open = opened(choice, workload)?;
+    let open = open_device(choice, workload)?;
     let cpu = matches!(open.name.as_str(), "flex" | "ndarray");
     match float {
-        FloatType::Bf16x2 if cpu => Ok(OpenDevice { numbers: Numbers::Bf16x2, ..open }),
-        FloatType::Bf16 if cpu => Ok(OpenDevice { numbers: Numbers::Bf16, ..open }),
-        FloatType::Int8 if cpu => Ok(OpenDevice { numbers: Numbers::Int8, ..open }),
-        _ => configured(open, float),
+        Precision::Bf16x2 if cpu => Ok(OpenDevice { matmul_precision: MatmulPrecision::Bf16x2, ..open }),
+        Precision::Bf16 if cpu => Ok(OpenDevice { matmul_precision: MatmulPrecision::Bf16, ..open }),
+        Precision::Int8 if cpu => Ok(OpenDevice { matmul_precision: MatmulPrecision::Int8, ..open }),
+        _ => set_dtype(open, float),
     }
 }
 
 /// The common matrix multiplication precision of these devices. Devices other than CPUs do not constrain it.
-pub fn common_numbers(devices: &[OpenDevice]) -> Numbers {
-    let lossy = devices.iter().map(|open| open.numbers).find(|numbers| *numbers != Numbers::F32);
+pub fn common_matmul_precision(devices: &[OpenDevice]) -> MatmulPrecision {
+    let lossy = devices
+        .iter()
+        .map(|open| open.matmul_precision)
+        .find(|matmul_precision| *matmul_precision != MatmulPrecision::F32);
     lossy.unwrap_or_default()
 }
 
-fn opened(choice: DeviceChoice, workload: Workload) -> Result<OpenDevice> {
+fn open_device(choice: DeviceChoice, workload: Workload) -> Result<OpenDevice> {
     match choice {
-        DeviceChoice::Auto => Ok(open_automatically(FloatType::F32, workload)?.0),
+        DeviceChoice::Auto => Ok(open_automatically(Precision::F32, workload)?.0),
         DeviceChoice::Flex => open_flex(),
         DeviceChoice::NdArray => open_ndarray(),
         DeviceChoice::Wgpu(index) => open_wgpu(index, workload),
@@ -195,7 +208,7 @@ fn opened(choice: DeviceChoice, workload: Workload) -> Result<OpenDevice> {
     }
 }
 
-fn configured(mut open: OpenDevice, float: FloatType) -> Result<OpenDevice> {
+fn set_dtype(mut open: OpenDevice, float: Precision) -> Result<OpenDevice> {
     let Some((dtype, storage)) = float.dtypes() else {
         return Err(Error::Device {
             device: open.name,
@@ -210,7 +223,7 @@ fn configured(mut open: OpenDevice, float: FloatType) -> Result<OpenDevice> {
             problem: format!("does not compute in {storage:?}; use option dtype=f32"),
         });
     }
-    if float != FloatType::F32 {
+    if float != Precision::F32 {
         open.device
             .configure(dtype)
             .map_err(|e| Error::Device { device: open.name.clone(), problem: format!("{storage:?}: {e}") })?;
@@ -292,21 +305,25 @@ fn not_built(device: &str, feature: &str) -> Error {
 /// the float type is replaced by the CPU.
 ///
 /// # Errors
-/// Those of [`open_for_products`].
-pub fn open_automatically(float: FloatType, workload: Workload) -> Result<(OpenDevice, String)> {
+/// Those of [`open_with_matmul_precision`].
+pub fn open_automatically(float: Precision, workload: Workload) -> Result<(OpenDevice, String)> {
     let choice = auto::choose(workload, float, rayon::current_num_threads(), gpus);
     let mut reason = choice.reason;
     if let Some(name) = choice.gpu {
-        match name.parse().map_err(Error::Input).and_then(|gpu| open_for_products(gpu, float, workload)) {
+        match name
+            .parse()
+            .map_err(Error::Input)
+            .and_then(|gpu| open_with_matmul_precision(gpu, float, workload))
+        {
             Ok(open) => return Ok((open, reason)),
             Err(error) => reason = format!("the GPU cannot be used: {error}"),
         }
     }
-    Ok((open_for_products(CPU, float, workload)?, reason))
+    Ok((open_with_matmul_precision(CPU, float, workload)?, reason))
 }
 
 /// Returns true if opening a device for a workload loads a graphics driver.
-pub fn loads_driver(choice: DeviceChoice, float: FloatType, workload: Workload) -> bool {
+pub fn loads_driver(choice: DeviceChoice, float: Precision, workload: Workload) -> bool {
     match choice {
         DeviceChoice::Flex | DeviceChoice::NdArray => false,
         DeviceChoice::Wgpu(_) | DeviceChoice::Cuda(_) => true,
@@ -375,7 +392,13 @@ fn open_cuda(index: Option<usize>) -> Result<OpenDevice> {
     let driver = std::fs::read_to_string("/proc/driver/nvidia/version").unwrap_or_default();
     let driver = driver.lines().next().unwrap_or("CUDA");
     let adapter = Some(format!("{name} ({driver})"));
-    Ok(OpenDevice { device: Device::cuda(index), name, is_gpu: true, adapter, numbers: Numbers::F32 })
+    Ok(OpenDevice {
+        device: Device::cuda(index),
+        name,
+        is_gpu: true,
+        adapter,
+        matmul_precision: MatmulPrecision::F32,
+    })
 }
 
 #[cfg(not(feature = "cuda"))]

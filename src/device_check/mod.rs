@@ -8,7 +8,7 @@ use burn::tensor::Device;
 
 use crate::batch::{Padding, model_input};
 use crate::checkpoint::{Checkpoint, MlmBias, load_model};
-use crate::device::{self, FloatType, OpenDevice};
+use crate::device::{self, OpenDevice, Precision};
 use crate::error::{Error, Result};
 use crate::guard;
 use crate::model::OutputOptions;
@@ -32,11 +32,11 @@ pub enum Checked {
 }
 
 /// The largest accepted difference, relative to the largest hidden state.
-fn tolerance(float: FloatType) -> f64 {
+fn tolerance(float: Precision) -> f64 {
     match float {
-        FloatType::F16 => 2e-2,
-        FloatType::Bf16 => 1e-1,
-        FloatType::F32 | FloatType::Bf16x2 | FloatType::Int8 => 1e-3,
+        Precision::F16 => 2e-2,
+        Precision::Bf16 => 1e-1,
+        Precision::F32 | Precision::Bf16x2 | Precision::Int8 => 1e-3,
     }
 }
 
@@ -45,7 +45,7 @@ fn tolerance(float: FloatType) -> f64 {
 ///
 /// # Errors
 /// [`Error::Device`] that names adapter and driver, if the device fails or differs from the CPU.
-pub fn check(device: &OpenDevice, float: FloatType, directory: Option<&Path>) -> Result<Checked> {
+pub fn check(device: &OpenDevice, float: Precision, directory: Option<&Path>) -> Result<Checked> {
     if !cfg!(any(feature = "flex", feature = "ndarray")) {
         return Ok(Checked::NotNeeded);
     }
@@ -60,7 +60,7 @@ pub fn check(device: &OpenDevice, float: FloatType, directory: Option<&Path>) ->
             "{adapter} {problem}; update its driver, use option device=flex, or accept it with option device_check=off"
         ),
     };
-    let cpu = device::open(device::CPU, FloatType::F32)?.device;
+    let cpu = device::open(device::CPU, Precision::F32)?.device;
     let expected = hidden_states(&cpu, 1)?;
     let found = guard::caught(|| hidden_states(&device.device, device.pad_multiple()))
         .ok_or_else(|| failed("cannot compute the built-in model".to_owned()))?
@@ -126,13 +126,13 @@ mod tests {
     #[test]
     #[cfg(feature = "flex")]
     fn a_cpu_needs_no_check_and_another_one_passes() {
-        let open = device::open(device::DeviceChoice::Flex, FloatType::F32).expect("the CPU");
-        assert_eq!(check(&open, FloatType::F32, None).expect("nothing to check"), Checked::NotNeeded);
+        let open = device::open(device::DeviceChoice::Flex, Precision::F32).expect("the CPU");
+        assert_eq!(check(&open, Precision::F32, None).expect("nothing to check"), Checked::NotNeeded);
         let folder = tempfile::tempdir().expect("a folder");
         let adapter = OpenDevice { adapter: Some("Card (Vulkan; driver 1)".to_owned()), ..open };
-        assert_eq!(check(&adapter, FloatType::F32, Some(folder.path())).expect("passes"), Checked::Now(0.0));
-        assert_eq!(check(&adapter, FloatType::F32, Some(folder.path())).expect("passed"), Checked::Before);
+        assert_eq!(check(&adapter, Precision::F32, Some(folder.path())).expect("passes"), Checked::Now(0.0));
+        assert_eq!(check(&adapter, Precision::F32, Some(folder.path())).expect("passed"), Checked::Before);
         let other = OpenDevice { adapter: Some("Card (Vulkan; driver 2)".to_owned()), ..adapter };
-        assert_eq!(check(&other, FloatType::F32, Some(folder.path())).expect("passes"), Checked::Now(0.0));
+        assert_eq!(check(&other, Precision::F32, Some(folder.path())).expect("passes"), Checked::Now(0.0));
     }
 }

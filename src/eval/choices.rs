@@ -5,16 +5,16 @@ use serde_json::{Map, json};
 
 use super::TaskEvaluation;
 use super::metrics::choice_accuracy;
-use super::report::{EvalReport, Judged};
+use super::report::{EvalReport, ScoredExample};
 use super::texts::{best, cross_entropy, mean};
 use crate::data::ChoiceExample;
 use crate::error::Result;
 use crate::stream::{check_finite, run_rows};
-use crate::tasks::{Choose, ChooseItem, ChooseOptions, Runtime};
+use crate::tasks::{Choose, ChooseItem, ChooseOptions, Pipeline};
 
 /// Questions with choices, and the model to evaluate.
 pub struct ChoiceEvaluation {
-    runtime: Runtime,
+    pipeline: Pipeline,
     examples: Vec<ChoiceExample>,
     items: Vec<ChooseItem>,
     gold: Vec<usize>,
@@ -26,11 +26,11 @@ impl ChoiceEvaluation {
     ///
     /// # Errors
     /// Names the location of an example that cannot be encoded.
-    pub fn new(runtime: Runtime, examples: Vec<ChoiceExample>) -> Result<Self> {
+    pub fn new(pipeline: Pipeline, examples: Vec<ChoiceExample>) -> Result<Self> {
         let all = examples.len();
         let (examples, gold): (Vec<ChoiceExample>, Vec<usize>) =
             examples.into_iter().filter_map(|e| e.label.map(|label| (e, label))).unzip();
-        let task = Choose::new(&runtime, ChooseOptions::default());
+        let task = Choose::new(&pipeline, ChooseOptions::default());
         let items: Result<Vec<ChooseItem>> = examples
             .par_iter()
             .map(|e| {
@@ -39,17 +39,17 @@ impl ChoiceEvaluation {
             })
             .collect();
         let unlabelled = (all - examples.len()) as u64;
-        Ok(Self { items: items?, gold, unlabelled, examples, runtime })
+        Ok(Self { items: items?, gold, unlabelled, examples, pipeline })
     }
 }
 
 impl TaskEvaluation for ChoiceEvaluation {
-    fn runtime_mut(&mut self) -> &mut Runtime {
-        &mut self.runtime
+    fn pipeline_mut(&mut self) -> &mut Pipeline {
+        &mut self.pipeline
     }
 
     fn run(&self, batch_tokens: usize) -> Result<EvalReport> {
-        let task = Choose::new(&self.runtime, ChooseOptions::default());
+        let task = Choose::new(&self.pipeline, ChooseOptions::default());
         let items: Vec<&ChooseItem> = self.items.iter().collect();
         let mut said = vec![0; items.len()];
         let mut losses = vec![0.0; items.len()];
@@ -68,7 +68,7 @@ impl TaskEvaluation for ChoiceEvaluation {
         let marks = self.examples.iter().zip(&self.gold).zip(&said);
         let found =
             choice_accuracy(marks.clone().map(|((e, gold), said)| (e.group.as_deref(), *gold, *said)));
-        let judged = marks.map(|((example, gold), said)| {
+        let scored = marks.map(|((example, gold), said)| {
             let mut fields = Map::new();
             if let Some(id) = &example.id {
                 fields.insert("id".to_owned(), id.clone().into());
@@ -80,7 +80,7 @@ impl TaskEvaluation for ChoiceEvaluation {
             fields.insert("choices".to_owned(), json!(example.choices));
             fields.insert("gold".to_owned(), json!(gold));
             fields.insert("predicted".to_owned(), json!(said));
-            Judged { place: example.place.to_string(), fields, correct: gold == said }
+            ScoredExample { place: example.place.to_string(), fields, correct: gold == said }
         });
         let mut warnings = Vec::new();
         if let Some(only) = said.first().filter(|first| said.iter().all(|s| s == *first))
@@ -91,9 +91,9 @@ impl TaskEvaluation for ChoiceEvaluation {
         Ok(EvalReport {
             examples: items.len() as u64,
             unlabelled: self.unlabelled,
-            figures: vec![("accuracy", found.accuracy), ("loss", mean(&losses))],
+            metrics: vec![("accuracy", found.accuracy), ("loss", mean(&losses))],
             groups: found.groups.into_iter().map(|(name, own)| (name, vec![("accuracy", own)])).collect(),
-            judged: judged.collect(),
+            scored: scored.collect(),
             warnings,
             ..EvalReport::default()
         })

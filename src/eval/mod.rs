@@ -11,18 +11,18 @@ mod tokens;
 
 pub use choices::ChoiceEvaluation;
 pub use questions::{QuestionEvaluation, QuestionRules};
-pub use report::{ClassFigures, Confusion, EvalReport, Judged};
+pub use report::{ClassMetrics, Confusion, EvalReport, ScoredExample};
 pub use task::{EvalTask, Evaluate, Labelled, SquadVersion};
 pub use texts::{TextEvaluation, goal_of, problem_type};
 pub use tokens::TokenEvaluation;
 
 use crate::error::Result;
-use crate::tasks::Runtime;
+use crate::tasks::Pipeline;
 
 /// Labelled data, encoded once, and the model to evaluate.
 pub trait TaskEvaluation {
     /// The model. It may be replaced between evaluations by another one of the same shape.
-    fn runtime_mut(&mut self) -> &mut Runtime;
+    fn pipeline_mut(&mut self) -> &mut Pipeline;
 
     /// Runs the model on all examples, with at most `batch_tokens` padded tokens per forward pass.
     ///

@@ -6,12 +6,12 @@ use serde_json::{Map, json};
 
 use super::TaskEvaluation;
 use super::metrics::{QuestionOutcome, squad_v1, squad_v2};
-use super::report::{EvalReport, Judged};
+use super::report::{EvalReport, ScoredExample};
 use super::texts::{cross_entropy, mean};
 use crate::data::QuestionExample;
 use crate::error::Result;
 use crate::stream::{Task, check_finite, run_rows};
-use crate::tasks::{Qa, QaItem, QaOptions, Runtime};
+use crate::tasks::{Pipeline, Qa, QaItem, QaOptions};
 
 /// The evaluation script to follow.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -27,7 +27,7 @@ pub enum QuestionRules {
 
 /// Questions with their answers, and the model to evaluate.
 pub struct QuestionEvaluation {
-    runtime: Runtime,
+    pipeline: Pipeline,
     rules: QuestionRules,
     options: QaOptions,
     examples: Vec<QuestionExample>,
@@ -42,14 +42,14 @@ impl QuestionEvaluation {
     /// # Errors
     /// Names the location of an example that cannot be encoded; [`crate::Error::InvalidOption`] for options that do not fit the model.
     pub fn new(
-        runtime: Runtime,
+        pipeline: Pipeline,
         examples: Vec<QuestionExample>,
         rules: QuestionRules,
         options: QaOptions,
     ) -> Result<Self> {
         let options =
             QaOptions { top_k: 2, impossible: rules != QuestionRules::V1, null_threshold: None, ..options };
-        let task = Qa::new(&runtime, options.clone())?;
+        let task = Qa::new(&pipeline, options.clone())?;
         let items: Result<Vec<QaItem>> = examples
             .par_iter()
             .map(|e| task.prepare(e.question.clone(), &e.context).map_err(|problem| e.place.error(problem)))
@@ -60,17 +60,17 @@ impl QuestionEvaluation {
             .zip(&examples)
             .map(|(item, e)| task.answer_columns(item, e.place_of_answer()))
             .collect();
-        Ok(Self { rules, options, items, columns, examples, runtime })
+        Ok(Self { rules, options, items, columns, examples, pipeline })
     }
 }
 
 impl TaskEvaluation for QuestionEvaluation {
-    fn runtime_mut(&mut self) -> &mut Runtime {
-        &mut self.runtime
+    fn pipeline_mut(&mut self) -> &mut Pipeline {
+        &mut self.pipeline
     }
 
     fn run(&self, batch_tokens: usize) -> Result<EvalReport> {
-        let task = Qa::new(&self.runtime, self.options.clone())?;
+        let task = Qa::new(&self.pipeline, self.options.clone())?;
         let items: Vec<&QaItem> = self.items.iter().collect();
         let mut outcomes: Vec<QuestionOutcome> = vec![QuestionOutcome::default(); items.len()];
         let mut losses = Vec::new();
@@ -97,17 +97,17 @@ impl TaskEvaluation for QuestionEvaluation {
             },
             &mut || (),
         )?;
-        let mut figures;
+        let mut metrics;
         let mut warnings = Vec::new();
         let (scores, predictions): (Vec<(f64, f64)>, Vec<String>) = match self.rules {
             QuestionRules::V1 => {
                 let found = squad_v1(&outcomes);
-                figures = vec![("exact_match", found.exact), ("f1", found.f1)];
+                metrics = vec![("exact_match", found.exact), ("f1", found.f1)];
                 (found.scores, outcomes.iter().map(|o| o.prediction.clone()).collect())
             }
             QuestionRules::V2 { null_threshold } => {
                 let found = squad_v2(&outcomes, null_threshold);
-                figures = vec![
+                metrics = vec![
                     ("exact_match", found.exact),
                     ("f1", found.f1),
                     ("has_answer_exact", found.has_answer_exact),
@@ -124,11 +124,11 @@ impl TaskEvaluation for QuestionEvaluation {
                 (found.scores, outcomes.iter().map(said).collect())
             }
         };
-        figures.push(("loss", mean(&losses)));
+        metrics.push(("loss", mean(&losses)));
         if predictions.iter().all(String::is_empty) && !predictions.is_empty() {
             warnings.push("no question was answered at all".to_owned());
         }
-        let judged =
+        let scored =
             self.examples.iter().zip(&predictions).zip(&scores).map(|((example, said), (exact, f1))| {
                 let mut fields = Map::new();
                 fields.insert("id".to_owned(), example.id.clone().into());
@@ -138,12 +138,12 @@ impl TaskEvaluation for QuestionEvaluation {
                 fields.insert("gold".to_owned(), json!(answers));
                 fields.insert("predicted".to_owned(), json!(said));
                 fields.insert("f1".to_owned(), json!(f1));
-                Judged { place: example.place.to_string(), fields, correct: *exact > 0.0 }
+                ScoredExample { place: example.place.to_string(), fields, correct: *exact > 0.0 }
             });
         Ok(EvalReport {
             examples: items.len() as u64,
-            figures,
-            judged: judged.collect(),
+            metrics,
+            scored: scored.collect(),
             warnings,
             ..EvalReport::default()
         })

@@ -3,11 +3,11 @@
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::metrics::LabelFigures;
+use super::metrics::LabelMetrics;
 
 /// Metrics of one label or entity type.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct ClassFigures {
+pub struct ClassMetrics {
     /// The label.
     pub label: String,
     /// Precision.
@@ -20,10 +20,10 @@ pub struct ClassFigures {
     pub support: u64,
 }
 
-impl ClassFigures {
+impl ClassMetrics {
     /// The metrics of `label`.
-    pub(super) fn new(label: &str, figures: &LabelFigures) -> Self {
-        let LabelFigures { precision, recall, f1, support } = *figures;
+    pub(super) fn new(label: &str, metrics: &LabelMetrics) -> Self {
+        let LabelMetrics { precision, recall, f1, support } = *metrics;
         Self { label: label.to_owned(), precision, recall, f1, support }
     }
 }
@@ -39,7 +39,7 @@ pub struct Confusion {
 
 /// An example with its prediction.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Judged {
+pub struct ScoredExample {
     /// File and line.
     pub place: String,
     /// Example and prediction, for output.
@@ -56,44 +56,44 @@ pub struct EvalReport {
     /// Number of examples skipped because they have no label.
     pub unlabelled: u64,
     /// Metrics by name, the most important first.
-    pub figures: Vec<(&'static str, f64)>,
+    pub metrics: Vec<(&'static str, f64)>,
     /// Metrics of groups of examples, by the group's name.
     pub groups: Vec<(String, Vec<(&'static str, f64)>)>,
     /// Metrics per label; empty if there are no labels.
-    pub classes: Vec<ClassFigures>,
+    pub classes: Vec<ClassMetrics>,
     /// The confusion matrix, if each example has one label.
     pub confusion: Option<Confusion>,
     /// Every example, in the data's order.
-    pub judged: Vec<Judged>,
+    pub scored: Vec<ScoredExample>,
     /// Warnings about suspicious results.
     pub warnings: Vec<String>,
 }
 
 impl EvalReport {
     /// The metric with this name.
-    pub fn figure(&self, name: &str) -> Option<f64> {
-        self.figures.iter().find(|(own, _)| *own == name).map(|(_, value)| *value)
+    pub fn metric(&self, name: &str) -> Option<f64> {
+        self.metrics.iter().find(|(own, _)| *own == name).map(|(_, value)| *value)
     }
 
     /// The metrics by name.
-    pub fn figures_json(&self) -> Map<String, Value> {
-        self.figures.iter().map(|(name, value)| ((*name).to_owned(), (*value).into())).collect()
+    pub fn metrics_json(&self) -> Map<String, Value> {
+        self.metrics.iter().map(|(name, value)| ((*name).to_owned(), (*value).into())).collect()
     }
 
     /// The report as JSON: `examples`, the metrics, then groups, classes and confusion if present.
     pub fn json(&self) -> Value {
-        let figures = |figures: &[(&'static str, f64)]| -> Map<String, Value> {
-            figures.iter().map(|(name, value)| ((*name).to_owned(), (*value).into())).collect()
+        let metrics = |metrics: &[(&'static str, f64)]| -> Map<String, Value> {
+            metrics.iter().map(|(name, value)| ((*name).to_owned(), (*value).into())).collect()
         };
         let mut out = Map::new();
         out.insert("examples".to_owned(), self.examples.into());
         if self.unlabelled > 0 {
             out.insert("unlabelled".to_owned(), self.unlabelled.into());
         }
-        out.extend(figures(&self.figures));
+        out.extend(metrics(&self.metrics));
         if !self.groups.is_empty() {
             let groups: Map<String, Value> =
-                self.groups.iter().map(|(name, own)| (name.clone(), figures(own).into())).collect();
+                self.groups.iter().map(|(name, own)| (name.clone(), metrics(own).into())).collect();
             out.insert("groups".to_owned(), groups.into());
         }
         if !self.classes.is_empty() {

@@ -18,7 +18,7 @@ use crate::data::{
 use crate::device::{self, BatchLimits, OpenDevice, Workload};
 use crate::error::{Error, Result};
 use crate::model::Head;
-use crate::tasks::{Lengths, Long, QaOptions, Runtime, null_threshold};
+use crate::tasks::{LengthOptions, OverflowStrategy, Pipeline, QaOptions, null_threshold};
 
 /// Default maximum length for question answering, as for SQuAD.
 const QA_LENGTH: usize = 384;
@@ -89,9 +89,9 @@ impl EvalTask {
     }
 
     /// The lengths of rows, of at most `max_length` tokens.
-    pub fn lengths(&self, max_length: Option<usize>) -> Lengths {
+    pub fn lengths(&self, max_length: Option<usize>) -> LengthOptions {
         let default = if matches!(self, Self::Qa { .. }) { QA_LENGTH } else { usize::MAX };
-        Lengths { max_length, default, long: Long::Truncate, windows: true, own: None }
+        LengthOptions { max_length, default, long: OverflowStrategy::Truncate, windows: true, own: None }
     }
 
     /// Reads the labelled data at `path` for the model of `checkpoint`.
@@ -148,22 +148,22 @@ impl Labelled {
         Self { notes: loaded.notes, warnings: loaded.warnings, examples: examples(loaded.examples) }
     }
 
-    /// Encodes the examples for `runtime`, whose model has the task's head.
+    /// Encodes the examples for `pipeline`, whose model has the task's head.
     ///
     /// # Errors
     /// Names the place of an example that cannot be encoded, or whose label the model does not have.
-    pub fn evaluation(self, runtime: Runtime) -> Result<Box<dyn TaskEvaluation>> {
+    pub fn evaluation(self, pipeline: Pipeline) -> Result<Box<dyn TaskEvaluation>> {
         Ok(match self.examples {
             Examples::Texts { examples, goal, labels } => {
-                Box::new(TextEvaluation::new(runtime, examples, goal, labels)?)
+                Box::new(TextEvaluation::new(pipeline, examples, goal, labels)?)
             }
             Examples::Tokens { examples, labels, scheme } => {
-                Box::new(TokenEvaluation::new(runtime, examples, labels, scheme)?)
+                Box::new(TokenEvaluation::new(pipeline, examples, labels, scheme)?)
             }
             Examples::Questions { examples, rules, task } => {
-                Box::new(QuestionEvaluation::new(runtime, examples, rules, task)?)
+                Box::new(QuestionEvaluation::new(pipeline, examples, rules, task)?)
             }
-            Examples::Choices { examples } => Box::new(ChoiceEvaluation::new(runtime, examples)?),
+            Examples::Choices { examples } => Box::new(ChoiceEvaluation::new(pipeline, examples)?),
         })
     }
 }
@@ -183,7 +183,7 @@ fn read_texts(
     };
     let mut loaded = data::read_texts(path, &TextOptions { kind: goal, ..options.clone() })?;
     let labels = labels_of(checkpoint)?;
-    loaded.notes.extend(as_the_model_writes(&mut loaded.examples, &labels));
+    loaded.notes.extend(align_label_names(&mut loaded.examples, &labels));
     Ok(Labelled::new(loaded, |examples| Examples::Texts { examples, goal, labels }))
 }
 
@@ -195,7 +195,7 @@ fn labels_of(checkpoint: &Checkpoint) -> Result<LabelSet> {
 }
 
 /// Renames labels of the data whose spelling differs from the model's. Returns a note about it.
-fn as_the_model_writes(examples: &mut [TextExample], labels: &LabelSet) -> Option<String> {
+fn align_label_names(examples: &mut [TextExample], labels: &LabelSet) -> Option<String> {
     let matched =
         labels.match_data(&LabelSet::of_texts(examples.iter().flat_map(|example| example.target.labels())));
     let note = matched.note.clone()?;
@@ -266,23 +266,23 @@ impl Evaluate {
         let max_length = lengths.longest(checkpoint.config.max_position_embeddings, &tokenizer)?.tokens;
         let open = match self.device {
             Some(open) => open,
-            None => device::open_automatically(device::FloatType::F32, Workload::Inference(Some(0.0)))?.0,
+            None => device::open_automatically(device::Precision::F32, Workload::Inference(Some(0.0)))?.0,
         };
         let tensors = checkpoint.tensors()?;
         let heads = [self.task.head()];
         let (mut model, _) =
             load_model(&tensors, &checkpoint.config, &heads, MlmBias::default(), &open.device)?;
-        model.set_numbers(open.numbers);
+        model.set_matmul_precision(open.matmul_precision);
         let limits = BatchLimits::of(&open);
-        let runtime = Runtime {
+        let pipeline = Pipeline {
             model,
             config: checkpoint.config.clone(),
             tokenizer,
             device: open.device,
             max_length,
-            long: Long::Truncate,
+            long: OverflowStrategy::Truncate,
             pad_multiple: limits.pad_multiple,
         };
-        labelled.evaluation(runtime)?.run(limits.tokens)
+        labelled.evaluation(pipeline)?.run(limits.tokens)
     }
 }

@@ -4,12 +4,12 @@ use rayon::prelude::*;
 use serde_json::{Map, Value, json};
 
 use super::TaskEvaluation;
-use super::metrics::{ClassificationFigures, MultiLabelFigures, classification, multi_label, regression};
-use super::report::{ClassFigures, Confusion, EvalReport, Judged};
+use super::metrics::{ClassificationMetrics, MultiLabelMetrics, classification, multi_label, regression};
+use super::report::{ClassMetrics, Confusion, EvalReport, ScoredExample};
 use crate::data::{LabelSet, Target, TargetKind, TextExample};
 use crate::error::Result;
 use crate::stream::{check_finite, run_rows};
-use crate::tasks::{Classify, ClassifyItem, ClassifyOptions, Function, Runtime, TextPair};
+use crate::tasks::{Classify, ClassifyItem, ClassifyOptions, Function, Pipeline, TextPair};
 
 /// The `problem_type` of a goal in transformers.
 pub fn problem_type(goal: TargetKind) -> &'static str {
@@ -32,7 +32,7 @@ const HOLDS: f32 = 0.5;
 
 /// Labelled texts, and the model to evaluate.
 pub struct TextEvaluation {
-    runtime: Runtime,
+    pipeline: Pipeline,
     goal: TargetKind,
     labels: LabelSet,
     examples: Vec<TextExample>,
@@ -53,7 +53,7 @@ impl TextEvaluation {
     /// # Errors
     /// Names the location of an example that cannot be encoded, or whose label is not in `labels`.
     pub fn new(
-        runtime: Runtime,
+        pipeline: Pipeline,
         examples: Vec<TextExample>,
         goal: TargetKind,
         labels: LabelSet,
@@ -64,7 +64,7 @@ impl TextEvaluation {
         for example in &examples {
             gold(example, &labels)?;
         }
-        let task = Classify::new(&runtime, options(goal))?;
+        let task = Classify::new(&pipeline, options(goal))?;
         let items: Result<Vec<ClassifyItem>> = examples
             .par_iter()
             .map(|example| {
@@ -73,20 +73,20 @@ impl TextEvaluation {
             })
             .collect();
         let unlabelled = (all - examples.len()) as u64;
-        Ok(Self { goal, labels, items: items?, unlabelled, examples, runtime })
+        Ok(Self { goal, labels, items: items?, unlabelled, examples, pipeline })
     }
 
     fn label_report(&self, golds: &[Gold], scores: &[Vec<f32>], losses: &[f64]) -> EvalReport {
         let gold: Vec<usize> = golds.iter().map(|g| if let Gold::Label(id) = g { *id } else { 0 }).collect();
         let predicted: Vec<usize> = scores.iter().map(|scores| best(scores)).collect();
         let names = self.labels.names();
-        let ClassificationFigures { accuracy, matthews, classes, macro_f1, weighted_f1, confusion } =
+        let ClassificationMetrics { accuracy, matthews, classes, macro_f1, weighted_f1, confusion } =
             classification(&gold, &predicted, names.len());
-        let mut figures = vec![("accuracy", accuracy)];
+        let mut metrics = vec![("accuracy", accuracy)];
         if let [_, positive] = classes.as_slice() {
-            figures.push(("f1", positive.f1));
+            metrics.push(("f1", positive.f1));
         }
-        figures.extend([
+        metrics.extend([
             ("f1_macro", macro_f1),
             ("f1_weighted", weighted_f1),
             ("matthews", matthews),
@@ -99,10 +99,10 @@ impl TextEvaluation {
             warnings.push(format!("every prediction is \"{}\"", names[*only]));
         }
         EvalReport {
-            figures,
-            classes: names.iter().zip(&classes).map(|(label, c)| ClassFigures::new(label, c)).collect(),
+            metrics,
+            classes: names.iter().zip(&classes).map(|(label, c)| ClassMetrics::new(label, c)).collect(),
             confusion: Some(Confusion { labels: names.to_vec(), counts: confusion }),
-            judged: self.judged(|i| {
+            scored: self.scored(|i| {
                 let (right, said) = (gold[i], predicted[i]);
                 let score = scores[i].get(said).copied().unwrap_or_default();
                 (json!(names[right]), json!(names[said]), Some(score), right == said)
@@ -118,14 +118,14 @@ impl TextEvaluation {
         let predicted: Vec<Vec<bool>> =
             scores.iter().map(|scores| scores.iter().map(|score| *score > HOLDS).collect()).collect();
         let names = self.labels.names();
-        let MultiLabelFigures { subset_accuracy, micro_f1, macro_f1, weighted_f1, samples_f1, classes } =
+        let MultiLabelMetrics { subset_accuracy, micro_f1, macro_f1, weighted_f1, samples_f1, classes } =
             multi_label(&gold, &predicted, names.len());
         let named = |flags: &[bool]| {
             let held = names.iter().zip(flags).filter(|(_, holds)| **holds).map(|(name, _)| name.clone());
             Value::from(held.collect::<Vec<_>>())
         };
         EvalReport {
-            figures: vec![
+            metrics: vec![
                 ("f1_micro", micro_f1),
                 ("f1_macro", macro_f1),
                 ("f1_weighted", weighted_f1),
@@ -133,8 +133,8 @@ impl TextEvaluation {
                 ("accuracy", subset_accuracy),
                 ("loss", mean(losses)),
             ],
-            classes: names.iter().zip(&classes).map(|(label, c)| ClassFigures::new(label, c)).collect(),
-            judged: self.judged(|i| (named(&gold[i]), named(&predicted[i]), None, gold[i] == predicted[i])),
+            classes: names.iter().zip(&classes).map(|(label, c)| ClassMetrics::new(label, c)).collect(),
+            scored: self.scored(|i| (named(&gold[i]), named(&predicted[i]), None, gold[i] == predicted[i])),
             ..EvalReport::default()
         }
     }
@@ -149,21 +149,21 @@ impl TextEvaluation {
             warnings.push("gold or predicted numbers are all the same: no correlation".to_owned());
         }
         EvalReport {
-            figures: vec![
+            metrics: vec![
                 ("pearson", found.pearson.unwrap_or(f64::NAN)),
                 ("spearman", found.spearman.unwrap_or(f64::NAN)),
                 ("mean_squared_error", found.mean_squared_error),
                 ("mean_absolute_error", found.mean_absolute_error),
                 ("loss", found.mean_squared_error),
             ],
-            judged: self.judged(|i| (json!(gold[i]), json!(predicted[i]), None, false)),
+            scored: self.scored(|i| (json!(gold[i]), json!(predicted[i]), None, false)),
             warnings,
             ..EvalReport::default()
         }
     }
 
     /// The examples with gold label, prediction, score and correctness, which `of` returns by index.
-    fn judged(&self, of: impl Fn(usize) -> (Value, Value, Option<f32>, bool)) -> Vec<Judged> {
+    fn scored(&self, of: impl Fn(usize) -> (Value, Value, Option<f32>, bool)) -> Vec<ScoredExample> {
         let one = |(i, example): (usize, &TextExample)| {
             let (gold, predicted, score, correct) = of(i);
             let mut fields = Map::new();
@@ -179,19 +179,19 @@ impl TextEvaluation {
             if let Some(score) = score {
                 fields.insert("score".to_owned(), score.into());
             }
-            Judged { place: example.place.to_string(), fields, correct }
+            ScoredExample { place: example.place.to_string(), fields, correct }
         };
         self.examples.iter().enumerate().map(one).collect()
     }
 }
 
 impl TaskEvaluation for TextEvaluation {
-    fn runtime_mut(&mut self) -> &mut Runtime {
-        &mut self.runtime
+    fn pipeline_mut(&mut self) -> &mut Pipeline {
+        &mut self.pipeline
     }
 
     fn run(&self, batch_tokens: usize) -> Result<EvalReport> {
-        let task = Classify::new(&self.runtime, options(self.goal))?;
+        let task = Classify::new(&self.pipeline, options(self.goal))?;
         let golds: Result<Vec<Gold>> = self.examples.iter().map(|e| gold(e, &self.labels)).collect();
         let golds = golds?;
         let items: Vec<&ClassifyItem> = self.items.iter().collect();

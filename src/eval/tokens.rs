@@ -6,16 +6,16 @@ use serde_json::{Map, json};
 
 use super::TaskEvaluation;
 use super::metrics::{EntityScheme, entities};
-use super::report::{ClassFigures, EvalReport, Judged};
+use super::report::{ClassMetrics, EvalReport, ScoredExample};
 use super::texts::{best, cross_entropy};
 use crate::data::{LabelSet, TokenExample};
 use crate::error::Result;
 use crate::stream::{check_finite, run_rows};
-use crate::tasks::{Ner, NerItem, NerOptions, Runtime};
+use crate::tasks::{Ner, NerItem, NerOptions, Pipeline};
 
 /// Labelled words, and the model to evaluate.
 pub struct TokenEvaluation {
-    runtime: Runtime,
+    pipeline: Pipeline,
     labels: LabelSet,
     /// The tagging scheme; `None` is seqeval's default mode.
     scheme: Option<EntityScheme>,
@@ -30,7 +30,7 @@ impl TokenEvaluation {
     /// # Errors
     /// Names the location of an example that cannot be encoded, or whose tag is not in `labels`.
     pub fn new(
-        runtime: Runtime,
+        pipeline: Pipeline,
         examples: Vec<TokenExample>,
         labels: LabelSet,
         scheme: Option<EntityScheme>,
@@ -42,27 +42,27 @@ impl TokenEvaluation {
                 example.tags.iter().map(id).collect()
             })
             .collect();
-        let task = Ner::new(&runtime, options(&runtime))?;
+        let task = Ner::new(&pipeline, options(&pipeline))?;
         let items: Result<Vec<NerItem>> = examples
             .par_iter()
             .map(|e| task.prepare_words(&e.words).map_err(|problem| e.place.error(problem)))
             .collect();
-        Ok(Self { labels, scheme, items: items?, gold: gold?, examples, runtime })
+        Ok(Self { labels, scheme, items: items?, gold: gold?, examples, pipeline })
     }
 }
 
 /// Truncated words would count as missed. Windows cover all words.
-fn options(runtime: &Runtime) -> NerOptions {
-    NerOptions { stride: Some(runtime.room(false) / 4), ..NerOptions::default() }
+fn options(pipeline: &Pipeline) -> NerOptions {
+    NerOptions { stride: Some(pipeline.max_text_tokens(false) / 4), ..NerOptions::default() }
 }
 
 impl TaskEvaluation for TokenEvaluation {
-    fn runtime_mut(&mut self) -> &mut Runtime {
-        &mut self.runtime
+    fn pipeline_mut(&mut self) -> &mut Pipeline {
+        &mut self.pipeline
     }
 
     fn run(&self, batch_tokens: usize) -> Result<EvalReport> {
-        let task = Ner::new(&self.runtime, options(&self.runtime))?;
+        let task = Ner::new(&self.pipeline, options(&self.pipeline))?;
         let items: Vec<&NerItem> = self.items.iter().collect();
         let outside = self.labels.id("O").unwrap_or(0);
         let mut said: Vec<Vec<usize>> = vec![Vec::new(); items.len()];
@@ -93,16 +93,16 @@ impl TaskEvaluation for TokenEvaluation {
         if found.micro.support > 0 && said.iter().flatten().all(|id| *id == outside) {
             warnings.push("no entity was predicted at all".to_owned());
         }
-        let judged = self.examples.iter().zip(&predicted).map(|(example, predicted)| {
+        let scored = self.examples.iter().zip(&predicted).map(|(example, predicted)| {
             let mut fields = Map::new();
             fields.insert("tokens".to_owned(), json!(example.words));
             fields.insert("gold".to_owned(), json!(example.tags));
             fields.insert("predicted".to_owned(), json!(predicted));
-            Judged { place: example.place.to_string(), fields, correct: example.tags == *predicted }
+            ScoredExample { place: example.place.to_string(), fields, correct: example.tags == *predicted }
         });
         Ok(EvalReport {
             examples: items.len() as u64,
-            figures: vec![
+            metrics: vec![
                 ("f1", found.micro.f1),
                 ("precision", found.micro.precision),
                 ("recall", found.micro.recall),
@@ -110,8 +110,8 @@ impl TaskEvaluation for TokenEvaluation {
                 ("token_accuracy", found.accuracy),
                 ("loss", loss / counted.max(1) as f64),
             ],
-            classes: found.types.iter().map(|(label, c)| ClassFigures::new(label, c)).collect(),
-            judged: judged.collect(),
+            classes: found.types.iter().map(|(label, c)| ClassMetrics::new(label, c)).collect(),
+            scored: scored.collect(),
             warnings,
             ..EvalReport::default()
         })

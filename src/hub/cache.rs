@@ -6,7 +6,7 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::wanted::is_safe_component;
+use super::required_files::is_safe_component;
 use super::{HubId, HubSettings, Progress};
 use crate::error::{Error, Result};
 

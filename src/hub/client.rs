@@ -18,13 +18,13 @@ const MAX_REDIRECTS: usize = 10;
 const MAX_WAIT: Duration = Duration::from_secs(10);
 
 /// Failure of a request, by whether a retry can help.
-pub(crate) enum Trouble {
+pub(crate) enum RequestError {
     /// The server is busy or the connection broke. The server may have requested a wait.
-    Passing(String, Option<Duration>),
+    Transient(String, Option<Duration>),
     /// There is no answer at all.
     Unreachable(String),
     /// A retry would fail in the same way.
-    Final(String),
+    Permanent(String),
 }
 
 /// A response, with the file's metadata collected along the redirects.
@@ -39,7 +39,7 @@ pub(crate) struct Answer {
     pub size: Option<u64>,
     /// The host that answered, and whether it belongs to the hub.
     pub host: String,
-    pub at_home: bool,
+    pub same_origin: bool,
 }
 
 impl Answer {
@@ -91,19 +91,19 @@ impl<'a> Client<'a> {
     }
 
     /// Creates the error of a request that failed after `tries` attempts.
-    pub(crate) fn give_up(&self, url: &str, trouble: Trouble, tries: u32) -> Error {
+    pub(crate) fn into_error(&self, url: &str, trouble: RequestError, tries: u32) -> Error {
         let times = if tries > 1 { format!(", {tries} times") } else { String::new() };
         match trouble {
-            Trouble::Passing(problem, _) => self
+            RequestError::Transient(problem, _) => self
                 .refuse(url, format!("{problem}{times}; try again later, or option offline uses the cache alone")),
-            Trouble::Unreachable(problem) => self.refuse(
+            RequestError::Unreachable(problem) => self.refuse(
                 url,
                 format!(
                     "{problem}{times}; is the network up? (option offline uses the cache alone, HF_ENDPOINT names \
                      another hub, HTTPS_PROXY a proxy)"
                 ),
             ),
-            Trouble::Final(problem) => self.refuse(url, problem),
+            RequestError::Permanent(problem) => self.refuse(url, problem),
         }
     }
 
@@ -111,13 +111,13 @@ impl<'a> Client<'a> {
     pub(crate) fn request(&self, method: &Method, url: &str, progress: &mut dyn Progress) -> Result<Answer> {
         let mut tries = 1;
         loop {
-            match self.once(method, url, 0) {
+            match self.request_once(method, url, 0) {
                 Ok(answer) => return Ok(answer),
-                Err(Trouble::Passing(problem, wait)) if tries <= self.settings.retries => {
+                Err(RequestError::Transient(problem, wait)) if tries <= self.settings.retries => {
                     self.wait(tries, &problem, wait, progress);
                     tries += 1;
                 }
-                Err(trouble) => return Err(self.give_up(url, trouble, tries)),
+                Err(trouble) => return Err(self.into_error(url, trouble, tries)),
             }
         }
     }
@@ -146,13 +146,18 @@ impl<'a> Client<'a> {
 
     /// Sends one request, starting at byte `from`, and follows its redirects. The token is sent only to the hub's own host.
     /// For a HEAD request, redirects to another host are not followed once the hub has identified the content.
-    pub(crate) fn once(&self, method: &Method, url: &str, from: u64) -> std::result::Result<Answer, Trouble> {
+    pub(crate) fn request_once(
+        &self,
+        method: &Method,
+        url: &str,
+        from: u64,
+    ) -> std::result::Result<Answer, RequestError> {
         let home = origin(&self.settings.endpoint);
         let mut url = url.to_owned();
         let (mut commit, mut linked_etag, mut linked_size) = (None, None, None);
         for _ in 0..=MAX_REDIRECTS {
-            let at_home = home.is_some() && origin(&url) == home;
-            let response = self.send(method, &url, from, at_home)?;
+            let same_origin = home.is_some() && origin(&url) == home;
+            let response = self.send(method, &url, from, same_origin)?;
             let named = |name| header(response.headers(), name).map(str::to_owned);
             commit = commit.or_else(|| named("x-repo-commit"));
             linked_etag = linked_etag.or_else(|| named("x-linked-etag"));
@@ -171,11 +176,11 @@ impl<'a> Client<'a> {
                 etag: linked_etag.or_else(|| named("etag")).map(|etag| bare_etag(&etag)),
                 size: linked_size.or(length).and_then(|size| size.parse().ok()),
                 host: host(&url),
-                at_home,
+                same_origin,
                 response,
             });
         }
-        Err(Trouble::Final(format!("{} redirects in circles", host(&url))))
+        Err(RequestError::Permanent(format!("{} redirects in circles", host(&url))))
     }
 
     fn send(
@@ -183,12 +188,12 @@ impl<'a> Client<'a> {
         method: &Method,
         url: &str,
         from: u64,
-        at_home: bool,
-    ) -> std::result::Result<Response<Body>, Trouble> {
+        same_origin: bool,
+    ) -> std::result::Result<Response<Body>, RequestError> {
         let mut request = if *method == Method::HEAD { self.agent.head(url) } else { self.agent.get(url) };
         // Compressed bodies would not match sizes and hashes.
         request = request.header("Accept-Encoding", "identity");
-        if let Some(token) = self.settings.token.as_ref().filter(|_| at_home) {
+        if let Some(token) = self.settings.token.as_ref().filter(|_| same_origin) {
             request = request.header("Authorization", format!("Bearer {token}"));
         }
         if from > 0 {
@@ -197,12 +202,12 @@ impl<'a> Client<'a> {
         let response = request.call().map_err(|error| trouble(error, url, self.settings.timeout))?;
         let status = response.status();
         // Signed URLs of large files on another host expire. The hub issues a new one.
-        let expired = !at_home && status == StatusCode::FORBIDDEN;
+        let expired = !same_origin && status == StatusCode::FORBIDDEN;
         let is_passing = status.is_server_error() && status != StatusCode::NOT_IMPLEMENTED
             || matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT);
         if is_passing || expired {
             let wait = header(response.headers(), "retry-after").and_then(|s| s.parse().ok());
-            return Err(Trouble::Passing(
+            return Err(RequestError::Transient(
                 format!("{} answers {status}", host(url)),
                 wait.map(Duration::from_secs),
             ));
@@ -211,15 +216,23 @@ impl<'a> Client<'a> {
     }
 
     /// The target of a redirect.
-    fn next_hop(&self, url: &str, response: &Response<Body>) -> std::result::Result<Option<String>, Trouble> {
+    fn next_hop(
+        &self,
+        url: &str,
+        response: &Response<Body>,
+    ) -> std::result::Result<Option<String>, RequestError> {
         if !matches!(response.status().as_u16(), 301 | 302 | 303 | 307 | 308) {
             return Ok(None);
         }
         let location = header(response.headers(), "location").unwrap_or_default();
         match resolve(url, location) {
-            None => Err(Trouble::Final(format!("{} redirects to no address", host(url)))),
+            None => Err(RequestError::Permanent(format!("{} redirects to no address", host(url)))),
             Some(next) if url.starts_with("https://") && !next.starts_with("https://") => {
-                Err(Trouble::Final(format!("{} redirects from https to {}", host(url), without_query(&next))))
+                Err(RequestError::Permanent(format!(
+                    "{} redirects from https to {}",
+                    host(url),
+                    without_query(&next)
+                )))
             }
             next => Ok(next),
         }
@@ -257,36 +270,38 @@ fn roots(settings: &HubSettings) -> Result<Option<RootCerts>> {
 }
 
 /// Classifies a transport error.
-fn trouble(error: ureq::Error, url: &str, timeout: Duration) -> Trouble {
+fn trouble(error: ureq::Error, url: &str, timeout: Duration) -> RequestError {
     let host = host(url);
     let no_tls = |e: String| {
-        Trouble::Final(format!(
+        RequestError::Permanent(format!(
             "no secure connection to {host}: {e} (where a proxy inspects the traffic, SSL_CERT_FILE names \
              its certificates)"
         ))
     };
     match error {
-        ureq::Error::HostNotFound => Trouble::Unreachable(format!("cannot find the host {host}")),
-        ureq::Error::Timeout(_) => Trouble::Passing(silent(&host, timeout), None),
+        ureq::Error::HostNotFound => RequestError::Unreachable(format!("cannot find the host {host}")),
+        ureq::Error::Timeout(_) => RequestError::Transient(silent(&host, timeout), None),
         ureq::Error::Io(e) => match e.kind() {
             io::ErrorKind::ConnectionRefused
             | io::ErrorKind::NetworkUnreachable
             | io::ErrorKind::HostUnreachable
             | io::ErrorKind::NetworkDown
-            | io::ErrorKind::AddrNotAvailable => Trouble::Unreachable(format!("cannot reach {host}: {e}")),
+            | io::ErrorKind::AddrNotAvailable => {
+                RequestError::Unreachable(format!("cannot reach {host}: {e}"))
+            }
             // Failed name lookups have no error kind of their own.
             _ if e.to_string().starts_with("failed to lookup address") => {
-                Trouble::Unreachable(format!("cannot find the host {host}: {e}"))
+                RequestError::Unreachable(format!("cannot find the host {host}: {e}"))
             }
             io::ErrorKind::InvalidData if url.starts_with("https://") => no_tls(e.to_string()),
-            _ => Trouble::Passing(format!("the connection to {host} broke: {e}"), None),
+            _ => RequestError::Transient(format!("the connection to {host} broke: {e}"), None),
         },
         e @ (ureq::Error::Tls(_) | ureq::Error::Rustls(_) | ureq::Error::Pem(_)) => no_tls(e.to_string()),
         ureq::Error::ConnectProxyFailed(e) => {
-            Trouble::Unreachable(format!("the proxy of HTTPS_PROXY does not connect to {host}: {e}"))
+            RequestError::Unreachable(format!("the proxy of HTTPS_PROXY does not connect to {host}: {e}"))
         }
-        ureq::Error::BadUri(e) => Trouble::Final(format!("not an address: {e}")),
-        e => Trouble::Final(format!("no sensible answer from {host}: {e}")),
+        ureq::Error::BadUri(e) => RequestError::Permanent(format!("not an address: {e}")),
+        e => RequestError::Permanent(format!("no sensible answer from {host}: {e}")),
     }
 }
 
@@ -302,9 +317,9 @@ mod tests {
     fn names_that_nobody_knows_are_told_from_lines_that_break() {
         let look_up = "failed to lookup address information: Name or service not known";
         let kind = |error: io::Error| match trouble(error.into(), "https://h/x", Duration::from_secs(1)) {
-            Trouble::Unreachable(problem) => format!("unreachable: {problem}"),
-            Trouble::Passing(problem, _) => format!("passing: {problem}"),
-            Trouble::Final(problem) => format!("final: {problem}"),
+            RequestError::Unreachable(problem) => format!("unreachable: {problem}"),
+            RequestError::Transient(problem, _) => format!("passing: {problem}"),
+            RequestError::Permanent(problem) => format!("final: {problem}"),
         };
         assert_eq!(
             kind(io::Error::other(look_up)),

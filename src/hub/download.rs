@@ -9,15 +9,15 @@ use std::path::{Path, PathBuf};
 use ureq::http::{Method, StatusCode};
 
 use super::cache::{RepoCache, create_directory};
-use super::client::{Answer, Client, Trouble};
+use super::client::{Answer, Client, RequestError};
+use super::http_errors::{none_of, refusal};
 use super::partial::Partial;
-use super::refusals::{none_of, refusal};
 use super::repository::{FileInfo, Repository};
-use super::verify::is_hash;
-use super::wanted::{
+use super::required_files::{
     ADAPTER_FILES, ALBERT_FILES, MAX_INDEX, MODULES, NESTED, files_of_modules, first_in, is_index, shards_of,
 };
-use super::{HubId, HubSettings, Progress, Wanted};
+use super::verify::is_hash;
+use super::{HubId, HubSettings, Progress, RequiredFile};
 use crate::error::Result;
 
 /// Downloads the missing files and returns the snapshot.
@@ -25,16 +25,16 @@ pub(crate) fn run(
     id: &HubId,
     settings: &HubSettings,
     cache: &RepoCache,
-    wanted: &[Wanted<'_>],
+    required_files: &[RequiredFile<'_>],
     progress: &mut dyn Progress,
 ) -> Result<PathBuf> {
     let client = Client::new(id, settings)?;
     let repository = Repository::open(&client, progress)?;
     let snapshot = cache.snapshot_of(&repository.commit);
     let mut download = Download { client: &client, cache, repository, progress };
-    let plan = match download.plan(&snapshot, wanted) {
+    let plan = match download.plan(&snapshot, required_files) {
         Err(_)
-            if wanted == ALBERT_FILES
+            if required_files == ALBERT_FILES
                 && download.repository.has("adapter_config.json", download.progress)? =>
         {
             download.plan(&snapshot, &ADAPTER_FILES)?
@@ -64,12 +64,12 @@ struct Download<'a> {
 
 impl Download<'_> {
     /// The files to download, out of those in the repository.
-    fn plan<'w>(&mut self, snapshot: &Path, wanted: &[Wanted<'w>]) -> Result<Vec<&'w str>> {
+    fn plan<'w>(&mut self, snapshot: &Path, required_files: &[RequiredFile<'w>]) -> Result<Vec<&'w str>> {
         let mut plan = Vec::new();
-        for part in wanted {
+        for part in required_files {
             let (names, one) = match part {
-                Wanted::OneOf(names) => (names, true),
-                Wanted::AnyOf(names) | Wanted::Optional(names) => (names, false),
+                RequiredFile::OneOf(names) => (names, true),
+                RequiredFile::AnyOf(names) | RequiredFile::Optional(names) => (names, false),
             };
             let before = plan.len();
             if let Some(here) = first_in(snapshot, names).filter(|_| one) {
@@ -88,7 +88,7 @@ impl Download<'_> {
                     }
                 }
             }
-            if plan.len() == before && !matches!(part, Wanted::Optional(_)) {
+            if plan.len() == before && !matches!(part, RequiredFile::Optional(_)) {
                 let url = format!("{}/{}", self.client.settings.endpoint, self.client.id.repo);
                 return Err(none_of(self.client, &url, names, self.repository.names().map(|n| n.iter())));
             }
@@ -184,7 +184,7 @@ impl Download<'_> {
         let mut tries = 1;
         self.progress.start(name, expected, partial.have());
         while expected.is_none_or(|size| partial.have() < size) {
-            let trouble = match self.client.once(&Method::GET, url, partial.have()) {
+            let trouble = match self.client.request_once(&Method::GET, url, partial.have()) {
                 Ok(answer) => match self.place_of(&answer, info, partial.have()) {
                     Place::Complete => return Ok(()),
                     Place::Refused => return Err(refusal(self.client, url, Some(name), answer)),
@@ -193,7 +193,7 @@ impl Download<'_> {
                             self.restart(name, expected, partial)?;
                         }
                         if matches!(place, Place::Unknown) {
-                            Trouble::Passing(
+                            RequestError::Transient(
                                 "the server cannot resume in the middle of a file".to_owned(),
                                 None,
                             )
@@ -202,31 +202,34 @@ impl Download<'_> {
                             expected = expected.or_else(|| Some(partial.have() + body_length(&answer)?));
                             match self.copy(answer, expected, partial)? {
                                 None if expected.is_none_or(|size| partial.have() >= size) => return Ok(()),
-                                None => {
-                                    Trouble::Passing(format!("the connection to {host} ended early"), None)
-                                }
-                                Some(broken) => Trouble::Passing(broken, None),
+                                None => RequestError::Transient(
+                                    format!("the connection to {host} ended early"),
+                                    None,
+                                ),
+                                Some(broken) => RequestError::Transient(broken, None),
                             }
                         }
                     }
                 },
                 // A connection that worked a moment ago may soon work again.
-                Err(Trouble::Unreachable(problem)) if received_any => Trouble::Passing(problem, None),
+                Err(RequestError::Unreachable(problem)) if received_any => {
+                    RequestError::Transient(problem, None)
+                }
                 Err(trouble) => trouble,
             };
             if partial.have() > most {
                 (most, received_any, tries) = (partial.have(), true, 1);
             }
             match trouble {
-                Trouble::Passing(problem, wait) if tries <= self.client.settings.retries => {
+                RequestError::Transient(problem, wait) if tries <= self.client.settings.retries => {
                     self.client.wait(tries, &problem, wait, self.progress);
                     tries += 1;
                 }
-                Trouble::Passing(problem, _) if partial.have() > 0 => {
+                RequestError::Transient(problem, _) if partial.have() > 0 => {
                     let kept = "the data received so far is kept, and the next run resumes from there";
                     return Err(self.client.refuse(url, format!("{problem}, {tries} times; {kept}")));
                 }
-                trouble => return Err(self.client.give_up(url, trouble, tries)),
+                trouble => return Err(self.client.into_error(url, trouble, tries)),
             }
         }
         Ok(())

@@ -19,19 +19,19 @@ mod address;
 mod cache;
 mod client;
 mod download;
+mod http_errors;
 mod id;
 mod partial;
-mod refusals;
 mod repository;
+mod required_files;
 mod settings;
 mod verify;
-mod wanted;
 
 use std::path::PathBuf;
 
 pub use id::{HubId, is_hub_id};
+pub use required_files::{ADAPTER_FILES, ALBERT_FILES, RequiredFile, TOKENIZER_FILES};
 pub use settings::HubSettings;
-pub use wanted::{ADAPTER_FILES, ALBERT_FILES, TOKENIZER_FILES, Wanted};
 
 use crate::error::{Error, Result};
 use cache::RepoCache;
@@ -51,9 +51,9 @@ pub trait Progress {
 
 /// A [`Progress`] that ignores everything.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Quiet;
+pub struct NoProgress;
 
-impl Progress for Quiet {
+impl Progress for NoProgress {
     fn start(&mut self, _file: &str, _total: Option<u64>, _already: u64) {}
     fn advance(&mut self, _bytes: u64) {}
     fn finish(&mut self) {}
@@ -68,18 +68,20 @@ impl Progress for Quiet {
 /// Same as [`fetch_files`].
 pub fn fetch(id: &HubId, settings: &HubSettings, progress: &mut dyn Progress) -> Result<PathBuf> {
     let snapshot = RepoCache::new(id, settings).snapshot();
-    let has = |wanted: &[Wanted<'_>]| {
-        snapshot.as_ref().is_some_and(|snapshot| wanted::missing_in(snapshot, wanted).is_none())
+    let has = |required_files: &[RequiredFile<'_>]| {
+        snapshot
+            .as_ref()
+            .is_some_and(|snapshot| required_files::missing_in(snapshot, required_files).is_none())
     };
-    let wanted: &[Wanted<'_>] =
+    let required_files: &[RequiredFile<'_>] =
         if !has(&ALBERT_FILES) && has(&ADAPTER_FILES) { &ADAPTER_FILES } else { &ALBERT_FILES };
-    fetch_files(id, settings, wanted, progress)
+    fetch_files(id, settings, required_files, progress)
 }
 
 /// Returns the directory with the wanted files of a repository, from the cache if it is complete there, otherwise after
 /// downloading them.
 ///
-/// Files are downloaded in the order of `wanted`. With the weights last, an incomplete model never looks complete. Files
+/// Files are downloaded in the order of `required_files`. With the weights last, an incomplete model never looks complete. Files
 /// of the same commit that are already cached are not downloaded again.
 ///
 /// # Errors
@@ -89,12 +91,12 @@ pub fn fetch(id: &HubId, settings: &HubSettings, progress: &mut dyn Progress) ->
 pub fn fetch_files(
     id: &HubId,
     settings: &HubSettings,
-    wanted: &[Wanted<'_>],
+    required_files: &[RequiredFile<'_>],
     progress: &mut dyn Progress,
 ) -> Result<PathBuf> {
     let cache = RepoCache::new(id, settings);
     let (complete, missing) = match cache.snapshot() {
-        Some(snapshot) => match wanted::missing_in(&snapshot, wanted) {
+        Some(snapshot) => match required_files::missing_in(&snapshot, required_files) {
             None => (Some(snapshot), String::new()),
             Some(missing) => (None, format!("{} has no {missing}", snapshot.display())),
         },
@@ -104,7 +106,7 @@ pub fn fetch_files(
         if !settings.refresh || settings.offline || id.is_commit() {
             return Ok(snapshot);
         }
-        return match download::run(id, settings, &cache, wanted, progress) {
+        return match download::run(id, settings, &cache, required_files, progress) {
             Err(error @ Error::Hub { .. }) => {
                 progress.note(&format!("{error}; continuing with the cached files"));
                 Ok(snapshot)
@@ -121,5 +123,5 @@ pub fn fetch_files(
             ),
         });
     }
-    download::run(id, settings, &cache, wanted, progress)
+    download::run(id, settings, &cache, required_files, progress)
 }

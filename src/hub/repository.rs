@@ -9,8 +9,8 @@ use ureq::http::{Method, StatusCode};
 
 use super::Progress;
 use super::client::{Answer, Client};
-use super::refusals::{code, refusal};
-use super::wanted::{is_safe_component, is_safe_path};
+use super::http_errors::{code, refusal};
+use super::required_files::{is_safe_component, is_safe_path};
 use crate::error::Result;
 
 /// Maximum size of a listing.

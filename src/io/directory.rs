@@ -11,14 +11,14 @@ use crate::error::{Error, Result};
 
 /// A directory under a temporary name next to its final one, or inside an empty directory that is there already.
 /// Dropped unfinished, it leaves nothing.
-pub struct NewDirectory {
+pub struct StagedDirectory {
     temporary: TempDir,
     destination: PathBuf,
     /// The place exists: its files move in, since the directory itself may be a mounted one, or the current one.
     inside: bool,
 }
 
-impl NewDirectory {
+impl StagedDirectory {
     /// Checks that a new directory may be created at `destination`.
     ///
     /// # Errors
@@ -76,7 +76,7 @@ impl NewDirectory {
             sync_directory(destination);
             return Ok(files);
         }
-        open_to_all(self.temporary.path())?;
+        make_world_readable(self.temporary.path())?;
         std::fs::rename(self.temporary.path(), destination).map_err(Error::io(destination, "rename to"))?;
         let _moved = self.temporary.keep();
         sync_directory(parent(destination));
@@ -117,7 +117,7 @@ fn move_files(from: &Path, to: &Path) -> Result<()> {
 }
 
 /// Resets the permissions, because tempfile creates directories that only their owner can enter.
-pub(crate) fn open_to_all(directory: &Path) -> Result<()> {
+pub(crate) fn make_world_readable(directory: &Path) -> Result<()> {
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
@@ -162,8 +162,8 @@ mod tests {
     use std::os::unix::fs::{PermissionsExt, symlink};
 
     fn make(destination: &Path) -> Result<Vec<(String, u64)>> {
-        NewDirectory::check(destination)?;
-        let directory = NewDirectory::create(destination)?;
+        StagedDirectory::check(destination)?;
+        let directory = StagedDirectory::create(destination)?;
         std::fs::write(directory.path().join("a"), "xy").expect("writes");
         directory.finish()
     }
@@ -204,8 +204,8 @@ mod tests {
     #[test]
     fn an_unfinished_directory_leaves_nothing() {
         let folder = tempfile::tempdir().expect("a folder");
-        drop(NewDirectory::create(folder.path()).expect("creates"));
-        drop(NewDirectory::create(&folder.path().join("new")).expect("creates"));
+        drop(StagedDirectory::create(folder.path()).expect("creates"));
+        drop(StagedDirectory::create(&folder.path().join("new")).expect("creates"));
         assert_eq!(names(folder.path()), [] as [String; 0]);
     }
 }

@@ -137,7 +137,7 @@ impl FileOutput {
         buffer.cut(file)
     }
 
-    pub(super) fn write_over_start(&mut self, bytes: &[u8]) -> std::io::Result<()> {
+    pub(super) fn rewrite_header(&mut self, bytes: &[u8]) -> std::io::Result<()> {
         let (file, buffer) = self.parts();
         buffer.flush(file)?;
         file.seek(SeekFrom::Start(0))?;

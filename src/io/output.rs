@@ -193,9 +193,9 @@ impl OutputTarget {
     ///
     /// # Errors
     /// [`Error::Output`], including for destinations that cannot seek.
-    pub fn write_over_start(&mut self, bytes: &[u8]) -> Result<()> {
+    pub fn rewrite_header(&mut self, bytes: &[u8]) -> Result<()> {
         let result = match self {
-            Self::File(file) => file.write_over_start(bytes),
+            Self::File(file) => file.rewrite_header(bytes),
             Self::Spooled(_, Spool { waiting, .. }) => waiting
                 .rewind()
                 .and_then(|()| waiting.write_all(bytes))

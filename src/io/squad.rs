@@ -18,7 +18,7 @@ pub(crate) fn read_squad(
     stream: impl BufRead,
     question: &mut dyn FnMut(Fields) -> bool,
 ) -> Result<(), String> {
-    let mut walk = Walk { scanner: Scanner::new(stream), question };
+    let mut walk = Parser { scanner: Scanner::new(stream), question };
     match walk.file() {
         Ok(true) | Err(Stop::Enough) => Ok(()),
         Ok(false) => Err("not a SQuAD file: it has no list named \"data\"".to_owned()),
@@ -40,12 +40,12 @@ impl From<JsonError> for Stop {
     }
 }
 
-struct Walk<'a, R> {
+struct Parser<'a, R> {
     scanner: Scanner<R>,
     question: &'a mut dyn FnMut(Fields) -> bool,
 }
 
-impl<R: BufRead> Walk<'_, R> {
+impl<R: BufRead> Parser<'_, R> {
     /// `{"version": ..., "data": [...]}`; whether there are data.
     fn file(&mut self) -> Result<bool, Stop> {
         let mut found = false;

@@ -304,7 +304,7 @@ impl OrderedWriter {
                     self.target.write(&layout.header(&self.rows))?;
                 }
                 self.target.write(&layout.trailer(&self.rows))?;
-                self.target.write_over_start(&layout.header(&self.rows))
+                self.target.rewrite_header(&layout.header(&self.rows))
             }
             (Format::Table(_), _) => {
                 let mut out = Vec::new();

@@ -11,7 +11,7 @@ use super::encoder::{AlbertEncoder, EncoderOutput};
 use super::heads::{AlbertMlmHead, AlbertSopHead};
 use super::init::linear;
 use super::io::{ModelInput, OutputOptions};
-use crate::ops::{Numbers, VocabularyLoss};
+use crate::ops::{MatmulPrecision, VocabularyLoss};
 
 /// A part of a model beyond its encoder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -148,10 +148,10 @@ impl Albert {
 
     /// Sets the precision of the layers' matrix multiplications on a CPU. Hidden states and everything else stay in f32. Has no
     /// effect on other devices.
-    pub fn set_numbers(&mut self, numbers: Numbers) {
+    pub fn set_matmul_precision(&mut self, precision: MatmulPrecision) {
         let groups = &mut self.albert.encoder.albert_layer_groups;
         for layer in groups.iter_mut().flat_map(|group| &mut group.albert_layers) {
-            layer.set_numbers(numbers);
+            layer.set_matmul_precision(precision);
         }
     }
 

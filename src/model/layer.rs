@@ -9,7 +9,7 @@ use super::activation::Activation;
 use super::attention::AlbertAttention;
 use super::config::AlbertConfig;
 use super::init::{layer_norm, linear};
-use crate::ops::{self, LayerOptions, LayerParameters, Numbers, Pair, WeightCache};
+use crate::ops::{self, LayerOptions, LayerParameters, MatmulPrecision, Pair, WeightCache};
 
 /// Attention and feed-forward network with a normalization after each.
 ///
@@ -30,7 +30,7 @@ pub struct AlbertLayer {
     #[module(skip)]
     epsilon: f64,
     #[module(skip)]
-    numbers: Numbers,
+    precision: MatmulPrecision,
     #[module(skip)]
     cache: WeightCache,
 }
@@ -45,14 +45,14 @@ impl AlbertLayer {
             full_layer_layer_norm: layer_norm(config, config.hidden_size, device),
             activation: config.hidden_act,
             epsilon: config.layer_norm_eps,
-            numbers: Numbers::F32,
+            precision: MatmulPrecision::F32,
             cache: WeightCache::default(),
         }
     }
 
     /// Precision of the matrix multiplications of [`AlbertLayer::repeat`] on a CPU.
-    pub fn set_numbers(&mut self, numbers: Numbers) {
-        self.numbers = numbers;
+    pub fn set_matmul_precision(&mut self, precision: MatmulPrecision) {
+        self.precision = precision;
     }
 
     /// The layer applied `times` times, one after another: as [`AlbertLayer::forward`] without the
@@ -87,7 +87,7 @@ impl AlbertLayer {
             attention_dropout: rate(&attention.attention_dropout),
             hidden_dropout: rate(&attention.output_dropout),
             seed: 0,
-            numbers: self.numbers,
+            precision: self.precision,
         };
         if options.attention_dropout > 0.0 || options.hidden_dropout > 0.0 {
             options.seed = seed(&device);

@@ -14,7 +14,7 @@ use burn::tensor::TensorData;
 
 use super::cache::WeightCache;
 use super::cpu::{Arranged, Layer, Packed, Sizes, Tape, Trace, cross_entropy, infer, infer_once};
-use super::types::{LayerOptions, LayerParameters, Numbers, Pair};
+use super::types::{LayerOptions, LayerParameters, MatmulPrecision, Pair};
 
 /// Weight and bias, or scale and offset.
 #[derive(Clone, Debug, ExtensionType)]
@@ -213,15 +213,19 @@ pub(super) fn layer<B: Host>(
     // A kept clone of the parameters keeps anyone from changing them in place, so that the same
     // memory holds the same numbers.
     let (_, arranged, _) = cache.get_or_make(
-        |(kept, _, numbers): &(LayerParameters<FloatTensor<B>>, Arc<Arranged<'static>>, Numbers)| {
-            let mut same = *numbers == options.numbers;
+        |(kept, _, precision): &(
+            LayerParameters<FloatTensor<B>>,
+            Arc<Arranged<'static>>,
+            MatmulPrecision,
+        )| {
+            let mut same = *precision == options.precision;
             kept.each_ref().zip_with(parameters, |kept, tensor| same &= same_memory::<B>(kept, tensor));
             same
         },
         || {
             let borrowed = elements.each_ref().into_array().iter().all(|e| matches!(e, Cow::Borrowed(_)));
-            let arranged = Arranged::new(&slices, sizes, options.numbers);
-            ((parameters.clone(), Arc::new(arranged), options.numbers), borrowed)
+            let arranged = Arranged::new(&slices, sizes, options.precision);
+            ((parameters.clone(), Arc::new(arranged), options.precision), borrowed)
         },
     );
     let out = infer(&B::elements(x), slices, &arranged, mask, sizes, options);
@@ -247,7 +251,7 @@ pub(super) fn layer_traced<B: Host>(
     let sizes = sizes::<B>(x, &parameters.ffn.bias, options);
     let elements = parameters.each_ref().map(|tensor| B::elements(tensor));
     let slices = elements.each_ref().map(|elements| &**elements);
-    let packed = Packed::new(&slices, sizes, options.numbers_of_training());
+    let packed = Packed::new(&slices, sizes, options.training_precision());
     let (out, tape) = Layer::new(slices, mask, sizes, options).forward(&B::elements(x), &packed, trace);
     (B::tensor(out, x.shape().to_vec(), x), tape)
 }

@@ -20,7 +20,7 @@ pub use cache::WeightCache;
 pub use isa::check_isa_limit;
 pub use layer::albert_layer;
 pub use loss::{VocabularyLoss, cross_entropy, vocabulary_loss};
-pub use types::{Curve, LayerOptions, LayerParameters, Numbers, Pair};
+pub use types::{Curve, LayerOptions, LayerParameters, MatmulPrecision, Pair};
 
 /// The operations alone, for benchmarks; nothing to rely on.
 #[cfg(any(feature = "flex", feature = "ndarray"))]
@@ -30,13 +30,13 @@ pub use cpu::measure;
 use burn::backend::DispatchDevice;
 use burn::tensor::{DType, Tensor};
 
-/// True if a CPU device multiplies `numbers` faster than 32-bit floats, or for these themselves. That depends on the
+/// True if a CPU device multiplies `precision` faster than 32-bit floats, or for these themselves. That depends on the
 /// processor, and on `ALBERT_MAX_ISA`.
-pub fn is_native(numbers: Numbers) -> bool {
+pub fn is_native(precision: MatmulPrecision) -> bool {
     #[cfg(any(feature = "flex", feature = "ndarray"))]
-    return cpu::is_native(numbers);
+    return cpu::is_native(precision);
     #[cfg(not(any(feature = "flex", feature = "ndarray")))]
-    return numbers == Numbers::F32;
+    return precision == MatmulPrecision::F32;
 }
 
 /// True if the operations here can run on `x`.

@@ -23,7 +23,7 @@ pub enum Curve {
 
 /// The numbers that a product multiplies. It always adds in 32 bits, from and to 32-bit floats.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Numbers {
+pub enum MatmulPrecision {
     /// 32-bit floats. On processors with AMX, which multiplies bfloat16, as exact sums of three of these each: six
     /// products whose sum is off by about what a product of 32 bits is rounded by.
     #[default]
@@ -55,15 +55,15 @@ pub struct LayerOptions {
     /// Settles all dropout masks.
     pub seed: u64,
     /// The number format of the products.
-    pub numbers: Numbers,
+    pub precision: MatmulPrecision,
 }
 
 impl LayerOptions {
     /// The number format of products with gradients: 8 bits would lose them.
-    pub fn numbers_of_training(&self) -> Numbers {
-        match self.numbers {
-            Numbers::Int8 => Numbers::F32,
-            numbers => numbers,
+    pub fn training_precision(&self) -> MatmulPrecision {
+        match self.precision {
+            MatmulPrecision::Int8 => MatmulPrecision::F32,
+            precision => precision,
         }
     }
 }

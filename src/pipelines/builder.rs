@@ -3,13 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use crate::checkpoint::{Adapter, Checkpoint, EmbeddedTask, MlmBias, load_model};
-use crate::device::{self, BatchLimits, DeviceChoice, FloatType, Workload};
+use crate::device::{self, BatchLimits, DeviceChoice, Precision, Workload};
 use crate::error::{Error, Result};
 use crate::model::{AlbertConfig, Head};
-use crate::tasks::{Lengths, Long, OwnLimit, Runtime};
+use crate::tasks::{LengthOptions, OverflowStrategy, OwnLimit, Pipeline};
 
 /// A task on a model that it owns.
-pub trait Pipeline: Sized {
+pub trait Predictor: Sized {
     /// The options of the task.
     type Options: Clone;
 
@@ -49,7 +49,7 @@ pub trait Pipeline: Sized {
 /// A loaded model and its batch size.
 pub struct Loaded {
     /// The model with its tokenizer on a device.
-    pub(super) runtime: Runtime,
+    pub(super) pipeline: Pipeline,
     /// Maximum padded tokens per forward pass.
     pub(super) batch_tokens: usize,
 }
@@ -57,29 +57,29 @@ pub struct Loaded {
 impl Loaded {
     /// The model's configuration.
     pub fn config(&self) -> &AlbertConfig {
-        &self.runtime.config
+        &self.pipeline.config
     }
 }
 
 /// Settings of a pipeline. The defaults are f32 on the CPU, and the task's options in transformers.
 #[derive(Clone, Debug)]
-pub struct Builder<P: Pipeline> {
+pub struct Builder<P: Predictor> {
     device: DeviceChoice,
-    precision: FloatType,
+    precision: Precision,
     max_length: Option<usize>,
-    long: Long,
+    long: OverflowStrategy,
     offline: bool,
     base_model: Option<String>,
     options: Option<P::Options>,
 }
 
-impl<P: Pipeline> Default for Builder<P> {
+impl<P: Predictor> Default for Builder<P> {
     fn default() -> Self {
         Self {
             device: DeviceChoice::Auto,
-            precision: FloatType::F32,
+            precision: Precision::F32,
             max_length: None,
-            long: Long::Truncate,
+            long: OverflowStrategy::Truncate,
             offline: false,
             base_model: None,
             options: None,
@@ -87,7 +87,7 @@ impl<P: Pipeline> Default for Builder<P> {
     }
 }
 
-impl<P: Pipeline> Builder<P> {
+impl<P: Predictor> Builder<P> {
     /// Where to compute. [`DeviceChoice::Auto`] is the CPU here, because the amount of text is unknown.
     pub fn device(mut self, device: DeviceChoice) -> Self {
         self.device = device;
@@ -95,7 +95,7 @@ impl<P: Pipeline> Builder<P> {
     }
 
     /// Compute precision.
-    pub fn precision(mut self, precision: FloatType) -> Self {
+    pub fn precision(mut self, precision: Precision) -> Self {
         self.precision = precision;
         self
     }
@@ -108,7 +108,7 @@ impl<P: Pipeline> Builder<P> {
     }
 
     /// How to handle longer text; cut it by default.
-    pub fn overflow(mut self, long: Long) -> Self {
+    pub fn overflow(mut self, long: OverflowStrategy) -> Self {
         self.long = long;
         self
     }
@@ -158,7 +158,7 @@ impl<P: Pipeline> Builder<P> {
             None => P::defaults(&checkpoint)?,
         };
         let tokenizer = checkpoint.tokenizer()?;
-        let lengths = Lengths {
+        let lengths = LengthOptions {
             max_length: self.max_length,
             default: P::LONGEST,
             long: self.long,
@@ -170,15 +170,15 @@ impl<P: Pipeline> Builder<P> {
             DeviceChoice::Auto => {
                 device::open_automatically(self.precision, Workload::Inference(Some(0.0)))?.0
             }
-            named => device::open_for_products(named, self.precision, Workload::Inference(None))?,
+            named => device::open_with_matmul_precision(named, self.precision, Workload::Inference(None))?,
         };
         let tensors = checkpoint.tensors()?;
         let heads = P::heads(&options);
         let (mut model, _) =
             load_model(&tensors, &checkpoint.config, &heads, MlmBias::default(), &open.device)?;
-        model.set_numbers(open.numbers);
+        model.set_matmul_precision(open.matmul_precision);
         let limits = BatchLimits::of(&open);
-        let runtime = Runtime {
+        let pipeline = Pipeline {
             model,
             config: checkpoint.config.clone(),
             tokenizer,
@@ -187,7 +187,7 @@ impl<P: Pipeline> Builder<P> {
             long: self.long,
             pad_multiple: limits.pad_multiple,
         };
-        P::assemble(Loaded { runtime, batch_tokens: limits.tokens }, options)
+        P::assemble(Loaded { pipeline, batch_tokens: limits.tokens }, options)
     }
 
     /// The checkpoint that `model` names, with its adapter merged if it is one.
@@ -207,7 +207,7 @@ impl<P: Pipeline> Builder<P> {
 /// A model's directory or file: a path, or a hub id in the cache.
 #[cfg(feature = "hub")]
 fn located(model: &str, offline: bool) -> Result<PathBuf> {
-    use crate::hub::{HubId, HubSettings, Quiet, fetch, is_hub_id};
+    use crate::hub::{HubId, HubSettings, NoProgress, fetch, is_hub_id};
 
     if Checkpoint::is_local(Path::new(model)) {
         return Ok(model.into());
@@ -215,7 +215,7 @@ fn located(model: &str, offline: bool) -> Result<PathBuf> {
     if !is_hub_id(model) {
         return Err(no_such_model(model));
     }
-    fetch(&HubId::parse(model)?, &HubSettings::from_env(offline)?, &mut Quiet)
+    fetch(&HubId::parse(model)?, &HubSettings::from_env(offline)?, &mut NoProgress)
 }
 
 /// A model's directory or file.

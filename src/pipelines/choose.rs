@@ -1,6 +1,6 @@
 //! Choosing among continuations or answers.
 
-use super::builder::{Builder, Loaded, Pipeline, constructors};
+use super::builder::{Builder, Loaded, Predictor, constructors};
 use super::predict_one;
 use crate::checkpoint::{Checkpoint, EmbeddedTask};
 use crate::error::Result;
@@ -15,7 +15,7 @@ pub struct Choose {
 
 constructors!(Choose);
 
-impl Pipeline for Choose {
+impl Predictor for Choose {
     type Options = ChooseOptions;
 
     const TASK: Option<EmbeddedTask> = Some(EmbeddedTask::Choices);
@@ -39,7 +39,7 @@ impl Choose {
     /// # Errors
     /// [`crate::Error::Input`] without choices; errors of the tokenizer and of the device.
     pub fn predict(&self, prompt: &str, choices: &[&str], context: Option<&str>) -> Result<Vec<ChoiceScore>> {
-        let task = tasks::Choose::new(&self.loaded.runtime, self.options.clone());
+        let task = tasks::Choose::new(&self.loaded.pipeline, self.options.clone());
         let choices = choices.iter().map(|choice| (*choice).to_owned()).collect();
         predict_one(&task, task.prepare(prompt.to_owned(), choices, context), self.loaded.batch_tokens)
     }

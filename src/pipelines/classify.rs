@@ -1,6 +1,6 @@
 //! Classifying texts and pairs.
 
-use super::builder::{Builder, Loaded, Pipeline, constructors};
+use super::builder::{Builder, Loaded, Predictor, constructors};
 use super::fill_mask::single;
 use super::{predict_items, predict_one, prepared};
 use crate::checkpoint::{Checkpoint, EmbeddedTask};
@@ -16,7 +16,7 @@ pub struct Classify {
 
 constructors!(Classify);
 
-impl Pipeline for Classify {
+impl Predictor for Classify {
     type Options = ClassifyOptions;
 
     const TASK: Option<EmbeddedTask> = Some(EmbeddedTask::Sentiment);
@@ -28,11 +28,11 @@ impl Pipeline for Classify {
     }
 
     fn heads(options: &ClassifyOptions) -> Vec<Head> {
-        vec![options.judgement.head()]
+        vec![options.mode.head()]
     }
 
     fn assemble(loaded: Loaded, options: ClassifyOptions) -> Result<Self> {
-        tasks::Classify::new(&loaded.runtime, options.clone())?;
+        tasks::Classify::new(&loaded.pipeline, options.clone())?;
         Ok(Self { loaded, options })
     }
 }
@@ -55,7 +55,7 @@ impl Classify {
     }
 
     fn predict_text(&self, text: TextPair) -> Result<Vec<LabelScore>> {
-        let task = tasks::Classify::new(&self.loaded.runtime, self.options.clone())?;
+        let task = tasks::Classify::new(&self.loaded.pipeline, self.options.clone())?;
         predict_one(&task, task.prepare(text), self.loaded.batch_tokens)
     }
 
@@ -64,7 +64,7 @@ impl Classify {
     /// # Errors
     /// As [`Self::predict`], with the index of the text.
     pub fn predict_all(&self, texts: &[&str]) -> Result<Vec<Vec<LabelScore>>> {
-        let task = tasks::Classify::new(&self.loaded.runtime, self.options.clone())?;
+        let task = tasks::Classify::new(&self.loaded.pipeline, self.options.clone())?;
         let items = prepared(texts, |text| task.prepare(single(text)))?;
         predict_items(&task, &items, self.loaded.batch_tokens)
     }

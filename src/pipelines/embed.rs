@@ -1,6 +1,6 @@
 //! Vectors of texts.
 
-use super::builder::{Builder, Loaded, Pipeline, constructors};
+use super::builder::{Builder, Loaded, Predictor, constructors};
 use super::fill_mask::single;
 use super::{predict_items, predict_one, prepared};
 use crate::checkpoint::{Checkpoint, EmbeddedTask, SentenceModules};
@@ -16,7 +16,7 @@ pub struct Embed {
 
 constructors!(Embed);
 
-impl Pipeline for Embed {
+impl Predictor for Embed {
     type Options = EmbedOptions;
 
     const TASK: Option<EmbeddedTask> = None;
@@ -38,7 +38,7 @@ impl Pipeline for Embed {
     }
 
     fn assemble(loaded: Loaded, options: EmbedOptions) -> Result<Self> {
-        tasks::Embed::new(&loaded.runtime, options.clone())?;
+        tasks::Embed::new(&loaded.pipeline, options.clone())?;
         Ok(Self { loaded, options })
     }
 }
@@ -49,7 +49,7 @@ impl Embed {
     /// # Errors
     /// Errors of the tokenizer and of the device.
     pub fn predict(&self, text: &str) -> Result<Vec<f32>> {
-        let task = tasks::Embed::new(&self.loaded.runtime, self.options.clone())?;
+        let task = tasks::Embed::new(&self.loaded.pipeline, self.options.clone())?;
         let found = predict_one(&task, task.prepare(single(text)), self.loaded.batch_tokens)?;
         Ok(found.values().collect())
     }
@@ -59,7 +59,7 @@ impl Embed {
     /// # Errors
     /// As [`Self::predict`], with the index of the text.
     pub fn predict_all(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>> {
-        let task = tasks::Embed::new(&self.loaded.runtime, self.options.clone())?;
+        let task = tasks::Embed::new(&self.loaded.pipeline, self.options.clone())?;
         let items = prepared(texts, |text| task.prepare(single(text)))?;
         let found: Vec<Embedding> = predict_items(&task, &items, self.loaded.batch_tokens)?;
         Ok(found.iter().map(|vector| vector.values().collect()).collect())

@@ -1,6 +1,6 @@
 //! Filling masks.
 
-use super::builder::{Builder, Loaded, Pipeline, constructors};
+use super::builder::{Builder, Loaded, Predictor, constructors};
 use super::{predict_items, predict_one, prepared};
 use crate::checkpoint::{Checkpoint, EmbeddedTask};
 use crate::error::Result;
@@ -15,7 +15,7 @@ pub struct FillMask {
 
 constructors!(FillMask);
 
-impl Pipeline for FillMask {
+impl Predictor for FillMask {
     type Options = FillMaskOptions;
 
     const TASK: Option<EmbeddedTask> = None;
@@ -29,7 +29,7 @@ impl Pipeline for FillMask {
     }
 
     fn assemble(loaded: Loaded, options: FillMaskOptions) -> Result<Self> {
-        tasks::FillMask::new(&loaded.runtime, options.clone())?;
+        tasks::FillMask::new(&loaded.pipeline, options.clone())?;
         Ok(Self { loaded, options })
     }
 }
@@ -40,7 +40,7 @@ impl FillMask {
     /// # Errors
     /// [`crate::Error::Input`] for a text without a mask; errors of the device.
     pub fn predict(&self, text: &str) -> Result<MaskPredictions> {
-        let task = tasks::FillMask::new(&self.loaded.runtime, self.options.clone())?;
+        let task = tasks::FillMask::new(&self.loaded.pipeline, self.options.clone())?;
         predict_one(&task, task.prepare(single(text)), self.loaded.batch_tokens)
     }
 
@@ -49,7 +49,7 @@ impl FillMask {
     /// # Errors
     /// As [`Self::predict`], with the index of the text.
     pub fn predict_all(&self, texts: &[&str]) -> Result<Vec<MaskPredictions>> {
-        let task = tasks::FillMask::new(&self.loaded.runtime, self.options.clone())?;
+        let task = tasks::FillMask::new(&self.loaded.pipeline, self.options.clone())?;
         let items = prepared(texts, |text| task.prepare(single(text)))?;
         predict_items(&task, &items, self.loaded.batch_tokens)
     }

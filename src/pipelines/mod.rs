@@ -13,12 +13,12 @@
 //! precision, lengths and the options of the task:
 //!
 //! ```no_run
-//! use albert::device::FloatType;
+//! use albert::device::Precision;
 //! use albert::tasks::ClassifyOptions;
 //!
 //! # fn main() -> albert::Result<()> {
 //! let classify = albert::Classify::builder()
-//!     .precision(FloatType::Int8)
+//!     .precision(Precision::Int8)
 //!     .max_length(128)
 //!     .options(ClassifyOptions { top_k: None, ..ClassifyOptions::default() })
 //!     .open("./my-model")?;
@@ -40,7 +40,7 @@ mod ner;
 mod qa;
 mod zero_shot;
 
-pub use builder::{Builder, Pipeline};
+pub use builder::{Builder, Predictor};
 pub use choose::Choose;
 pub use classify::Classify;
 pub use embed::Embed;

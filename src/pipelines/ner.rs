@@ -1,6 +1,6 @@
 //! Finding entities.
 
-use super::builder::{Builder, Loaded, Pipeline, constructors};
+use super::builder::{Builder, Loaded, Predictor, constructors};
 use super::{predict_items, predict_one, prepared};
 use crate::checkpoint::{Checkpoint, EmbeddedTask};
 use crate::error::Result;
@@ -16,7 +16,7 @@ pub struct Ner {
 
 constructors!(Ner);
 
-impl Pipeline for Ner {
+impl Predictor for Ner {
     type Options = NerOptions;
 
     const TASK: Option<EmbeddedTask> = Some(EmbeddedTask::Entities);
@@ -32,7 +32,7 @@ impl Pipeline for Ner {
     }
 
     fn assemble(loaded: Loaded, options: NerOptions) -> Result<Self> {
-        tasks::Ner::new(&loaded.runtime, options.clone())?;
+        tasks::Ner::new(&loaded.pipeline, options.clone())?;
         Ok(Self { loaded, options })
     }
 }
@@ -43,7 +43,7 @@ impl Ner {
     /// # Errors
     /// Errors of the tokenizer and of the device.
     pub fn predict(&self, text: &str) -> Result<Vec<Entity>> {
-        let task = tasks::Ner::new(&self.loaded.runtime, self.options.clone())?;
+        let task = tasks::Ner::new(&self.loaded.pipeline, self.options.clone())?;
         predict_one(&task, task.prepare(text.to_owned()), self.loaded.batch_tokens)
     }
 
@@ -52,7 +52,7 @@ impl Ner {
     /// # Errors
     /// As [`Self::predict`], with the index of the text.
     pub fn predict_all(&self, texts: &[&str]) -> Result<Vec<Vec<Entity>>> {
-        let task = tasks::Ner::new(&self.loaded.runtime, self.options.clone())?;
+        let task = tasks::Ner::new(&self.loaded.pipeline, self.options.clone())?;
         let items = prepared(texts, |text| task.prepare((*text).to_owned()))?;
         predict_items(&task, &items, self.loaded.batch_tokens)
     }

@@ -1,6 +1,6 @@
 //! Answering questions from a context.
 
-use super::builder::{Builder, Loaded, Pipeline, constructors};
+use super::builder::{Builder, Loaded, Predictor, constructors};
 use super::{predict_items, predict_one, prepared};
 use crate::checkpoint::{Checkpoint, EmbeddedTask};
 use crate::error::Result;
@@ -15,7 +15,7 @@ pub struct Qa {
 
 constructors!(Qa);
 
-impl Pipeline for Qa {
+impl Predictor for Qa {
     type Options = QaOptions;
 
     const TASK: Option<EmbeddedTask> = Some(EmbeddedTask::Answers);
@@ -35,7 +35,7 @@ impl Pipeline for Qa {
     }
 
     fn assemble(loaded: Loaded, options: QaOptions) -> Result<Self> {
-        tasks::Qa::new(&loaded.runtime, options.clone())?;
+        tasks::Qa::new(&loaded.pipeline, options.clone())?;
         Ok(Self { loaded, options })
     }
 }
@@ -46,7 +46,7 @@ impl Qa {
     /// # Errors
     /// Errors of the tokenizer and of the device.
     pub fn predict(&self, question: &str, context: &str) -> Result<Answers> {
-        let task = tasks::Qa::new(&self.loaded.runtime, self.options.clone())?;
+        let task = tasks::Qa::new(&self.loaded.pipeline, self.options.clone())?;
         predict_one(&task, task.prepare(question.to_owned(), context), self.loaded.batch_tokens)
     }
 
@@ -55,7 +55,7 @@ impl Qa {
     /// # Errors
     /// As [`Self::predict`], with the index of the question.
     pub fn predict_all(&self, questions: &[(&str, &str)]) -> Result<Vec<Answers>> {
-        let task = tasks::Qa::new(&self.loaded.runtime, self.options.clone())?;
+        let task = tasks::Qa::new(&self.loaded.pipeline, self.options.clone())?;
         let items = prepared(questions, |(question, context)| task.prepare((*question).to_owned(), context))?;
         predict_items(&task, &items, self.loaded.batch_tokens)
     }

@@ -1,6 +1,6 @@
 //! Classifying into labels that the model was not trained for.
 
-use super::builder::{Builder, Loaded, Pipeline, constructors};
+use super::builder::{Builder, Loaded, Predictor, constructors};
 use super::predict_one;
 use crate::checkpoint::{Checkpoint, EmbeddedTask};
 use crate::error::Result;
@@ -15,7 +15,7 @@ pub struct ZeroShot {
 
 constructors!(ZeroShot);
 
-impl Pipeline for ZeroShot {
+impl Predictor for ZeroShot {
     type Options = ZeroShotOptions;
 
     const TASK: Option<EmbeddedTask> = Some(EmbeddedTask::Entailment);
@@ -29,7 +29,7 @@ impl Pipeline for ZeroShot {
     }
 
     fn assemble(loaded: Loaded, options: ZeroShotOptions) -> Result<Self> {
-        tasks::ZeroShot::new(&loaded.runtime, options.clone())?;
+        tasks::ZeroShot::new(&loaded.pipeline, options.clone())?;
         Ok(Self { loaded, options })
     }
 }
@@ -40,7 +40,7 @@ impl ZeroShot {
     /// # Errors
     /// [`crate::Error::Input`] without labels; errors of the tokenizer and of the device.
     pub fn predict(&self, text: &str, labels: &[&str]) -> Result<Vec<LabelScore>> {
-        let task = tasks::ZeroShot::new(&self.loaded.runtime, self.options.clone())?;
+        let task = tasks::ZeroShot::new(&self.loaded.pipeline, self.options.clone())?;
         let labels = labels.iter().map(|label| (*label).to_owned()).collect();
         predict_one(&task, task.prepare(text.to_owned(), labels), self.loaded.batch_tokens)
     }

@@ -16,7 +16,7 @@ impl Render for Embed<'_> {
             return Ok(ExtraFields::new());
         }
         let tokens: Vec<String> =
-            item.rows.iter().flat_map(|row| self.runtime.tokenizer.tokens(row)).collect();
+            item.rows.iter().flat_map(|row| self.pipeline.tokenizer.tokens(row)).collect();
         Ok(vec![
             ("tokens", serde_json::value::to_raw_value(&tokens)?),
             ("attentions", serde_json::value::to_raw_value(&prediction.attentions)?),

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use anstyle::AnsiColor;
 
 use crate::tasks::Entity;
-use crate::tasks::text::{Place, Text};
+use crate::tasks::text::{Span, Text};
 
 /// Colors of entity types, in order of their first appearance.
 const COLORS: [AnsiColor; 6] = [
@@ -54,17 +54,17 @@ pub(super) fn marked(text: &Text, entities: &[Entity], color: bool) -> String {
 }
 
 /// The words and punctuation marks of running text.
-pub(super) fn visible_words(text: &Text) -> Vec<Place> {
+pub(super) fn visible_words(text: &Text) -> Vec<Span> {
     text.words().into_iter().filter(|word| !text.slice(*word).trim().is_empty()).collect()
 }
 
 /// One word and its tag per line, then a blank line. White space inside a word is replaced by `_`, because it would separate
 /// columns.
-pub(super) fn conll(text: &Text, words: &[Place], entities: &[Entity], prefixes: bool) -> String {
+pub(super) fn conll(text: &Text, words: &[Span], entities: &[Entity], prefixes: bool) -> String {
     let mut out = String::new();
     let mut entities = entities.iter().peekable();
     // The entity of the previous word.
-    let mut before: Option<Place> = None;
+    let mut before: Option<Span> = None;
     for word in words {
         while entities.next_if(|e| e.end <= word.0).is_some() {}
         let entity = entities.peek().filter(|e| e.start < word.1.max(word.0 + 1));

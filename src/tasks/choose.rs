@@ -6,7 +6,7 @@
 use serde::Serialize;
 
 use super::input::{missing, required};
-use super::runtime::Runtime;
+use super::pipeline::Pipeline;
 use super::scores::{softmax, top_k};
 use crate::error::Result;
 use crate::io::RecordBody;
@@ -61,14 +61,14 @@ pub struct ChoiceScore {
 
 /// The task on a loaded model.
 pub struct Choose<'a> {
-    runtime: &'a Runtime,
+    pipeline: &'a Pipeline,
     pub(crate) options: ChooseOptions,
 }
 
 impl<'a> Choose<'a> {
-    /// Creates the task on `runtime`.
-    pub fn new(runtime: &'a Runtime, options: ChooseOptions) -> Self {
-        Self { runtime, options }
+    /// Creates the task on `pipeline`.
+    pub fn new(pipeline: &'a Pipeline, options: ChooseOptions) -> Self {
+        Self { pipeline, options }
     }
 
     /// Encodes a prompt with each choice.
@@ -87,8 +87,8 @@ impl<'a> Choose<'a> {
         let rows: std::result::Result<Vec<Encoding>, String> = choices
             .iter()
             .map(|choice| match context {
-                None => self.runtime.encode(&prompt, Some(choice)),
-                Some(context) => self.runtime.encode(context, Some(&format!("{prompt} {choice}"))),
+                None => self.pipeline.encode(&prompt, Some(choice)),
+                Some(context) => self.pipeline.encode(context, Some(&format!("{prompt} {choice}"))),
             })
             .collect();
         Ok(ChooseItem { prompt, choices, rows: rows? })
@@ -136,7 +136,7 @@ impl Task for Choose<'_> {
     }
 
     fn forward(&self, rows: &[&Encoding]) -> Result<Vec<f32>> {
-        let logits = self.runtime.sequence_logits(rows)?;
+        let logits = self.pipeline.sequence_logits(rows)?;
         Ok(logits.into_iter().map(|row| row.first().copied().unwrap_or_default()).collect())
     }
 

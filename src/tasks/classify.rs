@@ -6,7 +6,7 @@
 use serde::Serialize;
 
 use super::input::{FieldNames, TextPair};
-use super::runtime::{Long, Runtime};
+use super::pipeline::{OverflowStrategy, Pipeline};
 use super::scores::{sigmoid, softmax, top_k};
 use super::windows::windows;
 use crate::error::{Error, Result};
@@ -38,7 +38,7 @@ pub enum Function {
 
 /// The head to use.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Judgement {
+pub enum ClassifyMode {
     /// The classifier of a fine-tuned model.
     #[default]
     Labels,
@@ -46,7 +46,7 @@ pub enum Judgement {
     Order,
 }
 
-impl Judgement {
+impl ClassifyMode {
     /// The head to load.
     pub fn head(self) -> Head {
         match self {
@@ -60,7 +60,7 @@ impl Judgement {
 #[derive(Clone, Debug, Default)]
 pub struct ClassifyOptions {
     /// The head to use.
-    pub judgement: Judgement,
+    pub mode: ClassifyMode,
     /// Function that turns logits into scores.
     pub function: Function,
     /// Number of labels to return, best first; `None` for all.
@@ -89,7 +89,7 @@ pub struct ClassifyItem {
 
 /// The task on a loaded model.
 pub struct Classify<'a> {
-    runtime: &'a Runtime,
+    pipeline: &'a Pipeline,
     pub(crate) options: ClassifyOptions,
     pub(crate) function: Function,
 }
@@ -99,13 +99,13 @@ impl<'a> Classify<'a> {
     ///
     /// # Errors
     /// [`Error::Config`] for a `problem_type` unknown to transformers.
-    pub fn new(runtime: &'a Runtime, options: ClassifyOptions) -> Result<Self> {
-        let function = match (options.function, options.judgement) {
-            (Function::Auto, Judgement::Order) => Function::Softmax,
-            (Function::Auto, Judgement::Labels) => automatic(runtime)?,
+    pub fn new(pipeline: &'a Pipeline, options: ClassifyOptions) -> Result<Self> {
+        let function = match (options.function, options.mode) {
+            (Function::Auto, ClassifyMode::Order) => Function::Softmax,
+            (Function::Auto, ClassifyMode::Labels) => automatic(pipeline)?,
             (chosen, _) => chosen,
         };
-        Ok(Self { runtime, options, function })
+        Ok(Self { pipeline, options, function })
     }
 
     /// Encodes a text or a pair.
@@ -116,17 +116,17 @@ impl<'a> Classify<'a> {
         if text.text_pair.is_none() {
             text.text_pair.clone_from(&self.options.text_pair);
         }
-        if self.options.judgement == Judgement::Order && text.text_pair.is_none() {
+        if self.options.mode == ClassifyMode::Order && text.text_pair.is_none() {
             return Err(format!(
                 "sentence order needs two texts: option text_pair, or a field \"{}\" (option pair_field names another)",
                 self.options.fields.text_pair
             ));
         }
         let pair = text.text_pair.as_deref();
-        let rows = if self.runtime.long == Long::Window && pair.is_none() {
-            text_windows(self.runtime, &text.text)?
+        let rows = if self.pipeline.long == OverflowStrategy::Window && pair.is_none() {
+            text_windows(self.pipeline, &text.text)?
         } else {
-            vec![self.runtime.encode(&text.text, pair)?]
+            vec![self.pipeline.encode(&text.text, pair)?]
         };
         Ok(ClassifyItem { text, rows })
     }
@@ -154,18 +154,18 @@ impl<'a> Classify<'a> {
     }
 
     fn label(&self, id: usize) -> String {
-        match (self.options.judgement, id) {
-            (Judgement::Order, 0) => "in_order".to_owned(),
-            (Judgement::Order, 1) => "swapped".to_owned(),
-            _ => self.runtime.config.label(id),
+        match (self.options.mode, id) {
+            (ClassifyMode::Order, 0) => "in_order".to_owned(),
+            (ClassifyMode::Order, 1) => "swapped".to_owned(),
+            _ => self.pipeline.config.label(id),
         }
     }
 }
 
 /// The pipeline's rule.
-fn automatic(runtime: &Runtime) -> Result<Function> {
-    let one_label = runtime.config.num_labels == 1;
-    match runtime.config.extra("problem_type").and_then(serde_json::Value::as_str) {
+fn automatic(pipeline: &Pipeline) -> Result<Function> {
+    let one_label = pipeline.config.num_labels == 1;
+    match pipeline.config.extra("problem_type").and_then(serde_json::Value::as_str) {
         Some("regression") => Ok(Function::None),
         Some("multi_label_classification") => Ok(Function::Sigmoid),
         Some("single_label_classification") | None => {
@@ -183,14 +183,14 @@ fn automatic(runtime: &Runtime) -> Result<Function> {
 }
 
 /// Splits a long text into rows that overlap by a quarter.
-pub(super) fn text_windows(runtime: &Runtime, text: &str) -> std::result::Result<Vec<Encoding>, String> {
-    let tokens = runtime.tokenizer.encode_plain(text).map_err(|e| e.to_string())?;
-    let room = runtime.room(false);
-    windows(tokens.ids.len(), room, room / 4, runtime.tokenizer.truncation_side())
+pub(super) fn text_windows(pipeline: &Pipeline, text: &str) -> std::result::Result<Vec<Encoding>, String> {
+    let tokens = pipeline.tokenizer.encode_without_special_tokens(text).map_err(|e| e.to_string())?;
+    let room = pipeline.max_text_tokens(false);
+    windows(tokens.ids.len(), room, room / 4, pipeline.tokenizer.truncation_side())
         .into_iter()
         .map(|range| {
-            let row = runtime.tokenizer.with_special(&tokens.slice(range), None);
-            runtime.check_ids(&row).map(|()| row)
+            let row = pipeline.tokenizer.with_special(&tokens.slice(range), None);
+            pipeline.check_ids(&row).map(|()| row)
         })
         .collect()
 }
@@ -211,9 +211,9 @@ impl Task for Classify<'_> {
     }
 
     fn forward(&self, rows: &[&Encoding]) -> Result<Vec<Vec<f32>>> {
-        match self.options.judgement {
-            Judgement::Labels => self.runtime.sequence_logits(rows),
-            Judgement::Order => self.runtime.sentence_order_logits(rows),
+        match self.options.mode {
+            ClassifyMode::Labels => self.pipeline.sequence_logits(rows),
+            ClassifyMode::Order => self.pipeline.sentence_order_logits(rows),
         }
     }
 
@@ -222,8 +222,8 @@ impl Task for Classify<'_> {
         let mean = self.label_scores(outputs);
         let count = self.options.top_k.unwrap_or(mean.len());
         // Sentence order is a single label with this probability.
-        let best = match self.options.judgement {
-            Judgement::Order if count == 1 => vec![0],
+        let best = match self.options.mode {
+            ClassifyMode::Order if count == 1 => vec![0],
             _ => top_k(&mean, count),
         };
         Ok(best.into_iter().map(|id| LabelScore { label: self.label(id), score: mean[id] }).collect())

@@ -5,7 +5,7 @@
 use serde::Serialize;
 
 use super::input::{FieldNames, TextPair};
-use super::runtime::Runtime;
+use super::pipeline::Pipeline;
 use super::scores::{softmax, top_k};
 use crate::error::{Error, Result};
 use crate::io::RecordBody;
@@ -38,13 +38,13 @@ impl TargetWord {
     ///
     /// # Errors
     /// [`Error::InvalidOption`] if the tokenizer removes the word completely, or a piece is not in the vocabulary.
-    pub fn new(word: &str, runtime: &Runtime) -> Result<Self> {
-        let tokenizer = &runtime.tokenizer;
+    pub fn new(word: &str, pipeline: &Pipeline) -> Result<Self> {
+        let tokenizer = &pipeline.tokenizer;
         let unusable = |problem: &str| Error::InvalidOption {
             name: "targets".to_owned(),
             problem: format!("\"{word}\": {problem}"),
         };
-        let rows = runtime.config.vocab_size;
+        let rows = pipeline.config.vocab_size;
         if let Some(id) = tokenizer.token_to_id(word)
             && !word.is_empty()
         {
@@ -54,7 +54,7 @@ impl TargetWord {
             }
             return Ok(Self { word: word.to_owned(), pieces: vec![id] });
         }
-        let pieces = tokenizer.encode_plain(word)?.ids;
+        let pieces = tokenizer.encode_without_special_tokens(word)?.ids;
         if pieces.is_empty() {
             return Err(unusable("nothing is left of this word after normalization"));
         }
@@ -131,7 +131,7 @@ pub type MaskPredictions = Vec<Vec<Prediction>>;
 
 /// The task on a loaded model.
 pub struct FillMask<'a> {
-    runtime: &'a Runtime,
+    pipeline: &'a Pipeline,
     pub(crate) options: FillMaskOptions,
     mask_id: u32,
     pub(crate) mask_token: String,
@@ -142,11 +142,11 @@ impl<'a> FillMask<'a> {
     ///
     /// # Errors
     /// [`Error::Input`] if it has none.
-    pub fn new(runtime: &'a Runtime, options: FillMaskOptions) -> Result<Self> {
-        let tokenizer = &runtime.tokenizer;
+    pub fn new(pipeline: &'a Pipeline, options: FillMaskOptions) -> Result<Self> {
+        let tokenizer = &pipeline.tokenizer;
         match (tokenizer.mask_id(), tokenizer.mask_token()) {
             (Some(mask_id), Some(token)) => {
-                Ok(Self { runtime, options, mask_id, mask_token: token.to_owned() })
+                Ok(Self { pipeline, options, mask_id, mask_token: token.to_owned() })
             }
             _ => {
                 Err(Error::Input("the model's tokenizer has no mask token: it cannot fill masks".to_owned()))
@@ -159,14 +159,14 @@ impl<'a> FillMask<'a> {
     /// # Errors
     /// If there is no mask within the model's length.
     pub fn prepare(&self, text: TextPair) -> std::result::Result<FillMaskItem, String> {
-        let encoding = self.runtime.encode(&text.text, text.text_pair.as_deref())?;
+        let encoding = self.pipeline.encode(&text.text, text.text_pair.as_deref())?;
         let masks: Vec<usize> = positions_of(&encoding.ids, self.mask_id);
         if masks.is_empty() {
             return Err(if encoding.truncated {
                 format!(
                     "no {} within the {} {} tokens, to which the text was cut",
                     self.mask_token,
-                    match self.runtime.tokenizer.truncation_side() {
+                    match self.pipeline.tokenizer.truncation_side() {
                         TruncationSide::Right => "first",
                         TruncationSide::Left => "last",
                     },
@@ -205,7 +205,7 @@ impl<'a> FillMask<'a> {
         if pieces.len() == 1 {
             return Ok(Vec::new());
         }
-        let positions = self.runtime.config.max_position_embeddings;
+        let positions = self.pipeline.config.max_position_embeddings;
         if rows[0].encoding.ids.len() + pieces.len() - 1 > positions {
             return Err(format!(
                 "a target of {} pieces does not fit: the text fills the model's {positions} tokens (option max_length leaves \
@@ -262,7 +262,7 @@ impl<'a> FillMask<'a> {
         pieces: Vec<u32>,
         score: f32,
     ) -> Result<Prediction> {
-        let tokenizer = &self.runtime.tokenizer;
+        let tokenizer = &self.pipeline.tokenizer;
         let filled = widened(&item.rows[0].encoding, place, pieces.iter().copied());
         // As in the pipeline, special tokens are dropped if there is one mask. With several, the other masks stay. The tokens added
         // around the text are dropped here, while transformers keeps them.
@@ -315,7 +315,7 @@ impl Task for FillMask<'_> {
                 Wanted::Pieces(column, _) => vec![*column],
             })
             .collect();
-        let logits = self.runtime.masked_lm_logits(&encodings, &columns)?;
+        let logits = self.pipeline.masked_lm_logits(&encodings, &columns)?;
         Ok(rows.iter().zip(logits).map(|(row, logits)| row.wanted.of(logits)).collect())
     }
 

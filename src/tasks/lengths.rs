@@ -1,19 +1,19 @@
 //! Limits of text length.
 
-use super::Long;
+use super::OverflowStrategy;
 use crate::checkpoint::SentenceModules;
 use crate::error::{Error, Result};
 use crate::tokenizer::Tokenizer;
 
 /// How a task handles long text.
 #[derive(Clone, Copy, Debug)]
-pub struct Lengths {
+pub struct LengthOptions {
     /// Maximum row length in tokens, including special tokens, that was asked for.
     pub max_length: Option<usize>,
     /// Upper limit of the default length.
     pub default: usize,
     /// What is done with longer text.
-    pub long: Long,
+    pub long: OverflowStrategy,
     /// True if the task supports windows.
     pub windows: bool,
     /// A limit of the model's own that takes the place of the tokenizer's.
@@ -46,13 +46,13 @@ pub struct Longest {
     pub source: &'static str,
 }
 
-impl Lengths {
+impl LengthOptions {
     /// Checks the options alone, against the positions of a model.
     ///
     /// # Errors
     /// [`Error::InvalidOption`] for windows in a task without them, and for a length that the model does not have.
     pub fn check(&self, positions: usize) -> Result<()> {
-        if self.long == Long::Window && !self.windows {
+        if self.long == OverflowStrategy::Window && !self.windows {
             return Err(Error::InvalidOption {
                 name: "long".to_owned(),
                 problem: "window is for ner, qa, classify and embed; this task does not read text in windows"
@@ -85,7 +85,7 @@ impl Lengths {
         let lowest = limits.into_iter().flatten().min_by_key(|(length, _)| *length);
         let given = self.max_length.map(|n| (n, "option max_length"));
         let (tokens, source) = given.or(lowest).unwrap_or((positions, "positions of the model"));
-        let special = tokenizer.num_special(true);
+        let special = tokenizer.num_special_tokens(true);
         if tokens <= special {
             return Err(Error::InvalidOption {
                 name: "max_length".to_owned(),

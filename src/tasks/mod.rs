@@ -1,6 +1,6 @@
 //! The tasks: encode, run the model on batches of rows, decode.
 //!
-//! Tensors appear only in [`Runtime`]. Decoding is plain code on numbers.
+//! Tensors appear only in [`Pipeline`]. Decoding is plain code on numbers.
 
 mod choose;
 mod classify;
@@ -10,8 +10,8 @@ mod input;
 mod lengths;
 mod ner;
 pub mod null_threshold;
+mod pipeline;
 mod qa;
-mod runtime;
 mod scores;
 pub(crate) mod text;
 mod tokenize;
@@ -19,16 +19,16 @@ mod windows;
 mod zero_shot;
 
 pub use choose::{ChoiceScore, Choose, ChooseItem, ChooseOptions};
-pub use classify::{Classify, ClassifyItem, ClassifyOptions, Function, Judgement, LabelScore};
+pub use classify::{Classify, ClassifyItem, ClassifyMode, ClassifyOptions, Function, LabelScore};
 pub(crate) use embed::Vectors;
 pub use embed::{Embed, EmbedItem, EmbedOptions, Embedding, TextRules};
 pub use fill_mask::{
     FillMask, FillMaskItem, FillMaskOptions, MaskPredictions, MaskedRow, Prediction, TargetWord, Token,
 };
 pub use input::{FieldNames, TextPair};
-pub use lengths::{Lengths, Longest, OwnLimit};
+pub use lengths::{LengthOptions, Longest, OwnLimit};
 pub use ner::{Aggregation, Entity, Ner, NerItem, NerOptions, WordBoundaries};
+pub use pipeline::{Embedded, OverflowStrategy, Pipeline, Pooling};
 pub use qa::{AnswerSpan, Answers, Qa, QaItem, QaOptions};
-pub use runtime::{Embedded, Long, Pooling, Runtime};
 pub use tokenize::Tokenize;
 pub use zero_shot::{ZeroShot, ZeroShotItem, ZeroShotOptions};

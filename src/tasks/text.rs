@@ -11,7 +11,7 @@ pub(crate) struct Text {
 }
 
 /// A range of code points.
-pub(crate) type Place = (usize, usize);
+pub(crate) type Span = (usize, usize);
 
 impl Text {
     /// Indexes `text`.
@@ -44,13 +44,13 @@ impl Text {
     }
 
     /// The text between two positions, which are clamped to the text.
-    pub(crate) fn slice(&self, (start, end): Place) -> &str {
+    pub(crate) fn slice(&self, (start, end): Span) -> &str {
         let (start, end) = (self.byte(start), self.byte(end));
         &self.text[start..end.max(start)]
     }
 
     /// The range without white space at either end; empty, at its end, if there is nothing else.
-    pub(crate) fn trimmed(&self, (start, end): Place) -> Place {
+    pub(crate) fn trimmed(&self, (start, end): Span) -> Span {
         let end = end.min(self.len()).max(start.min(self.len()));
         let slice = self.slice((start, end));
         let rest = slice.trim_start();
@@ -59,7 +59,7 @@ impl Text {
     }
 
     /// The place with the white space character before it, if there is one.
-    pub(crate) fn with_space_before(&self, (start, end): Place) -> Place {
+    pub(crate) fn with_space_before(&self, (start, end): Span) -> Span {
         let space = start > 0 && self.slice((start - 1, start)).chars().all(char::is_whitespace);
         (start - usize::from(space), end)
     }
@@ -81,17 +81,17 @@ impl Text {
     }
 
     /// The words and everything between them, in order and without gaps (Unicode Standard Annex 29).
-    pub(crate) fn words(&self) -> Vec<Place> {
+    pub(crate) fn words(&self) -> Vec<Span> {
         places(self.text.split_word_bounds())
     }
 
     /// The sentences, in order and without gaps (Unicode Standard Annex 29).
-    pub(crate) fn sentences(&self) -> Vec<Place> {
+    pub(crate) fn sentences(&self) -> Vec<Span> {
         places(self.text.split_sentence_bounds())
     }
 }
 
-fn places<'a>(parts: impl Iterator<Item = &'a str>) -> Vec<Place> {
+fn places<'a>(parts: impl Iterator<Item = &'a str>) -> Vec<Span> {
     let mut at = 0;
     parts
         .map(|part| {

@@ -26,7 +26,7 @@ impl Task for Tokenize {
         let TextPair { text, text_pair } = TextPair::from_record(body, &self.fields)?;
         let encoding = match self.max_length {
             None => self.tokenizer.encode(&text, text_pair.as_deref()),
-            Some(n) => self.tokenizer.encode_max(&text, text_pair.as_deref(), n),
+            Some(n) => self.tokenizer.encode_truncated(&text, text_pair.as_deref(), n),
         };
         encoding.map_err(|e| e.to_string())
     }

@@ -4,7 +4,7 @@
 
 use super::classify::LabelScore;
 use super::input::required;
-use super::runtime::{Long, Runtime};
+use super::pipeline::{OverflowStrategy, Pipeline};
 use super::scores::{softmax, top_k};
 use crate::error::{Error, Result};
 use crate::io::RecordBody;
@@ -52,7 +52,7 @@ pub struct ZeroShotItem {
 
 /// The task on a loaded model.
 pub struct ZeroShot<'a> {
-    runtime: &'a Runtime,
+    pipeline: &'a Pipeline,
     pub(crate) options: ZeroShotOptions,
     entailment: usize,
     contradiction: usize,
@@ -63,7 +63,7 @@ impl<'a> ZeroShot<'a> {
     ///
     /// # Errors
     /// [`Error::InvalidOption`] if the entailment label cannot be determined, or the hypothesis contains no `{}`.
-    pub fn new(runtime: &'a Runtime, options: ZeroShotOptions) -> Result<Self> {
+    pub fn new(pipeline: &'a Pipeline, options: ZeroShotOptions) -> Result<Self> {
         if !options.hypothesis.contains("{}") {
             return Err(Error::InvalidOption {
                 name: "hypothesis".to_owned(),
@@ -73,9 +73,9 @@ impl<'a> ZeroShot<'a> {
                 ),
             });
         }
-        let entailment = entailment(&runtime.config, options.entailment_label.as_deref())?;
-        let contradiction = contradiction(&runtime.config, entailment);
-        Ok(Self { runtime, options, entailment, contradiction })
+        let entailment = entailment(&pipeline.config, options.entailment_label.as_deref())?;
+        let contradiction = contradiction(&pipeline.config, entailment);
+        Ok(Self { pipeline, options, entailment, contradiction })
     }
 
     /// Encodes a text with the hypothesis of each label. Only the text is cut if they are too long.
@@ -86,34 +86,35 @@ impl<'a> ZeroShot<'a> {
         if labels.is_empty() {
             return Err("no labels: option labels=a,b,c, or a list in the record".to_owned());
         }
-        let tokenizer = &self.runtime.tokenizer;
-        let premise = tokenizer.encode_plain(&text).map_err(|e| e.to_string())?;
+        let tokenizer = &self.pipeline.tokenizer;
+        let premise = tokenizer.encode_without_special_tokens(&text).map_err(|e| e.to_string())?;
         let mut rows = Vec::with_capacity(labels.len());
         for label in &labels {
             let hypothesis = self.options.hypothesis.replace("{}", label);
-            let hypothesis = tokenizer.encode_plain(&hypothesis).map_err(|e| e.to_string())?;
+            let hypothesis =
+                tokenizer.encode_without_special_tokens(&hypothesis).map_err(|e| e.to_string())?;
             if self.is_left_whole(premise.ids.len(), hypothesis.ids.len()) {
                 let row = tokenizer.with_special(&premise, Some(&hypothesis));
-                self.runtime.check_ids(&row)?;
+                self.pipeline.check_ids(&row)?;
                 rows.push(row);
                 continue;
             }
-            let Some(room) = self.runtime.room(true).checked_sub(hypothesis.ids.len()) else {
+            let Some(room) = self.pipeline.max_text_tokens(true).checked_sub(hypothesis.ids.len()) else {
                 return Err(format!(
                     "the hypothesis for label \"{label}\" alone has {} tokens; the model takes {}",
                     hypothesis.ids.len(),
-                    self.runtime.max_length
+                    self.pipeline.max_length
                 ));
             };
             let kept = premise.ids.len().min(room);
-            if kept < premise.ids.len() && self.runtime.long == Long::Error {
-                let tokens = premise.ids.len() + hypothesis.ids.len() + tokenizer.num_special(true);
-                return Err(self.runtime.too_long(tokens));
+            if kept < premise.ids.len() && self.pipeline.long == OverflowStrategy::Error {
+                let tokens = premise.ids.len() + hypothesis.ids.len() + tokenizer.num_special_tokens(true);
+                return Err(self.pipeline.too_long(tokens));
             }
             let kept_part = tokenizer.truncation_side().kept(premise.ids.len(), kept);
             let mut row = tokenizer.with_special(&premise.slice(kept_part), Some(&hypothesis));
             row.truncated = kept < premise.ids.len();
-            self.runtime.check_ids(&row)?;
+            self.pipeline.check_ids(&row)?;
             rows.push(row);
         }
         Ok(ZeroShotItem { text, labels, rows })
@@ -122,13 +123,13 @@ impl<'a> ZeroShot<'a> {
     /// True if a row is longer than the tokenizer's own limit, but stays whole because nothing would be left of the
     /// text: the pipeline then lets the model take as much as it can.
     fn is_left_whole(&self, premise: usize, hypothesis: usize) -> bool {
-        let runtime = self.runtime;
-        let total = premise + hypothesis + runtime.tokenizer.num_special(true);
-        runtime.long != Long::Error
-            && runtime.tokenizer.model_max_length() == Some(runtime.max_length)
-            && total <= runtime.config.max_position_embeddings
-            && total > runtime.max_length
-            && premise <= total - runtime.max_length
+        let pipeline = self.pipeline;
+        let total = premise + hypothesis + pipeline.tokenizer.num_special_tokens(true);
+        pipeline.long != OverflowStrategy::Error
+            && pipeline.tokenizer.model_max_length() == Some(pipeline.max_length)
+            && total <= pipeline.config.max_position_embeddings
+            && total > pipeline.max_length
+            && premise <= total - pipeline.max_length
     }
 }
 
@@ -195,7 +196,7 @@ impl Task for ZeroShot<'_> {
     }
 
     fn forward(&self, rows: &[&Encoding]) -> Result<Vec<Vec<f32>>> {
-        self.runtime.sequence_logits(rows)
+        self.pipeline.sequence_logits(rows)
     }
 
     fn decode(&self, item: &ZeroShotItem, outputs: Vec<Vec<f32>>) -> Result<Vec<LabelScore>> {

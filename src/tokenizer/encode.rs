@@ -2,7 +2,7 @@
 
 use super::encoding::Encoding;
 use super::piece::Piece;
-use super::{Engine, Kind, Tokenizer, truncate};
+use super::{Engine, Tokenizer, TokenizerKind, truncate};
 use crate::error::{Error, Result};
 
 impl Tokenizer {
@@ -21,8 +21,8 @@ impl Tokenizer {
     ///
     /// # Errors
     /// If the special tokens alone exceed `max_length`; errors of [`Tokenizer::encode`].
-    pub fn encode_max(&self, text: &str, pair: Option<&str>, max_length: usize) -> Result<Encoding> {
-        let special = self.num_special(pair.is_some());
+    pub fn encode_truncated(&self, text: &str, pair: Option<&str>, max_length: usize) -> Result<Encoding> {
+        let special = self.num_special_tokens(pair.is_some());
         let room = max_length.checked_sub(special).ok_or_else(|| {
             let what = if pair.is_some() { "a pair of texts" } else { "a text" };
             Error::Input(format!(
@@ -31,7 +31,7 @@ impl Tokenizer {
         })?;
         let first = self.pieces(text)?;
         let second = pair.map(|text| self.pieces(text)).transpose()?;
-        let slow = matches!(self.kind, Kind::SentencePiece | Kind::Japanese);
+        let slow = matches!(self.kind, TokenizerKind::SentencePiece | TokenizerKind::Japanese);
         let (a, b) = truncate::lengths(first.len(), second.as_ref().map(Vec::len), room, slow);
         let truncated = a + b < first.len() + second.as_ref().map_or(0, Vec::len);
         let side = self.truncation_side();
@@ -43,7 +43,7 @@ impl Tokenizer {
     ///
     /// # Errors
     /// Same as [`Tokenizer::encode`].
-    pub fn encode_plain(&self, text: &str) -> Result<Encoding> {
+    pub fn encode_without_special_tokens(&self, text: &str) -> Result<Encoding> {
         let pieces = self.pieces(text)?;
         let mut out = Encoding::with_capacity(pieces.len());
         self.push_text(&mut out, &pieces, 0);
@@ -58,8 +58,8 @@ impl Tokenizer {
     /// Same as [`Tokenizer::encode`].
     pub fn encode_ids(&self, text: &str, ids: &mut Vec<u32>) -> Result<()> {
         match &self.engine {
-            Engine::Fast(fast) => fast.encode_ids(text, ids),
-            Engine::Slow(slow) => slow.encode_ids(text, ids),
+            Engine::JsonTokenizer(fast) => fast.encode_ids(text, ids),
+            Engine::SentencePieceTokenizer(slow) => slow.encode_ids(text, ids),
             Engine::Japanese(japanese) => japanese.encode_ids(text, ids),
         }
     }
@@ -82,7 +82,8 @@ impl Tokenizer {
     /// Adds special tokens to tokens that were encoded without any, like [`Tokenizer::encode`].
     pub fn with_special(&self, first: &Encoding, second: Option<&Encoding>) -> Encoding {
         let layout = if second.is_some() { &self.pair } else { &self.single };
-        let length = first.ids.len() + second.map_or(0, |s| s.ids.len()) + self.num_special(second.is_some());
+        let length =
+            first.ids.len() + second.map_or(0, |s| s.ids.len()) + self.num_special_tokens(second.is_some());
         let mut out = Encoding::with_capacity(length);
         self.push_special(&mut out, &layout.before, 0);
         out.append(first, 0, 0);
@@ -95,22 +96,22 @@ impl Tokenizer {
     }
 
     /// The number of special tokens that [`Tokenizer::encode`] adds to a text or a pair.
-    pub fn num_special(&self, pair: bool) -> usize {
+    pub fn num_special_tokens(&self, pair: bool) -> usize {
         let layout = if pair { &self.pair } else { &self.single };
         layout.before.len() + layout.between.len() + layout.after.len()
     }
 
     fn pieces(&self, text: &str) -> Result<Vec<Piece>> {
         match &self.engine {
-            Engine::Fast(fast) => fast.encode(text),
-            Engine::Slow(slow) => slow.encode(text),
+            Engine::JsonTokenizer(fast) => fast.encode(text),
+            Engine::SentencePieceTokenizer(slow) => slow.encode(text),
             Engine::Japanese(japanese) => japanese.encode(text),
         }
     }
 
     fn assemble(&self, first: &[Piece], second: Option<&[Piece]>, truncated: bool) -> Encoding {
         let layout = if second.is_some() { &self.pair } else { &self.single };
-        let length = first.len() + second.map_or(0, <[_]>::len) + self.num_special(second.is_some());
+        let length = first.len() + second.map_or(0, <[_]>::len) + self.num_special_tokens(second.is_some());
         let mut out = Encoding::with_capacity(length);
         self.push_special(&mut out, &layout.before, 0);
         self.push_text(&mut out, first, 0);

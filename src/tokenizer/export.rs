@@ -3,14 +3,14 @@
 use super::named;
 use super::piece::SPACE;
 use super::python::{is_digit, is_space};
-use super::slow::Slow;
+use super::slow::SentencePieceTokenizer;
 use super::spiece_proto::{ModelType, Type};
 use serde_json::{Map, Value, json};
 use tokenizers::AddedToken;
 
 /// The JSON of a `tokenizers` pipeline with the same ids, but for the few texts named in the module's
 /// documentation, unless there is an [`obstacle`].
-pub(super) fn tokenizer_json(slow: &Slow) -> Value {
+pub(super) fn tokenizer_json(slow: &SentencePieceTokenizer) -> Value {
     let mut added: Vec<_> = slow.added.tokens.iter().collect();
     added.sort_by_key(|(id, _)| *id);
     let is_special =
@@ -50,7 +50,7 @@ pub(super) fn tokenizer_json(slow: &Slow) -> Value {
 
 /// Readers number added tokens after the vocabulary without a gap. Where there is one, the vocabulary has to continue to
 /// its end.
-fn up_to_the_last_hole(slow: &Slow, added: &[&(u32, AddedToken)]) -> Vec<Value> {
+fn up_to_the_last_hole(slow: &SentencePieceTokenizer, added: &[&(u32, AddedToken)]) -> Vec<Value> {
     let size = slow.pieces.len() as u32;
     let ids: Vec<u32> = added.iter().map(|(id, _)| *id).filter(|id| *id >= size).collect();
     let mut end = ids.last().map_or(size, |last| last.saturating_add(1));
@@ -71,7 +71,7 @@ fn up_to_the_last_hole(slow: &Slow, added: &[&(u32, AddedToken)]) -> Vec<Value> 
 /// Ids that are filled at most; no vocabulary has larger gaps.
 const MOST_FILLED: u32 = 1 << 20;
 
-impl Slow {
+impl SentencePieceTokenizer {
     /// A text that determines the ids of every input.
     pub(super) fn identity(&self) -> String {
         let json = tokenizer_json(self).to_string();
@@ -86,7 +86,7 @@ impl Slow {
 }
 
 /// Why no pipeline gives the same ids; `None` if one does.
-pub(super) fn obstacle(slow: &Slow) -> Option<String> {
+pub(super) fn obstacle(slow: &SentencePieceTokenizer) -> Option<String> {
     let model = &slow.model;
     if model.method != ModelType::Unigram {
         return Some(format!("the SentencePiece model is of type {}", model.method.name()));
@@ -129,7 +129,7 @@ fn ends_in_number(text: &str) -> bool {
     last.next() == Some(',') && last.next().is_some_and(is_digit)
 }
 
-fn normalizer(slow: &Slow) -> Value {
+fn normalizer(slow: &SentencePieceTokenizer) -> Value {
     let replace =
         |from: &str, to: &str| json!({"type": "Replace", "pattern": {"String": from}, "content": to});
     let mut steps = vec![
@@ -151,7 +151,7 @@ fn normalizer(slow: &Slow) -> Value {
 }
 
 /// The template `[CLS] A [SEP]` and `[CLS] A [SEP] B [SEP]`, or none if the model has no such tokens.
-fn template(slow: &Slow) -> Value {
+fn template(slow: &SentencePieceTokenizer) -> Value {
     let (Some(cls), Some(sep)) = (&slow.specials.cls, &slow.specials.sep) else { return Value::Null };
     let special = |(id, token): &(u32, String)| json!({"id": token, "ids": [id], "tokens": [token]});
     let piece =

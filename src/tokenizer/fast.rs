@@ -3,7 +3,7 @@
 use super::added::Added;
 use super::limits::TruncationSide;
 use super::named::{self, Named as Configured};
-use super::names::{Named, Specials};
+use super::names::{Named, SpecialTokens};
 use super::normalizer::{adapt_normalizer, check_tables};
 use super::piece::Piece;
 use super::plan::Plan;
@@ -28,7 +28,7 @@ pub(super) struct Layout {
 
 /// A pipeline of the `tokenizers` crate.
 #[derive(Debug)]
-pub(super) struct Fast {
+pub(super) struct JsonTokenizer {
     /// The pipeline without its added tokens.
     tokenizer: Tokenizer,
     added: Added,
@@ -37,7 +37,7 @@ pub(super) struct Fast {
     /// A cache for pipelines that treat words independently.
     words: Option<WordCache>,
     path: PathBuf,
-    pub(super) specials: Specials,
+    pub(super) specials: SpecialTokens,
     pub(super) single: Layout,
     pub(super) pair: Layout,
     /// The direction in the file's `truncation` section.
@@ -69,7 +69,7 @@ struct Padding {
     pad_id: Option<u32>,
 }
 
-impl Fast {
+impl JsonTokenizer {
     /// Reads a `tokenizer.json`. `path` is used in errors.
     pub(super) fn new(bytes: &[u8], path: &Path, settings: &Settings) -> Result<Self> {
         let bad = |problem: String| {
@@ -345,11 +345,11 @@ fn specials(
     file: &File<'_>,
     single: &Layout,
     settings: &Settings,
-) -> Specials {
+) -> SpecialTokens {
     let model = tokenizer.get_model();
     let id = |name: &str| added.id(name).or_else(|| model.token_to_id(name));
     let text = |id: u32| added.token(id).map(|t| t.content.clone()).or_else(|| model.id_to_token(id));
-    let mut found = Specials::find(settings, id);
+    let mut found = SpecialTokens::find(settings, id);
     let named = |id: Option<&u32>| id.and_then(|&id| Some((id, text(id)?)));
     let replace = |slot: &mut Named, role: Role, own: Named| {
         let is_configured = slot.as_ref().is_some_and(|s| settings.name(role) == Some(s.1.as_str()));

@@ -5,13 +5,13 @@ use super::basic;
 use super::chars::Char;
 use super::forms::{Form, normalize};
 use super::in_text::InText;
-use super::names::Specials;
+use super::names::SpecialTokens;
 use super::piece::{Piece, SPACE};
 use super::prepare::{self, Options, Part};
 use super::python::is_space;
 use super::roles::Class;
 use super::settings::Settings;
-use super::slow::Slow;
+use super::slow::SentencePieceTokenizer;
 use super::slow_added::SlowAdded;
 use super::spiece_proto::Type;
 use super::wordpiece;
@@ -50,7 +50,7 @@ enum Vocabulary {
     /// A `vocab.txt`: by id and by text.
     Lines(Vec<String>, HashMap<String, u32>),
     /// A `spiece.model`.
-    Pieces(Box<Slow>),
+    Pieces(Box<SentencePieceTokenizer>),
 }
 
 /// The tokenizer.
@@ -63,7 +63,7 @@ pub(super) struct Japanese {
     lower: bool,
     never_split: HashSet<String>,
     unknown: u32,
-    pub(super) specials: Specials,
+    pub(super) specials: SpecialTokens,
     pub(super) added: SlowAdded,
     /// Tokens that are recognized in texts, and in running text.
     in_text: InText,
@@ -124,7 +124,7 @@ impl Japanese {
             _ => Error::io(&path, "read")(e),
         })?;
         let vocabulary = if is_spiece {
-            Vocabulary::Pieces(Box::new(Slow::new(&bytes, &path, settings)?))
+            Vocabulary::Pieces(Box::new(SentencePieceTokenizer::new(&bytes, &path, settings)?))
         } else {
             let tokens = wordpiece::lines(&bytes, &path)?;
             let ids = (0..).zip(&tokens).map(|(id, token)| (token.clone(), id)).collect();
@@ -142,7 +142,9 @@ impl Japanese {
         };
         let (added, named) = SlowAdded::new(settings, Class::Bert, &pieces, id);
         let specials = match &vocabulary {
-            Vocabulary::Lines(..) => Specials::find(settings, |token| added.id(token).or_else(|| id(token))),
+            Vocabulary::Lines(..) => {
+                SpecialTokens::find(settings, |token| added.id(token).or_else(|| id(token)))
+            }
             Vocabulary::Pieces(slow) => slow.specials.clone(),
         };
         let (Some(_), Some(_), Some((unknown, _))) = (&specials.cls, &specials.sep, &specials.unk) else {

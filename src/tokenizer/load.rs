@@ -1,14 +1,14 @@
 //! Detection and loading of the tokenizer in a file or a directory.
 
 use super::classes::{Named, Reading};
-use super::fast::Fast;
+use super::fast::JsonTokenizer;
 use super::japanese::Japanese;
 use super::limits::Limits;
 use super::roles::Class;
 use super::settings::Settings;
-use super::slow::Slow;
+use super::slow::SentencePieceTokenizer;
 use super::vocabulary::vocabularies;
-use super::{Engine, Kind, Tokenizer, wordpiece};
+use super::{Engine, Tokenizer, TokenizerKind, wordpiece};
 use crate::error::{Error, Result};
 use serde_json::{Map, Value};
 use std::fs;
@@ -32,7 +32,7 @@ pub(super) fn dir(dir: &Path) -> Result<Tokenizer> {
         Reading::File(path) => load(&path, &settings)?,
         Reading::Japanese => {
             let japanese = Japanese::new(dir, &named.config, &settings, named.file())?;
-            Tokenizer::new(Engine::Japanese(Box::new(japanese)), Kind::Japanese, &settings)
+            Tokenizer::new(Engine::Japanese(Box::new(japanese)), TokenizerKind::Japanese, &settings)
         }
     };
     tokenizer.one_type = named.has_one_type();
@@ -46,8 +46,8 @@ pub(super) fn json(bytes: &[u8], path: &Path) -> Result<Tokenizer> {
 }
 
 fn from_json(bytes: &[u8], path: &Path, settings: &Settings) -> Result<Tokenizer> {
-    let fast = Fast::new(bytes, path, settings)?;
-    Ok(Tokenizer::new(Engine::Fast(Box::new(fast)), Kind::TokenizerJson, settings))
+    let fast = JsonTokenizer::new(bytes, path, settings)?;
+    Ok(Tokenizer::new(Engine::JsonTokenizer(Box::new(fast)), TokenizerKind::TokenizerJson, settings))
 }
 
 fn load(path: &Path, settings: &Settings) -> Result<Tokenizer> {
@@ -65,35 +65,39 @@ pub(super) fn bytes(bytes: &[u8], path: &Path, settings: &Settings) -> Result<To
         return Err(Error::bad_file(path, problem));
     }
     match kind_of(path, bytes) {
-        Kind::TokenizerJson => from_json(bytes, path, settings),
-        Kind::SentencePiece => {
-            let slow = Slow::new(bytes, path, settings)?;
-            Ok(Tokenizer::new(Engine::Slow(Box::new(slow)), Kind::SentencePiece, settings))
+        TokenizerKind::TokenizerJson => from_json(bytes, path, settings),
+        TokenizerKind::SentencePiece => {
+            let slow = SentencePieceTokenizer::new(bytes, path, settings)?;
+            Ok(Tokenizer::new(
+                Engine::SentencePieceTokenizer(Box::new(slow)),
+                TokenizerKind::SentencePiece,
+                settings,
+            ))
         }
         // A file alone names no class.
-        Kind::WordPiece | Kind::Japanese => {
+        TokenizerKind::WordPiece | TokenizerKind::Japanese => {
             let mut settings = settings.clone();
             settings.class = Some(Class::Bert);
             let json = wordpiece::tokenizer_json(bytes, path, &settings)?;
-            let fast = Fast::new(&json, path, &settings)?;
-            Ok(Tokenizer::new(Engine::Fast(Box::new(fast)), Kind::WordPiece, &settings))
+            let fast = JsonTokenizer::new(&json, path, &settings)?;
+            Ok(Tokenizer::new(Engine::JsonTokenizer(Box::new(fast)), TokenizerKind::WordPiece, &settings))
         }
     }
 }
 
 /// Detects the kind from the extension, otherwise from the content: JSON begins with a brace, and a SentencePiece model with the
 /// tag of its first piece, a length and another tag.
-fn kind_of(path: &Path, bytes: &[u8]) -> Kind {
+fn kind_of(path: &Path, bytes: &[u8]) -> TokenizerKind {
     match path.extension().and_then(|e| e.to_str()) {
-        Some("json") => return Kind::TokenizerJson,
-        Some("model" | "spm") => return Kind::SentencePiece,
-        Some("txt") => return Kind::WordPiece,
+        Some("json") => return TokenizerKind::TokenizerJson,
+        Some("model" | "spm") => return TokenizerKind::SentencePiece,
+        Some("txt") => return TokenizerKind::WordPiece,
         _ => {}
     }
     match bytes.trim_ascii_start().first() {
-        Some(b'{') => Kind::TokenizerJson,
-        _ if bytes.first() == Some(&0x0a) && bytes.get(2) == Some(&0x0a) => Kind::SentencePiece,
-        _ => Kind::WordPiece,
+        Some(b'{') => TokenizerKind::TokenizerJson,
+        _ if bytes.first() == Some(&0x0a) && bytes.get(2) == Some(&0x0a) => TokenizerKind::SentencePiece,
+        _ => TokenizerKind::WordPiece,
     }
 }
 

@@ -24,7 +24,7 @@
 //! Deliberate differences from the references:
 //!
 //! * An empty second text forms a pair (`[CLS] a [SEP] [SEP]`). Fast tokenizers drop it.
-//! * [`Tokenizer::encode_max`] truncates down to the special tokens alone. The slow tokenizer truncates nothing in this case.
+//! * [`Tokenizer::encode_truncated`] truncates down to the special tokens alone. The slow tokenizer truncates nothing in this case.
 //! * An entry of `added_tokens_decoder` that only repeats a user-defined symbol of the SentencePiece model (its id, and
 //!   every attribute false) does not make it an added token: transformers lists all of them when it converts a model,
 //!   and the models were trained with these as ordinary pieces. Named in `additional_special_tokens`, or with any
@@ -84,13 +84,13 @@ pub use tokenizers::AddedToken;
 
 use crate::error::{Error, Result};
 pub use encoding::Encoding;
-use fast::{Fast, Layout};
+use fast::{JsonTokenizer, Layout};
 use japanese::Japanese;
 use limits::Limits;
 pub use limits::TruncationSide;
-use names::{Named, Specials};
+use names::{Named, SpecialTokens};
 use settings::Settings;
-use slow::Slow;
+use slow::SentencePieceTokenizer;
 use std::path::{Path, PathBuf};
 
 /// The `spiece.model` of the built-in model.
@@ -98,7 +98,7 @@ pub(crate) static EMBEDDED: &[u8] = include_bytes!("../../assets/spiece.model");
 
 /// Kind of a [`Tokenizer`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum TokenizerKind {
     /// A `tokenizer.json`.
     TokenizerJson,
     /// A SentencePiece model (`spiece.model`).
@@ -109,7 +109,7 @@ pub enum Kind {
     Japanese,
 }
 
-impl std::fmt::Display for Kind {
+impl std::fmt::Display for TokenizerKind {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Self::TokenizerJson => "tokenizer.json",
@@ -122,8 +122,8 @@ impl std::fmt::Display for Kind {
 
 #[derive(Debug)]
 enum Engine {
-    Fast(Box<Fast>),
-    Slow(Box<Slow>),
+    JsonTokenizer(Box<JsonTokenizer>),
+    SentencePieceTokenizer(Box<SentencePieceTokenizer>),
     Japanese(Box<Japanese>),
 }
 
@@ -131,8 +131,8 @@ enum Engine {
 #[derive(Debug)]
 pub struct Tokenizer {
     engine: Engine,
-    kind: Kind,
-    specials: Specials,
+    kind: TokenizerKind,
+    specials: SpecialTokens,
     single: Layout,
     pair: Layout,
     clean_up: bool,
@@ -194,16 +194,16 @@ impl Tokenizer {
         load::bytes(bytes, name, &Settings::default())
     }
 
-    fn new(engine: Engine, kind: Kind, settings: &Settings) -> Self {
+    fn new(engine: Engine, kind: TokenizerKind, settings: &Settings) -> Self {
         let (specials, single, pair) = match &engine {
-            Engine::Fast(fast) => (fast.specials.clone(), fast.single.clone(), fast.pair.clone()),
-            Engine::Slow(slow) => around(&slow.specials),
+            Engine::JsonTokenizer(fast) => (fast.specials.clone(), fast.single.clone(), fast.pair.clone()),
+            Engine::SentencePieceTokenizer(slow) => around(&slow.specials),
             Engine::Japanese(japanese) => around(&japanese.specials),
         };
         // Only for BertTokenizer it is on by default.
-        let clean_up = settings.clean_up_spaces.unwrap_or(kind == Kind::WordPiece);
+        let clean_up = settings.clean_up_spaces.unwrap_or(kind == TokenizerKind::WordPiece);
         let mut limits = settings.limits;
-        if let Engine::Fast(fast) = &engine {
+        if let Engine::JsonTokenizer(fast) = &engine {
             limits.side = limits.side.or(fast.truncation_side);
         }
         Self { engine, kind, specials, single, pair, clean_up, class: None, one_type: false, limits }
@@ -216,9 +216,11 @@ impl Tokenizer {
     /// If the decoder of a `tokenizer.json` fails.
     pub fn join(&self, tokens: &[String]) -> Result<String> {
         match &self.engine {
-            Engine::Fast(fast) => fast.join(tokens),
+            Engine::JsonTokenizer(fast) => fast.join(tokens),
             Engine::Japanese(japanese) => Ok(japanese.join(tokens)),
-            Engine::Slow(_) => Ok(tokens.concat().replace(piece::SPACE, " ").trim().to_owned()),
+            Engine::SentencePieceTokenizer(_) => {
+                Ok(tokens.concat().replace(piece::SPACE, " ").trim().to_owned())
+            }
         }
     }
 
@@ -231,8 +233,8 @@ impl Tokenizer {
     /// If the decoder of a `tokenizer.json` fails.
     pub fn decode(&self, ids: &[u32], skip_special: bool) -> Result<String> {
         let text = match &self.engine {
-            Engine::Fast(fast) => fast.decode(ids, skip_special)?,
-            Engine::Slow(slow) => slow.decode(ids, skip_special),
+            Engine::JsonTokenizer(fast) => fast.decode(ids, skip_special)?,
+            Engine::SentencePieceTokenizer(slow) => slow.decode(ids, skip_special),
             Engine::Japanese(japanese) => japanese.decode(ids, skip_special),
         };
         Ok(if self.clean_up { clean_up(&text) } else { text })
@@ -241,8 +243,8 @@ impl Tokenizer {
     /// Returns true if pieces inside words are marked (`##ing`) instead of pieces that start words.
     pub fn has_subword_prefix(&self) -> bool {
         match &self.engine {
-            Engine::Fast(fast) => fast.has_subword_prefix(),
-            Engine::Slow(_) => false,
+            Engine::JsonTokenizer(fast) => fast.has_subword_prefix(),
+            Engine::SentencePieceTokenizer(_) => false,
             Engine::Japanese(japanese) => japanese.has_subword_prefix(),
         }
     }
@@ -256,16 +258,16 @@ impl Tokenizer {
     /// `BertTokenizerFast`.
     pub fn changed_switches(&self) -> &[String] {
         match &self.engine {
-            Engine::Fast(fast) => &fast.changed,
-            Engine::Slow(_) | Engine::Japanese(_) => &[],
+            Engine::JsonTokenizer(fast) => &fast.changed,
+            Engine::SentencePieceTokenizer(_) | Engine::Japanese(_) => &[],
         }
     }
 
     /// How a SentencePiece model cuts text: `UNIGRAM`, `BPE`, `WORD` or `CHAR`. `None` for other tokenizers.
     pub fn model_type(&self) -> Option<&'static str> {
         match &self.engine {
-            Engine::Slow(slow) => Some(slow.model.method.name()),
-            Engine::Fast(_) | Engine::Japanese(_) => None,
+            Engine::SentencePieceTokenizer(slow) => Some(slow.model.method.name()),
+            Engine::JsonTokenizer(_) | Engine::Japanese(_) => None,
         }
     }
 
@@ -282,7 +284,7 @@ impl Tokenizer {
     }
 
     /// The kind of this tokenizer.
-    pub fn kind(&self) -> Kind {
+    pub fn kind(&self) -> TokenizerKind {
         self.kind
     }
 
@@ -300,8 +302,8 @@ impl Tokenizer {
     /// Why no `tokenizer.json` gives the same ids; `None` if one does.
     pub fn json_obstacle(&self) -> Option<String> {
         match &self.engine {
-            Engine::Fast(_) => None,
-            Engine::Slow(slow) => export::obstacle(slow),
+            Engine::JsonTokenizer(_) => None,
+            Engine::SentencePieceTokenizer(slow) => export::obstacle(slow),
             Engine::Japanese(_) => Some(format!("{} has no fast version", japanese::CLASS)),
         }
     }
@@ -312,15 +314,15 @@ impl Tokenizer {
     /// If a `tokenizer.json` cannot be written as JSON again.
     pub fn identity(&self) -> Result<String> {
         match &self.engine {
-            Engine::Fast(fast) => fast.to_json(),
-            Engine::Slow(slow) => Ok(slow.identity()),
+            Engine::JsonTokenizer(fast) => fast.to_json(),
+            Engine::SentencePieceTokenizer(slow) => Ok(slow.identity()),
             Engine::Japanese(japanese) => Ok(japanese.identity()),
         }
     }
 }
 
 /// The special tokens with `[CLS] A [SEP]` and `[CLS] A [SEP] B [SEP]`.
-fn around(specials: &Specials) -> (Specials, Layout, Layout) {
+fn around(specials: &SpecialTokens) -> (SpecialTokens, Layout, Layout) {
     let ids = |named: &Named| named.iter().map(|s| s.0).collect::<Vec<_>>();
     let (before, after) = (ids(&specials.cls), ids(&specials.sep));
     let single = Layout { before: before.clone(), between: Vec::new(), after: after.clone() };

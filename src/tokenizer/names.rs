@@ -8,7 +8,7 @@ pub(super) type Named = Option<(u32, String)>;
 
 /// The special tokens that tasks use.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub(super) struct Specials {
+pub(super) struct SpecialTokens {
     pub cls: Named,
     pub sep: Named,
     pub mask: Named,
@@ -16,7 +16,7 @@ pub(super) struct Specials {
     pub unk: Named,
 }
 
-impl Specials {
+impl SpecialTokens {
     /// Looks up the names with `id`: the configured name first, then the usual ones.
     pub(super) fn find(settings: &Settings, id: impl Fn(&str) -> Option<u32>) -> Self {
         let named = |role: Role| {

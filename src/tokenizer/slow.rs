@@ -2,7 +2,7 @@
 
 use super::charsmap::Charsmap;
 use super::in_text::InText;
-use super::names::Specials;
+use super::names::SpecialTokens;
 use super::piece::{Piece, SPACE};
 use super::prepare::{self, Options, Part};
 use super::python::is_space;
@@ -22,21 +22,21 @@ const AGAIN: &str = "copy the file again from where the model comes from";
 
 /// The tokenizer of a `spiece.model`.
 #[derive(Debug)]
-pub(super) struct Slow {
+pub(super) struct SentencePieceTokenizer {
     pub(super) model: SentencePiece,
     /// Text, score and kind of each piece.
     pub(super) pieces: Vec<(String, f32, Type)>,
     /// The model's normalization table as stored.
     pub(super) table: Vec<u8>,
     pub(super) options: Options,
-    pub(super) specials: Specials,
+    pub(super) specials: SpecialTokens,
     pub(super) added: SlowAdded,
     /// Tokens that are recognized in texts, and in running text.
     in_text: InText,
     in_plain_text: Option<InText>,
 }
 
-impl Slow {
+impl SentencePieceTokenizer {
     /// Reads a SentencePiece model. `path` is used in errors.
     pub(super) fn new(bytes: &[u8], path: &Path, settings: &Settings) -> Result<Self> {
         let bad = |problem: String| Error::bad_file(path, problem);
@@ -286,8 +286,8 @@ fn specials(
     unknown: u32,
     id: impl Fn(&str) -> Option<u32>,
     settings: &Settings,
-) -> Specials {
-    let mut found = Specials::find(settings, id);
+) -> SpecialTokens {
+    let mut found = SpecialTokens::find(settings, id);
     let taken: Vec<u32> = found.all().iter().map(|s| s.0).collect();
     let like = |part: &str| {
         let mut control = (0u32..).zip(pieces).filter(|(id, p)| p.2 == Type::Control && !taken.contains(id));

@@ -2,7 +2,7 @@
 
 use super::in_text::InText;
 use super::named::Named;
-use super::names::Specials;
+use super::names::SpecialTokens;
 use super::plan::Plan;
 use super::roles::Class;
 use super::settings::Settings;
@@ -100,7 +100,7 @@ impl SlowAdded {
     }
 
     /// Adds special tokens that were found by their usual names.
-    pub(super) fn add_found(&mut self, specials: &Specials, named: &mut Vec<String>) {
+    pub(super) fn add_found(&mut self, specials: &SpecialTokens, named: &mut Vec<String>) {
         let mask = specials.mask.as_ref().map(|mask| mask.0);
         for (id, text) in specials.all() {
             self.special.insert(*id);

@@ -4,7 +4,7 @@ use tokenizers::AddedToken;
 
 use super::encoding::Encoding;
 use super::names::Named;
-use super::{Engine, Kind, Tokenizer};
+use super::{Engine, Tokenizer, TokenizerKind};
 
 impl Tokenizer {
     /// The vocabulary pieces of the tokens of `encoding`.
@@ -15,8 +15,8 @@ impl Tokenizer {
     /// The token of an id.
     pub fn id_to_token(&self, id: u32) -> Option<String> {
         match &self.engine {
-            Engine::Fast(fast) => fast.token(id),
-            Engine::Slow(slow) => slow.token(id).map(str::to_owned),
+            Engine::JsonTokenizer(fast) => fast.token(id),
+            Engine::SentencePieceTokenizer(slow) => slow.token(id).map(str::to_owned),
             Engine::Japanese(japanese) => japanese.token(id).map(str::to_owned),
         }
     }
@@ -24,8 +24,8 @@ impl Tokenizer {
     /// The id of a token.
     pub fn token_to_id(&self, token: &str) -> Option<u32> {
         match &self.engine {
-            Engine::Fast(fast) => fast.id(token),
-            Engine::Slow(slow) => slow.id(token),
+            Engine::JsonTokenizer(fast) => fast.id(token),
+            Engine::SentencePieceTokenizer(slow) => slow.id(token),
             Engine::Japanese(japanese) => japanese.id(token),
         }
     }
@@ -33,8 +33,8 @@ impl Tokenizer {
     /// The number of tokens in the vocabulary, special and added ones included.
     pub fn vocab_size(&self) -> usize {
         match &self.engine {
-            Engine::Fast(fast) => fast.size(),
-            Engine::Slow(slow) => slow.size(),
+            Engine::JsonTokenizer(fast) => fast.size(),
+            Engine::SentencePieceTokenizer(slow) => slow.size(),
             Engine::Japanese(japanese) => japanese.size(),
         }
     }
@@ -42,8 +42,8 @@ impl Tokenizer {
     /// The number of rows that a table for all ids needs: one more than the largest id.
     pub fn id_bound(&self) -> usize {
         match &self.engine {
-            Engine::Fast(fast) => fast.id_bound(),
-            Engine::Slow(slow) => slow.id_bound(),
+            Engine::JsonTokenizer(fast) => fast.id_bound(),
+            Engine::SentencePieceTokenizer(slow) => slow.id_bound(),
             Engine::Japanese(japanese) => japanese.id_bound(),
         }
     }
@@ -52,8 +52,8 @@ impl Tokenizer {
     /// special tokens, tokens that users added, and symbols that a `tokenizer.json` lists.
     pub fn added_tokens(&self) -> Vec<(u32, &AddedToken)> {
         match &self.engine {
-            Engine::Fast(fast) => fast.added(),
-            Engine::Slow(slow) => slow.added.by_id(),
+            Engine::JsonTokenizer(fast) => fast.added(),
+            Engine::SentencePieceTokenizer(slow) => slow.added.by_id(),
             Engine::Japanese(japanese) => japanese.added.by_id(),
         }
     }
@@ -79,9 +79,9 @@ impl Tokenizer {
     /// The special tokens without a role, by id: transformers' `additional_special_tokens`.
     pub fn additional_special_tokens(&self) -> Vec<&str> {
         let is_special = |id: u32, token: &AddedToken| match &self.engine {
-            Engine::Fast(_) => token.special,
+            Engine::JsonTokenizer(_) => token.special,
             // The attribute alone does not keep a token's case there.
-            Engine::Slow(slow) => slow.added.is_special(id),
+            Engine::SentencePieceTokenizer(slow) => slow.added.is_special(id),
             Engine::Japanese(japanese) => japanese.added.is_special(id),
         };
         let users = self.user_tokens().into_iter();
@@ -90,8 +90,10 @@ impl Tokenizer {
 
     fn is_of_model(&self, id: u32, token: &str) -> bool {
         match &self.engine {
-            Engine::Fast(fast) => fast.is_of_model(token),
-            Engine::Slow(slow) => slow.pieces.get(id as usize).is_some_and(|piece| piece.0 == token),
+            Engine::JsonTokenizer(fast) => fast.is_of_model(token),
+            Engine::SentencePieceTokenizer(slow) => {
+                slow.pieces.get(id as usize).is_some_and(|piece| piece.0 == token)
+            }
             Engine::Japanese(japanese) => (id as usize) < japanese.own_size(),
         }
     }
@@ -99,10 +101,10 @@ impl Tokenizer {
     /// True if files next to the tokenizer's own add tokens to it or change them.
     pub fn is_extended(&self) -> bool {
         match &self.engine {
-            Engine::Fast(fast) if self.kind == Kind::TokenizerJson => fast.extended,
-            Engine::Fast(_) => !self.user_tokens().is_empty(),
+            Engine::JsonTokenizer(fast) if self.kind == TokenizerKind::TokenizerJson => fast.extended,
+            Engine::JsonTokenizer(_) => !self.user_tokens().is_empty(),
             // A piece of the model may be an added token for its attributes alone.
-            Engine::Slow(slow) => {
+            Engine::SentencePieceTokenizer(slow) => {
                 slow.added.tokens.iter().any(|(id, _)| self.specials.all().iter().all(|role| role.0 != *id))
             }
             Engine::Japanese(_) => !self.user_tokens().is_empty(),

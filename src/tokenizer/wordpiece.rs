@@ -1,6 +1,6 @@
 //! Conversion of a BERT `vocab.txt`, as used by Chinese ALBERT models, to a `tokenizer.json`.
 
-use super::names::Specials;
+use super::names::SpecialTokens;
 use super::roles::{Class, ROLES, Role};
 use super::settings::Settings;
 use crate::error::{Error, Result};
@@ -17,7 +17,7 @@ pub(super) fn tokenizer_json(bytes: &[u8], path: &Path, settings: &Settings) -> 
         settings.role(role).unwrap_or(default.as_ref()).is_some_and(|named| named.text() == token)
     };
     let id = |token: &str| vocab.get(token).and_then(Value::as_u64).map(|id| id as u32);
-    let found = Specials::find(settings, id);
+    let found = SpecialTokens::find(settings, id);
     let (Some(cls), Some(sep), Some(unk)) = (&found.cls, &found.sep, &found.unk) else {
         return Err(bad("a vocab.txt needs the tokens [CLS], [SEP] and [UNK], each on its own line; \
             if they have other names here, give them in tokenizer_config.json"

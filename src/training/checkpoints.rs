@@ -12,7 +12,7 @@ use super::optimizer::Moments;
 use super::parameters::Parameters;
 use crate::checkpoint::{Architecture, SavedTensor, Tensors, TokenizerFiles, save_model, save_tensors};
 use crate::error::{Error, Result};
-use crate::io::{NewDirectory, replace_file};
+use crate::io::{StagedDirectory, replace_file};
 use crate::model::AlbertConfig;
 use crate::tokenizer::Tokenizer;
 
@@ -77,7 +77,7 @@ impl ModelFiles<'_> {
     ///
     /// # Errors
     /// [`Error::Io`].
-    pub fn publish(&self, output: &Path, parameters: &Parameters) -> Result<()> {
+    pub fn write_final_model(&self, output: &Path, parameters: &Parameters) -> Result<()> {
         let temporary = tempfile::Builder::new()
             .prefix(".albert-")
             .suffix(".part")
@@ -138,7 +138,7 @@ impl Checkpoints {
     ) -> Result<PathBuf> {
         let path = self.path(state.step);
         self.sweep();
-        let directory = NewDirectory::beside(&path)?;
+        let directory = StagedDirectory::beside(&path)?;
         let folder = directory.path();
         model.save(folder, parameters)?;
         save_tensors(&folder.join(OPTIMIZER), &moments_as_tensors(parameters, moments))?;

@@ -5,7 +5,7 @@ use crate::model::Albert;
 
 /// Metrics of a model, and the one that selects the best checkpoint.
 #[derive(Clone, Debug)]
-pub struct Figures {
+pub struct Metrics {
     /// All metrics by name, for the logs.
     pub values: Vec<(&'static str, f64)>,
     /// The metric that selects the best checkpoint; higher is better.
@@ -18,5 +18,5 @@ pub trait Evaluation {
     ///
     /// # Errors
     /// If the device fails.
-    fn evaluate(&mut self, model: &Albert) -> Result<Figures>;
+    fn evaluate(&mut self, model: &Albert) -> Result<Metrics>;
 }

@@ -24,9 +24,9 @@ mod trainer;
 mod vocabulary;
 
 pub use checkpoints::{Best, Checkpoints, ModelFiles, TrainerState};
-pub use communicator::{Alone, Communicator, first_alone, join, local_rank};
+pub use communicator::{Communicator, SingleProcess, connect, first_alone, local_rank};
 pub use documents::Documents;
-pub use evaluation::{Evaluation, Figures};
+pub use evaluation::{Evaluation, Metrics};
 pub use init::{check_vocabulary, model_from, new_model};
 pub use instances::Instance;
 pub use objective::{Loss, Objective};
@@ -37,8 +37,8 @@ pub use pretraining::{
     PretrainOptions, PretrainPhase, PretrainPlan, PretrainRows, Pretraining, PretrainingSource, Size, Start,
     TeacherOptions, TextEvaluation, TextRows, estimate, masked_lm,
 };
-pub use replicas::{Passed, Replicas};
+pub use replicas::{BatchGradients, Replicas};
 pub use schedule::{Decay, Duration, Schedule};
 pub use source::Source;
-pub use trainer::{Ending, Identity, Progress, Report, TrainObserver, TrainOptions, Trainer};
+pub use trainer::{Identity, Progress, Report, StopReason, TrainObserver, TrainOptions, Trainer};
 pub use vocabulary::{Step, TrainedVocabulary, VocabularyOptions, train_vocabulary};

@@ -25,11 +25,11 @@ pub struct Replicas {
 }
 
 /// A pass of one device over its rows of a batch. The first argument is the device's index.
-type Pass<'a> = dyn Fn(&Replica, Range<usize>, usize) -> Result<Passed> + Sync + 'a;
+type Pass<'a> = dyn Fn(&Replica, Range<usize>, usize) -> Result<BatchGradients> + Sync + 'a;
 
 /// Results of a pass over rows.
 #[derive(Clone, Debug)]
-pub struct Passed {
+pub struct BatchGradients {
     /// The gradient of the loss for each parameter; empty without a backward pass.
     pub gradients: Vec<Vec<f32>>,
     /// The sums of [`Objective::loss`].
@@ -77,8 +77,8 @@ impl Replicas {
         totals: &[f64],
         parameters: &Parameters,
         seed: u64,
-    ) -> Result<Passed> {
-        let pass = |replica: &Replica, rows: Range<usize>, index: usize| -> Result<Passed> {
+    ) -> Result<BatchGradients> {
+        let pass = |replica: &Replica, rows: Range<usize>, index: usize| -> Result<BatchGradients> {
             let mut gradients = parameters.zeros();
             let mut sums = vec![0.0; objective.names().len()];
             for (i, chunk) in examples[rows].chunks(self.micro_batch).enumerate() {
@@ -88,11 +88,14 @@ impl Replicas {
                 Parameters::add_gradients(&replica.model, &backward, &mut gradients)?;
                 add(&mut sums, loss.sums)?;
             }
-            Ok(Passed { gradients, sums })
+            Ok(BatchGradients { gradients, sums })
         };
         let mut parts = self.on_each(examples.len(), &pass)?.into_iter();
         let Some(mut whole) = parts.next() else {
-            return Ok(Passed { gradients: parameters.zeros(), sums: vec![0.0; objective.names().len()] });
+            return Ok(BatchGradients {
+                gradients: parameters.zeros(),
+                sums: vec![0.0; objective.names().len()],
+            });
         };
         for part in parts {
             for (sum, gradient) in whole.gradients.iter_mut().zip(&part.gradients) {
@@ -113,14 +116,14 @@ impl Replicas {
         examples: &[O::Example],
         totals: &[f64],
     ) -> Result<Vec<f64>> {
-        let pass = |replica: &Replica, rows: Range<usize>, _: usize| -> Result<Passed> {
+        let pass = |replica: &Replica, rows: Range<usize>, _: usize| -> Result<BatchGradients> {
             let device = replica.device.clone().without_autodiff();
             let model = burn::module::Module::valid(&replica.model);
             let mut sums = vec![0.0; objective.names().len()];
             for chunk in examples[rows].chunks(self.micro_batch) {
                 add(&mut sums, objective.loss(&model, chunk, totals, &device)?.sums)?;
             }
-            Ok(Passed { gradients: Vec::new(), sums })
+            Ok(BatchGradients { gradients: Vec::new(), sums })
         };
         let mut sums = vec![0.0; objective.names().len()];
         for part in self.on_each(examples.len(), &pass)? {
@@ -142,7 +145,7 @@ impl Replicas {
     }
 
     /// Runs `pass` on every device with its share of `rows` rows, one thread each. Results are in device order.
-    fn on_each(&self, rows: usize, pass: &Pass) -> Result<Vec<Passed>> {
+    fn on_each(&self, rows: usize, pass: &Pass) -> Result<Vec<BatchGradients>> {
         let count = self.replicas.len();
         let share = |i: usize| rows * i / count..rows * (i + 1) / count;
         if let [replica] = self.replicas.as_slice() {

@@ -22,7 +22,7 @@ pub trait Source {
     ///
     /// # Errors
     /// If the data cannot be read.
-    fn realize(&self, plans: &[Self::Plan]) -> Result<Vec<Self::Example>>;
+    fn materialize(&self, plans: &[Self::Plan]) -> Result<Vec<Self::Example>>;
 
     /// The number of passes over the data so far, including a partial one.
     fn epoch(&self) -> f64;

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use crate::checkpoint::difference::add_product;
 use crate::checkpoint::layout::{to_f32, transposed};
+use crate::checkpoint::lora_delta::add_product;
 use crate::checkpoint::tensor::{Dtype, TensorInfo};
 use crate::error::{Error, Result};
 

@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 
 use super::json::{write, write_json};
 use crate::error::{Error, Result};
-use crate::tokenizer::{Kind, Tokenizer};
+use crate::tokenizer::{Tokenizer, TokenizerKind};
 
 const CONFIG: &str = "tokenizer_config.json";
 const MAP: &str = "special_tokens_map.json";
@@ -55,10 +55,10 @@ pub(in crate::checkpoint) fn complete(folder: &Path, tokenizer: &Tokenizer) -> R
     map.remove("extra_special_tokens");
     map.insert("additional_special_tokens".to_owned(), json!(special));
     match config.get("tokenizer_class").and_then(Value::as_str) {
-        None if tokenizer.kind() == Kind::WordPiece => {
+        None if tokenizer.kind() == TokenizerKind::WordPiece => {
             config.insert("tokenizer_class".to_owned(), "BertTokenizer".into());
         }
-        None if tokenizer.kind() == Kind::SentencePiece => {
+        None if tokenizer.kind() == TokenizerKind::SentencePiece => {
             config.insert("tokenizer_class".to_owned(), "AlbertTokenizer".into());
         }
         // The name in version 5.

@@ -22,8 +22,8 @@ use crate::checkpoint::resolve::Checkpoint;
 use crate::checkpoint::summary::expected_shapes;
 use crate::checkpoint::tensor::Dtype;
 use crate::error::{Error, Result};
-use crate::io::NewDirectory;
-use crate::tokenizer::{Kind, Tokenizer};
+use crate::io::StagedDirectory;
+use crate::tokenizer::{Tokenizer, TokenizerKind};
 
 /// Format of the weights.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -89,7 +89,7 @@ pub fn convert(
     options: &ConvertOptions,
     proceed: &mut dyn FnMut(&str, u64, u64) -> bool,
 ) -> Result<Converted> {
-    NewDirectory::check(destination)?;
+    StagedDirectory::check(destination)?;
     if options.format == WeightFormat::Onnx {
         check_onnx(options)?;
     }
@@ -110,7 +110,7 @@ pub fn convert(
     }
     let (planned, left_out) = plan(&inventory, checkpoint, architecture, options, &mut notes)?;
 
-    let temporary = NewDirectory::create(destination)?;
+    let temporary = StagedDirectory::create(destination)?;
     let folder = temporary.path();
     if options.format == WeightFormat::Onnx {
         let built = build(&checkpoint.config, architecture)
@@ -134,7 +134,7 @@ pub fn convert(
         if !folder.join("tokenizer.json").exists() {
             notes.extend(tokenizer.json_obstacle().map(|obstacle| {
                 let reader = match tokenizer.kind() {
-                    Kind::Japanese => "BertJapaneseTokenizer reads the other files",
+                    TokenizerKind::Japanese => "BertJapaneseTokenizer reads the other files",
                     _ => {
                         "AlbertTokenizer of transformers 4 gives the same ids (AutoTokenizer does with use_fast=False); \
                          5.x does not"
@@ -158,7 +158,7 @@ pub fn convert(
         parameters: planned.iter().map(Planned::elements).sum(),
         files,
         left_out,
-        foreign: inventory.foreign().len(),
+        foreign: inventory.unrecognized().len(),
         notes,
         details: inventory.notes().to_vec(),
     })

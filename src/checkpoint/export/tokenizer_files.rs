@@ -9,8 +9,8 @@ use super::json::{write, write_json};
 use crate::checkpoint::embedded;
 use crate::checkpoint::resolve::{Checkpoint, Origin};
 use crate::error::{Error, Result};
-use crate::io::NewDirectory;
-use crate::tokenizer::{Kind, Tokenizer};
+use crate::io::StagedDirectory;
+use crate::tokenizer::{Tokenizer, TokenizerKind};
 
 /// Source of a tokenizer's files.
 #[derive(Clone, Debug)]
@@ -78,11 +78,11 @@ impl TokenizerFiles {
 }
 
 /// The name that transformers looks for.
-fn file_name(kind: Kind) -> &'static str {
+fn file_name(kind: TokenizerKind) -> &'static str {
     match kind {
-        Kind::TokenizerJson => "tokenizer.json",
-        Kind::SentencePiece => "spiece.model",
-        Kind::WordPiece | Kind::Japanese => "vocab.txt",
+        TokenizerKind::TokenizerJson => "tokenizer.json",
+        TokenizerKind::SentencePiece => "spiece.model",
+        TokenizerKind::WordPiece | TokenizerKind::Japanese => "vocab.txt",
     }
 }
 
@@ -107,8 +107,8 @@ fn add_missing(folder: &Path, tokenizer: &Tokenizer, positions: usize) -> Result
 /// # Errors
 /// If `destination` exists and is not empty, or cannot be written, or the model is invalid.
 pub fn write_tokenizer(destination: &Path, spiece: &[u8], positions: usize) -> Result<Vec<(String, u64)>> {
-    NewDirectory::check(destination)?;
-    let directory = NewDirectory::create(destination)?;
+    StagedDirectory::check(destination)?;
+    let directory = StagedDirectory::create(destination)?;
     let path = directory.path().join("spiece.model");
     let tokenizer = Tokenizer::from_bytes(spiece, &path)?;
     write(&path, spiece)?;
@@ -129,7 +129,7 @@ fn copy_first(names: &[&str], source: &Path, target: &Path) -> Result<()> {
 
 /// Special tokens as BERT's tokenizers have them.
 fn is_bert(tokenizer: &Tokenizer) -> bool {
-    matches!(tokenizer.kind(), Kind::WordPiece | Kind::Japanese)
+    matches!(tokenizer.kind(), TokenizerKind::WordPiece | TokenizerKind::Japanese)
 }
 
 fn special_tokens(tokenizer: &Tokenizer) -> Value {
@@ -169,7 +169,7 @@ fn tokenizer_config(tokenizer: &Tokenizer, positions: usize) -> Value {
         mask.insert("__type".to_owned(), "AddedToken".into());
     }
     // The class's own default is the other one.
-    map.insert("do_lower_case".to_owned(), (tokenizer.kind() != Kind::Japanese).into());
+    map.insert("do_lower_case".to_owned(), (tokenizer.kind() != TokenizerKind::Japanese).into());
     map.insert("model_max_length".to_owned(), positions.into());
     let usual = if is_bert(tokenizer) {
         "BertTokenizer"

@@ -17,7 +17,7 @@ use self::msgpack::MsgPackFile;
 use self::onnx::OnnxFile;
 use self::pytorch::PyTorchFile;
 use self::safetensors::SafetensorsFile;
-use self::sniff::{Kind, sniff};
+use self::sniff::{ContainerKind, sniff};
 use self::tensorflow::TfBundle;
 use super::quantization::{self, Quantization};
 use super::tensor::{Format, TensorInfo};
@@ -36,14 +36,14 @@ pub(in crate::checkpoint) enum Container {
 impl Container {
     pub(in crate::checkpoint) fn open(path: &Path) -> Result<Self> {
         match sniff(path)? {
-            Kind::Safetensors => Ok(Self::Safetensors(SafetensorsFile::open(path)?)),
-            Kind::PyTorch => Ok(Self::PyTorch(
+            ContainerKind::Safetensors => Ok(Self::Safetensors(SafetensorsFile::open(path)?)),
+            ContainerKind::PyTorch => Ok(Self::PyTorch(
                 PyTorchFile::open(path).map_err(|error| quantization::explained(error, path))?,
             )),
-            Kind::TensorFlow => Ok(Self::TensorFlow(TfBundle::open(path)?)),
-            Kind::Hdf5 => Ok(Self::Hdf5(Box::new(Hdf5File::open(path)?))),
-            Kind::MsgPack => Ok(Self::MsgPack(MsgPackFile::open(path)?)),
-            Kind::Onnx => Ok(Self::Onnx(OnnxFile::open(path)?)),
+            ContainerKind::TensorFlow => Ok(Self::TensorFlow(TfBundle::open(path)?)),
+            ContainerKind::Hdf5 => Ok(Self::Hdf5(Box::new(Hdf5File::open(path)?))),
+            ContainerKind::MsgPack => Ok(Self::MsgPack(MsgPackFile::open(path)?)),
+            ContainerKind::Onnx => Ok(Self::Onnx(OnnxFile::open(path)?)),
         }
     }
 

@@ -45,7 +45,7 @@ impl MsgPackFile {
         let file = File::open(path).map_err(Error::io(path, "read"))?;
         let length = file.metadata().map_err(Error::io(path, "read"))?.len();
         let reader = BufReader::new(file.try_clone().map_err(Error::io(path, "read"))?);
-        let mut walk = Walk {
+        let mut walk = Parser {
             reader,
             at: 0,
             length,
@@ -93,7 +93,7 @@ impl MsgPackFile {
     }
 }
 
-type Step<T> = std::result::Result<T, String>;
+type ParseResult<T> = std::result::Result<T, String>;
 
 /// An array and the location of its bytes.
 struct Array {
@@ -102,7 +102,7 @@ struct Array {
     parts: Vec<(u64, usize)>,
 }
 
-struct Walk<R> {
+struct Parser<R> {
     reader: R,
     /// Bytes read so far.
     at: u64,
@@ -115,32 +115,32 @@ struct Walk<R> {
     chunked: Vec<String>,
 }
 
-impl<R: Read + Seek> Walk<R> {
+impl<R: Read + Seek> Parser<R> {
     fn cut_off(&self) -> String {
         format!("it breaks off at byte {}", self.at)
     }
 
-    fn marker(&mut self) -> Step<Marker> {
+    fn marker(&mut self) -> ParseResult<Marker> {
         let marker = read_marker(&mut self.reader).map_err(|_| self.cut_off())?;
         self.at += 1;
         Ok(marker)
     }
 
     /// A big-endian integer of `bytes` bytes.
-    fn number(&mut self, bytes: usize) -> Step<u64> {
+    fn number(&mut self, bytes: usize) -> ParseResult<u64> {
         let mut buffer = [0; 8];
         self.reader.read_exact(&mut buffer[8 - bytes..]).map_err(|_| self.cut_off())?;
         self.at += bytes as u64;
         Ok(u64::from_be_bytes(buffer))
     }
 
-    fn skip(&mut self, bytes: u64) -> Step<()> {
+    fn skip(&mut self, bytes: u64) -> ParseResult<()> {
         let end = self.at.checked_add(bytes).filter(|end| *end <= self.length);
         self.at = end.ok_or_else(|| format!("something at byte {} is longer than the file", self.at))?;
         self.reader.seek_relative(bytes as i64).map_err(|e| e.to_string())
     }
 
-    fn string(&mut self, length: u64) -> Step<String> {
+    fn string(&mut self, length: u64) -> ParseResult<String> {
         if length as usize > MAX_NAME {
             return Err(format!("a name of {length} bytes at byte {}", self.at));
         }
@@ -151,7 +151,7 @@ impl<R: Read + Seek> Walk<R> {
     }
 
     /// The length of a string, if the marker denotes one.
-    fn string_length(&mut self, marker: Marker) -> Step<Option<u64>> {
+    fn string_length(&mut self, marker: Marker) -> ParseResult<Option<u64>> {
         Ok(Some(match marker {
             Marker::FixStr(length) => u64::from(length),
             Marker::Str8 => self.number(1)?,
@@ -162,7 +162,7 @@ impl<R: Read + Seek> Walk<R> {
     }
 
     /// An unsigned integer, if the marker denotes one.
-    fn unsigned(&mut self, marker: Marker) -> Step<Option<u64>> {
+    fn unsigned(&mut self, marker: Marker) -> ParseResult<Option<u64>> {
         Ok(Some(match marker {
             Marker::FixPos(n) => u64::from(n),
             Marker::U8 => self.number(1)?,
@@ -174,7 +174,7 @@ impl<R: Read + Seek> Walk<R> {
     }
 
     /// Scans any value. `name` is its path.
-    fn value(&mut self, name: &str, depth: usize) -> Step<()> {
+    fn value(&mut self, name: &str, depth: usize) -> ParseResult<()> {
         if depth > MAX_DEPTH {
             return Err(format!("maps are nested more than {MAX_DEPTH} deep"));
         }
@@ -245,7 +245,7 @@ impl<R: Read + Seek> Walk<R> {
         self.skip(bytes)
     }
 
-    fn map(&mut self, entries: u64, name: &str, depth: usize) -> Step<()> {
+    fn map(&mut self, entries: u64, name: &str, depth: usize) -> ParseResult<()> {
         for _ in 0..entries {
             let marker = self.marker()?;
             let length = self.string_length(marker)?;
@@ -264,14 +264,14 @@ impl<R: Read + Seek> Walk<R> {
         Ok(())
     }
 
-    fn list(&mut self, entries: u64, name: &str, depth: usize) -> Step<()> {
+    fn list(&mut self, entries: u64, name: &str, depth: usize) -> ParseResult<()> {
         for i in 0..entries {
             self.value(&format!("{name}/{i}"), depth + 1)?;
         }
         Ok(())
     }
 
-    fn extension(&mut self, length: u64, name: &str) -> Step<()> {
+    fn extension(&mut self, length: u64, name: &str) -> ParseResult<()> {
         let kind = self.number(1)? as u8 as i8;
         if kind != ARRAY {
             return self.skip(length);
@@ -315,7 +315,7 @@ impl<R: Read + Seek> Walk<R> {
     }
 
     /// Joins the parts of each chunked array.
-    fn join_chunks(&mut self) -> Step<()> {
+    fn join_chunks(&mut self) -> ParseResult<()> {
         for path in std::mem::take(&mut self.chunked) {
             let damaged = || format!("the chunks of array \"{path}\" do not make its shape");
             let shape: Option<Vec<usize>> = (0..)

@@ -7,7 +7,7 @@ use super::foreign;
 use crate::error::{Error, Result};
 
 /// The readers that a file can go to.
-pub(in crate::checkpoint) enum Kind {
+pub(in crate::checkpoint) enum ContainerKind {
     Safetensors,
     PyTorch,
     TensorFlow,
@@ -17,7 +17,7 @@ pub(in crate::checkpoint) enum Kind {
 }
 
 /// Tells a file by its first bytes.
-pub(in crate::checkpoint) fn sniff(path: &Path) -> Result<Kind> {
+pub(in crate::checkpoint) fn sniff(path: &Path) -> Result<ContainerKind> {
     let mut head = Vec::new();
     let metadata = std::fs::metadata(path).map_err(Error::io(path, "read"))?;
     if metadata.is_dir() {
@@ -37,15 +37,15 @@ pub(in crate::checkpoint) fn sniff(path: &Path) -> Result<Kind> {
         h if h.starts_with(b"version https://git-lfs") => {
             bad("is a Git LFS pointer, not the weights; run git lfs pull in its directory")
         }
-        h if h.starts_with(b"\x89HDF") => Ok(Kind::Hdf5),
+        h if h.starts_with(b"\x89HDF") => Ok(ContainerKind::Hdf5),
         _ if text.starts_with("<!doctype") || text.starts_with("<html") => {
             bad("is a web page, not weights; download the file itself")
         }
-        h if h.len() > 8 && h[8] == b'{' => Ok(Kind::Safetensors),
-        _ if path.extension().is_some_and(|e| e == "safetensors") => Ok(Kind::Safetensors),
-        _ if path.extension().is_some_and(|e| e == "index") => Ok(Kind::TensorFlow),
-        _ if path.extension().is_some_and(|e| e == "msgpack") => Ok(Kind::MsgPack),
-        _ if path.extension().is_some_and(|e| e == "onnx") => Ok(Kind::Onnx),
-        _ => Ok(Kind::PyTorch),
+        h if h.len() > 8 && h[8] == b'{' => Ok(ContainerKind::Safetensors),
+        _ if path.extension().is_some_and(|e| e == "safetensors") => Ok(ContainerKind::Safetensors),
+        _ if path.extension().is_some_and(|e| e == "index") => Ok(ContainerKind::TensorFlow),
+        _ if path.extension().is_some_and(|e| e == "msgpack") => Ok(ContainerKind::MsgPack),
+        _ if path.extension().is_some_and(|e| e == "onnx") => Ok(ContainerKind::Onnx),
+        _ => Ok(ContainerKind::PyTorch),
     }
 }

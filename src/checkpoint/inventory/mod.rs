@@ -10,7 +10,7 @@ use std::path::Path;
 
 use crate::checkpoint::adapter::merge::Merge;
 use crate::checkpoint::albert_zh;
-use crate::checkpoint::naming::names::{Dialect, is_google_squad2, place_of};
+use crate::checkpoint::naming::names::{Dialect, is_google_squad2, to_canonical};
 use crate::checkpoint::quantization::Quantization;
 use crate::checkpoint::source::Source;
 use crate::checkpoint::tensor::Dtype;
@@ -38,7 +38,7 @@ impl<'a> Inventory<'a> {
         let mut foreign = tensors.outside().to_vec();
         let mut google_squad2 = false;
         for info in tensors.infos() {
-            let Some(place) = place_of(&info.name, dialect) else {
+            let Some(place) = to_canonical(&info.name, dialect) else {
                 if dialect == Dialect::Google && is_google_squad2(&info.name) {
                     google_squad2 = true;
                 } else {
@@ -124,7 +124,8 @@ impl<'a> Inventory<'a> {
     /// Why the file's tensor of that canonical name cannot be read, if it has one that cannot.
     pub(in crate::checkpoint) fn unreadable(&self, canonical: &str) -> Option<&str> {
         let dialect = self.tensors.dialect();
-        let is_this = |name: &str| place_of(name, dialect).is_some_and(|place| place.canonical == canonical);
+        let is_this =
+            |name: &str| to_canonical(name, dialect).is_some_and(|place| place.canonical == canonical);
         self.tensors.unreadable().find(|(name, _)| is_this(name)).map(|(_, problem)| problem)
     }
 
@@ -144,7 +145,7 @@ impl<'a> Inventory<'a> {
     }
 
     /// Names in the file that are not parameters: optimizer slots, counters.
-    pub fn foreign(&self) -> &[String] {
+    pub fn unrecognized(&self) -> &[String] {
         &self.foreign
     }
 

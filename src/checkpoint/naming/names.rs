@@ -13,7 +13,7 @@ use super::table::{Kind, TABLE, parameters, pattern};
 
 /// The position of a stored tensor in the model.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Place {
+pub struct CanonicalName {
     /// The name in transformers for PyTorch.
     pub canonical: String,
     /// True if the file stores `[in, out]` and the canonical tensor is `[out, in]`.
@@ -21,12 +21,15 @@ pub struct Place {
 }
 
 /// Translates a name in a file. Returns `None` for tensors that are not part of a model (optimizer slots, counters).
-pub fn place_of(name: &str, dialect: Dialect) -> Option<Place> {
+pub fn to_canonical(name: &str, dialect: Dialect) -> Option<CanonicalName> {
     match dialect {
-        Dialect::PyTorch => Some(Place { canonical: canonical_name(name), transposed: false }),
+        Dialect::PyTorch => Some(CanonicalName { canonical: canonical_name(name), transposed: false }),
         Dialect::Onnx => {
             let stem = name.strip_suffix(".T");
-            Some(Place { canonical: canonical_name(stem.unwrap_or(name)), transposed: stem.is_some() })
+            Some(CanonicalName {
+                canonical: canonical_name(stem.unwrap_or(name)),
+                transposed: stem.is_some(),
+            })
         }
         Dialect::Google => find(name.strip_prefix("module/").unwrap_or(name), dialect),
         Dialect::Flax => {
@@ -40,7 +43,7 @@ pub fn place_of(name: &str, dialect: Dialect) -> Option<Place> {
             while let Some(name) = rest {
                 if name == "predictions/decoder/bias:0" {
                     let canonical = "predictions.decoder.bias".to_owned();
-                    return Some(Place { canonical, transposed: false });
+                    return Some(CanonicalName { canonical, transposed: false });
                 }
                 if let Some(place) = find(name, dialect) {
                     return Some(place);
@@ -52,7 +55,7 @@ pub fn place_of(name: &str, dialect: Dialect) -> Option<Place> {
     }
 }
 
-fn find(name: &str, dialect: Dialect) -> Option<Place> {
+fn find(name: &str, dialect: Dialect) -> Option<CanonicalName> {
     for row in &TABLE {
         let Some(pattern) = pattern(row, dialect) else { continue };
         for (canonical, ending, transposed) in parameters(row.kind, dialect) {
@@ -61,7 +64,7 @@ fn find(name: &str, dialect: Dialect) -> Option<Place> {
             let pattern = pattern.strip_prefix('/').unwrap_or(&pattern);
             if let Some(numbers) = matched(pattern, name) {
                 let canonical = filled(&format!("{}{canonical}", row.canonical), &numbers);
-                return Some(Place { canonical, transposed: *transposed });
+                return Some(CanonicalName { canonical, transposed: *transposed });
             }
         }
     }
@@ -70,7 +73,7 @@ fn find(name: &str, dialect: Dialect) -> Option<Place> {
 
 /// The name of a canonical tensor in a dialect, and whether it is stored transposed. Returns `None` if the dialect has no
 /// such tensor.
-pub fn name_in(canonical: &str, dialect: Dialect) -> Option<(String, bool)> {
+pub fn from_canonical(canonical: &str, dialect: Dialect) -> Option<(String, bool)> {
     if dialect == Dialect::PyTorch {
         return Some((canonical.to_owned(), false));
     }
@@ -239,13 +242,13 @@ mod tests {
         for dialect in [Dialect::PyTorch, Dialect::Google, Dialect::Keras, Dialect::Flax, Dialect::Onnx] {
             let mut seen = std::collections::BTreeSet::new();
             for canonical in &names {
-                let Some((name, transposed)) = name_in(canonical, dialect) else {
+                let Some((name, transposed)) = from_canonical(canonical, dialect) else {
                     assert_eq!(canonical, "predictions.decoder.bias");
                     continue;
                 };
                 assert!(seen.insert(name.clone()), "{name} stands for two tensors");
-                let place = Place { canonical: canonical.clone(), transposed };
-                assert_eq!(place_of(&name, dialect), Some(place), "{dialect:?} {name}");
+                let place = CanonicalName { canonical: canonical.clone(), transposed };
+                assert_eq!(to_canonical(&name, dialect), Some(place), "{dialect:?} {name}");
             }
         }
     }
@@ -288,14 +291,14 @@ mod tests {
                 true,
             ),
         ] {
-            assert_eq!(place_of(name, dialect), Some(Place { canonical, transposed }), "{name}");
+            assert_eq!(to_canonical(name, dialect), Some(CanonicalName { canonical, transposed }), "{name}");
         }
         assert!(
             is_google_squad2("end_logits/dense_0/kernel") && !is_google_squad2("bert/pooler/dense/kernel")
         );
         assert!(!is_google_squad2("end_logits/dense_0/kernel/adam_m"));
         for name in ["global_step", "bert/embeddings/word_embeddings/adam_m", "output_weights/adam_v"] {
-            assert_eq!(place_of(name, Dialect::Google), None);
+            assert_eq!(to_canonical(name, Dialect::Google), None);
         }
     }
 }

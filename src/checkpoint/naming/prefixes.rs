@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use super::names::{Dialect, is_parameter, place_of};
+use super::names::{Dialect, is_parameter, to_canonical};
 
 /// Where the canonical names of the layers begin.
 const LAYERS: &str = "albert.encoder.albert_layer_groups.";
@@ -154,7 +154,7 @@ fn split_all<'a>(names: impl Iterator<Item = &'a str>, dialect: Dialect) -> Vec<
 fn known_end(name: &str, dialect: Dialect, separator: char) -> Option<(usize, String)> {
     let starts = std::iter::once(0).chain(name.match_indices(separator).map(|(i, _)| i + 1));
     starts.into_iter().find_map(|start| {
-        let place = place_of(&name[start..], dialect)?;
+        let place = to_canonical(&name[start..], dialect)?;
         is_parameter(&place.canonical).then_some((start, place.canonical))
     })
 }

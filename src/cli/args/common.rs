@@ -6,7 +6,7 @@ use clap::{Args, ValueEnum};
 
 use albert::io::{Format, InputFormat, TableKind};
 use albert::stream::OnError;
-use albert::tasks::Long;
+use albert::tasks::OverflowStrategy;
 
 use super::part::PartArgs;
 use super::record_format::RecordFormatArg;
@@ -80,7 +80,7 @@ pub(crate) struct LengthArgs {
         default_value = "truncate",
         help_heading = "Input"
     )]
-    pub long: Long,
+    pub long: OverflowStrategy,
 }
 
 /// Texts, or records with texts.

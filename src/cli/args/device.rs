@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 
-use albert::device::{DeviceChoice, FloatType};
+use albert::device::{DeviceChoice, Precision};
 
 use super::part::PartArgs;
 
@@ -112,7 +112,7 @@ pub enum ComputeArg {
     Int8,
 }
 
-impl From<ComputeArg> for FloatType {
+impl From<ComputeArg> for Precision {
     fn from(arg: ComputeArg) -> Self {
         match arg {
             ComputeArg::F32 => Self::F32,

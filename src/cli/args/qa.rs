@@ -12,7 +12,7 @@ use super::device::DeviceArgs;
 use super::part::PartArgs;
 use super::record_format::RecordFormatArg;
 use albert::stream::OnError;
-use albert::tasks::Long;
+use albert::tasks::OverflowStrategy;
 
 /// Answer questions from a context
 ///
@@ -100,7 +100,7 @@ pub(crate) struct QaArgs {
         default_value = "window",
         help_heading = "Input"
     )]
-    pub long: Long,
+    pub long: OverflowStrategy,
     /// Write to a file, which appears once it is complete
     #[arg(short, long, value_name = "FILE", help_heading = "Output")]
     pub output: Option<PathBuf>,

@@ -2,7 +2,7 @@
 
 use clap::ValueEnum;
 
-use albert::device::FloatType;
+use albert::device::Precision;
 use albert::training::Decay;
 
 /// Compute precision of training.
@@ -14,7 +14,7 @@ pub enum PrecisionArg {
     Bf16,
 }
 
-impl From<PrecisionArg> for FloatType {
+impl From<PrecisionArg> for Precision {
     fn from(arg: PrecisionArg) -> Self {
         match arg {
             PrecisionArg::F32 => Self::F32,

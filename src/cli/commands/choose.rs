@@ -38,6 +38,6 @@ pub(super) fn run(args: ChooseArgs, reporter: &Reporter) -> Result<ExitStatus, F
         choices_field: args.choices_field,
         context_field: args.context_field,
     };
-    let task = Choose::new(&ready.runtime, options);
+    let task = Choose::new(&ready.pipeline, options);
     streaming::run(&task, streams, args.records.on_error, ready.batch_tokens, reporter)
 }

@@ -1,7 +1,7 @@
 //! `albert classify`.
 
 use albert::checkpoint::{EmbeddedTask, MlmBias};
-use albert::tasks::{Classify, ClassifyOptions, Judgement};
+use albert::tasks::{Classify, ClassifyMode, ClassifyOptions};
 
 use crate::cli::args::classify::ClassifyArgs;
 use crate::cli::exit::{ExitStatus, Failure};
@@ -13,22 +13,22 @@ pub(super) fn run(args: ClassifyArgs, reporter: &Reporter) -> Result<ExitStatus,
     let task = (!args.order).then_some(EmbeddedTask::Sentiment);
     let checkpoint = options::checkpoint_for(&args.model, task, reporter)?;
     let streams = streams.with_model(&checkpoint)?;
-    let judgement = if args.order { Judgement::Order } else { Judgement::Labels };
+    let mode = if args.order { ClassifyMode::Order } else { ClassifyMode::Labels };
     let ready = options::load(
         &checkpoint,
-        &[judgement.head()],
+        &[mode.head()],
         MlmBias::default(),
         &args.device.for_part(&args.input.records.input, &args.input.texts, args.input.records.part),
-        options::lengths_with_windows(&args.length),
+        options::length_options_with_windows(&args.length),
         reporter,
     )?;
     let options = ClassifyOptions {
-        judgement,
+        mode,
         function: args.function,
         top_k: args.top_k.0,
         text_pair: args.text_pair,
         fields: args.input.fields(),
     };
-    let task = Classify::new(&ready.runtime, options)?;
+    let task = Classify::new(&ready.pipeline, options)?;
     streaming::run(&task, streams, args.input.records.on_error, ready.batch_tokens, reporter)
 }

@@ -22,13 +22,13 @@ pub(super) fn run(args: FillMaskArgs, reporter: &Reporter) -> Result<ExitStatus,
     )?;
     let mut targets = Vec::new();
     for word in args.targets.iter().filter(|word| !word.is_empty()) {
-        let target = TargetWord::new(word, &ready.runtime)?;
+        let target = TargetWord::new(word, &ready.pipeline)?;
         if !targets.iter().any(|t: &TargetWord| t.pieces == target.pieces) {
             targets.push(target);
         }
     }
     let task = FillMask::new(
-        &ready.runtime,
+        &ready.pipeline,
         FillMaskOptions { top_k: args.top_k as usize, targets, fields: args.input.fields() },
     )?;
     streaming::run(&task, streams, args.input.records.on_error, ready.batch_tokens, reporter)

@@ -59,6 +59,6 @@ fn opened<'a>(
     };
     let check = args.check.device_check;
     let devices = processes::open_devices(&args.device, options.precision, check, world, reporter)?;
-    options::warn_if_not_faster("--precision", device::common_numbers(&devices), reporter);
+    options::warn_if_no_speedup("--precision", device::common_matmul_precision(&devices), reporter);
     Ok(FineTune::new(checkpoint, options).devices(devices).communicator(world))
 }

@@ -25,7 +25,7 @@ pub(super) fn run(args: NerArgs, reporter: &Reporter) -> Result<ExitStatus, Fail
         &[Head::TokenClassification],
         MlmBias::default(),
         &args.device.for_part(&args.records.input, &args.texts, args.records.part),
-        options::lengths_with_windows(&args.length),
+        options::length_options_with_windows(&args.length),
         reporter,
     )?;
     let options = NerOptions {
@@ -36,6 +36,6 @@ pub(super) fn run(args: NerArgs, reporter: &Reporter) -> Result<ExitStatus, Fail
         text_field: args.text_field,
         tokens_field: args.tokens_field,
     };
-    let task = Ner::new(&ready.runtime, options)?;
+    let task = Ner::new(&ready.pipeline, options)?;
     streaming::run(&task, streams, args.records.on_error, ready.batch_tokens, reporter)
 }

@@ -3,7 +3,9 @@
 use std::io::IsTerminal;
 
 use albert::device;
-use albert::training::{Communicator, Ending, Pretrain, PretrainOptions, Start, TeacherOptions, first_alone};
+use albert::training::{
+    Communicator, Pretrain, PretrainOptions, Start, StopReason, TeacherOptions, first_alone,
+};
 use albert::{Error, Result};
 
 use crate::cli::args::common::ModelArgs;
@@ -41,12 +43,12 @@ fn train(
     }
     let check = args.check.device_check;
     let devices = processes::open_devices(&args.device, args.precision.into(), check, world, reporter)?;
-    options::warn_if_not_faster("--precision", device::common_numbers(&devices), reporter);
+    options::warn_if_no_speedup("--precision", device::common_matmul_precision(&devices), reporter);
     let prepared = rows.prepare(&devices, &mut progress)?;
     let ending = prepared.run(&stop, &mut progress);
     Ok(match ending.map_err(|error| progress.failure(error))? {
-        Ending::Finished => ExitStatus::Done,
-        Ending::Interrupted => ExitStatus::Interrupted,
+        StopReason::Finished => ExitStatus::Done,
+        StopReason::Interrupted => ExitStatus::Interrupted,
     })
 }
 

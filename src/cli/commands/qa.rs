@@ -3,7 +3,7 @@
 use albert::checkpoint::{EmbeddedTask, MlmBias};
 use albert::io::Needed;
 use albert::model::Head;
-use albert::tasks::{Lengths, Qa, QaOptions, null_threshold};
+use albert::tasks::{LengthOptions, Qa, QaOptions, null_threshold};
 
 use crate::cli::args::qa::{AlignArg, QaArgs};
 use crate::cli::exit::{ExitStatus, Failure};
@@ -33,7 +33,7 @@ pub(super) fn run(args: QaArgs, reporter: &Reporter) -> Result<ExitStatus, Failu
     )?;
     let checkpoint = options::checkpoint_for(&args.model, Some(EmbeddedTask::Answers), reporter)?;
     let streams = streams.with_model(&checkpoint)?;
-    let lengths = Lengths {
+    let lengths = LengthOptions {
         max_length: args.max_length.map(|n| n as usize),
         default: WINDOW,
         long: args.long,
@@ -64,6 +64,6 @@ pub(super) fn run(args: QaArgs, reporter: &Reporter) -> Result<ExitStatus, Failu
         context_field: args.context_field,
         id_field: args.id_field,
     };
-    let task = Qa::new(&ready.runtime, options)?;
+    let task = Qa::new(&ready.pipeline, options)?;
     streaming::run(&task, streams, args.on_error, ready.batch_tokens, reporter)
 }

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use albert::Error;
 use albert::checkpoint::write_tokenizer;
-use albert::io::{NewDirectory, OutputTarget};
+use albert::io::{OutputTarget, StagedDirectory};
 use albert::tokenizer::train::TrainOptions;
 use albert::training::corpus::{Corpus, CorpusOptions};
 use albert::training::{Step, TrainedVocabulary, VocabularyOptions, train_vocabulary};
@@ -18,7 +18,7 @@ use crate::cli::output::corpus_report;
 use crate::cli::output::report::Reporter;
 
 pub(super) fn run(args: TrainTokenizerArgs, reporter: &Reporter) -> Result<ExitStatus, Failure> {
-    NewDirectory::check(&args.output)?;
+    StagedDirectory::check(&args.output)?;
     if let Some(threads) = args.threads {
         albert::device::set_threads(usize::from(threads))?;
     }

@@ -36,6 +36,6 @@ pub(super) fn run(args: ZeroShotArgs, reporter: &Reporter) -> Result<ExitStatus,
         text_field: args.text_field,
         labels_field: args.labels_field,
     };
-    let task = ZeroShot::new(&ready.runtime, options)?;
+    let task = ZeroShot::new(&ready.pipeline, options)?;
     streaming::run(&task, streams, args.records.on_error, ready.batch_tokens, reporter)
 }

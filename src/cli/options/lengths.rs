@@ -1,15 +1,15 @@
 //! Limits of text length from arguments.
 
 use albert::Result;
-use albert::tasks::Lengths;
+use albert::tasks::LengthOptions;
 use albert::tokenizer::Tokenizer;
 
 use crate::cli::args::common::LengthArgs;
 use crate::cli::output::report::Reporter;
 
 /// The lengths of a task without windows.
-pub(crate) fn lengths(args: &LengthArgs) -> Lengths {
-    Lengths {
+pub(crate) fn lengths(args: &LengthArgs) -> LengthOptions {
+    LengthOptions {
         max_length: args.max_length.map(|n| n as usize),
         default: usize::MAX,
         long: args.long,
@@ -19,16 +19,16 @@ pub(crate) fn lengths(args: &LengthArgs) -> Lengths {
 }
 
 /// The lengths of a task that can read long text in windows.
-pub(crate) fn lengths_with_windows(args: &LengthArgs) -> Lengths {
-    Lengths { windows: true, ..lengths(args) }
+pub(crate) fn length_options_with_windows(args: &LengthArgs) -> LengthOptions {
+    LengthOptions { windows: true, ..lengths(args) }
 }
 
-/// [`Lengths::longest`], with a verbose message about what limits the rows.
+/// [`LengthOptions::longest`], with a verbose message about what limits the rows.
 ///
 /// # Errors
-/// Errors of [`Lengths::longest`].
+/// Errors of [`LengthOptions::longest`].
 pub(super) fn longest(
-    lengths: &Lengths,
+    lengths: &LengthOptions,
     positions: usize,
     tokenizer: &Tokenizer,
     reporter: &Reporter,

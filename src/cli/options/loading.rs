@@ -3,8 +3,8 @@
 use albert::checkpoint::{Checkpoint, MlmBias, Origin, load_model};
 use albert::device::{self, BatchLimits, OpenDevice, Workload};
 use albert::model::Head;
-use albert::ops::{self, Numbers};
-use albert::tasks::{Lengths, Runtime};
+use albert::ops::{self, MatmulPrecision};
+use albert::tasks::{LengthOptions, Pipeline};
 use albert::{Error, Result};
 
 use super::lengths::longest;
@@ -13,8 +13,8 @@ use crate::cli::open_device;
 use crate::cli::output::report::Reporter;
 
 /// A model that is ready to run, and its batch size.
-pub(crate) struct Ready {
-    pub runtime: Runtime,
+pub(crate) struct LoadedPipeline {
+    pub pipeline: Pipeline,
     pub batch_tokens: usize,
 }
 
@@ -27,9 +27,9 @@ pub(crate) fn load(
     heads: &[Head],
     mlm_bias: MlmBias,
     device: &DeviceArgs,
-    lengths: Lengths,
+    lengths: LengthOptions,
     reporter: &Reporter,
-) -> Result<Ready> {
+) -> Result<LoadedPipeline> {
     let started = std::time::Instant::now();
     let positions = checkpoint.config.max_position_embeddings;
     lengths.check(positions)?;
@@ -42,9 +42,9 @@ pub(crate) fn load(
         let tokenizer = tokenizer.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         (tokenizer, model)
     });
-    let (open, why, model, report) = model.map_err(|error| explained(error, checkpoint))?;
+    let (open, why, model, report) = model.map_err(|error| with_hint(error, checkpoint))?;
     let tokenizer = tokenizer?;
-    warn_if_not_faster("--dtype", open.numbers, reporter);
+    warn_if_no_speedup("--dtype", open.matmul_precision, reporter);
     for note in &report.notes {
         reporter.warn(&format!("{}: {note}", checkpoint.name));
     }
@@ -60,8 +60,8 @@ pub(crate) fn load(
 
     let max_length = longest(&lengths, positions, &tokenizer, reporter)?;
     let limits = BatchLimits::of(&open);
-    Ok(Ready {
-        runtime: Runtime {
+    Ok(LoadedPipeline {
+        pipeline: Pipeline {
             model,
             config: checkpoint.config.clone(),
             tokenizer,
@@ -75,7 +75,7 @@ pub(crate) fn load(
 }
 
 /// Adds a hint to errors about heads that the built-in model lacks.
-fn explained(error: Error, checkpoint: &Checkpoint) -> Error {
+fn with_hint(error: Error, checkpoint: &Checkpoint) -> Error {
     match error {
         Error::Weights { problem, .. } if matches!(checkpoint.origin, Origin::Embedded { .. }) => {
             Error::Model {
@@ -106,13 +106,13 @@ fn open_and_load(
     let workload = Workload::Inference(args.input_bytes.map(|bytes| bytes as f64 * per_byte));
     let (open, why) = open_device::open(args.device, float, workload, args.check.device_check, reporter)?;
     let (mut model, report) = load_model(&tensors, &checkpoint.config, heads, mlm_bias, &open.device)?;
-    model.set_numbers(open.numbers);
+    model.set_matmul_precision(open.matmul_precision);
     Ok((open, why, model, report))
 }
 
 /// Warns about numbers that were chosen for speed but bring none on this CPU.
-pub(crate) fn warn_if_not_faster(flag: &str, numbers: Numbers, reporter: &Reporter) {
-    if numbers != Numbers::F32 && !ops::is_native(numbers) {
+pub(crate) fn warn_if_no_speedup(flag: &str, matmul_precision: MatmulPrecision, reporter: &Reporter) {
+    if matmul_precision != MatmulPrecision::F32 && !ops::is_native(matmul_precision) {
         reporter.warn(&format!(
             "this processor has no instructions for the numbers that {flag} names: they are not faster than f32"
         ));

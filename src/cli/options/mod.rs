@@ -7,6 +7,6 @@ mod loading;
 mod model;
 
 pub(super) use input::{context, source};
-pub(super) use lengths::{lengths, lengths_with_windows};
-pub(super) use loading::{load, warn_if_not_faster};
+pub(super) use lengths::{length_options_with_windows, lengths};
+pub(super) use loading::{load, warn_if_no_speedup};
 pub(super) use model::{checkpoint, checkpoint_for, tokenizer, tokenizer_path};

@@ -6,7 +6,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use albert::Result;
-use albert::eval::{EvalReport, Judged};
+use albert::eval::{EvalReport, ScoredExample};
 use albert::io::{Format, OutputTarget};
 
 use super::eval_table::table;
@@ -47,10 +47,10 @@ impl EvalFiles {
 
     fn write_all(mut self, report: &EvalReport, data: &Path) -> Result<()> {
         if let Some(out) = self.predictions {
-            write_judged(out, report.judged.iter())?;
+            write_judged(out, report.scored.iter())?;
         }
         if let Some(out) = self.errors {
-            write_judged(out, report.judged.iter().filter(|judged| !judged.correct))?;
+            write_judged(out, report.scored.iter().filter(|scored| !scored.correct))?;
         }
         let text = match self.format {
             Format::Text => table(&data.display().to_string(), report),
@@ -62,8 +62,8 @@ impl EvalFiles {
     }
 }
 
-fn write_judged<'a>(mut out: OutputTarget, judged: impl Iterator<Item = &'a Judged>) -> Result<()> {
-    for Judged { place, fields, correct } in judged {
+fn write_judged<'a>(mut out: OutputTarget, scored: impl Iterator<Item = &'a ScoredExample>) -> Result<()> {
+    for ScoredExample { place, fields, correct } in scored {
         let mut fields = fields.clone();
         fields.insert("correct".to_owned(), json!(correct));
         fields.insert("place".to_owned(), json!(place));

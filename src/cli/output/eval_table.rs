@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use albert::eval::{ClassFigures, Confusion, EvalReport};
+use albert::eval::{ClassMetrics, Confusion, EvalReport};
 
 /// Maximum length of labels in the confusion matrix.
 const LABEL_WIDTH: usize = 16;
@@ -17,10 +17,10 @@ pub(crate) fn table(name: &str, report: &EvalReport) -> String {
         let _infallible = write!(out, ", {} more without a label left out", report.unlabelled);
     }
     out.push_str("\n\n");
-    figures(&mut out, &report.figures);
+    metrics(&mut out, &report.metrics);
     for (group, own) in &report.groups {
         let _infallible = writeln!(out, "\n{group}");
-        figures(&mut out, own);
+        metrics(&mut out, own);
     }
     if !report.classes.is_empty() {
         out.push('\n');
@@ -36,21 +36,21 @@ pub(crate) fn table(name: &str, report: &EvalReport) -> String {
     out
 }
 
-fn figures(out: &mut String, figures: &[(&'static str, f64)]) {
-    let width = figures.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
-    for (name, value) in figures {
+fn metrics(out: &mut String, metrics: &[(&'static str, f64)]) {
+    let width = metrics.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
+    for (name, value) in metrics {
         let _infallible = writeln!(out, "  {name:<width$}  {value:>10.4}");
     }
 }
 
-fn classes(out: &mut String, classes: &[ClassFigures]) {
+fn classes(out: &mut String, classes: &[ClassMetrics]) {
     let width = classes.iter().map(|c| c.label.chars().count()).max().unwrap_or(0).max(5);
     let _infallible = writeln!(
         out,
         "  {:<width$}  {:>9}  {:>9}  {:>9}  {:>9}",
         "label", "precision", "recall", "f1", "support"
     );
-    for ClassFigures { label, precision, recall, f1, support } in classes {
+    for ClassMetrics { label, precision, recall, f1, support } in classes {
         let _infallible =
             writeln!(out, "  {label:<width$}  {precision:>9.4}  {recall:>9.4}  {f1:>9.4}  {support:>9}");
     }
@@ -87,7 +87,7 @@ mod tests {
 
     #[test]
     fn everything_stands_in_its_column() {
-        let class = |label: &str, f1: f64| ClassFigures {
+        let class = |label: &str, f1: f64| ClassMetrics {
             label: label.to_owned(),
             precision: 0.5,
             recall: 0.25,
@@ -97,7 +97,7 @@ mod tests {
         let report = EvalReport {
             examples: 4,
             unlabelled: 1,
-            figures: vec![("accuracy", 0.75), ("f1_macro", 0.5)],
+            metrics: vec![("accuracy", 0.75), ("f1_macro", 0.5)],
             groups: vec![("high".to_owned(), vec![("accuracy", 1.0)])],
             classes: vec![class("no", 1.0), class("a label longer than most", 0.0)],
             confusion: Some(Confusion {

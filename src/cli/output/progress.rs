@@ -5,8 +5,8 @@ use std::path::Path;
 use indicatif::ProgressBar;
 
 use albert::eval::EvalReport;
-use albert::training::finetune::{FineTuneObserver, Plan, Spread};
-use albert::training::{Ending, PretrainPhase, Report, TrainObserver};
+use albert::training::finetune::{FineTuneObserver, FineTunePlan, SeedStatistics};
+use albert::training::{PretrainPhase, Report, StopReason, TrainObserver};
 use albert::{Error, Result};
 
 use super::report::Reporter;
@@ -115,9 +115,9 @@ impl TrainObserver for TrainingProgress<'_> {
         self.bar.suspend(|| self.reporter.warn(message));
     }
 
-    fn ended(&mut self, ending: Ending) {
+    fn ended(&mut self, ending: StopReason) {
         self.bar.finish_and_clear();
-        if ending == Ending::Interrupted {
+        if ending == StopReason::Interrupted {
             self.reporter.note("interrupted after saving a checkpoint; use --resume to continue");
         }
     }
@@ -132,7 +132,7 @@ impl FineTuneObserver for TrainingProgress<'_> {
         self.warned(&format!("dev has no example of {}, so it is not evaluated", labels.join(", ")));
     }
 
-    fn planned(&mut self, plan: &Plan) {
+    fn planned(&mut self, plan: &FineTunePlan) {
         training_plan::announce(plan, self.reporter);
     }
 
@@ -146,8 +146,8 @@ impl FineTuneObserver for TrainingProgress<'_> {
         self.reporter.note(&format!("the run with seed {seed} is already complete"));
     }
 
-    fn dev_evaluated(&mut self, report: &EvalReport, plan: &Plan) {
-        training_plan::tell_dev(report, plan, self.reporter);
+    fn dev_evaluated(&mut self, report: &EvalReport, plan: &FineTunePlan) {
+        training_plan::report_dev_metrics(report, plan, self.reporter);
     }
 
     fn threshold_stored(&mut self, threshold: f64) {
@@ -157,7 +157,7 @@ impl FineTuneObserver for TrainingProgress<'_> {
         ));
     }
 
-    fn seeds_compared(&mut self, spread: Option<&Spread>, seed: u64, plan: &Plan) {
+    fn seeds_compared(&mut self, spread: Option<&SeedStatistics>, seed: u64, plan: &FineTunePlan) {
         match spread {
             Some(spread) => self.reporter.note(&format!(
                 "{} over {} seeds: mean {:.4}, standard deviation {:.4}, from {:.4} to {:.4}; seed {seed} is kept",

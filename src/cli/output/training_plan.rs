@@ -1,12 +1,12 @@
 //! Messages about a fine-tuning run: its plan, and its results on dev.
 
 use albert::eval::EvalReport;
-use albert::training::finetune::Plan;
+use albert::training::finetune::FineTunePlan;
 
 use super::report::Reporter;
 
 /// Describes the run before the first step.
-pub(super) fn announce(plan: &Plan, reporter: &Reporter) {
+pub(super) fn announce(plan: &FineTunePlan, reporter: &Reporter) {
     let config = &plan.config;
     reporter.note(&format!(
         "model: {}, hidden {}, layers {}; dropout: hidden {}, attention {}, classifier {}",
@@ -53,19 +53,19 @@ pub(super) fn announce(plan: &Plan, reporter: &Reporter) {
 }
 
 /// Reports the metrics of the best model, with warnings.
-pub(super) fn tell_dev(report: &EvalReport, plan: &Plan, reporter: &Reporter) {
-    let figures: Vec<String> =
-        report.figures.iter().map(|(name, value)| format!("{name} {value:.4}")).collect();
-    reporter.note(&format!("dev, {} examples: {}", report.examples, figures.join("  ")));
+pub(super) fn report_dev_metrics(report: &EvalReport, plan: &FineTunePlan, reporter: &Reporter) {
+    let metrics: Vec<String> =
+        report.metrics.iter().map(|(name, value)| format!("{name} {value:.4}")).collect();
+    reporter.note(&format!("dev, {} examples: {}", report.examples, metrics.join("  ")));
     for warning in &report.warnings {
         reporter.warn(&format!(
             "dev: {warning}; a lower --learning-rate, more --epochs or other --seeds may help"
         ));
     }
-    let accuracy = report.figure("accuracy");
+    let accuracy = report.metric("accuracy");
     if let (Some(accuracy), Some(majority), true) = (accuracy, plan.majority, report.warnings.is_empty())
         && accuracy <= majority
-        && !plan.less_is_better
+        && !plan.lower_is_better
     {
         reporter.warn(&format!(
             "dev: the accuracy does not exceed that of the most frequent label alone ({majority:.4}): nothing is learnt; a \

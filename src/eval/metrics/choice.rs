@@ -42,9 +42,9 @@ mod tests {
     #[test]
     fn groups_come_in_alphabetical_order() {
         let questions = [(Some("middle"), 0, 1), (None, 2, 2), (Some("high"), 3, 3), (Some("middle"), 1, 1)];
-        let figures = choice_accuracy(questions.into_iter());
-        assert_eq!(figures.accuracy, 0.75);
-        assert_eq!(figures.groups, [("high".to_owned(), 1.0), ("middle".to_owned(), 0.5)]);
+        let metrics = choice_accuracy(questions.into_iter());
+        assert_eq!(metrics.accuracy, 0.75);
+        assert_eq!(metrics.groups, [("high".to_owned(), 1.0), ("middle".to_owned(), 0.5)]);
     }
 
     #[test]

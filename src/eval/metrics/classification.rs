@@ -1,16 +1,16 @@
 //! Single-label and multi-label classification: scikit-learn's metrics with `zero_division=0`.
 
-use super::{Counts, LabelFigures, macro_average, mean, part, weighted_average};
+use super::{Counts, LabelMetrics, macro_average, mean, part, weighted_average};
 
 /// Metrics of single-label classification.
 #[derive(Debug, Default, Clone, PartialEq)]
-pub struct ClassificationFigures {
+pub struct ClassificationMetrics {
     /// Fraction of correct labels (`accuracy_score`).
     pub accuracy: f64,
     /// Correlation of gold and predicted labels (`matthews_corrcoef`), for two or more labels.
     pub matthews: f64,
     /// Metrics of each label, by id (`precision_recall_fscore_support(average=None)`).
-    pub classes: Vec<LabelFigures>,
+    pub classes: Vec<LabelMetrics>,
     /// Mean F1 of the labels that occur in the gold data or in the predictions (`f1_score(average="macro")`).
     pub macro_f1: f64,
     /// Mean F1 weighted by support (`f1_score(average="weighted")`).
@@ -23,7 +23,7 @@ pub struct ClassificationFigures {
 ///
 /// Without texts, everything is 0. If one side is longer, its excess is ignored. An id that is not a label (`labels` or
 /// more) is never correct and does not appear in `confusion`.
-pub fn classification(gold: &[usize], predicted: &[usize], labels: usize) -> ClassificationFigures {
+pub fn classification(gold: &[usize], predicted: &[usize], labels: usize) -> ClassificationMetrics {
     let mut counts = vec![Counts::default(); labels];
     let mut confusion = vec![vec![0; labels]; labels];
     let (mut texts, mut unknown_gold, mut unknown_predicted) = (0, 0, 0);
@@ -42,9 +42,9 @@ pub fn classification(gold: &[usize], predicted: &[usize], labels: usize) -> Cla
             *cell += 1;
         }
     }
-    let classes: Vec<LabelFigures> = counts.iter().map(Counts::figures).collect();
+    let classes: Vec<LabelMetrics> = counts.iter().map(Counts::metrics).collect();
     let occurring = counts.iter().filter(|c| c.gold + c.predicted > 0);
-    ClassificationFigures {
+    ClassificationMetrics {
         accuracy: part(Counts::sum(&counts).both, texts),
         matthews: matthews(&counts, texts, unknown_gold, unknown_predicted),
         macro_f1: mean(occurring.map(Counts::f1)),
@@ -75,7 +75,7 @@ fn matthews(counts: &[Counts], texts: u64, unknown_gold: u64, unknown_predicted:
 
 /// Metrics of multi-label classification.
 #[derive(Debug, Default, Clone, PartialEq)]
-pub struct MultiLabelFigures {
+pub struct MultiLabelMetrics {
     /// Fraction of texts whose labels are all correct (`accuracy_score`).
     pub subset_accuracy: f64,
     /// F1 over all decisions (`f1_score(average="micro")`).
@@ -87,14 +87,14 @@ pub struct MultiLabelFigures {
     /// Mean F1 of the labels weighted by support (`f1_score(average="weighted")`).
     pub weighted_f1: f64,
     /// Metrics of each label, by id (`precision_recall_fscore_support(average=None)`).
-    pub classes: Vec<LabelFigures>,
+    pub classes: Vec<LabelMetrics>,
 }
 
 /// Compares rows of decisions, one per label, text by text.
 ///
 /// Without texts, everything is 0. If one side has more rows, its excess is ignored. A decision missing from a row counts
 /// as "no". Decisions beyond `labels` are ignored.
-pub fn multi_label(gold: &[Vec<bool>], predicted: &[Vec<bool>], labels: usize) -> MultiLabelFigures {
+pub fn multi_label(gold: &[Vec<bool>], predicted: &[Vec<bool>], labels: usize) -> MultiLabelMetrics {
     let mut counts = vec![Counts::default(); labels];
     let mut texts = Vec::with_capacity(gold.len().min(predicted.len()));
     for (gold, predicted) in gold.iter().zip(predicted) {
@@ -107,9 +107,9 @@ pub fn multi_label(gold: &[Vec<bool>], predicted: &[Vec<bool>], labels: usize) -
         }
         texts.push(text);
     }
-    let classes: Vec<LabelFigures> = counts.iter().map(Counts::figures).collect();
+    let classes: Vec<LabelMetrics> = counts.iter().map(Counts::metrics).collect();
     let all_right = texts.iter().filter(|t| t.both == t.gold && t.both == t.predicted).count();
-    MultiLabelFigures {
+    MultiLabelMetrics {
         subset_accuracy: part(all_right as u64, texts.len() as u64),
         micro_f1: Counts::sum(&counts).f1(),
         macro_f1: macro_average(&classes).f1,
@@ -125,25 +125,25 @@ mod tests {
 
     #[test]
     fn no_texts_give_zeros() {
-        let figures = classification(&[], &[], 2);
-        assert_eq!((figures.accuracy, figures.matthews, figures.macro_f1), (0.0, 0.0, 0.0));
-        assert_eq!((figures.weighted_f1, figures.classes.len()), (0.0, 2));
-        let figures = multi_label(&[], &[], 2);
-        assert_eq!((figures.subset_accuracy, figures.micro_f1, figures.samples_f1), (0.0, 0.0, 0.0));
+        let metrics = classification(&[], &[], 2);
+        assert_eq!((metrics.accuracy, metrics.matthews, metrics.macro_f1), (0.0, 0.0, 0.0));
+        assert_eq!((metrics.weighted_f1, metrics.classes.len()), (0.0, 2));
+        let metrics = multi_label(&[], &[], 2);
+        assert_eq!((metrics.subset_accuracy, metrics.micro_f1, metrics.samples_f1), (0.0, 0.0, 0.0));
     }
 
     #[test]
     fn ids_that_are_no_labels_are_wrong() {
-        let figures = classification(&[0, 1, 7, 7], &[0, usize::MAX, 1, 7], 2);
-        assert_eq!(figures.accuracy, 0.25);
-        assert_eq!(figures.confusion, [[1, 0], [0, 0]]);
-        assert_eq!(figures.classes[1], LabelFigures { precision: 0.0, recall: 0.0, f1: 0.0, support: 1 });
-        assert!((-1.0..=1.0).contains(&figures.matthews));
+        let metrics = classification(&[0, 1, 7, 7], &[0, usize::MAX, 1, 7], 2);
+        assert_eq!(metrics.accuracy, 0.25);
+        assert_eq!(metrics.confusion, [[1, 0], [0, 0]]);
+        assert_eq!(metrics.classes[1], LabelMetrics { precision: 0.0, recall: 0.0, f1: 0.0, support: 1 });
+        assert!((-1.0..=1.0).contains(&metrics.matthews));
     }
 
     #[test]
     fn short_rows_are_filled_with_no() {
-        let figures = multi_label(&[vec![true], vec![]], &[vec![true, false, true], vec![false]], 2);
-        assert_eq!((figures.subset_accuracy, figures.micro_f1), (1.0, 1.0));
+        let metrics = multi_label(&[vec![true], vec![]], &[vec![true, false, true], vec![false]], 2);
+        assert_eq!((metrics.subset_accuracy, metrics.micro_f1), (1.0, 1.0));
     }
 }

@@ -95,19 +95,19 @@ mod tests {
     #[test]
     fn constants_and_single_values_have_no_correlation() {
         for (gold, predicted) in [(&[][..], &[][..]), (&[1.0], &[2.0]), (&[1.0, 1.0], &[1.0, 2.0])] {
-            let figures = regression(gold, predicted);
-            assert_eq!((figures.pearson, figures.spearman), (None, None));
-            assert!(figures.mean_squared_error.is_finite() && figures.mean_absolute_error.is_finite());
+            let metrics = regression(gold, predicted);
+            assert_eq!((metrics.pearson, metrics.spearman), (None, None));
+            assert!(metrics.mean_squared_error.is_finite() && metrics.mean_absolute_error.is_finite());
         }
     }
 
     #[test]
     fn what_is_not_a_number_has_no_correlation() {
-        let figures = regression(&[1.0, f64::NAN, 2.0], &[1.0, 2.0, 3.0]);
-        assert_eq!((figures.pearson, figures.spearman), (None, None));
-        let figures = regression(&[1.0, f64::INFINITY, 2.0], &[1.0, 3.0, 2.0]);
-        assert_eq!(figures.pearson, None);
-        assert!(figures.spearman.is_some_and(|r| (r - 1.0).abs() < 1e-12));
+        let metrics = regression(&[1.0, f64::NAN, 2.0], &[1.0, 2.0, 3.0]);
+        assert_eq!((metrics.pearson, metrics.spearman), (None, None));
+        let metrics = regression(&[1.0, f64::INFINITY, 2.0], &[1.0, 3.0, 2.0]);
+        assert_eq!(metrics.pearson, None);
+        assert!(metrics.spearman.is_some_and(|r| (r - 1.0).abs() < 1e-12));
     }
 
     #[test]

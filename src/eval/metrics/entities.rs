@@ -3,22 +3,22 @@
 use std::collections::{BTreeMap, HashSet};
 
 use super::entity_schemes::{EntityScheme, Span, lenient, strict};
-use super::{Counts, LabelFigures, macro_average, part, weighted_average};
+use super::{Counts, LabelMetrics, macro_average, part, weighted_average};
 use crate::error::{Error, Result};
 
 /// Metrics over entities. An entity is correct if its type and both ends match.
 #[derive(Debug, Default, Clone, PartialEq)]
-pub struct EntityFigures {
+pub struct EntityMetrics {
     /// Over all entities ("micro avg").
-    pub micro: LabelFigures,
+    pub micro: LabelMetrics,
     /// Unweighted mean over the types ("macro avg").
-    pub macro_average: LabelFigures,
+    pub macro_average: LabelMetrics,
     /// Mean over the types, weighted by support ("weighted avg").
-    pub weighted_average: LabelFigures,
+    pub weighted_average: LabelMetrics,
     /// Fraction of tokens with the correct tag.
     pub accuracy: f64,
     /// Metrics of each type that occurs in the gold data or in the predictions, sorted by name.
-    pub types: Vec<(String, LabelFigures)>,
+    pub types: Vec<(String, LabelMetrics)>,
 }
 
 /// Compares the tags of sentences. Without a scheme, this is seqeval's default mode, which accepts any tags. With a scheme,
@@ -30,7 +30,7 @@ pub fn entities(
     gold: &[Vec<String>],
     predicted: &[Vec<String>],
     scheme: Option<EntityScheme>,
-) -> Result<EntityFigures> {
+) -> Result<EntityMetrics> {
     same_lengths(gold, predicted)?;
     let gold_spans = spans(gold, scheme).map_err(|e| on_side("gold", e))?;
     let predicted_spans = spans(predicted, scheme).map_err(|e| on_side("predicted", e))?;
@@ -43,13 +43,13 @@ pub fn entities(
     }
 
     let tokens = || gold.iter().flatten().zip(predicted.iter().flatten());
-    let figures: Vec<LabelFigures> = counts.values().map(Counts::figures).collect();
-    Ok(EntityFigures {
-        micro: Counts::sum(counts.values()).figures(),
-        macro_average: macro_average(&figures),
-        weighted_average: weighted_average(&figures),
+    let metrics: Vec<LabelMetrics> = counts.values().map(Counts::metrics).collect();
+    Ok(EntityMetrics {
+        micro: Counts::sum(counts.values()).metrics(),
+        macro_average: macro_average(&metrics),
+        weighted_average: weighted_average(&metrics),
         accuracy: part(tokens().filter(|(g, p)| g == p).count() as u64, tokens().count() as u64),
-        types: counts.keys().map(|kind| (*kind).to_owned()).zip(figures).collect(),
+        types: counts.keys().map(|kind| (*kind).to_owned()).zip(metrics).collect(),
     })
 }
 
@@ -98,18 +98,18 @@ mod tests {
     fn both_ends_and_the_type_must_be_right() {
         let gold = sentences(&["B-PER I-PER O B-LOC", "B-LOC"]);
         let predicted = sentences(&["B-PER I-PER O B-PER", "B-LOC"]);
-        let figures = entities(&gold, &predicted, None).unwrap();
-        let names: Vec<&str> = figures.types.iter().map(|t| t.0.as_str()).collect();
+        let metrics = entities(&gold, &predicted, None).unwrap();
+        let names: Vec<&str> = metrics.types.iter().map(|t| t.0.as_str()).collect();
         assert_eq!(names, ["LOC", "PER"]);
-        assert_eq!((figures.micro.precision, figures.micro.support), (2.0 / 3.0, 3));
-        assert_eq!(figures.accuracy, 0.8);
+        assert_eq!((metrics.micro.precision, metrics.micro.support), (2.0 / 3.0, 3));
+        assert_eq!(metrics.accuracy, 0.8);
     }
 
     #[test]
     fn nothing_gives_zeros() {
-        assert_eq!(entities(&[], &[], None).unwrap(), EntityFigures::default());
+        assert_eq!(entities(&[], &[], None).unwrap(), EntityMetrics::default());
         let nothing = entities(&[vec![]], &[vec![]], Some(EntityScheme::Iobes)).unwrap();
-        assert_eq!(nothing, EntityFigures::default());
+        assert_eq!(nothing, EntityMetrics::default());
     }
 
     #[test]

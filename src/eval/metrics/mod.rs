@@ -13,16 +13,16 @@ mod no_answer;
 mod squad;
 
 pub use choice::{ChoiceFigures, choice_accuracy};
-pub use classification::{ClassificationFigures, MultiLabelFigures, classification, multi_label};
+pub use classification::{ClassificationMetrics, MultiLabelMetrics, classification, multi_label};
 pub use correlation::{RegressionFigures, regression};
-pub use entities::{EntityFigures, entities};
+pub use entities::{EntityMetrics, entities};
 pub use entity_schemes::EntityScheme;
 pub use no_answer::{SquadNoAnswerFigures, squad_v2};
-pub use squad::{QuestionOutcome, SquadFigures, squad_v1};
+pub use squad::{QuestionOutcome, SquadMetrics, squad_v1};
 
 /// Precision, recall and F1 of a label or entity type, or an average over several.
 #[derive(Debug, Default, Clone, Copy, PartialEq)]
-pub struct LabelFigures {
+pub struct LabelMetrics {
     /// Fraction of predictions that are correct; 0 without predictions.
     pub precision: f64,
     /// Fraction of gold items that were found; 0 without gold items.
@@ -62,8 +62,8 @@ impl Counts {
     }
 
     /// The resulting metrics.
-    fn figures(&self) -> LabelFigures {
-        LabelFigures {
+    fn metrics(&self) -> LabelMetrics {
+        LabelMetrics {
             precision: part(self.both, self.predicted),
             recall: part(self.both, self.gold),
             f1: self.f1(),
@@ -94,8 +94,8 @@ fn mean(values: impl IntoIterator<Item = f64>) -> f64 {
 }
 
 /// The unweighted mean over labels.
-fn macro_average(labels: &[LabelFigures]) -> LabelFigures {
-    LabelFigures {
+fn macro_average(labels: &[LabelMetrics]) -> LabelMetrics {
+    LabelMetrics {
         precision: mean(labels.iter().map(|l| l.precision)),
         recall: mean(labels.iter().map(|l| l.recall)),
         f1: mean(labels.iter().map(|l| l.f1)),
@@ -104,12 +104,12 @@ fn macro_average(labels: &[LabelFigures]) -> LabelFigures {
 }
 
 /// The mean over labels, weighted by support.
-fn weighted_average(labels: &[LabelFigures]) -> LabelFigures {
+fn weighted_average(labels: &[LabelMetrics]) -> LabelMetrics {
     let support: u64 = labels.iter().map(|l| l.support).sum();
-    let average = |of: fn(&LabelFigures) -> f64| {
+    let average = |of: fn(&LabelMetrics) -> f64| {
         quotient(labels.iter().map(|l| of(l) * l.support as f64).sum(), support as f64)
     };
-    LabelFigures {
+    LabelMetrics {
         precision: average(|l| l.precision),
         recall: average(|l| l.recall),
         f1: average(|l| l.f1),

@@ -134,12 +134,12 @@ mod tests {
     #[test]
     fn above_the_threshold_a_question_is_unanswered() {
         let outcomes = [outcome(&["blue"], "blue", 0.5), outcome(&[], "red", 0.6)];
-        let figures = squad_v2(&outcomes, 0.5);
-        assert_eq!((figures.exact, figures.has_answer_f1, figures.no_answer_exact), (100.0, 100.0, 100.0));
-        let figures = squad_v2(&outcomes, 0.4);
-        assert_eq!((figures.exact, figures.has_answer_f1, figures.no_answer_exact), (50.0, 0.0, 100.0));
-        assert_eq!((figures.best_exact, figures.best_exact_threshold), (100.0, 0.5));
-        assert_eq!(figures.scores, [(0.0, 0.0), (1.0, 1.0)]);
+        let metrics = squad_v2(&outcomes, 0.5);
+        assert_eq!((metrics.exact, metrics.has_answer_f1, metrics.no_answer_exact), (100.0, 100.0, 100.0));
+        let metrics = squad_v2(&outcomes, 0.4);
+        assert_eq!((metrics.exact, metrics.has_answer_f1, metrics.no_answer_exact), (50.0, 0.0, 100.0));
+        assert_eq!((metrics.best_exact, metrics.best_exact_threshold), (100.0, 0.5));
+        assert_eq!(metrics.scores, [(0.0, 0.0), (1.0, 1.0)]);
     }
 
     #[test]
@@ -151,8 +151,8 @@ mod tests {
     fn what_is_not_a_number_comes_last() {
         let outcomes =
             [outcome(&["x"], "x", f64::NAN), outcome(&["x"], "x", 1.0), outcome(&["x"], "", f64::NAN)];
-        let figures = squad_v2(&outcomes, 0.0);
-        assert_eq!(figures.exact, 100.0 / 3.0);
-        assert!(figures.best_exact_threshold.is_nan());
+        let metrics = squad_v2(&outcomes, 0.0);
+        assert_eq!(metrics.exact, 100.0 / 3.0);
+        assert!(metrics.best_exact_threshold.is_nan());
     }
 }

@@ -21,7 +21,7 @@ pub struct QuestionOutcome {
 
 /// Metrics of SQuAD 1.1, in percent.
 #[derive(Debug, Default, Clone, PartialEq)]
-pub struct SquadFigures {
+pub struct SquadMetrics {
     /// Exact matches with a gold answer.
     pub exact: f64,
     /// Mean word overlap (F1) with the best gold answer.
@@ -32,10 +32,10 @@ pub struct SquadFigures {
 
 /// Scores answers as in `evaluate-v1.1.py`. A question without gold answers, which the script does not support, scores 0.
 /// Without questions, the metrics are 0.
-pub fn squad_v1(outcomes: &[QuestionOutcome]) -> SquadFigures {
+pub fn squad_v1(outcomes: &[QuestionOutcome]) -> SquadMetrics {
     let scores: Vec<(f64, f64)> = outcomes.iter().map(score).collect();
     let (exact, f1) = percent(scores.iter().copied());
-    SquadFigures { exact, f1, scores }
+    SquadMetrics { exact, f1, scores }
 }
 
 /// Exact match and F1 of one question, each with its best gold answer.
@@ -138,8 +138,8 @@ mod tests {
 
     #[test]
     fn a_question_without_gold_answers_scores_nothing() {
-        let figures = squad_v1(&[QuestionOutcome::default()]);
-        assert_eq!((figures.exact, figures.f1, figures.scores), (0.0, 0.0, vec![(0.0, 0.0)]));
-        assert_eq!(squad_v1(&[]), SquadFigures::default());
+        let metrics = squad_v1(&[QuestionOutcome::default()]);
+        assert_eq!((metrics.exact, metrics.f1, metrics.scores), (0.0, 0.0, vec![(0.0, 0.0)]));
+        assert_eq!(squad_v1(&[]), SquadMetrics::default());
     }
 }

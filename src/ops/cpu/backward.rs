@@ -12,7 +12,7 @@ use super::packed::{Packed, arranged, side_by_side};
 use super::products::{matrix, multiply, strided, transpose};
 use super::simd::Run;
 use super::weight_gradients::MatrixSums;
-use super::{BLOCK_ROWS, LayerParameters, Numbers, Pair, Sizes, blocks, blocks_mut};
+use super::{BLOCK_ROWS, LayerParameters, MatmulPrecision, Pair, Sizes, blocks, blocks_mut};
 
 /// Transposed weights, arranged for products.
 struct Transposed {
@@ -25,12 +25,12 @@ struct Transposed {
 }
 
 impl Transposed {
-    fn new(p: &LayerParameters<&[f32]>, sizes: Sizes, numbers: Numbers) -> Self {
+    fn new(p: &LayerParameters<&[f32]>, sizes: Sizes, precision: MatmulPrecision) -> Self {
         let Sizes { hidden, inner, .. } = sizes;
         let flipped = |weight: &[f32], [rows, columns]: [usize; 2]| {
             let mut out = vec![0.0; weight.len()];
             transpose(&mut out, weight, columns);
-            arranged(&out, [columns, rows], numbers)
+            arranged(&out, [columns, rows], precision)
         };
         let qkv = || {
             let qkv = side_by_side([p.query.weight, p.key.weight, p.value.weight], hidden);
@@ -168,14 +168,14 @@ impl Layer<'_> {
         gradient: &[f32],
     ) -> (Vec<f32>, LayerParameters<Vec<f32>>) {
         let Sizes { hidden, inner, .. } = self.sizes;
-        let numbers = self.options.numbers_of_training();
-        let transposed = Transposed::new(&self.parameters, self.sizes, numbers);
+        let precision = self.options.training_precision();
+        let transposed = Transposed::new(&self.parameters, self.sizes, precision);
         let mut workspace = Workspace::new(self.sizes, self.hidden_dropout(0).is_some());
-        let mut matrices = MatrixSums::new(self.sizes, numbers);
+        let mut matrices = MatrixSums::new(self.sizes, precision);
         let mut sums = Sums::new(self.sizes);
         let mut current = Buffer::new(gradient.len());
         current.copy_from_slice(gradient);
-        let packed = tape.saved.is_empty().then(|| Packed::new(&self.parameters, self.sizes, numbers));
+        let packed = tape.saved.is_empty().then(|| Packed::new(&self.parameters, self.sizes, precision));
         for application in (0..self.options.repeats).rev() {
             let normalized;
             let input: &[f32] = match application.checked_sub(1) {

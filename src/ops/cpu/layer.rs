@@ -10,7 +10,7 @@ use super::kernels::{Form, linear};
 use super::keys::Keys;
 use super::norm::add_normalize;
 use super::packed::Packed;
-use super::{BLOCK_ROWS, LayerOptions, LayerParameters, Numbers, Sizes, blocks, blocks_mut};
+use super::{BLOCK_ROWS, LayerOptions, LayerParameters, MatmulPrecision, Sizes, blocks, blocks_mut};
 
 /// The values that the backward pass needs from one application of the layer.
 #[derive(Default)]
@@ -145,8 +145,9 @@ impl<'a> Layer<'a> {
     /// The form in which a head's products are computed in our own inner loops, where these are faster: not for 32 bits,
     /// whose parts cost more than products so small gain. Dropout is left to the library.
     pub(super) fn in_tiles(&self, head: &Head<'_>) -> Option<Form> {
-        let numbers = self.options.numbers_of_training();
-        (numbers == Numbers::Bf16 && Form::Halves.runs() && head.dropout.is_none()).then_some(Form::Halves)
+        let precision = self.options.training_precision();
+        (precision == MatmulPrecision::Bf16 && Form::Halves.runs() && head.dropout.is_none())
+            .then_some(Form::Halves)
     }
 
     /// One application to `states` `[tokens, H]`, in place.

@@ -8,7 +8,7 @@ use super::keys::Keys;
 use super::norm::{AddNormalize, Affine};
 use super::simd::Run;
 use super::softmax::Softmax;
-use super::{Curve, Numbers, Sizes};
+use super::{Curve, MatmulPrecision, Sizes};
 
 /// One operation with its operands.
 pub struct Operation {
@@ -23,14 +23,15 @@ pub struct Operation {
 /// Rows of [`peak`]: two tiles of AMX, or of 14 rows with a little rest.
 const ROWS: usize = 32;
 
-/// Products of `numbers` with operands that stay in the nearest cache: as many operations as the
+/// Products of `precision` with operands that stay in the nearest cache: as many operations as the
 /// processor can do. `None` where it has no instructions for them.
-pub fn peak(numbers: Numbers) -> Option<Operation> {
-    let form = Form::own(numbers).filter(|form| numbers != Numbers::Bf16 || *form == Form::Halves)?;
+pub fn peak(precision: MatmulPrecision) -> Option<Operation> {
+    let form =
+        Form::own(precision).filter(|form| precision != MatmulPrecision::Bf16 || *form == Form::Halves)?;
     let (depth, rounds) = (128, 2000);
     let mut a = Left::default();
     a.fill(form, [ROWS, depth], |_, out| out.fill(0.0));
-    let b = Weights::new(&vec![0.0; depth * COLUMNS], [depth, COLUMNS], numbers, false);
+    let b = Weights::new(&vec![0.0; depth * COLUMNS], [depth, COLUMNS], precision, false);
     b.split_for(usize::MAX);
     let threads = rayon::current_num_threads();
     Some(Operation {
@@ -50,22 +51,22 @@ pub fn peak(numbers: Numbers) -> Option<Operation> {
 }
 
 /// `[rows, k]` times weights `[k, n]` plus bias, in blocks of rows as the encoder takes them.
-pub fn product(numbers: Numbers, rows: usize, k: usize, n: usize) -> Operation {
-    let weights = Weights::new(&noise(k * n), [k, n], numbers, false);
+pub fn product(precision: MatmulPrecision, rows: usize, k: usize, n: usize) -> Operation {
+    let weights = Weights::new(&noise(k * n), [k, n], precision, false);
     weights.split_for(rows);
-    timed_product("product", weights, numbers, rows, [k, n])
+    timed_product("product", weights, precision, rows, [k, n])
 }
 
 /// As [`product`], through `rten-gemm`.
-pub fn library_product(numbers: Numbers, rows: usize, k: usize, n: usize) -> Operation {
-    let weights = Weights::of_library(&noise(k * n), [k, n], numbers);
-    timed_product("library", weights, numbers, rows, [k, n])
+pub fn library_product(precision: MatmulPrecision, rows: usize, k: usize, n: usize) -> Operation {
+    let weights = Weights::of_library(&noise(k * n), [k, n], precision);
+    timed_product("library", weights, precision, rows, [k, n])
 }
 
 fn timed_product(
     what: &str,
     weights: Weights<'static>,
-    numbers: Numbers,
+    precision: MatmulPrecision,
     rows: usize,
     [k, n]: [usize; 2],
 ) -> Operation {
@@ -75,7 +76,7 @@ fn timed_product(
     let turns = rows.div_ceil(threads * weights.form().rows_together()).max(1);
     let block = rows.div_ceil(threads * turns).max(1);
     Operation {
-        name: format!("{what} {numbers:?} {rows}x{k}x{n}"),
+        name: format!("{what} {precision:?} {rows}x{k}x{n}"),
         operations: (2 * rows * k * n) as f64,
         run: Box::new(move || {
             out.par_chunks_mut(block * n).zip(x.par_chunks(block * k)).for_each_init(
@@ -94,14 +95,20 @@ fn timed_product(
 }
 
 /// Attention of `batch` sequences of `length` tokens, from queries, keys and values on.
-pub fn attention(numbers: Numbers, batch: usize, length: usize, hidden: usize, heads: usize) -> Operation {
+pub fn attention(
+    precision: MatmulPrecision,
+    batch: usize,
+    length: usize,
+    hidden: usize,
+    heads: usize,
+) -> Operation {
     let sizes = Sizes { batch: 1, length, hidden, heads, inner: 0 };
     let qkv = noise(batch * length * 3 * hidden);
     let keys = Keys::all(length);
-    let form = Form::of_attention(numbers, length);
+    let form = Form::of_attention(precision, length);
     let mut out = vec![0.0; batch * length * hidden];
     Operation {
-        name: format!("attention {numbers:?} {batch}x{length}"),
+        name: format!("attention {precision:?} {batch}x{length}"),
         operations: (4 * batch * length * length * hidden) as f64,
         run: Box::new(move || {
             out.par_chunks_mut(length * hidden / heads).enumerate().for_each_init(

@@ -32,15 +32,15 @@ pub(crate) use packed::Packed;
 
 use kernels::Form;
 
-use super::types::{Curve, LayerOptions, LayerParameters, Numbers, Pair};
+use super::types::{Curve, LayerOptions, LayerParameters, MatmulPrecision, Pair};
 
-/// True if this processor multiplies `numbers` faster than it would without rounding to them.
-pub(crate) fn is_native(numbers: Numbers) -> bool {
-    match numbers {
-        Numbers::F32 => true,
-        Numbers::Bf16x2 => Form::of_weights(numbers) != Form::of_weights(Numbers::F32),
-        Numbers::Bf16 => Form::Halves.runs(),
-        Numbers::Int8 => Form::own(numbers).is_some() || products::PackedBytes::is_faster(),
+/// True if this processor multiplies `precision` faster than it would without rounding to them.
+pub(crate) fn is_native(precision: MatmulPrecision) -> bool {
+    match precision {
+        MatmulPrecision::F32 => true,
+        MatmulPrecision::Bf16x2 => Form::of_weights(precision) != Form::of_weights(MatmulPrecision::F32),
+        MatmulPrecision::Bf16 => Form::Halves.runs(),
+        MatmulPrecision::Int8 => Form::own(precision).is_some() || products::PackedBytes::is_faster(),
     }
 }
 

@@ -1,7 +1,7 @@
 //! The weights of a layer, arranged for products.
 
 use super::kernels::Weights;
-use super::{LayerParameters, Numbers, Sizes};
+use super::{LayerParameters, MatmulPrecision, Sizes};
 
 /// The weights of a layer arranged for products.
 pub(crate) struct Packed {
@@ -13,10 +13,10 @@ pub(crate) struct Packed {
 }
 
 impl Packed {
-    /// Copies the weights, as `numbers`.
-    pub(crate) fn new(p: &LayerParameters<&[f32]>, sizes: Sizes, numbers: Numbers) -> Self {
+    /// Copies the weights, as `precision`.
+    pub(crate) fn new(p: &LayerParameters<&[f32]>, sizes: Sizes, precision: MatmulPrecision) -> Self {
         let Sizes { hidden, inner, .. } = sizes;
-        let arranged = |weight: &[f32], shape| arranged(weight, shape, numbers);
+        let arranged = |weight: &[f32], shape| arranged(weight, shape, precision);
         let qkv = || {
             let qkv = side_by_side([p.query.weight, p.key.weight, p.value.weight], hidden);
             arranged(&qkv, [hidden, 3 * hidden])
@@ -32,8 +32,8 @@ impl Packed {
 }
 
 /// A weight matrix for products with all rows of a batch.
-pub(super) fn arranged(weight: &[f32], shape: [usize; 2], numbers: Numbers) -> Weights<'static> {
-    let weights = Weights::new(weight, shape, numbers, false);
+pub(super) fn arranged(weight: &[f32], shape: [usize; 2], precision: MatmulPrecision) -> Weights<'static> {
+    let weights = Weights::new(weight, shape, precision, false);
     weights.split_for(usize::MAX);
     weights
 }

@@ -4,7 +4,7 @@ use rayon::prelude::*;
 use rten_gemm::{BiasVector, GemmExecutor, GemmInputA, GemmInputB, GemmOptions, PackedBMatrix};
 use rten_tensor::{Matrix, NdTensorView};
 
-use super::Numbers;
+use super::MatmulPrecision;
 pub(super) use super::products_bytes::PackedBytes;
 
 thread_local! {
@@ -43,9 +43,13 @@ pub(super) fn pack(weight: Matrix<'_, f32>) -> Packed {
     EXECUTOR.with(|executor| executor.prepack_b(weight))
 }
 
-/// As [`pack`], of `values` `[rows, columns]` rounded to what `numbers` of 16 bits or more can hold.
-pub(super) fn pack_rounded(values: Vec<f32>, [rows, columns]: [usize; 2], numbers: Numbers) -> Packed {
-    let values = if numbers == Numbers::Bf16 { rounded(&values) } else { values };
+/// As [`pack`], of `values` `[rows, columns]` rounded to what `precision` of 16 bits or more can hold.
+pub(super) fn pack_rounded(
+    values: Vec<f32>,
+    [rows, columns]: [usize; 2],
+    precision: MatmulPrecision,
+) -> Packed {
+    let values = if precision == MatmulPrecision::Bf16 { rounded(&values) } else { values };
     pack(matrix(&values, rows, columns))
 }
 

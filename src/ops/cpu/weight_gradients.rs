@@ -1,7 +1,7 @@
 //! The gradients of a layer's weight matrices, while they are summed over applications and tokens.
 
 use super::kernels::Gradients;
-use super::{Numbers, Sizes};
+use super::{MatmulPrecision, Sizes};
 
 /// Gradients of the weight matrices. That of `ffn_output` is transposed, `[H, F]`: the narrow side
 /// of a product is the one to rearrange.
@@ -38,10 +38,10 @@ impl Matrices {
 }
 
 impl MatrixSums {
-    pub(super) fn new(sizes: Sizes, numbers: Numbers) -> Self {
+    pub(super) fn new(sizes: Sizes, precision: MatmulPrecision) -> Self {
         let Sizes { hidden, inner, .. } = sizes;
-        let after = Gradients::new(numbers, hidden, &[inner, inner, hidden]);
-        let before = Gradients::new(numbers, hidden, &[3 * hidden]);
+        let after = Gradients::new(precision, hidden, &[inner, inner, hidden]);
+        let before = Gradients::new(precision, hidden, &[3 * hidden]);
         match (after, before) {
             (Some(after), Some(before)) => Self::Tiles([after, before]),
             _ => Self::Floats(Matrices::new(sizes)),

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::classify::text_windows;
 use super::input::TextPair;
-use super::runtime::{Embedded, Long, Pooling, Runtime};
+use super::pipeline::{Embedded, OverflowStrategy, Pipeline, Pooling};
 use crate::checkpoint::SentenceLayer;
 use crate::error::{Error, Result};
 use crate::io::RecordBody;
@@ -57,7 +57,7 @@ impl Embedding {
 
 /// The task on a loaded model.
 pub struct Embed<'a> {
-    pub(crate) runtime: &'a Runtime,
+    pub(crate) pipeline: &'a Pipeline,
     pub(crate) options: EmbedOptions,
     /// Length of the vectors.
     pub(crate) width: usize,
@@ -66,31 +66,31 @@ pub struct Embed<'a> {
 }
 
 impl<'a> Embed<'a> {
-    /// Creates the task on `runtime`.
+    /// Creates the task on `pipeline`.
     ///
     /// # Errors
     /// [`Error::InvalidOption`] for a layer that the model does not have, for modules that do not fit each other, and for
     /// attention maps of windows.
-    pub fn new(runtime: &'a Runtime, mut options: EmbedOptions) -> Result<Self> {
+    pub fn new(pipeline: &'a Pipeline, mut options: EmbedOptions) -> Result<Self> {
         if options.poolings.is_empty() {
             options.poolings.push(Pooling::default());
         }
-        let last = runtime.config.num_hidden_layers;
+        let last = pipeline.config.num_hidden_layers;
         if let Some(layer) = options.layer.filter(|layer| *layer > last) {
             return Err(Error::InvalidOption {
                 name: "layer".to_owned(),
                 problem: format!("{layer} is more than the model's {last} layers (0 is the embeddings)"),
             });
         }
-        if options.attentions && runtime.long == Long::Window {
+        if options.attentions && pipeline.long == OverflowStrategy::Window {
             return Err(Error::InvalidOption {
                 name: "attentions".to_owned(),
                 problem: "gives no attention maps across windows; use option long=truncate".to_owned(),
             });
         }
-        let width = options.width(runtime.config.hidden_size)?;
-        let skipped = prompt_length(runtime, &options.texts)?;
-        Ok(Self { runtime, options, width, skipped })
+        let width = options.width(pipeline.config.hidden_size)?;
+        let skipped = prompt_length(pipeline, &options.texts)?;
+        Ok(Self { pipeline, options, width, skipped })
     }
 
     /// Encodes a text or a pair.
@@ -104,10 +104,10 @@ impl<'a> Embed<'a> {
         let rules = &self.options.texts;
         let first = rules.apply(&text.text, true);
         let second = text.text_pair.as_deref().map(|second| rules.apply(second, false));
-        let rows = if self.runtime.long == Long::Window && second.is_none() {
-            text_windows(self.runtime, &first)?
+        let rows = if self.pipeline.long == OverflowStrategy::Window && second.is_none() {
+            text_windows(self.pipeline, &first)?
         } else {
-            vec![self.runtime.encode(&first, second.as_deref())?]
+            vec![self.pipeline.encode(&first, second.as_deref())?]
         };
         Ok(EmbedItem { text, rows })
     }
@@ -126,7 +126,7 @@ impl<'a> Embed<'a> {
                         let sum: f32 = row.iter().zip(&vector).map(|(w, v)| w * v).sum();
                         sum + bias.get(i).copied().unwrap_or(0.0)
                     });
-                    self.runtime.activate(product.collect(), *activation)?
+                    self.pipeline.activate(product.collect(), *activation)?
                 }
                 SentenceLayer::LayerNorm { weight, bias } => standardized(&vector, weight, bias),
             };
@@ -140,11 +140,11 @@ impl<'a> Embed<'a> {
 }
 
 /// How many tokens the prompt has at the beginning of each row, where these are not pooled; `[CLS]` is one of them.
-fn prompt_length(runtime: &Runtime, rules: &TextRules) -> Result<usize> {
+fn prompt_length(pipeline: &Pipeline, rules: &TextRules) -> Result<usize> {
     if !rules.exclude_prompt || rules.prompt.is_empty() {
         return Ok(0);
     }
-    if runtime.long == Long::Window {
+    if pipeline.long == OverflowStrategy::Window {
         return Err(Error::InvalidOption {
             name: "long".to_owned(),
             problem: "window does not go with a prompt that is excluded from pooling; use truncate"
@@ -152,7 +152,7 @@ fn prompt_length(runtime: &Runtime, rules: &TextRules) -> Result<usize> {
         });
     }
     let prompt = TextRules { prompt: String::new(), ..rules.clone() }.apply(&rules.prompt, true);
-    let encoding = runtime.tokenizer.encode_max(&prompt, None, runtime.max_length)?;
+    let encoding = pipeline.tokenizer.encode_truncated(&prompt, None, pipeline.max_length)?;
     let after = encoding.special_tokens_mask.last().is_some_and(|special| *special);
     Ok(encoding.ids.len() - usize::from(after))
 }
@@ -191,19 +191,19 @@ impl Task for Embed<'_> {
 
     fn forward(&self, rows: &[&Encoding]) -> Result<Vec<Embedded>> {
         let options = &self.options;
-        self.runtime.embeddings(rows, &options.poolings, self.skipped, options.layer, options.attentions)
+        self.pipeline.embeddings(rows, &options.poolings, self.skipped, options.layer, options.attentions)
     }
 
     /// Of several windows: the mean of their pooled vectors, each counted by its tokens; token vectors one
     /// window after the other.
     fn decode(&self, item: &EmbedItem, outputs: Vec<Embedded>) -> Result<Embedding> {
-        let width = self.runtime.config.hidden_size;
+        let width = self.pipeline.config.hidden_size;
         let attentions = match outputs.as_slice() {
             [one] => one.attentions.clone(),
             _ => Vec::new(),
         };
         if self.options.is_per_token() {
-            let tokens = item.rows.iter().flat_map(|row| self.runtime.tokenizer.tokens(row)).collect();
+            let tokens = item.rows.iter().flat_map(|row| self.pipeline.tokenizer.tokens(row)).collect();
             let mut vectors: Vec<Vec<f32>> = outputs
                 .iter()
                 .flat_map(|output| output.values.chunks(width.max(1)).map(<[f32]>::to_vec))

@@ -4,7 +4,7 @@ use crate::checkpoint::{SentenceLayer, SentenceModules};
 use crate::error::{Error, Result};
 use crate::model::Head;
 use crate::tasks::input::FieldNames;
-use crate::tasks::runtime::Pooling;
+use crate::tasks::pipeline::Pooling;
 
 /// Options of the task.
 #[derive(Clone, Debug, Default)]

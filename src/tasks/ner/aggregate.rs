@@ -5,7 +5,7 @@
 
 use super::tags::Scheme;
 use crate::tasks::scores::argmax;
-use crate::tasks::text::Place;
+use crate::tasks::text::Span;
 
 /// How tokens are combined into entities (transformers' `AggregationStrategy`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -32,7 +32,7 @@ pub(crate) struct Token {
     /// Probabilities of the labels.
     pub scores: Vec<f32>,
     /// Offsets in code points of the text.
-    pub place: Place,
+    pub place: Span,
     /// Its column in its row.
     pub index: usize,
     /// True if it continues the word of the previous token.
@@ -49,7 +49,7 @@ pub(crate) struct Tagged {
     /// Its text.
     pub word: String,
     /// Offsets in code points of the text.
-    pub place: Place,
+    pub place: Span,
     /// The column of a token; the index of the first part for words and entities.
     pub index: usize,
 }
@@ -173,7 +173,7 @@ pub(crate) fn without_overlaps(mut entities: Vec<Tagged>) -> Vec<Tagged> {
 mod tests {
     use super::*;
 
-    fn token(word: &str, place: Place, scores: &[f32], is_subword: bool) -> Token {
+    fn token(word: &str, place: Span, scores: &[f32], is_subword: bool) -> Token {
         Token { word: word.to_owned(), scores: scores.to_vec(), place, index: 0, is_subword }
     }
 

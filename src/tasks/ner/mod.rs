@@ -19,9 +19,9 @@ use tags::Scheme;
 use words::{Words, entities};
 
 use super::input::required;
-use super::runtime::{Long, Runtime};
+use super::pipeline::{OverflowStrategy, Pipeline};
 use super::scores::softmax;
-use super::text::{Place, Text};
+use super::text::{Span, Text};
 use super::windows::{own_parts, windows};
 use crate::error::{Error, Result};
 use crate::io::RecordBody;
@@ -33,9 +33,9 @@ use crate::tokenizer::Encoding;
 pub struct NerItem {
     pub(crate) text: Text,
     /// Offsets of the given words.
-    pub(crate) given: Option<Vec<Place>>,
+    pub(crate) given: Option<Vec<Span>>,
     ids: Vec<u32>,
-    places: Vec<Place>,
+    places: Vec<Span>,
     /// The word of each token.
     word_ids: Vec<Option<u32>>,
     windows: Vec<Range<usize>>,
@@ -72,7 +72,7 @@ pub struct Entity {
 
 /// The task on a loaded model.
 pub struct Ner<'a> {
-    runtime: &'a Runtime,
+    pipeline: &'a Pipeline,
     pub(crate) options: NerOptions,
     scheme: Scheme,
     /// Overlap of adjacent windows in tokens, if there are windows.
@@ -84,8 +84,8 @@ impl<'a> Ner<'a> {
     ///
     /// # Errors
     /// [`Error::InvalidOption`] for a stride that is too large or unsupported by transformers.
-    pub fn new(runtime: &'a Runtime, options: NerOptions) -> Result<Self> {
-        let room = runtime.room(false);
+    pub fn new(pipeline: &'a Pipeline, options: NerOptions) -> Result<Self> {
+        let room = pipeline.max_text_tokens(false);
         let usage = |problem: String| Error::InvalidOption { name: "stride".to_owned(), problem };
         if let Some(stride) = options.stride {
             if stride >= room {
@@ -97,9 +97,10 @@ impl<'a> Ner<'a> {
                 ));
             }
         }
-        let stride = options.stride.or((runtime.long == Long::Window).then_some(room / 4));
-        let labels: Vec<String> = (0..runtime.config.num_labels).map(|id| runtime.config.label(id)).collect();
-        Ok(Self { runtime, scheme: Scheme::of(&labels), options, stride })
+        let stride = options.stride.or((pipeline.long == OverflowStrategy::Window).then_some(room / 4));
+        let labels: Vec<String> =
+            (0..pipeline.config.num_labels).map(|id| pipeline.config.label(id)).collect();
+        Ok(Self { pipeline, scheme: Scheme::of(&labels), options, stride })
     }
 
     /// Encodes a text.
@@ -107,7 +108,8 @@ impl<'a> Ner<'a> {
     /// # Errors
     /// If it is too long and must be neither cut nor read in windows.
     pub fn prepare(&self, text: String) -> std::result::Result<NerItem, String> {
-        let encoding = self.runtime.tokenizer.encode_plain(&text).map_err(|e| e.to_string())?;
+        let encoding =
+            self.pipeline.tokenizer.encode_without_special_tokens(&text).map_err(|e| e.to_string())?;
         let places = encoding.offsets.clone();
         self.cut(Text::new(text), None, &encoding, places)
     }
@@ -117,7 +119,7 @@ impl<'a> Ner<'a> {
     /// # Errors
     /// Same as [`Ner::prepare`].
     pub fn prepare_words(&self, words: &[String]) -> std::result::Result<NerItem, String> {
-        let encoding = self.runtime.tokenizer.encode_words(words).map_err(|e| e.to_string())?;
+        let encoding = self.pipeline.tokenizer.encode_words(words).map_err(|e| e.to_string())?;
         let mut given = Vec::with_capacity(words.len());
         let mut at = 0;
         for word in words {
@@ -140,16 +142,16 @@ impl<'a> Ner<'a> {
     fn cut(
         &self,
         text: Text,
-        given: Option<Vec<Place>>,
+        given: Option<Vec<Span>>,
         encoding: &Encoding,
-        places: Vec<Place>,
+        places: Vec<Span>,
     ) -> std::result::Result<NerItem, String> {
-        let room = self.runtime.room(false);
-        let side = self.runtime.tokenizer.truncation_side();
+        let room = self.pipeline.max_text_tokens(false);
+        let side = self.pipeline.tokenizer.truncation_side();
         let length = encoding.ids.len();
         let too_long = length > room;
-        if too_long && self.stride.is_none() && self.runtime.long == Long::Error {
-            return Err(self.runtime.too_long(length + self.runtime.tokenizer.num_special(false)));
+        if too_long && self.stride.is_none() && self.pipeline.long == OverflowStrategy::Error {
+            return Err(self.pipeline.too_long(length + self.pipeline.tokenizer.num_special_tokens(false)));
         }
         let windows = match self.stride {
             Some(stride) => windows(length, room, stride, side),
@@ -157,9 +159,9 @@ impl<'a> Ner<'a> {
         };
         let mut rows = Vec::with_capacity(windows.len());
         for window in &windows {
-            let mut row = self.runtime.tokenizer.with_special(&encoding.slice(window.clone()), None);
+            let mut row = self.pipeline.tokenizer.with_special(&encoding.slice(window.clone()), None);
             row.truncated = too_long && self.stride.is_none();
-            self.runtime.check_ids(&row)?;
+            self.pipeline.check_ids(&row)?;
             rows.push(row);
         }
         Ok(NerItem {
@@ -208,7 +210,7 @@ impl<'a> Ner<'a> {
     }
 
     fn label(&self, id: usize) -> String {
-        self.runtime.config.label(id)
+        self.pipeline.config.label(id)
     }
 
     fn is_ignored(&self, label: &str) -> bool {
@@ -217,7 +219,7 @@ impl<'a> Ner<'a> {
 
     /// Token `i` of the text with word boundaries as in transformers. `column` is its column in the row.
     fn token(&self, item: &NerItem, i: usize, column: usize, scores: Vec<f32>) -> Token {
-        let tokenizer = &self.runtime.tokenizer;
+        let tokenizer = &self.pipeline.tokenizer;
         let place = item.places[i];
         let slice = item.text.slice(place);
         let mut word = tokenizer.id_to_token(item.ids[i]).unwrap_or_default();
@@ -235,7 +237,7 @@ impl<'a> Ner<'a> {
 
     /// As in the pipeline: aggregates each window independently, then selects among overlapping entities.
     fn as_transformers(&self, item: &NerItem, outputs: &[Vec<f32>]) -> Result<Vec<Tagged>> {
-        let tokenizer = &self.runtime.tokenizer;
+        let tokenizer = &self.pipeline.tokenizer;
         let mut all = Vec::new();
         for ((window, row), logits) in item.windows.iter().zip(&item.rows).zip(outputs) {
             let before = row.special_tokens_mask.iter().take_while(|special| **special).count();
@@ -326,7 +328,7 @@ impl Task for Ner<'_> {
     }
 
     fn forward(&self, rows: &[&Encoding]) -> Result<Vec<Vec<f32>>> {
-        self.runtime.token_logits(rows)
+        self.pipeline.token_logits(rows)
     }
 
     fn decode(&self, item: &NerItem, outputs: Vec<Vec<f32>>) -> Result<Vec<Entity>> {
@@ -341,6 +343,6 @@ impl Task for Ner<'_> {
 impl Ner<'_> {
     /// Returns true if the labels of the model mark the start of entities.
     pub(crate) fn has_prefixes(&self) -> bool {
-        (0..self.runtime.config.num_labels).any(|id| self.label(id).starts_with("B-"))
+        (0..self.pipeline.config.num_labels).any(|id| self.label(id).starts_with("B-"))
     }
 }

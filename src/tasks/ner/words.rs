@@ -12,10 +12,10 @@ use std::ops::Range;
 
 use super::aggregate::{Aggregation, Tagged, Token, mean, runs, word_label};
 use super::tags::Scheme;
-use crate::tasks::text::{Place, Text};
+use crate::tasks::text::{Span, Text};
 
 /// The words of a text as ordered offsets: without gaps for running text, separated by spaces for given words.
-pub(crate) struct Words(Vec<Place>);
+pub(crate) struct Words(Vec<Span>);
 
 impl Words {
     /// The words of running text and the characters between them (Unicode Standard Annex 29).
@@ -24,7 +24,7 @@ impl Words {
     }
 
     /// Given words.
-    pub(crate) fn given(places: &[Place]) -> Self {
+    pub(crate) fn given(places: &[Span]) -> Self {
         Self(places.to_vec())
     }
 
@@ -39,7 +39,7 @@ impl Words {
         (self.at(start), self.at(end.saturating_sub(1).max(start)))
     }
 
-    fn place(&self, word: usize) -> Option<Place> {
+    fn place(&self, word: usize) -> Option<Span> {
         self.0.get(word).copied()
     }
 }

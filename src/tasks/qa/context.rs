@@ -33,7 +33,7 @@ impl Contexts {
     pub(crate) fn get(&self, text: &str, tokenizer: &Tokenizer) -> Result<Arc<Context>, String> {
         let slot = self.slot(text);
         slot.get_or_init(|| {
-            let tokens = tokenizer.encode_plain(text).map_err(|e| e.to_string())?;
+            let tokens = tokenizer.encode_without_special_tokens(text).map_err(|e| e.to_string())?;
             Ok(Arc::new(Context { text: Text::new(text.to_owned()), tokens }))
         })
         .clone()

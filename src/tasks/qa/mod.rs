@@ -16,12 +16,12 @@ use context::{Context, Contexts};
 use spans::{Decoded, SpanOptions, Window, decode};
 
 use super::input::{missing, required};
-use super::runtime::{Long, Runtime};
+use super::pipeline::{OverflowStrategy, Pipeline};
 use super::windows::windows;
 use crate::error::{Error, Result};
 use crate::io::RecordBody;
 use crate::stream::Task;
-use crate::tokenizer::{Encoding, Kind, TruncationSide};
+use crate::tokenizer::{Encoding, TokenizerKind, TruncationSide};
 
 pub use options::QaOptions;
 
@@ -65,7 +65,7 @@ pub struct Answers {
 
 /// The task on a loaded model.
 pub struct Qa<'a> {
-    runtime: &'a Runtime,
+    pipeline: &'a Pipeline,
     pub(crate) options: QaOptions,
     stride: usize,
     contexts: Contexts,
@@ -76,50 +76,50 @@ impl<'a> Qa<'a> {
     ///
     /// # Errors
     /// [`Error::InvalidOption`] for a stride that is too large, or a length that is too short.
-    pub fn new(runtime: &'a Runtime, options: QaOptions) -> Result<Self> {
-        let room = runtime.room(true);
+    pub fn new(pipeline: &'a Pipeline, options: QaOptions) -> Result<Self> {
+        let room = pipeline.max_text_tokens(true);
         if room < 2 {
             return Err(Error::InvalidOption {
                 name: "max_length".to_owned(),
-                problem: format!("{} leaves no room for a question and a context", runtime.max_length),
+                problem: format!("{} leaves no room for a question and a context", pipeline.max_length),
             });
         }
         // As in the pipeline: 128, or half of a shorter window.
-        let stride = options.doc_stride.unwrap_or((runtime.max_length / 2).min(128));
+        let stride = options.doc_stride.unwrap_or((pipeline.max_length / 2).min(128));
         if options.doc_stride.is_some_and(|stride| stride >= room) {
             return Err(Error::InvalidOption {
                 name: "doc_stride".to_owned(),
                 problem: format!("{stride} is too large: question and context have {room} tokens together"),
             });
         }
-        Ok(Self { runtime, options, stride, contexts: Contexts::default() })
+        Ok(Self { pipeline, options, stride, contexts: Contexts::default() })
     }
 
     /// Encodes a question with the windows of a context.
     ///
     /// # Errors
-    /// If the context is too long and must be neither cut nor read in windows ([`Long::Error`]).
+    /// If the context is too long and must be neither cut nor read in windows ([`OverflowStrategy::Error`]).
     pub fn prepare(&self, question: String, context: &str) -> std::result::Result<QaItem, String> {
-        let tokenizer = &self.runtime.tokenizer;
+        let tokenizer = &self.pipeline.tokenizer;
         let context = self.contexts.get(context, tokenizer)?;
-        let asked = tokenizer.encode_plain(&question).map_err(|e| e.to_string())?;
-        let both = self.runtime.room(true);
+        let asked = tokenizer.encode_without_special_tokens(&question).map_err(|e| e.to_string())?;
+        let both = self.pipeline.max_text_tokens(true);
         // The question must leave room for the windows to advance.
         let longest = self.options.max_question_len.min(both - (self.stride + 1).min(both / 2));
         let cut = asked.ids.len() > longest;
         let side = tokenizer.truncation_side();
         let asked = asked.slice(side.kept(asked.ids.len(), longest));
         let room = both - asked.ids.len();
-        if self.runtime.long == Long::Error && (cut || context.tokens.ids.len() > room) {
-            let tokens = asked.ids.len() + context.tokens.ids.len() + tokenizer.num_special(true);
+        if self.pipeline.long == OverflowStrategy::Error && (cut || context.tokens.ids.len() > room) {
+            let tokens = asked.ids.len() + context.tokens.ids.len() + tokenizer.num_special_tokens(true);
             return Err(if cut {
                 format!("the question is longer than {longest} tokens (option max_question_len)")
             } else {
-                self.runtime.too_long(tokens)
+                self.pipeline.too_long(tokens)
             });
         }
         let mut windows = windows(context.tokens.ids.len(), room, self.stride, side);
-        let short = self.runtime.long == Long::Truncate && windows.len() > 1;
+        let short = self.pipeline.long == OverflowStrategy::Truncate && windows.len() > 1;
         if short {
             let one = match side {
                 TruncationSide::Right => 0,
@@ -132,7 +132,7 @@ impl<'a> Qa<'a> {
         for window in &windows {
             let mut row = tokenizer.with_special(&asked, Some(&context.tokens.slice(window.clone())));
             row.truncated = cut || short;
-            self.runtime.check_ids(&row)?;
+            self.pipeline.check_ids(&row)?;
             first =
                 row.sequence_ids.iter().position(|sequence| *sequence == Some(1)).unwrap_or(row.ids.len());
             rows.push(row);
@@ -175,14 +175,14 @@ impl<'a> Qa<'a> {
             })
             .collect();
         // Of equal answers, the place in the first window counts, and transformers begins where texts are kept.
-        if self.runtime.tokenizer.truncation_side() == TruncationSide::Left {
+        if self.pipeline.tokenizer.truncation_side() == TruncationSide::Left {
             windows.reverse();
         }
         let options = SpanOptions {
             top_k: self.options.top_k,
             max_answer_len: self.options.max_answer_len,
             align_to_words: self.options.align_to_words,
-            spaces_left_out: self.runtime.tokenizer.kind() == Kind::SentencePiece,
+            spaces_left_out: self.pipeline.tokenizer.kind() == TokenizerKind::SentencePiece,
         };
         self.with_null(item, decode(&context.text, &windows, options))
     }
@@ -249,7 +249,7 @@ impl Task for Qa<'_> {
     }
 
     fn forward(&self, rows: &[&Encoding]) -> Result<Vec<Vec<f32>>> {
-        self.runtime.span_logits(rows)
+        self.pipeline.span_logits(rows)
     }
 
     fn decode(&self, item: &QaItem, outputs: Vec<Vec<f32>>) -> Result<Answers> {

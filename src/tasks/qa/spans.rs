@@ -8,7 +8,7 @@ use std::collections::hash_map::Entry;
 use std::ops::Range;
 
 use crate::tasks::scores::softmax;
-use crate::tasks::text::{Place, Text};
+use crate::tasks::text::{Span, Text};
 
 /// A window of a context with its logits.
 #[derive(Debug)]
@@ -20,7 +20,7 @@ pub(crate) struct Window<'a> {
     /// `tokens x 2` logits: start and end of an answer at each token.
     pub logits: &'a [f32],
     /// Offsets in the context of this window's tokens.
-    pub places: &'a [Place],
+    pub places: &'a [Span],
     /// Word indices of the same tokens.
     pub words: &'a [Option<u32>],
 }
@@ -44,7 +44,7 @@ pub(crate) struct Answer {
     /// Probability of beginning times probability of ending, of merged answers together.
     pub score: f32,
     /// Offsets in code points of the context.
-    pub place: Place,
+    pub place: Span,
 }
 
 /// Combined result of the windows of a context.
@@ -139,7 +139,7 @@ impl Window<'_> {
     }
 
     /// Offsets of the tokens from `start` to `end` (indices within the window's context).
-    fn place(&self, start: usize, end: usize, align: bool) -> Place {
+    fn place(&self, start: usize, end: usize, align: bool) -> Span {
         if !align {
             return (self.places[start].0, self.places[end].1);
         }
@@ -220,7 +220,7 @@ mod tests {
     }
 
     /// Tokens "in", "zo", "e", "we", "trust" after a `[CLS]` and a `[SEP]`.
-    fn window<'a>(logits: &'a [f32], places: &'a [Place], words: &'a [Option<u32>]) -> Window<'a> {
+    fn window<'a>(logits: &'a [f32], places: &'a [Span], words: &'a [Option<u32>]) -> Window<'a> {
         Window { context: 2..7, cls: Some(0), logits, places, words }
     }
 
@@ -265,7 +265,7 @@ mod tests {
             logits[2 * (word + 1) + 1] = 3.0;
         }
         let words = [Some(0), Some(1), Some(2)];
-        let found = |places: &[Place], spaces_left_out| {
+        let found = |places: &[Span], spaces_left_out| {
             let window = Window { context: 1..4, cls: Some(0), logits: &logits, places, words: &words };
             let options = SpanOptions { max_answer_len: 1, spaces_left_out, ..OPTIONS };
             let decoded = decode(&text, &[window], options);

@@ -15,7 +15,7 @@ pub use words::WordCounts;
 
 use super::python::is_digit;
 use super::settings::Settings;
-use super::slow::Slow;
+use super::slow::SentencePieceTokenizer;
 use crate::error::{Error, Result};
 use em::{Scored, fit, prune};
 use std::path::Path;
@@ -144,6 +144,6 @@ fn is_valid_piece(chars: impl Iterator<Item = char>) -> bool {
 }
 
 /// The tokenizer's preprocessing.
-fn normalizer() -> Result<Slow> {
-    Slow::new(&spiece::model(&[], 1.0), Path::new("spiece.model"), &Settings::default())
+fn normalizer() -> Result<SentencePieceTokenizer> {
+    SentencePieceTokenizer::new(&spiece::model(&[], 1.0), Path::new("spiece.model"), &Settings::default())
 }

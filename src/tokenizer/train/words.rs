@@ -4,7 +4,7 @@ use super::{MAX_UNIT, META_SYMBOLS};
 use crate::error::Result;
 use crate::tokenizer::piece::SPACE;
 use crate::tokenizer::python::is_space;
-use crate::tokenizer::slow::Slow;
+use crate::tokenizer::slow::SentencePieceTokenizer;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use tokenizers::pre_tokenizers::unicode_scripts::UnicodeScripts;
@@ -74,7 +74,7 @@ impl WordCounts {
     }
 
     /// The normalized words, with `▁` before each, in order.
-    pub(super) fn normalized(&self, normalizer: &Slow) -> Result<Vec<(String, u64)>> {
+    pub(super) fn normalized(&self, normalizer: &SentencePieceTokenizer) -> Result<Vec<(String, u64)>> {
         let mut words: HashMap<String, u64> = HashMap::with_capacity(self.counts.len());
         for (word, count) in &self.counts {
             let text = normalizer.normalized(word)?;

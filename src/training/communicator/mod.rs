@@ -37,9 +37,9 @@ pub trait Communicator {
 }
 
 /// The communicator of a single-process run.
-pub struct Alone;
+pub struct SingleProcess;
 
-impl Communicator for Alone {
+impl Communicator for SingleProcess {
     fn rank(&self) -> usize {
         0
     }
@@ -61,11 +61,11 @@ impl Communicator for Alone {
 ///
 /// # Errors
 /// [`crate::Error::Device`] if MPI cannot be initialized.
-pub fn join() -> Result<Box<dyn Communicator>> {
+pub fn connect() -> Result<Box<dyn Communicator>> {
     #[cfg(feature = "mpi")]
-    return Ok(Box::new(mpi::World::join()?));
+    return Ok(Box::new(mpi::World::connect()?));
     #[cfg(not(feature = "mpi"))]
-    Ok(Box::new(Alone))
+    Ok(Box::new(SingleProcess))
 }
 
 /// The rank of this process on its machine, from 0, as set by `mpirun` or the scheduler.

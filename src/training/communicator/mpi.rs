@@ -17,7 +17,7 @@ impl World {
     ///
     /// # Errors
     /// [`Error::Device`] if MPI was initialized before.
-    pub(super) fn join() -> Result<Self> {
+    pub(super) fn connect() -> Result<Self> {
         let universe = mpi::initialize().ok_or_else(|| Error::Device {
             device: "mpi".to_owned(),
             problem: "is initialized already".to_owned(),

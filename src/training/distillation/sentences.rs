@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use crate::error::{Error, Result};
 use crate::model::AlbertConfig;
 use crate::tokenizer::{Encoding, Tokenizer};
-use crate::training::instances::{InstancePlan, Realizer, SpecialIds};
+use crate::training::instances::{InstancePlan, Materializer, SpecialIds};
 
 /// A sentence, encoded for both models.
 #[derive(Clone, Debug)]
@@ -23,7 +23,7 @@ pub struct SentencePair {
 /// The corpus is stored as token ids of the student, so the teacher reads the text that the student's tokenizer decodes
 /// from them: normalized, and without unknown tokens.
 pub struct SentenceReader {
-    realizer: Realizer,
+    materializer: Materializer,
     tokenizer: Arc<Tokenizer>,
     special: SpecialIds,
     longest: usize,
@@ -40,7 +40,7 @@ impl SentenceReader {
     /// # Errors
     /// [`Error::Model`] if the teacher's maximum length leaves no room for text.
     pub fn new(
-        realizer: Realizer,
+        materializer: Materializer,
         tokenizer: Arc<Tokenizer>,
         special: SpecialIds,
         longest: usize,
@@ -49,14 +49,14 @@ impl SentenceReader {
         let (name, config, teacher) = teacher;
         let positions = config.max_position_embeddings;
         let teacher_longest = teacher.model_max_length().map_or(positions, |most| most.min(positions));
-        if teacher_longest <= teacher.num_special(false) {
+        if teacher_longest <= teacher.num_special_tokens(false) {
             return Err(Error::Model {
                 model: name.to_owned(),
                 problem: format!("a maximum length of {teacher_longest} tokens leaves no room for text"),
             });
         }
         Ok(Self {
-            realizer,
+            materializer,
             tokenizer,
             special,
             longest,
@@ -79,10 +79,10 @@ impl SentenceReader {
     }
 
     fn pair(&self, plan: &InstancePlan) -> Result<Option<SentencePair>> {
-        let mut ids = self.realizer.sentence(plan)?;
+        let mut ids = self.materializer.sentence(plan)?;
         ids.truncate(self.longest.saturating_sub(2));
         let text = self.tokenizer.decode(&ids, true)?;
-        let teacher = self.teacher.encode_max(&text, None, self.teacher_longest)?;
+        let teacher = self.teacher.encode_truncated(&text, None, self.teacher_longest)?;
         self.check(&teacher)?;
         ids.insert(0, self.special.cls);
         ids.push(self.special.sep);

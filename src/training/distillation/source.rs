@@ -56,12 +56,12 @@ impl Source for DistillSource {
         Ok(self.with_sentences(rows))
     }
 
-    fn realize(&self, plans: &[DistillPlan]) -> Result<Vec<DistillExample>> {
+    fn materialize(&self, plans: &[DistillPlan]) -> Result<Vec<DistillExample>> {
         let text = plans.iter().filter_map(|plan| match plan {
             DistillPlan::Text(plan) => Some(plan.clone()),
             DistillPlan::Sentences(_) => None,
         });
-        let mut rows = self.text.realize(&text.collect::<Vec<_>>())?.into_iter();
+        let mut rows = self.text.materialize(&text.collect::<Vec<_>>())?.into_iter();
         let mut examples = Vec::with_capacity(plans.len());
         for plan in plans {
             match (plan, &self.sentences) {

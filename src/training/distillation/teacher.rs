@@ -9,7 +9,7 @@ use crate::batch::{Padding, model_input};
 use crate::checkpoint::{Checkpoint, MlmBias, load_model};
 use crate::error::{Error, Result};
 use crate::model::{Albert, AlbertConfig, Head, OutputOptions};
-use crate::ops::Numbers;
+use crate::ops::MatmulPrecision;
 use crate::tokenizer::Encoding;
 use crate::training::parameters::Parameters;
 use crate::training::pretraining::Batch;
@@ -56,7 +56,7 @@ impl Teacher {
         checkpoint: &Checkpoint,
         signal: Signal,
         devices: &[Device],
-        numbers: Numbers,
+        matmul_precision: MatmulPrecision,
         pad_multiple: usize,
     ) -> Result<(Self, Vec<String>)> {
         let heads: &[Head] = if signal == Signal::Logits { &[Head::MaskedLm] } else { &[] };
@@ -69,7 +69,7 @@ impl Teacher {
             }
             let (mut model, report) =
                 load_model(&tensors, &checkpoint.config, heads, MlmBias::default(), &device)?;
-            model.set_numbers(numbers);
+            model.set_matmul_precision(matmul_precision);
             if copies.is_empty() {
                 digest = fingerprint(&model)?;
                 notes = report.notes;

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use super::plan::Plan;
-use super::spread::Spread;
+use super::plan::FineTunePlan;
+use super::seed_statistics::SeedStatistics;
 use crate::eval::EvalReport;
 use crate::training::TrainObserver;
 
@@ -16,7 +16,7 @@ pub trait FineTuneObserver: TrainObserver {
     fn missing_in_dev(&mut self, _labels: &[&str]) {}
 
     /// Everything is prepared.
-    fn planned(&mut self, _plan: &Plan) {}
+    fn planned(&mut self, _plan: &FineTunePlan) {}
 
     /// The run with `seed` begins, one of `count`.
     fn seed_begins(&mut self, _seed: u64, _count: usize) {}
@@ -25,13 +25,13 @@ pub trait FineTuneObserver: TrainObserver {
     fn seed_is_complete(&mut self, _seed: u64) {}
 
     /// The model of the run with the current seed was evaluated on dev.
-    fn dev_evaluated(&mut self, _report: &EvalReport, _plan: &Plan) {}
+    fn dev_evaluated(&mut self, _report: &EvalReport, _plan: &FineTunePlan) {}
 
     /// This threshold for "no answer" is stored with the model.
     fn threshold_stored(&mut self, _threshold: f64) {}
 
     /// The model of `seed` is kept. `spread` is that of the selecting metric; `None` without dev.
-    fn seeds_compared(&mut self, _spread: Option<&Spread>, _seed: u64, _plan: &Plan) {}
+    fn seeds_compared(&mut self, _spread: Option<&SeedStatistics>, _seed: u64, _plan: &FineTunePlan) {}
 
     /// The model is in this directory.
     fn wrote_model(&mut self, _output: &Path) {}

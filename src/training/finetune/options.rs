@@ -6,7 +6,7 @@ use super::class_weights::ClassWeights;
 use super::epoch::Order;
 use super::run::Frozen;
 use crate::data::{ChoiceOptions, QuestionOptions, TargetKind, TextOptions, TokenOptions};
-use crate::device::FloatType;
+use crate::device::Precision;
 use crate::error::{Error, Result};
 use crate::tasks::QaOptions;
 use crate::training::{Decay, Duration, OptimizerKind};
@@ -49,8 +49,8 @@ pub struct FineTuneOptions {
     pub freeze: Frozen,
     /// Order of the examples in an epoch.
     pub order: Order,
-    /// Compute precision. Weights and optimizer state stay in f32. [`FloatType::Int8`] is not for training.
-    pub precision: FloatType,
+    /// Compute precision. Weights and optimizer state stay in f32. [`Precision::Int8`] is not for training.
+    pub precision: Precision,
     /// Recompute memory-bound activations in the backward pass instead of saving them.
     pub gradient_checkpointing: bool,
     /// One run per seed, of which the best on dev is kept. At least one.
@@ -166,7 +166,7 @@ impl FineTuneOptions {
             dropout: Dropout::default(),
             freeze: Frozen::default(),
             order: Order::default(),
-            precision: FloatType::F32,
+            precision: Precision::F32,
             gradient_checkpointing: false,
             seeds: vec![1],
             metric: None,
@@ -184,7 +184,7 @@ impl FineTuneOptions {
     pub(super) fn check_values(&self) -> Result<()> {
         let wrong =
             |name: &str, problem: String| Err(Error::InvalidOption { name: name.to_owned(), problem });
-        if self.precision == FloatType::Int8 {
+        if self.precision == Precision::Int8 {
             return wrong("precision", "int8 is for inference only".to_owned());
         }
         if self.seeds.is_empty() {

@@ -5,13 +5,13 @@ use std::path::Path;
 use super::options::FineTuneOptions;
 use super::store::{ExampleStore, RowLengths};
 use crate::batch::Padding;
-use crate::device::FloatType;
+use crate::device::Precision;
 use crate::model::AlbertConfig;
 use crate::training::{Identity, Optimizer, Schedule, TrainOptions};
 
 /// Everything that the options left open, and what the run works on.
 #[derive(Clone, Debug)]
-pub struct Plan {
+pub struct FineTunePlan {
     /// The name of the initial model.
     pub model: String,
     /// The configuration of the model that is written.
@@ -37,7 +37,7 @@ pub struct Plan {
     /// The metric that selects the best checkpoint.
     pub metric: String,
     /// True if a lower value of the metric is better.
-    pub less_is_better: bool,
+    pub lower_is_better: bool,
     /// The fraction of the most frequent label on dev, which a model should beat; only for single-label classification.
     pub majority: Option<f64>,
     /// The names of the devices.
@@ -46,7 +46,7 @@ pub struct Plan {
     pub(super) batch_tokens: usize,
 }
 
-impl Plan {
+impl FineTunePlan {
     /// The training options for a seed.
     pub(super) fn options(
         &self,
@@ -84,15 +84,15 @@ impl Plan {
             save_minutes: Some(options.save_minutes),
             keep: options.keep,
             patience: options.patience,
-            scale_loss: options.precision == FloatType::F16,
+            scale_loss: options.precision == Precision::F16,
             identity,
         }
     }
 
-    /// Returns true if `figure` is better.
-    pub(super) fn is_better(&self, figure: Option<f64>, than: Option<f64>) -> bool {
-        match (figure, than) {
-            (Some(own), Some(other)) if self.less_is_better => own < other,
+    /// Returns true if `metric` is better.
+    pub(super) fn is_better(&self, metric: Option<f64>, than: Option<f64>) -> bool {
+        match (metric, than) {
+            (Some(own), Some(other)) if self.lower_is_better => own < other,
             (Some(own), Some(other)) => own > other,
             _ => false,
         }

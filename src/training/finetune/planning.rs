@@ -1,7 +1,7 @@
 //! Planning of a fine-tuning run from options, recipe and data.
 
 use super::options::FineTuneOptions;
-use super::plan::Plan;
+use super::plan::FineTunePlan;
 use super::recipe::{self, PublishedRecipe};
 use super::setup::Setup;
 use super::tasks::Prepared;
@@ -20,7 +20,7 @@ const ERRORS: [&str; 3] = ["loss", "mean_squared_error", "mean_absolute_error"];
 ///
 /// # Errors
 /// Fails with [`Error::InvalidOption`] for an unknown metric, and if the training data is empty.
-pub(super) fn plan(setup: &Setup, prepared: &Prepared) -> Result<Plan> {
+pub(super) fn plan(setup: &Setup, prepared: &Prepared) -> Result<FineTunePlan> {
     let (options, recipe) = (setup.options, setup.recipe);
     let gpu = setup.devices[0].is_gpu;
     let examples = &prepared.examples;
@@ -52,7 +52,7 @@ pub(super) fn plan(setup: &Setup, prepared: &Prepared) -> Result<Plan> {
     // The longest example determines the batch that fits.
     let longest = examples.largest().max(1);
     let metric = metric(options, recipe, prepared)?;
-    Ok(Plan {
+    Ok(FineTunePlan {
         model: setup.checkpoint.name.clone(),
         config: prepared.config.clone(),
         examples: examples.len(),
@@ -64,7 +64,7 @@ pub(super) fn plan(setup: &Setup, prepared: &Prepared) -> Result<Plan> {
         evaluate_every: options.evaluate_every.unwrap_or_else(|| pass.min((steps / 10).max(1))),
         epochs: steps as f64 / pass as f64,
         evaluates: prepared.evaluation.is_some(),
-        less_is_better: ERRORS.contains(&metric.as_str()),
+        lower_is_better: ERRORS.contains(&metric.as_str()),
         metric,
         majority: prepared.majority,
         devices: setup.devices.iter().map(|open| open.name.clone()).collect(),

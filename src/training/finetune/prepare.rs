@@ -4,7 +4,7 @@ use std::sync::atomic::AtomicBool;
 
 use super::observer::FineTuneObserver;
 use super::options::FineTuneOptions;
-use super::plan::Plan;
+use super::plan::FineTunePlan;
 use super::planning::plan;
 use super::results::FineTuneResults;
 use super::setup::Setup;
@@ -12,7 +12,7 @@ use super::tasks::Prepared;
 use crate::checkpoint::Checkpoint;
 use crate::device::{self, DeviceChoice, OpenDevice, Workload};
 use crate::error::{Error, Result};
-use crate::training::{Alone, Communicator};
+use crate::training::{Communicator, SingleProcess};
 
 /// Fine-tunes a model on labelled data, as `albert finetune` does.
 ///
@@ -46,7 +46,7 @@ pub struct FineTune<'a> {
 impl<'a> FineTune<'a> {
     /// Fine-tuning of `checkpoint` in this process, on the CPU.
     pub fn new(checkpoint: Checkpoint, options: FineTuneOptions) -> Self {
-        Self { checkpoint, options, devices: Vec::new(), world: &Alone }
+        Self { checkpoint, options, devices: Vec::new(), world: &SingleProcess }
     }
 
     /// Computes on these devices, each of which takes a part of every batch.
@@ -73,9 +73,11 @@ impl<'a> FineTune<'a> {
         if devices.is_empty() {
             let open = match device::open_automatically(options.precision, Workload::Inference(Some(0.0))) {
                 Ok((open, _)) => open,
-                Err(_) => {
-                    device::open_for_products(DeviceChoice::Auto, options.precision, Workload::Training)?
-                }
+                Err(_) => device::open_with_matmul_precision(
+                    DeviceChoice::Auto,
+                    options.precision,
+                    Workload::Training,
+                )?,
             };
             devices.push(open);
         }
@@ -88,7 +90,7 @@ impl<'a> FineTune<'a> {
             checkpoint: &checkpoint,
             devices: &devices,
         };
-        let observer = if setup.leads() { observer } else { &mut () };
+        let observer = if setup.is_main_process() { observer } else { &mut () };
         let prepared = options.task.prepare(&setup, observer)?;
         let plan = plan(&setup, &prepared)?;
         observer.planned(&plan);
@@ -112,12 +114,12 @@ pub struct PreparedFineTune<'a> {
     pub(super) devices: Vec<OpenDevice>,
     pub(super) world: &'a dyn Communicator,
     pub(super) prepared: Prepared,
-    pub(super) plan: Plan,
+    pub(super) plan: FineTunePlan,
 }
 
 impl PreparedFineTune<'_> {
     /// What the run will do.
-    pub fn plan(&self) -> &Plan {
+    pub fn plan(&self) -> &FineTunePlan {
         &self.plan
     }
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::spread::Spread;
+use super::seed_statistics::SeedStatistics;
 use crate::error::{Error, Result};
 use crate::io::OutputTarget;
 
@@ -17,7 +17,7 @@ pub struct SeedResult {
     /// The step of the best evaluation, or the last step.
     pub step: u64,
     /// The metric that selects the best model; `None` without dev.
-    pub figure: Option<f64>,
+    pub metric: Option<f64>,
     /// All metrics on dev.
     pub dev: Map<String, Value>,
 }
@@ -33,7 +33,7 @@ pub struct FineTuneResults {
     pub runs: Vec<SeedResult>,
     /// Statistics of the metric over several seeds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub spread: Option<Spread>,
+    pub spread: Option<SeedStatistics>,
 }
 
 const FILE: &str = "results.json";

@@ -14,10 +14,10 @@ use crate::checkpoint::{Architecture, Checkpoint, TokenizerFiles};
 use crate::error::Result;
 use crate::eval::{EvalReport, TaskEvaluation};
 use crate::model::{Albert, AlbertConfig, Head};
-use crate::ops::Numbers;
+use crate::ops::MatmulPrecision;
 use crate::tokenizer::Tokenizer;
 use crate::training::{
-    Best, Communicator, Ending, Evaluation, Figures, ModelFiles, Parameters, Replicas, TrainObserver,
+    Best, Communicator, Evaluation, Metrics, ModelFiles, Parameters, Replicas, StopReason, TrainObserver,
     TrainOptions, Trainer, model_from,
 };
 
@@ -67,7 +67,7 @@ pub struct FineTuneRun<'a> {
     /// The device.
     pub devices: &'a [Device],
     /// Precision of matrix multiplications on a CPU.
-    pub numbers: Numbers,
+    pub matmul_precision: MatmulPrecision,
     /// Examples per forward and backward pass on a device.
     pub micro_batch: usize,
     /// Recompute memory-bound activations in the backward pass instead of saving them.
@@ -83,7 +83,7 @@ pub struct FineTuneRun<'a> {
 /// Result of a fine-tuning run.
 pub struct FineTuned {
     /// How the run ended.
-    pub ending: Ending,
+    pub ending: StopReason,
     /// The best evaluation, if there was one.
     pub best: Option<Best>,
     /// The best weights, or else the last ones.
@@ -129,7 +129,7 @@ impl FineTuneRun<'_> {
     ) -> Result<FineTuned> {
         let seed = options.seed;
         let (mut model, mut parameters) = start;
-        model.set_numbers(self.numbers);
+        model.set_matmul_precision(self.matmul_precision);
         parameters.freeze(|name| self.frozen.holds(name));
         let replicas =
             Replicas::new(&model, &parameters, self.devices, self.micro_batch, self.gradient_checkpointing);
@@ -159,8 +159,13 @@ impl FineTuneRun<'_> {
     ///
     /// # Errors
     /// [`crate::Error::Io`].
-    pub fn publish(&self, folder: &Path, config: &AlbertConfig, parameters: &Parameters) -> Result<()> {
-        self.files(config).publish(folder, parameters)
+    pub fn write_final_model(
+        &self,
+        folder: &Path,
+        config: &AlbertConfig,
+        parameters: &Parameters,
+    ) -> Result<()> {
+        self.files(config).write_final_model(folder, parameters)
     }
 }
 
@@ -171,7 +176,7 @@ pub struct DevEvaluation<'a> {
     /// The metric that selects the best checkpoint.
     pub metric: &'a str,
     /// True if lower is better.
-    pub less_is_better: bool,
+    pub lower_is_better: bool,
     /// Padded tokens per forward pass.
     pub batch_tokens: usize,
 }
@@ -182,16 +187,16 @@ impl DevEvaluation<'_> {
     /// # Errors
     /// If the device fails.
     pub fn report(&mut self, model: &Albert) -> Result<EvalReport> {
-        self.task.runtime_mut().model = model.clone();
+        self.task.pipeline_mut().model = model.clone();
         self.task.run(self.batch_tokens)
     }
 }
 
 impl Evaluation for DevEvaluation<'_> {
-    fn evaluate(&mut self, model: &Albert) -> Result<Figures> {
+    fn evaluate(&mut self, model: &Albert) -> Result<Metrics> {
         let report = self.report(model)?;
-        let figure = report.figure(self.metric).unwrap_or(f64::NAN);
-        let score = if self.less_is_better { -figure } else { figure };
-        Ok(Figures { values: report.figures, score })
+        let metric = report.metric(self.metric).unwrap_or(f64::NAN);
+        let score = if self.lower_is_better { -metric } else { metric };
+        Ok(Metrics { values: report.metrics, score })
     }
 }

@@ -10,14 +10,14 @@ use super::observer::FineTuneObserver;
 use super::prepare::PreparedFineTune;
 use super::results::{FineTuneResults, SeedResult, copy_model};
 use super::run::{DevEvaluation, FineTuneRun};
-use super::spread::Spread;
+use super::seed_statistics::SeedStatistics;
 use crate::checkpoint::TokenizerFiles;
 use crate::device;
 use crate::error::Result;
 use crate::io::create_directory;
 use crate::tasks::null_threshold;
 use crate::training::log::LoggedRun;
-use crate::training::{Checkpoints, Ending, Evaluation};
+use crate::training::{Checkpoints, Evaluation, StopReason};
 
 impl PreparedFineTune<'_> {
     /// Trains once per seed and keeps the best model, until `stop` is set. Returns `None` if it was: a checkpoint is saved, and
@@ -48,11 +48,11 @@ impl PreparedFineTune<'_> {
                 None => return Ok(None),
             }
         }
-        let better = |a: &SeedResult, b: &SeedResult| self.plan.is_better(a.figure, b.figure);
+        let better = |a: &SeedResult, b: &SeedResult| self.plan.is_better(a.metric, b.metric);
         let best = runs.iter().reduce(|best, other| if better(other, best) { other } else { best });
         let best_seed = best.map_or(seeds[0], |best| best.seed);
-        let figures: Vec<f64> = runs.iter().filter_map(|result| result.figure).collect();
-        let spread = Spread::of(&figures).filter(|_| runs.len() > 1);
+        let metrics: Vec<f64> = runs.iter().filter_map(|result| result.metric).collect();
+        let spread = SeedStatistics::of(&metrics).filter(|_| runs.len() > 1);
         let results = FineTuneResults { metric: self.plan.metric.clone(), best_seed, runs, spread };
         let output = &self.options.output;
         if leads && seeds.len() > 1 {
@@ -99,7 +99,7 @@ impl PreparedFineTune<'_> {
             examples: &prepared.examples,
             objective: &objective,
             devices: &devices,
-            numbers: device::common_numbers(&self.devices),
+            matmul_precision: device::common_matmul_precision(&self.devices),
             micro_batch: plan.micro_batch,
             gradient_checkpointing: self.options.gradient_checkpointing,
             order: self.options.order,
@@ -111,13 +111,13 @@ impl PreparedFineTune<'_> {
         let mut judge = prepared.evaluation.as_deref_mut().map(|task| DevEvaluation {
             task,
             metric: &plan.metric,
-            less_is_better: plan.less_is_better,
+            lower_is_better: plan.lower_is_better,
             batch_tokens: plan.batch_tokens,
         });
         let evaluation = judge.as_mut().map(|judge| judge as &mut dyn Evaluation);
         let mut logged = LoggedRun::new(folder, plan.panels(), &mut *observer);
         let tuned = run.run(options, evaluation, resume, stop, &mut logged)?;
-        if tuned.ending == Ending::Interrupted {
+        if tuned.ending == StopReason::Interrupted {
             return Ok(None);
         }
         let leads = self.world.rank() == 0;
@@ -128,18 +128,18 @@ impl PreparedFineTune<'_> {
         if let Some(report) = &report {
             observer.dev_evaluated(report, plan);
             // Settings that the model needs to give the same answers later.
-            if let Some(threshold) = report.figure("best_f1_threshold") {
+            if let Some(threshold) = report.metric("best_f1_threshold") {
                 let mut config = prepared.config.clone();
                 null_threshold::set(&mut config, threshold);
-                run.publish(folder, &config, &tuned.parameters)?;
+                run.write_final_model(folder, &config, &tuned.parameters)?;
                 observer.threshold_stored(threshold);
             }
         }
         let result = SeedResult {
             seed,
             step: tuned.best.as_ref().map_or(plan.schedule.total_steps, |best| best.step),
-            figure: report.as_ref().and_then(|report| report.figure(&plan.metric)),
-            dev: report.map(|report| report.figures_json()).unwrap_or_default(),
+            metric: report.as_ref().and_then(|report| report.metric(&plan.metric)),
+            dev: report.map(|report| report.metrics_json()).unwrap_or_default(),
         };
         if leads {
             FineTuneResults::single(&plan.metric, &result).write(folder)?;

@@ -7,7 +7,7 @@ use crate::device::OpenDevice;
 use crate::error::{Error, Result};
 use crate::io::create_directory;
 use crate::model::{Albert, AlbertConfig, Head};
-use crate::tasks::{Lengths, Long, Runtime};
+use crate::tasks::{LengthOptions, OverflowStrategy, Pipeline};
 use crate::training::{Checkpoints, Communicator};
 
 /// Everything that is set up before the data is read.
@@ -28,35 +28,35 @@ impl Setup<'_> {
     ///
     /// # Errors
     /// [`Error::InvalidOption`] for a length that the model does not support; errors of the tokenizer.
-    pub(super) fn runtime(
+    pub(super) fn pipeline(
         &self,
         config: &AlbertConfig,
         head: Head,
         default_length: usize,
-    ) -> Result<Runtime> {
+    ) -> Result<Pipeline> {
         let device = self.devices[0].device.clone();
         let tokenizer = self.checkpoint.tokenizer()?;
-        let lengths = Lengths {
+        let lengths = LengthOptions {
             max_length: self.options.max_length,
             default: self.recipe.map_or(default_length, |recipe| recipe.max_length),
-            long: Long::Truncate,
+            long: OverflowStrategy::Truncate,
             windows: true,
             own: None,
         };
         let max_length = lengths.longest(config.max_position_embeddings, &tokenizer)?.tokens;
-        Ok(Runtime {
+        Ok(Pipeline {
             model: Albert::new(config, &[head], &device),
             config: config.clone(),
             tokenizer,
             device,
             max_length,
-            long: Long::Truncate,
+            long: OverflowStrategy::Truncate,
             pad_multiple: self.pad_multiple(),
         })
     }
 
     /// True for the process that evaluates and writes.
-    pub(super) fn leads(&self) -> bool {
+    pub(super) fn is_main_process(&self) -> bool {
         self.world.rank() == 0
     }
 

@@ -62,7 +62,7 @@ impl<'a> Source for ExampleSource<'a> {
         self.plan.batch(self.batch - 1, self.examples)
     }
 
-    fn realize(&self, plans: &[u32]) -> Result<Vec<TrainingExample>> {
+    fn materialize(&self, plans: &[u32]) -> Result<Vec<TrainingExample>> {
         plans.iter().map(|number| self.examples.get(*number as usize)).collect()
     }
 

@@ -2,7 +2,7 @@
 //!
 //! Follows section 3.1 of the ALBERT paper and `create_pretraining_data.py` of google-research/albert, but works on the
 //! fly. An [`InstanceStream`] plans instances from sentence lengths alone ([`InstancePlan`]) and shuffles the plans. A
-//! [`Realizer`] reads the tokens of the instances that a process needs and masks them, differently in every epoch.
+//! [`Materializer`] reads the tokens of the instances that a process needs and masks them, differently in every epoch.
 //!
 //! Differences from Google's script, unless [`InstanceOptions::google_compat`] is set:
 //!
@@ -16,19 +16,19 @@
 //! never masked, and random replacements are never special tokens.
 
 mod masking;
+mod materialize;
 mod options;
 mod pieces;
 mod plan;
 mod random;
-mod realize;
 mod show;
 mod split;
 mod stream;
 
+pub use materialize::Materializer;
 pub use options::{InstanceOptions, Pairing};
 pub use pieces::{PieceKind, PieceTable};
 pub use plan::{InstancePlan, Partner};
-pub use realize::Realizer;
 pub use show::show_instance;
 pub use stream::{InstanceStream, Position};
 

@@ -2,7 +2,7 @@
 
 use unicode_normalization::char::is_combining_mark;
 
-use crate::tokenizer::{Kind, Tokenizer};
+use crate::tokenizer::{Tokenizer, TokenizerKind};
 
 /// How pieces mark word boundaries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,8 +47,8 @@ impl PieceTable {
         let ids = 0..tokenizer.id_bound() as u32;
         let mut pieces: Vec<String> = ids.map(|id| tokenizer.id_to_token(id).unwrap_or_default()).collect();
         let kind = match tokenizer.kind() {
-            Kind::WordPiece | Kind::Japanese => PieceKind::WordPiece,
-            Kind::SentencePiece | Kind::TokenizerJson => PieceKind::SentencePiece,
+            TokenizerKind::WordPiece | TokenizerKind::Japanese => PieceKind::WordPiece,
+            TokenizerKind::SentencePiece | TokenizerKind::TokenizerJson => PieceKind::SentencePiece,
         };
         let users = tokenizer.user_tokens();
         if matches!(kind, PieceKind::SentencePiece) {

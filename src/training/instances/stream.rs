@@ -6,11 +6,11 @@ use rand::seq::SliceRandom;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use super::materialize::Materializer;
 use super::options::InstanceOptions;
 use super::pieces::PieceTable;
 use super::plan::{InstancePlan, Planner};
 use super::random::{Purpose, generator, mix};
-use super::realize::Realizer;
 use super::split::{Part, Split};
 use super::{Instance, SpecialIds};
 use crate::error::{Error, Result};
@@ -39,7 +39,7 @@ pub struct Position {
 /// Each epoch visits the documents in another pseudo-random order, with other chunks, splits and masks. Memory does not
 /// grow with the corpus, because plans are made and shuffled in chunks.
 pub struct InstanceStream {
-    realizer: Realizer,
+    materializer: Materializer,
     split: Split,
     seed: u64,
     chunk: Chunk,
@@ -76,13 +76,13 @@ impl InstanceStream {
             return Err(Error::Input("the vocabulary contains only special tokens".to_owned()));
         }
         let split = Split::new(documents.count(), options.eval_fraction);
-        let realizer = Realizer { documents, table: Arc::new(table), special, options };
-        Ok(Self { realizer, split, seed, chunk: Chunk::default(), offset: 0 })
+        let materializer = Materializer { documents, table: Arc::new(table), special, options };
+        Ok(Self { materializer, split, seed, chunk: Chunk::default(), offset: 0 })
     }
 
     /// Builds instances from the plans of this stream, also in other threads.
-    pub fn realizer(&self) -> Realizer {
-        self.realizer.clone()
+    pub fn materializer(&self) -> Materializer {
+        self.materializer.clone()
     }
 
     /// The number of training documents.
@@ -171,9 +171,9 @@ impl InstanceStream {
     /// The first `limit` held-out instances with fixed masks, the same for every seed. Empty if no document is held out.
     ///
     /// # Errors
-    /// Errors of [`InstanceStream::next_batch`] and [`Realizer::realize`].
+    /// Errors of [`InstanceStream::next_batch`] and [`Materializer::materialize`].
     pub fn held_out(&self, limit: usize) -> Result<Vec<Instance>> {
-        self.realizer.realize(&self.held_out_plans(limit)?)
+        self.materializer.materialize(&self.held_out_plans(limit)?)
     }
 
     /// The plans of [`InstanceStream::held_out`].
@@ -232,7 +232,7 @@ impl InstanceStream {
             for document in planned {
                 plans.extend(document?);
                 next += 1;
-                if plans.len() >= self.realizer.options.chunk_instances {
+                if plans.len() >= self.materializer.options.chunk_instances {
                     break 'full;
                 }
             }
@@ -243,8 +243,8 @@ impl InstanceStream {
 
     fn planner(&self, epoch: u64) -> Planner<'_> {
         Planner {
-            documents: &*self.realizer.documents,
-            options: &self.realizer.options,
+            documents: &*self.materializer.documents,
+            options: &self.materializer.options,
             split: &self.split,
             part: Part::Train,
             seed: self.seed,

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::run_log::RunLog;
 use crate::error::Result;
-use crate::training::trainer::{Ending, Report, TrainObserver};
+use crate::training::trainer::{Report, StopReason, TrainObserver};
 
 /// Writes the logs of a run ([`RunLog`]), and passes all events on.
 pub struct LoggedRun<'a, O: TrainObserver + ?Sized> {
@@ -63,7 +63,7 @@ impl<O: TrainObserver + ?Sized> TrainObserver for LoggedRun<'_, O> {
         self.observer.warned(message);
     }
 
-    fn ended(&mut self, ending: Ending) {
+    fn ended(&mut self, ending: StopReason) {
         self.observer.ended(ending);
     }
 }

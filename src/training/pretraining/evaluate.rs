@@ -32,9 +32,9 @@ pub fn masked_lm(
         }
     }
     let mean = |i: usize| if counts[i] > 0.0 { sums[i] / counts[i] } else { f64::NAN };
-    let mut figures = vec![("perplexity", mean(0).exp()), ("mlm_accuracy", mean(1)), ("mlm_loss", mean(0))];
+    let mut metrics = vec![("perplexity", mean(0).exp()), ("mlm_accuracy", mean(1)), ("mlm_loss", mean(0))];
     if counts.get(2).is_some_and(|count| *count > 0.0) {
-        figures.extend([("sop_accuracy", mean(3)), ("sop_loss", mean(2))]);
+        metrics.extend([("sop_accuracy", mean(3)), ("sop_loss", mean(2))]);
     }
-    Ok(EvalReport { examples: instances.len() as u64, figures, ..EvalReport::default() })
+    Ok(EvalReport { examples: instances.len() as u64, metrics, ..EvalReport::default() })
 }

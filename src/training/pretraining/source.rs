@@ -3,19 +3,19 @@
 use serde_json::Value;
 
 use crate::error::{Error, Result};
-use crate::training::instances::{Instance, InstancePlan, InstanceStream, Position, Realizer};
+use crate::training::instances::{Instance, InstancePlan, InstanceStream, Materializer, Position};
 use crate::training::source::Source;
 
 /// The instances of a corpus.
 pub struct PretrainingSource {
     stream: InstanceStream,
-    realizer: Realizer,
+    materializer: Materializer,
 }
 
 impl PretrainingSource {
     /// Continues from the current position of `stream`.
     pub fn new(stream: InstanceStream) -> Self {
-        Self { realizer: stream.realizer(), stream }
+        Self { materializer: stream.materializer(), stream }
     }
 }
 
@@ -27,8 +27,8 @@ impl Source for PretrainingSource {
         self.stream.next_batch(rows)
     }
 
-    fn realize(&self, plans: &[InstancePlan]) -> Result<Vec<Instance>> {
-        self.realizer.realize(plans)
+    fn materialize(&self, plans: &[InstancePlan]) -> Result<Vec<Instance>> {
+        self.materializer.materialize(plans)
     }
 
     fn epoch(&self) -> f64 {

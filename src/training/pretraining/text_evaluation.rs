@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::eval::EvalReport;
 use crate::model::Head;
 use crate::stream::NOT_FINITE;
-use crate::tasks::Runtime;
+use crate::tasks::Pipeline;
 use crate::training::corpus::{Corpus, CorpusOptions, TokenCache};
 use crate::training::instances::{
     Instance, InstanceOptions, InstanceStream, Pairing, PieceTable, SpecialIds,
@@ -33,7 +33,7 @@ pub struct TextEvaluation {
 
 /// Rows of text for a model.
 pub struct TextRows<'a> {
-    runtime: &'a Runtime,
+    pipeline: &'a Pipeline,
     objective: Pretraining,
     instances: Vec<Instance>,
 }
@@ -49,16 +49,16 @@ impl TextEvaluation {
         Ok(if order { &[Head::Pooler, Head::MaskedLm, Head::SentenceOrder] } else { &[Head::MaskedLm] })
     }
 
-    /// Builds rows of up to `runtime.max_length` tokens. `progress` receives the bytes that are done and all bytes.
+    /// Builds rows of up to `pipeline.max_length` tokens. `progress` receives the bytes that are done and all bytes.
     ///
     /// # Errors
     /// Errors of the corpus; a tokenizer with more tokens than the model.
     pub fn prepare<'a>(
         &self,
-        runtime: &'a Runtime,
+        pipeline: &'a Pipeline,
         progress: &mut dyn FnMut(u64, u64),
     ) -> Result<TextRows<'a>> {
-        let (tokens, rows) = (runtime.tokenizer.id_bound(), runtime.config.vocab_size);
+        let (tokens, rows) = (pipeline.tokenizer.id_bound(), pipeline.config.vocab_size);
         if tokens > rows {
             return Err(Error::Input(format!(
                 "the tokenizer has {tokens} tokens and the model has embeddings for {rows} only: resize the embeddings of \
@@ -68,31 +68,31 @@ impl TextEvaluation {
         let corpus = Corpus::open(&self.corpus, self.options.clone())?;
         let folder = tempfile::tempdir().map_err(Error::io("a temporary directory", "create"))?;
         let cache =
-            TokenCache::open_or_build(folder.path(), &corpus, &runtime.tokenizer, &mut |done, total| {
+            TokenCache::open_or_build(folder.path(), &corpus, &pipeline.tokenizer, &mut |done, total| {
                 progress(done, total);
                 true
             })?;
-        let special = SpecialIds::of(&runtime.tokenizer)?;
-        let sentence_order = runtime.model.sop_classifier.is_some();
+        let special = SpecialIds::of(&pipeline.tokenizer)?;
+        let sentence_order = pipeline.model.sop_classifier.is_some();
         let options = InstanceOptions {
-            max_seq_length: runtime.max_length,
+            max_seq_length: pipeline.max_length,
             pairing: if sentence_order { Pairing::SentenceOrder } else { Pairing::Unlabelled },
             eval_fraction: 0.0,
             ..InstanceOptions::default()
         };
-        let pieces = PieceTable::of(&runtime.tokenizer);
+        let pieces = PieceTable::of(&pipeline.tokenizer);
         let mut stream = InstanceStream::new(Arc::new(cache), pieces, special, options, self.seed)?;
         let rows = (self.rows as u64).min(stream.count_instances(0)?) as usize;
         let plans = stream.next_batch(rows)?;
-        let instances = stream.realizer().realize(&plans)?;
+        let instances = stream.materializer().materialize(&plans)?;
         let objective = Pretraining {
             pad_id: special.pad,
-            pad_multiple: runtime.pad_multiple,
-            longest: runtime.config.max_position_embeddings,
+            pad_multiple: pipeline.pad_multiple,
+            longest: pipeline.config.max_position_embeddings,
             sentence_order,
             sentence_order_weight: 1.0,
         };
-        Ok(TextRows { runtime, objective, instances })
+        Ok(TextRows { pipeline, objective, instances })
     }
 }
 
@@ -102,10 +102,10 @@ impl TextRows<'_> {
     /// # Errors
     /// If the device fails, or the model's output is not finite.
     pub fn run(&self) -> Result<EvalReport> {
-        let Runtime { model, device, .. } = self.runtime;
-        let chunk = recipe::micro_batch(self.runtime.pad_multiple > 1, self.runtime.max_length);
+        let Pipeline { model, device, .. } = self.pipeline;
+        let chunk = recipe::micro_batch(self.pipeline.pad_multiple > 1, self.pipeline.max_length);
         let report = masked_lm(model, &self.objective, &self.instances, chunk, device)?;
-        match report.figures.iter().find(|(_, value)| !value.is_finite()) {
+        match report.metrics.iter().find(|(_, value)| !value.is_finite()) {
             Some((name, value)) => Err(Error::Input(format!("{name} is {value}: {NOT_FINITE}"))),
             None => Ok(report),
         }

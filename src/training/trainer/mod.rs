@@ -22,10 +22,10 @@ use crate::training::seeds::mix;
 use crate::training::source::Source;
 
 pub use identity::Identity;
-pub use observer::{Ending, Report, TrainObserver};
+pub use observer::{Report, StopReason, TrainObserver};
 pub use options::TrainOptions;
 pub use progress::Progress;
-use progress::{Since, judge};
+use progress::{RunningTotals, update_best};
 
 /// The parts of a training run.
 pub struct Trainer<'a, O: Objective, S: Source<Example = O::Example>> {
@@ -66,12 +66,13 @@ impl<O: Objective, S: Source<Example = O::Example>> Trainer<'_, O, S> {
         mut progress: Progress,
         stop: &AtomicBool,
         observer: &mut dyn TrainObserver,
-    ) -> Result<(Ending, Option<Best>)> {
+    ) -> Result<(StopReason, Option<Best>)> {
         let checkpoints = self.checkpoints();
         let total = self.options.schedule.total_steps;
         // Two runs in one directory would delete each other's checkpoints.
-        let _lock = if self.leads() { Some(DirectoryLock::take(&self.options.output)?) } else { None };
-        if self.leads() {
+        let _lock =
+            if self.is_main_process() { Some(DirectoryLock::take(&self.options.output)?) } else { None };
+        if self.is_main_process() {
             observer.started(progress.state.step)?;
         }
         while progress.state.step < total {
@@ -84,14 +85,14 @@ impl<O: Objective, S: Source<Example = O::Example>> Trainer<'_, O, S> {
                 self.save(&mut progress, &checkpoints, observer, stopping)?;
             }
             if stopping {
-                if self.leads() {
-                    observer.ended(Ending::Interrupted);
+                if self.is_main_process() {
+                    observer.ended(StopReason::Interrupted);
                 }
-                return Ok((Ending::Interrupted, progress.state.best));
+                return Ok((StopReason::Interrupted, progress.state.best));
             }
             self.step(&mut progress)?;
             let step = progress.state.step;
-            if self.leads() {
+            if self.is_main_process() {
                 observer.stepped(step, total);
             }
             let every = |n: Option<u64>| n.is_some_and(|n| n > 0 && step.is_multiple_of(n));
@@ -108,18 +109,18 @@ impl<O: Objective, S: Source<Example = O::Example>> Trainer<'_, O, S> {
                 self.save(&mut progress, &checkpoints, observer, step == total || enough)?;
             }
             if enough && step < total {
-                if self.leads() {
+                if self.is_main_process() {
                     observer
                         .noted(&format!("stopped after step {step}: no better since the best evaluation"));
                 }
                 break;
             }
         }
-        if self.leads() {
-            self.publish(&progress.state, &checkpoints)?;
-            observer.ended(Ending::Finished);
+        if self.is_main_process() {
+            self.write_final_model(&progress.state, &checkpoints)?;
+            observer.ended(StopReason::Finished);
         }
-        Ok((Ending::Finished, progress.state.best))
+        Ok((StopReason::Finished, progress.state.best))
     }
 
     /// Returns true if the evaluations have not improved for `patience` evaluations.
@@ -128,7 +129,7 @@ impl<O: Objective, S: Source<Example = O::Example>> Trainer<'_, O, S> {
         self.options.patience.zip(best).is_some_and(|(patience, best)| best.evaluations_since >= patience)
     }
 
-    fn leads(&self) -> bool {
+    fn is_main_process(&self) -> bool {
         self.communicator.rank() == 0
     }
 
@@ -145,7 +146,7 @@ impl<O: Objective, S: Source<Example = O::Example>> Trainer<'_, O, S> {
         let names = self.objective.names().len();
         let (state, moments) = if resume {
             let (state, moments, problems) = checkpoints.restore(&mut self.parameters)?;
-            if self.leads() {
+            if self.is_main_process() {
                 for problem in problems {
                     observer.warned(&format!("a checkpoint cannot be used: {problem}"));
                 }
@@ -168,7 +169,7 @@ impl<O: Objective, S: Source<Example = O::Example>> Trainer<'_, O, S> {
             };
             (state, Moments::new(&self.parameters))
         };
-        let since_report = Since::new(names);
+        let since_report = RunningTotals::new(names);
         Ok(Progress { state, moments, good_steps: 0, since_report, last_save: Instant::now() })
     }
 
@@ -191,7 +192,7 @@ impl<O: Objective, S: Source<Example = O::Example>> Trainer<'_, O, S> {
         let plans = self.source.next_batch(self.options.batch_size)?;
         let (rank, size) = (self.communicator.rank(), self.communicator.size());
         let share = plans.len() * rank / size..plans.len() * (rank + 1) / size;
-        let examples = self.source.realize(&plans[share])?;
+        let examples = self.source.materialize(&plans[share])?;
 
         let mut counts = self.objective.counts(&examples);
         counts.push(examples.iter().map(|example| self.objective.tokens(example)).sum::<usize>() as f64);
@@ -283,8 +284,8 @@ impl<O: Objective, S: Source<Example = O::Example>> Trainer<'_, O, S> {
 
     fn report(&self, progress: &mut Progress, observer: &mut dyn TrainObserver) {
         let names = self.objective.names().len();
-        let since = std::mem::replace(&mut progress.since_report, Since::new(names));
-        if !self.leads() {
+        let since = std::mem::replace(&mut progress.since_report, RunningTotals::new(names));
+        if !self.is_main_process() {
             return;
         }
         let state = &progress.state;
@@ -316,14 +317,14 @@ impl<O: Objective, S: Source<Example = O::Example>> Trainer<'_, O, S> {
             values = self.means(&sums, &counts);
             tokens = self.held_out.iter().map(|example| self.objective.tokens(example)).sum();
         }
-        if !self.leads() {
+        if !self.is_main_process() {
             return Ok(false);
         }
         let mut improved = false;
         if let Some((evaluation, model)) = self.evaluation.as_mut().zip(self.replicas.valid()) {
-            let figures = evaluation.evaluate(&model)?;
-            values.extend(figures.values);
-            improved = judge(state, figures.score);
+            let metrics = evaluation.evaluate(&model)?;
+            values.extend(metrics.values);
+            improved = update_best(state, metrics.score);
         }
         if values.is_empty() {
             return Ok(false);
@@ -350,7 +351,7 @@ impl<O: Objective, S: Source<Example = O::Example>> Trainer<'_, O, S> {
         last: bool,
     ) -> Result<()> {
         progress.last_save = Instant::now();
-        if !self.leads() {
+        if !self.is_main_process() {
             return Ok(());
         }
         match checkpoints.save(&progress.state, &self.parameters, &progress.moments, &self.files) {
@@ -362,11 +363,11 @@ impl<O: Objective, S: Source<Example = O::Example>> Trainer<'_, O, S> {
     }
 
     /// Writes the best model, or else the last one, into the output directory.
-    fn publish(&mut self, state: &TrainerState, checkpoints: &Checkpoints) -> Result<()> {
+    fn write_final_model(&mut self, state: &TrainerState, checkpoints: &Checkpoints) -> Result<()> {
         if let Some(best) = state.best.as_ref().filter(|best| best.step != state.step) {
             checkpoints.read(best.step, &mut self.parameters)?;
             self.replicas.update(&self.parameters);
         }
-        self.files.publish(&self.options.output, &self.parameters)
+        self.files.write_final_model(&self.options.output, &self.parameters)
     }
 }

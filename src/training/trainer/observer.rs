@@ -54,14 +54,14 @@ pub trait TrainObserver {
     fn warned(&mut self, _message: &str) {}
 
     /// The steps are over.
-    fn ended(&mut self, _ending: Ending) {}
+    fn ended(&mut self, _ending: StopReason) {}
 }
 
 impl TrainObserver for () {}
 
 /// How a run ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ending {
+pub enum StopReason {
     /// All steps were completed, or the run stopped early because it no longer improved.
     Finished,
     /// The run was interrupted and can be resumed.

@@ -10,12 +10,12 @@ pub struct Progress {
     pub(super) state: TrainerState,
     pub(super) moments: Moments,
     pub(super) good_steps: u64,
-    pub(super) since_report: Since,
+    pub(super) since_report: RunningTotals,
     pub(super) last_save: Instant,
 }
 
 /// Sums since the last report.
-pub(super) struct Since {
+pub(super) struct RunningTotals {
     pub(super) sums: Vec<f64>,
     pub(super) counts: Vec<f64>,
     pub(super) norms: f64,
@@ -24,7 +24,7 @@ pub(super) struct Since {
     pub(super) seconds: f64,
 }
 
-impl Since {
+impl RunningTotals {
     pub(super) fn new(names: usize) -> Self {
         Self {
             sums: vec![0.0; names],
@@ -38,7 +38,7 @@ impl Since {
 }
 
 /// Updates the best score and returns true if the new one is better. NaN is never better.
-pub(super) fn judge(state: &mut TrainerState, score: f64) -> bool {
+pub(super) fn update_best(state: &mut TrainerState, score: f64) -> bool {
     match &mut state.best {
         Some(best) if score.is_nan() || score <= best.score => {
             best.evaluations_since += 1;

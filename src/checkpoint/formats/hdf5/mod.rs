@@ -44,7 +44,7 @@ impl Hdf5File {
         let source = BudgetedFile::open(path, budget.clone()).map_err(Error::io(path, "read"))?;
         let listed = guarded(|| {
             let file = File::from_source(source).map_err(|e| e.to_string())?;
-            let mut walk = Walk { length, members: 0, infos: Vec::new() };
+            let mut walk = Parser { length, members: 0, infos: Vec::new() };
             walk.group(&file.root(), "", 0)?;
             Ok((file, walk.infos))
         });
@@ -121,14 +121,14 @@ fn check_chunks(dataset: &Dataset, shape: &[usize], length: u64) -> std::result:
 }
 
 /// The datasets found so far and the remaining budget.
-struct Walk {
+struct Parser {
     /// Size of the file.
     length: u64,
     members: usize,
     infos: Vec<TensorInfo>,
 }
 
-impl Walk {
+impl Parser {
     /// Adds the datasets of a group, recursively.
     fn group(&mut self, group: &Group, path: &str, depth: usize) -> std::result::Result<(), String> {
         if depth > MAX_DEPTH {

@@ -38,7 +38,7 @@ pub(crate) struct OnnxFile {
     /// The model itself, then the files that it names.
     files: Vec<Mutex<File>>,
     infos: Vec<TensorInfo>,
-    places: BTreeMap<String, Place>,
+    places: BTreeMap<String, CanonicalName>,
     /// Weights that are dequantized when they are read.
     recipes: BTreeMap<String, Recipe>,
     quantization: Option<Quantization>,
@@ -46,7 +46,7 @@ pub(crate) struct OnnxFile {
 
 /// Location of the bytes of a weight.
 #[derive(Clone, Copy)]
-pub(in crate::checkpoint) struct Place {
+pub(in crate::checkpoint) struct CanonicalName {
     file: usize,
     offset: u64,
     size: u64,
@@ -60,7 +60,7 @@ pub(in crate::checkpoint) struct Initializer {
     pub name: String,
     pub shape: Vec<usize>,
     pub dtype: Dtype,
-    pub place: Place,
+    pub place: CanonicalName,
 }
 
 impl OnnxFile {
@@ -72,7 +72,7 @@ impl OnnxFile {
         let length = file.metadata().map_err(Error::io(path, "read"))?.len();
         let reader = BufReader::new(file.try_clone().map_err(Error::io(path, "read"))?);
         let files = Files::beside(path, file);
-        let mut walk = Walk {
+        let mut walk = Parser {
             reader,
             at: 0,
             items: 0,
@@ -130,7 +130,10 @@ impl OnnxFile {
     }
 
     /// The bytes of a place in the file.
-    pub(in crate::checkpoint) fn bytes(&self, Place { file, offset, size, .. }: Place) -> Result<Vec<u8>> {
+    pub(in crate::checkpoint) fn bytes(
+        &self,
+        CanonicalName { file, offset, size, .. }: CanonicalName,
+    ) -> Result<Vec<u8>> {
         let mut bytes = vec![0; size as usize];
         let mut file = self.files[file].lock().unwrap_or_else(PoisonError::into_inner);
         file.seek(SeekFrom::Start(offset)).map_err(Error::io(&self.path, "read"))?;
@@ -139,9 +142,9 @@ impl OnnxFile {
     }
 }
 
-type Step<T> = std::result::Result<T, String>;
+type ParseResult<T> = std::result::Result<T, String>;
 
-struct Walk<R> {
+struct Parser<R> {
     reader: R,
     at: u64,
     items: usize,
@@ -161,12 +164,12 @@ enum Field {
     Fixed,
 }
 
-impl<R: Read + Seek> Walk<R> {
+impl<R: Read + Seek> Parser<R> {
     fn cut_off(&self) -> String {
         format!("it breaks off at byte {}", self.at)
     }
 
-    fn varint(&mut self) -> Step<u64> {
+    fn varint(&mut self) -> ParseResult<u64> {
         let mut value = 0u64;
         for shift in (0..64).step_by(7) {
             let mut byte = [0];
@@ -181,7 +184,7 @@ impl<R: Read + Seek> Walk<R> {
     }
 
     /// The next field before `end`.
-    fn field(&mut self, end: u64) -> Step<(u64, Field)> {
+    fn field(&mut self, end: u64) -> ParseResult<(u64, Field)> {
         let key = self.varint()?;
         let field = match key & 7 {
             0 => Field::Number(self.varint()?),
@@ -205,13 +208,13 @@ impl<R: Read + Seek> Walk<R> {
         Ok((key >> 3, field))
     }
 
-    fn skip(&mut self, bytes: u64, end: u64) -> Step<()> {
+    fn skip(&mut self, bytes: u64, end: u64) -> ParseResult<()> {
         let last = self.at.checked_add(bytes).filter(|last| *last <= end);
         self.at = last.ok_or_else(|| self.cut_off())?;
         self.reader.seek_relative(bytes as i64).map_err(|e| e.to_string())
     }
 
-    fn bytes(&mut self, length: u64, most: u64) -> Step<Vec<u8>> {
+    fn bytes(&mut self, length: u64, most: u64) -> ParseResult<Vec<u8>> {
         if length > most {
             return Err(format!("{length} bytes at byte {} are too many there", self.at));
         }
@@ -221,7 +224,7 @@ impl<R: Read + Seek> Walk<R> {
         Ok(bytes)
     }
 
-    fn model(&mut self, end: u64) -> Step<()> {
+    fn model(&mut self, end: u64) -> ParseResult<()> {
         while self.at < end {
             match self.field(end)? {
                 (7, Field::Bytes(length)) => self.graph(self.at + length)?,
@@ -232,7 +235,7 @@ impl<R: Read + Seek> Walk<R> {
         Ok(())
     }
 
-    fn graph(&mut self, end: u64) -> Step<()> {
+    fn graph(&mut self, end: u64) -> ParseResult<()> {
         while self.at < end {
             match self.field(end)? {
                 (1, Field::Bytes(length)) if length <= MAX_NODE => {
@@ -260,7 +263,7 @@ impl<R: Read + Seek> Walk<R> {
         Ok(())
     }
 
-    fn initializer(&mut self, end: u64) -> Step<()> {
+    fn initializer(&mut self, end: u64) -> ParseResult<()> {
         let (mut shape, mut kind, mut name, mut place) = (Vec::new(), 0, String::new(), None);
         let mut external = External::default();
         let (mut floats, mut integers) = (None, None);
@@ -280,15 +283,15 @@ impl<R: Read + Seek> Walk<R> {
                     name = String::from_utf8_lossy(&bytes).into_owned();
                 }
                 (9, Field::Bytes(length)) => {
-                    place = Some(Place { file: 0, offset: self.at, size: length, varints: false });
+                    place = Some(CanonicalName { file: 0, offset: self.at, size: length, varints: false });
                     self.skip(length, end)?;
                 }
                 (4, Field::Bytes(length)) => {
-                    floats = Some(Place { file: 0, offset: self.at, size: length, varints: false });
+                    floats = Some(CanonicalName { file: 0, offset: self.at, size: length, varints: false });
                     self.skip(length, end)?;
                 }
                 (5, Field::Bytes(length)) => {
-                    integers = Some(Place { file: 0, offset: self.at, size: length, varints: true });
+                    integers = Some(CanonicalName { file: 0, offset: self.at, size: length, varints: true });
                     self.skip(length, end)?;
                 }
                 (13, Field::Bytes(length)) => external.entry(&self.bytes(length, MAX_NAME)?)?,
@@ -318,7 +321,7 @@ impl<R: Read + Seek> Walk<R> {
         if external.is_some() {
             let (file, offset) =
                 self.files.place(&external, needed).map_err(|e| format!("\"{name}\" {e}"))?;
-            place = Some(Place { file, offset, size: needed, varints: false });
+            place = Some(CanonicalName { file, offset, size: needed, varints: false });
         }
         let Some(place) = place else { return Ok(()) };
         if place.size != needed && !place.varints {

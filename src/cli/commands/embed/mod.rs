@@ -49,7 +49,7 @@ pub(super) fn run(args: EmbedArgs, reporter: &Reporter) -> Result<ExitStatus, Fa
         Some(ids) => streams.with_companion(ids.write(reporter).while_running()?),
         None => streams,
     };
-    let mut lengths = options::lengths_with_windows(&args.length);
+    let mut lengths = options::length_options_with_windows(&args.length);
     lengths.own = modules.as_ref().and_then(OwnLimit::of_modules);
     if let Some(modules) = &modules {
         tell(modules, &options, &checkpoint, reporter);
@@ -62,7 +62,7 @@ pub(super) fn run(args: EmbedArgs, reporter: &Reporter) -> Result<ExitStatus, Fa
         lengths,
         reporter,
     )?;
-    let task = Embed::new(&ready.runtime, options)?;
+    let task = Embed::new(&ready.pipeline, options)?;
     streaming::run(&task, streams, args.input.records.on_error, ready.batch_tokens, reporter)
 }
 

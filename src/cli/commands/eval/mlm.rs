@@ -4,7 +4,7 @@ use std::io::IsTerminal;
 
 use albert::checkpoint::MlmBias;
 use albert::io::{Format, OutputTarget};
-use albert::tasks::{Lengths, Long};
+use albert::tasks::{LengthOptions, OverflowStrategy};
 use albert::training::TextEvaluation;
 use albert::training::corpus::CorpusOptions;
 
@@ -19,10 +19,10 @@ pub(super) fn run(args: &EvalMlmArgs, reporter: &Reporter) -> Result<ExitStatus,
     let format = args.output.format.resolve(terminal);
     let mut out = OutputTarget::open(args.output.output.as_deref())?;
     let checkpoint = options::checkpoint(&args.model, reporter)?;
-    let lengths = Lengths {
+    let lengths = LengthOptions {
         max_length: Some(args.max_seq_length as usize),
         default: usize::MAX,
-        long: Long::Truncate,
+        long: OverflowStrategy::Truncate,
         windows: false,
         own: None,
     };
@@ -36,7 +36,7 @@ pub(super) fn run(args: &EvalMlmArgs, reporter: &Reporter) -> Result<ExitStatus,
         seed: args.device.seed.unwrap_or(1),
     };
     let bar = reporter.bytes_bar("tokenizing");
-    let rows = evaluation.prepare(&ready.runtime, &mut |done, total| {
+    let rows = evaluation.prepare(&ready.pipeline, &mut |done, total| {
         bar.set_length(total);
         bar.set_position(done);
     });

@@ -29,7 +29,7 @@ pub(super) fn run(args: EvalArgs, reporter: &Reporter) -> Result<ExitStatus, Fai
     };
     let report = evaluate(&task, &checkpoint, common, reporter)?;
     if let Some(path) = config {
-        let best = report.figure("best_f1_threshold").ok_or_else(|| Error::InvalidOption {
+        let best = report.metric("best_f1_threshold").ok_or_else(|| Error::InvalidOption {
             name: "save_threshold".to_owned(),
             problem: "there is a threshold where some questions have no answer (option rules=v2)".to_owned(),
         })?;
@@ -56,5 +56,5 @@ fn evaluate(
         task.lengths(common.max_length.map(|n| n as usize)),
         reporter,
     )?;
-    labelled.evaluation(ready.runtime)?.run(ready.batch_tokens).while_running()
+    labelled.evaluation(ready.pipeline)?.run(ready.batch_tokens).while_running()
 }

@@ -14,7 +14,7 @@ use super::buffer::Buffer;
 use super::kernels::{Form, Left, Rows, Weights};
 use super::keys::Keys;
 use super::packed::side_by_side;
-use super::{LayerOptions, LayerParameters, Numbers, Pair, Sizes};
+use super::{LayerOptions, LayerParameters, MatmulPrecision, Pair, Sizes};
 use attention::Head;
 pub(super) use attention::{Head as AttentionHead, Room as AttentionRoom};
 use block::Block;
@@ -31,21 +31,21 @@ pub(crate) struct Arranged<'a> {
     dense: Weights<'a>,
     ffn: Weights<'a>,
     ffn_output: Weights<'a>,
-    numbers: Numbers,
+    precision: MatmulPrecision,
 }
 
 impl Arranged<'static> {
-    /// Copies the weights, as `numbers`.
-    pub(crate) fn new(p: &LayerParameters<&[f32]>, sizes: Sizes, numbers: Numbers) -> Self {
+    /// Copies the weights, as `precision`.
+    pub(crate) fn new(p: &LayerParameters<&[f32]>, sizes: Sizes, precision: MatmulPrecision) -> Self {
         let Sizes { hidden, inner, .. } = sizes;
         let qkv = side_by_side([p.query.weight, p.key.weight, p.value.weight], hidden);
         Self {
-            qkv: Weights::new(&qkv, [hidden, 3 * hidden], numbers, false),
+            qkv: Weights::new(&qkv, [hidden, 3 * hidden], precision, false),
             qkv_bias: [p.query.bias, p.key.bias, p.value.bias].concat(),
-            dense: Weights::new(p.dense.weight, [hidden, hidden], numbers, false),
-            ffn: Weights::new(p.ffn.weight, [hidden, inner], numbers, true),
-            ffn_output: Weights::new(p.ffn_output.weight, [inner, hidden], numbers, false),
-            numbers,
+            dense: Weights::new(p.dense.weight, [hidden, hidden], precision, false),
+            ffn: Weights::new(p.ffn.weight, [hidden, inner], precision, true),
+            ffn_output: Weights::new(p.ffn_output.weight, [inner, hidden], precision, false),
+            precision,
         }
     }
 }
@@ -61,7 +61,7 @@ impl<'a> Arranged<'a> {
             dense: Weights::in_place(&[p.dense.weight], [hidden, hidden], false)?,
             ffn: Weights::in_place(&[p.ffn.weight], [hidden, inner], true)?,
             ffn_output: Weights::in_place(&[p.ffn_output.weight], [inner, hidden], false)?,
-            numbers: Numbers::F32,
+            precision: MatmulPrecision::F32,
         })
     }
 }
@@ -110,7 +110,7 @@ pub(crate) fn infer_once(
     sizes: Sizes,
     options: LayerOptions,
 ) -> Option<Vec<f32>> {
-    if options.repeats != 1 || options.numbers != Numbers::F32 {
+    if options.repeats != 1 || options.precision != MatmulPrecision::F32 {
         return None;
     }
     let arranged = Arranged::in_place(&parameters, sizes)?;
@@ -247,7 +247,7 @@ impl Pass<'_> {
             qkv: &qkv[rows.start * 3 * hidden..rows.end * 3 * hidden],
             keys,
             index: index % heads,
-            form: Form::of_attention(self.arranged.numbers, rows.len()),
+            form: Form::of_attention(self.arranged.precision, rows.len()),
         }
     }
 

@@ -10,7 +10,7 @@
 use std::arch::asm;
 use std::sync::OnceLock;
 
-use super::Numbers;
+use super::MatmulPrecision;
 use super::form::STEP;
 use super::strip::{COLUMNS, Start, Strip};
 use crate::ops::isa::{self, Isa};
@@ -19,8 +19,8 @@ use crate::ops::isa::{self, Isa};
 pub(super) const HEIGHT: usize = 16;
 const ROWS: usize = 2 * HEIGHT;
 
-/// True if this processor has AMX for `numbers`, and the system lets this process use it.
-pub(super) fn runs(numbers: Numbers) -> bool {
+/// True if this processor has AMX for `precision`, and the system lets this process use it.
+pub(super) fn runs(precision: MatmulPrecision) -> bool {
     static HAS: OnceLock<[bool; 2]> = OnceLock::new();
     let [bf16, int8] = *HAS.get_or_init(|| {
         // "Structured extended features": bits 22, 24 and 25 of EDX (Intel's manual, CPUID leaf 7).
@@ -34,10 +34,10 @@ pub(super) fn runs(numbers: Numbers) -> bool {
             && permitted();
         [base && has(22), base && has(25)]
     });
-    match numbers {
-        Numbers::F32 | Numbers::Bf16x2 => false,
-        Numbers::Bf16 => bf16,
-        Numbers::Int8 => int8,
+    match precision {
+        MatmulPrecision::F32 | MatmulPrecision::Bf16x2 => false,
+        MatmulPrecision::Bf16 => bf16,
+        MatmulPrecision::Int8 => int8,
     }
 }
 

@@ -230,8 +230,8 @@ fn parts<const N: usize>(x: __m512) -> [__m256i; N] {
 
 /// Asks for numbers that will be read soon.
 #[inline]
-pub(super) fn prefetch(numbers: &[f32]) {
-    for line in numbers.chunks(16) {
+pub(super) fn prefetch(precision: &[f32]) {
+    for line in precision.chunks(16) {
         // SAFETY: asking has no effect but on the time that reading takes.
         unsafe { _mm_prefetch::<_MM_HINT_T0>(line.as_ptr().cast()) };
     }

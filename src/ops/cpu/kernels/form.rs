@@ -1,6 +1,6 @@
 //! How numbers lie in the words of four bytes that products read.
 
-use super::Numbers;
+use super::MatmulPrecision;
 use super::strip::COLUMNS;
 use super::tile;
 
@@ -37,41 +37,41 @@ pub(super) const STEP_WORDS: usize = STEP * COLUMNS;
 
 impl Form {
     /// The form in which weights are multiplied fastest: that of our own inner loops, or else that of the library.
-    pub(in crate::ops::cpu) fn of_weights(numbers: Numbers) -> Self {
-        Self::own(numbers).unwrap_or_else(|| Self::of_library(numbers))
+    pub(in crate::ops::cpu) fn of_weights(precision: MatmulPrecision) -> Self {
+        Self::own(precision).unwrap_or_else(|| Self::of_library(precision))
     }
 
     /// The fastest form for weights that our own inner loops have on this processor.
-    pub(in crate::ops::cpu) fn own(numbers: Numbers) -> Option<Self> {
-        let forms: &[Self] = match numbers {
-            Numbers::F32 => &[Self::Parts(Parts::Three), Self::Floats],
-            Numbers::Bf16x2 => &[Self::Parts(Parts::Two), Self::Floats],
-            Numbers::Bf16 => &[Self::Halves, Self::Floats],
-            Numbers::Int8 => &[Self::Bytes],
+    pub(in crate::ops::cpu) fn own(precision: MatmulPrecision) -> Option<Self> {
+        let forms: &[Self] = match precision {
+            MatmulPrecision::F32 => &[Self::Parts(Parts::Three), Self::Floats],
+            MatmulPrecision::Bf16x2 => &[Self::Parts(Parts::Two), Self::Floats],
+            MatmulPrecision::Bf16 => &[Self::Halves, Self::Floats],
+            MatmulPrecision::Int8 => &[Self::Bytes],
         };
         forms.iter().copied().find(|form| form.runs())
     }
 
     /// The form that `rten-gemm` multiplies.
-    pub(super) fn of_library(numbers: Numbers) -> Self {
-        if numbers == Numbers::Int8 { Self::Bytes } else { Self::Floats }
+    pub(super) fn of_library(precision: MatmulPrecision) -> Self {
+        if precision == MatmulPrecision::Int8 { Self::Bytes } else { Self::Floats }
     }
 
     /// The form in which this processor multiplies the queries, keys and values of `length` tokens fastest, compared with
-    /// weights of `numbers`. Products as small as these gain less than two parts cost, and three parts always cost
+    /// weights of `precision`. Products as small as these gain less than two parts cost, and three parts always cost
     /// more. Scores of 8 bits would lose what softmax tells apart.
-    pub(in crate::ops::cpu) fn of_attention(numbers: Numbers, length: usize) -> Self {
+    pub(in crate::ops::cpu) fn of_attention(precision: MatmulPrecision, length: usize) -> Self {
         const MOST_IN_FLOATS: usize = 64;
-        match numbers {
-            Numbers::Bf16x2 if length > MOST_IN_FLOATS => Self::of_weights(numbers),
-            Numbers::Bf16 | Numbers::Int8 if Self::Halves.runs() => Self::Halves,
+        match precision {
+            MatmulPrecision::Bf16x2 if length > MOST_IN_FLOATS => Self::of_weights(precision),
+            MatmulPrecision::Bf16 | MatmulPrecision::Int8 if Self::Halves.runs() => Self::Halves,
             _ => Self::Floats,
         }
     }
 
     /// As [`Form::own`], where our own inner loops are faster than the library for products over tokens.
-    pub(super) fn in_tiles(numbers: Numbers) -> Option<Self> {
-        Self::own(numbers).filter(|form| matches!(form, Self::Halves | Self::Parts(_)))
+    pub(super) fn in_tiles(precision: MatmulPrecision) -> Option<Self> {
+        Self::own(precision).filter(|form| matches!(form, Self::Halves | Self::Parts(_)))
     }
 
     /// True if our own inner loops multiply it on this processor.
@@ -93,8 +93,8 @@ impl Form {
         let tiles = match self {
             Self::Floats => false,
             Self::Parts(_) => true,
-            Self::Halves => tile::in_tiles(Numbers::Bf16),
-            Self::Bytes => tile::in_tiles(Numbers::Int8),
+            Self::Halves => tile::in_tiles(MatmulPrecision::Bf16),
+            Self::Bytes => tile::in_tiles(MatmulPrecision::Int8),
         };
         if tiles { STEP } else { 1 }
     }

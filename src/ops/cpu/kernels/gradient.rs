@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use super::form::{Form, STEP};
 use super::strip::{COLUMNS, Start, Strip};
 use super::tile::{prefetch, to_pairs};
-use super::{Numbers, Words, apart};
+use super::{MatmulPrecision, Words, apart};
 
 /// Tokens whose part is added at a time: a panel of the right side stays in the nearest cache.
 const TOKENS: usize = 512;
@@ -60,10 +60,10 @@ struct Group {
 }
 
 impl Gradients {
-    /// Zeros, for weights of `m` rows and these numbers of columns. `None` where this processor has no such products, or
+    /// Zeros, for weights of `m` rows and these precision of columns. `None` where this processor has no such products, or
     /// others are as quick.
-    pub(in crate::ops::cpu) fn new(numbers: Numbers, m: usize, widths: &[usize]) -> Option<Self> {
-        let form = Form::in_tiles(numbers)?;
+    pub(in crate::ops::cpu) fn new(precision: MatmulPrecision, m: usize, widths: &[usize]) -> Option<Self> {
+        let form = Form::in_tiles(precision)?;
         let step = TOGETHER * COLUMNS;
         let groups = widths.iter().enumerate().flat_map(|(product, &n)| {
             (0..n).step_by(step).map(move |first| {
@@ -272,13 +272,14 @@ mod tests {
             (0..count).map(|i| ((i * step + 13) % 1009) as f32 / 504.5 - 1.0).collect()
         };
         let shapes = [[1, 1, 1, 1], [7, 3, 33, 40], [600, 130, 70, 70], [1025, 5, 64, 200]];
-        let all = [(Numbers::Bf16, 6e-3), (Numbers::Bf16x2, 5e-6), (Numbers::F32, 3e-7)];
-        let all = shapes.into_iter().flat_map(|shape| all.map(|numbers| (numbers, shape)));
-        for ((numbers, tolerance), [tokens, m, n, stride]) in all {
+        let all =
+            [(MatmulPrecision::Bf16, 6e-3), (MatmulPrecision::Bf16x2, 5e-6), (MatmulPrecision::F32, 3e-7)];
+        let all = shapes.into_iter().flat_map(|shape| all.map(|precision| (precision, shape)));
+        for ((precision, tolerance), [tokens, m, n, stride]) in all {
             let (a, b) = (noise(tokens * m, 7919), noise(tokens * stride, 6007));
             let right = Rows { data: &b, width: n, stride };
             let left = Rows::new(&a, m);
-            let Some(mut gradients) = Gradients::new(numbers, m, &[n, n]) else { continue };
+            let Some(mut gradients) = Gradients::new(precision, m, &[n, n]) else { continue };
             for _ in 0..2 {
                 gradients.add(&[[left, right], [left, right]], tokens);
             }
@@ -289,7 +290,7 @@ mod tests {
                 let mut other = noise(m * n, 31);
                 let before = other.clone();
                 add_transposed(
-                    Form::of_weights(numbers),
+                    Form::of_weights(precision),
                     &mut other,
                     left,
                     right,

@@ -40,7 +40,7 @@ pub(super) use words::Words;
 
 use std::cell::Cell;
 
-use super::Numbers;
+use super::MatmulPrecision;
 
 /// The most rows of a chunk of weights.
 const CHUNK: usize = 1024;

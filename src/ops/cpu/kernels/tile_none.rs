@@ -1,13 +1,13 @@
 //! What stands for the inner loops on processors that have none: nothing runs.
 
 use super::strip::{Dequantize, Start, Strip};
-use super::{Form, Numbers, Parts, convert};
+use super::{Form, MatmulPrecision, Parts, convert};
 
 pub(super) fn runs(_: Form) -> bool {
     false
 }
 
-pub(super) fn in_tiles(_: Numbers) -> bool {
+pub(super) fn in_tiles(_: MatmulPrecision) -> bool {
     false
 }
 

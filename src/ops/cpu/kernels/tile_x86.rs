@@ -3,7 +3,7 @@
 
 use super::form::STEP;
 use super::strip::{COLUMNS, Dequantize, Start, Strip};
-use super::{Form, Numbers, Parts, amx, amx_parts, convert, convert_avx2, tile_avx2, tile_avx512};
+use super::{Form, MatmulPrecision, Parts, amx, amx_parts, convert, convert_avx2, tile_avx2, tile_avx512};
 use crate::ops::isa::{self, Isa};
 
 pub(super) use super::convert_avx512::*;
@@ -12,7 +12,7 @@ pub(super) use super::convert_avx512::*;
 pub(super) fn runs(form: Form) -> bool {
     match form {
         Form::Floats => floats_512() || tile_avx2::runs(),
-        Form::Parts(_) => amx::runs(Numbers::Bf16),
+        Form::Parts(_) => amx::runs(MatmulPrecision::Bf16),
         Form::Halves => halves_512(),
         Form::Bytes => bytes_512() || tile_avx2::runs(),
     }
@@ -36,8 +36,8 @@ pub(super) fn bytes_512() -> bool {
 }
 
 /// True if these are multiplied in tiles of AMX.
-pub(super) fn in_tiles(numbers: Numbers) -> bool {
-    amx::runs(numbers)
+pub(super) fn in_tiles(precision: MatmulPrecision) -> bool {
+    amx::runs(precision)
 }
 
 /// See [`convert::bytes`].
@@ -72,7 +72,7 @@ impl Strip<'_> {
         unsafe {
             match form {
                 Form::Parts(count) => amx_parts::floats(count, self, start, out, out_stride),
-                Form::Halves if amx::runs(Numbers::Bf16) => amx::floats(self, start, out, out_stride),
+                Form::Halves if amx::runs(MatmulPrecision::Bf16) => amx::floats(self, start, out, out_stride),
                 Form::Halves => tile_avx512::floats(form, self, start, out, out_stride),
                 Form::Floats if floats_512() => tile_avx512::floats(form, self, start, out, out_stride),
                 Form::Floats => tile_avx2::floats(self, start, out, out_stride),
@@ -108,7 +108,7 @@ impl Strip<'_> {
         assert!(dequantize.scales.len() >= COLUMNS && dequantize.sums.len() >= COLUMNS);
         // SAFETY: the processor has the instructions, and the slices reach (`check`).
         unsafe {
-            if amx::runs(Numbers::Int8) {
+            if amx::runs(MatmulPrecision::Int8) {
                 amx::bytes(self, |row, sums| {
                     let out = &mut out[row * out_stride..];
                     tile_avx512::dequantize_rows(dequantize.row(row), sums, start, out, out_stride);

@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use super::in_place::InPlace;
 use super::panels::{Panels, Section};
 use super::strip::COLUMNS;
-use super::{CHUNK, Form, Left, Numbers};
+use super::{CHUNK, Form, Left, MatmulPrecision};
 use crate::ops::cpu::products;
 
 /// With more rows, floats in parts are split once, not at each product.
@@ -41,23 +41,33 @@ impl Weights<'static> {
     pub(in crate::ops::cpu) fn new(
         weight: &[f32],
         shape: [usize; 2],
-        numbers: Numbers,
+        precision: MatmulPrecision,
         followed: bool,
     ) -> Self {
-        Self::with(weight, shape, numbers, followed, Form::own(numbers))
+        Self::with(weight, shape, precision, followed, Form::own(precision))
     }
 
     /// As [`Weights::new`], through the library.
-    pub(in crate::ops::cpu) fn of_library(weight: &[f32], shape: [usize; 2], numbers: Numbers) -> Self {
-        Self::with(weight, shape, numbers, false, None)
+    pub(in crate::ops::cpu) fn of_library(
+        weight: &[f32],
+        shape: [usize; 2],
+        precision: MatmulPrecision,
+    ) -> Self {
+        Self::with(weight, shape, precision, false, None)
     }
 
     /// As [`Weights::new`], in our own inner loops for a form, or else through the library.
-    fn with(weight: &[f32], [k, n]: [usize; 2], numbers: Numbers, followed: bool, own: Option<Form>) -> Self {
-        let form = own.unwrap_or_else(|| Form::of_library(numbers));
+    fn with(
+        weight: &[f32],
+        [k, n]: [usize; 2],
+        precision: MatmulPrecision,
+        followed: bool,
+        own: Option<Form>,
+    ) -> Self {
+        let form = own.unwrap_or_else(|| Form::of_library(precision));
         let rounded;
         let weight = match own {
-            Some(Form::Floats) if numbers == Numbers::Bf16 => {
+            Some(Form::Floats) if precision == MatmulPrecision::Bf16 => {
                 rounded = products::rounded(weight);
                 &rounded
             }
@@ -77,7 +87,7 @@ impl Weights<'static> {
                     None if form == Form::Bytes => {
                         Part::Bytes(products::PackedBytes::new(part.values(), shape))
                     }
-                    None => Part::Floats(products::pack_rounded(part.values(), shape, numbers)),
+                    None => Part::Floats(products::pack_rounded(part.values(), shape, precision)),
                 }
             })
             .collect();
@@ -94,7 +104,7 @@ impl<'a> Weights<'a> {
         [k, n]: [usize; 2],
         followed: bool,
     ) -> Option<Self> {
-        let form = Form::own(Numbers::F32).filter(|form| *form == Form::Floats)?;
+        let form = Form::own(MatmulPrecision::F32).filter(|form| *form == Form::Floats)?;
         let step = steps([k, n], followed);
         if matrices.len() > 1 && !n.is_multiple_of(step[1]) {
             return None;

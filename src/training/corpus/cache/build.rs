@@ -3,7 +3,7 @@
 use super::write::CacheWriter;
 use super::{SUMMARY, TokenCache};
 use crate::error::{Error, Result};
-use crate::io::{open_to_all, resolve_directory};
+use crate::io::{make_world_readable, resolve_directory};
 use crate::tokenizer::Tokenizer;
 use crate::training::corpus::{Corpus, CorpusReader, CorpusReport, Item, Sentences, split_sentences};
 use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
@@ -95,7 +95,7 @@ fn take_name(new: tempfile::TempDir, folder: &Path, parent: &Path, key: Option<&
         let old = temporary_beside(folder, parent)?;
         std::fs::rename(folder, old.path().join("cache")).map_err(Error::io(folder, "replace"))?;
     }
-    open_to_all(new.path())?;
+    make_world_readable(new.path())?;
     match std::fs::rename(new.path(), folder) {
         Ok(()) => {
             let _moved = new.keep();

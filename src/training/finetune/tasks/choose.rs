@@ -26,12 +26,12 @@ pub(super) fn prepare(
     )?;
     let head = Head::MultipleChoice;
     let config = setup.config.clone();
-    let runtime = setup.runtime(&config, head, usize::MAX)?;
-    let task = Choose::new(&runtime, ChooseOptions::default());
+    let pipeline = setup.pipeline(&config, head, usize::MAX)?;
+    let task = Choose::new(&pipeline, ChooseOptions::default());
     let examples = encoded(setup, &train, |part| encode::choices(&task, part))?;
     let evaluation: Option<Box<dyn TaskEvaluation>> = match dev {
         None => None,
-        Some(dev) => Some(Box::new(ChoiceEvaluation::new(runtime, dev)?)),
+        Some(dev) => Some(Box::new(ChoiceEvaluation::new(pipeline, dev)?)),
     };
     Ok(Prepared {
         head,

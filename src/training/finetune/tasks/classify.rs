@@ -45,8 +45,8 @@ pub(super) fn prepare(
     }
     config.set_extra("problem_type", eval::problem_type(goal).into());
     let head = Head::SequenceClassification;
-    let runtime = setup.runtime(&config, head, usize::MAX)?;
-    let task = Classify::new(&runtime, ClassifyOptions::default())?;
+    let pipeline = setup.pipeline(&config, head, usize::MAX)?;
+    let task = Classify::new(&pipeline, ClassifyOptions::default())?;
     let examples = encoded(setup, &train, |part| encode::texts(&task, &labels, part))?;
     let label_weights = match goal {
         TargetKind::Label => class_weights.of(&labels, &counts.of(&labels))?,
@@ -60,7 +60,7 @@ pub(super) fn prepare(
                 let found = dev.iter().flat_map(|example| example.target.labels());
                 missing_in_dev(found, &labels, observer);
             }
-            Some(Box::new(TextEvaluation::new(runtime, dev, goal, labels)?))
+            Some(Box::new(TextEvaluation::new(pipeline, dev, goal, labels)?))
         }
     };
     let (loss, metrics): (_, &'static [&'static str]) = match goal {

@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use crate::data::{ChoiceExample, LabelSet, Place, QuestionExample, Target, TextExample, TokenExample};
 use crate::error::Result;
 use crate::stream::Task;
-use crate::tasks::{Choose, Classify, Qa, Runtime, TextPair};
+use crate::tasks::{Choose, Classify, Pipeline, Qa, TextPair};
 use crate::training::finetune::objective::{Answer, TrainingExample};
 
 /// Encodes texts or pairs, one row each. Examples without a target are skipped.
@@ -47,7 +47,7 @@ pub(super) fn texts(
 /// # Errors
 /// Same as [`texts`].
 pub(super) fn tokens(
-    runtime: &Runtime,
+    pipeline: &Pipeline,
     labels: &LabelSet,
     examples: &[TokenExample],
 ) -> Result<Vec<TrainingExample>> {
@@ -55,10 +55,12 @@ pub(super) fn tokens(
         let tags: Result<Vec<usize>> =
             example.tags.iter().map(|tag| labels.require(&example.place, tag)).collect();
         let tags = tags?;
-        let encoding =
-            runtime.tokenizer.encode_words(&example.words).map_err(|e| example.place.error(e.to_string()))?;
+        let encoding = pipeline
+            .tokenizer
+            .encode_words(&example.words)
+            .map_err(|e| example.place.error(e.to_string()))?;
         if !encoding.ids.is_empty() {
-            runtime.check_ids(&encoding).map_err(|problem| example.place.error(problem))?;
+            pipeline.check_ids(&encoding).map_err(|problem| example.place.error(problem))?;
         }
         let words = &encoding.word_ids;
         let tag = |i: usize| {
@@ -66,9 +68,9 @@ pub(super) fn tokens(
             let first = i == 0 || words[i - 1] != Some(word);
             tags.get(word as usize).copied().filter(|_| first)
         };
-        let room = runtime.room(false).max(1);
+        let room = pipeline.max_text_tokens(false).max(1);
         let row = |range: Range<usize>| {
-            let row = runtime.tokenizer.with_special(&encoding.slice(range.clone()), None);
+            let row = pipeline.tokenizer.with_special(&encoding.slice(range.clone()), None);
             let mut own = range.map(tag);
             let tags = row.special_tokens_mask.iter();
             let tags = tags.map(|special| if *special { None } else { own.next().flatten() }).collect();

@@ -37,14 +37,14 @@ pub(super) fn prepare(
     let mut config = setup.config.clone();
     config.set_labels(labels.names().to_vec());
     let head = Head::TokenClassification;
-    let runtime = setup.runtime(&config, head, usize::MAX)?;
-    let examples = encoded(setup, &train, |part| encode::tokens(&runtime, &labels, part))?;
+    let pipeline = setup.pipeline(&config, head, usize::MAX)?;
+    let examples = encoded(setup, &train, |part| encode::tokens(&pipeline, &labels, part))?;
     let label_weights = class_weights.of(&labels, &counts.of(&labels))?;
     let evaluation: Option<Box<dyn TaskEvaluation>> = match dev {
         None => None,
         Some(dev) => {
             missing_in_dev(dev.iter().flat_map(|example| &example.tags), &labels, observer);
-            Some(Box::new(TokenEvaluation::new(runtime, dev, labels, None)?))
+            Some(Box::new(TokenEvaluation::new(pipeline, dev, labels, None)?))
         }
     };
     Ok(Prepared {

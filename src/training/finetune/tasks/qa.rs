@@ -35,8 +35,8 @@ pub(super) fn prepare(
         config.set_num_labels(2);
     }
     let head = Head::QuestionAnswering;
-    let runtime = setup.runtime(&config, head, LENGTH)?;
-    let task = Qa::new(&runtime, task_options.clone())?;
+    let pipeline = setup.pipeline(&config, head, LENGTH)?;
+    let task = Qa::new(&pipeline, task_options.clone())?;
     let unanswerable = |part: &[QuestionExample]| part.iter().any(|example| example.is_impossible);
     let second = Cell::new(dev.as_deref().is_some_and(unanswerable));
     let examples = encoded(setup, &train, |part| {
@@ -47,7 +47,7 @@ pub(super) fn prepare(
     let rules = if second { QuestionRules::V2 { null_threshold: 0.0 } } else { QuestionRules::V1 };
     let evaluation: Option<Box<dyn TaskEvaluation>> = match dev {
         None => None,
-        Some(dev) => Some(Box::new(QuestionEvaluation::new(runtime, dev, rules, task_options.clone())?)),
+        Some(dev) => Some(Box::new(QuestionEvaluation::new(pipeline, dev, rules, task_options.clone())?)),
     };
     let metrics: &'static [&'static str] = if second {
         &["best_f1", "best_exact", "f1", "exact_match", "has_answer_f1", "loss"]

@@ -19,7 +19,7 @@ use std::sync::atomic::AtomicBool;
 
 use crate::device::{self, Workload};
 use crate::error::{Error, Result};
-use crate::training::{Alone, Communicator, Ending, first_alone};
+use crate::training::{Communicator, SingleProcess, StopReason, first_alone};
 
 /// Pretrains a model on text, as `albert pretrain` does.
 ///
@@ -44,7 +44,7 @@ pub struct Pretrain<'a> {
 impl<'a> Pretrain<'a> {
     /// Pretraining in this process.
     pub fn new(options: PretrainOptions) -> Self {
-        Self { options, world: &Alone }
+        Self { options, world: &SingleProcess }
     }
 
     /// Shares the work with other processes. Each must make the same calls with the same options.
@@ -96,8 +96,8 @@ impl<'a> Pretrain<'a> {
         let rows = self.rows(&stop, observer)?.ok_or_else(interrupted)?;
         let open = device::open_automatically(precision, Workload::Inference(Some(0.0)))?.0;
         match rows.prepare(&[open], observer)?.run(&stop, observer)? {
-            Ending::Finished => Ok(()),
-            Ending::Interrupted => Err(interrupted()),
+            StopReason::Finished => Ok(()),
+            StopReason::Interrupted => Err(interrupted()),
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::checkpoint::Checkpoint;
-use crate::device::FloatType;
+use crate::device::Precision;
 use crate::error::{Error, Result};
 use crate::io::create_directory;
 use crate::model::AlbertConfig;
@@ -73,8 +73,8 @@ pub struct PretrainOptions {
     pub weight_decay: f64,
     /// Maximum global norm of the gradients; `None`: no limit.
     pub clip_norm: Option<f64>,
-    /// Compute precision. Weights and optimizer state stay in f32. [`FloatType::Int8`] is not for training.
-    pub precision: FloatType,
+    /// Compute precision. Weights and optimizer state stay in f32. [`Precision::Int8`] is not for training.
+    pub precision: Precision,
     /// Recompute memory-bound activations in the backward pass instead of saving them.
     pub gradient_checkpointing: bool,
     /// Random seed.
@@ -150,7 +150,7 @@ impl PretrainOptions {
             decay: Decay::Linear,
             weight_decay: 0.01,
             clip_norm: Some(1.0),
-            precision: FloatType::F32,
+            precision: Precision::F32,
             gradient_checkpointing: false,
             seed: 1,
             output: output.into(),
@@ -197,7 +197,7 @@ impl PretrainOptions {
         let wrong = |name: &str, problem: &str| {
             Err(Error::InvalidOption { name: name.to_owned(), problem: problem.to_owned() })
         };
-        if self.precision == FloatType::Int8 {
+        if self.precision == Precision::Int8 {
             return wrong("precision", "int8 is for inference only");
         }
         let steps = if let Duration::Steps(n) = self.duration { Some(n) } else { None };

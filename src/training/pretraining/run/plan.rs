@@ -1,7 +1,7 @@
 //! The plan of a pretraining run, derived from options and corpus.
 
 use super::options::PretrainOptions;
-use crate::device::{FloatType, OpenDevice};
+use crate::device::{OpenDevice, Precision};
 use crate::model::AlbertConfig;
 use crate::training::instances::Pairing;
 use crate::training::{Duration, Estimate, Identity, Optimizer, Schedule, TrainOptions, estimate, recipe};
@@ -54,8 +54,8 @@ impl PretrainPlan {
         let micro_batch =
             options.micro_batch.unwrap_or_else(|| recipe::micro_batch(devices[0].is_gpu, row_length));
         let float_bytes = match options.precision {
-            FloatType::F32 | FloatType::Bf16x2 => 4,
-            FloatType::F16 | FloatType::Bf16 | FloatType::Int8 => 2,
+            Precision::F32 | Precision::Bf16x2 => 4,
+            Precision::F16 | Precision::Bf16 | Precision::Int8 => 2,
         };
         let masked = (options.masked_lm_prob * row_length as f64).ceil() as u64;
         let rows = (batch_size as u64, micro_batch as u64, row_length as u64);
@@ -124,7 +124,7 @@ impl PretrainPlan {
             save_minutes: Some(options.save_minutes),
             keep: options.keep,
             patience: None,
-            scale_loss: options.precision == FloatType::F16,
+            scale_loss: options.precision == Precision::F16,
             identity,
         }
     }

@@ -13,7 +13,7 @@ use super::{start, teacher};
 use crate::checkpoint::{Architecture, TokenizerFiles};
 use crate::device::{self, OpenDevice};
 use crate::error::{Error, Result};
-use crate::ops::Numbers;
+use crate::ops::MatmulPrecision;
 use crate::tokenizer::Tokenizer;
 use crate::training::distillation::{
     DISTILLATION_PANELS, DistillExample, DistillSource, Distillation, SentenceReader, Signal, Teacher,
@@ -21,8 +21,8 @@ use crate::training::distillation::{
 use crate::training::instances::{Instance, Pairing};
 use crate::training::log::LoggedRun;
 use crate::training::{
-    Communicator, Ending, ModelFiles, Objective, PRETRAINING_PANELS, Parameters, Pretraining,
-    PretrainingSource, Replicas, Source, TrainOptions, Trainer,
+    Communicator, ModelFiles, Objective, PRETRAINING_PANELS, Parameters, Pretraining, PretrainingSource,
+    Replicas, Source, StopReason, TrainOptions, Trainer,
 };
 
 /// A run that is ready to train.
@@ -71,8 +71,8 @@ impl<'a> PretrainRows<'a> {
         let handles: Vec<Device> = devices.iter().map(|open| open.device.clone()).collect();
         let (mut model, mut parameters) = start::model(options, config, &first.device, observer)?;
         start::freeze(&options.freeze, &mut parameters)?;
-        let numbers = device::common_numbers(devices);
-        model.set_numbers(numbers);
+        let matmul_precision = device::common_matmul_precision(devices);
+        model.set_matmul_precision(matmul_precision);
         let plan = PretrainPlan::new(options, config, devices, self.tokens, parameters.count());
         observer.planned(&plan);
         let text = Pretraining {
@@ -87,7 +87,7 @@ impl<'a> PretrainRows<'a> {
         let mut train = plan.options(options);
         let loaded = match &options.teacher {
             None => None,
-            Some(_) => Some(self.distillation(text, (&handles, numbers), observer)?),
+            Some(_) => Some(self.distillation(text, (&handles, matmul_precision), observer)?),
         };
         let kind = match loaded {
             None => {
@@ -98,7 +98,7 @@ impl<'a> PretrainRows<'a> {
                 teacher::identify(&objective, &mut train.identity);
                 let held_out = self.stream.held_out_plans(options.eval_rows)?;
                 let source = DistillSource::new(PretrainingSource::new(self.stream), sentences);
-                let held_out = source.realize(&source.with_sentences(held_out))?;
+                let held_out = source.materialize(&source.with_sentences(held_out))?;
                 Kind::Distilled(Box::new(objective), Box::new(source), held_out)
             }
         };
@@ -119,7 +119,7 @@ impl<'a> PretrainRows<'a> {
     fn distillation(
         &self,
         text: Pretraining,
-        (devices, numbers): (&[Device], Numbers),
+        (devices, matmul_precision): (&[Device], MatmulPrecision),
         observer: &mut dyn PretrainObserver,
     ) -> Result<(Distillation, Option<SentenceReader>)> {
         let Some(options) = &self.options.teacher else {
@@ -127,7 +127,7 @@ impl<'a> PretrainRows<'a> {
         };
         let (signal, weight) = (options.signal, options.weight);
         let (teacher, notes) =
-            Teacher::load(&options.checkpoint, signal, devices, numbers, text.pad_multiple)?;
+            Teacher::load(&options.checkpoint, signal, devices, matmul_precision, text.pad_multiple)?;
         for note in notes {
             observer.warned(&format!("{}: {note}", teacher.name));
         }
@@ -136,7 +136,7 @@ impl<'a> PretrainRows<'a> {
         let sentences = match signal {
             Signal::Logits => None,
             Signal::Vectors => Some(SentenceReader::new(
-                self.stream.realizer(),
+                self.stream.materializer(),
                 self.tokenizer.clone(),
                 self.special,
                 self.options.row_length(&self.config),
@@ -159,7 +159,7 @@ impl PreparedPretrain<'_> {
     /// # Errors
     /// [`Error::Training`] if the loss becomes NaN or infinite; errors of the devices, the corpus and the files; if the run to
     /// resume had other options. Existing checkpoints are kept.
-    pub fn run(self, stop: &AtomicBool, observer: &mut dyn PretrainObserver) -> Result<Ending> {
+    pub fn run(self, stop: &AtomicBool, observer: &mut dyn PretrainObserver) -> Result<StopReason> {
         let observer = if self.base.world.rank() == 0 { observer } else { &mut () };
         match self.kind {
             Kind::Text(objective, source, held_out) => {
@@ -182,7 +182,7 @@ impl Base<'_> {
         panels: &[(&str, &str)],
         stop: &AtomicBool,
         observer: &mut dyn PretrainObserver,
-    ) -> Result<Ending> {
+    ) -> Result<StopReason> {
         let output = self.options.output;
         let mut trainer = Trainer {
             objective,
@@ -203,7 +203,7 @@ impl Base<'_> {
         let mut logged = LoggedRun::new(&output, panels.collect(), &mut *observer);
         let from = trainer.begin(self.options.resume, &mut logged)?;
         let (ending, _) = trainer.run(from, stop, &mut logged)?;
-        if ending == Ending::Finished {
+        if ending == StopReason::Finished {
             observer.wrote_model(&output);
         }
         Ok(ending)

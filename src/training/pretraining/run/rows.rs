@@ -78,7 +78,7 @@ impl<'a> PretrainRows<'a> {
     /// Errors of the cache.
     pub fn take(&mut self, count: usize) -> Result<Vec<Instance>> {
         let plans = self.stream.next_batch(count)?;
-        self.stream.realizer().realize(&plans)
+        self.stream.materializer().materialize(&plans)
     }
 
     /// The tokenizer.

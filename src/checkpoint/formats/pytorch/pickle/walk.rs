@@ -28,12 +28,12 @@ pub(in crate::checkpoint) fn named_tensors(
         if heap.global(object.class).is_some_and(|(module, _)| module.starts_with(b"__torch__")));
     let budget = heap.limit();
     let mut walk =
-        Walk { heap, visits: vec![0; nodes], path: String::new(), names: HashMap::new(), script, budget };
+        Parser { heap, visits: vec![0; nodes], path: String::new(), names: HashMap::new(), script, budget };
     walk.value(root, 0)?;
     Ok(walk.names)
 }
 
-struct Walk<'a> {
+struct Parser<'a> {
     heap: &'a Heap,
     visits: Vec<u8>,
     path: String,
@@ -46,7 +46,7 @@ struct Walk<'a> {
 /// Set while a node is on the path, so that it is not looked into inside itself.
 const OPEN: u8 = 0x80;
 
-impl Walk<'_> {
+impl Parser<'_> {
     fn value(&mut self, value: Value, depth: usize) -> Result<(), String> {
         match value {
             Value::Tensor(tensor) if !self.path.is_empty() && self.path.len() <= LONGEST_NAME => {

@@ -26,9 +26,9 @@ fn expected(x: &[f32], w: &[f32], bias: &[f32], k: usize) -> Vec<f64> {
 }
 
 /// The forms of our own inner loops that run here, and none for the library.
-fn forms(numbers: Numbers) -> Vec<Option<Form>> {
-    let floats = numbers != Numbers::Int8 && Form::Floats.runs();
-    let own = Form::own(numbers).into_iter().chain(floats.then_some(Form::Floats));
+fn forms(precision: MatmulPrecision) -> Vec<Option<Form>> {
+    let floats = precision != MatmulPrecision::Int8 && Form::Floats.runs();
+    let own = Form::own(precision).into_iter().chain(floats.then_some(Form::Floats));
     [None].into_iter().chain(own.map(Some)).collect()
 }
 
@@ -70,17 +70,21 @@ fn products_of_all_numbers_and_shapes_are_near_the_exact_ones() {
         let expected = expected(&x, &w, &bias, k);
         // The sums grow with the root of k.
         let size = (k as f64).sqrt();
-        let all =
-            [(Numbers::F32, 4e-6), (Numbers::Bf16x2, 2e-5), (Numbers::Bf16, 6e-3), (Numbers::Int8, 2e-2)];
-        for (numbers, tolerance) in all {
-            for (own, followed) in forms(numbers).into_iter().flat_map(|own| [(own, false), (own, true)]) {
-                let weights = Weights::with(&w, [k, n], numbers, followed, own);
+        let all = [
+            (MatmulPrecision::F32, 4e-6),
+            (MatmulPrecision::Bf16x2, 2e-5),
+            (MatmulPrecision::Bf16, 6e-3),
+            (MatmulPrecision::Int8, 2e-2),
+        ];
+        for (precision, tolerance) in all {
+            for (own, followed) in forms(precision).into_iter().flat_map(|own| [(own, false), (own, true)]) {
+                let weights = Weights::with(&w, [k, n], precision, followed, own);
                 let out = product(&weights, &x, &bias, k);
                 for (out, expected) in out.iter().zip(&expected) {
                     let distance = (f64::from(*out) - expected).abs();
                     assert!(
                         distance <= tolerance * size,
-                        "{numbers:?} {rows}x{k}x{n} in {own:?}: {out} for {expected}"
+                        "{precision:?} {rows}x{k}x{n} in {own:?}: {out} for {expected}"
                     );
                 }
             }
@@ -92,19 +96,21 @@ fn products_of_all_numbers_and_shapes_are_near_the_exact_ones() {
 fn a_row_comes_out_the_same_whatever_is_beside_it() {
     let (rows, k, n) = (45, 1100, 70);
     let (x, w, bias) = (noise(rows * k, 4), noise(k * n, 5), noise(n, 6));
-    for numbers in [Numbers::F32, Numbers::Bf16x2, Numbers::Bf16, Numbers::Int8] {
-        let weights = Weights::new(&w, [k, n], numbers, false);
+    for precision in
+        [MatmulPrecision::F32, MatmulPrecision::Bf16x2, MatmulPrecision::Bf16, MatmulPrecision::Int8]
+    {
+        let weights = Weights::new(&w, [k, n], precision, false);
         if !weights.native() {
             continue;
         }
         let all = product(&weights, &x, &bias, k);
         for count in [1, 2, 13, 14, 15, 44] {
             let some = product(&weights, &x[..count * k], &bias, k);
-            assert!(some == all[..count * n], "{numbers:?}, {count} rows");
+            assert!(some == all[..count * n], "{precision:?}, {count} rows");
         }
         // Floats split once, or at each product.
         weights.split_for(usize::MAX);
-        assert!(product(&weights, &x, &bias, k) == all, "{numbers:?}, split");
+        assert!(product(&weights, &x, &bias, k) == all, "{precision:?}, split");
         // Panel by panel, as a team computes them.
         let lefts = fill(&weights, &x, k);
         for panel in 0..weights.panels() {
@@ -113,7 +119,7 @@ fn a_row_comes_out_the_same_whatever_is_beside_it() {
             let first = panel * COLUMNS;
             for (strip, all) in strip.chunks_exact(COLUMNS).zip(all.chunks_exact(n)) {
                 let width = COLUMNS.min(n - first);
-                assert!(strip[..width] == all[first..first + width], "{numbers:?}, panel {panel}");
+                assert!(strip[..width] == all[first..first + width], "{precision:?}, panel {panel}");
             }
         }
     }
@@ -130,10 +136,10 @@ fn weights_in_place_give_the_same_sums() {
             (0..k).flat_map(|row| matrices.iter().flat_map(move |m| m[row * n..][..n].to_vec())).collect();
         let slices: Vec<&[f32]> = matrices.iter().map(Vec::as_slice).collect();
         let Some(in_place) = Weights::in_place(&slices, [k, n], followed) else {
-            assert!(Form::own(Numbers::F32) != Some(Form::Floats), "{rows}x{k}x{n}");
+            assert!(Form::own(MatmulPrecision::F32) != Some(Form::Floats), "{rows}x{k}x{n}");
             return;
         };
-        let copied = Weights::new(&side_by_side, [k, count * n], Numbers::F32, followed);
+        let copied = Weights::new(&side_by_side, [k, count * n], MatmulPrecision::F32, followed);
         assert!(product(&in_place, &x, &bias, k) == product(&copied, &x, &bias, k), "{rows}x{k}x{n}");
         let lefts = fill(&in_place, &x, k);
         assert_eq!(in_place.panels(), copied.panels());
@@ -163,11 +169,11 @@ fn bytes_are_exact_where_the_numbers_fit_them() {
     w[..n].fill(127.0);
     w[n..2 * n].fill(0.0);
     let bias = vec![0.5; n];
-    for own in forms(Numbers::Int8) {
+    for own in forms(MatmulPrecision::Int8) {
         if own.is_none() && products::PackedBytes::may_saturate() {
             continue;
         }
-        let weights = Weights::with(&w, [k, n], Numbers::Int8, false, own);
+        let weights = Weights::with(&w, [k, n], MatmulPrecision::Int8, false, own);
         for (out, expected) in product(&weights, &x, &bias, k).iter().zip(expected(&x, &w, &bias, k)) {
             assert!(
                 (f64::from(*out) - expected).abs() <= 1e-6 * expected.abs().max(1000.0),
@@ -193,8 +199,8 @@ fn bytes_are_summed_exactly_in_every_shape() {
                 (bytes, f64::from(most / 127.0))
             })
             .collect();
-        for own in forms(Numbers::Int8).into_iter().flatten() {
-            let weights = Weights::with(&w, [k, n], Numbers::Int8, false, Some(own));
+        for own in forms(MatmulPrecision::Int8).into_iter().flatten() {
+            let weights = Weights::with(&w, [k, n], MatmulPrecision::Int8, false, Some(own));
             let out = product(&weights, &x, &bias, k);
             for (row, out) in x.chunks_exact(k).zip(out.chunks_exact(n)) {
                 let mut bytes = vec![0; k];
@@ -220,8 +226,8 @@ fn no_sum_of_bytes_saturates() {
     x.iter_mut().step_by(k).for_each(|x| *x = 0.0);
     let w: Vec<f32> = (0..k * n).map(|i| if i % n % 2 == 0 { 1.0 } else { -1.0 }).collect();
     let bias = vec![0.0; n];
-    for own in forms(Numbers::Int8) {
-        let weights = Weights::with(&w, [k, n], Numbers::Int8, false, own);
+    for own in forms(MatmulPrecision::Int8) {
+        let weights = Weights::with(&w, [k, n], MatmulPrecision::Int8, false, own);
         for (i, out) in product(&weights, &x, &bias, k).iter().enumerate() {
             let expected = if i % n % 2 == 0 { 999.0 } else { -999.0 };
             // Half of a step of weights.
@@ -238,13 +244,15 @@ fn rows_that_are_not_numbers_stay_so_and_zeros_too() {
     x[k + 5] = f32::INFINITY;
     x[2 * k..3 * k].fill(0.0);
     let (w, bias) = (noise(k * n, 8), noise(n, 9));
-    for numbers in [Numbers::F32, Numbers::Bf16x2, Numbers::Bf16, Numbers::Int8] {
-        for own in forms(numbers) {
-            let weights = Weights::with(&w, [k, n], numbers, false, own);
+    for precision in
+        [MatmulPrecision::F32, MatmulPrecision::Bf16x2, MatmulPrecision::Bf16, MatmulPrecision::Int8]
+    {
+        for own in forms(precision) {
+            let weights = Weights::with(&w, [k, n], precision, false, own);
             let out = product(&weights, &x, &bias, k);
-            assert!(out[..2 * n].iter().all(|x| !x.is_finite()), "{numbers:?} in {own:?}");
-            assert!(out[2 * n..3 * n] == bias, "{numbers:?} in {own:?}");
-            assert!(out[3 * n..].iter().all(|x| x.is_finite()), "{numbers:?} in {own:?}");
+            assert!(out[..2 * n].iter().all(|x| !x.is_finite()), "{precision:?} in {own:?}");
+            assert!(out[2 * n..3 * n] == bias, "{precision:?} in {own:?}");
+            assert!(out[3 * n..].iter().all(|x| x.is_finite()), "{precision:?} in {own:?}");
         }
     }
 }

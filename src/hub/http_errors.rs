@@ -5,7 +5,7 @@ use std::io::Read;
 use ureq::http::StatusCode;
 
 use super::client::{Answer, Client};
-use super::wanted::listed;
+use super::required_files::listed;
 use crate::error::Error;
 
 /// Maximum size of an error body that is read, and of the message shown from it.
@@ -24,7 +24,7 @@ pub(crate) fn code(answer: &Answer) -> &str {
 pub(crate) fn refusal(client: &Client<'_>, url: &str, file: Option<&str>, answer: Answer) -> Error {
     let status = answer.status();
     let code = code(&answer).to_owned();
-    let problem = match (status, answer.at_home, &client.settings.token) {
+    let problem = match (status, answer.same_origin, &client.settings.token) {
         (status, false, _) => format!("{}, where the hub sends us, answers {status}", answer.host),
         (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN, true, None) => {
             "the model is private, gated, or does not exist; set HF_TOKEN to a token that may read it".to_owned()
@@ -78,9 +78,9 @@ pub(crate) fn none_of<'n>(
     names: &[&str],
     there: Option<impl Iterator<Item = &'n String>>,
 ) -> Error {
-    let wanted = listed(names);
+    let required_files = listed(names);
     let Some(there) = there else {
-        return client.refuse(url, format!("the repository has no {wanted}"));
+        return client.refuse(url, format!("the repository has no {required_files}"));
     };
     let mut shown: Vec<String> = there.take(MAX_NAMES + 1).map(|name| printable(name, 80)).collect();
     let more = shown.len() > MAX_NAMES;
@@ -93,5 +93,5 @@ pub(crate) fn none_of<'n>(
         hint = " (a checkpoint of TensorFlow 1: download its files into a directory and name that)";
     }
     let has = if shown.is_empty() { "no files at all".to_owned() } else { shown.join(", ") };
-    client.refuse(url, format!("the repository has no {wanted}; it has {has}{hint}"))
+    client.refuse(url, format!("the repository has no {required_files}; it has {has}{hint}"))
 }

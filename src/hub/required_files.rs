@@ -16,7 +16,7 @@ const INDEX: &str = ".index.json";
 
 /// A part of a model and the files that can contain it. An index (`*.index.json`) implies the shards that it names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Wanted<'a> {
+pub enum RequiredFile<'a> {
     /// The first of these that exists. At least one is required.
     OneOf(&'a [&'a str]),
     /// All of these that exist. At least one is required.
@@ -33,10 +33,10 @@ pub(crate) const MODULES: &str = sentence::MODULES;
 pub(crate) const NESTED: &str = "0_Transformer/";
 
 /// The files of an ALBERT model.
-pub const ALBERT_FILES: [Wanted<'static>; 5] = [
-    Wanted::Optional(&[MODULES]),
-    Wanted::OneOf(&["config.json", "0_Transformer/config.json"]),
-    Wanted::AnyOf(&[
+pub const ALBERT_FILES: [RequiredFile<'static>; 5] = [
+    RequiredFile::Optional(&[MODULES]),
+    RequiredFile::OneOf(&["config.json", "0_Transformer/config.json"]),
+    RequiredFile::AnyOf(&[
         "tokenizer.json",
         "spiece.model",
         "30k-clean.model",
@@ -45,7 +45,7 @@ pub const ALBERT_FILES: [Wanted<'static>; 5] = [
         "0_Transformer/spiece.model",
         "0_Transformer/vocab.txt",
     ]),
-    Wanted::Optional(&[
+    RequiredFile::Optional(&[
         "tokenizer_config.json",
         "special_tokens_map.json",
         "added_tokens.json",
@@ -53,7 +53,7 @@ pub const ALBERT_FILES: [Wanted<'static>; 5] = [
         "0_Transformer/special_tokens_map.json",
         "0_Transformer/added_tokens.json",
     ]),
-    Wanted::OneOf(&[
+    RequiredFile::OneOf(&[
         "model.safetensors",
         "model.safetensors.index.json",
         "pytorch_model.bin",
@@ -68,9 +68,9 @@ pub const ALBERT_FILES: [Wanted<'static>; 5] = [
 ];
 
 /// The files of a PEFT adapter. Its base model is another repository.
-pub const ADAPTER_FILES: [Wanted<'static>; 3] = [
-    Wanted::OneOf(&["adapter_config.json"]),
-    Wanted::Optional(&[
+pub const ADAPTER_FILES: [RequiredFile<'static>; 3] = [
+    RequiredFile::OneOf(&["adapter_config.json"]),
+    RequiredFile::Optional(&[
         "config.json",
         "tokenizer.json",
         "spiece.model",
@@ -79,13 +79,13 @@ pub const ADAPTER_FILES: [Wanted<'static>; 3] = [
         "special_tokens_map.json",
         "added_tokens.json",
     ]),
-    Wanted::OneOf(&["adapter_model.safetensors", "adapter_model.bin"]),
+    RequiredFile::OneOf(&["adapter_model.safetensors", "adapter_model.bin"]),
 ];
 
 /// The files of a tokenizer.
-pub const TOKENIZER_FILES: [Wanted<'static>; 2] = [
-    Wanted::AnyOf(&["tokenizer.json", "spiece.model", "30k-clean.model", "vocab.txt"]),
-    Wanted::Optional(&["tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"]),
+pub const TOKENIZER_FILES: [RequiredFile<'static>; 2] = [
+    RequiredFile::AnyOf(&["tokenizer.json", "spiece.model", "30k-clean.model", "vocab.txt"]),
+    RequiredFile::Optional(&["tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"]),
 ];
 
 /// Names for a message: those of older layouts are left out.
@@ -131,16 +131,16 @@ fn missing_of_modules(directory: &Path) -> Option<String> {
 }
 
 /// The name of a file missing from a snapshot, as far as the snapshot itself can tell.
-pub(crate) fn missing_in(snapshot: &Path, wanted: &[Wanted<'_>]) -> Option<String> {
-    wanted.iter().find_map(|part| match part {
-        Wanted::OneOf(names) => match first_in(snapshot, names) {
+pub(crate) fn missing_in(snapshot: &Path, required_files: &[RequiredFile<'_>]) -> Option<String> {
+    required_files.iter().find_map(|part| match part {
+        RequiredFile::OneOf(names) => match first_in(snapshot, names) {
             None => Some(listed(names)),
             Some(name) if is_index(name) => missing_shard(snapshot, name),
             Some(_) => None,
         },
-        Wanted::AnyOf(names) => first_in(snapshot, names).is_none().then(|| listed(names)),
-        Wanted::Optional(names) if names.contains(&MODULES) => missing_of_modules(snapshot),
-        Wanted::Optional(_) => None,
+        RequiredFile::AnyOf(names) => first_in(snapshot, names).is_none().then(|| listed(names)),
+        RequiredFile::Optional(names) if names.contains(&MODULES) => missing_of_modules(snapshot),
+        RequiredFile::Optional(_) => None,
     })
 }
 
@@ -217,10 +217,10 @@ mod tests {
 
     #[test]
     fn everything_that_adds_tokens_is_fetched() {
-        let wanted: Vec<&str> = ALBERT_FILES
+        let required_files: Vec<&str> = ALBERT_FILES
             .iter()
             .flat_map(|part| match part {
-                Wanted::OneOf(names) | Wanted::AnyOf(names) | Wanted::Optional(names) => {
+                RequiredFile::OneOf(names) | RequiredFile::AnyOf(names) | RequiredFile::Optional(names) => {
                     names.iter().copied()
                 }
             })
@@ -228,7 +228,7 @@ mod tests {
         for name in
             ["tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "tokenizer.json"]
         {
-            assert!(wanted.contains(&name), "{name}");
+            assert!(required_files.contains(&name), "{name}");
         }
     }
 

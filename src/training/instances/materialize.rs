@@ -18,26 +18,26 @@ use crate::training::Documents;
 
 /// Builds instances from plans. Clones are cheap and work in any thread.
 #[derive(Clone)]
-pub struct Realizer {
+pub struct Materializer {
     pub(super) documents: Arc<dyn Documents + Send + Sync>,
     pub(super) table: Arc<PieceTable>,
     pub(super) special: SpecialIds,
     pub(super) options: InstanceOptions,
 }
 
-impl Realizer {
+impl Materializer {
     /// Builds the instances of `plans`, in order, on all threads of the current rayon pool.
     ///
     /// # Errors
     /// Errors of [`Documents::sentences`]; [`Error::Input`] if the sentences differ from the planned ones.
-    pub fn realize(&self, plans: &[InstancePlan]) -> Result<Vec<Instance>> {
+    pub fn materialize(&self, plans: &[InstancePlan]) -> Result<Vec<Instance>> {
         plans.par_iter().map(|plan| self.instance(plan)).collect()
     }
 
     /// The tokens of a random sentence of the instance of `plan`, unmasked and without special tokens.
     ///
     /// # Errors
-    /// As [`Realizer::realize`].
+    /// As [`Materializer::materialize`].
     pub fn sentence(&self, plan: &InstancePlan) -> Result<Vec<u32>> {
         let count = u64::from(plan.end.saturating_sub(plan.first).max(1));
         let drawn = plan.first + (mix(Purpose::Sentence, &[plan.seed]) % count) as u32;

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// A metric over several runs.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Spread {
+pub struct SeedStatistics {
     /// Number of runs.
     pub count: usize,
     /// The mean.
@@ -17,21 +17,21 @@ pub struct Spread {
     pub most: f64,
 }
 
-impl Spread {
+impl SeedStatistics {
     /// The statistics of `values`; `None` if there are none.
-    pub fn of(figures: &[f64]) -> Option<Self> {
-        let count = figures.len();
+    pub fn of(metrics: &[f64]) -> Option<Self> {
+        let count = metrics.len();
         if count == 0 {
             return None;
         }
-        let mean = figures.iter().sum::<f64>() / count as f64;
-        let squares: f64 = figures.iter().map(|figure| (figure - mean).powi(2)).sum();
+        let mean = metrics.iter().sum::<f64>() / count as f64;
+        let squares: f64 = metrics.iter().map(|metric| (metric - mean).powi(2)).sum();
         Some(Self {
             count,
             mean,
             deviation: (squares / (count - 1).max(1) as f64).sqrt(),
-            least: figures.iter().copied().fold(f64::INFINITY, f64::min),
-            most: figures.iter().copied().fold(f64::NEG_INFINITY, f64::max),
+            least: metrics.iter().copied().fold(f64::INFINITY, f64::min),
+            most: metrics.iter().copied().fold(f64::NEG_INFINITY, f64::max),
         })
     }
 }
@@ -43,11 +43,11 @@ mod tests {
     #[test]
     fn as_numpy_has_it() {
         // numpy.mean, numpy.std(ddof=1).
-        let spread = Spread::of(&[0.9, 0.8, 0.85, 0.87]).expect("figures");
+        let spread = SeedStatistics::of(&[0.9, 0.8, 0.85, 0.87]).expect("figures");
         assert!((spread.mean - 0.855).abs() < 1e-12);
         assert!((spread.deviation - 0.042_031_734).abs() < 1e-8, "{}", spread.deviation);
         assert_eq!((spread.least, spread.most, spread.count), (0.8, 0.9, 4));
-        assert_eq!(Spread::of(&[0.5]).map(|s| s.deviation), Some(0.0));
-        assert_eq!(Spread::of(&[]), None);
+        assert_eq!(SeedStatistics::of(&[0.5]).map(|s| s.deviation), Some(0.0));
+        assert_eq!(SeedStatistics::of(&[]), None);
     }
 }

@@ -13,7 +13,7 @@ use crate::tokenizer::{Encoding, Tokenizer};
 /// How to handle text that is longer than the model supports.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
-pub enum Long {
+pub enum OverflowStrategy {
     /// Cut it and mark the record.
     #[default]
     #[cfg_attr(
@@ -35,7 +35,7 @@ pub enum Long {
 }
 
 /// Everything that a task needs to run.
-pub struct Runtime {
+pub struct Pipeline {
     /// The model with the heads needed by the task.
     pub model: Albert,
     /// Its configuration.
@@ -47,19 +47,20 @@ pub struct Runtime {
     /// Maximum sequence length in tokens, including special tokens.
     pub max_length: usize,
     /// How to handle longer text.
-    pub long: Long,
+    pub long: OverflowStrategy,
     /// Lengths are padded to a multiple of this.
     pub pad_multiple: usize,
 }
 
-impl Runtime {
+impl Pipeline {
     /// Encodes a text or a pair with at most `max_length` tokens.
     ///
     /// # Errors
-    /// If the text is too long and [`Long::Error`] is set, or the tokenizer fails.
+    /// If the text is too long and [`OverflowStrategy::Error`] is set, or the tokenizer fails.
     pub fn encode(&self, text: &str, pair: Option<&str>) -> std::result::Result<Encoding, String> {
-        let encoding = self.tokenizer.encode_max(text, pair, self.max_length).map_err(|e| e.to_string())?;
-        if encoding.truncated && self.long == Long::Error {
+        let encoding =
+            self.tokenizer.encode_truncated(text, pair, self.max_length).map_err(|e| e.to_string())?;
+        if encoding.truncated && self.long == OverflowStrategy::Error {
             let tokens = self.tokenizer.encode(text, pair).map_err(|e| e.to_string())?.ids.len();
             return Err(self.too_long(tokens));
         }
@@ -67,7 +68,7 @@ impl Runtime {
         Ok(encoding)
     }
 
-    /// The message of [`Long::Error`] for `tokens` tokens.
+    /// The message of [`OverflowStrategy::Error`] for `tokens` tokens.
     pub(super) fn too_long(&self, tokens: usize) -> String {
         format!(
             "the text has {tokens} tokens and the model takes {} (option long=truncate cuts it)",
@@ -76,8 +77,8 @@ impl Runtime {
     }
 
     /// The number of tokens of a text, or of both texts of a pair, that fit in addition to the special tokens.
-    pub fn room(&self, pair: bool) -> usize {
-        self.max_length.saturating_sub(self.tokenizer.num_special(pair))
+    pub fn max_text_tokens(&self, pair: bool) -> usize {
+        self.max_length.saturating_sub(self.tokenizer.num_special_tokens(pair))
     }
 
     /// Checks that the model has embeddings for all ids, since the tokenizer may belong to another model.
@@ -157,7 +158,7 @@ impl Runtime {
     /// Sentence-order logits `[num_labels]` of each row.
     ///
     /// # Errors
-    /// Same as [`Runtime::sequence_logits`].
+    /// Same as [`Pipeline::sequence_logits`].
     pub fn sentence_order_logits(&self, rows: &[&Encoding]) -> Result<Vec<Vec<f32>>> {
         let pooled = self.pooled(rows)?;
         let logits = self.model.sentence_order_logits(pooled).ok_or_else(|| no_head("sentence-order"))?;
@@ -167,7 +168,7 @@ impl Runtime {
     /// Token logits of each row: `tokens x num_labels` values, row-major.
     ///
     /// # Errors
-    /// Same as [`Runtime::sequence_logits`].
+    /// Same as [`Pipeline::sequence_logits`].
     pub fn token_logits(&self, rows: &[&Encoding]) -> Result<Vec<Vec<f32>>> {
         let states = self.states(rows);
         let logits = self.model.token_logits(states).ok_or_else(|| no_head("token-classification"))?;
@@ -177,7 +178,7 @@ impl Runtime {
     /// Start and end logits of each row: `tokens x 2` values.
     ///
     /// # Errors
-    /// Same as [`Runtime::sequence_logits`].
+    /// Same as [`Pipeline::sequence_logits`].
     pub fn span_logits(&self, rows: &[&Encoding]) -> Result<Vec<Vec<f32>>> {
         let states = self.states(rows);
         let logits = self.model.span_logits(states).ok_or_else(|| no_head("question-answering"))?;
@@ -219,7 +220,7 @@ impl Runtime {
     /// no part in any mean or maximum.
     ///
     /// # Errors
-    /// Same as [`Runtime::sequence_logits`]; [`Error::Input`] for a layer that the model lacks.
+    /// Same as [`Pipeline::sequence_logits`]; [`Error::Input`] for a layer that the model lacks.
     pub fn embeddings(
         &self,
         rows: &[&Encoding],

@@ -14,7 +14,7 @@ const ROWS: usize = 64;
 const TOGETHER: usize = 4;
 
 /// A matrix with a low-rank delta.
-pub(super) struct Difference {
+pub(super) struct LoraDelta {
     /// The type of the shared matrix in the file.
     pub(super) shared: Dtype,
     pub(super) factors: [Factor; 2],
@@ -31,7 +31,7 @@ pub(super) struct Factor {
     pub(super) recipe: Option<Recipe>,
 }
 
-impl Difference {
+impl LoraDelta {
     /// Returns `None` if the shapes do not match.
     pub(super) fn new(
         shared: &TensorInfo,
