@@ -1,5 +1,5 @@
 //! `albert classify` over JSONL lines of mixed length, from exec to exit, on a model of ALBERT-base's shape
-//! with random weights, compared with transformers' pipeline and scripts for ONNX Pipeline and OpenVINO when `--python PATH`
+//! with random weights, compared with transformers' pipeline and scripts for ONNX Runtime and OpenVINO when `--python PATH`
 //! is given (see `bulk_peer.py`; what Python needs to start and to load is not counted there).
 //!
 //!     cargo bench --bench bulk -- [--python PATH] [--lines N] [--runs N] [--programs f32,bf16x2,bf16,int8]

@@ -1,4 +1,4 @@
-//! The encoder of ALBERT-base on the CPU over shapes without padding, compared with ONNX Pipeline, OpenVINO
+//! The encoder of ALBERT-base on the CPU over shapes without padding, compared with ONNX Runtime, OpenVINO
 //! and PyTorch when `--python PATH` is given (see `inference_peer.py` for what they run).
 //!
 //!     cargo bench --bench inference -- [--python PATH] [--runs N] [--shapes 8x128,1x16] [--programs f32,int8]

@@ -4,7 +4,7 @@ mod common;
 
 use std::path::Path;
 
-use albert::tokenizer::{Kind, Tokenizer};
+use albert::tokenizer::{Tokenizer, TokenizerKind};
 use common::albert;
 use serde_json::Value;
 
@@ -118,7 +118,7 @@ fn both_files_give_the_same_ids() {
     let output = trained(directory.path());
     let model = Tokenizer::from_file(&output.join("spiece.model")).expect("a model");
     let json = Tokenizer::from_dir(&output).expect("a tokenizer");
-    assert_eq!((model.kind(), json.kind()), (Kind::SentencePiece, Kind::TokenizerJson));
+    assert_eq!((model.kind(), json.kind()), (TokenizerKind::SentencePiece, TokenizerKind::TokenizerJson));
     let text = text();
     let nasty = [
         "",

@@ -2,7 +2,7 @@
 //!
 //! A weight is `(q - zero_point) * scale`, with one scale for a tensor or one for each index of an axis. Reference: the
 //! operators `DequantizeLinear`, `MatMulInteger`, `QLinearMatMul` of ONNX, and `QGemm`, `DynamicQuantizeMatMul`,
-//! `MatMulIntegerToFloat`, `MatMulNBits` of `com.microsoft` in ONNX Pipeline 1.32; names as its
+//! `MatMulIntegerToFloat`, `MatMulNBits` of `com.microsoft` in ONNX Runtime 1.32; names as its
 //! `onnxruntime.quantization` gives them.
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -60,7 +60,7 @@ struct Group {
 }
 
 impl Gradients {
-    /// Zeros, for weights of `m` rows and these precision of columns. `None` where this processor has no such products, or
+    /// Zeros, for weights of `m` rows and these numbers of columns. `None` where this processor has no such products, or
     /// others are as quick.
     pub(in crate::ops::cpu) fn new(precision: MatmulPrecision, m: usize, widths: &[usize]) -> Option<Self> {
         let form = Form::in_tiles(precision)?;

@@ -16,7 +16,7 @@ pub(in crate::ops::cpu) struct Left {
 }
 
 impl Left {
-    /// Takes `rows` rows of `width` precision; `row(i, out)` writes row i.
+    /// Takes `rows` rows of `width` numbers; `row(i, out)` writes row i.
     pub(in crate::ops::cpu) fn fill(
         &mut self,
         form: Form,
