@@ -8,7 +8,9 @@ use burn::tensor::{Bool, Device, Gradients, Int, Tensor, TensorData, activation}
 
 use albert::device::{self, DeviceChoice, Precision};
 use albert::model::{Activation, AlbertConfig, AlbertLayer};
-use albert::ops::{self, Curve, LayerOptions, LayerParameters, MatmulPrecision, VocabularyLoss, WeightCache};
+use albert::ops::{
+    self, ActivationKind, LayerOptions, LayerParameters, MatmulPrecision, VocabularyLoss, WeightCache,
+};
 
 fn devices() -> Vec<Device> {
     [DeviceChoice::Flex, DeviceChoice::NdArray]
@@ -262,7 +264,7 @@ fn loose(device: &Device) -> ([Tensor<2>; 6], [Tensor<1>; 10], LayerOptions) {
     let options = LayerOptions {
         num_heads: 2,
         repeats: 2,
-        activation: Curve::GeluTanh,
+        activation: ActivationKind::GeluTanh,
         epsilon: 1e-6,
         attention_dropout: 0.3,
         hidden_dropout: 0.2,

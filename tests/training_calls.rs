@@ -3,6 +3,7 @@
 mod common;
 
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use albert::Result;
 use albert::checkpoint::Checkpoint;
@@ -21,6 +22,9 @@ use common::runs::{finish, weights};
 use common::{albert, golden};
 use serde_json::{Value, json};
 use tempfile::TempDir;
+
+/// Runs in one process at the same time share burn's random numbers.
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
 /// What a run reported.
 #[derive(Default)]
@@ -105,6 +109,7 @@ fn options(folder: &Path, output: &str) -> FineTuneOptions {
 
 #[test]
 fn fine_tuning_is_a_call() {
+    let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     let folder = TempDir::new().expect("a directory");
     let path = folder.path();
     labelled(path, "train.jsonl", 60);
@@ -142,14 +147,15 @@ fn fine_tuning_is_a_call() {
         serde_json::from_slice(&bytes).expect("JSON")
     };
     assert_eq!(read("call"), read("program"));
-    assert_eq!(read("call"), serde_json::to_value(&results).expect("JSON"));
+    let text = serde_json::to_string(&results).expect("JSON");
+    assert_eq!(read("call"), serde_json::from_str::<Value>(&text).expect("JSON"));
     assert!(
         path.join("call/seeds/3/metrics.jsonl").is_file() && path.join("call/seeds/4/curves.svg").is_file()
     );
 
     // A call does not overwrite a model, and completes a run that was complete.
     let again = FineTune::new(checkpoint.clone(), options(path, "call")).run(&mut ());
-    let again = again.err().expect("refused").to_string();
+    let again = again.expect_err("refused").to_string();
     assert!(again.contains("contains a model or a run"), "{again}");
     let resumed = FineTuneOptions { resume: true, ..options(path, "call") };
     let resumed = FineTune::new(checkpoint, resumed).run(&mut ()).expect("complete");
@@ -171,6 +177,7 @@ fn fine_tuning_is_a_call() {
 
 #[test]
 fn options_that_cannot_be_are_refused() {
+    let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     let folder = TempDir::new().expect("a directory");
     let path = folder.path();
     labelled(path, "train.jsonl", 9);
@@ -191,13 +198,14 @@ fn options_that_cannot_be_are_refused() {
         let mut options = options(path, "out");
         change(&mut options);
         let checkpoint = Checkpoint::local(&model()).expect("a model");
-        let refused = FineTune::new(checkpoint, options).run(&mut ()).err().expect(name).to_string();
+        let refused = FineTune::new(checkpoint, options).run(&mut ()).expect_err(name).to_string();
         assert!(refused.contains(name), "{name}: {refused}");
     }
 }
 
 #[test]
 fn pretraining_is_a_call() {
+    let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     let folder = TempDir::new().expect("a directory");
     let path = folder.path();
     let words = ["river", "valley", "bread", "morning", "people", "thoughts", "work"];
@@ -237,6 +245,6 @@ fn pretraining_is_a_call() {
         arguments.iter().chain(&more).map(|part| (*part).to_owned()).chain(files).collect();
     finish(&all);
     assert!(weights(path, "call") == weights(path, "program"), "the weights differ");
-    let again = Pretrain::new(options("call")).run(&mut ()).err().expect("refused").to_string();
+    let again = Pretrain::new(options("call")).run(&mut ()).expect_err("refused").to_string();
     assert!(again.contains("contains checkpoints of a run"), "{again}");
 }

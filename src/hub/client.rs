@@ -91,7 +91,7 @@ impl<'a> Client<'a> {
     }
 
     /// Creates the error of a request that failed after `tries` attempts.
-    pub(crate) fn into_error(&self, url: &str, trouble: RequestError, tries: u32) -> Error {
+    pub(crate) fn request_error(&self, url: &str, trouble: RequestError, tries: u32) -> Error {
         let times = if tries > 1 { format!(", {tries} times") } else { String::new() };
         match trouble {
             RequestError::Transient(problem, _) => self
@@ -117,7 +117,7 @@ impl<'a> Client<'a> {
                     self.wait(tries, &problem, wait, progress);
                     tries += 1;
                 }
-                Err(trouble) => return Err(self.into_error(url, trouble, tries)),
+                Err(trouble) => return Err(self.request_error(url, trouble, tries)),
             }
         }
     }

@@ -229,7 +229,7 @@ impl Download<'_> {
                     let kept = "the data received so far is kept, and the next run resumes from there";
                     return Err(self.client.refuse(url, format!("{problem}, {tries} times; {kept}")));
                 }
-                trouble => return Err(self.client.into_error(url, trouble, tries)),
+                trouble => return Err(self.client.request_error(url, trouble, tries)),
             }
         }
         Ok(())

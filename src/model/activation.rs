@@ -5,7 +5,7 @@
 
 use burn::tensor::{Tensor, activation};
 
-use crate::ops::Curve;
+use crate::ops::ActivationKind;
 
 /// An activation function, by its transformers name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,20 +73,20 @@ impl Activation {
     }
 
     /// The same function in [`crate::ops`], if there is one.
-    pub(super) fn curve(self) -> Option<Curve> {
+    pub(super) fn curve(self) -> Option<ActivationKind> {
         match self {
-            Self::Gelu | Self::GeluPython => Some(Curve::Gelu),
+            Self::Gelu | Self::GeluPython => Some(ActivationKind::Gelu),
             Self::GeluNew
             | Self::GeluFast
             | Self::GeluPytorchTanh
             | Self::GeluPythonTanh
-            | Self::GeluAccurate => Some(Curve::GeluTanh),
-            Self::Linear => Some(Curve::Linear),
-            Self::QuickGelu => Some(Curve::QuickGelu),
-            Self::Relu => Some(Curve::Relu),
-            Self::Sigmoid => Some(Curve::Sigmoid),
-            Self::Silu | Self::Swish => Some(Curve::Silu),
-            Self::Tanh => Some(Curve::Tanh),
+            | Self::GeluAccurate => Some(ActivationKind::GeluTanh),
+            Self::Linear => Some(ActivationKind::Linear),
+            Self::QuickGelu => Some(ActivationKind::QuickGelu),
+            Self::Relu => Some(ActivationKind::Relu),
+            Self::Sigmoid => Some(ActivationKind::Sigmoid),
+            Self::Silu | Self::Swish => Some(ActivationKind::Silu),
+            Self::Tanh => Some(ActivationKind::Tanh),
             Self::Gelu10 | Self::Laplace | Self::LeakyRelu | Self::Mish | Self::Relu2 | Self::Relu6 => None,
         }
     }

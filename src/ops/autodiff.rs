@@ -16,7 +16,7 @@ use burn::backend::tensor::FloatTensor;
 
 use super::backend::{AlbertOps, Host, LayerTensors, layer, layer_backward, layer_traced, loss};
 use super::cache::WeightCache;
-use super::cpu::{Tape, Trace};
+use super::cpu::{SavePolicy, SavedActivations};
 use super::types::{LayerOptions, LayerParameters};
 
 impl<B: AlbertOps + Host, C: CheckpointStrategy> AlbertOps for Autodiff<B, C> {
@@ -37,9 +37,19 @@ impl<B: AlbertOps + Host, C: CheckpointStrategy> AlbertOps for Autodiff<B, C> {
             OpsKind::Tracked(prep) => {
                 // Burn's gradient checkpointing trades time for memory; so does this.
                 let recompute = TypeId::of::<C>() == TypeId::of::<BalancedCheckpointing>();
-                let trace = if recompute { Trace::States } else { Trace::All };
-                let (out, tape) = layer_traced::<B>(&x, &parameters, mask.as_deref(), options, trace);
-                prep.finish(LayerState { x, parameters, mask, options, tape: Arc::new(tape) }, out)
+                let policy = if recompute { SavePolicy::States } else { SavePolicy::All };
+                let (out, saved_activations) =
+                    layer_traced::<B>(&x, &parameters, mask.as_deref(), options, policy);
+                prep.finish(
+                    LayerState {
+                        x,
+                        parameters,
+                        mask,
+                        options,
+                        saved_activations: Arc::new(saved_activations),
+                    },
+                    out,
+                )
             }
             OpsKind::UnTracked(prep) => {
                 prep.finish(layer::<B>(&x, &parameters, mask.as_deref(), options, &cache))
@@ -75,7 +85,7 @@ struct LayerState<B: Host> {
     parameters: LayerParameters<FloatTensor<B>>,
     mask: Option<Arc<[bool]>>,
     options: LayerOptions,
-    tape: Arc<Tape>,
+    saved_activations: Arc<SavedActivations>,
 }
 
 impl<B: Host> Backward<B, 17> for LayerBackward {
@@ -83,9 +93,9 @@ impl<B: Host> Backward<B, 17> for LayerBackward {
 
     fn backward(self, ops: Ops<Self::State, 17>, grads: &mut Gradients, _checkpointer: &mut Checkpointer) {
         let gradient = grads.consume::<B>(&ops.node);
-        let LayerState { x, parameters, mask, options, tape } = ops.state;
+        let LayerState { x, parameters, mask, options, saved_activations } = ops.state;
         let (dx, gradients) =
-            layer_backward::<B>(&x, &parameters, mask.as_deref(), options, &tape, &gradient);
+            layer_backward::<B>(&x, &parameters, mask.as_deref(), options, &saved_activations, &gradient);
         let all = std::iter::once(dx).chain(gradients.into_array());
         for (parent, gradient) in ops.parents.into_iter().zip(all) {
             if let Some(parent) = parent {

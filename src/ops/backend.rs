@@ -13,7 +13,7 @@ use burn::backend::{Backend, ExtensionType, TensorMetadata, backend_extension};
 use burn::tensor::TensorData;
 
 use super::cache::WeightCache;
-use super::cpu::{Arranged, Layer, Packed, Sizes, Tape, Trace, cross_entropy, infer, infer_once};
+use super::cpu::{Layer, PackedLayer, SavePolicy, SavedActivations, Sizes, cross_entropy, infer, infer_once};
 use super::types::{LayerOptions, LayerParameters, MatmulPrecision, Pair};
 
 /// Weight and bias, or scale and offset.
@@ -201,7 +201,7 @@ pub(super) fn layer<B: Host>(
     let elements = parameters.each_ref().map(|tensor| B::elements(tensor));
     let slices = elements.each_ref().map(|elements| &**elements);
     if options.attention_dropout > 0.0 || options.hidden_dropout > 0.0 {
-        let (out, _) = layer_traced::<B>(x, parameters, mask, options, Trace::None);
+        let (out, _) = layer_traced::<B>(x, parameters, mask, options, SavePolicy::None);
         return out;
     }
     // A program that reads one sentence uses each weight once.
@@ -212,10 +212,10 @@ pub(super) fn layer<B: Host>(
     }
     // A kept clone of the parameters keeps anyone from changing them in place, so that the same
     // memory holds the same numbers.
-    let (_, arranged, _) = cache.get_or_make(
+    let (_, packed, _) = cache.get_or_make(
         |(kept, _, precision): &(
             LayerParameters<FloatTensor<B>>,
-            Arc<Arranged<'static>>,
+            Arc<PackedLayer<'static>>,
             MatmulPrecision,
         )| {
             let mut same = *precision == options.precision;
@@ -224,11 +224,11 @@ pub(super) fn layer<B: Host>(
         },
         || {
             let borrowed = elements.each_ref().into_array().iter().all(|e| matches!(e, Cow::Borrowed(_)));
-            let arranged = Arranged::new(&slices, sizes, options.precision);
-            ((parameters.clone(), Arc::new(arranged), options.precision), borrowed)
+            let packed = PackedLayer::for_inference(&slices, sizes, options.precision);
+            ((parameters.clone(), Arc::new(packed), options.precision), borrowed)
         },
     );
-    let out = infer(&B::elements(x), slices, &arranged, mask, sizes, options);
+    let out = infer(&B::elements(x), slices, &packed, mask, sizes, options);
     B::tensor(out, x.shape().to_vec(), x)
 }
 
@@ -246,14 +246,15 @@ pub(super) fn layer_traced<B: Host>(
     parameters: &LayerParameters<FloatTensor<B>>,
     mask: Option<&[bool]>,
     options: LayerOptions,
-    trace: Trace,
-) -> (FloatTensor<B>, Tape) {
+    policy: SavePolicy,
+) -> (FloatTensor<B>, SavedActivations) {
     let sizes = sizes::<B>(x, &parameters.ffn.bias, options);
     let elements = parameters.each_ref().map(|tensor| B::elements(tensor));
     let slices = elements.each_ref().map(|elements| &**elements);
-    let packed = Packed::new(&slices, sizes, options.training_precision());
-    let (out, tape) = Layer::new(slices, mask, sizes, options).forward(&B::elements(x), &packed, trace);
-    (B::tensor(out, x.shape().to_vec(), x), tape)
+    let packed = PackedLayer::for_training(&slices, sizes, options.training_precision());
+    let (out, saved_activations) =
+        Layer::new(slices, mask, sizes, options).forward(&B::elements(x), &packed, policy);
+    (B::tensor(out, x.shape().to_vec(), x), saved_activations)
 }
 
 /// The gradients of [`layer`] at its input and its parameters.
@@ -262,14 +263,14 @@ pub(super) fn layer_backward<B: Host>(
     parameters: &LayerParameters<FloatTensor<B>>,
     mask: Option<&[bool]>,
     options: LayerOptions,
-    tape: &Tape,
+    saved_activations: &SavedActivations,
     gradient: &FloatTensor<B>,
 ) -> (FloatTensor<B>, LayerParameters<FloatTensor<B>>) {
     let sizes = sizes::<B>(x, &parameters.ffn.bias, options);
     let elements = parameters.each_ref().map(|tensor| B::elements(tensor));
     let slices = elements.each_ref().map(|elements| &**elements);
     let layer = Layer::new(slices, mask, sizes, options);
-    let (dx, gradients) = layer.backward(&B::elements(x), tape, &B::elements(gradient));
+    let (dx, gradients) = layer.backward(&B::elements(x), saved_activations, &B::elements(gradient));
     let like = |elements, tensor: &FloatTensor<B>| B::tensor(elements, tensor.shape().to_vec(), tensor);
     (like(dx, x), gradients.zip_with(parameters, like))
 }

@@ -20,7 +20,7 @@ pub use cache::WeightCache;
 pub use isa::check_isa_limit;
 pub use layer::albert_layer;
 pub use loss::{VocabularyLoss, cross_entropy, vocabulary_loss};
-pub use types::{Curve, LayerOptions, LayerParameters, MatmulPrecision, Pair};
+pub use types::{ActivationKind, LayerOptions, LayerParameters, MatmulPrecision, Pair};
 
 /// The operations alone, for benchmarks; nothing to rely on.
 #[cfg(any(feature = "flex", feature = "ndarray"))]

@@ -2,7 +2,7 @@
 
 /// The activations that the operation knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Curve {
+pub enum ActivationKind {
     /// `x * Phi(x)`, by the error function.
     Gelu,
     /// `0.5 x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3)))`.
@@ -45,7 +45,7 @@ pub struct LayerOptions {
     /// How many times the layer is applied, one after another.
     pub repeats: usize,
     /// Of the feed-forward network.
-    pub activation: Curve,
+    pub activation: ActivationKind,
     /// Added to the variance in both normalizations.
     pub epsilon: f32,
     /// Drop probability of attention probabilities.

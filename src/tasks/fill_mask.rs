@@ -93,7 +93,7 @@ impl AsRef<Encoding> for MaskedRow {
     }
 }
 
-/// What the model predicts for a row.
+/// The predictions that are needed for a row.
 #[derive(Debug)]
 enum Wanted {
     /// The logits of all pieces, at these columns.
@@ -341,7 +341,7 @@ impl Task for FillMask<'_> {
 }
 
 impl Wanted {
-    /// What is kept of the logits at the row's columns.
+    /// Reduces the logits at the row's columns to what is needed.
     fn of(&self, mut logits: Vec<Vec<f32>>) -> Vec<Vec<f32>> {
         let Self::Pieces(_, pieces) = self else { return logits };
         for scores in &mut logits {

@@ -12,7 +12,7 @@ pub struct LengthOptions {
     pub max_length: Option<usize>,
     /// Upper limit of the default length.
     pub default: usize,
-    /// What is done with longer text.
+    /// How longer text is handled.
     pub long: OverflowStrategy,
     /// True if the task supports windows.
     pub windows: bool,
@@ -42,7 +42,7 @@ impl OwnLimit {
 pub struct Longest {
     /// Tokens per row, including special tokens.
     pub tokens: usize,
-    /// What limits it, in words.
+    /// The limit in words.
     pub source: &'static str,
 }
 

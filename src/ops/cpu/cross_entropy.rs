@@ -4,10 +4,10 @@ use rayon::prelude::*;
 use rten_simd::ops::{BitOps, NumOps};
 use rten_simd::{Isa, SimdOp};
 
-use super::norm::AddRows;
-use super::products::{matrix, multiply, transpose};
-use super::simd::{self, Run};
-use super::softmax::exponentials;
+use super::elementwise::AddRows;
+use super::elementwise::exponentials;
+use super::elementwise::simd::{self, Run};
+use super::gemm::library::{matrix, multiply, transpose};
 
 /// Rows whose logits are held at a time.
 const CHUNK_ROWS: usize = 512;
@@ -35,8 +35,8 @@ pub(crate) fn cross_entropy(
 ) -> CrossEntropy {
     let (vocabulary, n) = (bias.len(), labels.len());
     let width = table.len() / vocabulary.max(1);
-    let room = |size: usize| vec![0.0; if gradients { size } else { 0 }];
-    let (mut dx, mut dbias, mut dtable) = (room(x.len()), room(bias.len()), room(table.len()));
+    let workspace = |size: usize| vec![0.0; if gradients { size } else { 0 }];
+    let (mut dx, mut dbias, mut dtable) = (workspace(x.len()), workspace(bias.len()), workspace(table.len()));
     let mut loss = 0.0;
     let mut correct = 0;
     let mut logits = vec![0.0; CHUNK_ROWS.min(n) * vocabulary];

@@ -2,13 +2,12 @@
 
 use rayon::prelude::*;
 
-use super::inference::{AttentionHead, AttentionRoom};
-use super::kernels::{COLUMNS, Form, Left, Weights};
-use super::keys::Keys;
-use super::norm::{AddNormalize, Affine};
-use super::simd::Run;
-use super::softmax::Softmax;
-use super::{Curve, MatmulPrecision, Sizes};
+use super::attention::{AttentionWorkspace, InferenceHead, Keys};
+use super::elementwise::Softmax;
+use super::elementwise::simd::Run;
+use super::elementwise::{AddNormalize, Affine};
+use super::gemm::{COLUMNS, OperandLayout, PackedLhs, PackedRhs};
+use super::{ActivationKind, MatmulPrecision, Sizes};
 
 /// One operation with its operands.
 pub struct Operation {
@@ -26,12 +25,12 @@ const ROWS: usize = 32;
 /// Products of `precision` with operands that stay in the nearest cache: as many operations as the
 /// processor can do. `None` where it has no instructions for them.
 pub fn peak(precision: MatmulPrecision) -> Option<Operation> {
-    let form =
-        Form::own(precision).filter(|form| precision != MatmulPrecision::Bf16 || *form == Form::Halves)?;
+    let form = OperandLayout::own(precision)
+        .filter(|form| precision != MatmulPrecision::Bf16 || *form == OperandLayout::Bf16Pairs)?;
     let (depth, rounds) = (128, 2000);
-    let mut a = Left::default();
+    let mut a = PackedLhs::default();
     a.fill(form, [ROWS, depth], |_, out| out.fill(0.0));
-    let b = Weights::new(&vec![0.0; depth * COLUMNS], [depth, COLUMNS], precision, false);
+    let b = PackedRhs::new(&vec![0.0; depth * COLUMNS], [depth, COLUMNS], precision, false);
     b.split_for(usize::MAX);
     let threads = rayon::current_num_threads();
     Some(Operation {
@@ -52,20 +51,20 @@ pub fn peak(precision: MatmulPrecision) -> Option<Operation> {
 
 /// `[rows, k]` times weights `[k, n]` plus bias, in blocks of rows as the encoder takes them.
 pub fn product(precision: MatmulPrecision, rows: usize, k: usize, n: usize) -> Operation {
-    let weights = Weights::new(&noise(k * n), [k, n], precision, false);
+    let weights = PackedRhs::new(&noise(k * n), [k, n], precision, false);
     weights.split_for(rows);
     timed_product("product", weights, precision, rows, [k, n])
 }
 
 /// As [`product`], through `rten-gemm`.
 pub fn library_product(precision: MatmulPrecision, rows: usize, k: usize, n: usize) -> Operation {
-    let weights = Weights::of_library(&noise(k * n), [k, n], precision);
+    let weights = PackedRhs::of_library(&noise(k * n), [k, n], precision);
     timed_product("library", weights, precision, rows, [k, n])
 }
 
 fn timed_product(
     what: &str,
-    weights: Weights<'static>,
+    weights: PackedRhs<'static>,
     precision: MatmulPrecision,
     rows: usize,
     [k, n]: [usize; 2],
@@ -80,13 +79,13 @@ fn timed_product(
         operations: (2 * rows * k * n) as f64,
         run: Box::new(move || {
             out.par_chunks_mut(block * n).zip(x.par_chunks(block * k)).for_each_init(
-                Left::default,
-                |left, (out, x)| {
+                PackedLhs::default,
+                |lhs, (out, x)| {
                     for (chunk, columns) in weights.chunks().enumerate() {
-                        left.fill(weights.form(), [x.len() / k, columns.len()], |i, row| {
+                        lhs.fill(weights.form(), [x.len() / k, columns.len()], |i, row| {
                             row.copy_from_slice(&x[i * k..][columns.clone()]);
                         });
-                        weights.product([chunk, 0], left, (chunk == 0).then_some(&bias), out);
+                        weights.product([chunk, 0], lhs, (chunk == 0).then_some(&bias), out);
                     }
                 },
             );
@@ -105,18 +104,22 @@ pub fn attention(
     let sizes = Sizes { batch: 1, length, hidden, heads, inner: 0 };
     let qkv = noise(batch * length * 3 * hidden);
     let keys = Keys::all(length);
-    let form = Form::of_attention(precision, length);
+    let form = OperandLayout::of_attention(precision, length);
     let mut out = vec![0.0; batch * length * hidden];
     Operation {
         name: format!("attention {precision:?} {batch}x{length}"),
         operations: (4 * batch * length * length * hidden) as f64,
         run: Box::new(move || {
             out.par_chunks_mut(length * hidden / heads).enumerate().for_each_init(
-                AttentionRoom::default,
-                |room, (i, out)| {
+                AttentionWorkspace::default,
+                |workspace, (i, out)| {
                     let qkv = &qkv[i / heads * length * 3 * hidden..][..length * 3 * hidden];
-                    let head = AttentionHead { sizes, qkv, keys: &keys, index: i % heads, form };
-                    if form.runs() { head.forward(room, out) } else { head.portable(room, out) }
+                    let head = InferenceHead { sizes, qkv, keys: &keys, index: i % heads, form };
+                    if form.runs() {
+                        head.forward(workspace, out);
+                    } else {
+                        head.portable(&mut workspace.portable, out);
+                    }
                 },
             );
         }),
@@ -133,7 +136,7 @@ pub fn gelu(rows: usize, width: usize) -> Operation {
         run: Box::new(move || {
             out.par_chunks_mut(16 * width)
                 .zip(x.par_chunks(16 * width))
-                .for_each(|(out, x)| Curve::GeluTanh.forward(x, out));
+                .for_each(|(out, x)| ActivationKind::GeluTanh.forward(x, out));
         }),
     }
 }

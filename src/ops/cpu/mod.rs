@@ -1,46 +1,37 @@
 //! The ALBERT layer on the CPU, over plain slices: forward and backward.
 //!
-//! Products run in our own inner loops or through `rten-gemm` ([`kernels`]); everything between two products runs on
+//! Products run in our own inner loops or through `rten-gemm` ([`gemm`]); everything between two products runs on
 //! blocks of rows while they are in the cache, in parallel over the blocks. Sums are taken in an order that does not
 //! depend on the number of threads.
 
-mod activation;
 mod attention;
-mod attention_tiles;
-mod backward;
 mod buffer;
 mod cross_entropy;
-mod dropout;
-mod exponential;
+mod elementwise;
+mod gemm;
 mod inference;
-mod kernels;
-mod keys;
 mod layer;
 pub mod measure;
-mod norm;
-mod packed;
-mod products;
-mod products_bytes;
-mod simd;
-mod softmax;
-mod weight_gradients;
 
 pub(crate) use cross_entropy::cross_entropy;
-pub(crate) use inference::{Arranged, infer, infer_once};
-pub(crate) use layer::{Layer, Tape, Trace};
-pub(crate) use packed::Packed;
+pub(crate) use inference::{infer, infer_once};
+pub(crate) use layer::{Layer, PackedLayer, SavePolicy, SavedActivations};
 
-use kernels::Form;
+use gemm::OperandLayout;
 
-use super::types::{Curve, LayerOptions, LayerParameters, MatmulPrecision, Pair};
+use super::types::{ActivationKind, LayerOptions, LayerParameters, MatmulPrecision, Pair};
 
 /// True if this processor multiplies `precision` faster than it would without rounding to them.
 pub(crate) fn is_native(precision: MatmulPrecision) -> bool {
     match precision {
         MatmulPrecision::F32 => true,
-        MatmulPrecision::Bf16x2 => Form::of_weights(precision) != Form::of_weights(MatmulPrecision::F32),
-        MatmulPrecision::Bf16 => Form::Halves.runs(),
-        MatmulPrecision::Int8 => Form::own(precision).is_some() || products::PackedBytes::is_faster(),
+        MatmulPrecision::Bf16x2 => {
+            OperandLayout::of_weights(precision) != OperandLayout::of_weights(MatmulPrecision::F32)
+        }
+        MatmulPrecision::Bf16 => OperandLayout::Bf16Pairs.runs(),
+        MatmulPrecision::Int8 => {
+            OperandLayout::own(precision).is_some() || gemm::library::LibraryRhsInt8::is_faster()
+        }
     }
 }
 

@@ -36,6 +36,9 @@ use crate::training::{Communicator, SingleProcess};
 /// # Ok(())
 /// # }
 /// ```
+///
+/// Dropout before the heads draws from burn's random numbers, which are one sequence per process and device: runs at the same time
+/// in one process are not reproducible.
 pub struct FineTune<'a> {
     checkpoint: Checkpoint,
     options: FineTuneOptions,
@@ -118,7 +121,7 @@ pub struct PreparedFineTune<'a> {
 }
 
 impl PreparedFineTune<'_> {
-    /// What the run will do.
+    /// The plan of the run.
     pub fn plan(&self) -> &FineTunePlan {
         &self.plan
     }

@@ -1,8 +1,8 @@
 //! What happens to a block of rows between two attentions.
 
-use super::super::kernels::{Left, Weights};
-use super::super::norm::add_normalize;
 use super::{Pair, Pass, Sizes, copy, fill};
+use crate::ops::cpu::elementwise::add_normalize;
+use crate::ops::cpu::gemm::{PackedLhs, PackedRhs};
 
 /// The rows of one task.
 pub(super) struct Block<'a> {
@@ -16,9 +16,9 @@ pub(super) struct Block<'a> {
 
 /// The working memory of a thread.
 #[derive(Default)]
-pub(super) struct Room {
-    lefts: Vec<Left>,
-    active: Left,
+pub(super) struct Workspace {
+    packed_lhs: Vec<PackedLhs>,
+    active: PackedLhs,
     attended: Vec<f32>,
     full: Vec<f32>,
     inner: Vec<f32>,
@@ -27,39 +27,39 @@ pub(super) struct Room {
 
 impl Pass<'_> {
     /// Queries, keys and values from the states.
-    pub(super) fn project(&self, block: &mut Block<'_>, room: &mut Room) {
+    pub(super) fn project(&self, block: &mut Block<'_>, workspace: &mut Workspace) {
         let hidden = self.sizes.hidden;
-        let (states, weights) = (&*block.states, &self.arranged.qkv);
-        copy(weights, &mut room.lefts, states, hidden);
-        all_chunks(weights, 0, &room.lefts, &self.arranged.qkv_bias, block.qkv);
+        let (states, weights) = (&*block.states, &self.packed.qkv);
+        copy(weights, &mut workspace.packed_lhs, states, hidden);
+        all_chunks(weights, 0, &workspace.packed_lhs, &self.packed.qkv_bias, block.qkv);
     }
 
     /// From the heads' contexts to the layer's output.
-    pub(super) fn after_attention(&self, block: &mut Block<'_>, heads: &[f32], room: &mut Room) {
+    pub(super) fn after_attention(&self, block: &mut Block<'_>, heads: &[f32], workspace: &mut Workspace) {
         let Sizes { hidden, .. } = self.sizes;
         let rows = block.states.len() / hidden;
-        let (p, arranged) = (&self.parameters, self.arranged);
-        let Room { lefts, active, attended, full, inner, scale } = room;
+        let (p, packed) = (&self.parameters, self.packed);
+        let Workspace { packed_lhs, active, attended, full, inner, scale } = workspace;
         attended.resize(rows * hidden, 0.0);
         full.resize(rows * hidden, 0.0);
         scale.resize(rows, 0.0);
 
-        fill(&arranged.dense, lefts, rows, |i, columns, out| {
+        fill(&packed.dense, packed_lhs, rows, |i, columns, out| {
             self.gather(heads, block.first + i, columns, out);
         });
-        all_chunks(&arranged.dense, 0, lefts, p.dense.bias, full);
+        all_chunks(&packed.dense, 0, packed_lhs, p.dense.bias, full);
         self.add_normalize(full, block.states, p.attention_norm, scale, attended);
 
-        copy(&arranged.ffn, lefts, attended, hidden);
-        for (group, columns) in arranged.ffn.groups().enumerate() {
+        copy(&packed.ffn, packed_lhs, attended, hidden);
+        for (group, columns) in packed.ffn.groups().enumerate() {
             let width = columns.len();
             inner.resize(rows * width, 0.0);
-            all_chunks(&arranged.ffn, group, lefts, &p.ffn.bias[columns], inner);
-            active.fill(arranged.ffn_output.form(), [rows, width], |i, out| {
+            all_chunks(&packed.ffn, group, packed_lhs, &p.ffn.bias[columns], inner);
+            active.fill(packed.ffn_output.form(), [rows, width], |i, out| {
                 self.options.activation.forward(&inner[i * width..(i + 1) * width], out);
             });
             let bias = (group == 0).then_some(p.ffn_output.bias);
-            arranged.ffn_output.product([group, 0], active, bias, full);
+            packed.ffn_output.product([group, 0], active, bias, full);
         }
         self.add_normalize(full, attended, p.full_norm, scale, block.states);
     }
@@ -78,8 +78,8 @@ impl Pass<'_> {
 }
 
 /// `out` = rows times a group of columns, plus bias.
-fn all_chunks(weights: &Weights, group: usize, lefts: &[Left], bias: &[f32], out: &mut [f32]) {
-    for (chunk, left) in lefts.iter().enumerate() {
-        weights.product([chunk, group], left, (chunk == 0).then_some(bias), out);
+fn all_chunks(weights: &PackedRhs, group: usize, packed_lhs: &[PackedLhs], bias: &[f32], out: &mut [f32]) {
+    for (chunk, lhs) in packed_lhs.iter().enumerate() {
+        weights.product([chunk, group], lhs, (chunk == 0).then_some(bias), out);
     }
 }

@@ -1,70 +1,25 @@
 //! The layer without gradients: only tokens that are there, weights arranged once, and everything
 //! between two attentions on blocks of rows that stay in the cache.
 
-mod attention;
 mod block;
-mod team;
-mod wide;
+mod column_parallel;
+mod spin_barrier;
 
 use std::ops::Range;
 
 use rayon::prelude::*;
 
+use super::attention::{AttentionWorkspace, InferenceHead as Head, Keys};
 use super::buffer::Buffer;
-use super::kernels::{Form, Left, Rows, Weights};
-use super::keys::Keys;
-use super::packed::side_by_side;
+use super::gemm::{OperandLayout, PackedLhs, PackedRhs, Rows};
+use super::layer::PackedLayer;
 use super::{LayerOptions, LayerParameters, MatmulPrecision, Pair, Sizes};
-use attention::Head;
-pub(super) use attention::{Head as AttentionHead, Room as AttentionRoom};
 use block::Block;
 
 /// With fewer rows for each thread, and not many at all, threads share the columns of each product
 /// instead.
 const FEWEST_ROWS: usize = 40;
 const FEW_ROWS: usize = 160;
-
-/// The weights of a layer arranged for products without gradients.
-pub(crate) struct Arranged<'a> {
-    qkv: Weights<'a>,
-    qkv_bias: Vec<f32>,
-    dense: Weights<'a>,
-    ffn: Weights<'a>,
-    ffn_output: Weights<'a>,
-    precision: MatmulPrecision,
-}
-
-impl Arranged<'static> {
-    /// Copies the weights, as `precision`.
-    pub(crate) fn new(p: &LayerParameters<&[f32]>, sizes: Sizes, precision: MatmulPrecision) -> Self {
-        let Sizes { hidden, inner, .. } = sizes;
-        let qkv = side_by_side([p.query.weight, p.key.weight, p.value.weight], hidden);
-        Self {
-            qkv: Weights::new(&qkv, [hidden, 3 * hidden], precision, false),
-            qkv_bias: [p.query.bias, p.key.bias, p.value.bias].concat(),
-            dense: Weights::new(p.dense.weight, [hidden, hidden], precision, false),
-            ffn: Weights::new(p.ffn.weight, [hidden, inner], precision, true),
-            ffn_output: Weights::new(p.ffn_output.weight, [inner, hidden], precision, false),
-            precision,
-        }
-    }
-}
-
-impl<'a> Arranged<'a> {
-    /// The weights where they are, in f32. Returns `None` for shapes and processors that need a copy.
-    fn in_place(p: &LayerParameters<&'a [f32]>, sizes: Sizes) -> Option<Self> {
-        let Sizes { hidden, inner, .. } = sizes;
-        let qkv = [p.query.weight, p.key.weight, p.value.weight];
-        Some(Self {
-            qkv: Weights::in_place(&qkv, [hidden, hidden], false)?,
-            qkv_bias: [p.query.bias, p.key.bias, p.value.bias].concat(),
-            dense: Weights::in_place(&[p.dense.weight], [hidden, hidden], false)?,
-            ffn: Weights::in_place(&[p.ffn.weight], [hidden, inner], true)?,
-            ffn_output: Weights::in_place(&[p.ffn_output.weight], [inner, hidden], false)?,
-            precision: MatmulPrecision::F32,
-        })
-    }
-}
 
 /// A sequence among the rows.
 struct Sequence {
@@ -78,7 +33,7 @@ struct Pass<'a> {
     sizes: Sizes,
     options: LayerOptions,
     parameters: LayerParameters<&'a [f32]>,
-    arranged: &'a Arranged<'a>,
+    packed: &'a PackedLayer<'a>,
     sequences: Vec<Sequence>,
     /// For each row: where its first head's context begins, and how far the next head's is.
     contexts: Vec<[usize; 2]>,
@@ -90,12 +45,12 @@ struct Pass<'a> {
 pub(crate) fn infer(
     x: &[f32],
     parameters: LayerParameters<&[f32]>,
-    arranged: &Arranged<'_>,
+    packed: &PackedLayer<'_>,
     mask: Option<&[bool]>,
     sizes: Sizes,
     options: LayerOptions,
 ) -> Vec<f32> {
-    let pass = Pass::new(parameters, arranged, mask, sizes, options);
+    let pass = Pass::new(parameters, packed, mask, sizes, options);
     let mut states = pass.gathered(x);
     pass.run(&mut states);
     pass.scattered(states, x)
@@ -113,16 +68,16 @@ pub(crate) fn infer_once(
     if options.repeats != 1 || options.precision != MatmulPrecision::F32 {
         return None;
     }
-    let arranged = Arranged::in_place(&parameters, sizes)?;
-    let pass = Pass::new(parameters, &arranged, mask, sizes, options);
+    let packed = PackedLayer::in_place(&parameters, sizes)?;
+    let pass = Pass::new(parameters, &packed, mask, sizes, options);
     let mut states = pass.gathered(x);
-    pass.run_wide(&mut states).then(|| pass.scattered(states, x))
+    pass.run_column_parallel(&mut states).then(|| pass.scattered(states, x))
 }
 
 impl<'a> Pass<'a> {
     fn new(
         parameters: LayerParameters<&'a [f32]>,
-        arranged: &'a Arranged<'a>,
+        packed: &'a PackedLayer<'a>,
         mask: Option<&[bool]>,
         sizes: Sizes,
         options: LayerOptions,
@@ -142,7 +97,7 @@ impl<'a> Pass<'a> {
             sequences.push(Sequence { rows: first..first + count, keys });
             first += count;
         }
-        Self { sizes, options, parameters, arranged, sequences, contexts }
+        Self { sizes, options, parameters, packed, sequences, contexts }
     }
 
     /// The rows that are not padding.
@@ -173,25 +128,25 @@ impl<'a> Pass<'a> {
 impl Pass<'_> {
     fn run(&self, states: &mut [f32]) {
         let rows = self.contexts.len();
-        let Arranged { qkv, dense, ffn, ffn_output, .. } = self.arranged;
+        let PackedLayer { qkv, dense, ffn, ffn_output, .. } = self.packed;
         [qkv, dense, ffn, ffn_output].iter().for_each(|weights| weights.split_for(rows));
-        if !self.run_wide(states) {
+        if !self.run_column_parallel(states) {
             self.blocks(states, rows, rayon::current_num_threads());
         }
     }
 
     /// For few rows and several threads: true if they have run.
-    fn run_wide(&self, states: &mut [f32]) -> bool {
+    fn run_column_parallel(&self, states: &mut [f32]) -> bool {
         let threads = rayon::current_num_threads();
         let few = self.contexts.len() < FEW_ROWS.min(threads * FEWEST_ROWS);
-        few && threads > 1 && self.arranged.qkv.native() && self.wide(states, threads)
+        few && threads > 1 && self.packed.qkv.native() && self.column_parallel(states, threads)
     }
 
     /// All applications, the rows between two attentions in blocks.
     fn blocks(&self, states: &mut [f32], rows: usize, threads: usize) {
         let Sizes { hidden, .. } = self.sizes;
         // As many blocks for each thread.
-        let most = self.arranged.qkv.form().rows_together();
+        let most = self.packed.qkv.form().rows_together();
         let turns = rows.div_ceil(threads * most).max(1);
         let size = rows.div_ceil(turns * threads).max(1);
         let mut qkv = Buffer::new(rows * 3 * hidden);
@@ -206,14 +161,17 @@ impl Pass<'_> {
                 .enumerate()
                 .map(|(i, (states, qkv))| Block { first: i * size, states, qkv })
                 .collect();
-            tasks.into_par_iter().with_max_len(1).for_each_init(block::Room::default, |room, mut block| {
-                if application > 0 {
-                    self.after_attention(&mut block, &heads, room);
-                }
-                if application < self.options.repeats {
-                    self.project(&mut block, room);
-                }
-            });
+            tasks.into_par_iter().with_max_len(1).for_each_init(
+                block::Workspace::default,
+                |workspace, mut block| {
+                    if application > 0 {
+                        self.after_attention(&mut block, &heads, workspace);
+                    }
+                    if application < self.options.repeats {
+                        self.project(&mut block, workspace);
+                    }
+                },
+            );
         }
     }
 
@@ -229,11 +187,11 @@ impl Pass<'_> {
             rest = others;
             tasks.push((head, context));
         }
-        tasks.into_par_iter().for_each_init(attention::Room::default, |room, (head, context)| {
-            if self.arranged.qkv.native() {
-                head.forward(room, context);
+        tasks.into_par_iter().for_each_init(AttentionWorkspace::default, |workspace, (head, context)| {
+            if self.packed.qkv.native() {
+                head.forward(workspace, context);
             } else {
-                head.portable(room, context);
+                head.portable(&mut workspace.portable, context);
             }
         });
     }
@@ -247,7 +205,7 @@ impl Pass<'_> {
             qkv: &qkv[rows.start * 3 * hidden..rows.end * 3 * hidden],
             keys,
             index: index % heads,
-            form: Form::of_attention(self.arranged.precision, rows.len()),
+            form: OperandLayout::of_attention(self.packed.precision, rows.len()),
         }
     }
 
@@ -271,29 +229,29 @@ impl Pass<'_> {
 /// The left side of a product with `weights`, for each of its chunks: `row(i, columns, out)` writes
 /// those columns of row i.
 fn fill(
-    weights: &Weights,
-    lefts: &mut Vec<Left>,
+    weights: &PackedRhs,
+    packed_lhs: &mut Vec<PackedLhs>,
     rows: usize,
     mut row: impl FnMut(usize, Range<usize>, &mut [f32]),
 ) {
-    for (left, columns) in lefts_of(weights, lefts) {
-        left.fill(weights.form(), [rows, columns.len()], |i, out| row(i, columns.clone(), out));
+    for (lhs, columns) in packed_lhs_of(weights, packed_lhs) {
+        lhs.fill(weights.form(), [rows, columns.len()], |i, out| row(i, columns.clone(), out));
     }
 }
 
 /// As [`fill`], of the rows of `x` `[rows, width]`.
-fn copy(weights: &Weights, lefts: &mut Vec<Left>, x: &[f32], width: usize) {
-    for (left, columns) in lefts_of(weights, lefts) {
+fn copy(weights: &PackedRhs, packed_lhs: &mut Vec<PackedLhs>, x: &[f32], width: usize) {
+    for (lhs, columns) in packed_lhs_of(weights, packed_lhs) {
         let part = Rows { data: &x[columns.start..], width: columns.len(), stride: width };
-        left.copy(weights.form(), part, x.len() / width);
+        lhs.copy(weights.form(), part, x.len() / width);
     }
 }
 
 /// A left side for each chunk of the weights, with the chunk's rows.
-fn lefts_of<'a>(
-    weights: &Weights,
-    lefts: &'a mut Vec<Left>,
-) -> impl Iterator<Item = (&'a mut Left, Range<usize>)> {
-    lefts.resize_with(weights.chunks().count(), Left::default);
-    lefts.iter_mut().zip(weights.chunks())
+fn packed_lhs_of<'a>(
+    weights: &PackedRhs,
+    packed_lhs: &'a mut Vec<PackedLhs>,
+) -> impl Iterator<Item = (&'a mut PackedLhs, Range<usize>)> {
+    packed_lhs.resize_with(weights.chunks().count(), PackedLhs::default);
+    packed_lhs.iter_mut().zip(weights.chunks())
 }

@@ -36,6 +36,9 @@ use crate::training::{Communicator, SingleProcess, StopReason, first_alone};
 ///
 /// The three steps of [`Pretrain::run`] can be called one by one: [`Pretrain::rows`], [`PretrainRows::prepare`],
 /// [`PreparedPretrain::run`].
+///
+/// Dropout before the heads draws from burn's random numbers, which are one sequence per process and device: runs at the same time
+/// in one process are not reproducible.
 pub struct Pretrain<'a> {
     options: PretrainOptions,
     world: &'a dyn Communicator,

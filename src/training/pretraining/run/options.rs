@@ -111,7 +111,7 @@ pub enum Start {
 pub struct TeacherOptions {
     /// The teacher.
     pub checkpoint: Checkpoint,
-    /// What is learned.
+    /// The knowledge to learn.
     pub signal: Signal,
     /// Weight of its loss relative to the masked-LM loss.
     pub weight: f64,

@@ -148,7 +148,7 @@ impl<'a> PretrainRows<'a> {
 }
 
 impl PreparedPretrain<'_> {
-    /// What the run will do.
+    /// The plan of the run.
     pub fn plan(&self) -> &PretrainPlan {
         &self.base.plan
     }

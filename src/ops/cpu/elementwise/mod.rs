@@ -1,0 +1,12 @@
+//! Operations on single values and rows between two matrix multiplications.
+
+mod activation;
+mod dropout;
+mod exponential;
+mod norm;
+pub(super) mod simd;
+mod softmax;
+
+pub(super) use dropout::Dropout;
+pub(super) use norm::{AddNormalize, AddRows, Affine, NormalizeBackward, Scale, add_normalize};
+pub(super) use softmax::{Exponentials, Multiply, Softmax, SoftmaxBackward, exponentials};

@@ -1,0 +1,149 @@
+//! Softmax of rows, forward and backward.
+
+use rten_simd::ops::{BitOps, NumOps};
+use rten_simd::{Isa, Simd, SimdOp};
+
+use super::exponential::exp_not_positive;
+use super::simd;
+
+/// The softmax of each row, in place.
+pub(in crate::ops::cpu) struct Softmax<'a> {
+    pub rows: &'a mut [f32],
+    pub width: usize,
+}
+
+impl SimdOp for Softmax<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn eval<I: Isa>(self, isa: I) {
+        for row in self.rows.chunks_exact_mut(self.width) {
+            let factor = Exponentials(row).eval(isa);
+            Multiply { row, factor }.eval(isa);
+        }
+    }
+}
+
+/// Vectors that are worked on side by side, so that none waits for the one before.
+const SIDE_BY_SIDE: usize = 4;
+
+/// `row = exp(row - max)`, where what is below 2e-38 is 0; returns the maximum and the sum of the result.
+#[inline(always)]
+pub(in crate::ops::cpu) fn exponentials<I: Isa>(isa: I, row: &mut [f32]) -> (f32, f32) {
+    let ops = isa.f32();
+    let step = ops.len();
+    let (wide, rest) = row.split_at_mut(row.len() - row.len() % (SIDE_BY_SIDE * step));
+
+    let mut highs = [ops.splat(f32::MIN); SIDE_BY_SIDE];
+    for part in wide.chunks_exact(SIDE_BY_SIDE * step) {
+        for (high, x) in highs.iter_mut().zip(part.chunks_exact(step)) {
+            *high = ops.max(*high, ops.load(x));
+        }
+    }
+    let [a, b, c, d] = highs;
+    let high = ops.max(ops.max(a, b), ops.max(c, d));
+    let [high] = simd::fold(
+        isa,
+        [high],
+        [rest],
+        #[inline(always)]
+        |[high], [x]| [ops.max(high, x)],
+    );
+    let max = ops.fold_splat(high, f32::MIN, f32::max);
+
+    let mut totals = [ops.zero(); SIDE_BY_SIDE];
+    for part in wide.chunks_exact_mut(SIDE_BY_SIDE * step) {
+        for (total, x) in totals.iter_mut().zip(part.chunks_exact_mut(step)) {
+            let y = exp_not_positive(isa, ops.sub(ops.load(x), max));
+            *total = ops.add(*total, y);
+            ops.store(y, x);
+        }
+    }
+    let [a, b, c, d] = totals;
+    let total = ops.add(ops.add(a, b), ops.add(c, d));
+    simd::map(
+        isa,
+        [&mut *rest],
+        [],
+        #[inline(always)]
+        |[x], []| [exp_not_positive(isa, ops.sub(x, max))],
+    );
+    // What is padded does not count.
+    let [total] = simd::fold(
+        isa,
+        [total],
+        [rest],
+        #[inline(always)]
+        |[sum], [x]| [ops.add(sum, x)],
+    );
+    (max.to_array()[0], ops.sum(total))
+}
+
+/// The softmax of a row without its normalization, in place; returns what it has to be multiplied with.
+pub(in crate::ops::cpu) struct Exponentials<'a>(pub &'a mut [f32]);
+
+impl SimdOp for Exponentials<'_> {
+    type Output = f32;
+
+    #[inline(always)]
+    fn eval<I: Isa>(self, isa: I) -> f32 {
+        1.0 / exponentials(isa, self.0).1
+    }
+}
+
+/// `row *= factor`.
+pub(in crate::ops::cpu) struct Multiply<'a> {
+    pub row: &'a mut [f32],
+    pub factor: f32,
+}
+
+impl SimdOp for Multiply<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn eval<I: Isa>(self, isa: I) {
+        let ops = isa.f32();
+        let factor = ops.splat(self.factor);
+        simd::map(
+            isa,
+            [self.row],
+            [],
+            #[inline(always)]
+            |[x], []| [ops.mul(x, factor)],
+        );
+    }
+}
+
+/// The gradient before a softmax: `gradient` at the probabilities becomes the one at the scores.
+pub(in crate::ops::cpu) struct SoftmaxBackward<'a> {
+    pub gradient: &'a mut [f32],
+    pub probs: &'a [f32],
+    pub width: usize,
+}
+
+impl SimdOp for SoftmaxBackward<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn eval<I: Isa>(self, isa: I) {
+        let ops = isa.f32();
+        let rows = self.gradient.chunks_exact_mut(self.width).zip(self.probs.chunks_exact(self.width));
+        for (gradient, probs) in rows {
+            let [along] = simd::fold(
+                isa,
+                [ops.zero()],
+                [gradient, probs],
+                #[inline(always)]
+                |[sum], [dy, p]| [ops.mul_add(dy, p, sum)],
+            );
+            let along = ops.splat(ops.sum(along));
+            simd::map(
+                isa,
+                [gradient],
+                [probs],
+                #[inline(always)]
+                |[dy], [p]| [ops.mul(p, ops.sub(dy, along))],
+            );
+        }
+    }
+}

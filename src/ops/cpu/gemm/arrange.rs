@@ -1,0 +1,56 @@
+//! States as the right side of a product: the keys and values of attention.
+
+use super::micro_kernel::COLUMNS;
+use super::operand_layout::{OperandLayout, STEP};
+use super::tile::to_pairs;
+use super::{PackedLhs, Rows, Words};
+
+/// The transpose of `count` rows: panels of [`COLUMNS`] rows, `[words, COLUMNS]` each. Returns the words of a
+/// panel along k; `lhs` is room.
+pub(in crate::ops::cpu) fn arrange_transposed(
+    form: OperandLayout,
+    x: Rows<'_>,
+    count: usize,
+    lhs: &mut PackedLhs,
+    out: &mut Words,
+) -> usize {
+    lhs.copy(form, x, count);
+    let words = lhs.words();
+    out.reshape(count.next_multiple_of(COLUMNS) * words);
+    out.fill(0);
+    for row in 0..count {
+        let panel = &mut out[row / COLUMNS * words * COLUMNS..];
+        let places = panel[row % COLUMNS..].iter_mut().step_by(COLUMNS);
+        for (place, word) in places.zip(&lhs.words_from(row)[..words]) {
+            *place = *word;
+        }
+    }
+    words
+}
+
+/// `count` rows as they are: `[words, width]` filled up to whole panels. Returns the words along k. Not for
+/// [`OperandLayout::Bytes`].
+pub(in crate::ops::cpu) fn arrange(form: OperandLayout, x: Rows<'_>, count: usize, out: &mut Words) -> usize {
+    let width = x.width;
+    let wide = width.next_multiple_of(COLUMNS);
+    let words = form.words(count);
+    out.reshape(words * wide);
+    out.fill(0);
+    if form == OperandLayout::Floats {
+        for (row, out) in out.chunks_exact_mut(wide).take(count).enumerate() {
+            out[..width].copy_from_slice(bytemuck::cast_slice(x.row(row)));
+        }
+        return words;
+    }
+    let mut zeros = Vec::new();
+    for row in (0..count).step_by(2) {
+        let high = if row + 1 < count {
+            x.row(row + 1)
+        } else {
+            zeros.resize(width, 0.0);
+            &zeros
+        };
+        to_pairs(form, x.row(row), high, &mut out[form.pair(row / 2) * wide..], STEP * wide);
+    }
+    words
+}

@@ -1,0 +1,98 @@
+//! Rows of floats in the numbers of products. One body each, compiled for the instructions at hand.
+
+/// bfloat16, rounded to the nearest, to even where two are as near; NaN stays NaN.
+#[inline(always)]
+#[cfg_attr(not(target_arch = "x86_64"), allow(dead_code, reason = "for our own inner loops"))]
+pub(super) fn bf16(row: &[f32], out: &mut [u16]) {
+    for (out, x) in out.iter_mut().zip(row) {
+        *out = half::bf16::from_f32(*x).to_bits();
+    }
+}
+
+/// Two rows as bfloat16, side by side in each word: `low` in the lower half.
+#[inline(always)]
+#[cfg_attr(not(target_arch = "x86_64"), allow(dead_code, reason = "for our own inner loops"))]
+pub(super) fn bf16_pairs(low: &[f32], high: &[f32], out: &mut [u32]) {
+    let bits = |x: f32| u32::from(half::bf16::from_f32(x).to_bits());
+    for (out, (low, high)) in out.iter_mut().zip(low.iter().zip(high)) {
+        *out = bits(*low) | bits(*high) << 16;
+    }
+}
+
+/// Bytes that stand for `scale * (byte - zero)`; returns scale and zero. The range holds 0. A row
+/// with a number that is not finite gets a scale of NaN, so that it shows in every sum.
+#[inline(always)]
+pub(super) fn bytes(row: &[f32], out: &mut [u8]) -> [f32; 2] {
+    const LANES: usize = 64;
+    let (mut low, mut high, mut odd) = ([0.0f32; LANES], [0.0f32; LANES], [0.0f32; LANES]);
+    let mut look = |part: &[f32]| {
+        for (((low, high), odd), &x) in low.iter_mut().zip(&mut high).zip(&mut odd).zip(part) {
+            *low = if x < *low { x } else { *low };
+            *high = if x > *high { x } else { *high };
+            *odd += x * 0.0;
+        }
+    };
+    let (whole, rest) = row.as_chunks::<LANES>();
+    for part in whole {
+        look(part);
+    }
+    look(rest);
+    let low = low.iter().copied().fold(0.0, f32::min);
+    let high = high.iter().copied().fold(0.0, f32::max);
+    let odd: f32 = odd.iter().sum();
+    let scale = (high - low) / 255.0;
+    let inverse = 1.0 / scale;
+    if odd != 0.0 || !scale.is_finite() {
+        out.fill(0);
+        return [f32::NAN, 0.0];
+    }
+    if !inverse.is_finite() {
+        // Nothing but zeros, or numbers too small to count.
+        out.fill(0);
+        return [0.0, 0.0];
+    }
+    let zero = (-low * inverse).round_ties_even();
+    // Adding 2^23 leaves the rounded number in the last bits.
+    const SHIFT: f32 = 8_388_608.0;
+    for (out, x) in out.iter_mut().zip(row) {
+        let y = x * inverse + zero;
+        let y = if y > 255.0 { 255.0 } else { y };
+        let y = if y < 0.0 { 0.0 } else { y };
+        *out = (y + SHIFT).to_bits() as u8;
+    }
+    [scale, zero]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{OperandLayout, tile};
+    use super::*;
+
+    #[test]
+    fn bytes_stand_for_what_they_were() {
+        for size in [1usize, 5, 64, 100, 257] {
+            let row: Vec<f32> = (0..size).map(|i| (i as f32 * 1.7).sin() * 3.0 + 0.4).collect();
+            let mut out = vec![0; size];
+            let [scale, zero] = bytes(&row, &mut out);
+            for (x, byte) in row.iter().zip(&out) {
+                assert!((x - scale * (f32::from(*byte) - zero)).abs() <= 0.51 * scale, "{x} {byte}");
+            }
+            let mut other = vec![0; size];
+            assert_eq!(tile::quantize(&row, &mut other), [scale, zero]);
+            assert_eq!(other, out);
+        }
+    }
+
+    #[test]
+    fn the_processor_rounds_to_bf16_as_the_library_does() {
+        if !OperandLayout::Bf16Pairs.runs() {
+            return;
+        }
+        let row: Vec<f32> =
+            (0..1000).map(|i| f32::from_bits(0x3f80_0000 + i * 7919)).chain([0.0, -0.0, f32::MAX]).collect();
+        let (mut ours, mut theirs) = (vec![0; row.len()], vec![0; row.len()]);
+        tile::to_bf16(&row, &mut ours);
+        bf16(&row, &mut theirs);
+        assert_eq!(ours, theirs);
+    }
+}

@@ -1,0 +1,257 @@
+//! Rows of floats in the forms of products, with AVX-512.
+#![allow(unsafe_code, reason = "vector instructions; every access lies in slices that were checked")]
+
+use std::arch::x86_64::*;
+
+use super::micro_kernel::COLUMNS;
+use super::operand_layout::{STEP, STEP_FLOATS, STEP_WORDS, SplitBf16};
+use super::tile::{bytes_512, halves_512};
+use super::{OperandLayout, convert};
+
+/// `row` as bfloat16, rounded to the nearest.
+pub(super) fn to_bf16(row: &[f32], out: &mut [u16]) {
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512bf16")]
+    fn vectors(row: &[f32], out: &mut [u16]) {
+        let (row, rest) = row.as_chunks::<16>();
+        let (out, last) = out.as_chunks_mut::<16>();
+        for (x, out) in row.iter().zip(out) {
+            // SAFETY: sixteen floats become sixteen halves of words; any value is sound.
+            unsafe {
+                let halves = _mm512_cvtneps_pbh(_mm512_loadu_ps(x.as_ptr()));
+                *out = std::mem::transmute::<__m256bh, [u16; 16]>(halves);
+            }
+        }
+        convert::bf16(rest, last);
+    }
+    if halves_512() {
+        // SAFETY: the processor has the instructions.
+        unsafe { vectors(row, out) }
+    } else {
+        convert::bf16(row, out);
+    }
+}
+
+/// Two rows as bfloat16, side by side in each word: `low` in the lower half.
+fn to_bf16_pairs(low: &[f32], high: &[f32], out: &mut [u32]) {
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512bf16")]
+    fn vectors(low: &[f32], high: &[f32], out: &mut [u32]) {
+        let ((low, low_rest), (high, high_rest)) = (low.as_chunks::<16>(), high.as_chunks::<16>());
+        let (out, out_rest) = out.as_chunks_mut::<16>();
+        for ((low, high), out) in low.iter().zip(high).zip(out) {
+            // SAFETY: vectors of sixteen on all sides; any value is sound.
+            unsafe {
+                let halves = |x: &[f32; 16]| {
+                    let halves = _mm512_cvtneps_pbh(_mm512_loadu_ps(x.as_ptr()));
+                    _mm512_cvtepu16_epi32(std::mem::transmute::<__m256bh, __m256i>(halves))
+                };
+                let words = _mm512_or_si512(halves(low), _mm512_slli_epi32::<16>(halves(high)));
+                _mm512_storeu_si512(out.as_mut_ptr().cast(), words);
+            }
+        }
+        convert::bf16_pairs(low_rest, high_rest, out_rest);
+    }
+    assert!(low.len() == high.len());
+    if halves_512() {
+        // SAFETY: the processor has the instructions.
+        unsafe { vectors(low, high, out) }
+    } else {
+        convert::bf16_pairs(low, high, out);
+    }
+}
+
+/// A row as [`OperandLayout::SplitBf16`]: whole steps of words.
+pub(super) fn to_parts(count: SplitBf16, row: &[f32], out: &mut [u32]) {
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512bf16")]
+    fn vectors<const N: usize>(row: &[f32], out: &mut [u32]) {
+        for (x, out) in row.as_chunks::<{ 2 * STEP }>().0.iter().zip(out.chunks_exact_mut(N * STEP)) {
+            for half in 0..2 {
+                // SAFETY: sixteen floats become N times sixteen halves of words, within the step.
+                unsafe {
+                    let at = out.as_mut_ptr().add(half * STEP / 2);
+                    let parts = parts::<N>(_mm512_loadu_ps(x.as_ptr().add(half * STEP)));
+                    for (i, part) in parts.into_iter().enumerate() {
+                        _mm256_storeu_si256(at.add(i * STEP).cast(), part);
+                    }
+                }
+            }
+        }
+    }
+    assert!(halves_512() && row.len().is_multiple_of(2 * STEP));
+    assert!(2 * out.len() == count as usize * row.len());
+    // SAFETY: the processor has the instructions.
+    unsafe {
+        match count {
+            SplitBf16::Two => vectors::<2>(row, out),
+            SplitBf16::Three => vectors::<3>(row, out),
+        }
+    }
+}
+
+/// A step of a panel in three parts, from floats. Faster than [`to_parts`], which rounds.
+pub(super) fn split_step(floats: &[u32], out: &mut [u32]) {
+    assert!(halves_512());
+    let floats = floats.first_chunk().expect("a complete step");
+    let out = out.first_chunk_mut().expect("a complete step");
+    // SAFETY: the processor has the instructions.
+    unsafe { split_vectors(floats, out) }
+}
+
+/// How many floats ahead the next are asked for.
+const AHEAD: usize = 2 * STEP_FLOATS;
+
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512bf16")]
+pub(super) fn split_vectors(floats: &[u32; STEP_FLOATS], out: &mut [u32; 3 * STEP_WORDS]) {
+    let rows = floats.as_chunks::<COLUMNS>().0.as_chunks::<2>().0;
+    for (p, [low, high]) in rows.iter().enumerate() {
+        for line in 0..4 {
+            // A place outside of memory does no harm.
+            _mm_prefetch::<_MM_HINT_T0>(low.as_ptr().wrapping_add(AHEAD + line * STEP).cast());
+        }
+        for first in [0, COLUMNS / 2] {
+            // SAFETY: vectors of sixteen, within the rows, and within those of the step.
+            unsafe {
+                let low = _mm512_loadu_ps(low.as_ptr().add(first).cast());
+                let high = _mm512_loadu_ps(high.as_ptr().add(first).cast());
+                let [one, two, three] = split_pair(low, high);
+                let at = out.as_mut_ptr().add(p * COLUMNS + first);
+                _mm512_storeu_si512(at.cast(), one);
+                _mm512_storeu_si512(at.add(STEP_WORDS).cast(), two);
+                _mm512_storeu_si512(at.add(2 * STEP_WORDS).cast(), three);
+            }
+        }
+    }
+}
+
+/// The upper half of each float, that of what is left, and what is left then: of `low` in the lower halves of words, of
+/// `high` in the upper ones.
+#[target_feature(enable = "avx512f")]
+#[inline]
+fn split_pair(mut low: __m512, mut high: __m512) -> [__m512i; 3] {
+    let upper = _mm512_set1_epi32(!0xffff);
+    // Written out: what is inside a loop over an array of vectors may end up in memory.
+    macro_rules! words {
+        () => {{
+            let (low_bits, high_bits) = (_mm512_castps_si512(low), _mm512_castps_si512(high));
+            low = _mm512_sub_ps(low, _mm512_castsi512_ps(_mm512_and_si512(low_bits, upper)));
+            high = _mm512_sub_ps(high, _mm512_castsi512_ps(_mm512_and_si512(high_bits, upper)));
+            // Bit by bit: that of `high` where it is in the upper half.
+            _mm512_ternarylogic_epi32::<0xca>(upper, high_bits, _mm512_srli_epi32::<16>(low_bits))
+        }};
+    }
+    let first = words!();
+    let second = words!();
+    let bits = _mm512_srli_epi32::<16>(_mm512_castps_si512(low));
+    [first, second, _mm512_ternarylogic_epi32::<0xca>(upper, _mm512_castps_si512(high), bits)]
+}
+
+/// The nearest number of bfloat16 to each float, and that to what is left, placed as by [`split_pair`].
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512bf16")]
+#[inline]
+fn nearest_pair(low: __m512, high: __m512) -> [__m512i; 2] {
+    /// Halves of words i and 16 + i, side by side.
+    const TURNS: [u16; 32] = {
+        let mut turns = [0; 32];
+        let mut i = 0;
+        while i < 32 {
+            turns[i] = (i / 2 + i % 2 * 16) as u16;
+            i += 1;
+        }
+        turns
+    };
+    // SAFETY: an array as long as a vector, and types of 64 bytes of any value.
+    unsafe {
+        let turns = _mm512_loadu_si512(TURNS.as_ptr().cast());
+        let words = |low, high| {
+            let halves = std::mem::transmute::<__m512bh, __m512i>(_mm512_cvtne2ps_pbh(high, low));
+            _mm512_permutexvar_epi16(turns, halves)
+        };
+        let first = words(low, high);
+        let upper = _mm512_and_si512(first, _mm512_set1_epi32(!0xffff));
+        let low = _mm512_sub_ps(low, _mm512_castsi512_ps(_mm512_slli_epi32::<16>(first)));
+        let high = _mm512_sub_ps(high, _mm512_castsi512_ps(upper));
+        [first, words(low, high)]
+    }
+}
+
+/// Two rows side by side in each word, `low` in the lower half: as [`OperandLayout::Bf16Pairs`], or as [`OperandLayout::SplitBf16`], each part
+/// `padded_stride` words behind the one before.
+pub(super) fn to_pairs(
+    form: OperandLayout,
+    low: &[f32],
+    high: &[f32],
+    out: &mut [u32],
+    padded_stride: usize,
+) {
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512bf16")]
+    fn parts(count: SplitBf16, low: &[f32], high: &[f32], out: &mut [u32], padded_stride: usize) {
+        for first in (0..low.len()).step_by(16) {
+            let width = 16.min(low.len() - first);
+            let mask = 0xffff >> (16 - width);
+            // SAFETY: as many floats as there are, and words as `to_pairs` has checked.
+            unsafe {
+                let low = _mm512_maskz_loadu_ps(mask, low.as_ptr().add(first));
+                let high = _mm512_maskz_loadu_ps(mask, high.as_ptr().add(first));
+                let mut store = |i: usize, words| {
+                    let at = out.as_mut_ptr().add(i * padded_stride + first);
+                    _mm512_mask_storeu_epi32(at.cast(), mask, words);
+                };
+                match count {
+                    SplitBf16::Two => {
+                        let [one, two] = nearest_pair(low, high);
+                        store(0, one);
+                        store(1, two);
+                    }
+                    SplitBf16::Three => {
+                        let [one, two, three] = split_pair(low, high);
+                        store(0, one);
+                        store(1, two);
+                        store(2, three);
+                    }
+                }
+            }
+        }
+    }
+    let OperandLayout::SplitBf16(count) = form else {
+        return to_bf16_pairs(low, high, &mut out[..low.len()]);
+    };
+    assert!(halves_512() && low.len() == high.len());
+    assert!(out.len() >= (count as usize - 1) * padded_stride + low.len());
+    // SAFETY: the processor has the instructions.
+    unsafe { parts(count, low, high, out, padded_stride) }
+}
+
+/// N numbers of bfloat16 for each float: the nearest, that to what is left, and so on. The sum of three is the float, all 24
+/// bits of it. Parts below 1e-38 are zero.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512bf16")]
+#[inline]
+fn parts<const N: usize>(x: __m512) -> [__m256i; N] {
+    let mut rest = x;
+    let mut parts = [_mm256_setzero_si256(); N];
+    for part in &mut parts {
+        // SAFETY: both types are sixteen halves of words.
+        *part = unsafe { std::mem::transmute::<__m256bh, __m256i>(_mm512_cvtneps_pbh(rest)) };
+        let value = _mm512_castsi512_ps(_mm512_slli_epi32::<16>(_mm512_cvtepu16_epi32(*part)));
+        rest = _mm512_sub_ps(rest, value);
+    }
+    parts
+}
+
+/// Asks for numbers that will be read soon.
+#[inline]
+pub(super) fn prefetch(precision: &[f32]) {
+    for line in precision.chunks(16) {
+        // SAFETY: asking has no effect but on the time that reading takes.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(line.as_ptr().cast()) };
+    }
+}
+
+/// See [`convert::bytes`].
+pub(super) fn quantize_512(row: &[f32], out: &mut [u8]) -> [f32; 2] {
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
+    fn vectors(row: &[f32], out: &mut [u8]) -> [f32; 2] {
+        convert::bytes(row, out)
+    }
+    assert!(bytes_512());
+    // SAFETY: the processor has the instructions.
+    unsafe { vectors(row, out) }
+}

@@ -1,0 +1,89 @@
+//! What the inner loops of all instruction sets take: a part of a product, checked once.
+
+#[cfg(target_arch = "x86_64")]
+use super::OperandLayout;
+
+/// Columns of a panel of the right side.
+pub(in crate::ops::cpu) const COLUMNS: usize = 32;
+
+/// A part of a product: some rows of the left side times [`COLUMNS`] columns of the right side.
+#[derive(Clone, Copy)]
+#[cfg_attr(not(target_arch = "x86_64"), allow(dead_code, reason = "no inner loops here"))]
+pub(in crate::ops::cpu) struct MicroKernel<'a> {
+    pub rows: usize,
+    /// Words of the left side: row i starts at `i * a_stride` and has `k` of them.
+    pub a: &'a [u32],
+    pub a_stride: usize,
+    /// Words of the right side: word p of column j is at `p * b_stride + j`.
+    pub b: &'a [u32],
+    pub b_stride: usize,
+    /// Words along k, as [`super::OperandLayout::words`] counts them.
+    pub k: usize,
+    /// Distance from each word of the right side that is read to one to prefetch.
+    pub ahead: usize,
+}
+
+/// The initial value of the sums.
+#[derive(Clone, Copy)]
+#[cfg_attr(not(target_arch = "x86_64"), allow(dead_code, reason = "no inner loops here"))]
+pub(in crate::ops::cpu) enum Accumulator<'a> {
+    Zero,
+    /// The same for every row.
+    Row(&'a [f32; COLUMNS]),
+    /// The contents of `out`.
+    Out,
+}
+
+/// How sums of bytes become floats: `scale * (scales[j] * sum - zero * sums[j])` with the row's scale
+/// and zero.
+#[derive(Clone, Copy)]
+#[cfg_attr(not(target_arch = "x86_64"), allow(dead_code, reason = "no inner loops here"))]
+pub(in crate::ops::cpu) struct Dequantize<'a> {
+    /// Scale and zero of each row.
+    pub rows: &'a [[f32; 2]],
+    pub scales: &'a [f32],
+    pub sums: &'a [f32],
+}
+
+#[cfg(target_arch = "x86_64")]
+impl Dequantize<'_> {
+    /// From row `row` on.
+    pub(super) fn row(self, row: usize) -> Self {
+        Self { rows: &self.rows[row..], ..self }
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+impl MicroKernel<'_> {
+    /// True if there is something to do; then everything that is read and written lies in the slices.
+    ///
+    /// # Panics
+    /// If something does not.
+    pub(super) fn check(&self, form: OperandLayout, out: &[f32], out_stride: usize) -> bool {
+        if self.rows == 0 {
+            return false;
+        }
+        assert!(form.runs() && self.k > 0 && self.k.is_multiple_of(form.parts() * form.step()));
+        let reach = |rows: usize, stride: usize, width: usize| {
+            (rows - 1).checked_mul(stride).and_then(|at| at.checked_add(width)).expect("a place in memory")
+        };
+        assert!(reach(self.rows, self.a_stride, self.k) <= self.a.len());
+        assert!(reach(self.k, self.b_stride, COLUMNS) <= self.b.len());
+        assert!(reach(self.rows, out_stride, COLUMNS) <= out.len());
+        true
+    }
+
+    /// Tiles of at most `most` rows and similar heights, each with its first row.
+    pub(super) fn tiles(self, most: usize) -> impl Iterator<Item = (usize, Self)> {
+        let count = self.rows.div_ceil(most).max(1);
+        let mut row = 0;
+        (0..count).map(move |i| {
+            let first = row;
+            let rows = self.rows / count + usize::from(i < self.rows % count);
+            row += rows;
+            // What comes next is asked for once.
+            let ahead = if i + 1 == count { self.ahead } else { 0 };
+            (first, Self { rows, a: &self.a[first * self.a_stride..], ahead, ..self })
+        })
+    }
+}

@@ -1,0 +1,128 @@
+//! The left side of a product: some rows of states in the product's numbers.
+
+use super::micro_kernel::MicroKernel;
+use super::{OperandLayout, Rows, Words, tile};
+
+/// Rows in the numbers of a product, and room for them.
+#[derive(Debug, Default)]
+pub(in crate::ops::cpu) struct PackedLhs {
+    words: Words,
+    stride: usize,
+    rows: usize,
+    width: usize,
+    words_in_row: usize,
+    scales: Vec<[f32; 2]>,
+    row: Vec<f32>,
+}
+
+impl PackedLhs {
+    /// Takes `rows` rows of `width` numbers; `row(i, out)` writes row i.
+    pub(in crate::ops::cpu) fn fill(
+        &mut self,
+        form: OperandLayout,
+        [rows, width]: [usize; 2],
+        mut row: impl FnMut(usize, &mut [f32]),
+    ) {
+        let words = self.shape(form, [rows, width]);
+        // A whole number of words; what is beyond the width stays zero.
+        self.row.clear();
+        self.row.resize(form.padded(width), 0.0);
+        for (i, out) in self.words.chunks_exact_mut(self.stride).enumerate() {
+            let out = &mut out[..words];
+            if form == OperandLayout::Floats {
+                row(i, bytemuck::cast_slice_mut(out));
+                continue;
+            }
+            row(i, &mut self.row[..width]);
+            self.scales.extend(convert(form, &self.row, out));
+        }
+    }
+
+    /// Takes rows that lie in memory.
+    pub(in crate::ops::cpu) fn copy(&mut self, form: OperandLayout, x: Rows<'_>, rows: usize) {
+        if form == OperandLayout::Floats || form.padded(x.width) != x.width {
+            return self.fill(form, [rows, x.width], |i, out| out.copy_from_slice(x.row(i)));
+        }
+        let words = self.shape(form, [rows, x.width]);
+        for (i, out) in self.words.chunks_exact_mut(self.stride).enumerate() {
+            self.scales.extend(convert(form, x.row(i), &mut out[..words]));
+        }
+    }
+
+    /// Makes room; returns the words of a row.
+    fn shape(&mut self, form: OperandLayout, [rows, width]: [usize; 2]) -> usize {
+        let words = form.words(width);
+        (self.rows, self.width, self.stride) = (rows, width, padded_stride(words));
+        self.words_in_row = words;
+        self.words.reshape(rows * self.stride);
+        self.scales.clear();
+        words
+    }
+
+    pub(in crate::ops::cpu) fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// Numbers in a row.
+    pub(super) fn width(&self) -> usize {
+        self.width
+    }
+
+    /// Words in a row, filled up with zeros.
+    pub(in crate::ops::cpu) fn words(&self) -> usize {
+        self.words_in_row
+    }
+
+    /// Words from row to row.
+    pub(in crate::ops::cpu) fn stride(&self) -> usize {
+        self.stride
+    }
+
+    /// The words from row `row` on.
+    pub(in crate::ops::cpu) fn words_from(&self, row: usize) -> &[u32] {
+        &self.words[row * self.stride..]
+    }
+
+    /// All rows against words of a right side, as [`MicroKernel`] says.
+    pub(in crate::ops::cpu) fn micro_kernel<'a>(
+        &'a self,
+        b: &'a [u32],
+        b_stride: usize,
+        k: usize,
+    ) -> MicroKernel<'a> {
+        MicroKernel { rows: self.rows, a: &self.words, a_stride: self.stride, b, b_stride, k, ahead: 0 }
+    }
+
+    /// Scale and zero of each row, for [`OperandLayout::Bytes`].
+    pub(super) fn scales(&self) -> &[[f32; 2]] {
+        &self.scales
+    }
+
+    /// All rows as floats, a stride apart, if they were filled with [`OperandLayout::Floats`].
+    pub(super) fn floats(&self) -> &[f32] {
+        bytemuck::cast_slice(&self.words)
+    }
+
+    /// All rows as bytes, four strides apart, if they were filled with [`OperandLayout::Bytes`].
+    pub(super) fn bytes(&self) -> &[u8] {
+        bytemuck::cast_slice(&self.words)
+    }
+}
+
+/// A row that fills whole words; returns scale and zero of [`OperandLayout::Bytes`].
+fn convert(form: OperandLayout, row: &[f32], out: &mut [u32]) -> Option<[f32; 2]> {
+    match form {
+        OperandLayout::Bytes => return Some(tile::quantize(row, bytemuck::cast_slice_mut(out))),
+        OperandLayout::SplitBf16(count) => tile::to_parts(count, row, out),
+        OperandLayout::Bf16Pairs => tile::to_bf16(row, bytemuck::cast_slice_mut(out)),
+        OperandLayout::Floats => out.copy_from_slice(bytemuck::cast_slice(row)),
+    }
+    None
+}
+
+/// A distance between rows, in words, that does not put many rows on the same places of a
+/// cache: those repeat every 4096 bytes.
+pub(in crate::ops::cpu) fn padded_stride(words: usize) -> usize {
+    let words = words.next_multiple_of(16);
+    if words.is_multiple_of(128) { words + 16 } else { words }
+}

@@ -1,0 +1,227 @@
+//! Weights arranged for products, once for many.
+
+use std::ops::Range;
+
+use rayon::prelude::*;
+
+use super::in_place::InPlace;
+use super::library;
+use super::micro_kernel::COLUMNS;
+use super::panels::{Panels, SubMatrix};
+use super::{CHUNK, MatmulPrecision, OperandLayout, PackedLhs};
+
+/// With more rows, floats in parts are split once, not at each product.
+const SPLIT_ROWS: usize = 32;
+
+/// A weight matrix `[k, n]`, cut into chunks of rows and groups of columns.
+pub(in crate::ops::cpu) struct PackedRhs<'a> {
+    k: usize,
+    n: usize,
+    /// The values that fill up the left side.
+    form: OperandLayout,
+    /// Rows of a chunk and columns of a group; the last may have fewer.
+    step: [usize; 2],
+    /// Chunk by chunk, in each group by group.
+    parts: Vec<Part<'a>>,
+}
+
+enum Part<'a> {
+    Panels(Panels),
+    /// Through our own inner loops too, without a copy.
+    InPlace(InPlace<'a>),
+    /// Through `rten-gemm`, in 32-bit floats of the values that the numbers can hold.
+    Floats(library::LibraryRhs),
+    /// Through `rten-gemm`, in bytes.
+    Bytes(library::LibraryRhsInt8),
+}
+
+impl PackedRhs<'static> {
+    /// Copies `weight` of `shape` `[k, n]`. Its groups of columns are as wide as the chunks of a matrix with n
+    /// rows, if it is to be `followed` by one, or else there is one group.
+    pub(in crate::ops::cpu) fn new(
+        weight: &[f32],
+        shape: [usize; 2],
+        precision: MatmulPrecision,
+        followed: bool,
+    ) -> Self {
+        Self::with(weight, shape, precision, followed, OperandLayout::own(precision))
+    }
+
+    /// As [`PackedRhs::new`], through the library.
+    pub(in crate::ops::cpu) fn of_library(
+        weight: &[f32],
+        shape: [usize; 2],
+        precision: MatmulPrecision,
+    ) -> Self {
+        Self::with(weight, shape, precision, false, None)
+    }
+
+    /// As [`PackedRhs::new`], in our own inner loops for a form, or else through the library.
+    fn with(
+        weight: &[f32],
+        [k, n]: [usize; 2],
+        precision: MatmulPrecision,
+        followed: bool,
+        own: Option<OperandLayout>,
+    ) -> Self {
+        let form = own.unwrap_or_else(|| OperandLayout::of_library(precision));
+        let rounded;
+        let weight = match own {
+            Some(OperandLayout::Floats) if precision == MatmulPrecision::Bf16 => {
+                rounded = library::rounded(weight);
+                &rounded
+            }
+            _ => weight,
+        };
+        let step = steps([k, n], followed);
+        let parts: Vec<_> = ranges(k, step[0])
+            .flat_map(|rows| ranges(n, step[1]).map(move |columns| (rows.clone(), columns)))
+            .collect();
+        let parts = parts
+            .into_par_iter()
+            .map(|(rows, columns)| {
+                let shape = [rows.len(), columns.len()];
+                let part = SubMatrix { data: weight, stride: n, rows, columns };
+                match own {
+                    Some(form) => Part::Panels(Panels::new(&part, form)),
+                    None if form == OperandLayout::Bytes => {
+                        Part::Bytes(library::LibraryRhsInt8::new(part.values(), shape))
+                    }
+                    None => Part::Floats(library::pack_rounded(part.values(), shape, precision)),
+                }
+            })
+            .collect();
+        Self { k, n, form, step, parts }
+    }
+}
+
+impl<'a> PackedRhs<'a> {
+    /// Matrices `[k, n]` of the same shape side by side, without a copy: `[k, count * n]`. Each has the groups of columns of
+    /// [`PackedRhs::new`]. Returns `None` unless our own inner loops run on 32-bit floats, for columns that do not fill panels,
+    /// and for several matrices with groups of different widths.
+    pub(in crate::ops::cpu) fn in_place(
+        matrices: &[&'a [f32]],
+        [k, n]: [usize; 2],
+        followed: bool,
+    ) -> Option<Self> {
+        let form = OperandLayout::own(MatmulPrecision::F32).filter(|form| *form == OperandLayout::Floats)?;
+        let step = steps([k, n], followed);
+        if matrices.len() > 1 && !n.is_multiple_of(step[1]) {
+            return None;
+        }
+        let mut parts = Vec::new();
+        for rows in ranges(k, step[0]) {
+            for data in matrices {
+                for columns in ranges(n, step[1]) {
+                    let part = SubMatrix { data, stride: n, rows: rows.clone(), columns };
+                    parts.push(Part::InPlace(InPlace::new(part)?));
+                }
+            }
+        }
+        Some(Self { k, n: matrices.len() * n, form, step, parts })
+    }
+
+    /// The values that fill up the left side.
+    pub(in crate::ops::cpu) fn form(&self) -> OperandLayout {
+        self.form
+    }
+
+    /// Makes products with `rows` rows faster if possible, at the cost of memory.
+    pub(in crate::ops::cpu) fn split_for(&self, rows: usize) {
+        if rows > SPLIT_ROWS {
+            for part in &self.parts {
+                if let Part::Panels(panels) = part {
+                    panels.split();
+                }
+            }
+        }
+    }
+
+    /// True if the products run in our own inner loops.
+    pub(in crate::ops::cpu) fn native(&self) -> bool {
+        matches!(self.parts.first(), Some(Part::Panels(_) | Part::InPlace(_)))
+    }
+
+    /// The rows of each chunk.
+    pub(in crate::ops::cpu) fn chunks(&self) -> impl Iterator<Item = Range<usize>> + use<> {
+        ranges(self.k, self.step[0])
+    }
+
+    /// The columns of each group.
+    pub(in crate::ops::cpu) fn groups(&self) -> impl Iterator<Item = Range<usize>> + use<> {
+        ranges(self.n, self.step[1])
+    }
+
+    /// `out = lhs * (a chunk and group) + bias` for the group's part of a bias; without one the
+    /// product is added to `out` `[rows, columns of the group]`.
+    pub(in crate::ops::cpu) fn product(
+        &self,
+        [chunk, group]: [usize; 2],
+        lhs: &PackedLhs,
+        bias: Option<&[f32]>,
+        out: &mut [f32],
+    ) {
+        match &self.parts[chunk * self.groups().count() + group] {
+            Part::Panels(panels) => panels.product(lhs, bias, out),
+            Part::InPlace(part) => part.product(lhs, bias, out),
+            Part::Floats(packed) => {
+                let a = library::strided(lhs.floats(), lhs.rows(), lhs.width(), lhs.stride());
+                match bias {
+                    Some(bias) => library::linear(out, a, packed, Some(bias)),
+                    None => library::linear_add(out, a, packed),
+                }
+            }
+            Part::Bytes(packed) => {
+                let a = library::strided(lhs.bytes(), lhs.rows(), lhs.width(), 4 * lhs.stride());
+                packed.product(a, lhs.scales(), bias, out);
+            }
+        }
+    }
+
+    /// Panels of all groups.
+    pub(in crate::ops::cpu) fn panels(&self) -> usize {
+        self.groups().map(|columns| columns.len().div_ceil(COLUMNS)).sum()
+    }
+
+    /// `out = lhs * (a panel of all) + bias`, `[rows, COLUMNS]`; `lhs` has the rows' part for each
+    /// chunk. Only for native weights.
+    pub(in crate::ops::cpu) fn panel(
+        &self,
+        mut panel: usize,
+        lhs: &[PackedLhs],
+        bias: &[f32],
+        out: &mut [f32],
+    ) {
+        let groups = self.groups().count();
+        for (group, columns) in self.groups().enumerate() {
+            let count = columns.len().div_ceil(COLUMNS);
+            if panel >= count {
+                panel -= count;
+                continue;
+            }
+            for (chunk, lhs) in lhs.iter().enumerate() {
+                let bias = (chunk == 0).then_some(&bias[columns.clone()]);
+                match &self.parts[chunk * groups + group] {
+                    Part::Panels(panels) => panels.panel(panel, lhs, bias, out, COLUMNS),
+                    Part::InPlace(part) => part.panel(panel, lhs, bias, out, COLUMNS),
+                    Part::Floats(_) | Part::Bytes(_) => {}
+                }
+            }
+            return;
+        }
+    }
+}
+
+/// Rows of a chunk and columns of a group of a matrix `[k, n]`, which may be `followed` by one with n rows.
+fn steps([k, n]: [usize; 2], followed: bool) -> [usize; 2] {
+    let even = |size: usize| size.div_ceil(size.div_ceil(CHUNK).max(1)).next_multiple_of(COLUMNS);
+    [even(k), if followed { even(n) } else { n }].map(|step| step.max(1))
+}
+
+/// `0..size` in steps.
+fn ranges(size: usize, step: usize) -> impl Iterator<Item = Range<usize>> {
+    (0..size).step_by(step).map(move |first| first..(first + step).min(size))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,129 @@
+//! Chooses among the inner loops for x86 processors: AMX, AVX-512 or AVX2.
+#![allow(unsafe_code, reason = "calls what needs instructions that the processor was asked for")]
+
+use super::micro_kernel::{Accumulator, COLUMNS, Dequantize, MicroKernel};
+use super::operand_layout::STEP;
+use super::{
+    MatmulPrecision, OperandLayout, SplitBf16, amx, amx_parts, convert, convert_avx2, tile_avx2, tile_avx512,
+};
+use crate::ops::isa::{self, Isa};
+
+pub(super) use super::convert_avx512::*;
+
+/// True if this processor has the instructions for `form`, and may use them.
+pub(super) fn runs(form: OperandLayout) -> bool {
+    match form {
+        OperandLayout::Floats => floats_512() || tile_avx2::runs(),
+        OperandLayout::SplitBf16(_) => amx::runs(MatmulPrecision::Bf16),
+        OperandLayout::Bf16Pairs => halves_512(),
+        OperandLayout::Bytes => bytes_512() || tile_avx2::runs(),
+    }
+}
+
+fn floats_512() -> bool {
+    is_x86_feature_detected!("avx512f") && isa::allows(Isa::Avx512)
+}
+
+/// The instructions that the conversions for AVX-512 need.
+fn words_512() -> bool {
+    floats_512() && is_x86_feature_detected!("avx512bw") && is_x86_feature_detected!("avx512vl")
+}
+
+pub(super) fn halves_512() -> bool {
+    words_512() && is_x86_feature_detected!("avx512bf16")
+}
+
+pub(super) fn bytes_512() -> bool {
+    words_512() && is_x86_feature_detected!("avx512vnni")
+}
+
+/// True if these are multiplied in tiles of AMX.
+pub(super) fn in_tiles(precision: MatmulPrecision) -> bool {
+    amx::runs(precision)
+}
+
+/// See [`convert::bytes`].
+pub(super) fn quantize(row: &[f32], out: &mut [u8]) -> [f32; 2] {
+    if bytes_512() {
+        quantize_512(row, out)
+    } else if tile_avx2::runs() {
+        convert_avx2::quantize(row, out)
+    } else {
+        convert::bytes(row, out)
+    }
+}
+
+/// True if products of bytes are added in pairs of 16 bits: the weights of a pair may not exceed 128 together.
+pub(super) fn pairs_saturate() -> bool {
+    tile_avx2::runs() && !tile_avx2::has_vnni() && !bytes_512()
+}
+
+impl MicroKernel<'_> {
+    /// `out = start + a b` with rows of `out` `out_stride` numbers apart; not for bytes.
+    pub(in crate::ops::cpu) fn floats(
+        self,
+        form: OperandLayout,
+        start: Accumulator<'_>,
+        out: &mut [f32],
+        out_stride: usize,
+    ) {
+        if !self.check(form, out, out_stride) {
+            return;
+        }
+        // SAFETY: the processor has the instructions, and the slices reach (`check`).
+        unsafe {
+            match form {
+                OperandLayout::SplitBf16(count) => amx_parts::floats(count, self, start, out, out_stride),
+                OperandLayout::Bf16Pairs if amx::runs(MatmulPrecision::Bf16) => {
+                    amx::floats(self, start, out, out_stride);
+                }
+                OperandLayout::Bf16Pairs => tile_avx512::floats(form, self, start, out, out_stride),
+                OperandLayout::Floats if floats_512() => {
+                    tile_avx512::floats(form, self, start, out, out_stride);
+                }
+                OperandLayout::Floats => tile_avx2::floats(self, start, out, out_stride),
+                OperandLayout::Bytes => unreachable!("has scales"),
+            }
+        }
+    }
+
+    /// As [`MicroKernel::floats`] with three [`OperandLayout::SplitBf16`] on the lhs and floats `[2 k / 3, COLUMNS]` on the right, which are
+    /// split as they come.
+    pub(super) fn floats_to_split(self, start: Accumulator<'_>, out: &mut [f32], out_stride: usize) {
+        assert!(self.b_stride == COLUMNS && self.k.is_multiple_of(3 * STEP));
+        assert!(self.b.len() >= self.k / 3 * 2 * COLUMNS);
+        let lhs = MicroKernel { b_stride: 0, ..self };
+        if lhs.check(OperandLayout::SplitBf16(SplitBf16::Three), out, out_stride) {
+            // SAFETY: the processor has the instructions, the slices reach.
+            unsafe { amx_parts::floats_to_split(self, start, out, out_stride) }
+        }
+    }
+
+    /// The same for [`OperandLayout::Bytes`], unsigned on the lhs and signed on the right, where [`pairs_saturate`] applies.
+    pub(in crate::ops::cpu) fn bytes(
+        self,
+        dequantize: Dequantize<'_>,
+        start: Accumulator<'_>,
+        out: &mut [f32],
+        out_stride: usize,
+    ) {
+        if !self.check(OperandLayout::Bytes, out, out_stride) {
+            return;
+        }
+        assert!(dequantize.rows.len() >= self.rows);
+        assert!(dequantize.scales.len() >= COLUMNS && dequantize.sums.len() >= COLUMNS);
+        // SAFETY: the processor has the instructions, and the slices reach (`check`).
+        unsafe {
+            if amx::runs(MatmulPrecision::Int8) {
+                amx::bytes(self, |row, sums| {
+                    let out = &mut out[row * out_stride..];
+                    tile_avx512::dequantize_rows(dequantize.row(row), sums, start, out, out_stride);
+                });
+            } else if bytes_512() {
+                tile_avx512::bytes(self, dequantize, start, out, out_stride);
+            } else {
+                tile_avx2::bytes(self, dequantize, start, out, out_stride);
+            }
+        }
+    }
+}
