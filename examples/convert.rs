@@ -3,9 +3,10 @@
 //!     cargo run --release --example convert -- SOURCE DESTINATION
 #![allow(clippy::print_stdout, reason = "an example prints its result")]
 
+use std::ops::ControlFlow;
 use std::path::Path;
 
-use albert::checkpoint::{Checkpoint, ConvertOptions, convert};
+use albert::checkpoint::{Checkpoint, ConvertOptions, ConvertProgress, convert};
 use albert::{Error, Result};
 
 fn main() -> Result<()> {
@@ -14,11 +15,11 @@ fn main() -> Result<()> {
         return Err(Error::Input("usage: convert SOURCE DESTINATION".to_owned()));
     };
     let checkpoint = Checkpoint::local(Path::new(source))?;
-    let mut proceed = |tensor: &str, done: u64, total: u64| {
-        println!("{:3} %  {tensor}", 100 * done / total.max(1));
-        true
+    let mut show = |progress: ConvertProgress| {
+        println!("{:3} %  {}", 100 * progress.done / progress.total.max(1), progress.tensor);
+        ControlFlow::Continue(())
     };
-    let converted = convert(&checkpoint, Path::new(destination), &ConvertOptions::default(), &mut proceed)?;
+    let converted = convert(&checkpoint, Path::new(destination), &ConvertOptions::default(), &mut show)?;
     println!("{} tensors of a model of the class {}", converted.tensors, converted.architecture.class());
     Ok(())
 }

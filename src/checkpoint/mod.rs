@@ -29,6 +29,7 @@ pub use adapter::Adapter;
 pub use architecture::Architecture;
 pub use embedded::EmbeddedTask;
 pub use export::convert::{ConvertOptions, Converted, WeightFormat, convert};
+pub use export::progress::ConvertProgress;
 pub use export::save::{SavedTensor, save_half, save_model, save_tensors};
 pub use export::tokenizer_files::TokenizerFiles;
 pub use export::tokenizer_files::write_tokenizer;

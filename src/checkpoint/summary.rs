@@ -34,7 +34,7 @@ pub struct Summary {
     /// Tensors that do not belong to any known part.
     pub unused: Vec<String>,
     /// Unusual properties, one line each.
-    pub odd: Vec<String>,
+    pub warnings: Vec<String>,
 }
 
 impl Summary {
@@ -78,35 +78,35 @@ impl Summary {
             missing: expected.keys().filter(|n| !inventory.has(n) && !bias_alias(n)).cloned().collect(),
             foreign: inventory.unrecognized().len(),
             unused: inventory.canonical_names().filter(|n| !known(n)).map(str::to_owned).collect(),
-            odd: warnings(config, inventory)?,
+            warnings: warnings(config, inventory)?,
         })
     }
 }
 
 /// Tensors that should be equal but differ, and shapes that differ from the configuration.
 fn warnings(config: &AlbertConfig, inventory: &Inventory) -> Result<Vec<String>> {
-    let mut odd: Vec<String> = inventory.unknown_head().map(str::to_owned).into_iter().collect();
-    odd.extend(inventory.quantization().map(Quantization::note));
+    let mut warnings: Vec<String> = inventory.unknown_head().map(str::to_owned).into_iter().collect();
+    warnings.extend(inventory.quantization().map(Quantization::note));
     if inventory.quantization().is_some_and(|quantization| !quantization.is_readable) {
-        return Ok(odd);
+        return Ok(warnings);
     }
-    odd.extend(mlm_bias_source(inventory, MlmBias::default())?.1);
+    warnings.extend(mlm_bias_source(inventory, MlmBias::default())?.1);
     let (decoder, words) = ("predictions.decoder.weight", "albert.embeddings.word_embeddings.weight");
     if config.tie_word_embeddings
         && inventory.has(decoder)
         && inventory.has(words)
         && inventory.read(decoder)? != inventory.read(words)?
     {
-        odd.push(format!("{decoder} differs from {words}, which is used for both"));
+        warnings.push(format!("{decoder} differs from {words}, which is used for both"));
     }
     if let Some(shape) = inventory.shape(words)
         && shape != [config.vocab_size, config.embedding_size]
     {
         let expected = [config.vocab_size, config.embedding_size];
-        odd.push(format!("{words} is {shape:?}, the configuration asks for {expected:?}"));
+        warnings.push(format!("{words} is {shape:?}, the configuration asks for {expected:?}"));
     }
-    odd.extend(inventory.notes().iter().cloned());
-    odd.extend(label_oddity(config));
+    warnings.extend(inventory.notes().iter().cloned());
+    warnings.extend(label_oddity(config));
     for name in inventory.canonical_names() {
         if inventory.dtype(name).is_some_and(Dtype::is_float)
             && let Some((count, first)) = inventory.non_finite(name)?
@@ -114,10 +114,10 @@ fn warnings(config: &AlbertConfig, inventory: &Inventory) -> Result<Vec<String>>
             let file = inventory.name_in_file(name);
             let values =
                 if count == 1 { "1 value that is".to_owned() } else { format!("{count} values that are") };
-            odd.push(format!("{file} holds {values} not finite, the first at position {first}"));
+            warnings.push(format!("{file} holds {values} not finite, the first at position {first}"));
         }
     }
-    Ok(odd)
+    Ok(warnings)
 }
 
 /// Labels whose names are not text in `config.json`.

@@ -7,7 +7,7 @@ use ureq::http::{HeaderMap, Method, Response, StatusCode};
 use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
 use ureq::{Agent, Body};
 
-use super::address::{host, is_loopback, origin, resolve, without_password, without_query};
+use super::url::{host, is_loopback, origin, resolve, without_password, without_query};
 use super::{HubId, HubSettings, Progress};
 use crate::error::{Error, Result};
 

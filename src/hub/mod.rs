@@ -15,7 +15,6 @@
 //! # Ok::<(), albert::Error>(())
 //! ```
 
-mod address;
 mod cache;
 mod client;
 mod download;
@@ -25,6 +24,7 @@ mod partial;
 mod repository;
 mod required_files;
 mod settings;
+mod url;
 mod verify;
 
 use std::path::PathBuf;

@@ -4,7 +4,7 @@
 use super::categories::{is_blank, is_nonspacing, is_other, is_punctuation};
 use super::chars::Char;
 use super::forms::{Form, normalize};
-use super::python::is_space;
+use super::unicode::is_space;
 use std::collections::HashSet;
 
 /// The words of `chars`: cut at white space and around punctuation, without control characters, in NFC. `lower`

@@ -2,9 +2,9 @@
 
 use super::named;
 use super::piece::SPACE;
-use super::python::{is_digit, is_space};
-use super::slow::SentencePieceTokenizer;
+use super::sentencepiece_tokenizer::SentencePieceTokenizer;
 use super::spiece_proto::{ModelType, Type};
+use super::unicode::{is_digit, is_space};
 use serde_json::{Map, Value, json};
 use tokenizers::AddedToken;
 

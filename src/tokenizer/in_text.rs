@@ -2,8 +2,8 @@
 //! character keeping its place.
 
 use super::chars::Char;
-use super::python::is_space;
 use super::trie::Trie;
+use super::unicode::is_space;
 use std::collections::HashMap;
 use tokenizers::AddedToken;
 

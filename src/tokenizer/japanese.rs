@@ -5,15 +5,15 @@ use super::basic;
 use super::chars::Char;
 use super::forms::{Form, normalize};
 use super::in_text::InText;
-use super::names::SpecialTokens;
 use super::piece::{Piece, SPACE};
-use super::prepare::{self, Options, Part};
-use super::python::is_space;
+use super::preprocess::{self, Options, Part};
 use super::roles::Class;
+use super::sentencepiece_added::SlowAdded;
+use super::sentencepiece_tokenizer::SentencePieceTokenizer;
 use super::settings::Settings;
-use super::slow::SentencePieceTokenizer;
-use super::slow_added::SlowAdded;
+use super::special_tokens::SpecialTokens;
 use super::spiece_proto::Type;
+use super::unicode::is_space;
 use super::wordpiece;
 use crate::error::{Error, Result};
 use serde_json::{Map, Value};
@@ -183,10 +183,10 @@ impl Japanese {
     }
 
     fn cut(&self, text: &str, in_text: Option<&InText>) -> Result<Vec<Piece>> {
-        super::slow::check_length(text)?;
+        super::sentencepiece_tokenizer::check_length(text)?;
         let mut out = Vec::new();
         let mut word = 0;
-        for part in prepare::parts(text, in_text, &Options { lower: self.lower, ..CUT }) {
+        for part in preprocess::parts(text, in_text, &Options { lower: self.lower, ..CUT }) {
             match part {
                 Part::Token(id, place) => {
                     out.push(Piece { id, place, word });
@@ -233,7 +233,7 @@ impl Japanese {
             }
             (Subwords::SentencePiece | Subwords::WordPiece, Vocabulary::Pieces(slow)) => {
                 let mut chars = chars.to_vec();
-                prepare::prepare(&mut chars, &BEFORE_SENTENCEPIECE);
+                preprocess::prepare(&mut chars, &BEFORE_SENTENCEPIECE);
                 slow.model.encode(&chars, out);
             }
             (Subwords::SentencePiece, Vocabulary::Lines(..)) => {}

@@ -1,12 +1,12 @@
 //! Detection and loading of the tokenizer in a file or a directory.
 
 use super::classes::{Named, Reading};
-use super::fast::JsonTokenizer;
 use super::japanese::Japanese;
+use super::json_tokenizer::JsonTokenizer;
 use super::limits::Limits;
 use super::roles::Class;
+use super::sentencepiece_tokenizer::SentencePieceTokenizer;
 use super::settings::Settings;
-use super::slow::SentencePieceTokenizer;
 use super::vocabulary::vocabularies;
 use super::{Engine, Tokenizer, TokenizerKind, wordpiece};
 use crate::error::{Error, Result};

@@ -3,9 +3,9 @@
 use super::chars::Char;
 use super::charsmap::Charsmap;
 use super::piece::{Piece, SPACE};
-use super::python::is_digit;
 use super::spiece_proto::ModelType;
 use super::trie::Trie;
+use super::unicode::is_digit;
 use super::unigram::{Span, Unigram, width};
 use super::{bpe, character};
 use std::collections::HashMap;

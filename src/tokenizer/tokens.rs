@@ -3,7 +3,7 @@
 use tokenizers::AddedToken;
 
 use super::encoding::Encoding;
-use super::names::Named;
+use super::special_tokens::Named;
 use super::{Engine, Tokenizer, TokenizerKind};
 
 impl Tokenizer {

@@ -1,8 +1,8 @@
 //! Conversion of a BERT `vocab.txt`, as used by Chinese ALBERT models, to a `tokenizer.json`.
 
-use super::names::SpecialTokens;
 use super::roles::{Class, ROLES, Role};
 use super::settings::Settings;
+use super::special_tokens::SpecialTokens;
 use crate::error::{Error, Result};
 use serde_json::{Map, Value, json};
 use std::path::Path;

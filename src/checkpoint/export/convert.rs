@@ -1,6 +1,7 @@
 //! Conversion of any checkpoint into a Hugging Face directory that transformers loads.
 
 use std::collections::BTreeSet;
+use std::ops::ControlFlow;
 use std::path::Path;
 
 use serde_json::{Map, Value, json};
@@ -9,6 +10,7 @@ use super::json::{config_json, write_json};
 use super::onnx::write_onnx;
 use super::onnx_graph::build;
 use super::planned::Planned;
+use super::progress::{ConvertProgress, Progress};
 use super::pytorch::PyTorchWriter;
 use super::safetensors::SafetensorsWriter;
 use super::tokenizer_files::TokenizerFiles;
@@ -76,8 +78,8 @@ pub struct Converted {
 }
 
 /// Converts `checkpoint` into the new directory `destination`. Everything is written to a temporary directory next to it,
-/// which is renamed once it is complete. `proceed` receives the name of each tensor before it is written. Returning false
-/// cancels the conversion.
+/// which is renamed once it is complete. `progress` is called before each tensor is written, and cancels the conversion with
+/// [`ControlFlow::Break`].
 ///
 /// # Errors
 /// [`Error::BadFile`] when the destination exists and is not empty; [`Error::Weights`] for missing tensors;
@@ -87,7 +89,7 @@ pub fn convert(
     checkpoint: &Checkpoint,
     destination: &Path,
     options: &ConvertOptions,
-    proceed: &mut dyn FnMut(&str, u64, u64) -> bool,
+    progress: &mut dyn FnMut(ConvertProgress<'_>) -> ControlFlow<()>,
 ) -> Result<Converted> {
     StagedDirectory::check(destination)?;
     if options.format == WeightFormat::Onnx {
@@ -120,9 +122,9 @@ pub fn convert(
             let planned = planned.iter().find(|p| p.name == name || p.name == bare);
             planned.map_or_else(|| name.to_owned(), |p| p.canonical.clone())
         };
-        write_onnx(&folder.join("model.onnx"), &built, &inventory, &source, proceed)?;
+        write_onnx(&folder.join("model.onnx"), &built, &inventory, &source, progress)?;
     } else {
-        write_weights(folder, &planned, &inventory, options, proceed)?;
+        write_weights(folder, &planned, &inventory, options, progress)?;
     }
     // transformers 5.x loads all weights in the type that the configuration names.
     let floats = planned.iter().map(|tensor| tensor.dtype).filter(|dtype| dtype.is_float());
@@ -301,7 +303,7 @@ fn write_weights(
     planned: &[Planned],
     inventory: &Inventory,
     options: &ConvertOptions,
-    proceed: &mut dyn FnMut(&str, u64, u64) -> bool,
+    progress: &mut Progress<'_>,
 ) -> Result<()> {
     let pytorch = options.format == WeightFormat::PyTorch;
     let (stem, ending) = if pytorch { ("pytorch_model", "bin") } else { ("model", "safetensors") };
@@ -317,7 +319,7 @@ fn write_weights(
         };
         let path = folder.join(&name);
         let mut tensors = shard.iter().map(|tensor| {
-            if !proceed(&tensor.name, done, total) {
+            if progress(ConvertProgress { tensor: &tensor.name, done, total }).is_break() {
                 return Err(Error::Input("interrupted; nothing was written".to_owned()));
             }
             done += tensor.bytes();

@@ -6,6 +6,7 @@ pub(in crate::checkpoint) mod json;
 pub(in crate::checkpoint) mod onnx;
 pub(in crate::checkpoint) mod onnx_graph;
 pub(in crate::checkpoint) mod planned;
+pub(in crate::checkpoint) mod progress;
 pub(in crate::checkpoint) mod pytorch;
 pub(in crate::checkpoint) mod safetensors;
 pub(in crate::checkpoint) mod save;

@@ -8,6 +8,7 @@ use prost::Message;
 use prost::encoding::{WireType, encode_key, encode_varint, encoded_len_varint, key_len};
 
 use super::onnx_graph::{Built, Weight};
+use super::progress::{ConvertProgress, Progress};
 use crate::checkpoint::formats::onnx::proto::{FLOAT, ModelHead, OperatorSet, TensorProto};
 use crate::checkpoint::inventory::Inventory;
 use crate::checkpoint::layout::cast;
@@ -41,7 +42,7 @@ fn field(tag: u32, length: u64) -> u64 {
     (key_len(tag) + encoded_len_varint(length)) as u64
 }
 
-/// Writes a model. `source` returns the parameter of a weight. `proceed` receives each weight before it is written, and cancels
+/// Writes a model. `source` returns the parameter of a weight. `progress` receives each weight before it is written, and cancels
 /// the work by returning false.
 ///
 /// # Errors
@@ -51,7 +52,7 @@ pub(in crate::checkpoint) fn write_onnx(
     built: &Built,
     inventory: &Inventory,
     source: &dyn Fn(&str) -> String,
-    proceed: &mut dyn FnMut(&str, u64, u64) -> bool,
+    progress: &mut Progress<'_>,
 ) -> Result<()> {
     let mut entries = Vec::new();
     for weight in &built.weights {
@@ -92,7 +93,7 @@ pub(in crate::checkpoint) fn write_onnx(
     file.write_all(&buffer).map_err(io("write"))?;
     let mut done = 0;
     for entry in &entries {
-        if !proceed(&entry.weight.name, done, total) {
+        if progress(ConvertProgress { tensor: &entry.weight.name, done, total }).is_break() {
             return Err(Error::Input("interrupted; nothing was written".to_owned()));
         }
         buffer.clear();

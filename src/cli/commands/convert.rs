@@ -1,18 +1,19 @@
 //! `albert convert`.
 
-use std::fmt::Write as _;
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use albert::Error;
-use albert::checkpoint::{Checkpoint, ConvertOptions, Converted, Dtype, WeightFormat, convert};
+use albert::checkpoint::{Checkpoint, ConvertOptions, Dtype, WeightFormat, convert};
 use albert::io::OutputTarget;
 
 use crate::cli::args::common::ModelArgs;
 use crate::cli::args::convert::{ConvertArgs, DtypeArg, HeadArg, WeightFormatArg};
 use crate::cli::exit::{ExitStatus, Failure, WhileRunning};
 use crate::cli::options;
+use crate::cli::output::conversion::summary;
 use crate::cli::output::report::Reporter;
 
 pub(super) fn run(args: ConvertArgs, reporter: &Reporter) -> Result<ExitStatus, Failure> {
@@ -52,10 +53,10 @@ pub(super) fn run(args: ConvertArgs, reporter: &Reporter) -> Result<ExitStatus, 
         max_shard_bytes: args.max_shard_size.map(|megabytes| u64::from(megabytes) << 20),
     };
     let bar = reporter.bytes_bar("converting");
-    let converted = convert(&checkpoint, &args.destination, &options, &mut |_, done, total| {
-        bar.set_length(total);
-        bar.set_position(done);
-        !interrupted.load(Ordering::Relaxed)
+    let converted = convert(&checkpoint, &args.destination, &options, &mut |progress| {
+        bar.set_length(progress.total);
+        bar.set_position(progress.done);
+        if interrupted.load(Ordering::Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     });
     bar.finish_and_clear();
     let converted = if interrupted.load(Ordering::Relaxed) { converted.while_running()? } else { converted? };
@@ -69,36 +70,4 @@ pub(super) fn run(args: ConvertArgs, reporter: &Reporter) -> Result<ExitStatus, 
     out.write(summary(&checkpoint.name, &args.destination, &converted).as_bytes())?;
     out.finish()?;
     Ok(ExitStatus::Done)
-}
-
-/// A summary of the conversion.
-fn summary(source: &str, destination: &Path, converted: &Converted) -> String {
-    const SHOWN: usize = 6;
-    let mut out = format!("{source} -> {}\n", destination.display());
-    let mut line = |name: &str, value: String| {
-        let _infallible = writeln!(out, "  {name:<14} {value}");
-    };
-    line("class", converted.architecture.class().to_owned());
-    line("tensors", format!("{}, {} values", converted.tensors, converted.parameters));
-    if !converted.left_out.is_empty() {
-        let shown: Vec<&str> = converted.left_out.iter().take(SHOWN).map(String::as_str).collect();
-        let more = match converted.left_out.len() - shown.len() {
-            0 => String::new(),
-            n => format!(" and {n} more"),
-        };
-        line(
-            "left out",
-            format!("{}{more}: not part of this class (--head selects another)", shown.join(", ")),
-        );
-    }
-    if converted.foreign > 0 {
-        line(
-            "no parameters",
-            format!("{} tensors of the source (optimizer slots, counters)", converted.foreign),
-        );
-    }
-    for (name, size) in &converted.files {
-        line("wrote", format!("{name}  {size} bytes"));
-    }
-    out
 }

@@ -1,23 +1,21 @@
 //! `albert info`: describes a checkpoint.
 
-use std::cmp::Ordering;
-use std::fmt::Write as _;
 use std::io::IsTerminal;
 use std::path::Path;
 
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 
 use albert::Error;
-use albert::checkpoint::{Adapter, Checkpoint, Inventory, SentenceLayer, SentenceModules, Summary, Tensors};
+use albert::checkpoint::{Adapter, Checkpoint};
 use albert::io::{Format, OutputTarget};
-use albert::tokenizer::Tokenizer;
 
 use crate::cli::args::common::FormatArg;
 use crate::cli::args::info::InfoArgs;
 use crate::cli::exit::{ExitStatus, Failure};
 use crate::cli::options;
+use crate::cli::output::key_values::human_readable;
+use crate::cli::output::model_description::{adapter_alone, described_model, tokenizer_alone};
 use crate::cli::output::report::Reporter;
-use crate::cli::output::wording;
 
 pub(super) fn run(mut args: InfoArgs, reporter: &Reporter) -> Result<ExitStatus, Failure> {
     if args.checkpoint.is_some() {
@@ -38,217 +36,17 @@ pub(super) fn run(mut args: InfoArgs, reporter: &Reporter) -> Result<ExitStatus,
             return Ok(ExitStatus::Done);
         }
     };
-    let tensors = checkpoint.tensors()?;
-    let inventory = Inventory::new(&tensors, &checkpoint.config)?;
-    let summary = Summary::new(&checkpoint.config, &tensors, &inventory)?;
-    let mut odd: Vec<String> = summary.odd.iter().map(|text| wording::worded(text)).collect();
-    // A checkpoint without its tokenizer is still worth describing.
-    let tokenizer = match checkpoint.tokenizer() {
-        Ok(tokenizer) => {
-            odd.extend(vocabulary_oddity(checkpoint.config.vocab_size, tokenizer.id_bound()));
-            odd.extend(switch_oddity(&tokenizer));
-            described_tokenizer(&tokenizer, checkpoint.tokenizer_file().as_deref())
-        }
-        Err(error) => {
-            reporter.warn(&wording::message(&error));
-            Value::Null
-        }
-    };
-    let c = &checkpoint.config;
-    let mut described = json!({
-        "model": checkpoint.name,
-        "format": tensors.format().map(|f| f.to_string()),
-        "files": tensors.file_count(),
-        "file_bytes": tensors.file_bytes(),
-        "architectures": c.architectures,
-        "heads": summary.heads,
-        "parameters": summary.parameters,
-        "effective_parameters": summary.effective_parameters,
-        "memory_bytes_f32": summary.parameters * 4,
-        "flops_per_token": summary.flops_per_token,
-        "layers": c.num_hidden_layers,
-        "groups": c.num_hidden_groups,
-        "inner_group_num": c.inner_group_num,
-        "hidden_size": c.hidden_size,
-        "embedding_size": c.embedding_size,
-        "intermediate_size": c.intermediate_size,
-        "attention_heads": c.num_attention_heads,
-        "hidden_act": c.hidden_act.name(),
-        "vocab_size": c.vocab_size,
-        "max_position_embeddings": c.max_position_embeddings,
-        "dtypes": summary.dtypes,
-        "labels": c.labels,
-        "tokenizer": tokenizer,
-        "sentence_transformers": sentence_modules(&checkpoint, reporter),
-        "missing": summary.missing,
-        "no_parameters": summary.foreign,
-        "unused": summary.unused,
-        "odd": odd,
-    });
-    if let Some(quantization) = tensors.quantization() {
-        described["quantization"] = quantization.method.clone().into();
-    }
-    if let Some(adapter) = &checkpoint.adapter {
-        described["adapter"] = adapter.description().into();
-        described["base_model"] = adapter.base().into();
-    }
-    print(&described, args.format)?;
+    print(&described_model(&checkpoint, reporter)?, args.format)?;
     Ok(ExitStatus::Done)
-}
-
-/// The description of an adapter whose base model cannot be read.
-fn adapter_alone(adapter: &Adapter, error: &Error) -> Value {
-    let tensors = adapter.tensors();
-    let sum = |tensors: &Tensors| -> u64 {
-        tensors.infos().iter().map(|info| info.shape.iter().map(|n| *n as u64).product::<u64>()).sum()
-    };
-    let mut odd = vec![wording::message(error)];
-    odd.extend(tensors.as_ref().err().map(wording::message));
-    let tensors = tensors.ok();
-    json!({
-        "model": adapter.directory,
-        "format": tensors.as_ref().and_then(Tensors::format).map(|f| f.to_string()),
-        "file_bytes": tensors.as_ref().map(Tensors::file_bytes),
-        "adapter": adapter.description(),
-        "base_model": adapter.base(),
-        "parameters": tensors.as_ref().map(sum),
-        "odd": odd,
-    })
 }
 
 fn print(described: &Value, format: FormatArg) -> Result<(), Error> {
     let text = match format.resolve(std::io::stdout().is_terminal()) {
-        Format::Text => for_eyes(described),
+        Format::Text => human_readable(described),
         Format::Json => format!("{described:#}\n"),
         _ => format!("{described}\n"),
     };
     let mut out = OutputTarget::open(None)?;
     out.write(text.as_bytes())?;
     out.finish()
-}
-
-/// A tokenizer that has another number of ids than the model has embeddings.
-fn vocabulary_oddity(rows: usize, ids: usize) -> Option<String> {
-    match rows.cmp(&ids) {
-        Ordering::Equal => None,
-        Ordering::Greater => Some(format!(
-            "the model has embeddings for {rows} tokens, the tokenizer has {ids}: {} are never used (are tokens \
-             missing that were added to the tokenizer?)",
-            rows - ids
-        )),
-        Ordering::Less => Some(format!(
-            "the tokenizer has {ids} tokens, the model has embeddings for {rows}: texts that contain one of the \
-             last {} cannot be used",
-            ids - rows
-        )),
-    }
-}
-
-/// A `tokenizer.json` whose normalizer is not used as it is.
-fn switch_oddity(tokenizer: &Tokenizer) -> Option<String> {
-    let changed = tokenizer.changed_switches();
-    (!changed.is_empty()).then(|| {
-        format!("tokenizer_config.json overrides the normalizer of tokenizer.json: {}", changed.join(", "))
-    })
-}
-
-/// The description of a directory with a tokenizer alone; `None` if it has none.
-fn tokenizer_alone(path: &Path, error: &Error) -> Option<Value> {
-    let tokenizer = Tokenizer::from_dir(path).ok()?;
-    let file = Tokenizer::file_in(path).ok()?;
-    let mut odd = vec![wording::message(error)];
-    odd.extend(switch_oddity(&tokenizer));
-    Some(json!({
-        "model": path,
-        "tokenizer": described_tokenizer(&tokenizer, Some(&file)),
-        "odd": odd,
-    }))
-}
-
-/// Kind and size, with the class and the type of SentencePiece model where there are such.
-fn described_tokenizer(tokenizer: &Tokenizer, file: Option<&Path>) -> Value {
-    let mut described = json!({
-        "kind": tokenizer.kind().to_string(),
-        "pieces": tokenizer.vocab_size(),
-        "file": file.and_then(|path| path.file_name()?.to_str()),
-        "model_max_length": tokenizer.model_max_length(),
-        "truncation_side": tokenizer.truncation_side().name(),
-    });
-    for (key, value) in [("class", tokenizer.class()), ("model_type", tokenizer.model_type())] {
-        if let Some(value) = value {
-            described[key] = value.into();
-        }
-    }
-    let added = tokenizer.user_tokens().into_iter().map(|(id, token)| (token.content.clone(), id.into()));
-    let added: Map<String, Value> = added.collect();
-    if !added.is_empty() {
-        described["added"] = added.into();
-    }
-    described
-}
-
-/// The settings that `albert embed` takes from the files of sentence-transformers.
-fn sentence_modules(checkpoint: &Checkpoint, reporter: &Reporter) -> Value {
-    let Some(root) = &checkpoint.modules else { return Value::Null };
-    let modules = match SentenceModules::read(root) {
-        Ok(modules) => modules,
-        Err(error) => {
-            reporter.warn(&wording::message(&error));
-            return Value::Null;
-        }
-    };
-    let pooling: Vec<&str> = modules.pooling.iter().map(|mode| mode.name()).collect();
-    let layers: Vec<&str> = modules.layers.iter().map(SentenceLayer::name).collect();
-    json!({
-        "pooling": pooling,
-        "layers": layers,
-        "max_seq_length": modules.max_seq_length,
-        "do_lower_case": modules.lower_case,
-        "default_prompt": modules.default_prompt,
-        "include_prompt": modules.include_prompt,
-    })
-}
-
-/// Formats one line per key, with thousands separators.
-fn for_eyes(described: &Value) -> String {
-    let mut out = String::new();
-    for (key, value) in described.as_object().into_iter().flatten() {
-        let shown = match value {
-            Value::Null => "none".to_owned(),
-            Value::String(text) => text.clone(),
-            Value::Number(n) => grouped(&n.to_string()),
-            Value::Array(items) if items.is_empty() => "none".to_owned(),
-            Value::Array(items) => items
-                .iter()
-                .map(|i| i.as_str().map_or_else(|| i.to_string(), str::to_owned))
-                .collect::<Vec<_>>()
-                .join(", "),
-            other => other.to_string(),
-        };
-        let _infallible = writeln!(out, "{:<24} {shown}", key.replace('_', " "));
-    }
-    out
-}
-
-fn grouped(digits: &str) -> String {
-    let mut out = String::new();
-    for (i, c) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) && digits.chars().all(|c| c.is_ascii_digit()) {
-            out.push(',');
-        }
-        out.push(c);
-    }
-    out
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn digits_in_groups() {
-        assert_eq!(grouped("11683584"), "11,683,584");
-        assert_eq!(grouped("12"), "12");
-        assert_eq!(grouped("1.5"), "1.5");
-    }
 }

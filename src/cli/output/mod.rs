@@ -1,9 +1,12 @@
 //! Messages, progress and reports for people.
 
+pub(super) mod conversion;
 pub(super) mod corpus_report;
 pub(super) mod eval_files;
 pub(super) mod eval_table;
 pub(super) mod instances;
+pub(super) mod key_values;
+pub(super) mod model_description;
 mod pretraining_progress;
 pub(super) mod progress;
 pub(super) mod report;

@@ -13,9 +13,9 @@ mod words;
 
 pub use words::WordCounts;
 
-use super::python::is_digit;
+use super::sentencepiece_tokenizer::SentencePieceTokenizer;
 use super::settings::Settings;
-use super::slow::SentencePieceTokenizer;
+use super::unicode::is_digit;
 use crate::error::{Error, Result};
 use em::{Scored, fit, prune};
 use std::path::Path;

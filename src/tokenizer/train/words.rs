@@ -3,8 +3,8 @@
 use super::{MAX_UNIT, META_SYMBOLS};
 use crate::error::Result;
 use crate::tokenizer::piece::SPACE;
-use crate::tokenizer::python::is_space;
-use crate::tokenizer::slow::SentencePieceTokenizer;
+use crate::tokenizer::sentencepiece_tokenizer::SentencePieceTokenizer;
+use crate::tokenizer::unicode::is_space;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use tokenizers::pre_tokenizers::unicode_scripts::UnicodeScripts;

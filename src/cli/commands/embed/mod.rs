@@ -1,17 +1,18 @@
 //! `albert embed`.
 
 mod ids;
+mod settings;
 
-use albert::Error;
-use albert::checkpoint::{Checkpoint, MlmBias, SentenceLayer, SentenceModules};
-use albert::io::{ArrayKind, ArrayLayout, Format, TableKind};
-use albert::tasks::{Embed, EmbedOptions, OwnLimit, Pooling, TextRules};
+use albert::checkpoint::{MlmBias, SentenceModules};
+use albert::io::{ArrayLayout, Format, TableKind};
+use albert::tasks::{Embed, OwnLimit};
 
 use crate::cli::args::embed::{EmbedArgs, OutputTypeArg};
 use crate::cli::exit::{ExitStatus, Failure, WhileRunning};
 use crate::cli::output::report::Reporter;
 use crate::cli::{options, streaming};
 use ids::IdFile;
+use settings::{check_array, check_table, embed_options, no_array, tell};
 
 pub(super) fn run(args: EmbedArgs, reporter: &Reporter) -> Result<ExitStatus, Failure> {
     let array = args.format.array(args.output.as_deref());
@@ -24,7 +25,7 @@ pub(super) fn run(args: EmbedArgs, reporter: &Reporter) -> Result<ExitStatus, Fa
         Some(root) if !args.ignore_modules => Some(SentenceModules::read(root)?),
         _ => None,
     };
-    let options = options(&args, modules.as_ref())?;
+    let options = embed_options(&args, modules.as_ref())?;
     let columns = options.width(checkpoint.config.hidden_size)?;
     let half = args.dtype_out == OutputTypeArg::F16;
     let layout = |kind| ArrayLayout { kind, columns, ragged: options.is_per_token(), half };
@@ -64,110 +65,4 @@ pub(super) fn run(args: EmbedArgs, reporter: &Reporter) -> Result<ExitStatus, Fa
     )?;
     let task = Embed::new(&ready.pipeline, options)?;
     streaming::run(&task, streams, args.input.records.on_error, ready.batch_tokens, reporter)
-}
-
-/// The user's settings, or those of the model's modules where the user sets nothing.
-fn options(args: &EmbedArgs, modules: Option<&SentenceModules>) -> Result<EmbedOptions, Error> {
-    let named = match (&args.prompt_name, modules) {
-        (None, _) => None,
-        (Some(name), modules) => {
-            let prompt = modules.and_then(|modules| modules.prompt(name));
-            Some(prompt.ok_or_else(|| unknown_prompt(name, modules))?)
-        }
-    };
-    let defaults = modules.map_or_else(EmbedOptions::default, EmbedOptions::of_modules);
-    let prompt = args.prompt.as_deref().or(named).map_or(defaults.texts.prompt, str::to_owned);
-    let poolings = args.pooling.map_or(defaults.poolings, |pooling| vec![pooling.into()]);
-    let mut layers = defaults.layers;
-    if args.normalize == Some(false) {
-        layers.retain(|layer| *layer != SentenceLayer::Normalize);
-    }
-    if poolings == [Pooling::Tokens] {
-        layers.clear();
-    }
-    Ok(EmbedOptions {
-        poolings,
-        layers,
-        dimensions: defaults.dimensions,
-        texts: TextRules { prompt, ..defaults.texts },
-        layer: args.layer,
-        normalize: args.normalize == Some(true),
-        attentions: args.attentions,
-        half: args.dtype_out == OutputTypeArg::F16,
-        text_pair: args.text_pair.clone(),
-        fields: args.input.fields(),
-    })
-}
-
-fn unknown_prompt(name: &str, modules: Option<&SentenceModules>) -> Error {
-    let known: Vec<&str> = modules.iter().flat_map(|m| &m.prompts).map(|(name, _)| name.as_str()).collect();
-    let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
-    Error::InvalidOption {
-        name: "prompt_name".to_owned(),
-        problem: format!(
-            "the model has no prompt \"{name}\"; it has {known} (--prompt takes the text itself)"
-        ),
-    }
-}
-
-/// The modules of the model that are used.
-fn tell(modules: &SentenceModules, options: &EmbedOptions, checkpoint: &Checkpoint, reporter: &Reporter) {
-    let mut parts = Vec::new();
-    if options.poolings.iter().copied().eq(modules.pooling.iter().map(|mode| Pooling::from(*mode))) {
-        let names: Vec<&str> = modules.pooling.iter().map(|mode| mode.name()).collect();
-        parts.push(format!("{} pooling", names.join("+")));
-    }
-    parts.extend(options.layers.iter().map(|layer| match layer {
-        SentenceLayer::Dense { inputs, outputs, .. } => format!("Dense {inputs} to {outputs}"),
-        other => other.name().to_owned(),
-    }));
-    if let Some(length) = modules.max_seq_length {
-        parts.push(format!("max_seq_length {length}"));
-    }
-    if modules.lower_case {
-        parts.push("do_lower_case".to_owned());
-    }
-    if !options.texts.prompt.is_empty() {
-        parts.push(format!("prompt {:?}", options.texts.prompt));
-    }
-    reporter.note(&format!(
-        "{}: using the modules of sentence-transformers: {} (--ignore-modules embeds with the encoder alone)",
-        checkpoint.name,
-        parts.join(", ")
-    ));
-}
-
-fn no_array() -> Error {
-    Error::InvalidOption {
-        name: "dtype_out".to_owned(),
-        problem: "f16 is for .npy, .safetensors and .parquet files; give --output FILE.npy".to_owned(),
-    }
-}
-
-/// Rejects options that a table does not support.
-fn check_table(args: &EmbedArgs, format: Format) -> Result<(), Error> {
-    if args.attentions && matches!(format, Format::Table(_)) {
-        return Err(Error::InvalidOption {
-            name: "attentions".to_owned(),
-            problem: "attention maps are written as JSON only; give --format jsonl".to_owned(),
-        });
-    }
-    Ok(())
-}
-
-/// Rejects options that an array file does not support.
-fn check_array(args: &EmbedArgs, kind: ArrayKind) -> Result<(), Error> {
-    let usage = |name: &str, problem: &str| {
-        Err(Error::InvalidOption { name: name.to_owned(), problem: problem.to_owned() })
-    };
-    if args.output.is_none() {
-        return usage("format", "an array needs a file: give --output");
-    }
-    if args.attentions {
-        return usage("attentions", "attention maps are written as JSON only; give --format jsonl");
-    }
-    if kind == ArrayKind::Npy && args.pooling.map(Pooling::from) == Some(Pooling::Tokens) {
-        return usage("pooling", "tokens of different numbers make no .npy array; use .safetensors or jsonl");
-    }
-    Ok(())
 }

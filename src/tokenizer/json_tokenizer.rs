@@ -3,12 +3,12 @@
 use super::added::Added;
 use super::limits::TruncationSide;
 use super::named::{self, Named as Configured};
-use super::names::{Named, SpecialTokens};
 use super::normalizer::{adapt_normalizer, check_tables};
 use super::piece::Piece;
 use super::plan::Plan;
 use super::roles::{Class, Role};
 use super::settings::Settings;
+use super::special_tokens::{Named, SpecialTokens};
 use super::word_cache::{WordCache, is_word_by_word};
 use crate::error::{Error, Result};
 use crate::guard::caught;

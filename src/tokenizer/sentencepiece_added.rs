@@ -2,10 +2,10 @@
 
 use super::in_text::InText;
 use super::named::Named;
-use super::names::SpecialTokens;
 use super::plan::Plan;
 use super::roles::Class;
 use super::settings::Settings;
+use super::special_tokens::SpecialTokens;
 use super::spiece_proto::Type;
 use std::collections::{HashMap, HashSet};
 use tokenizers::AddedToken;

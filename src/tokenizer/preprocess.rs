@@ -5,7 +5,7 @@
 
 use super::chars::Char;
 use super::in_text::{Cut, InText};
-use super::python::is_space;
+use super::unicode::is_space;
 use unicode_normalization::char::{canonical_combining_class, decompose_compatible};
 
 /// Options of the reference tokenizer.

@@ -2,16 +2,16 @@
 
 use super::charsmap::Charsmap;
 use super::in_text::InText;
-use super::names::SpecialTokens;
 use super::piece::{Piece, SPACE};
-use super::prepare::{self, Options, Part};
-use super::python::is_space;
+use super::preprocess::{self, Options, Part};
 use super::roles::Class;
 use super::sentencepiece::{AddedTexts, SentencePiece};
+use super::sentencepiece_added::SlowAdded;
 use super::settings::Settings;
-use super::slow_added::SlowAdded;
+use super::special_tokens::SpecialTokens;
 use super::spiece_proto::{ModelProto, Type};
 use super::trie::Trie;
+use super::unicode::is_space;
 use super::unigram::{Unigram, Use};
 use crate::error::{Error, Result};
 use prost::Message;
@@ -99,7 +99,7 @@ impl SentencePieceTokenizer {
         check_length(text)?;
         let mut out = Vec::with_capacity(text.len() / 4 + 2);
         let mut word = 0;
-        for part in prepare::parts(text, Some(&self.in_text), &self.options) {
+        for part in preprocess::parts(text, Some(&self.in_text), &self.options) {
             let from = out.len();
             match part {
                 Part::Token(id, place) => out.push(Piece { id, place, word: 0 }),
@@ -119,7 +119,7 @@ impl SentencePieceTokenizer {
     pub(super) fn encode_ids(&self, text: &str, ids: &mut Vec<u32>) -> Result<()> {
         check_length(text)?;
         let mut pieces = Vec::with_capacity(text.len() / 4 + 2);
-        for part in prepare::parts(text, self.in_plain_text.as_ref(), &self.options) {
+        for part in preprocess::parts(text, self.in_plain_text.as_ref(), &self.options) {
             match part {
                 Part::Token(id, place) => pieces.push(Piece { id, place, word: 0 }),
                 Part::Text(chars) => self.model.encode(&chars, &mut pieces),
@@ -132,7 +132,7 @@ impl SentencePieceTokenizer {
     /// The text that pieces are looked for in, no added tokens recognised in it.
     pub(super) fn normalized(&self, text: &str) -> Result<String> {
         check_length(text)?;
-        let parts = prepare::parts(text, None, &self.options);
+        let parts = preprocess::parts(text, None, &self.options);
         let text = |part| match part {
             Part::Text(chars) => self.model.normalized(&chars),
             Part::Token(..) => String::new(),
