@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::formats::safetensors::SafetensorsFile;
-use super::formats::{Container, shards, size_of_file};
+use super::formats::{self, shards, size_of_file};
 use super::quantization::detect::detect;
 use super::tensor::TensorInfo;
 use super::tensors::Tensors;
@@ -17,7 +17,7 @@ impl Tensors {
     /// [`Error::BadFile`](crate::Error::BadFile) for a damaged file or an unsupported format; [`Error::Io`](crate::Error::Io).
     pub fn open(path: &Path) -> Result<Self> {
         if !path.to_string_lossy().ends_with(".index.json") {
-            let container = Container::open(path)?;
+            let container = formats::open(path)?;
             let bytes = container.bytes(path)?;
             return Self::assemble(path, vec![container], bytes)?.resolved();
         }
@@ -26,9 +26,9 @@ impl Tensors {
         let mut bytes = 0;
         for shard in index.files() {
             bytes += size_of_file(shard)?;
-            files.push(Container::open(shard)?);
+            files.push(formats::open(shard)?);
         }
-        let listed: Vec<&[TensorInfo]> = files.iter().map(Container::infos).collect();
+        let listed: Vec<&[TensorInfo]> = files.iter().map(|file| file.infos()).collect();
         index.check(&listed)?;
         Self::assemble(path, files, bytes)?.resolved()
     }
@@ -39,7 +39,7 @@ impl Tensors {
     /// # Errors
     /// Those of [`Self::open`], except for names.
     pub fn open_as_stored(path: &Path) -> Result<Self> {
-        let container = Container::open(path)?;
+        let container = formats::open(path)?;
         let bytes = container.bytes(path)?;
         Ok(Self::assemble(path, vec![container], bytes)?.allowing_non_finite(true))
     }
@@ -50,13 +50,13 @@ impl Tensors {
     /// [`Error::BadFile`](crate::Error::BadFile) for `name`.
     pub fn from_safetensors_bytes(bytes: &'static [u8], name: &Path) -> Result<Self> {
         let file = SafetensorsFile::from_bytes(bytes, name)?;
-        Self::assemble(name, vec![Container::Safetensors(file)], bytes.len() as u64)?.resolved()
+        Self::assemble(name, vec![Box::new(file)], bytes.len() as u64)?.resolved()
     }
 
     /// Finds the parameters of the model among the tensors.
     fn resolved(self) -> Result<Self> {
         let unreadable = self.files.iter().flat_map(|file| file.unreadable().iter().cloned()).collect();
-        let skipped: Vec<String> = self.files.iter().filter_map(Container::note).collect();
+        let skipped: Vec<String> = self.files.iter().filter_map(|file| file.note()).collect();
         let mut tensors = self.with_bitsandbytes()?.with_row_scales()?;
         // The names of an adapter keep their wrapper: it tells what belongs to the base model.
         let is_of_adapter =

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
 use super::adapter::merge::Merge;
-use super::formats::Container;
+use super::formats::TensorReader;
 use super::layout::{to_bytes, to_f32};
 use super::lora_delta::{LoraDelta, add_product};
 use super::naming::names::Dialect;
@@ -16,7 +16,7 @@ use crate::error::{Error, Result};
 /// All tensors of one checkpoint, in one file or several.
 pub struct Tensors {
     pub(super) path: PathBuf,
-    pub(super) files: Vec<Container>,
+    pub(super) files: Vec<Box<dyn TensorReader>>,
     /// Sorted by name.
     pub(super) infos: Vec<TensorInfo>,
     /// The index of the file of each entry of `infos`.
@@ -45,7 +45,7 @@ pub struct Tensors {
 }
 
 impl Tensors {
-    pub(super) fn assemble(path: &Path, files: Vec<Container>, bytes: u64) -> Result<Self> {
+    pub(super) fn assemble(path: &Path, files: Vec<Box<dyn TensorReader>>, bytes: u64) -> Result<Self> {
         let mut listed: Vec<(TensorInfo, usize)> = files
             .iter()
             .enumerate()
@@ -56,7 +56,7 @@ impl Tensors {
             return Err(Error::bad_file(path, format!("the tensor \"{}\" is there twice", pair[0].0.name)));
         }
         let (infos, holders) = listed.into_iter().unzip();
-        let quantization = files.iter().find_map(Container::quantization);
+        let quantization = files.iter().find_map(|file| file.quantization());
         Ok(Self {
             path: path.to_owned(),
             files,
@@ -99,7 +99,7 @@ impl Tensors {
 
     /// The container of the first file.
     pub fn format(&self) -> Option<Format> {
-        self.files.first().map(Container::format)
+        self.files.first().map(|file| file.format())
     }
 
     /// The naming convention of the tensors.
@@ -115,7 +115,7 @@ impl Tensors {
 
     /// Number of files.
     pub fn file_count(&self) -> usize {
-        self.files.iter().map(Container::file_count).sum()
+        self.files.iter().map(|file| file.file_count()).sum()
     }
 
     /// Total size of all files in bytes.

@@ -12,6 +12,8 @@ use std::sync::{Mutex, PoisonError};
 use rmp::Marker;
 use rmp::decode::read_marker;
 
+use crate::checkpoint::formats::TensorReader;
+use crate::checkpoint::tensor::Format;
 use crate::checkpoint::tensor::{Dtype, TensorInfo};
 use crate::error::{Error, Result};
 
@@ -71,12 +73,14 @@ impl MsgPackFile {
             .unzip();
         Ok(Self { path: path.to_owned(), file: Mutex::new(file), infos, places })
     }
+}
 
-    pub(crate) fn infos(&self) -> &[TensorInfo] {
+impl TensorReader for MsgPackFile {
+    fn infos(&self) -> &[TensorInfo] {
         &self.infos
     }
 
-    pub(crate) fn read(&self, name: &str) -> Result<Vec<u8>> {
+    fn read(&self, name: &str) -> Result<Vec<u8>> {
         let Some(parts) = self.places.get(name) else {
             return Err(Error::bad_file(&self.path, format!("has no array \"{name}\"")));
         };
@@ -90,6 +94,10 @@ impl MsgPackFile {
             file.read_exact(part).map_err(Error::io(&self.path, "read"))?;
         }
         Ok(bytes)
+    }
+
+    fn format(&self) -> Format {
+        Format::MsgPack
     }
 }
 

@@ -9,7 +9,9 @@ use std::sync::{Mutex, PoisonError};
 
 use safetensors::tensor::{Dtype as StDtype, Metadata};
 
+use crate::checkpoint::formats::TensorReader;
 use crate::checkpoint::quantization::hint;
+use crate::checkpoint::tensor::Format;
 use crate::checkpoint::tensor::{Dtype, TensorInfo};
 use crate::error::{Error, Result};
 
@@ -77,12 +79,14 @@ impl SafetensorsFile {
         infos.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(Self { path: path.to_owned(), bytes, metadata, data, infos })
     }
+}
 
-    pub(crate) fn infos(&self) -> &[TensorInfo] {
+impl TensorReader for SafetensorsFile {
+    fn infos(&self) -> &[TensorInfo] {
         &self.infos
     }
 
-    pub(crate) fn read(&self, name: &str) -> Result<Vec<u8>> {
+    fn read(&self, name: &str) -> Result<Vec<u8>> {
         let Some(info) = self.metadata.info(name) else {
             return Err(Error::bad_file(&self.path, format!("has no tensor \"{name}\"")));
         };
@@ -101,6 +105,10 @@ impl SafetensorsFile {
                 Ok(bytes)
             }
         }
+    }
+
+    fn format(&self) -> Format {
+        Format::Safetensors
     }
 }
 

@@ -9,7 +9,9 @@ use std::path::{Path, PathBuf};
 
 use hdf5_pure::{Dataset, Datatype, DatatypeByteOrder, File, Group};
 
+use crate::checkpoint::formats::TensorReader;
 use crate::checkpoint::layout::to_bytes;
+use crate::checkpoint::tensor::Format;
 use crate::checkpoint::tensor::{Dtype, TensorInfo, is_plausible};
 use crate::error::{Error, Result};
 use crate::guard::caught;
@@ -55,12 +57,14 @@ impl Hdf5File {
         infos.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(Self { path: path.to_owned(), file, length, budget, infos })
     }
+}
 
-    pub(crate) fn infos(&self) -> &[TensorInfo] {
+impl TensorReader for Hdf5File {
+    fn infos(&self) -> &[TensorInfo] {
         &self.infos
     }
 
-    pub(crate) fn read(&self, name: &str) -> Result<Vec<u8>> {
+    fn read(&self, name: &str) -> Result<Vec<u8>> {
         let bad = |problem: String| Error::bad_file(&self.path, format!("dataset \"{name}\": {problem}"));
         let info = self.infos.iter().find(|info| info.name == name);
         let info = info.ok_or_else(|| bad("is not there".to_owned()))?;
@@ -88,6 +92,10 @@ impl Hdf5File {
             return Err(bad(format!("has {} bytes; its shape needs {needed}", bytes.len())));
         }
         Ok(bytes)
+    }
+
+    fn format(&self) -> Format {
+        Format::Hdf5
     }
 }
 

@@ -18,7 +18,9 @@ use std::sync::{Mutex, PoisonError};
 
 use prost::Message;
 
+use crate::checkpoint::formats::TensorReader;
 use crate::checkpoint::quantization::Quantization;
+use crate::checkpoint::tensor::Format;
 use crate::checkpoint::tensor::{Dtype, TensorInfo};
 use crate::error::{Error, Result};
 use external::{External, Files};
@@ -110,25 +112,6 @@ impl OnnxFile {
         Ok(Self { path: path.to_owned(), files, infos, places, recipes, quantization })
     }
 
-    pub(crate) fn infos(&self) -> &[TensorInfo] {
-        &self.infos
-    }
-
-    /// How the model is quantized.
-    pub(crate) fn quantization(&self) -> Option<&Quantization> {
-        self.quantization.as_ref()
-    }
-
-    pub(crate) fn read(&self, name: &str) -> Result<Vec<u8>> {
-        if let Some(recipe) = self.recipes.get(name) {
-            return self.dequantized(name, recipe);
-        }
-        let Some(place) = self.places.get(name) else {
-            return Err(Error::bad_file(&self.path, format!("has no weight \"{name}\"")));
-        };
-        self.bytes(*place)
-    }
-
     /// The bytes of a place in the file.
     pub(in crate::checkpoint) fn bytes(
         &self,
@@ -139,6 +122,30 @@ impl OnnxFile {
         file.seek(SeekFrom::Start(offset)).map_err(Error::io(&self.path, "read"))?;
         file.read_exact(&mut bytes).map_err(Error::io(&self.path, "read"))?;
         Ok(bytes)
+    }
+}
+
+impl TensorReader for OnnxFile {
+    fn infos(&self) -> &[TensorInfo] {
+        &self.infos
+    }
+
+    fn read(&self, name: &str) -> Result<Vec<u8>> {
+        if let Some(recipe) = self.recipes.get(name) {
+            return self.dequantized(name, recipe);
+        }
+        let Some(place) = self.places.get(name) else {
+            return Err(Error::bad_file(&self.path, format!("has no weight \"{name}\"")));
+        };
+        self.bytes(*place)
+    }
+
+    fn format(&self) -> Format {
+        Format::Onnx
+    }
+
+    fn quantization(&self) -> Option<Quantization> {
+        self.quantization.clone()
     }
 }
 

@@ -11,6 +11,7 @@ use std::io::{BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
+use crate::checkpoint::formats::TensorReader;
 use crate::checkpoint::tensor::{Dtype, Format, TensorInfo, is_plausible};
 use crate::error::{Error, Result};
 use pickle::{Described, Heap, Input, Storage, Value, load, named_tensors, storage_dtype};
@@ -87,26 +88,14 @@ impl PyTorchFile {
         let note = skipped_objects(&heap);
         Ok(Self { path: path.to_owned(), format, storages, tensors, infos, unreadable, note })
     }
+}
 
-    /// A remark on what the file holds next to tensors.
-    pub(crate) fn note(&self) -> Option<&str> {
-        self.note.as_deref()
-    }
-
-    pub(crate) fn infos(&self) -> &[TensorInfo] {
+impl TensorReader for PyTorchFile {
+    fn infos(&self) -> &[TensorInfo] {
         &self.infos
     }
 
-    /// Tensors that cannot be read, each with the reason.
-    pub(crate) fn unreadable(&self) -> &[(String, String)] {
-        &self.unreadable
-    }
-
-    pub(crate) fn format(&self) -> Format {
-        self.format
-    }
-
-    pub(crate) fn read(&self, name: &str) -> Result<Vec<u8>> {
+    fn read(&self, name: &str) -> Result<Vec<u8>> {
         let (tensor, storage) = self
             .tensors
             .get(name)
@@ -129,6 +118,18 @@ impl PyTorchFile {
             bytes.iter_mut().for_each(|b| *b = u8::from(*b != 0));
         }
         Ok(bytes)
+    }
+
+    fn format(&self) -> Format {
+        self.format
+    }
+
+    fn unreadable(&self) -> &[(String, String)] {
+        &self.unreadable
+    }
+
+    fn note(&self) -> Option<String> {
+        self.note.clone()
     }
 }
 

@@ -15,6 +15,8 @@ use std::sync::{Mutex, PoisonError};
 
 use prost::Message;
 
+use crate::checkpoint::formats::TensorReader;
+use crate::checkpoint::tensor::Format;
 use crate::checkpoint::tensor::{Dtype, TensorInfo};
 use crate::error::{Error, Result};
 use slices::{copy_part, extents, overlap, slice_key};
@@ -186,21 +188,25 @@ impl TfBundle {
         Ok(())
     }
 
-    pub(crate) fn infos(&self) -> &[TensorInfo] {
+    fn read_piece(&self, piece: &Piece, name: &str) -> Result<Vec<u8>> {
+        let mut bytes = vec![0; piece.size];
+        let mut file = self.shards[piece.shard].lock().unwrap_or_else(PoisonError::into_inner);
+        file.seek(SeekFrom::Start(piece.offset)).map_err(Error::io(&self.path, "read the data of"))?;
+        file.read_exact(&mut bytes).map_err(Error::io(&self.path, "read the data of"))?;
+        if crc32c::crc32c(&bytes) != unmasked(piece.crc32c) {
+            let problem = format!("the checksum of variable \"{name}\" is wrong: its data file is damaged");
+            return Err(Error::bad_file(&self.path, problem));
+        }
+        Ok(bytes)
+    }
+}
+
+impl TensorReader for TfBundle {
+    fn infos(&self) -> &[TensorInfo] {
         &self.infos
     }
 
-    /// The index and the data files.
-    pub(crate) fn file_count(&self) -> usize {
-        self.shards.len() + 1
-    }
-
-    /// Total size of index and data.
-    pub(crate) fn bytes(&self) -> u64 {
-        self.bytes
-    }
-
-    pub(crate) fn read(&self, name: &str) -> Result<Vec<u8>> {
+    fn read(&self, name: &str) -> Result<Vec<u8>> {
         let absent = || Error::bad_file(&self.path, format!("has no variable \"{name}\""));
         let info = self.infos.iter().find(|info| info.name == name).ok_or_else(absent)?;
         let pieces = self.pieces.get(name).ok_or_else(absent)?;
@@ -217,16 +223,16 @@ impl TfBundle {
         Ok(out)
     }
 
-    fn read_piece(&self, piece: &Piece, name: &str) -> Result<Vec<u8>> {
-        let mut bytes = vec![0; piece.size];
-        let mut file = self.shards[piece.shard].lock().unwrap_or_else(PoisonError::into_inner);
-        file.seek(SeekFrom::Start(piece.offset)).map_err(Error::io(&self.path, "read the data of"))?;
-        file.read_exact(&mut bytes).map_err(Error::io(&self.path, "read the data of"))?;
-        if crc32c::crc32c(&bytes) != unmasked(piece.crc32c) {
-            let problem = format!("the checksum of variable \"{name}\" is wrong: its data file is damaged");
-            return Err(Error::bad_file(&self.path, problem));
-        }
-        Ok(bytes)
+    fn format(&self) -> Format {
+        Format::TensorFlow
+    }
+
+    fn file_count(&self) -> usize {
+        self.shards.len() + 1
+    }
+
+    fn bytes(&self, _path: &Path) -> Result<u64> {
+        Ok(self.bytes)
     }
 }
 
