@@ -16,6 +16,8 @@
 //! # }
 //! ```
 //!
+//! [`FineTune`], [`Pretrain`] and [`Evaluate`] are training and evaluation in one call each.
+//!
 //! The parts below them can be used directly, for example to run a task on a stream:
 //!
 //! ```
@@ -73,4 +75,6 @@ pub mod tokenizer;
 pub mod training;
 
 pub use error::{Error, Result};
+pub use eval::Evaluate;
 pub use pipelines::{Choose, Classify, Embed, FillMask, Ner, Qa, ZeroShot};
+pub use training::{FineTune, Pretrain};

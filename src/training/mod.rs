@@ -27,6 +27,7 @@ pub use checkpoints::{Best, Checkpoints, ModelFiles, TrainerState};
 pub use communicator::{Communicator, SingleProcess, connect, first_alone, local_rank};
 pub use documents::Documents;
 pub use evaluation::{Evaluation, Metrics};
+pub use finetune::FineTune;
 pub use init::{check_vocabulary, model_from, new_model};
 pub use instances::Instance;
 pub use objective::{Loss, Objective};
