@@ -1,11 +1,11 @@
-//! Weights arranged for products, kept from call to call.
+//! Packed weights, kept from call to call.
 
 use std::any::Any;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Data that a layer keeps in addition to its parameters: their copy arranged for products, for as long as they
-/// are the same. Arranging costs as much as the layer itself on a short sentence.
+/// Data that a layer keeps in addition to its parameters: their packed copy, for as long as they are the same. Packing costs
+/// as much as the layer itself on a short sentence.
 ///
 /// Clones share what is kept.
 #[derive(Clone, Default)]

@@ -1,4 +1,4 @@
-//! The instruction sets that the inner loops of products are written for, and the limit on them.
+//! The instruction sets that the micro-kernels of products are written for, and the limit on them.
 
 use std::fmt;
 use std::str::FromStr;
@@ -12,7 +12,7 @@ const LIMIT: &str = "ALBERT_MAX_ISA";
 /// Instruction sets, each with those before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Isa {
-    /// No inner loops of our own: products go through `rten-gemm`.
+    /// No micro-kernels of our own: products go through `rten-gemm`.
     Portable,
     /// AVX2 with FMA (x86-64-v3).
     Avx2,

@@ -1,6 +1,6 @@
 //! The arguments of the layer operation, except its input.
 
-/// The activations that the operation knows.
+/// The activations that the operation supports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ActivationKind {
     /// `x * Phi(x)`, by the error function.
@@ -21,19 +21,19 @@ pub enum ActivationKind {
     Tanh,
 }
 
-/// The numbers that a product multiplies. It always adds in 32 bits, from and to 32-bit floats.
+/// Precision of matrix multiplications. Inputs, sums and outputs are always f32.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum MatmulPrecision {
-    /// 32-bit floats. On processors with AMX, which multiplies bfloat16, as exact sums of three of these each: six
-    /// products whose sum is off by about what a product of 32 bits is rounded by.
+    /// f32. On processors with AMX, which multiplies bf16, each value is split exactly into three bf16 parts. Six of the
+    /// nine products are computed; the error is about that of f32 rounding.
     #[default]
     F32,
-    /// 32-bit floats, or on processors with AMX the nearest sums of two of bfloat16: three products, with errors below
-    /// 2^-16 (Intel's oneMKL calls this `float_to_bf16x2`).
+    /// f32, or on processors with AMX the nearest sum of two bf16 parts: three products, with errors below 2^-16 (Intel's
+    /// oneMKL calls this `float_to_bf16x2`).
     Bf16x2,
-    /// bfloat16 on both sides.
+    /// bf16 on both sides.
     Bf16,
-    /// Weights of 8 bits with a scale per output; states of 8 bits with a scale and a zero per row.
+    /// int8: weights with a scale per output, states with a scale and a zero point per row.
     Int8,
 }
 
@@ -52,14 +52,14 @@ pub struct LayerOptions {
     pub attention_dropout: f32,
     /// Drop probability after the attention's output projection.
     pub hidden_dropout: f32,
-    /// Settles all dropout masks.
+    /// Seed of all dropout masks.
     pub seed: u64,
-    /// The number format of the products.
+    /// Precision of the matrix multiplications.
     pub precision: MatmulPrecision,
 }
 
 impl LayerOptions {
-    /// The number format of products with gradients: 8 bits would lose them.
+    /// Precision of matrix multiplications with gradients, which int8 would lose.
     pub fn training_precision(&self) -> MatmulPrecision {
         match self.precision {
             MatmulPrecision::Int8 => MatmulPrecision::F32,

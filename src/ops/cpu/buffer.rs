@@ -1,11 +1,10 @@
-//! Memory that serves again: fresh pages from the system for every call would cost a training step
-//! a sixth of its time.
+//! Memory that is used again: fresh pages from the system for every call would cost a sixth of a training step.
 
 use std::collections::VecDeque;
 use std::ops::{Deref, DerefMut};
 use std::sync::{Mutex, PoisonError};
 
-/// Numbers that are kept for later at most (1 GiB).
+/// Maximum number of values that are kept for later (1 GiB).
 const KEPT: usize = 1 << 28;
 
 struct Pool {
@@ -17,12 +16,12 @@ struct Pool {
 
 static POOL: Mutex<Pool> = Mutex::new(Pool { free: VecDeque::new(), size: 0 });
 
-/// Numbers whose memory goes back to a pool.
+/// Values whose memory goes back to a pool.
 #[derive(Default)]
 pub(super) struct Buffer(Vec<f32>);
 
 impl Buffer {
-    /// `length` numbers of any value.
+    /// `length` values, which are not initialized to anything.
     pub(super) fn new(length: usize) -> Self {
         let mut numbers = take(length).unwrap_or_default();
         if numbers.capacity() < length {

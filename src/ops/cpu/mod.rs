@@ -1,6 +1,6 @@
 //! The ALBERT layer on the CPU, over plain slices: forward and backward.
 //!
-//! Products run in our own inner loops or through `rten-gemm` ([`gemm`]); everything between two products runs on
+//! Products run in our own micro-kernels or through `rten-gemm` ([`gemm`]); everything between two products runs on
 //! blocks of rows while they are in the cache, in parallel over the blocks. Sums are taken in an order that does not
 //! depend on the number of threads.
 
@@ -21,7 +21,7 @@ use gemm::OperandLayout;
 
 use super::types::{ActivationKind, LayerOptions, LayerParameters, MatmulPrecision, Pair};
 
-/// True if this processor multiplies `precision` faster than it would without rounding to them.
+/// True if this processor multiplies in `precision` faster than in f32.
 pub(crate) fn is_native(precision: MatmulPrecision) -> bool {
     match precision {
         MatmulPrecision::F32 => true,

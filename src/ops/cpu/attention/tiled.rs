@@ -48,7 +48,7 @@ impl<'a> Head<'a> {
         Rows { data: &self.qkv[part * hidden + self.index * d..], width: d, stride: 3 * hidden }
     }
 
-    /// The context `[length, d]`, in our own inner loops.
+    /// The context `[length, d]`, in our own micro-kernels.
     pub(in crate::ops::cpu) fn forward(&self, workspace: &mut Workspace, context: &mut [f32]) {
         let Sizes { length, .. } = self.sizes;
         let d = self.sizes.head_size();

@@ -1,4 +1,4 @@
-//! The backward pass of attention in our own inner loops, where these are faster than the library's.
+//! The backward pass of attention in our own micro-kernels, where these are faster than the library's.
 
 use super::portable::Head;
 use crate::ops::cpu::elementwise::simd::Run;
@@ -16,7 +16,7 @@ const BLOCK_QUERIES: usize = 128;
 pub(in crate::ops::cpu) struct Workspace {
     row: PackedLhs,
     lhs: PackedLhs,
-    /// Keys and values as right sides: transposed, and keys as they are.
+    /// Keys and values as right-hand sides: transposed, and keys as they are.
     keys: Words,
     values: Words,
     key_rows: Words,

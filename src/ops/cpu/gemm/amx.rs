@@ -1,6 +1,6 @@
 //! Products on processors with AMX: tiles of 16 rows and 64 bytes in registers of their own.
 //!
-//! Words lie as for AVX-512, which is the form that AMX wants of its right side. Two by two tiles of
+//! Words lie as for AVX-512, which is the form that AMX wants of its right-hand side. Two by two tiles of
 //! sums are held at a time: 32 rows and [`COLUMNS`] columns.
 #![allow(
     unsafe_code,
@@ -55,7 +55,7 @@ fn permitted() -> bool {
     false
 }
 
-/// The shapes of the eight tiles: sums in 0 to 3, left sides in 4 and 5, right sides in 6 and 7.
+/// The shapes of the eight tiles: sums in 0 to 3, left-hand sides in 4 and 5, right-hand sides in 6 and 7.
 #[repr(C, align(64))]
 struct Shapes {
     palette: u8,
@@ -115,7 +115,7 @@ macro_rules! for_parts {
 }
 pub(super) use for_parts;
 
-/// Text for one tile of rows or two: loads of the left side into tiles 4 and 5, of the right side into 6 and 7,
+/// Text for one tile of rows or two: loads of the left-hand side into tiles 4 and 5, of the right-hand side into 6 and 7,
 /// and their four products, or two.
 macro_rules! text {
     (lhs two, $offset:literal) => {
@@ -246,7 +246,7 @@ pub(super) fn first_sums(start: Accumulator<'_>, out: &[f32], out_stride: usize)
 /// `out = start + a b` of bfloat16.
 ///
 /// # Safety
-/// [`runs`] is true for them, the micro_kernel has been checked, and k is a multiple of [`STEP`], not 0.
+/// [`runs`] is true for them, the micro-kernel has been checked, and k is a multiple of [`STEP`], not 0.
 pub(super) unsafe fn floats(
     micro_kernel: MicroKernel<'_>,
     start: Accumulator<'_>,

@@ -107,7 +107,7 @@ struct Step([u32; 3 * STEP_WORDS]);
 /// The same of three parts, with floats on the right, which are split here: less to read where there are few rows.
 ///
 /// # Safety
-/// As [`floats`], but that the right side has floats `[2 k / 3, COLUMNS]`.
+/// As [`floats`], but that the right-hand side has floats `[2 k / 3, COLUMNS]`.
 pub(super) unsafe fn floats_to_split(
     micro_kernel: MicroKernel<'_>,
     start: Accumulator<'_>,

@@ -1,4 +1,4 @@
-//! States as the right side of a product: the keys and values of attention.
+//! States as the right-hand side of a product: the keys and values of attention.
 
 use super::micro_kernel::COLUMNS;
 use super::operand_layout::{OperandLayout, STEP};
@@ -6,7 +6,7 @@ use super::tile::to_pairs;
 use super::{PackedLhs, Rows, Words};
 
 /// The transpose of `count` rows: panels of [`COLUMNS`] rows, `[words, COLUMNS]` each. Returns the words of a
-/// panel along k; `lhs` is room.
+/// panel along k; `lhs` is its memory.
 pub(in crate::ops::cpu) fn arrange_transposed(
     form: OperandLayout,
     x: Rows<'_>,

@@ -1,8 +1,8 @@
-//! Rows of floats in the numbers of products. One body each, compiled for the instructions at hand.
+//! Conversion of f32 rows into the layouts of products. Each has one body, compiled for several instruction sets.
 
 /// bfloat16, rounded to the nearest, to even where two are as near; NaN stays NaN.
 #[inline(always)]
-#[cfg_attr(not(target_arch = "x86_64"), allow(dead_code, reason = "for our own inner loops"))]
+#[cfg_attr(not(target_arch = "x86_64"), allow(dead_code, reason = "for our own micro-kernels"))]
 pub(super) fn bf16(row: &[f32], out: &mut [u16]) {
     for (out, x) in out.iter_mut().zip(row) {
         *out = half::bf16::from_f32(*x).to_bits();
@@ -11,7 +11,7 @@ pub(super) fn bf16(row: &[f32], out: &mut [u16]) {
 
 /// Two rows as bfloat16, side by side in each word: `low` in the lower half.
 #[inline(always)]
-#[cfg_attr(not(target_arch = "x86_64"), allow(dead_code, reason = "for our own inner loops"))]
+#[cfg_attr(not(target_arch = "x86_64"), allow(dead_code, reason = "for our own micro-kernels"))]
 pub(super) fn bf16_pairs(low: &[f32], high: &[f32], out: &mut [u32]) {
     let bits = |x: f32| u32::from(half::bf16::from_f32(x).to_bits());
     for (out, (low, high)) in out.iter_mut().zip(low.iter().zip(high)) {
@@ -47,7 +47,7 @@ pub(super) fn bytes(row: &[f32], out: &mut [u8]) -> [f32; 2] {
         return [f32::NAN, 0.0];
     }
     if !inverse.is_finite() {
-        // Nothing but zeros, or numbers too small to count.
+        // Nothing but zeros, or values too small to count.
         out.fill(0);
         return [0.0, 0.0];
     }

@@ -1,4 +1,4 @@
-//! Products over tokens, the gradients of weights, in our own inner loops for bfloat16.
+//! Products over tokens, the gradients of weights, in our own micro-kernels for bfloat16.
 
 use std::ops::Range;
 
@@ -9,7 +9,7 @@ use super::operand_layout::{OperandLayout, STEP};
 use super::tile::{prefetch, to_pairs};
 use super::{MatmulPrecision, Words, padded_stride};
 
-/// Tokens whose part is added at a time: a panel of the right side stays in the nearest cache.
+/// Tokens whose part is added at a time: a panel of the right-hand side stays in the nearest cache.
 const TOKENS: usize = 512;
 
 /// How many pairs of tokens are asked for before they are used.
@@ -18,7 +18,7 @@ const AHEAD: usize = 8;
 /// Panels of a result that one task adds to.
 const TOGETHER: usize = 4;
 
-/// Rows of a result for which the left side stays in the second cache.
+/// Rows of a result for which the left-hand side stays in the second cache.
 const ROWS: usize = 128;
 
 /// Rows of a matrix, `stride` apart.
@@ -214,7 +214,7 @@ impl<'a> Part<'a> {
         })
     }
 
-    /// Some columns of the right side as panels, `[words, COLUMNS]` each.
+    /// Some columns of the right-hand side as panels, `[words, COLUMNS]` each.
     fn arrange_right(&self, columns: Range<usize>, panels: &mut [u32]) {
         let words = self.words();
         let [count, parts] = self.pairs();
@@ -236,7 +236,7 @@ impl<'a> Part<'a> {
         }
     }
 
-    /// Some columns of the left side as rows `stride` padded_stride; `workspace` is overwritten.
+    /// Some columns of the left-hand side as rows `stride` apart; `workspace` is overwritten.
     fn transpose_left(&self, columns: Range<usize>, stride: usize, workspace: &mut Words, lhs: &mut [u32]) {
         let width = columns.len();
         let wide = width.next_multiple_of(STEP);

@@ -16,7 +16,7 @@ impl<'a> InPlace<'a> {
         part.columns.len().is_multiple_of(COLUMNS).then_some(Self(part))
     }
 
-    /// `lhs` times a panel, into rows that are `out_stride` padded_stride. Without a bias, the product is added to `out`.
+    /// `lhs` times a panel, into rows that are `out_stride` apart. Without a bias, the product is added to `out`.
     pub(super) fn panel(
         &self,
         panel: usize,

@@ -43,7 +43,7 @@ pub(in crate::ops::cpu) fn strided<T>(
 /// A weight matrix arranged once for many products.
 pub(in crate::ops::cpu) type LibraryRhs = PackedBMatrix<f32>;
 
-/// Arranges `weight` `[k, n]` as the right side of products.
+/// Arranges `weight` `[k, n]` as the right-hand side of products.
 pub(in crate::ops::cpu) fn pack(weight: Matrix<'_, f32>) -> LibraryRhs {
     EXECUTOR.with(|executor| executor.prepack_b(weight))
 }
@@ -58,7 +58,7 @@ pub(in crate::ops::cpu) fn pack_rounded(
     pack(matrix(&values, rows, columns))
 }
 
-/// The nearest numbers that bfloat16 can hold.
+/// The nearest bf16 values.
 pub(in crate::ops::cpu) fn rounded(values: &[f32]) -> Vec<f32> {
     values.iter().map(|x| half::bf16::from_f32(*x).to_f32()).collect()
 }
@@ -89,7 +89,7 @@ pub(in crate::ops::cpu) fn linear_add(out: &mut [f32], a: Matrix<'_, f32>, b: &L
 
 /// `out` `[columns, rows]` from `x` `[rows, columns]`.
 ///
-/// Products read their left side row by row; transposing it beforehand is cheaper than letting
+/// Products read their left-hand side row by row; transposing it beforehand is cheaper than letting
 /// them gather it.
 pub(in crate::ops::cpu) fn transpose(out: &mut [f32], x: &[f32], columns: usize) {
     const TILE: usize = 16;

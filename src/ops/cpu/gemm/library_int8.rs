@@ -35,7 +35,7 @@ impl LibraryRhsInt8 {
         })
     }
 
-    /// `values` `[rows, columns]` as the right side of products. Weights have 8 bits, or 7 where the library's sums could
+    /// `values` `[rows, columns]` as the right-hand side of products. Weights have 8 bits, or 7 where the library's sums could
     /// saturate.
     pub(in crate::ops::cpu) fn new(values: Vec<f32>, [rows, columns]: [usize; 2]) -> Self {
         let most_byte = if Self::may_saturate() { 63.0 } else { 127.0 };

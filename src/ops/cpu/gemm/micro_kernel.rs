@@ -1,31 +1,31 @@
-//! What the inner loops of all instruction sets take: a part of a product, checked once.
+//! The arguments of the micro-kernels of all instruction sets, checked once.
 
 #[cfg(target_arch = "x86_64")]
 use super::OperandLayout;
 
-/// Columns of a panel of the right side.
+/// Columns of a panel of the right-hand side.
 pub(in crate::ops::cpu) const COLUMNS: usize = 32;
 
-/// A part of a product: some rows of the left side times [`COLUMNS`] columns of the right side.
+/// A part of a product: some rows of the left-hand side times [`COLUMNS`] columns of the right-hand side.
 #[derive(Clone, Copy)]
-#[cfg_attr(not(target_arch = "x86_64"), allow(dead_code, reason = "no inner loops here"))]
+#[cfg_attr(not(target_arch = "x86_64"), allow(dead_code, reason = "no micro-kernels here"))]
 pub(in crate::ops::cpu) struct MicroKernel<'a> {
     pub rows: usize,
-    /// Words of the left side: row i starts at `i * a_stride` and has `k` of them.
+    /// Words of the left-hand side: row i starts at `i * a_stride` and has `k` of them.
     pub a: &'a [u32],
     pub a_stride: usize,
-    /// Words of the right side: word p of column j is at `p * b_stride + j`.
+    /// Words of the right-hand side: word p of column j is at `p * b_stride + j`.
     pub b: &'a [u32],
     pub b_stride: usize,
-    /// Words along k, as [`super::OperandLayout::words`] counts them.
+    /// Words along k ([`super::OperandLayout::words`]).
     pub k: usize,
-    /// Distance from each word of the right side that is read to one to prefetch.
+    /// Distance from each word of the right-hand side to the word to prefetch.
     pub ahead: usize,
 }
 
-/// The initial value of the sums.
+/// The initial value of the accumulators.
 #[derive(Clone, Copy)]
-#[cfg_attr(not(target_arch = "x86_64"), allow(dead_code, reason = "no inner loops here"))]
+#[cfg_attr(not(target_arch = "x86_64"), allow(dead_code, reason = "no micro-kernels here"))]
 pub(in crate::ops::cpu) enum Accumulator<'a> {
     Zero,
     /// The same for every row.
@@ -34,12 +34,11 @@ pub(in crate::ops::cpu) enum Accumulator<'a> {
     Out,
 }
 
-/// How sums of bytes become floats: `scale * (scales[j] * sum - zero * sums[j])` with the row's scale
-/// and zero.
+/// Dequantization of int32 sums: `scale * (scales[j] * sum - zero * sums[j])` with the row's scale and zero point.
 #[derive(Clone, Copy)]
-#[cfg_attr(not(target_arch = "x86_64"), allow(dead_code, reason = "no inner loops here"))]
+#[cfg_attr(not(target_arch = "x86_64"), allow(dead_code, reason = "no micro-kernels here"))]
 pub(in crate::ops::cpu) struct Dequantize<'a> {
-    /// Scale and zero of each row.
+    /// Scale and zero point of each row.
     pub rows: &'a [[f32; 2]],
     pub scales: &'a [f32],
     pub sums: &'a [f32],
@@ -55,10 +54,10 @@ impl Dequantize<'_> {
 
 #[cfg(target_arch = "x86_64")]
 impl MicroKernel<'_> {
-    /// True if there is something to do; then everything that is read and written lies in the slices.
+    /// Checks that everything that is read and written lies in the slices. Returns false if there is nothing to do.
     ///
     /// # Panics
-    /// If something does not.
+    /// If something lies outside.
     pub(super) fn check(&self, form: OperandLayout, out: &[f32], out_stride: usize) -> bool {
         if self.rows == 0 {
             return false;
@@ -81,7 +80,7 @@ impl MicroKernel<'_> {
             let first = row;
             let rows = self.rows / count + usize::from(i < self.rows % count);
             row += rows;
-            // What comes next is asked for once.
+            // The next panel is prefetched once.
             let ahead = if i + 1 == count { self.ahead } else { 0 };
             (first, Self { rows, a: &self.a[first * self.a_stride..], ahead, ..self })
         })

@@ -1,8 +1,8 @@
-//! Matrix products with weights that were arranged beforehand, in three number types.
+//! Matrix multiplication with packed weights in f32, bf16 and int8.
 //!
-//! On x86 processors with AVX2, AVX-512 or AMX these are our own inner loops ([`tile`]); elsewhere products go
-//! through `rten-gemm`. PackedRhs `[k, n]` are cut into chunks of at most [`CHUNK`] rows, and each
-//! chunk into panels of a few columns that stay in the cache while they are used.
+//! On x86 processors with AVX2, AVX-512 or AMX these are our own micro-kernels ([`tile`]); elsewhere products go through
+//! `rten-gemm`. Weights `[k, n]` are cut into chunks of at most [`CHUNK`] rows, and each chunk into panels of a few columns
+//! that stay in the cache while they are used.
 
 #[cfg(target_arch = "x86_64")]
 mod amx;
@@ -48,7 +48,7 @@ use super::MatmulPrecision;
 const CHUNK: usize = 1024;
 
 thread_local! {
-    /// Room for the left side of [`linear`].
+    /// The left-hand side of [`linear`].
     static LEFT: Cell<PackedLhs> = Cell::default();
 }
 

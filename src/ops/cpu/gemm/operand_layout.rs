@@ -1,25 +1,24 @@
-//! How numbers lie in the words of four bytes that products read.
+//! Layout of operands in 32-bit words.
 
 use super::MatmulPrecision;
 use super::micro_kernel::COLUMNS;
 use super::tile;
 
-/// The words of a product's operand.
+/// How values are packed into the 32-bit words of an operand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::ops::cpu) enum OperandLayout {
-    /// A 32-bit float in each word.
+    /// One f32 per word.
     Floats,
-    /// 32-bit floats as sums in bfloat16, for AMX, which has no products of longer numbers. Step by step of
-    /// [`STEP`] words along k: the first parts, two in each word, then the second parts, then the
-    /// third.
+    /// f32 as sums of bf16 parts, for AMX, which multiplies nothing longer. For each step of [`STEP`] words along k: the
+    /// first parts, two per word, then the second parts, then the third.
     SplitBf16(SplitBf16),
-    /// Two of bfloat16 in each word.
+    /// Two bf16 per word.
     Bf16Pairs,
-    /// Four bytes in each word.
+    /// Four bytes per word.
     Bytes,
 }
 
-/// How many numbers of bfloat16 a float is the sum of.
+/// The number of bf16 parts of an f32.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::ops::cpu) enum SplitBf16 {
     /// The nearest sum of two: 16 bits or more of the float's 24.
@@ -36,12 +35,12 @@ pub(super) const STEP_FLOATS: usize = 2 * STEP * COLUMNS;
 pub(super) const STEP_WORDS: usize = STEP * COLUMNS;
 
 impl OperandLayout {
-    /// The form in which weights are multiplied fastest: that of our own inner loops, or else that of the library.
+    /// The fastest layout for weights: that of our own micro-kernels, or else that of the library.
     pub(in crate::ops::cpu) fn of_weights(precision: MatmulPrecision) -> Self {
         Self::own(precision).unwrap_or_else(|| Self::of_library(precision))
     }
 
-    /// The fastest form for weights that our own inner loops have on this processor.
+    /// The fastest layout for weights that our own micro-kernels support on this processor.
     pub(in crate::ops::cpu) fn own(precision: MatmulPrecision) -> Option<Self> {
         let forms: &[Self] = match precision {
             MatmulPrecision::F32 => &[Self::SplitBf16(SplitBf16::Three), Self::Floats],
@@ -52,14 +51,13 @@ impl OperandLayout {
         forms.iter().copied().find(|form| form.runs())
     }
 
-    /// The form that `rten-gemm` multiplies.
+    /// The layout that `rten-gemm` multiplies.
     pub(super) fn of_library(precision: MatmulPrecision) -> Self {
         if precision == MatmulPrecision::Int8 { Self::Bytes } else { Self::Floats }
     }
 
-    /// The form in which this processor multiplies the queries, keys and values of `length` tokens fastest, compared with
-    /// weights of `precision`. Products as small as these gain less than two parts cost, and three parts always cost
-    /// more. Scores of 8 bits would lose what softmax tells apart.
+    /// The fastest layout for attention over `length` tokens, where weights have `precision`. Below a threshold, splitting
+    /// into two bf16 parts costs more than AMX saves; three parts never pay. int8 is too coarse for softmax.
     pub(in crate::ops::cpu) fn of_attention(precision: MatmulPrecision, length: usize) -> Self {
         const MOST_IN_FLOATS: usize = 64;
         match precision {
@@ -69,17 +67,17 @@ impl OperandLayout {
         }
     }
 
-    /// As [`OperandLayout::own`], where our own inner loops are faster than the library for products over tokens.
+    /// As [`OperandLayout::own`], where our own micro-kernels are faster than the library for products over tokens.
     pub(super) fn in_tiles(precision: MatmulPrecision) -> Option<Self> {
         Self::own(precision).filter(|form| matches!(form, Self::Bf16Pairs | Self::SplitBf16(_)))
     }
 
-    /// True if our own inner loops multiply it on this processor.
+    /// True if our own micro-kernels multiply it on this processor.
     pub(in crate::ops::cpu) fn runs(self) -> bool {
         tile::runs(self)
     }
 
-    /// Numbers in a word.
+    /// Values per word.
     pub(super) fn per_word(self) -> usize {
         match self {
             Self::Floats => 1,
@@ -88,7 +86,7 @@ impl OperandLayout {
         }
     }
 
-    /// A number of words along k is a multiple of this: what is beyond the numbers is zero.
+    /// The number of words along k is a multiple of this; padding is zero.
     pub(super) fn step(self) -> usize {
         let tiles = match self {
             Self::Floats => false,
@@ -99,35 +97,33 @@ impl OperandLayout {
         if tiles { STEP } else { 1 }
     }
 
-    /// Words that hold all parts of a number, side by side.
+    /// Words that hold all parts of a value, side by side.
     pub(super) fn parts(self) -> usize {
         if let Self::SplitBf16(parts) = self { parts as usize } else { 1 }
     }
 
-    /// The number of words for `count` numbers along k.
+    /// The number of words for `count` values along k.
     pub(in crate::ops::cpu) fn words(self, count: usize) -> usize {
         self.parts() * count.div_ceil(self.per_word()).next_multiple_of(self.step())
     }
 
-    /// The place of the word with numbers 2 p and 2 p + 1, or with their first parts; the others follow [`STEP`] words
-    /// apart.
+    /// The index of the word with values 2 p and 2 p + 1, or with their first parts. The other parts follow at distances of
+    /// [`STEP`] words.
     pub(super) fn pair(self, p: usize) -> usize {
         p / STEP * STEP * self.parts() + p % STEP
     }
 
-    /// `count`, rounded up to full words.
+    /// `count` values, rounded up to full words.
     pub(super) fn padded(self, count: usize) -> usize {
         self.words(count) / self.parts() * self.per_word()
     }
 
-    /// The number of words for weights before they are split, if they are to be: in three parts they take more
-    /// room than floats.
+    /// The number of words of weights before they are split into parts: three parts take more memory than f32.
     pub(super) fn words_before_splitting(self, count: usize) -> usize {
         if self == Self::SplitBf16(SplitBf16::Three) { self.padded(count) } else { self.words(count) }
     }
 
-    /// The most rows that one task should work on at a time. AMX multiplies so quickly that it would wait for the
-    /// weights with fewer.
+    /// Maximum number of rows per task. With fewer rows, AMX would wait for the weights.
     pub(in crate::ops::cpu) fn rows_together(self) -> usize {
         if self.step() > 1 { 224 } else { 112 }
     }

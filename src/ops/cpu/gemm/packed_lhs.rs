@@ -1,9 +1,9 @@
-//! The left side of a product: some rows of states in the product's numbers.
+//! The left-hand side of a product: rows of states, packed.
 
 use super::micro_kernel::MicroKernel;
 use super::{OperandLayout, Rows, Words, tile};
 
-/// Rows in the numbers of a product, and room for them.
+/// Packed rows, and their memory, which is used again.
 #[derive(Debug, Default)]
 pub(in crate::ops::cpu) struct PackedLhs {
     words: Words,
@@ -16,7 +16,7 @@ pub(in crate::ops::cpu) struct PackedLhs {
 }
 
 impl PackedLhs {
-    /// Takes `rows` rows of `width` numbers; `row(i, out)` writes row i.
+    /// Packs `rows` rows of `width` values; `row(i, out)` writes row i.
     pub(in crate::ops::cpu) fn fill(
         &mut self,
         form: OperandLayout,
@@ -38,7 +38,7 @@ impl PackedLhs {
         }
     }
 
-    /// Takes rows that lie in memory.
+    /// Packs rows in memory.
     pub(in crate::ops::cpu) fn copy(&mut self, form: OperandLayout, x: Rows<'_>, rows: usize) {
         if form == OperandLayout::Floats || form.padded(x.width) != x.width {
             return self.fill(form, [rows, x.width], |i, out| out.copy_from_slice(x.row(i)));
@@ -49,7 +49,7 @@ impl PackedLhs {
         }
     }
 
-    /// Makes room; returns the words of a row.
+    /// Sets the shape; returns the words of a row.
     fn shape(&mut self, form: OperandLayout, [rows, width]: [usize; 2]) -> usize {
         let words = form.words(width);
         (self.rows, self.width, self.stride) = (rows, width, padded_stride(words));
@@ -63,17 +63,17 @@ impl PackedLhs {
         self.rows
     }
 
-    /// Numbers in a row.
+    /// Values per row.
     pub(super) fn width(&self) -> usize {
         self.width
     }
 
-    /// Words in a row, filled up with zeros.
+    /// Words per row, with padding.
     pub(in crate::ops::cpu) fn words(&self) -> usize {
         self.words_in_row
     }
 
-    /// Words from row to row.
+    /// Distance between rows in words.
     pub(in crate::ops::cpu) fn stride(&self) -> usize {
         self.stride
     }
@@ -83,7 +83,7 @@ impl PackedLhs {
         &self.words[row * self.stride..]
     }
 
-    /// All rows against words of a right side, as [`MicroKernel`] says.
+    /// All rows times words of a right-hand side; see [`MicroKernel`].
     pub(in crate::ops::cpu) fn micro_kernel<'a>(
         &'a self,
         b: &'a [u32],
@@ -93,7 +93,7 @@ impl PackedLhs {
         MicroKernel { rows: self.rows, a: &self.words, a_stride: self.stride, b, b_stride, k, ahead: 0 }
     }
 
-    /// Scale and zero of each row, for [`OperandLayout::Bytes`].
+    /// Scale and zero point of each row, for [`OperandLayout::Bytes`].
     pub(super) fn scales(&self) -> &[[f32; 2]] {
         &self.scales
     }
@@ -120,8 +120,7 @@ fn convert(form: OperandLayout, row: &[f32], out: &mut [u32]) -> Option<[f32; 2]
     None
 }
 
-/// A distance between rows, in words, that does not put many rows on the same places of a
-/// cache: those repeat every 4096 bytes.
+/// The stride in words of rows with `words` words that avoids cache conflicts, which repeat every 4096 bytes.
 pub(in crate::ops::cpu) fn padded_stride(words: usize) -> usize {
     let words = words.next_multiple_of(16);
     if words.is_multiple_of(128) { words + 16 } else { words }

@@ -1,4 +1,4 @@
-//! Weights arranged for products, once for many.
+//! The right-hand side of products: weights, packed once for many.
 
 use std::ops::Range;
 
@@ -10,14 +10,14 @@ use super::micro_kernel::COLUMNS;
 use super::panels::{Panels, SubMatrix};
 use super::{CHUNK, MatmulPrecision, OperandLayout, PackedLhs};
 
-/// With more rows, floats in parts are split once, not at each product.
+/// From this number of rows on, f32 weights are split into parts once instead of in each product.
 const SPLIT_ROWS: usize = 32;
 
 /// A weight matrix `[k, n]`, cut into chunks of rows and groups of columns.
 pub(in crate::ops::cpu) struct PackedRhs<'a> {
     k: usize,
     n: usize,
-    /// The values that fill up the left side.
+    /// The layout of both sides.
     form: OperandLayout,
     /// Rows of a chunk and columns of a group; the last may have fewer.
     step: [usize; 2],
@@ -27,11 +27,11 @@ pub(in crate::ops::cpu) struct PackedRhs<'a> {
 
 enum Part<'a> {
     Panels(Panels),
-    /// Through our own inner loops too, without a copy.
+    /// For our own micro-kernels, without a copy.
     InPlace(InPlace<'a>),
-    /// Through `rten-gemm`, in 32-bit floats of the values that the numbers can hold.
+    /// Through `rten-gemm` in f32, rounded to the precision.
     Floats(library::LibraryRhs),
-    /// Through `rten-gemm`, in bytes.
+    /// Through `rten-gemm` in int8.
     Bytes(library::LibraryRhsInt8),
 }
 
@@ -56,7 +56,7 @@ impl PackedRhs<'static> {
         Self::with(weight, shape, precision, false, None)
     }
 
-    /// As [`PackedRhs::new`], in our own inner loops for a form, or else through the library.
+    /// As [`PackedRhs::new`], for our own micro-kernels with this layout, or else for the library.
     fn with(
         weight: &[f32],
         [k, n]: [usize; 2],
@@ -97,7 +97,7 @@ impl PackedRhs<'static> {
 
 impl<'a> PackedRhs<'a> {
     /// Matrices `[k, n]` of the same shape side by side, without a copy: `[k, count * n]`. Each has the groups of columns of
-    /// [`PackedRhs::new`]. Returns `None` unless our own inner loops run on 32-bit floats, for columns that do not fill panels,
+    /// [`PackedRhs::new`]. Returns `None` unless our own micro-kernels run on 32-bit floats, for columns that do not fill panels,
     /// and for several matrices with groups of different widths.
     pub(in crate::ops::cpu) fn in_place(
         matrices: &[&'a [f32]],
@@ -121,7 +121,7 @@ impl<'a> PackedRhs<'a> {
         Some(Self { k, n: matrices.len() * n, form, step, parts })
     }
 
-    /// The values that fill up the left side.
+    /// The values that fill up the left-hand side.
     pub(in crate::ops::cpu) fn form(&self) -> OperandLayout {
         self.form
     }
@@ -137,7 +137,7 @@ impl<'a> PackedRhs<'a> {
         }
     }
 
-    /// True if the products run in our own inner loops.
+    /// True if the products run in our own micro-kernels.
     pub(in crate::ops::cpu) fn native(&self) -> bool {
         matches!(self.parts.first(), Some(Part::Panels(_) | Part::InPlace(_)))
     }

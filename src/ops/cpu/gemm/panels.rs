@@ -1,4 +1,4 @@
-//! Parts of weight matrices as panels of columns.
+//! Packing of weight matrices into panels of columns.
 
 use std::ops::Range;
 use std::sync::OnceLock;
@@ -95,7 +95,7 @@ impl Panels {
         let _ = self.split.set(split);
     }
 
-    /// All panels, into rows of n numbers.
+    /// All panels, into rows of n values.
     pub(super) fn product(&self, lhs: &PackedLhs, bias: Option<&[f32]>, out: &mut [f32]) {
         for panel in 0..self.n.div_ceil(COLUMNS) {
             let first = panel * COLUMNS;

@@ -1,4 +1,4 @@
-//! The inner loops for x86 processors with AVX2 and FMA: tiles of a product, held in registers.
+//! The micro-kernels for x86 processors with AVX2 and FMA: tiles of a product, held in registers.
 //!
 //! Tiles have up to 3 rows and all columns of a panel, or up to 6 rows and half of the columns. The first of a strip is
 //! one of the former, which reads the panel in order and fetches what comes next; the others find it in the cache.
@@ -22,14 +22,14 @@ const LANES: usize = 8;
 const VECTORS: usize = COLUMNS / LANES;
 
 /// The most rows of a tile of all columns, and of one of half of them: 12 registers of sums, and the others for the
-/// right side and a number of the left side.
+/// right-hand side and a number of the left-hand side.
 const FEW_ROWS: usize = 3;
 const ROWS: usize = 6;
 
 /// Words along k that floats are summed over at a time.
 const DEPTH: usize = 128;
 
-/// How far ahead the right side is fetched at most.
+/// How far ahead the right-hand side is fetched at most.
 const AHEAD: usize = 256 * COLUMNS;
 
 /// True if this processor has AVX2 and FMA, and may use them.
@@ -170,8 +170,8 @@ macro_rules! store {
     };
 }
 
-/// The loop over k: `$sum = $step` for each row and vector of columns, with a vector `$b` of the right side and `$a`, what
-/// `$spread` makes of a word of the left side.
+/// The loop over k: `$sum = $step` for each row and vector of columns, with a vector `$b` of the right-hand side and `$a`, what
+/// `$spread` makes of a word of the left-hand side.
 macro_rules! sum {
     ($tile:ident, $column:ident, $sums:ident, $spread:expr, |$sum:ident, $a:ident, $b:ident| $step:expr) => {
         let a = $tile.a.as_ptr();

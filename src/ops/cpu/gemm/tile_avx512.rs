@@ -1,4 +1,4 @@
-//! The inner loops for x86 processors with AVX-512: tiles of a product, held in registers.
+//! The micro-kernels for x86 processors with AVX-512: tiles of a product, held in registers.
 //!
 //! All three number types share one shape: operands are words of four bytes along k (one f32, two
 //! bf16, four bytes); a tile of up to [`ROWS`] rows and [`COLUMNS`] columns is summed over k and
@@ -11,7 +11,7 @@ use std::arch::x86_64::*;
 use super::OperandLayout;
 use super::micro_kernel::{Accumulator, COLUMNS, Dequantize, MicroKernel};
 
-/// The most rows of a tile: 14 rows of two registers, two for the weights and one for the left side
+/// The most rows of a tile: 14 rows of two registers, two for the weights and one for the left-hand side
 /// are 31 of the 32.
 const ROWS: usize = 14;
 

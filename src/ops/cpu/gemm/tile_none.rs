@@ -1,4 +1,4 @@
-//! What stands for the inner loops on processors that have none: nothing runs.
+//! What stands for the micro-kernels on processors that have none: nothing runs.
 
 use super::micro_kernel::{Accumulator, Dequantize, MicroKernel};
 use super::{MatmulPrecision, OperandLayout, SplitBf16, convert};

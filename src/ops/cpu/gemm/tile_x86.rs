@@ -1,4 +1,4 @@
-//! Chooses among the inner loops for x86 processors: AMX, AVX-512 or AVX2.
+//! Chooses among the micro-kernels for x86 processors: AMX, AVX-512 or AVX2.
 #![allow(unsafe_code, reason = "calls what needs instructions that the processor was asked for")]
 
 use super::micro_kernel::{Accumulator, COLUMNS, Dequantize, MicroKernel};
@@ -87,7 +87,7 @@ impl MicroKernel<'_> {
         }
     }
 
-    /// As [`MicroKernel::floats`] with three [`OperandLayout::SplitBf16`] on the lhs and floats `[2 k / 3, COLUMNS]` on the right, which are
+    /// As [`MicroKernel::floats`] with three [`OperandLayout::SplitBf16`] on the left-hand side and floats `[2 k / 3, COLUMNS]` on the right, which are
     /// split as they come.
     pub(super) fn floats_to_split(self, start: Accumulator<'_>, out: &mut [f32], out_stride: usize) {
         assert!(self.b_stride == COLUMNS && self.k.is_multiple_of(3 * STEP));
@@ -99,7 +99,7 @@ impl MicroKernel<'_> {
         }
     }
 
-    /// The same for [`OperandLayout::Bytes`], unsigned on the lhs and signed on the right, where [`pairs_saturate`] applies.
+    /// The same for [`OperandLayout::Bytes`], unsigned on the left-hand side and signed on the right, where [`pairs_saturate`] applies.
     pub(in crate::ops::cpu) fn bytes(
         self,
         dequantize: Dequantize<'_>,

@@ -1,5 +1,5 @@
-//! The layer without gradients: only tokens that are there, weights arranged once, and everything
-//! between two attentions on blocks of rows that stay in the cache.
+//! The layer without gradients: no padding, weights packed once, and everything between two attentions on blocks of rows
+//! that stay in the cache.
 
 mod block;
 mod column_parallel;
@@ -226,7 +226,7 @@ impl Pass<'_> {
     }
 }
 
-/// The left side of a product with `weights`, for each of its chunks: `row(i, columns, out)` writes
+/// The left-hand side of a product with `weights`, for each of its chunks: `row(i, columns, out)` writes
 /// those columns of row i.
 fn fill(
     weights: &PackedRhs,
@@ -247,7 +247,7 @@ fn copy(weights: &PackedRhs, packed_lhs: &mut Vec<PackedLhs>, x: &[f32], width: 
     }
 }
 
-/// A left side for each chunk of the weights, with the chunk's rows.
+/// A left-hand side for each chunk of the weights, with the chunk's rows.
 fn packed_lhs_of<'a>(
     weights: &PackedRhs,
     packed_lhs: &'a mut Vec<PackedLhs>,

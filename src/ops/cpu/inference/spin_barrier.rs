@@ -7,7 +7,7 @@ use std::sync::{Mutex, TryLockError};
 /// Rounds of waiting before a thread lets others run.
 const PATIENCE: usize = 500;
 
-/// A meeting point of some threads, used again and again.
+/// A barrier of some threads, which can be used any number of times.
 pub(super) struct SpinBarrier {
     threads: usize,
     waiting: AtomicUsize,
@@ -22,10 +22,10 @@ impl SpinBarrier {
         Self { threads, waiting: zero(), meetings: zero(), broken: AtomicBool::new(false) }
     }
 
-    /// Returns when all threads are here. What one wrote before, all see.
+    /// Returns once all threads have called it. All see what any wrote before.
     ///
     /// # Panics
-    /// When another thread has, so that none waits for it.
+    /// If another thread has panicked, so that none waits for it.
     pub(super) fn wait(&self) {
         let meeting = self.meetings.load(Ordering::Acquire);
         if self.waiting.fetch_add(1, Ordering::AcqRel) + 1 == self.threads {

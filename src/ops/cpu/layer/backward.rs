@@ -160,7 +160,7 @@ struct Block<'a> {
 
 impl Layer<'_> {
     /// The gradients at `x` and at all parameters, from the one at the output of
-    /// [`Layer::forward`], which lhs `saved_activations`.
+    /// [`Layer::forward`], which left `saved_activations`.
     pub(crate) fn backward(
         &self,
         x: &[f32],

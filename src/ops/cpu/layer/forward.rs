@@ -159,7 +159,7 @@ impl<'a> Layer<'a> {
         }
     }
 
-    /// The form in which a head's products are computed in our own inner loops, where these are faster: not for 32 bits,
+    /// The form in which a head's products are computed in our own micro-kernels, where these are faster: not for 32 bits,
     /// whose parts cost more than products so small gain. Dropout is left to the library.
     pub(in crate::ops::cpu) fn in_tiles(&self, head: &Head<'_>) -> Option<OperandLayout> {
         let precision = self.options.training_precision();

@@ -1,9 +1,9 @@
-//! The weights of a layer, arranged for products.
+//! The weights of a layer, packed for products.
 
 use crate::ops::cpu::gemm::PackedRhs;
 use crate::ops::cpu::{LayerParameters, MatmulPrecision, Sizes};
 
-/// The weights of a layer arranged for products.
+/// The packed weights of a layer.
 pub(crate) struct PackedLayer<'a> {
     /// Weights of queries, keys and values side by side.
     pub(in crate::ops::cpu) qkv: PackedRhs<'a>,

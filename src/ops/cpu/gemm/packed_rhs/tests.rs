@@ -25,7 +25,7 @@ fn expected(x: &[f32], w: &[f32], bias: &[f32], k: usize) -> Vec<f64> {
         .collect()
 }
 
-/// The forms of our own inner loops that run here, and none for the library.
+/// The forms of our own micro-kernels that run here, and none for the library.
 fn forms(precision: MatmulPrecision) -> Vec<Option<OperandLayout>> {
     let floats = precision != MatmulPrecision::Int8 && OperandLayout::Floats.runs();
     let own = OperandLayout::own(precision).into_iter().chain(floats.then_some(OperandLayout::Floats));
