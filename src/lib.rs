@@ -24,7 +24,7 @@
 //! use albert::checkpoint::{Checkpoint, MlmBias, load_model};
 //! use albert::device::{self, DeviceChoice, Precision};
 //! use albert::model::Head;
-//! use albert::tasks::{FieldNames, FillMask, FillMaskOptions, Long, Pipeline, TextPair};
+//! use albert::tasks::{FieldNames, FillMask, FillMaskOptions, OverflowStrategy, Pipeline, TextPair};
 //!
 //! # fn main() -> albert::Result<()> {
 //! // `Checkpoint::local(path)` opens a directory or a file.
@@ -35,17 +35,17 @@
 //!     load_model(&tensors, &checkpoint.config, &[Head::MaskedLm], MlmBias::default(), &device)?;
 //! assert!(report.missing.is_empty());
 //!
-//! let runtime = Pipeline {
+//! let pipeline = Pipeline {
 //!     model,
 //!     max_length: checkpoint.config.max_position_embeddings,
 //!     tokenizer: checkpoint.tokenizer()?,
 //!     config: checkpoint.config,
 //!     device,
-//!     long: Long::Truncate,
+//!     long: OverflowStrategy::Truncate,
 //!     pad_multiple: 1,
 //! };
 //! let options = FillMaskOptions { top_k: 3, targets: Vec::new(), fields: FieldNames::default() };
-//! let task = FillMask::new(&runtime, options)?;
+//! let task = FillMask::new(&pipeline, options)?;
 //! let text = TextPair { text: "The capital of France is [MASK].".to_owned(), text_pair: None };
 //! let item = task.prepare(text).map_err(albert::Error::Input)?;
 //! let predictions = albert::stream::predict(&task, &item, 2048)?;

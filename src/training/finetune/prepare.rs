@@ -31,7 +31,7 @@ use crate::training::{Communicator, SingleProcess};
 /// let mut options = FineTuneOptions::new(task, "reviews.jsonl", "my-model");
 /// options.dev = Dev::Fraction(0.1);
 /// let results = FineTune::new(Checkpoint::embedded()?, options).run(&mut ())?;
-/// println!("{} {:?}", results.metric, results.runs[0].figure);
+/// println!("{} {:?}", results.metric, results.runs[0].metric);
 /// let classify = albert::Classify::open("my-model")?;
 /// # Ok(())
 /// # }

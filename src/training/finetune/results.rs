@@ -17,6 +17,7 @@ pub struct SeedResult {
     /// The step of the best evaluation, or the last step.
     pub step: u64,
     /// The metric that selects the best model; `None` without dev.
+    #[serde(rename = "figure")]
     pub metric: Option<f64>,
     /// All metrics on dev.
     pub dev: Map<String, Value>,
