@@ -20,9 +20,6 @@ use crate::error::{Error, Result};
 use crate::model::Head;
 use crate::tasks::{LengthOptions, OverflowStrategy, Pipeline, QaOptions, null_threshold};
 
-/// Default maximum length for question answering, as for SQuAD.
-const QA_LENGTH: usize = 384;
-
 /// A task, with the options of its data.
 #[derive(Clone, Debug)]
 pub enum EvalTask {
@@ -90,7 +87,7 @@ impl EvalTask {
 
     /// The lengths of rows, of at most `max_length` tokens.
     pub fn lengths(&self, max_length: Option<usize>) -> LengthOptions {
-        let default = if matches!(self, Self::Qa { .. }) { QA_LENGTH } else { usize::MAX };
+        let default = if matches!(self, Self::Qa { .. }) { QaOptions::LONGEST } else { usize::MAX };
         LengthOptions { max_length, default, long: OverflowStrategy::Truncate, windows: true, own: None }
     }
 
@@ -224,7 +221,7 @@ fn align_label_names(examples: &mut [TextExample], labels: &LabelSet) -> Option<
 /// # fn main() -> albert::Result<()> {
 /// let task = EvalTask::Classify { data: TextOptions::default(), goal: None };
 /// let report = Evaluate::new(task, "dev.jsonl").run(&Checkpoint::local("my-model".as_ref())?)?;
-/// println!("accuracy {:?}", report.figure("accuracy"));
+/// println!("accuracy {:?}", report.metric("accuracy"));
 /// # Ok(())
 /// # }
 /// ```

@@ -20,7 +20,7 @@ impl Predictor for Qa {
 
     const TASK: Option<EmbeddedTask> = Some(EmbeddedTask::Answers);
 
-    const LONGEST: usize = 384;
+    const LONGEST: usize = QaOptions::LONGEST;
 
     const WINDOWS: bool = true;
 

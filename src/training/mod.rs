@@ -17,6 +17,7 @@ mod permutation;
 mod pretraining;
 pub mod recipe;
 mod replicas;
+mod run_directory;
 mod schedule;
 mod seeds;
 mod source;

@@ -11,9 +11,6 @@ use crate::cli::options;
 use crate::cli::output::report::Reporter;
 use crate::cli::streaming;
 
-/// Default maximum length of a window, as in transformers' pipeline.
-const WINDOW: usize = 384;
-
 pub(super) fn run(args: QaArgs, reporter: &Reporter) -> Result<ExitStatus, Failure> {
     let source = options::source(&args.questions, &args.input, "QUESTION")?;
     let context = options::context(args.context.as_deref(), args.context_text.as_deref(), &source)?;
@@ -35,7 +32,7 @@ pub(super) fn run(args: QaArgs, reporter: &Reporter) -> Result<ExitStatus, Failu
     let streams = streams.with_model(&checkpoint)?;
     let lengths = LengthOptions {
         max_length: args.max_length.map(|n| n as usize),
-        default: WINDOW,
+        default: QaOptions::LONGEST,
         long: args.long,
         windows: true,
         own: None,

@@ -44,3 +44,8 @@ impl Default for QaOptions {
         }
     }
 }
+
+impl QaOptions {
+    /// The default length of a row in tokens, as in transformers' pipeline and in the scripts for SQuAD.
+    pub const LONGEST: usize = 384;
+}

@@ -6,12 +6,9 @@ use super::recipe::{self, PublishedRecipe};
 use super::setup::Setup;
 use super::tasks::Prepared;
 use crate::batch::Padding;
+use crate::device::BatchLimits;
 use crate::error::{Error, Result};
 use crate::training::{self, Duration, Optimizer, OptimizerKind, Schedule};
-
-/// Padded tokens per forward pass in evaluations.
-const CPU_BATCH_TOKENS: usize = 2048;
-const GPU_BATCH_TOKENS: usize = 16384;
 
 /// Metrics for which lower is better.
 const ERRORS: [&str; 3] = ["loss", "mean_squared_error", "mean_absolute_error"];
@@ -73,7 +70,7 @@ pub(super) fn plan(setup: &Setup, prepared: &Prepared) -> Result<FineTunePlan> {
             multiple: setup.pad_multiple(),
             longest: setup.config.max_position_embeddings,
         },
-        batch_tokens: if gpu { GPU_BATCH_TOKENS } else { CPU_BATCH_TOKENS },
+        batch_tokens: BatchLimits::of(&setup.devices[0]).tokens,
     })
 }
 

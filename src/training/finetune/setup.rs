@@ -5,10 +5,9 @@ use super::recipe::{self, PublishedRecipe};
 use crate::checkpoint::Checkpoint;
 use crate::device::OpenDevice;
 use crate::error::{Error, Result};
-use crate::io::create_directory;
 use crate::model::{Albert, AlbertConfig, Head};
 use crate::tasks::{LengthOptions, OverflowStrategy, Pipeline};
-use crate::training::{Checkpoints, Communicator};
+use crate::training::{Communicator, run_directory};
 
 /// Everything that is set up before the data is read.
 pub(super) struct Setup<'a> {
@@ -75,7 +74,7 @@ impl FineTuneOptions {
     pub fn check(&self) -> Result<()> {
         self.check_values()?;
         self.published_recipe()?;
-        self.check_output()
+        run_directory::claim(&self.output, self.resume)
     }
 
     /// The recipe of that name.
@@ -107,23 +106,5 @@ impl FineTuneOptions {
             config.classifier_dropout_prob = Some(rate);
         }
         config
-    }
-
-    fn check_output(&self) -> Result<()> {
-        let output = &self.output;
-        if output.is_file() {
-            return Err(Error::bad_file(output, "is a file; option output takes a directory"));
-        }
-        let taken = output.join("model.safetensors").exists()
-            || !Checkpoints::new(output, 1).steps().is_empty()
-            || output.join("seeds").exists();
-        if taken && !self.resume {
-            return Err(Error::bad_file(
-                output,
-                "contains a model or a run: use option resume to continue it, or another output directory to start a new \
-                 one",
-            ));
-        }
-        create_directory(output)
     }
 }

@@ -14,9 +14,6 @@ use crate::training::finetune::objective::TaskLoss;
 use crate::training::finetune::observer::FineTuneObserver;
 use crate::training::finetune::setup::Setup;
 
-/// Default maximum length, as for SQuAD.
-const LENGTH: usize = 384;
-
 pub(super) fn prepare(
     setup: &Setup,
     options: &QuestionOptions,
@@ -35,7 +32,7 @@ pub(super) fn prepare(
         config.set_num_labels(2);
     }
     let head = Head::QuestionAnswering;
-    let pipeline = setup.pipeline(&config, head, LENGTH)?;
+    let pipeline = setup.pipeline(&config, head, QaOptions::LONGEST)?;
     let task = Qa::new(&pipeline, task_options.clone())?;
     let unanswerable = |part: &[QuestionExample]| part.iter().any(|example| example.is_impossible);
     let second = Cell::new(dev.as_deref().is_some_and(unanswerable));

@@ -5,12 +5,11 @@ use std::path::PathBuf;
 use crate::checkpoint::Checkpoint;
 use crate::device::Precision;
 use crate::error::{Error, Result};
-use crate::io::create_directory;
 use crate::model::AlbertConfig;
 use crate::training::corpus::CorpusOptions;
 use crate::training::distillation::Signal;
 use crate::training::instances::Pairing;
-use crate::training::{Checkpoints, Decay, Duration, OptimizerKind, Size};
+use crate::training::{Decay, Duration, OptimizerKind, Size, run_directory};
 
 /// The options of [`Pretrain`](super::Pretrain). [`PretrainOptions::new`] sets the defaults of `albert pretrain`.
 #[derive(Clone, Debug)]
@@ -170,21 +169,7 @@ impl PretrainOptions {
     /// [`Error::InvalidOption`]; [`Error::BadFile`] for the output directory.
     pub fn check(&self) -> Result<()> {
         self.check_values()?;
-        let checkpoints = Checkpoints::new(&self.output, self.keep).steps();
-        if self.output.is_file() {
-            return Err(Error::bad_file(&self.output, "is a file; option output takes a directory"));
-        }
-        if !checkpoints.is_empty() && !self.resume {
-            return Err(Error::bad_file(
-                &self.output,
-                "contains checkpoints of a run: use option resume to continue it, or another output directory to start a \
-                 new one",
-            ));
-        }
-        if self.output.join("model.safetensors").exists() && !self.resume {
-            return Err(Error::bad_file(&self.output, "contains a model; choose a new directory"));
-        }
-        create_directory(&self.output)
+        run_directory::claim(&self.output, self.resume)
     }
 
     /// Maximum tokens per row for a model.
