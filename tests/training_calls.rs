@@ -26,7 +26,7 @@ use tempfile::TempDir;
 /// Runs in one process at the same time share burn's random numbers.
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
-/// What a run reported.
+/// The events of a run.
 #[derive(Default)]
 struct Events(Vec<String>);
 

@@ -6,11 +6,11 @@
 //! hash.
 //!
 //! ```no_run
-//! use albert::hub::{HubId, HubSettings, Quiet, fetch};
+//! use albert::hub::{HubId, HubSettings, NoProgress, fetch};
 //!
 //! let id = HubId::parse("albert/albert-base-v2")?;
 //! let settings = HubSettings::from_env(false)?;
-//! let directory = fetch(&id, &settings, &mut Quiet)?;
+//! let directory = fetch(&id, &settings, &mut NoProgress)?;
 //! assert!(directory.join("config.json").is_file());
 //! # Ok::<(), albert::Error>(())
 //! ```
