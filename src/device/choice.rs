@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 /// Choice of a device.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum DeviceChoice {
-    /// The CPU, or a discrete GPU where its start pays ([`Workload`]).
+    /// The CPU, or a discrete GPU where its start pays ([`Workload`](super::Workload)).
     #[default]
     Auto,
     /// The CPU, with burn's flex backend.
@@ -72,11 +72,11 @@ pub enum Precision {
     F32,
     /// IEEE half precision.
     F16,
-    /// f32 as the sum of two bf16 in matrix multiplications on a CPU ([`MatmulPrecision::Bf16x2`]).
+    /// f32 as the sum of two bf16 in matrix multiplications on a CPU ([`MatmulPrecision::Bf16x2`](crate::ops::MatmulPrecision::Bf16x2)).
     Bf16x2,
     /// bfloat16.
     Bf16,
-    /// 8-bit integers in matrix multiplications of inference on a CPU ([`open_with_matmul_precision`]).
+    /// 8-bit integers in matrix multiplications of inference on a CPU ([`open_with_matmul_precision`](super::open_with_matmul_precision)).
     Int8,
 }
 

@@ -30,8 +30,8 @@ pub use cpu::measure;
 use burn::backend::DispatchDevice;
 use burn::tensor::{DType, Tensor};
 
-/// True if a CPU device multiplies `precision` faster than 32-bit floats, or for these themselves. That depends on the
-/// processor, and on `ALBERT_MAX_ISA`.
+/// True if a CPU device multiplies in `precision` faster than in f32; true for f32. That depends on the processor, and on
+/// `ALBERT_MAX_ISA`.
 pub fn is_native(precision: MatmulPrecision) -> bool {
     #[cfg(any(feature = "flex", feature = "ndarray"))]
     return cpu::is_native(precision);

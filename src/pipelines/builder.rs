@@ -165,7 +165,8 @@ impl<P: Predictor> Builder<P> {
             windows: P::WINDOWS,
             own: P::own_length(&checkpoint)?,
         };
-        let max_length = lengths.longest(checkpoint.config.max_position_embeddings, &tokenizer)?.tokens;
+        let longest = lengths.longest(checkpoint.config.max_position_embeddings, &tokenizer);
+        let max_length = longest.map_err(of_builder)?.tokens;
         let open = match self.device {
             DeviceChoice::Auto => {
                 device::open_automatically(self.precision, Workload::Inference(Some(0.0)))?.0
@@ -201,6 +202,16 @@ impl<P: Predictor> Builder<P> {
         let locate = |name: &str| located(name, self.offline);
         Checkpoint::base_for(&adapter, model, self.base_model.as_deref(), locate)?
             .with_adapter(model, adapter)
+    }
+}
+
+/// Options are named after the methods here.
+fn of_builder(error: Error) -> Error {
+    match error {
+        Error::InvalidOption { name, problem } if name == "long" => {
+            Error::InvalidOption { name: "overflow".to_owned(), problem }
+        }
+        other => other,
     }
 }
 

@@ -49,16 +49,16 @@ impl Role {
 /// The class of a tokenizer in transformers, as far as it is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Class {
-    /// `AlbertTokenizer(JsonTokenizer)`.
+    /// `AlbertTokenizer(Fast)`.
     Albert,
-    /// `BertTokenizer(JsonTokenizer)` and the classes that are copies of it.
+    /// `BertTokenizer(Fast)` and the classes that are copies of it.
     Bert,
     /// Any other: no names of its own.
     Other,
 }
 
 impl Class {
-    /// By the name of a class, with or without `JsonTokenizer`.
+    /// By the name of a class, with or without `Fast` at its end.
     pub(super) fn named(name: &str) -> Self {
         match name.strip_suffix("Fast").unwrap_or(name) {
             "AlbertTokenizer" => Self::Albert,

@@ -25,7 +25,7 @@ mod trainer;
 mod vocabulary;
 
 pub use checkpoints::{Best, Checkpoints, ModelFiles, TrainerState};
-pub use communicator::{Communicator, SingleProcess, connect, first_alone, local_rank};
+pub use communicator::{Communicator, SingleProcess, all_ok, connect, first_alone, local_rank};
 pub use documents::Documents;
 pub use evaluation::{Evaluation, Metrics};
 pub use finetune::FineTune;

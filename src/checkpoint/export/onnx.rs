@@ -42,8 +42,8 @@ fn field(tag: u32, length: u64) -> u64 {
     (key_len(tag) + encoded_len_varint(length)) as u64
 }
 
-/// Writes a model. `source` returns the parameter of a weight. `progress` receives each weight before it is written, and cancels
-/// the work by returning false.
+/// Writes a model. `source` returns the parameter of a weight. `progress` is called before each weight is written, and
+/// cancels the work with `ControlFlow::Break`.
 ///
 /// # Errors
 /// [`Error::BadFile`] for a model of more than 2 GiB; errors of reading and writing.

@@ -33,9 +33,9 @@ fn tune(
     reporter: &Reporter,
 ) -> std::result::Result<ExitStatus, Failure> {
     processes::run(reporter, |world, reporter| {
-        let stop = interrupt::stop_flag()?;
         let mut progress = TrainingProgress::new(reporter);
         let prepared = opened(args, options, world, reporter)?.prepare(&mut progress)?;
+        let stop = interrupt::stop_flag()?;
         let results = prepared.run(&stop, &mut progress).map_err(|error| progress.failure(error))?;
         Ok(if results.is_some() { ExitStatus::Done } else { ExitStatus::Interrupted })
     })

@@ -29,6 +29,7 @@ fn train(
     if let Some(threads) = args.threads {
         device::set_threads(usize::from(threads))?;
     }
+    args.options(Start::Size(args.size), None, None).check()?;
     // One process downloads models.
     let Some(options) = first_alone(world, || found(args, reporter).map(Some))? else {
         return Err(Error::Input("another process could not read the model".to_owned()).into());

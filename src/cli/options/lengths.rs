@@ -34,9 +34,6 @@ pub(super) fn longest(
     reporter: &Reporter,
 ) -> Result<usize> {
     let longest = lengths.longest(positions, tokenizer)?;
-    let side = tokenizer.truncation_side().name();
-    reporter.detail(|| {
-        format!("texts have at most {} tokens ({}) and are cut on the {side}", longest.tokens, longest.source)
-    });
+    reporter.lengths(longest, tokenizer.truncation_side());
     Ok(longest.tokens)
 }

@@ -5,6 +5,8 @@ use std::path::Path;
 use indicatif::ProgressBar;
 
 use albert::eval::EvalReport;
+use albert::tasks::Longest;
+use albert::tokenizer::TruncationSide;
 use albert::training::finetune::{FineTuneObserver, FineTunePlan, SeedStatistics};
 use albert::training::{PretrainPhase, Report, StopReason, TrainObserver};
 use albert::{Error, Result};
@@ -126,6 +128,10 @@ impl TrainObserver for TrainingProgress<'_> {
 impl FineTuneObserver for TrainingProgress<'_> {
     fn held_out(&mut self, dev: usize, all: usize) {
         self.reporter.note(&format!("holding out {dev} of {all} examples"));
+    }
+
+    fn limited(&mut self, longest: Longest, side: TruncationSide) {
+        self.reporter.lengths(longest, side);
     }
 
     fn missing_in_dev(&mut self, labels: &[&str]) {

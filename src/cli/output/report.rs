@@ -9,6 +9,8 @@ use indicatif::{HumanDuration, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use albert::Error;
 use albert::stream::Observer;
+use albert::tasks::Longest;
+use albert::tokenizer::TruncationSide;
 
 use super::stream_progress::{Pace, StreamProgress};
 use super::wording;
@@ -98,6 +100,14 @@ impl Reporter {
         if self.verbose {
             self.plain(&message());
         }
+    }
+
+    /// Prints what limits the length of texts, with `--verbose` only.
+    pub(crate) fn lengths(&self, longest: Longest, side: TruncationSide) {
+        let (tokens, source) = (longest.tokens, longest.source);
+        self.detail(|| {
+            format!("texts have at most {tokens} tokens ({source}) and are cut on the {}", side.name())
+        });
     }
 
     /// Returns true with `--verbose`.

@@ -3,7 +3,7 @@
 #[cfg(feature = "mpi")]
 mod mpi;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// Collective operations over all processes of a run. Every process must call the same methods in the same order.
 pub trait Communicator {
@@ -74,6 +74,16 @@ pub fn local_rank() -> usize {
         .iter()
         .find_map(|name| std::env::var(name).ok()?.parse().ok())
         .unwrap_or(0)
+}
+
+/// The result of every process, or an error in all of them if one has an error.
+///
+/// # Errors
+/// The error of `result`; if another process has one, or has died.
+pub fn all_ok<T>(world: &dyn Communicator, result: Result<T>) -> Result<T> {
+    let failed = world.any(result.is_err())?;
+    let value = result?;
+    if failed { Err(Error::Input("another process failed".to_owned())) } else { Ok(value) }
 }
 
 /// Runs `work` in process 0 before the other processes, which then find its results on disk. `None` is an interruption. An error

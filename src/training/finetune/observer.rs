@@ -5,12 +5,18 @@ use std::path::Path;
 use super::plan::FineTunePlan;
 use super::seed_statistics::SeedStatistics;
 use crate::eval::EvalReport;
+use crate::tasks::Longest;
+use crate::tokenizer::TruncationSide;
 use crate::training::TrainObserver;
+use crate::training::trainer::OnlyStart;
 
 /// Receives the events of [`FineTune`](super::FineTune). Only process 0 reports events. `()` ignores them.
 pub trait FineTuneObserver: TrainObserver {
     /// The data was read: `all` training examples, of which `dev` are held out.
     fn held_out(&mut self, _dev: usize, _all: usize) {}
+
+    /// Rows have at most this length, and longer texts are cut on this side.
+    fn limited(&mut self, _longest: Longest, _side: TruncationSide) {}
 
     /// These labels do not occur in dev, so that they are not evaluated.
     fn missing_in_dev(&mut self, _labels: &[&str]) {}
@@ -38,3 +44,5 @@ pub trait FineTuneObserver: TrainObserver {
 }
 
 impl FineTuneObserver for () {}
+
+impl<O: FineTuneObserver + ?Sized> FineTuneObserver for OnlyStart<'_, O> {}

@@ -201,6 +201,7 @@ impl FineTuneOptions {
             ("eval_every", self.evaluate_every),
             ("log_every", Some(self.log_every)),
             ("steps", if let Some(Duration::Steps(n)) = self.duration { Some(n) } else { None }),
+            ("patience", self.patience.map(u64::from)),
         ] {
             if count == Some(0) {
                 return wrong(name, "expected at least 1".to_owned());
@@ -223,6 +224,11 @@ impl FineTuneOptions {
         {
             if value.is_some_and(|value| !(value.is_finite() && value > 0.0)) {
                 return wrong(name, "expected a number above 0".to_owned());
+            }
+        }
+        for (name, value) in [("weight_decay", self.weight_decay), ("save_minutes", self.save_minutes)] {
+            if !(value.is_finite() && value >= 0.0) {
+                return wrong(name, "expected a number from 0".to_owned());
             }
         }
         Ok(())

@@ -10,9 +10,9 @@ use super::results::FineTuneResults;
 use super::setup::Setup;
 use super::tasks::Prepared;
 use crate::checkpoint::Checkpoint;
-use crate::device::{self, DeviceChoice, OpenDevice, Workload};
+use crate::device::{self, OpenDevice, Workload};
 use crate::error::{Error, Result};
-use crate::training::{Communicator, SingleProcess};
+use crate::training::{Communicator, SingleProcess, all_ok};
 
 /// Fine-tunes a model on labelled data, as `albert finetune` does.
 ///
@@ -72,17 +72,10 @@ impl<'a> FineTune<'a> {
     pub fn prepare(self, observer: &mut dyn FineTuneObserver) -> Result<PreparedFineTune<'a>> {
         device::keep_freed_memory();
         let Self { checkpoint, options, mut devices, world } = self;
-        options.check()?;
+        // Every process checks the directory before any writes into it.
+        all_ok(world, options.check())?;
         if devices.is_empty() {
-            let open = match device::open_automatically(options.precision, Workload::Inference(Some(0.0))) {
-                Ok((open, _)) => open,
-                Err(_) => device::open_with_matmul_precision(
-                    DeviceChoice::Auto,
-                    options.precision,
-                    Workload::Training,
-                )?,
-            };
-            devices.push(open);
+            devices.push(device::open_automatically(options.precision, Workload::Inference(Some(0.0)))?.0);
         }
         let recipe = options.published_recipe()?;
         let setup = Setup {

@@ -17,6 +17,7 @@ use crate::error::Result;
 use crate::io::create_directory;
 use crate::tasks::null_threshold;
 use crate::training::log::LoggedRun;
+use crate::training::trainer::OnlyStart;
 use crate::training::{Checkpoints, Evaluation, StopReason};
 
 impl PreparedFineTune<'_> {
@@ -32,7 +33,13 @@ impl PreparedFineTune<'_> {
         observer: &mut dyn FineTuneObserver,
     ) -> Result<Option<FineTuneResults>> {
         let leads = self.world.rank() == 0;
-        let observer = if leads { observer } else { &mut () };
+        let mut follower;
+        let observer: &mut dyn FineTuneObserver = if leads {
+            observer
+        } else {
+            follower = OnlyStart(observer);
+            &mut follower
+        };
         let seeds = self.options.seeds.clone();
         let mut runs: Vec<SeedResult> = Vec::new();
         for seed in seeds.iter().copied() {
@@ -80,6 +87,7 @@ impl PreparedFineTune<'_> {
         stop: &AtomicBool,
         observer: &mut dyn FineTuneObserver,
     ) -> Result<Option<SeedResult>> {
+        let leads = self.world.rank() == 0;
         create_directory(folder)?;
         let (plan, prepared) = (&self.plan, &mut self.prepared);
         let tokenizer = self.checkpoint.tokenizer()?;
@@ -115,12 +123,11 @@ impl PreparedFineTune<'_> {
             batch_tokens: plan.batch_tokens,
         });
         let evaluation = judge.as_mut().map(|judge| judge as &mut dyn Evaluation);
-        let mut logged = LoggedRun::new(folder, plan.panels(), &mut *observer);
+        let mut logged = LoggedRun::new(leads.then_some(folder), plan.panels(), &mut *observer);
         let tuned = run.run(options, evaluation, resume, stop, &mut logged)?;
         if tuned.ending == StopReason::Interrupted {
             return Ok(None);
         }
-        let leads = self.world.rank() == 0;
         let report = match (judge, &tuned.model) {
             (Some(mut judge), Some(model)) if leads => Some(judge.report(model)?),
             _ => None,

@@ -1,5 +1,6 @@
 //! What is set up before the data of a fine-tuning run is read: the recipe, the configuration and the devices.
 
+use super::observer::FineTuneObserver;
 use super::options::FineTuneOptions;
 use super::recipe::{self, PublishedRecipe};
 use crate::checkpoint::Checkpoint;
@@ -32,6 +33,7 @@ impl Setup<'_> {
         config: &AlbertConfig,
         head: Head,
         default_length: usize,
+        observer: &mut dyn FineTuneObserver,
     ) -> Result<Pipeline> {
         let device = self.devices[0].device.clone();
         let tokenizer = self.checkpoint.tokenizer()?;
@@ -42,13 +44,14 @@ impl Setup<'_> {
             windows: true,
             own: None,
         };
-        let max_length = lengths.longest(config.max_position_embeddings, &tokenizer)?.tokens;
+        let longest = lengths.longest(config.max_position_embeddings, &tokenizer)?;
+        observer.limited(longest, tokenizer.truncation_side());
         Ok(Pipeline {
             model: Albert::new(config, &[head], &device),
             config: config.clone(),
             tokenizer,
             device,
-            max_length,
+            max_length: longest.tokens,
             long: OverflowStrategy::Truncate,
             pad_multiple: self.pad_multiple(),
         })

@@ -8,16 +8,17 @@ use crate::training::trainer::{Report, StopReason, TrainObserver};
 
 /// Writes the logs of a run ([`RunLog`]), and passes all events on.
 pub struct LoggedRun<'a, O: TrainObserver + ?Sized> {
-    output: PathBuf,
+    output: Option<PathBuf>,
     panels: Vec<(String, String)>,
     log: Option<RunLog>,
     observer: &'a mut O,
 }
 
 impl<'a, O: TrainObserver + ?Sized> LoggedRun<'a, O> {
-    /// Logs into the directory `output`. `panels` are the titles and the names of the values to draw.
-    pub fn new(output: &Path, panels: Vec<(String, String)>, observer: &'a mut O) -> Self {
-        Self { output: output.to_owned(), panels, log: None, observer }
+    /// Logs into the directory `output`; `None` logs nothing, for processes other than 0. `panels` are the titles and the names
+    /// of the values to draw.
+    pub fn new(output: Option<&Path>, panels: Vec<(String, String)>, observer: &'a mut O) -> Self {
+        Self { output: output.map(Path::to_owned), panels, log: None, observer }
     }
 
     /// Warns about a log that cannot be written, which must not end the run.
@@ -30,10 +31,10 @@ impl<'a, O: TrainObserver + ?Sized> LoggedRun<'a, O> {
 
 impl<O: TrainObserver + ?Sized> TrainObserver for LoggedRun<'_, O> {
     fn started(&mut self, step: u64) -> Result<()> {
+        self.observer.started(step)?;
         let panels: Vec<(&str, &str)> =
             self.panels.iter().map(|(title, name)| (title.as_str(), name.as_str())).collect();
-        self.observer.started(step)?;
-        self.log = Some(RunLog::open(&self.output, step, &panels)?);
+        self.log = self.output.as_deref().map(|output| RunLog::open(output, step, &panels)).transpose()?;
         Ok(())
     }
 

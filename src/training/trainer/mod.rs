@@ -22,6 +22,7 @@ use crate::training::seeds::mix;
 use crate::training::source::Source;
 
 pub use identity::Identity;
+pub(in crate::training) use observer::OnlyStart;
 pub use observer::{Report, StopReason, TrainObserver};
 pub use options::TrainOptions;
 pub use progress::Progress;
@@ -72,9 +73,7 @@ impl<O: Objective, S: Source<Example = O::Example>> Trainer<'_, O, S> {
         // Two runs in one directory would delete each other's checkpoints.
         let _lock =
             if self.is_main_process() { Some(DirectoryLock::take(&self.options.output)?) } else { None };
-        if self.is_main_process() {
-            observer.started(progress.state.step)?;
-        }
+        observer.started(progress.state.step)?;
         while progress.state.step < total {
             let due = self
                 .options

@@ -25,7 +25,7 @@ pub struct Report {
     pub seconds: f64,
 }
 
-/// Receives the events of a run. Only process 0 reports events. `()` ignores them.
+/// Receives the events of a run. Only process 0 reports events, except that a run starts. `()` ignores them.
 pub trait TrainObserver {
     /// The run starts after `step` completed steps.
     ///
@@ -58,6 +58,15 @@ pub trait TrainObserver {
 }
 
 impl TrainObserver for () {}
+
+/// Passes on only that a run starts, for processes other than 0.
+pub(in crate::training) struct OnlyStart<'a, O: TrainObserver + ?Sized>(pub &'a mut O);
+
+impl<O: TrainObserver + ?Sized> TrainObserver for OnlyStart<'_, O> {
+    fn started(&mut self, step: u64) -> Result<()> {
+        self.0.started(step)
+    }
+}
 
 /// How a run ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -46,9 +46,9 @@ impl Hdf5File {
         let source = BudgetedFile::open(path, budget.clone()).map_err(Error::io(path, "read"))?;
         let listed = guarded(|| {
             let file = File::from_source(source).map_err(|e| e.to_string())?;
-            let mut walk = Parser { length, members: 0, infos: Vec::new() };
-            walk.group(&file.root(), "", 0)?;
-            Ok((file, walk.infos))
+            let mut collector = Collector { length, members: 0, infos: Vec::new() };
+            collector.group(&file.root(), "", 0)?;
+            Ok((file, collector.infos))
         });
         let (file, mut infos) = listed.map_err(bad)?;
         if infos.is_empty() {
@@ -129,14 +129,14 @@ fn check_chunks(dataset: &Dataset, shape: &[usize], length: u64) -> std::result:
 }
 
 /// The datasets found so far and the remaining budget.
-struct Parser {
+struct Collector {
     /// Size of the file.
     length: u64,
     members: usize,
     infos: Vec<TensorInfo>,
 }
 
-impl Parser {
+impl Collector {
     /// Adds the datasets of a group, recursively.
     fn group(&mut self, group: &Group, path: &str, depth: usize) -> std::result::Result<(), String> {
         if depth > MAX_DEPTH {

@@ -40,7 +40,7 @@ pub(crate) struct OnnxFile {
     /// The model itself, then the files that it names.
     files: Vec<Mutex<File>>,
     infos: Vec<TensorInfo>,
-    places: BTreeMap<String, CanonicalName>,
+    places: BTreeMap<String, DataLocation>,
     /// Weights that are dequantized when they are read.
     recipes: BTreeMap<String, Recipe>,
     quantization: Option<Quantization>,
@@ -48,7 +48,7 @@ pub(crate) struct OnnxFile {
 
 /// Location of the bytes of a weight.
 #[derive(Clone, Copy)]
-pub(in crate::checkpoint) struct CanonicalName {
+pub(in crate::checkpoint) struct DataLocation {
     file: usize,
     offset: u64,
     size: u64,
@@ -62,7 +62,7 @@ pub(in crate::checkpoint) struct Initializer {
     pub name: String,
     pub shape: Vec<usize>,
     pub dtype: Dtype,
-    pub place: CanonicalName,
+    pub place: DataLocation,
 }
 
 impl OnnxFile {
@@ -115,7 +115,7 @@ impl OnnxFile {
     /// The bytes of a place in the file.
     pub(in crate::checkpoint) fn bytes(
         &self,
-        CanonicalName { file, offset, size, .. }: CanonicalName,
+        DataLocation { file, offset, size, .. }: DataLocation,
     ) -> Result<Vec<u8>> {
         let mut bytes = vec![0; size as usize];
         let mut file = self.files[file].lock().unwrap_or_else(PoisonError::into_inner);
@@ -290,15 +290,15 @@ impl<R: Read + Seek> Parser<R> {
                     name = String::from_utf8_lossy(&bytes).into_owned();
                 }
                 (9, Field::Bytes(length)) => {
-                    place = Some(CanonicalName { file: 0, offset: self.at, size: length, varints: false });
+                    place = Some(DataLocation { file: 0, offset: self.at, size: length, varints: false });
                     self.skip(length, end)?;
                 }
                 (4, Field::Bytes(length)) => {
-                    floats = Some(CanonicalName { file: 0, offset: self.at, size: length, varints: false });
+                    floats = Some(DataLocation { file: 0, offset: self.at, size: length, varints: false });
                     self.skip(length, end)?;
                 }
                 (5, Field::Bytes(length)) => {
-                    integers = Some(CanonicalName { file: 0, offset: self.at, size: length, varints: true });
+                    integers = Some(DataLocation { file: 0, offset: self.at, size: length, varints: true });
                     self.skip(length, end)?;
                 }
                 (13, Field::Bytes(length)) => external.entry(&self.bytes(length, MAX_NAME)?)?,
@@ -328,7 +328,7 @@ impl<R: Read + Seek> Parser<R> {
         if external.is_some() {
             let (file, offset) =
                 self.files.place(&external, needed).map_err(|e| format!("\"{name}\" {e}"))?;
-            place = Some(CanonicalName { file, offset, size: needed, varints: false });
+            place = Some(DataLocation { file, offset, size: needed, varints: false });
         }
         let Some(place) = place else { return Ok(()) };
         if place.size != needed && !place.varints {

@@ -95,7 +95,7 @@ impl Drop for Tiles {
     }
 }
 
-/// The rows of a strip, at most [`ROWS`] at a time, and their number.
+/// The rows of a micro-kernel call, at most [`ROWS`] at a time, and their number.
 pub(super) fn parts(rows: usize) -> impl Iterator<Item = (usize, usize)> {
     (0..rows).step_by(ROWS).map(move |row| (row, ROWS.min(rows - row)))
 }

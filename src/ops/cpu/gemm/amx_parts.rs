@@ -3,7 +3,7 @@
 //! left out is below 2^-22 of the product, and on average about what a 32-bit product is rounded by. Of two, three
 //! products count, and what is left out is below 2^-16.
 //!
-//! [`OperandLayout::SplitBf16`]: super::Form::Parts
+//! [`OperandLayout::SplitBf16`]: super::OperandLayout::SplitBf16
 #![allow(
     unsafe_code,
     reason = "instructions without intrinsics; every access lies in slices that were checked"
@@ -80,7 +80,7 @@ macro_rules! multiply_two {
 /// `out = start + a b`.
 ///
 /// # Safety
-/// [`super::amx::runs`] is true for bfloat16, the strip has been checked, and k is a multiple of as many times
+/// [`super::amx::runs`] is true for bfloat16, the micro-kernel's arguments have been checked, and k is a multiple of as many times
 /// [`STEP`] as there are parts, not 0.
 pub(super) unsafe fn floats(
     count: SplitBf16,

@@ -40,11 +40,11 @@ pub(super) struct Panels {
     /// Words along k.
     k: usize,
     n: usize,
-    /// Words along k in `words`: fewer for three [`OperandLayout::SplitBf16`], which are floats there.
+    /// Words along k in `words`: fewer for [`OperandLayout::SplitBf16`] of three parts, which are floats there.
     words_before_splitting: usize,
     /// `[panels, words_before_splitting, COLUMNS]`, zeros beyond n.
     words: Words,
-    /// The panels of three [`OperandLayout::SplitBf16`], `[panels, k, COLUMNS]`, if they pay off.
+    /// The panels of [`OperandLayout::SplitBf16`] of three parts, `[panels, k, COLUMNS]`, if they pay off.
     split: OnceLock<Words>,
     /// For [`OperandLayout::Bytes`]: scale, and scaled sum, of each column; zeros beyond n.
     scales: Vec<f32>,

@@ -1,6 +1,6 @@
 //! The micro-kernels for x86 processors with AVX2 and FMA: tiles of a product, held in registers.
 //!
-//! Tiles have up to 3 rows and all columns of a panel, or up to 6 rows and half of the columns. The first of a strip is
+//! Tiles have up to 3 rows and all columns of a panel, or up to 6 rows and half of the columns. The first of a call is
 //! one of the former, which reads the panel in order and fetches what comes next; the others find it in the cache.
 //! Floats are summed [`DEPTH`] words along k at a time, so that this part of a panel stays in the nearest cache for all
 //! rows. A row's sums are taken in the order of k in any tile, so that results do not depend on how rows are grouped.
@@ -87,7 +87,7 @@ pub(super) unsafe fn floats(
         let (a, b) = (&micro_kernel.a[first..], &micro_kernel.b[first * micro_kernel.b_stride..]);
         let part = MicroKernel { a, b, k: DEPTH.min(micro_kernel.k - first), ..micro_kernel };
         let start = if first == 0 { start } else { Accumulator::Out };
-        // SAFETY: the caller's; a part reaches no farther than the strip.
+        // SAFETY: the caller's; a part reaches no farther than the whole.
         unsafe {
             for_tiles!(part, |row, tile, column| tile_f32(
                 tile,

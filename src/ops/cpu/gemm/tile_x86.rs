@@ -87,8 +87,8 @@ impl MicroKernel<'_> {
         }
     }
 
-    /// As [`MicroKernel::floats`] with three [`OperandLayout::SplitBf16`] on the left-hand side and floats `[2 k / 3, COLUMNS]` on the right, which are
-    /// split as they come.
+    /// As [`MicroKernel::floats`] with [`OperandLayout::SplitBf16`] of three parts on the left-hand side, and floats
+    /// `[2 k / 3, COLUMNS]` on the right, which are split as they come.
     pub(super) fn floats_to_split(self, start: Accumulator<'_>, out: &mut [f32], out_stride: usize) {
         assert!(self.b_stride == COLUMNS && self.k.is_multiple_of(3 * STEP));
         assert!(self.b.len() >= self.k / 3 * 2 * COLUMNS);

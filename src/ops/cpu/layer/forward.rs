@@ -283,8 +283,8 @@ struct Block<'a> {
 }
 
 impl std::fmt::Debug for SavedActivations {
-    /// Sizes only: the numbers would fill pages.
+    /// Sizes only: the values would fill pages.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Tape({} states, {} applications)", self.states.len(), self.saved.len())
+        write!(f, "SavedActivations({} states, {} applications)", self.states.len(), self.saved.len())
     }
 }

@@ -26,7 +26,7 @@ pub(super) fn prepare(
     )?;
     let head = Head::MultipleChoice;
     let config = setup.config.clone();
-    let pipeline = setup.pipeline(&config, head, usize::MAX)?;
+    let pipeline = setup.pipeline(&config, head, usize::MAX, observer)?;
     let task = Choose::new(&pipeline, ChooseOptions::default());
     let examples = encoded(setup, &train, |part| encode::choices(&task, part))?;
     let evaluation: Option<Box<dyn TaskEvaluation>> = match dev {

@@ -45,7 +45,7 @@ pub(super) fn prepare(
     }
     config.set_extra("problem_type", eval::problem_type(goal).into());
     let head = Head::SequenceClassification;
-    let pipeline = setup.pipeline(&config, head, usize::MAX)?;
+    let pipeline = setup.pipeline(&config, head, usize::MAX, observer)?;
     let task = Classify::new(&pipeline, ClassifyOptions::default())?;
     let examples = encoded(setup, &train, |part| encode::texts(&task, &labels, part))?;
     let label_weights = match goal {

@@ -37,7 +37,7 @@ pub(super) fn prepare(
     let mut config = setup.config.clone();
     config.set_labels(labels.names().to_vec());
     let head = Head::TokenClassification;
-    let pipeline = setup.pipeline(&config, head, usize::MAX)?;
+    let pipeline = setup.pipeline(&config, head, usize::MAX, observer)?;
     let examples = encoded(setup, &train, |part| encode::tokens(&pipeline, &labels, part))?;
     let label_weights = class_weights.of(&labels, &counts.of(&labels))?;
     let evaluation: Option<Box<dyn TaskEvaluation>> = match dev {

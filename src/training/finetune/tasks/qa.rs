@@ -32,7 +32,7 @@ pub(super) fn prepare(
         config.set_num_labels(2);
     }
     let head = Head::QuestionAnswering;
-    let pipeline = setup.pipeline(&config, head, QaOptions::LONGEST)?;
+    let pipeline = setup.pipeline(&config, head, QaOptions::LONGEST, observer)?;
     let task = Qa::new(&pipeline, task_options.clone())?;
     let unanswerable = |part: &[QuestionExample]| part.iter().any(|example| example.is_impossible);
     let second = Cell::new(dev.as_deref().is_some_and(unanswerable));

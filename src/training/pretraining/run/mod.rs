@@ -19,7 +19,7 @@ use std::sync::atomic::AtomicBool;
 
 use crate::device::{self, Workload};
 use crate::error::{Error, Result};
-use crate::training::{Communicator, SingleProcess, StopReason, first_alone};
+use crate::training::{Communicator, SingleProcess, StopReason, all_ok, first_alone};
 
 /// Pretrains a model on text, as `albert pretrain` does.
 ///
@@ -69,7 +69,8 @@ impl<'a> Pretrain<'a> {
     ) -> Result<Option<PretrainRows<'a>>> {
         device::keep_freed_memory();
         let Self { options, world } = self;
-        options.check()?;
+        // Every process checks the directory before any writes into it.
+        all_ok(world, options.check())?;
         let observer = if world.rank() == 0 { observer } else { &mut () };
         let Some((files, tokenizer)) = first_alone(world, || start::tokenizer(&options, stop, observer))?
         else {

@@ -6,6 +6,7 @@ use super::plan::PretrainPlan;
 use crate::training::TrainObserver;
 use crate::training::corpus::CacheSummary;
 use crate::training::distillation::Distillation;
+use crate::training::trainer::OnlyStart;
 
 /// A part of the preparation that takes long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,3 +44,5 @@ pub trait PretrainObserver: TrainObserver {
 }
 
 impl PretrainObserver for () {}
+
+impl<O: PretrainObserver + ?Sized> PretrainObserver for OnlyStart<'_, O> {}

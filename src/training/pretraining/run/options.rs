@@ -204,6 +204,7 @@ impl PretrainOptions {
             ("learning_rate", self.learning_rate),
             ("clip_norm", self.clip_norm),
             ("sop_weight", Some(self.sentence_order_weight)),
+            ("distill_weight", self.teacher.as_ref().map(|teacher| teacher.weight)),
         ] {
             if value.is_some_and(|value| !(value.is_finite() && value > 0.0)) {
                 return wrong(name, "expected a number above 0");
@@ -214,6 +215,11 @@ impl PretrainOptions {
         {
             if value.is_some_and(|value| !(0.0..1.0).contains(&value)) {
                 return wrong(name, "expected a fraction from 0 to below 1");
+            }
+        }
+        for (name, value) in [("weight_decay", self.weight_decay), ("save_minutes", self.save_minutes)] {
+            if !(value.is_finite() && value >= 0.0) {
+                return wrong(name, "expected a number from 0");
             }
         }
         Ok(())

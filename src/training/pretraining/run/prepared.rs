@@ -20,6 +20,7 @@ use crate::training::distillation::{
 };
 use crate::training::instances::{Instance, Pairing};
 use crate::training::log::LoggedRun;
+use crate::training::trainer::OnlyStart;
 use crate::training::{
     Communicator, ModelFiles, Objective, PRETRAINING_PANELS, Parameters, Pretraining, PretrainingSource,
     Replicas, Source, StopReason, TrainOptions, Trainer,
@@ -160,7 +161,13 @@ impl PreparedPretrain<'_> {
     /// [`Error::Training`] if the loss becomes NaN or infinite; errors of the devices, the corpus and the files; if the run to
     /// resume had other options. Existing checkpoints are kept.
     pub fn run(self, stop: &AtomicBool, observer: &mut dyn PretrainObserver) -> Result<StopReason> {
-        let observer = if self.base.world.rank() == 0 { observer } else { &mut () };
+        let mut follower;
+        let observer: &mut dyn PretrainObserver = if self.base.world.rank() == 0 {
+            observer
+        } else {
+            follower = OnlyStart(observer);
+            &mut follower
+        };
         match self.kind {
             Kind::Text(objective, source, held_out) => {
                 self.base.train(&objective, *source, &held_out, &PRETRAINING_PANELS, stop, observer)
@@ -184,6 +191,7 @@ impl Base<'_> {
         observer: &mut dyn PretrainObserver,
     ) -> Result<StopReason> {
         let output = self.options.output;
+        let leads = self.world.rank() == 0;
         let mut trainer = Trainer {
             objective,
             source,
@@ -200,7 +208,7 @@ impl Base<'_> {
             },
         };
         let panels = panels.iter().map(|(title, name)| ((*title).to_owned(), (*name).to_owned()));
-        let mut logged = LoggedRun::new(&output, panels.collect(), &mut *observer);
+        let mut logged = LoggedRun::new(leads.then_some(&output), panels.collect(), &mut *observer);
         let from = trainer.begin(self.options.resume, &mut logged)?;
         let (ending, _) = trainer.run(from, stop, &mut logged)?;
         if ending == StopReason::Finished {

@@ -28,12 +28,12 @@ pub(in crate::checkpoint) fn named_tensors(
         if heap.global(object.class).is_some_and(|(module, _)| module.starts_with(b"__torch__")));
     let budget = heap.limit();
     let mut walk =
-        Parser { heap, visits: vec![0; nodes], path: String::new(), names: HashMap::new(), script, budget };
+        Walker { heap, visits: vec![0; nodes], path: String::new(), names: HashMap::new(), script, budget };
     walk.value(root, 0)?;
     Ok(walk.names)
 }
 
-struct Parser<'a> {
+struct Walker<'a> {
     heap: &'a Heap,
     visits: Vec<u8>,
     path: String,
@@ -46,7 +46,7 @@ struct Parser<'a> {
 /// Set while a node is on the path, so that it is not looked into inside itself.
 const OPEN: u8 = 0x80;
 
-impl Parser<'_> {
+impl Walker<'_> {
     fn value(&mut self, value: Value, depth: usize) -> Result<(), String> {
         match value {
             Value::Tensor(tensor) if !self.path.is_empty() && self.path.len() <= LONGEST_NAME => {
