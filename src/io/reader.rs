@@ -64,8 +64,9 @@ impl RecordReader {
     /// Opens the source and starts reading a part of its records. A table must have the columns in `needed`.
     ///
     /// # Errors
-    /// [`Error::Io`] if a file cannot be opened; [`Error::InvalidOption`] for a shard of something else than a file of lines;
-    /// [`Error::BadFile`] for a table without a sound header or without a needed column, and for tables whose columns differ.
+    /// [`Error::Io`](crate::Error::Io) if a file cannot be opened; [`Error::InvalidOption`](crate::Error::InvalidOption) for a shard
+    /// of something else than a file of lines; [`Error::BadFile`](crate::Error::BadFile) for a table without a sound header or
+    /// without a needed column, and for tables whose columns differ.
     pub fn open_part(source: &Source, format: InputFormat, part: Part, needed: &[Needed]) -> Result<Self> {
         if let Some(shard) = part.shard {
             let path = match source {
