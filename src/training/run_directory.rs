@@ -18,11 +18,11 @@ pub(super) fn claim(output: &Path, resume: bool) -> Result<()> {
     if holds_run && !resume {
         return Err(Error::bad_file(
             output,
-            "contains a run: use option resume to continue it, or another output directory to start a new one",
+            "contains a run: use option resume to continue it, or option output to name another directory",
         ));
     }
     if output.join("model.safetensors").exists() && !resume {
-        return Err(Error::bad_file(output, "contains a model; choose another output directory"));
+        return Err(Error::bad_file(output, "contains a model: use option output to name another directory"));
     }
     create_directory(output)
 }
