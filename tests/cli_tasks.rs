@@ -596,7 +596,7 @@ fn wrong_flags_are_told_before_anything_is_read() {
             "embed",
             "bio",
             &["-o", "x.npy", "--pooling", "tokens"],
-            "tokens of different numbers make no .npy array",
+            "texts have different numbers of tokens, which do not fit into a .npy array",
         ),
         ("embed", "bio", &["-o", "x.npy", "--attentions"], "attention maps are written as JSON only"),
         ("embed", "bio", &["--long", "window", "--attentions"], "no attention maps across windows"),

@@ -83,7 +83,7 @@ impl Tensors {
         {
             return Err(self.odd(
                 &matrix,
-                "its numbers are not in rows; save the model before it is used, or with a newer bitsandbytes",
+                "its values are not in rows; save the model before it is used, or with a newer bitsandbytes",
             ));
         }
         Ok((matrix, Recipe::Int8 { scales }, shape))

@@ -114,7 +114,7 @@ fn open_and_load(
 pub(crate) fn warn_if_no_speedup(flag: &str, matmul_precision: MatmulPrecision, reporter: &Reporter) {
     if matmul_precision != MatmulPrecision::F32 && !ops::is_native(matmul_precision) {
         reporter.warn(&format!(
-            "this processor has no instructions for the numbers that {flag} names: they are not faster than f32"
+            "this processor has no instructions for this {flag}, which is not faster than f32 here"
         ));
     }
 }

@@ -158,8 +158,8 @@ impl FineTuneObserver for TrainingProgress<'_> {
 
     fn threshold_stored(&mut self, threshold: f64) {
         self.reporter.note(&format!(
-            "no answer is said where its logits are more than {threshold:.4} above those of the best answer; the threshold \
-             is kept in config.json"
+            "predicting \"no answer\" where its score exceeds the best answer's by more than {threshold:.4}; the threshold is \
+             kept in config.json"
         ));
     }
 

@@ -269,7 +269,7 @@ impl Observer for StreamObserver<'_> {
         if !self.reporter.truncation_told.replace(true) {
             self.reporter.warn(&format!(
                 "{source}:{line}: the text is longer than the model takes and was cut; \
-                 such records have \"truncated\": true (told once)"
+                 such records have \"truncated\": true (reported once)"
             ));
         }
     }
