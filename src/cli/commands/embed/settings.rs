@@ -117,7 +117,10 @@ pub(super) fn check_array(args: &EmbedArgs, kind: ArrayKind) -> Result<(), Error
         return usage("attentions", "attention maps are written as JSON only; give --format jsonl");
     }
     if kind == ArrayKind::Npy && args.pooling.map(Pooling::from) == Some(Pooling::Tokens) {
-        return usage("pooling", "texts have different numbers of tokens, which do not fit into a .npy array; use .safetensors or jsonl");
+        return usage(
+            "pooling",
+            "texts have different numbers of tokens, which do not fit into a .npy array; use .safetensors or jsonl",
+        );
     }
     Ok(())
 }
