@@ -10,7 +10,7 @@ use super::questions::{QuestionEvaluation, QuestionRules};
 use super::texts::{TextEvaluation, goal_of};
 use super::tokens::TokenEvaluation;
 use super::{EvalReport, TaskEvaluation};
-use crate::checkpoint::{Checkpoint, EmbeddedTask, MlmBias, load_model};
+use crate::checkpoint::{Checkpoint, EmbeddedTask};
 use crate::data::{
     self, ChoiceExample, ChoiceOptions, LabelSet, Loaded, QuestionExample, QuestionOptions, Target,
     TargetKind, TextExample, TextOptions, TokenExample, TokenOptions,
@@ -265,21 +265,9 @@ impl Evaluate {
             Some(open) => open,
             None => device::open_automatically(device::Precision::F32, Workload::Inference(Some(0.0)))?.0,
         };
-        let tensors = checkpoint.tensors()?;
-        let heads = [self.task.head()];
-        let (mut model, _) =
-            load_model(&tensors, &checkpoint.config, &heads, MlmBias::default(), &open.device)?;
-        model.set_matmul_precision(open.matmul_precision);
-        let limits = BatchLimits::of(&open);
-        let pipeline = Pipeline {
-            model,
-            config: checkpoint.config.clone(),
-            tokenizer,
-            device: open.device,
-            max_length,
-            long: OverflowStrategy::Truncate,
-            pad_multiple: limits.pad_multiple,
-        };
-        labelled.evaluation(pipeline)?.run(limits.tokens)
+        let batch_tokens = BatchLimits::of(&open).tokens;
+        let lengths = (max_length, OverflowStrategy::Truncate);
+        let pipeline = Pipeline::load(checkpoint, &[self.task.head()], tokenizer, open, lengths)?;
+        labelled.evaluation(pipeline)?.run(batch_tokens)
     }
 }

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::checkpoint::{Adapter, Checkpoint, EmbeddedTask, MlmBias, load_model};
+use crate::checkpoint::{Adapter, Checkpoint, EmbeddedTask};
 use crate::device::{self, BatchLimits, DeviceChoice, Precision, Workload};
 use crate::error::{Error, Result};
 use crate::model::{AlbertConfig, Head};
@@ -173,22 +173,10 @@ impl<P: Predictor> Builder<P> {
             }
             named => device::open_with_matmul_precision(named, self.precision, Workload::Inference(None))?,
         };
-        let tensors = checkpoint.tensors()?;
+        let batch_tokens = BatchLimits::of(&open).tokens;
         let heads = P::heads(&options);
-        let (mut model, _) =
-            load_model(&tensors, &checkpoint.config, &heads, MlmBias::default(), &open.device)?;
-        model.set_matmul_precision(open.matmul_precision);
-        let limits = BatchLimits::of(&open);
-        let pipeline = Pipeline {
-            model,
-            config: checkpoint.config.clone(),
-            tokenizer,
-            device: open.device,
-            max_length,
-            long: self.long,
-            pad_multiple: limits.pad_multiple,
-        };
-        P::assemble(Loaded { pipeline, batch_tokens: limits.tokens }, options)
+        let pipeline = Pipeline::load(&checkpoint, &heads, tokenizer, open, (max_length, self.long))?;
+        P::assemble(Loaded { pipeline, batch_tokens }, options)
     }
 
     /// The checkpoint that `model` names, with its adapter merged if it is one.

@@ -12,6 +12,7 @@ pub mod instances;
 pub mod log;
 mod objective;
 mod optimizer;
+mod option_values;
 mod parameters;
 mod permutation;
 mod pretraining;

@@ -9,7 +9,7 @@ use crate::data::{ChoiceOptions, QuestionOptions, TargetKind, TextOptions, Token
 use crate::device::Precision;
 use crate::error::{Error, Result};
 use crate::tasks::QaOptions;
-use crate::training::{Decay, Duration, OptimizerKind};
+use crate::training::{Decay, Duration, OptimizerKind, option_values};
 
 /// The options of [`FineTune`](super::FineTune). [`FineTuneOptions::new`] sets the defaults of `albert finetune`.
 #[derive(Clone, Debug)]
@@ -195,42 +195,34 @@ impl FineTuneOptions {
         if sorted.windows(2).any(|pair| pair[0] == pair[1]) {
             return wrong("seeds", "a seed is named twice".to_owned());
         }
-        for (name, count) in [
+        let (steps, epochs) = match self.duration {
+            Some(Duration::Steps(steps)) => (Some(steps), None),
+            Some(Duration::Epochs(epochs)) => (None, Some(epochs)),
+            None => (None, None),
+        };
+        option_values::at_least_one(&[
             ("batch_size", self.batch_size.map(|n| n as u64)),
             ("micro_batch", self.micro_batch.map(|n| n as u64)),
             ("eval_every", self.evaluate_every),
             ("log_every", Some(self.log_every)),
-            ("steps", if let Some(Duration::Steps(n)) = self.duration { Some(n) } else { None }),
+            ("steps", steps),
             ("patience", self.patience.map(u64::from)),
-        ] {
-            if count == Some(0) {
-                return wrong(name, "expected at least 1".to_owned());
-            }
-        }
-        let fraction = |name: &str, value: Option<f64>| match value {
-            Some(value) if !(0.0..1.0).contains(&value) => {
-                wrong(name, format!("{value} is not a fraction from 0 to below 1"))
-            }
-            _ => Ok(()),
-        };
+        ])?;
         let held_out = if let Dev::Fraction(share) = self.dev { Some(share) } else { None };
-        fraction("dev_fraction", held_out)?;
-        fraction("hidden_dropout", self.dropout.hidden)?;
-        fraction("attention_dropout", self.dropout.attention)?;
-        fraction("classifier_dropout", self.dropout.classifier)?;
-        let passes = if let Some(Duration::Epochs(n)) = self.duration { Some(n) } else { None };
-        for (name, value) in
-            [("epochs", passes), ("learning_rate", self.learning_rate), ("clip_norm", self.clip_norm)]
-        {
-            if value.is_some_and(|value| !(value.is_finite() && value > 0.0)) {
-                return wrong(name, "expected a number above 0".to_owned());
-            }
-        }
-        for (name, value) in [("weight_decay", self.weight_decay), ("save_minutes", self.save_minutes)] {
-            if !(value.is_finite() && value >= 0.0) {
-                return wrong(name, "expected a number from 0".to_owned());
-            }
-        }
-        Ok(())
+        option_values::fractions(&[
+            ("dev_fraction", held_out),
+            ("hidden_dropout", self.dropout.hidden),
+            ("attention_dropout", self.dropout.attention),
+            ("classifier_dropout", self.dropout.classifier),
+        ])?;
+        option_values::positive(&[
+            ("epochs", epochs),
+            ("learning_rate", self.learning_rate),
+            ("clip_norm", self.clip_norm),
+        ])?;
+        option_values::not_negative(&[
+            ("weight_decay", Some(self.weight_decay)),
+            ("save_minutes", Some(self.save_minutes)),
+        ])
     }
 }

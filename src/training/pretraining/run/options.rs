@@ -9,7 +9,7 @@ use crate::model::AlbertConfig;
 use crate::training::corpus::CorpusOptions;
 use crate::training::distillation::Signal;
 use crate::training::instances::Pairing;
-use crate::training::{Decay, Duration, OptimizerKind, Size, run_directory};
+use crate::training::{Decay, Duration, OptimizerKind, Size, option_values, run_directory};
 
 /// The options of [`Pretrain`](super::Pretrain). [`PretrainOptions::new`] sets the defaults of `albert pretrain`.
 #[derive(Clone, Debug)]
@@ -179,49 +179,38 @@ impl PretrainOptions {
 
     /// Checks the values that no later step would refuse.
     fn check_values(&self) -> Result<()> {
-        let wrong = |name: &str, problem: &str| {
-            Err(Error::InvalidOption { name: name.to_owned(), problem: problem.to_owned() })
-        };
         if self.precision == Precision::Int8 {
-            return wrong("precision", "int8 is for inference only");
+            return Err(Error::InvalidOption {
+                name: "precision".to_owned(),
+                problem: "int8 is for inference only".to_owned(),
+            });
         }
-        let steps = if let Duration::Steps(n) = self.duration { Some(n) } else { None };
-        for (name, count) in [
+        let (steps, epochs) = match self.duration {
+            Duration::Steps(steps) => (Some(steps), None),
+            Duration::Epochs(epochs) => (None, Some(epochs)),
+        };
+        option_values::at_least_one(&[
             ("batch_size", Some(self.batch_size as u64)),
             ("micro_batch", self.micro_batch.map(|n| n as u64)),
             ("steps", steps),
             ("log_every", Some(self.log_every)),
             ("eval_every", self.evaluate_every),
             ("save_every", self.save_every),
-        ] {
-            if count == Some(0) {
-                return wrong(name, "expected at least 1");
-            }
-        }
-        let epochs = if let Duration::Epochs(n) = self.duration { Some(n) } else { None };
-        for (name, value) in [
+        ])?;
+        option_values::positive(&[
             ("epochs", epochs),
             ("learning_rate", self.learning_rate),
             ("clip_norm", self.clip_norm),
             ("sop_weight", Some(self.sentence_order_weight)),
             ("distill_weight", self.teacher.as_ref().map(|teacher| teacher.weight)),
-        ] {
-            if value.is_some_and(|value| !(value.is_finite() && value > 0.0)) {
-                return wrong(name, "expected a number above 0");
-            }
-        }
-        for (name, value) in
-            [("hidden_dropout", self.hidden_dropout), ("attention_dropout", self.attention_dropout)]
-        {
-            if value.is_some_and(|value| !(0.0..1.0).contains(&value)) {
-                return wrong(name, "expected a fraction from 0 to below 1");
-            }
-        }
-        for (name, value) in [("weight_decay", self.weight_decay), ("save_minutes", self.save_minutes)] {
-            if !(value.is_finite() && value >= 0.0) {
-                return wrong(name, "expected a number from 0");
-            }
-        }
-        Ok(())
+        ])?;
+        option_values::fractions(&[
+            ("hidden_dropout", self.hidden_dropout),
+            ("attention_dropout", self.attention_dropout),
+        ])?;
+        option_values::not_negative(&[
+            ("weight_decay", Some(self.weight_decay)),
+            ("save_minutes", Some(self.save_minutes)),
+        ])
     }
 }
