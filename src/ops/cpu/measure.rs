@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use super::attention::{AttentionWorkspace, InferenceHead, Keys};
+use super::attention::{Head, Keys};
 use super::elementwise::Softmax;
 use super::elementwise::simd::Run;
 use super::elementwise::{AddNormalize, Affine};
@@ -111,14 +111,14 @@ pub fn attention(
         operations: (4 * batch * length * length * hidden) as f64,
         run: Box::new(move || {
             out.par_chunks_mut(length * hidden / heads).enumerate().for_each_init(
-                AttentionWorkspace::default,
-                |workspace, (i, out)| {
+                Default::default,
+                |(workspace, scores), (i, out)| {
                     let qkv = &qkv[i / heads * length * 3 * hidden..][..length * 3 * hidden];
-                    let head = InferenceHead { sizes, qkv, keys: &keys, index: i % heads, form };
+                    let head = Head { sizes, qkv, keys: &keys, dropout: None, index: i % heads };
                     if form.runs() {
-                        head.forward(workspace, out);
+                        head.in_tiles(form).forward(workspace, out, hidden / heads);
                     } else {
-                        head.portable(&mut workspace.portable, out);
+                        head.forward(scores, out);
                     }
                 },
             );

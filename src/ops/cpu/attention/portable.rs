@@ -45,11 +45,10 @@ impl<'a> Head<'a> {
         strided(data, rows, width, stride)
     }
 
-    /// The same head for a pass without gradients and dropout.
-    pub(in crate::ops::cpu) fn without_gradients(&self, form: OperandLayout) -> InferenceHead<'a> {
-        let Self { sizes, qkv, keys, index, .. } = *self;
-        let sizes = Sizes { batch: 1, ..sizes };
-        InferenceHead { sizes, qkv, keys, index: index % sizes.heads, form }
+    /// The same head for a pass without gradients and dropout, in our own micro-kernels.
+    pub(in crate::ops::cpu) fn in_tiles(&self, form: OperandLayout) -> InferenceHead<'a> {
+        let parts = [0, 1, 2].map(|part| self.rows(part, 0));
+        InferenceHead { parts, length: self.sizes.length, keys: self.keys, form }
     }
 
     fn scale(&self) -> f32 {
@@ -135,13 +134,5 @@ impl<'a> Head<'a> {
             );
             multiply(keys, gradient.transposed(), self.part(0, start, rows), scale, add);
         }
-    }
-}
-
-impl InferenceHead<'_> {
-    /// The context `[length, d]`, through `rten-gemm`.
-    pub(in crate::ops::cpu) fn portable(&self, scores: &mut AttentionScores, context: &mut [f32]) {
-        let Self { sizes, qkv, keys, index, .. } = *self;
-        Head { sizes, qkv, keys, dropout: None, index }.forward(scores, context);
     }
 }

@@ -3,6 +3,7 @@
 use super::micro_kernel::COLUMNS;
 use super::operand_layout::{OperandLayout, STEP};
 use super::tile::to_pairs;
+use super::transpose::transpose;
 use super::{PackedLhs, Rows, Words};
 
 /// The transpose of `count` rows: panels of [`COLUMNS`] rows, `[words, COLUMNS]` each. Returns the words of a
@@ -17,13 +18,9 @@ pub(in crate::ops::cpu) fn arrange_transposed(
     lhs.copy(form, x, count);
     let words = lhs.words();
     out.reshape(count.next_multiple_of(COLUMNS) * words);
-    out.fill(0);
-    for row in 0..count {
-        let panel = &mut out[row / COLUMNS * words * COLUMNS..];
-        let places = panel[row % COLUMNS..].iter_mut().step_by(COLUMNS);
-        for (place, word) in places.zip(&lhs.words_from(row)[..words]) {
-            *place = *word;
-        }
+    for (panel, out) in out.chunks_exact_mut((words * COLUMNS).max(1)).enumerate() {
+        let first = panel * COLUMNS;
+        transpose(COLUMNS.min(count - first), words, lhs.words_from(first), lhs.stride(), out);
     }
     words
 }

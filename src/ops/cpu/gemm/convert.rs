@@ -40,18 +40,13 @@ pub(super) fn bytes(row: &[f32], out: &mut [u8]) -> [f32; 2] {
     let low = low.iter().copied().fold(0.0, f32::min);
     let high = high.iter().copied().fold(0.0, f32::max);
     let odd: f32 = odd.iter().sum();
-    let scale = (high - low) / 255.0;
-    let inverse = 1.0 / scale;
-    if odd != 0.0 || !scale.is_finite() {
-        out.fill(0);
-        return [f32::NAN, 0.0];
-    }
-    if !inverse.is_finite() {
-        // Nothing but zeros, or values too small to count.
-        out.fill(0);
-        return [0.0, 0.0];
-    }
-    let zero = (-low * inverse).round_ties_even();
+    let [scale, zero, inverse] = match self::scale([low, high], odd) {
+        Ok(scale) => scale,
+        Err(scale) => {
+            out.fill(0);
+            return [scale, 0.0];
+        }
+    };
     // Adding 2^23 leaves the rounded number in the last bits.
     const SHIFT: f32 = 8_388_608.0;
     for (out, x) in out.iter_mut().zip(row) {
@@ -61,6 +56,22 @@ pub(super) fn bytes(row: &[f32], out: &mut [u8]) -> [f32; 2] {
         *out = (y + SHIFT).to_bits() as u8;
     }
     [scale, zero]
+}
+
+/// Scale, zero point and the inverse of the scale for numbers from `low` to `high`; `odd` is 0 unless one of them is not
+/// finite. The error is the scale of a row whose bytes are all 0: NaN for numbers that are not finite, 0 for numbers that
+/// are zeros or too small to count.
+#[inline(always)]
+pub(super) fn scale([low, high]: [f32; 2], odd: f32) -> Result<[f32; 3], f32> {
+    let scale = (high - low) / 255.0;
+    let inverse = 1.0 / scale;
+    if odd != 0.0 || !scale.is_finite() {
+        return Err(f32::NAN);
+    }
+    if !inverse.is_finite() {
+        return Err(0.0);
+    }
+    Ok([scale, (-low * inverse).round_ties_even(), inverse])
 }
 
 #[cfg(test)]

@@ -245,13 +245,50 @@ pub(super) fn prefetch(precision: &[f32]) {
     }
 }
 
-/// See [`convert::bytes`].
+/// See [`convert::bytes`], which rounds alike.
 pub(super) fn quantize_512(row: &[f32], out: &mut [u8]) -> [f32; 2] {
-    #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
-    fn vectors(row: &[f32], out: &mut [u8]) -> [f32; 2] {
-        convert::bytes(row, out)
-    }
-    assert!(bytes_512());
+    assert!(bytes_512() && row.len() == out.len());
     // SAFETY: the processor has the instructions.
-    unsafe { vectors(row, out) }
+    unsafe { quantize_vectors(row, out) }
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512vl")]
+fn quantize_vectors(row: &[f32], out: &mut [u8]) -> [f32; 2] {
+    let zeros = _mm512_setzero_ps();
+    // The range holds 0, so that a last vector filled up with zeros does not change it.
+    let load = |part: &[f32]| {
+        let mask = 0xffff >> (16 - part.len().min(16));
+        // SAFETY: as many numbers as there are.
+        unsafe { _mm512_maskz_loadu_ps(mask, part.as_ptr()) }
+    };
+    let (mut low, mut high, mut odd) = ([zeros; 4], [zeros; 4], [zeros; 4]);
+    for part in row.chunks(64) {
+        for (i, part) in part.chunks(16).enumerate() {
+            let x = load(part);
+            // Of a NaN and another number, these keep the other.
+            low[i] = _mm512_min_ps(x, low[i]);
+            high[i] = _mm512_max_ps(x, high[i]);
+            odd[i] = _mm512_fmadd_ps(x, zeros, odd[i]);
+        }
+    }
+    let low = _mm512_min_ps(_mm512_min_ps(low[0], low[1]), _mm512_min_ps(low[2], low[3]));
+    let high = _mm512_max_ps(_mm512_max_ps(high[0], high[1]), _mm512_max_ps(high[2], high[3]));
+    let odd = _mm512_add_ps(_mm512_add_ps(odd[0], odd[1]), _mm512_add_ps(odd[2], odd[3]));
+    let range = [_mm512_reduce_min_ps(low), _mm512_reduce_max_ps(high)];
+    let [scale, zero, inverse] = match convert::scale(range, _mm512_reduce_add_ps(odd)) {
+        Ok(scale) => scale,
+        Err(scale) => {
+            out.fill(0);
+            return [scale, 0.0];
+        }
+    };
+    let (factor, shift) = (_mm512_set1_ps(inverse), _mm512_set1_ps(zero));
+    for (part, out) in row.chunks(16).zip(out.chunks_mut(16)) {
+        let y = _mm512_cvtps_epi32(_mm512_add_ps(_mm512_mul_ps(load(part), factor), shift));
+        let y = _mm512_max_epi32(y, _mm512_setzero_si512());
+        let mask = 0xffff >> (16 - out.len());
+        // SAFETY: as many bytes as there are numbers.
+        unsafe { _mm512_mask_cvtusepi32_storeu_epi8(out.as_mut_ptr().cast(), mask, y) };
+    }
+    [scale, zero]
 }

@@ -30,6 +30,7 @@ mod tile;
 mod tile_avx2;
 #[cfg(target_arch = "x86_64")]
 mod tile_avx512;
+mod transpose;
 mod words;
 
 pub(super) use arrange::{arrange, arrange_transposed};

@@ -114,7 +114,7 @@ impl OperandLayout {
     }
 
     /// `count` values, rounded up to full words.
-    pub(super) fn padded(self, count: usize) -> usize {
+    pub(in crate::ops::cpu) fn padded(self, count: usize) -> usize {
         self.words(count) / self.parts() * self.per_word()
     }
 

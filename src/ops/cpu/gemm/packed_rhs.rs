@@ -183,14 +183,15 @@ impl<'a> PackedRhs<'a> {
         self.groups().map(|columns| columns.len().div_ceil(COLUMNS)).sum()
     }
 
-    /// `out = lhs * (a panel of all) + bias`, `[rows, COLUMNS]`; `lhs` has the rows' part for each
-    /// chunk. Only for native weights.
+    /// `out = lhs * (a panel of all) + bias`, `[rows, COLUMNS]` with rows `out_stride` values apart; `lhs` has the rows' part
+    /// for each chunk. Only for native weights.
     pub(in crate::ops::cpu) fn panel(
         &self,
         mut panel: usize,
         lhs: &[PackedLhs],
         bias: &[f32],
         out: &mut [f32],
+        out_stride: usize,
     ) {
         let groups = self.groups().count();
         for (group, columns) in self.groups().enumerate() {
@@ -202,8 +203,8 @@ impl<'a> PackedRhs<'a> {
             for (chunk, lhs) in lhs.iter().enumerate() {
                 let bias = (chunk == 0).then_some(&bias[columns.clone()]);
                 match &self.parts[chunk * groups + group] {
-                    Part::Panels(panels) => panels.panel(panel, lhs, bias, out, COLUMNS),
-                    Part::InPlace(part) => part.panel(panel, lhs, bias, out, COLUMNS),
+                    Part::Panels(panels) => panels.panel(panel, lhs, bias, out, out_stride),
+                    Part::InPlace(part) => part.panel(panel, lhs, bias, out, out_stride),
                     Part::Floats(_) | Part::Bytes(_) => {}
                 }
             }

@@ -101,23 +101,34 @@ impl MicroKernel<'_> {
     }
 }
 
-/// Puts the sums' first values in `$sums`; plain loops, because closures over arrays do not take on
-/// the instructions of the function around them.
+/// Runs `$body` for each row `$i` of a tile of `M` rows. The rows are literals: sums that a loop counted would not stay in
+/// registers.
+macro_rules! for_rows {
+    (|$i:ident| $body:block) => {
+        for_rows!(@ $i $body 0 1 2 3 4 5 6 7 8 9 10 11 12 13)
+    };
+    (@ $i:ident $body:block $($n:literal)*) => {
+        $(if $n < M {
+            let $i: usize = $n;
+            $body
+        })*
+    };
+}
+
+/// Puts the first values of the sums in `$sums`.
 macro_rules! begin {
     ($sums:ident, $start:ident, $out:ident, $out_stride:ident) => {
         match $start {
             Accumulator::Zero => {}
             Accumulator::Row(row) => {
                 let row = [_mm512_loadu_ps(row.as_ptr()), _mm512_loadu_ps(row.as_ptr().add(16))];
-                for sums in $sums.iter_mut() {
-                    *sums = row;
-                }
+                for_rows!(|i| { $sums[i] = row });
             }
             Accumulator::Out => {
-                for (i, sums) in $sums.iter_mut().enumerate() {
+                for_rows!(|i| {
                     let at = $out.as_ptr().add(i * $out_stride);
-                    *sums = [_mm512_loadu_ps(at), _mm512_loadu_ps(at.add(16))];
-                }
+                    $sums[i] = [_mm512_loadu_ps(at), _mm512_loadu_ps(at.add(16))];
+                });
             }
         }
     };
@@ -126,11 +137,11 @@ macro_rules! begin {
 /// Stores the sums in `$out`.
 macro_rules! store {
     ($sums:ident, $out:ident, $out_stride:ident) => {
-        for (i, sums) in $sums.iter().enumerate() {
+        for_rows!(|i| {
             let at = $out.as_mut_ptr().add(i * $out_stride);
-            _mm512_storeu_ps(at, sums[0]);
-            _mm512_storeu_ps(at.add(16), sums[1]);
-        }
+            _mm512_storeu_ps(at, $sums[i][0]);
+            _mm512_storeu_ps(at.add(16), $sums[i][1]);
+        });
     };
 }
 
@@ -188,42 +199,81 @@ unsafe fn tile_int8<const M: usize>(
 ) {
     // SAFETY: as the caller's.
     unsafe {
-        let mut whole = [[_mm512_setzero_si512(); 2]; M];
+        let mut sums = [[_mm512_setzero_si512(); 2]; M];
         tile.sum(
-            &mut whole,
+            &mut sums,
             #[inline(always)]
             |sum, a, b| _mm512_dpbusd_epi32(sum, a, b),
         );
-        // Row by row, so that all fits into the registers.
-        for (i, whole) in whole.iter().enumerate() {
-            dequantize_vectors(dequantize.row(i), *whole, start, &mut out[i * out_stride..]);
+        let columns = Columns::new(dequantize);
+        let rows = dequantize.rows.as_ptr();
+        let out = out.as_mut_ptr();
+        // One loop for each start, so that none asks in between.
+        match start {
+            Accumulator::Zero => {
+                for_rows!(|i| {
+                    let first = [_mm512_setzero_ps(); 2];
+                    columns.store(rows.add(i), sums[i], first, out.add(i * out_stride));
+                });
+            }
+            Accumulator::Row(row) => {
+                let first = vectors(row.as_ptr());
+                for_rows!(|i| {
+                    columns.store(rows.add(i), sums[i], first, out.add(i * out_stride));
+                });
+            }
+            Accumulator::Out => {
+                for_rows!(|i| {
+                    let out = out.add(i * out_stride);
+                    columns.store(rows.add(i), sums[i], vectors(out), out);
+                });
+            }
         }
     }
 }
 
-/// `out = start +` the floats that stand for the sums of the first row.
-#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
+/// The two vectors at a place.
+#[target_feature(enable = "avx512f")]
 #[inline]
-fn dequantize_vectors(
-    dequantize: Dequantize<'_>,
-    whole: [__m512i; 2],
-    start: Accumulator<'_>,
-    out: &mut [f32],
-) {
-    let (scales, columns) = (dequantize.scales.as_ptr(), dequantize.sums.as_ptr());
-    let [scale, zero] = dequantize.rows[0];
-    let (scale, zero) = (_mm512_set1_ps(scale), _mm512_set1_ps(zero));
-    let out_stride = COLUMNS;
-    let mut sums = [[_mm512_setzero_ps(); 2]; 1];
-    // SAFETY: `MicroKernel::bytes` has checked that there is room for the columns.
-    unsafe {
-        begin!(sums, start, out, out_stride);
-        for j in 0..2 {
-            let sum = _mm512_mul_ps(_mm512_cvtepi32_ps(whole[j]), _mm512_loadu_ps(scales.add(16 * j)));
-            let sum = _mm512_fnmadd_ps(zero, _mm512_loadu_ps(columns.add(16 * j)), sum);
-            sums[0][j] = _mm512_fmadd_ps(scale, sum, sums[0][j]);
+unsafe fn vectors(at: *const f32) -> [__m512; 2] {
+    // SAFETY: the caller's.
+    unsafe { [_mm512_loadu_ps(at), _mm512_loadu_ps(at.add(16))] }
+}
+
+/// Scales and sums of the columns of a panel; see [`Dequantize`].
+#[derive(Clone, Copy)]
+struct Columns {
+    scales: [__m512; 2],
+    sums: [__m512; 2],
+}
+
+impl Columns {
+    #[target_feature(enable = "avx512f")]
+    #[inline]
+    fn new(dequantize: Dequantize<'_>) -> Self {
+        let (scales, sums) = (&dequantize.scales[..COLUMNS], &dequantize.sums[..COLUMNS]);
+        // SAFETY: two vectors are as long as the columns.
+        unsafe { Self { scales: vectors(scales.as_ptr()), sums: vectors(sums.as_ptr()) } }
+    }
+
+    /// `out = first +` the floats that stand for a row's sums, with its scale and zero point at `row`.
+    ///
+    /// # Safety
+    /// There is a row's scale and zero point, and room for [`COLUMNS`] numbers.
+    #[target_feature(enable = "avx512f")]
+    #[inline]
+    unsafe fn store(self, row: *const [f32; 2], sums: [__m512i; 2], first: [__m512; 2], out: *mut f32) {
+        // SAFETY: the caller's.
+        unsafe {
+            let [scale, zero] = *row;
+            let (scale, zero) = (_mm512_set1_ps(scale), _mm512_set1_ps(zero));
+            let low = _mm512_mul_ps(_mm512_cvtepi32_ps(sums[0]), self.scales[0]);
+            let high = _mm512_mul_ps(_mm512_cvtepi32_ps(sums[1]), self.scales[1]);
+            let low = _mm512_fnmadd_ps(zero, self.sums[0], low);
+            let high = _mm512_fnmadd_ps(zero, self.sums[1], high);
+            _mm512_storeu_ps(out, _mm512_fmadd_ps(scale, low, first[0]));
+            _mm512_storeu_ps(out.add(16), _mm512_fmadd_ps(scale, high, first[1]));
         }
-        store!(sums, out, out_stride);
     }
 }
 
@@ -236,12 +286,19 @@ pub(super) fn dequantize_rows(
     out: &mut [f32],
     out_stride: usize,
 ) {
+    let columns = Columns::new(dequantize);
     for (i, sums) in sums.iter().enumerate() {
-        // SAFETY: two vectors are as long as the sums.
-        let whole = unsafe {
+        let (row, out) = (&dequantize.rows[i], &mut out[i * out_stride..][..COLUMNS]);
+        // SAFETY: two vectors are as long as the sums, the columns and the room for them.
+        unsafe {
+            let first = match start {
+                Accumulator::Zero => [_mm512_setzero_ps(); 2],
+                Accumulator::Row(row) => vectors(row.as_ptr()),
+                Accumulator::Out => vectors(out.as_ptr()),
+            };
             let at = sums.as_ptr();
-            [_mm512_loadu_si512(at.cast()), _mm512_loadu_si512(at.add(16).cast())]
-        };
-        dequantize_vectors(dequantize.row(i), whole, start, &mut out[i * out_stride..]);
+            let sums = [_mm512_loadu_si512(at.cast()), _mm512_loadu_si512(at.add(16).cast())];
+            columns.store(row, sums, first, out.as_mut_ptr());
+        }
     }
 }

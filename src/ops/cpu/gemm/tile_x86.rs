@@ -20,7 +20,7 @@ pub(super) fn runs(form: OperandLayout) -> bool {
     }
 }
 
-fn floats_512() -> bool {
+pub(super) fn floats_512() -> bool {
     is_x86_feature_detected!("avx512f") && isa::allows(Isa::Avx512)
 }
 

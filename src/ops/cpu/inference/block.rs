@@ -1,6 +1,6 @@
 //! What happens to a block of rows between two attentions.
 
-use super::{Pair, Pass, Sizes, copy, fill};
+use super::{Pair, Pass, Sizes, copy};
 use crate::ops::cpu::elementwise::add_normalize;
 use crate::ops::cpu::gemm::{PackedLhs, PackedRhs};
 
@@ -17,7 +17,7 @@ pub(super) struct Block<'a> {
 /// The working memory of a thread.
 #[derive(Default)]
 pub(super) struct Workspace {
-    packed_lhs: Vec<PackedLhs>,
+    pub packed_lhs: Vec<PackedLhs>,
     active: PackedLhs,
     attended: Vec<f32>,
     full: Vec<f32>,
@@ -34,21 +34,19 @@ impl Pass<'_> {
         all_chunks(weights, 0, &workspace.packed_lhs, &self.packed.qkv_bias, block.qkv);
     }
 
-    /// From the heads' contexts to the layer's output.
-    pub(super) fn after_attention(&self, block: &mut Block<'_>, heads: &[f32], workspace: &mut Workspace) {
+    /// From the heads' contexts to the layer's output: `states` `[rows, H]` become it. `workspace.packed_lhs` holds the
+    /// contexts, packed for the projection.
+    pub(super) fn after_attention(&self, states: &mut [f32], workspace: &mut Workspace) {
         let Sizes { hidden, .. } = self.sizes;
-        let rows = block.states.len() / hidden;
+        let rows = states.len() / hidden;
         let (p, packed) = (&self.parameters, self.packed);
         let Workspace { packed_lhs, active, attended, full, inner, scale } = workspace;
         attended.resize(rows * hidden, 0.0);
         full.resize(rows * hidden, 0.0);
         scale.resize(rows, 0.0);
 
-        fill(&packed.dense, packed_lhs, rows, |i, columns, out| {
-            self.gather(heads, block.first + i, columns, out);
-        });
         all_chunks(&packed.dense, 0, packed_lhs, p.dense.bias, full);
-        self.add_normalize(full, block.states, p.attention_norm, scale, attended);
+        self.add_normalize(full, states, p.attention_norm, scale, attended);
 
         copy(&packed.ffn, packed_lhs, attended, hidden);
         for (group, columns) in packed.ffn.groups().enumerate() {
@@ -61,7 +59,7 @@ impl Pass<'_> {
             let bias = (group == 0).then_some(p.ffn_output.bias);
             packed.ffn_output.product([group, 0], active, bias, full);
         }
-        self.add_normalize(full, attended, p.full_norm, scale, block.states);
+        self.add_normalize(full, attended, p.full_norm, scale, states);
     }
 
     /// `out` = the normalization of `z + residual`.
@@ -78,7 +76,13 @@ impl Pass<'_> {
 }
 
 /// `out` = rows times a group of columns, plus bias.
-fn all_chunks(weights: &PackedRhs, group: usize, packed_lhs: &[PackedLhs], bias: &[f32], out: &mut [f32]) {
+pub(super) fn all_chunks(
+    weights: &PackedRhs,
+    group: usize,
+    packed_lhs: &[PackedLhs],
+    bias: &[f32],
+    out: &mut [f32],
+) {
     for (chunk, lhs) in packed_lhs.iter().enumerate() {
         weights.product([chunk, group], lhs, (chunk == 0).then_some(bias), out);
     }

@@ -98,7 +98,7 @@ impl Worker<'_> {
                 let panels = share(weights.panels(), thread, threads);
                 out.write(thread, panels.len() * rows * COLUMNS, |out| {
                     for (panel, out) in panels.zip(out.chunks_exact_mut(rows * COLUMNS)) {
-                        weights.panel(panel, packed_lhs, bias, out);
+                        weights.panel(panel, packed_lhs, bias, out, COLUMNS);
                         if gelu {
                             activate(pass, out);
                         }
@@ -119,7 +119,7 @@ impl Worker<'_> {
             for index in own {
                 let (context, rest) = out.split_at_mut(width(index));
                 out = rest;
-                pass.head(qkv, index).forward(attention, context);
+                pass.attend_head(qkv, index, attention, context);
             }
         });
         barrier.wait();

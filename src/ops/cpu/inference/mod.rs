@@ -3,13 +3,14 @@
 
 mod block;
 mod column_parallel;
+mod sequence_parallel;
 mod spin_barrier;
 
 use std::ops::Range;
 
 use rayon::prelude::*;
 
-use super::attention::{AttentionWorkspace, InferenceHead as Head, Keys};
+use super::attention::{AttentionWorkspace, Head, Keys};
 use super::buffer::Buffer;
 use super::gemm::{OperandLayout, PackedLhs, PackedRhs, Rows};
 use super::layer::PackedLayer;
@@ -130,8 +131,11 @@ impl Pass<'_> {
         let rows = self.contexts.len();
         let PackedLayer { qkv, dense, ffn, ffn_output, .. } = self.packed;
         [qkv, dense, ffn, ffn_output].iter().for_each(|weights| weights.split_for(rows));
-        if !self.run_column_parallel(states) {
-            self.blocks(states, rows, rayon::current_num_threads());
+        let threads = rayon::current_num_threads();
+        let done = self.run_column_parallel(states)
+            || (self.packed.qkv.native() && self.sequence_parallel(states, threads));
+        if !done {
+            self.blocks(states, rows, threads);
         }
     }
 
@@ -165,7 +169,11 @@ impl Pass<'_> {
                 block::Workspace::default,
                 |workspace, mut block| {
                     if application > 0 {
-                        self.after_attention(&mut block, &heads, workspace);
+                        let rows = block.states.len() / hidden;
+                        fill(&self.packed.dense, &mut workspace.packed_lhs, rows, |i, columns, out| {
+                            self.gather(&heads, block.first + i, columns, out);
+                        });
+                        self.after_attention(block.states, workspace);
                     }
                     if application < self.options.repeats {
                         self.project(&mut block, workspace);
@@ -182,18 +190,31 @@ impl Pass<'_> {
         let mut tasks = Vec::with_capacity(self.sequences.len() * count);
         let mut rest = heads;
         for index in 0..self.sequences.len() * count {
-            let head = self.head(qkv, index);
-            let (context, others) = rest.split_at_mut(head.sizes.length * self.sizes.head_size());
+            let length = self.sequences[index / count].rows.len();
+            let (context, others) = rest.split_at_mut(length * self.sizes.head_size());
             rest = others;
-            tasks.push((head, context));
+            tasks.push((index, context));
         }
-        tasks.into_par_iter().for_each_init(AttentionWorkspace::default, |workspace, (head, context)| {
+        tasks.into_par_iter().for_each_init(Default::default, |(workspace, scores), (index, context)| {
             if self.packed.qkv.native() {
-                head.forward(workspace, context);
+                self.attend_head(qkv, index, workspace, context);
             } else {
-                head.portable(&mut workspace.portable, context);
+                self.head(qkv, index).forward(scores, context);
             }
         });
+    }
+
+    /// The context of a head, `[length, d]`, in our own micro-kernels; see [`Pass::head`].
+    fn attend_head(
+        &self,
+        qkv: &[f32],
+        index: usize,
+        workspace: &mut AttentionWorkspace,
+        context: &mut [f32],
+    ) {
+        let head = self.head(qkv, index);
+        let form = OperandLayout::of_attention(self.packed.precision, head.sizes.length);
+        head.in_tiles(form).forward(workspace, context, self.sizes.head_size());
     }
 
     /// Head `index % heads` of sequence `index / heads`, from queries, keys and values of all.
@@ -204,8 +225,8 @@ impl Pass<'_> {
             sizes: Sizes { batch: 1, length: rows.len(), ..self.sizes },
             qkv: &qkv[rows.start * 3 * hidden..rows.end * 3 * hidden],
             keys,
+            dropout: None,
             index: index % heads,
-            form: OperandLayout::of_attention(self.packed.precision, rows.len()),
         }
     }
 

@@ -188,7 +188,7 @@ impl<'a> Layer<'a> {
             |(scratch, workspace): &mut (AttentionScores, AttentionWorkspace), (i, context)| {
                 let head = self.head(&saved.qkv, application, i);
                 match self.in_tiles(&head) {
-                    Some(form) => head.without_gradients(form).forward(workspace, context),
+                    Some(form) => head.in_tiles(form).forward(workspace, context, self.sizes.head_size()),
                     None => head.forward(scratch, context),
                 }
             },
