@@ -115,7 +115,7 @@ fn a_row_comes_out_the_same_whatever_is_beside_it() {
         let packed_lhs = fill(&weights, &x, k);
         for panel in 0..weights.panels() {
             let mut micro_kernel = vec![f32::NAN; rows * COLUMNS];
-            weights.panel(panel, &packed_lhs, &bias, &mut micro_kernel);
+            weights.panel(panel, &packed_lhs, &bias, &mut micro_kernel, COLUMNS);
             let first = panel * COLUMNS;
             for (micro_kernel, all) in micro_kernel.chunks_exact(COLUMNS).zip(all.chunks_exact(n)) {
                 let width = COLUMNS.min(n - first);
@@ -148,8 +148,8 @@ fn weights_in_place_give_the_same_sums() {
         assert_eq!(in_place.panels(), copied.panels());
         for panel in 0..in_place.panels() {
             let mut strips = [vec![f32::NAN; rows * COLUMNS], vec![f32::NAN; rows * COLUMNS]];
-            in_place.panel(panel, &packed_lhs, &bias, &mut strips[0]);
-            copied.panel(panel, &packed_lhs, &bias, &mut strips[1]);
+            in_place.panel(panel, &packed_lhs, &bias, &mut strips[0], COLUMNS);
+            copied.panel(panel, &packed_lhs, &bias, &mut strips[1], COLUMNS);
             assert!(strips[0] == strips[1], "{rows}x{k}x{n}, panel {panel}");
         }
     }
