@@ -8,8 +8,7 @@ use crate::ops::cpu::gemm::{
     padded_stride,
 };
 
-/// Queries whose scores are held at a time: whole tiles of the micro-kernels, with as many scores as stay in the nearest
-/// cache.
+/// Queries per block: a multiple of a tile's rows, and few enough for their scores to stay in the first-level cache.
 const FEWEST_QUERIES: usize = 14;
 const MOST_QUERIES: usize = 112;
 const SCORES: usize = 8192;

@@ -265,7 +265,7 @@ fn quantize_vectors(row: &[f32], out: &mut [u8]) -> [f32; 2] {
     for part in row.chunks(64) {
         for (i, part) in part.chunks(16).enumerate() {
             let x = load(part);
-            // Of a NaN and another number, these keep the other.
+            // If x is NaN, these return the other operand.
             low[i] = _mm512_min_ps(x, low[i]);
             high[i] = _mm512_max_ps(x, high[i]);
             odd[i] = _mm512_fmadd_ps(x, zeros, odd[i]);

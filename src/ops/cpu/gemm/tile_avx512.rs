@@ -101,8 +101,8 @@ impl MicroKernel<'_> {
     }
 }
 
-/// Runs `$body` for each row `$i` of a tile of `M` rows. The rows are literals: sums that a loop counted would not stay in
-/// registers.
+/// Runs `$body` for each row `$i` of a tile of `M` rows. Row numbers are literals: the sums of a tile are too large an array
+/// for a loop to keep in registers.
 macro_rules! for_rows {
     (|$i:ident| $body:block) => {
         for_rows!(@ $i $body 0 1 2 3 4 5 6 7 8 9 10 11 12 13)
@@ -208,7 +208,7 @@ unsafe fn tile_int8<const M: usize>(
         let columns = Columns::new(dequantize);
         let rows = dequantize.rows.as_ptr();
         let out = out.as_mut_ptr();
-        // One loop for each start, so that none asks in between.
+        // One sequence of rows for each kind of start, without branches inside.
         match start {
             Accumulator::Zero => {
                 for_rows!(|i| {

@@ -11,10 +11,10 @@ use super::{Pass, Sizes, copy};
 use crate::ops::cpu::attention::{AttentionWorkspace, InferenceHead};
 use crate::ops::cpu::gemm::{COLUMNS, OperandLayout, PackedLhs, Rows};
 
-/// How much longer than on average a thread may work.
+/// The busiest thread may have this number of times the average work.
 const IMBALANCE: f64 = 1.06;
 
-/// An operation of attention takes as long as this number of operations of a product with weights.
+/// Cost of an operation in attention, relative to one in a product with weights.
 const ATTENTION_COST: usize = 4;
 
 /// The working memory of a thread.
@@ -58,7 +58,7 @@ impl Pass<'_> {
         let costs: Vec<_> = self.sequences.iter().map(|sequence| cost(sequence.rows.len())).collect();
         let total: usize = costs.iter().sum();
         let most = self.packed.qkv.form().rows_together();
-        // One after another on each thread: as few groups as fill products, or else groups of one sequence.
+        // Few groups make products fast. There cannot be more than sequences.
         let one_each = costs.len().div_ceil(threads);
         let fewest = self.contexts.len().div_ceil(threads * most).clamp(1, one_each.max(1));
         (fewest..=one_each).find_map(|turns| {
