@@ -313,9 +313,33 @@ fn agrees(shown: &str, found: &str) -> bool {
         (Ok(a), Ok(b)) => (a - b).abs() <= 0.02 + 1e-3 * b.abs(),
         _ => a == b,
     };
-    let (shown, found): (Vec<&str>, Vec<&str>) =
-        (shown.split_whitespace().collect(), found.split_whitespace().collect());
-    shown.len() == found.len() && shown.iter().zip(&found).all(|(a, b)| near(a, b))
+    // Numbers stand between white space, or in a line of CSV or JSON.
+    let separates = |c: char| c.is_whitespace() || ",:[]{}\"".contains(c);
+    let parts = |line: &str| -> Vec<String> {
+        line.split(separates).filter(|part| !part.is_empty()).map(str::to_owned).collect()
+    };
+    let marks =
+        |line: &str| -> String { line.chars().filter(|c| separates(*c) && !c.is_whitespace()).collect() };
+    let (own, other) = (parts(shown), parts(found));
+    marks(shown) == marks(found)
+        && own.len() == other.len()
+        && own.iter().zip(&other).all(|(a, b)| near(a, b))
+}
+
+#[test]
+fn small_differences_of_numbers_agree() {
+    assert!(agrees("007,\"A film, really.\",no,0.7853233", "007,\"A film, really.\",no,0.7853229"));
+    assert!(agrees("{\"label\":\"a\",\"score\":0.25}", "{\"label\":\"a\",\"score\":0.2500001}"));
+    assert!(agrees("a  0.25 b", "a 0.2501   b"));
+    for (shown, found) in [
+        ("a,0.25", "a,0.35"),
+        ("a,0.25", "b,0.25"),
+        ("a 0.25", "a,0.25"),
+        ("a 1 2", "a 1"),
+        ("[1,2]", "[1],2"),
+    ] {
+        assert!(!agrees(shown, found), "{shown} and {found}");
+    }
 }
 
 #[test]
