@@ -23,7 +23,7 @@ ACTIVATIONS = ["gelu", "gelu_10", "gelu_new", "gelu_fast", "laplace", "leaky_rel
 
 
 def convert(source, target):
-    subprocess.run([sys.argv[1], "convert", "-q", str(source), str(target), "--format", "onnx"], check=True,
+    subprocess.run([sys.argv[1], "convert", "-q", "--no-tokenizer", str(source), str(target), "--format", "onnx"], check=True,
                    stdout=subprocess.DEVNULL)
     path = target / "model.onnx"
     onnx.checker.check_model(str(path), full_check=True)

@@ -23,7 +23,7 @@ warnings.filterwarnings("ignore")
 
 def check(folder, form, flags, work):
     target = Path(work) / f"{folder.name}-{form}"
-    subprocess.run([sys.argv[1], "convert", "-q", str(folder), str(target), *flags], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run([sys.argv[1], "convert", "-q", "--no-tokenizer", str(folder), str(target), *flags], check=True, stdout=subprocess.DEVNULL)
     config = transformers.AutoConfig.from_pretrained(target)
     cls = getattr(transformers, config.architectures[0])
     model, info = cls.from_pretrained(target, output_loading_info=True, dtype=torch.float32)
