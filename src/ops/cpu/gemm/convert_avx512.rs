@@ -258,7 +258,7 @@ fn quantize_vectors(row: &[f32], out: &mut [u8]) -> [f32; 2] {
     // The range holds 0, so that a last vector filled up with zeros does not change it.
     let load = |part: &[f32]| {
         let mask = 0xffff >> (16 - part.len().min(16));
-        // SAFETY: as many numbers as there are.
+        // SAFETY: the mask selects only lanes within `part`.
         unsafe { _mm512_maskz_loadu_ps(mask, part.as_ptr()) }
     };
     let (mut low, mut high, mut odd) = ([zeros; 4], [zeros; 4], [zeros; 4]);
@@ -287,7 +287,7 @@ fn quantize_vectors(row: &[f32], out: &mut [u8]) -> [f32; 2] {
         let y = _mm512_cvtps_epi32(_mm512_add_ps(_mm512_mul_ps(load(part), factor), shift));
         let y = _mm512_max_epi32(y, _mm512_setzero_si512());
         let mask = 0xffff >> (16 - out.len());
-        // SAFETY: as many bytes as there are numbers.
+        // SAFETY: the mask selects only bytes within `out`.
         unsafe { _mm512_mask_cvtusepi32_storeu_epi8(out.as_mut_ptr().cast(), mask, y) };
     }
     [scale, zero]

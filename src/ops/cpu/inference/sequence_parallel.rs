@@ -200,13 +200,13 @@ mod tests {
                 (inner, hidden),
                 (1, hidden),
             ]);
-            let values: Vec<_> = shapes
+            let values: Vec<(Vec<f32>, Vec<f32>)> = shapes
                 .enumerate()
                 .map(|(i, (rows, columns))| {
                     let weight = noise(rows * columns, i).iter().map(|x| x / (rows as f32).sqrt()).collect();
                     (weight, noise(columns, 100 + i))
                 })
-                .collect::<Vec<(Vec<f32>, Vec<f32>)>>();
+                .collect();
             let pair = |i: usize| Pair { weight: values[i].0.as_slice(), bias: values[i].1.as_slice() };
             let parameters = LayerParameters {
                 query: pair(0),
@@ -218,7 +218,7 @@ mod tests {
                 ffn_output: pair(6),
                 full_norm: pair(7),
             };
-            // Some sequences are padded, and one hides a token in its middle.
+            // The first sequence is padded, and the last hides a token before its end.
             let mut mask = vec![false; batch * length];
             mask[length - 9..length].fill(true);
             mask[batch * length - 5] = true;
