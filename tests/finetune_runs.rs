@@ -242,6 +242,10 @@ fn the_best_of_several_seeds_is_kept() {
     // Nothing is left to do.
     let again = finish(&arguments(path, "classify", "run", &[&some[..], &["--resume"]].concat()));
     assert!(again.contains("the run with seed 3 is already complete"), "{again}");
+    // With another batch size, these would be other runs.
+    let other =
+        ["--steps", "12", "--batch-size", "4", "--learning-rate", "0.003", "--seeds", "1..3", "--resume"];
+    fails(&arguments(path, "classify", "run", &other), &["--batch-size was 8, is 4"]);
 }
 
 #[test]

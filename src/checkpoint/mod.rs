@@ -11,7 +11,7 @@ mod google_config;
 mod inventory;
 mod layout;
 mod load;
-mod lora_delta;
+mod low_rank;
 mod naming;
 mod open;
 mod quantization;

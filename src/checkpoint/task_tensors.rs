@@ -1,4 +1,4 @@
-//! Selection of one task's tensors from a file with several tasks.
+//! One task's tensors of a file with several tasks, as a reader over all of them.
 //!
 //! For task `NAME`, a tensor `tasks.NAME.TENSOR` replaces `TENSOR`. The product of
 //! `tasks.NAME.MATRIX.difference.left` `[rows, rank]` and `tasks.NAME.MATRIX.difference.right` `[rank, columns]` is added to
@@ -6,8 +6,11 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::lora_delta::LoraDelta;
-use super::tensor::{Dtype, TensorInfo};
+use super::formats::TensorReader;
+use super::layout::to_bytes;
+use super::low_rank::add_product;
+use super::quantization::Quantization;
+use super::tensor::{Contents, Dtype, Format, TensorInfo};
 use super::tensors::Tensors;
 use crate::error::{Error, Result};
 
@@ -17,52 +20,124 @@ const TASKS: &str = "tasks.";
 /// Suffixes of the names of the two factors of a delta.
 const FACTORS: [&str; 2] = [".difference.left", ".difference.right"];
 
+/// The tensors of a file, with those of one task in place of the shared ones and without those of other tasks.
+struct TaskTensors {
+    all: Tensors,
+    /// Sorted by name. A matrix with a delta has elements of type f32.
+    infos: Vec<TensorInfo>,
+    /// Names in `all` of the task's own tensors, by the names of the shared ones.
+    own: HashMap<String, String>,
+    /// Low-rank deltas by the names of their matrices.
+    deltas: HashMap<String, Delta>,
+}
+
+/// A low-rank delta of a matrix `[rows, columns]`.
+struct Delta {
+    /// The names in `all` of the factors `[rows, rank]` and `[rank, columns]`.
+    factors: [String; 2],
+    columns: usize,
+}
+
 impl Tensors {
     /// Selects one task: its tensors replace the shared ones, its low-rank deltas are added in f32, and the tensors of other
     /// tasks are dropped.
     ///
     /// # Errors
     /// [`Error::BadFile`] for a delta that does not fit its matrix.
-    pub fn with_task(mut self, task: Option<&str>) -> Result<Self> {
-        let own = task.map(|task| format!("{TASKS}{task}."));
-        let mut kept: BTreeMap<String, (TensorInfo, usize)> = BTreeMap::new();
-        let mut factors: HashMap<String, (TensorInfo, usize)> = HashMap::new();
-        for (mut info, holder) in self.infos.drain(..).zip(self.holders.drain(..)) {
+    pub fn with_task(self, task: Option<&str>) -> Result<Self> {
+        let (path, bytes) = (self.path.clone(), self.bytes);
+        Self::assemble(&path, vec![Box::new(TaskTensors::new(self, task)?)], bytes)
+    }
+}
+
+impl TaskTensors {
+    /// Selects `task`, or the shared tensors alone.
+    ///
+    /// # Errors
+    /// [`Error::BadFile`] for a delta that does not fit its matrix.
+    fn new(all: Tensors, task: Option<&str>) -> Result<Self> {
+        let prefix = task.map(|task| format!("{TASKS}{task}."));
+        let mut infos: BTreeMap<String, TensorInfo> = BTreeMap::new();
+        let mut factors: HashMap<String, &TensorInfo> = HashMap::new();
+        let mut own: HashMap<String, String> = HashMap::new();
+        for info in all.infos() {
             if !info.name.starts_with(TASKS) {
-                kept.entry(info.name.clone()).or_insert((info, holder));
+                infos.entry(info.name.clone()).or_insert_with(|| info.clone());
                 continue;
             }
-            let Some(name) = own.as_ref().and_then(|own| info.name.strip_prefix(own)).map(str::to_owned)
+            let Some(name) = prefix.as_ref().and_then(|prefix| info.name.strip_prefix(prefix.as_str()))
             else {
                 continue;
             };
-            if let Some(recipe) = self.recipes.remove(&info.name) {
-                self.recipes.insert(name.clone(), recipe);
-            }
             if FACTORS.iter().any(|end| name.ends_with(end)) {
-                factors.insert(name, (info, holder));
+                factors.insert(name.to_owned(), info);
                 continue;
             }
-            self.stored.insert(name.clone(), std::mem::replace(&mut info.name, name.clone()));
-            kept.insert(name, (info, holder));
+            own.insert(name.to_owned(), info.name.clone());
+            infos.insert(name.to_owned(), TensorInfo { name: name.to_owned(), ..info.clone() });
         }
-        for (name, (factor, _)) in &factors {
+        let mut deltas: HashMap<String, Delta> = HashMap::new();
+        for (name, factor) in &factors {
             let matrix = FACTORS.iter().find_map(|end| name.strip_suffix(end)).unwrap_or(name);
-            let difference = kept.get(matrix).and_then(|(shared, _)| {
-                let [left, right] = FACTORS.map(|end| factors.get_key_value(&format!("{matrix}{end}")));
-                LoraDelta::new(shared, [left?, right?], &self.recipes)
-            });
-            let Some(difference) = difference else {
+            let shared = infos.get_mut(matrix);
+            let [left, right] = FACTORS.map(|end| factors.get(&format!("{matrix}{end}")).copied());
+            let delta = shared.as_deref().and_then(|shared| Delta::new(shared, left?, right?));
+            let (Some(shared), Some(delta)) = (shared, delta) else {
                 let problem = format!("the difference \"{}\" fits no matrix", factor.name);
-                return Err(Error::bad_file(&self.path, problem));
+                return Err(Error::bad_file(all.path(), problem));
             };
-            if let Some((shared, _)) = kept.get_mut(matrix) {
-                shared.dtype = Dtype::F32;
-            }
-            self.differences.entry(matrix.to_owned()).or_insert(difference);
+            shared.dtype = Dtype::F32;
+            deltas.insert(matrix.to_owned(), delta);
         }
-        (self.infos, self.holders) = kept.into_values().unzip();
-        Ok(self)
+        let infos = infos.into_values().collect();
+        Ok(Self { all, infos, own, deltas })
+    }
+}
+
+impl Delta {
+    /// Returns `None` if the shapes do not match.
+    fn new(shared: &TensorInfo, left: &TensorInfo, right: &TensorInfo) -> Option<Self> {
+        let ([rows, columns], [own_rows, rank], [own_rank, own_columns]) =
+            (shared.shape.as_slice(), left.shape.as_slice(), right.shape.as_slice())
+        else {
+            return None;
+        };
+        let fits = (rows, columns, rank) == (own_rows, own_columns, own_rank);
+        fits.then(|| Self { factors: [left.name.clone(), right.name.clone()], columns: *columns })
+    }
+}
+
+impl TensorReader for TaskTensors {
+    fn infos(&self) -> &[TensorInfo] {
+        &self.infos
+    }
+
+    fn read(&self, name: &str) -> Result<Vec<u8>> {
+        Ok(match self.contents(name, Dtype::F32)? {
+            Contents::Bytes(bytes, _) => bytes,
+            Contents::Values(values) => to_bytes(&values),
+        })
+    }
+
+    fn contents(&self, name: &str, _dtype: Dtype) -> Result<Contents> {
+        let stored = self.name_in_file(name);
+        let Some(delta) = self.deltas.get(name) else { return self.all.contents(stored) };
+        let mut values = self.all.read_f32(stored)?;
+        let [left, right] = delta.factors.each_ref().map(|factor| self.all.read_f32(factor));
+        add_product(&mut values, &left?, &right?, delta.columns);
+        Ok(Contents::Values(values))
+    }
+
+    fn name_in_file<'a>(&'a self, name: &'a str) -> &'a str {
+        self.own.get(name).map_or(name, String::as_str)
+    }
+
+    fn format(&self) -> Format {
+        self.all.format().unwrap_or(Format::Safetensors)
+    }
+
+    fn quantization(&self) -> Option<Quantization> {
+        self.all.quantization().cloned()
     }
 }
 
@@ -112,6 +187,7 @@ mod tests {
             assert_eq!(own.get("dense.weight").map(|info| info.dtype), Some(Dtype::F32));
             assert_eq!(own.read_f32("dense.weight").expect("read"), [1.5, 2.0, 5.0, 2.0, 5.0, -2.0]);
             assert_eq!(own.read_f32("dense.bias").expect("read"), [7.0, 8.0]);
+            assert_eq!(own.name_in_file("dense.bias"), "tasks.sentiment.dense.bias");
         }
     }
 

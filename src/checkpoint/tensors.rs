@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 use super::adapter::merge::Merge;
 use super::formats::TensorReader;
 use super::layout::{to_bytes, to_f32};
-use super::lora_delta::{LoraDelta, add_product};
 use super::naming::names::Dialect;
 use super::quantization::Quantization;
 use super::quantization::recipe::Recipe;
@@ -23,8 +22,6 @@ pub struct Tensors {
     pub(super) holders: Vec<usize>,
     /// Original names of renamed tensors.
     pub(super) stored: HashMap<String, String>,
-    /// Low-rank deltas by the names of their matrices.
-    pub(super) differences: HashMap<String, LoraDelta>,
     /// Names in the file of tensors outside the model's wrapper.
     pub(super) outside: Vec<String>,
     /// Changes to names, one line each.
@@ -63,7 +60,6 @@ impl Tensors {
             infos,
             holders,
             stored: HashMap::new(),
-            differences: HashMap::new(),
             outside: Vec::new(),
             notes: Vec::new(),
             unreadable: BTreeMap::new(),
@@ -123,7 +119,7 @@ impl Tensors {
         self.bytes
     }
 
-    fn index_of(&self, name: &str) -> Option<usize> {
+    pub(super) fn index_of(&self, name: &str) -> Option<usize> {
         self.infos.binary_search_by(|info| info.name.as_str().cmp(name)).ok()
     }
 
@@ -144,17 +140,11 @@ impl Tensors {
             return Err(Error::bad_file(&self.path, format!("has no tensor \"{name}\"")));
         };
         let stored = self.stored.get(name).map_or(name, String::as_str);
-        let bytes = self.files[self.holders[i]].read(stored)?;
-        let difference = self.differences.get(name);
-        let mut values = match (self.recipes.get(name), difference) {
-            (Some(recipe), _) => self.dequantized(name, &bytes, recipe)?,
-            (None, Some(difference)) => self.floats(name, &bytes, difference.shared)?,
-            (None, None) => return Ok(Contents::Bytes(bytes, self.infos[i].dtype)),
-        };
-        if let Some(difference) = difference {
-            self.change(&mut values, difference)?;
+        let file = &self.files[self.holders[i]];
+        match self.recipes.get(name) {
+            Some(recipe) => Ok(Contents::Values(self.dequantized(name, &file.read(stored)?, recipe)?)),
+            None => file.contents(stored, self.infos[i].dtype),
         }
-        Ok(Contents::Values(values))
     }
 
     /// The values of a tensor as f32, row-major and contiguous, whatever strides and float type the file has. Reads only that
@@ -182,18 +172,5 @@ impl Tensors {
     /// The values of a quantized matrix from the bytes that are stored.
     fn dequantized(&self, name: &str, stored: &[u8], recipe: &Recipe) -> Result<Vec<f32>> {
         recipe.dequantized(name, stored, &self.path, &|part| self.files[part.holder].read(&part.name))
-    }
-
-    /// Adds its delta to the values of a matrix.
-    fn change(&self, values: &mut [f32], difference: &LoraDelta) -> Result<()> {
-        let [left, right] = difference.factors.each_ref().map(|factor| {
-            let bytes = self.files[factor.holder].read(&factor.name)?;
-            match &factor.recipe {
-                Some(recipe) => self.dequantized(&factor.name, &bytes, recipe),
-                None => self.floats(&factor.name, &bytes, factor.dtype),
-            }
-        });
-        add_product(values, &left?, &right?, difference.columns);
-        Ok(())
     }
 }

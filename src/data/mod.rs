@@ -28,6 +28,7 @@ mod objects;
 mod questions;
 mod race;
 mod race_copies;
+mod row;
 mod shortened;
 mod source;
 mod split;

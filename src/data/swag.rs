@@ -5,9 +5,10 @@
 use super::bad_records::BadRecords;
 use super::choice_checks::{check_count, in_range};
 use super::example::ChoiceExample;
+use super::row::{Header, Row};
 use super::shortened::shortened;
 use super::source::Source;
-use super::table::{Dialect, Header, Row, Rows};
+use super::table::{Dialect, Rows};
 use crate::error::Result;
 
 /// Returns true if a file begins like a SWAG file.

@@ -10,15 +10,15 @@ use super::questions::{QuestionEvaluation, QuestionRules};
 use super::texts::{TextEvaluation, goal_of};
 use super::tokens::TokenEvaluation;
 use super::{EvalReport, TaskEvaluation};
-use crate::checkpoint::{Checkpoint, EmbeddedTask};
+use crate::checkpoint::{Checkpoint, EmbeddedTask, MlmBias};
 use crate::data::{
     self, ChoiceExample, ChoiceOptions, LabelSet, Loaded, QuestionExample, QuestionOptions, Target,
     TargetKind, TextExample, TextOptions, TokenExample, TokenOptions,
 };
-use crate::device::{self, BatchLimits, OpenDevice, Workload};
+use crate::device::{self, OpenDevice, Workload};
 use crate::error::{Error, Result};
 use crate::model::Head;
-use crate::tasks::{LengthOptions, OverflowStrategy, Pipeline, QaOptions, null_threshold};
+use crate::tasks::{LengthOptions, LoadOptions, OverflowStrategy, Pipeline, QaOptions, null_threshold};
 
 /// A task, with the options of its data.
 #[derive(Clone, Debug)]
@@ -258,16 +258,16 @@ impl Evaluate {
     /// Errors of the data, with their places; of the checkpoint; of the device.
     pub fn run(self, checkpoint: &Checkpoint) -> Result<EvalReport> {
         let labelled = self.task.read(&self.data, checkpoint)?;
-        let tokenizer = checkpoint.tokenizer()?;
+        let heads = [self.task.head()];
         let lengths = self.task.lengths(self.max_length);
-        let max_length = lengths.longest(checkpoint.config.max_position_embeddings, &tokenizer)?.tokens;
-        let open = match self.device {
-            Some(open) => open,
-            None => device::open_automatically(device::Precision::F32, Workload::Inference(Some(0.0)))?.0,
-        };
-        let batch_tokens = BatchLimits::of(&open).tokens;
-        let lengths = (max_length, OverflowStrategy::Truncate);
-        let pipeline = Pipeline::load(checkpoint, &[self.task.head()], tokenizer, open, lengths)?;
-        labelled.evaluation(pipeline)?.run(batch_tokens)
+        let parts = LoadOptions { heads: &heads, mlm_bias: MlmBias::default(), lengths };
+        let loaded = Pipeline::load(checkpoint, &parts, || match self.device {
+            Some(open) => Ok(open),
+            None => {
+                let workload = Workload::Inference(Some(0.0));
+                Ok(device::open_automatically(device::Precision::F32, workload)?.0)
+            }
+        })?;
+        labelled.evaluation(loaded.pipeline)?.run(loaded.batch_tokens)
     }
 }

@@ -2,11 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::checkpoint::{Adapter, Checkpoint, EmbeddedTask};
-use crate::device::{self, BatchLimits, DeviceChoice, Precision, Workload};
+use crate::checkpoint::{Adapter, Checkpoint, EmbeddedTask, MlmBias};
+use crate::device::{self, DeviceChoice, Precision, Workload};
 use crate::error::{Error, Result};
-use crate::model::{AlbertConfig, Head};
-use crate::tasks::{LengthOptions, OverflowStrategy, OwnLimit, Pipeline};
+use crate::model::Head;
+use crate::tasks::{LengthOptions, LoadOptions, LoadedPipeline, OverflowStrategy, OwnLimit, Pipeline};
 
 /// A task on a model that it owns.
 pub trait Predictor: Sized {
@@ -43,22 +43,7 @@ pub trait Predictor: Sized {
     ///
     /// # Errors
     /// If the options do not fit the model.
-    fn assemble(loaded: Loaded, options: Self::Options) -> Result<Self>;
-}
-
-/// A loaded model and its batch size.
-pub struct Loaded {
-    /// The model with its tokenizer on a device.
-    pub(super) pipeline: Pipeline,
-    /// Maximum padded tokens per forward pass.
-    pub(super) batch_tokens: usize,
-}
-
-impl Loaded {
-    /// The model's configuration.
-    pub fn config(&self) -> &AlbertConfig {
-        &self.pipeline.config
-    }
+    fn assemble(loaded: LoadedPipeline, options: Self::Options) -> Result<Self>;
 }
 
 /// Settings of a pipeline. The defaults are f32 on the CPU, and the task's options in transformers.
@@ -157,7 +142,7 @@ impl<P: Predictor> Builder<P> {
             Some(options) => options,
             None => P::defaults(&checkpoint)?,
         };
-        let tokenizer = checkpoint.tokenizer()?;
+        let heads = P::heads(&options);
         let lengths = LengthOptions {
             max_length: self.max_length,
             default: P::LONGEST,
@@ -165,18 +150,14 @@ impl<P: Predictor> Builder<P> {
             windows: P::WINDOWS,
             own: P::own_length(&checkpoint)?,
         };
-        let longest = lengths.longest(checkpoint.config.max_position_embeddings, &tokenizer);
-        let max_length = longest.map_err(of_builder)?.tokens;
-        let open = match self.device {
+        let parts = LoadOptions { heads: &heads, mlm_bias: MlmBias::default(), lengths };
+        let loaded = Pipeline::load(&checkpoint, &parts, || match self.device {
             DeviceChoice::Auto => {
-                device::open_automatically(self.precision, Workload::Inference(Some(0.0)))?.0
+                Ok(device::open_automatically(self.precision, Workload::Inference(Some(0.0)))?.0)
             }
-            named => device::open_with_matmul_precision(named, self.precision, Workload::Inference(None))?,
-        };
-        let batch_tokens = BatchLimits::of(&open).tokens;
-        let heads = P::heads(&options);
-        let pipeline = Pipeline::load(&checkpoint, &heads, tokenizer, open, (max_length, self.long))?;
-        P::assemble(Loaded { pipeline, batch_tokens }, options)
+            named => device::open_with_matmul_precision(named, self.precision, Workload::Inference(None)),
+        });
+        P::assemble(loaded.map_err(of_builder)?, options)
     }
 
     /// The checkpoint that `model` names, with its adapter merged if it is one.

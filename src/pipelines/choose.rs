@@ -1,15 +1,15 @@
 //! Choosing among continuations or answers.
 
-use super::builder::{Builder, Loaded, Predictor, constructors};
+use super::builder::{Builder, Predictor, constructors};
 use super::predict_one;
 use crate::checkpoint::{Checkpoint, EmbeddedTask};
 use crate::error::Result;
 use crate::model::Head;
-use crate::tasks::{self, ChoiceScore, ChooseOptions};
+use crate::tasks::{self, ChoiceScore, ChooseOptions, LoadedPipeline};
 
 /// Chooses the best of several continuations or answers, with a multiple-choice head.
 pub struct Choose {
-    loaded: Loaded,
+    loaded: LoadedPipeline,
     options: ChooseOptions,
 }
 
@@ -28,7 +28,7 @@ impl Predictor for Choose {
         vec![Head::MultipleChoice]
     }
 
-    fn assemble(loaded: Loaded, options: ChooseOptions) -> Result<Self> {
+    fn assemble(loaded: LoadedPipeline, options: ChooseOptions) -> Result<Self> {
         Ok(Self { loaded, options })
     }
 }

@@ -1,16 +1,16 @@
 //! Classifying texts and pairs.
 
-use super::builder::{Builder, Loaded, Predictor, constructors};
+use super::builder::{Builder, Predictor, constructors};
 use super::fill_mask::single;
 use super::{predict_items, predict_one, prepared};
 use crate::checkpoint::{Checkpoint, EmbeddedTask};
 use crate::error::Result;
 use crate::model::Head;
-use crate::tasks::{self, ClassifyOptions, LabelScore, TextPair};
+use crate::tasks::{self, ClassifyOptions, LabelScore, LoadedPipeline, TextPair};
 
 /// Classifies texts and pairs, as transformers' text-classification pipeline does.
 pub struct Classify {
-    loaded: Loaded,
+    loaded: LoadedPipeline,
     options: ClassifyOptions,
 }
 
@@ -31,7 +31,7 @@ impl Predictor for Classify {
         vec![options.mode.head()]
     }
 
-    fn assemble(loaded: Loaded, options: ClassifyOptions) -> Result<Self> {
+    fn assemble(loaded: LoadedPipeline, options: ClassifyOptions) -> Result<Self> {
         tasks::Classify::new(&loaded.pipeline, options.clone())?;
         Ok(Self { loaded, options })
     }

@@ -1,16 +1,16 @@
 //! Vectors of texts.
 
-use super::builder::{Builder, Loaded, Predictor, constructors};
+use super::builder::{Builder, Predictor, constructors};
 use super::fill_mask::single;
 use super::{predict_items, predict_one, prepared};
 use crate::checkpoint::{Checkpoint, EmbeddedTask, SentenceModules};
 use crate::error::Result;
 use crate::model::Head;
-use crate::tasks::{self, EmbedOptions, Embedding, OwnLimit};
+use crate::tasks::{self, EmbedOptions, Embedding, LoadedPipeline, OwnLimit};
 
 /// Computes vectors of texts, with the modules of sentence-transformers where a model has them.
 pub struct Embed {
-    loaded: Loaded,
+    loaded: LoadedPipeline,
     options: EmbedOptions,
 }
 
@@ -37,7 +37,7 @@ impl Predictor for Embed {
         Ok(modules.as_ref().and_then(OwnLimit::of_modules))
     }
 
-    fn assemble(loaded: Loaded, options: EmbedOptions) -> Result<Self> {
+    fn assemble(loaded: LoadedPipeline, options: EmbedOptions) -> Result<Self> {
         tasks::Embed::new(&loaded.pipeline, options.clone())?;
         Ok(Self { loaded, options })
     }

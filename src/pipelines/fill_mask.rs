@@ -1,15 +1,15 @@
 //! Filling masks.
 
-use super::builder::{Builder, Loaded, Predictor, constructors};
+use super::builder::{Builder, Predictor, constructors};
 use super::{predict_items, predict_one, prepared};
 use crate::checkpoint::{Checkpoint, EmbeddedTask};
 use crate::error::Result;
 use crate::model::Head;
-use crate::tasks::{self, FieldNames, FillMaskOptions, MaskPredictions, TextPair};
+use crate::tasks::{self, FieldNames, FillMaskOptions, LoadedPipeline, MaskPredictions, TextPair};
 
 /// Fills `[MASK]` in texts, as transformers' fill-mask pipeline does.
 pub struct FillMask {
-    loaded: Loaded,
+    loaded: LoadedPipeline,
     options: FillMaskOptions,
 }
 
@@ -28,7 +28,7 @@ impl Predictor for FillMask {
         vec![Head::MaskedLm]
     }
 
-    fn assemble(loaded: Loaded, options: FillMaskOptions) -> Result<Self> {
+    fn assemble(loaded: LoadedPipeline, options: FillMaskOptions) -> Result<Self> {
         tasks::FillMask::new(&loaded.pipeline, options.clone())?;
         Ok(Self { loaded, options })
     }

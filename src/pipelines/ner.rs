@@ -1,16 +1,16 @@
 //! Finding entities.
 
-use super::builder::{Builder, Loaded, Predictor, constructors};
+use super::builder::{Builder, Predictor, constructors};
 use super::{predict_items, predict_one, prepared};
 use crate::checkpoint::{Checkpoint, EmbeddedTask};
 use crate::error::Result;
 use crate::model::Head;
-use crate::tasks::{self, Entity, NerOptions};
+use crate::tasks::{self, Entity, LoadedPipeline, NerOptions};
 
 /// Finds persons, places, organizations and whatever else a model was trained for, as transformers' token-classification
 /// pipeline does.
 pub struct Ner {
-    loaded: Loaded,
+    loaded: LoadedPipeline,
     options: NerOptions,
 }
 
@@ -31,7 +31,7 @@ impl Predictor for Ner {
         vec![Head::TokenClassification]
     }
 
-    fn assemble(loaded: Loaded, options: NerOptions) -> Result<Self> {
+    fn assemble(loaded: LoadedPipeline, options: NerOptions) -> Result<Self> {
         tasks::Ner::new(&loaded.pipeline, options.clone())?;
         Ok(Self { loaded, options })
     }

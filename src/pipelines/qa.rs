@@ -1,15 +1,15 @@
 //! Answering questions from a context.
 
-use super::builder::{Builder, Loaded, Predictor, constructors};
+use super::builder::{Builder, Predictor, constructors};
 use super::{predict_items, predict_one, prepared};
 use crate::checkpoint::{Checkpoint, EmbeddedTask};
 use crate::error::Result;
 use crate::model::Head;
-use crate::tasks::{self, Answers, QaOptions, null_threshold};
+use crate::tasks::{self, Answers, LoadedPipeline, QaOptions, null_threshold};
 
 /// Answers questions with parts of a context, as transformers' question-answering pipeline does.
 pub struct Qa {
-    loaded: Loaded,
+    loaded: LoadedPipeline,
     options: QaOptions,
 }
 
@@ -34,7 +34,7 @@ impl Predictor for Qa {
         vec![Head::QuestionAnswering]
     }
 
-    fn assemble(loaded: Loaded, options: QaOptions) -> Result<Self> {
+    fn assemble(loaded: LoadedPipeline, options: QaOptions) -> Result<Self> {
         tasks::Qa::new(&loaded.pipeline, options.clone())?;
         Ok(Self { loaded, options })
     }

@@ -1,15 +1,15 @@
 //! Classifying into labels that the model was not trained for.
 
-use super::builder::{Builder, Loaded, Predictor, constructors};
+use super::builder::{Builder, Predictor, constructors};
 use super::predict_one;
 use crate::checkpoint::{Checkpoint, EmbeddedTask};
 use crate::error::Result;
 use crate::model::Head;
-use crate::tasks::{self, LabelScore, ZeroShotOptions};
+use crate::tasks::{self, LabelScore, LoadedPipeline, ZeroShotOptions};
 
 /// Classifies texts into any labels with an entailment model, as transformers' zero-shot-classification pipeline does.
 pub struct ZeroShot {
-    loaded: Loaded,
+    loaded: LoadedPipeline,
     options: ZeroShotOptions,
 }
 
@@ -28,7 +28,7 @@ impl Predictor for ZeroShot {
         vec![Head::SequenceClassification]
     }
 
-    fn assemble(loaded: Loaded, options: ZeroShotOptions) -> Result<Self> {
+    fn assemble(loaded: LoadedPipeline, options: ZeroShotOptions) -> Result<Self> {
         tasks::ZeroShot::new(&loaded.pipeline, options.clone())?;
         Ok(Self { loaded, options })
     }

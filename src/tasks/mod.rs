@@ -8,6 +8,7 @@ mod embed;
 mod fill_mask;
 mod input;
 mod lengths;
+mod loading;
 mod ner;
 pub mod null_threshold;
 mod pipeline;
@@ -27,6 +28,7 @@ pub use fill_mask::{
 };
 pub use input::{FieldNames, TextPair};
 pub use lengths::{LengthOptions, Longest, OwnLimit};
+pub use loading::{LoadOptions, LoadedPipeline};
 pub use ner::{Aggregation, Entity, Ner, NerItem, NerOptions, WordBoundaries};
 pub use pipeline::{Embedded, OverflowStrategy, Pipeline, Pooling};
 pub use qa::{AnswerSpan, Answers, Qa, QaItem, QaOptions};

@@ -3,10 +3,10 @@
 use burn::tensor::{Device, Int, Tensor, TensorData};
 
 use crate::batch::{Padding, model_input};
-use crate::checkpoint::{Checkpoint, MlmBias, PoolingMode, all_finite, load_model};
-use crate::device::{OpenDevice, to_host};
+use crate::checkpoint::{PoolingMode, all_finite};
+use crate::device::to_host;
 use crate::error::{Error, Result};
-use crate::model::{Activation, Albert, AlbertConfig, Head, OutputOptions};
+use crate::model::{Activation, Albert, AlbertConfig, OutputOptions};
 use crate::stream::Finite;
 use crate::tokenizer::{Encoding, Tokenizer};
 
@@ -53,24 +53,6 @@ pub struct Pipeline {
 }
 
 impl Pipeline {
-    /// Loads the model of `checkpoint` with `heads` onto a device. Rows have at most `max_length` tokens.
-    ///
-    /// # Errors
-    /// Errors of the weight files and of the device.
-    pub(crate) fn load(
-        checkpoint: &Checkpoint,
-        heads: &[Head],
-        tokenizer: Tokenizer,
-        open: OpenDevice,
-        (max_length, long): (usize, OverflowStrategy),
-    ) -> Result<Self> {
-        let (config, tensors) = (checkpoint.config.clone(), checkpoint.tensors()?);
-        let (mut model, _) = load_model(&tensors, &config, heads, MlmBias::default(), &open.device)?;
-        model.set_matmul_precision(open.matmul_precision);
-        let pad_multiple = open.pad_multiple();
-        Ok(Self { model, config, tokenizer, device: open.device, max_length, long, pad_multiple })
-    }
-
     /// Encodes a text or a pair with at most `max_length` tokens.
     ///
     /// # Errors

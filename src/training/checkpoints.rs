@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::identity::Identity;
 use super::optimizer::Moments;
 use super::parameters::Parameters;
 use crate::checkpoint::{Architecture, SavedTensor, Tensors, TokenizerFiles, save_model, save_tensors};
@@ -190,13 +191,33 @@ impl Checkpoints {
         }))
     }
 
-    /// Reads one checkpoint into `parameters`.
+    /// Checks that a run with this identity may go on from a checkpoint with this state: only with the same options does a
+    /// resumed run equal an uninterrupted one.
     ///
     /// # Errors
-    /// If the checkpoint is missing, incomplete, or of another model.
-    pub fn read(&self, step: u64, parameters: &mut Parameters) -> Result<(TrainerState, Moments)> {
-        let folder = self.path(step);
-        let path = folder.join(STATE);
+    /// [`Error::BadFile`] that lists the differences.
+    pub(super) fn check_identity(&self, state: &TrainerState, identity: &Identity) -> Result<()> {
+        let differing = identity.differences(&state.options);
+        if differing.is_empty() {
+            return Ok(());
+        }
+        let problem =
+            format!("was made with other options ({}): a run is resumed with its own", differing.join("; "));
+        Err(Error::bad_file(self.path(state.step), problem))
+    }
+
+    /// Checks the identity of a completed run against its newest checkpoint, if one is left that can be read.
+    ///
+    /// # Errors
+    /// Those of [`Self::check_identity`].
+    pub(super) fn check_completed(&self, identity: &Identity) -> Result<()> {
+        let newest = self.steps().into_iter().rev().find_map(|step| self.read_state(step).ok());
+        newest.map_or(Ok(()), |state| self.check_identity(&state, identity))
+    }
+
+    /// Reads the state of one checkpoint without its tensors.
+    fn read_state(&self, step: u64) -> Result<TrainerState> {
+        let path = self.path(step).join(STATE);
         let text = std::fs::read(&path).map_err(Error::io(&path, "read"))?;
         let state: TrainerState = serde_json::from_slice(&text)
             .map_err(|e| Error::bad_file(&path, format!("is not the state of a training run: {e}")))?;
@@ -204,6 +225,16 @@ impl Checkpoints {
             let problem = format!("has version {}, this program reads {STATE_VERSION}", state.version);
             return Err(Error::bad_file(&path, problem));
         }
+        Ok(state)
+    }
+
+    /// Reads one checkpoint into `parameters`.
+    ///
+    /// # Errors
+    /// If the checkpoint is missing, incomplete, or of another model.
+    pub fn read(&self, step: u64, parameters: &mut Parameters) -> Result<(TrainerState, Moments)> {
+        let state = self.read_state(step)?;
+        let folder = self.path(step);
         let weights = Tensors::open_as_stored(&folder.join(WEIGHTS))?;
         let optimizer = Tensors::open_as_stored(&folder.join(OPTIMIZER))?;
         let mut moments = Moments::new(parameters);

@@ -7,6 +7,7 @@ pub mod distillation;
 mod documents;
 mod evaluation;
 pub mod finetune;
+mod identity;
 mod init;
 pub mod instances;
 pub mod log;
@@ -30,6 +31,7 @@ pub use communicator::{Communicator, SingleProcess, all_ok, connect, first_alone
 pub use documents::Documents;
 pub use evaluation::{Evaluation, Metrics};
 pub use finetune::FineTune;
+pub use identity::Identity;
 pub use init::{check_vocabulary, model_from, new_model};
 pub use instances::Instance;
 pub use objective::{Loss, Objective};
@@ -43,5 +45,5 @@ pub use pretraining::{
 pub use replicas::{BatchGradients, Replicas};
 pub use schedule::{Decay, Duration, Schedule};
 pub use source::Source;
-pub use trainer::{Identity, Progress, Report, StopReason, TrainObserver, TrainOptions, Trainer};
+pub use trainer::{Progress, Report, StopReason, TrainObserver, TrainOptions, Trainer};
 pub use vocabulary::{Step, TrainedVocabulary, VocabularyOptions, train_vocabulary};

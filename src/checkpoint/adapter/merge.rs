@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use crate::checkpoint::layout::{to_f32, transposed};
-use crate::checkpoint::lora_delta::add_product;
+use crate::checkpoint::low_rank::add_product;
 use crate::checkpoint::tensor::{Dtype, TensorInfo};
 use crate::error::{Error, Result};
 

@@ -20,7 +20,7 @@ use self::safetensors::SafetensorsFile;
 use self::sniff::{ContainerKind, sniff};
 use self::tensorflow::TfBundle;
 use super::quantization::{self, Quantization};
-use super::tensor::{Format, TensorInfo};
+use super::tensor::{Contents, Dtype, Format, TensorInfo};
 use crate::error::{Error, Result};
 
 /// A weight file: its tensors are listed when it is opened, and read one by one.
@@ -33,6 +33,20 @@ pub(in crate::checkpoint) trait TensorReader: Send + Sync {
     /// # Errors
     /// [`Error::BadFile`] for a damaged file; [`Error::Io`].
     fn read(&self, name: &str) -> Result<Vec<u8>>;
+
+    /// The elements of tensor `name`, which [`Self::infos`] lists with type `dtype`. A reader that computes tensors returns
+    /// values.
+    ///
+    /// # Errors
+    /// Those of [`Self::read`].
+    fn contents(&self, name: &str, dtype: Dtype) -> Result<Contents> {
+        Ok(Contents::Bytes(self.read(name)?, dtype))
+    }
+
+    /// The name under which the file itself holds tensor `name`.
+    fn name_in_file<'a>(&'a self, name: &'a str) -> &'a str {
+        name
+    }
 
     /// The container.
     fn format(&self) -> Format;

@@ -100,7 +100,8 @@ impl Tensors {
 
     /// The name that a tensor has in its file.
     pub fn name_in_file<'a>(&'a self, name: &'a str) -> &'a str {
-        self.stored.get(name).map_or(name, String::as_str)
+        let stored = self.stored.get(name).map_or(name, String::as_str);
+        self.index_of(name).map_or(stored, |i| self.files[self.holders[i]].name_in_file(stored))
     }
 
     /// Changes to the names, one line each.

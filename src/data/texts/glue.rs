@@ -6,7 +6,8 @@
 //! label is not one of the task's was cut or shifted, and is left out too.
 
 use super::columns::Columns;
-use crate::data::table::{Header, Row, Rows};
+use crate::data::row::{Header, Row};
+use crate::data::table::Rows;
 
 const TWO: &[&str] = &["0", "1"];
 const INFERENCE: &[&str] = &["entailment", "neutral", "contradiction", "-"];

@@ -6,6 +6,7 @@
 mod columns;
 mod delimited;
 mod layout;
+mod names;
 mod needs;
 #[cfg(feature = "parquet")]
 mod parquet;

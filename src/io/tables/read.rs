@@ -5,9 +5,10 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::names::{check_names, quoted, ragged};
 use super::row_start::row_start;
 use super::rows::{Broken, Row, Rows};
-use super::{Delimited, Needed, TableColumns, TableKind, needs};
+use super::{Delimited, Needed, TableColumns, TableKind};
 use crate::error::{Error, Result};
 use crate::io::compressed::decompressed;
 use crate::io::fields::Fields;
@@ -259,34 +260,6 @@ impl TableInput {
         }
         Ok(())
     }
-}
-
-/// The problem with a row of another number of cells than the header.
-fn ragged(cells: usize, names: &[String], kind: Delimited) -> String {
-    let advice = match kind {
-        Delimited::Csv => "a cell with commas needs quotes around it",
-        Delimited::Tsv => "in TSV quotes are letters, and no cell holds a tab or a line break",
-    };
-    format!(
-        "{cells} cell{}, but the header has {}: {}; {advice}",
-        if cells == 1 { "" } else { "s" },
-        names.len(),
-        quoted(names)
-    )
-}
-
-/// Checks that names differ, and that the needed ones are there.
-fn check_names(names: &[String], needed: &[Needed]) -> std::result::Result<(), String> {
-    for (i, name) in names.iter().enumerate() {
-        if let Some(first) = names[..i].iter().position(|other| other == name) {
-            return Err(format!("columns {} and {} are both named \"{name}\"; rename one", first + 1, i + 1));
-        }
-    }
-    needs::check(needed, names.iter().map(String::as_str))
-}
-
-fn quoted(names: &[String]) -> String {
-    names.iter().map(|name| format!("\"{name}\"")).collect::<Vec<_>>().join(", ")
 }
 
 fn error(broken: Broken, path: &Path, section: Option<&Section>) -> Error {

@@ -72,8 +72,7 @@ fn timed_product(
     let (x, bias) = (noise(rows * k), noise(n));
     let mut out = vec![0.0; rows * n];
     let threads = rayon::current_num_threads();
-    let turns = rows.div_ceil(threads * weights.form().rows_together()).max(1);
-    let block = rows.div_ceil(threads * turns).max(1);
+    let block = weights.form().rows_per_task(rows, threads);
     Operation {
         name: format!("{what} {precision:?} {rows}x{k}x{n}"),
         operations: (2 * rows * k * n) as f64,

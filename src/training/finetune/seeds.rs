@@ -45,6 +45,8 @@ impl PreparedFineTune<'_> {
         for seed in seeds.iter().copied() {
             let folder = self.folder(seed);
             if let Some(done) = self.options.resume.then(|| FineTuneResults::of_run(&folder)).flatten() {
+                let options = self.plan.options(&self.options, &folder, seed, &self.prepared.examples);
+                Checkpoints::new(&folder, 1).check_completed(&options.identity)?;
                 observer.seed_is_complete(seed);
                 runs.push(done);
                 continue;

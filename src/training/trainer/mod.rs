@@ -1,7 +1,6 @@
 //! The training loop: each step takes rows, computes gradients and updates the weights, with evaluations and
 //! checkpoints in between.
 
-mod identity;
 mod observer;
 mod options;
 mod progress;
@@ -21,7 +20,6 @@ use crate::training::replicas::Replicas;
 use crate::training::seeds::mix;
 use crate::training::source::Source;
 
-pub use identity::Identity;
 pub(in crate::training) use observer::OnlyStart;
 pub use observer::{Report, StopReason, TrainObserver};
 pub use options::TrainOptions;
@@ -150,7 +148,7 @@ impl<O: Objective, S: Source<Example = O::Example>> Trainer<'_, O, S> {
                     observer.warned(&format!("a checkpoint cannot be used: {problem}"));
                 }
             }
-            self.check_identity(&state, &checkpoints)?;
+            checkpoints.check_identity(&state, &self.options.identity)?;
             self.source.seek(&state.position)?;
             self.replicas.update(&self.parameters);
             (state, moments)
@@ -170,18 +168,6 @@ impl<O: Objective, S: Source<Example = O::Example>> Trainer<'_, O, S> {
         };
         let since_report = RunningTotals::new(names);
         Ok(Progress { state, moments, good_steps: 0, since_report, last_save: Instant::now() })
-    }
-
-    /// Checks that the options are unchanged. Only then does a resumed run equal an uninterrupted one.
-    fn check_identity(&self, state: &TrainerState, checkpoints: &Checkpoints) -> Result<()> {
-        let differing = self.options.identity.differences(&state.options);
-        if differing.is_empty() {
-            return Ok(());
-        }
-        Err(Error::bad_file(
-            checkpoints.path(state.step),
-            format!("was made with other options ({}): a run is resumed with its own", differing.join("; ")),
-        ))
     }
 
     /// Performs one step in all processes.

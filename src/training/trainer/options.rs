@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::identity::Identity;
+use crate::training::identity::Identity;
 use crate::training::optimizer::Optimizer;
 use crate::training::schedule::Schedule;
 

@@ -16,7 +16,7 @@ impl ActivationKind {
     pub(in crate::ops::cpu) fn forward(self, x: &[f32], y: &mut [f32]) {
         match self {
             Self::Gelu => Forward(x, y, PhantomData::<Gelu>).run(),
-            Self::GeluTanh => Forward(x, y, PhantomData::<GeluTanh>).run(),
+            Self::GeluTanh => gelu_tanh(x, y),
             Self::Linear => y.copy_from_slice(x),
             Self::QuickGelu => Forward(x, y, PhantomData::<QuickGelu>).run(),
             Self::Relu => Forward(x, y, PhantomData::<Relu>).run(),
@@ -39,6 +39,15 @@ impl ActivationKind {
             Self::Tanh => Backward(x, y, gradient, PhantomData::<Tangent>).run(),
         }
     }
+}
+
+/// [`GeluTanh`], the activation of every published ALBERT, in AVX-512 if there is.
+fn gelu_tanh(x: &[f32], y: &mut [f32]) {
+    #[cfg(target_arch = "x86_64")]
+    if super::gelu_avx512::gelu_tanh(x, y) {
+        return;
+    }
+    Forward(x, y, PhantomData::<GeluTanh>).run();
 }
 
 struct Forward<'a, F>(&'a [f32], &'a mut [f32], PhantomData<F>);

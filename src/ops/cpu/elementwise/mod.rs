@@ -3,6 +3,8 @@
 mod activation;
 mod dropout;
 mod exponential;
+#[cfg(target_arch = "x86_64")]
+mod gelu_avx512;
 mod norm;
 pub(super) mod simd;
 mod softmax;

@@ -127,4 +127,11 @@ impl OperandLayout {
     pub(in crate::ops::cpu) fn rows_together(self) -> usize {
         if self.step() > 1 { 224 } else { 112 }
     }
+
+    /// The number of rows of each task, at least 1, such that `rows` rows are about the same number of tasks for each of
+    /// `threads` threads, none larger than [`Self::rows_together`].
+    pub(in crate::ops::cpu) fn rows_per_task(self, rows: usize, threads: usize) -> usize {
+        let turns = rows.div_ceil(threads * self.rows_together()).max(1);
+        rows.div_ceil(turns * threads).max(1)
+    }
 }

@@ -149,10 +149,7 @@ impl Pass<'_> {
     /// All applications, the rows between two attentions in blocks.
     fn blocks(&self, states: &mut [f32], rows: usize, threads: usize) {
         let Sizes { hidden, .. } = self.sizes;
-        // As many blocks for each thread.
-        let most = self.packed.qkv.form().rows_together();
-        let turns = rows.div_ceil(threads * most).max(1);
-        let size = rows.div_ceil(turns * threads).max(1);
+        let size = self.packed.qkv.form().rows_per_task(rows, threads);
         let mut qkv = Buffer::new(rows * 3 * hidden);
         let mut heads = Buffer::new(rows * hidden);
         for application in 0..=self.options.repeats {

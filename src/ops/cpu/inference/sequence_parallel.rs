@@ -75,8 +75,7 @@ impl Pass<'_> {
         let rows = states.len() / hidden;
         self.attend_group(group, states, workspace);
         let Workspace { context, block, .. } = workspace;
-        let turns = rows.div_ceil(self.packed.qkv.form().rows_together()).max(1);
-        let size = rows.div_ceil(turns).max(1) * hidden;
+        let size = self.packed.qkv.form().rows_per_task(rows, 1) * hidden;
         for (states, context) in states.chunks_mut(size).zip(context.chunks(size)) {
             copy(&self.packed.dense, &mut block.packed_lhs, context, hidden);
             self.after_attention(states, block);

@@ -1,61 +1,12 @@
-//! Low-rank deltas of matrices.
-
-use std::collections::HashMap;
+//! Products of two narrow matrices, added to a matrix.
 
 use rayon::prelude::*;
-
-use super::quantization::recipe::Recipe;
-use super::tensor::{Dtype, TensorInfo};
 
 /// Rows of a matrix that one thread changes at a time.
 const ROWS: usize = 64;
 
 /// Rows of a right factor that are added at once.
 const TOGETHER: usize = 4;
-
-/// A matrix with a low-rank delta.
-pub(super) struct LoraDelta {
-    /// The type of the shared matrix in the file.
-    pub(super) shared: Dtype,
-    pub(super) factors: [Factor; 2],
-    pub(super) columns: usize,
-}
-
-/// One of the two factors.
-pub(super) struct Factor {
-    /// Its name and the index of its file.
-    pub(super) name: String,
-    pub(super) holder: usize,
-    pub(super) dtype: Dtype,
-    /// How to dequantize it.
-    pub(super) recipe: Option<Recipe>,
-}
-
-impl LoraDelta {
-    /// Returns `None` if the shapes do not match.
-    pub(super) fn new(
-        shared: &TensorInfo,
-        factors: [(&String, &(TensorInfo, usize)); 2],
-        recipes: &HashMap<String, Recipe>,
-    ) -> Option<Self> {
-        let [(_, (left, _)), (_, (right, _))] = factors;
-        let ([rows, columns], [own_rows, rank], [own_rank, own_columns]) =
-            (shared.shape.as_slice(), left.shape.as_slice(), right.shape.as_slice())
-        else {
-            return None;
-        };
-        if (rows, columns, rank) != (own_rows, own_columns, own_rank) {
-            return None;
-        }
-        let factors = factors.map(|(name, (info, holder))| Factor {
-            name: info.name.clone(),
-            holder: *holder,
-            dtype: info.dtype,
-            recipe: recipes.get(name).cloned(),
-        });
-        Some(Self { shared: shared.dtype, factors, columns: *columns })
-    }
-}
 
 /// Adds `left` `[rows, rank]` times `right` `[rank, columns]` to `values` `[rows, columns]`.
 pub(super) fn add_product(values: &mut [f32], left: &[f32], right: &[f32], columns: usize) {

@@ -1,0 +1,32 @@
+//! Checks of column names, and of rows against them.
+
+use super::{Delimited, Needed, needs};
+
+/// The problem with a row of another number of cells than the header.
+pub(super) fn ragged(cells: usize, names: &[String], kind: Delimited) -> String {
+    let advice = match kind {
+        Delimited::Csv => "a cell with commas needs quotes around it",
+        Delimited::Tsv => "in TSV quotes are letters, and no cell holds a tab or a line break",
+    };
+    format!(
+        "{cells} cell{}, but the header has {}: {}; {advice}",
+        if cells == 1 { "" } else { "s" },
+        names.len(),
+        quoted(names)
+    )
+}
+
+/// Checks that names differ, and that the needed ones are there.
+pub(super) fn check_names(names: &[String], needed: &[Needed]) -> std::result::Result<(), String> {
+    for (i, name) in names.iter().enumerate() {
+        if let Some(first) = names[..i].iter().position(|other| other == name) {
+            return Err(format!("columns {} and {} are both named \"{name}\"; rename one", first + 1, i + 1));
+        }
+    }
+    needs::check(needed, names.iter().map(String::as_str))
+}
+
+/// Names in quotes, for messages.
+pub(super) fn quoted(names: &[String]) -> String {
+    names.iter().map(|name| format!("\"{name}\"")).collect::<Vec<_>>().join(", ")
+}
