@@ -14,14 +14,26 @@ pub(in crate::ops::cpu) struct Affine<'a> {
     pub beta: &'a [f32],
 }
 
-/// `z + residual` normalized in place: rows of `z` end with mean 0 and variance 1, `scale` holds
-/// one over the standard deviation of each row, and `out` is `z * gamma + beta`.
+/// Sums that are accumulated side by side, so that no addition waits for the one before.
+const SIDE_BY_SIDE: usize = 4;
+
+/// The sum of all lanes.
+#[inline(always)]
+fn sum<I: Isa>(isa: I, [a, b, c, d]: [I::F32; SIDE_BY_SIDE]) -> f32 {
+    let ops = isa.f32();
+    ops.sum(ops.add(ops.add(a, b), ops.add(c, d)))
+}
+
+/// `out` becomes `z + residual`, normalized row by row, times gamma, plus beta.
 pub(in crate::ops::cpu) struct AddNormalize<'a> {
+    /// `[rows, H]`. It becomes the sum, or what `scales` says.
     pub z: &'a mut [f32],
     pub residual: &'a [f32],
     pub affine: Affine<'a>,
     pub epsilon: f32,
-    pub scale: &'a mut [f32],
+    /// For the backward pass: one over the standard deviation of each row. `z` then becomes the normalized rows, with mean 0
+    /// and variance 1.
+    pub scales: Option<&'a mut [f32]>,
     pub out: &'a mut [f32],
 }
 
@@ -31,23 +43,24 @@ pub(in crate::ops::cpu) fn add_normalize(
     residual: &[f32],
     norm: Pair<&[f32]>,
     epsilon: f32,
-    scale: &mut [f32],
+    scales: Option<&mut [f32]>,
     out: &mut [f32],
 ) {
     let affine = Affine { gamma: norm.weight, beta: norm.bias };
-    AddNormalize { z, residual, affine, epsilon, scale, out }.run();
+    AddNormalize { z, residual, affine, epsilon, scales, out }.run();
 }
 
 impl SimdOp for AddNormalize<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn eval<I: Isa>(self, isa: I) {
+    fn eval<I: Isa>(mut self, isa: I) {
         let ops = isa.f32();
-        let width = self.affine.gamma.len();
+        let Affine { gamma, beta } = self.affine;
+        let width = gamma.len();
         let rows = self.z.chunks_exact_mut(width).zip(self.residual.chunks_exact(width));
-        for (((z, residual), out), scale) in rows.zip(self.out.chunks_exact_mut(width)).zip(self.scale) {
-            let mut total = ops.zero();
+        for (i, ((z, residual), out)) in rows.zip(self.out.chunks_exact_mut(width)).enumerate() {
+            let mut totals = [ops.zero(); SIDE_BY_SIDE];
             simd::map(
                 isa,
                 [&mut *z],
@@ -55,27 +68,43 @@ impl SimdOp for AddNormalize<'_> {
                 #[inline(always)]
                 |[z], [r]| {
                     let x = ops.add(z, r);
-                    total = ops.add(total, x);
+                    let [a, b, c, d] = totals;
+                    totals = [b, c, d, ops.add(a, x)];
                     [x]
                 },
             );
-            let mean = ops.splat(ops.sum(total) / width as f32);
-            let [squares] = simd::fold(
+            let mean = ops.splat(sum(isa, totals) / width as f32);
+            let squares = simd::fold(
                 isa,
-                [ops.zero()],
+                [ops.zero(); SIDE_BY_SIDE],
                 [z],
                 #[inline(always)]
-                |[sum], [z]| {
+                |[a, b, c, total], [z]| {
                     let d = ops.sub(z, mean);
-                    [ops.mul_add(d, d, sum)]
+                    [b, c, total, ops.mul_add(d, d, a)]
                 },
             );
-            *scale = 1.0 / (ops.sum(squares) / width as f32 + self.epsilon).sqrt();
-            let factor = ops.splat(*scale);
+            let squares = sum(isa, squares);
+            let scale = 1.0 / (squares / width as f32 + self.epsilon).sqrt();
+            let factor = ops.splat(scale);
+            let Some(scales) = &mut self.scales else {
+                simd::map(
+                    isa,
+                    [out],
+                    [z, gamma, beta],
+                    #[inline(always)]
+                    |_, [z, gamma, beta]| {
+                        let normal = ops.mul(ops.sub(z, mean), factor);
+                        [ops.mul_add(normal, gamma, beta)]
+                    },
+                );
+                continue;
+            };
+            scales[i] = scale;
             simd::map(
                 isa,
                 [z, out],
-                [self.affine.gamma, self.affine.beta],
+                [gamma, beta],
                 #[inline(always)]
                 |[z, _], [gamma, beta]| {
                     let normal = ops.mul(ops.sub(z, mean), factor);

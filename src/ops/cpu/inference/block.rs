@@ -22,7 +22,6 @@ pub(super) struct Workspace {
     attended: Vec<f32>,
     full: Vec<f32>,
     inner: Vec<f32>,
-    scale: Vec<f32>,
 }
 
 impl Pass<'_> {
@@ -40,13 +39,12 @@ impl Pass<'_> {
         let Sizes { hidden, .. } = self.sizes;
         let rows = states.len() / hidden;
         let (p, packed) = (&self.parameters, self.packed);
-        let Workspace { packed_lhs, active, attended, full, inner, scale } = workspace;
+        let Workspace { packed_lhs, active, attended, full, inner } = workspace;
         attended.resize(rows * hidden, 0.0);
         full.resize(rows * hidden, 0.0);
-        scale.resize(rows, 0.0);
 
         all_chunks(&packed.dense, 0, packed_lhs, p.dense.bias, full);
-        self.add_normalize(full, states, p.attention_norm, scale, attended);
+        self.add_normalize(full, states, p.attention_norm, attended);
 
         copy(&packed.ffn, packed_lhs, attended, hidden);
         for (group, columns) in packed.ffn.groups().enumerate() {
@@ -59,19 +57,12 @@ impl Pass<'_> {
             let bias = (group == 0).then_some(p.ffn_output.bias);
             packed.ffn_output.product([group, 0], active, bias, full);
         }
-        self.add_normalize(full, attended, p.full_norm, scale, states);
+        self.add_normalize(full, attended, p.full_norm, states);
     }
 
     /// `out` = the normalization of `z + residual`.
-    pub(super) fn add_normalize(
-        &self,
-        z: &mut [f32],
-        residual: &[f32],
-        norm: Pair<&[f32]>,
-        scale: &mut [f32],
-        out: &mut [f32],
-    ) {
-        add_normalize(z, residual, norm, self.options.epsilon, scale, out);
+    pub(super) fn add_normalize(&self, z: &mut [f32], residual: &[f32], norm: Pair<&[f32]>, out: &mut [f32]) {
+        add_normalize(z, residual, norm, self.options.epsilon, None, out);
     }
 }
 

@@ -74,7 +74,6 @@ struct Workspace {
     heads: Vec<f32>,
     attended: Vec<f32>,
     full: Vec<f32>,
-    scale: Vec<f32>,
     attention: AttentionWorkspace,
 }
 
@@ -86,12 +85,11 @@ impl Worker<'_> {
         let d = pass.sizes.head_size();
         let rows = states.len() / hidden;
         let (p, packed) = (&pass.parameters, pass.packed);
-        let Workspace { packed_lhs, qkv, heads, attended, full, scale, attention } = workspace;
+        let Workspace { packed_lhs, qkv, heads, attended, full, attention } = workspace;
         for (buffer, width) in [(&mut *qkv, 3 * hidden), (heads, hidden), (attended, hidden), (full, hidden)]
         {
             buffer.resize(rows * width, 0.0);
         }
-        scale.resize(rows, 0.0);
 
         let product =
             |weights: &PackedRhs, packed_lhs: &[PackedLhs], bias: &[f32], out: &Shared, gelu: bool| {
@@ -132,7 +130,7 @@ impl Worker<'_> {
         fill(&packed.dense, packed_lhs, rows, |i, columns, out| pass.gather(heads, i, columns, out));
         product(&packed.dense, packed_lhs, p.dense.bias, dense_parts, false);
         Strips::new(&dense_parts.parts(), &packed.dense, rows).rows(hidden, full);
-        pass.add_normalize(full, states, p.attention_norm, scale, attended);
+        pass.add_normalize(full, states, p.attention_norm, attended);
 
         copy(&packed.ffn, packed_lhs, attended, hidden);
         product(&packed.ffn, packed_lhs, p.ffn.bias, inner_parts, true);
@@ -143,7 +141,7 @@ impl Worker<'_> {
         }
         product(&packed.ffn_output, packed_lhs, p.ffn_output.bias, full_parts, false);
         Strips::new(&full_parts.parts(), &packed.ffn_output, rows).rows(hidden, full);
-        pass.add_normalize(full, attended, p.full_norm, scale, states);
+        pass.add_normalize(full, attended, p.full_norm, states);
     }
 }
 

@@ -243,12 +243,19 @@ impl<'a> Layer<'a> {
             dropout.apply(attended, hidden, first);
         }
         residual.resize(rows * hidden, 0.0);
-        add_normalize(attended, states, p.attention_norm, self.options.epsilon, attended_scale, residual);
+        add_normalize(
+            attended,
+            states,
+            p.attention_norm,
+            self.options.epsilon,
+            Some(attended_scale),
+            residual,
+        );
         linear(inner, residual, hidden, &packed.ffn, Some(p.ffn.bias));
         active.resize(rows * width, 0.0);
         self.options.activation.forward(inner, active);
         linear(full, active, width, &packed.ffn_output, Some(p.ffn_output.bias));
-        add_normalize(full, residual, p.full_norm, self.options.epsilon, full_scale, states);
+        add_normalize(full, residual, p.full_norm, self.options.epsilon, Some(full_scale), states);
     }
 
     /// Copies rows from `first` on out of per-head results `[batch, heads, parts, length, d]` into
