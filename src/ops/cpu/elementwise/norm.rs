@@ -14,8 +14,8 @@ pub(in crate::ops::cpu) struct Affine<'a> {
     pub beta: &'a [f32],
 }
 
-/// `z + residual` normalized in place: rows of `z` end with mean 0 and variance 1, `scale` holds
-/// one over the standard deviation of each row, and `out` is `z * gamma + beta`.
+/// Normalizes `z + residual` in place: rows of `z` end up with mean 0 and variance 1, `scale` holds the reciprocal of
+/// each row's standard deviation, and `out` is `z * gamma + beta`.
 pub(in crate::ops::cpu) struct AddNormalize<'a> {
     pub z: &'a mut [f32],
     pub residual: &'a [f32],
@@ -25,7 +25,7 @@ pub(in crate::ops::cpu) struct AddNormalize<'a> {
     pub out: &'a mut [f32],
 }
 
-/// [`AddNormalize`] with `norm`, for all rows of `z`.
+/// Runs [`AddNormalize`] with `norm` on all rows of `z`.
 pub(in crate::ops::cpu) fn add_normalize(
     z: &mut [f32],
     residual: &[f32],
@@ -86,7 +86,7 @@ impl SimdOp for AddNormalize<'_> {
     }
 }
 
-/// `out = z * gamma + beta` for the rows of `z`.
+/// Computes `out = z * gamma + beta` for the rows of `z`.
 pub(in crate::ops::cpu) struct Scale<'a> {
     pub z: &'a [f32],
     pub affine: Affine<'a>,
@@ -112,8 +112,8 @@ impl SimdOp for Scale<'_> {
     }
 }
 
-/// The gradient at the input of a normalization. `gradient` at its output becomes the one before
-/// it; `gamma_sum` and `beta_sum` get the gradients of scale and offset added.
+/// The backward pass of a normalization: replaces the gradient with respect to its output by the gradient with respect to
+/// its input, and adds the gradients of scale and offset to `gamma_sum` and `beta_sum`.
 pub(in crate::ops::cpu) struct NormalizeBackward<'a> {
     pub gradient: &'a mut [f32],
     pub z: &'a [f32],
@@ -163,7 +163,7 @@ impl SimdOp for NormalizeBackward<'_> {
     }
 }
 
-/// `sum += ` the rows of `x`, column by column.
+/// Adds the rows of `x` to `sum`, column by column.
 pub(in crate::ops::cpu) struct AddRows<'a> {
     pub x: &'a [f32],
     pub sum: &'a mut [f32],
