@@ -5,9 +5,9 @@ use burn::tensor::{Bool, Device, Int, Tensor, TensorData};
 use crate::model::ModelInput;
 use crate::tokenizer::Encoding;
 
-/// Groups items so that no group has more than `budget` padded tokens (maximum length times count). An item longer than the
-/// budget forms a group of its own. Returns indices into `lengths`. The group with the earliest item comes first, so that
-/// ordered output is delayed as little as possible.
+/// Groups items so that no group has more than `budget` padded tokens (maximum length times count). An item longer than
+/// the budget forms a group of its own. Returns indices into `lengths`. The group with the earliest item comes first, so
+/// that ordered output is delayed as little as possible.
 pub fn batches(lengths: &[usize], budget: usize) -> Vec<Vec<usize>> {
     let mut order: Vec<usize> = (0..lengths.len()).collect();
     order.sort_by_key(|&i| (lengths[i], i));
@@ -26,9 +26,9 @@ pub fn batches(lengths: &[usize], budget: usize) -> Vec<Vec<usize>> {
 /// Padding of rows and their transfer to a device.
 #[derive(Clone, Copy, Debug)]
 pub struct Padding {
-    /// The id of padding. It has no effect, because attention excludes padding.
+    /// The padding id. Its value has no effect, because attention excludes padding.
     pub id: u32,
-    /// Lengths are padded to a multiple of this, because GPUs compile one kernel per shape.
+    /// The multiple to which lengths are padded: GPUs compile one kernel per shape.
     pub multiple: usize,
     /// The maximum length that the model supports, in tokens.
     pub longest: usize,

@@ -1,8 +1,8 @@
 //! The error type of the library.
 //!
-//! Every variant names the location (path, line, tensor, key or option) and suggests a remedy, so the command line only
-//! has to print it. Terminals, exit codes and the spelling of flags are none of its concern: texts name an option in words, as
-//! "option text_field" or, with a value, "option device=flex".
+//! Every variant names the location (path, line, tensor, key or option) and suggests a remedy, so that the command line
+//! only has to print it. Errors know nothing of terminals, exit codes or the spelling of flags: messages name an option
+//! in words, as in "option text_field" or, with a value, "option device=flex".
 
 use std::path::PathBuf;
 

@@ -1,20 +1,20 @@
-//! Panics of libraries, which damaged files can cause, as errors.
+//! Converts panics of third-party libraries, which damaged files can cause, into errors.
 
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind, set_hook, take_hook};
 use std::sync::Once;
 
 thread_local! {
-    /// True while a panic of this thread is caught, and so needs no message.
+    /// True while a panic of this thread is being caught and therefore should not print a message.
     static IS_CAUGHT: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Runs a part of a library. Returns `None` if it panics, without the message that a panic prints.
+/// Runs `work`, which calls into a library. Returns `None` if it panics, without printing the panic message.
 pub(crate) fn caught<T>(work: impl FnOnce() -> T) -> Option<T> {
     static HOOK: Once = Once::new();
     HOOK.call_once(|| {
         let others = take_hook();
-        // A fuzzer may count what is caught as a finding.
+        // In strict mode, a fuzzer reports caught panics as findings.
         let is_strict = cfg!(fuzzing) && std::env::var_os("ALBERT_FUZZ_STRICT").is_some();
         set_hook(Box::new(move |panic| {
             if is_strict || !IS_CAUGHT.get() {

@@ -1,7 +1,7 @@
 //! ALBERT language models in Rust, on [burn](https://burn.dev): checkpoints, tokenizers, tasks.
 //!
-//! The command-line program `albert` is a thin layer over this library, which knows nothing of
-//! terminals, progress bars or process exit.
+//! The command-line program `albert` is a thin layer over this library, which knows nothing of terminals, progress bars
+//! or process exit.
 //!
 //! Each task has a type that opens a model and predicts ([`pipelines`]):
 //!
@@ -16,9 +16,9 @@
 //! # }
 //! ```
 //!
-//! [`FineTune`], [`Pretrain`] and [`Evaluate`] are training and evaluation in one call each.
+//! [`FineTune`], [`Pretrain`] and [`Evaluate`] cover training and evaluation, in one call each.
 //!
-//! The parts below them can be used directly, for example to run a task on a stream:
+//! The lower-level components can be used directly, for example to run a task on a stream:
 //!
 //! ```
 //! use albert::checkpoint::{Checkpoint, MlmBias, load_model};

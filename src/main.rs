@@ -1,4 +1,4 @@
-//! The `albert` binary: parse, run, exit code.
+//! The `albert` binary: parses arguments, runs a command and sets the exit code.
 
 use std::process::ExitCode;
 

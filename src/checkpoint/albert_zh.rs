@@ -1,6 +1,8 @@
-//! The ALBERTs of brightmart/albert_zh, which project words to the width of the encoder before they add positions and
-//! normalize, where Google's do so after. That is an ALBERT whose embeddings are as wide as its encoder, with the product
-//! of both matrices as its table of words; the masked-LM head shares the same product.
+//! Support for checkpoints of brightmart/albert_zh.
+//!
+//! These models project word embeddings to the width of the encoder before adding positions and normalizing; Google's
+//! models do so afterwards. This is equivalent to an ALBERT with embeddings as wide as its encoder, whose word embedding
+//! table is the product of both matrices. The masked-LM head shares this product.
 //!
 //! Reference: brightmart/albert_zh `modeling.py` (`embedding_lookup_factorized`), `run_pretraining.py`.
 
@@ -18,7 +20,7 @@ const POSITIONS: &str = "albert.embeddings.position_embeddings.weight";
 const MAPPING: &str = "albert.encoder.embedding_hidden_mapping_in.weight";
 const MAPPING_BIAS: &str = "albert.encoder.embedding_hidden_mapping_in.bias";
 
-/// The width of the encoder of a checkpoint whose words are projected before positions are added.
+/// Returns the width of the encoder if the checkpoint projects word embeddings before adding positions.
 fn width(tensors: &Tensors) -> Option<usize> {
     let shape = |end: &str| {
         let info = tensors.infos().iter().find(|info| info.name.ends_with(end))?;
@@ -28,11 +30,11 @@ fn width(tensors: &Tensors) -> Option<usize> {
     (tensors.projects_words && shape("embeddings/position_embeddings")? == projected).then_some(projected)
 }
 
-/// Adapts a configuration to such a checkpoint.
+/// Adapts the configuration to a checkpoint that projects word embeddings first; leaves others as they are.
 ///
 /// # Errors
-/// [`Error::Weights`] where the configuration does not say that layers normalize after they add: albert_zh has two
-/// kinds of layers whose variables have the same names and shapes.
+/// [`Error::Weights`] if the configuration does not state that layers normalize after the residual addition (`postln`):
+/// albert_zh has two kinds of layers whose variables have the same names and shapes.
 pub(super) fn configure(config: &mut AlbertConfig, tensors: &Tensors) -> Result<()> {
     let Some(width) = width(tensors) else { return Ok(()) };
     if config.extra("ln_type").and_then(serde_json::Value::as_str) != Some("postln") {
@@ -45,7 +47,8 @@ pub(super) fn configure(config: &mut AlbertConfig, tensors: &Tensors) -> Result<
     Ok(())
 }
 
-/// Completes the sources of parameters: the product of both matrices, or a projection without a bias.
+/// Sets the sources of parameters that the file lacks. If words are projected first, the word embedding table is the
+/// product of both matrices and the projection is the identity; otherwise, the projection's bias is zero.
 pub(super) fn complete(sources: &mut BTreeMap<String, Source>, tensors: &Tensors) {
     let name = |canonical: &str| match sources.get(canonical) {
         Some(Source::Tensor { name, .. }) => Some(name.clone()),
@@ -63,10 +66,10 @@ pub(super) fn complete(sources: &mut BTreeMap<String, Source>, tensors: &Tensors
     }
 }
 
-/// `left` `[rows, inner]` times `right` `[inner, columns]`.
+/// Multiplies `left` `[rows, inner]` by `right` `[inner, columns]`.
 ///
 /// # Errors
-/// Those of reading; [`Error::BadFile`] for shapes that do not fit together.
+/// Errors from reading the tensors; [`Error::BadFile`] for incompatible shapes.
 pub(super) fn product(tensors: &Tensors, left: &str, right: &str) -> Result<Vec<f32>> {
     let shape = |name: &str| tensors.get(name).map(|info| info.shape.clone()).unwrap_or_default();
     let (&[rows, inner], &[other, columns]) = (shape(left).as_slice(), shape(right).as_slice()) else {

@@ -23,7 +23,7 @@ pub enum Architecture {
 }
 
 impl Architecture {
-    /// All classes, ordered by how much of a checkpoint they keep.
+    /// All classes, those that keep most of a checkpoint first.
     pub const ALL: [Self; 7] = [
         Self::PreTraining,
         Self::SequenceClassification,
@@ -34,7 +34,7 @@ impl Architecture {
         Self::Base,
     ];
 
-    /// The name of the class, as in `architectures` in `config.json`.
+    /// Returns the name of the class, as in `architectures` in `config.json`.
     pub fn class(self) -> &'static str {
         match self {
             Self::Base => "AlbertModel",
@@ -47,13 +47,13 @@ impl Architecture {
         }
     }
 
-    /// The class with this name, with or without the prefix of another framework.
+    /// Returns the class with this name, with or without another framework's prefix.
     pub fn from_class(name: &str) -> Option<Self> {
         let name = name.trim_start_matches("TF").trim_start_matches("Flax");
         Self::ALL.into_iter().find(|architecture| architecture.class() == name)
     }
 
-    /// The heads of the class.
+    /// Returns the heads of the class.
     pub fn heads(self) -> &'static [Head] {
         match self {
             Self::Base => &[Head::Pooler],
@@ -66,9 +66,9 @@ impl Architecture {
         }
     }
 
-    /// The class of a checkpoint: the one named in its configuration if the file contains its heads, otherwise the first one
-    /// whose parts are all present. A classifier with one output in a checkpoint from Google counts as a RACE model, which
-    /// scores choices.
+    /// Returns the class of a checkpoint: the one named in its configuration if the file contains its heads, otherwise
+    /// the first one whose parts are all present. A classifier with one output in a checkpoint from Google counts as a
+    /// RACE model, which scores choices.
     pub fn of(inventory: &Inventory, config: &AlbertConfig) -> Self {
         let held = inventory.heads(config);
         let fits = |architecture: &Self| architecture.heads().iter().all(|head| held.contains(head));

@@ -1,4 +1,4 @@
-//! The configuration file of a checkpoint, whatever its name.
+//! Finds the configuration file of a checkpoint, whatever its name.
 
 use std::fs::File;
 use std::io::Read;
@@ -8,20 +8,20 @@ use serde_json::{Map, Value};
 
 use crate::error::{Error, Result};
 
-/// Usual names of the configuration file, the preferred one first.
+/// Usual names of the configuration file, in order of preference.
 pub(super) const CONFIGS: [&str; 3] = ["config.json", "albert_config.json", "bert_config.json"];
 
-/// Longer files are not looked at: a configuration with thousands of labels is shorter.
+/// Maximum size of a candidate file in bytes. A configuration with thousands of labels is smaller.
 const LONGEST: u64 = 4 << 20;
 
-/// Keys that a configuration of an ALBERT has under any name.
+/// Keys that every ALBERT configuration contains.
 const NEEDED: [&str; 4] = ["hidden_size", "num_attention_heads", "num_hidden_layers", "vocab_size"];
 
-/// The configuration in the first of `directories` that has one: by its usual name, else the only `*.json` file that
-/// looks like a configuration of an ALBERT.
+/// Finds the configuration in the first of `directories` that contains one: the file with a usual name, otherwise the
+/// only `*.json` file that looks like an ALBERT configuration.
 ///
 /// # Errors
-/// [`Error::BadFile`] if several files could be meant.
+/// [`Error::BadFile`] if several files are candidates.
 pub(super) fn find_config(directories: &[PathBuf]) -> Result<Option<PathBuf>> {
     let usual = directories.iter().flat_map(|d| CONFIGS.map(|c| d.join(c))).find(|c| c.is_file());
     if usual.is_some() {
@@ -45,8 +45,8 @@ pub(super) fn find_config(directories: &[PathBuf]) -> Result<Option<PathBuf>> {
     Ok(None)
 }
 
-/// The files of a directory that look like a configuration; of these the ones with an `embedding_size`, which a BERT has
-/// not, if there are any.
+/// Lists the files of a directory that look like a configuration. If any of them has an `embedding_size`, which BERT
+/// lacks, only those are returned.
 fn candidates(directory: &Path) -> Vec<PathBuf> {
     let Ok(entries) = std::fs::read_dir(directory) else { return Vec::new() };
     let mut found: Vec<(PathBuf, bool)> = entries

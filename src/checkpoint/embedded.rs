@@ -23,9 +23,9 @@ pub(super) use crate::tokenizer::EMBEDDED as TOKENIZER;
 /// Tasks of the built-in model in addition to masked LM and sentence order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EmbeddedTask {
-    /// Positive or negative texts.
+    /// Sentiment of a text: positive or negative.
     Sentiment,
-    /// Persons, places, organizations.
+    /// Named entities: persons, places, organizations.
     Entities,
     /// Extractive question answering.
     Answers,
@@ -36,7 +36,7 @@ pub enum EmbeddedTask {
 }
 
 impl EmbeddedTask {
-    /// Its name in `assets/`.
+    /// Returns its name in `assets/`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Sentiment => "sentiment",
@@ -56,7 +56,7 @@ struct Entry {
     labels: Vec<String>,
 }
 
-/// The configuration with the labels of `task`, and whether the model supports that task.
+/// Returns the configuration with the labels of `task`, and whether the model supports that task.
 pub(super) fn config(task: Option<EmbeddedTask>) -> Result<(AlbertConfig, bool)> {
     let mut config = AlbertConfig::from_slice(CONFIG, Path::new("config.json"))?;
     let Some(task) = task else { return Ok((config, true)) };
@@ -71,7 +71,7 @@ pub(super) fn config(task: Option<EmbeddedTask>) -> Result<(AlbertConfig, bool)>
     Ok((config, true))
 }
 
-/// The tensors, with those of `task` under the model's names.
+/// Returns the tensors, with those of `task` under the model's names.
 pub(super) fn tensors(task: Option<EmbeddedTask>) -> Result<Tensors> {
     let all = Tensors::from_safetensors_bytes(WEIGHTS, Path::new("embedded model"))?;
     all.with_task(task.map(EmbeddedTask::name))

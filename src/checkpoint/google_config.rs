@@ -1,5 +1,5 @@
-//! Configuration missing from Google's checkpoints: the number of labels of a fine-tuned classifier and, for TensorFlow Hub
-//! modules, the complete configuration, which is inferred from tensor shapes for the published models.
+//! Completes configurations of Google's checkpoints. Fine-tuned classifiers lack the number of labels. TensorFlow Hub
+//! modules lack the complete configuration, which is inferred from tensor shapes for the published models.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -12,13 +12,13 @@ use super::tensors::Tensors;
 use crate::error::{Error, Result};
 use crate::model::AlbertConfig;
 
-/// Hidden size, layers and heads of the published models: base, large, xlarge, xxlarge.
+/// Hidden size, layers and attention heads of the published models: base, large, xlarge, xxlarge.
 const PUBLISHED: [(usize, usize, usize); 4] = [(768, 12, 12), (1024, 24, 16), (2048, 24, 16), (4096, 12, 64)];
 
 /// A parameter and its shape.
 type Shaped = (String, Vec<usize>);
 
-/// The parameters of a checkpoint with their shapes in PyTorch.
+/// Returns the parameters of a checkpoint with their PyTorch shapes.
 fn shapes(tensors: &Tensors) -> Vec<Shaped> {
     let shaped = |info: &super::tensor::TensorInfo| {
         let place = to_canonical(&info.name, Dialect::Google)?;
@@ -31,10 +31,10 @@ fn shapes(tensors: &Tensors) -> Vec<Shaped> {
     tensors.infos().iter().filter_map(shaped).collect()
 }
 
-/// Completes the number of labels, where the configuration names none, and adapts it to a checkpoint of albert_zh.
+/// Sets the number of labels if the configuration names none, and adapts the configuration to a checkpoint of albert_zh.
 ///
 /// # Errors
-/// Those of the index; [`Error::Weights`] for a checkpoint of albert_zh whose kind is not known.
+/// Errors from reading the index; [`Error::Weights`] for an albert_zh checkpoint of unknown layer kind.
 pub(super) fn complete(config: &mut AlbertConfig, weights: &Path) -> Result<()> {
     let tensors = Tensors::open(weights)?;
     albert_zh::configure(config, &tensors)?;
@@ -53,7 +53,7 @@ pub(super) fn complete(config: &mut AlbertConfig, weights: &Path) -> Result<()> 
 /// Infers the configuration of a published model from its tensor shapes.
 ///
 /// # Errors
-/// [`Error::Model`] if it is not a published model; errors of the index.
+/// [`Error::Model`] if it is not a published model; errors from reading the index.
 pub(super) fn inferred(weights: &Path, name: &str) -> Result<AlbertConfig> {
     let tensors = Tensors::open(weights)?;
     let shapes = shapes(&tensors);

@@ -5,17 +5,17 @@ use rayon::prelude::*;
 
 use super::tensor::Dtype;
 
-/// Columns per transposition task.
+/// Columns per parallel transposition task.
 const BLOCK: usize = 32;
-/// Values that are converted before they are checked.
+/// Values that are converted before they are checked for NaN and infinity.
 const CHECKED: usize = 4096;
 /// Values per conversion step.
 const STEP: usize = 1 << 16;
 
-/// Rows that are transposed together.
+/// Rows that are transposed at a time.
 const TOGETHER: usize = 8;
 
-/// Transposes a `[rows, columns]` matrix in blocks, so that both sides stay in cache.
+/// Transposes a `[rows, columns]` matrix in blocks, so that source and destination stay in the cache.
 pub(crate) fn transposed<T: Copy + Default + Send + Sync>(
     values: &[T],
     rows: usize,
@@ -49,7 +49,7 @@ pub(crate) fn transposed<T: Copy + Default + Send + Sync>(
     out
 }
 
-/// The same for the bytes of elements of 1, 2, 4 or 8 bytes.
+/// Like [`transposed`], for raw elements of 1, 2, 4 or 8 bytes.
 pub(super) fn transposed_bytes(bytes: &[u8], rows: usize, columns: usize, element: usize) -> Vec<u8> {
     fn turned<const N: usize>(bytes: &[u8], rows: usize, columns: usize) -> Vec<u8>
     where
@@ -80,7 +80,8 @@ pub(super) fn to_f32(bytes: &[u8], dtype: Dtype) -> Option<Vec<f32>> {
     }
 }
 
-/// As [`to_f32`], and whether all values are finite. They are checked step by step, while they are in the cache.
+/// Like [`to_f32`], but also returns whether all values are finite. Values are checked in steps, while they are in the
+/// cache.
 pub(super) fn to_f32_checked(bytes: &[u8], dtype: Dtype) -> Option<(Vec<f32>, bool)> {
     let mut values = Vec::with_capacity(bytes.len() / dtype.size());
     let mut finite = true;
@@ -92,32 +93,32 @@ pub(super) fn to_f32_checked(bytes: &[u8], dtype: Dtype) -> Option<(Vec<f32>, bo
         }
         finite &= all_finite(&values[from..]);
     }
-    // Without elements, the type alone decides.
+    // Integers are rejected even if there are no elements.
     to_f32(&[], dtype)?;
     Some((values, finite))
 }
 
-/// True for bytes of floats that are all finite, and for integers.
+/// Returns true if all floats are finite. Integers always are.
 pub(super) fn is_finite(bytes: &[u8], dtype: Dtype) -> bool {
     bytes
         .chunks(CHECKED * dtype.size())
         .all(|step| to_f32(step, dtype).is_none_or(|values| all_finite(&values)))
 }
 
-/// True if no value is NaN or infinite. Without an early end, so that it takes vectors of values at a time.
+/// Returns true if no value is NaN or infinite. Does not return early, so that the loop can be vectorized.
 pub(crate) fn all_finite(values: &[f32]) -> bool {
     const EXPONENT: u32 = 0x7f80_0000;
     values.iter().fold(0, |bad, value| bad | u32::from(value.to_bits() & EXPONENT == EXPONENT)) == 0
 }
 
-/// The little-endian bytes of f32 values.
+/// Returns the little-endian bytes of f32 values.
 pub(super) fn to_bytes(values: &[f32]) -> Vec<u8> {
     let mut out = vec![0; values.len() * 4];
     out.as_chunks_mut::<4>().0.iter_mut().zip(values).for_each(|(out, value)| *out = value.to_le_bytes());
     out
 }
 
-/// Converts f32 values to the bytes of a float type.
+/// Appends f32 values to `out` as elements of the float type `dtype`.
 pub(super) fn from_f32(values: &[f32], dtype: Dtype, out: &mut Vec<u8>) {
     match dtype {
         Dtype::F16 => out.extend(values.iter().flat_map(|v| f16::from_f32(*v).to_le_bytes())),

@@ -1,4 +1,4 @@
-//! Loading the tensors of a checkpoint into a model.
+//! Loads the tensors of a checkpoint into a model.
 
 use std::collections::BTreeSet;
 
@@ -32,13 +32,13 @@ const DECODER_BIAS: &str = "predictions.decoder.bias";
 const MLM_BIAS: &str = "predictions.bias";
 const WORD_EMBEDDINGS: &str = "albert.embeddings.word_embeddings.weight";
 
-/// Builds a model with `heads` and reads its weights.
+/// Builds a model with `heads` and loads its weights.
 ///
 /// Weights are converted from the file's type to the device's float type.
 ///
 /// # Errors
-/// [`Error::Weights`] for a missing tensor or a wrong shape, since no parameter is ever left random; errors of the file's
-/// reader.
+/// [`Error::Weights`] for a missing tensor or a wrong shape, since no parameter may keep its random initial values;
+/// errors from the file's reader.
 pub fn load_model(
     tensors: &Tensors,
     config: &AlbertConfig,
@@ -70,8 +70,8 @@ pub fn load_model(
     Ok((model, report))
 }
 
-/// Selects the masked-LM bias, and returns a note if there is a choice. Both biases are equal in most files. If they differ,
-/// transformers uses the decoder's (its `_tie_weights` overwrites the other one).
+/// Selects the masked-LM bias, and returns a note if the file has two that differ. Both biases are equal in most files.
+/// If they differ, transformers uses the decoder's (its `_tie_weights` overwrites the other one).
 pub(super) fn mlm_bias_source(
     inventory: &Inventory,
     wish: MlmBias,
@@ -95,9 +95,9 @@ struct Loader<'a> {
     path: Vec<String>,
     containers: Vec<String>,
     report: LoadReport,
-    /// Canonical names that were used.
+    /// Canonical names of the tensors used so far.
     seen: BTreeSet<String>,
-    /// The tensor used as masked-LM bias.
+    /// The tensor to use as the masked-LM bias.
     bias_source: &'static str,
     error: Option<Error>,
 }
@@ -148,7 +148,7 @@ impl<'a> Loader<'a> {
         Ok(())
     }
 
-    /// The tensor of one parameter, in burn's layout.
+    /// Returns the values of one parameter, in burn's layout.
     fn tensor_for(&mut self, name: &str, shape: &[usize], transpose: bool) -> Option<Vec<f32>> {
         let source = if name == MLM_BIAS { self.bias_source } else { name };
         let stored: Vec<usize> =
@@ -207,7 +207,7 @@ impl<'a> Loader<'a> {
     }
 }
 
-/// Describes missing tensors and wrong shapes, the first few of each by name.
+/// Describes missing tensors and wrong shapes. Names the first few of each.
 fn describe_mismatch(report: &LoadReport) -> String {
     const SHOWN: usize = 5;
     let mut lines = Vec::new();

@@ -1,14 +1,14 @@
-//! Products of two narrow matrices, added to a matrix.
+//! Adds the product of two low-rank factors to a matrix.
 
 use rayon::prelude::*;
 
-/// Rows of a matrix that one thread changes at a time.
+/// Rows of a matrix that one thread updates at a time.
 const ROWS: usize = 64;
 
-/// Rows of a right factor that are added at once.
+/// Rows of the right factor that are added at a time.
 const TOGETHER: usize = 4;
 
-/// Adds `left` `[rows, rank]` times `right` `[rank, columns]` to `values` `[rows, columns]`.
+/// Adds the product of `left` `[rows, rank]` and `right` `[rank, columns]` to `values` `[rows, columns]`.
 pub(super) fn add_product(values: &mut [f32], left: &[f32], right: &[f32], columns: usize) {
     let columns = columns.max(1);
     let rank = (right.len() / columns).max(1);
@@ -21,7 +21,7 @@ pub(super) fn add_product(values: &mut [f32], left: &[f32], right: &[f32], colum
     });
 }
 
-/// Adds the rows of `right`, each times its factor, to `row`. [`TOGETHER`] of them are read at once.
+/// Adds the rows of `right`, each scaled by its factor, to `row`. Reads [`TOGETHER`] of them at a time.
 fn add_rows(row: &mut [f32], factors: &[f32], right: &[f32], columns: usize) {
     if let ([a, b, c, d], Some((first, rest))) = (factors, right.split_at_checked(columns))
         && let Some((second, rest)) = rest.split_at_checked(columns)

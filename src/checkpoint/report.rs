@@ -1,4 +1,4 @@
-//! Report of loading: the fate of every tensor of the checkpoint and every parameter of the model.
+//! The report of loading: what happened to each tensor of the checkpoint and each parameter of the model.
 
 use std::fmt;
 
@@ -18,11 +18,11 @@ pub struct Mismatch {
 pub struct LoadReport {
     /// Parameters that were loaded.
     pub loaded: Vec<String>,
-    /// Parameters without a tensor, each with what the file has instead: a similar name, or a tensor that cannot be read.
+    /// Parameters without a tensor, each with a similar name in the file or the reason why its tensor cannot be read.
     pub missing: Vec<(String, Option<String>)>,
     /// Tensors that are not part of this model.
     pub unused: Vec<String>,
-    /// Tensors of known parts that this task does not use.
+    /// Tensors of known parts that the task does not use.
     pub set_aside: Vec<String>,
     /// Number of tensors that are not parameters: optimizer slots, counters.
     pub foreign: usize,
@@ -35,7 +35,7 @@ pub struct LoadReport {
 }
 
 impl fmt::Display for LoadReport {
-    /// Formats the counts in one line.
+    /// Formats the counts on one line.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
@@ -53,7 +53,7 @@ impl fmt::Display for LoadReport {
     }
 }
 
-/// The name in `candidates` that is most similar to `name`, if any is similar.
+/// Returns the name in `candidates` that is most similar to `name`, if any is similar enough.
 pub(crate) fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let mut best: Option<(f64, &str)> = None;
     for candidate in candidates {

@@ -1,4 +1,4 @@
-//! Finding a checkpoint: a directory, a weight file, the prefix of a TensorFlow checkpoint, or the built-in model.
+//! Locates a checkpoint: a directory, a weight file, the prefix of a TensorFlow checkpoint, or the built-in model.
 
 use std::path::{Path, PathBuf};
 
@@ -17,10 +17,10 @@ use crate::error::{Error, Result};
 use crate::model::AlbertConfig;
 use crate::tokenizer::Tokenizer;
 
-/// Folders of a model directory that hold only its weights.
+/// Subdirectories of a model directory that contain only its weights.
 const WEIGHT_FOLDERS: [&str; 3] = ["variables", "onnx", "openvino"];
 
-/// Location of a checkpoint.
+/// The location of a checkpoint.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Origin {
     /// The built-in model.
@@ -28,7 +28,7 @@ pub enum Origin {
         /// The task whose head is used.
         task: Option<EmbeddedTask>,
     },
-    /// A directory. The weights may be a file that the user named.
+    /// A directory. `weights` may be a file that the user named.
     Directory {
         /// The directory with configuration and tokenizer.
         directory: PathBuf,
@@ -46,18 +46,18 @@ pub struct Checkpoint {
     pub origin: Origin,
     /// Its configuration.
     pub config: AlbertConfig,
-    /// Allow weights with NaN and infinity.
+    /// True if weights may contain NaN and infinity.
     pub allow_non_finite: bool,
-    /// The adapter that changes its weights.
+    /// The adapter that is merged into the weights.
     pub adapter: Option<Adapter>,
     /// A tokenizer file or directory to use instead of the checkpoint's own.
     pub tokenizer_path: Option<PathBuf>,
-    /// The directory with the `modules.json` of sentence-transformers that was named or fetched, if it has one.
+    /// The directory with sentence-transformers' `modules.json`, if the checkpoint has one.
     pub modules: Option<PathBuf>,
 }
 
 impl Checkpoint {
-    /// The built-in model.
+    /// Opens the built-in model.
     ///
     /// # Errors
     /// None in a correct build.
@@ -65,7 +65,7 @@ impl Checkpoint {
         Self::embedded_for(None)
     }
 
-    /// The built-in model with the head and the labels of a task, if it supports that task.
+    /// Opens the built-in model with the head and labels of a task, if it supports that task.
     ///
     /// # Errors
     /// None in a correct build.
@@ -88,11 +88,11 @@ impl Checkpoint {
         weight_files::is_local(path)
     }
 
-    /// A directory, a weight file next to its configuration, the prefix of a TensorFlow checkpoint, or an adapter whose base
-    /// model is on this disk. A directory of sentence-transformers may keep the model in a directory below.
+    /// Opens a directory, a weight file next to its configuration, the prefix of a TensorFlow checkpoint, or an adapter
+    /// whose base model is on this disk. In a sentence-transformers directory, the model may be in a subdirectory.
     ///
     /// # Errors
-    /// [`Error::Model`] that names the files searched for; errors of the configuration.
+    /// [`Error::Model`] that names the files searched for; errors from reading the configuration.
     pub fn local(path: &Path) -> Result<Self> {
         let Some(adapter) = Adapter::at(path)? else { return Self::without_adapter(path) };
         let name = path.display().to_string();
@@ -103,11 +103,12 @@ impl Checkpoint {
         }
     }
 
-    /// The base model of the adapter that the user calls `model`: the one that is `named`, or else that of the adapter's
-    /// configuration. `locate` finds the directory or file of a model by its name.
+    /// Opens the base model of the adapter that the user calls `model`: `named` if given, otherwise the one that the
+    /// adapter's configuration names. `locate` maps the name of a model to its directory or file.
     ///
     /// # Errors
-    /// [`Error::Model`] without a base model, or if it is an adapter itself; those of [`Checkpoint::local`] and of `locate`.
+    /// [`Error::Model`] if there is no base model or it is itself an adapter; those of [`Checkpoint::local`] and of
+    /// `locate`.
     pub fn base_for(
         adapter: &Adapter,
         model: &str,
@@ -126,10 +127,10 @@ impl Checkpoint {
         }
     }
 
-    /// The base model `path` of an adapter.
+    /// Opens `path` as the base model of an adapter.
     ///
     /// # Errors
-    /// [`Error::Model`] where it is an adapter itself; those of [`Checkpoint::local`].
+    /// [`Error::Model`] if it is itself an adapter; those of [`Checkpoint::local`].
     fn base_of(adapter: &Adapter, name: &str, path: &Path) -> Result<Self> {
         let same = |other: &Adapter| {
             let canonical = |path: &Path| std::fs::canonicalize(path).ok();
@@ -144,10 +145,10 @@ impl Checkpoint {
         }
     }
 
-    /// The model with `adapter` merged into its weights; `name` is what the user named.
+    /// Returns the model with `adapter` merged into its weights. `name` is the name given by the user.
     ///
     /// # Errors
-    /// Those of [`Adapter::check`] and of reading the adapter.
+    /// Those of [`Adapter::check`]; errors from reading the adapter.
     pub fn with_adapter(self, name: &str, adapter: Adapter) -> Result<Self> {
         adapter.check(name)?;
         let Origin::Directory { directory, weights } = self.origin else {
@@ -169,7 +170,7 @@ impl Checkpoint {
         })
     }
 
-    /// True if a directory holds weights of any format.
+    /// Returns true if a directory contains weights in any format.
     pub fn has_weights(directory: &Path) -> bool {
         weights_in(&transformer_directory(directory).unwrap_or_else(|| directory.to_owned())).is_some()
     }
@@ -197,7 +198,7 @@ impl Checkpoint {
         } else {
             return Err(missing("no such file or directory".to_owned()));
         };
-        // A saved TensorFlow model keeps its variables in a separate folder.
+        // A saved TensorFlow model keeps its variables in a subdirectory.
         let outside = directory
             .file_name()
             .is_some_and(|name| WEIGHT_FOLDERS.iter().any(|folder| name == *folder))
@@ -246,10 +247,10 @@ impl Checkpoint {
         })
     }
 
-    /// Lists the tensors. Weights are read later, one by one.
+    /// Lists the tensors. Weights are read later, one at a time.
     ///
     /// # Errors
-    /// Errors of the file's reader.
+    /// Errors from the file's reader.
     pub fn tensors(&self) -> Result<Tensors> {
         let tensors = match &self.origin {
             Origin::Embedded { task } => embedded::tensors(*task)?,
@@ -258,11 +259,12 @@ impl Checkpoint {
         Ok(tensors.allowing_non_finite(self.allow_non_finite))
     }
 
-    /// The tensors with the changes of the adapter: that of the directory, or one that the file itself holds.
+    /// Merges the adapter, if there is one: [`Self::adapter`], or one stored in the weight file itself.
     fn merged(&self, tensors: Tensors) -> Result<Tensors> {
         if let Some(adapter) = &self.adapter {
             let mut merge = Merge::new(adapter.tensors()?, &adapter.settings, false)?;
-            // The configuration of the merged model has lost what that of the base model said.
+            // `tie_word_embeddings` describes the merged model; the key as read from the file still describes the base
+            // model.
             let tied_in_base =
                 self.config.extra("tie_word_embeddings") != Some(&serde_json::Value::Bool(false));
             if tied_in_base && !self.config.tie_word_embeddings {
@@ -280,7 +282,7 @@ impl Checkpoint {
         Ok(tensors.without_adapter().with_adapter(merge))
     }
 
-    /// The file that [`Self::tokenizer`] reads; `None` if there is none, or it is in the binary.
+    /// Returns the file that [`Self::tokenizer`] reads. Returns `None` if there is none or the tokenizer is built in.
     pub fn tokenizer_file(&self) -> Option<PathBuf> {
         let place = match (&self.tokenizer_path, &self.origin) {
             (Some(path), _) => path,
@@ -293,7 +295,7 @@ impl Checkpoint {
     /// Loads the tokenizer.
     ///
     /// # Errors
-    /// Errors of the tokenizer's files.
+    /// Errors from reading the tokenizer's files.
     pub fn tokenizer(&self) -> Result<Tokenizer> {
         if let Some(path) = &self.tokenizer_path {
             return Tokenizer::from_path(path);
@@ -307,14 +309,14 @@ impl Checkpoint {
     }
 }
 
-/// True if a directory holds a tokenizer.
+/// Returns true if a directory contains a tokenizer.
 fn has_tokenizer(directory: &Path) -> bool {
     ["tokenizer.json", "spiece.model", "30k-clean.model", "vocab.txt"]
         .iter()
         .any(|name| directory.join(name).is_file())
 }
 
-/// Names the adapters in the folders of a directory, for a message.
+/// Lists the adapters in the subdirectories of a directory, for an error message.
 fn adapters_below(directory: &Path) -> String {
     let mut names: Vec<String> = std::fs::read_dir(directory)
         .into_iter()

@@ -1,4 +1,4 @@
-//! The files with which sentence-transformers says how token vectors become the vector of a text.
+//! Reads sentence-transformers files, which define how token vectors are combined into the embedding of a text.
 //!
 //! Reference: sentence-transformers 5.1 and 6.2 (`modules.json`, the modules Pooling, Dense, LayerNorm and Normalize,
 //! `sentence_bert_config.json`, `config_sentence_transformers.json`).
@@ -11,25 +11,25 @@ use super::tensors::Tensors;
 use crate::error::{Error, Result};
 use crate::model::Activation;
 
-/// Names the modules of a model, in order.
+/// Lists the modules of a model, in order.
 pub(crate) const MODULES: &str = "modules.json";
 
-/// Where older versions put the model itself.
+/// Subdirectories in which older versions store the model itself.
 const OLD_DIRECTORIES: [&str; 3] = ["0_Transformer", "0_ALBERT", "0_BERT"];
 
-/// The configuration of the Transformer module, by the names that its versions gave it.
+/// File names of the Transformer module's configuration in the various versions.
 pub(crate) const TRANSFORMER_CONFIGS: [&str; 3] =
     ["sentence_bert_config.json", "sentence_roberta_config.json", "sentence_albert_config.json"];
 
-/// The configuration of the whole model.
+/// The configuration of the complete model.
 pub(crate) const MODEL_CONFIG: &str = "config_sentence_transformers.json";
 
-/// How a Pooling module makes one vector of the vectors of all tokens.
+/// How a Pooling module combines the vectors of all tokens into one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PoolingMode {
     /// The vector of the first token.
     Cls,
-    /// The largest value of each component.
+    /// The maximum of each component.
     Max,
     /// The mean.
     Mean,
@@ -41,7 +41,7 @@ pub enum PoolingMode {
     LastToken,
 }
 
-/// Modes by their names, and the switches of older files, in the order in which their vectors are concatenated.
+/// The name of each mode and its flag in older files, in the order in which vectors are concatenated.
 const MODES: [(&str, &str, PoolingMode); 6] = [
     ("cls", "pooling_mode_cls_token", PoolingMode::Cls),
     ("max", "pooling_mode_max_tokens", PoolingMode::Max),
@@ -52,31 +52,31 @@ const MODES: [(&str, &str, PoolingMode); 6] = [
 ];
 
 impl PoolingMode {
-    /// The name that sentence-transformers gives it.
+    /// Returns sentence-transformers' name of the mode.
     pub fn name(self) -> &'static str {
         MODES.iter().find(|(_, _, mode)| *mode == self).map_or("mean", |(name, _, _)| name)
     }
 }
 
-/// A transformation of the vector of a text after pooling.
+/// A transformation of a pooled vector.
 #[derive(Clone, Debug, PartialEq)]
 pub enum SentenceLayer {
-    /// It is scaled to length one.
+    /// Scales the vector to length one.
     Normalize,
-    /// It is multiplied by a matrix, and an activation is applied.
+    /// Multiplies the vector by a matrix, adds a bias and applies an activation.
     Dense {
-        /// `[out, in]`, row by row.
+        /// `[out, in]`, row-major.
         weight: Vec<f32>,
-        /// `[out]`, or empty.
+        /// `[out]`, or empty if there is no bias.
         bias: Vec<f32>,
-        /// Length of the vector that it takes.
+        /// Length of the input vector.
         inputs: usize,
-        /// Length of the vector that it gives.
+        /// Length of the output vector.
         outputs: usize,
         /// Applied to each component of the result.
         activation: Activation,
     },
-    /// It gets mean zero and variance one, and is scaled and shifted.
+    /// Normalizes the vector to mean zero and variance one, then scales and shifts it.
     LayerNorm {
         /// `[H]`.
         weight: Vec<f32>,
@@ -86,7 +86,7 @@ pub enum SentenceLayer {
 }
 
 impl SentenceLayer {
-    /// The name that sentence-transformers gives it.
+    /// Returns sentence-transformers' name of the module.
     pub fn name(&self) -> &'static str {
         match self {
             Self::Normalize => "Normalize",
@@ -99,46 +99,46 @@ impl SentenceLayer {
 /// The settings in the files of a sentence-transformers directory.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct SentenceModules {
-    /// At least one; the vectors of several are concatenated.
+    /// The pooling modes, at least one. Vectors of several modes are concatenated.
     pub pooling: Vec<PoolingMode>,
-    /// False where the tokens of the prompt take no part in the pooling.
+    /// False if the tokens of the prompt are excluded from pooling.
     pub include_prompt: bool,
-    /// Applied after pooling, in order.
+    /// Transformations that are applied after pooling, in order.
     pub layers: Vec<SentenceLayer>,
-    /// Longest text in tokens, special tokens included.
+    /// Maximum length of a text in tokens, including special tokens.
     pub max_seq_length: Option<usize>,
-    /// Texts are lower-cased before they reach the tokenizer.
+    /// True if texts are lower-cased before tokenization.
     pub lower_case: bool,
-    /// Texts to put before the input, by name.
+    /// Texts to prepend to the input, by name.
     pub prompts: Vec<(String, String)>,
-    /// The prompt to use where the user names none.
+    /// The prompt to use if the user names none.
     pub default_prompt: Option<String>,
-    /// Vectors are cut to this length.
+    /// Length to which vectors are truncated.
     pub truncate_dim: Option<usize>,
 }
 
 /// One entry of `modules.json`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Module {
-    /// The directory of its files below that of `modules.json`; empty for that directory itself.
+    /// The directory of its files, relative to that of `modules.json`; empty for that directory itself.
     pub path: String,
-    /// The name of the Python class, with its package.
+    /// The qualified name of the Python class.
     pub class: String,
 }
 
 impl Module {
-    /// The class without its package.
+    /// Returns the name of the class without its package.
     pub(crate) fn kind(&self) -> &str {
         self.class.rsplit('.').next().unwrap_or_default()
     }
 
-    /// True for the module that holds the model itself.
+    /// Returns true for the module that contains the model itself.
     pub(crate) fn is_transformer(&self) -> bool {
         matches!(self.kind(), "Transformer" | "ALBERT" | "BERT")
     }
 }
 
-/// The directory below `root` that holds the model itself, where that is not `root`.
+/// Returns the subdirectory of `root` that contains the model itself, unless it is in `root`.
 pub(super) fn transformer_directory(root: &Path) -> Option<PathBuf> {
     let named = modules_in(root).ok().flatten().unwrap_or_default();
     let named = named.into_iter().find(Module::is_transformer).map(|module| module.path);
@@ -149,10 +149,10 @@ pub(super) fn transformer_directory(root: &Path) -> Option<PathBuf> {
     directories.map(|name| root.join(name)).find(|directory| directory.join("config.json").is_file())
 }
 
-/// The entries of `modules.json`, if there is one.
+/// Reads the entries of `modules.json`, if it exists.
 ///
 /// # Errors
-/// [`Error::BadFile`] for anything but a list of modules, or names a directory elsewhere.
+/// [`Error::BadFile`] if it is not a list of modules, or names a directory outside `root`.
 pub(crate) fn modules_in(root: &Path) -> Result<Option<Vec<Module>>> {
     let path = root.join(MODULES);
     if !path.is_file() {
@@ -174,7 +174,7 @@ pub(crate) fn modules_in(root: &Path) -> Result<Option<Vec<Module>>> {
     list.into_iter().map(|entry| module(entry).ok_or_else(bad)).collect::<Result<Vec<_>>>().map(Some)
 }
 
-/// A relative path without a way out.
+/// Returns true for a relative path that stays inside its base directory.
 fn is_below(path: &str) -> bool {
     Path::new(path).components().all(|part| matches!(part, std::path::Component::Normal(_)))
 }
@@ -183,7 +183,7 @@ impl SentenceModules {
     /// Reads the files in `root`, the directory of a `modules.json`.
     ///
     /// # Errors
-    /// For files that cannot be read, and for modules that are not supported, by name.
+    /// Unreadable files, and unsupported modules, which are named.
     pub fn read(root: &Path) -> Result<Self> {
         let list = root.join(MODULES);
         let refuse = |problem: String| {
@@ -200,7 +200,7 @@ impl SentenceModules {
                 "Normalize" if !found.pooling.is_empty() => found.layers.push(SentenceLayer::Normalize),
                 "Dense" if !found.pooling.is_empty() => found.layers.push(dense(&directory)?),
                 "LayerNorm" if !found.pooling.is_empty() => found.layers.push(layer_norm(&directory)?),
-                // Active in training only.
+                // Only active during training.
                 "Dropout" => {}
                 _ => {
                     let number = place + 1;
@@ -270,7 +270,7 @@ impl SentenceModules {
         Ok(())
     }
 
-    /// The prompt called `name`. `query` and `document` are empty where the files do not name them.
+    /// Returns the prompt `name`. `query` and `document` are empty if the files do not define them.
     pub fn prompt(&self, name: &str) -> Option<&str> {
         let found = self.prompts.iter().find(|(known, _)| known == name).map(|(_, prompt)| prompt.as_str());
         found.or_else(|| matches!(name, "query" | "document").then_some(""))
@@ -285,7 +285,7 @@ fn mode(name: &str, file: &Path) -> Result<PoolingMode> {
     })
 }
 
-/// A linear layer with an activation, and its weights.
+/// Reads a linear layer with an activation.
 fn dense(directory: &Path) -> Result<SentenceLayer> {
     let file = directory.join("config.json");
     let map = object(&file)?;
@@ -332,7 +332,7 @@ fn layer_norm(directory: &Path) -> Result<SentenceLayer> {
     Ok(SentenceLayer::LayerNorm { weight, bias })
 }
 
-/// By the name of the PyTorch class.
+/// Returns the activation with the name of a PyTorch class.
 fn activation(class: &str) -> Option<Activation> {
     Some(match class.rsplit('.').next()? {
         "Identity" => Activation::Linear,
@@ -358,7 +358,7 @@ fn weights_in(directory: &Path) -> Result<Tensors> {
 }
 
 fn read(tensors: &Tensors, name: &str, values: usize) -> Result<Vec<f32>> {
-    // The only prefix of all names may have been taken off.
+    // If all names have the same prefix, it may have been stripped.
     let bare = name.rsplit('.').next().filter(|_| tensors.get(name).is_none()).unwrap_or(name);
     let found = tensors.read_f32(bare)?;
     if found.len() == values {
@@ -379,7 +379,7 @@ fn object(file: &Path) -> Result<Map<String, Value>> {
     })
 }
 
-/// A positive number, if the key is there.
+/// Returns a positive number, if the key is present.
 fn length(map: &Map<String, Value>, key: &str, file: &Path) -> Result<Option<usize>> {
     let value = match map.get(key) {
         None | Some(Value::Null) => return Ok(None),

@@ -17,15 +17,16 @@ use crate::model::{Albert, AlbertConfig, Head};
 /// Summary of a checkpoint.
 #[derive(Clone, Debug, Default)]
 pub struct Summary {
-    /// Parts contained in the file, in words.
+    /// The parts that the file contains, in words.
     pub heads: Vec<&'static str>,
-    /// Number of parameters, with shared ones counted once.
+    /// Number of parameters. Shared ones count once.
     pub parameters: u64,
     /// Number of parameters of an equivalent model without sharing.
     pub effective_parameters: u64,
-    /// Multiplications and additions of the encoder per token, without the part of attention that grows with the length.
+    /// Multiplications and additions of the encoder per token, excluding the part of attention that grows with the
+    /// length.
     pub flops_per_token: u64,
-    /// Element types with their numbers of tensors.
+    /// Number of tensors of each element type.
     pub dtypes: BTreeMap<String, usize>,
     /// Encoder parameters missing from the file.
     pub missing: Vec<String>,
@@ -38,11 +39,11 @@ pub struct Summary {
 }
 
 impl Summary {
-    /// Computes the summary from the configuration and the list of tensors. Reads weights only to compare tensors that should be
-    /// equal.
+    /// Computes the summary from the configuration and the list of tensors. Reads weights only to compare tensors that
+    /// should be equal.
     ///
     /// # Errors
-    /// Errors of the file's reader.
+    /// Errors from the file's reader.
     pub fn new(config: &AlbertConfig, tensors: &Tensors, inventory: &Inventory) -> Result<Self> {
         let heads = inventory.heads(config);
         let expected = expected_shapes(config, &heads);
@@ -83,7 +84,7 @@ impl Summary {
     }
 }
 
-/// Tensors that should be equal but differ, and shapes that differ from the configuration.
+/// Describes tensors that should be equal but differ, and shapes that differ from the configuration.
 fn warnings(config: &AlbertConfig, inventory: &Inventory) -> Result<Vec<String>> {
     let mut warnings: Vec<String> = inventory.unknown_head().map(str::to_owned).into_iter().collect();
     warnings.extend(inventory.quantization().map(Quantization::note));
@@ -120,14 +121,14 @@ fn warnings(config: &AlbertConfig, inventory: &Inventory) -> Result<Vec<String>>
     Ok(warnings)
 }
 
-/// Labels whose names are not text in `config.json`.
+/// Describes labels that are not strings in `config.json`.
 fn label_oddity(config: &AlbertConfig) -> Option<String> {
     let names = config.extra("id2label")?.as_object()?;
     let other = names.values().find(|name| !name.is_string())?;
     Some(format!("id2label has names that are not strings, such as {other}: they are used as text"))
 }
 
-/// The parameter names of a model with these heads, with their shapes in PyTorch.
+/// Returns the parameter names of a model with these heads, with their shapes in PyTorch.
 pub(super) fn expected_shapes(config: &AlbertConfig, heads: &[Head]) -> BTreeMap<String, Vec<usize>> {
     #[derive(Default)]
     struct Names {

@@ -1,8 +1,8 @@
-//! One task's tensors of a file with several tasks, as a reader over all of them.
+//! Selects one task's tensors in a file with several tasks, as a reader over all of them.
 //!
-//! For task `NAME`, a tensor `tasks.NAME.TENSOR` replaces `TENSOR`. The product of
-//! `tasks.NAME.MATRIX.difference.left` `[rows, rank]` and `tasks.NAME.MATRIX.difference.right` `[rank, columns]` is added to
-//! the shared matrix `[rows, columns]` (Hu et al. 2021, "LoRA", section 4.1).
+//! For task `NAME`, a tensor `tasks.NAME.TENSOR` replaces `TENSOR`. The product of `tasks.NAME.MATRIX.difference.left`
+//! `[rows, rank]` and `tasks.NAME.MATRIX.difference.right` `[rank, columns]` is added to the shared matrix
+//! `[rows, columns]` (Hu et al. 2021, "LoRA", section 4.1).
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -20,14 +20,14 @@ const TASKS: &str = "tasks.";
 /// Suffixes of the names of the two factors of a delta.
 const FACTORS: [&str; 2] = [".difference.left", ".difference.right"];
 
-/// The tensors of a file, with those of one task in place of the shared ones and without those of other tasks.
+/// The tensors of a file. Those of one task replace the shared ones; those of other tasks are hidden.
 struct TaskTensors {
     all: Tensors,
-    /// Sorted by name. A matrix with a delta has elements of type f32.
+    /// Sorted by name. A matrix with a delta has type f32.
     infos: Vec<TensorInfo>,
-    /// Names in `all` of the task's own tensors, by the names of the shared ones.
+    /// Maps names of shared tensors to the names in `all` of the task's replacements.
     own: HashMap<String, String>,
-    /// Low-rank deltas by the names of their matrices.
+    /// Low-rank deltas, by the names of their matrices.
     deltas: HashMap<String, Delta>,
 }
 
@@ -39,8 +39,8 @@ struct Delta {
 }
 
 impl Tensors {
-    /// Selects one task: its tensors replace the shared ones, its low-rank deltas are added in f32, and the tensors of other
-    /// tasks are dropped.
+    /// Selects one task: its tensors replace the shared ones, its low-rank deltas are added in f32, and the tensors of
+    /// other tasks are dropped.
     ///
     /// # Errors
     /// [`Error::BadFile`] for a delta that does not fit its matrix.
@@ -95,7 +95,7 @@ impl TaskTensors {
 }
 
 impl Delta {
-    /// Returns `None` if the shapes do not match.
+    /// Returns `None` if the shapes are incompatible.
     fn new(shared: &TensorInfo, left: &TensorInfo, right: &TensorInfo) -> Option<Self> {
         let ([rows, columns], [own_rows, rank], [own_rank, own_columns]) =
             (shared.shape.as_slice(), left.shape.as_slice(), right.shape.as_slice())
@@ -157,7 +157,7 @@ mod tests {
         }
     }
 
-    /// A 2 x 3 matrix; `sentiment` adds a delta of rank 1 and replaces the bias.
+    /// Returns a 2 x 3 matrix and a bias; `sentiment` adds a delta of rank 1 and replaces the bias.
     fn tensors() -> Vec<SavedTensor<'static>> {
         vec![
             tensor("dense.weight", &[2, 3], &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0]),

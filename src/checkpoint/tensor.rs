@@ -19,7 +19,7 @@ pub enum Dtype {
 }
 
 impl Dtype {
-    /// True for floating-point types.
+    /// Returns true for floating-point types.
     pub fn is_float(self) -> bool {
         matches!(self, Self::F64 | Self::F32 | Self::F16 | Self::BF16)
     }
@@ -41,14 +41,14 @@ impl fmt::Display for Dtype {
     }
 }
 
-/// The container of a checkpoint.
+/// The container format of a checkpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
     /// Hugging Face's safetensors.
     Safetensors,
     /// `torch.save` since 1.6: a zip archive.
     PyTorchZip,
-    /// `torch.save` before 1.6: a stream of pickles, then the storages.
+    /// `torch.save` before 1.6: a sequence of pickles, followed by the storages.
     PyTorchLegacy,
     /// `torch.save` before 0.1.10: a tar archive.
     PyTorchTar,
@@ -56,9 +56,9 @@ pub enum Format {
     Pickle,
     /// A TensorFlow checkpoint: index and data files.
     TensorFlow,
-    /// HDF5, as Keras writes it.
+    /// HDF5, as written by Keras.
     Hdf5,
-    /// msgpack, as Flax writes it.
+    /// msgpack, as written by Flax.
     MsgPack,
     /// The weights of an ONNX model.
     Onnx,
@@ -80,7 +80,7 @@ impl fmt::Display for Format {
     }
 }
 
-/// A tensor's elements: as the file has them, or as computed from several of its tensors.
+/// The elements of a tensor: as stored in the file, or as computed from several of its tensors.
 pub(super) enum Contents {
     Bytes(Vec<u8>, Dtype),
     Values(Vec<f32>),
@@ -89,7 +89,7 @@ pub(super) enum Contents {
 /// Description of a stored tensor.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TensorInfo {
-    /// Its name without wrappers such as `state_dict` and `module.`.
+    /// Its name, without wrapper prefixes such as `state_dict` and `module.`.
     pub name: String,
     /// Its shape, outermost dimension first.
     pub shape: Vec<usize>,
@@ -97,7 +97,7 @@ pub struct TensorInfo {
     pub dtype: Dtype,
 }
 
-/// Returns true if a tensor of this shape is plausible in a file of `bytes` bytes, for containers in which a tensor can be
+/// Returns true if a tensor of this shape is plausible in a file of `file` bytes. In some containers, a tensor can be
 /// larger than its stored data: through compression, zero strides, or missing data. Weights hardly compress.
 pub(in crate::checkpoint) fn is_plausible(shape: &[usize], dtype: Dtype, file: u64) -> bool {
     const RATIO: u64 = 4;

@@ -1,4 +1,4 @@
-//! The tensors of a checkpoint in any container: listed when opened, read one by one.
+//! The tensors of a checkpoint in any container. They are listed on opening and read one at a time.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
@@ -18,25 +18,25 @@ pub struct Tensors {
     pub(super) files: Vec<Box<dyn TensorReader>>,
     /// Sorted by name.
     pub(super) infos: Vec<TensorInfo>,
-    /// The index of the file of each entry of `infos`.
+    /// For each entry of `infos`, the index of the file that contains it.
     pub(super) holders: Vec<usize>,
-    /// Original names of renamed tensors.
+    /// Names in the file of renamed tensors, by new name.
     pub(super) stored: HashMap<String, String>,
-    /// Names in the file of tensors outside the model's wrapper.
+    /// Names in the file of tensors outside the model's prefix.
     pub(super) outside: Vec<String>,
-    /// Changes to names, one line each.
+    /// Changes made to names, one line each.
     pub(super) notes: Vec<String>,
-    /// Tensors that cannot be read, by name, each with the reason.
+    /// Names of unreadable tensors, each with the reason.
     pub(super) unreadable: BTreeMap<String, String>,
-    /// The file has albert_zh's matrix that projects words.
+    /// True if the file contains albert_zh's word projection matrix.
     pub(super) projects_words: bool,
-    /// NaN and infinity in tensors that are used are allowed.
+    /// True if tensors that are used may contain NaN and infinity.
     pub(super) allow_non_finite: bool,
-    /// How quantized matrices are read, by their names.
+    /// How quantized matrices are dequantized, by name.
     pub(super) recipes: HashMap<String, Recipe>,
-    /// How the tensors are quantized.
+    /// How the tensors are quantized, if they are.
     pub(super) quantization: Option<Quantization>,
-    /// The changes of an adapter.
+    /// The adapter to merge.
     pub(super) merge: Option<Merge>,
     pub(super) bytes: u64,
 }
@@ -72,33 +72,33 @@ impl Tensors {
         })
     }
 
-    /// Accepts tensors with NaN or infinity.
+    /// Sets whether tensors may contain NaN and infinity.
     pub fn allowing_non_finite(mut self, allow: bool) -> Self {
         self.allow_non_finite = allow;
         self
     }
 
-    /// The path that was opened.
+    /// Returns the path that was opened.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// All tensors, sorted by name.
+    /// Returns all tensors, sorted by name.
     pub fn infos(&self) -> &[TensorInfo] {
         &self.infos
     }
 
-    /// The description of a tensor.
+    /// Returns the description of a tensor.
     pub fn get(&self, name: &str) -> Option<&TensorInfo> {
         self.index_of(name).map(|i| &self.infos[i])
     }
 
-    /// The container of the first file.
+    /// Returns the container format of the first file.
     pub fn format(&self) -> Option<Format> {
         self.files.first().map(|file| file.format())
     }
 
-    /// The naming convention of the tensors.
+    /// Returns the naming convention of the tensors.
     pub fn dialect(&self) -> Dialect {
         match self.format() {
             Some(Format::TensorFlow) => Dialect::Google,
@@ -109,7 +109,7 @@ impl Tensors {
         }
     }
 
-    /// Number of files.
+    /// Returns the number of files.
     pub fn file_count(&self) -> usize {
         self.files.iter().map(|file| file.file_count()).sum()
     }
@@ -123,7 +123,8 @@ impl Tensors {
         self.infos.binary_search_by(|info| info.name.as_str().cmp(name)).ok()
     }
 
-    /// The bytes of a tensor (little-endian, row-major, contiguous) and their type. Reads only that tensor.
+    /// Reads the bytes of a tensor (little-endian, row-major, contiguous) and returns them with their type. Reads only
+    /// that tensor.
     ///
     /// # Errors
     /// [`Error::BadFile`] for a damaged file; [`Error::Io`].
@@ -134,7 +135,7 @@ impl Tensors {
         })
     }
 
-    /// A tensor as bytes, or as values if it had to be computed.
+    /// Reads a tensor, as bytes or, if it had to be computed, as values.
     pub(super) fn contents(&self, name: &str) -> Result<Contents> {
         let Some(i) = self.index_of(name) else {
             return Err(Error::bad_file(&self.path, format!("has no tensor \"{name}\"")));
@@ -147,7 +148,7 @@ impl Tensors {
         }
     }
 
-    /// The values of a tensor as f32, row-major and contiguous, whatever strides and float type the file has. Reads only that
+    /// Reads a tensor as f32, row-major and contiguous, whatever its strides and float type in the file. Reads only that
     /// tensor.
     ///
     /// # Errors
@@ -159,7 +160,7 @@ impl Tensors {
         }
     }
 
-    /// The bytes of a tensor as f32.
+    /// Converts the bytes of a tensor to f32.
     pub(super) fn floats(&self, name: &str, bytes: &[u8], dtype: Dtype) -> Result<Vec<f32>> {
         to_f32(bytes, dtype).ok_or_else(|| {
             Error::bad_file(
@@ -169,7 +170,7 @@ impl Tensors {
         })
     }
 
-    /// The values of a quantized matrix from the bytes that are stored.
+    /// Dequantizes a matrix from its stored bytes.
     fn dequantized(&self, name: &str, stored: &[u8], recipe: &Recipe) -> Result<Vec<f32>> {
         recipe.dequantized(name, stored, &self.path, &|part| self.files[part.holder].read(&part.name))
     }

@@ -1,10 +1,10 @@
-//! The weight files of a directory, by their names.
+//! Finds the weight files of a directory by name.
 
 use std::path::{Path, PathBuf};
 
 use super::formats::foreign;
 
-/// Weight files of a directory, in order of preference.
+/// Names of weight files, in order of preference.
 pub(super) const WEIGHTS: [&str; 10] = [
     "model.safetensors",
     "model.safetensors.index.json",
@@ -18,7 +18,7 @@ pub(super) const WEIGHTS: [&str; 10] = [
     "onnx/model.onnx",
 ];
 
-/// ONNX models of other precisions, in a directory or its folder `onnx`, in order of preference.
+/// ONNX models of other precisions, in a directory or its subdirectory `onnx`, in order of preference.
 const OTHER_ONNX: [&str; 8] = [
     "model_fp16.onnx",
     "model_quantized.onnx",
@@ -35,13 +35,13 @@ pub(super) fn is_local(path: &Path) -> bool {
     path.exists() || index_of(path).is_some()
 }
 
-/// True if a directory holds weights of a complete model.
+/// Returns true if a directory contains the weights of a complete model.
 pub(super) fn has_weights(directory: &Path) -> bool {
     weights_in(directory).is_some()
 }
 
-/// The weights of a directory: a file with a usual name, else a TensorFlow checkpoint, else the only file that looks like
-/// weights.
+/// Finds the weights in a directory: a file with a usual name, otherwise the index of a TensorFlow checkpoint, an ONNX
+/// model of another precision, or the only file that looks like weights.
 pub(super) fn weights_in(directory: &Path) -> Option<PathBuf> {
     WEIGHTS
         .iter()
@@ -56,7 +56,7 @@ pub(super) fn weights_in(directory: &Path) -> Option<PathBuf> {
         .or_else(|| only_weight_file(directory))
 }
 
-/// `model.ckpt-best.index`, else the index with the highest step.
+/// Returns `model.ckpt-best.index`, otherwise the index with the highest step.
 fn best_index(directory: &Path) -> Option<PathBuf> {
     let index = |path: &PathBuf| path.extension().is_some_and(|e| e == "index") && path.is_file();
     let steps = |path: &PathBuf| {
@@ -68,7 +68,7 @@ fn best_index(directory: &Path) -> Option<PathBuf> {
     found.max_by_key(|path| (steps(path), path.clone()))
 }
 
-/// The index of a TensorFlow checkpoint with a prefix such as `model.ckpt-best`.
+/// Returns the index of the TensorFlow checkpoint with a prefix such as `model.ckpt-best`.
 pub(super) fn index_of(prefix: &Path) -> Option<PathBuf> {
     let mut index = prefix.to_owned().into_os_string();
     index.push(".index");
@@ -79,7 +79,7 @@ pub(super) fn directory_of(path: &Path) -> PathBuf {
     path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_owned()
 }
 
-/// The only file of a directory that looks like weights, whatever its name.
+/// Returns the only file of a directory that looks like weights, whatever its name.
 fn only_weight_file(directory: &Path) -> Option<PathBuf> {
     let is_weights = |path: &PathBuf| {
         path.extension().is_some_and(|e| {

@@ -1,8 +1,8 @@
-//! Messages that graphics drivers print to standard error.
+//! Filters messages that graphics drivers print to standard error.
 
 use crate::cli::output::report::Reporter;
 
-/// Beginnings of lines that say nothing about the run: about displays, and about drivers for other hardware.
+/// Prefixes of irrelevant lines: messages about displays, and about drivers for other hardware.
 #[cfg(target_os = "linux")]
 const CHATTER: &[&str] = &[
     "error: XDG_RUNTIME_DIR",
@@ -15,8 +15,8 @@ const CHATTER: &[&str] = &[
     "failed to load driver",
 ];
 
-/// Runs `work`, which loads graphics drivers, without the remarks that they print; with --verbose, with them. Other lines are printed
-/// after `work`.
+/// Runs `work`, which loads graphics drivers, and drops irrelevant messages that they print. Other lines are printed
+/// after `work`. With `--verbose`, nothing is filtered.
 pub(super) fn without<T>(reporter: &Reporter, work: impl FnOnce() -> T) -> T {
     #[cfg(target_os = "linux")]
     if !reporter.is_verbose()
@@ -39,14 +39,14 @@ mod capture {
 
     use filedescriptor::{FileDescriptor, StdioDescriptor};
 
-    /// Standard error while it leads to a temporary file. It leads back when this is dropped.
+    /// Redirects standard error to a temporary file. Restores it when dropped.
     pub(super) struct Capture {
         file: File,
         before: FileDescriptor,
     }
 
     impl Capture {
-        /// `None` if the system has no room for it.
+        /// Starts the capture. Returns `None` if no temporary file can be created.
         pub(super) fn start() -> Option<Self> {
             let file = tempfile::tempfile().ok()?;
             let _unwritten = std::io::stderr().flush();
@@ -54,7 +54,7 @@ mod capture {
             Some(Self { file, before })
         }
 
-        /// Ends the capture and returns what was printed.
+        /// Ends the capture and returns the captured text.
         pub(super) fn end(self) -> String {
             let mut file = self.file.try_clone();
             drop(self);

@@ -1,10 +1,10 @@
-//! Exit codes: 0 success, 1 some input failed, 2 wrong usage or set-up, 130 interrupted and resumable.
+//! Exit codes: 0 for success, 1 if some input failed, 2 for wrong usage or setup, 130 if interrupted and resumable.
 
 use std::process::ExitCode;
 
 use albert::{Error, Result};
 
-/// Outcome of a command.
+/// The outcome of a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ExitStatus {
     /// Success.
@@ -38,14 +38,15 @@ pub(super) struct Failure {
 }
 
 impl Failure {
-    /// An error while processing input. Weights that do not fit are an error of the setup wherever they are read.
+    /// Creates the failure for an error while processing input. Weights that do not fit count as a setup error, whenever
+    /// they are read.
     pub(super) fn while_running(error: Error) -> Self {
         let setup = matches!(error, Error::Weights { .. });
         Self { error, status: if setup { ExitStatus::Setup } else { ExitStatus::SomeFailed } }
     }
 }
 
-/// Errors before the first record are set-up errors by default.
+/// Errors before the first record are setup errors by default.
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         Self { error, status: ExitStatus::Setup }
@@ -54,7 +55,7 @@ impl From<Error> for Failure {
 
 /// Marks errors that occur while processing input.
 pub(super) trait WhileRunning<T> {
-    /// Marks an error as one of [`Failure::while_running`].
+    /// Converts an error with [`Failure::while_running`].
     fn while_running(self) -> std::result::Result<T, Failure>;
 }
 

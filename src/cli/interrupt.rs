@@ -1,4 +1,4 @@
-//! Ctrl-C and SIGTERM: a stream ends at once after writing everything that is finished; a training run saves and ends.
+//! Handles Ctrl-C and SIGTERM. A stream writes everything that is finished and exits; a training run saves and exits.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicBool;
 use albert::stream::SharedWriter;
 use albert::{Error, Result};
 
-/// A flag set by the first SIGINT or SIGTERM. A second signal ends the program at once.
+/// Returns a flag that the first SIGINT or SIGTERM sets. A second signal terminates the program immediately.
 pub(super) fn stop_flag() -> Result<Arc<AtomicBool>> {
     let stop = Arc::new(AtomicBool::new(false));
     for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
@@ -23,7 +23,7 @@ pub(super) fn close_on_interrupt(writer: &SharedWriter) -> std::io::Result<()> {
     use signal_hook::consts::{SIGINT, SIGTERM, SIGXFSZ};
     use signal_hook::iterator::Signals;
 
-    // A limit of the file size is an error of writing like any other.
+    // Ignore SIGXFSZ, so that exceeding a file size limit is reported like any other write error.
     signal_hook::flag::register(SIGXFSZ, Arc::new(AtomicBool::new(false)))?;
 
     let mut signals = Signals::new([SIGINT, SIGTERM])?;
@@ -38,7 +38,7 @@ pub(super) fn close_on_interrupt(writer: &SharedWriter) -> std::io::Result<()> {
     Ok(())
 }
 
-/// Windows has no signals to wait for: Ctrl-C sets a flag, and a thread that watches it closes `writer` and ends the process.
+/// Windows has no signals to wait for. Ctrl-C sets a flag; a thread that polls it closes `writer` and ends the process.
 #[cfg(not(unix))]
 pub(crate) fn close_on_interrupt(writer: &SharedWriter) -> std::io::Result<()> {
     use std::sync::atomic::Ordering;

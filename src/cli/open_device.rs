@@ -1,4 +1,4 @@
-//! Opening the device of a command.
+//! Opens the device of a command.
 
 use albert::Result;
 use albert::device::{self, DeviceChoice, OpenDevice, Precision, Workload};
@@ -8,10 +8,11 @@ use crate::cli::args::device::DeviceCheckArg;
 use crate::cli::driver_messages;
 use crate::cli::output::report::Reporter;
 
-/// Opens a device and compares it with the CPU if it is used for the first time. Returns the reason too, if `auto` chose.
+/// Opens a device and, on its first use, compares it with the CPU. Also returns the reason for the choice if it was
+/// `auto`.
 ///
 /// # Errors
-/// Errors of the device; [`albert::Error::Device`] if it gives wrong results.
+/// Errors from the device; [`albert::Error::Device`] if it computes wrong results.
 pub(super) fn open(
     choice: DeviceChoice,
     float: Precision,

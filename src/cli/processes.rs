@@ -1,4 +1,4 @@
-//! Training in several processes that were started together, under `mpirun` or a scheduler.
+//! Training in several processes, started together by `mpirun` or a scheduler.
 
 use albert::Result;
 use albert::device::{DeviceChoice, OpenDevice, Precision, Workload};
@@ -21,13 +21,14 @@ pub(super) fn run(
         train(world.as_ref(), &Reporter::silent())
     };
     if result.is_err() && world.size() > 1 {
-        // Leaving would wait for the other processes, which wait for this one. A process that ends without leaving ends all.
+        // Leaving would wait for the other processes, which are waiting for this one. Exiting without leaving ends them
+        // all.
         std::mem::forget(world);
     }
     result
 }
 
-/// The devices of this process: all named devices, or one of them if several processes run on a machine.
+/// Opens the devices of this process: all named devices, or only one of them if there are several processes.
 pub(super) fn open_devices(
     named: &[DeviceChoice],
     float: Precision,

@@ -1,4 +1,5 @@
-//! Resuming an interrupted stream: a description of the run next to its partial output, and its comparison with this run.
+//! Resumes an interrupted stream. A description of the run is stored next to its partial output and compared with the
+//! current run.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -16,7 +17,7 @@ use super::args::Cli;
 use super::args::common::ModelArgs;
 use super::output::wording;
 
-/// Options that do not change the output, or whose files are compared instead.
+/// Options that do not affect the output, or whose files are compared instead.
 const OTHER_OPTIONS: [&str; 20] = [
     "base-model",
     "batch-tokens",
@@ -43,10 +44,10 @@ const OTHER_OPTIONS: [&str; 20] = [
 /// Everything that the output of a run depends on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Description {
-    /// The version of the program. It comes first, as the mark of a description.
+    /// The version of the program. This key comes first and identifies the file as a description.
     albert: String,
     command: String,
-    /// The input files in order.
+    /// The input files, in order.
     inputs: Vec<(String, Fingerprint)>,
     context: Option<Fingerprint>,
     model: String,
@@ -54,8 +55,8 @@ pub(super) struct Description {
 }
 
 impl Description {
-    /// Describes this run. Returns `None` if it cannot be resumed: if its input is not a file, or its output has another
-    /// format than JSON lines, CSV, TSV, `.npy` or, in numbered files, Parquet.
+    /// Describes this run. Returns `None` if it cannot be resumed because its input is not a file, or its output has a
+    /// format other than JSON lines, CSV, TSV, `.npy` or, in numbered files, Parquet.
     ///
     /// # Errors
     /// [`Error::Io`] for files that cannot be read.
@@ -88,7 +89,7 @@ impl Description {
         }))
     }
 
-    /// Adds the model.
+    /// Adds the model to the description.
     ///
     /// # Errors
     /// [`Error::Io`] for files that cannot be read.
@@ -112,29 +113,30 @@ impl Description {
         Ok(())
     }
 
-    /// Adds a tokenizer without a model.
+    /// Adds a tokenizer without a model to the description.
     ///
     /// # Errors
     /// [`Error::Io`] for files that cannot be read.
     pub(super) fn set_tokenizer(&mut self, args: &ModelArgs) -> Result<()> {
         let Some(named) = args.tokenizer.as_ref().or(args.model.as_ref()) else { return Ok(()) };
         let path = Path::new(named);
-        // A hub id stays the same by its name.
+        // A hub id is identified by its name.
         self.model = if path.exists() { of_model(path)? } else { named.clone() };
         Ok(())
     }
 
-    /// The content of `FILE.partial.json`.
+    /// Returns the content of `FILE.partial.json`.
     pub(super) fn to_json(&self) -> Vec<u8> {
         let mut json = serde_json::to_vec(self).unwrap_or_default();
         json.push(b'\n');
         json
     }
 
-    /// Checks that an interrupted run had the same input and options. Returns a warning about what cannot be excluded.
+    /// Checks that an interrupted run had the same input and options. Returns a warning about differences that cannot be
+    /// ruled out.
     ///
     /// # Errors
-    /// [`Error::InvalidOption`] naming the difference.
+    /// [`Error::InvalidOption`] that names the difference.
     pub(super) fn check(&self, leftover: &Leftover) -> Result<Option<String>> {
         let earlier = earlier(leftover)?;
         let differs = |what: String| Err(refused(leftover, &what));
@@ -189,12 +191,12 @@ impl Description {
     }
 }
 
-/// True if an interrupted output of this format can be continued, perhaps with the next of several files.
+/// Returns true if an interrupted output of this format can be continued, possibly with the next of several files.
 fn can_continue(format: Format, in_files: bool) -> bool {
     Complete::is_known(format) || (in_files && matches!(format, Format::Table(_) | Format::Array(_)))
 }
 
-/// The reason why a run cannot be resumed, whatever there is to resume.
+/// Returns the error for a run that can never be resumed, with the reason.
 pub(super) fn impossible(source: &Source, target: &OutputTarget, format: Format, in_files: bool) -> Error {
     let problem = match source {
         _ if matches!(target, OutputTarget::Stdout(_)) => "needs --output FILE",
@@ -229,23 +231,24 @@ fn earlier(leftover: &Leftover) -> Result<Description> {
     Ok(description)
 }
 
-/// The name that a key of a description stands for. Options were once stored as they are typed, with hyphens.
+/// Returns the option name for a key of a description. Older versions stored options as typed, with hyphens.
 fn name_of(key: String) -> String {
     key.strip_prefix("--").map(|flag| flag.replace('-', "_")).unwrap_or(key)
 }
 
-/// The values of options by their names in snake case.
+/// Values of options, by name in snake case.
 type Options = BTreeMap<String, Vec<String>>;
 
-/// The subcommand, the values of the options that the output depends on, with their defaults, and the file of `--context`.
+/// Returns the subcommand, the values (including defaults) of options that affect the output, and the file of
+/// `--context`.
 fn arguments(format: Format) -> Option<(String, Options, Option<String>)> {
     let mut cli = Cli::command();
-    // The command line was read before, so this succeeds.
+    // The command line has already been parsed once, so this succeeds.
     let matches = cli.try_get_matches_from_mut(std::env::args_os()).ok()?;
     let (name, matches) = matches.subcommand()?;
     let mut options = BTreeMap::new();
     let mut context = None;
-    // It adds a column for errors.
+    // In a table, `--on-error` adds a column for errors.
     let is_table = matches!(format, Format::Table(_));
     for argument in cli.find_subcommand(name)?.get_arguments() {
         let id = argument.get_id().as_str();
@@ -261,14 +264,14 @@ fn arguments(format: Format) -> Option<(String, Options, Option<String>)> {
     Some((name.to_owned(), options, context))
 }
 
-/// The fingerprint of a model's directory, or of a file of a model and those next to it.
+/// Returns the fingerprint of a model's directory, or of a model file and the files next to it.
 fn of_model(path: &Path) -> Result<String> {
     let directory = if path.is_dir() { path } else { path.parent().unwrap_or(path) };
     let directory = if directory.as_os_str().is_empty() { Path::new(".") } else { directory };
     fingerprint_of_directory(directory, &is_of_model)
 }
 
-/// True for names of weights, configurations and tokenizers. The output of a run may be in the same directory.
+/// Returns true for names of weights, configurations and tokenizers. The output of a run may be in the same directory.
 fn is_of_model(name: &str) -> bool {
     const STARTS: [&str; 9] = [
         "adapter_",

@@ -20,34 +20,34 @@ use crate::cli::output::stream_progress::StreamProgress;
 use crate::cli::output::wording;
 use crate::cli::resume::{self, Description};
 
-/// Input and output. They are opened before the model is loaded, so that a bad path fails immediately.
+/// The input and output of a task. They are opened before the model is loaded, so that a bad path fails immediately.
 pub(super) struct Streams {
     reader: RecordReader,
     writer: OrderedWriter,
-    /// A file that gets its name when the output is complete.
+    /// A second file, which is moved into place when the output is complete.
     companion: Option<OrderedWriter>,
     format: Format,
     terminal: bool,
     limit: Option<u64>,
     /// The partial file of an interrupted run.
     leftover: Option<Leftover>,
-    /// The complete records in it, if they are continued.
+    /// The complete records in it, if the run continues them.
     complete: Option<Complete>,
-    /// Records in finished files before this one, and how many of them failed.
+    /// Number of records in earlier, finished files, and how many of them failed.
     before: (u64, u64),
-    /// Describes this run, if it can be resumed.
+    /// The description of this run, if it can be resumed.
     description: Option<Description>,
     warning: Option<String>,
 }
 
-/// Opens the input and output of a task on texts.
+/// Opens the input and output of a task that reads texts.
 pub(super) fn open_texts(input: &InputArgs, output: &OutputArgs) -> Result<Streams, Failure> {
     let name = output.output.as_deref();
     let format = |terminal| output.format.resolve(name, terminal);
     open_records(&input.source()?, &input.records, &input.needed(), name, format)
 }
 
-/// As [`open`], with the format and the part of the input that `records` names.
+/// Like [`open`], with the format and the part of the input selected by `records`.
 pub(super) fn open_records(
     source: &Source,
     records: &RecordArgs,
@@ -135,7 +135,7 @@ pub(super) fn open(
     })
 }
 
-/// The files of `--records-per-file`.
+/// Returns the files of `--records-per-file`.
 fn numbered(part: PartArgs, output: Option<&Path>) -> albert::Result<Option<Numbered>> {
     let Some(records) = part.records_per_file else { return Ok(None) };
     match output {
@@ -147,7 +147,7 @@ fn numbered(part: PartArgs, output: Option<&Path>) -> albert::Result<Option<Numb
     }
 }
 
-/// The error for numbered files that are there already.
+/// Returns the error for numbered files that already exist.
 fn taken(files: &Numbered, number: u64, interrupted: bool) -> Error {
     let last = match number {
         1 => String::new(),
@@ -162,12 +162,12 @@ fn taken(files: &Numbered, number: u64, interrupted: bool) -> Error {
 }
 
 impl Streams {
-    /// Adds a file that gets its name when the output is complete, and disappears otherwise.
+    /// Adds a second file, which is moved into place when the output is complete and deleted otherwise.
     pub(super) fn with_companion(self, writer: OrderedWriter) -> Self {
         Self { companion: Some(writer), ..self }
     }
 
-    /// Tells the model of the run, which an interrupted run must have used, too.
+    /// Sets the model of the run. An interrupted run must have used the same one.
     pub(super) fn with_model(mut self, checkpoint: &Checkpoint) -> Result<Self, Error> {
         if let Some(description) = &mut self.description {
             description.set_model(checkpoint)?;
@@ -175,7 +175,7 @@ impl Streams {
         self.checked()
     }
 
-    /// As [`Self::with_model`], for a tokenizer alone.
+    /// Like [`Self::with_model`], for a tokenizer without a model.
     pub(super) fn with_tokenizer(mut self, args: &ModelArgs) -> Result<Self, Error> {
         if let Some(description) = &mut self.description {
             description.set_tokenizer(args)?;
@@ -192,7 +192,7 @@ impl Streams {
         Ok(self)
     }
 
-    /// Starts the output over, or behind the records of an interrupted run.
+    /// Starts the output from scratch, or after the records of an interrupted run.
     fn start(&mut self, reporter: &Reporter) -> Result<(), Error> {
         if let Some(warning) = &self.warning {
             reporter.warn(warning);
@@ -246,7 +246,7 @@ pub(super) fn run<T: Render>(
     observer.end(!broke_off);
     drop(observer);
     let Some(writer) = writer.take() else {
-        // An interrupt has taken the writer and is ending the process.
+        // An interrupt has taken the writer and is about to end the process.
         std::thread::park();
         return Ok(ExitStatus::SomeFailed);
     };

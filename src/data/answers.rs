@@ -14,7 +14,7 @@ const NEAR: usize = 20;
 /// Answers with their offsets, if given.
 pub(super) struct Answers(pub(super) Vec<(String, Option<i64>)>);
 
-/// An answer of SQuAD.
+/// An answer in SQuAD's form.
 #[derive(Deserialize)]
 struct Answer {
     text: String,
@@ -29,9 +29,9 @@ enum Form {
     Text(String),
     Texts(Vec<String>),
     One(Answer),
-    /// The form of SQuAD.
+    /// SQuAD's form.
     List(Vec<Answer>),
-    /// The form of the Hugging Face data sets.
+    /// The form used by the Hugging Face data sets.
     Columns {
         text: Vec<String>,
         #[serde(default)]
@@ -40,7 +40,7 @@ enum Form {
 }
 
 impl Answers {
-    /// Reads the JSON value of a field.
+    /// Parses the JSON value of a field.
     ///
     /// # Errors
     /// A message that follows the field's name.
@@ -71,11 +71,11 @@ impl Answers {
     }
 }
 
-/// Finds an answer in its context: at its offset, near it, or, without an offset, at its first occurrence. Removes white space
-/// around it that the context lacks. Returns true if the answer was moved.
+/// Finds an answer in its context: at its offset, near it, or, without an offset, at its first occurrence. Strips
+/// surrounding white space that the context lacks. Returns true if the answer was moved.
 ///
 /// # Errors
-/// A message if it is blank or not found.
+/// A message if the answer is blank or not found.
 pub(super) fn find(context: &str, text: &str, start: Option<i64>) -> Result<(GoldAnswer, bool), String> {
     let trimmed = text.trim();
     if trimmed.is_empty() {
@@ -110,7 +110,7 @@ pub(super) fn find(context: &str, text: &str, start: Option<i64>) -> Result<(Gol
     ))
 }
 
-/// The occurrence of a text that is closest to an offset.
+/// Returns the occurrence of a text that is closest to an offset.
 fn nearby(context: &str, text: &str, start: usize) -> Option<usize> {
     let first = start.saturating_sub(NEAR);
     context

@@ -1,11 +1,11 @@
-//! Records of labelled data that cannot be right: an error at the first, or left out and counted.
+//! Invalid records of labelled data: the first one is an error, or they are skipped and counted.
 
 use std::path::Path;
 
 use super::shortened::shortened;
 use crate::error::{Error, Result};
 
-/// How many of the records left out a message describes.
+/// Maximum number of skipped records that a message describes.
 const DESCRIBED: usize = 3;
 
 /// The treatment of records that cannot be right.
@@ -20,37 +20,38 @@ pub enum OnBadRecord {
     Skip,
 }
 
-/// The bad records of one file or folder.
+/// The bad records of a file or folder.
 #[derive(Debug)]
 pub(super) struct BadRecords {
     skip: bool,
-    /// True if the user chose.
+    /// True if the user chose what to do.
     chosen: bool,
     count: u64,
     first: Vec<String>,
 }
 
 impl BadRecords {
-    /// Follows the user's choice; without one, stops.
+    /// Follows the user's choice. By default, bad records are errors.
     pub(super) fn new(choice: Option<OnBadRecord>) -> Self {
         let skip = choice == Some(OnBadRecord::Skip);
         Self { skip, chosen: choice.is_some(), count: 0, first: Vec::new() }
     }
 
-    /// Skips from now on, unless the user chose otherwise.
+    /// Skips bad records from now on, unless the user chose otherwise.
     pub(super) fn skip_by_default(&mut self) {
         self.skip |= !self.chosen;
     }
 
-    /// True if bad records are left out.
+    /// Returns true if bad records are skipped.
     pub(super) fn skips(&self) -> bool {
         self.skip
     }
 
-    /// The value; `None` for a bad record that is left out.
+    /// Returns the value; `None` for a bad record that is skipped.
     ///
     /// # Errors
-    /// The error of a bad record when not skipping; always those that concern more than one record.
+    /// The error of a bad record, unless bad records are skipped. Errors that concern more than one record are always
+    /// returned.
     pub(super) fn check<T>(&mut self, result: Result<T>) -> Result<Option<T>> {
         match result {
             Ok(value) => Ok(Some(value)),
@@ -65,12 +66,12 @@ impl BadRecords {
         }
     }
 
-    /// How many were left out.
+    /// Returns the number of skipped records.
     pub(super) fn count(&self) -> u64 {
         self.count
     }
 
-    /// The message for the user, if records were left out.
+    /// Returns the message for the user, if records were skipped.
     pub(super) fn message(&self, path: &Path) -> Option<String> {
         let described: Vec<String> = self.first.iter().map(|problem| shortened_problem(problem)).collect();
         let described = described.join("; ");
@@ -86,7 +87,7 @@ impl BadRecords {
     }
 }
 
-/// A problem cut to what one line can hold.
+/// Shortens a problem to fit on one line.
 fn shortened_problem(problem: &str) -> String {
     match problem.char_indices().nth(120) {
         Some(_) => {

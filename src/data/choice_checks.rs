@@ -9,7 +9,7 @@ pub(super) fn check_count(count: usize) -> std::result::Result<(), String> {
     }
 }
 
-/// The index of a letter, counted from A.
+/// Returns the index of a letter, counted from A.
 pub(super) fn letter(text: &str) -> Option<usize> {
     match text.trim().as_bytes() {
         [letter @ (b'A'..=b'Z' | b'a'..=b'z')] => Some(usize::from(letter.to_ascii_uppercase() - b'A')),

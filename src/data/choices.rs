@@ -16,7 +16,7 @@ use crate::error::Result;
 
 const FORMATS: [DataFormat; 3] = [DataFormat::Jsonl, DataFormat::Race, DataFormat::Swag];
 
-/// Options for reading choices. The field names apply to JSON lines; RACE and SWAG have names of their own.
+/// Options for reading choices. The field names apply to JSON lines; RACE and SWAG have their own names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ChoiceOptions {
     /// The format of the data.
@@ -31,9 +31,9 @@ pub struct ChoiceOptions {
     pub label: String,
     /// Name of the field with the id.
     pub id: String,
-    /// Accept examples without a label.
+    /// True if examples without a label are accepted.
     pub unlabelled: bool,
-    /// `--on-error`; without it bad records are errors.
+    /// `--on-error`. By default, bad records are errors.
     pub on_error: Option<OnBadRecord>,
 }
 
@@ -64,7 +64,7 @@ pub fn read_choices(path: &Path, options: &ChoiceOptions) -> Result<Loaded<Vec<C
 /// Adds choices to `examples`, which must be empty. See [`read_choices`].
 ///
 /// # Errors
-/// Same as [`read_choices`], and if `examples` has no room.
+/// Same as [`read_choices`]; also if `examples` is full.
 pub fn read_choices_into<E: Examples<ChoiceExample>>(
     examples: E,
     path: &Path,
@@ -145,7 +145,7 @@ fn from_object(object: Object, options: &ChoiceOptions) -> Result<ChoiceExample>
     Ok(ChoiceExample { place: object.place, id, context, prompt, choices, label, group: None })
 }
 
-/// The index of the correct choice, from JSON: a number from 0, or a letter from A.
+/// Parses the index of the correct choice from JSON: a number from 0, or a letter from A.
 fn label(json: &str, name: &str, count: usize) -> std::result::Result<usize, String> {
     let text = serde_json::from_str::<String>(json).ok();
     let number = match &text {

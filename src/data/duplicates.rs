@@ -1,4 +1,4 @@
-//! Repeated examples: when two are the same, and what is said of them.
+//! Repeated examples: when two of them are equal, and how they are reported.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
@@ -7,13 +7,13 @@ use super::shortened::shortened;
 
 /// An example that can be compared with another without keeping its text.
 pub(super) trait Content {
-    /// Where it stands.
+    /// Returns its location.
     fn place(&self) -> &Place;
-    /// Feeds everything that a model sees or learns, but neither place nor id.
+    /// Hashes everything that a model sees or learns, but not the location or the id.
     fn hash_content(&self, state: &mut DefaultHasher);
 }
 
-/// The error of an example whose id belongs to another.
+/// Returns the error of an example whose id belongs to another one.
 pub(super) fn conflict(id: &str, place: &Place, other: &Place) -> crate::Error {
     place.error(format!(
         "the id {} already belongs to a different example ({other}); correct one of them, or leave this one out with \
@@ -22,7 +22,7 @@ pub(super) fn conflict(id: &str, place: &Place, other: &Place) -> crate::Error {
     ))
 }
 
-/// Copies that were left out.
+/// Copies that were skipped.
 #[derive(Debug, Default)]
 pub(super) struct Copies {
     count: u64,
@@ -36,7 +36,7 @@ impl Copies {
         self.first.get_or_insert_with(|| (place.clone(), other.clone()));
     }
 
-    /// Adds the number and the first of them to what the user is warned of.
+    /// Adds their number, and a warning that describes the first of them.
     pub(super) fn report<E>(self, loaded: &mut Loaded<E>) {
         let Some((place, other)) = self.first else { return };
         loaded.repeated += self.count;
@@ -49,7 +49,7 @@ impl Copies {
     }
 }
 
-/// The hash of what makes an example the same as another.
+/// Returns a hash that is equal for equal examples.
 pub(super) fn content_of(example: &impl Content) -> u64 {
     let mut state = DefaultHasher::new();
     example.hash_content(&mut state);

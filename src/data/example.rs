@@ -21,7 +21,7 @@ pub struct Place {
 }
 
 impl Place {
-    /// An [`Error::Record`] at this location.
+    /// Creates an [`Error::Record`] at this location.
     pub fn error(&self, problem: impl Into<String>) -> Error {
         Error::Record { source_name: self.source.to_string(), line: self.line, problem: problem.into() }
     }
@@ -36,7 +36,7 @@ impl fmt::Display for Place {
 /// Target of a text.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Target {
-    /// No target.
+    /// There is no target.
     None,
     /// The correct label.
     Label(String),
@@ -47,7 +47,7 @@ pub enum Target {
 }
 
 impl Target {
-    /// The labels; none for a score.
+    /// Returns the labels; none for a score.
     pub fn labels(&self) -> &[String] {
         match self {
             Self::Label(label) => std::slice::from_ref(label),
@@ -97,14 +97,14 @@ pub struct GoldAnswer {
 pub struct QuestionExample {
     /// Its location.
     pub place: Place,
-    /// Its id, or else the number of its line.
+    /// Its id, otherwise its line number.
     pub id: String,
     /// The question.
     pub question: String,
-    /// The context, shared by consecutive questions.
+    /// The context. Consecutive questions share it.
     #[serde(with = "shared_text")]
     pub context: Arc<str>,
-    /// The correct answers; empty if there are none, or none are known.
+    /// The correct answers. Empty if there are none, or if none are known.
     pub answers: Vec<GoldAnswer>,
     /// True if the context is known not to answer the question.
     pub is_impossible: bool,
@@ -113,7 +113,8 @@ pub struct QuestionExample {
 }
 
 impl QuestionExample {
-    /// The range of the first answer in the context, in code points; `None` without an answer whose offset is known.
+    /// Returns the range of the first answer in the context, in code points; `None` without an answer whose offset is
+    /// known.
     pub fn place_of_answer(&self) -> Option<(usize, usize)> {
         let answer = self.answers.first()?;
         let start = answer.start?;
@@ -136,11 +137,11 @@ pub struct ChoiceExample {
     pub choices: Vec<String>,
     /// The index of the correct choice, from 0.
     pub label: Option<usize>,
-    /// A part of the data with metrics of its own (RACE: `middle`, `high`).
+    /// A part of the data with separate metrics (RACE: `middle`, `high`).
     pub group: Option<String>,
 }
 
-/// Serialization of texts that values share. Each value keeps a copy of its own.
+/// Serialization of texts that values share. Each deserialized value has its own copy.
 mod shared_text {
     use std::sync::Arc;
 
@@ -158,15 +159,15 @@ mod shared_text {
 /// The examples of a file, and counts of changes made while reading.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Loaded<E> {
-    /// The examples in the order of the file: a `Vec` or another collection.
+    /// The examples in file order, in a `Vec` or another collection.
     pub examples: E,
     /// Number of examples skipped because they have no label or no words.
     pub left_out: u64,
     /// Number of answers found near, but not at, their stated offset.
     pub moved: u64,
-    /// How many were left out because they repeat others.
+    /// Number of examples skipped because they repeat others.
     pub repeated: u64,
-    /// How many were left out because they cannot be right.
+    /// Number of examples skipped because they are invalid.
     pub skipped: u64,
     /// Notes for the user, one sentence each.
     pub notes: Vec<String>,
@@ -175,7 +176,7 @@ pub struct Loaded<E> {
 }
 
 impl<E> Loaded<E> {
-    /// Nothing read yet; `examples` is empty.
+    /// Creates the initial state. `examples` must be empty.
     pub(super) fn new(examples: E) -> Self {
         Self {
             examples,
@@ -188,7 +189,7 @@ impl<E> Loaded<E> {
         }
     }
 
-    /// Itself, if there are examples, with what was done about bad records. `why` says why others were left out.
+    /// Returns itself if there are examples, with a message about bad records. `why` says why others were skipped.
     pub(super) fn settled<T>(mut self, path: &Path, why: &str, bad: &BadRecords) -> Result<Self>
     where
         E: Examples<T>,
@@ -202,7 +203,7 @@ impl<E> Loaded<E> {
         self.finished(path, why)
     }
 
-    /// Returns itself if there are examples. `why` explains why others were skipped.
+    /// Returns itself if there are examples. `why` says why others were skipped.
     fn finished<T>(mut self, path: &Path, why: &str) -> Result<Self>
     where
         E: Examples<T>,

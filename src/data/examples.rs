@@ -1,10 +1,10 @@
-//! Collections of examples that a reader fills, in memory or on disk.
+//! Collections of examples for readers to fill, in memory or on disk.
 
 use std::path::Path;
 
 use crate::error::Result;
 
-/// Receives examples one after the other.
+/// Receives examples in order.
 pub trait Examples<T> {
     /// Adds the next example.
     ///
@@ -12,15 +12,15 @@ pub trait Examples<T> {
     /// If there is no room for it.
     fn add(&mut self, example: T) -> Result<()>;
 
-    /// The number of examples.
+    /// Returns the number of examples.
     fn count(&self) -> usize;
 
-    /// Where temporary files may be created; `None` if the examples are in memory.
+    /// Returns the directory for temporary files; `None` if the examples are in memory.
     fn directory(&self) -> Option<&Path> {
         None
     }
 
-    /// Removes the examples with these numbers, which count from 0 and are in ascending order.
+    /// Removes the examples with these indices, which are in ascending order.
     fn remove_numbers(&mut self, numbers: &[usize]);
 }
 

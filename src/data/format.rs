@@ -41,7 +41,7 @@ pub enum DataFormat {
 }
 
 impl DataFormat {
-    /// The name used in options.
+    /// Returns the name used in options.
     pub fn name(self) -> &'static str {
         match self {
             Self::Auto => "auto",
@@ -55,7 +55,7 @@ impl DataFormat {
         }
     }
 
-    /// The format according to a file's extension, ignoring `.gz` and `.zst`.
+    /// Returns the format for a file's extension, ignoring `.gz` and `.zst`.
     pub(super) fn of_name(path: &Path) -> Option<Self> {
         let name = path.file_name()?.to_string_lossy().to_lowercase();
         let stem = [".gz", ".zst"].iter().find_map(|ending| name.strip_suffix(ending)).unwrap_or(&name);
@@ -68,8 +68,8 @@ impl DataFormat {
         }
     }
 
-    /// The format of a stream: the requested one if it is among `known`, otherwise the result of `guess` for the extension's
-    /// format and the first bytes.
+    /// Returns the format of a stream: the requested one if it is among `known`, otherwise the result of `guess` for the
+    /// extension's format and the first bytes.
     ///
     /// # Errors
     /// [`Error::InvalidOption`] for a format that the task does not support; [`Error::BadFile`] if the format is unknown.
@@ -108,7 +108,7 @@ fn names(formats: &[DataFormat]) -> String {
     formats.iter().map(|format| format.name()).collect::<Vec<_>>().join(", ")
 }
 
-/// Returns true if a stream begins with a JSON object.
+/// Returns true if a stream starts with a JSON object.
 pub(super) fn looks_like_objects(head: &[u8]) -> bool {
     let inner = head.trim_ascii_start().strip_prefix(b"{").map(<[u8]>::trim_ascii_start);
     matches!(inner, Some([b'"' | b'}', ..]))

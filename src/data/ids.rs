@@ -1,9 +1,9 @@
-//! Ids of examples: copies count once, and one id for two different examples is an error.
+//! Ids of examples: copies count once, and the same id for two different examples is an error.
 //!
-//! A field named `id` is a key in most data sets, but in some it names what several examples share: the article of a
-//! question, the sentence that several people labelled, a row number that starts again in each part. If at least a quarter
-//! of the examples share their id with a different one, and there are at least two such cases, the ids of a file are not
-//! taken for keys. Ids of SQuAD files always are: its evaluation script looks answers up by them.
+//! In most data sets, a field named `id` is a key. In some, however, several examples share it: the article of a
+//! question, a sentence labelled by several people, a row number that restarts in each part. The ids of a file do not
+//! count as keys if at least a quarter of the examples share their id with a different one, and there are at least two
+//! such cases. Ids of SQuAD files are always keys, because its evaluation script looks up answers by id.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
@@ -16,45 +16,45 @@ use super::examples::Examples;
 use crate::error::Result;
 use crate::io::{Scratch, Sorted};
 
-/// Ids that fewer different examples share than this are a mistake, not a property of the data.
+/// If fewer different examples share an id, it is a mistake, not a property of the data.
 const FEWEST_SHARED: u64 = 2;
 
-/// Ids are not keys if one of this many examples shares its id with a different one.
+/// Ids are not keys if one in this many examples shares its id with a different one.
 const SHARED_PART: u64 = 4;
 
-/// The ids of the examples of one file read so far. However many there are, most of them are in temporary files.
+/// The ids of the examples of one file read so far. Memory use is bounded, since most of them are in temporary files.
 pub(super) struct Ids {
     /// True if every conflict is an error.
     are_keys: bool,
     /// The number of examples, with and without ids.
     examples: u64,
     source: Option<Arc<str>>,
-    /// The ids, one after the other.
+    /// The concatenated ids.
     text: Scratch,
     entries: Sorted<ENTRY>,
     /// The number of entries.
     count: u64,
-    /// Where temporary files are created; `None` for examples in memory.
+    /// The directory for temporary files; `None` for examples in memory.
     directory: Option<PathBuf>,
 }
 
 /// An example with an id.
 struct Entry {
-    /// A hash of its id, of 128 bits, which two ids of a file never share in practice.
+    /// A 128-bit hash of its id. In practice, two ids of a file never share it.
     id: [u64; 2],
-    /// Its number among all examples.
+    /// Its index among all examples.
     number: u64,
     content: u64,
     line: u64,
-    /// Where its id is in the text: the offset and the number of bytes.
+    /// The location of its id in the text: offset and number of bytes.
     text: [u64; 2],
 }
 
-/// Numbers of an [`Entry`].
+/// Number of integers in an [`Entry`].
 const ENTRY: usize = 7;
 
 impl Entry {
-    /// To be sorted by ids, and those of the same id by their numbers.
+    /// Returns the integers of an entry, such that entries are sorted by id, then by index.
     fn to_numbers(&self) -> [u64; ENTRY] {
         let Self { id, number, content, line, text } = *self;
         [id[0], id[1], number, content, line, text[0], text[1]]
@@ -66,7 +66,7 @@ impl Entry {
     }
 }
 
-/// An example whose id an earlier one has.
+/// An example with the id of an earlier one.
 struct Repeated {
     number: u64,
     line: u64,
@@ -76,11 +76,11 @@ struct Repeated {
     text: [u64; 2],
 }
 
-/// Numbers of a [`Repeated`].
+/// Number of integers in a [`Repeated`].
 const REPEATED: usize = 6;
 
 impl Repeated {
-    /// To be sorted by the numbers of the examples.
+    /// Returns the integers, such that they are sorted by the index of the example.
     fn to_numbers(&self) -> [u64; REPEATED] {
         let Self { number, line, first, is_copy, text } = *self;
         [number, line, first, u64::from(is_copy), text[0], text[1]]
@@ -93,7 +93,7 @@ impl Repeated {
 }
 
 impl Ids {
-    /// No ids. Temporary files are created in a directory as soon as they are needed.
+    /// Creates an empty set of ids. Temporary files are created in a directory on demand.
     pub(super) fn new(directory: Option<&Path>) -> Self {
         Self {
             are_keys: false,
@@ -106,12 +106,12 @@ impl Ids {
         }
     }
 
-    /// Ids that are always keys.
+    /// Creates an empty set of ids that are always keys.
     pub(super) fn keys(directory: Option<&Path>) -> Self {
         Self { are_keys: true, ..Self::new(directory) }
     }
 
-    /// Adds the id of the next example; a blank one is none.
+    /// Adds the id of the next example. A blank id counts as none.
     ///
     /// # Errors
     /// [`crate::Error::Io`] for the temporary files.
@@ -135,10 +135,10 @@ impl Ids {
         Ok(())
     }
 
-    /// Removes the copies among `loaded.examples`, which must be those whose ids were added.
+    /// Removes the copies from `loaded.examples`, which must be the examples whose ids were added.
     ///
     /// # Errors
-    /// [`crate::Error::Record`] for an example whose id an earlier, different example has; [`crate::Error::Io`].
+    /// [`crate::Error::Record`] for an example with the id of an earlier, different example; [`crate::Error::Io`].
     pub(super) fn settle<T>(
         mut self,
         loaded: &mut Loaded<impl Examples<T>>,
@@ -174,7 +174,7 @@ impl Ids {
         Ok(())
     }
 
-    /// The examples whose ids earlier ones have, and how many share theirs.
+    /// Finds the examples with ids of earlier ones, and counts how many share their ids.
     fn repeated(&mut self) -> Result<(Sharing, Sorted<REPEATED>)> {
         let mut repeated = Sorted::new(scratch(self.directory.as_deref()));
         let (mut sharing, mut group) = (Sharing::default(), None::<Group>);
@@ -197,7 +197,7 @@ impl Ids {
         Ok((sharing, repeated))
     }
 
-    /// The id at a place of the text.
+    /// Returns the id at a location in the text.
     fn id(&self, [start, length]: [u64; 2]) -> Result<String> {
         let mut bytes = vec![0; length as usize];
         self.text.read(start, &mut bytes)?;
@@ -217,11 +217,11 @@ fn hash_of(id: &str) -> [u64; 2] {
     })
 }
 
-/// The examples of an id.
+/// The examples with the same id.
 struct Group {
     first: Entry,
     examples: u64,
-    /// The contents that differ; the first few are enough.
+    /// Hashes of different contents. The first few suffice.
     contents: Vec<u64>,
 }
 
@@ -231,14 +231,14 @@ impl Group {
     }
 }
 
-/// How many examples share their ids.
+/// Counts of examples that share their ids.
 #[derive(Default)]
 struct Sharing {
-    /// Examples whose id an earlier one has.
+    /// Number of examples with the id of an earlier one.
     repeated: u64,
-    /// Examples that share their id with a different one.
+    /// Number of examples that share their id with a different one.
     examples: u64,
-    /// Different examples beyond the first of each id, up to [`FEWEST_SHARED`] of each.
+    /// Number of different examples beyond the first of each id, up to [`FEWEST_SHARED`] per id.
     conflicts: u64,
 }
 
@@ -261,7 +261,7 @@ mod tests {
     use super::*;
     use crate::data::{OnBadRecord, Target, TextExample};
 
-    /// Reads pairs of an id and a text with its label, and shows the lines kept, then what is said of the others.
+    /// Processes pairs of an id and a text with its label. Returns the lines that are kept, followed by the warnings.
     fn settled(records: &[(&str, &str)], mut ids: Ids, choice: Option<OnBadRecord>) -> Vec<String> {
         let mut loaded = Loaded::new(Vec::new());
         for (line, (id, text)) in records.iter().enumerate() {

@@ -1,4 +1,4 @@
-//! Matching the labels of data to the labels of a model despite different spellings.
+//! Matches labels of data to labels of a model despite different spellings.
 
 use std::collections::HashMap;
 
@@ -13,7 +13,7 @@ pub struct LabelMatch {
 }
 
 impl LabelMatch {
-    /// The model's id for a label of the data.
+    /// Returns the model's id for a label of the data.
     pub fn id(&self, name: &str) -> Option<usize> {
         self.ids.get(name).copied()
     }
@@ -22,9 +22,9 @@ impl LabelMatch {
 impl LabelSet {
     /// Matches `found`, the labels of the data, to the labels of a model.
     ///
-    /// A label without an exact match is matched to one that differs only in case, otherwise by the number of a label like
-    /// `LABEL_0` (transformers' default names), or the reverse. A match must be unambiguous on both sides. Unmatched labels
-    /// have no id.
+    /// A label without an exact match is matched to one that differs only in case; otherwise a number is matched to a
+    /// label like `LABEL_0` (transformers' default names), or vice versa. A match must be unambiguous on both sides.
+    /// Unmatched labels have no id.
     pub fn match_data(&self, found: &Self) -> LabelMatch {
         let mut result = LabelMatch::default();
         let mut taken = vec![false; self.len()];

@@ -22,7 +22,7 @@ pub struct LabelSet {
 }
 
 impl LabelSet {
-    /// Labels in a given order, from a model or the user.
+    /// Creates a set of labels in a given order, from a model or the user.
     ///
     /// # Errors
     /// A message that names a blank or repeated label. The caller adds the file or the option.
@@ -39,13 +39,14 @@ impl LabelSet {
         Ok(Self { names, ids })
     }
 
-    /// The labels of texts: by value if all are integers, otherwise in alphabetical order.
+    /// Creates the set of labels of texts, sorted by value if all are integers, otherwise alphabetically.
     pub fn of_texts<'a>(labels: impl IntoIterator<Item = &'a String>) -> Self {
         Self::sorted(labels.into_iter(), |_| ("", 0))
     }
 
-    /// The tags of words: by value if all are integers, otherwise `O` first, then the tags of each entity type (`B-`, `I-`, then
-    /// others), with types in alphabetical order. Tags that do not occur are not added, so pass those of all splits.
+    /// Creates the set of tags of words. They are sorted by value if all are integers, otherwise `O` comes first,
+    /// followed by the tags of each entity type (`B-`, `I-`, then others), with types in alphabetical order. Tags that do
+    /// not occur are not added, so pass those of all splits.
     pub fn of_tokens<'a>(tags: impl IntoIterator<Item = &'a String>) -> Self {
         Self::sorted(tags.into_iter(), tag_order)
     }
@@ -63,12 +64,12 @@ impl LabelSet {
         Self { names, ids }
     }
 
-    /// The names in order.
+    /// Returns the names in order.
     pub fn names(&self) -> &[String] {
         &self.names
     }
 
-    /// The number of labels.
+    /// Returns the number of labels.
     pub fn len(&self) -> usize {
         self.names.len()
     }
@@ -78,17 +79,17 @@ impl LabelSet {
         self.names.is_empty()
     }
 
-    /// The name of an id.
+    /// Returns the name of an id.
     pub fn name(&self, id: usize) -> Option<&str> {
         self.names.get(id).map(String::as_str)
     }
 
-    /// The id of a name, which must match exactly.
+    /// Returns the id of a name, which must match exactly.
     pub fn id(&self, name: &str) -> Option<usize> {
         self.ids.get(name).copied()
     }
 
-    /// The id of an example's label.
+    /// Returns the id of an example's label.
     ///
     /// # Errors
     /// [`Self::unknown`].
@@ -96,7 +97,8 @@ impl LabelSet {
         self.id(name).ok_or_else(|| self.unknown(place, name))
     }
 
-    /// The error for an unknown label: names the location, the label, the most similar known one, and all known ones.
+    /// Returns the error for an unknown label. It names the location, the label, the most similar known one, and all
+    /// known ones.
     pub fn unknown(&self, place: &Place, name: &str) -> Error {
         let near = self.nearest(name).map_or(String::new(), |near| format!(" Did you mean \"{near}\"?"));
         let listed: Vec<&str> = self.names.iter().take(LISTED).map(String::as_str).collect();
@@ -116,7 +118,7 @@ impl LabelSet {
     }
 }
 
-/// The entity type of a tag, and the rank of the tag within the type.
+/// Returns the entity type of a tag, and the rank of the tag within the type.
 fn tag_order(tag: &str) -> (&str, usize) {
     match tag.split_once('-') {
         _ if tag == "O" => ("", 0),

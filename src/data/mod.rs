@@ -1,16 +1,16 @@
-//! Labelled examples for fine-tuning and evaluation. They are checked, and each has a location.
+//! Labelled examples for fine-tuning and evaluation. They are validated, and each has a location.
 //!
 //! * Texts and pairs with labels or scores ([`read_texts`]): JSON lines, CSV, TSV, GLUE files.
 //! * Words with tags ([`read_tokens`]): JSON lines, CoNLL columns.
 //! * Questions with answers ([`read_questions`]): JSON lines, SQuAD 1.1 and 2.0.
 //! * Choices ([`read_choices`]): JSON lines, RACE folders, SWAG CSV.
 //!
-//! Each of these functions returns all examples in memory. `read_texts_into` and the like add them to another collection, such
-//! as a [`Spool`] on disk. JSON lines, CSV, TSV, CoNLL columns and SQuAD files are then read in constant memory.
+//! Each of these functions returns all examples in memory. `read_texts_into` and the like add them to another collection,
+//! such as a [`Spool`] on disk. JSON lines, CSV, TSV, CoNLL columns and SQuAD files are then read in constant memory.
 //!
-//! A path is a file, also one that gzip or Zstandard compressed, or `-` for standard input. Blank lines are
-//! skipped. The first record that cannot be right is an error that names its place, unless bad records are skipped
-//! ([`OnBadRecord`]). Copies of an example count once.
+//! A path is a file, possibly compressed with gzip or Zstandard, or `-` for standard input. Blank lines are skipped. The
+//! first invalid record is an error that names its location, unless bad records are skipped ([`OnBadRecord`]). Copies of
+//! an example count once.
 
 mod answers;
 mod bad_records;

@@ -5,30 +5,30 @@ use super::source::Source;
 use crate::error::Result;
 use crate::io::{Fields, JsonText};
 
-/// An object.
+/// A JSON object of labelled data.
 pub(super) struct Object {
     pub(super) place: Place,
     pub(super) fields: Fields,
 }
 
 impl Object {
-    /// A required string field. `option` is the one that renames it.
+    /// Returns a required string field. `option` is the option that renames it.
     pub(super) fn string(&self, name: &str, option: &str) -> Result<String> {
         let value = self.fields.string(name).map_err(|problem| self.place.error(problem))?;
         value.ok_or_else(|| self.missing(name, option))
     }
 
-    /// An optional string field; null counts as absent.
+    /// Returns an optional string field. Null counts as absent.
     pub(super) fn optional_string(&self, name: &str) -> Result<Option<String>> {
         self.fields.string(name).map_err(|problem| self.place.error(problem))
     }
 
-    /// The JSON text of a field; `None` if it is absent or null.
+    /// Returns the JSON text of a field; `None` if it is absent or null.
     pub(super) fn raw(&self, name: &str) -> Option<&str> {
         self.fields.raw(name).map(JsonText::get).filter(|json| *json != "null")
     }
 
-    /// The error for a field that is absent or null.
+    /// Returns the error for a field that is absent or null.
     pub(super) fn missing(&self, name: &str, option: &str) -> crate::Error {
         if self.fields.raw(name).is_some() {
             return self.place.error(format!("field \"{name}\" is null"));
@@ -37,7 +37,7 @@ impl Object {
     }
 }
 
-/// The objects of a stream. Blank lines are skipped.
+/// Returns the objects of a stream. Blank lines are skipped.
 pub(super) fn objects(source: Source) -> impl Iterator<Item = Result<Object>> {
     source.lines().filter_map(|line| match line {
         Ok((_, text)) if text.trim().is_empty() => None,
@@ -49,7 +49,7 @@ pub(super) fn objects(source: Source) -> impl Iterator<Item = Result<Object>> {
     })
 }
 
-/// The problem with a line, with its column only, since the line within a one-line text is always 1.
+/// Describes a problem with a line. Only the column is given, since the line within a one-line text is always 1.
 fn json_problem(error: &serde_json::Error, text: &str) -> String {
     let message = error.to_string();
     let stem = message.split(" at line ").next().unwrap_or(&message);
@@ -66,7 +66,7 @@ fn json_problem(error: &serde_json::Error, text: &str) -> String {
     format!("not a JSON object: {stem} (column {}){advice}", error.column())
 }
 
-/// The message for a missing field or column (`what`).
+/// Returns the message for a missing field or column (`what`).
 pub(super) fn missing(what: &str, names: &mut dyn Iterator<Item = &str>, name: &str, option: &str) -> String {
     let there: Vec<&str> = names.collect();
     let holder = if what == "column" { "table" } else { "object" };

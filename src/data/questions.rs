@@ -1,5 +1,5 @@
 //! Questions with answers: SQuAD files, versions 1.1 and 2.0 (Rajpurkar et al. 2016, 2018), their flat form, in which
-//! each question has a context of its own (transformers' `run_qa.py`), and JSON lines.
+//! each question has its own context (transformers' `run_qa.py`), and JSON lines.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use crate::io::{Shape, read_squad, shape};
 
 const FORMATS: [DataFormat; 2] = [DataFormat::Jsonl, DataFormat::Squad];
 
-/// Options for reading questions. The field names apply to JSON lines; SQuAD files have names of their own.
+/// Options for reading questions. The field names apply to JSON lines; SQuAD files have their own names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct QuestionOptions {
     /// The format of the data.
@@ -31,11 +31,11 @@ pub struct QuestionOptions {
     pub answers: String,
     /// Name of the field with the id.
     pub id: String,
-    /// Require every answer to occur in its context, as training needs. Metrics need only its words.
+    /// True if every answer must occur in its context, as training requires. Metrics only need its text.
     pub need_start: bool,
-    /// Accept questions without answers.
+    /// True if questions without answers are accepted.
     pub unlabelled: bool,
-    /// `--on-error`; without it bad records are errors.
+    /// `--on-error`. By default, bad records are errors.
     pub on_error: Option<OnBadRecord>,
 }
 
@@ -56,12 +56,12 @@ impl Default for QuestionOptions {
 
 /// Reads questions from a file, or from standard input for `-`.
 ///
-/// An answer that does not occur at its offset is searched for nearby, and counted in [`Loaded::moved`]. In a SQuAD file, the
-/// number of a question serves as its line.
+/// An answer that does not occur at its offset is searched for nearby, and counted in [`Loaded::moved`]. In a SQuAD file,
+/// the number of a question serves as its line number.
 ///
 /// # Errors
-/// [`Error::Record`] for the first invalid question; [`Error::BadFile`] for a file without questions, in an unknown format, or
-/// with invalid JSON; [`Error::InvalidOption`] for a format without questions; [`Error::Io`].
+/// [`Error::Record`] for the first invalid question; [`Error::BadFile`] for a file without questions, in an unknown
+/// format, or with invalid JSON; [`Error::InvalidOption`] for a format without questions; [`Error::Io`].
 pub fn read_questions(path: &Path, options: &QuestionOptions) -> Result<Loaded<Vec<QuestionExample>>> {
     read_questions_into(Vec::new(), path, options)
 }
@@ -69,7 +69,7 @@ pub fn read_questions(path: &Path, options: &QuestionOptions) -> Result<Loaded<V
 /// Adds questions to `examples`, which must be empty. See [`read_questions`].
 ///
 /// # Errors
-/// Same as [`read_questions`], and if `examples` has no room.
+/// Same as [`read_questions`]; also if `examples` is full.
 pub fn read_questions_into<E: Examples<QuestionExample>>(
     examples: E,
     path: &Path,
@@ -190,7 +190,7 @@ impl<E: Examples<QuestionExample>> Questions<E> {
         self.loaded.examples.add(example)
     }
 
-    /// The correct answers, and whether there is known to be none.
+    /// Returns the correct answers, and whether the question is known to have none.
     fn answers(&mut self, object: &Object, context: &str) -> Result<(Vec<GoldAnswer>, bool)> {
         let error = |problem: String| object.place.error(problem);
         let field = self.options.answers.as_str();

@@ -1,6 +1,6 @@
 //! RACE (Lai et al. 2017): folders of files, each with an article, questions, and four options per question.
 //!
-//! The folders are `train`, `dev` and `test`, each with `middle` and `high`. Any of them can be read.
+//! The folders are `train`, `dev` and `test`, each with `middle` and `high`. Any of these can be read.
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -22,7 +22,7 @@ const GROUPS: [&str; 2] = ["middle", "high"];
 
 const SPLITS: [&str; 3] = ["train", "dev", "test"];
 
-/// A file. Test files of some copies have no answers.
+/// The content of a file. Test files of some copies have no answers.
 #[derive(Deserialize)]
 struct Article {
     article: String,
@@ -34,17 +34,17 @@ struct Article {
     id: Option<String>,
 }
 
-/// Returns true if a file begins like a RACE file.
+/// Returns true if a file starts like a RACE file.
 pub(super) fn looks_like_race(head: &[u8]) -> bool {
     let has = |key: &[u8]| head.windows(key.len()).any(|part| part == key);
     head.trim_ascii_start().starts_with(b"{") && has(b"\"article\"") && has(b"\"questions\"")
 }
 
-/// Reads the files below a folder, in the order of their paths: first the files in `middle` and `high`, so that of two
-/// copies the one whose group is known stays.
+/// Reads the files below a folder, in the order of their paths. Files in `middle` and `high` come first, so that of two
+/// copies, the one with a known group is kept.
 ///
 /// # Errors
-/// [`Error::BadFile`] for a folder without `.txt` files; the errors of [`read_file`].
+/// [`Error::BadFile`] for a folder without `.txt` files; errors from [`read_file`].
 pub(super) fn read_folder<E: Examples<ChoiceExample>>(
     examples: E,
     folder: &Path,
@@ -74,10 +74,10 @@ pub(super) fn read_folder<E: Examples<ChoiceExample>>(
     reading.finished(folder)
 }
 
-/// Reads one file, which holds an article or several after each other.
+/// Reads one file, which contains one or several articles.
 ///
 /// # Errors
-/// [`Error::Record`] for a question that is not right, [`Error::BadFile`] for what is not an article, [`Error::Io`].
+/// [`Error::Record`] for an invalid question, [`Error::BadFile`] for anything but an article, [`Error::Io`].
 pub(super) fn read_file<E: Examples<ChoiceExample>>(
     examples: E,
     source: Source,
@@ -90,13 +90,13 @@ pub(super) fn read_file<E: Examples<ChoiceExample>>(
     reading.finished(&path)
 }
 
-/// Returns true if `folder` contains files in a folder with this name.
+/// Returns true if `folder` has files in a subfolder with this name.
 fn holds(folder: &Path, files: &[PathBuf], split: &str) -> bool {
     let below = |file: &PathBuf| file.strip_prefix(folder).is_ok_and(|rest| rest.starts_with(split));
     files.iter().any(below)
 }
 
-/// The `.txt` files in and below a folder. `seen` breaks cycles of links.
+/// Finds the `.txt` files in and below a folder. `seen` breaks cycles of links.
 fn walk(folder: &Path, seen: &mut HashSet<PathBuf>, files: &mut Vec<PathBuf>) -> Result<()> {
     if !seen.insert(std::fs::canonicalize(folder).map_err(Error::io(folder, "read"))?) {
         return Ok(());
@@ -117,12 +117,12 @@ fn walk(folder: &Path, seen: &mut HashSet<PathBuf>, files: &mut Vec<PathBuf>) ->
     Ok(())
 }
 
-/// `middle` or `high`, if the file is in such a folder.
+/// Returns `middle` or `high`, if the file is in such a folder.
 pub(super) fn group(file: &Path) -> Option<String> {
     let folder = file.parent()?;
     let name = match folder.file_name() {
         Some(name) => name.to_owned(),
-        // A relative path without the folder's name.
+        // A relative path need not contain the folder's name.
         None => std::fs::canonicalize(if folder.as_os_str().is_empty() { Path::new(".") } else { folder })
             .ok()?
             .file_name()?
@@ -144,7 +144,7 @@ impl<E: Examples<ChoiceExample>> Reading<E> {
         Self { unlabelled, loaded: Loaded::new(examples), bad, seen: Articles::default() }
     }
 
-    /// Reads the questions of one file. The number of a question stands for its line.
+    /// Reads the questions of one file. The number of a question serves as its line number.
     fn add(&mut self, source: Source) -> Result<()> {
         let path = source.path().to_owned();
         let group = group(&path);

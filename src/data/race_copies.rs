@@ -1,9 +1,10 @@
-//! Copies in folders of RACE: files such as `all.txt` that repeat others.
+//! Detects copies in RACE folders: files such as `all.txt` that repeat others.
 //!
 //! A question is a copy if another article object contains the same question with the same text, options and answer,
-//! whatever its file or its id. The same question with another answer under the same article id is a conflict, and so is another text under an id
-//! like `high12.txt` or in the same folder. Different questions about one article are neither, and the questions of one
-//! article object are not compared with each other, so that the sizes of the published data stay.
+//! whatever its file or id. It is a conflict if the same question has another answer under the same article id, or if an
+//! id like `high12.txt`, or one in the same folder, belongs to two different texts. Different questions about the same
+//! article are neither. Questions of the same article object are not compared with each other, which preserves the sizes
+//! of the published data.
 
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -13,27 +14,27 @@ use super::duplicates::{Copies, conflict};
 use super::example::{ChoiceExample, Place};
 use crate::error::Result;
 
-/// Where something was first seen.
+/// The first occurrence of something.
 struct Seen {
     place: Place,
-    /// The number of its article object.
+    /// The number of the article object.
     article: usize,
 }
 
 /// The articles read so far, as hashes.
 #[derive(Default)]
 pub(super) struct Articles {
-    /// The number of the article object that is being read.
+    /// The number of the current article object.
     current: usize,
-    /// Its id, as in the file.
+    /// Its id in the file.
     id: Option<String>,
-    /// Its text, once one of its questions is known.
+    /// The hash of its text, once one of its questions has been read.
     text: Option<u64>,
-    /// Where its id belongs to one article only: everywhere, or in its folder.
+    /// The scope in which its id must be unique: everywhere, or in its folder.
     scope: u64,
-    /// Questions with their answers.
+    /// First occurrences of questions with their answers.
     questions: HashMap<u64, Seen>,
-    /// Questions without their answers, by article id.
+    /// First occurrences of questions without their answers, by article id.
     asked: HashMap<u64, Seen>,
     /// The text of each article id.
     texts: HashMap<u64, (u64, Seen)>,
@@ -42,7 +43,7 @@ pub(super) struct Articles {
 }
 
 impl Articles {
-    /// Begins an article object with its id in a folder.
+    /// Starts an article object with an id, in a folder.
     pub(super) fn begin(&mut self, id: Option<&str>, folder: Option<&Path>) {
         self.current += 1;
         self.text = None;
@@ -54,7 +55,7 @@ impl Articles {
         self.scope = if is_published { 0 } else { hash(&folder) };
     }
 
-    /// False for a question that another article object has too.
+    /// Returns false for a question that another article object contains, too.
     ///
     /// # Errors
     /// [`crate::Error::Record`] for a conflict with an earlier article of the same id.

@@ -4,22 +4,22 @@ use csv::StringRecord;
 
 use super::example::Place;
 
-/// A row with its location: the line at which it begins.
+/// A row with its location: the line at which it starts.
 #[derive(Debug)]
 pub(super) struct Row {
     pub(super) place: Place,
     pub(super) cells: StringRecord,
-    /// Number of line breaks inside.
+    /// Number of line breaks within the row.
     pub(super) breaks: u64,
 }
 
 impl Row {
-    /// A cell; empty beyond the last one.
+    /// Returns a cell; empty beyond the last one.
     pub(super) fn cell(&self, column: usize) -> &str {
         self.cells.get(column).unwrap_or_default()
     }
 
-    /// How many cells it has.
+    /// Returns the number of cells.
     pub(super) fn width(&self) -> usize {
         self.cells.len()
     }
@@ -31,24 +31,24 @@ impl Row {
 
 /// The names of the columns.
 pub(super) struct Header {
-    /// Their source.
+    /// Where they come from, for messages.
     pub(super) origin: String,
     names: Vec<String>,
 }
 
 impl Header {
-    /// Names in a row of the table.
+    /// Creates a header from a row of the table.
     pub(super) fn new(row: &Row) -> Self {
         let names = row.cells().map(|name| name.trim().to_owned()).collect();
         Self { origin: format!("the header (line {})", row.place.line), names }
     }
 
-    /// Implicit names of a kind of table without a header.
+    /// Creates a header for a kind of table without one.
     pub(super) fn known(origin: &str, names: &[&str]) -> Self {
         Self { origin: origin.to_owned(), names: names.iter().map(|name| (*name).to_owned()).collect() }
     }
 
-    /// How many columns it names.
+    /// Returns the number of columns.
     pub(super) fn width(&self) -> usize {
         self.names.len()
     }
@@ -57,7 +57,7 @@ impl Header {
         self.names.iter().map(String::as_str)
     }
 
-    /// The index of the first column with this name.
+    /// Returns the index of the first column with this name.
     pub(super) fn index(&self, name: &str) -> Option<usize> {
         self.names.iter().position(|other| other == name)
     }

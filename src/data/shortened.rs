@@ -1,6 +1,6 @@
-//! Values in messages.
+//! Shortens values for messages.
 
-/// A JSON value or a cell, shortened for a message.
+/// Shortens a JSON value or a cell for a message.
 pub(super) fn shortened(text: &str) -> String {
     match text.char_indices().nth(60) {
         Some((end, _)) => format!("{}...", &text[..end]),

@@ -9,12 +9,12 @@ use super::example::Place;
 use crate::error::{Error, Result};
 use crate::io::{LineReader, decompressed};
 
-/// Bytes of a stream that are read to detect its format.
+/// Number of bytes of a stream that are read to detect its format.
 const HEAD: usize = 1 << 16;
 
 const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 
-/// Advice about text that is not UTF-8.
+/// Advice on text that is not UTF-8.
 const CONVERT: &str = "; convert the file, for instance with iconv -f LATIN1 -t UTF-8";
 
 /// An open stream whose beginning has been read.
@@ -42,10 +42,10 @@ impl Source {
         Self::new(path, file)
     }
 
-    /// Wraps a stream under a name.
+    /// Wraps a stream with a name.
     ///
     /// # Errors
-    /// Same as [`Self::open`].
+    /// Those of [`Self::open`].
     pub(super) fn new(path: &Path, stream: impl Read + Send + 'static) -> Result<Self> {
         let mut rest =
             decompressed(BufReader::with_capacity(HEAD, stream)).map_err(Error::io(path, "read"))?;
@@ -66,22 +66,22 @@ impl Source {
         })
     }
 
-    /// The same, but its lines continue after one that cannot be read, if `continues`.
+    /// Sets whether the lines continue after one that cannot be read.
     pub(super) fn past_bad_lines(self, continues: bool) -> Self {
         Self { past_bad_lines: continues, ..self }
     }
 
-    /// Its path; `<stdin>` for standard input.
+    /// Returns the path; `<stdin>` for standard input.
     pub(super) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Its name in messages.
+    /// Returns the name used in messages.
     pub(super) fn name(&self) -> Arc<str> {
         self.name.clone()
     }
 
-    /// The first bytes, without a byte order mark.
+    /// Returns the first bytes, without a byte order mark.
     pub(super) fn head(&self) -> &[u8] {
         &self.head
     }
@@ -91,8 +91,8 @@ impl Source {
         self.head.len() < HEAD - BYTE_ORDER_MARK.len() && self.head.trim_ascii().is_empty()
     }
 
-    /// Reads on until `tell` knows what it has to from the first bytes; it is also told whether these are all.
-    /// `None` if all of them do not tell.
+    /// Reads more of the beginning until `tell` returns a result for it. The second argument of `tell` is true if these
+    /// are all bytes. Returns `None` if there is no result for the complete stream.
     ///
     /// # Errors
     /// [`Error::Io`].
@@ -114,12 +114,12 @@ impl Source {
         }
     }
 
-    /// All bytes.
+    /// Returns the complete stream.
     pub(super) fn stream(self) -> impl BufRead + Send {
         BufReader::with_capacity(HEAD, Cursor::new(self.head).chain(self.rest))
     }
 
-    /// Its lines with their locations, up to the first error.
+    /// Returns the lines with their locations, up to the first error.
     pub(super) fn lines(self) -> impl Iterator<Item = Result<(Place, String)>> {
         let (path, name, past_bad_lines) = (self.path.clone(), self.name.clone(), self.past_bad_lines);
         let mut reader = LineReader::new(self.stream());
@@ -147,7 +147,7 @@ impl Source {
         })
     }
 
-    /// The complete text.
+    /// Returns the complete text.
     ///
     /// # Errors
     /// [`Error::Io`]; [`Error::Record`] for a line that is not UTF-8.
@@ -162,7 +162,7 @@ impl Source {
     }
 }
 
-/// The error for bytes that are not UTF-8. `sound` are the valid ones before them, which begin at `start`.
+/// Returns the error for bytes that are not UTF-8. `sound` are the valid bytes before them, which start at `start`.
 pub(super) fn not_utf8(start: &Place, sound: &[u8], line_end: u8) -> Error {
     let breaks = sound.iter().filter(|byte| **byte == line_end).count() as u64;
     let line_start = sound.iter().rposition(|byte| *byte == line_end).map_or(0, |end| end + 1);

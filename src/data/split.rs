@@ -1,4 +1,4 @@
-//! Holding out a part of the data for evaluation.
+//! Holds out a part of the data for evaluation.
 
 use std::path::Path;
 
@@ -6,8 +6,8 @@ use super::examples::Examples;
 use super::spool::{Spool, Stored};
 use crate::error::Result;
 
-/// Separates about `share` of `examples` from the others. Returns the others, in a spool with its file in `directory`, and the
-/// part held out. Examples with the same `key` stay together, and the choice depends only on the keys.
+/// Separates about `share` of `examples` from the others. Returns the others, in a spool with its file in `directory`,
+/// and the held-out part. Examples with the same `key` stay together, and the choice depends only on the keys.
 ///
 /// # Errors
 /// [`crate::Error::Io`] for the temporary files.

@@ -11,15 +11,15 @@ use super::examples::Examples;
 use crate::error::{Error, Result};
 use crate::io::Scratch;
 
-/// Bytes that are read at a time.
+/// Number of bytes that are read at a time.
 const BLOCK: usize = 1 << 20;
 
-/// Bytes of the length before each example.
+/// Size of the length before each example, in bytes.
 const PREFIX: usize = size_of::<u32>();
 
 /// An example that can be stored.
 pub trait Stored: Serialize + DeserializeOwned {
-    /// Shares with the example before it what they have in common.
+    /// Shares common parts with the preceding example.
     fn share(&mut self, _before: &Self) {}
 }
 
@@ -37,18 +37,18 @@ impl Stored for QuestionExample {
     }
 }
 
-/// Examples in a temporary file, in their order. Data of less than 64 MiB stays in memory.
+/// Examples in a temporary file, in order. Data of less than 64 MiB stays in memory.
 pub struct Spool<T> {
     scratch: Scratch,
     count: usize,
-    /// The numbers of removed examples, in ascending order.
+    /// The indices of removed examples, in ascending order.
     removed: Vec<usize>,
     buffer: Vec<u8>,
     kind: PhantomData<T>,
 }
 
 impl<T: Stored> Spool<T> {
-    /// An empty spool. A temporary file is created in `directory` as soon as it is needed.
+    /// Creates an empty spool. A temporary file is created in `directory` on demand.
     pub fn new(directory: &Path) -> Self {
         Self {
             scratch: Scratch::new(directory),
@@ -59,7 +59,7 @@ impl<T: Stored> Spool<T> {
         }
     }
 
-    /// The examples in their order.
+    /// Returns the examples in order.
     pub fn iter(&self) -> SpoolIter<'_, T> {
         SpoolIter { spool: self, offset: 0, number: 0, removed: 0, bytes: Vec::new(), start: 0, before: None }
     }
@@ -88,7 +88,7 @@ impl<T: Stored> Examples<T> for Spool<T> {
         Some(self.scratch.directory())
     }
 
-    /// May be called once, after the last example was added.
+    /// May only be called once, after the last example has been added.
     fn remove_numbers(&mut self, numbers: &[usize]) {
         self.removed = numbers.to_vec();
     }
@@ -99,18 +99,18 @@ pub struct SpoolIter<'a, T> {
     spool: &'a Spool<T>,
     /// Offset in the spool after `bytes`.
     offset: u64,
-    /// The number of the next example.
+    /// The index of the next example.
     number: usize,
     /// The index of the next entry in `Spool::removed`.
     removed: usize,
     bytes: Vec<u8>,
-    /// The beginning of the next example in `bytes`.
+    /// The start of the next example in `bytes`.
     start: usize,
     before: Option<T>,
 }
 
 impl<T: Stored + Clone> SpoolIter<'_, T> {
-    /// Makes `length` bytes available from `start` on.
+    /// Makes `length` bytes available after `start`.
     fn fill(&mut self, length: usize) -> Result<()> {
         if self.bytes.len() - self.start >= length {
             return Ok(());
@@ -130,7 +130,7 @@ impl<T: Stored + Clone> SpoolIter<'_, T> {
         Ok(())
     }
 
-    /// The next example's bytes as a range of `bytes`.
+    /// Returns the range of the next example in `bytes`.
     fn next_range(&mut self) -> Result<std::ops::Range<usize>> {
         self.fill(PREFIX)?;
         let mut prefix = [0; PREFIX];

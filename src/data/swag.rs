@@ -1,6 +1,6 @@
 //! SWAG (Zellers et al. 2018): CSV files with a context and four endings.
 //!
-//! As in transformers' `run_swag.py`, the first text of a pair is `sent1` and the second one is `sent2` with an ending.
+//! As in transformers' `run_swag.py`, the first text of a pair is `sent1`, and the second one is `sent2` with an ending.
 
 use super::bad_records::BadRecords;
 use super::choice_checks::{check_count, in_range};
@@ -11,14 +11,14 @@ use super::source::Source;
 use super::table::{Dialect, Rows};
 use crate::error::Result;
 
-/// Returns true if a file begins like a SWAG file.
+/// Returns true if a file starts like a SWAG file.
 pub(super) fn looks_like_swag(head: &[u8]) -> bool {
     let first_line = head.split(|byte| *byte == b'\n').next().unwrap_or_default();
     let has = |name: &[u8]| first_line.windows(name.len()).any(|part| part == name);
     has(b"sent1") && has(b"ending0")
 }
 
-/// The columns.
+/// The indices of the columns.
 struct Columns {
     sent1: usize,
     sent2: usize,
@@ -50,7 +50,7 @@ impl Columns {
 /// Passes the examples of a stream to `add`.
 ///
 /// # Errors
-/// [`crate::Error::Record`] for the first row that is not right, unless such rows are skipped; [`crate::Error::Io`]; errors of
+/// [`crate::Error::Record`] for the first invalid row, unless such rows are skipped; [`crate::Error::Io`]; errors from
 /// `add`.
 pub(super) fn examples(
     source: Source,

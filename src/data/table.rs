@@ -22,25 +22,25 @@ pub(super) enum Dialect {
     Tsv,
 }
 
-/// Bytes at the beginning that tell the form of a table.
+/// Number of bytes at the beginning of a table from which its form is detected.
 const HEAD: usize = 16 << 20;
 
-/// Reads the rows of a table in order, the header included.
+/// Reads the rows of a table in order, including the header.
 pub(super) struct Rows {
     name: Arc<str>,
     dialect: Dialect,
-    /// The line terminator: a line feed, or a carriage return if there is no line feed. A carriage return before a line feed is
-    /// part of the line end, and text elsewhere.
+    /// The line terminator: a line feed, or a carriage return if there is no line feed. A carriage return is part of the
+    /// line end before a line feed, and text elsewhere.
     line_end: u8,
-    /// The first bytes, whole rows if there are more.
+    /// The first bytes, up to the end of a row if there are more.
     head: Arc<[u8]>,
     reader: csv::Reader<Recorded>,
     line: u64,
-    /// True after quotes that leave open where rows end.
+    /// True after an unterminated quote, when the ends of rows are unknown.
     is_lost: bool,
 }
 
-/// A stream that keeps what was read, until it is dropped.
+/// A stream that keeps what has been read, until it is dropped.
 struct Recorded {
     stream: Box<dyn Read + Send>,
     kept: Vec<u8>,
@@ -60,7 +60,7 @@ impl Read for Recorded {
 }
 
 impl Rows {
-    /// The rows of a stream.
+    /// Opens the rows of a stream.
     ///
     /// # Errors
     /// [`crate::Error::Io`].
@@ -91,13 +91,13 @@ impl Rows {
         Self { name, dialect, line_end, head, reader, line: 1, is_lost: false }
     }
 
-    /// The rows among the first 16 MiB, from the beginning. The last one may be cut.
+    /// Returns the rows in the first 16 MiB, from the beginning. The last one may be incomplete.
     pub(super) fn beginning(&self) -> Self {
         let stream = Box::new(Cursor::new(self.head.clone()));
         Self::new(self.name.clone(), self.dialect, self.line_end, self.head.clone(), stream)
     }
 
-    /// The next row after blank lines; `None` at the end.
+    /// Returns the next row after blank lines; `None` at the end.
     ///
     /// # Errors
     /// [`crate::Error::Record`] for a row that is too long, is not UTF-8 or has unbalanced quotes; [`crate::Error::Io`].
@@ -145,7 +145,7 @@ impl Rows {
         }
     }
 
-    /// The bytes of the row that was just read, or all that was read after an error. They are dropped from what is kept.
+    /// Removes the bytes of the last row, or everything read after an error, from the kept bytes and returns them.
     fn passed(&mut self, all: bool) -> Vec<u8> {
         let end = if all { u64::MAX } else { self.reader.position().byte() };
         let recorded = self.reader.get_mut();
@@ -163,27 +163,27 @@ impl Rows {
         }
     }
 
-    /// The next row, which must have as many columns as the header.
+    /// Returns the next row, which must have as many columns as the header.
     ///
     /// # Errors
-    /// Same as [`Self::next`], and for a row with another number of columns.
+    /// Those of [`Self::next`]; also for a row with a different number of columns.
     pub(super) fn next_like(&mut self, header: &Header) -> Result<Option<Row>> {
         let Some(row) = self.next()? else { return Ok(None) };
         if row.width() == header.width() { Ok(Some(row)) } else { Err(self.width_error(&row, header)) }
     }
 
-    /// The next row like the header that `bad` does not skip.
+    /// Returns the next row with the header's number of columns that `bad` does not skip.
     ///
     /// # Errors
-    /// As [`Self::next_like`], for rows that are not skipped and for quotes that leave open where rows end.
+    /// Those of [`Self::next_like`], for rows that are not skipped and for an unterminated quote.
     pub(super) fn next_row(&mut self, header: &Header, bad: &mut BadRecords) -> Result<Option<Row>> {
         self.first_good(bad, |rows| rows.next_like(header))
     }
 
-    /// The next row of any width that `bad` does not skip.
+    /// Returns the next row of any width that `bad` does not skip.
     ///
     /// # Errors
-    /// As [`Self::next_row`].
+    /// Those of [`Self::next_row`].
     pub(super) fn next_ragged(&mut self, bad: &mut BadRecords) -> Result<Option<Row>> {
         self.first_good(bad, Self::next)
     }
@@ -204,7 +204,7 @@ impl Rows {
         }
     }
 
-    /// The error of a row with another number of columns than the header.
+    /// Returns the error of a row whose number of columns differs from the header.
     pub(super) fn width_error(&self, row: &Row, header: &Header) -> crate::Error {
         let (found, expected) = (row.width(), header.width());
         let names: Vec<String> = header.names().map(|name| format!("\"{name}\"")).collect();
@@ -246,7 +246,7 @@ fn check_quotes(row: &[u8]) -> std::result::Result<(), &'static str> {
         CellStart,
         Cell,
         Quoted,
-        /// After a quote inside a quoted cell, which is its end or the first of two.
+        /// After a quote inside a quoted cell, which is either its end or the first of two.
         Quote,
     }
     let mut at = At::CellStart;
@@ -270,7 +270,7 @@ mod tests {
     use std::io::Cursor;
     use std::path::Path;
 
-    /// The rows as `line: cells`, then the error if there is one.
+    /// Returns the rows as `line: cells`, followed by the error if there is one.
     fn rows(text: &'static str, dialect: Dialect) -> Vec<String> {
         let source = Source::new(Path::new("t"), Cursor::new(text)).expect("opens");
         let mut rows = Rows::open(source, dialect).expect("opens");

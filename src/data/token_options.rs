@@ -10,19 +10,19 @@ pub struct TokenOptions {
     pub format: DataFormat,
     /// Name of the field with the words.
     pub tokens: String,
-    /// Name of the field with the tags. With its default name, `ner_tags` is accepted, too.
+    /// Name of the field with the tags. If it has its default value, `ner_tags` is accepted, too.
     pub tags: String,
-    /// `--id-field`, of JSON lines.
+    /// `--id-field`, for JSON lines.
     pub id: String,
     /// Tag names for numeric tags, in order.
     pub tag_names: Vec<String>,
-    /// Column of the word, from 1. By default the first one, or the second one after a column of token ids.
+    /// Column of the word, counted from 1. By default the first one, or the second one after a column of token ids.
     pub word_column: Option<usize>,
-    /// Column of the tag, from 1. By default the last one, or the third one after a column of token ids.
+    /// Column of the tag, counted from 1. By default the last one, or the third one after a column of token ids.
     pub tag_column: Option<usize>,
-    /// Accept sentences without tags.
+    /// True if sentences without tags are accepted.
     pub unlabelled: bool,
-    /// `--on-error`; without it bad records are errors. In columns a record is a sentence.
+    /// `--on-error`. By default, bad records are errors. In CoNLL columns, a record is a sentence.
     pub on_error: Option<OnBadRecord>,
 }
 

@@ -28,7 +28,7 @@ pub fn read_tokens(path: &Path, options: &TokenOptions) -> Result<Loaded<Vec<Tok
 /// Adds sentences to `examples`, which must be empty. See [`read_tokens`].
 ///
 /// # Errors
-/// Same as [`read_tokens`], and if `examples` has no room.
+/// Same as [`read_tokens`]; also if `examples` is full.
 pub fn read_tokens_into<E: Examples<TokenExample>>(
     examples: E,
     path: &Path,
@@ -82,7 +82,7 @@ fn guess(name: Option<DataFormat>, head: &[u8]) -> Option<DataFormat> {
     }
 }
 
-/// The sentence of a line with its id, or none where it has no words.
+/// Returns the sentence of a line and its id; `None` if it has no words.
 fn from_object(object: &Object, options: &TokenOptions) -> Result<Option<(TokenExample, Option<String>)>> {
     let error = |problem: String| object.place.error(problem);
     let words = object.fields.strings(&options.tokens).map_err(error)?;
@@ -107,7 +107,7 @@ fn from_object(object: &Object, options: &TokenOptions) -> Result<Option<(TokenE
     Ok((!example.words.is_empty()).then_some((example, id)))
 }
 
-/// The tags in a JSON list of names or numbers.
+/// Parses the tags in a JSON list of names or numbers.
 fn tags(json: &str, field: &str, names: &[String]) -> std::result::Result<Vec<String>, String> {
     if let Ok(tags) = serde_json::from_str::<Vec<String>>(json) {
         return match tags.iter().any(|tag| tag.trim().is_empty()) {

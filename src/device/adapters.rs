@@ -22,12 +22,12 @@ pub(crate) struct Adapter {
 }
 
 impl Adapter {
-    /// True for a hardware GPU, false for a software renderer.
+    /// Returns true for a hardware GPU, false for a software renderer.
     fn is_real_gpu(&self) -> bool {
         self.rank() < 3 && !is_software_name(&self.description)
     }
 
-    /// Rank; the best adapter has the lowest.
+    /// The preference rank; the best adapter has the lowest.
     fn rank(&self) -> usize {
         match self.kind {
             wgpu::DeviceType::DiscreteGpu => 0,
@@ -107,7 +107,7 @@ pub(crate) fn may_have_gpu() -> bool {
         .any(|p| Path::new(p).exists())
 }
 
-/// The adapter for `wgpu` (the best one) or `wgpu:N`.
+/// Chooses the adapter for `wgpu` (the best one) or `wgpu:N`.
 ///
 /// # Errors
 /// [`Error::Device`] that lists the adapters found.

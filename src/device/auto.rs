@@ -1,16 +1,17 @@
 //! The rule by which `--device auto` chooses a device.
 //!
-//! Starting a GPU takes seconds: loading the driver, compiling and tuning kernels. A GPU is chosen only where that pays.
+//! Starting a GPU takes seconds: loading the driver, compiling and tuning kernels. A GPU is chosen only where that pays
+//! off.
 
 use super::{DeviceInfo, Precision};
 
-/// Seconds that a GPU needs before its first result: 9 to 20 were measured on an NVIDIA H200.
+/// Seconds until the first result of a GPU: 9 to 20 were measured on an NVIDIA H200.
 const START_SECONDS: f64 = 20.0;
 
-/// A GPU must save this many times its start.
+/// The time on the CPU must be at least this multiple of the startup time of a GPU.
 const GAIN: f64 = 3.0;
 
-/// Floating-point operations per second and thread of a CPU, for the estimate of its time.
+/// Floating-point operations per second and CPU thread, for an estimate of the time on the CPU.
 const CPU_FLOPS: f64 = 1e11;
 
 /// The work of a command.
@@ -31,14 +32,14 @@ pub(crate) struct Choice {
     pub reason: String,
 }
 
-/// True for a GPU that `auto` may choose: a discrete one, or Apple's. Integrated GPUs share the memory of the CPU and are seldom
-/// faster than it.
+/// Returns true for a GPU that `auto` may choose: a discrete one, or Apple's. Integrated GPUs share the memory of the CPU
+/// and are seldom faster than it.
 pub fn is_candidate(device: &DeviceInfo) -> bool {
     device.kind == "discrete gpu"
         || device.kind == "integrated gpu" && device.description.starts_with("Apple")
 }
 
-/// Returns why a GPU would pay for a workload, or else why not.
+/// Returns the reason why a GPU pays off for a workload, or as an error why it does not.
 pub(crate) fn pays(workload: Workload, float: Precision, threads: usize) -> Result<String, String> {
     if matches!(float, Precision::Bf16x2 | Precision::Int8) {
         return Err("bf16x2 and int8 are computed on the CPU".to_owned());
@@ -58,7 +59,7 @@ pub(crate) fn pays(workload: Workload, float: Precision, threads: usize) -> Resu
     }
 }
 
-/// Chooses a device. `gpus` lists the adapters and is called only if a GPU would pay, because it loads a driver.
+/// Chooses a device. `gpus` lists the adapters. It is called only if a GPU would pay off, because it loads a driver.
 pub(crate) fn choose(
     workload: Workload,
     float: Precision,

@@ -1,8 +1,8 @@
-//! Sizes of batches that suit a device.
+//! Batch sizes that suit a device.
 
 use super::OpenDevice;
 
-/// Padded tokens per forward pass, on a CPU per thread. Larger batches are not faster on a CPU and take more memory.
+/// Padded tokens per forward pass; on a CPU, per thread. Larger batches are not faster on a CPU and take more memory.
 const CPU_TOKENS_PER_THREAD: usize = 256;
 const FEWEST_CPU_TOKENS: usize = 512;
 const GPU_TOKENS: usize = 16384;
@@ -17,7 +17,7 @@ pub struct BatchLimits {
 }
 
 impl BatchLimits {
-    /// The limits for a device and the number of CPU threads in use.
+    /// The limits for a device, given the number of CPU threads in use.
     pub fn of(device: &OpenDevice) -> Self {
         let tokens = if device.is_gpu {
             GPU_TOKENS

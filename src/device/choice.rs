@@ -9,20 +9,20 @@ use serde::{Deserialize, Serialize};
 /// Choice of a device.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum DeviceChoice {
-    /// The CPU, or a discrete GPU where its start pays ([`Workload`](super::Workload)).
+    /// The CPU, or a discrete GPU where its startup pays off ([`Workload`](super::Workload)).
     #[default]
     Auto,
     /// The CPU, with burn's flex backend.
     Flex,
     /// The CPU, with burn's ndarray backend.
     NdArray,
-    /// A GPU through wgpu, or a software adapter if it is named or is the only one.
+    /// A GPU through wgpu. A software adapter is used only if it is named or is the only one.
     Wgpu(Option<usize>),
     /// An NVIDIA GPU through CUDA.
     Cuda(Option<usize>),
 }
 
-/// The CPU as the default of this build.
+/// The default CPU backend of this build.
 pub(crate) const CPU: DeviceChoice =
     if cfg!(feature = "flex") { DeviceChoice::Flex } else { DeviceChoice::NdArray };
 
@@ -67,16 +67,18 @@ impl fmt::Display for DeviceChoice {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Precision {
-    /// 32-bit floats, which give the numbers of transformers.
+    /// 32-bit floats, which reproduce the results of transformers.
     #[default]
     F32,
     /// IEEE half precision.
     F16,
-    /// f32 as the sum of two bf16 in matrix multiplications on a CPU ([`MatmulPrecision::Bf16x2`](crate::ops::MatmulPrecision::Bf16x2)).
+    /// f32 as the sum of two bf16 values in matrix multiplications on a CPU
+    /// ([`MatmulPrecision::Bf16x2`](crate::ops::MatmulPrecision::Bf16x2)).
     Bf16x2,
     /// bfloat16.
     Bf16,
-    /// 8-bit integers in matrix multiplications of inference on a CPU ([`open_with_matmul_precision`](super::open_with_matmul_precision)).
+    /// 8-bit integers in matrix multiplications of inference on a CPU
+    /// ([`open_with_matmul_precision`](super::open_with_matmul_precision)).
     Int8,
 }
 

@@ -1,15 +1,15 @@
 //! Allocator settings.
 
-/// Tells the allocator to keep freed memory. A training step frees and allocates buffers of megabytes again and again, and
-/// returning each to the system stops all threads and costs more than the step itself. Call this at the start of a program.
-/// Does nothing unless the allocator is glibc's.
+/// Tells the allocator to keep freed memory. A training step repeatedly frees and allocates buffers of megabytes.
+/// Returning each one to the system stops all threads and costs more than the step itself. Call this at the start of a
+/// program. Does nothing unless the allocator is glibc's.
 #[allow(unsafe_code, reason = "a call to the C library")]
 pub fn keep_freed_memory() {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     {
         /// The largest request served from glibc's heaps, 32 MiB.
         const LARGEST: libc::c_int = 32 << 20;
-        /// The amount of free memory at the end of a heap that is returned to the system.
+        /// The amount of free memory at the end of a heap above which it is returned to the system.
         const KEPT: libc::c_int = 1 << 30;
         // SAFETY: all parameters accept any value, and a failure changes nothing.
         unsafe {
@@ -26,7 +26,7 @@ pub fn keep_freed_memory() {
 pub fn use_huge_pages() {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     {
-        /// Size of the heap that is reserved, not used, at once.
+        /// Size of the heap that is reserved up front, though not used.
         const RESERVED: usize = 128 << 20;
         /// The largest request served from that heap.
         const LARGEST: libc::c_int = 32 << 20;
@@ -37,15 +37,15 @@ pub fn use_huge_pages() {
             libc::mallopt(libc::M_TRIM_THRESHOLD, 2 * RESERVED as libc::c_int);
             libc::mallopt(libc::M_TOP_PAD, RESERVED as libc::c_int);
         }
-        // A request beyond the first heap makes it grow by what is reserved.
+        // A request that exceeds the current heap makes it grow by the reserved size.
         drop(std::hint::black_box(Vec::<u8>::with_capacity(HUGE)));
         // SAFETY: with 0, the call only returns the end of the heap.
         let end = unsafe { libc::sbrk(0) } as usize;
         let start = end.saturating_sub(RESERVED).next_multiple_of(HUGE);
         if let Some(length) = end.checked_sub(start) {
-            // SAFETY: the advice does not change the contents of memory, whatever is there.
+            // SAFETY: the advice does not change the contents of memory, whatever is mapped there.
             unsafe { libc::madvise(start as *mut libc::c_void, length, libc::MADV_HUGEPAGE) };
-            // SAFETY: as above.
+            // SAFETY: all parameters accept any value, and a failure changes nothing.
             unsafe { libc::mallopt(libc::M_TOP_PAD, 1 << 20) };
         }
     }

@@ -29,13 +29,13 @@ use crate::ops::MatmulPrecision;
 pub struct OpenDevice {
     /// burn's handle.
     pub device: Device,
-    /// Its name: `flex`, `wgpu:0`, ...
+    /// The device's name: `flex`, `wgpu:0`, ...
     pub name: String,
     /// True for a hardware GPU, which needs larger batches.
     pub is_gpu: bool,
     /// The names of the adapter and its driver; `None` for a CPU.
     pub adapter: Option<String>,
-    /// Precision of matrix multiplications on it ([`crate::model::Albert::set_matmul_precision`]).
+    /// Precision of matrix multiplications on this device ([`crate::model::Albert::set_matmul_precision`]).
     pub matmul_precision: MatmulPrecision,
 }
 
@@ -50,7 +50,7 @@ impl OpenDevice {
         }
     }
 
-    /// Lengths are padded to a multiple of this, because GPUs and software adapters compile kernels for each shape.
+    /// The multiple to which lengths are padded: GPUs and software adapters compile kernels for each shape.
     pub fn pad_multiple(&self) -> usize {
         if self.adapter.is_some() { 16 } else { 1 }
     }
@@ -59,7 +59,7 @@ impl OpenDevice {
 /// One line of `albert devices`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeviceInfo {
-    /// Its name for `--device`.
+    /// The device's name for `--device`.
     pub name: String,
     /// "cpu", "discrete gpu", "integrated gpu", "virtual gpu", "software" or "other".
     pub kind: &'static str,
@@ -72,15 +72,15 @@ pub struct DeviceInfo {
 /// Opens a device and sets the float type of all its tensors.
 ///
 /// # Errors
-/// [`Error::Device`] if the device is not part of this build, does not exist on this machine, does not support the float type,
-/// or was opened before with another one.
+/// [`Error::Device`] if the device is not part of this build, does not exist on this machine, does not support the float
+/// type, or was opened before with a different one.
 pub fn open(choice: DeviceChoice, float: Precision) -> Result<OpenDevice> {
     set_dtype(open_device(choice, Workload::Inference(None))?, float)
 }
 
-/// Same as [`open`] for devices other than a CPU. On a CPU, tensors stay in f32 with [`Precision::Bf16x2`],
-/// [`Precision::Bf16`] and [`Precision::Int8`]: only matrix multiplications have lower precision
-/// ([`OpenDevice::matmul_precision`]). A GPU measures its kernels only for a `workload` that is long.
+/// Like [`open`], for a given `workload`: a GPU measures its kernels only for long ones. On a CPU, tensors stay in f32
+/// with [`Precision::Bf16x2`], [`Precision::Bf16`] and [`Precision::Int8`]; only matrix multiplications have lower
+/// precision ([`OpenDevice::matmul_precision`]).
 ///
 /// # Errors
 /// Errors of [`open`]; [`Precision::Bf16x2`] and [`Precision::Int8`] on a device other than a CPU.
@@ -102,7 +102,7 @@ pub fn open_with_matmul_precision(
     }
 }
 
-/// The common matrix multiplication precision of these devices. Devices other than CPUs do not constrain it.
+/// The matrix multiplication precision that these devices have in common. Only CPUs constrain it.
 pub fn common_matmul_precision(devices: &[OpenDevice]) -> MatmulPrecision {
     let lossy = devices
         .iter()
@@ -214,8 +214,8 @@ fn not_built(device: &str, feature: &str) -> Error {
     }
 }
 
-/// Opens the device that suits a workload, and returns the reason for the choice. A GPU that cannot be opened or does not support
-/// the float type is replaced by the CPU.
+/// Opens the device that suits a workload, and returns the reason for the choice. Falls back to the CPU if the GPU cannot
+/// be opened or does not support the float type.
 ///
 /// # Errors
 /// Those of [`open_with_matmul_precision`].
@@ -246,7 +246,7 @@ pub fn loads_driver(choice: DeviceChoice, float: Precision, workload: Workload) 
     }
 }
 
-/// The adapters, without loading a driver if the machine has no device file of a GPU.
+/// The adapters. Does not load a driver if the machine has no device file of a GPU.
 fn gpus() -> Vec<DeviceInfo> {
     #[cfg(feature = "wgpu")]
     if may_have_gpu() {
@@ -301,7 +301,7 @@ fn open_cuda(index: Option<usize>) -> Result<OpenDevice> {
     if !std::path::Path::new("/dev/nvidiactl").exists() && cfg!(target_os = "linux") {
         return Err(Error::Device { device: name, problem: "no NVIDIA driver on this machine".into() });
     }
-    // The first line names the version of the driver.
+    // The first line contains the driver version.
     let driver = std::fs::read_to_string("/proc/driver/nvidia/version").unwrap_or_default();
     let driver = driver.lines().next().unwrap_or("CUDA");
     let adapter = Some(format!("{name} ({driver})"));

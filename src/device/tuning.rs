@@ -1,9 +1,10 @@
 //! How cubecl chooses among the kernels of an operation.
 //!
-//! cubecl compiles and measures several candidates for every matrix multiplication and reduction of a new shape, until one is
-//! close to what the device can do. To know that, it first measures the device: its arithmetic, its memory at many sizes, and
-//! the cost of a launch. These measurements take seconds at every start, more than all else. We enter values instead, which
-//! decide whether the first candidate is taken or all are measured.
+//! cubecl compiles and measures several candidates for every matrix multiplication and reduction of a new shape, until
+//! one is close to the peak performance of the device. To determine that peak, it first measures the device: its
+//! arithmetic, its memory at many sizes, and the cost of a launch. These measurements take seconds at every start, more
+//! than everything else. We set the peaks instead; their values decide whether cubecl takes the first candidate or
+//! measures all of them.
 
 use std::time::Duration;
 
@@ -24,18 +25,18 @@ use super::Workload;
 pub(super) enum Tuning {
     /// The first kernel that works. Starts fastest.
     First,
-    /// The fastest of several kernels. Pays for long inputs.
+    /// The fastest of several kernels. Pays off for long inputs.
     Measured,
 }
 
-/// Working sets of memory in bytes that cubecl asks for, as powers of two.
+/// Sizes in bytes of the memory working sets that cubecl queries, as powers of two.
 const WORKING_SETS: std::ops::RangeInclusive<u32> = 10..=34;
 
-/// Floating-point operations of an input for which measuring pays: about ten seconds of a GPU.
+/// Floating-point operations of an input from which on measuring pays off: about ten seconds on a GPU.
 const LONG: f64 = 1e14;
 
 impl Tuning {
-    /// The choice for a workload. Measuring does not pay on a software adapter.
+    /// The choice for a workload. Measuring does not pay off on a software adapter.
     pub(super) fn of(is_gpu: bool, workload: Workload) -> Self {
         match workload {
             _ if !is_gpu => Self::First,
@@ -44,7 +45,7 @@ impl Tuning {
         }
     }
 
-    /// Operations or bytes per second that no kernel reaches, or that all do.
+    /// Peak operations or bytes per second: either so low that every kernel reaches it, or so high that none does.
     fn peak(self) -> usize {
         match self {
             Self::First => 1_000,
@@ -77,7 +78,7 @@ impl Tuning {
         let _already_read = CubeClRuntimeConfig::try_set(config);
     }
 
-    /// Enters the peaks of a device, which cubecl would measure otherwise.
+    /// Sets the peaks of a device, which cubecl would otherwise measure.
     pub(super) fn enter_peaks(self, device: &Device) {
         let DispatchDevice::Cube(cube) = device.as_dispatch() else { return };
         let client = cube.client();

@@ -1,4 +1,4 @@
-//! Comparison of a GPU with the CPU before its first use: drivers have errors, and wrong numbers look like any others.
+//! Comparison of a GPU with the CPU before its first use: drivers have bugs, and wrong results look like any others.
 
 mod verdicts;
 
@@ -25,9 +25,9 @@ const LENGTHS: [usize; 2] = [16, 11];
 pub enum Checked {
     /// The device is a CPU, or no CPU is part of this build.
     NotNeeded,
-    /// The device passed before.
+    /// The device passed in an earlier process.
     Before,
-    /// The device passed now: the largest difference of a hidden state from the CPU's, relative to the largest state.
+    /// The device passed now. The largest difference of a hidden state from the CPU's, relative to the largest state.
     Now(f64),
 }
 
@@ -40,11 +40,12 @@ fn tolerance(float: Precision) -> f64 {
     }
 }
 
-/// Compares the built-in model's hidden states on `device` with the CPU's. A device that passed with this version of the program,
-/// this driver and this type is not checked again, if there is a `directory` to remember it.
+/// Compares the hidden states of the built-in model on `device` with those on the CPU. A device that passed with this
+/// version of the program, this driver and this type is not checked again, provided that there is a `directory` to record
+/// the result.
 ///
 /// # Errors
-/// [`Error::Device`] that names adapter and driver, if the device fails or differs from the CPU.
+/// [`Error::Device`] that names adapter and driver, if the device fails or its results differ from the CPU's.
 pub fn check(device: &OpenDevice, float: Precision, directory: Option<&Path>) -> Result<Checked> {
     if !cfg!(any(feature = "flex", feature = "ndarray")) {
         return Ok(Checked::NotNeeded);
@@ -78,13 +79,13 @@ pub fn check(device: &OpenDevice, float: Precision, directory: Option<&Path>) ->
     Ok(Checked::Now(difference))
 }
 
-/// The hidden states of fixed rows, without those of padding.
+/// The hidden states of fixed rows, excluding padding.
 fn hidden_states(device: &Device, pad_multiple: usize) -> Result<Vec<f32>> {
     let checkpoint = Checkpoint::embedded()?;
     let (model, _) = load_model(&checkpoint.tensors()?, &checkpoint.config, &[], MlmBias::default(), device)?;
     let vocabulary = checkpoint.config.vocab_size as u32;
     let row = |length: usize| Encoding {
-        // Ids all over the vocabulary.
+        // Ids spread over the vocabulary.
         ids: (0..length as u32).map(|i| (i * 7919 + 5) % vocabulary).collect(),
         type_ids: (0..length).map(|i| u32::from(2 * i >= length)).collect(),
         ..Encoding::default()

@@ -1,4 +1,4 @@
-//! Which devices passed the check, in files that may be deleted at any time.
+//! Records of the devices that passed the check, in files that may be deleted at any time.
 
 use std::fs;
 use std::io::Write;
@@ -7,10 +7,11 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-/// Files that are kept. Each has about 200 bytes.
+/// Maximum number of files to keep. Each has about 200 bytes.
 const MOST: usize = 32;
 
-/// The directory for what is known of devices: `ALBERT_CACHE`, or else `albert` in the user's cache directory. `None` without any.
+/// The directory for data about devices: `ALBERT_CACHE`, otherwise `albert` in the user's cache directory. `None` if
+/// there is neither.
 pub fn cache_directory() -> Option<PathBuf> {
     let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     if let Some(own) = variable("ALBERT_CACHE") {
@@ -21,7 +22,7 @@ pub fn cache_directory() -> Option<PathBuf> {
     Some(user.or_else(|| Some(std::env::home_dir()?.join(".cache")))?.join("albert"))
 }
 
-/// The file of a device and a type.
+/// The file of one device and type.
 pub(super) struct Verdicts {
     directory: PathBuf,
     file: PathBuf,
@@ -38,7 +39,7 @@ impl Verdicts {
         Self { file: directory.join(format!("{name}.json")), directory, subject }
     }
 
-    /// True if the file says so. A damaged one says nothing.
+    /// Returns true if the file records a pass. A damaged file does not count.
     pub(super) fn has_passed(&self) -> bool {
         let text = fs::read(&self.file).unwrap_or_default();
         let Ok(Value::Object(mut found)) = serde_json::from_slice(&text) else { return false };
@@ -46,7 +47,7 @@ impl Verdicts {
             && Value::Object(found) == self.subject
     }
 
-    /// Remembers that the device passed. Without room or permission, the next process checks again.
+    /// Records that the device passed. If the file cannot be written, the next process checks again.
     pub(super) fn remember(&self, difference: f64) {
         let mut content = self.subject.clone();
         content["difference"] = difference.into();

@@ -1,5 +1,5 @@
-//! Evaluation on labelled data: predictions of the tasks, scored with the metrics of their reference scripts. [`Evaluate`] is
-//! the whole evaluation in one call.
+//! Evaluation on labelled data: predictions of the tasks, scored with the metrics of their reference scripts.
+//! [`Evaluate`] runs a complete evaluation in one call.
 
 mod choices;
 pub mod metrics;

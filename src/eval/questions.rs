@@ -40,7 +40,8 @@ impl QuestionEvaluation {
     /// Encodes `examples`.
     ///
     /// # Errors
-    /// Names the location of an example that cannot be encoded; [`crate::Error::InvalidOption`] for options that do not fit the model.
+    /// Names the location of an example that cannot be encoded; [`crate::Error::InvalidOption`] for options that do not
+    /// fit the model.
     pub fn new(
         pipeline: Pipeline,
         examples: Vec<QuestionExample>,

@@ -27,7 +27,7 @@ pub enum EvalTask {
     Classify {
         /// How the data is read. `kind` is replaced by `goal`.
         data: TextOptions,
-        /// The kind of target. `None`: the model's `problem_type`, else numbers for a model with one output.
+        /// The kind of target. `None`: the model's `problem_type`, otherwise numbers for a model with one output.
         goal: Option<TargetKind>,
     },
     /// Token classification.
@@ -39,13 +39,14 @@ pub enum EvalTask {
     },
     /// Extractive question answering.
     Qa {
-        /// How the data is read. Answers need no places.
+        /// How the data is read. Answers do not need positions.
         data: QuestionOptions,
-        /// How long contexts are divided, and how long answers may be.
+        /// How long contexts are split, and the maximum length of answers.
         task: QaOptions,
-        /// The rules of SQuAD. `None`: those of version 2.0 if some questions have no answer, else 1.1.
+        /// The rules of SQuAD. `None`: those of version 2.0 if some questions have no answer, otherwise those of 1.1.
         version: Option<SquadVersion>,
-        /// Predict "no answer" if its score exceeds the best answer's by more than this. `None`: the model's, else 0.
+        /// Predict "no answer" if its score exceeds the best answer's by more than this. `None`: the model's threshold,
+        /// otherwise 0.
         null_threshold: Option<f64>,
     },
     /// Multiple choice.
@@ -65,7 +66,7 @@ pub enum SquadVersion {
 }
 
 impl EvalTask {
-    /// The task of the built-in model that serves this one.
+    /// The task of the built-in model that corresponds to this one.
     pub fn embedded(&self) -> EmbeddedTask {
         match self {
             Self::Classify { .. } => EmbeddedTask::Sentiment,
@@ -85,7 +86,7 @@ impl EvalTask {
         }
     }
 
-    /// The lengths of rows, of at most `max_length` tokens.
+    /// The length options for rows of at most `max_length` tokens.
     pub fn lengths(&self, max_length: Option<usize>) -> LengthOptions {
         let default = if matches!(self, Self::Qa { .. }) { QaOptions::LONGEST } else { usize::MAX };
         LengthOptions { max_length, default, long: OverflowStrategy::Truncate, windows: true, own: None }
@@ -94,7 +95,7 @@ impl EvalTask {
     /// Reads the labelled data at `path` for the model of `checkpoint`.
     ///
     /// # Errors
-    /// Errors of the data, with their places; of the model's labels.
+    /// Errors of the data, with their locations; errors of the model's labels.
     pub fn read(&self, path: &Path, checkpoint: &Checkpoint) -> Result<Labelled> {
         match self {
             Self::Classify { data, goal } => read_texts(path, checkpoint, data, *goal),
@@ -148,7 +149,7 @@ impl Labelled {
     /// Encodes the examples for `pipeline`, whose model has the task's head.
     ///
     /// # Errors
-    /// Names the place of an example that cannot be encoded, or whose label the model does not have.
+    /// Names the location of an example that cannot be encoded, or whose label the model does not have.
     pub fn evaluation(self, pipeline: Pipeline) -> Result<Box<dyn TaskEvaluation>> {
         Ok(match self.examples {
             Examples::Texts { examples, goal, labels } => {
@@ -234,19 +235,19 @@ pub struct Evaluate {
 }
 
 impl Evaluate {
-    /// Evaluation of `task` on the labelled data at this path, in f32 on the CPU.
+    /// Creates an evaluation of `task` on the labelled data at this path, in f32 on the CPU.
     pub fn new(task: EvalTask, data: impl Into<PathBuf>) -> Self {
         Self { task, data: data.into(), max_length: None, device: None }
     }
 
-    /// Maximum row length in tokens, including special tokens. The default is the tokenizer's `model_max_length`, at most the
-    /// positions of the model, and at most 384 for question answering.
+    /// Sets the maximum row length in tokens, including special tokens. The default is the tokenizer's
+    /// `model_max_length`, limited by the positions of the model and, for question answering, by 384.
     pub fn max_length(mut self, tokens: usize) -> Self {
         self.max_length = Some(tokens);
         self
     }
 
-    /// Where to compute, and in which precision.
+    /// Sets the device and its precision.
     pub fn device(mut self, device: OpenDevice) -> Self {
         self.device = Some(device);
         self
@@ -255,7 +256,7 @@ impl Evaluate {
     /// Reads the data, loads the model and evaluates it.
     ///
     /// # Errors
-    /// Errors of the data, with their places; of the checkpoint; of the device.
+    /// Errors of the data, with their locations; errors of the checkpoint and of the device.
     pub fn run(self, checkpoint: &Checkpoint) -> Result<EvalReport> {
         let labelled = self.task.read(&self.data, checkpoint)?;
         let heads = [self.task.head()];

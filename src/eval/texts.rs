@@ -27,7 +27,7 @@ pub fn goal_of(problem_type: &str) -> Option<TargetKind> {
         .find(|goal| self::problem_type(*goal) == problem_type)
 }
 
-/// Minimum score of a predicted label in multi-label classification.
+/// Score from which on a label is predicted in multi-label classification.
 const HOLDS: f32 = 0.5;
 
 /// Labelled texts, and the model to evaluate.
@@ -40,7 +40,7 @@ pub struct TextEvaluation {
     unlabelled: u64,
 }
 
-/// Gold and score of an example.
+/// The gold target of an example.
 enum Gold {
     Label(usize),
     Labels(Vec<bool>),
@@ -162,7 +162,7 @@ impl TextEvaluation {
         }
     }
 
-    /// The examples with gold label, prediction, score and correctness, which `of` returns by index.
+    /// The examples with gold label, prediction, score and correctness, which `of` returns for an index.
     fn scored(&self, of: impl Fn(usize) -> (Value, Value, Option<f32>, bool)) -> Vec<ScoredExample> {
         let one = |(i, example): (usize, &TextExample)| {
             let (gold, predicted, score, correct) = of(i);
@@ -287,7 +287,7 @@ fn loss_of_logits(gold: &Gold, logits: &[f32]) -> f64 {
     }
 }
 
-/// Cross entropy for a text that was read in windows, whose scores are averages.
+/// Cross entropy for a text that was processed in windows, whose scores are averages.
 fn loss_of_scores(gold: &Gold, scores: &[f32]) -> f64 {
     let nats = |p: f32| -f64::from(p.max(f32::MIN_POSITIVE)).ln();
     match gold {

@@ -25,7 +25,7 @@ pub struct TokenEvaluation {
 }
 
 impl TokenEvaluation {
-    /// Encodes `examples`. Long ones are read in windows.
+    /// Encodes `examples`. Long ones are processed in windows.
     ///
     /// # Errors
     /// Names the location of an example that cannot be encoded, or whose tag is not in `labels`.
@@ -51,7 +51,7 @@ impl TokenEvaluation {
     }
 }
 
-/// Truncated words would count as missed. Windows cover all words.
+/// Windows that cover all words: truncated words would count as missed.
 fn options(pipeline: &Pipeline) -> NerOptions {
     NerOptions { stride: Some(pipeline.max_text_tokens(false) / 4), ..NerOptions::default() }
 }

@@ -23,12 +23,12 @@ impl RepoCache {
         Self { root, revision: id.revision().to_owned() }
     }
 
-    /// `models--org--name`.
+    /// Returns the directory `models--org--name`.
     pub(crate) fn root(&self) -> &Path {
         &self.root
     }
 
-    /// The cached snapshot of the revision, if there is one.
+    /// Returns the cached snapshot of the revision, if there is one.
     pub(crate) fn snapshot(&self) -> Option<PathBuf> {
         let commit = match fs::read_to_string(self.ref_path()) {
             Ok(commit) => commit.trim().to_owned(),
@@ -38,12 +38,12 @@ impl RepoCache {
         (is_safe_component(&commit) && snapshot.is_dir()).then_some(snapshot)
     }
 
-    /// The snapshot directory of a commit.
+    /// Returns the snapshot directory of a commit.
     pub(crate) fn snapshot_of(&self, commit: &str) -> PathBuf {
         self.root.join("snapshots").join(commit)
     }
 
-    /// The blob with this etag.
+    /// Returns the blob with this etag.
     pub(crate) fn blob(&self, etag: &str) -> PathBuf {
         self.root.join("blobs").join(etag)
     }
@@ -73,7 +73,7 @@ impl RepoCache {
                 Ok(()) => Ok(()),
             };
             match locked {
-                // The previous holder may have deleted it and another program may have created it again.
+                // The previous holder may have deleted the file, and another program may have created it again.
                 Ok(()) if is_deleted(&file) => {}
                 Ok(()) => return Ok(Some(file)),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -128,7 +128,7 @@ pub(crate) fn create_directory(path: &Path) -> Result<()> {
     fs::create_dir_all(path).map_err(Error::io(path, "create"))
 }
 
-/// A temporary file with the permissions of the other files in the cache.
+/// Creates a temporary file with the permissions of the other files in the cache.
 fn temporary_in(directory: &Path) -> Result<tempfile::NamedTempFile> {
     let mut builder = tempfile::Builder::new();
     #[cfg(unix)]

@@ -17,11 +17,11 @@ const MAX_REDIRECTS: usize = 10;
 /// Maximum wait between retries, including waits requested by the server.
 const MAX_WAIT: Duration = Duration::from_secs(10);
 
-/// Failure of a request, by whether a retry can help.
+/// The failure of a request, classified by whether a retry can help.
 pub(crate) enum RequestError {
     /// The server is busy or the connection broke. The server may have requested a wait.
     Transient(String, Option<Duration>),
-    /// There is no answer at all.
+    /// The server cannot be reached.
     Unreachable(String),
     /// A retry would fail in the same way.
     Permanent(String),
@@ -33,9 +33,9 @@ pub(crate) struct Answer {
     pub response: Response<Body>,
     /// `X-Repo-Commit`.
     pub commit: Option<String>,
-    /// `X-Linked-ETag`, else `ETag`.
+    /// `X-Linked-ETag`, otherwise `ETag`.
     pub etag: Option<String>,
-    /// `X-Linked-Size`, else `Content-Length`.
+    /// `X-Linked-Size`, otherwise `Content-Length`.
     pub size: Option<u64>,
     /// The host that answered, and whether it belongs to the hub.
     pub host: String,
@@ -43,12 +43,12 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
-    /// The status of the last response.
+    /// Returns the status of the last response.
     pub(crate) fn status(&self) -> StatusCode {
         self.response.status()
     }
 
-    /// A header of the last response.
+    /// Returns a header of the last response.
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         header(self.response.headers(), name)
     }
@@ -58,7 +58,7 @@ impl Answer {
 pub(crate) struct Client<'a> {
     pub id: &'a HubId,
     pub settings: &'a HubSettings,
-    /// Does not follow redirects, because the token must not reach another host.
+    /// An agent that does not follow redirects, because the token must not reach another host.
     agent: Agent,
 }
 
@@ -72,7 +72,7 @@ impl<'a> Client<'a> {
             .timeout_resolve(timeout)
             .timeout_connect(timeout)
             .timeout_recv_response(timeout)
-            // A body has no total time limit, only a limit on each pause.
+            // There is no total time limit for a body, only one for each pause.
             .timeout_per_read(timeout)
             .timeout_per_write(timeout)
             .user_agent(concat!("albert/", env!("CARGO_PKG_VERSION")));
@@ -122,7 +122,7 @@ impl<'a> Client<'a> {
         }
     }
 
-    /// The reason why a body was interrupted.
+    /// Describes why a body was interrupted.
     pub(crate) fn broken(&self, host: &str, error: io::Error) -> String {
         match ureq::Error::from(error) {
             ureq::Error::Timeout(_) => silent(host, self.settings.timeout),
@@ -215,7 +215,7 @@ impl<'a> Client<'a> {
         Ok(response)
     }
 
-    /// The target of a redirect.
+    /// Returns the target of a redirect.
     fn next_hop(
         &self,
         url: &str,
@@ -243,12 +243,12 @@ fn header<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
     headers.get(name).and_then(|value| value.to_str().ok())
 }
 
-/// An etag without quotes and without the prefix of a weak one.
+/// Returns an etag without quotes and without the prefix of a weak one.
 fn bare_etag(etag: &str) -> String {
     etag.trim_start_matches("W/").trim_matches('"').to_owned()
 }
 
-/// The certificates named in the settings.
+/// Reads the certificates named in the settings.
 fn roots(settings: &HubSettings) -> Result<Option<RootCerts>> {
     let Some(path) = settings.ca_file.as_ref().filter(|_| settings.endpoint.starts_with("https://")) else {
         return Ok(None);

@@ -54,7 +54,7 @@ pub(crate) fn run(
     Ok(snapshot)
 }
 
-/// The download of one model.
+/// A running download of one model.
 struct Download<'a> {
     client: &'a Client<'a>,
     cache: &'a RepoCache,
@@ -63,7 +63,7 @@ struct Download<'a> {
 }
 
 impl Download<'_> {
-    /// The files to download, out of those in the repository.
+    /// Selects the files to download from those in the repository.
     fn plan<'w>(&mut self, snapshot: &Path, required_files: &[RequiredFile<'w>]) -> Result<Vec<&'w str>> {
         let mut plan = Vec::new();
         for part in required_files {
@@ -242,7 +242,7 @@ impl Download<'_> {
         Ok(())
     }
 
-    /// The position in the file at which a response body starts, given `have` bytes on disk.
+    /// Returns the position in the file at which a response body starts, given `have` bytes on disk.
     fn place_of(&self, answer: &Answer, info: &FileInfo, have: u64) -> Place {
         let range = answer.header("content-range").unwrap_or_default().trim_start_matches("bytes").trim();
         let (bytes, total) = range.split_once('/').unwrap_or_default();
@@ -303,7 +303,7 @@ enum Place {
     Refused,
 }
 
-/// The length of an unencoded body.
+/// Returns the length of an unencoded body.
 fn body_length(answer: &Answer) -> Option<u64> {
     answer.header("content-length")?.parse().ok()
 }

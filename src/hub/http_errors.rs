@@ -8,14 +8,14 @@ use super::client::{Answer, Client};
 use super::required_files::listed;
 use crate::error::Error;
 
-/// Maximum size of an error body that is read, and of the message shown from it.
+/// Maximum size of an error body to read, and of the message shown from it.
 const MAX_BODY: u64 = 4096;
 const MAX_MESSAGE: usize = 200;
 
 /// Maximum number of file names in a message.
 const MAX_NAMES: usize = 20;
 
-/// The `X-Error-Code` of a response, which mirrors do not send.
+/// Returns the `X-Error-Code` of a response. Mirrors do not send it.
 pub(crate) fn code(answer: &Answer) -> &str {
     answer.header("x-error-code").unwrap_or_default()
 }
@@ -50,7 +50,7 @@ pub(crate) fn refusal(client: &Client<'_>, url: &str, file: Option<&str>, answer
     client.refuse(url, format!("{problem}{said}"))
 }
 
-/// The server's error message.
+/// Returns the server's error message.
 fn message(answer: Answer) -> Option<String> {
     let text = match answer.header("x-error-message") {
         Some(text) => text.to_owned(),
@@ -65,7 +65,7 @@ fn message(answer: Answer) -> Option<String> {
     (!text.is_empty()).then_some(text)
 }
 
-/// A server's message as one line of bounded length.
+/// Returns a server's message as one line of bounded length.
 fn printable(text: &str, length: usize) -> String {
     let words = text.split(|c: char| c.is_control() || c == ' ').filter(|w| !w.is_empty());
     words.collect::<Vec<_>>().join(" ").chars().take(length).collect()

@@ -43,12 +43,12 @@ impl HubId {
         Ok(Self { repo: repo.to_owned(), revision: revision.map(str::to_owned) })
     }
 
-    /// The revision; `main` by default.
+    /// Returns the revision; `main` by default.
     pub fn revision(&self) -> &str {
         self.revision.as_deref().unwrap_or(DEFAULT_REVISION)
     }
 
-    /// The id as a user would write it.
+    /// Returns the id as a user would write it.
     pub fn name(&self) -> String {
         match &self.revision {
             Some(revision) => format!("{}@{revision}", self.repo),
@@ -56,7 +56,7 @@ impl HubId {
         }
     }
 
-    /// Returns true if the revision is a full commit hash, which never changes its meaning.
+    /// Returns true if the revision is a full commit hash, whose meaning never changes.
     pub(super) fn is_commit(&self) -> bool {
         let revision = self.revision();
         revision.len() == 40 && revision.bytes().all(|b| b.is_ascii_hexdigit())
@@ -81,7 +81,7 @@ fn is_repo(repo: &str) -> bool {
         && !repo.ends_with(".git")
 }
 
-/// Returns true for a git ref name that is also a plain relative path, since it becomes a path below `refs`.
+/// Returns true for a valid git ref name that is also a plain relative path, since it becomes a path below `refs`.
 fn is_revision(revision: &str) -> bool {
     revision.len() <= 200
         && revision.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_./+".contains(&b))

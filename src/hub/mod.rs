@@ -1,7 +1,7 @@
 //! Models from the Hugging Face hub: the cache, and downloads into it.
 //!
-//! The cache has the layout of `huggingface_hub` (blobs named by etag, snapshots of links, refs), so either program finds
-//! the other's downloads. A complete snapshot is used without network access, even for a branch: name a commit or set
+//! The cache has the layout of `huggingface_hub` (blobs named by etag, snapshots of links, refs), so both programs share
+//! their downloads. A complete snapshot is used without network access, even for a branch: name a commit or set
 //! [`HubSettings::refresh`] if that matters. Interrupted downloads are resumed, and files are verified against the hub's
 //! hash.
 //!
@@ -38,14 +38,14 @@ use cache::RepoCache;
 
 /// Receives the progress of a download.
 pub trait Progress {
-    /// A file starts: its size, if known, and the number of bytes already present. The same file may start again after
-    /// [`Self::finish`] if the server cannot resume.
+    /// Called when a download starts. `total` is the size of the file, if known, and `already` the number of bytes
+    /// already present. The same file may start again after [`Self::finish`] if the server cannot resume.
     fn start(&mut self, file: &str, total: Option<u64>, already: u64);
-    /// More bytes were received.
+    /// Called when more bytes have been received.
     fn advance(&mut self, bytes: u64);
-    /// The file is complete or was abandoned.
+    /// Called when the file is complete or was abandoned.
     fn finish(&mut self);
-    /// A message for the user, such as a retry.
+    /// Receives a message for the user, such as a retry.
     fn note(&mut self, message: &str);
 }
 
@@ -81,13 +81,13 @@ pub fn fetch(id: &HubId, settings: &HubSettings, progress: &mut dyn Progress) ->
 /// Returns the directory with the wanted files of a repository, from the cache if it is complete there, otherwise after
 /// downloading them.
 ///
-/// Files are downloaded in the order of `required_files`. With the weights last, an incomplete model never looks complete. Files
-/// of the same commit that are already cached are not downloaded again.
+/// Files are downloaded in the order of `required_files`. With the weights last, an incomplete model never looks
+/// complete. Files of the same commit that are already cached are not downloaded again.
 ///
 /// # Errors
-/// [`Error::Model`] if the model is not in the cache and the network must not be used; [`Error::Hub`] if the hub refuses a
-/// request or sends bad data; [`Error::Io`] if the cache cannot be read or written; [`Error::BadFile`] for an unreadable
-/// index of shards.
+/// [`Error::Model`] if the model is not in the cache and the network must not be used; [`Error::Hub`] if the hub refuses
+/// a request or sends bad data; [`Error::Io`] if the cache cannot be read or written; [`Error::BadFile`] for an
+/// unreadable index of shards.
 pub fn fetch_files(
     id: &HubId,
     settings: &HubSettings,

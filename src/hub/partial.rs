@@ -27,7 +27,7 @@ impl Partial {
         Ok(Self { path, file, have })
     }
 
-    /// The current length in bytes.
+    /// Returns the current length in bytes.
     pub(crate) fn have(&self) -> u64 {
         self.have
     }

@@ -16,7 +16,7 @@ use crate::error::Result;
 /// Maximum size of a listing.
 const MAX_LISTING: u64 = 32 << 20;
 
-/// The file that every model has, requested if there is no listing.
+/// A file that every model has. It is requested if there is no listing.
 const PROBE: &str = "config.json";
 
 #[derive(Deserialize)]
@@ -63,7 +63,7 @@ impl<'a> Repository<'a> {
             let names = names.map(|s| s.into_iter().map(|s| s.rfilename).collect());
             return Ok(Self { client, commit: listing.sha, names, infos: HashMap::new() });
         }
-        // Mirrors that only serve files have no such page.
+        // Mirrors that only serve files have no such endpoint.
         match answer.status() {
             StatusCode::METHOD_NOT_ALLOWED | StatusCode::NOT_IMPLEMENTED => Self::probe(client, progress),
             StatusCode::NOT_FOUND if code(&answer).is_empty() => Self::probe(client, progress),
@@ -93,12 +93,12 @@ impl<'a> Repository<'a> {
         }
     }
 
-    /// The files, if known.
+    /// Returns the files, if known.
     pub(crate) fn names(&self) -> Option<&BTreeSet<String>> {
         self.names.as_ref()
     }
 
-    /// The URL of a file.
+    /// Returns the URL of a file.
     pub(crate) fn url(&self, name: &str) -> String {
         address(self.client, &self.commit, name)
     }
@@ -111,7 +111,7 @@ impl<'a> Repository<'a> {
         }
     }
 
-    /// The size and etag of a file, or `None` if it does not exist.
+    /// Returns the size and etag of a file, or `None` if it does not exist.
     pub(crate) fn ask(&mut self, name: &str, progress: &mut dyn Progress) -> Result<Option<FileInfo>> {
         if let Some(known) = self.infos.get(name) {
             return Ok(known.clone());

@@ -8,7 +8,7 @@ use std::path::Path;
 use crate::checkpoint::sentence;
 use crate::error::{Error, Result};
 
-/// Longest index of shards that is read.
+/// Maximum size of an index of shards in bytes.
 pub(crate) const MAX_INDEX: u64 = 64 << 20;
 
 /// Extension of an index of shards.
@@ -25,11 +25,11 @@ pub enum RequiredFile<'a> {
     Optional(&'a [&'a str]),
 }
 
-/// The list of modules of sentence-transformers. It brings the files that its modules need.
+/// sentence-transformers' list of modules. The files that the modules need are fetched as well.
 pub(crate) const MODULES: &str = sentence::MODULES;
 
-/// Where older versions of sentence-transformers keep the model itself. Names below it are only looked for where the
-/// configuration is there.
+/// The subdirectory in which older versions of sentence-transformers store the model itself. Files in it are only
+/// searched for if the configuration is there.
 pub(crate) const NESTED: &str = "0_Transformer/";
 
 /// The files of an ALBERT model.
@@ -88,17 +88,17 @@ pub const TOKENIZER_FILES: [RequiredFile<'static>; 2] = [
     RequiredFile::Optional(&["tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"]),
 ];
 
-/// Names for a message: those of older layouts are left out.
+/// Joins names for a message. Names in older layouts are left out.
 pub(crate) fn listed(names: &[&str]) -> String {
     let usual: Vec<&str> = names.iter().copied().filter(|name| !name.starts_with(NESTED)).collect();
     usual.join(" or ")
 }
 
-/// The files that the modules of a `modules.json` need, each with the names that it may have: the first that exists is
-/// enough. The last of a list of names may be missing if it is empty.
+/// Returns the files that the modules of a `modules.json` need. Each file is a list of possible names, of which one
+/// suffices. The file is optional if the last name is empty.
 ///
 /// # Errors
-/// [`Error::BadFile`] for anything but a list of modules.
+/// [`Error::BadFile`] if it is not a list of modules.
 pub(crate) fn files_of_modules(directory: &Path) -> Result<Vec<Vec<String>>> {
     let mut files = Vec::new();
     for module in sentence::modules_in(directory)?.unwrap_or_default() {
@@ -121,16 +121,16 @@ pub(crate) fn files_of_modules(directory: &Path) -> Result<Vec<Vec<String>>> {
     Ok(files)
 }
 
-/// A file that the modules need and the directory lacks.
+/// Returns the names of a file that the modules need and the directory lacks, if there is one.
 fn missing_of_modules(directory: &Path) -> Option<String> {
-    // What cannot be read is reported where it is used.
+    // Unreadable files are reported when they are used.
     let files = files_of_modules(directory).unwrap_or_default();
     let is_missing =
         |names: &&Vec<String>| !names.iter().any(|name| name.is_empty() || directory.join(name).is_file());
     files.iter().find(is_missing).map(|names| names.join(" or "))
 }
 
-/// The name of a file missing from a snapshot, as far as the snapshot itself can tell.
+/// Returns the name of a file missing from a snapshot, as far as the snapshot itself reveals it.
 pub(crate) fn missing_in(snapshot: &Path, required_files: &[RequiredFile<'_>]) -> Option<String> {
     required_files.iter().find_map(|part| match part {
         RequiredFile::OneOf(names) => match first_in(snapshot, names) {
@@ -144,7 +144,7 @@ pub(crate) fn missing_in(snapshot: &Path, required_files: &[RequiredFile<'_>]) -
     })
 }
 
-/// The first of `names` that exists in the directory.
+/// Returns the first of `names` that exists in the directory.
 pub(crate) fn first_in<'a>(directory: &Path, names: &[&'a str]) -> Option<&'a str> {
     names.iter().copied().find(|name| directory.join(name).is_file())
 }
@@ -161,7 +161,7 @@ pub(crate) fn is_index(name: &str) -> bool {
     name.ends_with(INDEX)
 }
 
-/// The shards named by an index, as paths in its repository.
+/// Returns the shards named by an index, as paths in its repository.
 ///
 /// # Errors
 /// [`Error::BadFile`] if the file is not an index or names a file outside the model's directory.
@@ -203,7 +203,7 @@ pub(crate) fn is_safe_path(name: &str) -> bool {
         && !name.contains(char::is_control)
 }
 
-/// Returns true for a safe name of a single file or directory, such as a commit or an etag, chosen by a server.
+/// Returns true if a name from a server, such as a commit or an etag, is safe as the name of a single file or directory.
 pub(crate) fn is_safe_component(name: &str) -> bool {
     !name.is_empty()
         && name.len() <= 200

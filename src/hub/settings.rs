@@ -1,4 +1,4 @@
-//! Settings of the hub, from the environment variables of `huggingface_hub`.
+//! Settings of the hub, from huggingface_hub's environment variables.
 
 use std::ffi::OsString;
 use std::fmt;
@@ -7,23 +7,23 @@ use std::time::Duration;
 
 use crate::error::{Error, Result};
 
-/// Default timeout for a silent server.
+/// Default timeout for a server that does not respond.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Settings of the hub.
 #[derive(Clone)]
 pub struct HubSettings {
-    /// Cache directory: `HF_HUB_CACHE`, else `HF_HOME/hub`, else `~/.cache/huggingface/hub`.
+    /// Cache directory: `HF_HUB_CACHE`, otherwise `HF_HOME/hub`, otherwise `~/.cache/huggingface/hub`.
     pub cache_dir: PathBuf,
     /// URL of the hub without a trailing slash: `HF_ENDPOINT`.
     pub endpoint: String,
-    /// `HF_TOKEN`, else the file written by `hf auth login`. Sent only to the endpoint's host.
+    /// `HF_TOKEN`, otherwise the file written by `hf auth login`. Sent only to the endpoint's host.
     pub token: Option<String>,
-    /// Never use the network.
+    /// True if network access is forbidden.
     pub offline: bool,
-    /// Check whether a branch has moved even if the cache has a complete model for it.
+    /// True to check whether a branch has moved, even if the cache has a complete model for it.
     pub refresh: bool,
-    /// Timeout for a silent server.
+    /// Timeout for a server that does not respond.
     pub timeout: Duration,
     /// Number of retries after transient failures.
     pub retries: u32,
@@ -51,7 +51,7 @@ impl fmt::Debug for HubSettings {
 }
 
 impl HubSettings {
-    /// Settings for the public hub without a token.
+    /// Returns settings for the public hub without a token.
     pub fn new(cache_dir: impl Into<PathBuf>) -> Self {
         Self {
             cache_dir: cache_dir.into(),
@@ -77,7 +77,7 @@ impl HubSettings {
         })
     }
 
-    /// The same from any source of variables. Empty variables count as unset.
+    /// Like [`Self::from_env`], from any source of variables. Empty variables count as unset.
     ///
     /// # Errors
     /// Same as [`Self::from_env`].
@@ -94,7 +94,7 @@ impl HubSettings {
             .ok_or_else(|| {
                 usage("HF_HOME", "no directory for models: neither HF_HUB_CACHE, HF_HOME nor HOME is set")
             })?;
-        // As in huggingface_hub, the second variable counts only if the first is unset.
+        // As in huggingface_hub, the second variable only counts if the first is unset.
         let offline_value = env.text("HF_HUB_OFFLINE").or_else(|| env.text("TRANSFORMERS_OFFLINE"));
         let mut settings = Self::new(cache_dir);
         settings.offline = offline || offline_value.is_some_and(|v| is_true(&v));
@@ -143,7 +143,7 @@ impl<F: Fn(&str) -> Option<OsString>> Environment<F> {
         self.get("HOME").or_else(|| self.get("USERPROFILE")).map(PathBuf::from)
     }
 
-    /// A path in which `~`, `$NAME` and `${NAME}` are expanded as by Python's `expanduser` and `expandvars`.
+    /// Returns a path in which `~`, `$NAME` and `${NAME}` are expanded like in Python's `expanduser` and `expandvars`.
     fn path(&self, name: &str) -> Option<PathBuf> {
         let value = self.get(name)?;
         let Some(text) = value.to_str() else { return Some(value.into()) };

@@ -2,7 +2,7 @@
 
 use ureq::http::Uri;
 
-/// The origin of a URL: scheme, host and port.
+/// Returns the origin of a URL: scheme, host and port.
 pub(crate) fn origin(url: &str) -> Option<(String, String, u16)> {
     let uri: Uri = url.parse().ok()?;
     let scheme = uri.scheme_str()?.to_ascii_lowercase();
@@ -10,7 +10,7 @@ pub(crate) fn origin(url: &str) -> Option<(String, String, u16)> {
     Some((scheme, uri.host()?.to_ascii_lowercase(), port))
 }
 
-/// The host of a URL, for messages.
+/// Returns the host of a URL, for messages.
 pub(crate) fn host(url: &str) -> String {
     url.parse::<Uri>()
         .ok()
@@ -49,12 +49,12 @@ pub(crate) fn resolve(base: &str, location: &str) -> Option<String> {
     Some(format!("{scheme}://{authority}{directory}{location}"))
 }
 
-/// A URL without its query, which may contain secrets.
+/// Returns a URL without its query, which may contain secrets.
 pub(crate) fn without_query(url: &str) -> String {
     without_password(url.split(['?', '#']).next().unwrap_or_default())
 }
 
-/// A URL without user name and password.
+/// Returns a URL without user name and password.
 pub(crate) fn without_password(url: &str) -> String {
     let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
     let end = rest.find('/').unwrap_or(rest.len());

@@ -5,7 +5,7 @@ use std::io::{self, Read, Seek, SeekFrom};
 
 use sha2::Digest;
 
-/// Meaning of an etag.
+/// The meaning of an etag.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     /// SHA-256 of a large file.
@@ -77,7 +77,7 @@ mod tests {
         let mut file = tempfile::tempfile().expect("a file");
         file.write_all(b"hello\n").expect("writes");
         let mut check = |etag: &str, size| verify(&mut file, etag, size).expect("reads");
-        // `git hash-object` and `sha256sum` of the same.
+        // The hashes are from `git hash-object` and `sha256sum`.
         assert_eq!(check("ce013625030ba8dba906f756967f9e9ca394464a", Some(6)), Ok(()));
         let sha256 = "5891b5b522d5df086d0ff0b110fbd9d21bb4fc7163af34d08286a2e846f6be03";
         assert_eq!(check(sha256, None), Ok(()));

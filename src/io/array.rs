@@ -1,12 +1,12 @@
 //! Array files: NumPy `.npy` (format 1.0) and safetensors.
 //!
-//! The number of rows is known only at the end, so the header is padded and rewritten.
+//! The number of rows is only known at the end, so the header is padded and rewritten.
 
 use std::borrow::Cow;
 
 use half::f16;
 
-/// Size of a header, which is fixed so that it can be rewritten.
+/// Size of a header in bytes. It is fixed, so that the header can be rewritten.
 const NPY_HEADER: usize = 128;
 const SAFETENSORS_HEADER: usize = 512;
 
@@ -26,24 +26,24 @@ pub struct ArrayLayout {
     pub kind: ArrayKind,
     /// Values per row.
     pub columns: usize,
-    /// Records may have any number of rows: record i has rows `offsets[i]..offsets[i + 1]`. Only for safetensors.
+    /// True if records may have any number of rows: record i has rows `offsets[i]..offsets[i + 1]`. Only for safetensors.
     pub ragged: bool,
-    /// Store values as f16 instead of f32.
+    /// True if values are stored as f16 instead of f32.
     pub half: bool,
 }
 
 impl ArrayLayout {
-    /// The number of rows in `entry`, which holds f32.
+    /// Returns the number of rows in `entry`, which contains f32 values.
     pub(super) fn rows_in(&self, entry: &[u8]) -> u64 {
         (entry.len() / (4 * self.columns).max(1)) as u64
     }
 
-    /// Bytes per row in the file.
+    /// Returns the number of bytes per row in the file.
     pub(super) fn row_bytes(&self) -> usize {
         self.columns * self.value_bytes()
     }
 
-    /// True for the stored row of a record that failed: all of it is NaN.
+    /// Returns true for the stored row of a failed record, which is NaN in every column.
     pub(super) fn is_failed(&self, row: &[u8]) -> bool {
         if self.half {
             row.first_chunk().is_some_and(|bytes| f16::from_le_bytes(*bytes).is_nan())
@@ -56,7 +56,7 @@ impl ArrayLayout {
         if self.half { 2 } else { 4 }
     }
 
-    /// Rows as they are stored, from f32. Values that are too large for f16 become infinite.
+    /// Converts f32 rows to the stored type. Values that are too large for f16 become infinite.
     pub(super) fn stored<'a>(&self, entry: &'a [u8]) -> Cow<'a, [u8]> {
         if !self.half {
             return Cow::Borrowed(entry);
@@ -65,7 +65,7 @@ impl ArrayLayout {
         Cow::Owned(values.flat_map(|value| f16::from_f32(value).to_le_bytes()).collect())
     }
 
-    /// The header, whose length does not depend on the number of rows.
+    /// Returns the header. Its length does not depend on the number of rows.
     pub(super) fn header(&self, written: &Rows) -> Vec<u8> {
         let (rows, ends) = (written.number, &written.ends);
         let columns = self.columns as u64;
@@ -104,7 +104,7 @@ impl ArrayLayout {
         }
     }
 
-    /// The end of the file, after the rows.
+    /// Returns the end of the file, after the rows.
     pub(super) fn trailer(&self, written: &Rows) -> Vec<u8> {
         if self.has_offsets() {
             written.ends.iter().flat_map(|end| (*end as i64).to_le_bytes()).collect()
@@ -122,12 +122,12 @@ impl ArrayLayout {
 #[derive(Debug)]
 pub(super) struct Rows {
     number: u64,
-    /// The numbers of rows up to the end of each record, starting with 0. Kept only if the file needs them.
+    /// The total number of rows up to the end of each record, starting with 0. Only kept if the file needs them.
     ends: Vec<u64>,
 }
 
 impl Rows {
-    /// A file with this number of rows.
+    /// Creates the state of a file with this number of rows.
     pub(super) fn new(number: u64) -> Self {
         Self { number, ends: vec![0] }
     }
@@ -140,7 +140,7 @@ impl Rows {
         }
     }
 
-    /// Forgets records that are not in the first `length` bytes of the file.
+    /// Removes records that are not within the first `length` bytes of the file.
     pub(super) fn cut(&mut self, layout: &ArrayLayout, length: u64) {
         let header = layout.header(&Self::new(0)).len() as u64;
         let rows = length.saturating_sub(header) / (layout.row_bytes() as u64).max(1);
@@ -191,7 +191,7 @@ mod tests {
         let bytes = file(npy, &[&[1.0, 2.0], &[-0.1, 1e6]]);
         assert!(String::from_utf8_lossy(&bytes[10..128]).starts_with("{'descr': '<f2', "));
         assert_eq!(bytes.len(), 128 + 2 * 2 * 2);
-        // 1.0, 2.0, the nearest to -0.1, infinity (IEEE 754 binary16).
+        // 1.0, 2.0, the nearest value to -0.1, infinity (IEEE 754 binary16).
         assert_eq!(&bytes[128..], [0x00, 0x3c, 0x00, 0x40, 0x66, 0xae, 0x00, 0x7c]);
         let ragged = ArrayLayout { kind: ArrayKind::Safetensors, ragged: true, ..npy };
         let bytes = file(ragged, &[&[1.0, 2.0, 3.0, 4.0], &[5.0, 6.0]]);

@@ -1,12 +1,12 @@
-//! Records of one JSON array, read one after the other so that memory stays small however large the file.
+//! Reads the records of a JSON array one at a time, so that memory use does not depend on the size of the file.
 
 use std::io::BufRead;
 
 use super::fields::Fields;
 use super::json::{JsonError, Scanner};
 
-/// Calls `record` for each element of the array, in order, until it returns false. An element that is not an object
-/// is an error of that record alone.
+/// Calls `record` for each element of the array, in order, until it returns false. An element that is not an object is an
+/// error of that record alone.
 ///
 /// # Errors
 /// Returns a message with the position of the syntax error.

@@ -1,4 +1,4 @@
-//! The complete records in an output that broke off.
+//! Counts the complete records in an interrupted output.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader};
@@ -12,33 +12,33 @@ use super::output::{Format, OutputTarget};
 use super::tables::{Delimited, ends_empty, has_errors, row_is_closed, split_row};
 use crate::error::{Error, Result};
 
-/// How far an interrupted output came.
+/// The complete part of an interrupted output.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Complete {
     /// Number of complete records.
     pub records: u64,
-    /// Bytes up to the end of the last of them.
+    /// Length in bytes up to the end of the last complete record.
     pub bytes: u64,
-    /// Records that hold an error, or rows of NaN in an array, instead of predictions.
+    /// Number of records with an error, or rows of NaN in an array, instead of predictions.
     pub failed: u64,
     /// The columns of a table.
     pub header: Option<Arc<[String]>>,
 }
 
-/// The first row of an interrupted table of text.
+/// The first row of an interrupted CSV or TSV file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HeaderRow {
-    /// It names the columns.
+    /// It contains the names of the columns.
     Present,
-    /// It is a record, because the table is a shard after the first.
+    /// It is a record, because the file belongs to a shard other than the first.
     Absent {
-        /// The last column has the errors of records that failed.
+        /// True if the last column contains the errors of failed records.
         with_errors: bool,
     },
 }
 
 impl Complete {
-    /// True if the records of an interrupted output of this format can be counted.
+    /// Returns true if the records of an interrupted output in this format can be counted.
     pub fn is_known(format: Format) -> bool {
         match format {
             Format::Jsonl => true,
@@ -81,7 +81,7 @@ impl Complete {
     }
 }
 
-/// Counts lines up to the first that is not complete. A disk that lost power may have zeros in place of data.
+/// Counts lines up to the first incomplete one. After a power failure, a disk may contain zeros in place of data.
 fn lines(mut stream: impl BufRead) -> std::io::Result<Complete> {
     let mut complete = Complete::default();
     let mut line = Vec::new();
@@ -98,7 +98,7 @@ fn lines(mut stream: impl BufRead) -> std::io::Result<Complete> {
     }
 }
 
-/// Counts rows after the header, up to the first that is not complete.
+/// Counts rows after the header, up to the first incomplete one.
 fn rows(mut stream: impl BufRead, kind: Delimited, first: HeaderRow) -> std::io::Result<Complete> {
     let mut complete = Complete::default();
     let mut with_errors = matches!(first, HeaderRow::Absent { with_errors: true });
@@ -135,7 +135,7 @@ fn rows(mut stream: impl BufRead, kind: Delimited, first: HeaderRow) -> std::io:
     }
 }
 
-/// Counts the rows of an array behind its header.
+/// Counts the rows of an array after its header.
 fn array_rows(mut stream: impl BufRead, header: usize, layout: ArrayLayout) -> std::io::Result<Complete> {
     let mut complete = Complete::default();
     let mut row = vec![0; header];
@@ -156,7 +156,7 @@ fn array_rows(mut stream: impl BufRead, header: usize, layout: ArrayLayout) -> s
     }
 }
 
-/// True for a record with an error in place of predictions.
+/// Returns true for a record with an error in place of predictions.
 fn is_failure(line: &str) -> bool {
     Fields::parse(line.trim_end())
         .is_ok_and(|fields| fields.raw("error").is_some() && fields.raw("predictions").is_none())

@@ -4,10 +4,10 @@ use super::zstd::ZstdReader;
 use flate2::bufread::MultiGzDecoder;
 use std::io::{self, BufRead, Read};
 
-/// The decompressed bytes of a stream. Compression is detected from the first bytes.
+/// Decompresses a stream. Compression is detected from the first bytes.
 ///
 /// # Errors
-/// Errors of the stream.
+/// Errors from reading the stream.
 pub(crate) fn decompressed(mut stored: impl BufRead + Send + 'static) -> io::Result<Box<dyn Read + Send>> {
     Ok(match stored.fill_buf()? {
         [0x1f, 0x8b, ..] => Box::new(MultiGzDecoder::new(stored)),

@@ -1,5 +1,5 @@
-//! Where a path for output leads: through symbolic links to a file or a free name, to a directory, to a
-//! device, or to a descriptor that is open already.
+//! Resolves an output path: through symbolic links to a file or an unused name, to a directory, to a device, or to a
+//! descriptor that is already open.
 
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::ErrorKind;
@@ -7,13 +7,13 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
 
-/// Longest chain of symbolic links, as on Linux.
+/// Maximum number of symbolic links to follow, as on Linux.
 const MOST_LINKS: usize = 40;
 
-/// The end of a path.
+/// The target of a path.
 #[derive(Debug)]
 pub(super) enum Destination {
-    /// A name that is free.
+    /// An unused name.
     New(PathBuf),
     /// A regular file.
     File(PathBuf, Metadata),
@@ -26,7 +26,7 @@ pub(super) enum Destination {
 /// A device, a pipe or a descriptor.
 #[derive(Debug)]
 pub(super) enum Stream {
-    /// By its path.
+    /// A device or a pipe, by its path.
     Path(PathBuf),
     /// A descriptor of another process.
     #[cfg(target_os = "linux")]
@@ -37,10 +37,10 @@ pub(super) enum Stream {
 }
 
 impl Destination {
-    /// Follows `path`, also if nothing is there yet.
+    /// Resolves `path`, even if nothing exists there yet.
     ///
     /// # Errors
-    /// [`Error::BadFile`] for links that lead in a circle; [`Error::Io`].
+    /// [`Error::BadFile`] for a cycle of links; [`Error::Io`].
     pub(super) fn of(path: &Path) -> Result<Self> {
         let mut place = path.to_owned();
         for _ in 0..=MOST_LINKS {
@@ -73,11 +73,11 @@ impl Destination {
 }
 
 impl Stream {
-    /// Opens it for writing. A descriptor of this process shares its place in the file and its mode
-    /// (appending or not) with whoever opened it.
+    /// Opens the target for writing. A descriptor of this process shares its file offset and its mode (such as append)
+    /// with whoever opened it.
     ///
     /// # Errors
-    /// The operating system's.
+    /// Errors from the operating system.
     pub(super) fn open(self) -> std::io::Result<File> {
         match self {
             Self::Path(path) => OpenOptions::new().write(true).open(path),
@@ -94,8 +94,8 @@ impl Stream {
     }
 }
 
-/// The descriptor that a path names: an entry of `/proc/self/fd` or of another process there, also as
-/// `/dev/fd/1`. Such an entry looks like a link to a file that could be replaced, and is not.
+/// Returns the descriptor that a path names: an entry of `/proc/self/fd` or of another process there, possibly as
+/// `/dev/fd/1`. Such an entry looks like a link to a file that could be replaced, but is not.
 #[cfg(target_os = "linux")]
 fn descriptor(path: &Path) -> Option<Stream> {
     let name = path.file_name()?.to_str()?;
@@ -112,7 +112,7 @@ fn descriptor(path: &Path) -> Option<Stream> {
     })
 }
 
-/// Other systems open an entry of `/dev/fd` by copying the descriptor.
+/// On other systems, opening an entry of `/dev/fd` duplicates the descriptor.
 #[cfg(all(unix, not(target_os = "linux")))]
 fn descriptor(path: &Path) -> Option<Stream> {
     let folder = parent(path).canonicalize().ok()?;
@@ -124,15 +124,15 @@ fn descriptor(_path: &Path) -> Option<Stream> {
     None
 }
 
-/// The directory that holds a path, `.` for a bare name.
+/// Returns the parent directory of a path; `.` for a bare name.
 pub(super) fn parent(path: &Path) -> &Path {
     path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-/// Where a path for a directory leads: an existing directory, or a name that is free.
+/// Resolves the path of a directory: an existing directory, or an unused name.
 ///
 /// # Errors
-/// [`Error::BadFile`] if it leads to something else, or in a circle; [`Error::Io`].
+/// [`Error::BadFile`] if it leads to something else, or for a cycle of links; [`Error::Io`].
 pub(crate) fn resolve_directory(path: &Path) -> Result<PathBuf> {
     match Destination::of(path)? {
         Destination::New(place) | Destination::Directory(place) => Ok(place),
@@ -141,11 +141,11 @@ pub(crate) fn resolve_directory(path: &Path) -> Result<PathBuf> {
     }
 }
 
-/// Makes a directory and those above it, unless they are there. A symbolic link may lead to a directory that is
-/// not there yet.
+/// Creates a directory and its parents unless they exist. A symbolic link may lead to a directory that does not exist
+/// yet.
 ///
 /// # Errors
-/// [`Error::BadFile`] if the path leads to something else, or in a circle; [`Error::Io`].
+/// [`Error::BadFile`] if the path leads to something else, or for a cycle of links; [`Error::Io`].
 pub fn create_directory(path: &Path) -> Result<()> {
     let place = resolve_directory(path)?;
     std::fs::create_dir_all(&place).map_err(Error::io(place, "create"))

@@ -1,4 +1,4 @@
-//! Directories that appear once they are complete.
+//! Directories that only appear once they are complete.
 
 use std::fs::OpenOptions;
 use std::io::ErrorKind;
@@ -9,12 +9,13 @@ use tempfile::TempDir;
 use super::destination::{parent, resolve_directory};
 use crate::error::{Error, Result};
 
-/// A directory under a temporary name next to its final one, or inside an empty directory that is there already.
-/// Dropped unfinished, it leaves nothing.
+/// A directory under a temporary name next to its final one, or inside an existing, empty directory. Leaves nothing
+/// behind if it is dropped unfinished.
 pub struct StagedDirectory {
     temporary: TempDir,
     destination: PathBuf,
-    /// The place exists: its files move in, since the directory itself may be a mounted one, or the current one.
+    /// True if the destination exists. Its files are then moved into it, because the directory itself may be a mount
+    /// point or the current directory.
     inside: bool,
 }
 
@@ -33,8 +34,8 @@ impl StagedDirectory {
         }
     }
 
-    /// Makes the temporary directory, and the directories above it. Symbolic links are followed, also to a name
-    /// that is free.
+    /// Creates the temporary directory and the parents of the destination. Symbolic links are followed, even to an unused
+    /// name.
     ///
     /// # Errors
     /// [`Error::Io`]; [`Error::BadFile`] for a name that cannot become a directory.
@@ -47,7 +48,7 @@ impl StagedDirectory {
         Self::beside(&destination)
     }
 
-    /// The same for a directory whose caller removes what has its name before [`Self::finish`].
+    /// Like [`Self::create`], but requires the caller to remove an existing destination before [`Self::finish`].
     ///
     /// # Errors
     /// [`Error::Io`].
@@ -58,13 +59,12 @@ impl StagedDirectory {
         Ok(Self { temporary, destination: destination.to_owned(), inside: false })
     }
 
-    /// The temporary directory.
+    /// Returns the path of the temporary directory.
     pub fn path(&self) -> &Path {
         self.temporary.path()
     }
 
-    /// Puts everything written on the disk and gives the directory its name. Returns the names and sizes of the
-    /// files.
+    /// Syncs everything to disk and renames the directory. Returns the names and sizes of the files.
     ///
     /// # Errors
     /// [`Error::Io`].
@@ -92,7 +92,7 @@ fn temporary_in(folder: &Path) -> Result<TempDir> {
         .map_err(Error::io(folder, "create a directory in"))
 }
 
-/// True if a directory is empty; `None` if there is none.
+/// Returns whether a directory is empty; `None` if it does not exist.
 fn is_empty(directory: &Path) -> Result<Option<bool>> {
     match std::fs::read_dir(directory) {
         Err(e) if e.kind() == ErrorKind::NotFound => Ok(None),
@@ -101,7 +101,8 @@ fn is_empty(directory: &Path) -> Result<Option<bool>> {
     }
 }
 
-/// Moves everything from one directory to another, the weights of a model last: without them it is none.
+/// Moves everything from one directory to another. The weights of a model are moved last, since a directory without them
+/// does not count as a model.
 fn move_files(from: &Path, to: &Path) -> Result<()> {
     let entries = std::fs::read_dir(from).map_err(Error::io(from, "read"))?;
     let mut names: Vec<_> = entries.flatten().map(|entry| entry.file_name()).collect();
@@ -116,7 +117,7 @@ fn move_files(from: &Path, to: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Resets the permissions, because tempfile creates directories that only their owner can enter.
+/// Resets the permissions, because tempfile creates directories that only their owner can access.
 pub(crate) fn make_world_readable(directory: &Path) -> Result<()> {
     #[cfg(unix)]
     {
@@ -135,7 +136,7 @@ fn sync_files(folder: &Path) -> Result<Vec<(String, u64)>> {
         let entry = entry.map_err(Error::io(folder, "read"))?;
         let path = entry.path();
         if path.is_file() {
-            // Windows only flushes a file that is open for writing.
+            // On Windows, only files that are open for writing can be flushed.
             let open = OpenOptions::new().read(true).write(cfg!(windows)).open(&path);
             let file = open.map_err(Error::io(&path, "open"))?;
             file.sync_all().map_err(Error::io(&path, "write"))?;
@@ -148,7 +149,7 @@ fn sync_files(folder: &Path) -> Result<Vec<(String, u64)>> {
     Ok(files)
 }
 
-/// Syncs a directory, which some systems do not support.
+/// Syncs a directory. Some systems do not support this.
 fn sync_directory(folder: &Path) {
     if let Ok(directory) = std::fs::File::open(folder) {
         let _unsupported = directory.sync_all();

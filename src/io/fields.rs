@@ -1,4 +1,4 @@
-//! A JSON object whose fields pass through unchanged: names, order, and the exact digits of numbers.
+//! JSON objects whose fields pass through unchanged: names, order, and the exact digits of numbers.
 
 use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
@@ -8,8 +8,8 @@ use super::json::{Scanner, without_non_finite};
 #[cfg(feature = "parquet")]
 use super::tables::typed_row::TypedRow;
 
-/// The text of a JSON value, on one line. It may hold the numbers `NaN`, `Infinity` and `-Infinity`, which
-/// JSON does not have but Python's `json` module writes, and escapes of lone surrogates.
+/// The text of a JSON value, on one line. It may contain the numbers `NaN`, `Infinity` and `-Infinity`, which are not
+/// JSON but are written by Python's `json` module, and escapes of lone surrogates.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct JsonText(Box<str>);
 
@@ -18,7 +18,7 @@ impl JsonText {
         Self(text.into())
     }
 
-    /// The text.
+    /// Returns the text.
     pub fn get(&self) -> &str {
         &self.0
     }
@@ -34,7 +34,7 @@ impl From<Box<RawValue>> for JsonText {
 #[derive(Clone, Debug)]
 pub(super) enum Name {
     Text(String),
-    /// A string literal that is not Unicode text, as it was written.
+    /// A string literal that is not Unicode text, as written.
     Literal(Box<str>),
 }
 
@@ -47,7 +47,7 @@ impl Name {
         }
     }
 
-    /// The name, unless it is not Unicode text.
+    /// Returns the name if it is Unicode text.
     pub(super) fn text(&self) -> Option<&str> {
         match self {
             Self::Text(text) => Some(text),
@@ -56,7 +56,7 @@ impl Name {
     }
 }
 
-/// The fields of a JSON object or of a row of a table in order, with unparsed values.
+/// The fields of a JSON object or of a table row in order, with unparsed values.
 #[derive(Clone, Debug, Default)]
 pub struct Fields {
     entries: Vec<(Name, JsonText)>,
@@ -69,9 +69,9 @@ enum Origin {
     /// A JSON object.
     #[default]
     Object,
-    /// A row of a text table: every value is a string, and an empty one may stand for no value.
+    /// A row of a text table. Every value is a string, and an empty one may mean a missing value.
     Cells,
-    /// A row of a table with types.
+    /// A row of a typed table.
     #[cfg(feature = "parquet")]
     Typed(TypedRow),
 }
@@ -80,7 +80,7 @@ impl Fields {
     /// Parses one JSON object. `NaN` and the infinities are accepted as values.
     ///
     /// # Errors
-    /// Errors of serde_json, with the column.
+    /// Errors from serde_json, with the column.
     pub fn parse(line: &str) -> serde_json::Result<Self> {
         let error = match serde_json::from_str(line) {
             Ok(fields) => return Ok(fields),
@@ -92,11 +92,11 @@ impl Fields {
         {
             return Ok(fields);
         }
-        // The error that would be there without the numbers that are not finite.
+        // Report the first error other than non-finite numbers.
         Err(serde_json::from_str::<Self>(&without_non_finite(line)).err().unwrap_or(error))
     }
 
-    /// The cells of a row under the names of their columns.
+    /// Creates fields from the cells of a row, named after their columns.
     pub(super) fn of_cells(names: &[String], cells: Vec<String>) -> Self {
         let entry = |(name, cell): (&String, String)| {
             let value = JsonText::new(serde_json::Value::String(cell).to_string());
@@ -105,14 +105,14 @@ impl Fields {
         Self { entries: names.iter().zip(cells).map(entry).collect(), origin: Origin::Cells }
     }
 
-    /// The values of a row, as JSON, under the names of their columns.
+    /// Creates fields from the values of a row, as JSON, named after their columns.
     #[cfg(feature = "parquet")]
     pub(super) fn of_typed(names: &[String], values: Vec<JsonText>, row: TypedRow) -> Self {
         let entry = |(name, value): (&String, JsonText)| (Name::Text(name.clone()), value);
         Self { entries: names.iter().zip(values).map(entry).collect(), origin: Origin::Typed(row) }
     }
 
-    /// The row with its types, if it has any.
+    /// Returns the typed row, if there is one.
     #[cfg(feature = "parquet")]
     pub(super) fn typed(&self) -> Option<&TypedRow> {
         match &self.origin {
@@ -121,22 +121,22 @@ impl Fields {
         }
     }
 
-    /// True for the row of a table.
+    /// Returns true for a row of a table.
     pub fn is_row(&self) -> bool {
         !matches!(self.origin, Origin::Object)
     }
 
-    /// The word for a field in messages.
+    /// Returns the word for a field in messages.
     pub(crate) fn kind(&self) -> &'static str {
         if self.is_row() { "column" } else { "field" }
     }
 
-    /// The value of a field, as JSON text.
+    /// Returns the value of a field as JSON text.
     pub fn raw(&self, name: &str) -> Option<&JsonText> {
         self.entries.iter().rev().find(|(n, _)| n.text() == Some(name)).map(|(_, v)| v)
     }
 
-    /// A string field. `Ok(None)` if it is absent or null.
+    /// Returns a string field; `Ok(None)` if it is absent or null.
     ///
     /// # Errors
     /// A message if the field is not a string.
@@ -144,7 +144,8 @@ impl Fields {
         self.read(name, "a string")
     }
 
-    /// A string field that a record may lack. As [`Self::string`], but an empty cell of a CSV or TSV file does not count as a value.
+    /// Returns a string field that records may lack. Unlike in [`Self::string`], an empty cell of a CSV or TSV file
+    /// counts as absent.
     ///
     /// # Errors
     /// A message if the field is not a string.
@@ -152,7 +153,7 @@ impl Fields {
         Ok(self.string(name)?.filter(|text| !matches!(self.origin, Origin::Cells) || !text.is_empty()))
     }
 
-    /// A list of strings. `Ok(None)` if it is absent or null. In a table, it may be the text of a JSON list.
+    /// Returns a list of strings; `Ok(None)` if it is absent or null. In a table, it may be the text of a JSON list.
     ///
     /// # Errors
     /// A message if the field is not a list of strings.
@@ -186,12 +187,12 @@ impl Fields {
         self.entries.push((name, value));
     }
 
-    /// The names, in order.
+    /// Returns the names, in order.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.iter().map(|(name, _)| name)
     }
 
-    /// The names and values, in order. A name that is not Unicode text is given as it was written.
+    /// Returns the names and values, in order. A name that is not Unicode text is returned as written.
     pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &JsonText)> {
         self.entries.iter().map(|(name, value)| match name {
             Name::Text(text) => (text.as_str(), value),
@@ -199,15 +200,15 @@ impl Fields {
         })
     }
 
-    /// How many bytes the values have.
+    /// Returns the total size of the values in bytes.
     pub fn size(&self) -> usize {
         self.entries.iter().map(|(_, value)| value.get().len()).sum()
     }
 
-    /// The object as JSON text on one line, without white space between its fields.
+    /// Returns the object as JSON text on one line, without white space between its fields.
     ///
     /// # Errors
-    /// serde_json's.
+    /// Errors from serde_json.
     pub fn to_json(&self) -> serde_json::Result<Vec<u8>> {
         let mut out = Vec::with_capacity(2 + self.size() + 16 * self.entries.len());
         out.push(b'{');
@@ -234,8 +235,7 @@ fn shortened(json: &str) -> String {
     }
 }
 
-/// The message about a JSON text with the escape of half a character, to follow the name of its field.
-/// `None` if it has none.
+/// Returns a message about a lone surrogate in a JSON text, to follow the name of its field; `None` if there is none.
 pub(crate) fn lone_surrogate(json: &str) -> Option<String> {
     let mut escapes = escapes(json).peekable();
     while let Some((at, unit)) = escapes.next() {
@@ -256,7 +256,7 @@ pub(crate) fn lone_surrogate(json: &str) -> Option<String> {
     None
 }
 
-/// Bytes of `\ud83d`.
+/// Length of an escape such as `\ud83d` in bytes.
 const ESCAPE: usize = 6;
 
 fn half(escape: &str) -> String {
@@ -266,7 +266,7 @@ fn half(escape: &str) -> String {
     )
 }
 
-/// The places and values of the escapes `\uXXXX` of a JSON text.
+/// Returns the positions and values of the `\uXXXX` escapes in a JSON text.
 fn escapes(json: &str) -> impl Iterator<Item = (usize, u16)> {
     let bytes = json.as_bytes();
     let mut at = 0;

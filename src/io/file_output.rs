@@ -1,4 +1,4 @@
-//! A file that takes its name when it is complete.
+//! A file that gets its final name once it is complete.
 
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::{ErrorKind, Seek, SeekFrom, Write};
@@ -12,43 +12,43 @@ use super::record_buffer::RecordBuffer;
 use super::temporary::builder;
 use crate::error::{Error, Result};
 
-/// A file under another name than its own.
+/// A file under a working name.
 pub struct FileOutput {
-    /// As the user named it.
+    /// The path given by the user.
     path: PathBuf,
-    /// Where symbolic links lead.
+    /// The path after following symbolic links.
     place: PathBuf,
-    /// The file that is there.
+    /// Metadata of the existing file, if there is one.
     existing: Option<Metadata>,
     working: Working,
     buffer: RecordBuffer,
     how: Placement,
 }
 
-/// The file until it is complete.
+/// The file while it is incomplete.
 enum Working {
-    /// Under a random name. It is gone if it is not finished.
+    /// A file with a random name. It is deleted unless it is finished.
     Temporary(NamedTempFile),
-    /// Under a name that the next run finds.
+    /// A file with a name at which the next run finds it.
     Partial(Partial),
 }
 
-/// How a complete file gets into its place.
+/// How a complete file replaces the destination.
 #[derive(Clone, Copy, PartialEq)]
 enum Placement {
-    /// By its name, at once.
+    /// By renaming it.
     Rename,
-    /// By its content, into the file that is there: one with several names, in a directory that takes no new
-    /// files, or of an owner that a new file would not have.
+    /// By copying its content into the existing file, if that has several hard links, is in a directory that accepts no
+    /// new files, or has an owner that a new file cannot have.
     Copy,
 }
 
 impl FileOutput {
-    /// A file for `place`, which is where `path` leads; `existing` is the file there. It will have the mode and the owner of
-    /// that file, or the mode of any new one.
+    /// Creates a file for `place`, to which `path` resolves. `existing` describes the file there. The new file gets the
+    /// mode and owner of that file, or the default mode.
     ///
     /// # Errors
-    /// [`Error::Io`] where no file can be made, and for an existing one that must not be written.
+    /// [`Error::Io`] if no file can be created, or if an existing one is not writable.
     pub(super) fn create(path: &Path, place: PathBuf, existing: Option<&Metadata>) -> Result<Self> {
         may_be_written(&place, existing)?;
         let (temporary, mut how) = match builder().tempfile_in(parent(&place)) {
@@ -66,10 +66,10 @@ impl FileOutput {
         Ok(Self { path: path.to_owned(), place, existing, working, buffer: RecordBuffer::default(), how })
     }
 
-    /// As [`Self::create`], but under the name `<place>.partial` where that is possible.
+    /// Like [`Self::create`], but uses the name `<place>.partial` if possible.
     ///
     /// # Errors
-    /// As [`Self::create`]; [`Error::BadFile`] if another run writes the partial file.
+    /// Those of [`Self::create`]; [`Error::BadFile`] if another run is writing the partial file.
     pub(super) fn claim(path: &Path, place: PathBuf, existing: Option<&Metadata>) -> Result<Self> {
         may_be_written(&place, existing)?;
         let Some(partial) = Partial::claim(&place)? else { return Self::create(path, place, existing) };
@@ -87,7 +87,7 @@ impl FileOutput {
         self.path.display().to_string()
     }
 
-    /// The file that an interrupted run left, or would leave.
+    /// Returns the partial file, which remains if the run is interrupted.
     pub(super) fn partial(&self) -> Option<&Partial> {
         match &self.working {
             Working::Partial(partial) => Some(partial),
@@ -95,7 +95,7 @@ impl FileOutput {
         }
     }
 
-    /// Starts to write, behind the first `keep` bytes of what an interrupted run left, or over it.
+    /// Starts writing: after the first `keep` bytes left by an interrupted run, or from the beginning.
     pub(super) fn start(&mut self, keep: u64) -> std::io::Result<()> {
         let Working::Partial(partial) = &mut self.working else { return Ok(()) };
         partial.start(keep)?;
@@ -125,13 +125,13 @@ impl FileOutput {
         self.buffer.end_record();
     }
 
-    /// Hands everything to the operating system.
+    /// Passes all buffered bytes to the operating system.
     pub(super) fn flush(&mut self) -> std::io::Result<()> {
         let (file, buffer) = self.parts();
         buffer.flush(file)
     }
 
-    /// Cuts off what is not a complete record, after a write that failed.
+    /// Truncates the file after the last complete record, following a failed write.
     pub(super) fn cut(&mut self) -> std::io::Result<u64> {
         let (file, buffer) = self.parts();
         buffer.cut(file)
@@ -153,7 +153,7 @@ impl FileOutput {
         (file, &mut self.buffer)
     }
 
-    /// Puts the complete file in its place. A partial file that cannot get there stays.
+    /// Moves the complete file to its destination. If that fails, a partial file stays.
     ///
     /// # Errors
     /// [`Error::Output`]; [`Error::Io`].
@@ -173,7 +173,7 @@ impl FileOutput {
         }
     }
 
-    /// Keeps what was written under a name that says so, which is returned. Nothing is kept of a file without a record.
+    /// Keeps what was written under a `.partial` name, and returns that name. A file without records is not kept.
     ///
     /// # Errors
     /// [`Error::Output`]; [`Error::Io`].
@@ -181,7 +181,7 @@ impl FileOutput {
         if self.partial().is_some_and(|partial| !partial.started()) {
             return Ok(None);
         }
-        // What cannot be synchronized is kept, too.
+        // Keep the file even if it cannot be synced.
         let _unsynced = self.sync();
         let (file, _) = self.parts();
         let empty = file.metadata().is_ok_and(|metadata| metadata.len() == 0);
@@ -197,7 +197,7 @@ impl FileOutput {
         let mut target = self.place.into_os_string();
         target.push(".partial");
         let target = PathBuf::from(target);
-        // Nothing but the file of an earlier run may go.
+        // Only a regular file, left by an earlier run, may be replaced.
         if target.symlink_metadata().is_ok_and(|m| !m.is_file()) {
             return keep(temporary, &target).map(Some);
         }
@@ -207,7 +207,7 @@ impl FileOutput {
         }
     }
 
-    /// Everything written, on the disk.
+    /// Syncs everything written to disk.
     fn sync(&mut self) -> Result<()> {
         let (file, buffer) = self.parts();
         buffer.flush(file).and_then(|()| file.sync_all()).map_err(|source| self.failed(source))
@@ -225,7 +225,7 @@ fn may_be_written(place: &Path, existing: Option<&Metadata>) -> Result<()> {
     Ok(())
 }
 
-/// How `file` takes the place of an existing one, whose owner and mode it gets.
+/// Decides how `file` replaces an existing file, and gives it that file's owner and mode.
 fn placement(file: &File, existing: Option<&Metadata>) -> Placement {
     match existing {
         Some(existing) if has_other_names(existing) || !keep_owner_and_mode(file, existing) => {
@@ -268,7 +268,7 @@ fn place_partial(mut partial: Partial, place: &Path, how: Placement) -> Result<(
     Ok(())
 }
 
-/// A file that is mounted alone has a name that nothing can take.
+/// Returns true if the destination cannot be replaced by renaming, for example because it is a mount point.
 fn cannot_be_replaced(kind: ErrorKind) -> bool {
     matches!(kind, ErrorKind::ResourceBusy | ErrorKind::CrossesDevices)
 }
@@ -278,7 +278,7 @@ fn kept_elsewhere(place: &Path, source: &std::io::Error, kept: &str) -> Error {
     Error::Output { name: place.display().to_string(), source: std::io::Error::new(source.kind(), problem) }
 }
 
-/// Keeps a file under its temporary name, for want of the name `wanted`.
+/// Keeps a file under its temporary name, because the name `wanted` is unavailable.
 fn keep(temporary: NamedTempFile, wanted: &Path) -> Result<PathBuf> {
     temporary.keep().map(|(_, path)| path).map_err(|e| Error::io(wanted, "rename to")(e.error))
 }
@@ -292,7 +292,7 @@ fn copy_into(from: &mut File, place: &Path) -> std::io::Result<()> {
     file.sync_all()
 }
 
-/// Gives a complete file the name `target`, whose symbolic links are followed; it may be on another disk.
+/// Moves a complete file to `target`, following symbolic links. The target may be on another disk.
 ///
 /// # Errors
 /// [`Error::Io`]; [`Error::BadFile`] if `target` is not a file.
@@ -329,7 +329,7 @@ fn has_other_names(_file: &Metadata) -> bool {
     false
 }
 
-/// Gives `file` the owner and the mode of `existing`; false where it cannot have them.
+/// Gives `file` the owner and mode of `existing`. Returns false if that is not possible.
 #[cfg(unix)]
 fn keep_owner_and_mode(file: &File, existing: &Metadata) -> bool {
     use std::os::unix::fs::{MetadataExt, fchown};

@@ -1,4 +1,4 @@
-//! Telling whether a file has changed, without reading all of it.
+//! Detects changes to a file without reading all of it.
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 
 /// Bytes read at each end of a file.
 const END_BYTES: u64 = 64 << 10;
-/// Bytes read at each of several places between.
+/// Bytes read at each of several positions in between.
 const SAMPLE_BYTES: u64 = 4 << 10;
 const SAMPLES: u64 = 64;
 
@@ -21,13 +21,13 @@ const SAMPLES: u64 = 64;
 pub struct Fingerprint {
     /// Its length.
     pub bytes: u64,
-    /// SHA-256 of samples of its content: both ends, and 64 places between.
+    /// SHA-256 of samples of its content: both ends, and 64 positions in between.
     pub samples: String,
-    /// The time of its last change in nanoseconds since 1970, if it has one.
+    /// The time of its last modification in nanoseconds since 1970, if available.
     pub modified: Option<u64>,
 }
 
-/// The fingerprint of a file.
+/// Computes the fingerprint of a file.
 ///
 /// # Errors
 /// [`Error::Io`].
@@ -60,7 +60,7 @@ pub fn fingerprint(path: &Path) -> Result<Fingerprint> {
     Ok(Fingerprint { bytes, samples: hex(&hash.finalize()), modified })
 }
 
-/// One hash for the names, lengths and samples of those files in a directory whose names are `wanted`.
+/// Returns a hash of the names, lengths and samples of all files in a directory whose names are `wanted`.
 ///
 /// # Errors
 /// [`Error::Io`].
@@ -69,7 +69,7 @@ pub fn fingerprint_of_directory(path: &Path, wanted: &dyn Fn(&str) -> bool) -> R
     let mut names = Vec::new();
     for entry in std::fs::read_dir(path).map_err(read)? {
         let entry = entry.map_err(read)?;
-        // Links lead to the files of a cache.
+        // Follow links, which may point into a cache.
         if wanted(&entry.file_name().to_string_lossy()) && entry.path().is_file() {
             names.push(entry.file_name());
         }

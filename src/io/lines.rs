@@ -1,8 +1,9 @@
-//! Lines of a stream, with a size cap.
+//! Lines of a stream, with a limit on their size.
 
 use std::io::{BufRead, Read};
 
-/// A line longer than this is an error of that line; the rest of it is skipped, not stored.
+/// Maximum length of a line in bytes. A longer line is an error of that line alone; the rest of it is skipped, not
+/// stored.
 pub const MAX_LINE_BYTES: usize = 16 << 20;
 
 /// Lines of a stream, each at most [`MAX_LINE_BYTES`] long.
@@ -16,11 +17,11 @@ impl<R: BufRead> LineReader<R> {
         Self { stream }
     }
 
-    /// The next line without its `\n` or `\r\n`; `None` at the end of the stream. The inner error is
-    /// that of the line alone: too long, or not UTF-8.
+    /// Returns the next line without its `\n` or `\r\n`; `None` at the end of the stream. The inner error concerns that
+    /// line alone: it is too long, or not UTF-8.
     ///
     /// # Errors
-    /// The stream's.
+    /// Errors from the stream.
     pub fn next_line(&mut self) -> std::io::Result<Option<std::result::Result<String, String>>> {
         let mut bytes = Vec::new();
         let limit = MAX_LINE_BYTES as u64 + 2;

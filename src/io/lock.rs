@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::error::{Error, Result};
 
-/// A lock on a directory. The system releases it when the process ends in any way, and nothing remains in the directory.
+/// A lock on a directory. The system releases it however the process ends, and nothing remains in the directory.
 #[derive(Debug)]
 pub struct DirectoryLock {
     _directory: Option<File>,
@@ -30,8 +30,8 @@ impl DirectoryLock {
     }
 }
 
-/// Locks an open file until it is closed. Returns false if another process holds the lock, and true where the file
-/// system does not support locks.
+/// Locks an open file until it is closed. Returns false if another process holds the lock, and true if the file system
+/// does not support locks.
 pub(super) fn lock_file(file: &File) -> bool {
     !matches!(file.try_lock(), Err(TryLockError::WouldBlock))
 }

@@ -1,4 +1,4 @@
-//! An output in several files, each with the same number of records: `FILE-00001`, `FILE-00002` and so on.
+//! Output in several files with the same number of records each: `FILE-00001`, `FILE-00002` and so on.
 
 use std::path::{Path, PathBuf};
 
@@ -7,38 +7,38 @@ use super::output::{Format, OutputTarget};
 use super::partial::remove_orphaned_description;
 use crate::error::{Error, Result};
 
-/// The names of numbered files, and the number of records in each but the last.
+/// The names of numbered files, and the number of records in each file except the last.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Numbered {
     path: PathBuf,
     records: u64,
 }
 
-/// The files that an earlier run finished.
+/// The files that an earlier run completed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FinishedFiles {
-    /// Their number.
+    /// Number of files.
     pub files: u64,
-    /// All of their records.
+    /// Total number of records.
     pub records: u64,
-    /// Records that failed, as far as they can be counted.
+    /// Number of failed records, as far as they can be counted.
     pub failed: u64,
-    /// The records of the last one.
+    /// The records of the last file.
     pub last: Complete,
 }
 
 impl Numbered {
-    /// Files named after `path` with `records` records each.
+    /// Creates names based on `path`, for files with `records` records each.
     pub fn new(path: &Path, records: u64) -> Self {
         Self { path: path.to_owned(), records: records.max(1) }
     }
 
-    /// The number of records in each file but the last.
+    /// Returns the number of records in each file except the last.
     pub fn records(&self) -> u64 {
         self.records
     }
 
-    /// The name of a file, from 1: `labels-00001.csv` for `labels.csv`.
+    /// Returns the name of a file, counted from 1: `labels-00001.csv` for `labels.csv`.
     pub fn file(&self, number: u64) -> PathBuf {
         let extension = self.path.extension().unwrap_or_default();
         let mut name = self.path.file_stem().unwrap_or_default().to_owned();
@@ -50,7 +50,7 @@ impl Numbered {
         self.path.with_file_name(name)
     }
 
-    /// The files that are there, without a gap from the first.
+    /// Returns the files that exist, up to the first gap.
     ///
     /// # Errors
     /// [`Error::Io`] for a file that cannot be read.
@@ -68,7 +68,7 @@ impl Numbered {
         }
     }
 
-    /// Removes what a killed run left of a finished file.
+    /// Removes what a killed run left behind of a finished file.
     pub fn clean_up(&self, number: u64) {
         remove_orphaned_description(&self.file(number));
     }
@@ -76,7 +76,7 @@ impl Numbered {
     /// Opens a file that must not exist yet.
     ///
     /// # Errors
-    /// [`Error::BadFile`] if it exists; the errors of [`OutputTarget::open_records`].
+    /// [`Error::BadFile`] if it exists; errors from [`OutputTarget::open_records`].
     pub(super) fn open(&self, number: u64) -> Result<OutputTarget> {
         let path = self.file(number);
         if path.exists() {

@@ -1,4 +1,4 @@
-//! Where output goes: standard output, a device, or a file that appears only when it is complete.
+//! Output targets: standard output, a device, or a file that only appears when it is complete.
 
 use std::fs::{File, Metadata};
 use std::io::{BufWriter, Seek, SeekFrom, Write};
@@ -21,7 +21,7 @@ pub enum Format {
     Json,
     /// One JSON object per line.
     Jsonl,
-    /// One word and its tag per line, a blank line between records.
+    /// One word and its tag per line, with a blank line between records.
     Conll,
     /// SQuAD's predictions file: one JSON object.
     Squad,
@@ -31,58 +31,58 @@ pub enum Format {
     Table(TableKind),
 }
 
-/// An output destination.
+/// An output target.
 ///
-/// A path is followed through symbolic links, which stay as they are. A regular file is written next to its
-/// place and replaces what is there when it is complete, with the same mode, owner and names. A device, a pipe, or a descriptor
-/// such as `/dev/stdout` is written to as it is, and is never replaced.
+/// Symbolic links are followed and stay unchanged. A regular file is written next to its destination and replaces it when
+/// it is complete, keeping its mode, owner and hard links. A device, a pipe, or a descriptor such as `/dev/stdout` is
+/// written to directly and never replaced.
 pub enum OutputTarget {
     /// Standard output, flushed after every finished record.
     Stdout(BufWriter<std::io::Stdout>),
     /// A file, written next to its destination and renamed at the end.
     File(Box<FileOutput>),
-    /// A device, a pipe or a descriptor, written to as it is.
+    /// A device, a pipe or a descriptor, which is written to directly.
     Special(PathBuf, BufWriter<File>),
-    /// Output that is complete before any of it goes to a device.
+    /// Output that is completed before any of it is sent to a device.
     Spooled(PathBuf, Spool),
 }
 
-/// Output that waits for a device, in memory or, if it is long, in a temporary file.
+/// Output that is held back from a device, in memory or, if it is long, in a temporary file.
 pub struct Spool {
     waiting: SpooledTempFile,
     device: BufWriter<File>,
 }
 
-/// The content of a partial file that an interrupted run left.
+/// The remains of an interrupted run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Leftover {
     /// The partial file.
     pub path: PathBuf,
-    /// Its length.
+    /// Its length in bytes.
     pub bytes: u64,
     /// The content of `<path>.json`, if it is a description.
     pub description: Option<Vec<u8>>,
 }
 
-/// Output that waits for a device stays in memory up to this size.
+/// Output that is held back from a device stays in memory up to this size in bytes.
 const SPOOL_BYTES: usize = 16 << 20;
 
 impl OutputTarget {
     /// Opens standard output or the file `path`. A bad path fails here, before any work.
     ///
     /// # Errors
-    /// [`Error::Io`] when the file could not be made in its directory, or must not be written; [`Error::BadFile`] for a
-    /// directory, and for links that lead in a circle.
+    /// [`Error::Io`] if the file cannot be created in its directory, or is not writable; [`Error::BadFile`] for a
+    /// directory, and for a cycle of links.
     pub fn open(path: Option<&Path>) -> Result<Self> {
         Self::open_as(path, FileOutput::create)
     }
 
-    /// As [`Self::open`], for an output of records that takes long. A file is written under the name `<path>.partial`, where
-    /// the next run finds it however this one ends. What an earlier run left there stays until [`Self::start`] or the first
-    /// write.
+    /// Like [`Self::open`], for long-running output of records. A file is written under the name `<path>.partial`, so
+    /// that the next run finds it however this one ends. The content left by an earlier run stays until [`Self::start`]
+    /// or the first write.
     ///
     /// # Errors
-    /// As [`Self::open`]; [`Error::BadFile`] if another run writes the same output.
+    /// Those of [`Self::open`]; [`Error::BadFile`] if another run is writing the same output.
     pub fn open_records(path: Option<&Path>) -> Result<Self> {
         Self::open_as(path, FileOutput::claim)
     }
@@ -107,7 +107,7 @@ impl OutputTarget {
         }
     }
 
-    /// Itself, so that the beginning can be written last.
+    /// Converts the target, so that its beginning can be written last.
     pub(super) fn seekable(self) -> Self {
         match self {
             Self::Special(path, device) => {
@@ -117,7 +117,7 @@ impl OutputTarget {
         }
     }
 
-    /// The name used in messages.
+    /// Returns the name used in messages.
     fn name(&self) -> String {
         match self {
             Self::Stdout(_) => "<stdout>".to_owned(),
@@ -140,7 +140,7 @@ impl OutputTarget {
         result.map_err(|source| Error::Output { name: self.name(), source })
     }
 
-    /// The partial file, with the content that an interrupted run left; `None` if this output has no such file.
+    /// Returns the partial file with the content left by an interrupted run; `None` if this output has no such file.
     pub fn leftover(&self) -> Option<Leftover> {
         let Self::File(file) = self else { return None };
         let partial = file.partial()?;
@@ -151,7 +151,7 @@ impl OutputTarget {
         })
     }
 
-    /// Starts to write: behind the first `keep` bytes of what an interrupted run left, or from the beginning. `description` is
+    /// Starts writing: after the first `keep` bytes left by an interrupted run, or from the beginning. `description` is
     /// the new content of `<path>.partial.json`: a JSON object whose first key is `albert`.
     ///
     /// # Errors
@@ -162,14 +162,14 @@ impl OutputTarget {
         if keep == 0 { file.describe(description) } else { Ok(()) }
     }
 
-    /// Marks the end of a record. What is written after the last one is cut off if a write fails.
+    /// Marks the end of a record. If a write fails, the file is truncated after the last complete one.
     pub(super) fn end_record(&mut self) {
         if let Self::File(file) = self {
             file.end_record();
         }
     }
 
-    /// Hands everything written so far to the operating system.
+    /// Passes everything written so far to the operating system.
     ///
     /// # Errors
     /// [`Error::Output`].
@@ -181,7 +181,7 @@ impl OutputTarget {
         result.map_err(|source| Error::Output { name: self.name(), source })
     }
 
-    /// Cuts a file after its last complete record. Returns its length.
+    /// Truncates a file after its last complete record. Returns its length.
     pub(super) fn cut(&mut self) -> Option<u64> {
         match self {
             Self::File(file) => file.cut().ok(),
@@ -231,8 +231,8 @@ impl OutputTarget {
         }
     }
 
-    /// The end of an output that broke off: what a file got is kept as `<path>.partial`, next to the file that
-    /// links lead to. Its name is returned. An empty file is not kept.
+    /// Ends an interrupted output. The content of a file is kept as `<path>.partial`, next to the file that links lead
+    /// to, and that name is returned. An empty file is not kept.
     ///
     /// # Errors
     /// [`Error::Output`], [`Error::Io`].

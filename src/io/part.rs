@@ -1,4 +1,4 @@
-//! Which records of an input are read: a shard, without the first N, at most N.
+//! Selects the records of an input to read: a shard, without the first N, at most N.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
@@ -14,18 +14,18 @@ use crate::error::{Error, Result};
 /// A part of the records of an input.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Part {
-    /// The shard of a file.
+    /// The shard of the file.
     pub shard: Option<Shard>,
-    /// Records of the shard, or of the input, to skip.
+    /// Number of records of the shard, or of the input, to skip.
     pub skip: u64,
-    /// Maximum number of records to read after those.
+    /// Maximum number of records to read after the skipped ones.
     pub limit: Option<u64>,
 }
 
-/// One of several parts of a file that have about the same number of bytes. A line belongs to the part in which it begins.
+/// One of several parts of a file with about the same number of bytes. A line belongs to the part in which it starts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shard {
-    /// The number of the part, from 1.
+    /// The number of the part, starting at 1.
     pub index: u64,
     /// The number of parts.
     pub count: u64,
@@ -44,12 +44,12 @@ impl FromStr for Shard {
 }
 
 impl Shard {
-    /// The start of part `i`, from 0, of `length` bytes or rows.
+    /// Returns the start of part `i`, counted from 0, of `length` bytes or rows.
     pub(super) fn bound(self, i: u64, length: u64) -> u64 {
         (u128::from(length) * u128::from(i) / u128::from(self.count)) as u64
     }
 
-    /// The range of this part, of `length` rows.
+    /// Returns the range of this part, of `length` rows.
     #[cfg(feature = "parquet")]
     pub(super) fn bounds(self, length: u64) -> Range<u64> {
         self.bound(self.index - 1, length)..self.bound(self.index, length)
@@ -62,23 +62,24 @@ impl std::fmt::Display for Shard {
     }
 }
 
-/// The bytes of a shard.
+/// The byte range of a shard.
 #[derive(Debug)]
 pub(super) struct Section {
     path: PathBuf,
     shard: Shard,
-    /// Bytes of the file.
+    /// Size of the file in bytes.
     length: u64,
-    /// First byte.
+    /// Offset of the first byte.
     pub(super) start: u64,
-    /// First byte after it.
+    /// Offset after the last byte.
     pub(super) end: u64,
-    /// Number of lines before it, counted when someone asks.
+    /// Number of lines before it, counted on demand.
     lines_before: OnceLock<u64>,
 }
 
 impl Section {
-    /// Finds the lines of a shard. `shape` tells how records lie in a stream. Reads the beginning of the file, and what lies around the ends of the shard.
+    /// Finds the lines of a shard. `shape` detects how records are arranged in a stream. Reads only the beginning of the
+    /// file and the surroundings of the shard's ends.
     ///
     /// # Errors
     /// [`Error::InvalidOption`] for a file that cannot be split at line ends; [`Error::Io`].
@@ -103,7 +104,7 @@ impl Section {
             if at == 0 || at >= length {
                 return Ok(at.min(length));
             }
-            // The line that holds the byte before belongs to the shard before.
+            // The line that contains the preceding byte belongs to the preceding shard.
             stream.seek(SeekFrom::Start(at - 1))?;
             Ok(at - 1 + stream.skip_until(b'\n')? as u64)
         };
@@ -113,17 +114,18 @@ impl Section {
         Ok(Self { path: path.to_owned(), shard, length, start, end, lines_before: OnceLock::new() })
     }
 
-    /// Moves both ends to where `record_start` finds a record at or after a line's first byte, given it and the file's length.
+    /// Moves both ends to the start of a record, as found by `record_start`, which is called with the start of a line and
+    /// the length of the file.
     ///
     /// # Errors
-    /// Those of `record_start`.
+    /// Errors from `record_start`.
     pub(super) fn move_bounds(&mut self, record_start: impl Fn(u64, u64) -> Result<u64>) -> Result<()> {
         self.start = record_start(self.start, self.length)?;
         self.end = record_start(self.end, self.length)?.max(self.start);
         Ok(())
     }
 
-    /// The number of lines before this section. Reads them when it is asked the first time.
+    /// Returns the number of lines before this section. The first call reads them.
     pub(super) fn lines_before(&self) -> u64 {
         *self.lines_before.get_or_init(|| {
             let Ok(file) = File::open(&self.path) else { return 0 };
@@ -136,13 +138,13 @@ impl Section {
         })
     }
 
-    /// Where a line of this section is, without counting those before.
+    /// Returns the location of a line for messages, without counting the preceding lines.
     pub(super) fn name(&self, source: &str) -> String {
         format!("{source}, line of shard {}", self.shard)
     }
 }
 
-/// The reason why a file has no lines to split at.
+/// Returns the reason why a file cannot be split at lines, if there is one.
 fn not_lines<R: BufRead>(
     stream: &mut R,
     shape: impl FnOnce(&mut R) -> std::io::Result<Shape>,
@@ -161,7 +163,7 @@ pub(super) fn refused(path: &Path, problem: &str) -> Error {
     Error::InvalidOption { name: "shard".to_owned(), problem: format!("{} {problem}", path.display()) }
 }
 
-/// The error for a source that is not a file.
+/// Returns the error for a source that is not a file.
 pub(super) fn not_a_file(what: &str) -> Error {
     Error::InvalidOption {
         name: "shard".to_owned(),

@@ -1,5 +1,5 @@
-//! `FILE.partial`: the name of an output until it is complete. The run that writes it holds a lock on it, so that a second
-//! run is refused and what a killed run left is found again. `FILE.partial.json` describes the run.
+//! `FILE.partial`: the name of an output until it is complete. The run that writes it locks the file, so that a second
+//! run is rejected, while the remains of a killed run are found again. `FILE.partial.json` describes the run.
 
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::{Seek, SeekFrom, Write};
@@ -10,10 +10,10 @@ use super::lock::lock_file;
 use super::temporary::builder;
 use crate::error::{Error, Result};
 
-/// Attempts to lock a file that other runs rename meanwhile.
+/// Maximum number of attempts to lock a file that other runs keep renaming.
 const ATTEMPTS: usize = 100;
 
-/// Start of every description.
+/// The first bytes of every description.
 const DESCRIPTION: &[u8] = b"{\"albert\":";
 
 /// A locked partial file.
@@ -21,16 +21,16 @@ const DESCRIPTION: &[u8] = b"{\"albert\":";
 pub(super) struct Partial {
     path: PathBuf,
     file: File,
-    /// Bytes that an earlier run left.
+    /// Number of bytes left by an earlier run.
     left: u64,
     started: bool,
 }
 
 impl Partial {
-    /// Opens and locks the partial file of `place`. Returns `None` where that name cannot be used.
+    /// Opens and locks the partial file of `place`. Returns `None` if that name cannot be used.
     ///
     /// # Errors
-    /// [`Error::BadFile`] if another run writes it; [`Error::Io`].
+    /// [`Error::BadFile`] if another run is writing it; [`Error::Io`].
     pub(super) fn claim(place: &Path) -> Result<Option<Self>> {
         let path = with_suffix(place, ".partial");
         for _ in 0..ATTEMPTS {
@@ -42,7 +42,7 @@ impl Partial {
             if !lock_file(&file) {
                 return Err(Error::bad_file(path, "is in use: another albert writes this output"));
             }
-            // Another run may have completed the file before it was locked.
+            // Another run may have completed and renamed the file before it was locked.
             let metadata = file.metadata().map_err(Error::io(&path, "read"))?;
             if path.symlink_metadata().is_ok_and(|named| same_file(&named, &metadata)) {
                 let left = metadata.len();
@@ -60,31 +60,31 @@ impl Partial {
         &mut self.file
     }
 
-    /// Bytes that an earlier run left.
+    /// Returns the number of bytes left by an earlier run.
     pub(super) fn left(&self) -> u64 {
         self.left
     }
 
-    /// True once the content of an earlier run is gone or continued.
+    /// Returns true once the content of an earlier run has been replaced or is being continued.
     pub(super) fn started(&self) -> bool {
         self.started
     }
 
-    /// The description of the earlier run.
+    /// Returns the description of the earlier run.
     pub(super) fn description(&self) -> Option<Vec<u8>> {
         std::fs::read(self.description_path()).ok().filter(|bytes| bytes.starts_with(DESCRIPTION))
     }
 
-    /// Makes the file ready to be written: behind the first `keep` bytes, or from the start.
+    /// Prepares the file for writing: after the first `keep` bytes, or from the beginning.
     ///
     /// # Errors
-    /// The operating system's.
+    /// Errors from the operating system.
     pub(super) fn start(&mut self, keep: u64) -> std::io::Result<()> {
         if keep > 0 {
             self.file.set_len(keep)?;
             self.file.seek(SeekFrom::Start(keep))?;
         } else if self.left > 0 {
-            // A new file, since the old one may have other names, and the mode of another time.
+            // Create a new file, since the old one may have other hard links and an outdated mode.
             let temporary = builder().tempfile_in(parent(&self.path))?;
             lock_file(temporary.as_file());
             self.file = temporary.persist(&self.path).map_err(|e| e.error)?;
@@ -93,7 +93,8 @@ impl Partial {
         Ok(())
     }
 
-    /// Writes the description of this run, or removes that of an earlier one. A new file that cannot be described is given up.
+    /// Writes the description of this run, or removes that of an earlier one. If the description cannot be written, a new
+    /// file is abandoned.
     ///
     /// # Errors
     /// [`Error::Io`].
@@ -110,7 +111,7 @@ impl Partial {
         })
     }
 
-    /// Removes the description, also one that was not written to its end. Any other file of that name stays.
+    /// Removes the description, even if it is incomplete. Any other file with this name stays.
     pub(super) fn remove_description(&self) {
         remove_description(&self.description_path());
     }
@@ -120,8 +121,8 @@ impl Partial {
     }
 }
 
-/// Removes the description of a partial file of `place` that is there no more, because it is complete: a run was killed between
-/// the two.
+/// Removes the description of a partial file that no longer exists because the output is complete: a run was killed
+/// between renaming the file and removing the description.
 pub(super) fn remove_orphaned_description(place: &Path) {
     let partial = with_suffix(place, ".partial");
     if !partial.exists() {
@@ -131,12 +132,12 @@ pub(super) fn remove_orphaned_description(place: &Path) {
 
 fn remove_description(path: &Path) {
     if std::fs::read(path).is_ok_and(|old| old.starts_with(DESCRIPTION) || DESCRIPTION.starts_with(&old)) {
-        // Without it, the next run starts over.
+        // Without a description, the next run starts over.
         let _left = std::fs::remove_file(path);
     }
 }
 
-/// A claim that came to nothing leaves no empty file.
+/// Removes the empty file of a claim that was not used.
 impl Drop for Partial {
     fn drop(&mut self) {
         if !self.started && self.left == 0 {
@@ -221,7 +222,7 @@ mod tests {
         assert_eq!(claim.description().as_deref(), Some(&b"{\"albert\":1}"[..]));
         claim.describe(None).expect("removes");
         assert!(!path.exists());
-        // A run that was killed while it wrote.
+        // A run that was killed while writing.
         for torn in ["", "{\"alb"] {
             std::fs::write(&path, torn).expect("writes");
             claim.describe(Some(b"{\"albert\":2}")).expect("replaces");

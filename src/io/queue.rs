@@ -1,4 +1,4 @@
-//! The end of the reading thread: records on their way to the task, and how much of the input they are.
+//! The sending end of the reading thread: passes records to the task, and tracks how much of the input has been read.
 
 use std::cell::Cell;
 use std::io::Read;
@@ -19,18 +19,18 @@ pub struct ReadProgress {
 }
 
 impl ReadProgress {
-    /// Bytes read so far, which are a little ahead of the records.
+    /// Returns the number of bytes read so far, which is slightly ahead of the records.
     pub fn read(&self) -> u64 {
         self.read.load(Ordering::Relaxed)
     }
 
-    /// Bytes that had been read before the first record that is not skipped.
+    /// Returns the number of bytes that had been read before the first record that is not skipped.
     pub fn skipped(&self) -> u64 {
         self.skipped.load(Ordering::Relaxed)
     }
 }
 
-/// A stream whose bytes are counted.
+/// A stream that counts its bytes.
 pub(super) struct Counted<R> {
     stream: R,
     progress: ReadProgress,
@@ -50,18 +50,18 @@ impl<R: Read> Read for Counted<R> {
     }
 }
 
-/// Hands records over, without those that are not wanted.
+/// Passes on the selected records.
 pub(super) struct Queue<T> {
     sender: SyncSender<Result<T>>,
     shard: bool,
     skip: Cell<u64>,
     limit: Cell<Option<u64>>,
     progress: ReadProgress,
-    /// True if the first line that is read is not the first of its file.
+    /// True if the first line that is read is not the first line of the file.
     pub(super) starts_within: bool,
 }
 
-/// No further record is wanted.
+/// No more records are wanted.
 #[derive(Debug)]
 pub(super) struct Full;
 
@@ -75,7 +75,7 @@ impl<T> Queue<T> {
         self.shard
     }
 
-    /// True if the next record is not wanted. It counts as skipped then.
+    /// Returns true if the next record is to be skipped, and counts it as skipped.
     pub(super) fn skips(&self) -> bool {
         let Some(rest) = self.skip.get().checked_sub(1) else { return false };
         self.skip.set(rest);
@@ -83,20 +83,20 @@ impl<T> Queue<T> {
         true
     }
 
-    /// Takes back the last [`Self::skips`]: the input ended before a record.
+    /// Undoes the last [`Self::skips`], because the input ended before a record.
     pub(super) fn did_not_skip(&self) {
         self.skip.set(self.skip.get() + 1);
     }
 
-    /// True if no further record is wanted.
+    /// Returns true if no more records are wanted.
     pub(super) fn is_full(&self) -> bool {
         self.limit.get() == Some(0)
     }
 
-    /// Sends the next record, unless it is to be skipped, or an error.
+    /// Sends an error, or the next record unless it is to be skipped.
     ///
     /// # Errors
-    /// If no further record is wanted.
+    /// If no more records are wanted.
     pub(super) fn send(&self, record: Result<T>) -> std::result::Result<(), Full> {
         if record.is_ok() {
             if self.skips() {

@@ -1,4 +1,4 @@
-//! Reading records: lines of bounded size, as text or as JSON objects, with their locations.
+//! Reads records: lines of bounded size, as text or as JSON objects, with their locations.
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -16,21 +16,21 @@ use crate::error::Result;
 /// Maximum number of records buffered between the reading thread and the task.
 const QUEUE: usize = 64;
 
-/// Source of records.
+/// A source of records.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Source {
     /// Texts from the command line.
     Arguments(Vec<String>),
     /// A file.
     File(PathBuf),
-    /// Several files, one after the other. `-` is standard input.
+    /// Several files, in order. `-` is standard input.
     Files(Vec<PathBuf>),
     /// Standard input.
     Stdin,
 }
 
 impl Source {
-    /// The files, if they can be read more than once, as pipes cannot.
+    /// Returns the files if they can be read more than once, unlike pipes.
     pub fn files(&self) -> Option<&[PathBuf]> {
         let files = match self {
             Self::File(file) => std::slice::from_ref(file),
@@ -41,14 +41,14 @@ impl Source {
     }
 }
 
-/// Records from a source, read in a thread of their own, so that a slow pipe never delays work on records that have already
-/// arrived.
+/// Records from a source. They are read in a separate thread, so that a slow pipe never delays work on records that have
+/// already arrived.
 pub struct RecordReader {
     queue: Receiver<Result<Record>>,
     progress: ReadProgress,
     section: Option<Arc<Section>>,
     columns: Option<TableColumns>,
-    /// The file of which this reads a shard.
+    /// The file of which a shard is read.
     shard_of: Option<(PathBuf, InputFormat)>,
 }
 
@@ -64,9 +64,9 @@ impl RecordReader {
     /// Opens the source and starts reading a part of its records. A table must have the columns in `needed`.
     ///
     /// # Errors
-    /// [`Error::Io`](crate::Error::Io) if a file cannot be opened; [`Error::InvalidOption`](crate::Error::InvalidOption) for a shard
-    /// of something else than a file of lines; [`Error::BadFile`](crate::Error::BadFile) for a table without a sound header or
-    /// without a needed column, and for tables whose columns differ.
+    /// [`Error::Io`](crate::Error::Io) if a file cannot be opened; [`Error::InvalidOption`](crate::Error::InvalidOption)
+    /// for a shard of anything other than a file of lines; [`Error::BadFile`](crate::Error::BadFile) for a table with an
+    /// invalid header or without a needed column, and for tables whose columns differ.
     pub fn open_part(source: &Source, format: InputFormat, part: Part, needed: &[Needed]) -> Result<Self> {
         if let Some(shard) = part.shard {
             let path = match source {
@@ -94,13 +94,13 @@ impl RecordReader {
             Source::Files(paths) => paths.as_slice(),
             Source::Stdin => &stdin,
         };
-        // Files are opened once before the work, so that a bad one is reported immediately, and again in their turn, so that
-        // few are open at a time. The first one and standard input stay open.
+        // All files are opened once before the work, so that a bad one is reported immediately. They are opened again
+        // when their turn comes, so that few are open at a time. The first one and standard input stay open.
         let mut open: Vec<Option<Input>> = Vec::with_capacity(paths.len());
         let mut columns = None;
         let mut total = Some(0);
         for (i, path) in paths.iter().enumerate() {
-            // Only what stays open is counted.
+            // Only files that stay open are counted.
             let stays = i == 0 || path == Path::new("-");
             let counted = if stays { progress.clone() } else { ReadProgress::default() };
             let input = Input::open(path, format, needed, counted)?;
@@ -124,7 +124,7 @@ impl RecordReader {
                 match open.map_or_else(|| Input::open(&path, format, &needed, counted.clone()), Ok) {
                     Ok(input) => input.send(format, &counted, &sender),
                     Err(e) => {
-                        // The receiver may already be gone.
+                        // The receiver may already have been dropped.
                         let _gone = sender.send(Err(e));
                         return;
                     }
@@ -170,7 +170,7 @@ impl RecordReader {
         Ok(Self { queue, progress, section, columns, shard_of: None })
     }
 
-    /// The records of the whole file, if this reads a shard of a file without columns.
+    /// Returns a reader for all records of the file, if this reads a shard of a file without columns.
     ///
     /// # Errors
     /// Those of [`Self::open`].
@@ -179,7 +179,7 @@ impl RecordReader {
         self.shard_of.as_ref().map(open).transpose()
     }
 
-    /// The columns of the input, if it is a table, or several.
+    /// Returns the columns of the input, if it consists of tables.
     pub fn columns(&self) -> Option<TableColumns> {
         self.columns.clone()
     }
@@ -189,22 +189,22 @@ impl RecordReader {
         self.queue.recv().ok()
     }
 
-    /// The next record, if it has already arrived.
+    /// Returns the next record, if it has already arrived.
     pub fn ready(&self) -> Option<Result<Record>> {
         self.queue.try_recv().ok()
     }
 
-    /// How much of the input has been read.
+    /// Returns how much of the input has been read.
     pub fn progress(&self) -> ReadProgress {
         self.progress.clone()
     }
 
-    /// The number of a record's line in the file. In a shard, this counts the lines before it.
+    /// Returns the line number of a record in the file. For a shard, this counts the preceding lines.
     pub fn line(&self, record: &Record) -> u64 {
         record.line + self.section.as_ref().map_or(0, |section| section.lines_before())
     }
 
-    /// The location of a record, without reading anything: in a shard, the line is that of the shard.
+    /// Returns the location of a record without reading anything. In a shard, the line is relative to the shard.
     pub fn place(&self, record: &Record) -> (Arc<str>, u64) {
         let source = match &self.section {
             Some(section) => section.name(&record.source).into(),

@@ -1,4 +1,4 @@
-//! Records, and how a line becomes one.
+//! Records, and how they are parsed from lines.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -6,27 +6,27 @@ use std::sync::Arc;
 use super::fields::Fields;
 use super::tables::TableKind;
 
-/// How a stream becomes records.
+/// How a stream is interpreted as records.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum InputFormat {
-    /// A line whose first character that is not white space is `{` is JSON, any other is text. A stream that
-    /// begins with `[` and `{` is one JSON array of records.
+    /// A line whose first character other than white space is `{` is JSON, any other line is text. A stream that starts
+    /// with `[` and `{` is a single JSON array of records.
     #[default]
     Auto,
     /// Every line is text.
     Text,
     /// Every line is a JSON object.
     Jsonl,
-    /// The whole is a SQuAD file, or its flat form, one record per question.
+    /// The stream is a SQuAD file, or its flat form, with one record per question.
     Squad,
-    /// A SQuAD file if it is one, else as [`InputFormat::Auto`].
+    /// A SQuAD file, or anything else as in [`InputFormat::Auto`].
     AutoOrSquad,
     /// A table.
     Table(TableKind),
 }
 
 impl InputFormat {
-    /// The kind of table that a file is read as, if it is one.
+    /// Returns the kind of table that a file is read as, if it is one.
     pub(super) fn table(self, path: &Path) -> Option<TableKind> {
         match self {
             Self::Table(kind) => Some(kind),
@@ -36,7 +36,7 @@ impl InputFormat {
     }
 }
 
-/// Content of a line.
+/// The content of a record.
 #[derive(Clone, Debug)]
 pub enum RecordBody {
     /// Plain text without its line end.
@@ -62,7 +62,7 @@ pub(super) fn parse(line: String, format: InputFormat) -> std::result::Result<Re
         InputFormat::Text => None,
         InputFormat::Jsonl => Some(line.as_str()),
         InputFormat::Auto | InputFormat::Squad | InputFormat::AutoOrSquad | InputFormat::Table(_) => {
-            // A byte order mark within a stream is left over from files that were joined.
+            // A byte order mark within a stream is left over from concatenated files.
             let rest = line.trim_start_matches(|c: char| c.is_whitespace() || c == '\u{feff}');
             rest.starts_with('{').then_some(rest)
         }
@@ -82,8 +82,8 @@ pub(super) fn parse(line: String, format: InputFormat) -> std::result::Result<Re
     }
 }
 
-/// serde_json's message with the column only, since the line within a one-line text is always 1.
-/// `before` bytes of the line come before what serde_json read.
+/// Returns serde_json's message with only the column, since the line within a one-line text is always 1. `before` is the
+/// number of bytes of the line before the text that serde_json read.
 fn json_problem(e: &serde_json::Error, before: usize) -> String {
     let text = e.to_string();
     let stem = text.split(" at line ").next().unwrap_or(&text);

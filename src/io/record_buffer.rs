@@ -1,30 +1,30 @@
-//! A buffer in front of a file that knows where records end, so that a failed write loses no complete record.
+//! A write buffer for a file that knows where records end, so that a failed write loses no complete record.
 
 use std::fs::File;
 use std::io::{ErrorKind, Seek, SeekFrom, Write};
 
-/// Bytes that wait until they are written together.
+/// Number of bytes that are buffered before they are written.
 const BUFFER_BYTES: usize = 64 << 10;
 
-/// Bytes on their way to the end of a file.
+/// Bytes waiting to be written to the end of a file.
 #[derive(Debug, Default)]
 pub(super) struct RecordBuffer {
     waiting: Vec<u8>,
-    /// Length of what was written so far.
+    /// Number of bytes written so far.
     written: u64,
-    /// Where records end behind `complete`, in increasing order.
+    /// Offsets of the ends of records after `complete`, in increasing order.
     ends: Vec<u64>,
-    /// End of the last complete record in the file.
+    /// Offset of the end of the last complete record in the file.
     complete: u64,
 }
 
 impl RecordBuffer {
-    /// A buffer for a file that holds `length` bytes of complete records.
+    /// Creates a buffer for a file that contains `length` bytes of complete records.
     pub(super) fn after(length: u64) -> Self {
         Self { written: length, complete: length, ..Self::default() }
     }
 
-    /// Adds bytes, and writes what waits if it is much.
+    /// Buffers bytes, and writes the buffer if it is full.
     pub(super) fn write(&mut self, file: &mut File, bytes: &[u8]) -> std::io::Result<()> {
         self.waiting.extend_from_slice(bytes);
         if self.waiting.len() < BUFFER_BYTES { Ok(()) } else { self.flush(file) }
@@ -35,7 +35,7 @@ impl RecordBuffer {
         self.ends.push(self.written + self.waiting.len() as u64);
     }
 
-    /// Writes everything that waits. After an error, nothing waits any more.
+    /// Writes all buffered bytes. After an error, the buffer is empty.
     pub(super) fn flush(&mut self, file: &mut File) -> std::io::Result<()> {
         let waiting = std::mem::take(&mut self.waiting);
         let mut rest = &waiting[..];
@@ -68,7 +68,7 @@ impl RecordBuffer {
         result
     }
 
-    /// Cuts the file after the last complete record. Returns the length that remains.
+    /// Truncates the file after the last complete record. Returns the remaining length.
     pub(super) fn cut(&mut self, file: &mut File) -> std::io::Result<u64> {
         self.waiting.clear();
         self.ends.clear();
@@ -109,7 +109,7 @@ mod tests {
         let directory = tempfile::tempdir().expect("a directory");
         let path = directory.path().join("out");
         std::fs::write(&path, "").expect("writes");
-        // A file that is open for reading alone refuses every write.
+        // Writing to a file that is only open for reading always fails.
         let mut file = File::open(&path).expect("opens");
         let mut buffer = RecordBuffer::after(100);
         buffer.write(&mut file, b"lost\n").expect("waits");

@@ -1,4 +1,4 @@
-//! Bytes that do not have to stay in memory: a temporary file that is read at any offset.
+//! Bytes that need not stay in memory: a temporary file that is read at any offset.
 
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -8,30 +8,30 @@ use tempfile::SpooledTempFile;
 
 use crate::error::{Error, Result};
 
-/// Up to this many bytes stay in memory.
+/// Maximum number of bytes that stay in memory.
 const IN_MEMORY: usize = 64 << 20;
 
 /// Bytes that are written to the file at a time.
 const BLOCK: usize = 1 << 20;
 
-/// Bytes that are appended and read at any offset. The first 64 MiB stay in memory. Beyond that, all are in a temporary file
-/// without a name, which the system removes when the process ends in any way.
+/// Bytes that are appended and read at any offset. The first 64 MiB stay in memory. If there are more, all of them are in
+/// a temporary file without a name, which the system removes however the process ends.
 pub(crate) struct Scratch {
     directory: PathBuf,
     file: Mutex<SpooledTempFile>,
-    /// The length of `file`.
+    /// Length of `file`.
     written: u64,
     /// The last bytes, which are not yet in `file`.
     tail: Vec<u8>,
 }
 
 impl Scratch {
-    /// No bytes. A file is created in `directory` as soon as it is needed.
+    /// Creates an empty scratch. A file is created in `directory` on demand.
     pub(crate) fn new(directory: &Path) -> Self {
         Self::with_limit(directory, IN_MEMORY)
     }
 
-    /// No bytes, all of which will stay in memory.
+    /// Creates an empty scratch that always stays in memory.
     pub(crate) fn in_memory() -> Self {
         Self::with_limit(Path::new(""), usize::MAX)
     }
@@ -45,17 +45,17 @@ impl Scratch {
         }
     }
 
-    /// The number of bytes.
+    /// Returns the number of bytes.
     pub(crate) fn len(&self) -> u64 {
         self.written + self.tail.len() as u64
     }
 
-    /// Where the file is created.
+    /// Returns the directory in which the file is created.
     pub(crate) fn directory(&self) -> &Path {
         &self.directory
     }
 
-    /// Adds bytes at the end.
+    /// Appends bytes.
     ///
     /// # Errors
     /// [`Error::Io`], for example if the disk is full.
@@ -71,7 +71,7 @@ impl Scratch {
         Ok(())
     }
 
-    /// Fills `bytes` with those at `offset`, which must exist.
+    /// Fills `bytes` from `offset`. These bytes must exist.
     ///
     /// # Errors
     /// [`Error::Io`].

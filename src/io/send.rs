@@ -1,4 +1,4 @@
-//! What the reading thread does: the records of an input, one after the other, into a queue.
+//! The reading thread: sends the records of an input to a queue, in order.
 
 use std::io::{BufRead, BufReader, Cursor, Read};
 use std::path::{Path, PathBuf};
@@ -16,10 +16,10 @@ use super::squad::read_squad;
 use super::tables::{Needed, TableColumns, TableInput};
 use crate::error::{Error, Result};
 
-/// Takes the records that are read.
+/// Receives the records that are read.
 pub(super) type Sender = Queue<Record>;
 
-/// One input that is open.
+/// An open input.
 pub(super) enum Input {
     Table(TableInput),
     File(std::fs::File, PathBuf),
@@ -48,7 +48,7 @@ impl Input {
         }
     }
 
-    /// Bytes of the file, if its reading is counted.
+    /// Returns the size of the file in bytes, if its reading is counted.
     pub(super) fn size(&self) -> Option<u64> {
         match self {
             Self::File(file, _) => file.metadata().ok().filter(std::fs::Metadata::is_file).map(|m| m.len()),
@@ -88,7 +88,7 @@ pub(super) fn send_table(table: TableInput, sender: &Sender) {
         sender.send(Ok(Record { source: source.clone(), line, body })).is_ok()
     });
     if let Err(e) = result {
-        // The receiver may already be gone.
+        // The receiver may already have been dropped.
         let _gone = sender.send(Err(e));
     }
 }
@@ -102,14 +102,14 @@ pub(super) fn send_records(
 ) {
     let opened = decompressed(BufReader::with_capacity(1 << 16, stream)).and_then(|stream| {
         let mut stream = BufReader::with_capacity(1 << 16, stream);
-        // A shard is of a file of lines, whatever it begins with.
+        // A shard is always read as a file of lines, whatever its first bytes.
         let begin = if sender.is_shard() { (Vec::new(), Shape::Lines) } else { begin(&mut stream, format)? };
         Ok((stream, begin))
     });
     let (stream, (head, shape)) = match opened {
         Ok(found) => found,
         Err(e) => {
-            // The receiver may already be gone.
+            // The receiver may already have been dropped.
             let _gone = sender.send(Err(Error::io(path, "read")(e)));
             return;
         }
@@ -126,7 +126,7 @@ pub(super) fn send_records(
     }
 }
 
-/// The shape of a stream, and the bytes that it was told by.
+/// Returns the shape of a stream, and the bytes read to detect it.
 pub(super) fn begin(stream: &mut impl BufRead, format: InputFormat) -> std::io::Result<(Vec<u8>, Shape)> {
     match format {
         InputFormat::Squad => Ok((Vec::new(), Shape::Questions)),
@@ -135,7 +135,7 @@ pub(super) fn begin(stream: &mut impl BufRead, format: InputFormat) -> std::io::
     }
 }
 
-/// Sends the records of a document. Their number stands for the line.
+/// Sends the records of a document. Their numbers serve as line numbers.
 struct Numbered<'a> {
     source: Arc<str>,
     number: u64,
@@ -147,7 +147,7 @@ impl<'a> Numbered<'a> {
         Self { source: format!("{source}, {what}").into(), number: 0, sender }
     }
 
-    /// Sends a record; false if nobody listens any more.
+    /// Sends a record. Returns false if no more records are wanted.
     fn send(&mut self, fields: std::result::Result<Fields, String>) -> bool {
         self.number += 1;
         let body = fields.map(RecordBody::Object);
@@ -156,7 +156,7 @@ impl<'a> Numbered<'a> {
 
     fn end(self, path: PathBuf, result: std::result::Result<(), String>) {
         if let Err(problem) = result {
-            // The receiver may already be gone.
+            // The receiver may already have been dropped.
             let _gone = self.sender.send(Err(Error::bad_file(path, problem)));
         }
     }
@@ -190,7 +190,7 @@ fn send_lines(
             }
             Ok(_) => number += 1,
             Err(e) => {
-                // The receiver may already be gone.
+                // The receiver may already have been dropped.
                 let _gone = sender.send(Err(Error::io(path, "read")(e)));
                 return;
             }
@@ -202,7 +202,7 @@ fn send_lines(
             Ok(None) => return,
             Ok(Some(line)) => {
                 number += 1;
-                // A byte order mark, which some editors add.
+                // Some editors add a byte order mark.
                 let line = match line {
                     Ok(text) if number == 1 && !sender.starts_within => {
                         Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))
@@ -213,7 +213,7 @@ fn send_lines(
                 Ok(Record { source: source.clone(), line: number, body })
             }
             Err(e) => {
-                // The receiver may already be gone.
+                // The receiver may already have been dropped.
                 let _gone = sender.send(Err(Error::io(path, "read")(e)));
                 return;
             }

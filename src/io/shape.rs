@@ -1,27 +1,27 @@
-//! What a stream of records is, told by how it begins: lines, one array of records, or a file of questions.
+//! Detects the form of a stream of records from its beginning: lines, one array of records, or a file of questions.
 
 use std::io::BufRead;
 
 use super::json::{JsonError, Scanner};
 
-/// How records lie in a stream.
+/// How records are arranged in a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Shape {
     /// One record per line.
     Lines,
-    /// One JSON array, a record an element.
+    /// One JSON array, with one record per element.
     Array,
-    /// A SQuAD file: one object whose key `data` holds articles with paragraphs, or questions.
+    /// A SQuAD file: one object whose key `data` contains articles with paragraphs, or questions.
     Questions,
 }
 
-/// An undecided stream is looked at up to here. A line that is longer is not a record.
+/// Maximum number of bytes that are examined to detect the shape. A longer line cannot be a record.
 pub(crate) const MAX_HEAD_BYTES: usize = 17 << 20;
 
 const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 
-/// Tells the shape of a stream from its first bytes; `whole` if there are no more. `None` asks for more
-/// bytes. Files of questions are looked for only if `questions` is true.
+/// Detects the shape of a stream from its first bytes; `whole` is true if there are no more. Returns `None` if more bytes
+/// are needed. Files of questions are only detected if `questions` is true.
 pub(crate) fn shape(head: &[u8], whole: bool, questions: bool) -> Option<Shape> {
     let whole = whole || head.len() >= MAX_HEAD_BYTES;
     if !whole && head.len() < BYTE_ORDER_MARK.len() && BYTE_ORDER_MARK.starts_with(head) {
@@ -32,7 +32,7 @@ pub(crate) fn shape(head: &[u8], whole: bool, questions: bool) -> Option<Shape> 
         Ok(Some(b'[')) => array(&mut scanner, whole),
         Ok(Some(b'{')) if questions => match is_questions(&mut scanner) {
             Err(error) if error.is_end() && !whole => None,
-            // Nothing else is that long.
+            // No other kind of object is this long.
             Err(error) if error.is_end() && head.len() >= MAX_HEAD_BYTES => Some(Shape::Questions),
             Ok(true) => Some(Shape::Questions),
             Ok(false) | Err(_) => Some(Shape::Lines),
@@ -43,10 +43,10 @@ pub(crate) fn shape(head: &[u8], whole: bool, questions: bool) -> Option<Shape> 
     found.or(whole.then_some(Shape::Lines))
 }
 
-/// Reads the beginning of a stream, no more of it than tells its shape.
+/// Reads the beginning of a stream, up to the point at which its shape is known.
 pub(super) fn look(stream: &mut impl BufRead, questions: bool) -> std::io::Result<(Vec<u8>, Shape)> {
     let mut head = Vec::new();
-    // A long beginning is not looked at anew for each of its pieces.
+    // A long beginning is not examined again after every chunk.
     let mut seen = 0;
     loop {
         let piece = match stream.fill_buf() {
@@ -66,7 +66,7 @@ pub(super) fn look(stream: &mut impl BufRead, questions: bool) -> std::io::Resul
     }
 }
 
-/// An array of objects; an empty one only if nothing follows.
+/// Detects an array of objects. An empty array only counts if nothing follows.
 fn array(scanner: &mut Scanner<&[u8]>, whole: bool) -> Option<Shape> {
     scanner.enter(b'[', "an array").ok()?;
     match scanner.next().ok()? {
@@ -84,7 +84,7 @@ fn array(scanner: &mut Scanner<&[u8]>, whole: bool) -> Option<Shape> {
     }
 }
 
-/// True if an object is a file of questions rather than a record with a question of its own.
+/// Returns true if an object is a file of questions rather than a record that has a question.
 fn is_questions(scanner: &mut Scanner<&[u8]>) -> Result<bool, JsonError> {
     scanner.enter(b'{', "an object")?;
     let (mut first, mut empty) = (true, false);
@@ -108,7 +108,7 @@ fn is_questions(scanner: &mut Scanner<&[u8]>) -> Result<bool, JsonError> {
     Ok(empty)
 }
 
-/// The kind of an element of `data`: an article, a paragraph or a question.
+/// Returns true if an element of `data` is an article, a paragraph or a question.
 fn holds_questions(scanner: &mut Scanner<&[u8]>) -> Result<bool, JsonError> {
     scanner.enter(b'{', "an object")?;
     let (mut first, mut context, mut asks) = (true, false, false);
@@ -133,7 +133,7 @@ fn holds_questions(scanner: &mut Scanner<&[u8]>) -> Result<bool, JsonError> {
 mod tests {
     use super::*;
 
-    /// The shape of a text, and that none of its beginnings tells another.
+    /// Detects the shape of a text, and checks that no prefix of it is detected as another shape.
     fn of(text: &str, questions: bool) -> Option<Shape> {
         let found = shape(text.as_bytes(), true, questions);
         for end in 0..text.len() {

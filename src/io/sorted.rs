@@ -1,4 +1,4 @@
-//! Records of several numbers in ascending order, however many there are: sorted runs on disk, which are merged.
+//! Sorts any number of records of several numbers each, using sorted runs on disk that are merged.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -8,25 +8,25 @@ use bytemuck::{cast_slice, cast_slice_mut};
 use super::scratch::Scratch;
 use crate::error::Result;
 
-/// Bytes of records that are sorted in memory.
+/// Size in bytes of the records that are sorted in memory.
 const RUN: usize = 16 << 20;
 
-/// Bytes of each run that are read at a time.
+/// Number of bytes that are read from a run at a time.
 const BLOCK: usize = 64 << 10;
 
-/// Records of `N` numbers, to be read in ascending order of the first, then of the second, and so on.
+/// Records of `N` numbers, to be read in ascending order of the first number, then of the second, and so on.
 pub(crate) struct Sorted<const N: usize> {
     scratch: Scratch,
     /// The records of the next run.
     buffer: Vec<[u64; N]>,
-    /// Records of a run.
+    /// Number of records in a run.
     run: usize,
     /// The ends of the runs in `scratch`, in bytes.
     ends: Vec<u64>,
 }
 
 impl<const N: usize> Sorted<N> {
-    /// No records. `scratch` must be empty.
+    /// Creates an empty set of records. `scratch` must be empty.
     pub(crate) fn new(scratch: Scratch) -> Self {
         Self { scratch, buffer: Vec::new(), run: RUN / size_of::<[u64; N]>().max(1), ends: Vec::new() }
     }
@@ -49,7 +49,7 @@ impl<const N: usize> Sorted<N> {
     /// Calls `record` for all records in ascending order, until it fails.
     ///
     /// # Errors
-    /// Those of `record`; [`crate::Error::Io`].
+    /// Errors from `record`; [`crate::Error::Io`].
     pub(crate) fn each(&mut self, mut record: impl FnMut(&[u64; N]) -> Result<()>) -> Result<()> {
         self.buffer.sort_unstable();
         let starts = std::iter::once(0).chain(self.ends.iter().copied());
@@ -58,7 +58,7 @@ impl<const N: usize> Sorted<N> {
             .map(|(next, end)| Run { scratch: &self.scratch, next, end: *end, block: Vec::new(), used: 0 })
             .collect();
         let mut rest = self.buffer.iter();
-        // The records in memory are the run after the last.
+        // The records in memory form the last run.
         let in_memory = runs.len();
         let mut heads = BinaryHeap::with_capacity(in_memory + 1);
         for (number, run) in runs.iter_mut().enumerate() {
@@ -77,14 +77,14 @@ impl<const N: usize> Sorted<N> {
     }
 }
 
-/// A run that is read.
+/// A run that is being read.
 struct Run<'a, const N: usize> {
     scratch: &'a Scratch,
-    /// The offset of the next block.
+    /// Offset of the next block.
     next: u64,
     end: u64,
     block: Vec<u64>,
-    /// Numbers of the block that have been read.
+    /// Number of numbers of the block that have been read.
     used: usize,
 }
 
@@ -115,7 +115,7 @@ mod tests {
             sorted.run = run;
             let mut expected = Vec::new();
             for i in 0..count as u32 {
-                // Some are equal.
+                // Some records are equal.
                 let record = [u64::from((i / 2).wrapping_mul(2_654_435_761) % 997), u64::from(i / 2)];
                 sorted.push(record).expect("adds");
                 expected.push(record);

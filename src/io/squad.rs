@@ -1,9 +1,9 @@
-//! Files of questions as records, read piece by piece so that memory stays small however large the file:
-//! SQuAD, versions 1.1 and 2.0, and the flat form of transformers' `run_qa.py`, whose `data` is a list of
-//! questions that each have a context of their own.
+//! Reads files of questions as records, incrementally, so that memory use does not depend on the size of the file: SQuAD,
+//! versions 1.1 and 2.0, and the flat form of transformers' `run_qa.py`, whose `data` is a list of questions with a
+//! context each.
 //!
-//! A record has the fields of its question (`id`, `question`, `answers`, ...), then `context`, and
-//! `title` where the file names it before the paragraphs. Keys may come in any order.
+//! A record has the fields of its question (`id`, `question`, `answers`, ...), followed by `context`, and by `title` if
+//! it precedes the paragraphs in the file. Keys may come in any order.
 
 use std::io::BufRead;
 
@@ -13,7 +13,7 @@ use super::json::{JsonError, Problem, Scanner};
 /// Calls `question` for each question of the file, in order, until it returns false.
 ///
 /// # Errors
-/// The problem with the file, and the line at which it was noticed.
+/// The problem with the file, and the line at which it was detected.
 pub(crate) fn read_squad(
     stream: impl BufRead,
     question: &mut dyn FnMut(Fields) -> bool,
@@ -26,11 +26,11 @@ pub(crate) fn read_squad(
     }
 }
 
-/// Why a walk ends early.
+/// Why reading ends early.
 enum Stop {
-    /// Nobody wants more questions.
+    /// No more questions are wanted.
     Enough,
-    /// The file is not right.
+    /// The file is invalid.
     Broken(JsonError),
 }
 
@@ -46,7 +46,7 @@ struct Parser<'a, R> {
 }
 
 impl<R: BufRead> Parser<'_, R> {
-    /// `{"version": ..., "data": [...]}`; whether there are data.
+    /// Reads `{"version": ..., "data": [...]}`. Returns whether there is a list `data`.
     fn file(&mut self) -> Result<bool, Stop> {
         let mut found = false;
         self.scanner.enter(b'{', "an object with \"data\"")?;
@@ -67,7 +67,7 @@ impl<R: BufRead> Parser<'_, R> {
         Ok(found)
     }
 
-    /// An article with paragraphs, a paragraph, or a question.
+    /// Reads an article with paragraphs, a paragraph, or a question.
     fn element(&mut self) -> Result<(), Stop> {
         self.scanner.enter(b'{', "an article with \"paragraphs\"")?;
         let mut fields = Fields::default();
@@ -120,7 +120,7 @@ impl<R: BufRead> Parser<'_, R> {
         Ok(())
     }
 
-    /// Hands out the questions of one paragraph, which has been read.
+    /// Passes on the questions of a paragraph that has been read.
     fn questions(
         &mut self,
         questions: &JsonText,

@@ -1,6 +1,6 @@
 //! Temporary files next to outputs.
 
-/// Makes files with the mode of any new file.
+/// Returns a builder of files with the default mode of new files.
 pub(super) fn builder() -> tempfile::Builder<'static, 'static> {
     let mut builder = tempfile::Builder::new();
     builder.prefix(".albert-").suffix(".part");
@@ -10,7 +10,8 @@ pub(super) fn builder() -> tempfile::Builder<'static, 'static> {
     builder
 }
 
-/// tempfile makes files that only their owner can read; output has the mode of any new file.
+/// Returns the default mode of new files. tempfile creates files that only their owner can read, which is not suitable
+/// for output.
 #[cfg(unix)]
 fn new_file_mode() -> Option<std::fs::Permissions> {
     use std::os::unix::fs::PermissionsExt;

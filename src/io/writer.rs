@@ -1,4 +1,4 @@
-//! Writing records in input order, whatever order they were finished in.
+//! Writes records in input order, whatever the order in which they were finished.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -10,10 +10,10 @@ use super::output::{Format, OutputTarget};
 use super::tables::{TableLayout, TableRow, TableWriter, each_row};
 use crate::error::{Error, Result};
 
-/// The output for a record.
+/// The output of a record.
 pub enum Entry {
-    /// A JSON value, a text block with its line end, a member of an object, or rows of an array. Nothing is written if it is
-    /// empty.
+    /// A JSON value, a text block with its line end, a member of an object, or rows of an array. Nothing is written if it
+    /// is empty.
     Bytes(Vec<u8>),
     /// A row of a table.
     Row(Box<TableRow>),
@@ -25,38 +25,38 @@ impl From<Vec<u8>> for Entry {
     }
 }
 
-/// Writes the entries of a bounded window in input order, each as soon as possible.
+/// Writes the entries of a bounded window in input order, each as early as possible.
 pub struct OrderedWriter {
     target: OutputTarget,
     format: Format,
-    /// Entries starting with the first unwritten one; `None` for unfinished ones.
+    /// Entries starting with the first unwritten one. `None` marks unfinished ones.
     waiting: VecDeque<Option<Entry>>,
     /// Index of the first entry of `waiting`.
     next: u64,
     written: u64,
-    /// For arrays.
+    /// The rows of an array.
     rows: Rows,
     table: Option<TableWriter>,
-    /// The columns of a table that is continued.
+    /// The columns of a table that is being continued.
     header: Option<Arc<[String]>>,
-    /// A table of text begins with its first record.
+    /// True if a CSV or TSV file starts with its first record instead of a header.
     without_header: bool,
     series: Option<Series>,
 }
 
-/// Files that are written one after the other.
+/// Files that are written in sequence.
 struct Series {
     files: Numbered,
-    /// The number of the current one.
+    /// The number of the current file.
     number: u64,
-    /// Of the run, for each file.
+    /// The description of the run, written for each file.
     description: Option<Vec<u8>>,
 }
 
 impl OrderedWriter {
-    /// Writes to `target`.
+    /// Creates a writer for `target`.
     pub fn new(target: OutputTarget, format: Format) -> Self {
-        // The header of an array is written again at the end.
+        // The header of an array is rewritten at the end.
         let target = if matches!(format, Format::Array(_)) { target.seekable() } else { target };
         Self {
             target,
@@ -72,21 +72,21 @@ impl OrderedWriter {
         }
     }
 
-    /// Leaves the header of a table of text out, as for a shard after the first.
+    /// Omits the header of a CSV or TSV file, for shards other than the first.
     #[must_use]
     pub fn without_header(mut self) -> Self {
         self.without_header = true;
         self
     }
 
-    /// Makes the target the file with this number, after which others follow.
+    /// Makes the target the file with this number in a sequence of files.
     #[must_use]
     pub fn in_files(mut self, files: Numbered, number: u64) -> Self {
         self.series = Some(Series { files, number, description: None });
         self
     }
 
-    /// Continues the partial file of an interrupted run. Without complete records, it starts over. `description` is that of
+    /// Continues the partial file of an interrupted run. Without complete records, it starts over. `description` is as in
     /// [`OutputTarget::start`].
     ///
     /// # Errors
@@ -101,15 +101,15 @@ impl OrderedWriter {
         self.target.start(complete.bytes, description)
     }
 
-    /// Begins the table of [`Format::Table`], before its first row.
+    /// Starts the table of [`Format::Table`]. Must be called before its first row.
     ///
     /// # Errors
-    /// [`crate::Error::Output`]; [`crate::Error::Input`] for names that the table cannot hold, and for a table that is
-    /// continued under other columns.
+    /// [`crate::Error::Output`]; [`crate::Error::Input`] for names that the table cannot contain, and for a continued
+    /// table with different columns.
     pub fn begin_table(&mut self, layout: TableLayout) -> Result<()> {
         if let Some(header) = self.header.take() {
             self.table = Some(TableWriter::continued(layout, &header, self.written).map_err(Error::Input)?);
-            // A file after the first has the columns of that.
+            // Files after the first have the same columns.
             return if self.written == 0 { self.begin_again() } else { Ok(()) };
         }
         let mut out = Vec::new();
@@ -132,8 +132,8 @@ impl OrderedWriter {
         Ok(())
     }
 
-    /// Continues with the next file if this one has all of its records. The next one is there before this one is complete, so
-    /// that an interrupted run always leaves a partial file.
+    /// Switches to the next file if this one has all of its records. The next file is created before this one is
+    /// completed, so that an interrupted run always leaves a partial file.
     fn next_file(&mut self) -> Result<()> {
         let Some(series) = &mut self.series else { return Ok(()) };
         if self.written < series.files.records() {
@@ -171,7 +171,7 @@ impl OrderedWriter {
         if any { self.target.flush() } else { Ok(()) }
     }
 
-    /// Hands all finished entries to the operating system, so that they stay however the process ends.
+    /// Passes all finished entries to the operating system, so that they are kept however the process ends.
     ///
     /// # Errors
     /// [`Error::Output`].
@@ -221,7 +221,7 @@ impl OrderedWriter {
         result
     }
 
-    /// Writes rows, each of which is a record.
+    /// Writes rows, one per record.
     fn write_table(&mut self, rows: &[u8]) -> Result<()> {
         let Format::Table(kind) = self.format else { return Ok(()) };
         let Some(kind) = kind.delimited() else {
@@ -247,12 +247,12 @@ impl OrderedWriter {
         Ok(())
     }
 
-    /// Number of entries written so far.
+    /// Returns the number of entries written so far.
     pub fn written(&self) -> u64 {
         self.written
     }
 
-    /// Completes the output. See [`OutputTarget::finish`]. If that fails, complete records are kept as by
+    /// Completes the output. See [`OutputTarget::finish`]. If that fails, complete records are kept as in
     /// [`Self::keep_partial`].
     ///
     /// # Errors
@@ -270,23 +270,23 @@ impl OrderedWriter {
         }
     }
 
-    /// Ends an interrupted output: cuts it after the last complete record and closes what is open. See
+    /// Ends an interrupted output: truncates it after the last complete record and closes open syntax. See
     /// [`OutputTarget::keep_partial`].
     ///
     /// # Errors
     /// [`Error::Output`], [`Error::Io`].
     pub fn keep_partial(mut self) -> Result<Option<std::path::PathBuf>> {
-        // After an error nothing waits, and the file may end within a record.
+        // After an error the buffer is empty, and the file may end within a record.
         let _failed = self.target.flush_records();
         self.cut();
-        // A partial output without an entry needs no end.
+        // A partial output without entries need not be closed.
         if self.written > 0 && self.close().and_then(|()| self.target.flush_records()).is_err() {
             self.cut();
         }
         self.target.keep_partial()
     }
 
-    /// Cuts off what is not a complete record.
+    /// Truncates the output after the last complete record.
     fn cut(&mut self) {
         if let (Some(length), Format::Array(layout)) = (self.target.cut(), self.format) {
             self.rows.cut(&layout, length);

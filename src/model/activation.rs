@@ -1,7 +1,7 @@
 //! The activations that transformers supports for `hidden_act`.
 //!
-//! Reference: transformers 4.57 `activations.py`, table `ACT2FN`. `prelu` and `xielu` are not supported, because they
-//! have parameters of their own, which an ALBERT checkpoint does not store under a fixed name.
+//! Reference: transformers 4.57 `activations.py`, table `ACT2FN`. `prelu` and `xielu` are not supported: they have
+//! parameters of their own, which ALBERT checkpoints do not store under a fixed name.
 
 use burn::tensor::{Tensor, activation};
 
@@ -72,7 +72,7 @@ impl Activation {
         TABLE.iter().map(|(n, _)| *n).collect()
     }
 
-    /// The same function in [`crate::ops`], if there is one.
+    /// The same function in [`crate::ops`], if supported there.
     pub(super) fn curve(self) -> Option<ActivationKind> {
         match self {
             Self::Gelu | Self::GeluPython => Some(ActivationKind::Gelu),
@@ -103,7 +103,7 @@ impl Activation {
             | Self::GeluPythonTanh
             | Self::GeluAccurate => gelu_tanh(x),
             Self::Laplace => {
-                // The reference uses these six digits, not the square root of one half.
+                // The reference uses these six digits, not sqrt(1/2).
                 #[allow(clippy::approx_constant, reason = "the digits of the reference")]
                 let (mu, sigma) = (0.707_107, 0.282_095);
                 (((x - mu) / (sigma * std::f64::consts::SQRT_2)).erf() + 1.0) * 0.5
@@ -122,7 +122,7 @@ impl Activation {
     }
 }
 
-/// The exact form of GELU. On some backends, burn's own has the derivative of the tanh form.
+/// The exact form of GELU. On some backends, the derivative of burn's own GELU is that of the tanh form.
 fn gelu<const D: usize>(x: Tensor<D>) -> Tensor<D> {
     if !x.is_autodiff() {
         return activation::gelu(x);
@@ -130,8 +130,8 @@ fn gelu<const D: usize>(x: Tensor<D>) -> Tensor<D> {
     x.clone() * ((x / std::f64::consts::SQRT_2).erf() + 1.0) * 0.5
 }
 
-/// The tanh form of GELU. `0.5 (1 + tanh u)` is `sigmoid(2u)`, which saves a pass and is exact for large negative x,
-/// where `1 + tanh u` cancels.
+/// The tanh form of GELU. Uses `0.5 (1 + tanh u) = sigmoid(2u)`, which saves a pass and is accurate for large negative x,
+/// where `1 + tanh u` suffers from cancellation.
 fn gelu_tanh<const D: usize>(x: Tensor<D>) -> Tensor<D> {
     let two_root_two_over_pi = 2.0 * (2.0 / std::f64::consts::PI).sqrt();
     let u = (x.clone().square() * 0.044_715 + 1.0) * x.clone() * two_root_two_over_pi;

@@ -1,5 +1,5 @@
-//! The whole model: embeddings, encoder, pooler and whichever heads a task asks for (transformers'
-//! `AlbertModel` and its `AlbertFor...` classes).
+//! The complete model: embeddings, encoder, pooler and the heads of a task (transformers' `AlbertModel` and its
+//! `AlbertFor...` classes).
 
 use burn::module::Module;
 use burn::nn::{Dropout, DropoutConfig, Linear};
@@ -16,7 +16,7 @@ use crate::ops::{MatmulPrecision, VocabularyLoss};
 /// A part of a model beyond its encoder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Head {
-    /// The dense layer and tanh over the first token.
+    /// The dense layer with tanh on the first token.
     Pooler,
     /// Masked language model (`predictions.*`).
     MaskedLm,
@@ -53,7 +53,7 @@ impl Head {
 /// The encoder's output and the pooled vector.
 #[derive(Debug)]
 pub struct AlbertOutput {
-    /// `[batch, length, H]`. Rows at padding are meaningless.
+    /// `[batch, length, H]`. Rows at padding are undefined.
     pub last_hidden_state: Tensor<3>,
     /// `[batch, H]`, if the model has a pooler.
     pub pooler_output: Option<Tensor<2>>,
@@ -112,13 +112,13 @@ pub struct Albert {
     pub classifier: Option<Linear>,
     /// Question answering, `[H, 2]`.
     pub qa_outputs: Option<Linear>,
-    /// Before `classifier`, in training.
+    /// Dropout before `classifier`, in training.
     pub classifier_dropout: Dropout,
 }
 
 impl Albert {
-    /// A model with the given heads and ALBERT's initializer. Parameters are allocated on first use, so a checkpoint's loader
-    /// can replace them at no cost.
+    /// Creates a model with the given heads and ALBERT's initializer. Parameters are allocated on first use, so loading a
+    /// checkpoint over them costs nothing extra.
     pub fn new(config: &AlbertConfig, heads: &[Head], device: &Device) -> Self {
         let has = |head| heads.contains(&head);
         let outputs = if has(Head::MultipleChoice) {

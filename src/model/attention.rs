@@ -33,7 +33,7 @@ pub struct AlbertAttention {
 }
 
 impl AlbertAttention {
-    /// A newly initialized layer.
+    /// Creates a newly initialized attention.
     pub fn new(config: &AlbertConfig, device: &Device) -> Self {
         let h = config.hidden_size;
         let relative = config.position_embedding_type != PositionEmbeddingType::Absolute;
@@ -59,8 +59,8 @@ impl AlbertAttention {
         self.num_heads
     }
 
-    /// `x` is `[batch, length, H]`. `hidden_keys` `[batch, 1, 1, length]` is true for keys to exclude exactly from the softmax.
-    /// Returns the new states and the attention probabilities `[batch, heads, length, length]`.
+    /// `x` is `[batch, length, H]`. `hidden_keys` `[batch, 1, 1, length]` is true for keys that are excluded from the
+    /// softmax. Returns the new states and the attention probabilities `[batch, heads, length, length]`.
     pub fn forward(&self, x: Tensor<3>, hidden_keys: Option<Tensor<4, Bool>>) -> (Tensor<3>, Tensor<4>) {
         let [batch, length, hidden] = x.dims();
         let head_size = hidden / self.num_heads;
@@ -88,8 +88,8 @@ impl AlbertAttention {
         (self.layer_norm.forward(x + projected), probs)
     }
 
-    /// Relative position scores `[batch, heads, length, length]`. Row l, column r uses the vector of distance l - r. As in
-    /// transformers, they are not divided by the square root of the head size.
+    /// Relative position scores `[batch, heads, length, length]`. Row l, column r uses the vector of distance l - r. As
+    /// in transformers, the scores are not divided by the square root of the head size.
     fn relative_scores(&self, q: Tensor<4>, k: Tensor<4>, table: Tensor<2>) -> Tensor<4> {
         let [batch, heads, length, size] = q.dims();
         let [rows, _] = table.dims();

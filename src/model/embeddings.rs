@@ -26,7 +26,7 @@ pub struct AlbertEmbeddings {
 }
 
 impl AlbertEmbeddings {
-    /// Newly initialized embeddings.
+    /// Creates newly initialized embeddings.
     pub fn new(config: &AlbertConfig, device: &Device) -> Self {
         let table = |rows| {
             EmbeddingConfig::new(rows, config.embedding_size)
@@ -43,7 +43,7 @@ impl AlbertEmbeddings {
         }
     }
 
-    /// Ids and segment ids `[batch, length]` to vectors `[batch, length, E]`.
+    /// Maps ids and segment ids `[batch, length]` to vectors `[batch, length, E]`.
     pub fn forward(&self, input_ids: Tensor<2, Int>, token_type_ids: Tensor<2, Int>) -> Tensor<3> {
         let [_, length] = input_ids.dims();
         let mut x =

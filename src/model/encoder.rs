@@ -48,7 +48,7 @@ pub fn group_of_layer(layer: usize, layers: usize, groups: usize) -> usize {
 }
 
 impl AlbertEncoder {
-    /// A newly initialized encoder.
+    /// Creates a newly initialized encoder.
     pub fn new(config: &AlbertConfig, device: &Device) -> Self {
         let group = || AlbertLayerGroup {
             albert_layers: (0..config.inner_group_num).map(|_| AlbertLayer::new(config, device)).collect(),
@@ -60,7 +60,7 @@ impl AlbertEncoder {
         }
     }
 
-    /// Embeddings `[batch, length, E]` through all layers; `hidden_keys` as in
+    /// Runs embeddings `[batch, length, E]` through all layers; `hidden_keys` is as in
     /// [`super::AlbertAttention::forward`].
     pub fn forward(
         &self,
@@ -72,8 +72,8 @@ impl AlbertEncoder {
         let mut hidden_states = options.hidden_states.then(|| vec![x.clone()]);
         let mut attentions = options.attentions.then(Vec::new);
         let groups = self.albert_layer_groups.len();
-        // Rounding may reach past the last group only if `groups` exceeds the layers, which the
-        // configuration refuses; the bound keeps the lookup total.
+        // Rounding could reach past the last group only with more groups than layers, which the configuration rejects.
+        // The bound keeps the index valid anyway.
         let group_of = |i| group_of_layer(i, self.num_hidden_layers, groups).min(groups - 1);
         let mut next = 0;
         while next < self.num_hidden_layers {

@@ -25,7 +25,7 @@ pub struct AlbertMlmHead {
 }
 
 impl AlbertMlmHead {
-    /// A newly initialized head.
+    /// Creates a newly initialized head.
     pub fn new(config: &AlbertConfig, device: &Device) -> Self {
         let decoder = (!config.tie_word_embeddings)
             .then(|| initializer(config).init([config.vocab_size, config.embedding_size], device));
@@ -38,7 +38,7 @@ impl AlbertMlmHead {
         }
     }
 
-    /// States `[n, H]` of the positions of interest to logits `[n, vocab_size]`.
+    /// Maps states `[n, H]` of the selected positions to logits `[n, vocab_size]`.
     ///
     /// The multiplication with the vocabulary is by far the largest cost, so callers should select the masked positions
     /// first. `embeddings` is the word embedding table `[vocab_size, E]`.
@@ -47,8 +47,8 @@ impl AlbertMlmHead {
         self.transform(states).matmul(decoder.transpose()) + self.bias.val().unsqueeze::<2>()
     }
 
-    /// The summed cross entropy of [`AlbertMlmHead::forward`] for `labels` `[n]`. Does not keep the logits on devices with
-    /// an operation for it ([`crate::ops`]).
+    /// The summed cross entropy of [`AlbertMlmHead::forward`] for `labels` `[n]`. On devices with a fused operation
+    /// ([`crate::ops`]), the logits are not kept.
     pub fn loss(&self, states: Tensor<2>, embeddings: Tensor<2>, labels: Tensor<1, Int>) -> VocabularyLoss {
         let decoder = self.decoder.as_ref().map_or(embeddings, Param::val);
         vocabulary_loss(self.transform(states), decoder, self.bias.val(), labels)
@@ -70,7 +70,7 @@ pub struct AlbertSopHead {
 }
 
 impl AlbertSopHead {
-    /// A newly initialized head.
+    /// Creates a newly initialized head.
     pub fn new(config: &AlbertConfig, device: &Device) -> Self {
         let dropout = config.classifier_dropout_prob.unwrap_or(config.hidden_dropout_prob);
         Self {
@@ -79,7 +79,7 @@ impl AlbertSopHead {
         }
     }
 
-    /// Pooled output `[batch, H]` to logits `[batch, num_labels]`.
+    /// Maps the pooled output `[batch, H]` to logits `[batch, num_labels]`.
     pub fn forward(&self, pooled: Tensor<2>) -> Tensor<2> {
         self.classifier.forward(self.dropout.forward(pooled))
     }

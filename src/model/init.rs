@@ -1,4 +1,4 @@
-//! How new parameters start, as in transformers' `AlbertPreTrainedModel._init_weights`.
+//! Initialization of new parameters, as in transformers' `AlbertPreTrainedModel._init_weights`.
 
 use burn::module::{Param, ParamId};
 use burn::nn::{Initializer, LayerNorm, LayerNormConfig, Linear, LinearConfig};

@@ -11,10 +11,10 @@ use super::config::AlbertConfig;
 use super::init::{layer_norm, linear};
 use crate::ops::{self, LayerOptions, LayerParameters, MatmulPrecision, Pair, WeightCache};
 
-/// Attention and feed-forward network with a normalization after each.
+/// Attention and feed-forward network, each followed by a normalization.
 ///
-/// There is no dropout inside or after the feed-forward network: transformers' PyTorch layer has a
-/// `dropout` that it never applies.
+/// There is no dropout inside or after the feed-forward network: transformers' PyTorch layer has a `dropout` that it
+/// never applies.
 #[derive(Module, Debug)]
 pub struct AlbertLayer {
     /// Self-attention with its own normalization.
@@ -36,7 +36,7 @@ pub struct AlbertLayer {
 }
 
 impl AlbertLayer {
-    /// A new layer from a normal distribution with `initializer_range`.
+    /// Creates a layer with weights from a normal distribution with standard deviation `initializer_range`.
     pub fn new(config: &AlbertConfig, device: &Device) -> Self {
         Self {
             attention: AlbertAttention::new(config, device),
@@ -50,13 +50,13 @@ impl AlbertLayer {
         }
     }
 
-    /// Precision of the matrix multiplications of [`AlbertLayer::repeat`] on a CPU.
+    /// Sets the precision of the matrix multiplications of [`AlbertLayer::repeat`] on a CPU.
     pub fn set_matmul_precision(&mut self, precision: MatmulPrecision) {
         self.precision = precision;
     }
 
-    /// The layer applied `times` times, one after another: as [`AlbertLayer::forward`] without the
-    /// probabilities, as one operation where there is one ([`crate::ops`]).
+    /// Applies the layer `times` times in sequence, like [`AlbertLayer::forward`] without the probabilities. Uses one
+    /// fused operation where available ([`crate::ops`]).
     pub fn repeat(&self, x: Tensor<3>, hidden_keys: Option<&Tensor<4, Bool>>, times: usize) -> Tensor<3> {
         let fused = self.fused(&x, times).and_then(|(parameters, options)| {
             ops::albert_layer(&x, hidden_keys, parameters, options, &self.cache)
@@ -105,7 +105,7 @@ impl AlbertLayer {
         Some((parameters, options))
     }
 
-    /// `[batch, length, H]` to the same shape, and the attention probabilities
+    /// Maps `[batch, length, H]` to the same shape, and also returns the attention probabilities
     /// `[batch, heads, length, length]`.
     pub fn forward(&self, x: Tensor<3>, hidden_keys: Option<Tensor<4, Bool>>) -> (Tensor<3>, Tensor<4>) {
         let (attended, probs) = self.attention.forward(x, hidden_keys);
@@ -130,7 +130,7 @@ fn norm_pair(norm: &LayerNorm) -> Option<Pair<DispatchTensor>> {
     pair(&norm.gamma, norm.beta.as_ref())
 }
 
-/// A number from the device's own generator, so that seeding the device settles the masks.
+/// Draws a seed from the device's own generator, so that seeding the device determines the dropout masks.
 fn seed(device: &Device) -> u64 {
     let random = Tensor::<1>::random([3], Distribution::Uniform(0.0, 1.0), device).into_data();
     random.iter::<f32>().fold(0, |seed, x| (seed << 21) | (x * (1 << 21) as f32) as u64)

@@ -35,7 +35,7 @@ impl<B: AlbertOps + Host, C: CheckpointStrategy> AlbertOps for Autodiff<B, C> {
         let parameters = parameters.map(|tensor| tensor.into_primitive());
         match LayerBackward.prepare::<C>(nodes).compute_bound().stateful() {
             OpsKind::Tracked(prep) => {
-                // Burn's gradient checkpointing trades time for memory; so does this.
+                // With burn's gradient checkpointing, which trades time for memory, activations are recomputed.
                 let recompute = TypeId::of::<C>() == TypeId::of::<BalancedCheckpointing>();
                 let policy = if recompute { SavePolicy::States } else { SavePolicy::All };
                 let (out, saved_activations) =
@@ -78,7 +78,7 @@ impl<B: AlbertOps + Host, C: CheckpointStrategy> AlbertOps for Autodiff<B, C> {
 #[derive(Debug)]
 struct LayerBackward;
 
-/// The starting values of a layer's backward pass.
+/// The saved state of a layer's backward pass.
 #[derive(Clone, Debug)]
 struct LayerState<B: Host> {
     x: FloatTensor<B>,
@@ -109,7 +109,7 @@ impl<B: Host> Backward<B, 17> for LayerBackward {
 struct LossBackward;
 
 impl<B: Host> Backward<B, 3> for LossBackward {
-    /// The gradients of the loss, which the forward pass has computed.
+    /// The gradients of the loss, which the forward pass has already computed.
     type State = Option<[FloatTensor<B>; 3]>;
 
     fn backward(self, ops: Ops<Self::State, 3>, grads: &mut Gradients, _checkpointer: &mut Checkpointer) {

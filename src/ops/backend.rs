@@ -77,7 +77,7 @@ impl<B: Backend> LayerTensors<B> {
     }
 }
 
-/// The operations of [`crate::ops`]; see the functions there.
+/// The operations of [`crate::ops`]; see the functions of that module.
 #[backend_extension(Flex: cfg(feature = "flex"), NdArray: cfg(feature = "ndarray"), Autodiff)]
 pub(crate) trait AlbertOps: Backend {
     /// See [`super::albert_layer`]; `mask` is `[batch, length]`.
@@ -98,12 +98,12 @@ pub(crate) trait AlbertOps: Backend {
     ) -> FloatTensor<Self>;
 }
 
-/// A backend whose tensors are in the program's own memory.
+/// A backend whose tensors live in host memory.
 pub(super) trait Host: Backend {
     /// The elements in row-major order.
     fn elements(tensor: &FloatTensor<Self>) -> Cow<'_, [f32]>;
 
-    /// A tensor on the device of `like`.
+    /// Creates a tensor on the device of `like`.
     fn tensor(elements: Vec<f32>, shape: Vec<usize>, like: &FloatTensor<Self>) -> FloatTensor<Self> {
         Self::float_from_data(TensorData::new(elements, shape), &like.device())
     }
@@ -177,7 +177,7 @@ impl AlbertOps for NdArray {
     }
 }
 
-/// The sizes that the shapes of a layer's input and parameters say.
+/// The sizes of a layer, from the shapes of its input and parameters.
 fn sizes<B: Backend>(x: &FloatTensor<B>, ffn_bias: &FloatTensor<B>, options: LayerOptions) -> Sizes {
     let shape = x.shape();
     Sizes {
@@ -189,7 +189,7 @@ fn sizes<B: Backend>(x: &FloatTensor<B>, ffn_bias: &FloatTensor<B>, options: Lay
     }
 }
 
-/// The layer forward.
+/// The forward pass of the layer.
 pub(super) fn layer<B: Host>(
     x: &FloatTensor<B>,
     parameters: &LayerParameters<FloatTensor<B>>,
@@ -204,14 +204,13 @@ pub(super) fn layer<B: Host>(
         let (out, _) = layer_traced::<B>(x, parameters, mask, options, SavePolicy::None);
         return out;
     }
-    // A program that reads one sentence uses each weight once.
+    // A program that processes a single sentence uses each weight once, so packing does not pay off.
     if cache.is_first_use()
         && let Some(out) = infer_once(&B::elements(x), slices, mask, sizes, options)
     {
         return B::tensor(out, x.shape().to_vec(), x);
     }
-    // A kept clone of the parameters keeps anyone from changing them in place, so that the same
-    // memory holds the same numbers.
+    // The kept clone of the parameters prevents in-place changes, so the same address means the same values.
     let (_, packed, _) = cache.get_or_make(
         |(kept, _, precision): &(
             LayerParameters<FloatTensor<B>>,
@@ -239,8 +238,8 @@ fn same_memory<B: Host>(a: &FloatTensor<B>, b: &FloatTensor<B>) -> bool {
     }
 }
 
-/// The layer forward, with what the backward pass needs. The weights are expected to change before
-/// the next call, so that nothing is kept of them.
+/// The forward pass of the layer, together with the activations for the backward pass. Nothing is cached: the weights are
+/// expected to change before the next call.
 pub(super) fn layer_traced<B: Host>(
     x: &FloatTensor<B>,
     parameters: &LayerParameters<FloatTensor<B>>,
@@ -257,7 +256,7 @@ pub(super) fn layer_traced<B: Host>(
     (B::tensor(out, x.shape().to_vec(), x), saved_activations)
 }
 
-/// The gradients of [`layer`] at its input and its parameters.
+/// The gradients of [`layer`] with respect to its input and its parameters.
 pub(super) fn layer_backward<B: Host>(
     x: &FloatTensor<B>,
     parameters: &LayerParameters<FloatTensor<B>>,
@@ -275,7 +274,7 @@ pub(super) fn layer_backward<B: Host>(
     (like(dx, x), gradients.zip_with(parameters, like))
 }
 
-/// The loss over a vocabulary from x, table and bias, and, if asked, its gradients at these.
+/// The loss over a vocabulary from x, table and bias and, if requested, its gradients with respect to them.
 pub(super) fn loss<B: Host>(
     inputs: [&FloatTensor<B>; 3],
     labels: &[usize],

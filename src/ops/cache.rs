@@ -1,22 +1,23 @@
-//! Packed weights, kept from call to call.
+//! Packed weights, reused across calls.
 
 use std::any::Any;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Data that a layer keeps in addition to its parameters: their packed copy, for as long as they are the same. Packing costs
-/// as much as the layer itself on a short sentence.
+/// Packed copies of a layer's parameters, valid as long as the parameters do not change. On a short sentence, packing
+/// costs as much as the layer itself.
 ///
-/// Clones share what is kept.
+/// Clones share the cached data.
 #[derive(Clone, Default)]
 pub struct WeightCache(Arc<Mutex<Option<Box<dyn Any + Send>>>>);
 
-/// In the place of weights that were used and not kept.
+/// Marks weights that were used once and not cached.
 #[cfg(any(feature = "flex", feature = "ndarray"))]
 struct Used;
 
 impl WeightCache {
-    /// The kept value, if it is a `T` that `fits`; else the result of `make`, kept if `make` asks for it.
+    /// Returns the cached value if it is a `T` that `fits`; otherwise calls `make`, which also says whether to cache its
+    /// result.
     #[cfg(any(feature = "flex", feature = "ndarray"))]
     pub(super) fn get_or_make<T: Clone + Send + 'static>(
         &self,
@@ -28,13 +29,13 @@ impl WeightCache {
         {
             return kept.clone();
         }
-        // Not under the lock: a thread that waits for others in here may take up work that needs it.
+        // Called without the lock: a thread that waits for others in `make` may pick up a task that needs the lock.
         let (made, keep) = make();
         *self.lock() = Some(if keep { Box::new(made.clone()) } else { Box::new(Used) });
         made
     }
 
-    /// True if nothing has been asked of the cache before. Counts as a use.
+    /// Returns true if the cache has not been used before, and marks it as used.
     #[cfg(any(feature = "flex", feature = "ndarray"))]
     pub(super) fn is_first_use(&self) -> bool {
         let mut kept = self.lock();

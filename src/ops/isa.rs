@@ -9,18 +9,18 @@ use crate::error::{Error, Result};
 /// The environment variable that names the most capable instruction set that may be used.
 const LIMIT: &str = "ALBERT_MAX_ISA";
 
-/// Instruction sets, each with those before it.
+/// Instruction sets, each including those before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Isa {
     /// No micro-kernels of our own: products go through `rten-gemm`.
     Portable,
     /// AVX2 with FMA (x86-64-v3).
     Avx2,
-    /// AVX-VNNI: products of bytes in vectors of 256 bits.
+    /// AVX-VNNI: products of bytes in 256-bit vectors.
     AvxVnni,
     /// AVX-512 and its extensions.
     Avx512,
-    /// AMX, where 32-bit floats are multiplied in AVX-512 or as sums of bfloat16.
+    /// AMX; 32-bit floats are multiplied in AVX-512 or as sums of bfloat16 parts.
     Amx,
 }
 
@@ -60,10 +60,11 @@ fn limit() -> &'static std::result::Result<Option<Isa>, String> {
 }
 
 /// Checks the environment variable `ALBERT_MAX_ISA`, which limits the instruction sets that products on a CPU use: one of
-/// `portable`, `avx2`, `avx-vnni`, `avx512` and `amx`. It is read once. A value that this function rejects sets no limit.
+/// `portable`, `avx2`, `avx-vnni`, `avx512` and `amx`. The variable is read once. A value that this function rejects sets
+/// no limit.
 ///
 /// # Errors
-/// [`Error::Variable`] if it names something else.
+/// [`Error::Variable`] if the variable names something else.
 pub fn check_isa_limit() -> Result<()> {
     match limit() {
         Ok(_) => Ok(()),
@@ -71,7 +72,7 @@ pub fn check_isa_limit() -> Result<()> {
     }
 }
 
-/// True if `isa` is within the limit.
+/// Returns true if `isa` is within the limit.
 #[cfg(all(target_arch = "x86_64", any(feature = "flex", feature = "ndarray")))]
 pub(crate) fn allows(isa: Isa) -> bool {
     limit().as_ref().ok().copied().flatten().is_none_or(|limit| isa <= limit)

@@ -6,13 +6,12 @@ use burn::tensor::{Bool, Tensor};
 use super::cache::WeightCache;
 use super::types::{LayerOptions, LayerParameters};
 
-/// States `x` `[batch, length, H]` through `options.repeats` applications of one layer; `None`
-/// where the operation does not run (other devices, other types, nothing to compute).
+/// Runs states `x` `[batch, length, H]` through `options.repeats` applications of one layer. Returns `None` where the
+/// operation does not run (other devices, other types, nothing to compute).
 ///
-/// `hidden_keys`, where true, `[batch, 1, 1, length]`, takes those keys out of the softmax. The
-/// parameters are [`Tensor::into_dispatch`] of tensors on the device of `x`. Dropout happens when
-/// the rates say so, also without autodiff. `cache` is the layer's own; without gradients it spares
-/// the next call to arrange the weights.
+/// `hidden_keys` `[batch, 1, 1, length]` is true where a key is excluded from the softmax. The parameters are
+/// [`Tensor::into_dispatch`] of tensors on the device of `x`. Dropout is applied whenever its rates are positive, even
+/// without autodiff. `cache` belongs to the layer; without gradients it saves later calls from packing the weights again.
 pub fn albert_layer(
     x: &Tensor<3>,
     hidden_keys: Option<&Tensor<4, Bool>>,

@@ -2,7 +2,7 @@
 
 use burn::tensor::{DType, Int, Tensor, activation};
 
-/// A loss and how often the highest logit was right.
+/// A loss, and the number of correct predictions.
 #[derive(Clone, Debug)]
 pub struct VocabularyLoss {
     /// Sum of the cross entropies of all rows, `[1]`.
@@ -11,10 +11,10 @@ pub struct VocabularyLoss {
     pub correct: Tensor<1>,
 }
 
-/// Cross entropy of the logits `x * table^T + bias` against `labels`, summed over the rows.
+/// Computes the cross entropy of the logits `x * table^T + bias` against `labels`, summed over the rows.
 ///
-/// `x` is `[n, E]`, `table` `[V, E]`, `bias` `[V]`, `labels` `[n]` in `0..V`. On CPU devices the
-/// logits are never kept; elsewhere this is the same from burn's operations.
+/// `x` is `[n, E]`, `table` `[V, E]`, `bias` `[V]`, `labels` `[n]` in `0..V`. On CPU devices the logits are never all
+/// kept in memory; elsewhere the same loss is composed of burn's operations.
 pub fn vocabulary_loss(
     x: Tensor<2>,
     table: Tensor<2>,
@@ -26,7 +26,7 @@ pub fn vocabulary_loss(
         use super::backend::AlbertOps;
         use burn::backend::Dispatch;
 
-        // A negative label becomes one past the vocabulary, and the loss NaN.
+        // A negative label becomes an index beyond the vocabulary, which makes the loss NaN.
         let labels =
             labels.into_data().iter::<i64>().map(|l| usize::try_from(l).unwrap_or(usize::MAX)).collect();
         let out = <Dispatch as AlbertOps>::vocabulary_loss(
@@ -41,12 +41,12 @@ pub fn vocabulary_loss(
     composed(x, table, bias, labels)
 }
 
-/// [`vocabulary_loss`] from burn's operations.
+/// [`vocabulary_loss`] composed of burn's operations.
 fn composed(x: Tensor<2>, table: Tensor<2>, bias: Tensor<1>, labels: Tensor<1, Int>) -> VocabularyLoss {
     cross_entropy(x.matmul(table.transpose()) + bias.unsqueeze::<2>(), labels)
 }
 
-/// Cross entropy of logits `[n, classes]` against `labels` `[n]`, summed over the rows, in 32-bit floats.
+/// Computes the cross entropy of logits `[n, classes]` against `labels` `[n]`, summed over the rows, in 32-bit floats.
 pub fn cross_entropy(logits: Tensor<2>, labels: Tensor<1, Int>) -> VocabularyLoss {
     let logits = logits.cast(DType::F32);
     let index = labels.unsqueeze_dim::<2>(1);

@@ -1,8 +1,8 @@
-//! Operations that burn lacks or does slowly, as burn backend extensions.
+//! Operations that burn lacks or runs slowly, as burn backend extensions.
 //!
-//! A complete ALBERT layer, and the masked-LM loss over the vocabulary, are single operations with a
-//! backward pass of their own on burn's CPU backends. On other devices these functions return
-//! `None`, and the caller composes burn's operations, which gives the same numbers.
+//! On burn's CPU backends, a complete ALBERT layer and the masked-LM loss over the vocabulary are single operations, each
+//! with its own backward pass. On other devices these functions return `None`, and the caller composes burn's operations,
+//! with the same results.
 
 #[cfg(any(feature = "flex", feature = "ndarray"))]
 mod autodiff;
@@ -22,7 +22,7 @@ pub use layer::albert_layer;
 pub use loss::{VocabularyLoss, cross_entropy, vocabulary_loss};
 pub use types::{ActivationKind, LayerOptions, LayerParameters, MatmulPrecision, Pair};
 
-/// The operations alone, for benchmarks; nothing to rely on.
+/// The individual operations, for benchmarks; not a stable API.
 #[cfg(any(feature = "flex", feature = "ndarray"))]
 #[doc(hidden)]
 pub use cpu::measure;
@@ -30,8 +30,8 @@ pub use cpu::measure;
 use burn::backend::DispatchDevice;
 use burn::tensor::{DType, Tensor};
 
-/// True if a CPU device multiplies in `precision` faster than in f32; true for f32. That depends on the processor, and on
-/// `ALBERT_MAX_ISA`.
+/// Returns true if a CPU device multiplies in `precision` faster than in f32; always true for f32. The answer depends on
+/// the processor and on `ALBERT_MAX_ISA`.
 pub fn is_native(precision: MatmulPrecision) -> bool {
     #[cfg(any(feature = "flex", feature = "ndarray"))]
     return cpu::is_native(precision);
@@ -39,7 +39,7 @@ pub fn is_native(precision: MatmulPrecision) -> bool {
     return precision == MatmulPrecision::F32;
 }
 
-/// True if the operations here can run on `x`.
+/// Returns true if the operations of this module can run on `x`.
 pub fn runs_on<const D: usize>(x: &Tensor<D>) -> bool {
     x.dtype() == DType::F32 && x.shape().num_elements() > 0 && is_cpu(x.device().as_dispatch())
 }

@@ -3,7 +3,7 @@
 /// The activations that the operation supports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ActivationKind {
-    /// `x * Phi(x)`, by the error function.
+    /// `x * Phi(x)`, computed with the error function.
     Gelu,
     /// `0.5 x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3)))`.
     GeluTanh,
@@ -21,7 +21,7 @@ pub enum ActivationKind {
     Tanh,
 }
 
-/// Precision of matrix multiplications. Inputs, sums and outputs are always f32.
+/// Precision of matrix multiplications. Inputs, accumulators and outputs are always f32.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum MatmulPrecision {
     /// f32. On processors with AMX, which multiplies bf16, each value is split exactly into three bf16 parts. Six of the
@@ -33,24 +33,24 @@ pub enum MatmulPrecision {
     Bf16x2,
     /// bf16 on both sides.
     Bf16,
-    /// int8: weights with a scale per output, states with a scale and a zero point per row.
+    /// int8: weights with one scale per output, states with a scale and a zero point per row.
     Int8,
 }
 
 /// The settings of a layer, except its weights.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct LayerOptions {
-    /// Attention heads; they divide H.
+    /// Attention heads; their number divides H.
     pub num_heads: usize,
-    /// How many times the layer is applied, one after another.
+    /// Number of times the layer is applied in sequence.
     pub repeats: usize,
-    /// Of the feed-forward network.
+    /// Activation of the feed-forward network.
     pub activation: ActivationKind,
     /// Added to the variance in both normalizations.
     pub epsilon: f32,
-    /// Drop probability of attention probabilities.
+    /// Dropout rate of the attention probabilities.
     pub attention_dropout: f32,
-    /// Drop probability after the attention's output projection.
+    /// Dropout rate after the attention's output projection.
     pub hidden_dropout: f32,
     /// Seed of all dropout masks.
     pub seed: u64,
@@ -59,7 +59,7 @@ pub struct LayerOptions {
 }
 
 impl LayerOptions {
-    /// Precision of matrix multiplications with gradients, which int8 would lose.
+    /// Precision of matrix multiplications if gradients are computed; int8 falls back to f32.
     pub fn training_precision(&self) -> MatmulPrecision {
         match self.precision {
             MatmulPrecision::Int8 => MatmulPrecision::F32,
@@ -89,18 +89,18 @@ pub struct LayerParameters<T> {
     pub value: Pair<T>,
     /// Output projection of the attention, `[H, H]`.
     pub dense: Pair<T>,
-    /// After the attention.
+    /// Normalization after the attention.
     pub attention_norm: Pair<T>,
     /// `[H, F]`.
     pub ffn: Pair<T>,
     /// `[F, H]`.
     pub ffn_output: Pair<T>,
-    /// After the feed-forward network.
+    /// Normalization after the feed-forward network.
     pub full_norm: Pair<T>,
 }
 
 impl<T> LayerParameters<T> {
-    /// In the order of the fields, each weight before its bias.
+    /// Returns the parameters in the order of the fields, each weight before its bias.
     pub fn into_array(self) -> [T; 16] {
         let Self { query, key, value, dense, attention_norm, ffn, ffn_output, full_norm } = self;
         let [q, k, v, d] = [query, key, value, dense].map(|pair| [pair.weight, pair.bias]);
@@ -110,7 +110,7 @@ impl<T> LayerParameters<T> {
         [qw, qb, kw, kb, vw, vb, dw, db, aw, ab, fw, fb, ow, ob, nw, nb]
     }
 
-    /// From the order of [`LayerParameters::into_array`].
+    /// Creates the parameters from an array in the order of [`LayerParameters::into_array`].
     pub fn from_array(parameters: [T; 16]) -> Self {
         let [qw, qb, kw, kb, vw, vb, dw, db, aw, ab, fw, fb, ow, ob, nw, nb] = parameters;
         let pair = |weight, bias| Pair { weight, bias };

@@ -8,45 +8,45 @@ use crate::error::{Error, Result};
 use crate::model::Head;
 use crate::tasks::{LengthOptions, LoadOptions, LoadedPipeline, OverflowStrategy, OwnLimit, Pipeline};
 
-/// A task on a model that it owns.
+/// A task with its own model.
 pub trait Predictor: Sized {
     /// The options of the task.
     type Options: Clone;
 
-    /// The task of the built-in model that serves this pipeline; `None` for its shared encoder and its masked-LM head.
+    /// The task of the built-in model that serves this pipeline. `None` for its shared encoder and its masked-LM head.
     const TASK: Option<EmbeddedTask>;
 
-    /// The longest row in tokens where neither the user nor the tokenizer sets a limit.
+    /// Maximum row length in tokens if neither the user nor the tokenizer sets a limit.
     const LONGEST: usize = usize::MAX;
 
     /// True if long text can be read in overlapping windows.
     const WINDOWS: bool = false;
 
-    /// The options of transformers' pipeline, with what the model's files set.
+    /// Returns the defaults of transformers' pipeline, overridden by the model's files.
     ///
     /// # Errors
-    /// Errors of these files.
+    /// Errors from reading these files.
     fn defaults(checkpoint: &Checkpoint) -> Result<Self::Options>;
 
-    /// The heads to load.
+    /// Returns the heads to load.
     fn heads(options: &Self::Options) -> Vec<Head>;
 
-    /// A limit of the model's own files for the length of a row, in tokens, instead of the tokenizer's.
+    /// Returns a limit for the row length in tokens that the model's own files set, which replaces the tokenizer's.
     ///
     /// # Errors
-    /// Errors of these files.
+    /// Errors from reading these files.
     fn own_length(_checkpoint: &Checkpoint) -> Result<Option<OwnLimit>> {
         Ok(None)
     }
 
-    /// Puts the parts together.
+    /// Creates the pipeline from its parts.
     ///
     /// # Errors
     /// If the options do not fit the model.
     fn assemble(loaded: LoadedPipeline, options: Self::Options) -> Result<Self>;
 }
 
-/// Settings of a pipeline. The defaults are f32 on the CPU, and the task's options in transformers.
+/// Settings of a pipeline. The defaults are f32 on the CPU, and the task's defaults in transformers.
 #[derive(Clone, Debug)]
 pub struct Builder<P: Predictor> {
     device: DeviceChoice,
@@ -73,53 +73,54 @@ impl<P: Predictor> Default for Builder<P> {
 }
 
 impl<P: Predictor> Builder<P> {
-    /// Where to compute. [`DeviceChoice::Auto`] is the CPU here, because the amount of text is unknown.
+    /// Sets the device. Here, [`DeviceChoice::Auto`] means the CPU, because the amount of text is unknown.
     pub fn device(mut self, device: DeviceChoice) -> Self {
         self.device = device;
         self
     }
 
-    /// Compute precision.
+    /// Sets the compute precision.
     pub fn precision(mut self, precision: Precision) -> Self {
         self.precision = precision;
         self
     }
 
-    /// Maximum row length in tokens, including special tokens. The default is the tokenizer's `model_max_length`, at most the
-    /// positions of the model.
+    /// Sets the maximum row length in tokens, including special tokens. The default is the tokenizer's
+    /// `model_max_length`, limited to the model's number of positions.
     pub fn max_length(mut self, tokens: usize) -> Self {
         self.max_length = Some(tokens);
         self
     }
 
-    /// How to handle longer text; cut it by default.
+    /// Sets how longer text is handled. By default, it is truncated.
     pub fn overflow(mut self, long: OverflowStrategy) -> Self {
         self.long = long;
         self
     }
 
-    /// Never use the network: a hub id must be in the cache.
+    /// Sets whether network access is forbidden. A hub id must then be in the cache.
     pub fn offline(mut self, offline: bool) -> Self {
         self.offline = offline;
         self
     }
 
-    /// Base model of a PEFT adapter, instead of the one that its configuration names.
+    /// Sets the base model of a PEFT adapter, instead of the one that its configuration names.
     pub fn base_model(mut self, model: impl Into<String>) -> Self {
         self.base_model = Some(model.into());
         self
     }
 
-    /// Options of the task. They replace all defaults, including those that the model's files set.
+    /// Sets the options of the task. They replace all defaults, including those from the model's files.
     pub fn options(mut self, options: P::Options) -> Self {
         self.options = Some(options);
         self
     }
 
-    /// Opens a directory, a file or a hub id (`org/name`, `org/name@revision`). Downloads a hub id that is not in the cache.
+    /// Opens a directory, a file or a hub id (`org/name`, `org/name@revision`). Downloads a hub id that is not in the
+    /// cache.
     ///
     /// # Errors
-    /// Errors of the model's files, of the hub and of the device; [`Error::InvalidOption`] for settings that do not fit.
+    /// Errors from the model's files, the hub and the device; [`Error::InvalidOption`] for incompatible settings.
     pub fn open(self, model: &str) -> Result<P> {
         let checkpoint = self.checkpoint(model)?;
         self.open_checkpoint(checkpoint)
@@ -128,7 +129,7 @@ impl<P: Predictor> Builder<P> {
     /// Opens the built-in model.
     ///
     /// # Errors
-    /// Errors of the device; [`Error::InvalidOption`] for settings that do not fit.
+    /// Errors from the device; [`Error::InvalidOption`] for incompatible settings.
     pub fn built_in(self) -> Result<P> {
         self.open_checkpoint(Checkpoint::embedded_for(P::TASK)?)
     }
@@ -136,7 +137,7 @@ impl<P: Predictor> Builder<P> {
     /// Opens a checkpoint.
     ///
     /// # Errors
-    /// As [`Self::open`].
+    /// Those of [`Self::open`].
     pub fn open_checkpoint(self, checkpoint: Checkpoint) -> Result<P> {
         let options = match self.options.clone() {
             Some(options) => options,
@@ -160,7 +161,7 @@ impl<P: Predictor> Builder<P> {
         P::assemble(loaded.map_err(of_builder)?, options)
     }
 
-    /// The checkpoint that `model` names, with its adapter merged if it is one.
+    /// Opens the checkpoint that `model` names. If that is an adapter, merges it into its base model.
     fn checkpoint(&self, model: &str) -> Result<Checkpoint> {
         let path = located(model, self.offline)?;
         let Some(adapter) = Adapter::at(&path)? else {
@@ -174,7 +175,7 @@ impl<P: Predictor> Builder<P> {
     }
 }
 
-/// Options are named after the methods here.
+/// Replaces the name of an option in an error by that of the builder's method.
 fn of_builder(error: Error) -> Error {
     match error {
         Error::InvalidOption { name, problem } if name == "long" => {
@@ -184,7 +185,7 @@ fn of_builder(error: Error) -> Error {
     }
 }
 
-/// A model's directory or file: a path, or a hub id in the cache.
+/// Returns a model's directory or file: a path, or a hub id in the cache.
 #[cfg(feature = "hub")]
 fn located(model: &str, offline: bool) -> Result<PathBuf> {
     use crate::hub::{HubId, HubSettings, NoProgress, fetch, is_hub_id};
@@ -198,7 +199,7 @@ fn located(model: &str, offline: bool) -> Result<PathBuf> {
     fetch(&HubId::parse(model)?, &HubSettings::from_env(offline)?, &mut NoProgress)
 }
 
-/// A model's directory or file.
+/// Returns a model's directory or file.
 #[cfg(not(feature = "hub"))]
 fn located(model: &str, _offline: bool) -> Result<PathBuf> {
     if Checkpoint::is_local(Path::new(model)) { Ok(model.into()) } else { Err(no_such_model(model)) }
@@ -212,23 +213,24 @@ fn no_such_model(model: &str) -> Error {
 macro_rules! constructors {
     ($name:ident) => {
         impl $name {
-            /// Opens a model with the default settings: a directory, a file or a hub id. See [`Builder`] for others.
+            /// Opens a model with the default settings: a directory, a file or a hub id. See [`Builder`] for other
+            /// settings.
             ///
             /// # Errors
-            /// Errors of the model's files and of the hub.
+            /// Errors from the model's files and the hub.
             pub fn open(model: &str) -> Result<Self> {
                 Self::builder().open(model)
             }
 
-            /// Opens the model inside this library.
+            /// Opens the built-in model.
             ///
             /// # Errors
-            /// Errors of the device.
+            /// Errors from the device.
             pub fn built_in() -> Result<Self> {
                 Self::builder().built_in()
             }
 
-            /// Settings for opening a model.
+            /// Returns settings for opening a model.
             pub fn builder() -> Builder<Self> {
                 Builder::default()
             }

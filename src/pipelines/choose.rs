@@ -1,4 +1,4 @@
-//! Choosing among continuations or answers.
+//! Chooses among continuations or answers.
 
 use super::builder::{Builder, Predictor, constructors};
 use super::predict_one;
@@ -34,10 +34,11 @@ impl Predictor for Choose {
 }
 
 impl Choose {
-    /// The choices for a prompt with their probabilities, best first. With a context, the prompt is a question about it.
+    /// Returns the choices for a prompt with their probabilities, best first. With a context, the prompt is a question
+    /// about it.
     ///
     /// # Errors
-    /// [`crate::Error::Input`] without choices; errors of the tokenizer and of the device.
+    /// [`crate::Error::Input`] without choices; errors from the tokenizer and the device.
     pub fn predict(&self, prompt: &str, choices: &[&str], context: Option<&str>) -> Result<Vec<ChoiceScore>> {
         let task = tasks::Choose::new(&self.loaded.pipeline, self.options.clone());
         let choices = choices.iter().map(|choice| (*choice).to_owned()).collect();

@@ -1,4 +1,4 @@
-//! Classifying texts and pairs.
+//! Classifies texts and pairs of texts.
 
 use super::builder::{Builder, Predictor, constructors};
 use super::fill_mask::single;
@@ -8,7 +8,7 @@ use crate::error::Result;
 use crate::model::Head;
 use crate::tasks::{self, ClassifyOptions, LabelScore, LoadedPipeline, TextPair};
 
-/// Classifies texts and pairs, as transformers' text-classification pipeline does.
+/// Classifies texts and pairs of texts, like transformers' text-classification pipeline.
 pub struct Classify {
     loaded: LoadedPipeline,
     options: ClassifyOptions,
@@ -38,18 +38,18 @@ impl Predictor for Classify {
 }
 
 impl Classify {
-    /// The labels of a text, best first: one with the default options.
+    /// Returns the labels of a text, best first. The default options return one label.
     ///
     /// # Errors
-    /// Errors of the tokenizer and of the device.
+    /// Errors from the tokenizer and the device.
     pub fn predict(&self, text: &str) -> Result<Vec<LabelScore>> {
         self.predict_text(single(text))
     }
 
-    /// The labels of a pair of texts.
+    /// Returns the labels of a pair of texts.
     ///
     /// # Errors
-    /// As [`Self::predict`].
+    /// Those of [`Self::predict`].
     pub fn predict_pair(&self, text: &str, second: &str) -> Result<Vec<LabelScore>> {
         self.predict_text(TextPair { text: text.to_owned(), text_pair: Some(second.to_owned()) })
     }
@@ -59,10 +59,10 @@ impl Classify {
         predict_one(&task, task.prepare(text), self.loaded.batch_tokens)
     }
 
-    /// Same as [`Self::predict`] for several texts, in order.
+    /// Like [`Self::predict`], for several texts, in order.
     ///
     /// # Errors
-    /// As [`Self::predict`], with the index of the text.
+    /// Those of [`Self::predict`], with the index of the text.
     pub fn predict_all(&self, texts: &[&str]) -> Result<Vec<Vec<LabelScore>>> {
         let task = tasks::Classify::new(&self.loaded.pipeline, self.options.clone())?;
         let items = prepared(texts, |text| task.prepare(single(text)))?;

@@ -1,4 +1,4 @@
-//! Vectors of texts.
+//! Embeds texts.
 
 use super::builder::{Builder, Predictor, constructors};
 use super::fill_mask::single;
@@ -8,7 +8,7 @@ use crate::error::Result;
 use crate::model::Head;
 use crate::tasks::{self, EmbedOptions, Embedding, LoadedPipeline, OwnLimit};
 
-/// Computes vectors of texts, with the modules of sentence-transformers where a model has them.
+/// Computes embeddings of texts, using the model's sentence-transformers modules if it has any.
 pub struct Embed {
     loaded: LoadedPipeline,
     options: EmbedOptions,
@@ -44,20 +44,20 @@ impl Predictor for Embed {
 }
 
 impl Embed {
-    /// The vector of a text.
+    /// Returns the embedding of a text.
     ///
     /// # Errors
-    /// Errors of the tokenizer and of the device.
+    /// Errors from the tokenizer and the device.
     pub fn predict(&self, text: &str) -> Result<Vec<f32>> {
         let task = tasks::Embed::new(&self.loaded.pipeline, self.options.clone())?;
         let found = predict_one(&task, task.prepare(single(text)), self.loaded.batch_tokens)?;
         Ok(found.values().collect())
     }
 
-    /// The vectors of several texts, in order.
+    /// Returns the embeddings of several texts, in order.
     ///
     /// # Errors
-    /// As [`Self::predict`], with the index of the text.
+    /// Those of [`Self::predict`], with the index of the text.
     pub fn predict_all(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>> {
         let task = tasks::Embed::new(&self.loaded.pipeline, self.options.clone())?;
         let items = prepared(texts, |text| task.prepare(single(text)))?;

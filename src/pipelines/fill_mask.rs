@@ -1,4 +1,4 @@
-//! Filling masks.
+//! Fills masks in texts.
 
 use super::builder::{Builder, Predictor, constructors};
 use super::{predict_items, predict_one, prepared};
@@ -7,7 +7,7 @@ use crate::error::Result;
 use crate::model::Head;
 use crate::tasks::{self, FieldNames, FillMaskOptions, LoadedPipeline, MaskPredictions, TextPair};
 
-/// Fills `[MASK]` in texts, as transformers' fill-mask pipeline does.
+/// Fills `[MASK]` in texts, like transformers' fill-mask pipeline.
 pub struct FillMask {
     loaded: LoadedPipeline,
     options: FillMaskOptions,
@@ -35,19 +35,19 @@ impl Predictor for FillMask {
 }
 
 impl FillMask {
-    /// The most likely words for each `[MASK]` of a text, best first: one list per mask.
+    /// Returns the most likely words for each `[MASK]` of a text, best first: one list per mask.
     ///
     /// # Errors
-    /// [`crate::Error::Input`] for a text without a mask; errors of the device.
+    /// [`crate::Error::Input`] for a text without a mask; errors from the device.
     pub fn predict(&self, text: &str) -> Result<MaskPredictions> {
         let task = tasks::FillMask::new(&self.loaded.pipeline, self.options.clone())?;
         predict_one(&task, task.prepare(single(text)), self.loaded.batch_tokens)
     }
 
-    /// Same as [`Self::predict`] for several texts, in order.
+    /// Like [`Self::predict`], for several texts, in order.
     ///
     /// # Errors
-    /// As [`Self::predict`], with the index of the text.
+    /// Those of [`Self::predict`], with the index of the text.
     pub fn predict_all(&self, texts: &[&str]) -> Result<Vec<MaskPredictions>> {
         let task = tasks::FillMask::new(&self.loaded.pipeline, self.options.clone())?;
         let items = prepared(texts, |text| task.prepare(single(text)))?;
@@ -55,7 +55,7 @@ impl FillMask {
     }
 }
 
-/// A text without a second one.
+/// Creates a text without a second one.
 pub(super) fn single(text: &str) -> TextPair {
     TextPair { text: text.to_owned(), text_pair: None }
 }

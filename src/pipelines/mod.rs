@@ -1,4 +1,4 @@
-//! A model and its task in one value: open, then predict.
+//! Tasks that own their model: open, then predict.
 //!
 //! ```
 //! # fn main() -> albert::Result<()> {
@@ -9,8 +9,8 @@
 //! # }
 //! ```
 //!
-//! `open` takes what `--model` takes on the command line: a directory, a file, or a hub id. [`Builder`] sets the device, the
-//! precision, lengths and the options of the task:
+//! `open` accepts the same values as `--model` on the command line: a directory, a file, or a hub id. [`Builder`] sets
+//! the device, the precision, lengths and the options of the task:
 //!
 //! ```no_run
 //! use albert::device::Precision;
@@ -52,13 +52,13 @@ pub use zero_shot::ZeroShot;
 use crate::error::{Error, Result};
 use crate::stream::Task;
 
-/// The predictions for prepared items, in order. Rows of similar length share batches.
+/// Returns the predictions for prepared items, in order. Rows of similar length share batches.
 fn predict_items<T: Task>(task: &T, items: &[T::Item], batch_tokens: usize) -> Result<Vec<T::Prediction>> {
     let references: Vec<&T::Item> = items.iter().collect();
     crate::stream::predict_all(task, &references, batch_tokens)
 }
 
-/// The prediction for one prepared item.
+/// Returns the prediction for one prepared item.
 fn predict_one<T: Task>(
     task: &T,
     item: std::result::Result<T::Item, String>,
@@ -67,7 +67,7 @@ fn predict_one<T: Task>(
     crate::stream::predict(task, &item.map_err(Error::Input)?, batch_tokens)
 }
 
-/// Prepared items, or the first problem with its place.
+/// Collects prepared items, or returns the first problem with its index.
 fn prepared<I, T>(
     inputs: impl IntoIterator<Item = I>,
     prepare: impl Fn(I) -> std::result::Result<T, String>,

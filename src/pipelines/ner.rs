@@ -1,4 +1,4 @@
-//! Finding entities.
+//! Finds entities in texts.
 
 use super::builder::{Builder, Predictor, constructors};
 use super::{predict_items, predict_one, prepared};
@@ -7,8 +7,8 @@ use crate::error::Result;
 use crate::model::Head;
 use crate::tasks::{self, Entity, LoadedPipeline, NerOptions};
 
-/// Finds persons, places, organizations and whatever else a model was trained for, as transformers' token-classification
-/// pipeline does.
+/// Finds persons, places, organizations and any other types that a model was trained for, like transformers'
+/// token-classification pipeline.
 pub struct Ner {
     loaded: LoadedPipeline,
     options: NerOptions,
@@ -38,19 +38,19 @@ impl Predictor for Ner {
 }
 
 impl Ner {
-    /// The entities of a text, in order. Offsets count code points.
+    /// Returns the entities of a text, in order. Offsets count code points.
     ///
     /// # Errors
-    /// Errors of the tokenizer and of the device.
+    /// Errors from the tokenizer and the device.
     pub fn predict(&self, text: &str) -> Result<Vec<Entity>> {
         let task = tasks::Ner::new(&self.loaded.pipeline, self.options.clone())?;
         predict_one(&task, task.prepare(text.to_owned()), self.loaded.batch_tokens)
     }
 
-    /// Same as [`Self::predict`] for several texts, in order.
+    /// Like [`Self::predict`], for several texts, in order.
     ///
     /// # Errors
-    /// As [`Self::predict`], with the index of the text.
+    /// Those of [`Self::predict`], with the index of the text.
     pub fn predict_all(&self, texts: &[&str]) -> Result<Vec<Vec<Entity>>> {
         let task = tasks::Ner::new(&self.loaded.pipeline, self.options.clone())?;
         let items = prepared(texts, |text| task.prepare((*text).to_owned()))?;

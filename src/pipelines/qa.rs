@@ -1,4 +1,4 @@
-//! Answering questions from a context.
+//! Answers questions from a context.
 
 use super::builder::{Builder, Predictor, constructors};
 use super::{predict_items, predict_one, prepared};
@@ -7,7 +7,7 @@ use crate::error::Result;
 use crate::model::Head;
 use crate::tasks::{self, Answers, LoadedPipeline, QaOptions, null_threshold};
 
-/// Answers questions with parts of a context, as transformers' question-answering pipeline does.
+/// Answers questions with spans of a context, like transformers' question-answering pipeline.
 pub struct Qa {
     loaded: LoadedPipeline,
     options: QaOptions,
@@ -41,19 +41,19 @@ impl Predictor for Qa {
 }
 
 impl Qa {
-    /// The answers to a question in a context, best first. A long context is read in overlapping windows.
+    /// Returns the answers to a question in a context, best first. A long context is read in overlapping windows.
     ///
     /// # Errors
-    /// Errors of the tokenizer and of the device.
+    /// Errors from the tokenizer and the device.
     pub fn predict(&self, question: &str, context: &str) -> Result<Answers> {
         let task = tasks::Qa::new(&self.loaded.pipeline, self.options.clone())?;
         predict_one(&task, task.prepare(question.to_owned(), context), self.loaded.batch_tokens)
     }
 
-    /// Same as [`Self::predict`] for several questions, each with its context, in order.
+    /// Like [`Self::predict`], for several questions, each with its context, in order.
     ///
     /// # Errors
-    /// As [`Self::predict`], with the index of the question.
+    /// Those of [`Self::predict`], with the index of the question.
     pub fn predict_all(&self, questions: &[(&str, &str)]) -> Result<Vec<Answers>> {
         let task = tasks::Qa::new(&self.loaded.pipeline, self.options.clone())?;
         let items = prepared(questions, |(question, context)| task.prepare((*question).to_owned(), context))?;

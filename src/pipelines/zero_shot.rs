@@ -1,4 +1,4 @@
-//! Classifying into labels that the model was not trained for.
+//! Classifies texts into labels that the model was not trained for.
 
 use super::builder::{Builder, Predictor, constructors};
 use super::predict_one;
@@ -7,7 +7,7 @@ use crate::error::Result;
 use crate::model::Head;
 use crate::tasks::{self, LabelScore, LoadedPipeline, ZeroShotOptions};
 
-/// Classifies texts into any labels with an entailment model, as transformers' zero-shot-classification pipeline does.
+/// Classifies texts into arbitrary labels with an entailment model, like transformers' zero-shot-classification pipeline.
 pub struct ZeroShot {
     loaded: LoadedPipeline,
     options: ZeroShotOptions,
@@ -35,10 +35,10 @@ impl Predictor for ZeroShot {
 }
 
 impl ZeroShot {
-    /// The labels with their probabilities, best first.
+    /// Returns the labels with their probabilities, best first.
     ///
     /// # Errors
-    /// [`crate::Error::Input`] without labels; errors of the tokenizer and of the device.
+    /// [`crate::Error::Input`] without labels; errors from the tokenizer and the device.
     pub fn predict(&self, text: &str, labels: &[&str]) -> Result<Vec<LabelScore>> {
         let task = tasks::ZeroShot::new(&self.loaded.pipeline, self.options.clone())?;
         let labels = labels.iter().map(|label| (*label).to_owned()).collect();

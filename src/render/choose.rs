@@ -1,4 +1,4 @@
-//! Choices.
+//! Renders choices.
 
 use anstyle::{AnsiColor, Style};
 use serde_json::value::RawValue;
@@ -16,7 +16,7 @@ impl Render for Choose<'_> {
         serde_json::value::to_raw_value(prediction)
     }
 
-    /// The best choice.
+    /// A single column for the best choice.
     fn columns(&self) -> Vec<Column> {
         vec![
             Column::new("choice", ColumnType::Text),

@@ -1,4 +1,4 @@
-//! Labels of texts.
+//! Renders labels of texts.
 
 use serde_json::value::RawValue;
 

@@ -1,4 +1,4 @@
-//! Vectors.
+//! Renders embeddings.
 
 use serde_json::value::RawValue;
 
@@ -73,12 +73,12 @@ impl Render for Embed<'_> {
         out
     }
 
-    /// The rows of an array file.
+    /// Returns the rows of an array file.
     fn native(&self, _item: &EmbedItem, prediction: &Embedding) -> Vec<u8> {
         prediction.values().flat_map(f32::to_le_bytes).collect()
     }
 
-    /// A row of NaN, so that the rows of an array match the records.
+    /// Returns a row of NaN, so that the rows of an array match the records.
     fn native_failure(&self) -> Vec<u8> {
         if self.options.is_per_token() {
             return Vec::new();

@@ -1,4 +1,4 @@
-//! Human-readable and CoNLL output of entities.
+//! Renders entities as human-readable text and as CoNLL.
 
 use std::fmt::Write;
 
@@ -23,7 +23,7 @@ impl Entity {
     }
 }
 
-/// The text with its entities highlighted or in brackets, with type and probability.
+/// Returns the text with its entities highlighted or in brackets, with type and probability.
 pub(super) fn marked(text: &Text, entities: &[Entity], color: bool) -> String {
     let mut seen: Vec<&str> = Vec::new();
     let mut out = String::new();
@@ -53,13 +53,13 @@ pub(super) fn marked(text: &Text, entities: &[Entity], color: bool) -> String {
     out
 }
 
-/// The words and punctuation marks of running text.
+/// Returns the words and punctuation marks of running text.
 pub(super) fn visible_words(text: &Text) -> Vec<Span> {
     text.words().into_iter().filter(|word| !text.slice(*word).trim().is_empty()).collect()
 }
 
-/// One word and its tag per line, then a blank line. White space inside a word is replaced by `_`, because it would separate
-/// columns.
+/// Formats one word and its tag per line, followed by a blank line. White space inside a word is replaced by `_`, because
+/// it separates columns.
 pub(super) fn conll(text: &Text, words: &[Span], entities: &[Entity], prefixes: bool) -> String {
     let mut out = String::new();
     let mut entities = entities.iter().peekable();

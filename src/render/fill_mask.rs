@@ -1,4 +1,4 @@
-//! Predictions for masks.
+//! Renders predictions for masks.
 
 use anstyle::{AnsiColor, Style};
 use serde_json::value::RawValue;
@@ -15,7 +15,7 @@ impl Render for FillMask<'_> {
         }
     }
 
-    /// One prediction, or lists of all with the number of the mask that each is for.
+    /// One prediction, or a list of all predictions, each with the number of its mask.
     fn columns(&self) -> Vec<Column> {
         let lists = self.options.top_k > 1;
         let of = |name: &str, kind: ColumnType| Column::new(name, if lists { kind.list() } else { kind });

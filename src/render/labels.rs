@@ -1,17 +1,17 @@
-//! Labels with scores.
+//! Renders labels with scores.
 
 use anstyle::{AnsiColor, Style};
 
 use crate::io::{Cell, Column, ColumnType};
 use crate::tasks::LabelScore;
 
-/// The columns of labels in a table: of the best one, or lists.
+/// Returns the label columns of a table: of the best label, or lists of all.
 pub(super) fn label_columns(lists: bool) -> Vec<Column> {
     let kind = |kind: ColumnType| if lists { kind.list() } else { kind };
     vec![Column::new("label", kind(ColumnType::Text)), Column::new("score", kind(ColumnType::Float))]
 }
 
-/// The cells of [`label_columns`].
+/// Returns the cells of [`label_columns`].
 pub(super) fn label_cells(labels: &[LabelScore], lists: bool) -> Vec<Cell> {
     vec![
         Cell::of(labels, lists, |label| Cell::Text(label.label.clone())),
@@ -19,7 +19,7 @@ pub(super) fn label_cells(labels: &[LabelScore], lists: bool) -> Vec<Cell> {
     ]
 }
 
-/// The text, then one line per label.
+/// Formats the text, followed by one line per label.
 pub(super) fn label_lines(
     text: &str,
     pair: Option<&str>,

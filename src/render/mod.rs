@@ -1,5 +1,4 @@
-//! What is written for the predictions of each task: JSON, tables, human-readable text, and formats of their own such as CoNLL and
-//! SQuAD's.
+//! Formats the predictions of each task as JSON, tables, human-readable text, and native formats such as CoNLL and SQuAD.
 
 mod choose;
 mod classify;

@@ -1,4 +1,4 @@
-//! Entities.
+//! Renders entities.
 
 use serde_json::value::RawValue;
 
@@ -48,7 +48,7 @@ impl Render for Ner<'_> {
         marked(&item.text, prediction, color)
     }
 
-    /// CoNLL: one word and its tag per line, a blank line at the end.
+    /// CoNLL: one word and its tag per line, followed by a blank line.
     fn native(&self, item: &NerItem, prediction: &Vec<Entity>) -> Vec<u8> {
         let words = item.given.clone().unwrap_or_else(|| visible_words(&item.text));
         conll(&item.text, &words, prediction, self.has_prefixes()).into_bytes()

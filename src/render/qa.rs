@@ -1,4 +1,4 @@
-//! Answers.
+//! Renders answers.
 
 use anstyle::{AnsiColor, Style};
 use serde_json::value::RawValue;
@@ -106,12 +106,12 @@ impl Render for Qa<'_> {
         out
     }
 
-    /// An entry of SQuAD's predictions file: the id and the answer.
+    /// Returns an entry of SQuAD's predictions file: the id and the answer.
     fn native(&self, item: &QaItem, prediction: &Answers) -> Vec<u8> {
         let answer = prediction.answers.first().map_or("", |answer| answer.answer.as_str());
         let id = match item.id.as_deref() {
             Some(id) if id.starts_with('"') => id.to_owned(),
-            // JSON object keys are strings.
+            // Keys of JSON objects are strings.
             Some(id) => serde_json::Value::from(id).to_string(),
             None => serde_json::Value::from(item.question.as_str()).to_string(),
         };

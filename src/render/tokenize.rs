@@ -1,4 +1,4 @@
-//! Tokens.
+//! Renders tokens.
 
 use serde::Serialize;
 use serde_json::value::RawValue;

@@ -1,4 +1,4 @@
-//! Labels of zero-shot classification.
+//! Renders labels of zero-shot classification.
 
 use serde_json::value::RawValue;
 
@@ -16,7 +16,7 @@ impl Render for ZeroShot<'_> {
         serde_json::value::to_raw_value(prediction)
     }
 
-    /// The best label, or lists of all where several may apply.
+    /// The best label, or lists of all labels if several may apply.
     fn columns(&self) -> Vec<Column> {
         label_columns(self.options.multi_label)
     }

@@ -1,4 +1,4 @@
-//! What is written for a record.
+//! The output entry of a record.
 
 use serde_json::value::RawValue;
 
@@ -32,7 +32,7 @@ pub(super) fn object(record: &mut Record, text_field: &str, extra: ExtraFields) 
     fields.to_json().map_err(unwritable)
 }
 
-/// The row of a record in a table. The error of a line that could not be parsed says which it is.
+/// The row of a record in a table. If a line could not be parsed, the error contains its number.
 pub(super) fn table_row(
     record: &mut Record,
     text_field: &str,
@@ -49,7 +49,8 @@ pub(super) fn table_row(
     })
 }
 
-/// The columns of a table that is made of a complete file of records without columns, if `reader` reads a shard of it.
+/// The columns of the table for the complete file, if `reader` reads a shard of a file whose records have no fixed
+/// columns.
 pub(super) fn columns_of_whole<T: Render>(task: &T, reader: &RecordReader) -> Result<Option<TableColumns>> {
     let Some(whole) = reader.whole()? else { return Ok(None) };
     let rows = std::iter::from_fn(|| whole.wait()).map_while(Result::ok);
@@ -57,7 +58,7 @@ pub(super) fn columns_of_whole<T: Render>(task: &T, reader: &RecordReader) -> Re
     Ok(Some(columns_of_records(rows)))
 }
 
-/// The fields of a record, which lose their place in it; `None` if it could not be parsed.
+/// Takes the fields out of a record; `None` if it could not be parsed.
 fn own_fields(record: &mut Record, text_field: &str) -> Result<Option<Fields>> {
     Ok(match std::mem::replace(&mut record.body, Err(String::new())) {
         Ok(RecordBody::Object(fields)) => Some(fields),

@@ -1,4 +1,4 @@
-//! Outputs of the model that are not numbers.
+//! Model outputs that are not finite.
 
 use crate::checkpoint::all_finite;
 use crate::error::{Error, Result};
@@ -8,7 +8,7 @@ pub const NOT_FINITE: &str = "the model's output is not finite: a narrow option 
 
 /// The outputs of a model for one row, checked for NaN and infinity.
 pub trait Finite {
-    /// True if every value is a finite number.
+    /// Returns true if every value is finite.
     fn is_finite(&self) -> bool;
 }
 

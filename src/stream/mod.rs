@@ -49,7 +49,7 @@ pub struct StreamOptions {
     pub format: Format,
     /// Color text output.
     pub color: bool,
-    /// Rewrites the text of an error before it is written in the place of a record: `str::to_owned` keeps it as it is.
+    /// Rewrites an error message before it is written in the place of a record; `str::to_owned` leaves it unchanged.
     pub worded: fn(&str) -> String,
 }
 
@@ -117,7 +117,7 @@ pub fn run<T: Render>(
             failed: None,
         }
         .run(records)?;
-        // Whatever ends the process later, a window that is finished stays.
+        // A finished window must survive, however the process ends later.
         writer.flush()?;
         if let Some(error) = broken {
             return Err(error);

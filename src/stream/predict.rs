@@ -3,7 +3,7 @@
 use super::{Finite, NOT_FINITE, Task, run_rows};
 use crate::error::{Error, Result};
 
-/// The problem with a task that gives no prediction.
+/// The problem of a task that returns no prediction.
 const NO_OUTPUT: &str = "the model gave no output";
 
 /// Runs a task on one item, without a stream.
@@ -15,11 +15,11 @@ pub fn predict<T: Task>(task: &T, item: &T::Item, batch_tokens: usize) -> Result
     predictions.pop().ok_or_else(|| Error::Input(NO_OUTPUT.to_owned()))
 }
 
-/// Runs a task on several items, without a stream. Rows of similar length share batches. Predictions come in the order of the
-/// items.
+/// Runs a task on several items, without a stream. Rows of similar length share batches. Predictions are in the order of
+/// the items.
 ///
 /// # Errors
-/// As [`predict`].
+/// Same as [`predict`].
 pub fn predict_all<T: Task>(task: &T, items: &[&T::Item], batch_tokens: usize) -> Result<Vec<T::Prediction>> {
     let mut predictions: Vec<Option<T::Prediction>> = items.iter().map(|_| None).collect();
     run_rows(

@@ -1,11 +1,11 @@
-//! What a stream writes for a record.
+//! The output that a stream writes for a record.
 
 use serde_json::value::RawValue;
 
 use super::Task;
 use crate::io::{Cell, Column, ColumnType};
 
-/// Writing of a task's predictions. `item` is the record that was encoded.
+/// Formats the predictions of a task. `item` is the record that was encoded.
 pub trait Render: Task {
     /// The JSON field for a line of plain text in the output.
     fn text_field(&self) -> &str {
@@ -39,7 +39,7 @@ pub trait Render: Task {
     /// The cells of [`Self::columns`] for a record.
     ///
     /// # Errors
-    /// The reason why the prediction does not fit into them, which makes the record a failed one.
+    /// The reason why the prediction does not fit the columns, which makes the record a failed one.
     fn cells(
         &self,
         item: &Self::Item,
@@ -58,7 +58,7 @@ pub trait Render: Task {
         self.text(item, prediction, false).into_bytes()
     }
 
-    /// The output for a failed record in such a format; empty for none.
+    /// The output for a failed record in a task-specific format; may be empty.
     fn native_failure(&self) -> Vec<u8> {
         Vec::new()
     }

@@ -1,4 +1,4 @@
-//! A writer that several parts of the program can end.
+//! A writer that any of several parts of the program can finish.
 
 use std::sync::{Arc, Mutex, PoisonError};
 

@@ -1,16 +1,16 @@
-//! What a task is to a stream.
+//! The interface between a task and a stream.
 
 use super::Finite;
 use crate::error::Result;
 use crate::io::RecordBody;
 use crate::tokenizer::Encoding;
 
-/// A task on records. A record becomes one or several rows, each of which is a sequence for the model. The rows of all records
-/// in a window share batches.
+/// A task on records. Each record becomes one or more rows, each of which is a sequence for the model. The rows of all
+/// records in a window share batches.
 pub trait Task: Sync {
     /// An encoded record.
     type Item: Send + Sync;
-    /// A sequence for the model, with what [`Self::forward`] needs to know about it.
+    /// A sequence for the model, with the data that [`Self::forward`] needs.
     type Row: AsRef<Encoding>;
     /// The model's output for one row.
     type Output: Finite;
@@ -23,8 +23,8 @@ pub trait Task: Sync {
     /// The problem with the record.
     fn encode(&self, body: &RecordBody) -> std::result::Result<Self::Item, String>;
 
-    /// About how many rows a record becomes, apart from those that a long text adds. A window has fewer records of a task with
-    /// many.
+    /// Approximate number of rows per record, not counting the additional rows of long texts. Windows hold fewer records
+    /// if it is large.
     fn rows_per_record(&self) -> usize {
         1
     }

@@ -12,19 +12,19 @@ use crate::io::{Entry, Format, Record, RecordBody, RecordReader, TableLayout};
 /// Maximum number of records in a window.
 const WINDOW_RECORDS: usize = 512;
 
-/// Rows in a window of a task that makes many of each record.
+/// Maximum number of rows in a window of a task with several rows per record.
 const WINDOW_ROWS: usize = 4096;
 
 /// Maximum bytes of text in a window.
 const WINDOW_BYTES: usize = 2 << 20;
 
-/// Maximum number of records in a window of a task that makes `rows` of each.
+/// Maximum number of records in a window of a task with `rows` rows per record.
 pub(super) fn most_records(rows: usize) -> usize {
     (WINDOW_ROWS / rows.max(1)).clamp(1, WINDOW_RECORDS)
 }
 
-/// Waits for a record and takes all records that are already available, up to a window of `most`. Also returns the error that ended
-/// reading, if any. Returns `None` at the end.
+/// Waits for a record and takes all records that are already available, up to a window of `most`. Also returns the error
+/// that ended reading, if any. Returns `None` at the end.
 pub(super) fn next_window(reader: &RecordReader, most: usize) -> Option<(Vec<Record>, Option<Error>)> {
     let mut records = Vec::new();
     let mut bytes = 0;
@@ -63,7 +63,7 @@ pub(super) struct Window<'a, T: Render> {
     pub(super) table: Option<&'a TableLayout>,
     pub(super) observer: &'a mut dyn Observer,
     pub(super) outcome: &'a mut Outcome,
-    /// The first record that failed after it was encoded, where that stops the work, and its problem.
+    /// The first record that failed after encoding, with its problem, if such a failure stops the stream.
     pub(super) failed: Option<(usize, String)>,
 }
 
@@ -142,7 +142,7 @@ impl<T: Render> Window<'_, T> {
         item: &T::Item,
         outputs: Vec<T::Output>,
     ) -> Result<()> {
-        // The writer gets no entry of a record that stops the work, and so holds back those behind it.
+        // The writer receives no entry for the record that stops the stream, so it holds back the records after it.
         if self.failed.as_ref().is_some_and(|(stop, _)| *stop <= i) {
             return Ok(());
         }
@@ -194,7 +194,7 @@ impl<T: Render> Window<'_, T> {
         self.writer.put(first + i as u64, entry.into())
     }
 
-    /// A failure of a record that was encoded, and of which nothing was written.
+    /// Handles the failure of a record that was encoded and has no output yet.
     fn fail_late(&mut self, first: u64, i: usize, record: &mut Record, problem: &str) -> Result<()> {
         if self.options.on_error == OnError::Skip {
             return self.fail(first, i, record, problem);

@@ -1,7 +1,7 @@
 //! Multiple choice: `AlbertForMultipleChoice`.
 //!
-//! Reference: transformers 4.57 `modeling_albert.py` (the head); the pairs as in SWAG (prompt, choice) and,
-//! with a context, as in google-research/albert `race_utils.py` (context, prompt + " " + choice).
+//! Reference: transformers 4.57 `modeling_albert.py` (the head). Pairs are as in SWAG (prompt, choice) and, with a
+//! context, as in google-research/albert `race_utils.py` (context, prompt + " " + choice).
 
 use serde::Serialize;
 
@@ -16,9 +16,9 @@ use crate::tokenizer::Encoding;
 /// Options of the task.
 #[derive(Clone, Debug)]
 pub struct ChooseOptions {
-    /// Choices for records without choices of their own.
+    /// Choices for records that have none.
     pub choices: Vec<String>,
-    /// Context for records without one of their own.
+    /// Context for records that have none.
     pub context: Option<String>,
     /// Name of the field with the prompt.
     pub prompt_field: String,
@@ -74,7 +74,7 @@ impl<'a> Choose<'a> {
     /// Encodes a prompt with each choice.
     ///
     /// # Errors
-    /// If there are fewer than two choices, or a row is too long and must not be cut.
+    /// If there are fewer than two choices, or if a row is too long and must not be truncated.
     pub fn prepare(
         &self,
         prompt: String,

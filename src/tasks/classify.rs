@@ -47,7 +47,7 @@ pub enum ClassifyMode {
 }
 
 impl ClassifyMode {
-    /// The head to load.
+    /// Returns the head to load.
     pub fn head(self) -> Head {
         match self {
             Self::Labels => Head::SequenceClassification,
@@ -63,9 +63,9 @@ pub struct ClassifyOptions {
     pub mode: ClassifyMode,
     /// Function that turns logits into scores.
     pub function: Function,
-    /// Number of labels to return, best first; `None` for all.
+    /// Number of labels to return, best first. `None` returns all.
     pub top_k: Option<usize>,
-    /// Second text for records without one of their own.
+    /// Second text for records that have none.
     pub text_pair: Option<String>,
     /// Names of the JSON fields with the texts.
     pub fields: FieldNames,
@@ -74,7 +74,7 @@ pub struct ClassifyOptions {
 /// A label and its score.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct LabelScore {
-    /// From `id2label`, else `LABEL_n`.
+    /// From `id2label`, otherwise `LABEL_n`.
     pub label: String,
     /// A probability, or the model's output for regression.
     pub score: f32,
@@ -111,7 +111,7 @@ impl<'a> Classify<'a> {
     /// Encodes a text or a pair.
     ///
     /// # Errors
-    /// If it is too long and must not be cut, or if sentence order is requested for a single text.
+    /// If it is too long and must not be truncated, or if sentence order is requested for a single text.
     pub fn prepare(&self, mut text: TextPair) -> std::result::Result<ClassifyItem, String> {
         if text.text_pair.is_none() {
             text.text_pair.clone_from(&self.options.text_pair);
@@ -131,7 +131,7 @@ impl<'a> Classify<'a> {
         Ok(ClassifyItem { text, rows })
     }
 
-    /// The scores of a text in label order, averaged over windows.
+    /// Returns the scores of a text in label order, averaged over windows.
     pub fn label_scores(&self, outputs: Vec<Vec<f32>>) -> Vec<f32> {
         let windows = outputs.len().max(1) as f32;
         let mut mean: Vec<f32> = Vec::new();
@@ -143,7 +143,7 @@ impl<'a> Classify<'a> {
         mean
     }
 
-    /// Scores in label order.
+    /// Returns scores in label order.
     fn scores(&self, mut logits: Vec<f32>) -> Vec<f32> {
         match self.function {
             Function::Softmax => softmax(&mut logits),
@@ -162,7 +162,7 @@ impl<'a> Classify<'a> {
     }
 }
 
-/// The pipeline's rule.
+/// Applies the pipeline's rule for [`Function::Auto`].
 fn automatic(pipeline: &Pipeline) -> Result<Function> {
     let one_label = pipeline.config.num_labels == 1;
     match pipeline.config.extra("problem_type").and_then(serde_json::Value::as_str) {
@@ -221,7 +221,7 @@ impl Task for Classify<'_> {
     fn decode(&self, _item: &ClassifyItem, outputs: Vec<Vec<f32>>) -> Result<Vec<LabelScore>> {
         let mean = self.label_scores(outputs);
         let count = self.options.top_k.unwrap_or(mean.len());
-        // Sentence order is a single label with this probability.
+        // Sentence order has a single label with this probability.
         let best = match self.options.mode {
             ClassifyMode::Order if count == 1 => vec![0],
             _ => top_k(&mean, count),

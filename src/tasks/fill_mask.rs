@@ -1,4 +1,4 @@
-//! Filling `[MASK]`: transformers' fill-mask pipeline, extended by target words of several pieces.
+//! Filling `[MASK]`: transformers' fill-mask pipeline, extended by target words that consist of several pieces.
 //!
 //! Reference: transformers 4.57 `pipelines/fill_mask.py`.
 
@@ -17,7 +17,7 @@ use crate::tokenizer::{Encoding, TruncationSide};
 pub struct FillMaskOptions {
     /// Maximum number of predictions per mask.
     pub top_k: usize,
-    /// Words to score; empty for the complete vocabulary.
+    /// Words to score. Empty for the complete vocabulary.
     pub targets: Vec<TargetWord>,
     /// Names of the JSON fields with the texts.
     pub fields: FieldNames,
@@ -33,11 +33,11 @@ pub struct TargetWord {
 }
 
 impl TargetWord {
-    /// Looks up a word: a piece with exactly this spelling (as in transformers), otherwise the pieces into which the tokenizer
-    /// splits it.
+    /// Looks up a word: a piece with exactly this spelling (as in transformers), otherwise the pieces into which the
+    /// tokenizer splits it.
     ///
     /// # Errors
-    /// [`Error::InvalidOption`] if the tokenizer removes the word completely, or a piece is not in the vocabulary.
+    /// [`Error::InvalidOption`] if the tokenizer removes the word completely, or if a piece is not in the vocabulary.
     pub fn new(word: &str, pipeline: &Pipeline) -> Result<Self> {
         let tokenizer = &pipeline.tokenizer;
         let unusable = |problem: &str| Error::InvalidOption {
@@ -71,11 +71,12 @@ impl TargetWord {
 /// An encoded text and the positions of its masks.
 #[derive(Debug)]
 pub struct FillMaskItem {
-    /// The text itself, then the rows of target words of several pieces.
+    /// The text itself, followed by rows for target words of several pieces.
     rows: Vec<MaskedRow>,
-    /// Columns of the masks, ascending; at least one.
+    /// Columns of the masks, in ascending order; at least one.
     pub(crate) masks: Vec<usize>,
-    /// For each mask and each target in order: the row and the place in its output of each piece. Empty for targets of one piece.
+    /// For each mask and each target in order: the row of each piece and its position in the row's output. Empty for
+    /// targets of one piece.
     words: Vec<Vec<(usize, usize)>>,
     pub(crate) text: TextPair,
 }
@@ -105,8 +106,8 @@ enum Wanted {
 /// A candidate for a mask.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Prediction {
-    /// Probability. For a word of n > 1 pieces, the product of each piece's probability given n masks in this position and the
-    /// preceding pieces, which is a probability over all sequences of n pieces.
+    /// Probability. For a word of n > 1 pieces, the product of the probability of each piece given n masks in this
+    /// position and the preceding pieces, which is a probability over all sequences of n pieces.
     pub score: f32,
     /// The id of the piece, or the list of ids for a word of several pieces.
     pub token: Token,
@@ -189,12 +190,13 @@ impl<'a> FillMask<'a> {
         Ok(FillMaskItem { rows, masks, words, text })
     }
 
-    /// Adds the rows that score a word of several pieces at a mask, by the chain rule from left to right: the mask is replaced by
-    /// one mask per piece, and each piece is scored with the preceding pieces filled in. Rows from number `first` are used again
-    /// for words that begin alike. Returns the row of each piece and its place in the row's output; nothing for one piece.
+    /// Adds the rows that score a word of several pieces at a mask, by the chain rule from left to right: the mask is
+    /// replaced by one mask per piece, and each piece is scored with the preceding pieces filled in. Rows starting at
+    /// index `first` are reused for words with the same first pieces. Returns the row of each piece and its position in
+    /// the row's output; empty for a single piece.
     ///
     /// # Errors
-    /// If the widened text is longer than the model's positions.
+    /// If the expanded text has more tokens than the model has positions.
     fn word_rows(
         &self,
         rows: &mut Vec<MaskedRow>,
@@ -238,8 +240,8 @@ impl<'a> FillMask<'a> {
         Ok(places)
     }
 
-    /// The best pieces, or the targets, with their probabilities, best first. `word` is the score of a target of several pieces,
-    /// given its number.
+    /// Returns the best pieces, or the targets, with their probabilities, best first. `word` returns the score of a
+    /// target of several pieces, given its index.
     fn rank(&self, scores: &[f32], word: impl Fn(usize) -> f32) -> Vec<(Vec<u32>, f32)> {
         if self.options.targets.is_empty() {
             let best = top_k(scores, self.options.top_k);
@@ -264,8 +266,8 @@ impl<'a> FillMask<'a> {
     ) -> Result<Prediction> {
         let tokenizer = &self.pipeline.tokenizer;
         let filled = widened(&item.rows[0].encoding, place, pieces.iter().copied());
-        // As in the pipeline, special tokens are dropped if there is one mask. With several, the other masks stay. The tokens added
-        // around the text are dropped here, while transformers keeps them.
+        // As in the pipeline, special tokens are dropped if there is one mask. With several masks, the other masks stay.
+        // Here, the tokens added around the text are dropped, while transformers keeps them.
         let one_mask = item.masks.len() == 1;
         let mut sequence = tokenizer.decode(&filled.ids, one_mask)?;
         if !one_mask {
@@ -341,14 +343,14 @@ impl Task for FillMask<'_> {
 }
 
 impl Wanted {
-    /// Reduces the logits at the row's columns to what is needed.
+    /// Reduces the logits at the row's columns to those that are needed.
     fn of(&self, mut logits: Vec<Vec<f32>>) -> Vec<Vec<f32>> {
         let Self::Pieces(_, pieces) = self else { return logits };
         for scores in &mut logits {
             let finite = scores.iter().all(|score| score.is_finite());
             softmax(scores);
             let score = |piece: &u32| match scores.get(*piece as usize) {
-                // The check of the output must see what was not finite.
+                // Keep non-finite values visible to the check of the output.
                 _ if !finite => f32::NAN,
                 Some(score) => *score,
                 None => 0.0,
@@ -359,12 +361,13 @@ impl Wanted {
     }
 }
 
-/// The product of probabilities, which may be small.
+/// Returns the product of probabilities, which may be very small.
 fn product(probabilities: impl Iterator<Item = f32>) -> f32 {
     probabilities.map(|p| f64::from(p).ln()).sum::<f64>().exp() as f32
 }
 
-/// The encoding with `middle` in place of the token at `place`. The model uses only ids and segments.
+/// Returns the encoding with `middle` in place of the token at `place`. Only ids and segments are set, since the model
+/// uses nothing else.
 fn widened(encoding: &Encoding, place: usize, middle: impl Iterator<Item = u32>) -> Encoding {
     let mut wide = Encoding::default();
     wide.ids.extend_from_slice(&encoding.ids[..place]);

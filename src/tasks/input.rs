@@ -1,4 +1,4 @@
-//! Fields of a record that a task reads.
+//! Fields of a record that tasks read.
 
 use crate::io::{Fields, RecordBody};
 
@@ -42,12 +42,12 @@ impl TextPair {
     }
 }
 
-/// A required string field. `option` is the one that renames it.
+/// Returns a required string field. `option` is the option that renames it.
 pub(super) fn required(fields: &Fields, name: &str, option: &str) -> Result<String, String> {
     fields.string(name)?.ok_or_else(|| missing(fields, name, option))
 }
 
-/// The message for a missing field.
+/// Returns the message for a missing field.
 pub(super) fn missing(fields: &Fields, name: &str, option: &str) -> String {
     if fields.is_row() && fields.raw(name).is_some() {
         return format!("column \"{name}\" has no value");

@@ -1,4 +1,4 @@
-//! Limits of text length.
+//! Limits of the text length.
 
 use super::OverflowStrategy;
 use crate::checkpoint::SentenceModules;
@@ -8,7 +8,7 @@ use crate::tokenizer::Tokenizer;
 /// How a task handles long text.
 #[derive(Clone, Copy, Debug)]
 pub struct LengthOptions {
-    /// Maximum row length in tokens, including special tokens, that was asked for.
+    /// Requested maximum row length in tokens, including special tokens.
     pub max_length: Option<usize>,
     /// Upper limit of the default length.
     pub default: usize,
@@ -16,11 +16,11 @@ pub struct LengthOptions {
     pub long: OverflowStrategy,
     /// True if the task supports windows.
     pub windows: bool,
-    /// A limit of the model's own that takes the place of the tokenizer's.
+    /// A limit from the model's own files, which replaces the tokenizer's.
     pub own: Option<OwnLimit>,
 }
 
-/// A limit that a model's files set, and where.
+/// A limit that a model's files set, and its source.
 #[derive(Clone, Copy, Debug)]
 pub struct OwnLimit {
     /// Tokens per row.
@@ -30,27 +30,27 @@ pub struct OwnLimit {
 }
 
 impl OwnLimit {
-    /// The limit of a sentence-transformers model.
+    /// Returns the limit of a sentence-transformers model.
     pub fn of_modules(modules: &SentenceModules) -> Option<Self> {
         let length = modules.max_seq_length?;
         Some(Self { length, source: "max_seq_length of the Transformer module" })
     }
 }
 
-/// The longest row of a task, and what limits it.
+/// The maximum row length of a task, and its source.
 #[derive(Clone, Copy, Debug)]
 pub struct Longest {
     /// Tokens per row, including special tokens.
     pub tokens: usize,
-    /// The limit in words.
+    /// The source of the limit, in words.
     pub source: &'static str,
 }
 
 impl LengthOptions {
-    /// Checks the options alone, against the positions of a model.
+    /// Checks the options against the number of positions of a model.
     ///
     /// # Errors
-    /// [`Error::InvalidOption`] for windows in a task without them, and for a length that the model does not have.
+    /// [`Error::InvalidOption`] for windows in a task without them, and for a length that exceeds the model's positions.
     pub fn check(&self, positions: usize) -> Result<()> {
         if self.long == OverflowStrategy::Window && !self.windows {
             return Err(Error::InvalidOption {
@@ -68,11 +68,11 @@ impl LengthOptions {
         }
     }
 
-    /// The longest row in tokens: the length that was asked for, else the lowest of the task's default, the limit of the
-    /// tokenizer (or of a module) and the positions of the model.
+    /// Returns the maximum row length in tokens: the requested length, otherwise the minimum of the task's default, the
+    /// limit of the tokenizer (or of a module) and the positions of the model.
     ///
     /// # Errors
-    /// As [`Self::check`]; [`Error::InvalidOption`] for a length without room for text.
+    /// Those of [`Self::check`]; [`Error::InvalidOption`] for a length without room for text.
     pub fn longest(&self, positions: usize, tokenizer: &Tokenizer) -> Result<Longest> {
         self.check(positions)?;
         let own = self.own.map(|own| (own.length, own.source));

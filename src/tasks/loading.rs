@@ -1,4 +1,4 @@
-//! Loading a model with its tokenizer onto a device.
+//! Loads a model with its tokenizer onto a device.
 
 use super::lengths::{LengthOptions, Longest};
 use super::pipeline::Pipeline;
@@ -7,14 +7,14 @@ use crate::device::{BatchLimits, OpenDevice};
 use crate::error::Result;
 use crate::model::Head;
 
-/// What to load of a checkpoint, and how long its rows may be.
+/// The parts of a checkpoint to load, and the maximum length of its rows.
 #[derive(Clone, Copy, Debug)]
 pub struct LoadOptions<'a> {
     /// The heads to load.
     pub heads: &'a [Head],
-    /// The masked-LM bias of a file with two.
+    /// The masked-LM bias to use if a file has two.
     pub mlm_bias: MlmBias,
-    /// Limits of the length of a row.
+    /// Limits of the row length.
     pub lengths: LengthOptions,
 }
 
@@ -26,20 +26,21 @@ pub struct LoadedPipeline {
     pub batch_tokens: usize,
     /// The device of the pipeline.
     pub device: OpenDevice,
-    /// The length of the longest row, and what limits it.
+    /// The maximum row length, and its source.
     pub longest: Longest,
-    /// What was read of the weight files.
+    /// The report of loading the weights.
     pub report: LoadReport,
 }
 
 impl Pipeline {
     /// Loads the weights of `checkpoint` onto the device that `open_device` opens, and its tokenizer at the same time.
     ///
-    /// The device is opened after the list of tensors was read, so that a wrong path is reported before a driver is loaded.
+    /// The device is opened after the list of tensors has been read, so that a wrong path is reported before a driver is
+    /// loaded.
     ///
     /// # Errors
-    /// [`Error::InvalidOption`](crate::Error::InvalidOption) for lengths that do not fit the model; errors of the weight files,
-    /// of the tokenizer's files and of the device.
+    /// [`Error::InvalidOption`](crate::Error::InvalidOption) for lengths that do not fit the model; errors from the
+    /// weight files, the tokenizer's files and the device.
     pub fn load(
         checkpoint: &Checkpoint,
         options: &LoadOptions,

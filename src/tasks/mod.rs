@@ -1,6 +1,6 @@
 //! The tasks: encode, run the model on batches of rows, decode.
 //!
-//! Tensors appear only in [`Pipeline`]. Decoding is plain code on numbers.
+//! Only [`Pipeline`] handles tensors. Decoding is plain code on numbers.
 
 mod choose;
 mod classify;

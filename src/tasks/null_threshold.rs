@@ -1,4 +1,4 @@
-//! The threshold for "no answer", which is stored with the model by `albert eval` or `albert finetune`.
+//! The threshold for "no answer". `albert eval` and `albert finetune` store it with the model.
 
 use std::path::{Path, PathBuf};
 
@@ -9,11 +9,11 @@ use crate::error::{Error, Result};
 use crate::io::OutputTarget;
 use crate::model::AlbertConfig;
 
-/// The key for task-specific parameters in transformers' configurations.
+/// The key of task-specific parameters in transformers' configurations.
 const KEY: &str = "task_specific_params";
 const TASK: &str = "question-answering";
 
-/// The threshold stored in a configuration.
+/// Returns the threshold stored in a configuration.
 pub fn of(config: &AlbertConfig) -> Option<f64> {
     config.extra(KEY)?.get(TASK)?.get("null_threshold")?.as_f64()
 }
@@ -23,10 +23,10 @@ pub fn set(config: &mut AlbertConfig, threshold: f64) {
     config.set_extra(KEY, with(config.extra(KEY), threshold));
 }
 
-/// The configuration file of a local model, which may be changed.
+/// Returns the configuration file of a local model, which may be changed.
 ///
 /// # Errors
-/// [`Error::InvalidOption`] for a model without one; errors of [`check`].
+/// [`Error::InvalidOption`] for a model without one; errors from [`check`].
 pub fn config_of(checkpoint: &Checkpoint) -> Result<PathBuf> {
     match &checkpoint.origin {
         Origin::Directory { directory, .. }
@@ -46,7 +46,7 @@ pub fn config_of(checkpoint: &Checkpoint) -> Result<PathBuf> {
 /// Checks that a `config.json` may be changed.
 ///
 /// # Errors
-/// [`Error::BadFile`] for a file of the hub's cache.
+/// [`Error::BadFile`] for a file in the hub's cache.
 pub fn check(path: &Path) -> Result<()> {
     if !is_shared(path) {
         return Ok(());
@@ -58,7 +58,7 @@ pub fn check(path: &Path) -> Result<()> {
 /// Writes a threshold into a `config.json` without changing anything else.
 ///
 /// # Errors
-/// [`Error::Io`]; [`Error::BadFile`] for what is not a JSON object, and for a file of the hub's cache.
+/// [`Error::Io`]; [`Error::BadFile`] if the file is not a JSON object or is in the hub's cache.
 pub fn save(path: &Path, threshold: f64) -> Result<()> {
     check(path)?;
     let bytes = std::fs::read(path).map_err(Error::io(path, "read"))?;
@@ -76,7 +76,7 @@ pub fn save(path: &Path, threshold: f64) -> Result<()> {
     Ok(())
 }
 
-/// True if a file is a link to a blob of the hub's cache, whose name is the checksum of its content.
+/// Returns true if a file is a link to a blob in the hub's cache, whose name is the checksum of its content.
 fn is_shared(path: &Path) -> bool {
     let folder = path.canonicalize().ok().and_then(|path| Some(path.parent()?.file_name()?.to_owned()));
     path.is_symlink() && folder.is_some_and(|name| name == "blobs")

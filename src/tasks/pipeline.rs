@@ -36,7 +36,7 @@ pub enum OverflowStrategy {
 
 /// Everything that a task needs to run.
 pub struct Pipeline {
-    /// The model with the heads needed by the task.
+    /// The model with the heads that the task needs.
     pub model: Albert,
     /// Its configuration.
     pub config: AlbertConfig,
@@ -68,7 +68,7 @@ impl Pipeline {
         Ok(encoding)
     }
 
-    /// The message of [`OverflowStrategy::Error`] for `tokens` tokens.
+    /// Returns the message of [`OverflowStrategy::Error`] for `tokens` tokens.
     pub(super) fn too_long(&self, tokens: usize) -> String {
         format!(
             "the text has {tokens} tokens and the model takes {} (option long=truncate cuts it)",
@@ -76,7 +76,7 @@ impl Pipeline {
         )
     }
 
-    /// The number of tokens of a text, or of both texts of a pair, that fit in addition to the special tokens.
+    /// Returns the number of tokens of a text, or of both texts of a pair, that fit in addition to the special tokens.
     pub fn max_text_tokens(&self, pair: bool) -> usize {
         self.max_length.saturating_sub(self.tokenizer.num_special_tokens(pair))
     }
@@ -119,7 +119,7 @@ impl Pipeline {
         }
     }
 
-    /// Masked-LM logits `[vocab_size]` at each of `positions` of each row, in order.
+    /// Computes masked-LM logits `[vocab_size]` at each of `positions` of each row, in order.
     ///
     /// # Errors
     /// [`Error::Device`] if the device fails; [`Error::Input`] if the model has no such head.
@@ -145,7 +145,7 @@ impl Pipeline {
         Ok(positions.iter().map(|columns| vectors.by_ref().take(columns.len()).collect()).collect())
     }
 
-    /// Classification logits `[num_labels]` of each row, or `[1]` for multiple choice.
+    /// Computes classification logits `[num_labels]` of each row, or `[1]` for multiple choice.
     ///
     /// # Errors
     /// [`Error::Device`] if the device fails; [`Error::Input`] if the model has no such head.
@@ -155,7 +155,7 @@ impl Pipeline {
         self.read_rows(logits)
     }
 
-    /// Sentence-order logits `[num_labels]` of each row.
+    /// Computes sentence-order logits `[num_labels]` of each row.
     ///
     /// # Errors
     /// Same as [`Pipeline::sequence_logits`].
@@ -165,7 +165,7 @@ impl Pipeline {
         self.read_rows(logits)
     }
 
-    /// Token logits of each row: `tokens x num_labels` values, row-major.
+    /// Computes token logits of each row: `tokens x num_labels` values, row-major.
     ///
     /// # Errors
     /// Same as [`Pipeline::sequence_logits`].
@@ -175,7 +175,7 @@ impl Pipeline {
         self.read_tokens(logits, rows)
     }
 
-    /// Start and end logits of each row: `tokens x 2` values.
+    /// Computes start and end logits of each row: `tokens x 2` values.
     ///
     /// # Errors
     /// Same as [`Pipeline::sequence_logits`].
@@ -185,26 +185,26 @@ impl Pipeline {
         self.read_tokens(logits, rows)
     }
 
-    /// The pooled vector `[batch, H]` of each row.
+    /// Computes the pooled vectors `[batch, H]`.
     fn pooled(&self, rows: &[&Encoding]) -> Result<Tensor<2>> {
         let input = model_input(rows.iter().copied(), self.padding(), &self.device);
         let out = self.model.albert.forward(input, OutputOptions::default());
         out.pooler_output.ok_or_else(|| no_head("pooler"))
     }
 
-    /// Hidden states `[batch, length, H]` after the last layer.
+    /// Computes the hidden states `[batch, length, H]` after the last layer.
     fn states(&self, rows: &[&Encoding]) -> Tensor<3> {
         let input = model_input(rows.iter().copied(), self.padding(), &self.device);
         self.model.albert.encode(input, OutputOptions::default()).last_hidden_state
     }
 
-    /// One vector per row.
+    /// Reads one vector per row.
     fn read_rows(&self, tensor: Tensor<2>) -> Result<Vec<Vec<f32>>> {
         let [_, columns] = tensor.dims();
         Ok(to_host(tensor)?.chunks(columns.max(1)).map(<[f32]>::to_vec).collect())
     }
 
-    /// The vectors of each row's own tokens, without padding.
+    /// Reads the vectors of each row's own tokens, without padding.
     fn read_tokens(&self, tensor: Tensor<3>, rows: &[&Encoding]) -> Result<Vec<Vec<f32>>> {
         let [_, length, columns] = tensor.dims();
         let values = to_host(tensor)?;
@@ -215,9 +215,9 @@ impl Pipeline {
         Ok(rows.iter().enumerate().map(row).collect())
     }
 
-    /// A vector per row, those of several `poolings` one after the other, or a vector per token where the only one is
-    /// [`Pooling::Tokens`]; with them the attention maps, if they are asked for. The first `skipped` tokens of a row take
-    /// no part in any mean or maximum.
+    /// Computes one vector per row, or one per token if the only pooling is [`Pooling::Tokens`]. The vectors of several
+    /// `poolings` are concatenated. Also returns the attention maps, if requested. The first `skipped` tokens of a row
+    /// are excluded from means and maxima.
     ///
     /// # Errors
     /// Same as [`Pipeline::sequence_logits`]; [`Error::Input`] for a layer that the model lacks.
@@ -260,7 +260,7 @@ impl Pipeline {
         Ok(embedded)
     }
 
-    /// A vector per row, or the vectors of its tokens.
+    /// Computes one vector per row, or the vectors of its tokens.
     fn pool(
         &self,
         states: Tensor<3>,
@@ -306,7 +306,7 @@ impl Pipeline {
     /// Applies an activation to every value.
     ///
     /// # Errors
-    /// [`Error::Device`] when the device fails.
+    /// [`Error::Device`] if the device fails.
     pub fn activate(&self, values: Vec<f32>, activation: Activation) -> Result<Vec<f32>> {
         if activation == Activation::Linear {
             return Ok(values);
@@ -316,7 +316,7 @@ impl Pipeline {
         to_host(activation.forward(tensor))
     }
 
-    /// The weighted sum of each row's own tokens, special ones included; `fill` gives the weights of a row.
+    /// Computes the weighted sum of each row's own tokens, including special tokens. `fill` sets the weights of a row.
     fn weighted(&self, states: Tensor<3>, rows: &[&Encoding], fill: &dyn Fn(&mut [f32])) -> Tensor<2> {
         let [batch, length, _] = states.dims();
         let mut weights = vec![0f32; batch * length];
@@ -324,12 +324,12 @@ impl Pipeline {
             fill(&mut weights[..row.ids.len()]);
         }
         let weights = Tensor::<2>::from_data(TensorData::new(weights, [batch, length]), &self.device);
-        // States at padding are meaningless but finite.
+        // States at padding positions are meaningless but finite.
         (states * weights.unsqueeze_dim::<3>(2)).sum_dim(1).squeeze_dim::<2>(1)
     }
 }
 
-/// How to pool token vectors.
+/// How token vectors are pooled.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Pooling {
     /// The vector of the first token, `[CLS]`.
@@ -337,11 +337,11 @@ pub enum Pooling {
     /// The mean over all tokens, including special tokens.
     #[default]
     Mean,
-    /// The largest value of each component over all tokens, special ones included.
+    /// The maximum of each component over all tokens, including special tokens.
     Max,
-    /// The sum over all tokens, special ones included, divided by the square root of their number.
+    /// The sum over all tokens, including special tokens, divided by the square root of their number.
     MeanSqrtLen,
-    /// The mean over all tokens, special ones included, with weights 1, 2, 3, ... by position.
+    /// The mean over all tokens, including special tokens, with weights 1, 2, 3, ... by position.
     WeightedMean,
     /// The vector of the last token, `[SEP]`.
     LastToken,
@@ -364,7 +364,7 @@ impl From<PoolingMode> for Pooling {
     }
 }
 
-/// Output of the encoder for one row.
+/// The output of the encoder for one row.
 #[derive(Clone, Debug, Default)]
 pub struct Embedded {
     /// `[H]`, or `[tokens, H]`.
@@ -380,9 +380,9 @@ impl Finite for Embedded {
     }
 }
 
-/// The largest value of each component of the tokens from `skipped` on.
+/// Returns the maximum of each component over the tokens starting at `skipped`.
 fn largest(tokens: &[f32], width: usize, skipped: usize) -> Vec<f32> {
-    // sentence-transformers puts this in the place of tokens that take no part.
+    // sentence-transformers substitutes this value for excluded tokens.
     let mut largest = vec![-1e9f32; width];
     for token in tokens.chunks(width).skip(skipped) {
         largest.iter_mut().zip(token).for_each(|(largest, value)| *largest = largest.max(*value));

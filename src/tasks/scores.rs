@@ -1,6 +1,6 @@
-//! Conversion of logits to scores.
+//! Converts logits to scores.
 
-/// Softmax, in place.
+/// Applies softmax in place.
 pub(crate) fn softmax(values: &mut [f32]) {
     let highest = values.iter().copied().fold(f32::NEG_INFINITY, f32::max);
     let mut sum = 0.0f64;
@@ -14,14 +14,14 @@ pub(crate) fn softmax(values: &mut [f32]) {
     }
 }
 
-/// Sigmoid, in place.
+/// Applies the sigmoid function in place.
 pub(crate) fn sigmoid(values: &mut [f32]) {
     for v in values {
         *v = 1.0 / (1.0 + (-*v).exp());
     }
 }
 
-/// The index of the largest value, the first one for ties. `None` without values.
+/// Returns the index of the largest value, the first one for ties; `None` without values.
 pub(crate) fn argmax(values: &[f32]) -> Option<usize> {
     let mut best: Option<(usize, f32)> = None;
     for (i, v) in values.iter().enumerate() {
@@ -32,7 +32,7 @@ pub(crate) fn argmax(values: &[f32]) -> Option<usize> {
     best.map(|(i, _)| i)
 }
 
-/// Indices of the `k` largest values in descending order, stable for ties.
+/// Returns the indices of the `k` largest values in descending order. Ties keep their order.
 pub(crate) fn top_k(values: &[f32], k: usize) -> Vec<usize> {
     let k = k.min(values.len());
     if k == 0 {

@@ -6,7 +6,7 @@ use unicode_segmentation::{GraphemeCursor, UnicodeSegmentation};
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Text {
     text: String,
-    /// The byte offset of each code point, and the length of the text; empty for ASCII text.
+    /// The byte offset of each code point, and the length of the text. Empty for ASCII text.
     bytes: Vec<usize>,
 }
 
@@ -24,12 +24,12 @@ impl Text {
         Self { text, bytes }
     }
 
-    /// The number of code points.
+    /// Returns the number of code points.
     pub(crate) fn len(&self) -> usize {
         if self.bytes.is_empty() { self.text.len() } else { self.bytes.len() - 1 }
     }
 
-    /// The byte offset of code point `place`, or the length of the text for positions beyond it.
+    /// Returns the byte offset of code point `place`, or the length of the text for positions beyond it.
     fn byte(&self, place: usize) -> usize {
         if self.bytes.is_empty() {
             place.min(self.text.len())
@@ -38,18 +38,18 @@ impl Text {
         }
     }
 
-    /// The code point that contains byte `byte`.
+    /// Returns the code point that contains byte `byte`.
     fn place(&self, byte: usize) -> usize {
         if self.bytes.is_empty() { byte } else { self.bytes.partition_point(|b| *b < byte) }
     }
 
-    /// The text between two positions, which are clamped to the text.
+    /// Returns the text between two positions, which are clamped to the text.
     pub(crate) fn slice(&self, (start, end): Span) -> &str {
         let (start, end) = (self.byte(start), self.byte(end));
         &self.text[start..end.max(start)]
     }
 
-    /// The range without white space at either end; empty, at its end, if there is nothing else.
+    /// Returns the range without white space at either end. If there is nothing else, returns an empty range at its end.
     pub(crate) fn trimmed(&self, (start, end): Span) -> Span {
         let end = end.min(self.len()).max(start.min(self.len()));
         let slice = self.slice((start, end));
@@ -58,7 +58,7 @@ impl Text {
         (start, start + rest.trim_end().chars().count())
     }
 
-    /// The place with the white space character before it, if there is one.
+    /// Extends the range by a white space character before it, if there is one.
     pub(crate) fn with_space_before(&self, (start, end): Span) -> Span {
         let space = start > 0 && self.slice((start - 1, start)).chars().all(char::is_whitespace);
         (start - usize::from(space), end)
@@ -80,12 +80,12 @@ impl Text {
         }
     }
 
-    /// The words and everything between them, in order and without gaps (Unicode Standard Annex 29).
+    /// Returns the words and everything between them, in order and without gaps (Unicode Standard Annex 29).
     pub(crate) fn words(&self) -> Vec<Span> {
         places(self.text.split_word_bounds())
     }
 
-    /// The sentences, in order and without gaps (Unicode Standard Annex 29).
+    /// Returns the sentences, in order and without gaps (Unicode Standard Annex 29).
     pub(crate) fn sentences(&self) -> Vec<Span> {
         places(self.text.split_sentence_bounds())
     }

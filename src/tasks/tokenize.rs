@@ -1,4 +1,4 @@
-//! Showing how a tokenizer splits text.
+//! Shows how a tokenizer splits text.
 
 use super::input::{FieldNames, TextPair};
 use crate::error::Result;
@@ -10,7 +10,7 @@ use crate::tokenizer::{Encoding, Tokenizer};
 pub struct Tokenize {
     /// The tokenizer.
     pub tokenizer: Tokenizer,
-    /// Longest text in tokens, special tokens included; `None` cuts nothing.
+    /// Maximum length of a text in tokens, including special tokens. `None` truncates nothing.
     pub max_length: Option<usize>,
     /// Names of the JSON fields with the texts.
     pub fields: FieldNames,

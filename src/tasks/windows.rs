@@ -4,10 +4,10 @@ use std::ops::Range;
 
 use crate::tokenizer::TruncationSide;
 
-/// Ranges of at most `room` tokens that cover `length` tokens, in ascending order. Neighbours share `stride` tokens, as
-/// where the `tokenizers` crate truncates with a stride: the first range is a full one for a text that is cut on the
-/// right, the last one for a text that is cut on the left. At least one range; a `stride` that leaves no step is halved
-/// to fit.
+/// Returns ranges of at most `room` tokens that cover `length` tokens, in ascending order. Neighbors share `stride`
+/// tokens, as in the `tokenizers` crate's truncation with a stride: if texts are truncated on the right, the first range
+/// is full; on the left, the last one. There is at least one range. A `stride` that leaves no step is halved until it
+/// fits.
 pub(crate) fn windows(length: usize, room: usize, stride: usize, side: TruncationSide) -> Vec<Range<usize>> {
     let mut ranges = from_the_beginning(length, room, stride);
     if side == TruncationSide::Left {
@@ -31,8 +31,8 @@ fn from_the_beginning(length: usize, room: usize, stride: usize) -> Vec<Range<us
     }
 }
 
-/// The part of each window whose tokens have more context there than in the adjacent windows. The parts have neither gaps nor
-/// overlaps.
+/// Returns the part of each window whose tokens have more context there than in the adjacent windows. The parts have
+/// neither gaps nor overlaps.
 pub(crate) fn own_parts(windows: &[Range<usize>]) -> Vec<Range<usize>> {
     let mut start = windows.first().map_or(0, |w| w.start);
     (0..windows.len())

@@ -15,11 +15,11 @@ use crate::tokenizer::Encoding;
 /// Options of the task.
 #[derive(Clone, Debug)]
 pub struct ZeroShotOptions {
-    /// Labels for records without labels of their own.
+    /// Labels for records that have none.
     pub labels: Vec<String>,
     /// A sentence with `{}` in place of the label.
     pub hypothesis: String,
-    /// Score labels independently instead of against each other.
+    /// True if labels are scored independently instead of against each other.
     pub multi_label: bool,
     /// The entailment label, by name or id, if it cannot be recognized by its name.
     pub entailment_label: Option<String>,
@@ -78,10 +78,10 @@ impl<'a> ZeroShot<'a> {
         Ok(Self { pipeline, options, entailment, contradiction })
     }
 
-    /// Encodes a text with the hypothesis of each label. Only the text is cut if they are too long.
+    /// Encodes a text with the hypothesis of each label. If they are too long, only the text is truncated.
     ///
     /// # Errors
-    /// If there are no labels, or a hypothesis alone is too long.
+    /// If there are no labels, or if a hypothesis alone is too long.
     pub fn prepare(&self, text: String, labels: Vec<String>) -> std::result::Result<ZeroShotItem, String> {
         if labels.is_empty() {
             return Err("no labels: option labels=a,b,c, or a list in the record".to_owned());
@@ -120,8 +120,8 @@ impl<'a> ZeroShot<'a> {
         Ok(ZeroShotItem { text, labels, rows })
     }
 
-    /// True if a row is longer than the tokenizer's own limit, but stays whole because nothing would be left of the
-    /// text: the pipeline then lets the model take as much as it can.
+    /// Returns true if a row is longer than the tokenizer's own limit but is not truncated, because nothing would be left
+    /// of the text. The pipeline then lets the model process as much as it can.
     fn is_left_whole(&self, premise: usize, hypothesis: usize) -> bool {
         let pipeline = self.pipeline;
         let total = premise + hypothesis + pipeline.tokenizer.num_special_tokens(true);
@@ -133,7 +133,7 @@ impl<'a> ZeroShot<'a> {
     }
 }
 
-/// The named label, else the one whose name begins with "entail", as in the pipeline.
+/// Returns the named label, otherwise the one whose name starts with "entail", as in the pipeline.
 fn entailment(config: &AlbertConfig, named: Option<&str>) -> Result<usize> {
     let all: Vec<String> = (0..config.num_labels).map(|id| config.label(id)).collect();
     if config.num_labels < 2 {
@@ -161,8 +161,8 @@ fn entailment(config: &AlbertConfig, named: Option<&str>) -> Result<usize> {
     })
 }
 
-/// The label whose name begins with "contra", else, as in the pipeline, the first one, or the last one if the first is
-/// entailment.
+/// Returns the label whose name starts with "contra". Otherwise, as in the pipeline, returns the first one, or the last
+/// one if the first is entailment.
 fn contradiction(config: &AlbertConfig, entailment: usize) -> usize {
     let named = (0..config.num_labels).find(|id| config.label(*id).to_lowercase().starts_with("contra"));
     let by_rule = if entailment == 0 { config.num_labels.saturating_sub(1) } else { 0 };

@@ -1,29 +1,29 @@
-//! The tokens added to the model of a `tokenizer.json`, as the `tokenizers` library of transformers 4.57 (0.22)
-//! treats them.
+//! Finds the tokens that were added to the model of a `tokenizer.json`, like the `tokenizers` library of transformers
+//! 4.57 (0.22).
 //!
-//! Later releases of the library refuse two tokens that are the same after normalization, and adapt the tokens when
-//! the normalizer changes.
+//! Later releases of the library reject two tokens that are equal after normalization, and adapt the tokens when the
+//! normalizer changes.
 
 use super::trie::Trie;
 use std::collections::{HashMap, HashSet};
 use tokenizers::normalizer::Range;
 use tokenizers::{AddedToken, NormalizedString, Normalizer, NormalizerWrapper, PreTokenizedString, Token};
 
-/// The outcome of a call of the library.
+/// The result of a library call.
 type Outcome<T> = Result<T, tokenizers::Error>;
 
-/// Added tokens, found in texts before the model sees them.
+/// Added tokens, which are searched for in texts before the model sees them.
 #[derive(Debug)]
 pub(super) struct Added {
     ids: HashMap<String, u32>,
     tokens: HashMap<u32, AddedToken>,
     special: HashSet<String>,
-    /// Every token ever added, special ones first; of equal patterns the first one counts.
+    /// Every token ever added, special ones first. Of equal patterns, the first one counts.
     special_order: Vec<AddedToken>,
     order: Vec<AddedToken>,
-    /// Found in the text as it is written.
+    /// Tokens that are searched for in the original text.
     as_written: Trie,
-    /// Found in the normalized text.
+    /// Tokens that are searched for in the normalized text.
     normalized: Trie,
 }
 
@@ -40,7 +40,7 @@ impl Added {
         }
     }
 
-    /// Adds tokens to a model of `size` tokens; `model` finds the ids there. Those that it lacks get the next ids.
+    /// Adds tokens to a model of `size` tokens. `model` looks up ids in the model. Tokens that it lacks get the next ids.
     pub(super) fn add(&mut self, tokens: &[AddedToken], size: u32, model: impl Fn(&str) -> Option<u32>) {
         let mut next = self.ids.values().max().map_or(size, |max| max.saturating_add(1).max(size));
         for token in tokens {
@@ -68,7 +68,7 @@ impl Added {
         }
     }
 
-    /// Takes a token out again. The ids of those that were added after it stay.
+    /// Removes a token. The ids of tokens that were added later do not change.
     pub(super) fn forget(&mut self, text: &str) {
         if let Some(id) = self.ids.remove(text) {
             self.tokens.remove(&id);
@@ -78,7 +78,7 @@ impl Added {
         self.order.retain(|token| token.content != text);
     }
 
-    /// Prepares the search for the tokens, whose texts are normalized with `normalizer` where they ask for it.
+    /// Prepares the search for the tokens. The texts of tokens with `normalized` are normalized with `normalizer`.
     pub(super) fn prepare(&mut self, normalizer: Option<&NormalizerWrapper>) -> Outcome<()> {
         let (mut written, mut normalized) = (HashMap::new(), HashMap::new());
         for token in self.special_order.iter().chain(&self.order) {
@@ -99,7 +99,8 @@ impl Added {
         Ok(())
     }
 
-    /// Cuts `text` at the tokens and normalizes what is between them. With `plain`, special tokens are text.
+    /// Splits `text` at the tokens and normalizes the text between them. If `plain` is set, special tokens are ordinary
+    /// text.
     pub(super) fn cut(
         &self,
         normalizer: Option<&NormalizerWrapper>,
@@ -144,7 +145,7 @@ impl Added {
         Ok(out)
     }
 
-    /// The tokens in `text` with the bytes that they take.
+    /// Returns the tokens in `text` with their byte ranges.
     fn places(&self, text: &str, patterns: &Trie, plain: bool) -> Vec<(u32, usize, usize)> {
         let bytes = text.as_bytes();
         let (mut out, mut at, mut done) = (Vec::new(), 0, 0);
@@ -187,7 +188,7 @@ impl Added {
         self.special.contains(text)
     }
 
-    /// All tokens by id.
+    /// Returns all tokens, sorted by id.
     pub(super) fn all(&self) -> Vec<(u32, &AddedToken)> {
         let mut all: Vec<_> = self.tokens.iter().map(|(id, token)| (*id, token)).collect();
         all.sort_by_key(|(id, _)| *id);
@@ -195,7 +196,7 @@ impl Added {
     }
 }
 
-/// `\w` of a regular expression.
+/// Returns true for characters that match `\w` in a regular expression.
 fn is_word(c: char) -> bool {
     regex_syntax::try_is_word_character(c).unwrap_or_else(|_| c.is_alphanumeric())
 }

@@ -1,5 +1,5 @@
-//! The `BasicTokenizer` of transformers 4.57 in Python, without its treatment of Chinese characters, as
-//! `BertJapaneseTokenizer` uses it. Each character keeps its place.
+//! The Python `BasicTokenizer` of transformers 4.57 without its special treatment of Chinese characters, as used by
+//! `BertJapaneseTokenizer`. Each character keeps its position in the original text.
 
 use super::categories::{is_blank, is_nonspacing, is_other, is_punctuation};
 use super::chars::Char;
@@ -7,8 +7,8 @@ use super::forms::{Form, normalize};
 use super::unicode::is_space;
 use std::collections::HashSet;
 
-/// The words of `chars`: cut at white space and around punctuation, without control characters, in NFC. `lower`
-/// drops case and accents. Words in `never_split` stay as they are.
+/// Splits `chars` into words: at white space and around punctuation, without control characters, in NFC. `lower` removes
+/// case and accents. Words in `never_split` stay unchanged.
 pub(super) fn words(chars: &[Char], lower: bool, never_split: &HashSet<String>) -> Vec<Vec<Char>> {
     let clean: Vec<Char> = chars.iter().filter_map(|&char| cleaned(char)).collect();
     let mut out = Vec::new();
@@ -26,7 +26,7 @@ pub(super) fn words(chars: &[Char], lower: bool, never_split: &HashSet<String>) 
     out
 }
 
-/// White space as a space, nothing for control characters.
+/// Replaces white space by a space. Returns `None` for control characters.
 fn cleaned(char: Char) -> Option<Char> {
     match char.c {
         '\0' | '\u{fffd}' => None,

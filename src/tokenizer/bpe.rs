@@ -1,37 +1,37 @@
-//! SentencePiece's byte-pair encoding: the same merges in the same order as its `bpe_model.cc` (0.2.3).
+//! SentencePiece's byte-pair encoding, with the same merges in the same order as its `bpe_model.cc` (0.2.3).
 
 use super::trie::Trie;
 use super::unigram::{Span, Unigram, Use, width};
 use std::cmp::Ordering;
 use std::collections::{BinaryHeap, HashMap};
 
-/// No neighbour.
+/// Marks a missing neighbor.
 const NONE: u32 = u32::MAX;
 
-/// SentencePiece splits unused pieces no deeper than this.
+/// Maximum depth to which SentencePiece splits unused pieces.
 const MOST_SPLITS: usize = 100;
 
-/// A run of bytes that merges have joined so far. Empty once it is part of its left neighbour.
+/// A range of bytes that has been merged so far. Empty once it has been merged into its left neighbor.
 struct Symbol {
     start: u32,
     end: u32,
     previous: u32,
     next: u32,
-    /// A user-defined symbol, which takes no part in merges.
+    /// True for a user-defined symbol, which is never merged.
     frozen: bool,
 }
 
-/// Two neighbours whose text is a piece.
+/// Two neighbors that form a piece.
 struct Pair {
     score: f32,
     left: u32,
     right: u32,
-    /// The length of both in bytes. Tells whether either changed since.
+    /// The combined length in bytes when the pair was proposed. It reveals whether either symbol has changed since.
     size: u32,
 }
 
 impl Ord for Pair {
-    /// The best score first, then the leftmost.
+    /// Orders pairs by score (highest first), then from left to right.
     fn cmp(&self, other: &Self) -> Ordering {
         self.score.total_cmp(&other.score).then_with(|| other.left.cmp(&self.left))
     }
@@ -51,18 +51,18 @@ impl PartialEq for Pair {
 
 impl Eq for Pair {}
 
-/// The merges of one text.
+/// The state of merging one text.
 struct Merges<'a> {
     vocabulary: &'a Unigram,
     text: &'a [u8],
     symbols: Vec<Symbol>,
     agenda: BinaryHeap<Pair>,
-    /// Per unused piece: the length of its left part when it was last seen as a candidate.
+    /// For each unused piece, the length of its left part when it was last proposed.
     splits: HashMap<u32, u32>,
 }
 
-/// The segmentation of `text` (UTF-8, shorter than 4 GiB) with the pieces of `vocabulary`. `symbols` are the
-/// user-defined symbols; text that is not a piece gets the id `unknown`.
+/// Segments `text` (UTF-8, shorter than 4 GiB) into pieces of `vocabulary`. `symbols` are the user-defined symbols. Text
+/// that is not a piece gets the id `unknown`.
 pub(super) fn segment(vocabulary: &Unigram, symbols: &Trie, unknown: u32, text: &[u8]) -> Vec<Span> {
     if text.is_empty() {
         return Vec::new();
@@ -83,7 +83,7 @@ pub(super) fn segment(vocabulary: &Unigram, symbols: &Trie, unknown: u32, text: 
     merges.spans(unknown)
 }
 
-/// One symbol per character or user-defined symbol.
+/// Creates one symbol per character or user-defined symbol.
 fn characters(symbols: &Trie, text: &[u8]) -> Vec<Symbol> {
     let mut out: Vec<Symbol> = Vec::with_capacity(text.len());
     let mut start = 0;
@@ -107,7 +107,7 @@ fn characters(symbols: &Trie, text: &[u8]) -> Vec<Symbol> {
 }
 
 impl Merges<'_> {
-    /// Adds two neighbours to the agenda if they form a piece.
+    /// Adds two neighbors to the agenda if they form a piece.
     fn propose(&mut self, left: u32, right: u32) {
         if left == NONE || right == NONE {
             return;
@@ -145,7 +145,7 @@ impl Merges<'_> {
         self.propose(pair.left, next);
     }
 
-    /// The remaining pieces, with unused pieces split into the parts that they were merged from.
+    /// Returns the remaining pieces. Unused pieces are split into the parts that they were merged from.
     fn spans(&self, unknown: u32) -> Vec<Span> {
         let mut out = Vec::with_capacity(self.symbols.len() / 2 + 1);
         let mut work = Vec::new();
@@ -178,7 +178,8 @@ impl Merges<'_> {
 mod tests {
     use super::*;
 
-    /// The pieces `<unk>`, then `pieces` with scores that fall from -1 in steps of 1; `unused` are never produced.
+    /// Segments a text with the pieces `<unk>` and `pieces`, whose scores start at -1 and decrease by 1. `unused` are
+    /// never produced.
     fn cut(pieces: &[&str], unused: &[&str], symbols: &[&str], text: &str) -> Vec<String> {
         let kind = |piece: &str| match piece {
             piece if unused.contains(&piece) => Use::Unused,

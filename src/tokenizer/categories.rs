@@ -1,23 +1,23 @@
-//! Unicode categories as Python 3.11 knows them (Unicode 14.0.0), for BERT's basic tokenizer in Python.
+//! Unicode categories of Python 3.11 (Unicode 14.0.0), for BERT's Python basic tokenizer.
 //!
-//! The tables are what `unicodedata.category` gives: ranges (inclusive) in order.
+//! The tables contain the results of `unicodedata.category` as sorted, inclusive ranges.
 
-/// A character of the general categories C*: control, format, private use, unassigned.
+/// Returns true for the general categories C*: control, format, private use, unassigned.
 pub(super) fn is_other(c: char) -> bool {
     contains(OTHER, c)
 }
 
-/// A nonspacing mark (Mn).
+/// Returns true for a nonspacing mark (Mn).
 pub(super) fn is_nonspacing(c: char) -> bool {
     contains(NONSPACING, c)
 }
 
-/// Punctuation (P*), or any symbol of ASCII.
+/// Returns true for punctuation (P*) and for any ASCII symbol.
 pub(super) fn is_punctuation(c: char) -> bool {
     contains(PUNCTUATION, c)
 }
 
-/// A space of the category Zs, or a tab or line end.
+/// Returns true for a space of the category Zs, a tab or a line end.
 pub(super) fn is_blank(c: char) -> bool {
     matches!(
         c,

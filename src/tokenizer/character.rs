@@ -1,10 +1,10 @@
-//! SentencePiece models of type CHAR and WORD: every character, or every word, is a piece or unknown.
+//! Segmentation for SentencePiece models of type CHAR and WORD: each character, or each word, is a piece or unknown.
 
 use super::piece::SPACE;
 use super::trie::Trie;
 use super::unigram::{Span, Unigram, Use, width};
 
-/// One piece per character or user-defined symbol of `text`.
+/// Returns one piece per character or user-defined symbol of `text`.
 pub(super) fn characters(vocabulary: &Unigram, symbols: &Trie, unknown: u32, text: &[u8]) -> Vec<Span> {
     let mut out = Vec::with_capacity(text.len());
     let mut start = 0;
@@ -17,7 +17,7 @@ pub(super) fn characters(vocabulary: &Unigram, symbols: &Trie, unknown: u32, tex
     out
 }
 
-/// One piece per word of `text`. A word begins with every `▁`, also in models that have them as suffixes.
+/// Returns one piece per word of `text`. Every `▁` starts a word, even in models with `▁` as a suffix.
 pub(super) fn words(vocabulary: &Unigram, unknown: u32, text: &[u8]) -> Vec<Span> {
     let mut out = Vec::new();
     let mut start = 0;
@@ -32,7 +32,7 @@ pub(super) fn words(vocabulary: &Unigram, unknown: u32, text: &[u8]) -> Vec<Span
     out
 }
 
-/// Unused pieces are not produced.
+/// Returns the id of a piece. Unused pieces are unknown.
 fn id(vocabulary: &Unigram, piece: &[u8], unknown: u32) -> u32 {
     vocabulary.id(piece).filter(|id| vocabulary.piece(*id).1 != Use::Unused).unwrap_or(unknown)
 }

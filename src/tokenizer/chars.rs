@@ -1,6 +1,6 @@
-//! Characters with their origin in the text.
+//! Characters with their positions in the original text.
 
-/// A character and its origin: code points `start..end` of the original text.
+/// A character and its position: code points `start..end` of the original text.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Char {
     pub c: char,

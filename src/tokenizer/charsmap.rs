@@ -1,6 +1,6 @@
 //! The normalization table of a SentencePiece model: a double-array trie of prefixes with their replacements.
 
-/// A SentencePiece `precompiled_charsmap`, which is safe for arbitrary bytes.
+/// A SentencePiece `precompiled_charsmap`. Lookups are safe for arbitrary bytes.
 #[derive(Debug, Default)]
 pub(super) struct Charsmap {
     units: Vec<u32>,
@@ -20,7 +20,7 @@ impl Charsmap {
         Some(Self { units, replacements: replacements.to_vec() })
     }
 
-    /// The longest rule that matches the start of `text`: its length in bytes and its replacement.
+    /// Returns the longest rule that matches the start of `text`: its length in bytes and its replacement.
     pub(super) fn longest(&self, text: &[u8]) -> Option<(usize, &str)> {
         let mut at = offset(*self.units.first()?);
         let mut found = None;

@@ -1,7 +1,7 @@
-//! Which tokenizer class of transformers a directory names, and whether this program does what that class does.
+//! Determines which of transformers' tokenizer classes a directory names, and whether its behavior is implemented here.
 //!
-//! `AutoTokenizer` takes the class from `tokenizer_config.json`, else from `config.json`. Classes that have a fast
-//! version run `tokenizer.json` as it is written; the others read their own files only.
+//! `AutoTokenizer` takes the class from `tokenizer_config.json`, otherwise from `config.json`. Classes with a fast
+//! version use `tokenizer.json` as it is; the others only read their own files.
 
 use super::japanese;
 use crate::error::{Error, Result};
@@ -14,7 +14,7 @@ const MODEL_CONFIG: &str = "config.json";
 const JSON: &str = "tokenizer.json";
 const VOCAB: &str = "vocab.txt";
 
-/// Classes that give the same ids and type ids as `BertTokenizer`, compared in transformers 4.57.6.
+/// Classes with the same ids and type ids as `BertTokenizer`, as verified with transformers 4.57.6.
 const AS_BERT: [&str; 10] = [
     "BertTokenizer",
     "ConvBertTokenizer",
@@ -28,10 +28,10 @@ const AS_BERT: [&str; 10] = [
     "SqueezeBertTokenizer",
 ];
 
-/// The same, without type ids: models get 0 for every token.
+/// Classes with the same ids as `BertTokenizer`, but without type ids: models get 0 for every token.
 const AS_BERT_WITHOUT_TYPES: [&str; 3] = ["DistilBertTokenizer", "DPRReaderTokenizer", "RetriBertTokenizer"];
 
-/// Classes that say nothing about the segmentation: the files do.
+/// Classes that do not determine the segmentation: the files do.
 const ANY: [&str; 4] =
     ["AlbertTokenizer", "PreTrainedTokenizer", "PreTrainedTokenizerFast", "TokenizersBackend"];
 
@@ -83,32 +83,32 @@ const SLOW_ONLY: [&str; 44] = [
     "XLMTokenizer",
 ];
 
-/// The tokenizer that a directory's configuration names.
+/// The tokenizer class that a directory's configuration names.
 #[derive(Debug, Default)]
 pub(super) struct Named {
-    /// The class, or the remote code that `auto_map` names.
+    /// The class, or the remote code in `auto_map`.
     pub class: Option<String>,
-    /// The file that names it.
+    /// The file that names the class.
     file: PathBuf,
-    /// Remote code of `auto_map`: the slow class and the fast one.
+    /// Remote code in `auto_map`: the slow class and the fast one.
     remote: Option<(Option<String>, Option<String>)>,
-    /// `tokenizer_config.json`; empty if there is none.
+    /// The content of `tokenizer_config.json`; empty if there is none.
     pub config: Map<String, Value>,
 }
 
 /// How to read the tokenizer of a directory.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Reading {
-    /// The file with the usual name.
+    /// Read the file with the usual name.
     Usual,
-    /// This one.
+    /// Read this file.
     File(PathBuf),
-    /// As [`japanese::Japanese`].
+    /// Read a [`japanese::Japanese`].
     Japanese,
 }
 
 impl Named {
-    /// Reads the configuration files of `dir`. Files that are missing or damaged name nothing here.
+    /// Reads the configuration files of `dir`. Missing or damaged files are ignored here.
     pub(super) fn read(dir: &Path) -> Self {
         let map = |name: &str| -> Map<String, Value> {
             let bytes = fs::read(dir.join(name)).unwrap_or_default();
@@ -121,7 +121,7 @@ impl Named {
         if named.class.is_none() {
             let model = map(MODEL_CONFIG);
             named.class = class(&model);
-            // A legacy list in config.json would be about the model.
+            // A legacy list in config.json would refer to the model.
             let own = remote(&model).filter(|_| model.get("auto_map").is_some_and(Value::is_object));
             if named.class.is_some() || (own.is_some() && named.remote.is_none()) {
                 named.file = dir.join(MODEL_CONFIG);
@@ -134,7 +134,7 @@ impl Named {
     /// Decides how to read the tokenizer of `dir`.
     ///
     /// # Errors
-    /// If the class does something else with the files than this program.
+    /// If this library does not implement what the class does with the files.
     pub(super) fn reading(&mut self, dir: &Path) -> Result<Reading> {
         let has_json = dir.join(JSON).is_file();
         if let Some((slow, fast)) = &self.remote {
@@ -190,19 +190,19 @@ impl Named {
         Err(Error::bad_file(&self.file, problem))
     }
 
-    /// The file that names the class.
+    /// Returns the file that names the class.
     pub(super) fn file(&self) -> &Path {
         &self.file
     }
 
-    /// Models get no type ids from this tokenizer: all are 0.
+    /// Returns true if models get no type ids from this tokenizer, so that all are 0.
     pub(super) fn has_one_type(&self) -> bool {
         let class = self.class.as_deref().unwrap_or_default();
         AS_BERT_WITHOUT_TYPES.contains(&class.strip_suffix("Fast").unwrap_or(class))
     }
 }
 
-/// The entry of `auto_map` for the tokenizer.
+/// Returns the tokenizer's entry in `auto_map`.
 fn remote(config: &Map<String, Value>) -> Option<(Option<String>, Option<String>)> {
     let map = config.get("auto_map")?;
     let value = if map.is_array() { map } else { map.get("AutoTokenizer")? };
@@ -302,7 +302,7 @@ mod tests {
         let (way, class) =
             reading(&[("tokenizer_config.json", fast), ("tokenizer.json", "")]).expect("the file is run");
         assert_eq!((way, class.as_deref()), (Reading::Usual, Some("own.Fast")));
-        // About the model, not the tokenizer.
+        // This entry is about the model, not the tokenizer.
         let model = r#"{"auto_map": {"AutoModel": "own.Model"}}"#;
         assert_eq!(reading(&[("config.json", model)]).expect("fine").0, Reading::Usual);
         let own = r#"{"auto_map": {"AutoTokenizer": ["own.Slow", null]}}"#;

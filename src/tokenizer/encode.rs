@@ -1,4 +1,4 @@
-//! Encoding of texts: pieces, special tokens around them, and truncation.
+//! Encodes texts: pieces, special tokens around them, and truncation.
 
 use super::encoding::Encoding;
 use super::piece::Piece;
@@ -16,11 +16,11 @@ impl Tokenizer {
         Ok(self.assemble(&first, second.as_deref(), false))
     }
 
-    /// Encodes a text or a pair with its special tokens, cut to at most `max_length` tokens in all: the longer text
-    /// loses tokens first (`longest_first`), at its [`Tokenizer::truncation_side`].
+    /// Encodes a text or a pair with its special tokens, truncated to at most `max_length` tokens in total: the longer
+    /// text loses tokens first (`longest_first`), at its [`Tokenizer::truncation_side`].
     ///
     /// # Errors
-    /// If the special tokens alone exceed `max_length`; errors of [`Tokenizer::encode`].
+    /// If the special tokens alone exceed `max_length`; errors from [`Tokenizer::encode`].
     pub fn encode_truncated(&self, text: &str, pair: Option<&str>, max_length: usize) -> Result<Encoding> {
         let special = self.num_special_tokens(pair.is_some());
         let room = max_length.checked_sub(special).ok_or_else(|| {
@@ -42,7 +42,7 @@ impl Tokenizer {
     /// Encodes a text without special tokens around it.
     ///
     /// # Errors
-    /// Same as [`Tokenizer::encode`].
+    /// Those of [`Tokenizer::encode`].
     pub fn encode_without_special_tokens(&self, text: &str) -> Result<Encoding> {
         let pieces = self.pieces(text)?;
         let mut out = Encoding::with_capacity(pieces.len());
@@ -50,12 +50,12 @@ impl Tokenizer {
         Ok(out)
     }
 
-    /// Appends the token ids of running text to `ids` and computes nothing else. Adds no special tokens and recognizes none (`[MASK]`
-    /// in a text is brackets and letters; a `tokenizer.json` still finds `<pad>` if it is one of its pieces, because it is in lower
-    /// case).
+    /// Appends the token ids of running text to `ids` and computes nothing else. Adds no special tokens and recognizes
+    /// none: `[MASK]` in a text is brackets and letters. (A `tokenizer.json` still finds `<pad>` if it is one of its
+    /// pieces, because it is in lower case.)
     ///
     /// # Errors
-    /// Same as [`Tokenizer::encode`].
+    /// Those of [`Tokenizer::encode`].
     pub fn encode_ids(&self, text: &str, ids: &mut Vec<u32>) -> Result<()> {
         match &self.engine {
             Engine::JsonTokenizer(fast) => fast.encode_ids(text, ids),
@@ -68,7 +68,7 @@ impl Tokenizer {
     /// (transformers' `is_split_into_words`).
     ///
     /// # Errors
-    /// Same as [`Tokenizer::encode`].
+    /// Those of [`Tokenizer::encode`].
     pub fn encode_words(&self, words: &[String]) -> Result<Encoding> {
         let mut out = Encoding::default();
         for (number, word) in (0..).zip(words) {
@@ -95,7 +95,7 @@ impl Tokenizer {
         out
     }
 
-    /// The number of special tokens that [`Tokenizer::encode`] adds to a text or a pair.
+    /// Returns the number of special tokens that [`Tokenizer::encode`] adds to a text or a pair.
     pub fn num_special_tokens(&self, pair: bool) -> usize {
         let layout = if pair { &self.pair } else { &self.single };
         layout.before.len() + layout.between.len() + layout.after.len()

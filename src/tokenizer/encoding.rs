@@ -7,15 +7,15 @@ pub struct Encoding {
     pub ids: Vec<u32>,
     /// 0 for the first text and the special tokens around it, 1 for the second text and the `[SEP]` after it.
     pub type_ids: Vec<u32>,
-    /// Start and end in code points of the token's own text (see `sequence_ids` for which one); (0, 0) for special
-    /// tokens added by the template.
+    /// Start and end in code points of the token's own text (`sequence_ids` says which one); (0, 0) for special tokens
+    /// added by the template.
     pub offsets: Vec<(usize, usize)>,
     /// True for special tokens added by the template (not for a `[MASK]` in the text).
     pub special_tokens_mask: Vec<bool>,
     /// `None` for special tokens added by the template, `Some(0)` for the first text, `Some(1)` for the second.
     pub sequence_ids: Vec<Option<u8>>,
-    /// Index of the token's word in its text: the parts between white space (a `tokenizer.json` may define words differently).
-    /// `None` for special tokens added by the template.
+    /// Index of the token's word in its text. Words are separated by white space, unless a `tokenizer.json` defines them
+    /// differently. `None` for special tokens added by the template.
     pub word_ids: Vec<Option<u32>>,
     /// True if tokens were truncated.
     pub truncated: bool,
@@ -40,7 +40,7 @@ impl Encoding {
         }
     }
 
-    /// Some of the tokens.
+    /// Returns a range of the tokens.
     #[must_use]
     pub fn slice(&self, range: std::ops::Range<usize>) -> Self {
         Self {
@@ -54,7 +54,7 @@ impl Encoding {
         }
     }
 
-    /// Adds the tokens of `other` as those of text `sequence`, with `type_id`.
+    /// Appends the tokens of `other` as those of text `sequence`, with `type_id`.
     pub(super) fn append(&mut self, other: &Self, sequence: u8, type_id: u32) {
         let length = other.ids.len();
         self.ids.extend_from_slice(&other.ids);

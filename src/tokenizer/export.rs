@@ -1,4 +1,4 @@
-//! Conversion of a SentencePiece model to a `tokenizer.json` in the form of the ALBERT models of 2020.
+//! Converts a SentencePiece model to a `tokenizer.json` in the form used by the ALBERT models of 2020.
 
 use super::named;
 use super::piece::SPACE;
@@ -8,8 +8,8 @@ use super::unicode::{is_digit, is_space};
 use serde_json::{Map, Value, json};
 use tokenizers::AddedToken;
 
-/// The JSON of a `tokenizers` pipeline with the same ids, but for the few texts named in the module's
-/// documentation, unless there is an [`obstacle`].
+/// Returns the JSON of a `tokenizers` pipeline. Unless there is an [`obstacle`], its ids are the same, except for the few
+/// texts listed in the documentation of the parent module.
 pub(super) fn tokenizer_json(slow: &SentencePieceTokenizer) -> Value {
     let mut added: Vec<_> = slow.added.tokens.iter().collect();
     added.sort_by_key(|(id, _)| *id);
@@ -22,7 +22,7 @@ pub(super) fn tokenizer_json(slow: &SentencePieceTokenizer) -> Value {
     };
     let mut vocab: Vec<Value> = (0u32..).zip(&slow.pieces).map(piece).collect();
     for (id, token) in &added {
-        // An entry of `added_tokens_decoder` may give a piece another name.
+        // An entry of `added_tokens_decoder` may rename a piece.
         if let Some(piece) = vocab.get_mut(*id as usize).and_then(Value::as_array_mut)
             && slow.pieces.iter().all(|piece| piece.0 != token.content)
         {
@@ -48,31 +48,31 @@ pub(super) fn tokenizer_json(slow: &SentencePieceTokenizer) -> Value {
     })
 }
 
-/// Readers number added tokens after the vocabulary without a gap. Where there is one, the vocabulary has to continue to
-/// its end.
+/// Returns vocabulary entries up to the last gap in the ids of added tokens. Readers number added tokens after the
+/// vocabulary without gaps, so the vocabulary must extend to the end of the last gap.
 fn up_to_the_last_hole(slow: &SentencePieceTokenizer, added: &[&(u32, AddedToken)]) -> Vec<Value> {
     let size = slow.pieces.len() as u32;
     let ids: Vec<u32> = added.iter().map(|(id, _)| *id).filter(|id| *id >= size).collect();
     let mut end = ids.last().map_or(size, |last| last.saturating_add(1));
     for id in ids.iter().rev() {
-        // Those behind the last gap get their ids from their order.
+        // Tokens after the last gap get their ids from their order.
         if id.saturating_add(1) != end {
             break;
         }
         end = *id;
     }
-    // The worst score decides what unknown text costs: it stays the worst.
+    // The lowest score determines the cost of unknown text, so it must remain the lowest.
     let normal = slow.pieces.iter().filter(|piece| piece.2 == Type::Normal);
     let worst = f64::from(normal.map(|piece| piece.1).fold(0.0, f32::min));
     let text = |id| slow.token(id).map_or_else(|| format!("\u{f8ff}{id}"), str::to_owned);
     (size..end.min(size.saturating_add(MOST_FILLED))).map(|id| json!([text(id), worst])).collect()
 }
 
-/// Ids that are filled at most; no vocabulary has larger gaps.
+/// Maximum number of ids to fill in. No vocabulary has larger gaps.
 const MOST_FILLED: u32 = 1 << 20;
 
 impl SentencePieceTokenizer {
-    /// A text that determines the ids of every input.
+    /// Returns a text that determines the ids of every input.
     pub(super) fn identity(&self) -> String {
         let json = tokenizer_json(self).to_string();
         if obstacle(self).is_none() {
@@ -85,7 +85,7 @@ impl SentencePieceTokenizer {
     }
 }
 
-/// Why no pipeline gives the same ids; `None` if one does.
+/// Returns the reason why no pipeline gives the same ids; `None` if one does.
 pub(super) fn obstacle(slow: &SentencePieceTokenizer) -> Option<String> {
     let model = &slow.model;
     if model.method != ModelType::Unigram {
@@ -95,7 +95,7 @@ pub(super) fn obstacle(slow: &SentencePieceTokenizer) -> Option<String> {
     let is_produced = |kind| matches!(kind, Type::Normal | Type::UserDefined);
     let joins_words = slow.pieces.iter().find(|p| is_produced(p.2) && has_inner_space(&p.0));
     let symbols = || slow.pieces.iter().filter(|p| p.2 == Type::UserDefined);
-    // Text that is spelled like a control piece is unknown to the model; a pipeline would give the piece.
+    // The model treats text spelled like a control piece as unknown, whereas a pipeline would produce the piece.
     let is_word = |(id, piece): &(u32, &(String, f32, Type))| {
         piece.2 == Type::Control
             && !piece.0.starts_with(['<', '['])
@@ -123,7 +123,7 @@ pub(super) fn obstacle(slow: &SentencePieceTokenizer) -> Option<String> {
     Some(problem)
 }
 
-/// Pieces that end in a digit and a comma: the reference cuts them.
+/// Returns true for pieces that end in a digit and a comma, which the reference tokenizer splits.
 fn ends_in_number(text: &str) -> bool {
     let mut last = text.chars().rev();
     last.next() == Some(',') && last.next().is_some_and(is_digit)
@@ -133,7 +133,7 @@ fn normalizer(slow: &SentencePieceTokenizer) -> Value {
     let replace =
         |from: &str, to: &str| json!({"type": "Replace", "pattern": {"String": from}, "content": to});
     let mut steps = vec![
-        // Python's white space characters that the table would drop.
+        // White space characters of Python that the table would drop.
         json!({"type": "Replace", "pattern": {"Regex": "[\u{b}\u{1c}-\u{1f}]"}, "content": " "}),
         replace("``", "\""),
         replace("''", "\""),
@@ -150,7 +150,7 @@ fn normalizer(slow: &SentencePieceTokenizer) -> Value {
     json!({"type": "Sequence", "normalizers": steps})
 }
 
-/// The template `[CLS] A [SEP]` and `[CLS] A [SEP] B [SEP]`, or none if the model has no such tokens.
+/// Returns the template `[CLS] A [SEP]` and `[CLS] A [SEP] B [SEP]`, or null if the model has no such tokens.
 fn template(slow: &SentencePieceTokenizer) -> Value {
     let (Some(cls), Some(sep)) = (&slow.specials.cls, &slow.specials.sep) else { return Value::Null };
     let special = |(id, token): &(u32, String)| json!({"id": token, "ids": [id], "tokens": [token]});

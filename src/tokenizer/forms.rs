@@ -1,4 +1,4 @@
-//! Unicode normalization of characters that keep their places in the original text.
+//! Unicode normalization of characters that keep their positions in the original text.
 
 use super::chars::Char;
 use unicode_normalization::char::{
@@ -10,14 +10,14 @@ use unicode_normalization::char::{
 pub(super) enum Form {
     /// Canonical decomposition.
     Nfd,
-    /// Canonical decomposition and composition.
+    /// Canonical decomposition, followed by canonical composition.
     Nfc,
-    /// Compatible decomposition, canonical composition.
+    /// Compatibility decomposition, followed by canonical composition.
     Nfkc,
 }
 
-/// `chars` in a normalization form. What a character becomes has its place; what several become has the place
-/// from the first to the last of them.
+/// Converts `chars` to a normalization form. Characters that a character decomposes into have its position. A composed
+/// character spans the positions of its parts.
 pub(super) fn normalize(chars: &[Char], form: Form) -> Vec<Char> {
     if chars.iter().all(|c| c.c.is_ascii()) {
         return chars.to_vec();
@@ -30,7 +30,7 @@ pub(super) fn normalize(chars: &[Char], form: Form) -> Vec<Char> {
             Form::Nfkc => decompose_compatible(c, push),
         }
     }
-    // Marks that follow a letter, by class.
+    // Sort the marks that follow a letter by combining class.
     for marks in out.chunk_by_mut(|a, b| (class(a) == 0) == (class(b) == 0)) {
         if class(&marks[0]) != 0 {
             marks.sort_by_key(class);
@@ -41,7 +41,7 @@ pub(super) fn normalize(chars: &[Char], form: Form) -> Vec<Char> {
 
 fn composed(chars: Vec<Char>) -> Vec<Char> {
     let mut out: Vec<Char> = Vec::with_capacity(chars.len());
-    // The letter that marks may join, and the class of what came last.
+    // The index of the letter that marks may combine with, and the combining class of the last character.
     let (mut letter, mut last) = (None, 0);
     for char in chars {
         let class = class(&char);

@@ -1,5 +1,5 @@
-//! Added tokens in the texts of the slow tokenizer: `PreTrainedTokenizer.tokenize` of transformers 4.57, with every
-//! character keeping its place.
+//! Added tokens in the texts of the slow tokenizer: `PreTrainedTokenizer.tokenize` of transformers 4.57. Every character
+//! keeps its position.
 
 use super::chars::Char;
 use super::trie::Trie;
@@ -7,29 +7,29 @@ use super::unicode::is_space;
 use std::collections::HashMap;
 use tokenizers::AddedToken;
 
-/// A part of a text between or at added tokens.
+/// A part of a text: an added token, or the text between added tokens.
 #[derive(Debug, PartialEq)]
 pub(super) enum Cut {
-    /// An added token: its id.
+    /// The id and the characters of an added token.
     Token(u32, Vec<Char>),
-    /// Text, as it is.
+    /// Ordinary text.
     Text(Vec<Char>),
 }
 
-/// The tokens that are recognised in running text.
+/// The tokens to recognize in a text.
 #[derive(Debug)]
 pub(super) struct InText {
-    /// All tokens, with their ids.
+    /// The ids of all tokens.
     tokens: Trie,
     longest: usize,
     attributes: HashMap<u32, AddedToken>,
-    /// Texts that are not lower-cased, with their place in the order in which they are tried.
+    /// Texts that are not lower-cased, with their rank in the order in which they are tried.
     kept: Option<Trie>,
 }
 
 impl InText {
-    /// `tokens` with their ids, of equal ids the last one counts; `kept` are the texts that keep their case, of two
-    /// that fit the first one is taken.
+    /// Creates the set from `tokens` with their ids; if a text or an id occurs twice, the last one counts. `kept` are
+    /// texts that keep their case; if several match, the first one wins.
     pub(super) fn new<'a>(tokens: &[(u32, AddedToken)], kept: impl Iterator<Item = &'a str>) -> Self {
         let mut places: HashMap<&str, u32> = HashMap::new();
         for (text, place) in kept.zip(0..) {
@@ -44,7 +44,7 @@ impl InText {
         }
     }
 
-    /// The number of characters at the beginning of `text` that keep their case.
+    /// Returns the number of characters at the start of `text` that keep their case.
     pub(super) fn kept(&self, text: &str) -> usize {
         let Some(trie) = &self.kept else { return 0 };
         let (mut node, mut best) = (Trie::ROOT, None);
@@ -58,7 +58,7 @@ impl InText {
         best.and_then(|(_, end)| text.get(..end)).map_or(0, |own| own.chars().count())
     }
 
-    /// The id of the token that `chars` are.
+    /// Returns the id of the token with the text of `chars`.
     fn id(&self, chars: &[Char]) -> Option<u32> {
         if chars.is_empty() || chars.len() > self.longest {
             return None;
@@ -67,7 +67,7 @@ impl InText {
         self.tokens.get(text.as_bytes())
     }
 
-    /// Cuts a text at the tokens.
+    /// Splits a text at the tokens.
     pub(super) fn cut(&self, chars: Vec<Char>) -> Vec<Cut> {
         let cuts = self.cuts(&chars);
         if cuts.is_empty() {
@@ -84,7 +84,7 @@ impl InText {
         for n in 0..parts.len() {
             let Some(token) = self.id(&parts[n]).and_then(|id| self.attributes.get(&id)) else { continue };
             let (left, right) = (n.checked_sub(1), Some(n + 1).filter(|right| *right < parts.len()));
-            // As they were before white space is taken away.
+            // Neighboring characters before white space is stripped.
             let before = left.and_then(|left| parts[left].last()).map(|c| c.c);
             let after = right.and_then(|right| parts[right].first()).map(|c| c.c);
             if let (true, Some(right)) = (token.rstrip, right) {
@@ -96,7 +96,7 @@ impl InText {
                 let end = parts[left].len() - spaces;
                 parts[left].truncate(end);
             }
-            // A token within a word is a part of the text.
+            // A token inside a word is ordinary text.
             if !token.single_word {
                 continue;
             }
@@ -116,8 +116,8 @@ impl InText {
         parts.into_iter().filter(|part| !part.is_empty()).map(known).collect()
     }
 
-    /// Where the reference's `Trie.split` cuts. Where a token ends within the beginning of another one, it may find
-    /// neither, and so does this.
+    /// Returns the positions at which the reference's `Trie.split` splits. If a token ends inside the beginning of
+    /// another one, the reference may find neither, and this function reproduces that.
     fn cuts(&self, chars: &[Char]) -> Vec<usize> {
         type State = (usize, Option<u32>);
         let step = |state: State, c: char| {
@@ -127,7 +127,7 @@ impl InText {
             }
             Some(at)
         };
-        // Where each possible token begins, how far it has come, and whether it can continue.
+        // For each candidate token: its start, its state in the trie, and whether it can continue.
         let mut states: Vec<(usize, State, bool)> = Vec::new();
         let (mut cuts, mut skip) = (Vec::new(), 0);
         for (current, char) in chars.iter().enumerate() {
@@ -162,7 +162,7 @@ impl InText {
                 }
                 match step(state, char.c) {
                     Some(next) => states[n].1 = next,
-                    // Looked at once more if another token ends here.
+                    // It is still examined once if another token ends here.
                     None => states[n].2 = false,
                 }
             }

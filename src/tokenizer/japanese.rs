@@ -1,5 +1,5 @@
-//! transformers' `BertJapaneseTokenizer`, with the word tokenizer that needs no dictionary (`basic`) or none, and
-//! each of its subword tokenizers. Follows `tokenization_bert_japanese.py` of transformers 4.57.
+//! transformers' `BertJapaneseTokenizer`, with all of its subword tokenizers and either the word tokenizer that needs no
+//! dictionary (`basic`) or none. Follows `tokenization_bert_japanese.py` of transformers 4.57.
 
 use super::basic;
 use super::chars::Char;
@@ -21,43 +21,43 @@ use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::path::Path;
 
-/// The class that this is.
+/// The name of the class.
 pub(super) const CLASS: &str = "BertJapaneseTokenizer";
 
-/// Longer words are unknown.
+/// Maximum length of a word in characters. Longer words are unknown.
 const MOST_CHARACTERS: usize = 100;
 
-/// Special tokens are cut out of the text; the rest is left to this module.
+/// Options that only split the text at special tokens. Everything else is done in this module.
 const CUT: Options = Options { lower: false, keep_accents: true, remove_space: false, raw: true };
 
-/// The class's preparation of a word for SentencePiece.
+/// Options with which the class prepares a word for SentencePiece.
 const BEFORE_SENTENCEPIECE: Options =
     Options { lower: false, keep_accents: true, remove_space: true, raw: false };
 
-/// How words become tokens.
+/// How words are split into tokens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Subwords {
-    /// They are tokens (`do_subword_tokenize` is false).
+    /// Words are tokens (`do_subword_tokenize` is false).
     None,
     WordPiece,
     Character,
     SentencePiece,
 }
 
-/// Where the tokens are.
+/// The vocabulary.
 #[derive(Debug)]
 enum Vocabulary {
-    /// A `vocab.txt`: by id and by text.
+    /// A `vocab.txt`: tokens by id, and ids by token.
     Lines(Vec<String>, HashMap<String, u32>),
     /// A `spiece.model`.
     Pieces(Box<SentencePieceTokenizer>),
 }
 
-/// The tokenizer.
+/// A `BertJapaneseTokenizer`.
 #[derive(Debug)]
 pub(super) struct Japanese {
     vocabulary: Vocabulary,
-    /// Texts are cut into words before.
+    /// True if texts are split into words first.
     words: bool,
     subwords: Subwords,
     lower: bool,
@@ -65,14 +65,14 @@ pub(super) struct Japanese {
     unknown: u32,
     pub(super) specials: SpecialTokens,
     pub(super) added: SlowAdded,
-    /// Tokens that are recognized in texts, and in running text.
+    /// Tokens that are recognized in texts. `in_plain_text` has those recognized in running text.
     in_text: InText,
     in_plain_text: Option<InText>,
 }
 
 impl Japanese {
-    /// Reads the tokenizer of a directory. `config` is its `tokenizer_config.json`, and `named_in` the file that
-    /// names the class.
+    /// Reads the tokenizer of a directory. `config` is its `tokenizer_config.json`, and `named_in` is the file that names
+    /// the class.
     pub(super) fn new(
         dir: &Path,
         config: &Map<String, Value>,
@@ -171,12 +171,12 @@ impl Japanese {
         })
     }
 
-    /// The tokens of `text`, special tokens in it recognised.
+    /// Encodes `text`. Special tokens in it are recognized.
     pub(super) fn encode(&self, text: &str) -> Result<Vec<Piece>> {
         self.cut(text, Some(&self.in_text))
     }
 
-    /// The ids of the tokens of `text`, no special tokens recognised in it.
+    /// Appends the ids of the tokens of `text`. Special tokens in it are not recognized.
     pub(super) fn encode_ids(&self, text: &str, ids: &mut Vec<u32>) -> Result<()> {
         ids.extend(self.cut(text, self.in_plain_text.as_ref())?.iter().map(|piece| piece.id));
         Ok(())
@@ -214,7 +214,7 @@ impl Japanese {
         Ok(out)
     }
 
-    /// The tokens of a word, or of a text that is not cut into words; each is marked if a word begins with it.
+    /// Appends the tokens of a word, or of a text that is not split into words. Marks the tokens that start a word.
     fn push(&self, chars: &[Char], out: &mut Vec<Piece>) {
         match (self.subwords, &self.vocabulary) {
             (Subwords::None, _) if chars.is_empty() => {}
@@ -245,7 +245,7 @@ impl Japanese {
         Piece { id, place: place(chars), word: begins.into() }
     }
 
-    /// The id of a token.
+    /// Returns the id of a token.
     pub(super) fn id(&self, token: &str) -> Option<u32> {
         self.added.id(token).or_else(|| match &self.vocabulary {
             Vocabulary::Lines(_, ids) => ids.get(token).copied(),
@@ -253,7 +253,7 @@ impl Japanese {
         })
     }
 
-    /// The text of a token.
+    /// Returns the text of a token.
     pub(super) fn token(&self, id: u32) -> Option<&str> {
         let own = || match &self.vocabulary {
             Vocabulary::Lines(tokens, _) => tokens.get(id as usize).map(String::as_str),
@@ -262,19 +262,19 @@ impl Japanese {
         self.added.token(id).map(|token| token.content.as_str()).or_else(own)
     }
 
-    /// The number of tokens.
+    /// Returns the number of tokens.
     pub(super) fn size(&self) -> usize {
         let own = self.own_size();
         own + self.added.tokens.iter().filter(|(id, _)| *id as usize >= own).count()
     }
 
-    /// One more than the largest id.
+    /// Returns the largest id plus one.
     pub(super) fn id_bound(&self) -> usize {
         let largest = self.added.tokens.iter().map(|(id, _)| *id as usize + 1).max();
         largest.unwrap_or(0).max(self.own_size())
     }
 
-    /// The number of tokens in the vocabulary file.
+    /// Returns the number of tokens in the vocabulary file.
     pub(super) fn own_size(&self) -> usize {
         match &self.vocabulary {
             Vocabulary::Lines(tokens, _) => tokens.len(),
@@ -282,7 +282,7 @@ impl Japanese {
         }
     }
 
-    /// Tokens as text: the reference's `convert_tokens_to_string`.
+    /// Joins tokens to a text, like the reference's `convert_tokens_to_string`.
     pub(super) fn join(&self, tokens: &[String]) -> String {
         match &self.vocabulary {
             Vocabulary::Lines(..) => tokens.join(" ").replace(" ##", "").trim_matches(is_space).to_owned(),
@@ -290,7 +290,7 @@ impl Japanese {
         }
     }
 
-    /// The reference's `decode`. Ids beyond the vocabulary are left out.
+    /// Decodes ids, like the reference's `decode`. Ids beyond the vocabulary are skipped.
     pub(super) fn decode(&self, ids: &[u32], skip_special: bool) -> String {
         let is_left_out = |id: &u32| skip_special && self.added.is_special(*id);
         let ids: Vec<u32> = ids.iter().copied().filter(|id| !is_left_out(id)).collect();
@@ -303,12 +303,12 @@ impl Japanese {
         }
     }
 
-    /// True if pieces inside words are marked.
+    /// Returns true if pieces inside words are marked.
     pub(super) fn has_subword_prefix(&self) -> bool {
         self.subwords == Subwords::WordPiece
     }
 
-    /// The settings that determine the tokens of a text.
+    /// Returns the settings that determine the tokens of a text.
     pub(super) fn identity(&self) -> String {
         let tokens: Vec<&str> = (0..self.id_bound() as u32).filter_map(|id| self.token(id)).collect();
         let mut never_split: Vec<_> = self.never_split.iter().collect();
@@ -324,7 +324,7 @@ impl Japanese {
     }
 }
 
-/// A word tokenizer that needs no dictionary, or an error that says what to do.
+/// Checks that the word tokenizer needs no dictionary. The error suggests a remedy.
 fn check_words(words: &str, subwords: &str, lower: bool, named_in: &Path) -> Result<()> {
     let way_out = match words {
         "basic" => return Ok(()),
@@ -350,7 +350,7 @@ fn check_words(words: &str, subwords: &str, lower: bool, named_in: &Path) -> Res
     Err(Error::bad_file(named_in, problem))
 }
 
-/// The longest pieces from the left, or the unknown token for the whole word.
+/// Appends the longest matching pieces from left to right, or the unknown token for the complete word.
 fn word_pieces(word: &[Char], ids: &HashMap<String, u32>, unknown: u32, out: &mut Vec<Piece>) {
     let from = out.len();
     let mut start = 0;
@@ -371,7 +371,7 @@ fn word_pieces(word: &[Char], ids: &HashMap<String, u32>, unknown: u32, out: &mu
     }
 }
 
-/// From the first to the last code point of the original text.
+/// Returns the start of the first and the end of the last character in the original text.
 fn place(chars: &[Char]) -> (usize, usize) {
     let start = chars.iter().map(|c| c.start).min().unwrap_or_default();
     let end = chars.iter().map(|c| c.end).max().unwrap_or_default();
@@ -382,7 +382,7 @@ fn text(chars: &[Char]) -> String {
     chars.iter().map(|c| c.c).collect()
 }
 
-/// True if Python takes a value for true.
+/// Returns true if Python considers a value true.
 fn is_true(value: &Value) -> bool {
     match value {
         Value::Null => false,

@@ -1,4 +1,4 @@
-//! A `tokenizer.json`, run by the `tokenizers` crate as it is written, with the tokens that other files add to it.
+//! Runs a `tokenizer.json` as written, using the `tokenizers` crate, with the tokens that other files add to it.
 
 use super::added::Added;
 use super::limits::TruncationSide;
@@ -32,7 +32,7 @@ pub(super) struct JsonTokenizer {
     /// The pipeline without its added tokens.
     tokenizer: Tokenizer,
     added: Added,
-    /// Other files add tokens to those of this one, or change them.
+    /// True if other files add tokens to those of this one, or change them.
     pub(super) extended: bool,
     /// A cache for pipelines that treat words independently.
     words: Option<WordCache>,
@@ -40,7 +40,7 @@ pub(super) struct JsonTokenizer {
     pub(super) specials: SpecialTokens,
     pub(super) single: Layout,
     pub(super) pair: Layout,
-    /// The direction in the file's `truncation` section.
+    /// The direction given in the file's `truncation` section.
     pub(super) truncation_side: Option<TruncationSide>,
     /// Switches of the normalizer that the configuration changes, with their values.
     pub(super) changed: Vec<String>,
@@ -73,7 +73,7 @@ impl JsonTokenizer {
     /// Reads a `tokenizer.json`. `path` is used in errors.
     pub(super) fn new(bytes: &[u8], path: &Path, settings: &Settings) -> Result<Self> {
         let bad = |problem: String| {
-            // Some errors quote the whole value.
+            // Some errors quote the complete value.
             let problem: String = problem.chars().take(300).collect();
             let advice = "copy the file again from where the model comes from, or remove it if a spiece.model \
                 or vocab.txt lies beside it";
@@ -124,7 +124,7 @@ impl JsonTokenizer {
         })
     }
 
-    /// The tokens of `text`, without special tokens around it.
+    /// Returns the tokens of `text`, without special tokens around it.
     pub(super) fn encode(&self, text: &str) -> Result<Vec<Piece>> {
         let encoding = self.run(text, OffsetType::Char, false)?;
         let places = encoding.get_ids().iter().zip(encoding.get_offsets()).zip(encoding.get_word_ids());
@@ -132,7 +132,7 @@ impl JsonTokenizer {
         Ok(places.map(|((&id, &place), word)| Piece { id, place, word: word.unwrap_or(0) }).collect())
     }
 
-    /// The ids of `text`, without recognizing special tokens in it.
+    /// Appends the ids of `text`, without recognizing special tokens in it.
     pub(super) fn encode_ids(&self, text: &str, ids: &mut Vec<u32>) -> Result<()> {
         let encode = |text: &str| -> Result<Vec<u32>> {
             Ok(self.run(text, OffsetType::None, true)?.get_ids().to_vec())
@@ -144,7 +144,7 @@ impl JsonTokenizer {
         Ok(())
     }
 
-    /// All steps of the pipeline; with `plain`, special tokens are text.
+    /// Runs all steps of the pipeline. If `plain` is set, special tokens are ordinary text.
     fn run(&self, text: &str, offsets: OffsetType, plain: bool) -> Result<Encoding> {
         let run = || {
             let mut parts = self.added.cut(self.tokenizer.get_normalizer(), text, plain)?;
@@ -162,38 +162,38 @@ impl JsonTokenizer {
         Error::bad_file(&self.path, problem)
     }
 
-    /// The id of a token.
+    /// Returns the id of a token.
     pub(super) fn id(&self, token: &str) -> Option<u32> {
         self.added.id(token).or_else(|| self.tokenizer.get_model().token_to_id(token))
     }
 
-    /// The text of a token.
+    /// Returns the text of a token.
     pub(super) fn token(&self, id: u32) -> Option<String> {
         let added = self.added.token(id).map(|token| token.content.clone());
         added.or_else(|| self.tokenizer.get_model().id_to_token(id))
     }
 
-    /// The number of tokens, including added ones.
+    /// Returns the number of tokens, including added ones.
     pub(super) fn size(&self) -> usize {
         let model = self.tokenizer.get_model();
         let new = |(_, token): &(u32, &AddedToken)| model.token_to_id(&token.content).is_none();
         model.get_vocab_size() + self.added.all().iter().filter(|token| new(token)).count()
     }
 
-    /// One more than the largest id.
+    /// Returns the largest id plus one.
     pub(super) fn id_bound(&self) -> usize {
-        // Ids may have holes.
+        // Ids may have gaps.
         let vocabulary = self.tokenizer.get_model().get_vocab();
         let bound = vocabulary.values().max().map_or(0, |max| max.saturating_add(1));
         self.added.all().last().map_or(bound, |(id, _)| bound.max(id.saturating_add(1))) as usize
     }
 
-    /// The added tokens by id.
+    /// Returns the added tokens, sorted by id.
     pub(super) fn added(&self) -> Vec<(u32, &AddedToken)> {
         self.added.all()
     }
 
-    /// True if the model has this token itself.
+    /// Returns true if the model itself has this token.
     pub(super) fn is_of_model(&self, token: &str) -> bool {
         self.tokenizer.get_model().token_to_id(token).is_some()
     }
@@ -225,7 +225,7 @@ impl JsonTokenizer {
             .map_err(|problem| Error::bad_file(&self.path, format!("its decoder fails: {problem}")))
     }
 
-    /// The pipeline as JSON.
+    /// Returns the pipeline as JSON.
     pub(super) fn to_json(&self) -> Result<String> {
         let write = || {
             let json = self.tokenizer.to_string(false).map_err(|e| e.to_string())?;
@@ -239,7 +239,7 @@ impl JsonTokenizer {
     }
 }
 
-/// The tokens in the file's `added_tokens`, with the ids that it gives them.
+/// Parses the file's `added_tokens`, with the ids that it assigns.
 fn read_added(list: &str) -> std::result::Result<Vec<(u32, AddedToken)>, String> {
     let list: Option<Vec<Value>> =
         serde_json::from_str(list).map_err(|e| format!("\"added_tokens\" is not a list: {e}"))?;
@@ -250,7 +250,7 @@ fn read_added(list: &str) -> std::result::Result<Vec<(u32, AddedToken)>, String>
     list.unwrap_or_default().into_iter().map(read).collect()
 }
 
-/// The file with an empty list in the place of `list`, which is a part of it.
+/// Returns the file with an empty list in place of `list`, which is a slice of it.
 fn without<'a>(bytes: &'a [u8], list: Option<&str>) -> std::borrow::Cow<'a, [u8]> {
     let Some(list) = list else { return bytes.into() };
     let start = (list.as_ptr() as usize).wrapping_sub(bytes.as_ptr() as usize);
@@ -260,7 +260,7 @@ fn without<'a>(bytes: &'a [u8], list: Option<&str>) -> std::borrow::Cow<'a, [u8]
     }
 }
 
-/// The tokens of the file alone.
+/// Returns the tokens of the file alone.
 fn own_tokens(own: &[(u32, AddedToken)], tokenizer: &Tokenizer) -> Added {
     let model = tokenizer.get_model();
     let mut added = Added::new();
@@ -269,7 +269,7 @@ fn own_tokens(own: &[(u32, AddedToken)], tokenizer: &Tokenizer) -> Added {
     added
 }
 
-/// The tokens of the file, then those that transformers adds to them.
+/// Returns the tokens of the file, followed by those that transformers adds to them.
 fn add(
     tokenizer: &Tokenizer,
     own: &[(u32, AddedToken)],
@@ -299,7 +299,7 @@ fn add(
         for planned in &plan.specials {
             match &planned.named {
                 Configured::Text(text) if known.contains(text) => {}
-                // A name that no file gives and no vocabulary has.
+                // The name is in none of the files and in no vocabulary.
                 Configured::Text(text) => tokens.push(AddedToken::from(text.clone(), true)),
                 Configured::Token(token) => tokens.push(AddedToken { special: true, ..token.clone() }),
             }
@@ -314,12 +314,12 @@ fn add(
     Ok(added)
 }
 
-/// Runs `work` and turns a panic of the library, which a damaged file can cause, into an error.
+/// Runs `work` and converts a panic of the library, which a damaged file can cause, into an error.
 fn guarded<T>(work: impl FnOnce() -> std::result::Result<T, String>) -> std::result::Result<T, String> {
     caught(work).unwrap_or_else(|| Err("the tokenizers library failed on it".to_owned()))
 }
 
-/// The positions of special tokens in the file's template, found by applying it to one token per text.
+/// Determines the positions of special tokens in the file's template by applying it to texts of one token each.
 fn probe(tokenizer: &Tokenizer, pair: bool) -> std::result::Result<Layout, String> {
     let one = |at: usize| Encoding::from_tokens(vec![Token::new(0, "a".to_owned(), (at, at + 1))], 0);
     let whole = tokenizer.post_process(one(1), pair.then(|| one(3)), true).map_err(|e| e.to_string())?;
@@ -338,7 +338,7 @@ fn probe(tokenizer: &Tokenizer, pair: bool) -> std::result::Result<Layout, Strin
     }
 }
 
-/// The special tokens: configured names, then the file's own, then the usual names.
+/// Returns the special tokens: configured names first, then the file's own, then the usual names.
 fn specials(
     tokenizer: &Tokenizer,
     added: &Added,

@@ -1,7 +1,7 @@
-//! How long a text may be and at which end it is cut: `model_max_length` and `truncation_side`.
+//! The maximum length of a text and the side on which it is truncated: `model_max_length` and `truncation_side`.
 //!
-//! Reference: transformers 4.57 `tokenization_utils_base.py` and `tokenization_utils_fast.py`. The `truncation` section of
-//! a `tokenizer.json` only gives the default side: transformers ignores the length there.
+//! Reference: transformers 4.57 `tokenization_utils_base.py` and `tokenization_utils_fast.py`. The `truncation` section
+//! of a `tokenizer.json` only provides the default side, since transformers ignores its length.
 
 use std::ops::Range;
 use std::path::Path;
@@ -10,21 +10,21 @@ use serde_json::{Map, Value};
 
 use crate::error::{Error, Result};
 
-/// Above this, a `model_max_length` means that there is no limit (transformers' `LARGE_INTEGER`).
+/// A larger `model_max_length` means that there is no limit (transformers' `LARGE_INTEGER`).
 const NO_LIMIT: f64 = 1e20;
 
-/// The end at which a text that is too long loses tokens.
+/// The side on which a text that is too long loses tokens.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum TruncationSide {
-    /// The end of the text is cut off.
+    /// The end of the text is removed.
     #[default]
     Right,
-    /// The beginning of the text is cut off.
+    /// The beginning of the text is removed.
     Left,
 }
 
 impl TruncationSide {
-    /// The name that `tokenizer_config.json` gives it.
+    /// Returns the name used in `tokenizer_config.json`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Right => "right",
@@ -32,12 +32,12 @@ impl TruncationSide {
         }
     }
 
-    /// The side called `name`, in lower or upper case (a `tokenizer.json` writes `Left`).
+    /// Returns the side with this name, ignoring case (a `tokenizer.json` writes `Left`).
     pub(super) fn from_name(name: &str) -> Option<Self> {
         [Self::Right, Self::Left].into_iter().find(|side| side.name().eq_ignore_ascii_case(name))
     }
 
-    /// The positions of the tokens that stay when `length` tokens are cut to `kept`.
+    /// Returns the positions of the remaining tokens when `length` tokens are truncated to `kept`.
     pub fn kept(self, length: usize, kept: usize) -> Range<usize> {
         let kept = kept.min(length);
         match self {
@@ -47,31 +47,31 @@ impl TruncationSide {
     }
 }
 
-/// The limits that a tokenizer's files set.
+/// The limits that a tokenizer's files define.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Limits {
-    /// Longest sequence in tokens, special tokens included.
+    /// Maximum sequence length in tokens, including special tokens.
     pub max_length: Option<usize>,
-    /// Where texts are cut.
+    /// The side on which texts are truncated.
     pub side: Option<TruncationSide>,
 }
 
 impl Limits {
-    /// Reads both keys of a `tokenizer_config.json`; `path` is named in errors.
+    /// Reads both keys of a `tokenizer_config.json`. `path` is used in errors.
     pub(super) fn of(map: &Map<String, Value>, path: &Path) -> Result<Self> {
         let bad = |key: &str, value: &Value, expected: &str| Error::Config {
             path: path.to_owned(),
             key: key.to_owned(),
             problem: format!("is {}; expected {expected}", shortened(value)),
         };
-        // The older name of the key.
+        // `max_len` is the older name of the key.
         let key = if map.contains_key("model_max_length") { "model_max_length" } else { "max_len" };
         let max_length = match map.get(key) {
             None | Some(Value::Null) => None,
             Some(value) => {
                 let number = value.as_f64().or_else(|| value.as_str()?.trim().parse().ok());
                 let number = number.ok_or_else(|| bad(key, value, "a number of tokens"))?;
-                // Zero and negative numbers turn truncation off, as in transformers' pipelines.
+                // Zero and negative numbers disable truncation, as in transformers' pipelines.
                 (1.0..=NO_LIMIT).contains(&number).then_some(number as usize)
             }
         };

@@ -1,4 +1,4 @@
-//! Detection and loading of the tokenizer in a file or a directory.
+//! Detects and loads the tokenizer in a file or a directory.
 
 use super::classes::{Named, Reading};
 use super::japanese::Japanese;
@@ -85,8 +85,8 @@ pub(super) fn bytes(bytes: &[u8], path: &Path, settings: &Settings) -> Result<To
     }
 }
 
-/// Detects the kind from the extension, otherwise from the content: JSON begins with a brace, and a SentencePiece model with the
-/// tag of its first piece, a length and another tag.
+/// Detects the kind from the extension, otherwise from the content: JSON starts with a brace, and a SentencePiece model
+/// with the tag of its first piece, a length and another tag.
 fn kind_of(path: &Path, bytes: &[u8]) -> TokenizerKind {
     match path.extension().and_then(|e| e.to_str()) {
         Some("json") => return TokenizerKind::TokenizerJson,
@@ -101,7 +101,7 @@ fn kind_of(path: &Path, bytes: &[u8]) -> TokenizerKind {
     }
 }
 
-/// The tokenizer file in `dir`.
+/// Finds the tokenizer file in `dir`.
 pub(super) fn find(dir: &Path) -> Result<PathBuf> {
     let entries = fs::read_dir(dir).map_err(Error::io(dir, "read"))?;
     let mut others = Vec::new();
@@ -114,7 +114,7 @@ pub(super) fn find(dir: &Path) -> Result<PathBuf> {
     others.sort();
     let named = [JSON, MODELS[0], MODELS[1]].map(|name| dir.join(name)).into_iter().find(|p| p.is_file());
     let vocab = Some(dir.join(VOCAB)).filter(|p| p.is_file());
-    // A saved TensorFlow model keeps its vocabulary in this folder.
+    // A saved TensorFlow model keeps its vocabulary in this subdirectory.
     let assets = dir.join("assets");
     let single = if let [one] = others.as_slice() { Some(one.clone()) } else { None };
     if let Some(found) = named.or(single).or(vocab) {
@@ -155,7 +155,7 @@ pub(super) fn find(dir: &Path) -> Result<PathBuf> {
     })
 }
 
-/// The settings in the configuration files of `dir`, all of which are optional.
+/// Reads the settings in the configuration files of `dir`, all of which are optional.
 fn settings(dir: &Path) -> Result<Settings> {
     let mut settings = Settings::default();
     let bad = |name: &str, problem: String| Error::bad_file(dir.join(name), format!("{problem}: {CORRECT}"));
@@ -177,7 +177,7 @@ fn settings(dir: &Path) -> Result<Settings> {
 
 const CORRECT: &str = "correct it, or remove the file to use the defaults";
 
-/// A JSON object, if the file is there.
+/// Reads a JSON object, if the file exists.
 fn object(path: &Path) -> Result<Option<Map<String, Value>>> {
     let bytes = match fs::read(path) {
         Ok(bytes) => bytes,
@@ -190,12 +190,12 @@ fn object(path: &Path) -> Result<Option<Map<String, Value>>> {
     })
 }
 
-/// The class that transformers would take: the tokenizer's configuration names it, else the model's, else it is that
-/// of the model's type.
+/// Returns the class that transformers would use: the one named by the tokenizer's configuration, otherwise by the
+/// model's, otherwise that of the model's type.
 fn class(config: Option<&Map<String, Value>>, model: &Path) -> Class {
     let text = |map: Option<&Map<String, Value>>, key: &str| map?.get(key)?.as_str().map(str::to_owned);
     let name = text(config, "tokenizer_class");
-    // Whoever reads the model complains about its configuration.
+    // Errors in the model's configuration are reported when the model is read.
     let model = if name.is_some() { None } else { object(model).ok().flatten() };
     let name = name.or_else(|| text(model.as_ref(), "tokenizer_class"));
     name.map(|name| Class::named(&name))

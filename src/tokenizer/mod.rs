@@ -1,45 +1,48 @@
 //! Tokenization: text to token ids and back.
 //!
-//! A [`Tokenizer`] comes from a `tokenizer.json`, a SentencePiece model or a BERT `vocab.txt`. For every source, pairs have type
-//! ids 0 and 1, nothing is padded, texts are truncated only on request, special tokens are named by the files, and offsets count
-//! Unicode code points of the original text.
+//! A [`Tokenizer`] comes from a `tokenizer.json`, a SentencePiece model or a BERT `vocab.txt`. For every source, pairs
+//! have type ids 0 and 1, nothing is padded, texts are truncated only on request, special tokens are named by the files,
+//! and offsets count Unicode code points of the original text.
 //!
-//! * `tokenizer.json` is run as it is written, by the `tokenizers` crate. The files next to it add tokens and change
-//!   the normalizer as the class that they name does in transformers 4.57: `BertTokenizerFast` applies
+//! * A `tokenizer.json` is run as written, by the `tokenizers` crate. The files next to it add tokens and change the
+//!   normalizer in the same way as the class that they name does in transformers 4.57: `BertTokenizerFast` applies
 //!   `do_lower_case`, `strip_accents` and `tokenize_chinese_chars`, `AlbertTokenizerFast` does not.
-//! * A SentencePiece model of any type (UNIGRAM, BPE, WORD, CHAR) gives the ids of the slow `AlbertTokenizer` of transformers 4.57, with which the ALBERT
-//!   models were trained: the symbols `( ) " - . – £ €` are ordinary pieces (`U.S.A.` is `▁ u . s . a .`), and
-//!   `1990,` is cut before the comma. Today's converters to `tokenizer.json` put a word break around each symbol.
+//! * A SentencePiece model of any type (UNIGRAM, BPE, WORD, CHAR) gives the ids of the slow `AlbertTokenizer` of
+//!   transformers 4.57, with which the ALBERT models were trained: the symbols `( ) " - . – £ €` are ordinary pieces
+//!   (`U.S.A.` is `▁ u . s . a .`), and `1990,` is split before the comma. Today's converters to `tokenizer.json` put a
+//!   word break around each symbol.
 //! * A `vocab.txt` gives the ids and offsets of `BertTokenizerFast`.
 //! * The files of `BertJapaneseTokenizer` give its ids, if it needs no dictionary.
 //!
-//! Which class of transformers a directory names decides what its files mean. A class that does something else with
-//! them is an error.
+//! The tokenizer class that a directory names determines the meaning of its files. A class whose behavior is not
+//! implemented is an error.
 //!
-//! Tokens that users added are found in texts before anything else, with their `lstrip`, `rstrip`, `single_word`,
-//! `normalized` and `special`. They come from `added_tokens_decoder` in `tokenizer_config.json`; without that key, from
-//! `added_tokens.json` and the `added_tokens` of a `tokenizer.json`. Tokens of `additional_special_tokens`,
-//! `extra_special_tokens` and of the roles (`mask_token`, ...) that are in no vocabulary get the next ids.
+//! Tokens that users added are searched for in texts before anything else, according to their `lstrip`, `rstrip`,
+//! `single_word`, `normalized` and `special`. They come from `added_tokens_decoder` in `tokenizer_config.json`; without
+//! that key, from `added_tokens.json` and the `added_tokens` of a `tokenizer.json`. Tokens of
+//! `additional_special_tokens`, `extra_special_tokens` and of the roles (`mask_token`, ...) that are in no vocabulary get
+//! the next ids.
 //!
 //! Deliberate differences from the references:
 //!
 //! * An empty second text forms a pair (`[CLS] a [SEP] [SEP]`). Fast tokenizers drop it.
-//! * [`Tokenizer::encode_truncated`] truncates down to the special tokens alone. The slow tokenizer truncates nothing in this case.
+//! * [`Tokenizer::encode_truncated`] truncates down to the special tokens alone. The slow tokenizer truncates nothing in
+//!   this case.
 //! * An entry of `added_tokens_decoder` that only repeats a user-defined symbol of the SentencePiece model (its id, and
-//!   every attribute false) does not make it an added token: transformers lists all of them when it converts a model,
-//!   and the models were trained with these as ordinary pieces. Named in `additional_special_tokens`, or with any
+//!   every attribute false) does not make it an added token: transformers lists all of them when it converts a model, and
+//!   the models were trained with these as ordinary pieces. If it is named in `additional_special_tokens` or has any
 //!   attribute, it is an added token.
-//! * The default name of a special token that the vocabulary lacks does not exist; transformers gives it a new id.
-//!   Neither does a configured name that the vocabulary lacks if the vocabulary has a usual name for the role. Further
+//! * The default name of a special token that the vocabulary lacks does not exist; transformers gives it a new id. The
+//!   same holds for a configured name that the vocabulary lacks if the vocabulary has a usual name for the role. Further
 //!   tokens get their ids as if these existed.
 //! * [`Tokenizer::tokens`] shows unknown text as the unknown token, like `convert_ids_to_tokens`.
 //! * [`Tokenizer::decode`] skips ids beyond the vocabulary. The slow tokenizer fails.
 //! * Characters newer than Unicode 14 are decomposed and lower-cased with newer tables than those of Python 3.11.
-//! * A list in `extra_special_tokens`, as transformers 5 writes it, is read; 4.57 fails on it.
-//! * [`Tokenizer::to_json`] of a SentencePiece model: added tokens with `normalized` are found whatever their case, combining marks of class 0 (vowel signs, keycaps, variation
-//!   selectors) are dropped there, lower-cased names of special tokens are not special, characters that the
-//!   model's table changes within a grapheme may come out otherwise, and ties between equally good
-//!   segmentations may fall otherwise.
+//! * A list in `extra_special_tokens`, as written by transformers 5, is read; 4.57 fails on it.
+//! * [`Tokenizer::to_json`] of a SentencePiece model: added tokens with `normalized` are found whatever their case;
+//!   combining marks of class 0 (vowel signs, keycaps, variation selectors) are dropped; lower-cased names of special
+//!   tokens are not special; characters that the model's table changes within a grapheme may be normalized differently;
+//!   and ties between equally good segmentations may be broken differently.
 
 mod added;
 mod basic;
@@ -136,9 +139,9 @@ pub struct Tokenizer {
     single: Layout,
     pair: Layout,
     clean_up: bool,
-    /// The class that the configuration names.
+    /// The class named by the configuration.
     class: Option<String>,
-    /// Every type id is 0.
+    /// True if every type id is 0.
     one_type: bool,
     limits: Limits,
 }
@@ -152,9 +155,9 @@ impl Tokenizer {
         load::file(path)
     }
 
-    /// Reads the tokenizer of a checkpoint directory: `tokenizer.json`, else `spiece.model`, `30k-clean.model`, a
-    /// single other `*.model`, `vocab.txt`, a single other word-piece vocabulary (`*.txt`); with the switches and names
-    /// in `tokenizer_config.json` and `special_tokens_map.json`.
+    /// Reads the tokenizer of a checkpoint directory: `tokenizer.json`, otherwise `spiece.model`, `30k-clean.model`, a
+    /// single other `*.model`, `vocab.txt`, or a single other word-piece vocabulary (`*.txt`), with the switches and
+    /// names in `tokenizer_config.json` and `special_tokens_map.json`.
     ///
     /// # Errors
     /// If none of these files exists, or the first one is unusable.
@@ -162,18 +165,18 @@ impl Tokenizer {
         load::dir(dir)
     }
 
-    /// Reads a directory as [`Tokenizer::from_dir`] does, or a file as [`Tokenizer::from_file`] does.
+    /// Reads a directory like [`Tokenizer::from_dir`], or a file like [`Tokenizer::from_file`].
     ///
     /// # Errors
-    /// As these.
+    /// Those of these functions.
     pub fn from_path(path: &Path) -> Result<Self> {
         if path.is_dir() { Self::from_dir(path) } else { Self::from_file(path) }
     }
 
-    /// The file that [`Tokenizer::from_dir`] reads.
+    /// Returns the file that [`Tokenizer::from_dir`] reads.
     ///
     /// # Errors
-    /// If there is none, or several could be meant.
+    /// If there is none, or several files are candidates.
     pub fn file_in(dir: &Path) -> Result<PathBuf> {
         load::find(dir)
     }
@@ -200,7 +203,7 @@ impl Tokenizer {
             Engine::SentencePieceTokenizer(slow) => around(&slow.specials),
             Engine::Japanese(japanese) => around(&japanese.specials),
         };
-        // Only for BertTokenizer it is on by default.
+        // It is only on by default for BertTokenizer.
         let clean_up = settings.clean_up_spaces.unwrap_or(kind == TokenizerKind::WordPiece);
         let mut limits = settings.limits;
         if let Engine::JsonTokenizer(fast) = &engine {
@@ -209,8 +212,8 @@ impl Tokenizer {
         Self { engine, kind, specials, single, pair, clean_up, class: None, one_type: false, limits }
     }
 
-    /// Joins tokens to a text (transformers' `convert_tokens_to_string`): with the file's decoder, or by joining pieces and replacing
-    /// `▁` with a space.
+    /// Joins tokens to a text (transformers' `convert_tokens_to_string`): with the file's decoder, or by joining pieces
+    /// and replacing `▁` by a space.
     ///
     /// # Errors
     /// If the decoder of a `tokenizer.json` fails.
@@ -224,10 +227,10 @@ impl Tokenizer {
         }
     }
 
-    /// The text of `ids`, without special tokens if `skip_special` is set. Ids beyond the vocabulary are skipped.
+    /// Returns the text of `ids`, without special tokens if `skip_special` is set. Ids beyond the vocabulary are skipped.
     ///
-    /// Follows `decode` of transformers 4.57, with `clean_up_tokenization_spaces` from `tokenizer_config.json` (by default only for a
-    /// `vocab.txt`).
+    /// Follows `decode` of transformers 4.57, with `clean_up_tokenization_spaces` from `tokenizer_config.json` (by
+    /// default only for a `vocab.txt`).
     ///
     /// # Errors
     /// If the decoder of a `tokenizer.json` fails.
@@ -249,12 +252,12 @@ impl Tokenizer {
         }
     }
 
-    /// The tokenizer class of transformers that the configuration names, if any.
+    /// Returns the name of transformers' tokenizer class in the configuration, if any.
     pub fn class(&self) -> Option<&str> {
         self.class.as_deref()
     }
 
-    /// Switches of a `tokenizer.json`'s normalizer that `tokenizer_config.json` changes, with their values, as in
+    /// Returns switches of a `tokenizer.json`'s normalizer that `tokenizer_config.json` changes, with their values, as in
     /// `BertTokenizerFast`.
     pub fn changed_switches(&self) -> &[String] {
         match &self.engine {
@@ -263,7 +266,8 @@ impl Tokenizer {
         }
     }
 
-    /// How a SentencePiece model cuts text: `UNIGRAM`, `BPE`, `WORD` or `CHAR`. `None` for other tokenizers.
+    /// Returns how a SentencePiece model segments text: `UNIGRAM`, `BPE`, `WORD` or `CHAR`. Returns `None` for other
+    /// tokenizers.
     pub fn model_type(&self) -> Option<&'static str> {
         match &self.engine {
             Engine::SentencePieceTokenizer(slow) => Some(slow.model.method.name()),
@@ -271,27 +275,29 @@ impl Tokenizer {
         }
     }
 
-    /// Longest sequence in tokens, special tokens included: `model_max_length` of `tokenizer_config.json`. `None` where
-    /// there is no such limit, or a very large one, which is what transformers writes for none.
+    /// Returns the maximum sequence length in tokens, including special tokens: `model_max_length` of
+    /// `tokenizer_config.json`. Returns `None` if there is no limit, which transformers also writes as a very large
+    /// number.
     pub fn model_max_length(&self) -> Option<usize> {
         self.limits.max_length
     }
 
-    /// Where texts are cut: `truncation_side` of `tokenizer_config.json`, else the direction in the `truncation` section
-    /// of a `tokenizer.json`, else the right.
+    /// Returns the side on which texts are truncated: `truncation_side` of `tokenizer_config.json`, otherwise the
+    /// direction in the `truncation` section of a `tokenizer.json`, otherwise the right.
     pub fn truncation_side(&self) -> TruncationSide {
         self.limits.side.unwrap_or_default()
     }
 
-    /// The kind of this tokenizer.
+    /// Returns the kind of this tokenizer.
     pub fn kind(&self) -> TokenizerKind {
         self.kind
     }
 
-    /// A `tokenizer.json` with the same ids (see the module documentation for texts that differ).
+    /// Returns a `tokenizer.json` with the same ids (see the module documentation for texts that differ).
     ///
     /// # Errors
-    /// If it cannot be written as JSON, or [`Tokenizer::json_obstacle`] says why no such file gives the same ids.
+    /// If it cannot be written as JSON, or if no such file gives the same ids, for the reason in
+    /// [`Tokenizer::json_obstacle`].
     pub fn to_json(&self) -> Result<String> {
         if let Some(obstacle) = self.json_obstacle() {
             return Err(Error::Input(format!("no tokenizer.json gives the same ids: {obstacle}")));
@@ -299,7 +305,7 @@ impl Tokenizer {
         self.identity()
     }
 
-    /// Why no `tokenizer.json` gives the same ids; `None` if one does.
+    /// Returns the reason why no `tokenizer.json` gives the same ids; `None` if one does.
     pub fn json_obstacle(&self) -> Option<String> {
         match &self.engine {
             Engine::JsonTokenizer(_) => None,
@@ -308,7 +314,7 @@ impl Tokenizer {
         }
     }
 
-    /// A text that differs for tokenizers that give different ids.
+    /// Returns a text that differs between tokenizers with different ids.
     ///
     /// # Errors
     /// If a `tokenizer.json` cannot be written as JSON again.
@@ -321,7 +327,7 @@ impl Tokenizer {
     }
 }
 
-/// The special tokens with `[CLS] A [SEP]` and `[CLS] A [SEP] B [SEP]`.
+/// Returns the special tokens with the layouts `[CLS] A [SEP]` and `[CLS] A [SEP] B [SEP]`.
 fn around(specials: &SpecialTokens) -> (SpecialTokens, Layout, Layout) {
     let ids = |named: &Named| named.iter().map(|s| s.0).collect::<Vec<_>>();
     let (before, after) = (ids(&specials.cls), ids(&specials.sep));
@@ -329,7 +335,7 @@ fn around(specials: &SpecialTokens) -> (SpecialTokens, Layout, Layout) {
     (specials.clone(), single, Layout { before, between: after.clone(), after })
 }
 
-/// transformers' `clean_up_tokenization`.
+/// Removes spaces like transformers' `clean_up_tokenization`.
 fn clean_up(text: &str) -> String {
     let steps = [" .", " ?", " !", " ,", " ' ", " n't", " 'm", " 's", " 've", " 're"];
     steps.iter().fold(text.to_owned(), |text, from| text.replace(from, from.trim()))

@@ -1,9 +1,9 @@
-//! Tokens as they stand in configuration files.
+//! Tokens in configuration files.
 
 use serde_json::Value;
 use tokenizers::AddedToken;
 
-/// A token in a configuration file: its text alone, or with its attributes.
+/// A token in a configuration file: only its text, or with its attributes.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Named {
     Text(String),
@@ -18,7 +18,7 @@ impl Named {
         }
     }
 
-    /// `"[MASK]"` or `{"content": "[MASK]", "lstrip": true, ...}`.
+    /// Reads `"[MASK]"` or `{"content": "[MASK]", "lstrip": true, ...}`.
     pub(super) fn read(value: &Value) -> Option<Self> {
         match value {
             Value::String(text) => Some(Self::Text(text.clone())),
@@ -28,7 +28,7 @@ impl Named {
     }
 }
 
-/// A token with its attributes, those that are missing as Python's `AddedToken` has them.
+/// Reads a token with its attributes. Missing attributes get the defaults of Python's `AddedToken`.
 pub(super) fn token(value: &Value) -> Option<AddedToken> {
     let flag = |key: &str| value.get(key).and_then(Value::as_bool).unwrap_or(false);
     let special = flag("special");
@@ -42,7 +42,7 @@ pub(super) fn token(value: &Value) -> Option<AddedToken> {
     })
 }
 
-/// A token as an entry of a `tokenizer.json`.
+/// Returns a token as an entry of a `tokenizer.json`.
 pub(super) fn json(id: u32, token: &AddedToken) -> Value {
     serde_json::json!({"id": id, "content": token.content, "single_word": token.single_word, "lstrip": token.lstrip,
            "rstrip": token.rstrip, "normalized": token.normalized, "special": token.special})

@@ -1,4 +1,4 @@
-//! The normalizer of a `tokenizer.json`: its switches and tables.
+//! Adapts and checks the normalizer of a `tokenizer.json`.
 
 use serde_json::Value;
 use tokenizers::normalizers::Precompiled;
@@ -6,8 +6,8 @@ use tokenizers::{NormalizerWrapper, Tokenizer};
 
 use super::settings::Settings;
 
-/// `BertTokenizerFast` sets the switches of the normalizer as configured, or to its defaults. Added tokens keep the
-/// form that the file's own normalizer gave them. Returns the switches that differ from the file's.
+/// Sets the switches of the normalizer as `BertTokenizerFast` does: as configured, or to its defaults. Added tokens keep
+/// the form given by the file's own normalizer. Returns the switches that differ from the file's.
 pub(super) fn adapt_normalizer(
     tokenizer: &mut Tokenizer,
     settings: &Settings,

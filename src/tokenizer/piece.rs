@@ -8,6 +8,7 @@ pub(super) const SPACE: &str = "▁";
 pub(super) struct Piece {
     pub id: u32,
     pub place: (usize, usize),
-    /// The number of its word in the text. From [`SentencePiece::encode`](super::sentencepiece::SentencePiece::encode): 1 if a word begins with it, else 0.
+    /// The index of its word in the text. In the output of
+    /// [`SentencePiece::encode`](super::sentencepiece::SentencePiece::encode): 1 if the piece starts a word, otherwise 0.
     pub word: u32,
 }

@@ -1,4 +1,4 @@
-//! The tokens that transformers 4.57 adds when it loads a tokenizer from its files, in its order.
+//! Determines the tokens that transformers 4.57 adds when it loads a tokenizer from its files, in its order.
 
 use super::named::Named;
 use super::roles::{Class, ROLES, Role};
@@ -9,9 +9,9 @@ use tokenizers::AddedToken;
 /// Tokens to add to a vocabulary.
 #[derive(Debug, Default)]
 pub(super) struct Plan {
-    /// Tokens with the ids that the files give them, in the order of the files.
+    /// Tokens with ids assigned by the files, in the order of the files.
     pub listed: Vec<(u32, AddedToken)>,
-    /// Special tokens without an id, each text once: those with a role first.
+    /// Special tokens without an id, each text once. Those with a role come first.
     pub specials: Vec<Planned>,
     /// The texts of `specials`.
     texts: HashSet<String>,
@@ -21,17 +21,17 @@ pub(super) struct Plan {
 #[derive(Debug)]
 pub(super) struct Planned {
     pub named: Named,
-    /// No file names it: it is the default of the class.
+    /// True if no file names it, so that it is the default of the class.
     pub default_role: bool,
     /// The role, unless it is an additional token.
     pub role: Option<Role>,
-    /// One of `additional_special_tokens`.
+    /// True for one of `additional_special_tokens`.
     pub additional: bool,
 }
 
 impl Planned {
-    /// True if the token is to be used. transformers gives a token that no vocabulary has the next id; a name that
-    /// nobody chose, or that a usual name in the vocabulary can replace, only takes up that id here.
+    /// Returns true if the token is to be used. transformers assigns the next id to a token that is in no vocabulary.
+    /// Here, the name only occupies that id if it is a default, or if the vocabulary has a usual name for the role.
     pub(super) fn exists(&self, has: impl Fn(&str) -> bool) -> bool {
         let Some(role) = self.role else { return true };
         let replaced = || role.usual_names().iter().any(|name| has(name));
@@ -40,7 +40,7 @@ impl Planned {
 }
 
 impl Plan {
-    /// `file` are the added tokens of a `tokenizer.json`, with their ids there.
+    /// Creates the plan. `file` are the added tokens of a `tokenizer.json`, with their ids there.
     pub(super) fn new(settings: &Settings, class: Class, file: &[(u32, AddedToken)]) -> Self {
         let mut listed = match &settings.listed {
             Some(listed) => listed.clone(),
@@ -78,13 +78,14 @@ impl Plan {
         Self { listed, specials, texts: seen }
     }
 
-    /// True if a special token has this text.
+    /// Returns true if a special token has this text.
     pub(super) fn is_special(&self, text: &str) -> bool {
         self.texts.contains(text)
     }
 }
 
-/// Without `added_tokens_decoder`: the tokens of `added_tokens.json`, then those of the `tokenizer.json`.
+/// Returns the added tokens for files without `added_tokens_decoder`: those of `added_tokens.json`, then those of the
+/// `tokenizer.json`.
 fn legacy(settings: &Settings, file: &[(u32, AddedToken)]) -> Vec<(u32, AddedToken)> {
     let mut listed: Vec<(u32, AddedToken)> = Vec::new();
     let mut places: HashMap<u32, usize> = HashMap::new();

@@ -1,7 +1,7 @@
-//! Preprocessing of the slow `AlbertTokenizer` before SentencePiece, with the original position of each character.
+//! The slow `AlbertTokenizer`'s preprocessing before SentencePiece. Characters keep their original positions.
 //!
-//! In order: lower-casing character by character (special tokens stay), cutting at added tokens, then per
-//! part: white space joined, quotes unified, NFKD with the accents dropped, lower-casing again.
+//! In order: lower-casing of single characters (except in special tokens), splitting at added tokens, then for each part:
+//! collapsing white space, unifying quotes, NFKD without accents, lower-casing again.
 
 use super::chars::Char;
 use super::in_text::{Cut, InText};
@@ -14,20 +14,20 @@ pub(super) struct Options {
     pub lower: bool,
     pub keep_accents: bool,
     pub remove_space: bool,
-    /// Only special tokens are cut out (and the rest lower-cased).
+    /// If true, texts are only lower-cased and split at special tokens.
     pub raw: bool,
 }
 
 /// A part of a text.
 #[derive(Debug, PartialEq)]
 pub(super) enum Part {
-    /// An added token: its id and place.
+    /// The id and position of an added token.
     Token(u32, (usize, usize)),
     /// Preprocessed text.
     Text(Vec<Char>),
 }
 
-/// Cuts `text` at the added tokens and prepares the rest. `text` must have fewer than 2^32 code points.
+/// Splits `text` at the added tokens and preprocesses the rest. `text` must have fewer than 2^32 code points.
 pub(super) fn parts(text: &str, in_text: Option<&InText>, options: &Options) -> Vec<Part> {
     let chars = lowered(text, in_text, options.lower);
     let cuts = match in_text {
@@ -47,7 +47,7 @@ pub(super) fn parts(text: &str, in_text: Option<&InText>, options: &Options) -> 
     cuts.into_iter().map(part).filter(|part| !matches!(part, Part::Text(chars) if chars.is_empty())).collect()
 }
 
-/// Every character but those of tokens that keep their case in lower case, on its own (no final sigma).
+/// Lower-cases each character on its own (without final sigma), except in tokens that keep their case.
 fn lowered(text: &str, in_text: Option<&InText>, lower: bool) -> Vec<Char> {
     let mut chars = Vec::with_capacity(text.len());
     let mut keep = 0;
@@ -68,7 +68,7 @@ fn lowered(text: &str, in_text: Option<&InText>, lower: bool) -> Vec<Char> {
     chars
 }
 
-/// The reference's `preprocess_text`.
+/// Applies the reference's `preprocess_text`.
 pub(super) fn prepare(chars: &mut Vec<Char>, options: &Options) {
     if options.raw {
         return;
@@ -85,7 +85,7 @@ pub(super) fn prepare(chars: &mut Vec<Char>, options: &Options) {
             if c.is_ascii() {
                 out.push(Char { c, start, end });
             } else {
-                // The order of combining marks does not matter, because all are dropped.
+                // The order of combining marks does not matter, because all of them are dropped.
                 decompose_compatible(c, |c| {
                     if canonical_combining_class(c) == 0 {
                         out.push(Char { c, start, end });
@@ -116,7 +116,7 @@ fn join_spaces(chars: &mut Vec<Char>) {
     }
 }
 
-/// Replaces two of `mark` with one `"`.
+/// Replaces two consecutive `mark` characters by one `"`.
 fn unify_quotes(chars: &mut Vec<Char>, mark: char) {
     if !chars.windows(2).any(|two| two[0].c == mark && two[1].c == mark) {
         return;

@@ -1,4 +1,4 @@
-//! The roles that special tokens have, and their names in each class of tokenizer of transformers.
+//! The roles of special tokens, and their names in transformers' tokenizer classes.
 
 use super::named::Named;
 use tokenizers::AddedToken;
@@ -20,7 +20,7 @@ pub(super) const ROLES: [Role; 7] =
     [Role::Bos, Role::Eos, Role::Unk, Role::Sep, Role::Pad, Role::Cls, Role::Mask];
 
 impl Role {
-    /// The key in the configuration files.
+    /// Returns the key in the configuration files.
     pub(super) fn key(self) -> &'static str {
         match self {
             Self::Bos => "bos_token",
@@ -33,7 +33,7 @@ impl Role {
         }
     }
 
-    /// The names that vocabularies use.
+    /// Returns the names commonly used in vocabularies.
     pub(super) fn usual_names(self) -> &'static [&'static str] {
         match self {
             Self::Bos | Self::Eos => &[],
@@ -46,19 +46,19 @@ impl Role {
     }
 }
 
-/// The class of a tokenizer in transformers, as far as it is known.
+/// The tokenizer class in transformers, as far as it is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Class {
     /// `AlbertTokenizer(Fast)`.
     Albert,
-    /// `BertTokenizer(Fast)` and the classes that are copies of it.
+    /// `BertTokenizer(Fast)` and the classes copied from it.
     Bert,
-    /// Any other: no names of its own.
+    /// Any other class, which has no default tokens.
     Other,
 }
 
 impl Class {
-    /// By the name of a class, with or without `Fast` at its end.
+    /// Returns the class with this name, with or without the suffix `Fast`.
     pub(super) fn named(name: &str) -> Self {
         match name.strip_suffix("Fast").unwrap_or(name) {
             "AlbertTokenizer" => Self::Albert,
@@ -75,7 +75,7 @@ impl Class {
         }
     }
 
-    /// By the type of a model, as its configuration names it.
+    /// Returns the class for a model type in a configuration.
     pub(super) fn of_model(kind: &str) -> Option<Self> {
         match kind {
             "albert" => Some(Self::Albert),
@@ -84,7 +84,7 @@ impl Class {
         }
     }
 
-    /// The token that the class has for a role if no file names one.
+    /// Returns the class's default token for a role that no file names.
     pub(super) fn default_token(self, role: Role) -> Option<Named> {
         let text = match (self, role) {
             (Self::Albert | Self::Bert, Role::Mask) => return Some(self.token(role, "[MASK]".to_owned())),
@@ -99,7 +99,7 @@ impl Class {
         Some(Named::Text(text.to_owned()))
     }
 
-    /// The token that the class makes of a text: `[MASK]` of ALBERT takes the white space before it.
+    /// Creates the class's token for a text: ALBERT's `[MASK]` includes the preceding white space.
     pub(super) fn token(self, role: Role, text: String) -> Named {
         if self == Self::Albert && role == Role::Mask {
             return Named::Token(AddedToken {

@@ -1,4 +1,4 @@
-//! SentencePiece normalization and encoding of preprocessed characters, with ALBERT's digit-comma rule.
+//! SentencePiece normalization and encoding of preprocessed characters, with ALBERT's rule for digits before commas.
 
 use super::chars::Char;
 use super::charsmap::Charsmap;
@@ -14,11 +14,11 @@ use tokenizers::AddedToken;
 /// A SentencePiece model for encoding.
 #[derive(Debug)]
 pub(super) struct SentencePiece {
-    /// The pieces that text can lead to.
+    /// The pieces that text can be segmented into.
     pub(super) unigram: Unigram,
-    /// How text is cut into them.
+    /// The method of segmentation.
     pub(super) method: ModelType,
-    /// The control, unknown and byte pieces, which no segmentation gives.
+    /// The control, unknown and byte pieces, which segmentation never produces.
     pub(super) reserved: HashMap<String, u32>,
     pub(super) charsmap: Charsmap,
     /// User-defined symbols, which are never normalized.
@@ -26,22 +26,22 @@ pub(super) struct SentencePiece {
     /// Ids of the 256 byte pieces of a model with byte fallback.
     pub(super) bytes: Option<Vec<u32>>,
     pub(super) unknown: u32,
-    /// Added tokens that pieces may turn out to be.
+    /// Added tokens that share their text with a piece.
     pub(super) added: AddedTexts,
     pub(super) dummy_prefix: bool,
     pub(super) remove_extra_spaces: bool,
-    /// Spaces belong to the word before them (`treat_whitespace_as_suffix`).
+    /// True if spaces belong to the preceding word (`treat_whitespace_as_suffix`).
     pub(super) suffix: bool,
-    /// The character for a space inside pieces: `▁`, or a space in models that do not escape it.
+    /// The character that represents a space in pieces: `▁`, or a space in models that do not escape it.
     pub(super) space: &'static str,
 }
 
-/// Added tokens that have the text of a piece: the reference looks ids up by text, and there these come first.
+/// Added tokens that have the text of a piece. The reference looks up ids by text, and added tokens come first.
 #[derive(Debug, Default)]
 pub(super) struct AddedTexts {
-    /// For text that is not a piece.
+    /// Ids of texts that are not pieces.
     unknown: HashMap<Vec<u8>, u32>,
-    /// For pieces that have another id.
+    /// Ids that replace the ids of pieces.
     pieces: HashMap<u32, u32>,
 }
 
@@ -59,7 +59,7 @@ impl AddedTexts {
         out
     }
 
-    /// The id of the token that the piece `id` with this text is.
+    /// Returns the id of the piece `id` with this text, or that of the added token that replaces it.
     fn id(&self, id: u32, text: &[u8], unknown: u32) -> u32 {
         if id == unknown {
             return self.unknown.get(text).copied().unwrap_or(id);
@@ -71,9 +71,9 @@ impl AddedTexts {
 /// Text after SentencePiece's normalization.
 struct Normalized {
     text: Vec<u8>,
-    /// The character for a space.
+    /// The character that represents a space.
     space: &'static str,
-    /// For each character of `text`: its byte offset and its position in the original.
+    /// For each character of `text`, its byte offset and its position in the original text.
     chars: Vec<(usize, u32, u32)>,
 }
 
@@ -93,14 +93,14 @@ impl Normalized {
         self.text[at..].starts_with(self.space.as_bytes())
     }
 
-    /// True if there is a `▁`, which a model that does not escape spaces takes for itself.
+    /// Returns true if there is a `▁`. Models that do not escape spaces treat it like any other character.
     fn is_mark(&self, at: usize) -> bool {
         self.text[at..].starts_with(SPACE.as_bytes())
     }
 
-    /// The offsets of the characters `from..to` (indices into `chars`) without spaces. For spaces alone, the offsets of the next
-    /// character, or their own at the end. `next` is the position from which to search for that character, and advances so that
-    /// a text is searched only once.
+    /// Returns the offsets of the characters `from..to` (indices into `chars`) without spaces. If there are only spaces,
+    /// returns the offsets of the next character, or at the end their own. `next` is the position at which the search for
+    /// that character starts. It advances, so that a text is searched only once.
     fn place(&self, from: usize, to: usize, next: &mut usize) -> (usize, usize) {
         let own = self.chars[from..to].iter().filter(|c| !self.is_space(c.0));
         let joined = own.fold(None, |place: Option<(u32, u32)>, &(_, start, end)| {
@@ -119,7 +119,7 @@ impl Normalized {
 }
 
 impl SentencePiece {
-    /// The pieces of `chars`, with numbers split before commas as in ALBERT's code.
+    /// Appends the pieces of `chars`. Numbers are split before commas, as in ALBERT's code.
     pub(super) fn encode(&self, chars: &[Char], out: &mut Vec<Piece>) {
         let normalized = self.normalize(chars);
         let mut after_space = false;
@@ -167,7 +167,7 @@ impl SentencePiece {
         out.push(Piece { id, place: whole.place(to - 1, to, &mut 0), word: 0 });
     }
 
-    /// The id of a piece, reserved ones first, as `PieceToId`.
+    /// Returns the id of a piece, like `PieceToId`. Reserved pieces come first.
     pub(super) fn id(&self, piece: &[u8]) -> Option<u32> {
         let reserved = std::str::from_utf8(piece).ok().and_then(|piece| self.reserved.get(piece));
         reserved.copied().or_else(|| self.unigram.id(piece))
@@ -182,8 +182,8 @@ impl SentencePiece {
         }
     }
 
-    /// Calls `each` with every piece: its bytes and id, its characters, its offsets. Adjacent unknown characters form one piece, unless
-    /// the model has byte fallback.
+    /// Calls `each` with every piece: its bytes and id, its characters and its offsets. Adjacent unknown characters form
+    /// one piece, unless the model has byte fallback.
     fn pieces(&self, normalized: &Normalized, mut each: impl FnMut(Span, usize, usize, (usize, usize))) {
         let spans = self.segment(&normalized.text);
         let mut spans = spans.into_iter().peekable();
@@ -193,7 +193,7 @@ impl SentencePiece {
                 while let Some(more) = spans.next_if(|more| more.id == self.unknown) {
                     span.end = more.end;
                 }
-                // The reference looks the text up again, and there reserved and unused pieces count.
+                // The reference looks up the text again. In this lookup, reserved and unused pieces count.
                 span.id = self.id(&normalized.text[span.start..span.end]).unwrap_or(self.unknown);
             }
             span.id = self.added.id(span.id, &normalized.text[span.start..span.end], self.unknown);
@@ -214,17 +214,17 @@ impl SentencePiece {
         }
     }
 
-    /// The text after [`Self::normalize`].
+    /// Returns the text after normalization.
     pub(super) fn normalized(&self, chars: &[Char]) -> String {
         String::from_utf8_lossy(&self.normalize(chars).text).into_owned()
     }
 
-    /// True if the model's table has a rule for a part of `text`.
+    /// Returns true if the model's table has a rule for a part of `text`.
     pub(super) fn changes(&self, text: &str) -> bool {
         text.char_indices().any(|(at, _)| self.charsmap.longest(&text.as_bytes()[at..]).is_some())
     }
 
-    /// SentencePiece's normalizer: the model's table, spaces as `▁`, one at the beginning (or the end).
+    /// Applies SentencePiece's normalizer: the model's table, spaces as `▁`, and one at the beginning (or the end).
     fn normalize(&self, chars: &[Char]) -> Normalized {
         let text: String = chars.iter().map(|c| c.c).collect();
         let mut out = Normalized {
@@ -273,7 +273,8 @@ impl SentencePiece {
         out
     }
 
-    /// The number of bytes of `text` (not empty) consumed by the next rule, at least one character, and its replacement.
+    /// Returns the number of bytes of `text` (not empty) that the next rule consumes, at least one character, and its
+    /// replacement.
     fn rule<'a>(&'a self, text: &'a str) -> (usize, &'a str) {
         let bytes = text.as_bytes();
         if let Some(length) = self.symbols.longest(bytes) {
@@ -289,7 +290,7 @@ impl SentencePiece {
     }
 }
 
-/// The first character of valid UTF-8.
+/// Returns the first character of valid UTF-8.
 fn first_char(text: &[u8]) -> Option<char> {
     let length = width(*text.first()?);
     std::str::from_utf8(text.get(..length)?).ok()?.chars().next()

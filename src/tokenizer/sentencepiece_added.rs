@@ -1,4 +1,4 @@
-//! The tokens added to a SentencePiece model, as `PreTrainedTokenizer` of transformers 4.57 adds them.
+//! The tokens added to a SentencePiece model, as in `PreTrainedTokenizer` of transformers 4.57.
 
 use super::in_text::InText;
 use super::named::Named;
@@ -10,26 +10,26 @@ use super::spiece_proto::Type;
 use std::collections::{HashMap, HashSet};
 use tokenizers::AddedToken;
 
-/// A piece: text, score and kind.
+/// Text, score and type of a piece.
 type Piece = (String, f32, Type);
 
-/// The added tokens, special tokens among them.
+/// The added tokens, including special tokens.
 #[derive(Debug, Default)]
 pub(super) struct SlowAdded {
-    /// By the order in which they were added, each id once.
+    /// The tokens in the order in which they were added, each id once.
     pub tokens: Vec<(u32, AddedToken)>,
     /// Positions in `tokens` by id.
     places: HashMap<u32, usize>,
     ids: HashMap<String, u32>,
-    /// The ids of special tokens, also of those that are not in `tokens`.
+    /// The ids of all special tokens, including those that are not in `tokens`.
     special: HashSet<u32>,
-    /// The tokens of `special` that `additional_special_tokens` names.
+    /// The ids in `special` that `additional_special_tokens` names.
     additional: HashSet<u32>,
 }
 
 impl SlowAdded {
-    /// The tokens that the files add to the pieces; `id` finds a piece by its text. Gives also the texts of the special
-    /// tokens in their order.
+    /// Collects the tokens that the files add to the pieces. `id` looks up a piece by its text. Also returns the texts of
+    /// the special tokens in order.
     pub(super) fn new(
         settings: &Settings,
         class: Class,
@@ -79,7 +79,7 @@ impl SlowAdded {
         }
     }
 
-    /// The number of different tokens: the reference's next id, whatever the ids in use.
+    /// Returns the reference's next id: the number of distinct tokens, whatever ids are in use.
     fn next_id(&self, pieces: &[Piece]) -> u32 {
         let mut texts: HashSet<&str> = self.ids.keys().map(String::as_str).collect();
         for (id, piece) in (0..).zip(pieces) {
@@ -112,15 +112,15 @@ impl SlowAdded {
         }
     }
 
-    /// The texts that are not lower-cased: special tokens, then the others that ask for normalization. A special token
-    /// that no role and no list of additional tokens names is lower-cased in the reference, and so never found if it
-    /// has a capital letter.
+    /// Returns the texts that are not lower-cased: special tokens, then other tokens with `normalized`. The reference
+    /// lower-cases a special token that neither a role nor a list of additional tokens names. If it contains a capital
+    /// letter, it is never found.
     pub(super) fn keep_case<'a>(&'a self, named: &'a [String]) -> impl Iterator<Item = &'a str> {
         let others = self.tokens.iter().filter(|(_, token)| !token.special && token.normalized);
         named.iter().map(String::as_str).chain(others.map(|(_, token)| token.content.as_str()))
     }
 
-    /// The tokens recognised in running text: tokens that are not special.
+    /// Returns the tokens that are recognized in running text: those that are not special.
     pub(super) fn in_plain_text(&self) -> Option<InText> {
         let plain = |(id, token): &&(u32, AddedToken)| !token.special && !self.special.contains(id);
         let tokens: Vec<_> = self.tokens.iter().filter(plain).cloned().collect();
@@ -137,14 +137,14 @@ impl SlowAdded {
         self.places.get(&id).map(|place| &self.tokens[*place].1)
     }
 
-    /// All tokens by id.
+    /// Returns all tokens, sorted by id.
     pub(super) fn by_id(&self) -> Vec<(u32, &AddedToken)> {
         let mut all: Vec<_> = self.tokens.iter().map(|(id, token)| (*id, token)).collect();
         all.sort_by_key(|(id, _)| *id);
         all
     }
 
-    /// True for one of `additional_special_tokens`.
+    /// Returns true for one of `additional_special_tokens`.
     pub(super) fn is_additional(&self, id: u32) -> bool {
         self.additional.contains(&id)
     }
@@ -154,8 +154,8 @@ impl SlowAdded {
     }
 }
 
-/// True for an entry that only repeats a user-defined symbol of the model, as transformers lists all of them when it
-/// converts a model. The models were trained with these as ordinary pieces.
+/// Returns true for an entry that only repeats a user-defined symbol of the model. transformers lists all of these when
+/// it converts a model, but the models were trained with them as ordinary pieces.
 fn repeats_symbol(id: u32, token: &AddedToken, pieces: &[Piece]) -> bool {
     let symbol = pieces.get(id as usize).is_some_and(|p| p.2 == Type::UserDefined && p.0 == token.content);
     let flags = [token.special, token.normalized, token.single_word, token.lstrip, token.rstrip];

@@ -1,4 +1,4 @@
-//! The slow `AlbertTokenizer` of transformers 4.57 on a SentencePiece model.
+//! The slow `AlbertTokenizer` of transformers 4.57, for a SentencePiece model.
 
 use super::charsmap::Charsmap;
 use super::in_text::InText;
@@ -24,14 +24,14 @@ const AGAIN: &str = "copy the file again from where the model comes from";
 #[derive(Debug)]
 pub(super) struct SentencePieceTokenizer {
     pub(super) model: SentencePiece,
-    /// Text, score and kind of each piece.
+    /// Text, score and type of each piece.
     pub(super) pieces: Vec<(String, f32, Type)>,
     /// The model's normalization table as stored.
     pub(super) table: Vec<u8>,
     pub(super) options: Options,
     pub(super) specials: SpecialTokens,
     pub(super) added: SlowAdded,
-    /// Tokens that are recognized in texts, and in running text.
+    /// Tokens that are recognized in texts. `in_plain_text` has those recognized in running text.
     in_text: InText,
     in_plain_text: Option<InText>,
 }
@@ -94,7 +94,7 @@ impl SentencePieceTokenizer {
         Ok(Self { model, pieces, table, options, specials, added, in_text, in_plain_text })
     }
 
-    /// The pieces of `text`, with special tokens recognized.
+    /// Returns the pieces of `text`. Special tokens in it are recognized.
     pub(super) fn encode(&self, text: &str) -> Result<Vec<Piece>> {
         check_length(text)?;
         let mut out = Vec::with_capacity(text.len() / 4 + 2);
@@ -105,7 +105,7 @@ impl SentencePieceTokenizer {
                 Part::Token(id, place) => out.push(Piece { id, place, word: 0 }),
                 Part::Text(chars) => self.model.encode(&chars, &mut out),
             }
-            // A part starts a word, and so does a piece with a preceding space.
+            // Each part starts a word, and so does a piece with a preceding space.
             for (n, piece) in out.iter_mut().enumerate().skip(from) {
                 let begins = n == from || piece.word == 1;
                 word += u32::from(begins && n > 0);
@@ -115,7 +115,7 @@ impl SentencePieceTokenizer {
         Ok(out)
     }
 
-    /// The ids of the pieces of `text`, without recognizing special tokens.
+    /// Appends the ids of the pieces of `text`, without recognizing special tokens.
     pub(super) fn encode_ids(&self, text: &str, ids: &mut Vec<u32>) -> Result<()> {
         check_length(text)?;
         let mut pieces = Vec::with_capacity(text.len() / 4 + 2);
@@ -129,7 +129,7 @@ impl SentencePieceTokenizer {
         Ok(())
     }
 
-    /// The text that pieces are looked for in, no added tokens recognised in it.
+    /// Returns the text that is segmented into pieces, without recognizing added tokens.
     pub(super) fn normalized(&self, text: &str) -> Result<String> {
         check_length(text)?;
         let parts = preprocess::parts(text, None, &self.options);
@@ -140,34 +140,35 @@ impl SentencePieceTokenizer {
         Ok(parts.into_iter().map(text).collect())
     }
 
-    /// The id of a token: added ones, then reserved ones, then pieces, as `convert_tokens_to_ids`.
+    /// Returns the id of a token, like `convert_tokens_to_ids`: added tokens first, then reserved ones, then pieces.
     pub(super) fn id(&self, token: &str) -> Option<u32> {
         self.added.id(token).or_else(|| self.model.id(token.as_bytes()))
     }
 
-    /// The text of a token.
+    /// Returns the text of a token.
     pub(super) fn token(&self, id: u32) -> Option<&str> {
         let piece = || self.pieces.get(id as usize).map(|p| p.0.as_str());
         self.added.token(id).map(|token| token.content.as_str()).or_else(piece)
     }
 
-    /// The number of tokens.
+    /// Returns the number of tokens.
     pub(super) fn size(&self) -> usize {
         let new = self.added.tokens.iter().filter(|(id, _)| *id as usize >= self.pieces.len());
         self.pieces.len() + new.count()
     }
 
-    /// One more than the largest id.
+    /// Returns the largest id plus one.
     pub(super) fn id_bound(&self) -> usize {
         let largest = self.added.tokens.iter().map(|(id, _)| *id as usize + 1).max();
         largest.unwrap_or(0).max(self.pieces.len())
     }
 
-    /// The reference's `decode`: keeps special tokens and joins the pieces between them. Skips ids beyond the vocabulary.
+    /// Decodes ids, like the reference's `decode`: keeps special tokens and joins the pieces between them. Skips ids
+    /// beyond the vocabulary.
     pub(super) fn decode(&self, ids: &[u32], skip_special: bool) -> String {
         let specials: Vec<u32> = self.specials.all().iter().map(|s| s.0).collect();
         let is_special = |id: u32| specials.contains(&id) || self.added.is_special(id);
-        // Tokens that stand between texts, with a space on either side.
+        // Tokens that are separated by a space on either side.
         let apart = |id: u32| {
             let is_late = id as usize >= self.pieces.len() && self.added.is_additional(id);
             self.added.token(id).is_some() && (!is_special(id) || is_late)
@@ -195,7 +196,7 @@ impl SentencePieceTokenizer {
         texts.join(" ")
     }
 
-    /// The reference's `convert_tokens_to_string`.
+    /// Decodes ids, like the reference's `convert_tokens_to_string`.
     fn decode_run(&self, ids: &[u32], is_special: impl Fn(u32) -> bool) -> String {
         let mut out = String::new();
         let (mut run, mut after_special) = (Vec::new(), false);
@@ -216,7 +217,7 @@ impl SentencePieceTokenizer {
         out.trim_matches(is_space).to_owned()
     }
 
-    /// SentencePiece's own decoding, with `unknown` for the unknown piece.
+    /// Decodes ids like SentencePiece itself, with `unknown` for the unknown piece.
     pub(super) fn join(&self, ids: &[u32], unknown: &str) -> String {
         let mut out = String::new();
         let mut bytes = Vec::new();
@@ -301,12 +302,12 @@ fn specials(
     found
 }
 
-/// `<0x41>` is byte 0x41.
+/// Returns the byte of a byte piece: `<0x41>` is byte 0x41.
 fn byte_of(piece: &str) -> Option<u8> {
     u8::from_str_radix(piece.strip_prefix("<0x")?.strip_suffix('>')?, 16).ok()
 }
 
-/// The ids of the 256 byte pieces, if all exist.
+/// Returns the ids of the 256 byte pieces, if all of them exist.
 fn byte_pieces(pieces: &[(String, f32, Type)]) -> Option<Vec<u32>> {
     let mut ids = vec![None; 256];
     for (id, (text, _, kind)) in (0u32..).zip(pieces) {

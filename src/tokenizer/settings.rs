@@ -1,7 +1,8 @@
 //! The settings in the files next to a tokenizer: switches, special tokens and added tokens.
 //!
-//! As transformers 4.57 reads them. If `tokenizer_config.json` has `added_tokens_decoder`, it alone says what is
-//! added. Otherwise `special_tokens_map.json` overrides it, and `added_tokens.json` lists the rest.
+//! They are read like in transformers 4.57. If `tokenizer_config.json` has `added_tokens_decoder`, that key alone defines
+//! the added tokens. Otherwise `special_tokens_map.json` overrides the configuration, and `added_tokens.json` lists the
+//! rest.
 
 use super::limits::Limits;
 use super::named::{Named, normalized, token};
@@ -9,23 +10,23 @@ use super::roles::{Class, ROLES, Role};
 use serde_json::{Map, Value};
 use tokenizers::AddedToken;
 
-/// No vocabulary has more tokens.
+/// Maximum id. No vocabulary is larger.
 const LARGEST_ID: u32 = (1 << 24) - 1;
 
 /// The names and switches of `tokenizer_config.json`, `special_tokens_map.json` and `added_tokens.json`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Settings {
-    /// By role; `Some(None)` is an explicit `null`.
+    /// Tokens by role. `Some(None)` is an explicit `null`.
     roles: [Option<Option<Named>>; ROLES.len()],
-    /// `additional_special_tokens`, and a list of `extra_special_tokens`; of equal texts the first one counts.
+    /// `additional_special_tokens`, and a list in `extra_special_tokens`. Of equal texts, the first one counts.
     pub additional: Vec<Named>,
-    /// A dictionary of `extra_special_tokens`; they come after the additional ones.
+    /// A dictionary in `extra_special_tokens`. These tokens follow the additional ones.
     pub extra: Vec<Named>,
-    /// `added_tokens_decoder`, in its order.
+    /// `added_tokens_decoder`, in file order.
     pub listed: Option<Vec<(u32, AddedToken)>>,
     /// `added_tokens.json`: tokens with their ids.
     pub added: Vec<(String, u32)>,
-    /// The tokenizer's class in transformers, if the files tell.
+    /// The tokenizer's class in transformers, if the files name it.
     pub class: Option<Class>,
     pub do_lower_case: Option<bool>,
     pub keep_accents: Option<bool>,
@@ -38,17 +39,17 @@ pub(super) struct Settings {
 }
 
 impl Settings {
-    /// The setting for the token of `role`: `None` nothing, `Some(None)` that there is none.
+    /// Returns the setting for the token of `role`: `None` if there is none, `Some(None)` for an explicit `null`.
     pub(super) fn role(&self, role: Role) -> Option<Option<&Named>> {
         self.roles[role as usize].as_ref().map(Option::as_ref)
     }
 
-    /// The configured text of the token of `role`.
+    /// Returns the configured text of the token of `role`.
     pub(super) fn name(&self, role: Role) -> Option<&str> {
         self.role(role).flatten().map(Named::text)
     }
 
-    /// Takes what `tokenizer_config.json` says.
+    /// Reads the settings in `tokenizer_config.json`.
     pub(super) fn read_config(&mut self, map: &Map<String, Value>) -> Result<(), String> {
         for role in ROLES {
             if let Some(value) = map.get(role.key()) {
@@ -83,12 +84,12 @@ impl Settings {
         Ok(())
     }
 
-    /// Takes what `special_tokens_map.json` says.
+    /// Reads the settings in `special_tokens_map.json`.
     pub(super) fn read_map(&mut self, map: &Map<String, Value>) {
         let special = |value: &Value| {
             let mut named = Named::read(value)?;
             if let Named::Token(token) = &mut named {
-                // Given as true when the attributes are read.
+                // Here, `normalized` is true if it is missing.
                 *token = AddedToken { normalized: normalized(value, true), special: true, ..token.clone() };
             }
             Some(named)
@@ -105,7 +106,7 @@ impl Settings {
         }
     }
 
-    /// Takes the ids of `added_tokens.json`.
+    /// Reads the ids in `added_tokens.json`.
     pub(super) fn read_added(&mut self, map: &Map<String, Value>) -> Result<(), String> {
         if self.listed.is_some() {
             return Ok(());
@@ -129,7 +130,7 @@ impl Settings {
             }
             Some(named)
         };
-        // Files saved by 5.x have a list of extra tokens, those of 4.57 a dictionary.
+        // Files written by 5.x have a list of extra tokens, those of 4.57 a dictionary.
         let both = list("additional_special_tokens").chain(list("extra_special_tokens"));
         self.additional.extend(both.filter_map(read));
         let extra = map.get("extra_special_tokens").and_then(Value::as_object);

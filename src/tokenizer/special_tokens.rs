@@ -1,4 +1,4 @@
-//! Special tokens: names from the tokenizer's configuration, otherwise the usual ones.
+//! Special tokens: configured names, otherwise the usual ones.
 
 use super::roles::Role;
 use super::settings::Settings;
@@ -32,7 +32,7 @@ impl SpecialTokens {
         }
     }
 
-    /// All special tokens that were found, without duplicates.
+    /// Returns all special tokens that were found, without duplicates.
     pub(super) fn all(&self) -> Vec<&(u32, String)> {
         let mut all: Vec<_> =
             [&self.cls, &self.sep, &self.unk, &self.pad, &self.mask].into_iter().flatten().collect();

@@ -1,6 +1,6 @@
 //! The messages of a SentencePiece model.
 //!
-//! Reference: `src/sentencepiece_model.proto` of SentencePiece 0.2. The fields that only describe the training are left out.
+//! Reference: `src/sentencepiece_model.proto` of SentencePiece 0.2. Fields that only describe the training are omitted.
 
 use prost::{Enumeration, Message};
 
@@ -84,7 +84,7 @@ pub(super) enum ModelType {
 }
 
 impl ModelType {
-    /// The name in `sentencepiece_model.proto`.
+    /// Returns the name in `sentencepiece_model.proto`.
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Unigram => "UNIGRAM",

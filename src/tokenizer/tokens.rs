@@ -1,4 +1,4 @@
-//! The tokens of a tokenizer: texts, ids, roles, and which ones were added.
+//! The tokens of a tokenizer: texts, ids, roles, and which of them were added.
 
 use tokenizers::AddedToken;
 
@@ -7,12 +7,12 @@ use super::special_tokens::Named;
 use super::{Engine, Tokenizer, TokenizerKind};
 
 impl Tokenizer {
-    /// The vocabulary pieces of the tokens of `encoding`.
+    /// Returns the vocabulary pieces of the tokens in `encoding`.
     pub fn tokens(&self, encoding: &Encoding) -> Vec<String> {
         encoding.ids.iter().map(|id| self.id_to_token(*id).unwrap_or_default()).collect()
     }
 
-    /// The token of an id.
+    /// Returns the token of an id.
     pub fn id_to_token(&self, id: u32) -> Option<String> {
         match &self.engine {
             Engine::JsonTokenizer(fast) => fast.token(id),
@@ -21,7 +21,7 @@ impl Tokenizer {
         }
     }
 
-    /// The id of a token.
+    /// Returns the id of a token.
     pub fn token_to_id(&self, token: &str) -> Option<u32> {
         match &self.engine {
             Engine::JsonTokenizer(fast) => fast.id(token),
@@ -30,7 +30,7 @@ impl Tokenizer {
         }
     }
 
-    /// The number of tokens in the vocabulary, special and added ones included.
+    /// Returns the number of tokens in the vocabulary, including special and added ones.
     pub fn vocab_size(&self) -> usize {
         match &self.engine {
             Engine::JsonTokenizer(fast) => fast.size(),
@@ -39,7 +39,7 @@ impl Tokenizer {
         }
     }
 
-    /// The number of rows that a table for all ids needs: one more than the largest id.
+    /// Returns the number of rows that a table of all ids needs: the largest id plus one.
     pub fn id_bound(&self) -> usize {
         match &self.engine {
             Engine::JsonTokenizer(fast) => fast.id_bound(),
@@ -48,8 +48,8 @@ impl Tokenizer {
         }
     }
 
-    /// The tokens that are looked for in a text before it is cut into pieces, with their ids, in the order of these:
-    /// special tokens, tokens that users added, and symbols that a `tokenizer.json` lists.
+    /// Returns the tokens that are searched for in a text before it is split into pieces, sorted by id: special tokens,
+    /// tokens that users added, and symbols listed in a `tokenizer.json`.
     pub fn added_tokens(&self) -> Vec<(u32, &AddedToken)> {
         match &self.engine {
             Engine::JsonTokenizer(fast) => fast.added(),
@@ -58,14 +58,14 @@ impl Tokenizer {
         }
     }
 
-    /// The [`Tokenizer::added_tokens`] that the model of the tokenizer itself does not have.
+    /// Returns the [`Tokenizer::added_tokens`] that are not in the tokenizer's own model.
     pub fn tokens_beyond_model(&self) -> Vec<(u32, &AddedToken)> {
         let mut tokens = self.added_tokens();
         tokens.retain(|(id, token)| !self.is_of_model(*id, &token.content));
         tokens
     }
 
-    /// The [`Tokenizer::added_tokens`] that users added: new tokens, and special ones that have no role.
+    /// Returns the [`Tokenizer::added_tokens`] that users added: new tokens, and special tokens without a role.
     pub fn user_tokens(&self) -> Vec<(u32, &AddedToken)> {
         let roles = self.specials.all();
         let mut tokens = self.added_tokens();
@@ -76,11 +76,11 @@ impl Tokenizer {
         tokens
     }
 
-    /// The special tokens without a role, by id: transformers' `additional_special_tokens`.
+    /// Returns the special tokens without a role, sorted by id: transformers' `additional_special_tokens`.
     pub fn additional_special_tokens(&self) -> Vec<&str> {
         let is_special = |id: u32, token: &AddedToken| match &self.engine {
             Engine::JsonTokenizer(_) => token.special,
-            // The attribute alone does not keep a token's case there.
+            // Here, the attribute alone does not preserve a token's case.
             Engine::SentencePieceTokenizer(slow) => slow.added.is_special(id),
             Engine::Japanese(japanese) => japanese.added.is_special(id),
         };
@@ -98,12 +98,12 @@ impl Tokenizer {
         }
     }
 
-    /// True if files next to the tokenizer's own add tokens to it or change them.
+    /// Returns true if other files add tokens to those of the tokenizer's own file, or change them.
     pub fn is_extended(&self) -> bool {
         match &self.engine {
             Engine::JsonTokenizer(fast) if self.kind == TokenizerKind::TokenizerJson => fast.extended,
             Engine::JsonTokenizer(_) => !self.user_tokens().is_empty(),
-            // A piece of the model may be an added token for its attributes alone.
+            // A piece of the model may be an added token only because of its attributes.
             Engine::SentencePieceTokenizer(slow) => {
                 slow.added.tokens.iter().any(|(id, _)| self.specials.all().iter().all(|role| role.0 != *id))
             }
@@ -111,52 +111,52 @@ impl Tokenizer {
         }
     }
 
-    /// The id of the mask token (`[MASK]`), if the vocabulary has one.
+    /// Returns the id of the mask token (`[MASK]`), if the vocabulary has one.
     pub fn mask_id(&self) -> Option<u32> {
         id_of(&self.specials.mask)
     }
 
-    /// The id of the token before a text (`[CLS]`), if the vocabulary has one.
+    /// Returns the id of the token before a text (`[CLS]`), if the vocabulary has one.
     pub fn cls_id(&self) -> Option<u32> {
         id_of(&self.specials.cls)
     }
 
-    /// The id of the token after a text (`[SEP]`), if the vocabulary has one.
+    /// Returns the id of the token after a text (`[SEP]`), if the vocabulary has one.
     pub fn sep_id(&self) -> Option<u32> {
         id_of(&self.specials.sep)
     }
 
-    /// The id of the padding token (`<pad>`), if the vocabulary has one.
+    /// Returns the id of the padding token (`<pad>`), if the vocabulary has one.
     pub fn pad_id(&self) -> Option<u32> {
         id_of(&self.specials.pad)
     }
 
-    /// The id of the unknown token (`<unk>`), if the vocabulary has one.
+    /// Returns the id of the unknown token (`<unk>`), if the vocabulary has one.
     pub fn unk_id(&self) -> Option<u32> {
         id_of(&self.specials.unk)
     }
 
-    /// The mask token as written in a text.
+    /// Returns the mask token as written in a text.
     pub fn mask_token(&self) -> Option<&str> {
         text_of(&self.specials.mask)
     }
 
-    /// The token before a text.
+    /// Returns the token before a text.
     pub fn cls_token(&self) -> Option<&str> {
         text_of(&self.specials.cls)
     }
 
-    /// The token after a text.
+    /// Returns the token after a text.
     pub fn sep_token(&self) -> Option<&str> {
         text_of(&self.specials.sep)
     }
 
-    /// The padding token.
+    /// Returns the padding token.
     pub fn pad_token(&self) -> Option<&str> {
         text_of(&self.specials.pad)
     }
 
-    /// The unknown token.
+    /// Returns the unknown token.
     pub fn unk_token(&self) -> Option<&str> {
         text_of(&self.specials.unk)
     }

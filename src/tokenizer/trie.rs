@@ -1,6 +1,6 @@
-//! A double-array trie over bytes: fast to build, with one memory access per byte of a lookup.
+//! A double-array trie over bytes: fast to build, with one memory access per byte in lookups.
 
-/// No value.
+/// Marks a missing value.
 const NONE: u32 = u32::MAX;
 
 #[derive(Debug, Clone, Copy)]
@@ -57,7 +57,7 @@ impl Trie {
         trie
     }
 
-    /// The lowest base, starting with `search`, at which all children have free units.
+    /// Returns the lowest base, at or after `search`, at which the units of all children are free.
     fn free_base(
         &mut self,
         first: u8,
@@ -76,7 +76,7 @@ impl Trie {
             } else {
                 let base = at - first as usize;
                 if children.iter().all(|(byte, _)| self.units[base + *byte as usize].check == NONE) {
-                    // Mostly full up to here, so the next search starts here.
+                    // The units up to here are mostly full, so the next search starts here.
                     if taken * 20 >= tried * 19 || tried > 2000 {
                         *search = at;
                     }
@@ -87,10 +87,10 @@ impl Trie {
         }
     }
 
-    /// The root.
+    /// The root node.
     pub(super) const ROOT: usize = 0;
 
-    /// One step: the next node and the value that ends there.
+    /// Follows one byte. Returns the next node and the value of the key that ends there.
     #[inline]
     pub(super) fn step(&self, node: usize, byte: u8) -> Option<(usize, Option<u32>)> {
         let next = self.units[node].base as usize + byte as usize;
@@ -99,7 +99,7 @@ impl Trie {
             .then_some((next, (unit.value != NONE).then_some(unit.value)))
     }
 
-    /// The value of a key.
+    /// Returns the value of a key.
     pub(super) fn get(&self, key: &[u8]) -> Option<u32> {
         let mut at = (Self::ROOT, None);
         for &byte in key {
@@ -108,12 +108,12 @@ impl Trie {
         at.1
     }
 
-    /// The length of the longest key that is a prefix of `text`.
+    /// Returns the length of the longest key that is a prefix of `text`.
     pub(super) fn longest(&self, text: &[u8]) -> Option<usize> {
         self.longest_with_value(text).map(|(length, _)| length)
     }
 
-    /// The length and the value of the longest key that `text` begins with.
+    /// Returns the length and the value of the longest key that is a prefix of `text`.
     pub(super) fn longest_with_value(&self, text: &[u8]) -> Option<(usize, u32)> {
         let (mut node, mut found) = (Self::ROOT, None);
         for (n, &byte) in text.iter().enumerate() {

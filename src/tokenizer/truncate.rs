@@ -1,9 +1,9 @@
-//! `longest_first` truncation as in transformers.
+//! transformers' `longest_first` truncation.
 
-/// The number of tokens to keep of the first and the second text, given `room` in total.
+/// Returns the number of tokens to keep of the first and the second text, given `room` in total.
 ///
-/// If both texts are truncated, they share the room. The odd token goes to the first text in the slow tokenizer (and Google's
-/// code), and to the second one in fast tokenizers (to the first if that was longer).
+/// If both texts are truncated, they share the room. The slow tokenizer (like Google's code) gives the odd token to the
+/// first text; fast tokenizers give it to the second one, unless the first was longer.
 pub(super) fn lengths(first: usize, second: Option<usize>, room: usize, slow: bool) -> (usize, usize) {
     let Some(second) = second else { return (first.min(room), 0) };
     if first + second <= room {
@@ -13,7 +13,7 @@ pub(super) fn lengths(first: usize, second: Option<usize>, room: usize, slow: bo
     let long = if short > room { short } else { short.max(room - short) };
     let (short, long) = if short + long > room { (room / 2, room - room / 2) } else { (short, long) };
     let first_is_long = if short + long == room && short.abs_diff(long) <= 1 && slow {
-        // Both have the same length, except for the odd token.
+        // The lengths are equal, except for the odd token.
         first >= long
     } else {
         first > second
@@ -25,7 +25,7 @@ pub(super) fn lengths(first: usize, second: Option<usize>, room: usize, slow: bo
 mod tests {
     use super::lengths;
 
-    /// Google's loop: truncate the longer text, or the second one if they are equal.
+    /// Google's loop: truncates the longer text, or the second one if they are equal.
     fn loop_of_google(mut a: usize, mut b: usize, room: usize) -> (usize, usize) {
         while a + b > room {
             if a > b { a -= 1 } else { b -= 1 }

@@ -1,11 +1,11 @@
-//! Python's definitions of white space and digits, on which the reference tokenizer relies.
+//! Python's definitions of white space and digits, which the reference tokenizer uses.
 
-/// `str.isspace()` for a character: Rust's white space and the four information separators.
+/// Equivalent of `str.isspace()` for a character: Rust's white space and the four information separators.
 pub(super) fn is_space(c: char) -> bool {
     c.is_whitespace() || ('\x1c'..='\x1f').contains(&c)
 }
 
-/// `str.isdigit()` for a character (Unicode 14): decimal digits, superscripts and circled digits.
+/// Equivalent of `str.isdigit()` for a character (Unicode 14): decimal digits, superscripts and circled digits.
 pub(super) fn is_digit(c: char) -> bool {
     if c.is_ascii() {
         return c.is_ascii_digit();

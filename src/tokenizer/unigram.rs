@@ -1,20 +1,20 @@
-//! SentencePiece's unigram segmentation, with the path and the arithmetic of its "optimized" encoder (0.2.3).
+//! SentencePiece's unigram segmentation, with the paths and the arithmetic of its "optimized" encoder (0.2.3).
 
 use super::trie::Trie;
 
-/// Penalty of an unknown character below the lowest score.
+/// How far the score of an unknown character is below the lowest score.
 const UNKNOWN_PENALTY: f32 = 10.0;
 
-/// Score of a user-defined symbol per byte after the first, which exceeds any ordinary piece.
+/// Score of a user-defined symbol per byte after the first, which is higher than that of any ordinary piece.
 ///
-/// The scores of SentencePiece 0.2.3, determined by experiment. They matter only if two segmentations are equally good (`00 0`,
-/// `0 00`) and rounding decides. Earlier releases use -0.1 and round differently.
+/// The value of SentencePiece 0.2.3 was determined by experiment. It only matters if two segmentations are equally good
+/// (`00 0`, `0 00`) and rounding decides. Earlier releases use -0.1 and round differently.
 const SYMBOL_SCORE: f32 = 0.1;
 
-/// Sums of scores beyond this begin anew.
+/// Larger sums of scores are rebased to zero.
 const LARGEST_SCORE: f32 = 100_000.0;
 
-/// Use of a piece.
+/// How a piece is used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Use {
     /// An ordinary piece with a score.
@@ -72,24 +72,24 @@ impl Unigram {
         Self { trie: Trie::new(keys), pieces: table, lowest, unknown }
     }
 
-    /// The id of a piece that can match text.
+    /// Returns the id of a piece that can match text.
     pub(super) fn id(&self, piece: &[u8]) -> Option<u32> {
         self.trie.get(piece)
     }
 
-    /// The score and use of the piece `id`, which [`Self::id`] gave.
+    /// Returns the score and use of the piece `id`, as returned by [`Self::id`].
     pub(super) fn piece(&self, id: u32) -> (f32, Use) {
         self.pieces[id as usize]
     }
 
-    /// The best segmentation of `text` (UTF-8, shorter than 4 GiB).
+    /// Returns the best segmentation of `text` (UTF-8, shorter than 4 GiB).
     pub(super) fn segment(&self, text: &[u8]) -> Vec<Span> {
         let mut best = vec![UNREACHED; text.len() + 1];
         let unknown_score = self.lowest - UNKNOWN_PENALTY;
         let (mut start, mut furthest) = (0, 0);
         while start < text.len() {
             if best[start].score.abs() > LARGEST_SCORE {
-                // As SentencePiece does, so that sums over long texts keep their precision.
+                // Like SentencePiece, so that sums over long texts keep their precision.
                 let base = best[start].score;
                 for reached in &mut best[start..=furthest] {
                     if reached.start != u32::MAX {
@@ -142,7 +142,7 @@ impl Unigram {
     }
 }
 
-/// The length of the UTF-8 character that begins with `byte`.
+/// Returns the length of the UTF-8 character that starts with `byte`.
 pub(super) fn width(byte: u8) -> usize {
     match byte {
         0..0xc0 => 1,

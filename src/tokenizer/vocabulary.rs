@@ -1,4 +1,4 @@
-//! Word-piece vocabularies under any name: which text files of a directory are one.
+//! Finds word-piece vocabularies under any name among the text files of a directory.
 
 use std::fs::{self, File};
 use std::io::Read;
@@ -6,13 +6,13 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
 
-/// Longer files are not looked at: a vocabulary of a million tokens is shorter.
+/// Maximum size of a candidate file in bytes. A vocabulary of a million tokens is smaller.
 const LONGEST: u64 = 64 << 20;
 
-/// The tokens that every word-piece vocabulary has.
+/// The tokens that every word-piece vocabulary contains.
 const NEEDED: [&str; 3] = ["[CLS]", "[SEP]", "[UNK]"];
 
-/// The text files (`*.txt`) of a directory that are word-piece vocabularies, sorted by name.
+/// Returns the text files (`*.txt`) of a directory that are word-piece vocabularies, sorted by name.
 ///
 /// # Errors
 /// If the directory cannot be read.
@@ -38,7 +38,7 @@ fn read(path: &Path) -> Option<String> {
     String::from_utf8(bytes).ok()
 }
 
-/// True if `text` has one token per line, the special tokens among them, and others in addition.
+/// Returns true if `text` has one token per line, including the special tokens and others.
 fn is_vocabulary(text: &str) -> bool {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut needed = [false; NEEDED.len()];
@@ -63,7 +63,7 @@ mod tests {
     fn vocabularies_are_known_by_their_content() {
         assert!(is_vocabulary("[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\na\n##b\n"));
         assert!(is_vocabulary("\u{feff}[CLS]\r\n[SEP]\r\n[UNK]\r\n我\r\n"));
-        // A README that names the tokens, a list of special tokens, merges, requirements.
+        // A README that names the tokens; lists of special tokens, merges and requirements.
         assert!(!is_vocabulary("[CLS]\n[SEP]\n[UNK]\nThese are special tokens of the model.\nword\n"));
         assert!(!is_vocabulary("[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\n"));
         assert!(!is_vocabulary("#version: 0.2\nt h\nth e\n"));

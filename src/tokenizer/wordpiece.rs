@@ -1,4 +1,4 @@
-//! Conversion of a BERT `vocab.txt`, as used by Chinese ALBERT models, to a `tokenizer.json`.
+//! Converts a BERT `vocab.txt`, as used by Chinese ALBERT models, to a `tokenizer.json`.
 
 use super::roles::{Class, ROLES, Role};
 use super::settings::Settings;
@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 use serde_json::{Map, Value, json};
 use std::path::Path;
 
-/// The pipeline of `BertTokenizerFast` for a vocabulary, as JSON for the `tokenizers` crate.
+/// Returns the pipeline of `BertTokenizerFast` for a vocabulary, as JSON for the `tokenizers` crate.
 pub(super) fn tokenizer_json(bytes: &[u8], path: &Path, settings: &Settings) -> Result<Vec<u8>> {
     let bad = |problem: String| Error::bad_file(path, problem);
     // A repeated token has the id of its last line.
@@ -23,7 +23,7 @@ pub(super) fn tokenizer_json(bytes: &[u8], path: &Path, settings: &Settings) -> 
             if they have other names here, give them in tokenizer_config.json"
             .to_owned()));
     };
-    // Those that go by their usual names only; the others are added as configured.
+    // Only tokens that were found by their usual names. The others are added as configured.
     let added: Vec<Value> = found
         .all()
         .into_iter()
@@ -69,14 +69,14 @@ pub(super) fn tokenizer_json(bytes: &[u8], path: &Path, settings: &Settings) -> 
     serde_json::to_vec(&whole).map_err(|e| bad(format!("cannot be used as a vocabulary: {e}")))
 }
 
-/// The tokens of a vocabulary, one per line.
+/// Returns the tokens of a vocabulary, one per line.
 pub(super) fn lines(bytes: &[u8], path: &Path) -> Result<Vec<String>> {
     let bad = |problem: String| Error::bad_file(path, problem);
     let text = std::str::from_utf8(bytes).map_err(|e| {
         bad(format!("not UTF-8 text (byte {}): a vocab.txt has one token per line", e.valid_up_to()))
     })?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    // Like Python's line reading, \r\n and \r also end lines.
+    // As in Python, \r\n and \r end lines, too.
     let text = text.replace("\r\n", "\n").replace('\r', "\n");
     let text = text.strip_suffix('\n').unwrap_or(&text);
     if text.trim().is_empty() {

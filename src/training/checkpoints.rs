@@ -106,7 +106,7 @@ const OPTIMIZER: &str = "optimizer.safetensors";
 const STATE: &str = "trainer.json";
 
 impl Checkpoints {
-    /// The checkpoints in `output`, of which the newest `keep` are kept.
+    /// The checkpoints in `output`, of which the newest `keep` are retained.
     pub fn new(output: &Path, keep: usize) -> Self {
         Self { folder: output.join("checkpoints"), keep: keep.max(1) }
     }
@@ -147,20 +147,20 @@ impl Checkpoints {
             .map_err(|e| Error::bad_file(folder.join(STATE), format!("cannot be written: {e}")))?;
         std::fs::write(folder.join(STATE), text).map_err(Error::io(folder.join(STATE), "write"))?;
         if path.exists() {
-            // Left by a run that was later resumed from an earlier step.
+            // Left over from a run that was later resumed from an earlier step.
             std::fs::remove_dir_all(&path).map_err(Error::io(&path, "replace"))?;
         }
         directory.finish()?;
         let steps = self.steps();
         let best = state.best.as_ref().map(|best| best.step);
         for step in steps.iter().rev().skip(self.keep).filter(|step| Some(**step) != best) {
-            // A leftover only takes up space.
+            // A checkpoint that cannot be removed only takes up space.
             let _kept = std::fs::remove_dir_all(self.path(*step));
         }
         Ok(path)
     }
 
-    /// Removes half-written checkpoints of a killed run.
+    /// Removes incomplete checkpoints of a killed run.
     fn sweep(&self) {
         for entry in std::fs::read_dir(&self.folder).into_iter().flatten().flatten() {
             let name = entry.file_name();
@@ -191,8 +191,8 @@ impl Checkpoints {
         }))
     }
 
-    /// Checks that a run with this identity may go on from a checkpoint with this state: only with the same options does a
-    /// resumed run equal an uninterrupted one.
+    /// Checks that a run with this identity may resume from a checkpoint with this state: a resumed run equals an
+    /// uninterrupted one only if the options are the same.
     ///
     /// # Errors
     /// [`Error::BadFile`] that lists the differences.
@@ -206,10 +206,10 @@ impl Checkpoints {
         Err(Error::bad_file(self.path(state.step), problem))
     }
 
-    /// Checks the identity of a completed run against its newest checkpoint, if one is left that can be read.
+    /// Checks the identity of a completed run against its newest readable checkpoint, if there is one.
     ///
     /// # Errors
-    /// Those of [`Self::check_identity`].
+    /// Same as [`Self::check_identity`].
     pub(super) fn check_completed(&self, identity: &Identity) -> Result<()> {
         let newest = self.steps().into_iter().rev().find_map(|step| self.read_state(step).ok());
         newest.map_or(Ok(()), |state| self.check_identity(&state, identity))

@@ -3,8 +3,7 @@
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-/// The options and other facts that a resumed run must share with the original one, in the order in which a message lists
-/// differences.
+/// The options and facts that a resumed run must share with the original one. Messages list differences in this order.
 #[derive(Clone, Debug, Default)]
 pub struct Identity {
     entries: Vec<Entry>,
@@ -37,7 +36,7 @@ impl Identity {
         self.add(name, value, Kind::Choice)
     }
 
-    /// Adds something else: the model's configuration, a property of the data.
+    /// Adds a fact that is not an option: the model's configuration, or a property of the data.
     pub fn fact(&mut self, name: &str, value: impl Serialize) -> &mut Self {
         self.add(name, value, Kind::Fact)
     }
@@ -54,7 +53,8 @@ impl Identity {
         Value::Object(pairs.collect())
     }
 
-    /// The differences from a stored object, in words. An unset option equals one that did not exist when it was stored.
+    /// Describes the differences from a stored object. An unset option equals one that did not exist when the object was
+    /// stored.
     pub(super) fn differences(&self, stored: &Value) -> Vec<String> {
         let Value::Object(stored) = stored else { return Vec::new() };
         let kind = |key: &str| self.entries.iter().find(|entry| entry.name == key).map(|entry| entry.kind);
@@ -80,12 +80,12 @@ impl Identity {
     }
 }
 
-/// The name that a stored key stands for. Earlier versions stored options as they are typed, with hyphens.
+/// The current name of a stored key. Earlier versions stored options as typed on the command line, with hyphens.
 fn name_of(key: &str) -> String {
     key.strip_prefix("--").map_or_else(|| key.to_owned(), |flag| flag.replace('-', "_"))
 }
 
-/// The value that a stored choice stands for: earlier versions stored `ByLength`, `None` and `Some(Google)`.
+/// The current value of a stored choice: earlier versions stored `ByLength`, `None` and `Some(Google)`.
 fn choice_of(value: &Value) -> Value {
     let Value::String(text) = value else { return value.clone() };
     if text == "None" {

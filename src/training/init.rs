@@ -24,8 +24,9 @@ pub fn new_model(
     Ok((model, parameters))
 }
 
-/// Loads the model of `checkpoint` with `heads`. Heads that the checkpoint lacks, or has for another number of labels, are
-/// newly initialized and returned as the third result. `config` may differ from the checkpoint's in labels and dropout.
+/// Loads the model of `checkpoint` with `heads`. Heads that the checkpoint lacks, or has for a different number of
+/// labels, are newly initialized and returned as the third result. `config` may differ from the checkpoint's in labels
+/// and dropout.
 ///
 /// # Errors
 /// [`Error::Weights`] if the encoder is incomplete; errors of the file's reader.
@@ -39,7 +40,7 @@ pub fn model_from(
     let tensors = checkpoint.tensors()?;
     let stored = &checkpoint.config;
     let held = Inventory::new(&tensors, stored)?.heads(stored);
-    // A head for another number of labels cannot be reused.
+    // A head for a different number of labels cannot be reused.
     let fits = |head: &Head| {
         let labelled =
             matches!(head, Head::SentenceOrder | Head::SequenceClassification | Head::TokenClassification);

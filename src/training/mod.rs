@@ -1,4 +1,4 @@
-//! Training: a corpus becomes token ids, these become instances, and a step loop makes a model of them.
+//! Training: a corpus becomes token ids, these become instances, and a step loop trains a model on them.
 
 mod checkpoints;
 mod communicator;

@@ -5,8 +5,8 @@ use burn::tensor::{Device, Tensor};
 use crate::error::Result;
 use crate::model::Albert;
 
-/// A loss over examples. Every sum is divided by a count over the complete batch, taken beforehand, so that any split of
-/// a batch over micro-batches, devices and machines adds up to the same gradient.
+/// A loss over examples. Every sum is divided by a count over the complete batch that is known in advance, so that the
+/// gradients add up to the same total however a batch is split over micro-batches, devices and machines.
 pub trait Objective: Sync {
     /// One row of a batch.
     type Example: Send + Sync;
@@ -20,8 +20,8 @@ pub trait Objective: Sync {
     /// The number of tokens computed for a row, for grouping and throughput.
     fn tokens(&self, example: &Self::Example) -> usize;
 
-    /// The loss of some rows of a batch whose counts are `totals`: `[1]`, for the backward pass, and the sums `[n]` in f32,
-    /// which the logs show divided by the counts.
+    /// Computes the loss of some rows of a batch whose counts are `totals`: the total `[1]`, for the backward pass, and
+    /// the sums `[n]` in f32, which the logs show divided by the counts.
     ///
     /// # Errors
     /// If the model lacks a head or an example does not fit it.
@@ -42,8 +42,8 @@ pub struct Loss {
     pub sums: Tensor<1>,
 }
 
-/// The divisor of a sum whose count is `total`. A count may be below one, because it is divided by the scale of the loss. A sum
-/// without any item is zero whatever it is divided by.
+/// The divisor of a sum whose count is `total`. A count may be below one, because it is divided by the loss scale. For a
+/// count of zero the sum is empty, so any divisor will do.
 pub(in crate::training) fn divisor(total: f64) -> f64 {
     if total > 0.0 { total } else { 1.0 }
 }

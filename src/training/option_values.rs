@@ -1,4 +1,4 @@
-//! Checks of option values that the runs share.
+//! Checks of option values, shared by pretraining and fine-tuning.
 
 use crate::error::{Error, Result};
 
@@ -23,7 +23,7 @@ pub(super) fn positive(values: &[(&str, Option<f64>)]) -> Result<()> {
     check(values, |value| value.is_finite() && value > 0.0, "expected a number above 0")
 }
 
-/// Checks numbers from 0.
+/// Checks numbers of at least 0.
 ///
 /// # Errors
 /// [`Error::InvalidOption`].

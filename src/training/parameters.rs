@@ -18,7 +18,7 @@ pub struct Parameter {
     pub name: String,
     /// The shape in memory. As in burn, a linear layer's weight is `[in, out]`.
     pub shape: Vec<usize>,
-    /// True if checkpoints store it transposed, `[out, in]`.
+    /// True if checkpoints store it transposed, as `[out, in]`.
     pub transposed: bool,
     /// The values in row-major order.
     pub values: Vec<f32>,
@@ -93,7 +93,7 @@ impl Parameters {
         &self.tensors
     }
 
-    /// The tensors, for changing their values.
+    /// The tensors, with mutable values.
     pub fn tensors_mut(&mut self) -> &mut [Parameter] {
         &mut self.tensors
     }

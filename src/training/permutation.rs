@@ -13,7 +13,7 @@ pub(super) struct Permutation {
 }
 
 impl Permutation {
-    /// The permutation of a key.
+    /// The permutation that belongs to a key.
     pub(super) fn new(count: u64, key: u64) -> Self {
         let bits = u64::BITS - count.saturating_sub(1).leading_zeros();
         let round = |i: usize| finalize(key ^ finalize(i as u64));

@@ -7,7 +7,7 @@ const LAMB_RATE: f64 = 0.001_76;
 const LAMB_BATCH: f64 = 4096.0;
 
 /// The default learning rate. For LAMB, the paper's rate scaled by the square root of the batch size (You et al. 2020,
-/// section 4). For AdamW, customary rates of small and large models.
+/// section 4). For AdamW, customary rates for small and large models.
 pub fn learning_rate(kind: OptimizerKind, batch_size: usize, hidden_size: usize) -> f64 {
     match kind {
         OptimizerKind::Lamb => LAMB_RATE * (batch_size as f64 / LAMB_BATCH).sqrt(),

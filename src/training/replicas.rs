@@ -109,7 +109,7 @@ impl Replicas {
     /// Computes the sums of the loss over `examples`, without dropout and without gradients.
     ///
     /// # Errors
-    /// As [`Replicas::gradients`].
+    /// Same as [`Replicas::gradients`].
     pub fn evaluate<O: Objective>(
         &self,
         objective: &O,

@@ -39,8 +39,8 @@ pub struct Schedule {
 }
 
 impl Schedule {
-    /// The learning rate of step `step`, counted from 0. No step has a rate of zero: the first one has
-    /// `peak / warmup_steps`, and the last one is still above the end of the decay.
+    /// The learning rate of step `step`, counted from 0. The rate is never zero: it is `peak / warmup_steps` in the first
+    /// step, and still above the end of the decay in the last one.
     pub fn rate(&self, step: u64) -> f64 {
         if step < self.warmup_steps {
             return self.peak * (step + 1) as f64 / self.warmup_steps as f64;

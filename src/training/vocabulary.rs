@@ -23,8 +23,8 @@ const TICK: Duration = Duration::from_millis(100);
 pub struct VocabularyOptions {
     /// Options of the tokenizer.
     pub train: TrainOptions,
-    /// Words are counted in this many bytes of text, then in a random half of the lines of the next stretch of that size,
-    /// then in a quarter, and so on. Sampled lines are weighted accordingly.
+    /// Words are counted in this many bytes of text, then in a random half of the following lines until these have the
+    /// same size, then in a quarter, and so on. The weights of sampled lines compensate for the sampling.
     pub sample_bytes: u64,
     /// Seed of the sampling.
     pub seed: u64,
@@ -48,7 +48,7 @@ pub enum Step {
 /// A tokenizer trained on a corpus.
 #[derive(Clone, Debug)]
 pub struct TrainedVocabulary {
-    /// Options of the tokenizer.
+    /// The tokenizer.
     pub trained: Trained,
     /// Counts and problems of the corpus.
     pub report: CorpusReport,

@@ -1,8 +1,8 @@
-//! Low-rank adapters of PEFT, merged into the parameters of their base model when these are read.
+//! Merges PEFT's low-rank adapters into the parameters of their base model when these are read.
 //!
-//! A matrix `[out, in]` becomes `W + s B A` with `A` `[r, in]`, `B` `[out, r]` (Hu et al. 2021, "LoRA", section 4.1); a
-//! table of embeddings `[rows, width]` becomes `W + s (B A)^T` with `A` `[r, rows]`, `B` `[width, r]`. DoRA scales the
-//! rows of the sum, or the columns of a table, to a learned length (Liu et al. 2024, "DoRA", section 4.1).
+//! A matrix `[out, in]` becomes `W + s B A` with `A` `[r, in]`, `B` `[out, r]` (Hu et al. 2021, "LoRA", section 4.1). An
+//! embedding table `[rows, width]` becomes `W + s (B A)^T` with `A` `[r, rows]`, `B` `[width, r]`. DoRA rescales the rows
+//! of the sum, or the columns of a table, to a learned length (Liu et al. 2024, "DoRA", section 4.1).
 //! Reference: PEFT 0.21, `tuners/lora/layer.py`, `tuners/lora/variants.py`.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,20 +16,20 @@ use crate::checkpoint::tensor::{Dtype, TensorInfo};
 use crate::checkpoint::tensors::Tensors;
 use crate::error::{Error, Result};
 
-/// True if a file holds parts of LoRA adapters.
+/// Returns true if a file contains LoRA weights.
 pub(in crate::checkpoint) fn has_lora(tensors: &Tensors) -> bool {
     tensors.infos().iter().any(|info| info.name.contains(".lora_"))
 }
 
-/// The shape of the tensor that an adapter has in the place of the parameter `canonical`.
+/// Returns the shape of the tensor with which an adapter replaces the parameter `canonical`.
 pub(in crate::checkpoint) fn replaced_shape(adapter: &Tensors, canonical: &str) -> Option<Vec<usize>> {
     let info =
         adapter.infos().iter().find(|info| role(&info.name, false) == Role::Whole(canonical.to_owned()))?;
     Some(info.shape.clone())
 }
 
-/// True if the word embeddings and the decoder of a masked-LM head, which share a table in the base model, no longer do
-/// so with the adapter: PEFT changes one of them alone.
+/// Returns true if the adapter unties the word embeddings from the decoder of a masked-LM head, which share a table in
+/// the base model: PEFT changes only one of them.
 pub(in crate::checkpoint) fn unties(adapter: &Tensors) -> bool {
     adapter.infos().iter().any(|info| match role(&info.name, false) {
         Role::Part { module, .. } => {
@@ -41,7 +41,7 @@ pub(in crate::checkpoint) fn unties(adapter: &Tensors) -> bool {
 }
 
 impl Merge {
-    /// Finds the changes in the tensors of an adapter, or in those of a complete model with an adapter inside.
+    /// Finds the changes in the tensors of an adapter, or of a complete model that contains an adapter.
     ///
     /// # Errors
     /// [`Error::Weights`] for tensors that do not belong to a LoRA adapter.
@@ -116,13 +116,13 @@ impl Product {
 }
 
 impl Tensors {
-    /// The tensors of a base model with the changes of an adapter.
+    /// Returns the tensors of a base model with an adapter to merge.
     pub(in crate::checkpoint) fn with_adapter(mut self, merge: Merge) -> Self {
         self.merge = Some(merge);
         self
     }
 
-    /// The parameters of the base model in a complete PEFT model, under the names that they have without the adapter.
+    /// Returns the parameters of the base model in a complete PEFT model, under their names without an adapter.
     pub(in crate::checkpoint) fn without_adapter(self) -> Self {
         self.renamed(|name| match role(name, true) {
             Role::Base(name) => Some(name),
@@ -130,7 +130,7 @@ impl Tensors {
         })
     }
 
-    /// Gives tensors other names; those without a new name are left out.
+    /// Renames tensors. Those without a new name are dropped.
     fn renamed(mut self, new_name: impl Fn(&str) -> Option<String>) -> Self {
         let mut kept = BTreeMap::new();
         for (mut info, holder) in

@@ -1,4 +1,4 @@
-//! The changes of an adapter, applied to the parameters of its base model.
+//! Applies the changes of an adapter to the parameters of its base model.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -12,52 +12,51 @@ pub(super) const WORDS: &str = "albert.embeddings.word_embeddings.weight";
 
 pub(super) const DECODER: &str = "predictions.decoder.weight";
 
-/// The tensors of the file that holds an adapter.
+/// Access to the tensors of the file that contains an adapter.
 pub(in crate::checkpoint) trait AdapterTensors: Send + Sync {
-    /// The file.
+    /// The path of the file.
     fn path(&self) -> &Path;
 
-    /// The description of a tensor.
+    /// Returns the description of a tensor.
     fn get(&self, name: &str) -> Option<&TensorInfo>;
 
-    /// The bytes of a tensor and their type.
+    /// Reads the bytes of a tensor and returns them with their type.
     fn read(&self, name: &str) -> Result<(Vec<u8>, Dtype)>;
 }
 
 /// The changes of an adapter to the parameters of its base model.
 pub(in crate::checkpoint) struct Merge {
-    /// The file that holds the adapter.
+    /// The file that contains the adapter.
     pub(super) tensors: Box<dyn AdapterTensors>,
-    /// By canonical name.
+    /// The changes, by canonical name.
     pub(super) changes: BTreeMap<String, Change>,
 }
 
 /// The change to one parameter.
 #[derive(Clone, Debug, Default)]
 pub(in crate::checkpoint) struct Change {
-    /// The tensor that takes its place.
+    /// The tensor that replaces the parameter.
     pub(super) whole: Option<String>,
     pub(super) product: Option<Product>,
-    /// A vector to add, and its factor.
+    /// The vector to add, and its factor.
     pub(super) added: Option<(String, f32)>,
-    /// The parameter of the base model to begin with, if it is another one.
+    /// The parameter of the base model to start from, if it is a different one.
     pub(in crate::checkpoint) copy_of: Option<&'static str>,
 }
 
-/// A product of two narrow matrices, by the names of their tensors.
+/// A product of two low-rank factors, by the names of their tensors.
 #[derive(Clone, Debug)]
 pub(super) struct Product {
     pub(super) a: String,
     pub(super) b: String,
     pub(super) scale: f32,
-    /// The change to a table of embeddings, which is transposed.
+    /// True for an embedding table, to which the transposed product is added.
     pub(super) is_embedding: bool,
     pub(super) magnitude: Option<String>,
 }
 
 impl Merge {
-    /// Leaves the decoder of the masked-LM head as it is in the base model where only the word embeddings change, and
-    /// the reverse.
+    /// Keeps the masked-LM decoder as in the base model if only the word embeddings change, and vice versa.
     pub(in crate::checkpoint) fn untie(&mut self) {
         let is_changed = |changes: &BTreeMap<String, Change>, name: &str| {
             changes.get(name).is_some_and(|change| change.product.is_some())
@@ -67,27 +66,27 @@ impl Merge {
         }
     }
 
-    /// The changes, by canonical name.
+    /// Returns the changes, by canonical name.
     pub(in crate::checkpoint) fn changes(&self) -> &BTreeMap<String, Change> {
         &self.changes
     }
 
-    /// The file that holds the adapter.
+    /// Returns the path of the file that contains the adapter.
     pub(in crate::checkpoint) fn path(&self) -> &Path {
         self.tensors.path()
     }
 
-    /// The shape of the tensor that takes a parameter's place, if one does.
+    /// Returns the shape of the tensor that replaces a parameter, if there is one.
     pub(in crate::checkpoint) fn whole_shape(&self, change: &Change) -> Option<Vec<usize>> {
         Some(self.tensors.get(change.whole.as_deref()?)?.shape.clone())
     }
 
-    /// True if a change needs the parameter of the base model.
+    /// Returns true if a change needs the parameter of the base model.
     pub(in crate::checkpoint) fn needs_base(change: &Change) -> bool {
         change.whole.is_none()
     }
 
-    /// True if a change fits a parameter of that shape.
+    /// Returns true if a change fits a parameter of this shape.
     pub(in crate::checkpoint) fn fits(&self, change: &Change, shape: &[usize]) -> bool {
         let shape_of = |name: &str| self.tensors.get(name).map_or(&[][..], |info| info.shape.as_slice());
         if let Some((added, _)) = &change.added
@@ -106,10 +105,10 @@ impl Merge {
             && lengths.is_none_or(|n| n == if product.is_embedding { *columns } else { *rows })
     }
 
-    /// The values of a parameter with its change, from those of the base model.
+    /// Applies a change to the base model's values of a parameter.
     ///
     /// # Errors
-    /// Those of reading the adapter's tensors.
+    /// Errors from reading the adapter's tensors.
     pub(in crate::checkpoint) fn apply(&self, change: &Change, base: Vec<f32>) -> Result<Vec<f32>> {
         let mut values = match &change.whole {
             Some(name) => self.read(name)?,
@@ -145,7 +144,7 @@ impl Merge {
     }
 }
 
-/// Scales the rows, or the columns, of a matrix to the Euclidean lengths given.
+/// Scales the rows or columns of a matrix to the given Euclidean lengths.
 fn scale_to(values: &mut [f32], lengths: &[f32], columns: usize, by_columns: bool) {
     let columns = columns.max(1);
     if by_columns {

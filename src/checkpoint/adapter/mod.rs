@@ -15,19 +15,19 @@ use super::weight_files;
 use crate::error::{Error, Result};
 use crate::model::AlbertConfig;
 
-/// The configuration of an adapter.
+/// The configuration file of an adapter.
 const CONFIG: &str = "adapter_config.json";
 
-/// The weights of an adapter, in order of preference.
+/// The weight files of an adapter, in order of preference.
 const WEIGHTS: [&str; 2] = ["adapter_model.safetensors", "adapter_model.bin"];
 
-/// The weights of an adapter of the adapters library (AdapterHub).
+/// The weight file of the adapters library (AdapterHub).
 const ADAPTER_HUB: &str = "pytorch_adapter.bin";
 
-/// Values of `init_lora_weights` that change the base model before training starts, by their first letters.
+/// Prefixes of values of `init_lora_weights` that change the base model before training starts.
 const INITS_THAT_CHANGE_THE_BASE: [&str; 6] = ["pissa", "corda", "olora", "loftq", "lora_ga", "mica"];
 
-/// Keys that make more of an adapter than a product of two matrices.
+/// Keys of variants in which an adapter is more than a product of two matrices.
 const VARIANTS: [&str; 9] = [
     "layer_replication",
     "use_qalora",
@@ -43,7 +43,7 @@ const VARIANTS: [&str; 9] = [
 /// An adapter that changes a base model.
 #[derive(Clone, Debug)]
 pub struct Adapter {
-    /// The directory that holds it.
+    /// The directory that contains it.
     pub directory: PathBuf,
     /// Its weight file.
     pub weights: PathBuf,
@@ -59,10 +59,10 @@ pub(in crate::checkpoint) struct Settings {
 }
 
 impl Adapter {
-    /// The adapter that `path` names: its directory, or one of its two files. `None` for anything else.
+    /// Opens the adapter that `path` names: its directory, or one of its two files. Returns `None` for anything else.
     ///
     /// # Errors
-    /// [`Error::Model`] for an adapter that lacks one of its files; those of reading its configuration.
+    /// [`Error::Model`] for an adapter that lacks one of its files; errors from reading its configuration.
     pub fn at(path: &Path) -> Result<Option<Self>> {
         let file_name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
         let directory = if path.is_dir() {
@@ -97,23 +97,23 @@ impl Adapter {
         }
     }
 
-    /// The kind of adapter, as PEFT names it (`LORA`, `IA3`, ...).
+    /// Returns PEFT's name of the kind of adapter (`LORA`, `IA3`, ...).
     pub fn kind(&self) -> &str {
         self.settings.text("peft_type").unwrap_or("unknown")
     }
 
-    /// The base model that the configuration names: a path or a hub id, with its revision if it has one.
+    /// Returns the base model that the configuration names: a path or a hub id, with its revision if there is one.
     pub fn base(&self) -> Option<String> {
         self.settings.base()
     }
 
-    /// The path of the base model where it is on this disk: as named, or relative to the adapter's directory.
+    /// Returns the path of the base model if it is on this disk: as named, or relative to the adapter's directory.
     pub fn local_base(&self) -> Option<PathBuf> {
         let base = self.settings.text("base_model_name_or_path").filter(|base| !base.is_empty())?;
         [PathBuf::from(base), self.directory.join(base)].into_iter().find(|path| weight_files::is_local(path))
     }
 
-    /// Rank, scale and variant, for people.
+    /// Returns a human-readable description: kind, rank, scale and variant.
     pub fn description(&self) -> String {
         let number = |key: &str| self.settings.keys.get(key).filter(|v| v.is_number()).map(Value::to_string);
         let mut parts = vec![self.kind().to_owned()];
@@ -125,7 +125,7 @@ impl Adapter {
         parts.join(", ")
     }
 
-    /// The error for a base model that is not at hand, `why` says where it was looked for.
+    /// Returns the error for a base model that is not available. `why` says where it was searched for.
     pub fn without_base(&self, name: &str, why: &str) -> Error {
         let problem = match self.base() {
             Some(base) => format!(
@@ -145,7 +145,7 @@ impl Adapter {
     /// Checks that the adapter can be merged.
     ///
     /// # Errors
-    /// [`Error::Model`] naming the kind of adapter and a way out.
+    /// [`Error::Model`] with the kind of adapter and a remedy.
     pub fn check(&self, name: &str) -> Result<()> {
         self.settings.check().map_err(|problem| Error::Model { model: name.to_owned(), problem })
     }
@@ -153,14 +153,14 @@ impl Adapter {
     /// Lists the adapter's tensors.
     ///
     /// # Errors
-    /// Those of the file's reader.
+    /// Errors from the file's reader.
     pub fn tensors(&self) -> Result<Tensors> {
         Tensors::open(&self.weights)
     }
 
-    /// The configuration of the merged model: that of the adapter's directory, else that of the base model, with the class and
-    /// the number of labels that the adapter was trained for.
-    /// `shares_words` says whether the base model has a masked-LM head, whose decoder is the table of the word embeddings.
+    /// Returns the configuration of the merged model: the one in the adapter's directory, otherwise the base model's,
+    /// with the class and the number of labels that the adapter was trained for. `shares_words` says whether the base
+    /// model has a masked-LM head, whose decoder is the word embedding table.
     pub(in crate::checkpoint) fn config(
         &self,
         base: &AlbertConfig,
@@ -215,7 +215,7 @@ impl Settings {
         Ok(Self { path: path.to_owned(), keys })
     }
 
-    /// The configuration in `directory`, if there is one.
+    /// Reads the configuration in `directory`, if there is one.
     pub(in crate::checkpoint) fn beside(directory: &Path) -> Result<Option<Self>> {
         let path = directory.join(CONFIG);
         if path.is_file() { Self::read(&path).map(Some) } else { Ok(None) }
@@ -243,7 +243,7 @@ impl Settings {
 
     fn without_weights(&self, directory: &Path, error: impl Fn(String) -> Error) -> Error {
         let kind = self.text("peft_type").unwrap_or("unknown");
-        // The adapters library has weights of its own.
+        // The adapters library has its own weight format.
         if self.text("peft_type").is_none() || directory.join(ADAPTER_HUB).is_file() {
             return error(
                 "is an adapter of the adapters library (AdapterHub), which albert does not read; merge it there with \
@@ -259,7 +259,7 @@ impl Settings {
         ))
     }
 
-    /// Says why the adapter cannot be merged.
+    /// Checks whether the adapter can be merged; the error says why not.
     pub(in crate::checkpoint) fn check(&self) -> std::result::Result<(), String> {
         let base = self.base().unwrap_or_else(|| "BASE".to_owned());
         let merge = "merge it in Python with merge_and_unload and save the model";
@@ -304,7 +304,7 @@ impl Settings {
         Ok(())
     }
 
-    /// The factor of the product of `module`'s matrices, which have rank `rank`.
+    /// Returns the factor of the product of `module`'s matrices, which have rank `rank`.
     ///
     /// # Errors
     /// [`Error::Config`] for a value that is not a number or a pattern that is not a regular expression.

@@ -1,7 +1,8 @@
-//! Added tokens in the files of a saved tokenizer, so that every version of transformers gives them the same ids.
+//! Writes added tokens into the files of a saved tokenizer, so that every version of transformers assigns them the same
+//! ids.
 //!
-//! Versions 4.34 to 4.57 take `added_tokens_decoder` of `tokenizer_config.json`, older ones `added_tokens.json` and
-//! `special_tokens_map.json`, version 5 the first of these and `tokenizer.json`.
+//! Versions 4.34 to 4.57 read `added_tokens_decoder` of `tokenizer_config.json`. Older versions read `added_tokens.json`
+//! and `special_tokens_map.json`. Version 5 reads `added_tokens_decoder` and `tokenizer.json`.
 
 use std::path::Path;
 
@@ -14,15 +15,15 @@ use crate::tokenizer::{Tokenizer, TokenizerKind};
 const CONFIG: &str = "tokenizer_config.json";
 const MAP: &str = "special_tokens_map.json";
 
-/// Tokens that are special for a reason, which have keys of their own.
+/// Special tokens with a role, each of which has a key of its own.
 const ROLES: [&str; 7] =
     ["bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token"];
 
-/// Writes the tokens that users added to `tokenizer` into the files in `folder`. Files that have them already stay as
-/// they are.
+/// Writes the tokens that users added to `tokenizer` into the files in `folder`. Files stay unchanged if there are no
+/// such tokens and version 5 did not write them.
 pub(in crate::checkpoint) fn complete(folder: &Path, tokenizer: &Tokenizer) -> Result<()> {
     let mut config = read(&folder.join(CONFIG))?;
-    // Written by version 5, which 4.57 cannot read.
+    // Version 5 writes a list, which 4.57 cannot read.
     let is_newer = config.get("extra_special_tokens").is_some_and(Value::is_array);
     if !tokenizer.is_extended() && !is_newer {
         return Ok(());
@@ -32,7 +33,7 @@ pub(in crate::checkpoint) fn complete(folder: &Path, tokenizer: &Tokenizer) -> R
     }
     let mut map = read(&folder.join(MAP))?;
     if !config.contains_key("added_tokens_decoder") {
-        // From now on the map is not read any more.
+        // With `added_tokens_decoder`, transformers no longer reads the map.
         let named = map.iter().filter(|(key, value)| ROLES.contains(&key.as_str()) && !value.is_null());
         for (key, value) in named {
             config.insert(key.clone(), value.get("content").unwrap_or(value).clone());
@@ -61,7 +62,7 @@ pub(in crate::checkpoint) fn complete(folder: &Path, tokenizer: &Tokenizer) -> R
         None if tokenizer.kind() == TokenizerKind::SentencePiece => {
             config.insert("tokenizer_class".to_owned(), "AlbertTokenizer".into());
         }
-        // The name in version 5.
+        // Version 5's name of the class.
         Some("TokenizersBackend") => {
             config.insert("tokenizer_class".to_owned(), "PreTrainedTokenizerFast".into());
         }

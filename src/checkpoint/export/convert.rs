@@ -1,4 +1,4 @@
-//! Conversion of any checkpoint into a Hugging Face directory that transformers loads.
+//! Converts any checkpoint into a Hugging Face directory that transformers can load.
 
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
@@ -35,39 +35,39 @@ pub enum WeightFormat {
     Safetensors,
     /// `pytorch_model.bin`, a zip archive as written by `torch.save`.
     PyTorch,
-    /// `model.onnx`, with the graph of the class.
+    /// `model.onnx`, including the graph of the class.
     Onnx,
 }
 
 /// Options of a conversion.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct ConvertOptions {
-    /// The float type of the stored weights; `None` keeps the source's.
+    /// The float type of the stored weights. `None` keeps the source's type.
     pub dtype: Option<Dtype>,
     /// Format of the weights.
     pub format: WeightFormat,
-    /// The class to save as; `None` selects the best match.
+    /// The class to save as. `None` selects the best match.
     pub architecture: Option<Architecture>,
     /// The masked-LM bias to keep if two differ.
     pub mlm_bias: MlmBias,
-    /// Writes no tokenizer, and does not look for one.
+    /// Skips the tokenizer, which then need not exist.
     pub without_tokenizer: bool,
-    /// Maximum size of a weight file in bytes, for sharded weights.
+    /// Maximum size of a weight file in bytes. Larger weights are sharded.
     pub max_shard_bytes: Option<u64>,
 }
 
 /// Result of a conversion.
 #[derive(Clone, Debug)]
 pub struct Converted {
-    /// The class.
+    /// The class that was saved.
     pub architecture: Architecture,
     /// Number of tensors.
     pub tensors: usize,
     /// Total number of values.
     pub parameters: u64,
-    /// Names and sizes in bytes of the files.
+    /// Names of the files, with their sizes in bytes.
     pub files: Vec<(String, u64)>,
-    /// Parameters of the source that the class cannot hold.
+    /// Parameters of the source that have no place in the class.
     pub left_out: Vec<String>,
     /// Number of tensors in the source that are not parameters.
     pub foreign: usize,
@@ -78,13 +78,13 @@ pub struct Converted {
 }
 
 /// Converts `checkpoint` into the new directory `destination`. Everything is written to a temporary directory next to it,
-/// which is renamed once it is complete. `progress` is called before each tensor is written, and cancels the conversion with
-/// [`ControlFlow::Break`].
+/// which is renamed once it is complete. `progress` is called before each tensor is written, and cancels the conversion
+/// with [`ControlFlow::Break`].
 ///
 /// # Errors
-/// [`Error::BadFile`] when the destination exists and is not empty; [`Error::Weights`] for missing tensors;
-/// [`Error::InvalidOption`] when the source has no tokenizer that can be read, unless it is to be converted without one;
-/// those of reading and writing. Then nothing is left behind.
+/// [`Error::BadFile`] if the destination exists and is not empty; [`Error::Weights`] for missing tensors;
+/// [`Error::InvalidOption`] if the source has no readable tokenizer and is to be converted with one; errors from reading
+/// and writing. On an error, nothing is left behind.
 pub fn convert(
     checkpoint: &Checkpoint,
     destination: &Path,
@@ -166,7 +166,7 @@ pub fn convert(
     })
 }
 
-/// The tokenizer to write.
+/// Loads the tokenizer to write.
 fn tokenizer_of(checkpoint: &Checkpoint) -> Result<Tokenizer> {
     checkpoint.tokenizer().map_err(|error| Error::InvalidOption {
         name: "tokenizer".to_owned(),
@@ -174,7 +174,7 @@ fn tokenizer_of(checkpoint: &Checkpoint) -> Result<Tokenizer> {
     })
 }
 
-/// Checks that the options allow ONNX: one file, in f32.
+/// Checks that the options are compatible with ONNX: one file, in f32.
 fn check_onnx(options: &ConvertOptions) -> Result<()> {
     let usage = |name: &str, problem: &str| {
         Err(Error::InvalidOption { name: name.to_owned(), problem: problem.to_owned() })
@@ -188,7 +188,7 @@ fn check_onnx(options: &ConvertOptions) -> Result<()> {
     Ok(())
 }
 
-/// The tensors to write, and the parameters of the source that are left out.
+/// Returns the tensors to write, and the parameters of the source that are left out.
 fn plan(
     inventory: &Inventory,
     checkpoint: &Checkpoint,
@@ -266,7 +266,7 @@ fn plan(
     Ok((planned, left_out))
 }
 
-/// The bytes of a parameter in the output's float type.
+/// Reads the bytes of a parameter in the output's float type.
 fn bytes_of(inventory: &Inventory, planned: &Planned) -> Result<Vec<u8>> {
     let (bytes, dtype) = inventory.read_bytes_finite(&planned.canonical, false)?;
     let finite = is_finite(&bytes, dtype);
@@ -282,7 +282,7 @@ fn bytes_of(inventory: &Inventory, planned: &Planned) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Splits tensors into groups of at most `limit` bytes. A larger tensor forms a group of its own.
+/// Splits tensors into groups of at most `most` bytes. A larger tensor forms a group of its own.
 fn shards(planned: &[Planned], most: Option<u64>) -> Vec<&[Planned]> {
     let Some(most) = most else { return vec![planned] };
     let mut shards = Vec::new();

@@ -1,4 +1,4 @@
-//! JSON files of a checkpoint to write.
+//! Writes the JSON files of a checkpoint.
 
 use std::path::Path;
 
@@ -9,7 +9,7 @@ use crate::checkpoint::tensor::Dtype;
 use crate::error::{Error, Result};
 use crate::model::AlbertConfig;
 
-/// `config.json` of a model saved as `architecture` in the float type `dtype`.
+/// Returns the `config.json` of a model saved as `architecture` in the float type `dtype`.
 pub(in crate::checkpoint) fn config_json(
     config: &AlbertConfig,
     architecture: Architecture,
@@ -24,9 +24,9 @@ pub(in crate::checkpoint) fn config_json(
         _ => "float32",
     };
     if let Value::Object(map) = &mut value {
-        // A single key, under the name that every version reads.
+        // Keep only the key that every version reads.
         map.remove("dtype");
-        // What is written is not quantized.
+        // The written weights are not quantized.
         map.shift_remove("quantization_config");
         map.insert("torch_dtype".to_owned(), dtype.into());
     }

@@ -1,4 +1,4 @@
-//! Writing of checkpoints: conversion, saved models and tokenizers.
+//! Writes checkpoints: conversion, saved models and tokenizers.
 
 pub(in crate::checkpoint) mod added_tokens;
 pub(in crate::checkpoint) mod convert;

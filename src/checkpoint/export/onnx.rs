@@ -1,4 +1,4 @@
-//! Writing ONNX models: the graph, then the weights one by one, so that only one tensor is in memory at a time.
+//! Writes ONNX models: the graph, then the weights one at a time, so that only one tensor is in memory.
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
@@ -15,15 +15,15 @@ use crate::checkpoint::layout::cast;
 use crate::checkpoint::tensor::Dtype;
 use crate::error::{Error, Result};
 
-/// Maximum size of a protocol buffer, and therefore of a model in one file.
+/// Maximum size of a protocol buffer, and therefore of a model in a single file.
 const MAX_BYTES: u64 = i32::MAX as u64;
 
-/// Field numbers of a graph in a model, of an initializer in a graph, and of the bytes in a tensor.
+/// Field numbers of the graph in a model, of an initializer in a graph, and of the bytes in a tensor.
 const GRAPH: u32 = 7;
 const INITIALIZER: u32 = 5;
 const RAW_DATA: u32 = 9;
 
-/// The message of a tensor without its bytes, and their number.
+/// A tensor message without its bytes, and the number of these bytes.
 struct Entry<'a> {
     weight: &'a Weight,
     head: Vec<u8>,
@@ -31,22 +31,22 @@ struct Entry<'a> {
 }
 
 impl Entry<'_> {
-    /// The length of the complete message.
+    /// Returns the length of the complete message.
     fn length(&self) -> u64 {
         self.head.len() as u64 + field(RAW_DATA, self.bytes) + self.bytes
     }
 }
 
-/// Size of the key and length of a field.
+/// Returns the size of a field's key and length.
 fn field(tag: u32, length: u64) -> u64 {
     (key_len(tag) + encoded_len_varint(length)) as u64
 }
 
-/// Writes a model. `source` returns the parameter of a weight. `progress` is called before each weight is written, and
-/// cancels the work with `ControlFlow::Break`.
+/// Writes a model. `source` returns the values of a weight's parameter. `progress` is called before each weight is
+/// written, and cancels the work with `ControlFlow::Break`.
 ///
 /// # Errors
-/// [`Error::BadFile`] for a model of more than 2 GiB; errors of reading and writing.
+/// [`Error::BadFile`] for a model of more than 2 GiB; errors from reading and writing.
 pub(in crate::checkpoint) fn write_onnx(
     path: &Path,
     built: &Built,

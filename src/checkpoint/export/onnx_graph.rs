@@ -1,5 +1,5 @@
-//! ALBERT as an ONNX graph. Every layer is unrolled, and all layers of a group refer to the same weights, which are stored
-//! once.
+//! Builds ALBERT as an ONNX graph. Every layer is unrolled, and all layers of a group refer to the same weights, which
+//! are stored once.
 //!
 //! Opset 17, with the names and shapes of Hugging Face's exporters. Reference: transformers 4.57 `modeling_albert.py`.
 
@@ -13,15 +13,15 @@ use crate::model::{Activation, AlbertConfig, PositionEmbeddingType, group_of_lay
 /// A parameter of the graph.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::checkpoint) struct Weight {
-    /// The name of its initializer.
+    /// The name of the initializer.
     pub name: String,
-    /// The parameter.
+    /// The canonical name of the parameter.
     pub canonical: String,
-    /// True if it is stored as `[in, out]` for ONNX's multiplication.
+    /// True if it is stored as `[in, out]`, the operand order of ONNX's `MatMul`.
     pub transposed: bool,
 }
 
-/// A graph without its weights, and a list of them.
+/// A graph without its weights, and the list of these weights.
 pub(in crate::checkpoint) struct Built {
     pub graph: Graph,
     pub weights: Vec<Weight>,
@@ -30,7 +30,7 @@ pub(in crate::checkpoint) struct Built {
 /// Builds the graph of a class.
 ///
 /// # Errors
-/// Features that have no ONNX operator.
+/// Features without an ONNX operator.
 pub(in crate::checkpoint) fn build(
     config: &AlbertConfig,
     architecture: Architecture,
@@ -76,7 +76,7 @@ fn value(name: &str, elem_type: i32, dims: &[&str]) -> ValueInfo {
 }
 
 impl Builder<'_> {
-    /// Adds a node with one output, named after its module.
+    /// Adds a node with one output, named after its module, and returns the output's name.
     fn op(&mut self, op_type: &str, scope: &str, inputs: &[&str], attribute: Vec<Attribute>) -> String {
         let number = self.graph.node.len();
         let name = format!("/{}/{op_type}", scope.replace('.', "/"));
@@ -91,7 +91,7 @@ impl Builder<'_> {
         output
     }
 
-    /// Names the output of the last node as an output of the graph.
+    /// Makes the output of the last node an output of the graph with this name.
     fn named(&mut self, output: &str, dims: &[&str]) {
         if let Some(last) = self.graph.node.last_mut() {
             last.output = vec![output.to_owned()];
@@ -99,7 +99,7 @@ impl Builder<'_> {
         self.graph.output.push(value(output, FLOAT, dims));
     }
 
-    /// Constants of the graph, each stored once.
+    /// Adds constants to the graph, each stored once.
     fn numbers(&mut self, values: &[i64], scalar: bool) -> String {
         let text: Vec<String> = values.iter().map(i64::to_string).collect();
         let name = format!("{}_{}", if scalar { "int" } else { "ints" }, text.join("_").replace('-', "m"));
@@ -144,7 +144,7 @@ impl Builder<'_> {
         self.op("LayerNormalization", module, &[x, &scale, &bias], vec![int("axis", -1), epsilon])
     }
 
-    /// Inputs as `[rows, length]`.
+    /// Adds the inputs, as `[rows, length]`.
     fn inputs(&mut self, choices: bool) -> (String, String, String) {
         let names = ["input_ids", "attention_mask", "token_type_ids"];
         let dims: &[&str] = if choices {
@@ -165,7 +165,7 @@ impl Builder<'_> {
         (ids, mask, types)
     }
 
-    /// One dimension of a tensor, as a vector of one element.
+    /// Returns one dimension of a tensor, as a vector of one element.
     fn extent(&mut self, x: &str, axis: i64) -> String {
         let shape = self.op("Shape", "shape", &[x], vec![]);
         let axis = self.numbers(&[axis], false);
@@ -191,7 +191,7 @@ impl Builder<'_> {
         let normed = self.norm("albert.embeddings.LayerNorm", &sum);
         let mut x = self.linear("albert.encoder.embedding_hidden_mapping_in", &normed);
 
-        // Padding gets the lowest float, and therefore zero probability.
+        // Padding gets the lowest float, so that its probability is zero.
         let mask = self.op("Cast", "mask", &[mask], vec![int("to", i64::from(FLOAT))]);
         let axes = self.numbers(&[1, 2], false);
         let mask = self.op("Unsqueeze", "mask", &[&mask, &axes], vec![]);

@@ -7,11 +7,11 @@ use std::ops::ControlFlow;
 pub struct ConvertProgress<'a> {
     /// The name of the tensor.
     pub tensor: &'a str,
-    /// Bytes of tensors that are written.
+    /// Bytes of the tensors written so far.
     pub done: u64,
     /// Bytes of all tensors.
     pub total: u64,
 }
 
-/// Receives the progress, and cancels the conversion with [`ControlFlow::Break`].
+/// Receives progress reports. Cancels the conversion with [`ControlFlow::Break`].
 pub(super) type Progress<'a> = dyn FnMut(ConvertProgress<'_>) -> ControlFlow<()> + 'a;

@@ -1,4 +1,4 @@
-//! Writing `pytorch_model.bin` like `torch.save` since 1.6: an uncompressed zip archive with a pickle and the storages.
+//! Writes `pytorch_model.bin` like `torch.save` since 1.6: an uncompressed zip archive with a pickle and the storages.
 //!
 //! Reference: PyTorch `torch/serialization.py` (`_save`), pickle protocol 2.
 
@@ -17,10 +17,10 @@ use crate::error::{Error, Result};
 pub(in crate::checkpoint) struct PyTorchWriter;
 
 impl PyTorchWriter {
-    /// Writes `planned` with the bytes from `tensors`, in the same order.
+    /// Writes `planned` with the bytes from `tensors`, which have the same order.
     ///
     /// # Errors
-    /// Errors of `tensors`; [`Error::Io`].
+    /// Errors from `tensors`; [`Error::Io`].
     pub(in crate::checkpoint) fn write(
         path: &Path,
         planned: &[Planned],
@@ -53,7 +53,7 @@ impl PyTorchWriter {
     }
 }
 
-/// An `OrderedDict` of tensors, each with a storage of its own.
+/// Returns the pickle of an `OrderedDict` of tensors, each with a storage of its own.
 fn pickle(planned: &[Planned]) -> Vec<u8> {
     let mut out = Pickle(vec![0x80, 2]);
     out.empty_ordered_dict();
@@ -77,7 +77,7 @@ fn pickle(planned: &[Planned]) -> Vec<u8> {
             strides[d - 1] = strides[d] * tensor.shape[d] as u64;
         }
         out.tuple(strides.into_iter());
-        // No gradient, no hooks.
+        // requires_grad is false; there are no backward hooks.
         out.0.push(0x89);
         out.empty_ordered_dict();
         out.0.extend(b"tR");
@@ -110,7 +110,7 @@ impl Pickle {
             self.0.push(b'J');
             self.0.extend(small.to_le_bytes());
         } else {
-            // One more byte, so that the highest bit is not a sign.
+            // An extra zero byte keeps the highest bit from being read as a sign.
             self.0.extend([0x8a, 9]);
             self.0.extend(value.to_le_bytes());
             self.0.push(0);

@@ -1,4 +1,4 @@
-//! Writing safetensors: the header, then the tensors one by one, so that only one tensor is in memory at a time.
+//! Writes safetensors: the header, then the tensors one at a time, so that only one tensor is in memory.
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
@@ -14,10 +14,10 @@ use crate::error::{Error, Result};
 pub(in crate::checkpoint) struct SafetensorsWriter;
 
 impl SafetensorsWriter {
-    /// Writes `planned` with the bytes from `tensors`, in the same order.
+    /// Writes `planned` with the bytes from `tensors`, which have the same order.
     ///
     /// # Errors
-    /// Errors of `tensors`; [`Error::Io`].
+    /// Errors from `tensors`; [`Error::Io`].
     pub(in crate::checkpoint) fn write(
         path: &Path,
         planned: &[Planned],
@@ -34,7 +34,7 @@ impl SafetensorsWriter {
             at = end;
         }
         let mut header = Value::Object(header).to_string().into_bytes();
-        // Tensor data starts at a multiple of eight.
+        // Tensor data must start at a multiple of eight.
         header.resize(header.len().next_multiple_of(8), b' ');
         let io = |action| Error::io(path, action);
         let mut file = BufWriter::new(File::create(path).map_err(io("create"))?);

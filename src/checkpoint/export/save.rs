@@ -1,4 +1,4 @@
-//! Saving a trained model as a directory that transformers loads.
+//! Saves a trained model as a directory that transformers can load.
 
 use std::borrow::Cow;
 use std::path::Path;
@@ -21,9 +21,9 @@ pub struct SavedTensor<'a> {
     pub name: String,
     /// Its shape in memory.
     pub shape: Vec<usize>,
-    /// True if it is a matrix that is stored transposed.
+    /// True for a matrix that is transposed when it is saved.
     pub transposed: bool,
-    /// Its values in memory, in row-major order.
+    /// Its values in memory, row-major.
     pub values: Cow<'a, [f32]>,
 }
 
@@ -72,7 +72,7 @@ fn save_as(path: &Path, tensors: &[SavedTensor], dtype: Dtype) -> Result<()> {
 /// Writes `config.json`, `model.safetensors` and the tokenizer's files into `folder`.
 ///
 /// # Errors
-/// [`crate::Error::Io`]; errors of the tokenizer.
+/// [`crate::Error::Io`]; errors from the tokenizer.
 pub fn save_model(
     folder: &Path,
     tensors: &[SavedTensor],

@@ -1,4 +1,4 @@
-//! The tokenizer files of a checkpoint, with transformers' names.
+//! Writes the tokenizer files of a checkpoint under transformers' names.
 
 use std::path::{Path, PathBuf};
 
@@ -12,19 +12,19 @@ use crate::error::{Error, Result};
 use crate::io::StagedDirectory;
 use crate::tokenizer::{Tokenizer, TokenizerKind};
 
-/// Source of a tokenizer's files.
+/// The source of a tokenizer's files.
 #[derive(Clone, Debug)]
 pub enum TokenizerFiles {
     /// The built-in model.
     Embedded,
-    /// A directory, with the file names of any library.
+    /// A directory with file names of any library.
     Directory(PathBuf),
     /// A single file.
     File(PathBuf),
 }
 
 impl TokenizerFiles {
-    /// The source of the tokenizer of `checkpoint`.
+    /// Returns the source of the tokenizer of `checkpoint`.
     pub fn of(checkpoint: &Checkpoint) -> Self {
         if let Some(path) = &checkpoint.tokenizer_path {
             return Self::at(path);
@@ -35,15 +35,16 @@ impl TokenizerFiles {
         }
     }
 
-    /// The source for a directory or file named by the user.
+    /// Returns the source for a directory or file named by the user.
     pub fn at(path: &Path) -> Self {
         if path.is_dir() { Self::Directory(path.to_owned()) } else { Self::File(path.to_owned()) }
     }
 
-    /// Copies the files into `folder`, and creates missing ones from `tokenizer`. `positions` is the maximum text length in tokens.
+    /// Copies the files into `folder`, and creates missing ones from `tokenizer`. `positions` is the maximum text length
+    /// in tokens.
     ///
     /// # Errors
-    /// [`Error::Io`]; errors of [`Tokenizer::to_json`].
+    /// [`Error::Io`]; those of [`Tokenizer::to_json`].
     pub fn write(&self, folder: &Path, tokenizer: &Tokenizer, positions: usize) -> Result<()> {
         match self {
             Self::Embedded => write(&folder.join("spiece.model"), embedded::TOKENIZER)?,
@@ -62,7 +63,7 @@ impl TokenizerFiles {
                 ] {
                     copy_first(&[name], source, &folder.join(name))?;
                 }
-                // The file in use may have a name that only this program looks for.
+                // transformers may not know the name of the file in use.
                 let target = folder.join(file_name(tokenizer.kind()));
                 if !target.exists() {
                     copy(&Tokenizer::file_in(source)?, &target)?;
@@ -77,7 +78,7 @@ impl TokenizerFiles {
     }
 }
 
-/// The name that transformers looks for.
+/// Returns the file name that transformers looks for.
 fn file_name(kind: TokenizerKind) -> &'static str {
     match kind {
         TokenizerKind::TokenizerJson => "tokenizer.json",
@@ -86,7 +87,7 @@ fn file_name(kind: TokenizerKind) -> &'static str {
     }
 }
 
-/// Creates files missing from `folder` from the tokenizer.
+/// Creates the files that are missing from `folder`.
 fn add_missing(folder: &Path, tokenizer: &Tokenizer, positions: usize) -> Result<()> {
     if !folder.join("tokenizer.json").exists() && tokenizer.json_obstacle().is_none() {
         write(&folder.join("tokenizer.json"), tokenizer.to_json()?.as_bytes())?;
@@ -100,12 +101,12 @@ fn add_missing(folder: &Path, tokenizer: &Tokenizer, positions: usize) -> Result
     Ok(())
 }
 
-/// Writes a SentencePiece model into the new directory `destination`, together with `tokenizer.json`, `tokenizer_config.json`
-/// and `special_tokens_map.json`. `positions` is the maximum text length in tokens. Returns the names and sizes of the
-/// files. The directory appears once it is complete.
+/// Writes a SentencePiece model into the new directory `destination`, together with `tokenizer.json`,
+/// `tokenizer_config.json` and `special_tokens_map.json`. `positions` is the maximum text length in tokens. Returns the
+/// names and sizes of the files. The directory appears once it is complete.
 ///
 /// # Errors
-/// If `destination` exists and is not empty, or cannot be written, or the model is invalid.
+/// If `destination` exists and is not empty or cannot be written, or if the model is invalid.
 pub fn write_tokenizer(destination: &Path, spiece: &[u8], positions: usize) -> Result<Vec<(String, u64)>> {
     StagedDirectory::check(destination)?;
     let directory = StagedDirectory::create(destination)?;
@@ -127,7 +128,7 @@ fn copy_first(names: &[&str], source: &Path, target: &Path) -> Result<()> {
     }
 }
 
-/// Special tokens as BERT's tokenizers have them.
+/// Returns true if the tokenizer uses BERT's special tokens.
 fn is_bert(tokenizer: &Tokenizer) -> bool {
     matches!(tokenizer.kind(), TokenizerKind::WordPiece | TokenizerKind::Japanese)
 }
@@ -142,7 +143,7 @@ fn special_tokens(tokenizer: &Tokenizer) -> Value {
         ("sep_token", tokenizer.sep_token()),
         ("unk_token", tokenizer.unk_token()),
     ] {
-        // A BERT vocabulary has no tokens for the start and the end of a text.
+        // A BERT vocabulary has no begin-of-sequence and end-of-sequence tokens.
         let bert = is_bert(tokenizer) && matches!(key, "bos_token" | "eos_token");
         if let Some(token) = token.filter(|_| !bert) {
             map.insert(key.to_owned(), token.into());
@@ -152,7 +153,7 @@ fn special_tokens(tokenizer: &Tokenizer) -> Value {
         let mask = if is_bert(tokenizer) {
             mask.into()
         } else {
-            // It includes the preceding space.
+            // The mask token includes the preceding space.
             json!({"content": mask, "lstrip": true, "normalized": false, "rstrip": false, "single_word": false})
         };
         map.insert("mask_token".to_owned(), mask);
@@ -168,7 +169,7 @@ fn tokenizer_config(tokenizer: &Tokenizer, positions: usize) -> Value {
     if let Some(Value::Object(mask)) = map.get_mut("mask_token") {
         mask.insert("__type".to_owned(), "AddedToken".into());
     }
-    // The class's own default is the other one.
+    // Unlike the other classes, `BertJapaneseTokenizer` does not lower-case by default.
     map.insert("do_lower_case".to_owned(), (tokenizer.kind() != TokenizerKind::Japanese).into());
     map.insert("model_max_length".to_owned(), positions.into());
     let usual = if is_bert(tokenizer) {

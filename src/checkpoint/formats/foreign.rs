@@ -1,4 +1,4 @@
-//! Model files of other programs: recognized, so that a message can name them, but not read.
+//! Recognizes model files of other programs, so that a message can name the program. They are not read.
 
 use std::fs::File;
 use std::io::Read;
@@ -6,7 +6,7 @@ use std::path::Path;
 
 use crate::error::{Error, Result};
 
-/// File extensions of models that are not read, and what they are.
+/// File extensions of models that are not read, each with a description.
 const EXTENSIONS: [(&str, &str); 11] = [
     ("gguf", "a GGUF model (llama.cpp), usually quantized"),
     ("ggml", "a GGML model (llama.cpp), usually quantized"),
@@ -23,13 +23,13 @@ const EXTENSIONS: [(&str, &str); 11] = [
 
 const OPENVINO: &str = "an OpenVINO model";
 
-/// The kind of model of another program at `path`, by its first bytes, its extension or the files next to it.
+/// Returns the kind of foreign model at `path`, judged by its first bytes, its extension or the files next to it.
 fn kind(path: &Path) -> Option<&'static str> {
     let mut head = Vec::new();
     if path.is_file()
         && let Ok(file) = File::open(path)
     {
-        // What cannot be read is for the caller to complain about.
+        // The caller reports files that cannot be read.
         let _read = file.take(512).read_to_end(&mut head);
     }
     let by_name = |extension: &str| EXTENSIONS.iter().find(|(e, _)| *e == extension).map(|(_, kind)| *kind);
@@ -45,19 +45,19 @@ fn kind(path: &Path) -> Option<&'static str> {
     if extension == "bin" && path.with_extension("xml").is_file() {
         return Some(OPENVINO);
     }
-    // Directories have any names, apart from those of Core ML.
+    // Directories may have any name, except for Core ML's extensions.
     by_name(&extension).filter(|_| path.is_file() || extension.starts_with("ml"))
 }
 
-/// True for a file that belongs to another program.
+/// Returns true for a model file of another program.
 pub(in crate::checkpoint) fn is_foreign(path: &Path) -> bool {
     kind(path).is_some()
 }
 
-/// Refuses a model of another program.
+/// Rejects a model file of another program.
 ///
 /// # Errors
-/// [`Error::BadFile`] naming the program.
+/// [`Error::BadFile`] with the kind of model.
 pub(in crate::checkpoint) fn refuse(path: &Path) -> Result<()> {
     match kind(path) {
         Some(kind) => Err(Error::bad_file(path, complaint(kind))),
@@ -65,7 +65,7 @@ pub(in crate::checkpoint) fn refuse(path: &Path) -> Result<()> {
     }
 }
 
-/// The message for a directory that has such models and no others.
+/// Returns the error for a directory that contains only such models.
 pub(in crate::checkpoint) fn in_directory(directory: &Path) -> Option<Error> {
     let mut paths: Vec<_> = [directory.to_owned(), directory.join("openvino")]
         .iter()

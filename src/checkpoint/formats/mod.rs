@@ -1,4 +1,4 @@
-//! Readers of weight files, one per container.
+//! Readers of weight files, one per container format.
 
 pub(in crate::checkpoint) mod foreign;
 pub(in crate::checkpoint) mod hdf5;
@@ -23,19 +23,19 @@ use super::quantization::{self, Quantization};
 use super::tensor::{Contents, Dtype, Format, TensorInfo};
 use crate::error::{Error, Result};
 
-/// A weight file: its tensors are listed when it is opened, and read one by one.
+/// A weight file. Its tensors are listed when it is opened, and read one at a time.
 pub(in crate::checkpoint) trait TensorReader: Send + Sync {
-    /// The tensors in the order of the file.
+    /// Returns the tensors in file order.
     fn infos(&self) -> &[TensorInfo];
 
-    /// The bytes of tensor `name`: little-endian, row-major, contiguous.
+    /// Reads the bytes of tensor `name`: little-endian, row-major, contiguous.
     ///
     /// # Errors
     /// [`Error::BadFile`] for a damaged file; [`Error::Io`].
     fn read(&self, name: &str) -> Result<Vec<u8>>;
 
-    /// The elements of tensor `name`, which [`Self::infos`] lists with type `dtype`. A reader that computes tensors returns
-    /// values.
+    /// Reads the elements of tensor `name`, which [`Self::infos`] lists with type `dtype`. Readers that compute tensors
+    /// return values.
     ///
     /// # Errors
     /// Those of [`Self::read`].
@@ -43,35 +43,35 @@ pub(in crate::checkpoint) trait TensorReader: Send + Sync {
         Ok(Contents::Bytes(self.read(name)?, dtype))
     }
 
-    /// The name under which the file itself holds tensor `name`.
+    /// Returns the name that tensor `name` has in the file itself.
     fn name_in_file<'a>(&'a self, name: &'a str) -> &'a str {
         name
     }
 
-    /// The container.
+    /// Returns the container format.
     fn format(&self) -> Format;
 
-    /// Tensors that the file names and that cannot be read, each with the reason.
+    /// Returns tensors that the file names but that cannot be read, each with the reason.
     fn unreadable(&self) -> &[(String, String)] {
         &[]
     }
 
-    /// Number of files.
+    /// Returns the number of files.
     fn file_count(&self) -> usize {
         1
     }
 
-    /// How the file says that its weights are quantized.
+    /// Returns how the weights are quantized, if the file says so.
     fn quantization(&self) -> Option<Quantization> {
         None
     }
 
-    /// A remark on what the file holds next to tensors.
+    /// Returns a remark on contents of the file that are not tensors.
     fn note(&self) -> Option<String> {
         None
     }
 
-    /// The size of the file at `path`.
+    /// Returns the size of the file at `path` in bytes.
     ///
     /// # Errors
     /// [`Error::Io`].
@@ -80,10 +80,10 @@ pub(in crate::checkpoint) trait TensorReader: Send + Sync {
     }
 }
 
-/// Opens a weight file, whose content tells its container.
+/// Opens a weight file. Its content determines the container format.
 ///
 /// # Errors
-/// Errors of the reader.
+/// Errors from the reader.
 pub(in crate::checkpoint) fn open(path: &Path) -> Result<Box<dyn TensorReader>> {
     Ok(match sniff(path)? {
         ContainerKind::Safetensors => Box::new(SafetensorsFile::open(path)?),
@@ -97,7 +97,7 @@ pub(in crate::checkpoint) fn open(path: &Path) -> Result<Box<dyn TensorReader>> 
     })
 }
 
-/// The size of a file in bytes.
+/// Returns the size of a file in bytes.
 pub(in crate::checkpoint) fn size_of_file(path: &Path) -> Result<u64> {
     Ok(std::fs::metadata(path).map_err(Error::io(path, "read"))?.len())
 }

@@ -1,5 +1,5 @@
-//! Flax files (`flax_model.msgpack`): nested msgpack maps whose leaves are arrays. Arrays are located in one pass over the
-//! file and read by offset.
+//! Reads Flax files (`flax_model.msgpack`): nested msgpack maps whose leaves are arrays. Arrays are located in one pass
+//! over the file and read by offset.
 //!
 //! Reference: flax `serialization.py`. An array is extension type 1: a msgpack list of shape, type name and bytes.
 
@@ -21,12 +21,12 @@ use crate::error::{Error, Result};
 const ARRAY: i8 = 1;
 /// Maximum nesting of maps. An ALBERT has eight levels.
 const MAX_DEPTH: usize = 32;
-/// Maximum length of a path to an array.
+/// Maximum length of an array's path.
 const MAX_NAME: usize = 1024;
-/// Maximum number of elements of all maps and lists.
+/// Maximum number of elements in all maps and lists together.
 const MAX_VALUES: usize = 1_000_000;
 const MAX_TENSORS: usize = 20_000;
-/// A key of the map that flax writes for arrays of more than a gigabyte, in addition to `shape` and `chunks`.
+/// A key of the map that flax writes for arrays larger than a gigabyte, next to `shape` and `chunks`.
 const CHUNKED: &str = "__msgpack_chunked_array__";
 
 /// One Flax file.
@@ -34,7 +34,7 @@ pub(crate) struct MsgPackFile {
     path: PathBuf,
     file: Mutex<File>,
     infos: Vec<TensorInfo>,
-    /// Offset and size of each part of an array.
+    /// Offset and size of each part of an array, by name.
     places: BTreeMap<String, Vec<(u64, usize)>>,
 }
 
@@ -112,12 +112,12 @@ struct Array {
 
 struct Parser<R> {
     reader: R,
-    /// Bytes read so far.
+    /// Number of bytes read so far.
     at: u64,
     length: u64,
     values: usize,
     arrays: BTreeMap<String, Array>,
-    /// Small integers by path, which include the shapes of chunked arrays.
+    /// Small integers by path, including the shapes of chunked arrays.
     numbers: BTreeMap<String, u64>,
     /// Paths of chunked arrays.
     chunked: Vec<String>,
@@ -134,7 +134,7 @@ impl<R: Read + Seek> Parser<R> {
         Ok(marker)
     }
 
-    /// A big-endian integer of `bytes` bytes.
+    /// Reads a big-endian integer of `bytes` bytes.
     fn number(&mut self, bytes: usize) -> ParseResult<u64> {
         let mut buffer = [0; 8];
         self.reader.read_exact(&mut buffer[8 - bytes..]).map_err(|_| self.cut_off())?;
@@ -158,7 +158,7 @@ impl<R: Read + Seek> Parser<R> {
         String::from_utf8(bytes).map_err(|_| format!("a name before byte {} is not UTF-8", self.at))
     }
 
-    /// The length of a string, if the marker denotes one.
+    /// Returns the length of a string, if the marker denotes one.
     fn string_length(&mut self, marker: Marker) -> ParseResult<Option<u64>> {
         Ok(Some(match marker {
             Marker::FixStr(length) => u64::from(length),
@@ -169,7 +169,7 @@ impl<R: Read + Seek> Parser<R> {
         }))
     }
 
-    /// An unsigned integer, if the marker denotes one.
+    /// Returns an unsigned integer, if the marker denotes one.
     fn unsigned(&mut self, marker: Marker) -> ParseResult<Option<u64>> {
         Ok(Some(match marker {
             Marker::FixPos(n) => u64::from(n),
@@ -181,7 +181,7 @@ impl<R: Read + Seek> Parser<R> {
         }))
     }
 
-    /// Scans any value. `name` is its path.
+    /// Scans a value of any type. `name` is its path.
     fn value(&mut self, name: &str, depth: usize) -> ParseResult<()> {
         if depth > MAX_DEPTH {
             return Err(format!("maps are nested more than {MAX_DEPTH} deep"));
@@ -262,7 +262,7 @@ impl<R: Read + Seek> Parser<R> {
             if key == CHUNKED {
                 self.chunked.push(name.to_owned());
             }
-            // A saved training state contains the parameters under this name.
+            // A saved training state contains the parameters under the key `params`.
             let path = match name {
                 "" | "params" => key,
                 _ => format!("{name}/{key}"),

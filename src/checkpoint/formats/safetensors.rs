@@ -1,6 +1,6 @@
-//! Safetensors files. The `safetensors` crate checks the header, and tensors are read by offset.
+//! Reads safetensors files. The `safetensors` crate checks the header, and tensors are read by offset.
 //!
-//! Files are read rather than memory-mapped, because a file truncated under a mapping would kill the process.
+//! Files are read rather than memory-mapped, because truncating a mapped file would kill the process.
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
@@ -15,10 +15,10 @@ use crate::checkpoint::tensor::Format;
 use crate::checkpoint::tensor::{Dtype, TensorInfo};
 use crate::error::{Error, Result};
 
-/// Maximum size of the header. The format allows 100 MB, and an ALBERT has a few kilobytes.
+/// Maximum size of the header. The format allows 100 MB; an ALBERT needs a few kilobytes.
 const MAX_HEADER: u64 = 4 << 20;
 
-/// Source of the bytes.
+/// The source of the bytes.
 enum Bytes {
     File(Mutex<File>),
     Memory(&'static [u8]),
@@ -61,7 +61,7 @@ impl SafetensorsFile {
         Self::new(path, Bytes::File(Mutex::new(file)), metadata, data)
     }
 
-    /// The same for bytes in memory.
+    /// Like [`Self::open`], for bytes in memory.
     pub(crate) fn from_bytes(bytes: &'static [u8], name: &Path) -> Result<Self> {
         let (metadata, data) = read_metadata(bytes, bytes.len() as u64, name)?;
         Self::new(name, Bytes::Memory(bytes), metadata, data)
@@ -112,7 +112,7 @@ impl TensorReader for SafetensorsFile {
     }
 }
 
-/// The header and the offset of the data in a file of `length` bytes that begins with `head`.
+/// Returns the header and the offset of the data, for a file of `length` bytes that begins with `head`.
 fn read_metadata(head: &[u8], length: u64, path: &Path) -> Result<(Metadata, u64)> {
     let bad = |problem: String| Error::bad_file(path, format!("is not a sound safetensors file: {problem}"));
     let (size, rest) = head.split_first_chunk::<8>().ok_or_else(|| bad("it is too short".to_owned()))?;

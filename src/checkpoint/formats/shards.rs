@@ -1,4 +1,4 @@
-//! Index files of sharded checkpoints (`model.safetensors.index.json`, `pytorch_model.bin.index.json`).
+//! Reads index files of sharded checkpoints (`model.safetensors.index.json`, `pytorch_model.bin.index.json`).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path, PathBuf};
@@ -8,7 +8,7 @@ use serde::Deserialize;
 use crate::checkpoint::tensor::TensorInfo;
 use crate::error::{Error, Result};
 
-/// Maximum size of an index, far above any ALBERT's.
+/// Maximum size of an index, far above that of any ALBERT.
 const MAX_INDEX_BYTES: u64 = 64 << 20;
 
 #[derive(Deserialize)]
@@ -20,7 +20,7 @@ struct Raw {
 pub(crate) struct Index {
     path: PathBuf,
     files: Vec<PathBuf>,
-    /// Tensor name to shard name.
+    /// Maps tensor names to shard names.
     map: BTreeMap<String, String>,
 }
 
@@ -65,7 +65,7 @@ pub(in crate::checkpoint) fn stays_inside(name: &str) -> bool {
 }
 
 impl Index {
-    /// The shards.
+    /// Returns the paths of the shards.
     pub(crate) fn files(&self) -> &[PathBuf] {
         &self.files
     }
@@ -77,7 +77,7 @@ impl Index {
     pub(crate) fn check(&self, shards: &[&[TensorInfo]]) -> Result<()> {
         let held: BTreeSet<&str> =
             shards.iter().flat_map(|s| s.iter()).map(|info| info.name.as_str()).collect();
-        // Wrappers may have been removed from the names in the shards.
+        // Prefixes may have been removed from the names in the shards.
         let found = |name: &str| held.contains(name) || held.iter().any(|h| name.ends_with(&format!(".{h}")));
         match self.map.iter().find(|(name, _)| !found(name)) {
             None => Ok(()),

@@ -6,7 +6,7 @@ use std::path::Path;
 use super::foreign;
 use crate::error::{Error, Result};
 
-/// The readers that a file can go to.
+/// The container format of a file, which determines its reader.
 pub(in crate::checkpoint) enum ContainerKind {
     Safetensors,
     PyTorch,
@@ -16,14 +16,14 @@ pub(in crate::checkpoint) enum ContainerKind {
     Onnx,
 }
 
-/// Tells a file by its first bytes.
+/// Detects the container format from the first bytes of a file.
 pub(in crate::checkpoint) fn sniff(path: &Path) -> Result<ContainerKind> {
     let mut head = Vec::new();
     let metadata = std::fs::metadata(path).map_err(Error::io(path, "read"))?;
     if metadata.is_dir() {
         return Err(Error::bad_file(path, "is a directory; expected a weight file"));
     }
-    // Opening a pipe would wait for somebody to write into it.
+    // Opening a pipe would block until something writes to it.
     if !metadata.is_file() {
         return Err(Error::bad_file(path, "is a device or a pipe; expected a weight file"));
     }

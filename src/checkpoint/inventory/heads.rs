@@ -5,7 +5,7 @@ use crate::checkpoint::naming::names::Dialect;
 use crate::model::{AlbertConfig, Head};
 
 impl Inventory<'_> {
-    /// A note about a head of the file that has no counterpart here.
+    /// Returns a note about a head in the file that this library does not support.
     pub(in crate::checkpoint) fn unknown_head(&self) -> Option<&'static str> {
         self.google_squad2.then_some(
             "the head of Google's SQuAD 2.0 training (start_logits, end_logits, answer_class) has no counterpart in \
@@ -13,15 +13,15 @@ impl Inventory<'_> {
         )
     }
 
-    /// Returns true if the classifier has one output and it is unclear whether it scores choices (like Google's for RACE) or
-    /// texts (like Google's for STS-B).
+    /// Returns true if the classifier has one output and it is unclear whether it scores choices (like Google's for RACE)
+    /// or texts (like Google's for STS-B).
     pub(in crate::checkpoint) fn one_output_of_google(&self, config: &AlbertConfig) -> bool {
         let one = self.shape("classifier.weight").is_some_and(|shape| shape.first() == Some(&1));
         one && self.tensors.dialect() == Dialect::Google && classifier_class(config).is_none()
     }
 
-    /// The heads that the file contains at least partly. A `classifier.*` may belong to three heads. If neither the class named in
-    /// the configuration nor the shapes decide, all candidates are listed.
+    /// Returns the heads that the file contains at least partly. A `classifier.*` may belong to three heads. If neither
+    /// the class named in the configuration nor the shapes decide, all candidates are listed.
     pub fn heads(&self, config: &AlbertConfig) -> Vec<Head> {
         Head::ALL.into_iter().filter(|head| self.holds(*head, config)).collect()
     }
@@ -42,19 +42,19 @@ impl Inventory<'_> {
         }
     }
 
-    /// The parts of this checkpoint, in words.
+    /// Returns the parts of this checkpoint, in words.
     pub fn parts(&self, config: &AlbertConfig) -> Vec<&'static str> {
         let encoder = ["albert.encoder.", "albert.embeddings."].iter().any(|part| self.has_part(part));
         let encoder = encoder.then_some("an encoder");
         let mut heads = self.heads(config);
-        // The most likely meaning of a classifier.
+        // Keep the most likely meaning of the classifier.
         if heads.contains(&Head::SequenceClassification) {
             heads.retain(|head| !matches!(head, Head::TokenClassification | Head::MultipleChoice));
         }
         encoder.into_iter().chain(heads.into_iter().map(head_with_article)).collect()
     }
 
-    /// One line for messages: the parts, and the subcommands that can use them.
+    /// Returns one line for messages: the parts, and the subcommands that can use them.
     pub(in crate::checkpoint) fn summary(&self, config: &AlbertConfig) -> String {
         let parts = self.parts(config);
         if parts.is_empty() {
@@ -72,7 +72,7 @@ impl Inventory<'_> {
     }
 }
 
-/// The head to which `classifier.*` belongs according to the class named in the configuration.
+/// Returns the head that `classifier.*` belongs to, according to the class named in the configuration.
 fn classifier_class(config: &AlbertConfig) -> Option<Head> {
     config.architectures.iter().find_map(|name| {
         let class = name.trim_start_matches("TF").trim_start_matches("Flax").strip_prefix("AlbertFor")?;
@@ -85,7 +85,7 @@ fn classifier_class(config: &AlbertConfig) -> Option<Head> {
     })
 }
 
-/// The prefix of a head's tensor names.
+/// Returns the prefix of a head's tensor names.
 pub(in crate::checkpoint) fn head_prefix(head: Head) -> &'static str {
     match head {
         Head::Pooler => "albert.pooler.",
@@ -108,7 +108,7 @@ pub(in crate::checkpoint) fn head_with_article(head: Head) -> &'static str {
     }
 }
 
-/// The subcommand that uses a head.
+/// Returns the subcommand that uses a head.
 fn subcommand(head: Head) -> Option<&'static str> {
     match head {
         Head::Pooler => None,

@@ -1,4 +1,4 @@
-//! The content of a checkpoint by canonical names, independent of the file's names and layout.
+//! Maps the contents of a checkpoint to canonical names, independent of the file's names and layout.
 
 mod heads;
 mod read;
@@ -21,7 +21,7 @@ use crate::model::AlbertConfig;
 /// A checkpoint's tensors under their canonical names.
 pub struct Inventory<'a> {
     tensors: &'a Tensors,
-    /// By canonical name.
+    /// Sources by canonical name.
     sources: BTreeMap<String, Source>,
     foreign: Vec<String>,
     google_squad2: bool,
@@ -87,7 +87,7 @@ impl<'a> Inventory<'a> {
         Ok(inventory)
     }
 
-    /// Puts the changes of an adapter over the parameters of its base model.
+    /// Applies the changes of an adapter to the parameters of its base model.
     fn adapt(&mut self, merge: &Merge) -> Result<()> {
         let base = self.sources.clone();
         for (canonical, change) in merge.changes() {
@@ -116,12 +116,12 @@ impl<'a> Inventory<'a> {
         Ok(())
     }
 
-    /// How the file's weights are quantized.
+    /// Returns how the file's weights are quantized, if they are.
     pub(in crate::checkpoint) fn quantization(&self) -> Option<&Quantization> {
         self.tensors.quantization()
     }
 
-    /// Why the file's tensor of that canonical name cannot be read, if it has one that cannot.
+    /// Returns the reason why the tensor with this canonical name cannot be read, if the file has one that cannot.
     pub(in crate::checkpoint) fn unreadable(&self, canonical: &str) -> Option<&str> {
         let dialect = self.tensors.dialect();
         let is_this =
@@ -134,7 +134,7 @@ impl<'a> Inventory<'a> {
         self.tensors.notes()
     }
 
-    /// The name that a parameter's tensor has in the file.
+    /// Returns the name of a parameter's tensor in the file.
     pub fn name_in_file<'b>(&'b self, canonical: &'b str) -> &'b str {
         match self.sources.get(canonical) {
             Some(Source::Tensor { name, .. } | Source::Product { left: name, .. }) => {
@@ -144,7 +144,7 @@ impl<'a> Inventory<'a> {
         }
     }
 
-    /// Names in the file that are not parameters: optimizer slots, counters.
+    /// Returns names in the file that are not parameters: optimizer slots, counters.
     pub fn unrecognized(&self) -> &[String] {
         &self.foreign
     }
@@ -154,7 +154,7 @@ impl<'a> Inventory<'a> {
         self.sources.contains_key(canonical)
     }
 
-    /// Canonical names, sorted.
+    /// Returns the canonical names, sorted.
     pub fn canonical_names(&self) -> impl Iterator<Item = &str> {
         self.sources.keys().map(String::as_str)
     }
@@ -163,7 +163,7 @@ impl<'a> Inventory<'a> {
         self.sources.keys().any(|name| name.starts_with(prefix))
     }
 
-    /// The path of the file, for messages.
+    /// Returns the path of the file, for messages.
     pub fn path(&self) -> &Path {
         self.tensors.path()
     }

@@ -10,19 +10,19 @@ use crate::checkpoint::tensor::{Contents, Dtype};
 use crate::error::{Error, Result};
 
 impl Inventory<'_> {
-    /// The values of a parameter, in PyTorch's layout.
+    /// Reads the values of a parameter, in PyTorch's layout.
     ///
     /// # Errors
-    /// Errors of the file's reader; [`Error::BadFile`] for an integer tensor.
+    /// Errors from the file's reader; [`Error::BadFile`] for an integer tensor.
     pub fn read(&self, canonical: &str) -> Result<Vec<f32>> {
         let (bytes, dtype) = self.read_bytes(canonical, false)?;
         to_f32(&bytes, dtype).ok_or_else(|| self.no_floats(canonical, dtype))
     }
 
-    /// As [`Self::read`]; NaN and infinity are errors unless they are allowed.
+    /// Like [`Self::read`], but rejects NaN and infinity unless they are allowed.
     ///
     /// # Errors
-    /// Those of [`Self::read`]; [`Error::Weights`] naming the tensor.
+    /// Those of [`Self::read`]; [`Error::Weights`] that names the tensor.
     pub fn read_finite(&self, canonical: &str) -> Result<Vec<f32>> {
         let contents = match self.sources.get(canonical) {
             Some(Source::Tensor { name, transposed: false }) => self.tensors.contents(name)?,
@@ -44,10 +44,10 @@ impl Inventory<'_> {
         }
     }
 
-    /// As [`Self::read_bytes`]; NaN and infinity are errors unless they are allowed.
+    /// Like [`Self::read_bytes`], but rejects NaN and infinity unless they are allowed.
     ///
     /// # Errors
-    /// Those of [`Self::read_bytes`]; [`Error::Weights`] naming the tensor.
+    /// Those of [`Self::read_bytes`]; [`Error::Weights`] that names the tensor.
     pub fn read_bytes_finite(&self, canonical: &str, turned: bool) -> Result<(Vec<u8>, Dtype)> {
         let (bytes, dtype) = self.read_bytes(canonical, turned)?;
         if self.tensors.allow_non_finite || is_finite(&bytes, dtype) {
@@ -56,7 +56,7 @@ impl Inventory<'_> {
         Err(self.not_finite(canonical, &self.read(canonical)?))
     }
 
-    /// How many values of a parameter are NaN or infinite, and where the first is.
+    /// Returns the number of NaN and infinite values of a parameter and the index of the first one, if there are any.
     ///
     /// # Errors
     /// Those of [`Self::read`].
@@ -84,10 +84,10 @@ impl Inventory<'_> {
         Error::Weights { path: self.path().to_owned(), problem }
     }
 
-    /// The bytes of a parameter in the file's type and in PyTorch's layout, transposed if `turned` is set.
+    /// Reads the bytes of a parameter in the file's type and in PyTorch's layout, transposed if `turned` is set.
     ///
     /// # Errors
-    /// Errors of the file's reader.
+    /// Errors from the file's reader.
     pub fn read_bytes(&self, canonical: &str, turned: bool) -> Result<(Vec<u8>, Dtype)> {
         match self.sources.get(canonical) {
             None => self.tensors.read(canonical),
@@ -146,7 +146,7 @@ impl Inventory<'_> {
         Error::bad_file(self.path(), problem)
     }
 
-    /// The type of a parameter in the file.
+    /// Returns the type of a parameter in the file.
     pub fn dtype(&self, canonical: &str) -> Option<Dtype> {
         self.dtype_of(self.sources.get(canonical)?)
     }
@@ -159,7 +159,7 @@ impl Inventory<'_> {
         }
     }
 
-    /// The shape of a parameter in PyTorch's layout.
+    /// Returns the shape of a parameter in PyTorch's layout.
     pub fn shape(&self, canonical: &str) -> Option<Vec<usize>> {
         self.shape_of(self.sources.get(canonical)?)
     }

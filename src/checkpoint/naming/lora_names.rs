@@ -1,10 +1,10 @@
-//! What the names of tensors in adapters of PEFT say, in files of adapters and of whole models.
+//! Interprets the names of tensors in PEFT adapters, in adapter files and in complete models.
 //!
 //! Reference: PEFT 0.21, `utils/save_and_load.py`, `utils/other.py`, `tuners/lora/layer.py`.
 
 use super::names::canonical_name;
 
-/// The prefixes that PEFT puts before the model's names.
+/// The prefix that PEFT adds to the model's names.
 const WRAPPER: &str = "base_model.model.";
 
 /// The role of a tensor in a PEFT model.
@@ -12,11 +12,11 @@ const WRAPPER: &str = "base_model.model.";
 pub(in crate::checkpoint) enum Role {
     /// A parameter of the base model, in a complete model.
     Base(String),
-    /// A parameter of the base model that training replaced by a copy.
+    /// The original of a base model's parameter, of which training changed a copy.
     Original,
-    /// A parameter that takes the place of one of the base model, or is new.
+    /// A parameter that replaces one of the base model, or is new.
     Whole(String),
-    /// A part of the change to a module's parameters.
+    /// A part of the change to a module.
     Part { module: String, part: Part, adapter: String },
 }
 
@@ -28,11 +28,11 @@ pub(in crate::checkpoint) enum Part {
     EmbeddingA,
     EmbeddingB,
     Magnitude,
-    /// Anything else, which is not supported.
+    /// Anything else. Not supported.
     Other,
 }
 
-/// The role of the tensor `name`. Whole models have the name of the adapter in the names of its tensors.
+/// Returns the role of the tensor `name`. In complete models, names of tensors contain the name of the adapter.
 pub(in crate::checkpoint) fn role(name: &str, whole_model: bool) -> Role {
     let name = name.rsplit_once(WRAPPER).map_or(name, |(_, rest)| rest).replace(".base_layer.", ".");
     if let Some((module, part)) = name.split_once(".lora_") {
@@ -55,7 +55,7 @@ pub(in crate::checkpoint) fn role(name: &str, whole_model: bool) -> Role {
     if whole_model { Role::Base(name) } else { Role::Whole(canonical_name(&name)) }
 }
 
-/// Splits what follows `lora_` into the part and the name of the adapter.
+/// Splits the text after `lora_` into the part and the name of the adapter.
 fn part_of(rest: &str) -> (Part, String) {
     let (head, rest) = rest.split_once('.').unwrap_or((rest, ""));
     let part = match head {

@@ -1,4 +1,4 @@
-//! Names of tensors: those of every program that saves ALBERTs, as those of transformers.
+//! Maps the tensor names of every program that saves ALBERTs to those of transformers.
 
 pub(in crate::checkpoint) mod lora_names;
 pub(in crate::checkpoint) mod names;

@@ -1,9 +1,10 @@
-//! The table of parameter names, in both directions: burn's module paths, transformers' PyTorch names (the canonical ones),
-//! and the names in Google's TensorFlow 1 checkpoints, in transformers' TensorFlow 2 and Flax files, and in ONNX models.
+//! The table of parameter names, in both directions: burn's module paths, transformers' PyTorch names (the canonical
+//! ones), and the names in Google's TensorFlow 1 checkpoints, in transformers' TensorFlow 2 and Flax files, and in ONNX
+//! models.
 //!
-//! burn's module tree uses transformers' field names, so four rules map a path to its checkpoint name: `layer_norm` is
-//! `LayerNorm`; a normalization's `gamma` and `beta` are `weight` and `bias`; a linear layer's weight is stored transposed,
-//! `[out, in]`; and the untied decoder of the masked-LM head is `predictions.decoder.weight`.
+//! burn's module tree uses transformers' field names, so four rules map a path to its checkpoint name: `layer_norm`
+//! becomes `LayerNorm`; a normalization's `gamma` and `beta` become `weight` and `bias`; a linear layer's weight is
+//! stored transposed, `[out, in]`; and the untied decoder of the masked-LM head becomes `predictions.decoder.weight`.
 //!
 //! References: google-research/albert `modeling.py`; transformers 4.57 `modeling_tf_albert.py`,
 //! `modeling_flax_albert.py`, and `load_tf_weights_in_albert`.
@@ -34,11 +35,11 @@ pub fn to_canonical(name: &str, dialect: Dialect) -> Option<CanonicalName> {
         Dialect::Google => find(name.strip_prefix("module/").unwrap_or(name), dialect),
         Dialect::Flax => {
             let whole = find(name, dialect);
-            // A base model has no `albert` around it.
+            // A base model's names lack the `albert` prefix.
             whole.or_else(|| find(&format!("albert/{name}"), dialect))
         }
         Dialect::Keras => {
-            // The layer and the class come first, possibly with numbers, and are ignored.
+            // Names start with the layer and the class, possibly numbered, which are ignored.
             let mut rest = Some(name);
             while let Some(name) = rest {
                 if name == "predictions/decoder/bias:0" {
@@ -71,8 +72,8 @@ fn find(name: &str, dialect: Dialect) -> Option<CanonicalName> {
     None
 }
 
-/// The name of a canonical tensor in a dialect, and whether it is stored transposed. Returns `None` if the dialect has no
-/// such tensor.
+/// Returns the name of a canonical tensor in a dialect, and whether it is stored transposed. Returns `None` if the
+/// dialect has no such tensor.
 pub fn from_canonical(canonical: &str, dialect: Dialect) -> Option<(String, bool)> {
     if dialect == Dialect::PyTorch {
         return Some((canonical.to_owned(), false));
@@ -122,7 +123,7 @@ fn filled(pattern: &str, numbers: &[String]) -> String {
     out
 }
 
-/// The checkpoint name of the parameter at `path`, a burn module path such as
+/// Returns the checkpoint name of the parameter at `path`, a burn module path such as
 /// `["albert", "embeddings", "layer_norm", "gamma"]`.
 pub fn checkpoint_name(path: &[String]) -> String {
     let mut parts: Vec<&str> = path.iter().map(String::as_str).collect();
@@ -141,8 +142,8 @@ pub fn checkpoint_name(path: &[String]) -> String {
     }
 }
 
-/// The current form of a name in a file: old names of normalizations are replaced, and a base model's names get the `albert.`
-/// prefix.
+/// Returns the current form of a name in a file: replaces old names of normalizations, and adds the `albert.` prefix to
+/// names of a base model.
 pub fn canonical_name(name: &str) -> String {
     let mut name = name.to_owned();
     for (old, new) in [("gamma", "weight"), ("beta", "bias")] {
@@ -166,7 +167,7 @@ pub(in crate::checkpoint) fn is_google_squad2(name: &str) -> bool {
     head && !["/adam_m", "/adam_v"].iter().any(|slot| name.ends_with(slot))
 }
 
-/// True for the canonical name of a parameter or buffer of an ALBERT, whatever its size and head.
+/// Returns true for the canonical name of an ALBERT's parameter or buffer, whatever the model's size and head.
 pub(in crate::checkpoint) fn is_parameter(canonical: &str) -> bool {
     let starts = ["albert.", "predictions.", "sop_classifier.", "classifier.", "qa_outputs."];
     if !starts.iter().any(|start| canonical.starts_with(start)) {
@@ -178,7 +179,7 @@ pub(in crate::checkpoint) fn is_parameter(canonical: &str) -> bool {
     distances || decoder || is_buffer(canonical) || find(canonical, Dialect::PyTorch).is_some()
 }
 
-/// Buffers in old files that no model needs.
+/// Returns true for buffers of old files that models do not need.
 pub(crate) fn is_buffer(canonical: &str) -> bool {
     matches!(canonical, "albert.embeddings.position_ids" | "albert.embeddings.token_type_ids")
 }
@@ -218,7 +219,7 @@ mod tests {
         assert_eq!(canonical_name("predictions.bias"), "predictions.bias");
     }
 
-    /// Every tensor of a model with all heads and two groups of two layers.
+    /// Returns the name of every tensor of a model with all heads and two groups of two layers.
     fn all_names() -> Vec<String> {
         let mut names = Vec::new();
         for row in &TABLE {

@@ -1,15 +1,15 @@
-//! What training programs and wrappers put around the names of an ALBERT's tensors: any prefix, and the parts that
+//! Removes what training programs and wrappers add to the names of an ALBERT's tensors: any prefix, and components that
 //! compilers and parallel training insert.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::names::{Dialect, is_parameter, to_canonical};
 
-/// Where the canonical names of the layers begin.
+/// Prefix of the canonical names of the layers.
 const LAYERS: &str = "albert.encoder.albert_layer_groups.";
 const WORDS: &str = "albert.embeddings.word_embeddings.weight";
 
-/// Prefix parts of the optimizer's state, which is not a second model.
+/// Components of prefixes that denote the optimizer's state, as opposed to a second model.
 const SLOTS: [&str; 14] = [
     "exp_avg",
     "exp_avg_sq",
@@ -27,22 +27,22 @@ const SLOTS: [&str; 14] = [
     "trace",
 ];
 
-/// Names after wrappers were taken off.
+/// Names after removal of wrappers.
 #[derive(Debug, Default)]
 pub(in crate::checkpoint) struct Unwrapped {
-    /// The prefix of all names.
+    /// The prefix of all names of the model.
     pub prefix: String,
-    /// New name by the name in the file, for tensors of the model.
+    /// Maps the model's names in the file to their new names.
     pub names: HashMap<String, String>,
     /// Names that do not belong to the model.
     pub outside: Vec<String>,
-    /// Parts that were removed, one line each.
+    /// The removed components, one line each.
     pub notes: Vec<String>,
 }
 
-/// The result for the names of a file.
+/// The result for the names in a file.
 pub(in crate::checkpoint) enum Found {
-    /// Nothing to take off.
+    /// There is nothing to remove.
     Plain,
     /// One model inside wrappers.
     One(Unwrapped),
@@ -50,13 +50,13 @@ pub(in crate::checkpoint) enum Found {
     Several(Vec<String>),
 }
 
-/// A name of the file, split.
+/// A name in the file, split into its components.
 struct Split<'a> {
-    /// As in the file.
+    /// The name as in the file.
     original: &'a str,
-    /// Without inserted parts.
+    /// The name without inserted components.
     clean: String,
-    /// Where the parameter's own name begins in `clean`, and its canonical name.
+    /// The offset of the parameter's own name in `clean`, and its canonical name.
     known: Option<(usize, String)>,
 }
 
@@ -70,13 +70,13 @@ impl Split<'_> {
     }
 }
 
-/// Looks for a model among `names`. `chosen` settles which prefix is meant where there are several.
+/// Looks for a model among `names`. `chosen` selects one of several prefixes.
 pub(in crate::checkpoint) fn unwrap<'a>(
     names: impl Iterator<Item = &'a str> + Clone,
     dialect: Dialect,
     chosen: Option<&str>,
 ) -> Found {
-    // Keras' names are recognized by their ends, after any prefix.
+    // Keras names are recognized by their suffix, after any prefix.
     if dialect == Dialect::Keras || is_plain(names.clone(), dialect) {
         return Found::Plain;
     }
@@ -111,7 +111,7 @@ fn separator(dialect: Dialect) -> char {
     }
 }
 
-/// True for names as a library writes them: nothing needs to be looked at closely.
+/// Returns true for names as libraries write them, which need no closer inspection.
 fn is_plain<'a>(mut names: impl Iterator<Item = &'a str> + Clone, dialect: Dialect) -> bool {
     let starts: [&str; 2] = match dialect {
         Dialect::PyTorch | Dialect::Onnx => [LAYERS, &LAYERS["albert.".len()..]],
@@ -123,8 +123,8 @@ fn is_plain<'a>(mut names: impl Iterator<Item = &'a str> + Clone, dialect: Diale
     !names.clone().any(inserted) && names.any(|name| starts.iter().any(|start| name.starts_with(start)))
 }
 
-/// Parts that wrappers insert anywhere: `_orig_mod`, `_fsdp_wrapped_module`, `_checkpoint_wrapped_module`,
-/// `_forward_module`, `module`.
+/// Returns true for components that wrappers insert anywhere: `_orig_mod`, `_fsdp_wrapped_module`,
+/// `_checkpoint_wrapped_module`, `_forward_module`, `module`.
 fn is_inserted(part: &str) -> bool {
     let wraps = part.contains("wrapped") || part.ends_with("_module") || part.ends_with("_mod");
     part == "module" || part == "mod" || (part.starts_with('_') && wraps) || part == "wrapped_module"
@@ -138,7 +138,7 @@ fn split_all<'a>(names: impl Iterator<Item = &'a str>, dialect: Dialect) -> Vec<
             Split { original, clean: parts.join(&separator.to_string()), known: None }
         })
         .collect();
-    // Where two names become one, both stay as they are.
+    // If two names became equal, both stay unchanged.
     let mut seen: HashMap<String, usize> = HashMap::new();
     splits.iter().for_each(|split| *seen.entry(split.clean.clone()).or_insert(0) += 1);
     for split in &mut splits {
@@ -150,7 +150,7 @@ fn split_all<'a>(names: impl Iterator<Item = &'a str>, dialect: Dialect) -> Vec<
     splits
 }
 
-/// The longest end of a name that is the name of a parameter.
+/// Returns the longest suffix of a name that is the name of a parameter.
 fn known_end(name: &str, dialect: Dialect, separator: char) -> Option<(usize, String)> {
     let starts = std::iter::once(0).chain(name.match_indices(separator).map(|(i, _)| i + 1));
     starts.into_iter().find_map(|start| {
@@ -159,7 +159,7 @@ fn known_end(name: &str, dialect: Dialect, separator: char) -> Option<(usize, St
     })
 }
 
-/// The prefixes under which a model may lie, shortest first.
+/// Returns the prefixes that may denote a model, shortest first.
 fn candidates<'a>(splits: &'a [Split<'_>]) -> Vec<&'a str> {
     let with = |holds: &dyn Fn(&str) -> bool| {
         let found: BTreeSet<&str> =
@@ -173,7 +173,7 @@ fn candidates<'a>(splits: &'a [Split<'_>]) -> Vec<&'a str> {
     if layers.is_empty() {
         return with(&|name| name.starts_with("albert."));
     }
-    // A part of a model is not taken for a second model next to a complete one.
+    // Next to a complete model, a part of a model does not count as a second one.
     let words = with(&|name| name == WORDS);
     let whole: Vec<&str> = layers.iter().copied().filter(|prefix| words.contains(prefix)).collect();
     if whole.is_empty() { layers } else { whole }
@@ -192,7 +192,7 @@ fn taken_off(splits: &[Split<'_>], prefix: &str, inserted: &BTreeSet<&str>) -> U
             held.insert(split.canonical());
         }
     }
-    // Heads (and a pooler) may stand outside, at the nearest level that holds them.
+    // Heads (and a pooler) may be outside of the prefix. The nearest level that contains them counts.
     let mut outer: BTreeMap<&str, &Split> = BTreeMap::new();
     for split in splits.iter().filter(|s| s.known.is_some() && !held.contains(s.canonical())) {
         let Some(level) = split.prefix().filter(|level| prefix.starts_with(level)) else { continue };
@@ -233,12 +233,12 @@ fn taken_off(splits: &[Split<'_>], prefix: &str, inserted: &BTreeSet<&str>) -> U
     found
 }
 
-/// Parts that may lie outside the encoder's wrapper.
+/// Returns true for parts that may be outside of the encoder's prefix.
 fn is_outer(canonical: &str) -> bool {
     !canonical.is_empty() && (!canonical.starts_with("albert.") || canonical.starts_with("albert.pooler."))
 }
 
-/// Where there is no head on the way to the top, the only other prefix that has one.
+/// If no level up to the top has a head, returns the only other prefix that has one.
 fn head_beside<'a>(
     splits: &'a [Split<'_>],
     prefix: &str,

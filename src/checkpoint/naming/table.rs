@@ -5,7 +5,7 @@
 pub enum Dialect {
     /// transformers for PyTorch, including old names.
     PyTorch,
-    /// google-research/albert, with TensorFlow 1.
+    /// google-research/albert for TensorFlow 1.
     Google,
     /// transformers for TensorFlow 2 (Keras).
     Keras,
@@ -15,7 +15,7 @@ pub enum Dialect {
     Onnx,
 }
 
-/// Kind of a module, which determines its parameters and their names in each dialect.
+/// The kind of a module, which determines its parameters and their names in each dialect.
 #[derive(Clone, Copy, PartialEq)]
 pub(super) enum Kind {
     /// `weight` `[out, in]` (`kernel` `[in, out]` in other dialects) and `bias`.
@@ -36,9 +36,9 @@ pub(super) enum Kind {
 pub(super) struct Row {
     pub(super) kind: Kind,
     pub(super) canonical: &'static str,
-    /// Empty at the top level; `None` if Google's models have no such module.
+    /// Empty at the top level. `None` if Google's models have no such module.
     pub(super) google: Option<&'static str>,
-    /// As in Flax. Keras joins list names with `_._`.
+    /// The name in Flax. Keras joins the names of lists with `_._`.
     pub(super) tree: &'static str,
 }
 
@@ -140,8 +140,8 @@ pub(super) const fn layer(kind: Kind, which: Layer) -> Row {
     }
 }
 
-/// The parameters of a kind of module: canonical suffix, the dialect's suffix, and whether the dialect stores it
-/// transposed.
+/// Returns the parameters of a kind of module: the canonical suffix, the dialect's suffix, and whether the dialect stores
+/// it transposed.
 pub(super) fn parameters(kind: Kind, dialect: Dialect) -> &'static [(&'static str, &'static str, bool)] {
     use Dialect::{Flax, Google, Keras, Onnx, PyTorch};
     match (kind, dialect) {
@@ -168,7 +168,7 @@ pub(super) fn parameters(kind: Kind, dialect: Dialect) -> &'static [(&'static st
     }
 }
 
-/// A module's pattern in a dialect.
+/// Returns a module's name pattern in a dialect.
 pub(super) fn pattern(row: &Row, dialect: Dialect) -> Option<String> {
     match dialect {
         Dialect::PyTorch | Dialect::Onnx => Some(row.canonical.to_owned()),

@@ -1,5 +1,5 @@
-//! The names under which a checkpoint's tensors are found: those of the file, without wrappers, and with other programs'
-//! names in Google's place.
+//! Resolves the names of a checkpoint's tensors: removes wrapper prefixes, and replaces other programs' TensorFlow names
+//! by Google's.
 
 use std::collections::{HashMap, HashSet};
 
@@ -10,14 +10,15 @@ use crate::checkpoint::tensor::TensorInfo;
 use crate::checkpoint::tensors::Tensors;
 use crate::error::{Error, Result};
 
-/// Ends the name of albert_zh's matrix that projects words.
+/// Suffix of the name of albert_zh's word projection matrix.
 const PROJECTION: &str = "embeddings/word_embeddings_2";
 
 impl Tensors {
-    /// Gives the tensors their names. `unreadable` has those that cannot be read, each with the reason.
+    /// Renames the tensors to the names that the model expects. `unreadable` lists tensors that cannot be read, each with
+    /// the reason.
     ///
     /// # Errors
-    /// [`Error::BadFile`] where two models lie in one file, or two tensors go by one name.
+    /// [`Error::BadFile`] if the file contains two different models, or two tensors with the same name.
     pub(in crate::checkpoint) fn resolve_names(&mut self, unreadable: Vec<(String, String)>) -> Result<()> {
         let dialect = self.dialect();
         if dialect == Dialect::Google {
@@ -57,7 +58,7 @@ impl Tensors {
         Ok(())
     }
 
-    /// Gives tensors new names, which the list stays sorted by.
+    /// Renames tensors and keeps the list sorted by name.
     fn rename(&mut self, names: &HashMap<String, String>) -> Result<()> {
         for info in &mut self.infos {
             let Some(new) = names.get(&info.name).filter(|new| **new != info.name) else { continue };
@@ -78,7 +79,10 @@ impl Tensors {
         Ok(())
     }
 
-    /// The first of the prefixes, if the models under all of them are the same.
+    /// Returns the first of the prefixes if the models under all of them are identical.
+    ///
+    /// # Errors
+    /// [`Error::BadFile`] if they differ.
     fn same_model(&self, prefixes: &[String]) -> Result<String> {
         let first = &prefixes[0];
         for other in &prefixes[1..] {
@@ -98,7 +102,7 @@ impl Tensors {
         Ok(first.clone())
     }
 
-    /// The name that a tensor has in its file.
+    /// Returns the name of a tensor in its file.
     pub fn name_in_file<'a>(&'a self, name: &'a str) -> &'a str {
         let stored = self.stored.get(name).map_or(name, String::as_str);
         self.index_of(name).map_or(stored, |i| self.files[self.holders[i]].name_in_file(stored))
@@ -114,7 +118,7 @@ impl Tensors {
         &self.outside
     }
 
-    /// Why a tensor that the file names cannot be read.
+    /// Returns tensors that the file names but that cannot be read, each with the reason.
     pub(in crate::checkpoint) fn unreadable(&self) -> impl Iterator<Item = (&str, &str)> {
         self.unreadable.iter().map(|(name, problem)| (name.as_str(), problem.as_str()))
     }

@@ -1,11 +1,11 @@
-//! Other programs' names for the variables of a TensorFlow checkpoint, as Google's.
+//! Maps other programs' names for the variables of a TensorFlow checkpoint to Google's.
 //!
-//! brightmart/albert_zh shares one layer `layer_shared` and projects words by `word_embeddings_2`; programs on Keras'
-//! normalization layers number these in the order in which they are made.
+//! brightmart/albert_zh shares one layer `layer_shared` and projects words by `word_embeddings_2`. Programs based on
+//! Keras' normalization layers number these in order of creation.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-/// The scopes of albert_zh's shared layer, and Google's for the same.
+/// The scopes in albert_zh's shared layer, and Google's names for them.
 const SHARED: [(&str, &str); 6] = [
     ("attention/self/", "attention_1/self/"),
     ("attention/output/dense/", "attention_1/output/dense/"),
@@ -15,15 +15,15 @@ const SHARED: [(&str, &str); 6] = [
     ("output/LayerNorm/", "LayerNorm_1/"),
 ];
 
-/// The matrix that takes words to the width of the encoder.
+/// The matrix that projects words to the width of the encoder.
 const PROJECTION: &str = "word_embeddings_2";
 
-/// Google's name for each variable that is called differently.
+/// Maps each variable whose name differs from Google's to Google's name.
 pub(in crate::checkpoint) fn aliases<'a>(
     names: impl Iterator<Item = &'a str> + Clone,
 ) -> HashMap<String, String> {
     let mut aliases = HashMap::new();
-    // By scope: the numbers of its normalizations.
+    // The numbers of the normalizations in each scope.
     let mut numbers: BTreeMap<&str, Vec<u32>> = BTreeMap::new();
     for name in names.clone() {
         if let Some((scope, number, end)) = normalization(name)
@@ -33,7 +33,7 @@ pub(in crate::checkpoint) fn aliases<'a>(
         }
     }
     numbers.values_mut().for_each(|numbers| numbers.sort_unstable());
-    // Several of them would be shared in a way that their names do not tell.
+    // With several shared layers, their names do not reveal how they are shared.
     let scopes: BTreeSet<&str> = names.clone().filter_map(|name| Some(shared_scope(name)?.1)).collect();
     let one_shared = scopes.len() == 1;
     for name in names {
@@ -52,7 +52,7 @@ pub(in crate::checkpoint) fn aliases<'a>(
     aliases
 }
 
-/// The scope, the number and the parameter of one of Keras' normalizations.
+/// Returns the scope, the number and the parameter of a Keras normalization.
 fn normalization(name: &str) -> Option<(&str, u32, &str)> {
     let (rest, end) = name.rsplit_once('/')?;
     if !matches!(end, "gamma" | "beta") {
@@ -66,7 +66,7 @@ fn normalization(name: &str) -> Option<(&str, u32, &str)> {
     Some((&name[..start], number, end))
 }
 
-/// The prefix of the scope of a shared layer, the number of the scope (usually none), and the rest of the name.
+/// Returns the prefix of the scope of a shared layer, the number of the scope (usually none), and the rest of the name.
 fn shared_scope(name: &str) -> Option<(&str, &str, &str)> {
     let (before, rest) = name.split_once("encoder/layer_shared")?;
     let (number, rest) = rest.split_once('/')?;

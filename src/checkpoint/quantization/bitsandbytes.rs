@@ -1,8 +1,8 @@
-//! Weights quantized by bitsandbytes, dequantized when they are read.
+//! Finds weights quantized by bitsandbytes, which are dequantized when they are read.
 //!
 //! 8 bits: a matrix of `i8` `[out, in]` and the largest absolute value of each row, `SCB`; a weight is `q * SCB / 127`.
-//! 4 bits: two codes a byte, the first in the upper half; a weight is `quant_map[code] * absmax[block]`. With double
-//! quantization, `absmax` is quantized in the same way in 8 bits, less its mean.
+//! 4 bits: two codes per byte, the first in the upper half; a weight is `quant_map[code] * absmax[block]`. With double
+//! quantization, `absmax` minus its mean is quantized in the same way, in 8 bits.
 //! Reference: bitsandbytes 0.50, `functional.py` (`int8_vectorwise_dequant`, `QuantState.from_dict`, `dequantize_4bit`).
 
 use std::collections::BTreeMap;
@@ -17,12 +17,12 @@ use crate::error::{Error, Result};
 
 const STATE: &str = ".quant_state.bitsandbytes__";
 
-/// Longest description of a quantized matrix.
+/// Maximum size of a `quant_state`, the description of a quantized matrix.
 const MAX_STATE: usize = 1 << 16;
 
 impl Tensors {
-    /// Finds the matrices that bitsandbytes quantized, lists them as matrices of 32 bits, and leaves out what belongs to
-    /// them.
+    /// Finds the matrices that bitsandbytes quantized, lists them as matrices of 32-bit floats, and hides their scales
+    /// and descriptions.
     pub(in crate::checkpoint) fn with_bitsandbytes(mut self) -> Result<Self> {
         let is_marked = |info: &TensorInfo| info.name.ends_with(".SCB") || info.name.contains(STATE);
         if !self.infos.iter().any(is_marked) {

@@ -10,7 +10,7 @@ use crate::checkpoint::tensors::Tensors;
 use crate::error::{Error, Result};
 use crate::model::AlbertConfig;
 
-/// Finds out whether `tensors` are quantized, after those that can be dequantized have been.
+/// Determines whether `tensors` are quantized in a way that cannot be dequantized.
 pub(in crate::checkpoint) fn detect(tensors: &Tensors) -> Option<Quantization> {
     let infos = tensors.infos();
     let is_integer = |info: &&TensorInfo| !info.dtype.is_float() && !is_buffer(&info.name);
@@ -18,7 +18,7 @@ pub(in crate::checkpoint) fn detect(tensors: &Tensors) -> Option<Quantization> {
     let matrices = infos.iter().filter(|info| info.name.ends_with(".weight"));
     let integers = matrices.clone().find(is_integer);
     if let Some((_, method)) = mark
-        // A scale next to weights of floats says nothing about these.
+        // A scale next to float weights does not mean that they are quantized.
         && (*method != "compressed-tensors" || integers.is_some() || infos.iter().any(|i| i.name.contains("weight_packed")))
     {
         return Some(Quantization::unreadable(*method));
@@ -42,15 +42,15 @@ pub(in crate::checkpoint) fn detect(tensors: &Tensors) -> Option<Quantization> {
 }
 
 impl Tensors {
-    /// How the tensors are quantized; `None` for ordinary weights.
+    /// Returns how the tensors are quantized; `None` for ordinary weights.
     pub fn quantization(&self) -> Option<&Quantization> {
         self.quantization.as_ref()
     }
 
-    /// Refuses tensors that cannot be read because they are quantized, or are those of an adapter alone.
+    /// Rejects tensors that cannot be read because they are quantized or belong to an adapter without its base model.
     ///
     /// # Errors
-    /// [`Error::Weights`] naming the method, and a way out.
+    /// [`Error::Weights`] with the method and a remedy.
     pub(in crate::checkpoint) fn check_readable(&self, config: &AlbertConfig) -> Result<()> {
         let error = |problem: String| Err(Error::Weights { path: self.path().to_owned(), problem });
         if self.merge.is_none() && has_lora(self) {
@@ -69,7 +69,7 @@ impl Tensors {
     }
 }
 
-/// The method that `quantization_config` in the configuration names, with its bits.
+/// Returns the method that `quantization_config` in the configuration names, with its bits.
 fn named_in(config: &AlbertConfig) -> Option<String> {
     let section = config.extra("quantization_config")?;
     let method = section.get("quant_method").and_then(Value::as_str)?;
@@ -77,7 +77,7 @@ fn named_in(config: &AlbertConfig) -> Option<String> {
     Some(bits.map_or_else(|| method.to_owned(), |bits| format!("{method}, {bits} bits")))
 }
 
-/// True if the name of a method in a configuration says no more than what the tensors say.
+/// Returns true if the method's name in the configuration adds nothing to what the tensors reveal.
 fn same_method(found: &str, named: &str) -> bool {
     let plain = |text: &str| text.to_lowercase().replace(['-', '_'], "");
     named.contains("bits") && plain(found) == plain(named)

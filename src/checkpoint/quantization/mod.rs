@@ -1,4 +1,4 @@
-//! Quantized weights: which library made them, and what to do about those that cannot be read.
+//! Quantized weights: which library produced them, and what to do about those that cannot be read.
 
 pub(in crate::checkpoint) mod bitsandbytes;
 pub(in crate::checkpoint) mod detect;
@@ -14,13 +14,13 @@ use zip::ZipArchive;
 
 use crate::error::Error;
 
-/// Most of a pickle that is searched for the names of libraries.
+/// Maximum number of bytes of a pickle that are searched for the names of libraries.
 const SEARCHED: u64 = 16 << 20;
 
 /// How weights are quantized.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Quantization {
-    /// The method, for people: `bitsandbytes, 8 bits`.
+    /// The method, human-readable: `bitsandbytes, 8 bits`.
     pub method: String,
     /// True if the weights are dequantized when they are read. Otherwise the model cannot be loaded.
     pub is_readable: bool,
@@ -35,7 +35,7 @@ impl Quantization {
         Self { method: method.into(), is_readable: false }
     }
 
-    /// One line for the load report.
+    /// Returns one line for the load report.
     pub fn note(&self) -> String {
         if self.is_readable {
             format!("the weights are quantized ({}); using their dequantized values", self.method)
@@ -44,7 +44,7 @@ impl Quantization {
         }
     }
 
-    /// The problem with weights that cannot be read, and the remedy.
+    /// Describes the problem with weights that cannot be read, and the remedy.
     fn problem(&self) -> String {
         format!("{}; {}", self.note(), WAY_OUT)
     }
@@ -54,7 +54,7 @@ impl Quantization {
 pub(in crate::checkpoint) const WAY_OUT: &str = "use the unquantized weights of the model, or dequantize these with the library that \
                                   made them; option dtype=int8 computes with 8-bit integers from ordinary weights";
 
-/// Ends or parts of the names of tensors that a library quantized.
+/// Suffixes or parts of the names of tensors that a library quantized.
 const MARKS: [(&str, &str); 16] = [
     (".quant_state.bitsandbytes__", "bitsandbytes, 4 bits"),
     (".SCB", "bitsandbytes, 8 bits"),
@@ -74,7 +74,7 @@ const MARKS: [(&str, &str); 16] = [
     (".quant_map", "bitsandbytes, 4 bits"),
 ];
 
-/// Classes in a pickle that stand for quantized tensors.
+/// Classes in a pickle that indicate quantized tensors.
 const CLASSES: [(&str, &str); 6] = [
     ("torchao", "torchao"),
     ("optimum.quanto", "optimum-quanto"),
@@ -84,7 +84,7 @@ const CLASSES: [(&str, &str); 6] = [
     ("torch.ao.nn.quantized", "quantization of PyTorch"),
 ];
 
-/// Files of a directory that say how its weights were quantized.
+/// Files in a directory that indicate how its weights were quantized.
 const FILES: [(&str, &str); 8] = [
     ("inc_config.json", "Intel Neural Compressor"),
     ("best_configure.yaml", "Intel Neural Compressor"),
@@ -96,13 +96,13 @@ const FILES: [(&str, &str); 8] = [
     ("hf_quant_config.json", "NVIDIA ModelOpt"),
 ];
 
-/// The method that a file in the directory of `weights` points to.
+/// Returns the method that a file in the directory of `weights` indicates.
 fn beside(weights: &Path) -> Option<&'static str> {
     let directory = weights.parent()?;
     FILES.iter().find(|(file, _)| directory.join(file).is_file()).map(|(_, method)| *method)
 }
 
-/// The library whose classes the pickle of a PyTorch file names.
+/// Returns the library whose classes the pickle of a PyTorch file names.
 fn in_pickle(path: &Path) -> Option<&'static str> {
     let file = File::open(path).ok()?;
     let mut bytes = Vec::new();
@@ -122,7 +122,7 @@ fn in_pickle(path: &Path) -> Option<&'static str> {
     method(&String::from_utf8_lossy(&bytes)).map(|method| beside(path).unwrap_or(method))
 }
 
-/// Explains why a PyTorch file cannot be opened, if its tensors are quantized.
+/// Replaces the error of a PyTorch file that cannot be opened by an explanation, if its tensors are quantized.
 pub(in crate::checkpoint) fn explained(error: Error, path: &Path) -> Error {
     match (&error, in_pickle(path)) {
         (Error::BadFile { .. }, Some(method)) => {
@@ -132,7 +132,7 @@ pub(in crate::checkpoint) fn explained(error: Error, path: &Path) -> Error {
     }
 }
 
-/// An addition to messages about elements of a type that only quantized weights have.
+/// Returns a hint for messages about an element type that only quantized weights have.
 pub(in crate::checkpoint) fn hint(dtype: &str) -> String {
     if ["F8", "F4", "F6"].iter().any(|narrow| dtype.starts_with(narrow)) {
         format!("; the weights are quantized: {WAY_OUT}")

@@ -9,7 +9,7 @@ use crate::checkpoint::layout::to_f32;
 use crate::checkpoint::tensor::Dtype;
 use crate::error::{Error, Result};
 
-/// A tensor where it is stored.
+/// A tensor as stored in a file.
 #[derive(Clone, Debug)]
 pub(in crate::checkpoint) struct Stored {
     pub(in crate::checkpoint) name: String,
@@ -23,16 +23,16 @@ impl Stored {
     }
 }
 
-/// How to dequantize a matrix.
+/// How a matrix is dequantized.
 #[derive(Clone, Debug)]
 pub(in crate::checkpoint) enum Recipe {
-    /// `i8`, with the scales of the rows.
+    /// `i8`, scaled by the largest absolute value of each row divided by 127.
     Int8 { scales: Stored },
-    /// Codes of 4 bits.
+    /// 4-bit codes.
     FourBit(Box<FourBit>),
-    /// `i8`, multiplied by the scales of the rows.
+    /// `i8`, multiplied by the scale of each row.
     Rows8 { scales: Stored },
-    /// Two integers per byte, multiplied by the scales of the rows.
+    /// Two integers per byte, multiplied by the scale of each row.
     Rows4 { scales: Stored },
 }
 
@@ -55,7 +55,7 @@ pub(in crate::checkpoint) struct Nested {
 }
 
 impl Recipe {
-    /// The values of a matrix from the bytes that are stored. `read` gives the bytes of other tensors of the file at `path`.
+    /// Dequantizes a matrix from its stored bytes. `read` returns the bytes of other tensors of the file at `path`.
     pub(in crate::checkpoint) fn dequantized(
         &self,
         name: &str,
@@ -89,7 +89,7 @@ impl Recipe {
     }
 }
 
-/// The error for quantized weights that cannot be read.
+/// Returns the error for quantized weights that cannot be read.
 pub(in crate::checkpoint) fn odd(path: &Path, name: &str, problem: &str) -> Error {
     let problem =
         format!("the weights are quantized (bitsandbytes), and \"{name}\" cannot be read: {problem}");

@@ -13,7 +13,7 @@ use crate::checkpoint::tensor::{Dtype, TensorInfo};
 use crate::checkpoint::tensors::Tensors;
 use crate::error::{Error, Result};
 
-/// Ending of the name of a matrix's scales.
+/// Suffix of the name of a matrix's scales.
 const SCALE: &str = ".row_scale";
 
 impl Tensors {

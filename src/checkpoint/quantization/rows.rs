@@ -1,11 +1,11 @@
-//! Integers with one scale per row, as floats.
+//! Converts integers with one scale per row to floats.
 
 use rayon::prelude::*;
 
 /// Rows that one thread unpacks at a time.
 const ROWS: usize = 64;
 
-/// The values of integers of 8 bits.
+/// Converts 8-bit integers.
 pub(in crate::checkpoint) fn eight_bits(stored: &[u8], scales: &[f32]) -> Vec<f32> {
     unpacked(stored, scales, 1, |bytes, scale, out| {
         for (byte, out) in bytes.iter().zip(out) {
@@ -14,7 +14,7 @@ pub(in crate::checkpoint) fn eight_bits(stored: &[u8], scales: &[f32]) -> Vec<f3
     })
 }
 
-/// The values of integers of 4 bits.
+/// Converts packed 4-bit integers.
 pub(in crate::checkpoint) fn four_bits(stored: &[u8], scales: &[f32]) -> Vec<f32> {
     unpacked(stored, scales, 2, |bytes, scale, out| {
         for (byte, out) in bytes.iter().zip(out.as_chunks_mut::<2>().0) {
@@ -23,7 +23,7 @@ pub(in crate::checkpoint) fn four_bits(stored: &[u8], scales: &[f32]) -> Vec<f32
     })
 }
 
-/// Unpacks rows in parallel. `unpack` gets the bytes of a row, its scale, and the place of its values.
+/// Unpacks rows in parallel. `unpack` receives the bytes of a row, its scale, and the slice for its values.
 fn unpacked(
     stored: &[u8],
     scales: &[f32],

@@ -1,4 +1,4 @@
-//! Argument groups that several subcommands share: model, input, output.
+//! Argument groups shared by several subcommands: model, input, output.
 
 use std::path::PathBuf;
 

@@ -1,4 +1,4 @@
-//! Arguments for the device of an inference.
+//! Arguments for the inference device.
 
 use std::path::{Path, PathBuf};
 
@@ -75,12 +75,12 @@ impl DeviceArgs {
             files.push(Path::new("-"));
         }
         for file in files {
-            // Standard input may be a file too.
+            // Standard input may be a regular file.
             let file = if file == Path::new("-") { Path::new("/dev/stdin") } else { file };
             let Some(size) = std::fs::metadata(file).ok().filter(std::fs::Metadata::is_file) else {
                 continue;
             };
-            // Compressed text has about a fourth of its bytes.
+            // Text typically compresses to about a fourth of its size.
             let packed = file.extension().is_some_and(|end| end == "gz" || end == "zst");
             *bytes.get_or_insert(0) += size.len() * if packed { 4 } else { 1 };
         }

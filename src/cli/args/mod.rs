@@ -1,4 +1,4 @@
-//! The command line as clap parses it: one file per subcommand, and the groups of arguments that they share.
+//! The command line as parsed by clap: one file per subcommand, and the argument groups that they share.
 
 pub(super) mod choose;
 pub(super) mod classify;

@@ -1,4 +1,4 @@
-//! Arguments for a part of the records, and for continuing an interrupted run.
+//! Arguments that select a part of the records or resume an interrupted run.
 
 use clap::Args;
 

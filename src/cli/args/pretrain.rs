@@ -250,7 +250,7 @@ impl PretrainArgs {
             gradient_checkpointing: self.gradient_checkpointing,
             seed: self.seed,
             output: self.output.clone(),
-            // Rows can be shown of a run that exists.
+            // `--show-instances` also works with an existing run.
             resume: self.resume || self.show_instances.is_some(),
             log_every: self.log_every,
             evaluate_every: self.eval_every,

@@ -1,4 +1,4 @@
-//! Formats of records on the command line: those of all tasks, tables among them.
+//! Record formats on the command line: those of all tasks, including tables.
 
 use std::path::Path;
 

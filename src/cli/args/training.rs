@@ -1,4 +1,4 @@
-//! Arguments that `albert pretrain` and `albert finetune` share.
+//! Arguments shared by `albert pretrain` and `albert finetune`.
 
 use clap::ValueEnum;
 

@@ -52,7 +52,7 @@ fn opened<'a>(
     if let Some(threads) = args.threads {
         device::set_threads(usize::from(threads))?;
     }
-    // One process downloads a model.
+    // Only one process downloads a model.
     let found = first_alone(world, || options::checkpoint(&args.model, reporter).map(Some))?;
     let Some(checkpoint) = found else {
         return Err(Error::Input("another process could not read the model".to_owned()));

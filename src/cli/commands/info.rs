@@ -23,7 +23,7 @@ pub(super) fn run(mut args: InfoArgs, reporter: &Reporter) -> Result<ExitStatus,
     }
     let checkpoint = match options::checkpoint(&args.model, reporter) {
         Ok(checkpoint) => checkpoint,
-        // An adapter without its base model is still worth describing, and a tokenizer without a model.
+        // An adapter without its base model is still worth describing. So is a tokenizer without a model.
         Err(error) => {
             let path = args.model.model.as_deref().map(Path::new);
             let described = path.and_then(|path| match Adapter::at(path) {

@@ -30,7 +30,7 @@ fn train(
         device::set_threads(usize::from(threads))?;
     }
     args.options(Start::Size(args.size), None, None).check()?;
-    // One process downloads models.
+    // Only one process downloads models.
     let Some(options) = first_alone(world, || found(args, reporter).map(Some))? else {
         return Err(Error::Input("another process could not read the model".to_owned()).into());
     };
@@ -53,7 +53,7 @@ fn train(
     })
 }
 
-/// The options of the run, with the models that the arguments name.
+/// Returns the options of the run, including the models that the arguments name.
 fn found(args: &PretrainArgs, reporter: &Reporter) -> Result<PretrainOptions> {
     let model = |name: &String| {
         let named = ModelArgs {

@@ -60,7 +60,7 @@ pub(super) fn run(args: TrainTokenizerArgs, reporter: &Reporter) -> Result<ExitS
 /// Trains a tokenizer with progress bars, until `stop` is set.
 ///
 /// # Errors
-/// Errors of [`train_vocabulary`].
+/// Errors from [`train_vocabulary`].
 pub(super) fn train(
     corpus: &Corpus,
     options: &VocabularyOptions,
@@ -83,7 +83,7 @@ pub(super) fn train(
     trained
 }
 
-/// A summary of the training.
+/// Returns a summary of the training.
 fn summary(destination: &Path, trained: &TrainedVocabulary, files: &[(String, u64)]) -> String {
     let mut out = format!("{}\n", destination.display());
     let mut line = |name: &str, value: String| {

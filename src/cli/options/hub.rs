@@ -1,4 +1,4 @@
-//! Models and tokenizers of the Hugging Face Hub.
+//! Fetches models and tokenizers from the Hugging Face Hub.
 
 use std::path::PathBuf;
 

@@ -9,8 +9,8 @@ use albert::{Error, Result};
 
 use crate::cli::args::common::InputArgs;
 
-/// The source of records: arguments, else `--input`, else standard input unless it is a terminal. `what` names the arguments
-/// in messages.
+/// Returns the source of records: `arguments`, otherwise `--input`, otherwise standard input unless it is a terminal.
+/// `what` names the arguments in messages.
 ///
 /// # Errors
 /// [`Error::InvalidOption`] if there is no input.
@@ -30,10 +30,10 @@ pub(crate) fn source(arguments: &[String], input: &[PathBuf], what: &str) -> Res
     }
 }
 
-/// The files that names and patterns stand for, where the shell has not replaced the patterns.
+/// Expands names and patterns to files, for shells that do not expand patterns.
 ///
 /// # Errors
-/// [`Error::InvalidOption`] for a pattern without files, and for standard input given twice.
+/// [`Error::InvalidOption`] for a pattern without matches, and if standard input is given twice.
 fn expanded(input: &[PathBuf]) -> Result<Vec<PathBuf>> {
     let usage = |problem: String| Error::InvalidOption { name: "input".to_owned(), problem };
     let mut paths = Vec::new();
@@ -60,7 +60,7 @@ fn expanded(input: &[PathBuf]) -> Result<Vec<PathBuf>> {
 }
 
 impl InputArgs {
-    /// The source of records.
+    /// Returns the source of records.
     ///
     /// # Errors
     /// [`Error::InvalidOption`] if there is no input.
@@ -68,7 +68,7 @@ impl InputArgs {
         source(&self.texts, &self.records.input, "TEXT")
     }
 
-    /// The columns that a table must have.
+    /// Returns the columns that a table must have.
     pub(crate) fn needed(&self) -> Vec<Needed> {
         let mut needed = vec![Needed::new(&self.text_field, "text_field")];
         // A second text is optional, unless the user names its column.
@@ -78,17 +78,17 @@ impl InputArgs {
         needed
     }
 
-    /// The names of the JSON fields.
+    /// Returns the names of the JSON fields.
     pub(crate) fn fields(&self) -> FieldNames {
         FieldNames { text: self.text_field.clone(), text_pair: self.pair_field.clone() }
     }
 }
 
-/// The context given on the command line: from a file, from standard input, or as text.
+/// Returns the context given on the command line: from a file, from standard input, or as text.
 ///
 /// # Errors
-/// [`Error::Io`]; [`Error::BadFile`] if it is not UTF-8; [`Error::InvalidOption`] if standard input would be both the context and the
-/// records.
+/// [`Error::Io`]; [`Error::BadFile`] if it is not UTF-8; [`Error::InvalidOption`] if both the context and the records
+/// would be read from standard input.
 pub(crate) fn context(file: Option<&Path>, text: Option<&str>, source: &Source) -> Result<Option<String>> {
     let Some(path) = file else { return Ok(text.map(str::to_owned)) };
     let from_stdin = path == Path::new("-");

@@ -1,10 +1,10 @@
-//! Limits of text length from arguments.
+//! Converts arguments to limits of text length.
 
 use albert::tasks::LengthOptions;
 
 use crate::cli::args::common::LengthArgs;
 
-/// The lengths of a task without windows.
+/// Returns the length options of a task without windows.
 pub(crate) fn lengths(args: &LengthArgs) -> LengthOptions {
     LengthOptions {
         max_length: args.max_length.map(|n| n as usize),
@@ -15,7 +15,7 @@ pub(crate) fn lengths(args: &LengthArgs) -> LengthOptions {
     }
 }
 
-/// The lengths of a task that can read long text in windows.
+/// Returns the length options of a task that can read long text in windows.
 pub(crate) fn length_options_with_windows(args: &LengthArgs) -> LengthOptions {
     LengthOptions { windows: true, ..lengths(args) }
 }

@@ -1,4 +1,4 @@
-//! Loading a model as the arguments say, and reporting it.
+//! Loads a model according to the arguments, and reports it.
 
 use albert::checkpoint::{Checkpoint, MlmBias, Origin};
 use albert::device::{self, Workload};
@@ -11,13 +11,13 @@ use crate::cli::args::device::DeviceArgs;
 use crate::cli::open_device;
 use crate::cli::output::report::Reporter;
 
-/// Bytes of English text per token.
+/// Average number of bytes per token in English text.
 const BYTES_PER_TOKEN: f64 = 4.5;
 
-/// [`Pipeline::load`] with the device and the number of threads from arguments. Reports what was loaded.
+/// Calls [`Pipeline::load`] with the device and the number of threads from the arguments. Reports what was loaded.
 ///
 /// # Errors
-/// Errors of [`Pipeline::load`].
+/// Errors from [`Pipeline::load`].
 pub(crate) fn load(
     checkpoint: &Checkpoint,
     heads: &[Head],

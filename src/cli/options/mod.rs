@@ -1,4 +1,4 @@
-//! Conversion of arguments to plain values: input source, text lengths, model, device.
+//! Converts arguments to plain values: input source, text lengths, model, device.
 
 mod hub;
 mod input;

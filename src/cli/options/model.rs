@@ -13,15 +13,15 @@ use crate::cli::output::report::Reporter;
 /// Finds the checkpoint that the user named.
 ///
 /// # Errors
-/// Errors of [`Checkpoint`] and of the hub.
+/// Errors from [`Checkpoint`] and from the hub.
 pub(crate) fn checkpoint(args: &ModelArgs, reporter: &Reporter) -> Result<Checkpoint> {
     checkpoint_for(args, None, reporter)
 }
 
-/// Same as [`checkpoint`], but defaults to the built-in model with its head for `task`.
+/// Like [`checkpoint`], but defaults to the built-in model with its head for `task`.
 ///
 /// # Errors
-/// Errors of [`Checkpoint`] and of the hub.
+/// Errors from [`Checkpoint`] and from the hub.
 pub(crate) fn checkpoint_for(
     args: &ModelArgs,
     task: Option<EmbeddedTask>,
@@ -63,7 +63,7 @@ fn named_checkpoint(args: &ModelArgs, task: Option<EmbeddedTask>, reporter: &Rep
     Ok(checkpoint)
 }
 
-/// An adapter merged into its base model: the one that the user named, else that of the adapter's configuration.
+/// Merges an adapter into its base model: the one that the user named, otherwise the one in the adapter's configuration.
 fn merged(model: &str, adapter: Adapter, args: &ModelArgs, reporter: &Reporter) -> Result<Checkpoint> {
     let locate = |name: &str| located(name, args.offline, reporter);
     let base = Checkpoint::base_for(&adapter, model, args.base_model.as_deref(), locate)?;
@@ -71,16 +71,16 @@ fn merged(model: &str, adapter: Adapter, args: &ModelArgs, reporter: &Reporter) 
     base.with_adapter(model, adapter)
 }
 
-/// The path of what the user named: as it is, or in the cache of the hub.
+/// Returns the path of a model: the given path if it exists, otherwise one in the hub cache.
 fn located(model: &str, offline: bool, reporter: &Reporter) -> Result<PathBuf> {
     let path = PathBuf::from(model);
     if Checkpoint::is_local(&path) { Ok(path) } else { from_hub(model, offline, reporter) }
 }
 
-/// The file or directory of a tokenizer that the user named: one here, else the files of a hub id.
+/// Returns the file or directory of a tokenizer: the given path if it exists, otherwise the files of a hub id.
 ///
 /// # Errors
-/// [`Error::InvalidOption`] for what is neither; those of the hub.
+/// [`Error::InvalidOption`] if the name is neither; errors from the hub.
 pub(crate) fn tokenizer_path(named: &str, offline: bool, reporter: &Reporter) -> Result<PathBuf> {
     let path = PathBuf::from(named);
     if path.exists() {
@@ -89,10 +89,10 @@ pub(crate) fn tokenizer_path(named: &str, offline: bool, reporter: &Reporter) ->
     tokenizer_from_hub(named, offline, reporter)
 }
 
-/// The tokenizer of a model, of a directory without weights, or of a tokenizer file.
+/// Loads the tokenizer of a model, of a directory without weights, or from a tokenizer file.
 ///
 /// # Errors
-/// Errors of the tokenizer's files.
+/// Errors from reading the tokenizer's files.
 pub(crate) fn tokenizer(args: &ModelArgs, reporter: &Reporter) -> Result<Tokenizer> {
     if let Some(named) = &args.tokenizer {
         return Tokenizer::from_path(&tokenizer_path(named, args.offline, reporter)?);
@@ -101,7 +101,7 @@ pub(crate) fn tokenizer(args: &ModelArgs, reporter: &Reporter) -> Result<Tokeniz
         Some(path) if path.is_dir() => match (Tokenizer::from_dir(path), Adapter::at(path)) {
             (Ok(tokenizer), _) => Ok(tokenizer),
             (Err(_), Ok(Some(_))) => checkpoint(args, reporter)?.tokenizer(),
-            // A directory of sentence-transformers may keep it below, with the model.
+            // In a sentence-transformers directory, the tokenizer may be in the model's subdirectory.
             (Err(error), _) => Checkpoint::local(path).map_err(|_| error)?.tokenizer(),
         },
         Some(path) if path.is_file() && is_tokenizer_file(path) => Tokenizer::from_file(path),

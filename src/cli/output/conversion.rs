@@ -1,11 +1,11 @@
-//! The report of `albert convert`.
+//! Formats the report of `albert convert`.
 
 use std::fmt::Write as _;
 use std::path::Path;
 
 use albert::checkpoint::Converted;
 
-/// A summary of the conversion.
+/// Returns a summary of the conversion.
 pub(crate) fn summary(source: &str, destination: &Path, converted: &Converted) -> String {
     const SHOWN: usize = 6;
     let mut out = format!("{source} -> {}\n", destination.display());

@@ -1,4 +1,4 @@
-//! Messages about a corpus that was read.
+//! Formats messages about a corpus that was read.
 
 use albert::training::corpus::CorpusReport;
 
@@ -16,7 +16,7 @@ pub(crate) fn warn(report: &CorpusReport, reporter: &Reporter) {
     }
 }
 
-/// The counts in one line.
+/// Returns the counts on one line.
 pub(crate) fn summary(report: &CorpusReport) -> String {
     let mut parts = vec![
         format!("{} files", report.files),

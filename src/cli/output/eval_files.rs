@@ -1,4 +1,4 @@
-//! The files of `albert eval`.
+//! Writes the files of `albert eval`.
 
 use std::io::IsTerminal;
 use std::path::Path;

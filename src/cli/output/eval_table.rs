@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use albert::eval::{ClassMetrics, Confusion, EvalReport};
 
-/// Maximum length of labels in the confusion matrix.
+/// Maximum width of labels in the confusion matrix.
 const LABEL_WIDTH: usize = 16;
 
 /// Maximum number of labels for which a confusion matrix is readable.

@@ -1,4 +1,4 @@
-//! The rows of `albert pretrain --show-instances`.
+//! Prints the rows of `albert pretrain --show-instances`.
 
 use serde_json::json;
 
@@ -7,7 +7,7 @@ use albert::io::{Format, OutputTarget};
 use albert::tokenizer::Tokenizer;
 use albert::training::instances::{Instance, SpecialIds, show_instance};
 
-/// Prints rows on standard output.
+/// Prints rows to standard output.
 ///
 /// # Errors
 /// If they cannot be written.
@@ -38,7 +38,7 @@ pub(crate) fn show(
     Ok(())
 }
 
-/// An instance as the inputs of transformers' `AlbertForPreTraining`.
+/// Returns an instance as inputs for transformers' `AlbertForPreTraining`.
 fn inputs(instance: &Instance) -> serde_json::Value {
     let mut labels = vec![-100i64; instance.ids.len()];
     for (position, label) in instance.masked_positions.iter().zip(&instance.masked_labels) {

@@ -1,4 +1,4 @@
-//! JSON objects as lines for people.
+//! Formats JSON objects as human-readable lines.
 
 use std::fmt::Write as _;
 

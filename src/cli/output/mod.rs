@@ -1,4 +1,4 @@
-//! Messages, progress and reports for people.
+//! Human-readable messages, progress and reports.
 
 pub(super) mod conversion;
 pub(super) mod corpus_report;

@@ -1,4 +1,4 @@
-//! The description of a model by `albert info`.
+//! Describes a model for `albert info`.
 
 use std::cmp::Ordering;
 use std::path::Path;
@@ -12,10 +12,10 @@ use albert::{Error, Result};
 use super::report::Reporter;
 use super::wording;
 
-/// The description of a checkpoint, as a JSON object.
+/// Returns the description of a checkpoint as a JSON object.
 ///
 /// # Errors
-/// Errors of its weight files.
+/// Errors from reading its weight files.
 pub(crate) fn described_model(checkpoint: &Checkpoint, reporter: &Reporter) -> Result<Value> {
     let tensors = checkpoint.tensors()?;
     let inventory = Inventory::new(&tensors, &checkpoint.config)?;
@@ -74,7 +74,7 @@ pub(crate) fn described_model(checkpoint: &Checkpoint, reporter: &Reporter) -> R
     Ok(described)
 }
 
-/// The description of an adapter whose base model cannot be read.
+/// Returns the description of an adapter whose base model cannot be read.
 pub(crate) fn adapter_alone(adapter: &Adapter, error: &Error) -> Value {
     let tensors = adapter.tensors();
     let sum = |tensors: &Tensors| -> u64 {
@@ -94,7 +94,7 @@ pub(crate) fn adapter_alone(adapter: &Adapter, error: &Error) -> Value {
     })
 }
 
-/// A tokenizer that has another number of ids than the model has embeddings.
+/// Describes a mismatch between the number of embeddings in the model and of ids in the tokenizer, if there is one.
 fn vocabulary_oddity(rows: usize, ids: usize) -> Option<String> {
     match rows.cmp(&ids) {
         Ordering::Equal => None,
@@ -111,7 +111,7 @@ fn vocabulary_oddity(rows: usize, ids: usize) -> Option<String> {
     }
 }
 
-/// A `tokenizer.json` whose normalizer is not used as it is.
+/// Describes changes to the normalizer of a `tokenizer.json`, if there are any.
 fn switch_oddity(tokenizer: &Tokenizer) -> Option<String> {
     let changed = tokenizer.changed_switches();
     (!changed.is_empty()).then(|| {
@@ -119,7 +119,7 @@ fn switch_oddity(tokenizer: &Tokenizer) -> Option<String> {
     })
 }
 
-/// The description of a directory with a tokenizer alone; `None` if it has none.
+/// Returns the description of a directory that contains only a tokenizer; `None` if it has none.
 pub(crate) fn tokenizer_alone(path: &Path, error: &Error) -> Option<Value> {
     let tokenizer = Tokenizer::from_dir(path).ok()?;
     let file = Tokenizer::file_in(path).ok()?;
@@ -132,7 +132,7 @@ pub(crate) fn tokenizer_alone(path: &Path, error: &Error) -> Option<Value> {
     }))
 }
 
-/// Kind and size, with the class and the type of SentencePiece model where there are such.
+/// Returns the kind and size of a tokenizer and, if known, its class and the type of its SentencePiece model.
 fn described_tokenizer(tokenizer: &Tokenizer, file: Option<&Path>) -> Value {
     let mut described = json!({
         "kind": tokenizer.kind().to_string(),
@@ -154,7 +154,7 @@ fn described_tokenizer(tokenizer: &Tokenizer, file: Option<&Path>) -> Value {
     described
 }
 
-/// The settings that `albert embed` takes from the files of sentence-transformers.
+/// Returns the settings that `albert embed` takes from sentence-transformers' files.
 fn sentence_modules(checkpoint: &Checkpoint, reporter: &Reporter) -> Value {
     let Some(root) = &checkpoint.modules else { return Value::Null };
     let modules = match SentenceModules::read(root) {

@@ -1,4 +1,4 @@
-//! Progress of a training run on stderr.
+//! Shows the progress of a training run on stderr.
 
 use std::path::Path;
 
@@ -16,14 +16,14 @@ use super::stream_progress::{Pace, per, rounded};
 use super::training_plan;
 use crate::cli::exit::Failure;
 
-/// A progress bar, or lines without one.
+/// A progress bar, or plain lines.
 pub(crate) struct TrainingProgress<'a> {
     pub(super) reporter: &'a Reporter,
     pub(super) bar: ProgressBar,
-    /// The part of the preparation that the bar shows.
+    /// The phase of the preparation that the bar shows.
     pub(super) phase: Option<PretrainPhase>,
     pace: Pace,
-    /// The step that the run began after.
+    /// The last step before this run started.
     first: u64,
     started: bool,
 }
@@ -43,12 +43,12 @@ impl<'a> TrainingProgress<'a> {
         Self { reporter, bar, phase: None, pace: Pace::new(), first: 0, started: false }
     }
 
-    /// The failure of a run: one of the set-up if no step began.
+    /// Returns the failure of a run: a setup error if no step has started.
     pub(crate) fn failure(&self, error: Error) -> Failure {
         if self.started { Failure::while_running(error) } else { error.into() }
     }
 
-    /// Names the directory of the model.
+    /// Reports the directory of the model.
     pub(super) fn tell_output(&self, output: &Path) {
         self.reporter.note(&format!("wrote the model to {}", output.display()));
     }

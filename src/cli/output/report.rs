@@ -25,10 +25,10 @@ pub(crate) struct Reporter {
     quiet: bool,
     verbose: bool,
     color: bool,
-    /// `--color`, for output other than stderr.
+    /// The value of `--color`, for output other than stderr.
     when: When,
     progress: bool,
-    /// `--progress json`.
+    /// True for `--progress json`.
     json: bool,
     /// The active progress bar, which is suspended while lines are printed.
     bar: RefCell<ProgressBar>,
@@ -42,7 +42,7 @@ impl Reporter {
         let progress = match args.progress {
             ProgressArg::Always => true,
             ProgressArg::Never | ProgressArg::Json => false,
-            // No bar if the results appear on the same terminal.
+            // There is no bar if the results appear on the same terminal.
             ProgressArg::Auto => terminal && !args.quiet && !std::io::stdout().is_terminal(),
         };
         Self {
@@ -81,28 +81,28 @@ impl Reporter {
         self.line("error", ERROR, &wording::message(error));
     }
 
-    /// Prints a warning, unless `--quiet`.
+    /// Prints a warning, unless `--quiet` is given.
     pub(crate) fn warn(&self, message: &str) {
         if !self.quiet {
             self.line("warning", WARNING, &wording::worded(message));
         }
     }
 
-    /// Prints a plain line, unless `--quiet`.
+    /// Prints a plain line, unless `--quiet` is given.
     pub(crate) fn note(&self, message: &str) {
         if !self.quiet {
             self.plain(message);
         }
     }
 
-    /// Prints a line with `--verbose` only.
+    /// Prints a line if `--verbose` is given.
     pub(crate) fn detail(&self, message: impl FnOnce() -> String) {
         if self.verbose {
             self.plain(&message());
         }
     }
 
-    /// Prints what limits the length of texts, with `--verbose` only.
+    /// Prints what limits the length of texts, if `--verbose` is given.
     pub(crate) fn lengths(&self, longest: Longest, side: TruncationSide) {
         let (tokens, source) = (longest.tokens, longest.source);
         self.detail(|| {
@@ -110,12 +110,12 @@ impl Reporter {
         });
     }
 
-    /// Returns true with `--verbose`.
+    /// Returns true if `--verbose` is given.
     pub(crate) fn is_verbose(&self) -> bool {
         self.verbose
     }
 
-    /// Prints a line of a library as it is.
+    /// Prints a line from a library unchanged.
     pub(crate) fn foreign(&self, line: &str) {
         self.write(&format!("{line}\n"));
     }
@@ -135,12 +135,12 @@ impl Reporter {
 
     fn write(&self, text: &str) {
         self.bar.borrow().suspend(|| {
-            // There is no way to report that stderr cannot be written.
+            // A failure to write to stderr cannot be reported.
             let _unwritable = std::io::stderr().write_all(text.as_bytes());
         });
     }
 
-    /// An observer that counts the records of a stream, with a progress bar if enabled.
+    /// Returns an observer that counts the records of a stream, with a progress bar if enabled.
     pub(crate) fn observer(&self, progress: StreamProgress) -> StreamObserver<'_> {
         if self.progress {
             let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(5));
@@ -161,22 +161,22 @@ impl Reporter {
         }
     }
 
-    /// True for `--progress json`.
+    /// Returns true for `--progress json`.
     pub(crate) fn wants_json(&self) -> bool {
         self.json
     }
 
-    /// A bar for bytes, whose total is set later.
+    /// Returns a bar for bytes, whose total is set later.
     pub(crate) fn bytes_bar(&self, what: &'static str) -> ProgressBar {
         self.bar("{msg} {bar:30} {bytes}/{total_bytes} {bytes_per_sec} {eta}", what)
     }
 
-    /// A bar for steps, whose total is set later.
+    /// Returns a bar for steps, whose total is set later.
     pub(crate) fn steps_bar(&self, what: &'static str) -> ProgressBar {
         self.bar("{msg} {bar:30} {pos}/{len} {per_sec} {eta} left", what)
     }
 
-    /// A bar for training steps, whose total is set later.
+    /// Returns a bar for training steps, whose total is set later.
     pub(crate) fn training_bar(&self) -> ProgressBar {
         self.bar("{bar:20} {pos}/{len} {msg}  {per_sec}  {eta} left", "")
     }
@@ -193,7 +193,7 @@ impl Reporter {
         bar
     }
 
-    /// A bar for a download of `total` bytes, of which `already` are present.
+    /// Returns a bar for a download of `total` bytes, of which `already` bytes are present.
     #[cfg(feature = "hub")]
     pub(crate) fn download_bar(&self, file: &str, total: Option<u64>, already: u64) -> ProgressBar {
         if !self.progress {
@@ -211,7 +211,7 @@ impl Reporter {
     }
 }
 
-/// True if colors are not wanted (`NO_COLOR`), or not understood: an old console of Windows has to be asked to.
+/// Returns true if colors are not wanted (`NO_COLOR`) or not supported. Old Windows consoles must enable them first.
 fn no_color() -> bool {
     std::env::var_os("NO_COLOR").is_some_and(|v| !v.is_empty())
         || anstyle_query::windows::enable_ansi_colors() == Some(false)
@@ -225,7 +225,7 @@ fn wants_color(when: When, terminal: bool, no_color: bool) -> bool {
     }
 }
 
-/// Reports on a running stream.
+/// Reports the progress of a stream.
 pub(crate) struct StreamObserver<'a> {
     reporter: &'a Reporter,
     progress: StreamProgress,
@@ -235,7 +235,7 @@ pub(crate) struct StreamObserver<'a> {
 }
 
 impl StreamObserver<'_> {
-    /// Shows the end of the stream; `finished` is false if it broke off.
+    /// Reports the end of the stream. `finished` is false if it was aborted.
     pub(crate) fn end(&mut self, finished: bool) {
         if self.reporter.json {
             let line = self.progress.line(self.records, self.failed, self.pace.seconds(), finished);

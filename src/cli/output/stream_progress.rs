@@ -1,4 +1,4 @@
-//! Rate and remaining time of a run.
+//! Computes the rate and the remaining time of a run.
 
 use std::time::{Duration, Instant};
 
@@ -8,7 +8,7 @@ use serde::Serialize;
 /// Time between two lines of `--progress json`.
 const INTERVAL: Duration = Duration::from_secs(5);
 
-/// Time between lines.
+/// Decides when the next line is due.
 pub(crate) struct Pace {
     started: Instant,
     next: Duration,
@@ -19,12 +19,12 @@ impl Pace {
         Self { started: Instant::now(), next: INTERVAL }
     }
 
-    /// Seconds since the start.
+    /// Returns the seconds since the start.
     pub(crate) fn seconds(&self) -> f64 {
         self.started.elapsed().as_secs_f64()
     }
 
-    /// True if it is time for a line.
+    /// Returns true if it is time for a line.
     pub(crate) fn is_due(&mut self) -> bool {
         let elapsed = self.started.elapsed();
         let due = elapsed >= self.next;
@@ -35,7 +35,7 @@ impl Pace {
     }
 }
 
-/// How far a stream is.
+/// The progress of a stream.
 pub(crate) struct StreamProgress {
     read: ReadProgress,
     limit: Option<u64>,
@@ -48,18 +48,19 @@ pub(crate) struct StreamLine {
     failed: u64,
     seconds: f64,
     records_per_second: f64,
-    /// Unknown for pipes.
+    /// `None` for pipes.
     seconds_left: Option<f64>,
     finished: bool,
 }
 
 impl StreamProgress {
-    /// `limit` is the greatest number of records, if there is one.
+    /// Creates the progress. `limit` is the maximum number of records, if there is one.
     pub(crate) fn new(read: ReadProgress, limit: Option<u64>) -> Self {
         Self { read, limit }
     }
 
-    /// The remaining time after `records` records in `seconds` seconds, by the bytes of the input and by the limit.
+    /// Estimates the remaining time after `records` records in `seconds` seconds, from the size of the input and from the
+    /// limit.
     pub(crate) fn seconds_left(&self, records: u64, seconds: f64) -> Option<f64> {
         let skipped = self.read.skipped();
         let bytes = self.read.total.map(|total| (total.saturating_sub(self.read.read()), total));
@@ -85,7 +86,7 @@ impl StreamProgress {
     }
 }
 
-/// The time for `left` if `done` took `seconds`.
+/// Returns the time needed for `left` if `done` took `seconds`.
 pub(crate) fn per(left: u64, done: u64, seconds: f64) -> Option<f64> {
     (done > 0).then(|| left as f64 / done as f64 * seconds)
 }

@@ -1,4 +1,4 @@
-//! Messages about a fine-tuning run: its plan, and its results on dev.
+//! Messages about a fine-tuning run: its plan, and its results on the dev set.
 
 use albert::eval::EvalReport;
 use albert::training::finetune::FineTunePlan;

@@ -1,4 +1,4 @@
-//! The library's texts in the words of the command line: it names options as "option text_field", and here they are flags.
+//! Rewords library messages for the command line: the library writes "option text_field", the command line shows a flag.
 
 use std::collections::BTreeSet;
 use std::sync::OnceLock;
@@ -9,10 +9,10 @@ use albert::Error;
 
 use crate::cli::args::Cli;
 
-/// The word before the name of an option in texts of the library.
+/// The word that precedes the name of an option in library messages.
 const OPTION: &str = "option ";
 
-/// The text of an error.
+/// Returns the text of an error.
 pub(crate) fn message(error: &Error) -> String {
     match error {
         Error::InvalidOption { name, problem } => {
@@ -22,9 +22,9 @@ pub(crate) fn message(error: &Error) -> String {
     }
 }
 
-/// Replaces "option text_field" by "--text-field", and "option device=flex" by "--device flex". In backticks, where a text
-/// quotes a complete command, "with option order" becomes "--order". Names that are not those of options stay as they are:
-/// they are data of the user.
+/// Replaces "option text_field" by "--text-field", and "option device=flex" by "--device flex". In backticks, which quote
+/// a complete command, "with option order" becomes "--order". Names that are not options stay unchanged, since they come
+/// from the user's data.
 pub(crate) fn worded(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
@@ -53,7 +53,7 @@ pub(crate) fn worded(text: &str) -> String {
     out
 }
 
-/// The flag of an option of the program, given its name in snake case.
+/// Returns the flag of an option of the program, given its name in snake case.
 pub(crate) fn flag(name: &str) -> Option<String> {
     static FLAGS: OnceLock<BTreeSet<String>> = OnceLock::new();
     let flags = FLAGS.get_or_init(|| {
@@ -65,7 +65,7 @@ pub(crate) fn flag(name: &str) -> Option<String> {
     flags.contains(&long).then(|| format!("--{long}"))
 }
 
-/// The long options of a command and its subcommands.
+/// Collects the long options of a command and its subcommands.
 fn collect(command: &Command, found: &mut BTreeSet<String>) {
     for argument in command.get_arguments() {
         let aliases = argument.get_all_aliases().unwrap_or_default();
@@ -76,7 +76,7 @@ fn collect(command: &Command, found: &mut BTreeSet<String>) {
     }
 }
 
-/// True if a name, or a name with a value, can end before this text.
+/// Returns true if the name of an option, or a name with a value, can be followed by this text.
 fn ends_name(behind: &str) -> bool {
     let mut next = behind.chars();
     match next.next() {

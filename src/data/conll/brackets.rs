@@ -1,13 +1,13 @@
 //! Entities in brackets, as in CoNLL-2005, 2011 and 2012 (OntoNotes): `(ORG*`, `*`, `*)`, `(GPE)`.
 //!
-//! Reference: AllenNLP's reader of OntoNotes, which makes the same tags of them.
+//! Reference: AllenNLP's reader of OntoNotes, which produces the same tags.
 
-/// True for a cell of this kind.
+/// Returns true for a cell in this notation.
 pub(super) fn is_bracketed(cell: &str) -> bool {
     matches!(cell, "*" | "*)") || opened(cell).is_some()
 }
 
-/// The name of the entity that begins in a cell.
+/// Returns the name of the entity that starts in a cell.
 pub(super) fn opened(cell: &str) -> Option<&str> {
     let inner = cell.strip_prefix('(')?;
     let inner = inner.strip_suffix(')').unwrap_or(inner);
@@ -16,17 +16,17 @@ pub(super) fn opened(cell: &str) -> Option<&str> {
     (is_name && (cell.ends_with(')') || cell.ends_with('*'))).then_some(name)
 }
 
-/// The entity that is open from one word to the next.
+/// The entity that is currently open, if any.
 #[derive(Default)]
 pub(super) struct Brackets {
     open: Option<String>,
 }
 
 impl Brackets {
-    /// The tag of the next word.
+    /// Returns the tag of the next word.
     ///
     /// # Errors
-    /// A message for brackets that do not pair, and for entities inside others.
+    /// A message for unbalanced brackets and for nested entities.
     pub(super) fn tag(&mut self, cell: &str) -> Result<String, String> {
         let tag = match (opened(cell), self.open.take()) {
             (Some(name), Some(open)) => {

@@ -1,8 +1,8 @@
-//! Which columns of a table hold the words and their tags.
+//! Determines which columns of a table contain the words and their tags.
 //!
-//! Where the words come first, tags are in the last column, as in CoNLL-2003. Tables that number the words, or name their
-//! columns, have their tags anywhere: the column is read if its name or its cells settle which one it is, and asked for
-//! otherwise.
+//! If the words come first, tags are in the last column, as in CoNLL-2003. In tables that number the words or name their
+//! columns, tags may be in any column. It is used if its name or its cells identify it; otherwise the user must choose
+//! it.
 
 use super::brackets::{is_bracketed, opened};
 use super::line::{Line, has_prefix};
@@ -12,20 +12,20 @@ use crate::data::shortened::shortened;
 use crate::data::token_options::TokenOptions;
 use crate::error::Result;
 
-/// The number of columns of CoNLL-U, which has none for entities.
+/// The number of columns of CoNLL-U, none of which is for entities.
 const CONLL_U: usize = 10;
 
-/// The columns of CoNLL-U that hold no tags of a fixed set.
+/// The columns of CoNLL-U that do not contain tags from a fixed set.
 const OPEN_COLUMNS: [&str; 7] = ["ID", "FORM", "LEMMA", "FEATS", "HEAD", "DEPS", "MISC"];
 
-/// The word and the entity of CoNLL-2012, from 0.
+/// The columns of the word and the entity in CoNLL-2012, counted from 0.
 const WORD_2012: usize = 3;
 const ENTITY_2012: usize = 10;
 
 /// Names of columns with words, in lower case.
 const WORD_NAMES: [&str; 7] = ["form", "word", "words", "token", "tokens", "text", "wordform"];
 
-/// Parts of names of columns with tags of entities, in lower case.
+/// Parts of names of columns with entity tags, in lower case.
 const TAG_NAMES: [&str; 20] = [
     "ner", "ne", "nes", "nertag", "nertags", "netag", "iob", "iob1", "iob2", "bio", "iobes", "bioes",
     "bilou", "ent", "entity", "entities", "tag", "tags", "label", "labels",
@@ -34,7 +34,7 @@ const TAG_NAMES: [&str; 20] = [
 /// Parts of names of columns with other tags.
 const OTHER_NAMES: [&str; 8] = ["pos", "upos", "xpos", "postag", "chunk", "chunks", "morph", "dep"];
 
-/// Names of columns, and the line that says them.
+/// Column names, and the line that contains them.
 pub(super) struct Names {
     pub(super) names: Vec<String>,
     pub(super) line: u64,
@@ -43,14 +43,14 @@ pub(super) struct Names {
 }
 
 impl Names {
-    /// The names in `# global.columns = ID FORM ...`, which begins a file of CoNLL-U Plus.
+    /// Returns the names in `# global.columns = ID FORM ...`, the first line of a CoNLL-U Plus file.
     pub(super) fn of_comment(line: &Line) -> Option<Self> {
         let rest = line.text.strip_prefix('#')?.trim_start().strip_prefix("global.columns")?;
         let names = rest.trim_start().strip_prefix('=')?.split_whitespace().map(str::to_owned).collect();
         Some(Self { names, line: line.place.line, is_row: false })
     }
 
-    /// The names in a first row such as `token`, `label`.
+    /// Returns the names in a first row such as `token`, `label`.
     pub(super) fn of_row(line: &Line) -> Option<Self> {
         let names: Vec<String> = line.columns().into_iter().map(str::to_owned).collect();
         let words = names.iter().filter(|name| is_word_name(name)).count();
@@ -74,17 +74,17 @@ fn is_tag_name(name: &str) -> bool {
     is_part_of(&TAG_NAMES) && !is_part_of(&OTHER_NAMES)
 }
 
-/// Places of a table's parts, from 0.
+/// The columns of a table, counted from 0.
 #[derive(Debug)]
 pub(super) struct Layout {
     /// The column that numbers the words.
     pub(super) ids: Option<usize>,
     pub(super) word: usize,
-    /// `None` where lines have no tag.
+    /// `None` if lines have no tag.
     pub(super) tag: Option<usize>,
-    /// The number of columns of every line, where that is fixed, and what says so.
+    /// The number of columns that every line must have, if it is fixed, and what determines it.
     pub(super) width: Option<(usize, String)>,
-    /// True if a cell without a tag (`_`, `*`, `-`) stands for `O`.
+    /// True if a blank cell (`_`, `*`, `-`) stands for `O`.
     pub(super) has_blank_tags: bool,
     /// True if tags are entities in brackets.
     pub(super) has_brackets: bool,
@@ -92,7 +92,7 @@ pub(super) struct Layout {
     pub(super) note: Option<String>,
 }
 
-/// A table with its words, without comments and lines that are not words.
+/// The words of a table, without comments and other lines that are not words.
 pub(super) struct Rows<'a> {
     pub(super) names: Option<&'a Names>,
     pub(super) numbering: Numbering,
@@ -100,13 +100,13 @@ pub(super) struct Rows<'a> {
 }
 
 impl<'a> Rows<'a> {
-    /// The rows of a table.
+    /// Creates the rows of a table.
     pub(super) fn new(names: Option<&'a Names>, numbering: Numbering, lines: &[&'a Line]) -> Self {
         let words = lines.iter().map(|line| (&line.place, line.columns())).collect();
         Self { names, numbering, words }
     }
 
-    /// The column that numbers the words.
+    /// Returns the column that numbers the words.
     fn ids(&self) -> Option<usize> {
         match (self.names.and_then(|names| names.position("ID")), self.numbering) {
             (Some(id), _) => Some(id),
@@ -117,10 +117,10 @@ impl<'a> Rows<'a> {
         }
     }
 
-    /// Finds the columns.
+    /// Determines the columns.
     ///
     /// # Errors
-    /// [`crate::Error::Record`] where nothing settles which column to read.
+    /// [`crate::Error::Record`] if the column to read is ambiguous.
     pub(super) fn layout(&self, options: &TokenOptions) -> Result<Layout> {
         let ids = self.ids();
         let named_word = options.word_column.map(|column| column.saturating_sub(1));
@@ -147,7 +147,7 @@ impl<'a> Rows<'a> {
                 Some((names.names.len(), format!("the header (line {}) names", names.line)))
             }
             (None, None, Some((place, columns))) => Some((columns.len(), format!("line {} has", place.line))),
-            // Universal NER leaves the last columns out where nothing is said in them.
+            // Universal NER omits empty columns at the end of a line.
             _ => None,
         };
         Ok(Layout {
@@ -166,7 +166,8 @@ impl<'a> Rows<'a> {
         if width < 2 && options.unlabelled { None } else { Some(width.saturating_sub(1).max(1)) }
     }
 
-    /// The column with the tags of a table that numbers its words or names its columns, and why it is that one.
+    /// Returns the column with the tags in a table that numbers its words or names its columns, and the reason for
+    /// choosing it.
     fn find_tag(
         &self,
         ids: Option<usize>,
@@ -197,7 +198,7 @@ impl<'a> Rows<'a> {
             return Ok((Some(column), Some("chosen by its name".to_owned())));
         }
         let pool = if named.is_empty() { &others } else { &named };
-        // Nothing but O in one of the columns of CoNLL-U may be a lemma or a part of speech.
+        // A column of CoNLL-U that contains only O may be a lemma or a part of speech.
         let is_plain = self.names.is_none() && width == CONLL_U;
         let are_tags = |cells: Cells| cells.are_tags() && (!is_plain || cells.prefixed > 0);
         let found: Vec<usize> = pool.iter().copied().filter(|column| are_tags(cells(*column))).collect();
@@ -205,7 +206,7 @@ impl<'a> Rows<'a> {
             [column] => {
                 return Ok((Some(column), Some("the only column with tags".to_owned())));
             }
-            // GermEval 2014, and its successors for nested entities.
+            // GermEval 2014, and its successors with nested entities.
             [2, 3]
                 if self.names.is_none()
                     && width == 4
@@ -237,7 +238,7 @@ impl<'a> Rows<'a> {
         Err(self.error(problem, "tag_column"))
     }
 
-    /// The error of a table, with its columns.
+    /// Returns the error for a table, which lists its columns.
     fn error(&self, problem: &str, option: &str) -> crate::Error {
         let empty = Vec::new();
         let (place, row) = match self.words.first() {
@@ -264,12 +265,12 @@ impl<'a> Rows<'a> {
     }
 }
 
-/// Counts of the cells of a column by their form.
+/// Counts of the cells of a column, by form.
 #[derive(Default)]
 struct Cells {
-    /// How many words have a cell there.
+    /// Number of words with a cell in the column.
     count: usize,
-    /// How many words there are.
+    /// Number of words.
     words: usize,
     outside: usize,
     prefixed: usize,
@@ -297,7 +298,7 @@ impl Cells {
         cells
     }
 
-    /// True if nine in ten cells are tags, or all are brackets.
+    /// Returns true if nine in ten cells are tags, or all are in brackets.
     fn are_tags(&self) -> bool {
         let tags = self.prefixed + self.outside + if self.has_blank_tags() { self.blank } else { 0 };
         self.are_bracketed() || (tags > 0 && 10 * tags >= 9 * self.words)
@@ -312,12 +313,12 @@ impl Cells {
     }
 }
 
-/// True for a cell that CoNLL-U and its relatives write where nothing is to be said.
+/// Returns true for a cell that CoNLL-U and related formats write for a missing value.
 pub(super) fn is_blank_tag(cell: &str) -> bool {
     matches!(cell, "_" | "*" | "-")
 }
 
-/// Checks that the numbers of words grow within a sentence.
+/// Checks that the numbers of words increase within a sentence.
 pub(super) fn check_number(
     before: &mut Option<u64>,
     cell: &str,

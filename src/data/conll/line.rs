@@ -1,4 +1,4 @@
-//! The lines of a table of words, their cells, and which of them are comments.
+//! The lines of a table of words, their cells, and detection of comments.
 
 use std::collections::HashSet;
 
@@ -11,12 +11,12 @@ use crate::error::Result;
 pub(super) struct Line {
     pub(super) place: Place,
     pub(super) text: String,
-    /// True if a sentence begins here.
+    /// True if a sentence starts here.
     pub(super) first: bool,
 }
 
 impl Line {
-    /// The cells: between tabs if there are any, else between spaces.
+    /// Returns the cells, separated by tabs if there are any, otherwise by spaces.
     pub(super) fn columns(&self) -> Vec<&str> {
         let text = self.text.trim_end_matches([' ', '\t']);
         if text.contains('\t') {
@@ -26,23 +26,23 @@ impl Line {
         }
     }
 
-    /// True if it begins with the mark of comments.
+    /// Returns true if it starts with the comment mark.
     pub(super) fn has_mark(&self) -> bool {
         self.text.starts_with('#')
     }
 
-    /// True if white space, or nothing, follows the mark of comments.
+    /// Returns true if the comment mark is followed by white space or nothing.
     fn has_mark_alone(&self) -> bool {
         self.text.strip_prefix('#').is_some_and(|rest| rest.is_empty() || rest.starts_with([' ', '\t']))
     }
 
-    /// True for `#begin document (bc/cctv/00/cctv_0000); part 000` and `#end document` of CoNLL-2011 and 2012.
+    /// Returns true for `#begin document (bc/cctv/00/cctv_0000); part 000` and `#end document` of CoNLL-2011 and 2012.
     fn bounds_document(&self) -> bool {
         self.text.starts_with("#begin document") || self.text.starts_with("#end document")
     }
 }
 
-/// The lines that are not blank.
+/// Returns the lines that are not blank.
 pub(super) fn lines(source: Source) -> impl Iterator<Item = Result<Line>> {
     let mut first = true;
     source.lines().filter_map(move |line| match line {
@@ -59,23 +59,23 @@ pub(super) fn lines(source: Source) -> impl Iterator<Item = Result<Line>> {
     })
 }
 
-/// Tells comments from words that begin with `#`.
+/// Distinguishes comments from words that start with `#`.
 pub(super) struct Comments<'a> {
-    /// True if no word begins a line.
+    /// True if lines never start with a word.
     every_mark: bool,
-    /// The tags of lines that are certainly not comments, and those that a `#` usually has.
+    /// The tags of lines that are certainly not comments, and tags typical of a word `#`.
     tags: HashSet<&'a str>,
-    /// The number of columns of such lines, and whether tabs are between them.
+    /// The number of columns of such lines, and whether they are separated by tabs.
     form: Option<(usize, bool)>,
 }
 
 impl<'a> Comments<'a> {
-    /// For a table whose words never begin a line.
+    /// For a table whose lines never start with a word.
     pub(super) fn with_any_mark() -> Self {
         Self { every_mark: true, tags: HashSet::new(), form: None }
     }
 
-    /// For a table whose lines begin with words and end with tags.
+    /// For a table whose lines start with words and end with tags.
     pub(super) fn among_words(lines: &'a [Line]) -> Self {
         let words = || lines.iter().filter(|line| !line.has_mark());
         let form = words().next().map(|line| (line.columns().len(), line.text.contains('\t')));
@@ -83,7 +83,7 @@ impl<'a> Comments<'a> {
         Self { every_mark: false, tags: tags.chain(["O", "#", "SYM"]).collect(), form }
     }
 
-    /// True for a comment: it has the mark, and neither the columns nor the tag of a word.
+    /// Returns true for a comment: a line with the mark that has neither the columns nor the tag of a word.
     pub(super) fn is_comment(&self, line: &Line) -> bool {
         if !line.has_mark() || self.every_mark || line.bounds_document() {
             return line.has_mark();
@@ -96,13 +96,13 @@ impl<'a> Comments<'a> {
         match (line.has_mark_alone(), has_tag) {
             (true, has_tag) => !(has_tag && fits),
             (false, true) => false,
-            // A word without its tag is the error that it is for other words; a tag of hashtags may be on these alone.
+            // A word without its tag is an error, as for other words. A tag for hashtags may occur only on these.
             (false, false) => columns.len() > 1 && self.form.is_some_and(|known| known != form),
         }
     }
 }
 
-/// True for a tag such as `B-PER`.
+/// Returns true for a tag such as `B-PER`.
 pub(super) fn has_prefix(text: &str) -> bool {
     matches!(text.as_bytes(), [b'B' | b'I' | b'E' | b'S' | b'L' | b'U', b'-', _, ..])
 }

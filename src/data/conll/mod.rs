@@ -1,15 +1,15 @@
-//! Columns as in CoNLL: one word per line with its tag, a blank line after each sentence.
+//! Columns as in CoNLL: one word per line with its tag, and a blank line after each sentence.
 //!
-//! * Columns stand between tabs if the line has any, else between spaces.
-//! * The word is in the first column, the tag in the last (CoNLL-2002 and 2003, WNUT-17, WikiANN). Words of the form
-//!   `en:word` lose the language that all of them share.
-//! * If a column numbers the words (CoNLL-U, Universal NER, GermEval 2014), ranges (`3-4`) and empty nodes (`5.1`) are not
-//!   words, and every line that begins with `#` is a comment. [`layout`] finds the tags.
+//! * Columns are separated by tabs if the line has any, otherwise by spaces.
+//! * The word is in the first column, the tag in the last (CoNLL-2002 and 2003, WNUT-17, WikiANN). If all words have the
+//!   form `en:word` with the same language, the language is removed.
+//! * If a column numbers the words (CoNLL-U, Universal NER, GermEval 2014), ranges (`3-4`) and empty nodes (`5.1`) are
+//!   not words, and every line that starts with `#` is a comment. [`layout`] finds the tags.
 //! * `# global.columns = ID FORM ...` (CoNLL-U Plus), or a first row of names, names the columns.
 //! * Entities in brackets (CoNLL-2012) become tags with `B-` and `I-`.
 //! * `-DOCSTART-` ends a sentence and is not a word.
 //!
-//! The first 64 MiB of a file tell which of these holds.
+//! Which of these applies is detected from the first 64 MiB of a file.
 
 mod brackets;
 mod layout;
@@ -27,14 +27,15 @@ use layout::{Layout, Names, Rows, check_number, is_blank_tag};
 use line::{Comments, Line, lines};
 use numbers::{Numbering, is_special};
 
-/// Bytes of the lines that tell the form of a table. Those of most files are all lines.
+/// Number of bytes from which the form of a table is detected. Most files are smaller.
 const HEAD: usize = 64 << 20;
 
-/// Adds the sentences of a stream to `loaded`. The first 64 MiB tell the form of the table and are held in memory.
+/// Adds the sentences of a stream to `loaded`. The form of the table is detected from the first 64 MiB, which are kept in
+/// memory.
 ///
 /// # Errors
-/// [`crate::Error::Record`] with the line that has no tag, or another number of columns than those before, unless its
-/// sentence is skipped; [`crate::Error::Record`] for a table whose columns are not certain; [`crate::Error::Io`].
+/// [`crate::Error::Record`] for a line without a tag, or with a different number of columns than those before, unless its
+/// sentence is skipped; [`crate::Error::Record`] for a table whose columns are ambiguous; [`crate::Error::Io`].
 pub(super) fn sentences(
     source: Source,
     options: &TokenOptions,
@@ -90,7 +91,7 @@ struct Table<'a> {
     comments: Comments<'a>,
     /// The columns of word and tag; `None` for a table without words.
     layout: Option<Layout>,
-    /// The language that all words of WikiANN begin with: `en:`.
+    /// The language prefix of all words in WikiANN: `en:`.
     language: Option<&'a str>,
 }
 
@@ -118,7 +119,7 @@ impl<'a> Table<'a> {
         Ok(Self { comments, layout, language, names })
     }
 
-    /// The sentence in these lines, if there are words.
+    /// Returns the sentence in these lines, if they contain words.
     fn sentence(
         &self,
         lines: &[Line],
@@ -169,10 +170,10 @@ impl<'a> Table<'a> {
         Ok(sentence)
     }
 
-    /// True for the line that names the columns.
+    /// Returns true for the line that names the columns.
     ///
     /// # Errors
-    /// [`crate::Error::Record`] for one that names other columns than the first of its kind.
+    /// [`crate::Error::Record`] if the line names different columns than the first such line.
     fn is_header(&self, line: &Line) -> Result<bool> {
         let Some(names) = &self.names else { return Ok(false) };
         if line.place.line == names.line {
@@ -189,7 +190,7 @@ impl<'a> Table<'a> {
     }
 }
 
-/// The language that all words begin with, as in WikiANN: `en:`.
+/// Returns the language prefix of all words, as in WikiANN: `en:`.
 fn language<'a>(words: &[&'a Line]) -> Option<&'a str> {
     let prefix = |line: &'a Line| {
         let word = line.columns().first().copied()?;
@@ -202,7 +203,7 @@ fn language<'a>(words: &[&'a Line]) -> Option<&'a str> {
     (words.len() > 1 && words.iter().all(|line| prefix(line) == Some(first))).then_some(first)
 }
 
-/// The word of a line and its tag.
+/// Returns the word of a line and its tag.
 fn word<'a>(line: &'a Line, layout: &Layout) -> Result<(&'a str, Option<&'a str>)> {
     let columns = line.columns();
     let count = |count: usize| if count == 1 { "1 column".to_owned() } else { format!("{count} columns") };
@@ -240,7 +241,7 @@ fn cell<'a>(columns: &[&'a str], line: &Line, column: usize, what: &str) -> Resu
     }
 }
 
-/// The error of a blank cell.
+/// Returns the error for a blank cell.
 fn blank(place: &Place, what: &str, column: usize) -> crate::Error {
     let advice = if what == "word" {
         "; remove the line, or leave it entirely blank where a sentence ends"

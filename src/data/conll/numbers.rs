@@ -1,8 +1,8 @@
-//! Tables in which a column counts the words of each sentence: CoNLL-U and its relatives, CoNLL-2012.
+//! Tables in which a column numbers the words of each sentence: CoNLL-U and related formats, CoNLL-2012.
 
 use super::line::Line;
 
-/// The contents of the first columns of a table.
+/// The content of a table's first columns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Numbering {
     /// Words.
@@ -13,22 +13,22 @@ pub(super) enum Numbering {
     Third,
 }
 
-/// True for the first word of a sentence, and the cells of a word.
+/// A word: true if it is the first of a sentence, and its cells.
 type Word<'a> = (bool, Vec<&'a str>);
 
-/// Sentences shorter than this could begin with numbers by chance.
+/// Minimum length of a sentence. Shorter ones might start with numbers by chance.
 const FEWEST: usize = 3;
 
-/// The columns of CoNLL-2012 before those whose number varies.
+/// The number of columns of CoNLL-2012 before the variable part.
 const CONLL_2012: usize = 12;
 
 impl Numbering {
-    /// Looks for the column that counts words.
+    /// Detects the column that numbers words.
     pub(super) fn find(lines: &[Line]) -> Self {
         let mut first = true;
         let mut words: Vec<Word<'_>> = Vec::new();
         for line in lines {
-            // A sentence may begin with a comment.
+            // A sentence may start with a comment.
             first |= line.first;
             if !line.has_mark() {
                 words.push((first, line.columns()));
@@ -50,14 +50,14 @@ impl Numbering {
             return Self::First;
         }
         let are_tags = words.iter().all(|(_, columns)| columns.last().is_some_and(|cell| is_tag(cell)));
-        // Two columns: numbers of words without tags, or words that happen to count.
+        // With two columns, these may be numbers of words without tags, or words that happen to count.
         let is_bare = widest == 2 && are(0) && !are_tags && all_count(&words);
-        // Lines without a number are errors then; a few numbers among words are none.
+        // Lines without a number are then errors. A few numbers among words do not count.
         if is_bare || (widest > 2 && mostly_counts(&words)) { Self::First } else { Self::None }
     }
 }
 
-/// True if at least three in four of the first cells are numbers, and these count up in nine of ten cases.
+/// Returns true if at least three in four of the first cells are numbers, and if these count up in nine of ten cases.
 fn mostly_counts(words: &[Word<'_>]) -> bool {
     let (mut numbers, mut pairs, mut steps) = (0, 0, 0);
     let mut before: Option<u64> = None;
@@ -77,7 +77,7 @@ fn is_tag(text: &str) -> bool {
     text == "O" || super::line::has_prefix(text)
 }
 
-/// True if the first cells of every sentence of some length count from 0 or 1.
+/// Returns true if the first cells of every sentence of sufficient length count from 0 or 1.
 fn all_count(words: &[Word<'_>]) -> bool {
     let (mut rest, mut any) = (words, false);
     while !rest.is_empty() {
@@ -98,12 +98,12 @@ fn all_count(words: &[Word<'_>]) -> bool {
     any
 }
 
-/// True for the number of a range (`3-4`) or of an empty node (`3.1`), which are not words.
+/// Returns true for the number of a range (`3-4`) or of an empty node (`3.1`), which are not words.
 pub(super) fn is_special(cell: &str) -> bool {
     cell.contains(['-', '.']) && number(cell).is_some()
 }
 
-/// The number that a cell begins with: `3`, `3-4`, `3.1`.
+/// Returns the number at the start of a cell: `3`, `3-4`, `3.1`.
 pub(super) fn number(cell: &str) -> Option<u64> {
     let end = cell.find(['-', '.']).unwrap_or(cell.len());
     let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());

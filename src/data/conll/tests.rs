@@ -1,4 +1,4 @@
-//! Tests of reading columns from a stream; files are in `tests/labelled_data.rs`.
+//! Tests of reading columns from a stream. Tests of complete files are in `tests/labelled_data.rs`.
 
 use super::*;
 use std::io::Cursor;

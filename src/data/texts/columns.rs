@@ -1,4 +1,4 @@
-//! The fields of a record, or columns of a table, that contain the parts of an example.
+//! Finds the fields of a record, or the columns of a table, that contain the parts of an example.
 //!
 //! Names come from the options, otherwise from GLUE's tasks (its TSV files, and `task_to_keys` in transformers'
 //! `run_glue.py`).
@@ -7,7 +7,7 @@ use super::{TargetKind, TextOptions};
 use crate::data::objects::missing;
 use crate::error::Error;
 
-/// Names of the text, of the second text if there is one, and of the label that belongs to these names only.
+/// Names of the text, of the second text if there is one, and of a label that only belongs to these names.
 const GLUE: [(&str, Option<&str>, Option<&str>); 7] = [
     // MNLI, SNLI, RTE, WNLI, STS-B, AX
     ("sentence1", Some("sentence2"), None),
@@ -28,7 +28,7 @@ const GLUE: [(&str, Option<&str>, Option<&str>); 7] = [
 /// The label of SNLI and MNLI; `-` if there is none.
 const GOLD: &str = "gold_label";
 
-/// Other names of ids: in GLUE's test files, in its Hugging Face data sets, in MNLI.
+/// Other names of ids: in GLUE's test files, in its Hugging Face data sets, and in MNLI.
 const IDS: [&str; 3] = ["index", "idx", "pairID"];
 
 /// JSON fields or columns.
@@ -38,12 +38,12 @@ pub(super) enum Kind {
     Column,
 }
 
-/// The names that were found.
+/// The names of the fields or columns that were found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Columns<'a> {
     pub(super) text: &'a str,
     pub(super) pair: Option<&'a str>,
-    /// `None` only if examples need no target, or columns of 0 and 1 contain it.
+    /// `None` only if examples need no target, or if columns of 0 and 1 contain it.
     pub(super) label: Option<&'a str>,
     pub(super) id: Option<&'a str>,
 }
@@ -96,12 +96,12 @@ impl<'a> Columns<'a> {
         Ok(Self { text, pair, label, id })
     }
 
-    /// All names that were found.
+    /// Returns all names that were found.
     pub(super) fn used(self) -> impl Iterator<Item = &'a str> {
         [Some(self.text), self.pair, self.label, self.id].into_iter().flatten()
     }
 
-    /// Returns true if an example of SNLI or MNLI has no label. `is_dash` checks a field.
+    /// Returns true if an example of SNLI or MNLI has no label. `is_dash` checks a field for `-`.
     pub(super) fn is_left_out(self, is_dash: impl FnOnce(&str) -> bool) -> bool {
         self.label.is_some_and(|label| label == GOLD && is_dash(label))
     }

@@ -1,9 +1,9 @@
-//! The TSV files of GLUE (Wang et al. 2019), recognized by their headers, and rows of theirs that have another number of
-//! columns than the header.
+//! Recognizes the TSV files of GLUE (Wang et al. 2019) by their headers, and reads rows of them whose number of columns
+//! differs from the header.
 //!
-//! Reference: transformers 4.57 `data/processors/glue.py` and the readers of GLUE-baselines. Both take columns by their
-//! number and the label from the last column; QQP's rows that are too short are left out. A row of another width whose
-//! label is not one of the task's was cut or shifted, and is left out too.
+//! Reference: transformers 4.57 `data/processors/glue.py` and the readers of GLUE-baselines. Both access columns by index
+//! and take the label from the last column. Rows of QQP that are too short are skipped. A row of another width whose
+//! label is not one of the task's was truncated or shifted, and is skipped, too.
 
 use super::columns::Columns;
 use crate::data::row::{Header, Row};
@@ -12,25 +12,25 @@ use crate::data::table::Rows;
 const TWO: &[&str] = &["0", "1"];
 const INFERENCE: &[&str] = &["entailment", "neutral", "contradiction", "-"];
 
-/// Where a row has its label.
+/// The column in which a row has its label.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Label {
-    /// In the column that the header names.
+    /// The column that the header names.
     Named,
-    /// In its last column.
+    /// The last column of the row.
     Last,
 }
 
-/// A kind of file.
+/// A kind of GLUE file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct GlueTable {
     header: &'static [&'static str],
     label: Label,
-    /// The labels of the task, empty for scores.
+    /// The labels of the task. Empty for scores.
     labels: &'static [&'static str],
 }
 
-/// Files whose header names exactly these columns. SST-2 is not here: many tables of other origin have its header.
+/// Files whose header contains exactly these columns. SST-2 is not listed, because many other tables have its header.
 const TABLES: [GlueTable; 5] = [
     GlueTable {
         header: &["Quality", "#1 ID", "#2 ID", "#1 String", "#2 String"],
@@ -77,7 +77,7 @@ const INFERENCE_HEADER: [&str; 5] =
 
 const GOLD: &str = "gold_label";
 
-/// Test files without labels, with the task.
+/// Headers of test files without labels, with the task.
 const TESTS: [(&[&str], &str); 6] = [
     (&["index", "sentence"], "CoLA or SST-2"),
     (&["index", "#1 ID", "#2 ID", "#1 String", "#2 String"], "MRPC"),
@@ -91,7 +91,7 @@ const TESTS: [(&[&str], &str); 6] = [
 ];
 
 impl GlueTable {
-    /// The kind of file that has these columns.
+    /// Returns the kind of file with these columns.
     pub(super) fn of_header(names: &[&str]) -> Option<Self> {
         if let Some(table) = TABLES.into_iter().find(|table| table.header == names) {
             return Some(table);
@@ -101,8 +101,8 @@ impl GlueTable {
         is_inference.then_some(Self { header: &[], label, labels: INFERENCE })
     }
 
-    /// The column of the label in a row with another number of columns than the header, whose texts stand where the
-    /// header says. `None` if one of them is missing, or the label is not one of the task's.
+    /// Returns the column of the label in a row whose number of columns differs from the header. The texts are in the
+    /// header's columns. Returns `None` if one of them is missing, or if the label is not one of the task's.
     pub(super) fn label_of_ragged(self, row: &Row, header: &Header, columns: &Columns<'_>) -> Option<usize> {
         let place = |name: &str| header.index(name).filter(|column| *column < row.width());
         let text = place(columns.text)?;
@@ -121,13 +121,13 @@ impl GlueTable {
         if self.labels.is_empty() { cell.parse::<f64>().is_ok() } else { self.labels.contains(&cell) }
     }
 
-    /// True if nine in ten rows at the beginning that are as wide as the header have a label of the task: tables of other
-    /// origin may have the same header.
+    /// Returns true if nine in ten of the first rows that are as wide as the header have a label of the task. Other
+    /// tables may have the same header.
     pub(super) fn has_its_labels(self, rows: &Rows, header: &Header, columns: &Columns<'_>) -> bool {
         let Some(label) = columns.label.and_then(|label| header.index(label)) else { return true };
         let (mut known, mut all) = (0, 0);
         let mut rows = rows.beginning();
-        // The first row is the header. Rows that cannot be read are errors later.
+        // The first row is the header. Unreadable rows are reported later.
         while let Some(row) = rows.next().ok().flatten() {
             if row.width() == header.width() {
                 all += 1;
@@ -138,7 +138,7 @@ impl GlueTable {
     }
 }
 
-/// The task that a test file without labels belongs to.
+/// Returns the task that a test file without labels belongs to.
 pub(super) fn test_file(names: &[&str]) -> Option<&'static str> {
     if let Some((_, task)) = TESTS.iter().find(|(header, _)| *header == names) {
         return Some(task);

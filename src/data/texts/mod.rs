@@ -1,7 +1,7 @@
 //! Texts and pairs of texts with labels or scores: JSON lines, CSV and TSV.
 //!
-//! In addition to the default field names, this recognizes GLUE's (Wang et al. 2019) as in its TSV files, in transformers'
-//! `run_glue.py` and in the JSON lines of SNLI and MNLI, and CoLA's files without a header.
+//! In addition to the default field names, this recognizes the names of GLUE (Wang et al. 2019) in its TSV files, in
+//! transformers' `run_glue.py` and in the JSON lines of SNLI and MNLI, and CoLA's files without a header.
 
 mod columns;
 mod glue;
@@ -40,7 +40,7 @@ pub enum TargetKind {
     Number,
 }
 
-/// Options for reading texts. A field with its default name may also have one of GLUE's names.
+/// Options for reading texts. If the name of a field has its default value, GLUE's names are accepted, too.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TextOptions {
     /// The format of the data.
@@ -49,7 +49,7 @@ pub struct TextOptions {
     pub text: String,
     /// Name of the field with the second text.
     pub text_pair: String,
-    /// Name of the field with the label. For scores, it is used if there is no field `score`.
+    /// Name of the field with the label. For scores, it is only used if there is no field `score`.
     pub label: String,
     /// Name of the field with scores.
     pub score: String,
@@ -59,11 +59,11 @@ pub struct TextOptions {
     pub kind: TargetKind,
     /// Separator of the labels in a cell.
     pub separator: String,
-    /// Columns of 0 and 1, one for each label, which replace `label` if given.
+    /// Columns of 0 and 1, one per label. They replace `label` if given.
     pub label_columns: Vec<String>,
-    /// Accept examples without a target.
+    /// True if examples without a target are accepted.
     pub unlabelled: bool,
-    /// `--on-error`; without it bad rows of GLUE's own files are skipped, all others are errors.
+    /// `--on-error`. By default, bad rows of GLUE's own files are skipped, and all other bad records are errors.
     pub on_error: Option<OnBadRecord>,
 }
 
@@ -90,8 +90,8 @@ impl Default for TextOptions {
 /// Examples whose `gold_label` is `-` (SNLI, MNLI: no agreement among annotators) are skipped and counted.
 ///
 /// # Errors
-/// [`crate::Error::Record`] for the first invalid record; [`crate::Error::BadFile`] for a file without examples or in an unknown
-/// format; [`crate::Error::InvalidOption`] for inconsistent options; [`crate::Error::Io`].
+/// [`crate::Error::Record`] for the first invalid record; [`crate::Error::BadFile`] for a file without examples or in an
+/// unknown format; [`crate::Error::InvalidOption`] for inconsistent options; [`crate::Error::Io`].
 pub fn read_texts(path: &Path, options: &TextOptions) -> Result<Loaded<Vec<TextExample>>> {
     read_texts_into(Vec::new(), path, options)
 }
@@ -99,7 +99,7 @@ pub fn read_texts(path: &Path, options: &TextOptions) -> Result<Loaded<Vec<TextE
 /// Adds texts to `examples`, which must be empty. See [`read_texts`].
 ///
 /// # Errors
-/// Same as [`read_texts`], and if `examples` has no room.
+/// Same as [`read_texts`]; also if `examples` is full.
 pub fn read_texts_into<E: Examples<TextExample>>(
     examples: E,
     path: &Path,
@@ -146,7 +146,7 @@ fn guess(name: Option<DataFormat>, head: &[u8]) -> Option<DataFormat> {
     }
 }
 
-/// The examples of one stream so far.
+/// The examples of one stream read so far.
 struct Reading<'a, E> {
     options: &'a TextOptions,
     loaded: Loaded<E>,
@@ -154,7 +154,7 @@ struct Reading<'a, E> {
     bad: BadRecords,
 }
 
-/// An example, or none where the data says that it has no label; and whether its id is from the field that names ids.
+/// An example, or `None` if the data marks it as unlabelled, and whether its id is from the field for ids.
 type Found = Option<(TextExample, bool)>;
 
 impl<E: Examples<TextExample>> Reading<'_, E> {
@@ -247,7 +247,7 @@ fn from_object(object: Object, options: &TextOptions) -> Result<Found> {
     Ok(Some((TextExample { place: object.place, id, text, text_pair, target }, has_id)))
 }
 
-/// The example of a row; `label` is the column of its label where that is not the one that the header names.
+/// Creates the example of a row. `label` is the column of its label if it differs from the header's.
 fn from_row(
     row: &Row,
     header: &Header,

@@ -7,7 +7,7 @@ use crate::data::example::Target;
 use crate::data::shortened::shortened;
 use crate::io::{JsonText, lone_surrogate};
 
-/// The target in a JSON field.
+/// Reads the target in a JSON field.
 ///
 /// # Errors
 /// A message if the value is not of this kind.
@@ -56,7 +56,7 @@ pub(super) fn of_json(raw: Option<&JsonText>, name: &str, options: &TextOptions)
     }
 }
 
-/// The target in a cell of a table.
+/// Reads the target in a cell of a table.
 ///
 /// # Errors
 /// Same as [`of_json`]; also for a blank cell, unless examples need no target.
@@ -92,7 +92,7 @@ pub(super) fn of_cell(cell: &str, name: &str, options: &TextOptions) -> Result<T
     }
 }
 
-/// The labels whose columns or JSON fields are 1; `None` stands for an absent one.
+/// Returns the labels whose columns or JSON fields are 1; `None` stands for an absent one.
 ///
 /// # Errors
 /// A message if one is neither 0 nor 1, or is absent, unless examples need no target and all are absent.
@@ -130,13 +130,13 @@ fn expected(kind: TargetKind) -> &'static str {
     }
 }
 
-/// A label from JSON: a string that is not blank, an integer, or a boolean.
+/// Reads a label from JSON: a string that is not blank, an integer, or a boolean.
 fn label(value: &Value) -> Option<String> {
     match value {
         Value::String(name) => Some(name.trim().to_owned()).filter(|name| !name.is_empty()),
         Value::Bool(truth) => Some(truth.to_string()),
         Value::Number(number) if number.is_i64() || number.is_u64() => Some(number.to_string()),
-        // Integers in a column with gaps are often written like this.
+        // Integers in a column with missing values are often written as floats.
         Value::Number(number) => {
             let number = number.as_f64().filter(|number| number.fract() == 0.0 && number.abs() < 1e15)?;
             Some((number as i64).to_string())
@@ -145,7 +145,7 @@ fn label(value: &Value) -> Option<String> {
     }
 }
 
-/// A score that is finite in f32.
+/// Returns a score that is finite in f32.
 fn score(number: f64) -> Option<f64> {
     (number as f32).is_finite().then_some(number)
 }

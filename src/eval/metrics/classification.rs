@@ -21,7 +21,7 @@ pub struct ClassificationMetrics {
 
 /// Compares label ids, text by text.
 ///
-/// Without texts, everything is 0. If one side is longer, its excess is ignored. An id that is not a label (`labels` or
+/// Without texts, all metrics are 0. If one side is longer, its excess is ignored. An id that is not a label (`labels` or
 /// more) is never correct and does not appear in `confusion`.
 pub fn classification(gold: &[usize], predicted: &[usize], labels: usize) -> ClassificationMetrics {
     let mut counts = vec![Counts::default(); labels];
@@ -92,8 +92,8 @@ pub struct MultiLabelMetrics {
 
 /// Compares rows of decisions, one per label, text by text.
 ///
-/// Without texts, everything is 0. If one side has more rows, its excess is ignored. A decision missing from a row counts
-/// as "no". Decisions beyond `labels` are ignored.
+/// Without texts, all metrics are 0. If one side has more rows, its excess is ignored. A decision missing from a row
+/// counts as "no". Decisions beyond `labels` are ignored.
 pub fn multi_label(gold: &[Vec<bool>], predicted: &[Vec<bool>], labels: usize) -> MultiLabelMetrics {
     let mut counts = vec![Counts::default(); labels];
     let mut texts = Vec::with_capacity(gold.len().min(predicted.len()));

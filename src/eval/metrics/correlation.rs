@@ -46,8 +46,8 @@ fn pearson(x: &[f64], y: &[f64]) -> Option<f64> {
     r.is_finite().then_some(r)
 }
 
-/// The deviations from the mean as a unit vector. Dividing by the largest one first keeps the squares of very large values
-/// finite.
+/// The deviations from the mean, as a unit vector. Dividing by the largest one first keeps the squares of very large
+/// values finite.
 fn direction(values: &[f64]) -> Vec<f64> {
     let middle = mean(values.iter().copied());
     let mut values: Vec<f64> = values.iter().map(|v| v - middle).collect();

@@ -22,7 +22,7 @@ pub enum EntityScheme {
 /// An entity: its type, its first position and its last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Span<'a> {
-    /// The part of its tags after the prefix.
+    /// The part of the entity's tags after the prefix.
     pub(super) kind: &'a str,
     /// Sentence and token at which it starts. In lenient mode, positions in the concatenation of all sentences.
     pub(super) start: (usize, usize),
@@ -145,9 +145,9 @@ pub(super) fn strict(sentence: usize, tags: &[String], scheme: EntityScheme) -> 
 /// A parsed tag.
 #[derive(Debug, Clone, Copy)]
 struct Token<'a> {
-    /// Its letter.
+    /// The first letter of the tag.
     prefix: char,
-    /// Its type.
+    /// The entity type.
     kind: &'a str,
 }
 
@@ -180,7 +180,7 @@ fn fits(patterns: &[Pattern], previous: Token<'_>, token: Token<'_>) -> bool {
 
 /// Definition of a scheme: the class attributes of seqeval's `Token` classes.
 struct Rules {
-    /// First letters of its tags.
+    /// First letters of the scheme's tags.
     prefixes: &'static str,
     /// Patterns in which an entity starts with this tag.
     start: &'static [Pattern],

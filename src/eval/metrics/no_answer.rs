@@ -82,7 +82,7 @@ pub fn squad_v2(outcomes: &[QuestionOutcome], threshold: f64) -> SquadNoAnswerFi
 }
 
 /// Exact match and F1 of one question before any threshold (`get_raw_scores`). Gold answers without words are ignored. If
-/// none is left, the correct answer is no answer.
+/// no gold answer remains, "no answer" is correct.
 fn score(outcome: &QuestionOutcome) -> (f64, f64) {
     let predicted = normalize_answer(&outcome.prediction);
     let mut golds: Vec<String> = outcome.answers.iter().map(|a| normalize_answer(a)).collect();

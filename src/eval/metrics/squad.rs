@@ -78,7 +78,7 @@ pub(super) fn overlap(gold: &str, predicted: &str) -> f64 {
     if shared == 0 {
         return 0.0;
     }
-    // The script's order of operations: the choice of a threshold depends on the last bit.
+    // Same order of operations as in the script: the choice of a threshold depends on the last bit.
     let (precision, recall) = (part(shared, predictions), part(shared, golds));
     2.0 * precision * recall / (precision + recall)
 }

@@ -1,4 +1,4 @@
-//! Strings, numbers and words of a JSON text.
+//! Strings, numbers and literal names of a JSON text.
 
 use std::io::BufRead;
 
@@ -21,7 +21,7 @@ impl<R: BufRead> Scanner<R> {
         }
     }
 
-    /// The characters of a string up to the next that means something, or to the end of the buffer.
+    /// Reads the characters of a string up to the next special character or the end of the buffer.
     pub(super) fn plain(&mut self, sink: &mut Sink<'_>) -> Result<()> {
         let mut part = Vec::new();
         let buffer = match self.source.fill_buf() {
@@ -86,7 +86,7 @@ impl<R: BufRead> Scanner<R> {
         }
     }
 
-    /// At least one digit.
+    /// Reads at least one digit.
     pub(super) fn digits(&mut self, sink: &mut Sink<'_>) -> Result<()> {
         let mut any = false;
         loop {

@@ -1,7 +1,7 @@
-//! A pull parser for JSON as programs write it, over streams of any length.
+//! A pull parser for JSON as programs write it, for streams of any length.
 //!
-//! It differs from serde_json in two ways: it hands out values as text, so that nothing is lost on the way
-//! through, and it accepts the numbers `NaN`, `Infinity` and `-Infinity` of Python's `json` module.
+//! It differs from serde_json in two ways: it returns values as text, so that they pass through unchanged, and it accepts
+//! the numbers `NaN`, `Infinity` and `-Infinity` of Python's `json` module.
 
 mod literals;
 mod non_finite;
@@ -14,16 +14,16 @@ use std::io::{self, BufRead};
 use super::fields::{Fields, JsonText, Name};
 pub(super) use non_finite::without_non_finite;
 
-/// A value that is kept in memory may have this many bytes.
+/// Maximum size in bytes of a value that is kept in memory.
 const MAX_VALUE_BYTES: usize = 64 << 20;
 
-/// The fault of a JSON text.
+/// An error in a JSON text.
 #[derive(Debug)]
 pub(super) struct JsonError {
     pub(super) problem: Problem,
-    /// From 1.
+    /// The line, counted from 1.
     pub(super) line: u64,
-    /// In bytes, from 1.
+    /// The column in bytes, counted from 1.
     pub(super) column: u64,
 }
 
@@ -32,7 +32,7 @@ pub(super) struct JsonError {
 pub(super) enum Problem {
     /// The text ends too early.
     End(&'static str),
-    /// The text is not JSON, or not the JSON that was asked for.
+    /// The text is not JSON, or not the expected JSON.
     Syntax(String),
     /// The stream cannot be read.
     Stream(io::Error),
@@ -57,10 +57,10 @@ impl fmt::Display for JsonError {
 
 type Result<T> = std::result::Result<T, JsonError>;
 
-/// Where the text of a value goes: into memory, or nowhere.
+/// The destination for the text of a value: memory, or nowhere.
 type Sink<'a> = Option<&'a mut Vec<u8>>;
 
-/// Reads a JSON text piece by piece.
+/// Reads a JSON text incrementally.
 pub(super) struct Scanner<R> {
     source: R,
     line: u64,
@@ -68,12 +68,12 @@ pub(super) struct Scanner<R> {
 }
 
 impl<R: BufRead> Scanner<R> {
-    /// Reads from `source`, which begins without a byte order mark.
+    /// Creates a scanner for `source`, which must not start with a byte order mark.
     pub(super) fn new(source: R) -> Self {
         Self { source, line: 1, column: 0 }
     }
 
-    /// An error at the current place.
+    /// Returns an error at the current position.
     pub(super) fn error(&self, problem: impl Into<String>) -> JsonError {
         self.fail(Problem::Syntax(problem.into()))
     }
@@ -82,7 +82,7 @@ impl<R: BufRead> Scanner<R> {
         JsonError { problem, line: self.line, column: self.column }
     }
 
-    /// The next byte, which stays unread. `None` at the end.
+    /// Returns the next byte without reading it; `None` at the end.
     fn peek(&mut self) -> Result<Option<u8>> {
         loop {
             match self.source.fill_buf() {
@@ -93,7 +93,7 @@ impl<R: BufRead> Scanner<R> {
         }
     }
 
-    /// Reads the byte that [`Self::peek`] saw.
+    /// Reads the byte that [`Self::peek`] returned.
     fn take(&mut self, byte: u8) {
         self.source.consume(1);
         if byte == b'\n' {
@@ -104,12 +104,12 @@ impl<R: BufRead> Scanner<R> {
         }
     }
 
-    /// Skips white space and gives the byte after it, which stays unread. `None` at the end.
+    /// Skips white space and returns the byte after it without reading it; `None` at the end.
     pub(super) fn next(&mut self) -> Result<Option<u8>> {
         self.space(&mut None)
     }
 
-    /// Passes on white space, but no line breaks, and what indents lines.
+    /// Reads white space. Passes it on, unless it contains a line break.
     fn space(&mut self, sink: &mut Sink<'_>) -> Result<Option<u8>> {
         let mut run = Vec::new();
         let mut broken = false;
@@ -151,7 +151,7 @@ impl<R: BufRead> Scanner<R> {
     /// Enters an object (`{`) or a list (`[`).
     ///
     /// # Errors
-    /// `expected` if something else comes.
+    /// A message with `expected` if something else comes.
     pub(super) fn enter(&mut self, open: u8, expected: &str) -> Result<()> {
         match self.next()? {
             Some(byte) if byte == open => {
@@ -163,14 +163,14 @@ impl<R: BufRead> Scanner<R> {
         }
     }
 
-    /// Goes to the next element of the list that was entered; false after its end. `first` is true before
-    /// the first one.
+    /// Moves to the next element of the current list. Returns false after its end. `first` is true before the first
+    /// element.
     pub(super) fn next_element(&mut self, first: &mut bool) -> Result<bool> {
         self.next_item(first, b']', "a list")
     }
 
-    /// Reads the next name of the object that was entered, up to its value; `None` after its end. `first`
-    /// is true before the first one.
+    /// Reads the next name of the current object, up to its value; `None` after its end. `first` is true before the first
+    /// name.
     pub(super) fn next_name(&mut self, first: &mut bool) -> Result<Option<Name>> {
         if !self.next_item(first, b'}', "an object")? {
             return Ok(None);
@@ -207,7 +207,7 @@ impl<R: BufRead> Scanner<R> {
         Ok(JsonText::new(self.text(out)?))
     }
 
-    /// Reads a value and forgets it.
+    /// Reads and discards a value.
     pub(super) fn skip(&mut self) -> Result<()> {
         self.pass_value(&mut None)
     }
@@ -235,7 +235,7 @@ impl<R: BufRead> Scanner<R> {
         String::from_utf8(bytes).map_err(|_| self.error("not valid UTF-8"))
     }
 
-    /// Any value; without recursion, however deep it is.
+    /// Reads any value. Does not recurse, so nesting may be arbitrarily deep.
     fn pass_value(&mut self, sink: &mut Sink<'_>) -> Result<()> {
         let mut open = Vec::new();
         self.next()?;
@@ -266,7 +266,7 @@ impl<R: BufRead> Scanner<R> {
                 Some(_) => return Err(self.error("expected value")),
                 None => return Err(self.fail(Problem::End("a value"))),
             }
-            // After a value.
+            // A value is complete.
             loop {
                 let Some(close) = open.last().copied() else { return Ok(()) };
                 match self.space(sink)? {
@@ -295,7 +295,7 @@ impl<R: BufRead> Scanner<R> {
         }
     }
 
-    /// A name and the colon after it. Only the name is kept if the sink is empty, as for [`Self::next_name`].
+    /// Reads a name and the colon after it. If the sink is empty, only the name is kept, as [`Self::next_name`] needs.
     fn name(&mut self, sink: &mut Sink<'_>) -> Result<()> {
         let alone = sink.as_ref().is_some_and(|out| out.is_empty());
         match self.peek()? {

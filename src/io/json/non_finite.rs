@@ -1,6 +1,7 @@
-//! Numbers that are not finite, which JSON does not have.
+//! Non-finite numbers, which JSON does not have.
 
-/// The text of a line with the same number of bytes in which `NaN` and the infinities are replaced by zeros.
+/// Returns the text of a line in which `NaN` and the infinities are replaced by zeros, padded to the same length in
+/// bytes.
 pub(in crate::io) fn without_non_finite(line: &str) -> String {
     let mut out = String::with_capacity(line.len());
     let mut rest = line;
@@ -24,7 +25,7 @@ pub(in crate::io) fn without_non_finite(line: &str) -> String {
     out
 }
 
-/// How many bytes a string literal has; all, if it does not end.
+/// Returns the length of a string literal in bytes; the length of the text if it is not terminated.
 fn string_length(text: &str) -> usize {
     let mut escaped = false;
     for (at, byte) in text.bytes().enumerate().skip(1) {

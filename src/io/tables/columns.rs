@@ -1,16 +1,16 @@
-//! The columns that predictions have in a table, and their cells.
+//! The columns of predictions in a table, and their cells.
 
 /// A column of predictions.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Column {
-    /// The name. It gets a prefix if the input has a column of this name.
+    /// The name. It gets a prefix if the input has a column with this name.
     pub name: String,
-    /// The type of its cells, which may also be null.
+    /// The type of its cells. They may also be null.
     pub kind: ColumnType,
 }
 
 impl Column {
-    /// A column.
+    /// Creates a column.
     pub fn new(name: &str, kind: ColumnType) -> Self {
         Self { name: name.to_owned(), kind }
     }
@@ -29,7 +29,7 @@ pub enum ColumnType {
     Json,
     /// A vector of this many 32-bit floats.
     Vector(usize),
-    /// A vector of this many floats, of 16 bits where the table has them.
+    /// A vector of this many floats, with 16 bits if the table has such floats.
     HalfVector(usize),
     /// A list.
     List(Box<ColumnType>),
@@ -38,7 +38,7 @@ pub enum ColumnType {
 }
 
 impl ColumnType {
-    /// A list of this type.
+    /// Returns the type of a list of this type.
     pub fn list(self) -> Self {
         Self::List(Box::new(self))
     }
@@ -66,22 +66,23 @@ pub enum Cell {
 }
 
 impl Cell {
-    /// A text, or null.
+    /// Creates a text, or null.
     pub fn text(text: Option<impl Into<String>>) -> Self {
         text.map_or(Self::Null, |text| Self::Text(text.into()))
     }
 
-    /// A number, or null.
+    /// Creates a float, or null.
     pub fn float(number: Option<f32>) -> Self {
         number.map_or(Self::Null, Self::Float)
     }
 
-    /// A number, or null.
+    /// Creates an integer, or null.
     pub fn integer(number: Option<usize>) -> Self {
         number.map_or(Self::Null, |number| Self::Integer(i64::try_from(number).unwrap_or(i64::MAX)))
     }
 
-    /// The same cell of all rows that `values` has if `many`, else of its first; null if it has none.
+    /// Creates a list with a cell for each of `values` if `many` is set, otherwise the cell of the first; null if there
+    /// is none.
     pub fn of<T>(values: &[T], many: bool, cell: impl Fn(&T) -> Self) -> Self {
         if many {
             Self::List(values.iter().map(cell).collect())
@@ -90,10 +91,10 @@ impl Cell {
         }
     }
 
-    /// The content of a cell of a text table: text as it is, nothing for null, JSON for anything with parts.
+    /// Returns the content of a cell in a text table: text unchanged, nothing for null, JSON for composite values.
     ///
     /// # Errors
-    /// serde_json's.
+    /// Errors from serde_json.
     pub(super) fn plain(&self, kind: &ColumnType) -> serde_json::Result<String> {
         match self {
             Self::Null => Ok(String::new()),

@@ -1,11 +1,11 @@
-//! The text of CSV and TSV rows.
+//! Formats and splits rows of CSV and TSV.
 
 use std::borrow::Cow;
 
 use super::rows::Rows;
 use super::{Delimited, ERROR, PREFIX};
 
-/// Adds a row to `out`. In CSV, a cell has quotes around it where it needs them. A cell that TSV cannot hold is left empty.
+/// Appends a row to `out`. In CSV, cells are quoted if necessary. A cell that TSV cannot contain is left empty.
 pub(super) fn push_row<'a>(kind: Delimited, cells: impl Iterator<Item = Cow<'a, str>>, out: &mut Vec<u8>) {
     let start = out.len();
     for (i, cell) in cells.enumerate() {
@@ -18,7 +18,7 @@ pub(super) fn push_row<'a>(kind: Delimited, cells: impl Iterator<Item = Cow<'a, 
             Delimited::Tsv => out.extend_from_slice(cell.as_bytes()),
         }
     }
-    // A row of one empty cell would be a blank line.
+    // A row with a single empty cell would be a blank line.
     if out.len() == start && kind == Delimited::Csv {
         out.extend_from_slice(b"\"\"");
     }
@@ -40,20 +40,20 @@ fn push_quoted(cell: &str, out: &mut Vec<u8>) {
     out.push(b'"');
 }
 
-/// True if a cell has characters that end a cell or a row in TSV.
+/// Returns true if a cell contains characters that end a cell or a row in TSV.
 pub(super) fn is_unfit(cell: &str) -> bool {
     cell.bytes().any(|byte| matches!(byte, b'\t' | b'\n' | b'\r'))
 }
 
-/// True if a row is complete at the end of `line`. `closed` tells the same of the line before, so a row of several lines is
-/// given line by line.
+/// Returns true if the row is complete at the end of `line`. `closed` is the result for the preceding line, so that a row
+/// of several lines is checked line by line.
 pub(in crate::io) fn row_is_closed(line: &[u8], kind: Delimited, closed: bool) -> bool {
-    // [`push_row`] doubles each quote in a cell, so that a complete row has an even number.
+    // [`push_row`] doubles the quotes in a cell, so a complete row has an even number of quotes.
     let quotes = line.iter().filter(|byte| **byte == b'"').count();
     kind == Delimited::Tsv || closed == (quotes % 2 == 0)
 }
 
-/// The complete rows of a text, one after the other.
+/// Splits a text into complete rows.
 pub(in crate::io) fn each_row(text: &[u8], kind: Delimited) -> impl Iterator<Item = &[u8]> {
     let mut rest = text;
     std::iter::from_fn(move || {
@@ -72,27 +72,27 @@ pub(in crate::io) fn each_row(text: &[u8], kind: Delimited) -> impl Iterator<Ite
     })
 }
 
-/// True if the last column has the errors of records that failed.
+/// Returns true if the last column contains the errors of failed records.
 pub(in crate::io) fn has_errors(header: &[String]) -> bool {
     header.last().is_some_and(|name| name.trim_start_matches(PREFIX) == ERROR)
 }
 
-/// True if the last of several cells of a complete row is empty.
+/// Returns true if the last of several cells of a complete row is empty.
 pub(in crate::io) fn ends_empty(row: &[u8], kind: Delimited) -> bool {
     matches!(row, [.., last, b'\n'] if *last == kind.delimiter())
 }
 
-/// The cells of a complete row.
+/// Returns the cells of a complete row.
 pub(in crate::io) fn split_row(row: &[u8], kind: Delimited) -> Option<Vec<String>> {
     Rows::new(row, kind, 0).next().ok()??.cells.ok()
 }
 
-/// The cell for a JSON value: a string without its quotes, nothing for null, any other value as it is written.
+/// Returns the cell for a JSON value: a string without its quotes, nothing for null, any other value as written.
 pub(super) fn plain(json: &str) -> Cow<'_, str> {
     match json.as_bytes() {
         b"null" => Cow::Borrowed(""),
         [b'"', inner @ .., b'"'] if !inner.contains(&b'\\') => Cow::Borrowed(&json[1..json.len() - 1]),
-        // A string that is not Unicode text stays as it was written.
+        // A string that is not Unicode text stays as written.
         [b'"', ..] => serde_json::from_str::<String>(json).map_or(Cow::Borrowed(json), Cow::Owned),
         _ => Cow::Borrowed(json),
     }

@@ -1,13 +1,13 @@
-//! The columns and rows of a table that is written.
+//! The columns and rows of an output table.
 
 use super::delimited::{is_unfit, plain};
 use super::{Cell, Column, TableColumns, TableKind};
 use crate::io::fields::Fields;
 
-/// Records whose fields make the header, unless the input has columns of its own.
+/// Maximum number of records whose fields determine the header, unless the input has columns.
 pub(super) const HEADER_RECORDS: usize = 1000;
 
-/// The header is made earlier if these records are long.
+/// Maximum total size in bytes of these records.
 const HEADER_BYTES: usize = 16 << 20;
 
 /// The columns of an output table.
@@ -19,7 +19,7 @@ pub struct TableLayout {
     pub input: Option<TableColumns>,
     /// The columns of the predictions.
     pub predictions: Vec<Column>,
-    /// Add a column for the errors of records that failed.
+    /// True to add a column for the errors of failed records.
     pub with_errors: bool,
 }
 
@@ -30,12 +30,12 @@ pub struct TableRow {
     pub fields: Fields,
     /// The predictions, or the reason why there are none.
     pub cells: Result<Vec<Cell>, String>,
-    /// True if the record is plain text, whose only field is known at once.
+    /// True if the record is plain text, whose only field is known in advance.
     pub is_text: bool,
 }
 
 impl TableRow {
-    /// The reason why a kind of table cannot hold the row.
+    /// Returns the reason why this kind of table cannot contain the row, if there is one.
     pub fn unfit(&self, layout: &TableLayout) -> Option<String> {
         if layout.kind != TableKind::Tsv {
             return None;
@@ -56,7 +56,8 @@ impl TableRow {
     }
 }
 
-/// True if the columns are known with this row, of those that wait the last. `bytes` is the size of those before it.
+/// Returns true if the columns are known once this row has been added to the `before` waiting rows. `bytes` is the size
+/// of these rows and is updated.
 pub(super) fn tells_columns(row: &TableRow, before: usize, bytes: &mut usize) -> bool {
     *bytes += row.fields.size();
     row.is_text || *bytes >= HEADER_BYTES || before + 1 >= HEADER_RECORDS
@@ -72,7 +73,7 @@ pub(super) fn add_names(row: &TableRow, names: &mut Vec<String>) {
     }
 }
 
-/// The columns that a table of these records has.
+/// Returns the columns of a table of these records.
 pub fn columns_of_records(rows: impl Iterator<Item = TableRow>) -> TableColumns {
     let (mut names, mut bytes) = (Vec::new(), 0);
     for (i, row) in rows.enumerate() {

@@ -1,7 +1,7 @@
 //! Tables: CSV, TSV and Parquet, read and written row by row.
 //!
-//! A row that is read becomes a record whose fields are its cells. A row that is written has the fields of its record, then
-//! the columns of the predictions.
+//! An input row becomes a record whose fields are its cells. An output row has the fields of its record, followed by the
+//! columns of the predictions.
 
 mod columns;
 mod delimited;
@@ -27,24 +27,24 @@ pub use needs::Needed;
 pub(super) use read::TableInput;
 pub(super) use write::TableWriter;
 
-/// Put before the name of a column that the input has too.
+/// Prefix for the name of a column that the input has, too.
 const PREFIX: &str = "albert_";
 
-/// The column with the errors of records that failed.
+/// The column with the errors of failed records.
 const ERROR: &str = "error";
 
 /// Kinds of tables.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TableKind {
-    /// Comma-separated values as in RFC 4180. A quoted cell may hold commas, line breaks and doubled quotes.
+    /// Comma-separated values as in RFC 4180. A quoted cell may contain commas, line breaks and doubled quotes.
     Csv,
-    /// Tab-separated values. Quotes are ordinary characters, and no cell holds a tab or a line break.
+    /// Tab-separated values. Quotes are ordinary characters, and no cell contains a tab or a line break.
     Tsv,
-    /// Parquet, if the feature `parquet` is there.
+    /// Parquet, if the feature `parquet` is enabled.
     Parquet,
 }
 
-/// Tables that are text.
+/// Tables in text formats.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Delimited {
     Csv,
@@ -52,7 +52,7 @@ pub(super) enum Delimited {
 }
 
 impl Delimited {
-    /// The character between cells.
+    /// Returns the character between cells.
     fn delimiter(self) -> u8 {
         match self {
             Self::Csv => b',',
@@ -61,7 +61,7 @@ impl Delimited {
     }
 }
 
-/// The columns of a table that is read.
+/// The columns of an input table.
 #[derive(Clone, Debug)]
 pub struct TableColumns {
     /// Their names.
@@ -72,7 +72,7 @@ pub struct TableColumns {
 }
 
 impl TableColumns {
-    /// Columns of text.
+    /// Creates columns of text.
     pub fn of_text(names: impl Into<Arc<[String]>>) -> Self {
         Self {
             names: names.into(),
@@ -83,14 +83,15 @@ impl TableColumns {
 }
 
 impl TableKind {
-    /// The kind that the extension of a file tells; `None` for other files. `.gz` and `.zst` come after it.
+    /// Returns the kind of table for a file extension; `None` for other files. The extension may be followed by `.gz` or
+    /// `.zst`.
     pub fn of(path: &Path) -> Option<Self> {
         let name = path.file_name()?.to_str()?.to_ascii_lowercase();
         let name = [".gz", ".zst"].iter().find_map(|end| name.strip_suffix(end)).unwrap_or(&name);
         match name.rsplit_once('.')?.1 {
             "csv" => Some(Self::Csv),
             "tsv" => Some(Self::Tsv),
-            // It is compressed inside.
+            // Parquet files are compressed internally.
             "parquet" if path.extension().is_some_and(|end| end.eq_ignore_ascii_case("parquet")) => {
                 Some(Self::Parquet)
             }
@@ -98,7 +99,7 @@ impl TableKind {
         }
     }
 
-    /// Its name in messages and options.
+    /// Returns its name in messages and options.
     pub fn name(self) -> &'static str {
         match self {
             Self::Csv => "csv",
@@ -107,17 +108,17 @@ impl TableKind {
         }
     }
 
-    /// True if this build can read and write it.
+    /// Returns true if this build can read and write it.
     pub fn is_supported(self) -> bool {
         self != Self::Parquet || cfg!(feature = "parquet")
     }
 
-    /// True if it is text.
+    /// Returns true if it is a text format.
     pub fn is_text(self) -> bool {
         self.delimited().is_some()
     }
 
-    /// The kind of text, if it is text.
+    /// Returns the text format, if it is one.
     pub(super) fn delimited(self) -> Option<Delimited> {
         match self {
             Self::Csv => Some(Delimited::Csv),

@@ -2,7 +2,7 @@
 
 use super::{Delimited, Needed, needs};
 
-/// The problem with a row of another number of cells than the header.
+/// Describes a row whose number of cells differs from the header.
 pub(super) fn ragged(cells: usize, names: &[String], kind: Delimited) -> String {
     let advice = match kind {
         Delimited::Csv => "a cell with commas needs quotes around it",
@@ -16,7 +16,7 @@ pub(super) fn ragged(cells: usize, names: &[String], kind: Delimited) -> String 
     )
 }
 
-/// Checks that names differ, and that the needed ones are there.
+/// Checks that names are unique, and that the needed ones exist.
 pub(super) fn check_names(names: &[String], needed: &[Needed]) -> std::result::Result<(), String> {
     for (i, name) in names.iter().enumerate() {
         if let Some(first) = names[..i].iter().position(|other| other == name) {
@@ -26,7 +26,7 @@ pub(super) fn check_names(names: &[String], needed: &[Needed]) -> std::result::R
     needs::check(needed, names.iter().map(String::as_str))
 }
 
-/// Names in quotes, for messages.
+/// Returns names in quotes, for messages.
 pub(super) fn quoted(names: &[String]) -> String {
     names.iter().map(|name| format!("\"{name}\"")).collect::<Vec<_>>().join(", ")
 }

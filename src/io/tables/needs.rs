@@ -1,25 +1,25 @@
-//! Columns that a task cannot do without, checked before any work.
+//! Checks for columns that a task needs, before any work.
 
-/// A column that must be in a table: one of several names, the first of which messages ask for.
+/// A column that must exist in a table, under one of several names. Messages ask for the first one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Needed {
-    /// The names.
+    /// The accepted names.
     pub names: Vec<String>,
-    /// The option that names another column.
+    /// The option that selects another column.
     pub option: &'static str,
 }
 
 impl Needed {
-    /// A column with this name.
+    /// Creates the requirement of a column with this name.
     pub fn new(name: &str, option: &'static str) -> Self {
         Self { names: vec![name.to_owned()], option }
     }
 }
 
-/// Checks that every needed column is there.
+/// Checks that every needed column exists.
 ///
 /// # Errors
-/// The message names the missing column and lists those that are there.
+/// The message names the missing column and lists the existing ones.
 pub(super) fn check<'a>(
     needed: &[Needed],
     there: impl Iterator<Item = &'a str> + Clone,

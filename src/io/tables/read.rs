@@ -1,4 +1,4 @@
-//! Records of a CSV or TSV file.
+//! Reads the records of a table.
 
 use std::io::{BufReader, Read, Seek, SeekFrom};
 use std::ops::Range;
@@ -27,25 +27,26 @@ pub(in crate::io) struct TableInput {
     content: Content,
     /// The columns.
     pub(in crate::io) columns: TableColumns,
-    /// Bytes to read, if their reading is counted.
+    /// Number of bytes to read, if they are counted.
     pub(in crate::io) bytes: Option<u64>,
     /// The part of the file that is read, if its lines are counted from its start.
     pub(in crate::io) section: Option<Arc<Section>>,
 }
 
-/// The rows that are left.
+/// The remaining rows.
 enum Content {
-    /// Those that begin at these bytes.
+    /// Rows that start in this byte range.
     Text(Delimited, Rows<BufReader<Box<dyn Read + Send>>>, Range<u64>),
     #[cfg(feature = "parquet")]
     Parquet(Box<super::parquet::ParquetInput>),
 }
 
 impl TableInput {
-    /// Opens a file, or standard input for `-`. What is read of a file of text is counted.
+    /// Opens a file, or standard input for `-`. Bytes read from a text file are counted.
     ///
     /// # Errors
-    /// [`Error::Io`]; [`Error::BadFile`] for a table that is not sound, lacks a needed column, or cannot be read by this build.
+    /// [`Error::Io`]; [`Error::BadFile`] for a table that is damaged, lacks a needed column, or is not supported by this
+    /// build.
     pub(in crate::io) fn open(
         path: &Path,
         kind: TableKind,
@@ -68,10 +69,11 @@ impl TableInput {
         }
     }
 
-    /// Reads the header of a stream that is called `path` in messages.
+    /// Reads the header of a stream, which messages call `path`.
     ///
     /// # Errors
-    /// [`Error::Io`]; [`Error::BadFile`] for a header that is missing, has equal names or lacks a needed column, and for UTF-16.
+    /// [`Error::Io`]; [`Error::BadFile`] for a header that is missing, has duplicate names or lacks a needed column, and
+    /// for UTF-16.
     fn of_text(
         stream: impl Read + Send + 'static,
         path: &Path,
@@ -112,7 +114,7 @@ impl TableInput {
     /// Opens a part of a file, without reading the others.
     ///
     /// # Errors
-    /// As [`Self::open`]; [`Error::InvalidOption`] for a file that cannot be split.
+    /// Those of [`Self::open`]; [`Error::InvalidOption`] for a file that cannot be split.
     pub(in crate::io) fn open_shard(
         path: &Path,
         kind: TableKind,
@@ -145,7 +147,7 @@ impl TableInput {
             table.bytes = Some(within.end);
             return Ok(table);
         }
-        // A part may begin in the header, or in blank lines before it.
+        // A part may start in the header, or in blank lines before it.
         *within = rows.position()..section.end;
         let length = section.end - section.start;
         table.bytes = Some(length + counted.read());
@@ -159,7 +161,7 @@ impl TableInput {
     /// Opens a Parquet file, or the row groups of a shard.
     ///
     /// # Errors
-    /// [`Error::Io`]; [`Error::BadFile`] for one that is damaged, has equal names or lacks a needed column.
+    /// [`Error::Io`]; [`Error::BadFile`] for a file that is damaged, has duplicate names or lacks a needed column.
     #[cfg(feature = "parquet")]
     fn of_parquet(file: std::fs::File, path: &Path, needed: &[Needed], shard: Option<Shard>) -> Result<Self> {
         let bad = |problem: String| Error::bad_file(path, problem);
@@ -186,7 +188,7 @@ impl TableInput {
         Err(Error::bad_file(path, "is a Parquet file, and this albert was built without the feature parquet"))
     }
 
-    /// The name that messages put before the number of a record.
+    /// Returns the name that precedes the number of a record in messages.
     pub(in crate::io) fn name(&self) -> String {
         match &self.content {
             Content::Text(..) => self.path.display().to_string(),
@@ -195,10 +197,10 @@ impl TableInput {
         }
     }
 
-    /// Checks that another table has the same columns as this one.
+    /// Checks that another table has the same columns.
     ///
     /// # Errors
-    /// [`Error::BadFile`] naming both.
+    /// [`Error::BadFile`] that names both.
     pub(in crate::io) fn check_same(&self, other: &Self) -> Result<()> {
         if self.columns.names == other.columns.names {
             #[cfg(feature = "parquet")]
@@ -222,11 +224,11 @@ impl TableInput {
         ))
     }
 
-    /// Calls `record` for each row, with the line at which it begins, until it returns false. A row with another number of
-    /// cells than the header is an error of that record alone.
+    /// Calls `record` for each row, with the line at which it starts, until it returns false. A row whose number of cells
+    /// differs from the header is an error of that record alone.
     ///
     /// # Errors
-    /// [`Error::Io`]; [`Error::Record`] for a quote that is left open, so that nothing tells where rows end.
+    /// [`Error::Io`]; [`Error::Record`] for an unterminated quote, after which the ends of rows are unknown.
     pub(in crate::io) fn read(
         self,
         record: &mut dyn FnMut(u64, std::result::Result<Fields, String>) -> bool,
@@ -240,7 +242,7 @@ impl TableInput {
                 return result.map_err(|problem| Error::bad_file(&self.path, problem));
             }
         };
-        // What lies after the part may be broken, which concerns another part.
+        // Do not read past the end of this part. Errors after it belong to the next part.
         while rows.position() < within.end {
             let row = rows.next().map_err(|broken| error(broken, &self.path, self.section.as_deref()))?;
             let Some(Row { line, start, cells }) = row.filter(|row| row.start < within.end) else { break };

@@ -1,9 +1,9 @@
-//! Where rows begin in the middle of a CSV file, without reading what comes before.
+//! Finds the start of a row in the middle of a CSV file, without reading everything before it.
 //!
-//! A line feed ends a row, or it is part of a quoted cell. Which of the two holds after a given line feed depends on all
-//! quotes before it. But a reader that assumes the one and a reader that assumes the other soon agree on where a row begins:
-//! the wrong one takes the letters of a cell for text after its end, and both wait for the end of the line. Compare Ge et
-//! al. 2019, "Speculative Distributed CSV Data Parsing for Big Data Analytics".
+//! A line feed either ends a row or is part of a quoted cell. Which of these is true after a given line feed depends on
+//! all preceding quotes. However, a reader that assumes the former and a reader that assumes the latter soon agree on the
+//! start of a row: the wrong one sees the content of a cell as text after a closing quote, and both then skip to the end
+//! of the line. Compare Ge et al. 2019, "Speculative Distributed CSV Data Parsing for Big Data Analytics".
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, ErrorKind, Seek, SeekFrom};
@@ -14,18 +14,19 @@ use crate::io::lines::MAX_LINE_BYTES;
 
 const BUFFER: usize = 1 << 16;
 
-/// Bytes within which the two readers should agree. A quoted cell cannot be longer.
+/// Number of bytes within which the two readers should agree. Quoted cells cannot be longer.
 const FARTHEST: u64 = MAX_LINE_BYTES as u64;
 
-/// Finds the start of a row at or after `from`, the first byte of a line. `rows` is where the rows after the header begin, and
-/// `length` are the bytes of the file, which are returned if there is no such row. The result depends on nothing else, so that
-/// two parts of a file that meet at `from` agree.
+/// Finds the start of a row at or after `from`, the first byte of a line. `rows` is the offset of the first row after the
+/// header. If there is no such row, returns `length`, the size of the file in bytes. The result depends on nothing else,
+/// so two parts of a file that meet at `from` agree.
 ///
-/// Reads a few lines of most files, and 16 MiB, the longest cell, if none of them has a quote. If the two readers do not
-/// agree, because all quoted cells are empty or hold only commas and line breaks, reads the file from its beginning.
+/// For most files, this reads a few lines; without any quote, 16 MiB, the maximum length of a cell. If the two readers do
+/// not agree, because all quoted cells are empty or contain only commas and line breaks, reads the file from its
+/// beginning.
 ///
 /// # Errors
-/// As [`Rows::next`].
+/// Those of [`Rows::next`].
 pub(super) fn row_start(file: &File, rows: u64, from: u64, length: u64) -> Result<u64, Broken> {
     if from == 0 || from >= length {
         return Ok(from.min(length));
@@ -39,7 +40,7 @@ pub(super) fn row_start(file: &File, rows: u64, from: u64, length: u64) -> Resul
     }
 }
 
-/// Where both readers begin a row; `None` if they do not agree.
+/// Returns the offset at which both readers start a row; `None` if they do not agree.
 fn agreed(mut file: &File, from: u64) -> std::io::Result<Option<u64>> {
     file.seek(SeekFrom::Start(from))?;
     let mut stream = BufReader::with_capacity(BUFFER, file);
@@ -51,7 +52,7 @@ fn agreed(mut file: &File, from: u64) -> std::io::Result<Option<u64>> {
             buffer => buffer?,
         };
         if buffer.is_empty() || position - from > FARTHEST {
-            // Without a quote, a cell around `from` would be too long or never closed, and its row would be refused.
+            // Without a quote, a cell around `from` would be too long or never closed, so that its row would be rejected.
             return Ok(if quotes { None } else { Some(from) });
         }
         for byte in buffer {
@@ -68,7 +69,7 @@ fn agreed(mut file: &File, from: u64) -> std::io::Result<Option<u64>> {
     }
 }
 
-/// The start of the first row from `from` on, found by reading all rows before it.
+/// Returns the start of the first row at or after `from`, found by reading all rows before it.
 fn from_beginning(mut file: &File, rows: u64, from: u64, length: u64) -> Result<u64, Broken> {
     file.seek(SeekFrom::Start(rows)).map_err(Broken::Stream)?;
     let mut rows = Rows::within(BufReader::with_capacity(BUFFER, file), Delimited::Csv, rows);
@@ -90,7 +91,7 @@ mod tests {
         row_start(&File::open(&path).expect("opens"), 0, from, text.len() as u64)
     }
 
-    /// The starts of all rows, and the end; `None` if a quote is never closed.
+    /// Returns the starts of all rows, and the end; `None` if a quote is never closed.
     fn starts(text: &[u8]) -> Option<Vec<u64>> {
         let mut rows = Rows::new(text, Delimited::Csv, 0);
         let mut starts = Vec::new();
@@ -120,7 +121,7 @@ mod tests {
             let Some(starts) = starts(text) else { continue };
             for (i, _) in text.iter().enumerate().filter(|(_, byte)| **byte == b'\n') {
                 let start = found(text, i as u64 + 1).expect("reads");
-                // Blank lines before a row belong to no row.
+                // Blank lines between rows belong to no row.
                 let row = starts.iter().find(|row| **row >= start).expect("the end is one");
                 let between = &text[start as usize..*row as usize];
                 assert!(between.iter().all(|byte| b"\r\n".contains(byte)), "{start} in {text:?}");

@@ -1,4 +1,4 @@
-//! The rows of a CSV or TSV stream, one after the other, in constant memory.
+//! Reads the rows of a CSV or TSV stream in constant memory.
 
 use std::io::{BufRead, ErrorKind};
 
@@ -9,19 +9,19 @@ use crate::io::lines::MAX_LINE_BYTES;
 pub(super) struct Rows<R> {
     stream: R,
     kind: Delimited,
-    /// The last byte of a line: a line feed, or a carriage return in a table whose header ends with one alone.
+    /// The last byte of a line end: a line feed, or a carriage return if the header ends with a carriage return alone.
     line_end: u8,
-    /// True once the header tells the line end.
+    /// True once the line end is known from the header.
     knows_line_end: bool,
     /// Line number of the next byte.
     line: u64,
     /// A byte that was read ahead.
     ahead: Option<u8>,
-    /// Bytes before the next one of the stream.
+    /// Number of bytes before the next byte of the stream.
     position: u64,
 }
 
-/// A row: the line and the byte at which it begins, and its cells or the problem with them.
+/// A row: its first line, its first byte, and its cells or the problem with them.
 pub(super) struct Row {
     pub(super) line: u64,
     pub(super) start: u64,
@@ -33,17 +33,17 @@ pub(super) struct Row {
 pub(super) enum Broken {
     /// The stream failed.
     Stream(std::io::Error),
-    /// A quote is left open, so that nothing tells where rows end: the line of the row and the problem.
+    /// A quote is never closed, so that the ends of rows are unknown: the line of the row and the problem.
     Lost(u64, String),
 }
 
-/// Where a byte lies.
+/// The position of a byte in a row.
 #[derive(Clone, Copy, PartialEq)]
 pub(super) enum At {
     CellStart,
     Cell,
     Quoted,
-    /// After a quote inside a quoted cell, which is its end or the first of two.
+    /// After a quote inside a quoted cell, which is either its end or the first of two.
     Quote,
     /// After the carriage return that follows a quoted cell.
     QuoteReturn,
@@ -52,7 +52,7 @@ pub(super) enum At {
 }
 
 impl At {
-    /// Where the byte after `byte` lies.
+    /// Returns the position of the byte after `byte`.
     pub(super) fn after(self, byte: u8, line_end: u8, kind: Delimited) -> Self {
         match (self, byte) {
             (Self::Quoted, b'"') => Self::Quote,
@@ -71,27 +71,27 @@ impl At {
 const AFTER_QUOTE: &str = "text after the end of a quoted cell; quotes inside are written twice";
 
 impl<R: BufRead> Rows<R> {
-    /// Reads a stream that begins at this byte of a file.
+    /// Reads a stream that starts at this offset in a file.
     pub(super) fn new(stream: R, kind: Delimited, position: u64) -> Self {
         Self { stream, kind, line_end: b'\n', knows_line_end: false, line: 1, ahead: None, position }
     }
 
-    /// Reads a stream that begins after the header of a file whose lines end with line feeds.
+    /// Reads a stream that starts after the header of a file whose lines end with line feeds.
     pub(super) fn within(stream: R, kind: Delimited, position: u64) -> Self {
         Self { knows_line_end: true, ..Self::new(stream, kind, position) }
     }
 
-    /// False for lines that end with a carriage return alone.
+    /// Returns false if lines end with a carriage return alone.
     pub(super) fn ends_lines_with_feeds(&self) -> bool {
         self.line_end == b'\n'
     }
 
-    /// The byte at which the next row begins.
+    /// Returns the offset at which the next row starts.
     pub(super) fn position(&self) -> u64 {
         self.position - u64::from(self.ahead.is_some())
     }
 
-    /// The next row after blank lines; `None` at the end.
+    /// Returns the next row after blank lines; `None` at the end.
     pub(super) fn next(&mut self) -> Result<Option<Row>, Broken> {
         loop {
             let Some((row, quoted)) = self.read()? else { return Ok(None) };
@@ -120,7 +120,7 @@ impl<R: BufRead> Rows<R> {
         }
     }
 
-    /// Takes bytes that are surely text, up to the next one that may not be.
+    /// Reads bytes that are certainly text, up to the next one that may be special.
     fn take_text(&mut self, text: &mut Vec<u8>, quoted: bool) -> Result<(), Broken> {
         if self.ahead.is_some() {
             return Ok(());
@@ -135,7 +135,7 @@ impl<R: BufRead> Rows<R> {
         Ok(())
     }
 
-    /// The next row, blank lines included, and whether it has quoted cells.
+    /// Reads the next row, including blank lines. Also returns whether it has quoted cells.
     fn read(&mut self) -> Result<Option<(Row, bool)>, Broken> {
         let mut raw = Raw { line: self.line, start: self.position(), ..Raw::default() };
         let mut problem: Option<String> = None;
@@ -197,21 +197,21 @@ impl<R: BufRead> Rows<R> {
     }
 }
 
-/// A row as bytes.
+/// A row as raw bytes.
 #[derive(Default)]
 struct Raw {
     line: u64,
     start: u64,
-    /// The cells one after the other, without their quotes.
+    /// The concatenated cells, without their quotes.
     text: Vec<u8>,
-    /// The end of each cell but the last.
+    /// The end of each cell except the last.
     ends: Vec<usize>,
-    /// True if a cell has quotes around it.
+    /// True if any cell is quoted.
     quoted: bool,
 }
 
 impl Raw {
-    /// The row with its cells. A carriage return before a line feed is part of the line end, unless it is quoted.
+    /// Returns the row with its cells. A carriage return before a line feed is part of the line end, unless it is quoted.
     fn finish(mut self, problem: Option<String>, unquoted_end: bool, line_end: u8) -> (Row, bool) {
         if unquoted_end && line_end == b'\n' && self.text.last() == Some(&b'\r') {
             self.text.pop();
@@ -228,7 +228,7 @@ impl Raw {
         })?;
         let mut start = 0;
         let ends = self.ends.iter().copied().chain([text.len()]);
-        // A cell never ends inside a character, because delimiters are ASCII characters.
+        // A cell never ends within a character, because delimiters are ASCII characters.
         Ok(ends
             .map(|end| {
                 let cell = text.get(start..end).unwrap_or_default().to_owned();
@@ -243,9 +243,9 @@ impl Raw {
 mod tests {
     use super::*;
 
-    /// The rows as `line: cells` or `line! problem`, then what broke the stream.
+    /// Returns the rows as `line: cells` or `line! problem`, followed by the error of the stream.
     fn rows(text: &[u8], kind: Delimited) -> Vec<String> {
-        // Every byte in a buffer of its own, which must change nothing.
+        // A buffer of one byte must not change the result.
         let single = std::io::BufReader::with_capacity(1, text);
         let (found, again) = (all(Rows::new(text, kind, 0)), all(Rows::new(single, kind, 0)));
         assert_eq!(found, again);
@@ -325,7 +325,7 @@ mod tests {
                 text.push_str(pieces[(state >> 33) as usize % pieces.len()]);
             }
             let found = csv(&text);
-            // The crate takes quotes that are not in order as they come.
+            // The crate accepts misplaced quotes.
             if found.iter().any(|row| row.contains('!') || row.contains('?')) {
                 continue;
             }

@@ -1,14 +1,14 @@
-//! A row of a table with types.
+//! Rows of typed tables.
 
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 
-/// A row, which keeps the batch alive that it is part of.
+/// A row. It keeps its batch alive.
 #[derive(Clone, Debug)]
 pub(in crate::io) struct TypedRow {
     /// The batch.
     pub(in crate::io) batch: Arc<RecordBatch>,
-    /// The number of the row in the batch.
+    /// The index of the row in the batch.
     pub(in crate::io) row: usize,
 }

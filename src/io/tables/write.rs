@@ -1,4 +1,4 @@
-//! Writing a table: the header, then the rows.
+//! Writes a table: the header, then the rows.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use super::parquet::{ParquetWriter, Plan};
 use super::{Cell, Delimited, ERROR, PREFIX, TableColumns, TableLayout, TableRow};
 use crate::io::fields::{Fields, JsonText};
 
-/// Turns rows into the bytes of a table.
+/// Converts rows to the bytes of a table.
 pub(in crate::io) struct TableWriter {
     layout: TableLayout,
     state: State,
@@ -18,9 +18,9 @@ pub(in crate::io) struct TableWriter {
 }
 
 enum State {
-    /// The columns of the input are not known yet: rows that wait, and their size.
+    /// The input columns are not known yet: the waiting rows, and their size.
     Open(Vec<TableRow>, usize),
-    /// The columns of the input are known.
+    /// The input columns are known.
     Begun(Arc<[String]>, Encoder),
 }
 
@@ -31,10 +31,10 @@ enum Encoder {
 }
 
 impl TableWriter {
-    /// A table with these columns. Adds the header to `out` if all columns are known.
+    /// Creates a table. Appends the header to `out` if all columns are known.
     ///
     /// # Errors
-    /// For a name that the table cannot hold, and for a kind that this build cannot write.
+    /// A message for a name that the table cannot contain, and for a kind that this build cannot write.
     pub(in crate::io) fn new(mut layout: TableLayout, out: &mut Vec<u8>) -> Result<Self, String> {
         let input = layout.input.take();
         let mut table = Self { layout, state: State::Open(Vec::new(), 0), rows: 0 };
@@ -44,10 +44,10 @@ impl TableWriter {
         Ok(table)
     }
 
-    /// The rest of a table that has `rows` rows under `header`.
+    /// Creates the continuation of a table that has `rows` rows under `header`.
     ///
     /// # Errors
-    /// For a header that is not that of this table.
+    /// A message if this table would have a different header.
     pub(in crate::io) fn continued(
         mut layout: TableLayout,
         header: &[String],
@@ -69,10 +69,10 @@ impl TableWriter {
         Ok(Self { layout, state: State::Begun(inputs, Encoder::Text(kind)), rows })
     }
 
-    /// Begins another table with the same columns, after the end of this one.
+    /// Starts another table with the same columns, after the end of this one.
     ///
     /// # Errors
-    /// As [`Self::new`].
+    /// Those of [`Self::new`].
     pub(in crate::io) fn again(&mut self, out: &mut Vec<u8>) -> Result<(), String> {
         match &mut self.state {
             State::Open(..) => Ok(()),
@@ -86,10 +86,10 @@ impl TableWriter {
         }
     }
 
-    /// Adds a row to `out`, or keeps it until the header is known.
+    /// Appends a row to `out`, or keeps it until the header is known.
     ///
     /// # Errors
-    /// For a field that is not among the columns.
+    /// A message for a field that is not among the columns.
     pub(in crate::io) fn row(&mut self, row: TableRow, out: &mut Vec<u8>) -> Result<(), String> {
         let State::Open(waiting, bytes) = &mut self.state else { return self.encode(row, out) };
         let known = tells_columns(&row, waiting.len(), bytes);
@@ -97,10 +97,10 @@ impl TableWriter {
         if known { self.settle(out) } else { Ok(()) }
     }
 
-    /// Adds the rest of the table to `out`.
+    /// Appends the rest of the table to `out`.
     ///
     /// # Errors
-    /// For a name that the table cannot hold, and for a value that does not fit its column.
+    /// A message for a name that the table cannot contain, and for a value that does not fit its column.
     pub(in crate::io) fn end(&mut self, out: &mut Vec<u8>) -> Result<(), String> {
         if matches!(self.state, State::Open(..)) {
             self.settle(out)?;
@@ -112,7 +112,7 @@ impl TableWriter {
         }
     }
 
-    /// The header from the rows that wait, in the order in which their fields appear.
+    /// Creates the header from the waiting rows, in order of the first appearance of their fields.
     fn settle(&mut self, out: &mut Vec<u8>) -> Result<(), String> {
         let State::Open(waiting, _) = &mut self.state else { return Ok(()) };
         let waiting = std::mem::take(waiting);
@@ -122,7 +122,7 @@ impl TableWriter {
         waiting.into_iter().try_for_each(|row| self.encode(row, out))
     }
 
-    /// Begins the table. Its types come from `samples` if the input has none.
+    /// Starts the table. If the input has no types, they are inferred from `samples`.
     fn begin(
         &mut self,
         columns: TableColumns,
@@ -190,7 +190,7 @@ impl TableWriter {
     }
 }
 
-/// Adds a row of text to `out`.
+/// Appends a row of text to `out`.
 fn encode_text(
     layout: &TableLayout,
     kind: Delimited,
@@ -219,7 +219,7 @@ fn encode_text(
     Ok(())
 }
 
-/// The names of all columns. A prediction never takes the name of an input column.
+/// Returns the names of all columns. A prediction never takes the name of an input column.
 fn all_names(input: &[String], layout: &TableLayout) -> Vec<String> {
     let mut names = input.to_vec();
     let error = layout.with_errors.then_some(ERROR);
@@ -233,11 +233,11 @@ fn all_names(input: &[String], layout: &TableLayout) -> Vec<String> {
     names
 }
 
-/// The value of each column, or a name that is not a column.
+/// Returns the value of each column, or the name of a field that is not a column.
 fn values<'a>(columns: &[String], fields: &'a Fields) -> Result<Vec<Option<&'a JsonText>>, String> {
     let mut values = vec![None; columns.len()];
     for (i, (name, value)) in fields.iter().enumerate() {
-        // Most fields stand in their column's place.
+        // Most fields are at the position of their column.
         let place = match columns.get(i) {
             Some(column) if column == name => i,
             _ => columns.iter().position(|column| column == name).ok_or_else(|| name.to_owned())?,

@@ -76,7 +76,7 @@ pub struct AlbertConfig {
     pub architectures: Vec<String>,
     /// Label names in id order; empty if the file has none.
     pub labels: Vec<String>,
-    /// Width of a classification output (`id2label`'s length, else `num_labels`, else 2).
+    /// Width of a classification output (`id2label`'s length, otherwise `num_labels`, otherwise 2).
     pub num_labels: usize,
     /// The complete content of the file, in its order: the source of all other keys.
     pub(super) raw: Map<String, Value>,
@@ -131,9 +131,9 @@ impl AlbertConfig {
         Self::from_slice(&text, path)
     }
 
-    /// Same as [`Self::from_file`], for bytes in memory. `path` is used in messages and distinguishes Google's
-    /// configurations, `albert_config.json` and other names that begin with `albert` (whose `"gelu"` means the tanh
-    /// form), from transformers' files.
+    /// Same as [`Self::from_file`], for bytes in memory. `path` is used in messages. Its name also distinguishes Google's
+    /// configurations (`albert_config.json` and other names that begin with `albert`), in which `"gelu"` means the tanh
+    /// form, from transformers' files.
     pub fn from_slice(json: &[u8], path: &Path) -> Result<Self> {
         let value: Value = serde_json::from_slice(json).map_err(|e| {
             Error::bad_file(path, format!("is not valid JSON ({e}); expected an ALBERT configuration"))
@@ -141,18 +141,18 @@ impl AlbertConfig {
         let Value::Object(raw) = value else {
             return Err(Error::bad_file(path, "is JSON but not an object; expected an ALBERT configuration"));
         };
-        // What transformers saves names its model type, whatever the file is called.
+        // Files saved by transformers contain a model type, whatever their name.
         let name = path.file_name().and_then(|n| n.to_str()).unwrap_or_default();
         let google =
             name == "albert_config.json" || name.starts_with("albert") && !raw.contains_key("model_type");
         Self::from_raw(raw, path, google)
     }
 
-    /// Reads and checks a configuration of a checkpoint of Google's code, whatever its name: `"gelu"` means the tanh
+    /// Reads and checks a configuration of a checkpoint of Google's code, whatever its name. `"gelu"` means the tanh
     /// form.
     ///
     /// # Errors
-    /// As [`Self::from_file`].
+    /// Same as [`Self::from_file`].
     pub fn from_google_file(path: &Path) -> Result<Self> {
         let mut config = Self::from_file(path)?;
         if !config.raw.contains_key("model_type") {
@@ -188,7 +188,7 @@ impl AlbertConfig {
         self.raw.insert(key.to_owned(), value);
     }
 
-    /// True for an `id2label` that gives exactly these names.
+    /// Returns true if `id2label` gives exactly these names.
     fn has_labels_of(&self, id2label: Option<&Value>) -> bool {
         let Some(Value::Object(map)) = id2label else { return false };
         let named = |(id, value): (&String, &Value)| {
@@ -203,7 +203,7 @@ impl AlbertConfig {
         self.hidden_size / self.num_attention_heads
     }
 
-    /// The name of label `id`: from `id2label`, else `LABEL_<id>` as in transformers.
+    /// The name of label `id`: from `id2label`, otherwise `LABEL_<id>` as in transformers.
     pub fn label(&self, id: usize) -> String {
         self.labels.get(id).cloned().unwrap_or_else(|| format!("LABEL_{id}"))
     }
@@ -261,7 +261,7 @@ impl AlbertConfig {
                 self.labels.iter().enumerate().map(|(i, l)| (i.to_string(), l.clone().into())).collect();
             let label2id: Map<_, _> =
                 self.labels.iter().enumerate().map(|(i, l)| (l.clone(), i.into())).collect();
-            // Names that the source has as numbers stay numbers.
+            // Names that are numbers in the source file stay numbers.
             if !self.has_labels_of(self.raw.get("id2label")) {
                 set("id2label", id2label.into());
             }

@@ -71,7 +71,7 @@ impl Fields<'_> {
 
     /// Checks that involve several keys.
     fn check(&self, c: &AlbertConfig) -> Result<()> {
-        /// Far more than any model has. A damaged file must not cause days of work.
+        /// Far more than any model has. Prevents a damaged file from causing days of work.
         const MOST_LAYERS: usize = 4096;
         if c.num_hidden_layers > MOST_LAYERS {
             let problem = format!("is {}; albert takes at most {MOST_LAYERS} layers", c.num_hidden_layers);
@@ -133,7 +133,7 @@ impl Fields<'_> {
         }
     }
 
-    /// The id of a piece, which need not exist.
+    /// The id of an optional piece. JSON null means that there is none.
     fn piece(&self, key: &str, default: Option<usize>) -> Result<Option<usize>> {
         match self.raw.get(key) {
             None => Ok(default),
@@ -142,7 +142,7 @@ impl Fields<'_> {
         }
     }
 
-    /// A whole number of at least 1; the default when the key is absent.
+    /// An integer of at least 1; the default if the key is absent.
     fn size(&self, key: &str, default: usize) -> Result<usize> {
         if !self.raw.contains_key(key) {
             return Ok(default);
@@ -257,8 +257,8 @@ impl Fields<'_> {
     }
 }
 
-/// The name of label `id`, from its value in `id2label`: numbers and booleans as JSON writes them, `LABEL_<id>` for
-/// null, as for a label without a name. `None` for lists and objects.
+/// The name of label `id`, from its value in `id2label`: numbers and booleans as in JSON, and `LABEL_<id>` for null, as
+/// for a label without a name. `None` for lists and objects.
 pub(super) fn label_name(id: usize, value: &Value) -> Option<String> {
     match value {
         Value::String(name) => Some(name.clone()),

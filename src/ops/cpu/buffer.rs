@@ -1,31 +1,31 @@
-//! Memory that is used again: fresh pages from the system for every call would cost a sixth of a training step.
+//! A pool of reusable memory: fresh pages from the system in every call would cost a sixth of a training step.
 
 use std::collections::VecDeque;
 use std::ops::{Deref, DerefMut};
 use std::sync::{Mutex, PoisonError};
 
-/// Maximum number of values that are kept for later (1 GiB).
+/// Maximum number of values that the pool keeps (1 GiB).
 const KEPT: usize = 1 << 28;
 
 struct Pool {
-    /// Oldest first.
+    /// Free buffers, oldest first.
     free: VecDeque<Vec<f32>>,
-    /// The sum of their capacities.
+    /// The sum of the capacities of the free buffers.
     size: usize,
 }
 
 static POOL: Mutex<Pool> = Mutex::new(Pool { free: VecDeque::new(), size: 0 });
 
-/// Values whose memory goes back to a pool.
+/// Values whose memory returns to the pool when dropped.
 #[derive(Default)]
 pub(super) struct Buffer(Vec<f32>);
 
 impl Buffer {
-    /// `length` values, which are not initialized to anything.
+    /// A buffer of `length` values with unspecified contents.
     pub(super) fn new(length: usize) -> Self {
         let mut numbers = take(length).unwrap_or_default();
         if numbers.capacity() < length {
-            // The system's own zeros.
+            // Zeroed pages come from the system.
             numbers = vec![0.0; length];
         } else {
             numbers.resize(length, 0.0);
@@ -34,7 +34,7 @@ impl Buffer {
     }
 }
 
-/// The tightest fit that does not waste half.
+/// Takes the smallest free buffer that fits and is at most twice as large as needed.
 fn take(length: usize) -> Option<Vec<f32>> {
     let mut pool = POOL.lock().unwrap_or_else(PoisonError::into_inner);
     let fits = |numbers: &Vec<f32>| (length..=2 * length).contains(&numbers.capacity());

@@ -1,4 +1,4 @@
-//! Cross entropy over a vocabulary, with its gradient, without keeping all logits.
+//! Cross entropy over a vocabulary, with its gradient, without materializing all logits.
 
 use rayon::prelude::*;
 use rten_simd::ops::{BitOps, NumOps};
@@ -19,11 +19,11 @@ pub(crate) struct CrossEntropy {
     pub loss: f32,
     /// Rows whose highest logit is the label's.
     pub correct: usize,
-    /// Of the loss at x `[n, E]`, table `[V, E]` and bias `[V]`, if asked.
+    /// Gradients of the loss with respect to x `[n, E]`, table `[V, E]` and bias `[V]`, if requested.
     pub gradients: Option<[Vec<f32>; 3]>,
 }
 
-/// The loss of logits `x * table^T + bias` against `labels`.
+/// Computes the loss of the logits `x * table^T + bias` against `labels`.
 ///
 /// `x` is `[n, E]`, `table` `[V, E]`, `bias` `[V]`. A label that is not below V makes the loss NaN.
 pub(crate) fn cross_entropy(
@@ -73,7 +73,7 @@ pub(crate) fn cross_entropy(
     CrossEntropy { loss: loss as f32, correct, gradients }
 }
 
-/// One row: logits without their bias become the gradient of its loss.
+/// One row: replaces the logits without bias with the gradient of the row's loss.
 struct Row<'a> {
     logits: &'a mut [f32],
     bias: &'a [f32],

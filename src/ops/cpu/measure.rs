@@ -1,4 +1,4 @@
-//! The operations alone, for benchmarks.
+//! The individual operations, for benchmarks.
 
 use rayon::prelude::*;
 
@@ -11,19 +11,19 @@ use super::{ActivationKind, MatmulPrecision, Sizes};
 
 /// One operation with its operands.
 pub struct Operation {
-    /// The operation and its sizes.
+    /// The name of the operation, with its sizes.
     pub name: String,
     /// Additions and multiplications, or elements if it is not a product.
     pub operations: f64,
-    /// Runs it once on all threads.
+    /// Runs the operation once on all threads.
     pub run: Box<dyn FnMut()>,
 }
 
-/// Rows of [`peak`]: two tiles of AMX, or of 14 rows with a little rest.
+/// Rows of [`peak`]: two AMX tiles, or two AVX-512 tiles of 14 rows with a small remainder.
 const ROWS: usize = 32;
 
-/// Products of `precision` with operands that stay in the nearest cache: as many operations as the
-/// processor can do. `None` where it has no instructions for them.
+/// Products in `precision` with operands that stay in the L1 cache, to measure the peak performance of the processor.
+/// Returns `None` where it has no instructions for them.
 pub fn peak(precision: MatmulPrecision) -> Option<Operation> {
     let form = OperandLayout::own(precision)
         .filter(|form| precision != MatmulPrecision::Bf16 || *form == OperandLayout::Bf16Pairs)?;
@@ -49,14 +49,14 @@ pub fn peak(precision: MatmulPrecision) -> Option<Operation> {
     })
 }
 
-/// `[rows, k]` times weights `[k, n]` plus bias, in blocks of rows as the encoder takes them.
+/// `[rows, k]` times weights `[k, n]` plus bias, in blocks of rows as in the encoder.
 pub fn product(precision: MatmulPrecision, rows: usize, k: usize, n: usize) -> Operation {
     let weights = PackedRhs::new(&noise(k * n), [k, n], precision, false);
     weights.split_for(rows);
     timed_product("product", weights, precision, rows, [k, n])
 }
 
-/// As [`product`], through `rten-gemm`.
+/// Like [`product`], through `rten-gemm`.
 pub fn library_product(precision: MatmulPrecision, rows: usize, k: usize, n: usize) -> Operation {
     let weights = PackedRhs::of_library(&noise(k * n), [k, n], precision);
     timed_product("library", weights, precision, rows, [k, n])
@@ -92,7 +92,7 @@ fn timed_product(
     }
 }
 
-/// Attention of `batch` sequences of `length` tokens, from queries, keys and values on.
+/// Attention of `batch` sequences of `length` tokens, from given queries, keys and values.
 pub fn attention(
     precision: MatmulPrecision,
     batch: usize,
@@ -140,7 +140,7 @@ pub fn gelu(rows: usize, width: usize) -> Operation {
     }
 }
 
-/// Residual and layer normalization.
+/// Residual connection and layer normalization.
 pub fn normalization(rows: usize, width: usize) -> Operation {
     let residual = noise(rows * width);
     let (gamma, beta) = (noise(width), noise(width));

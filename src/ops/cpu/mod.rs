@@ -1,8 +1,8 @@
 //! The ALBERT layer on the CPU, over plain slices: forward and backward.
 //!
-//! Products run in our own micro-kernels or through `rten-gemm` ([`gemm`]); everything between two products runs on
-//! blocks of rows while they are in the cache, in parallel over the blocks. Sums are taken in an order that does not
-//! depend on the number of threads.
+//! Products run in our own micro-kernels or through `rten-gemm` ([`gemm`]). Everything between two products runs on
+//! blocks of rows while they are in the cache, in parallel over the blocks. Sums are accumulated in an order that does
+//! not depend on the number of threads.
 
 mod attention;
 mod buffer;
@@ -21,7 +21,7 @@ use gemm::OperandLayout;
 
 use super::types::{ActivationKind, LayerOptions, LayerParameters, MatmulPrecision, Pair};
 
-/// True if this processor multiplies in `precision` faster than in f32.
+/// Returns true if this processor multiplies in `precision` faster than in f32.
 pub(crate) fn is_native(precision: MatmulPrecision) -> bool {
     match precision {
         MatmulPrecision::F32 => true,
@@ -35,7 +35,7 @@ pub(crate) fn is_native(precision: MatmulPrecision) -> bool {
     }
 }
 
-/// Rows that one task works on at a time: small enough for their activations to stay in the second level of the cache.
+/// Rows that one task processes at a time: few enough for their activations to stay in the L2 cache.
 const BLOCK_ROWS: usize = 64;
 
 /// Sizes of a layer's input and weights.
@@ -47,7 +47,7 @@ pub(crate) struct Sizes {
     pub length: usize,
     /// H.
     pub hidden: usize,
-    /// Attention heads; they divide H.
+    /// Attention heads; their number divides H.
     pub heads: usize,
     /// Width of the feed-forward network.
     pub inner: usize,
@@ -63,7 +63,7 @@ impl Sizes {
     }
 }
 
-/// The blocks of rows that a `[rows, width]` matrix is worked on in.
+/// Splits a `[rows, width]` matrix into blocks of rows.
 fn blocks(data: &[f32], width: usize) -> std::slice::Chunks<'_, f32> {
     data.chunks(BLOCK_ROWS * width)
 }

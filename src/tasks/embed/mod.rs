@@ -1,7 +1,7 @@
-//! Vectors of texts and tokens: pooled hidden states of `AlbertModel`.
+//! Embeddings of texts and tokens: pooled hidden states of `AlbertModel`.
 //!
-//! Reference: transformers 4.57 `pipelines/feature_extraction.py` (which gives all token vectors), and for what comes
-//! before and after the encoder sentence-transformers 5.1 `models/Pooling.py`, `models/Dense.py`, `models/Transformer.py`.
+//! Reference: transformers 4.57 `pipelines/feature_extraction.py` (which returns all token vectors); for the steps before
+//! and after the encoder, sentence-transformers 5.1 `models/Pooling.py`, `models/Dense.py`, `models/Transformer.py`.
 
 mod options;
 
@@ -28,7 +28,7 @@ pub struct EmbedItem {
 /// One vector, or one per token.
 #[derive(Clone, Debug, Serialize)]
 pub struct Embedding {
-    /// The tokens, if each has a vector of its own.
+    /// The tokens, if each of them has its own vector.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) tokens: Option<Vec<String>>,
     /// The vector, or the vectors.
@@ -45,7 +45,7 @@ pub(crate) enum Vectors {
 }
 
 impl Embedding {
-    /// All values in row-major order.
+    /// Returns all values in row-major order.
     pub fn values(&self) -> impl Iterator<Item = f32> {
         let rows = match &self.embedding {
             Vectors::One(row) => std::slice::from_ref(row),
@@ -61,7 +61,7 @@ pub struct Embed<'a> {
     pub(crate) options: EmbedOptions,
     /// Length of the vectors.
     pub(crate) width: usize,
-    /// Tokens at the beginning of each row that are not pooled.
+    /// Number of tokens at the beginning of each row that are not pooled.
     skipped: usize,
 }
 
@@ -69,8 +69,8 @@ impl<'a> Embed<'a> {
     /// Creates the task on `pipeline`.
     ///
     /// # Errors
-    /// [`Error::InvalidOption`] for a layer that the model does not have, for modules that do not fit each other, and for
-    /// attention maps of windows.
+    /// [`Error::InvalidOption`] for a layer that the model lacks, for incompatible modules, and for attention maps of
+    /// windows.
     pub fn new(pipeline: &'a Pipeline, mut options: EmbedOptions) -> Result<Self> {
         if options.poolings.is_empty() {
             options.poolings.push(Pooling::default());
@@ -96,7 +96,7 @@ impl<'a> Embed<'a> {
     /// Encodes a text or a pair.
     ///
     /// # Errors
-    /// If it is too long and must not be cut.
+    /// If it is too long and must not be truncated.
     pub fn prepare(&self, mut text: TextPair) -> std::result::Result<EmbedItem, String> {
         if text.text_pair.is_none() {
             text.text_pair.clone_from(&self.options.text_pair);
@@ -112,7 +112,7 @@ impl<'a> Embed<'a> {
         Ok(EmbedItem { text, rows })
     }
 
-    /// The layers after pooling.
+    /// Applies the layers after pooling.
     fn finish(&self, mut vector: Vec<f32>) -> Result<Vec<f32>> {
         for layer in &self.options.layers {
             vector = match layer {
@@ -139,7 +139,7 @@ impl<'a> Embed<'a> {
     }
 }
 
-/// How many tokens the prompt has at the beginning of each row, where these are not pooled; `[CLS]` is one of them.
+/// Returns the number of prompt tokens at the beginning of each row if these are not pooled. `[CLS]` is one of them.
 fn prompt_length(pipeline: &Pipeline, rules: &TextRules) -> Result<usize> {
     if !rules.exclude_prompt || rules.prompt.is_empty() {
         return Ok(0);
@@ -157,7 +157,7 @@ fn prompt_length(pipeline: &Pipeline, rules: &TextRules) -> Result<usize> {
     Ok(encoding.ids.len() - usize::from(after))
 }
 
-/// Layer normalization with PyTorch's epsilon.
+/// Applies layer normalization with PyTorch's epsilon.
 fn standardized(vector: &[f32], weight: &[f32], bias: &[f32]) -> Vec<f32> {
     let count = vector.len().max(1) as f64;
     let mean = vector.iter().map(|v| f64::from(*v)).sum::<f64>() / count;
@@ -194,8 +194,8 @@ impl Task for Embed<'_> {
         self.pipeline.embeddings(rows, &options.poolings, self.skipped, options.layer, options.attentions)
     }
 
-    /// Of several windows: the mean of their pooled vectors, each counted by its tokens; token vectors one
-    /// window after the other.
+    /// Combines several windows: pooled vectors are averaged, weighted by their number of tokens; token vectors are
+    /// concatenated.
     fn decode(&self, item: &EmbedItem, outputs: Vec<Embedded>) -> Result<Embedding> {
         let width = self.pipeline.config.hidden_size;
         let attentions = match outputs.as_slice() {

@@ -9,47 +9,47 @@ use crate::tasks::pipeline::Pooling;
 /// Options of the task.
 #[derive(Clone, Debug, Default)]
 pub struct EmbedOptions {
-    /// Pooling modes of the token vectors: one, or several whose vectors are concatenated. The mean if there is none.
+    /// Pooling modes of the token vectors. The vectors of several modes are concatenated. The mean if there is none.
     pub poolings: Vec<Pooling>,
     /// Transformations of the pooled vector.
     pub layers: Vec<SentenceLayer>,
     /// Preparation of a text before it is encoded.
     pub texts: TextRules,
-    /// Only the first values of the vector.
+    /// Number of leading values of the vector to keep.
     pub dimensions: Option<usize>,
     /// Hidden state to use: 0 for the mapped embeddings, n for the output of layer n; `None` for the last.
     pub layer: Option<usize>,
-    /// Normalize vectors to unit length.
+    /// True if vectors are normalized to unit length.
     pub normalize: bool,
-    /// Also return attention maps.
+    /// True if attention maps are returned, too.
     pub attentions: bool,
-    /// Vectors have 16-bit floats in tables that have them.
+    /// True if vectors have 16-bit floats in tables that support them.
     pub half: bool,
-    /// Second text for records without one of their own.
+    /// Second text for records that have none.
     pub text_pair: Option<String>,
     /// Names of the JSON fields with the texts.
     pub fields: FieldNames,
 }
 
-/// The preparation of texts in sentence-transformers.
+/// How sentence-transformers prepares texts.
 #[derive(Clone, Debug, Default)]
 pub struct TextRules {
-    /// White space at both ends is removed.
+    /// True if white space at both ends is removed.
     pub strip: bool,
-    /// The text is lower-cased.
+    /// True if the text is lower-cased.
     pub lower_case: bool,
-    /// This comes before the text.
+    /// The text to prepend.
     pub prompt: String,
-    /// The tokens of the prompt take no part in the pooling.
+    /// True if the tokens of the prompt are excluded from pooling.
     pub exclude_prompt: bool,
 }
 
 impl TextRules {
-    /// The text, with the prompt before it if it is the first of a pair.
+    /// Returns the text, preceded by the prompt if it is the first of a pair.
     pub(super) fn apply(&self, text: &str, is_first: bool) -> String {
         let mut text = if is_first { format!("{}{text}", self.prompt) } else { text.to_owned() };
         if self.strip {
-            // Python's white space.
+            // White space as defined by Python.
             let is_space = |c: char| c.is_whitespace() || ('\u{1c}'..='\u{1f}').contains(&c);
             text = text.trim_matches(is_space).to_owned();
         }
@@ -58,7 +58,7 @@ impl TextRules {
 }
 
 impl EmbedOptions {
-    /// The options that the files of a sentence-transformers model set.
+    /// Returns the options set by the files of a sentence-transformers model.
     pub fn of_modules(modules: &SentenceModules) -> Self {
         Self {
             poolings: modules.pooling.iter().map(|mode| Pooling::from(*mode)).collect(),
@@ -74,20 +74,20 @@ impl EmbedOptions {
         }
     }
 
-    /// The heads to load.
+    /// Returns the heads to load.
     pub fn heads(&self) -> &'static [Head] {
         if self.poolings.contains(&Pooling::Pooler) { &[Head::Pooler] } else { &[] }
     }
 
-    /// True if each token has a vector of its own.
+    /// Returns true if each token has its own vector.
     pub fn is_per_token(&self) -> bool {
         self.poolings == [Pooling::Tokens]
     }
 
-    /// Length of the vectors of a model with `hidden` components.
+    /// Returns the length of the vectors of a model with `hidden` components.
     ///
     /// # Errors
-    /// [`Error::InvalidOption`] if a layer takes vectors of another length than it gets.
+    /// [`Error::InvalidOption`] if the input length of a layer differs from the length of the vectors it gets.
     pub fn width(&self, hidden: usize) -> Result<usize> {
         if self.is_per_token() {
             return Ok(hidden);

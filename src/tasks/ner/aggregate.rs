@@ -1,4 +1,4 @@
-//! Aggregation of token scores into entities as in transformers, including its heuristic for word boundaries.
+//! Aggregates token scores into entities as in transformers, including its heuristic for word boundaries.
 //!
 //! Reference: transformers 4.57 `pipelines/token_classification.py` (`gather_pre_entities`, `aggregate`,
 //! `group_entities`, `aggregate_overlapping_entities`).
@@ -42,7 +42,7 @@ pub(crate) struct Token {
 /// A token, a word or an entity with its label.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Tagged {
-    /// A label, or the name of an entity's group.
+    /// A label, or the type of an entity.
     pub label: String,
     /// The probability of the label; the mean for an entity.
     pub score: f32,
@@ -54,10 +54,10 @@ pub(crate) struct Tagged {
     pub index: usize,
 }
 
-/// Joins the texts of tokens: `convert_tokens_to_string`.
+/// Joins tokens to a text: `convert_tokens_to_string`.
 pub(crate) type Join<'a> = dyn Fn(&[String]) -> crate::Result<String> + 'a;
 
-/// The label of a word computed from its tokens: its id and score. `None` without tokens.
+/// Computes the label of a word from its tokens: its id and score. Returns `None` without tokens.
 pub(crate) fn word_label(tokens: &[Token], strategy: Aggregation) -> Option<(usize, f32)> {
     let best = |scores: &[f32]| argmax(scores).map(|id| (id, scores[id]));
     match strategy {
@@ -82,7 +82,7 @@ pub(crate) fn word_label(tokens: &[Token], strategy: Aggregation) -> Option<(usi
     }
 }
 
-/// Ranges of parts that continue each other.
+/// Returns ranges of labels that continue each other.
 pub(crate) fn runs<'a>(labels: impl Iterator<Item = &'a str>, scheme: Scheme) -> Vec<std::ops::Range<usize>> {
     let mut runs: Vec<std::ops::Range<usize>> = Vec::new();
     let mut before: Option<&str> = None;
@@ -96,7 +96,7 @@ pub(crate) fn runs<'a>(labels: impl Iterator<Item = &'a str>, scheme: Scheme) ->
     runs
 }
 
-/// The mean of scores.
+/// Returns the mean of scores.
 pub(crate) fn mean(scores: impl Iterator<Item = f32>) -> f32 {
     let (mut sum, mut count) = (0f64, 0);
     for score in scores {
@@ -106,10 +106,10 @@ pub(crate) fn mean(scores: impl Iterator<Item = f32>) -> f32 {
     (sum / f64::from(count.max(1))) as f32
 }
 
-/// The pipeline's entities of one row of tokens, including those with ignored labels.
+/// Returns the pipeline's entities of one row of tokens, including those with ignored labels.
 ///
 /// # Errors
-/// Errors of `join`.
+/// Errors from `join`.
 pub(crate) fn aggregate(
     tokens: &[Token],
     strategy: Aggregation,
@@ -150,7 +150,7 @@ pub(crate) fn aggregate(
     Ok(groups)
 }
 
-/// The pipeline's choice among overlapping entities of several windows: the longest, then the highest-scoring.
+/// Selects among overlapping entities of several windows like the pipeline: the longest, then the highest-scoring.
 pub(crate) fn without_overlaps(mut entities: Vec<Tagged>) -> Vec<Tagged> {
     entities.sort_by_key(|entity| entity.place.0);
     let mut kept: Vec<Tagged> = Vec::new();

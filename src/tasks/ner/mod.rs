@@ -36,7 +36,7 @@ pub struct NerItem {
     pub(crate) given: Option<Vec<Span>>,
     ids: Vec<u32>,
     places: Vec<Span>,
-    /// The word of each token.
+    /// The index of each token's word.
     word_ids: Vec<Option<u32>>,
     windows: Vec<Range<usize>>,
     rows: Vec<Encoding>,
@@ -53,19 +53,20 @@ pub struct Entity {
     pub entity_group: Option<String>,
     /// Probability of the label; the mean over its parts for an entity.
     pub score: f32,
-    /// The token's number in the text, or in what is left of a text that was cut, `[CLS]` counted (aggregation none).
+    /// The index of the token in the text, counting `[CLS]`; for a truncated text, in the remaining part (aggregation
+    /// none).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub index: Option<usize>,
-    /// The slice of the text.
+    /// The corresponding slice of the text.
     pub word: String,
     /// First code point in the text, or in the words joined by spaces.
     pub start: usize,
     /// Code point after the last one.
     pub end: usize,
-    /// The first word in the record's `tokens`, if it has them.
+    /// The index of the first word in the record's `tokens`, if it has them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub start_token: Option<usize>,
-    /// The word after the last one.
+    /// The index after that of the last word.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub end_token: Option<usize>,
 }
@@ -106,7 +107,7 @@ impl<'a> Ner<'a> {
     /// Encodes a text.
     ///
     /// # Errors
-    /// If it is too long and must be neither cut nor read in windows.
+    /// If it is too long and must be neither truncated nor read in windows.
     pub fn prepare(&self, text: String) -> std::result::Result<NerItem, String> {
         let encoding =
             self.pipeline.tokenizer.encode_without_special_tokens(&text).map_err(|e| e.to_string())?;
@@ -114,7 +115,7 @@ impl<'a> Ner<'a> {
         self.cut(Text::new(text), None, &encoding, places)
     }
 
-    /// Encodes words. Their text is the words joined by spaces.
+    /// Encodes words. Their text consists of the words joined by spaces.
     ///
     /// # Errors
     /// Same as [`Ner::prepare`].
@@ -175,8 +176,8 @@ impl<'a> Ner<'a> {
         })
     }
 
-    /// The logits of the first token of each of `words` words, from the window in which it has the most context, as in
-    /// transformers' `run_ner.py`. `None` for words that have no token or were cut.
+    /// Returns the logits of the first token of each of `words` words, from the window in which it has the most context,
+    /// as in transformers' `run_ner.py`. Returns `None` for words that have no token or were truncated.
     pub fn word_logits(&self, item: &NerItem, outputs: &[Vec<f32>], words: usize) -> Vec<Option<Vec<f32>>> {
         let mut first = vec![None; words];
         let parts = own_parts(&item.windows);
@@ -194,7 +195,7 @@ impl<'a> Ner<'a> {
         first
     }
 
-    /// Probabilities for the text's own tokens in one row.
+    /// Returns the probabilities of the text's own tokens in one row.
     fn probabilities(row: &Encoding, logits: &[f32]) -> Vec<Vec<f32>> {
         let labels = logits.len() / row.ids.len().max(1);
         logits
@@ -217,7 +218,7 @@ impl<'a> Ner<'a> {
         self.options.ignore_labels.iter().any(|ignored| ignored == label)
     }
 
-    /// Token `i` of the text with word boundaries as in transformers. `column` is its column in the row.
+    /// Returns token `i` of the text, with word boundaries as in transformers. `column` is its column in the row.
     fn token(&self, item: &NerItem, i: usize, column: usize, scores: Vec<f32>) -> Token {
         let tokenizer = &self.pipeline.tokenizer;
         let place = item.places[i];
@@ -235,7 +236,7 @@ impl<'a> Ner<'a> {
         Token { word, scores, place, index: column, is_subword }
     }
 
-    /// As in the pipeline: aggregates each window independently, then selects among overlapping entities.
+    /// Follows the pipeline: aggregates each window independently, then selects among overlapping entities.
     fn as_transformers(&self, item: &NerItem, outputs: &[Vec<f32>]) -> Result<Vec<Tagged>> {
         let tokenizer = &self.pipeline.tokenizer;
         let mut all = Vec::new();
@@ -254,14 +255,15 @@ impl<'a> Ner<'a> {
         Ok(if item.windows.len() > 1 { without_overlaps(all) } else { all })
     }
 
-    /// A single sequence of tokens, each with the scores from the window in which it has the most context.
+    /// Combines the windows into a single sequence of tokens, each with the scores from the window in which it has the
+    /// most context.
     fn as_text(&self, item: &NerItem, outputs: &[Vec<f32>], aggregation: Aggregation) -> Vec<Tagged> {
         let mut tokens = Vec::with_capacity(item.places.len());
         let parts = own_parts(&item.windows);
         for (((window, part), row), logits) in item.windows.iter().zip(parts).zip(&item.rows).zip(outputs) {
             let scores = Self::probabilities(row, logits);
             let own = scores.into_iter().skip(part.start - window.start).take(part.len());
-            // A text that was cut is numbered by what is left of it.
+            // Tokens of a truncated text are numbered within the remaining part.
             let skipped = if item.windows.len() == 1 { window.start } else { 0 };
             tokens.extend(part.zip(own).map(|(i, scores)| self.token(item, i, i + 1 - skipped, scores)));
         }

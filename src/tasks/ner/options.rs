@@ -24,7 +24,8 @@ pub struct NerOptions {
     pub ignore_labels: Vec<String>,
     /// Source of word boundaries.
     pub word_boundaries: WordBoundaries,
-    /// Overlap of the windows for long texts in tokens. With `None`, long texts are cut unless [`OverflowStrategy::Window`](crate::tasks::OverflowStrategy::Window) is set.
+    /// Overlap of the windows for long texts in tokens. If it is `None`, long texts are truncated unless
+    /// [`OverflowStrategy::Window`](crate::tasks::OverflowStrategy::Window) is set.
     pub stride: Option<usize>,
     /// Name of the field with the text.
     pub text_field: String,

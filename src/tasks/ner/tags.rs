@@ -23,8 +23,8 @@ pub(crate) enum Scheme {
 }
 
 impl Scheme {
-    /// Detects the scheme of a model's labels: BIOES (or BILOU, BMES) only if every label except the one for no entity has such
-    /// a prefix, and at least one prefix is unknown in BIO.
+    /// Detects the scheme of a model's labels. It is BIOES (or BILOU, BMES) only if every label except the one for no
+    /// entity has such a prefix, and at least one prefix is unknown in BIO.
     pub(crate) fn of(labels: &[String]) -> Self {
         let tagged: Vec<&str> = labels.iter().map(String::as_str).filter(|l| *l != "O").collect();
         let prefix = |label: &str| match label.as_bytes() {
@@ -37,8 +37,8 @@ impl Scheme {
         if all && more && begins { Self::Bioes } else { Self::Bio }
     }
 
-    /// Position and type of a label. A label without a prefix of the scheme is a type of its own, and adjacent tokens with it are
-    /// merged (transformers' `get_tag`).
+    /// Returns the position and type of a label. A label without a prefix of the scheme is a type of its own; adjacent
+    /// tokens with it are merged (transformers' `get_tag`).
     pub(crate) fn parse(self, label: &str) -> (Position, &str) {
         let rest = label.get(2..).filter(|_| label.as_bytes().get(1) == Some(&b'-'));
         match (label.as_bytes().first(), rest, self) {
@@ -59,8 +59,8 @@ impl Scheme {
             && matches!(last, Position::Begin | Position::Inside)
     }
 
-    /// The entity type of a label. As in transformers, the part after the first hyphen. With BIOES, only prefixes of the scheme
-    /// are removed.
+    /// Returns the entity type of a label. As in transformers, this is the part after the first hyphen. With BIOES, only
+    /// prefixes of the scheme are removed.
     pub(crate) fn group(self, label: &str) -> &str {
         match self {
             Self::Bio => label.split_once('-').map_or(label, |(_, rest)| rest),

@@ -1,10 +1,10 @@
-//! Entities that respect word boundaries, which come from the text (or from the given words) and not from vocabulary pieces.
+//! Entities that respect word boundaries, which are those of the text (or of the given words), not of vocabulary pieces.
 //!
 //! Differences from transformers' pipeline:
-//! * `first`, `average` and `max` combine the tokens of one word of the text. The pipeline combines everything between spaces,
-//!   so that `Paris,` or `Anna/Bob` is one word.
-//! * `simple` merges adjacent tokens as in the pipeline, then extends entities to complete words. If two entities meet in a
-//!   word, the first one keeps it.
+//! * `first`, `average` and `max` combine the tokens of one word of the text. The pipeline combines everything between
+//!   spaces, so that `Paris,` or `Anna/Bob` is one word.
+//! * `simple` merges adjacent tokens as in the pipeline, then extends entities to complete words. If two entities meet in
+//!   a word, the first one keeps it.
 //! * BIOES and BILOU prefixes are understood.
 //! * The text of an entity is a slice of the original text, without surrounding white space.
 
@@ -18,22 +18,22 @@ use crate::tasks::text::{Span, Text};
 pub(crate) struct Words(Vec<Span>);
 
 impl Words {
-    /// The words of running text and the characters between them (Unicode Standard Annex 29).
+    /// Returns the words of running text and the characters between them (Unicode Standard Annex 29).
     pub(crate) fn of(text: &Text) -> Self {
         Self(text.words())
     }
 
-    /// Given words.
+    /// Creates words from given offsets.
     pub(crate) fn given(places: &[Span]) -> Self {
         Self(places.to_vec())
     }
 
-    /// The index of the word at a position, or of the next word for a position between words.
+    /// Returns the index of the word at a position, or of the next word for a position between words.
     fn at(&self, place: usize) -> usize {
         self.0.partition_point(|word| word.1 <= place).min(self.0.len().saturating_sub(1))
     }
 
-    /// The first and last word that a token overlaps.
+    /// Returns the first and last word that a token overlaps.
     fn touched(&self, text: &Text, token: &Token) -> (usize, usize) {
         let (start, end) = text.trimmed(token.place);
         (self.at(start), self.at(end.saturating_sub(1).max(start)))
@@ -66,7 +66,7 @@ fn units(text: &Text, words: &Words, tokens: &[Token]) -> Vec<Unit> {
     units
 }
 
-/// The entities of a text without ignored labels.
+/// Returns the entities of a text without ignored labels.
 pub(crate) fn entities(
     text: &Text,
     words: &Words,
@@ -142,7 +142,7 @@ mod tests {
 
     const LABELS: [&str; 5] = ["O", "B-PER", "I-PER", "B-LOC", "I-LOC"];
 
-    /// Tokens with their offsets, each with a certain label.
+    /// Labels tokens, each with its offsets and a certain label, and returns the entities.
     fn tagged(text: &str, tokens: &[(usize, usize, usize)], strategy: Aggregation) -> Vec<(String, String)> {
         let text = Text::new(text.to_owned());
         let tokens: Vec<Token> = tokens

@@ -1,4 +1,4 @@
-//! A cache of tokenized contexts, so that each is tokenized only once for many questions.
+//! A cache of tokenized contexts, so that each context is tokenized only once for all of its questions.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -20,16 +20,16 @@ pub(crate) struct Context {
 
 type Slot = Arc<OnceLock<Result<Arc<Context>, String>>>;
 
-/// The most recent contexts.
+/// The most recently used contexts.
 #[derive(Default)]
 pub(crate) struct Contexts(Mutex<VecDeque<(Arc<str>, Slot)>>);
 
 impl Contexts {
-    /// Returns the context with this text, and tokenizes it if it is new. Threads that request the same text wait for the first
-    /// one.
+    /// Returns the context with this text, and tokenizes it if it is new. Threads that request the same text wait for the
+    /// first one.
     ///
     /// # Errors
-    /// Errors of the tokenizer.
+    /// Errors from the tokenizer.
     pub(crate) fn get(&self, text: &str, tokenizer: &Tokenizer) -> Result<Arc<Context>, String> {
         let slot = self.slot(text);
         slot.get_or_init(|| {

@@ -29,7 +29,7 @@ pub use options::QaOptions;
 #[derive(Debug)]
 pub struct QaItem {
     pub(crate) question: String,
-    /// As JSON.
+    /// The id as JSON.
     pub(crate) id: Option<String>,
     pub(crate) context: Arc<Context>,
     windows: Vec<Range<usize>>,
@@ -41,8 +41,8 @@ pub struct QaItem {
 /// An answer.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct AnswerSpan {
-    /// Probability of beginning times that of ending; of equal texts in several places the sum, as
-    /// transformers' pipeline adds them up.
+    /// Probability of the start times that of the end. As in transformers' pipeline, the scores of equal texts in
+    /// different positions are added up.
     pub score: f32,
     /// First code point in the context.
     pub start: usize,
@@ -98,7 +98,7 @@ impl<'a> Qa<'a> {
     /// Encodes a question with the windows of a context.
     ///
     /// # Errors
-    /// If the context is too long and must be neither cut nor read in windows ([`OverflowStrategy::Error`]).
+    /// If the context is too long and must be neither truncated nor read in windows ([`OverflowStrategy::Error`]).
     pub fn prepare(&self, question: String, context: &str) -> std::result::Result<QaItem, String> {
         let tokenizer = &self.pipeline.tokenizer;
         let context = self.contexts.get(context, tokenizer)?;
@@ -140,9 +140,9 @@ impl<'a> Qa<'a> {
         Ok(QaItem { question, id: None, context, windows, first, rows })
     }
 
-    /// The columns of the first and last token of the answer at `place` (code points of the context) in each row of the item, or
-    /// the column of `[CLS]` if the row does not contain all of it or there is no answer (transformers 4.57
-    /// `examples/pytorch/question-answering/run_qa.py`).
+    /// Returns, for each row of the item, the columns of the first and last token of the answer at `place` (code points
+    /// of the context). If the row does not contain the complete answer, or there is no answer, both are the column of
+    /// `[CLS]` (transformers 4.57 `examples/pytorch/question-answering/run_qa.py`).
     pub fn answer_columns(&self, item: &QaItem, place: Option<(usize, usize)>) -> Vec<(usize, usize)> {
         let column = |window: &Range<usize>| {
             let (start, end) = place?;
@@ -174,7 +174,8 @@ impl<'a> Qa<'a> {
                 words: &context.tokens.word_ids[window.clone()],
             })
             .collect();
-        // Of equal answers, the place in the first window counts, and transformers begins where texts are kept.
+        // Of equal answers, the position in the first window counts. transformers starts at the side where texts are
+        // kept.
         if self.pipeline.tokenizer.truncation_side() == TruncationSide::Left {
             windows.reverse();
         }

@@ -5,19 +5,19 @@
 pub struct QaOptions {
     /// Maximum number of answers per question.
     pub top_k: usize,
-    /// Overlap of adjacent windows in tokens; `None` for 128, or half of a shorter window.
+    /// Overlap of adjacent windows in tokens. `None` means 128, or half of a shorter window.
     pub doc_stride: Option<usize>,
     /// Maximum length of an answer in tokens.
     pub max_answer_len: usize,
-    /// Maximum length of a question in tokens; longer questions are cut.
+    /// Maximum length of a question in tokens. Longer questions are truncated.
     pub max_question_len: usize,
-    /// Allow "no answer" (an empty answer).
+    /// True if "no answer" (an empty answer) is allowed.
     pub impossible: bool,
     /// Predict "no answer" if its score exceeds the best answer's by more than this.
     pub null_threshold: Option<f32>,
-    /// Extend answers to complete words.
+    /// True if answers are extended to complete words.
     pub align_to_words: bool,
-    /// Context for questions without one of their own.
+    /// Context for questions that have none.
     pub context: Option<String>,
     /// Name of the field with the question.
     pub question_field: String,
@@ -46,6 +46,6 @@ impl Default for QaOptions {
 }
 
 impl QaOptions {
-    /// The default length of a row in tokens, as in transformers' pipeline and in the scripts for SQuAD.
+    /// The default row length in tokens, as in transformers' pipeline and in the SQuAD scripts.
     pub const LONGEST: usize = 384;
 }

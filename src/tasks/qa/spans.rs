@@ -1,7 +1,6 @@
-//! Decoding of answers from the logits of windows.
+//! Decodes answers from the logits of windows.
 //!
-//! Reference: transformers 4.57 `pipelines/question_answering.py` (`select_starts_ends`, `decode_spans`,
-//! `postprocess`).
+//! Reference: transformers 4.57 `pipelines/question_answering.py` (`select_starts_ends`, `decode_spans`, `postprocess`).
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -19,7 +18,7 @@ pub(crate) struct Window<'a> {
     pub cls: Option<usize>,
     /// `tokens x 2` logits: start and end of an answer at each token.
     pub logits: &'a [f32],
-    /// Offsets in the context of this window's tokens.
+    /// Offsets of this window's tokens in the context.
     pub places: &'a [Span],
     /// Word indices of the same tokens.
     pub words: &'a [Option<u32>],
@@ -32,25 +31,25 @@ pub(crate) struct SpanOptions {
     pub top_k: usize,
     /// Maximum length of an answer in tokens.
     pub max_answer_len: usize,
-    /// Extend answers to complete words.
+    /// True if answers are extended to complete words.
     pub align_to_words: bool,
-    /// The reference's tokens hold the space before them, and the tokens here do not.
+    /// True if the reference's tokens include the preceding space, while the tokens here do not.
     pub spaces_left_out: bool,
 }
 
 /// A candidate answer.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Answer {
-    /// Probability of beginning times probability of ending, of merged answers together.
+    /// Probability of the start times probability of the end; for merged answers, the sum.
     pub score: f32,
     /// Offsets in code points of the context.
     pub place: Span,
 }
 
-/// Combined result of the windows of a context.
+/// The combined result of the windows of a context.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Decoded {
-    /// Answers, best first; fewer than requested if there are no more.
+    /// Answers, best first. There may be fewer than requested.
     pub answers: Vec<Answer>,
     /// Probability of "no answer": the minimum over the windows. `None` without `[CLS]`.
     pub null_score: Option<f32>,
@@ -60,12 +59,13 @@ pub(crate) struct Decoded {
 
 /// Decodes the windows of a context.
 ///
-/// As in the reference, the scores of candidates add up where the text from their first to their last token is the same, case
-/// ignored, in one window or several, and the first of them gives the place. A token may hold the space before it, so that
-/// an answer at the beginning of the context does not merge with the same words further on.
+/// As in the reference, candidates in one or several windows are merged if the text from their first to their last token
+/// is the same, ignoring case. Their scores are added up, and the first of them determines the position. A token may
+/// include the preceding space, so that an answer at the beginning of the context is not merged with the same words
+/// further on.
 pub(crate) fn decode(text: &Text, windows: &[Window<'_>], options: SpanOptions) -> Decoded {
     let mut answers: Vec<Answer> = Vec::new();
-    // Where the answer with a text is.
+    // Maps the text of an answer to its index.
     let mut known: HashMap<String, usize> = HashMap::new();
     let mut null_score: Option<f32> = None;
     let mut null_logit: Option<f32> = None;
@@ -113,7 +113,7 @@ impl Window<'_> {
         self.logits.get(2 * column + which).copied().unwrap_or(f32::NEG_INFINITY)
     }
 
-    /// Probabilities over `[CLS]`, which comes first, and the context tokens.
+    /// Returns probabilities over `[CLS]`, which comes first, and the context tokens.
     fn probabilities(&self, which: usize) -> Vec<f32> {
         let cls = self.cls.map_or(f32::NEG_INFINITY, |column| self.logit(column, which));
         let mut values: Vec<f32> = std::iter::once(cls)
@@ -123,13 +123,13 @@ impl Window<'_> {
         values
     }
 
-    /// Probability and logit of "no answer".
+    /// Returns the probability and logit of "no answer".
     fn null(&self, starts: &[f32], ends: &[f32]) -> Option<(f32, f32)> {
         let column = self.cls?;
         Some((starts[0] * ends[0], self.logit(column, 0) + self.logit(column, 1)))
     }
 
-    /// The highest sum of logits of any span.
+    /// Returns the highest sum of logits of any span.
     fn best_logit(&self, max_answer_len: usize) -> Option<f32> {
         let ends = |start: usize| start..self.context.end.min(start.saturating_add(max_answer_len));
         self.context
@@ -138,7 +138,7 @@ impl Window<'_> {
             .max_by(f32::total_cmp)
     }
 
-    /// Offsets of the tokens from `start` to `end` (indices within the window's context).
+    /// Returns the offsets of the tokens from `start` to `end` (indices within the window's context).
     fn place(&self, start: usize, end: usize, align: bool) -> Span {
         if !align {
             return (self.places[start].0, self.places[end].1);
@@ -149,10 +149,10 @@ impl Window<'_> {
     }
 }
 
-/// The best spans (start, end, score) without zero-probability ones.
+/// Returns the best spans (start, end, score), without those of zero probability.
 fn candidates(starts: &[f32], ends: &[f32], longest: usize, wanted: usize) -> Vec<(usize, usize, f32)> {
     let mut spans: Vec<(usize, usize, f32)> = Vec::new();
-    // Candidates with lower scores cannot enter.
+    // Candidates with lower scores are not among the best.
     let mut lowest = 0f32;
     let better = |a: &(usize, usize, f32), b: &(usize, usize, f32)| {
         b.2.total_cmp(&a.2).then((a.0, a.1).cmp(&(b.0, b.1)))
@@ -188,7 +188,7 @@ mod tests {
     const OPTIONS: SpanOptions =
         SpanOptions { top_k: 3, max_answer_len: 15, align_to_words: true, spaces_left_out: false };
 
-    /// All spans, by brute force.
+    /// Returns all spans, by brute force.
     fn all(starts: &[f32], ends: &[f32], longest: usize) -> Vec<(usize, usize, f32)> {
         let mut out = Vec::new();
         for (i, s) in starts.iter().enumerate() {
@@ -257,7 +257,7 @@ mod tests {
 
     #[test]
     fn answers_merge_with_the_space_before_them() {
-        // "May, may may": the second and the third word begin with a space.
+        // "May, may may": the second and the third word start with a space.
         let text = Text::new("May, may may".to_owned());
         let mut logits = [-9.0f32; 8];
         for word in 0..3 {

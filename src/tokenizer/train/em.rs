@@ -6,7 +6,7 @@ use rayon::iter::{IntoParallelIterator, IntoParallelRefIterator, ParallelIterato
 
 /// Pieces with a smaller expected count are removed.
 const LOWEST_COUNT: f64 = 0.5;
-/// Number of separately summed parts. It is fixed, so that any number of threads gives the same sums.
+/// Number of partial sums. It is fixed, so that results do not depend on the number of threads.
 const PARTS: usize = 16;
 
 /// A piece and its log probability.
@@ -17,19 +17,19 @@ pub(super) struct Scored {
 }
 
 impl Scored {
-    /// Single characters are kept, so that every unit has a segmentation.
+    /// Returns true for a single character. These are kept, so that every unit has a segmentation.
     fn is_character(&self) -> bool {
         self.text.chars().nth(1).is_none()
     }
 }
 
-/// The pieces with a trie for lookup.
+/// The pieces, with a trie for lookups.
 struct Model<'a> {
     trie: Trie,
     pieces: &'a [Scored],
 }
 
-/// A piece in a unit: bytes `start..end`.
+/// An occurrence of a piece in a unit: bytes `start..end`.
 #[derive(Clone, Copy)]
 struct Edge {
     start: u32,
@@ -43,7 +43,7 @@ impl<'a> Model<'a> {
         Self { trie, pieces }
     }
 
-    /// All pieces in `text`, by start position.
+    /// Finds all pieces in `text`, ordered by start position.
     fn edges(&self, text: &[u8], edges: &mut Vec<Edge>) {
         edges.clear();
         let mut start = 0;
@@ -60,7 +60,7 @@ impl<'a> Model<'a> {
         }
     }
 
-    /// The ids of the best segmentation of `text` without piece `not`, last piece first, and its score.
+    /// Returns the ids of the best segmentation of `text` without piece `not`, in reverse order, and its score.
     fn best(&self, text: &[u8], not: Option<u32>, scratch: &mut Scratch) -> (Vec<u32>, f64) {
         self.edges(text, &mut scratch.edges);
         let best = &mut scratch.best;
@@ -102,7 +102,7 @@ impl<'a> Model<'a> {
             backward[edge.start as usize] += backward[edge.end as usize] * odds[edge.id as usize];
         }
         let whole = forward[text.len()];
-        // Units are short, so underflow is possible only for a unit of one very rare character.
+        // Units are short, so underflow is only possible for a unit of one very rare character.
         if whole <= f64::MIN_POSITIVE {
             return;
         }
@@ -114,7 +114,7 @@ impl<'a> Model<'a> {
     }
 }
 
-/// Workspace reused for each unit.
+/// Buffers that are reused for each unit.
 #[derive(Default)]
 struct Scratch {
     edges: Vec<Edge>,
@@ -123,7 +123,7 @@ struct Scratch {
     backward: Vec<f64>,
 }
 
-/// Sums per piece over all units: first within parts, then over parts in order.
+/// Computes sums per piece over all units: first within parts, then over parts in order.
 fn sums(
     units: &[(String, u64)],
     length: usize,
@@ -149,7 +149,7 @@ fn sums(
     total
 }
 
-/// One EM iteration.
+/// Runs one EM iteration.
 pub(super) fn fit(pieces: Vec<Scored>, units: &[(String, u64)]) -> Vec<Scored> {
     let model = Model::new(&pieces);
     let odds: Vec<f64> = pieces.iter().map(|piece| piece.score.exp()).collect();
@@ -167,7 +167,7 @@ pub(super) fn fit(pieces: Vec<Scored>, units: &[(String, u64)]) -> Vec<Scored> {
         total += count;
         kept.push(Scored { score: count, ..piece });
     }
-    // With a sparse prior instead of plain log frequencies ("Bayesianified" EM, as in SentencePiece).
+    // Use a sparse prior instead of plain log frequencies ("Bayesianified" EM, as in SentencePiece).
     let total = digamma(total);
     for piece in &mut kept {
         piece.score = digamma(piece.score) - total;
@@ -175,7 +175,7 @@ pub(super) fn fit(pieces: Vec<Scored>, units: &[(String, u64)]) -> Vec<Scored> {
     kept
 }
 
-/// Prunes the pieces whose removal costs the least likelihood, down to `size` pieces.
+/// Removes the pieces whose removal reduces the likelihood least, until `size` pieces remain.
 pub(super) fn prune(pieces: Vec<Scored>, units: &[(String, u64)], size: usize) -> Vec<Scored> {
     let model = Model::new(&pieces);
     let frequency = sums(units, pieces.len(), |(text, count), sums, scratch| {
@@ -198,10 +198,10 @@ pub(super) fn prune(pieces: Vec<Scored>, units: &[(String, u64)], size: usize) -
             }
             let (others, score) = model.best(piece.text.as_bytes(), Some(id), scratch);
             if score > piece.score {
-                // Never used in the best segmentation of its own text.
+                // The best segmentation of its own text does not use the piece.
                 return Some(0.0);
             }
-            // Its occurrences are distributed to the alternative pieces, which changes the total.
+            // Its occurrences go to the alternative pieces, which changes the total.
             let after = (total + own * (others.len() as f64 - 1.0)).ln();
             let of_others: f64 =
                 others.iter().map(|other| (frequency[*other as usize] + own).ln() - after).sum();
@@ -217,7 +217,7 @@ pub(super) fn prune(pieces: Vec<Scored>, units: &[(String, u64)], size: usize) -
     ranked.into_iter().map(|(_, piece)| piece).collect()
 }
 
-/// The digamma function, for positive arguments.
+/// Computes the digamma function for positive arguments.
 fn digamma(mut x: f64) -> f64 {
     let mut sum = 0.0;
     while x < 7.0 {

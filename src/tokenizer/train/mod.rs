@@ -1,10 +1,10 @@
-//! Training a unigram tokenizer like ALBERT's: lower case, without accents, special pieces first, then symbols that are always
-//! separate pieces.
+//! Trains a unigram tokenizer like ALBERT's: lower case, without accents, special pieces first, then symbols that are
+//! always separate pieces.
 //!
-//! The method is SentencePiece's (Kudo 2018, "Subword Regularization"): start with frequent substrings of words, fit their
-//! probabilities with EM, and repeatedly prune a quarter of them. There are two differences: substrings are counted with the
-//! frequency of their words (SentencePiece counts each distinct word once when it searches for seeds), and no piece ends in a
-//! digit and a comma, which ALBERT's code would split again.
+//! The method is SentencePiece's (Kudo 2018, "Subword Regularization"): start with frequent substrings of words, fit
+//! their probabilities with EM, and repeatedly prune a quarter of them. There are two differences: substrings are counted
+//! with the frequency of their words (SentencePiece counts each distinct word once when it searches for seeds), and no
+//! piece ends in a digit and a comma, which ALBERT's code would split again.
 
 mod em;
 mod seeds;
@@ -25,9 +25,9 @@ const SPECIAL: [&str; 5] = ["<pad>", "<unk>", "[CLS]", "[SEP]", "[MASK]"];
 /// Symbols that are always separate pieces (`user_defined_symbols` of ALBERT's vocabulary).
 const META_SYMBOLS: [char; 8] = ['(', ')', '"', '-', '.', '–', '£', '€'];
 
-/// Maximum characters of a piece (SentencePiece's `max_sentencepiece_length`).
+/// Maximum length of a piece in characters (SentencePiece's `max_sentencepiece_length`).
 const MAX_PIECE: usize = 16;
-/// Maximum characters of a unit.
+/// Maximum length of a unit in characters.
 const MAX_UNIT: usize = 48;
 /// Number of seed pieces (SentencePiece's `seed_sentencepiece_size`).
 const SEEDS: usize = 1_000_000;
@@ -41,7 +41,7 @@ const FITS: usize = 2;
 pub struct TrainOptions {
     /// Vocabulary size, including special pieces and symbols.
     pub vocab_size: usize,
-    /// Fraction of the characters in the text that the vocabulary covers; the rest are unknown.
+    /// Fraction of the characters in the text that the vocabulary covers. The rest is unknown.
     pub character_coverage: f64,
 }
 
@@ -58,16 +58,17 @@ pub struct Trained {
     pub spiece: Vec<u8>,
     /// Number of pieces, which may be smaller than requested.
     pub vocab_size: usize,
-    /// Number of distinct characters with pieces of their own.
+    /// Number of distinct characters that are pieces.
     pub characters: usize,
 }
 
 /// Trains a tokenizer on counted words. The result does not depend on the number of threads.
 ///
-/// `progress` receives the number of completed rounds and the total. Returning false cancels the work.
+/// `progress` receives the number of completed rounds and the total. If it returns false, training is cancelled.
 ///
 /// # Errors
-/// If the words have more distinct characters than the vocabulary can hold, there are no words, or the work was cancelled.
+/// If the words have more distinct characters than the vocabulary can hold, if there are no words, or if training was
+/// cancelled.
 pub fn train(
     words: &WordCounts,
     options: &TrainOptions,
@@ -97,7 +98,7 @@ pub fn train(
     let total: f64 = seeds.iter().map(|(_, count)| count).sum();
     let mut pieces: Vec<Scored> =
         seeds.into_iter().map(|(text, count)| Scored { text, score: (count / total).ln() }).collect();
-    // Keep a tenth more than requested: EM selects the last pieces better than the pruning loss.
+    // Keep a tenth more than requested: EM selects the last pieces better than the pruning loss does.
     let enough = room + room / 10;
     let rounds = ((pieces.len() as f64 / enough as f64).ln() / -SHRINK.ln()).ceil().max(0.0) as u64 + 1;
     for round in 0.. {
@@ -122,7 +123,7 @@ pub fn train(
     })
 }
 
-/// The best pieces, including all characters, in descending order of score.
+/// Returns the best pieces, including all characters, in descending order of score.
 fn finalize(mut pieces: Vec<Scored>, room: usize) -> Vec<Scored> {
     let by_score = |a: &Scored, b: &Scored| b.score.total_cmp(&a.score).then_with(|| a.text.cmp(&b.text));
     pieces.sort_by(by_score);
@@ -143,7 +144,7 @@ fn is_valid_piece(chars: impl Iterator<Item = char>) -> bool {
     !(last[1] == Some(',') && last[0].is_some_and(is_digit))
 }
 
-/// The tokenizer's preprocessing.
+/// Returns a tokenizer for preprocessing words.
 fn normalizer() -> Result<SentencePieceTokenizer> {
     SentencePieceTokenizer::new(&spiece::model(&[], 1.0), Path::new("spiece.model"), &Settings::default())
 }

@@ -1,4 +1,4 @@
-//! Seed pieces: substrings that occur more than once, found with a suffix array (Kudo 2018, 3.2).
+//! Finds seed pieces: substrings that occur more than once, using a suffix array (Kudo 2018, 3.2).
 
 use super::{MAX_PIECE, is_valid_piece};
 use rayon::slice::ParallelSliceMut;
@@ -25,7 +25,7 @@ struct Candidate {
     length: u8,
 }
 
-/// All units concatenated, as character ids from 1.
+/// All units, concatenated, as character ids starting at 1.
 struct Text {
     codes: Vec<u16>,
     ends: Vec<u32>,
@@ -39,13 +39,13 @@ impl Text {
     }
 }
 
-/// The characters of the alphabet with their frequencies, then up to `most` longer substrings with the highest products of
-/// frequency and length, with that product.
+/// Returns the characters of the alphabet with their frequencies, followed by up to `most` longer substrings with the
+/// highest product of frequency and length, with that product.
 pub(super) fn seeds(units: &[(String, u64)], alphabet: &[(char, u64)], most: usize) -> Vec<(String, f64)> {
     let numbers: HashMap<char, u16> = alphabet.iter().map(|(c, _)| *c).zip(1..).collect();
     let mut text = Text { codes: Vec::new(), ends: Vec::new(), counts: Vec::new() };
     for (unit, count) in units {
-        // The retained words cannot have 4 billion characters.
+        // There are fewer than 4 billion characters in the retained words.
         text.codes.extend(unit.chars().filter_map(|c| numbers.get(&c)));
         text.ends.push(text.codes.len() as u32);
         text.counts.push(*count);
@@ -55,7 +55,7 @@ pub(super) fn seeds(units: &[(String, u64)], alphabet: &[(char, u64)], most: usi
         is_valid_piece(codes.iter().map(|code| alphabet[usize::from(*code) - 1].0))
     });
     drop(suffixes);
-    // In descending order of score, with ties ordered by position for reproducibility.
+    // In descending order of score. Ties are ordered by position, for reproducibility.
     candidates.par_sort_unstable_by_key(|c| (std::cmp::Reverse(c.score), c.start, c.length));
     candidates.truncate(most);
     let singles = alphabet.iter().map(|(c, count)| (c.to_string(), *count as f64));
@@ -88,13 +88,14 @@ fn sorted_suffixes(text: &Text) -> Vec<Suffix> {
 /// An open branch of the suffix tree during the traversal of the suffixes.
 struct Branch {
     length: usize,
-    /// A suffix below it.
+    /// The start of a suffix below it.
     start: u32,
     /// Number of occurrences of its string.
     count: u64,
 }
 
-/// Substrings of at least two characters that occur more than once: at branches of the suffix tree, and suffixes of units.
+/// Finds substrings of at least two characters that occur more than once: at branches of the suffix tree, and suffixes of
+/// units.
 fn candidates(text: &Text, suffixes: &[Suffix], valid: impl Fn(&[u16]) -> bool) -> Vec<Candidate> {
     let mut out = Vec::new();
     let mut close = |branch: &Branch| {

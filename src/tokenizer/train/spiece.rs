@@ -1,4 +1,4 @@
-//! Writing a SentencePiece model (`sentencepiece_model.proto`).
+//! Writes a SentencePiece model (`sentencepiece_model.proto`).
 
 use prost::Message;
 
@@ -21,7 +21,7 @@ pub(super) fn model(pieces: &[Scored], coverage: f64) -> Vec<u8> {
     let symbols = META_SYMBOLS.iter().map(|c| piece(&c.to_string(), 0.0, Type::UserDefined));
     let normal = pieces.iter().map(|p| piece(&p.text, p.score, Type::Normal));
     let pieces: Vec<_> = special.chain(symbols).chain(normal).collect();
-    // The part that describes the model. The rest describes SentencePiece's trainer.
+    // The fields that describe the model. The others describe SentencePiece's trainer.
     let trainer = TrainerSpec {
         model_prefix: Some("spiece".to_owned()),
         model_type: Some(ModelType::Unigram.into()),
@@ -43,7 +43,7 @@ pub(super) fn model(pieces: &[Scored], coverage: f64) -> Vec<u8> {
 
 const UNKNOWN: &str = SPECIAL[1];
 
-/// SentencePiece's default table, `nmt_nfkc`, taken from the built-in model.
+/// Returns SentencePiece's default table, `nmt_nfkc`, taken from the built-in model.
 fn normalizer() -> NormalizerSpec {
     let embedded = ModelProto::decode(EMBEDDED).ok();
     let spec = embedded.and_then(|model| model.normalizer_spec).unwrap_or_default();

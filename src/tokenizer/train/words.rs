@@ -1,4 +1,4 @@
-//! Counting the words of a corpus, and splitting them into units.
+//! Counts the words of a corpus, and splits them into units.
 
 use super::{MAX_UNIT, META_SYMBOLS};
 use crate::error::Result;
@@ -10,7 +10,7 @@ use std::collections::hash_map::Entry;
 use tokenizers::pre_tokenizers::unicode_scripts::UnicodeScripts;
 use tokenizers::{OffsetReferential, OffsetType, PreTokenizedString, PreTokenizer};
 
-/// Maximum number of distinct words. Beyond it, the rarest are dropped down to half of it.
+/// Maximum number of distinct words. If it is exceeded, the rarest words are dropped until half of it remains.
 const MOST_WORDS: usize = 4_000_000;
 
 /// Word counts of a corpus. Words are separated by white space and kept as written.
@@ -49,7 +49,7 @@ impl WordCounts {
         self.drop_rare(MOST_WORDS);
     }
 
-    /// Bounds the memory: drops words seen once, then words seen twice, and so on.
+    /// Limits memory use: drops words seen once, then those seen at most twice, then at most four times, and so on.
     fn drop_rare(&mut self, most: usize) {
         if self.counts.len() <= most {
             return;
@@ -63,7 +63,7 @@ impl WordCounts {
         }
     }
 
-    /// The number of distinct words.
+    /// Returns the number of distinct words.
     pub fn len(&self) -> usize {
         self.counts.len()
     }
@@ -73,7 +73,7 @@ impl WordCounts {
         self.counts.is_empty()
     }
 
-    /// The normalized words, with `▁` before each, in order.
+    /// Returns the normalized words in order, each preceded by `▁`.
     pub(super) fn normalized(&self, normalizer: &SentencePieceTokenizer) -> Result<Vec<(String, u64)>> {
         let mut words: HashMap<String, u64> = HashMap::with_capacity(self.counts.len());
         for (word, count) in &self.counts {
@@ -89,7 +89,7 @@ impl WordCounts {
     }
 }
 
-/// The most frequent characters, which cover `coverage` of the text.
+/// Returns the most frequent characters, which cover `coverage` of the text.
 pub(super) fn alphabet(words: &[(String, u64)], coverage: f64) -> Vec<(char, u64)> {
     let mut counts: HashMap<char, u64> = HashMap::new();
     for (word, count) in words {
@@ -106,14 +106,14 @@ pub(super) fn alphabet(words: &[(String, u64)], coverage: f64) -> Vec<(char, u64
         covered += *count as f64;
         more
     });
-    // Seeds are sorted by 16-bit character ids.
+    // Character ids have 16 bits in the search for seeds.
     let length = enough.count().min(usize::from(u16::MAX) - 1);
     counts.truncate(length);
     counts
 }
 
-/// Splits words at positions that no piece may span: at symbols, at characters outside the alphabet, and at changes of script
-/// (SentencePiece's `split_by_unicode_script`).
+/// Splits words at positions that no piece may span: at symbols, at characters outside the alphabet, and at changes of
+/// script (SentencePiece's `split_by_unicode_script`).
 pub(super) fn units(words: Vec<(String, u64)>, alphabet: &[(char, u64)]) -> Vec<(String, u64)> {
     let known: std::collections::HashSet<char> = alphabet.iter().map(|(c, _)| *c).collect();
     let mut units: HashMap<String, u64> = HashMap::new();
@@ -139,7 +139,7 @@ pub(super) fn units(words: Vec<(String, u64)>, alphabet: &[(char, u64)]) -> Vec<
     units
 }
 
-/// Units of bounded length.
+/// Adds parts of bounded length of a unit.
 fn add_parts(unit: &str, count: u64, add: &mut impl FnMut(&str, u64)) {
     let mut rest = unit;
     while let Some((at, _)) = rest.char_indices().nth(MAX_UNIT) {
@@ -150,7 +150,7 @@ fn add_parts(unit: &str, count: u64, add: &mut impl FnMut(&str, u64)) {
     add(rest, count);
 }
 
-/// Runs of one script. A leading `▁` belongs to any script.
+/// Splits text into runs of one script. A leading `▁` belongs to any script.
 fn scripts(run: &str) -> Vec<String> {
     let (prefix, rest) = run.strip_prefix(SPACE).map_or(("", run), |rest| (SPACE, rest));
     let mut text = PreTokenizedString::from(rest);

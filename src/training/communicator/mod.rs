@@ -19,7 +19,7 @@ pub trait Communicator {
     /// If a process has died.
     fn sum_f32(&self, values: &mut [f32]) -> Result<()>;
 
-    /// As [`Communicator::sum_f32`].
+    /// Same as [`Communicator::sum_f32`], for `f64`.
     ///
     /// # Errors
     /// If a process has died.
@@ -57,7 +57,7 @@ impl Communicator for SingleProcess {
     }
 }
 
-/// Connects to the processes that were started together with this one, through MPI in builds with that feature.
+/// Connects to the processes that were started together with this one: through MPI in builds with that feature.
 ///
 /// # Errors
 /// [`crate::Error::Device`] if MPI cannot be initialized.
@@ -76,7 +76,7 @@ pub fn local_rank() -> usize {
         .unwrap_or(0)
 }
 
-/// The result of every process, or an error in all of them if one has an error.
+/// Returns the result in every process, or an error in all of them if any has an error.
 ///
 /// # Errors
 /// The error of `result`; if another process has one, or has died.
@@ -86,8 +86,8 @@ pub fn all_ok<T>(world: &dyn Communicator, result: Result<T>) -> Result<T> {
     if failed { Err(Error::Input("another process failed".to_owned())) } else { Ok(value) }
 }
 
-/// Runs `work` in process 0 before the other processes, which then find its results on disk. `None` is an interruption. An error
-/// or an interruption in one process ends all of them: the others return `None`.
+/// Runs `work` in process 0 before the other processes, which then find its results on disk. `None` means that `work` was
+/// interrupted. An error or an interruption in one process ends all of them: the others return `None`.
 ///
 /// # Errors
 /// Errors of `work`; if a process has died.

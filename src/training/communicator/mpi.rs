@@ -1,4 +1,4 @@
-//! Data parallel training over MPI: one process per device, under `mpirun` or a scheduler that speaks MPI.
+//! Data-parallel training over MPI: one process per device, started by `mpirun` or an MPI-aware scheduler.
 
 use mpi::collective::SystemOperation;
 use mpi::environment::Universe;

@@ -1,4 +1,4 @@
-//! The bytes of a corpus stream: decompressed, with the stored bytes counted.
+//! The decompressed bytes of a corpus stream. Counts the bytes as stored.
 
 use super::files::Input;
 use crate::error::{Error, Result};
@@ -24,7 +24,7 @@ pub(super) fn open(input: &Input, read: Arc<AtomicU64>) -> Result<Bytes> {
     Ok(BufReader::with_capacity(BUFFER, bytes))
 }
 
-/// Returns true if a stream whose name says nothing holds JSON lines, that is, begins with a brace.
+/// Returns true if a stream whose name does not tell its format holds JSON lines, that is, begins with a brace.
 pub(super) fn looks_like_jsonl(start: &[u8]) -> bool {
     let start = start.strip_prefix("\u{feff}".as_bytes()).unwrap_or(start);
     start.trim_ascii_start().starts_with(b"{")

@@ -52,7 +52,7 @@ impl<R: BufRead> Lines<R> {
         let at = cut(line, limit);
         self.rest.extend_from_slice(&line[at..]);
         if whole {
-            // Removed above, but part of the remainder.
+            // Removed above, but needed in the remainder.
             self.rest.push(b'\n');
         }
         line.truncate(at);

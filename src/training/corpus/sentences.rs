@@ -22,11 +22,11 @@ const ABBREVIATIONS: &[&str] = &[
     "sec", "sen", "sens", "sep", "sept", "sgt", "sr", "st", "univ", "v", "viz", "vol", "vols", "vs",
 ];
 
-/// Of these, the words that do end a sentence unless a digit or a lower-case letter follows.
+/// The abbreviations that do end a sentence unless a digit or a lower-case letter follows.
 const BEFORE_NUMBERS: &[&str] =
     &["art", "ch", "eq", "fig", "figs", "no", "nos", "op", "p", "pp", "pt", "sec", "vol", "vols"];
 
-/// Of these, the words that end a sentence if a common sentence starter follows.
+/// The abbreviations that end a sentence if a common sentence starter follows.
 #[rustfmt::skip]
 const OFTEN_LAST: &[&str] = &["al", "assn", "bros", "co", "corp", "dept", "ft", "inc", "jr", "ltd", "ph.d", "sr", "univ"];
 
@@ -69,7 +69,7 @@ fn is_boundary(before: &str, after: &str) -> bool {
     let before = before.trim_end();
     let Some(stem) = before.strip_suffix('.') else { return true };
     let word = stem.rsplit(|c: char| c.is_whitespace() || "([\"'“‘".contains(c)).next().unwrap_or(stem);
-    // "1." numbers what follows.
+    // "1." is a numbering of the text that follows.
     if word.len() == stem.trim_start().len() && word.chars().all(|c| c.is_ascii_digit()) {
         return false;
     }

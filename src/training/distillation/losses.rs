@@ -26,7 +26,7 @@ pub(super) fn sentence_vectors<'a>(
 }
 
 /// The loss of n unit vectors `[n, H]`, times n: the mean of one minus the cosine of each vector and its target, plus the
-/// mean squared difference of the n x n similarities. Without the first part if the vectors have different lengths.
+/// mean squared difference of the n x n similarities. The first term is omitted if the vectors have different widths.
 pub(super) fn vector_loss(own: Tensor<2>, target: Tensor<2>) -> Tensor<1> {
     let ([count, width], [_, target_width]) = (own.dims(), target.dims());
     let similarities = |vectors: &Tensor<2>| vectors.clone().matmul(vectors.clone().transpose());
@@ -39,7 +39,8 @@ pub(super) fn vector_loss(own: Tensor<2>, target: Tensor<2>) -> Tensor<1> {
     squared + cosines.neg().add_scalar(1.0).sum()
 }
 
-/// The Kullback-Leibler divergence of the distributions with these logits `[n, V]` from the targets', summed over the rows.
+/// The Kullback-Leibler divergence of the distributions with these logits `[n, V]` from the target distributions, summed
+/// over the rows.
 pub(super) fn divergence(own: Tensor<2>, target: Tensor<2>) -> Tensor<1> {
     let own = activation::log_softmax(own.cast(DType::F32), 1);
     let target = activation::log_softmax(target.cast(DType::F32), 1);

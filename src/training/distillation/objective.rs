@@ -22,15 +22,15 @@ pub enum DistillExample {
     Sentences(Vec<SentencePair>),
 }
 
-/// The pretraining losses plus the weighted loss of a teacher.
+/// The pretraining losses, plus the weighted distillation loss.
 pub struct Distillation {
     /// The losses of the text.
     pub text: Pretraining,
     /// The teacher.
     pub teacher: Teacher,
-    /// The knowledge that it gives.
+    /// The teacher's knowledge to learn.
     pub signal: Signal,
-    /// The weight of its loss relative to the masked-LM loss.
+    /// The weight of the distillation loss relative to the masked-LM loss.
     pub weight: f64,
     /// The number of tokens that both vocabularies have in common. Logits of later ids are ignored.
     pub vocabulary: usize,
@@ -40,7 +40,7 @@ pub struct Distillation {
 pub const DISTILLATION_SUMS: [&str; 5] =
     ["mlm_loss", "mlm_accuracy", "sop_loss", "sop_accuracy", "distill_loss"];
 
-/// Without sentence order.
+/// The names if sentence order is not trained.
 const SUMS_WITHOUT_ORDER: [&str; 3] = ["mlm_loss", "mlm_accuracy", "distill_loss"];
 
 /// Panels of [`crate::training::log::RunLog`]: title and sum.

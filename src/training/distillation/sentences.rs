@@ -12,7 +12,7 @@ use crate::training::instances::{InstancePlan, Materializer, SpecialIds};
 /// A sentence, encoded for both models.
 #[derive(Clone, Debug)]
 pub struct SentencePair {
-    /// For the model that learns.
+    /// For the student.
     pub student: Encoding,
     /// For the teacher.
     pub teacher: Encoding,
@@ -67,8 +67,8 @@ impl SentenceReader {
         })
     }
 
-    /// Reads a random sentence of each plan, always the same for the same plan. Leaves out sentences of which nothing
-    /// remains for the teacher.
+    /// Reads a random sentence of each plan; the same plan always gives the same sentence. Omits sentences of which
+    /// nothing remains for the teacher.
     ///
     /// # Errors
     /// If the corpus cannot be read, or the teacher's tokenizer does not fit its model.

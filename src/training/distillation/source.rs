@@ -50,7 +50,7 @@ impl Source for DistillSource {
     type Plan = DistillPlan;
     type Example = DistillExample;
 
-    /// `rows` rows of text, and as many sentences.
+    /// Plans `rows` rows of text and, if the teacher gives sentence vectors, one sentence per row.
     fn next_batch(&mut self, rows: usize) -> Result<Vec<DistillPlan>> {
         let rows = self.text.next_batch(rows)?;
         Ok(self.with_sentences(rows))

@@ -48,7 +48,7 @@ pub struct Teacher {
 
 impl Teacher {
     /// Loads the model of `checkpoint` onto each of `devices`, which do not need automatic differentiation. Also returns
-    /// remarks about the checkpoint. Lengths are padded to a multiple of `pad_multiple`.
+    /// notes about the checkpoint. Lengths are padded to a multiple of `pad_multiple`.
     ///
     /// # Errors
     /// [`Error::Weights`] for a missing tensor or head; errors of the file's reader and of the devices.

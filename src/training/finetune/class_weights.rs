@@ -6,12 +6,12 @@ use crate::error::{Error, Result};
 /// Weights of the classes in the loss of single-label and of token classification.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub enum ClassWeights {
-    /// All classes weigh the same.
+    /// All classes have the same weight.
     #[default]
     Equal,
-    /// Rare classes weigh more, as in scikit-learn's `compute_class_weight`.
+    /// Rare classes have larger weights, as in scikit-learn's `compute_class_weight`.
     Balanced,
-    /// Weights of some labels; the others have 1.
+    /// Weights of some labels; the others have weight 1.
     Named(Vec<(String, f32)>),
 }
 
@@ -35,7 +35,7 @@ impl ClassWeights {
         }
     }
 
-    /// The weights in the order of `labels`, which occur `counts` times; empty for equal ones.
+    /// The weights in the order of `labels`, which occur `counts` times; empty for equal weights.
     pub(in crate::training) fn of(&self, labels: &LabelSet, counts: &[u64]) -> Result<Vec<f32>> {
         let named = match self {
             Self::Equal => return Ok(Vec::new()),
@@ -55,7 +55,7 @@ impl ClassWeights {
         Ok(weights)
     }
 
-    /// The weights where classes cannot have any.
+    /// Returns equal weights, or an error if weights were given, for tasks without class weights.
     pub(in crate::training) fn refuse(&self) -> Result<Vec<f32>> {
         match self {
             Self::Equal => Ok(Vec::new()),

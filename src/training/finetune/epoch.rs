@@ -32,7 +32,7 @@ pub enum Order {
 /// Number of batches in a pool that is sorted by length.
 const POOL_BATCHES: usize = 50;
 
-/// Up to this many numbers are shuffled as a list. More follow a permutation that needs no memory.
+/// Up to this count, numbers are shuffled as a list. Beyond it, they follow a permutation that needs no memory.
 const LISTED: usize = 1 << 24;
 
 /// The batches of an epoch. Takes 4 bytes of memory per example, and at most 64 MiB.
@@ -53,7 +53,7 @@ enum Numbers {
 }
 
 impl Numbers {
-    /// `count` numbers in random order, as a list if there are at most `listed`.
+    /// `count` numbers in random order: a list if there are at most `listed`, otherwise a permutation.
     fn shuffled(count: usize, listed: usize, random: &mut Pcg64Mcg, key: u64) -> Self {
         if count > listed {
             return Self::Permuted(Permutation::new(count as u64, key));
@@ -117,7 +117,7 @@ impl Epoch {
         if self.order != Order::ByLength {
             return Ok(numbers(number..number + 1).collect());
         }
-        // Pools hold whole batches, so that the batches of all pools are those of the list.
+        // Pools consist of full batches, so that batch numbers are the same as in the list of all batches.
         let first = number / POOL_BATCHES * POOL_BATCHES;
         let with_length = |number: u32| Ok((examples.length(number as usize)?, number));
         let pool: Result<Vec<_>> = numbers(first..first + POOL_BATCHES).map(with_length).collect();

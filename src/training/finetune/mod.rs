@@ -1,5 +1,5 @@
-//! Fine-tuning: [`FineTune`] is the whole run, from labelled data to a model. Its parts are encoding of the data, losses of the
-//! task heads, recipes, and runs with one seed.
+//! Fine-tuning: [`FineTune`] is a complete run, from labelled data to a model. Its parts are the encoding of the data,
+//! the losses of the task heads, recipes, and runs with one seed.
 
 mod class_weights;
 mod epoch;

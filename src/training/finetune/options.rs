@@ -16,24 +16,24 @@ use crate::training::{Decay, Duration, OptimizerKind, option_values};
 pub struct FineTuneOptions {
     /// The task, the format of its data, and its own options.
     pub task: FineTuneTask,
-    /// Training examples: a file, also compressed, or a folder where the format is one.
+    /// Training examples: a file, which may be compressed, or a folder if the format is one.
     pub train: PathBuf,
     /// Examples for evaluation, which select the best checkpoint.
     pub dev: Dev,
-    /// Maximum row length in tokens, including special tokens. `None`: the recipe's, else what the data needs, at most the
-    /// tokenizer's limit and the model's positions.
+    /// Maximum row length in tokens, including special tokens. `None`: the recipe's, otherwise the length that the data
+    /// needs, limited by the tokenizer and by the model's positions.
     pub max_length: Option<usize>,
     /// A published recipe ([`recipe::PUBLISHED`](super::recipe::PUBLISHED)). Other options override it.
     pub recipe: Option<String>,
-    /// Length of the run. `None`: the recipe's, else 3 epochs, or more for small data sets.
+    /// Length of the run. `None`: the recipe's, otherwise 3 epochs, or more for small data sets.
     pub duration: Option<Duration>,
-    /// Examples per step, over all devices and processes. `None`: the recipe's, else 32.
+    /// Examples per step, over all devices and processes. `None`: the recipe's, otherwise 32.
     pub batch_size: Option<usize>,
     /// Examples per forward and backward pass of a device. `None`: about 4096 tokens on a CPU and 32768 on a GPU.
     pub micro_batch: Option<usize>,
-    /// Peak learning rate. `None`: the recipe's, else by the hidden size.
+    /// Peak learning rate. `None`: the recipe's, otherwise one that depends on the hidden size.
     pub learning_rate: Option<f64>,
-    /// Warm-up steps. `None`: the recipe's, else a tenth of all steps.
+    /// Warm-up steps. `None`: the recipe's, otherwise a tenth of all steps.
     pub warmup_steps: Option<u64>,
     /// Decay of the learning rate after the warm-up.
     pub decay: Decay,
@@ -43,19 +43,19 @@ pub struct FineTuneOptions {
     pub weight_decay: f64,
     /// Maximum global norm of the gradients; `None`: no limit.
     pub clip_norm: Option<f64>,
-    /// Dropout rates. `None`: the recipe's, else the model's.
+    /// Dropout rates. `None`: the recipe's, otherwise the model's.
     pub dropout: Dropout,
     /// The part of the model that is not trained.
     pub freeze: Frozen,
     /// Order of the examples in an epoch.
     pub order: Order,
-    /// Compute precision. Weights and optimizer state stay in f32. [`Precision::Int8`] is not for training.
+    /// Compute precision. Weights and optimizer state stay in f32. [`Precision::Int8`] is not supported for training.
     pub precision: Precision,
     /// Recompute memory-bound activations in the backward pass instead of saving them.
     pub gradient_checkpointing: bool,
-    /// One run per seed, of which the best on dev is kept. At least one.
+    /// One run per seed, of which the best on dev is kept. There must be at least one.
     pub seeds: Vec<u64>,
-    /// The metric on dev that selects the best checkpoint. `None`: the recipe's, else the first one of the task.
+    /// The metric on dev that selects the best checkpoint. `None`: the recipe's, otherwise the first one of the task.
     pub metric: Option<String>,
     /// Steps between evaluations. `None`: once per epoch, or ten times per run if that is more often.
     pub evaluate_every: Option<u64>,
@@ -80,7 +80,7 @@ pub enum FineTuneTask {
     Classify {
         /// How the data is read. `kind` is replaced by `goal`.
         data: TextOptions,
-        /// The kind of target. `None`: numbers for the recipe of STS-B, else one label per text.
+        /// The kind of target. `None`: numbers for the recipe of STS-B, otherwise one label per text.
         goal: Option<TargetKind>,
         /// Labels in the order of their ids. Empty: the labels in the data, sorted.
         labels: Vec<String>,
@@ -98,9 +98,9 @@ pub enum FineTuneTask {
     },
     /// Extractive question answering.
     Qa {
-        /// How the data is read. Answers need their places (`need_start`).
+        /// How the data is read. Answers need positions (`need_start`).
         data: QuestionOptions,
-        /// How long contexts are divided, and how long answers may be.
+        /// How long contexts are split, and the maximum length of answers.
         task: QaOptions,
     },
     /// Multiple choice.
@@ -111,7 +111,7 @@ pub enum FineTuneTask {
 }
 
 impl FineTuneTask {
-    /// The name of the subcommand, by which recipes name their task.
+    /// The name of the subcommand. Recipes use it to name their task.
     pub(super) fn name(&self) -> &'static str {
         match self {
             Self::Classify { .. } => "classify",
@@ -130,7 +130,7 @@ pub enum Dev {
     None,
     /// A file or folder in the format of the training data.
     File(PathBuf),
-    /// This fraction of the training data, between 0 and 1, which is not trained on.
+    /// This fraction of the training data, between 0 and 1, which is excluded from training.
     Fraction(f64),
 }
 
@@ -180,7 +180,7 @@ impl FineTuneOptions {
         }
     }
 
-    /// Checks the values that no later step would refuse.
+    /// Checks the values that no later step would reject.
     pub(super) fn check_values(&self) -> Result<()> {
         let wrong =
             |name: &str, problem: String| Err(Error::InvalidOption { name: name.to_owned(), problem });

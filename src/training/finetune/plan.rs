@@ -9,7 +9,7 @@ use crate::device::Precision;
 use crate::model::AlbertConfig;
 use crate::training::{Identity, Optimizer, Schedule, TrainOptions};
 
-/// Everything that the options left open, and what the run works on.
+/// The values that the options left open, and a summary of the data and devices.
 #[derive(Clone, Debug)]
 pub struct FineTunePlan {
     /// The name of the initial model.

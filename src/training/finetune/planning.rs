@@ -16,7 +16,7 @@ const ERRORS: [&str; 3] = ["loss", "mean_squared_error", "mean_absolute_error"];
 /// Fills in everything that the options leave open.
 ///
 /// # Errors
-/// Fails with [`Error::InvalidOption`] for an unknown metric, and if the training data is empty.
+/// [`Error::InvalidOption`] for an unknown metric, and if the training data is empty.
 pub(super) fn plan(setup: &Setup, prepared: &Prepared) -> Result<FineTunePlan> {
     let (options, recipe) = (setup.options, setup.recipe);
     let gpu = setup.devices[0].is_gpu;
@@ -46,7 +46,7 @@ pub(super) fn plan(setup: &Setup, prepared: &Prepared) -> Result<FineTunePlan> {
         .learning_rate
         .or(recipe.map(|recipe| recipe.learning_rate))
         .unwrap_or_else(|| recipe::learning_rate(&setup.config));
-    // The longest example determines the batch that fits.
+    // The longest example determines the batch size that fits.
     let longest = examples.largest().max(1);
     let metric = metric(options, recipe, prepared)?;
     Ok(FineTunePlan {
@@ -85,7 +85,7 @@ fn metric(
     match asked.as_deref().or(recipe.map(|recipe| recipe.metric)) {
         None => Ok(known.first().copied().unwrap_or("loss").to_owned()),
         Some(name) if known.contains(&name) => Ok(name.to_owned()),
-        // A recipe for two labels, but data with more.
+        // The recipe is for two labels, but the data has more.
         Some(_) if asked.is_none() => Ok(known.first().copied().unwrap_or("loss").to_owned()),
         Some(name) => Err(Error::InvalidOption {
             name: "metric".to_owned(),

@@ -37,7 +37,7 @@ use crate::training::{Communicator, SingleProcess, all_ok};
 /// # }
 /// ```
 ///
-/// Dropout before the heads draws from burn's random numbers, which are one sequence per process and device: runs at the same time
+/// Dropout before the heads uses burn's random generator, which all runs of a process share per device: concurrent runs
 /// in one process are not reproducible.
 pub struct FineTune<'a> {
     checkpoint: Checkpoint,
@@ -47,12 +47,12 @@ pub struct FineTune<'a> {
 }
 
 impl<'a> FineTune<'a> {
-    /// Fine-tuning of `checkpoint` in this process, on the CPU.
+    /// Creates a fine-tuning run of `checkpoint` in this process, on the CPU.
     pub fn new(checkpoint: Checkpoint, options: FineTuneOptions) -> Self {
         Self { checkpoint, options, devices: Vec::new(), world: &SingleProcess }
     }
 
-    /// Computes on these devices, each of which takes a part of every batch.
+    /// Sets the devices, each of which takes a part of every batch.
     pub fn devices(mut self, devices: Vec<OpenDevice>) -> Self {
         self.devices = devices;
         self
@@ -68,11 +68,11 @@ impl<'a> FineTune<'a> {
     ///
     /// # Errors
     /// [`Error::InvalidOption`] for options that do not fit each other, the model or the data; errors of the data, with
-    /// their places; errors of the output directory.
+    /// their locations; errors of the output directory.
     pub fn prepare(self, observer: &mut dyn FineTuneObserver) -> Result<PreparedFineTune<'a>> {
         device::keep_freed_memory();
         let Self { checkpoint, options, mut devices, world } = self;
-        // Every process checks the directory before any writes into it.
+        // Every process checks the directory before any process writes into it.
         all_ok(world, options.check())?;
         if devices.is_empty() {
             devices.push(device::open_automatically(options.precision, Workload::Inference(Some(0.0)))?.0);
@@ -93,7 +93,7 @@ impl<'a> FineTune<'a> {
         Ok(PreparedFineTune { checkpoint, options, devices, world, prepared, plan })
     }
 
-    /// Prepares the run, and trains to its end.
+    /// Prepares the run and trains to the end.
     ///
     /// # Errors
     /// Errors of [`FineTune::prepare`] and of [`PreparedFineTune::run`].

@@ -60,7 +60,7 @@ impl FineTuneResults {
         Ok(())
     }
 
-    /// The result of a completed run in its directory.
+    /// Reads the result of a completed run from its directory.
     pub(super) fn of_run(folder: &Path) -> Option<SeedResult> {
         let text = std::fs::read(folder.join(FILE)).ok()?;
         let results: Self = serde_json::from_slice(&text).ok()?;

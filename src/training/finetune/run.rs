@@ -64,7 +64,7 @@ pub struct FineTuneRun<'a> {
     pub examples: &'a ExampleStore,
     /// The loss.
     pub objective: &'a FineTuning,
-    /// The device.
+    /// The devices.
     pub devices: &'a [Device],
     /// Precision of matrix multiplications on a CPU.
     pub matmul_precision: MatmulPrecision,
@@ -86,7 +86,7 @@ pub struct FineTuned {
     pub ending: StopReason,
     /// The best evaluation, if there was one.
     pub best: Option<Best>,
-    /// The best weights, or else the last ones.
+    /// The best weights, or the last ones without an evaluation.
     pub parameters: Parameters,
     /// The model of these weights, for inference.
     pub model: Option<Albert>,

@@ -21,8 +21,9 @@ use crate::training::trainer::OnlyStart;
 use crate::training::{Checkpoints, Evaluation, StopReason};
 
 impl PreparedFineTune<'_> {
-    /// Trains once per seed and keeps the best model, until `stop` is set. Returns `None` if it was: a checkpoint is saved, and
-    /// the run can be resumed. The output directory receives the model, its checkpoints, logs and `results.json`.
+    /// Trains once per seed and keeps the best model. Returns `None` if `stop` was set in the meantime: a checkpoint is
+    /// then saved, and the run can be resumed. The output directory receives the model, its checkpoints, logs and
+    /// `results.json`.
     ///
     /// # Errors
     /// [`crate::Error::Training`] if the loss becomes NaN or infinite; errors of the checkpoint, the devices, the data and
@@ -136,7 +137,7 @@ impl PreparedFineTune<'_> {
         };
         if let Some(report) = &report {
             observer.dev_evaluated(report, plan);
-            // Settings that the model needs to give the same answers later.
+            // Stores a setting that the model needs to give the same answers later.
             if let Some(threshold) = report.metric("best_f1_threshold") {
                 let mut config = prepared.config.clone();
                 null_threshold::set(&mut config, threshold);

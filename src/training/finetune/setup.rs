@@ -1,4 +1,4 @@
-//! What is set up before the data of a fine-tuning run is read: the recipe, the configuration and the devices.
+//! The setup before the data of a fine-tuning run is read: the recipe, the configuration and the devices.
 
 use super::observer::FineTuneObserver;
 use super::options::FineTuneOptions;
@@ -10,7 +10,7 @@ use crate::model::{Albert, AlbertConfig, Head};
 use crate::tasks::{LengthOptions, OverflowStrategy, Pipeline};
 use crate::training::{Communicator, run_directory};
 
-/// Everything that is set up before the data is read.
+/// The values that are determined before the data is read.
 pub(super) struct Setup<'a> {
     pub(super) options: &'a FineTuneOptions,
     /// The other processes.
@@ -19,12 +19,12 @@ pub(super) struct Setup<'a> {
     pub(super) checkpoint: &'a Checkpoint,
     /// The checkpoint's configuration with the dropout rates of this run.
     pub(super) config: AlbertConfig,
-    /// At least one.
+    /// The devices; at least one.
     pub(super) devices: &'a [OpenDevice],
 }
 
 impl Setup<'_> {
-    /// A pipeline that encodes rows for a model of `config` with `head`. Its weights are set later.
+    /// Creates a pipeline that encodes rows for a model of `config` with `head`. Its weights are set later.
     ///
     /// # Errors
     /// [`Error::InvalidOption`] for a length that the model does not support; errors of the tokenizer.
@@ -57,12 +57,12 @@ impl Setup<'_> {
         })
     }
 
-    /// True for the process that evaluates and writes.
+    /// Returns true in the process that evaluates and writes.
     pub(super) fn is_main_process(&self) -> bool {
         self.world.rank() == 0
     }
 
-    /// Rows are padded to a multiple of this.
+    /// The multiple to which rows are padded.
     pub(super) fn pad_multiple(&self) -> usize {
         self.devices[0].pad_multiple()
     }
@@ -80,7 +80,7 @@ impl FineTuneOptions {
         run_directory::claim(&self.output, self.resume)
     }
 
-    /// The recipe of that name.
+    /// The published recipe that the options name.
     pub(super) fn published_recipe(&self) -> Result<Option<&'static PublishedRecipe>> {
         let Some(name) = &self.recipe else { return Ok(None) };
         let task = self.task.name();
@@ -95,7 +95,7 @@ impl FineTuneOptions {
         }
     }
 
-    /// `config` with the dropout rates of this run.
+    /// Returns `config` with the dropout rates of this run.
     pub(super) fn configured(&self, config: &AlbertConfig, recipe: Option<&PublishedRecipe>) -> AlbertConfig {
         let mut config = config.clone();
         let dropout = recipe.map(|recipe| recipe.dropout);

@@ -52,7 +52,7 @@ impl<'a> Source for ExampleSource<'a> {
     type Plan = u32;
     type Example = TrainingExample;
 
-    /// The next planned batch, regardless of `rows`.
+    /// Returns the next planned batch, regardless of `rows`.
     fn next_batch(&mut self, _rows: usize) -> Result<Vec<u32>> {
         if self.batch == self.batches_per_pass() {
             self.begin(self.pass + 1);

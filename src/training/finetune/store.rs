@@ -1,4 +1,4 @@
-//! Encoded examples on disk, read by number.
+//! Encoded examples on disk, accessed by number.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -10,27 +10,27 @@ use crate::error::{Error, Result};
 use crate::io::Scratch;
 use crate::tokenizer::Encoding;
 
-/// Labelled examples that are encoded at a time.
+/// Labelled examples that are encoded in one go.
 const CHUNK: usize = 4096;
 
-/// The examples of a run. Those of large data are in temporary files.
+/// The examples of a run. Large data sets are in temporary files.
 ///
-/// Of an [`Encoding`] only `ids` and `type_ids` are kept, which is what models read.
+/// Only `ids` and `type_ids` of an [`Encoding`] are stored, which is all that models read.
 pub struct ExampleStore {
     scratch: Scratch,
-    /// The [`Place`] of each example, as two numbers.
+    /// The [`Place`] of each example, as two integers.
     index: Scratch,
     count: usize,
     digest: u32,
     rows: RowLengths,
-    /// The most padded tokens of an example.
+    /// Maximum number of padded tokens of an example.
     largest: usize,
 }
 
-/// Where an example is.
+/// The location of an example.
 #[derive(Clone, Copy)]
 struct Place {
-    /// The offset of its last byte plus one.
+    /// The end offset of the example.
     end: u64,
     /// The number of tokens of its longest row.
     length: usize,
@@ -138,7 +138,7 @@ impl ExampleStore {
         self.count == 0
     }
 
-    /// The example with a number from 0.
+    /// Returns the example with this number, counted from 0.
     ///
     /// # Errors
     /// [`Error::Input`] if there is none; [`Error::Io`].
@@ -175,7 +175,7 @@ impl ExampleStore {
         &self.rows
     }
 
-    /// The most tokens of an example when its rows are padded to the longest of them.
+    /// Maximum number of tokens of an example whose rows are padded to the longest of them.
     pub fn largest(&self) -> usize {
         self.largest
     }
@@ -186,7 +186,7 @@ impl ExampleStore {
     }
 }
 
-/// The fingerprint of examples with another one after them.
+/// Extends the fingerprint `before` of the preceding examples by another one.
 fn digest(before: u32, example: &TrainingExample) -> u32 {
     let ids = example.rows.iter().flat_map(|row| &row.ids).flat_map(|id| id.to_le_bytes());
     let bytes: Vec<u8> = ids.chain(format!("{:?}", example.answer).into_bytes()).collect();

@@ -7,7 +7,7 @@ use rand::{Rng, RngExt};
 use super::options::InstanceOptions;
 use super::pieces::PieceTable;
 
-/// Appends the words of `ids[range]` to `words`. Special tokens belong to no word and end the word before them.
+/// Appends the words of `ids[range]` to `words`. Special tokens do not belong to any word and end the word before them.
 pub(super) fn find_words(ids: &[u32], range: Range<usize>, table: &PieceTable, words: &mut Vec<Word>) {
     let mut open = false;
     for at in range {

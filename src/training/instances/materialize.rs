@@ -37,7 +37,7 @@ impl Materializer {
     /// The tokens of a random sentence of the instance of `plan`, unmasked and without special tokens.
     ///
     /// # Errors
-    /// As [`Materializer::materialize`].
+    /// Same as [`Materializer::materialize`].
     pub fn sentence(&self, plan: &InstancePlan) -> Result<Vec<u32>> {
         let count = u64::from(plan.end.saturating_sub(plan.first).max(1));
         let drawn = plan.first + (mix(Purpose::Sentence, &[plan.seed]) % count) as u32;

@@ -12,8 +12,8 @@ pub enum Pairing {
     SentenceOrder,
     /// A segment of another document half of the time (next-sentence prediction, as in BERT).
     NextSentence,
-    /// Consecutive segments in document order, without a label. There are two, so that the embedding of type 1 and the
-    /// middle `[SEP]` are trained for tasks on pairs. A chunk of one sentence stays one segment.
+    /// Consecutive segments in document order, without a label. There are two segments, so that the type 1 embedding and
+    /// the middle `[SEP]` are trained for tasks on pairs. A chunk of one sentence stays one segment.
     Unlabelled,
 }
 

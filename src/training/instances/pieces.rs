@@ -13,7 +13,7 @@ pub enum PieceKind {
     WordPiece,
 }
 
-/// For each id: whether it starts a word and whether it is special. Also a list of all ids that are not special.
+/// Which ids start a word, which ids are special, and a list of all ids that are not special.
 #[derive(Clone, Debug)]
 pub struct PieceTable {
     flags: Vec<u8>,
@@ -69,7 +69,7 @@ impl PieceTable {
         Self::new(pieces.iter().map(String::as_str), kind, &special)
     }
 
-    /// Returns true if this piece starts a word. Ids beyond the vocabulary do.
+    /// Returns true if this piece starts a word, which includes ids beyond the vocabulary.
     pub fn starts_word(&self, id: u32) -> bool {
         self.flags.get(id as usize).is_none_or(|flags| flags & STARTS_WORD != 0)
     }

@@ -1,4 +1,4 @@
-//! Planning: which sentences form which instance.
+//! Planning: determines which sentences form which instance.
 
 use std::ops::Range;
 

@@ -46,7 +46,7 @@ pub struct InstanceStream {
     offset: usize,
 }
 
-/// Number of instances planned and shuffled together.
+/// Instances that are planned and shuffled together.
 #[derive(Default)]
 struct Chunk {
     epoch: u64,
@@ -80,7 +80,7 @@ impl InstanceStream {
         Ok(Self { materializer, split, seed, chunk: Chunk::default(), offset: 0 })
     }
 
-    /// Builds instances from the plans of this stream, also in other threads.
+    /// Returns a builder of instances from the plans of this stream. It works in any thread.
     pub fn materializer(&self) -> Materializer {
         self.materializer.clone()
     }

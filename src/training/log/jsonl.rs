@@ -28,8 +28,8 @@ impl MetricsFile {
 
     /// Opens the file of a run that resumes after `step`, and returns its records.
     ///
-    /// Drops records of later steps, which the run will write again, and lines that are not records, such as a last line
-    /// that was interrupted. Creates the file if it does not exist.
+    /// Drops records of later steps, which the run will write again, and lines that are not records, such as an
+    /// incomplete last line. Creates the file if it does not exist.
     ///
     /// # Errors
     /// [`Error::Io`]; [`Error::Output`].
@@ -61,7 +61,7 @@ impl MetricsFile {
     }
 }
 
-/// The records up to `step`, and whether the file contains nothing else.
+/// Reads the records up to `step`. Also returns whether the file contains nothing else.
 fn read(path: &Path, file: File, step: u64) -> Result<(Vec<Map<String, Value>>, bool)> {
     let mut reader = BufReader::new(file);
     let (mut records, mut whole) = (Vec::new(), true);

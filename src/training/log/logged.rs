@@ -6,7 +6,7 @@ use super::run_log::RunLog;
 use crate::error::Result;
 use crate::training::trainer::{Report, StopReason, TrainObserver};
 
-/// Writes the logs of a run ([`RunLog`]), and passes all events on.
+/// Writes the logs of a run ([`RunLog`]) and forwards all events.
 pub struct LoggedRun<'a, O: TrainObserver + ?Sized> {
     output: Option<PathBuf>,
     panels: Vec<(String, String)>,
@@ -15,13 +15,13 @@ pub struct LoggedRun<'a, O: TrainObserver + ?Sized> {
 }
 
 impl<'a, O: TrainObserver + ?Sized> LoggedRun<'a, O> {
-    /// Logs into the directory `output`; `None` logs nothing, for processes other than 0. `panels` are the titles and the names
-    /// of the values to draw.
+    /// Logs to the directory `output`, or nowhere if it is `None`, for processes other than 0. `panels` are the titles
+    /// and the names of the values to draw.
     pub fn new(output: Option<&Path>, panels: Vec<(String, String)>, observer: &'a mut O) -> Self {
         Self { output: output.map(Path::to_owned), panels, log: None, observer }
     }
 
-    /// Warns about a log that cannot be written, which must not end the run.
+    /// Turns a failed write into a warning: it must not end the run.
     fn logged(&mut self, write: impl FnOnce(&mut RunLog) -> Result<()>) {
         if let Some(Err(error)) = self.log.as_mut().map(write) {
             self.observer.warned(&format!("the logs lack a record: {error}"));

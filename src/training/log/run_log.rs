@@ -1,4 +1,4 @@
-//! All logs of a run, written together.
+//! All logs of a run, combined.
 
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -98,7 +98,7 @@ fn record(kind: &str, report: &Report) -> Map<String, Value> {
     record
 }
 
-/// The numbers of a record under `kind/name`, so that training and held-out values are separate series.
+/// The values of a record under `kind/name`, so that training and held-out values are separate series.
 fn tagged(record: &Map<String, Value>, kind: &str) -> Map<String, Value> {
     let rename = |(name, value): (&String, &Value)| {
         let name = match name.as_str() {

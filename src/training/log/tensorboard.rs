@@ -57,10 +57,11 @@ pub struct EventWriter {
 }
 
 impl EventWriter {
-    /// Creates a new file in `directory`, which is created if necessary, named after the time, the host and the process.
+    /// Creates a new file in `directory`, named after the time, the host and the process. Creates the directory if
+    /// necessary.
     ///
-    /// A run that resumes after a step passes it as `resumed`. TensorBoard then ignores later steps in older files of the
-    /// directory.
+    /// A run that resumes passes the last completed step as `resumed`. TensorBoard then ignores later steps in older
+    /// files of the directory.
     ///
     /// # Errors
     /// [`Error::Io`].
@@ -119,7 +120,7 @@ fn masked_crc(data: &[u8]) -> u32 {
     crc32c::crc32c(data).rotate_right(15).wrapping_add(0xa282_ead8)
 }
 
-/// Creates a file that did not exist: `name`, or `name.1`, ...
+/// Creates a file that did not exist before: `name`, or `name.1`, ...
 fn create_new(directory: &Path, name: &str) -> Result<(PathBuf, File)> {
     let mut path = directory.join(name);
     let mut number = 0;

@@ -1,4 +1,4 @@
-//! Evaluation of pretraining: perplexity of masked words, accuracy of sentence order.
+//! Evaluation of pretraining: perplexity of masked tokens, accuracy of sentence order.
 
 use burn::tensor::Device;
 

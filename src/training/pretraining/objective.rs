@@ -14,7 +14,7 @@ use crate::training::objective::{Loss, Objective, divisor};
 pub struct Pretraining {
     /// The token id of padding.
     pub pad_id: u32,
-    /// Lengths are padded to a multiple of this, because GPUs compile one kernel per shape.
+    /// The multiple to which lengths are padded: GPUs compile one kernel per shape.
     pub pad_multiple: usize,
     /// The maximum length that the model supports, in tokens.
     pub longest: usize,
@@ -56,7 +56,7 @@ impl Objective for Pretraining {
     }
 }
 
-/// The losses of some rows, and what another loss of the same rows needs.
+/// The losses of some rows, and the data that another loss of the same rows needs.
 pub(in crate::training) struct Forward {
     /// The pretraining losses.
     pub loss: Loss,
@@ -69,7 +69,7 @@ pub(in crate::training) struct Forward {
 }
 
 impl Pretraining {
-    /// [`Objective::counts`] of rows in any order.
+    /// Like [`Objective::counts`], for rows in any order.
     pub(in crate::training) fn counts_of<'a>(
         &self,
         rows: impl Iterator<Item = &'a Instance> + Clone,
@@ -79,7 +79,7 @@ impl Pretraining {
         if self.sentence_order { vec![masked, masked, ordered, ordered] } else { vec![masked, masked] }
     }
 
-    /// [`Objective::loss`] with its inputs.
+    /// Like [`Objective::loss`], but also returns its inputs.
     pub(in crate::training) fn forward(
         &self,
         model: &Albert,

@@ -1,4 +1,4 @@
-//! Evaluation of the pretraining tasks on text, as one call.
+//! Evaluation of the pretraining tasks on text, in one call.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -17,13 +17,13 @@ use crate::training::instances::{
 };
 use crate::training::recipe;
 
-/// Evaluation of masked words and, where the model has the head, of sentence order on text. Rows are built as in
-/// pretraining, and always the same for a seed.
+/// Evaluation of masked tokens and, if the model has the head, of sentence order on text. Rows are built as in
+/// pretraining; a seed always gives the same rows.
 #[derive(Clone, Debug)]
 pub struct TextEvaluation {
     /// Files or folders of text.
     pub corpus: Vec<PathBuf>,
-    /// How they are read.
+    /// How the text is read.
     pub options: CorpusOptions,
     /// Maximum number of rows.
     pub rows: usize,
@@ -39,7 +39,7 @@ pub struct TextRows<'a> {
 }
 
 impl TextEvaluation {
-    /// The heads of `checkpoint` that can be evaluated, and need to be loaded.
+    /// The heads of `checkpoint` that can be evaluated and need to be loaded.
     ///
     /// # Errors
     /// Errors of the weight files.
@@ -49,10 +49,10 @@ impl TextEvaluation {
         Ok(if order { &[Head::Pooler, Head::MaskedLm, Head::SentenceOrder] } else { &[Head::MaskedLm] })
     }
 
-    /// Builds rows of up to `pipeline.max_length` tokens. `progress` receives the bytes that are done and all bytes.
+    /// Builds rows of up to `pipeline.max_length` tokens. `progress` receives the bytes processed and the total.
     ///
     /// # Errors
-    /// Errors of the corpus; a tokenizer with more tokens than the model.
+    /// Errors of the corpus; an error for a tokenizer with more tokens than the model.
     pub fn prepare<'a>(
         &self,
         pipeline: &'a Pipeline,

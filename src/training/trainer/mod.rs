@@ -120,7 +120,7 @@ impl<O: Objective, S: Source<Example = O::Example>> Trainer<'_, O, S> {
         Ok((StopReason::Finished, progress.state.best))
     }
 
-    /// Returns true if the evaluations have not improved for `patience` evaluations.
+    /// Returns true if the last `patience` evaluations brought no improvement.
     fn has_enough(&self, state: &TrainerState) -> bool {
         let best = state.best.as_ref();
         self.options.patience.zip(best).is_some_and(|(patience, best)| best.evaluations_since >= patience)
@@ -327,7 +327,8 @@ impl<O: Objective, S: Source<Example = O::Example>> Trainer<'_, O, S> {
         Ok(improved)
     }
 
-    /// Writes a checkpoint. A failure ends the run only at the last checkpoint: the disk may have space again by then.
+    /// Writes a checkpoint. A failure ends the run only at the last checkpoint, because space may become available until
+    /// then.
     fn save(
         &self,
         progress: &mut Progress,
@@ -347,7 +348,7 @@ impl<O: Objective, S: Source<Example = O::Example>> Trainer<'_, O, S> {
         Ok(())
     }
 
-    /// Writes the best model, or else the last one, into the output directory.
+    /// Writes the best model, or the last one without evaluations, into the output directory.
     fn write_final_model(&mut self, state: &TrainerState, checkpoints: &Checkpoints) -> Result<()> {
         if let Some(best) = state.best.as_ref().filter(|best| best.step != state.step) {
             checkpoints.read(best.step, &mut self.parameters)?;

@@ -25,7 +25,7 @@ pub struct Report {
     pub seconds: f64,
 }
 
-/// Receives the events of a run. Only process 0 reports events, except that a run starts. `()` ignores them.
+/// Receives the events of a run. Only process 0 reports events, except for the start of a run. `()` ignores all events.
 pub trait TrainObserver {
     /// The run starts after `step` completed steps.
     ///
@@ -47,19 +47,19 @@ pub trait TrainObserver {
     /// A checkpoint was written.
     fn saved(&mut self, _path: &Path) {}
 
-    /// A remark for the user.
+    /// A note for the user.
     fn noted(&mut self, _message: &str) {}
 
     /// A problem that does not end the run.
     fn warned(&mut self, _message: &str) {}
 
-    /// The steps are over.
+    /// The steps have ended.
     fn ended(&mut self, _ending: StopReason) {}
 }
 
 impl TrainObserver for () {}
 
-/// Passes on only that a run starts, for processes other than 0.
+/// Forwards only the start of a run, for processes other than 0.
 pub(in crate::training) struct OnlyStart<'a, O: TrainObserver + ?Sized>(pub &'a mut O);
 
 impl<O: TrainObserver + ?Sized> TrainObserver for OnlyStart<'_, O> {
@@ -68,7 +68,7 @@ impl<O: TrainObserver + ?Sized> TrainObserver for OnlyStart<'_, O> {
     }
 }
 
-/// How a run ended.
+/// The reason why a run ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StopReason {
     /// All steps were completed, or the run stopped early because it no longer improved.

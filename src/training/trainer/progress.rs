@@ -1,4 +1,4 @@
-//! The progress of a run: its state, and what is summed up for the next report.
+//! The progress of a run: its state, and the sums for the next report.
 
 use std::time::Instant;
 

@@ -1,7 +1,7 @@
-//! Keras files (`tf_model.h5`), through the `hdf5-pure` crate.
+//! Reads Keras files (`tf_model.h5`) through the `hdf5-pure` crate.
 //!
-//! Reference: transformers 4.57 `modeling_tf_utils.py` (`load_tf_weights_from_h5`): one group per layer with datasets named
-//! after the variables.
+//! Reference: transformers 4.57 `modeling_tf_utils.py` (`load_tf_weights_from_h5`): one group per layer with datasets
+//! named after the variables.
 
 mod source;
 
@@ -19,11 +19,11 @@ use source::{Budget, BudgetedFile};
 
 /// Maximum nesting of groups. An ALBERT has about ten levels.
 const MAX_DEPTH: usize = 32;
-/// Maximum number of members of all groups. Links may lead back to a group, so a small file can have very many. An ALBERT has
-/// a few hundred.
+/// Maximum number of members of all groups together. Links may lead back to a group, so even a small file can have a huge
+/// number of members. An ALBERT has a few hundred.
 const MAX_MEMBERS: usize = 20_000;
 const MAX_NAME: usize = 1024;
-/// Budget of structure bytes to read, for listing all datasets or for finding one.
+/// Maximum number of structure bytes to read for listing all datasets or finding one.
 const MAX_STRUCTURE: u64 = 32 << 20;
 
 /// One HDF5 file.
@@ -99,7 +99,7 @@ impl TensorReader for Hdf5File {
     }
 }
 
-/// The element type of a dataset, if it is a supported float type.
+/// Returns the element type of a dataset, if it is a supported float type.
 fn float(dataset: &Dataset) -> Option<(Dtype, DatatypeByteOrder)> {
     let Ok(Datatype::FloatingPoint { size, byte_order, layout }) = dataset.datatype() else { return None };
     let dtype = match (size, layout.exponent_size) {
@@ -130,7 +130,7 @@ fn check_chunks(dataset: &Dataset, shape: &[usize], length: u64) -> std::result:
 
 /// The datasets found so far and the remaining budget.
 struct Collector {
-    /// Size of the file.
+    /// Size of the file in bytes.
     length: u64,
     members: usize,
     infos: Vec<TensorInfo>,
@@ -163,7 +163,7 @@ impl Collector {
         Ok(())
     }
 
-    /// The full path of a member.
+    /// Returns the full path of a member.
     fn member(&mut self, path: &str, name: &str) -> std::result::Result<String, String> {
         self.members += 1;
         if self.members > MAX_MEMBERS {
@@ -176,7 +176,7 @@ impl Collector {
     }
 }
 
-/// Turns a panic of the library on a damaged file into an error.
+/// Runs `work` and converts a panic of the library, which a damaged file can cause, into an error.
 fn guarded<T>(work: impl FnOnce() -> std::result::Result<T, String>) -> std::result::Result<T, String> {
     caught(work).unwrap_or_else(|| Err("the file is damaged".to_owned()))
 }

@@ -1,5 +1,5 @@
-//! A file with a read budget for the HDF5 library. The trees of a damaged file may visit the same nodes over and over, and
-//! every visit costs time and memory.
+//! A file with a read budget for the HDF5 library. The trees of a damaged file may visit the same nodes again and again,
+//! and every visit costs time and memory.
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};

@@ -1,6 +1,6 @@
-//! Weights of an ONNX model in other files of its directory.
+//! Locates weights of an ONNX model in other files of its directory.
 //!
-//! Reference: ONNX `docs/ExternalData.md`. The keys `location`, `offset` and `length` have values as text.
+//! Reference: ONNX `docs/ExternalData.md`. The keys `location`, `offset` and `length` have text values.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -31,7 +31,7 @@ pub(super) struct External {
 }
 
 impl External {
-    /// Adds one of its entries.
+    /// Adds one key and its value.
     pub(super) fn entry(&mut self, bytes: &[u8]) -> Result<(), String> {
         let damaged =
             |entry: &Entry| format!("a tensor in another file has \"{}\" as its {}", entry.value, entry.key);
@@ -40,7 +40,7 @@ impl External {
             "location" => self.location = Some(entry.value),
             "offset" => self.offset = entry.value.parse().map_err(|_| damaged(&entry))?,
             "length" => self.length = Some(entry.value.parse().map_err(|_| damaged(&entry))?),
-            // A checksum of the complete file, which is rarely present.
+            // A checksum of the complete file. It is rarely present and not checked.
             _ => {}
         }
         Ok(())
@@ -65,7 +65,7 @@ impl Files {
         Self { directory, names: vec![String::new()], open: vec![(file, 0)] }
     }
 
-    /// The index of the file that contains a tensor of `size` bytes, and the offset in it.
+    /// Returns the index of the file that contains a tensor of `needed` bytes, and the tensor's offset in it.
     ///
     /// # Errors
     /// The problem with the location, as the end of a sentence about the tensor.

@@ -1,8 +1,8 @@
-//! The weights of ONNX models. They are located in one pass over the file and read by offset.
+//! Reads the weights of ONNX models. They are located in one pass over the file and read by offset.
 //!
-//! Weights may be stored in other files of the directory, as in models of more than two gigabytes.
+//! Weights may be stored in other files of the directory, as in models larger than two gigabytes.
 //!
-//! Reference: `onnx/onnx.proto`, and what `torch.onnx.export` writes.
+//! Reference: `onnx/onnx.proto`, and the output of `torch.onnx.export`.
 
 mod external;
 mod names;
@@ -29,7 +29,7 @@ use proto::{Node, dtype, is_narrow};
 use quantized::QuantizedNodes;
 use recipes::{Recipe, recipes};
 
-/// Maximum size of a node. In an ALBERT, nodes have a few hundred bytes, and more with an embedded constant.
+/// Maximum size of a node. Nodes of an ALBERT have a few hundred bytes, or more with an embedded constant.
 const MAX_NODE: u64 = 1 << 20;
 pub(in crate::checkpoint) const MAX_NAME: u64 = 1024;
 const MAX_ITEMS: usize = 200_000;
@@ -37,7 +37,7 @@ const MAX_ITEMS: usize = 200_000;
 /// One ONNX model.
 pub(crate) struct OnnxFile {
     pub(in crate::checkpoint) path: PathBuf,
-    /// The model itself, then the files that it names.
+    /// The model itself, followed by the files that it names.
     files: Vec<Mutex<File>>,
     infos: Vec<TensorInfo>,
     places: BTreeMap<String, DataLocation>,
@@ -46,13 +46,13 @@ pub(crate) struct OnnxFile {
     quantization: Option<Quantization>,
 }
 
-/// Location of the bytes of a weight.
+/// The location of a weight's bytes.
 #[derive(Clone, Copy)]
 pub(in crate::checkpoint) struct DataLocation {
     file: usize,
     offset: u64,
     size: u64,
-    /// The bytes are numbers of varying length.
+    /// True if the values are stored as varints.
     pub varints: bool,
 }
 
@@ -112,7 +112,7 @@ impl OnnxFile {
         Ok(Self { path: path.to_owned(), files, infos, places, recipes, quantization })
     }
 
-    /// The bytes of a place in the file.
+    /// Reads the bytes at a location.
     pub(in crate::checkpoint) fn bytes(
         &self,
         DataLocation { file, offset, size, .. }: DataLocation,
@@ -161,7 +161,7 @@ struct Parser<R> {
     files: Files,
 }
 
-/// A field of a message: its number and its value.
+/// A field of a message: its number and its type of value.
 enum Field {
     /// An integer.
     Number(u64),
@@ -190,7 +190,7 @@ impl<R: Read + Seek> Parser<R> {
         Err(format!("a number before byte {} does not end", self.at))
     }
 
-    /// The next field before `end`.
+    /// Reads the next field before `end`.
     fn field(&mut self, end: u64) -> ParseResult<(u64, Field)> {
         let key = self.varint()?;
         let field = match key & 7 {

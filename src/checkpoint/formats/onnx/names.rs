@@ -1,8 +1,8 @@
-//! What the weights of ONNX models are called.
+//! Finds the parameter names of the weights of ONNX models.
 //!
-//! Exporters keep the names of most parameters, but not of the matrices that they multiply by: these are named
-//! after the node that uses them, whose name has the module's path, and are stored `[in, out]`. Such a tensor is
-//! listed as `NAME.weight.T`.
+//! Exporters keep the names of most parameters, but not those of matrices in matrix multiplications. These are named
+//! after the node that uses them, whose name contains the path of the module, and are stored `[in, out]`. Such a tensor
+//! is listed as `NAME.weight.T`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,7 +18,7 @@ pub(super) struct Product {
     pub transposed: bool,
 }
 
-/// The names of the initializers that are parameters.
+/// Maps initializers that are parameters to their parameter names.
 pub(super) fn names(
     products: &[Product],
     initializers: &[Initializer],
@@ -42,7 +42,7 @@ pub(super) fn names(
         let named = if is_parameter(&own) {
             own.trim_end_matches(".T").to_owned()
         } else {
-            // "/albert/encoder/.../query/MatMul" stands in the module albert.encoder...query.
+            // The node "/albert/encoder/.../query/MatMul" belongs to the module albert.encoder...query.
             let mut path: Vec<&str> = node.split('/').filter(|part| !part.is_empty()).collect();
             path.pop();
             format!("{}.weight", path.join("."))
@@ -59,7 +59,7 @@ pub(super) fn names(
     names
 }
 
-/// A node's weight, if it multiplies by one.
+/// Returns the weight of a node, if the node multiplies by one.
 pub(super) fn product(node: Node) -> Option<Product> {
     let transposed = match node.op_type.as_str() {
         "MatMul" => true,

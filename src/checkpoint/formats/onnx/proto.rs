@@ -6,9 +6,9 @@ use prost::Message;
 
 use crate::checkpoint::tensor::Dtype;
 
-/// Elements of 32-bit floats.
+/// Data type of 32-bit floats.
 pub(in crate::checkpoint) const FLOAT: i32 = 1;
-/// Elements of 64-bit integers.
+/// Data type of 64-bit integers.
 pub(in crate::checkpoint) const INT64: i32 = 7;
 
 /// Kinds of attributes.
@@ -130,12 +130,12 @@ pub(in crate::checkpoint) struct Dimension {
     pub dim_param: Option<String>,
 }
 
-/// Floats of 8 bits, and integers and floats of 4 or 2.
+/// Returns true for floats of 8 bits, and for integers and floats of 4 or 2 bits.
 pub(in crate::checkpoint) fn is_narrow(number: u64) -> bool {
     (17..=25).contains(&number)
 }
 
-/// ONNX's `TensorProto.DataType`, of floats and of the integers that weights are quantized to.
+/// Maps ONNX's `TensorProto.DataType` for floats and for the integer types of quantized weights.
 pub(in crate::checkpoint) fn dtype(number: u64) -> Option<Dtype> {
     Some(match number {
         1 => Dtype::F32,

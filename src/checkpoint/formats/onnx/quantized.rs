@@ -1,9 +1,9 @@
-//! Quantized weights of ONNX models: which nodes name their scales, and their values.
+//! Dequantizes weights of ONNX models, and finds the scales that the nodes name.
 //!
-//! A weight is `(q - zero_point) * scale`, with one scale for a tensor or one for each index of an axis. Reference: the
+//! A weight is `(q - zero_point) * scale`, with one scale per tensor or one per index of an axis. Reference: the
 //! operators `DequantizeLinear`, `MatMulInteger`, `QLinearMatMul` of ONNX, and `QGemm`, `DynamicQuantizeMatMul`,
-//! `MatMulIntegerToFloat`, `MatMulNBits` of `com.microsoft` in ONNX Runtime 1.32; names as its
-//! `onnxruntime.quantization` gives them.
+//! `MatMulIntegerToFloat`, `MatMulNBits` of `com.microsoft` in ONNX Runtime 1.32; names as in its
+//! `onnxruntime.quantization`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,7 +14,7 @@ use crate::checkpoint::tensor::Dtype;
 /// Suffixes that the quantizer appends to the name of a weight.
 const ENDINGS: [&str; 4] = ["_quantized", "_Q4", "_Q8", "_Q4G128"];
 
-/// Operators with weights in forms that are not read here.
+/// Operators whose form of weights is not supported.
 const UNREADABLE: [&str; 7] = [
     "QAttention",
     "QEmbedLayerNormalization",
@@ -25,7 +25,7 @@ const UNREADABLE: [&str; 7] = [
     "QOrderedMatMul",
 ];
 
-/// Operators whose names a message lists.
+/// Operators that are listed in messages.
 const LISTED: [&str; 8] = [
     "DynamicQuantizeLinear",
     "QuantizeLinear",
@@ -37,37 +37,37 @@ const LISTED: [&str; 8] = [
     "MatMulNBits",
 ];
 
-/// The quantized weights among the nodes of a graph.
+/// The quantized weights found among the nodes of a graph.
 #[derive(Default)]
 pub(super) struct QuantizedNodes {
     scales: BTreeMap<String, Scales>,
-    /// Outputs of `DequantizeLinear`, with its input.
+    /// Maps the outputs of `DequantizeLinear` nodes to their inputs.
     dequantized: BTreeMap<String, String>,
     operators: BTreeSet<String>,
     is_unreadable: bool,
 }
 
-/// Where the scales of a weight are, by the names of their tensors.
+/// The names of the tensors with a weight's scales and zero points.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Scales {
-    /// `None` where no node says it: it is then named after the weight.
+    /// `None` if no node names it. Its name is then derived from the weight's.
     pub scale: Option<String>,
-    /// Another scale to multiply by: that of the other side of a product, for what is added to it.
+    /// A second scale to multiply by. The scale of a bias is the product of those of the input and the weight.
     pub times: Option<String>,
     pub zero_point: Option<String>,
     pub form: Form,
 }
 
-/// How the numbers of a weight are grouped.
+/// How the values of a weight are grouped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Form {
-    /// By the indices of an axis; negative ones count from the end.
+    /// One group per index of an axis. Negative axes count from the end.
     Axis(i64),
-    /// Rows `[n, k]` in blocks of their columns, of `bits` each, packed into bytes.
+    /// Rows `[n, k]` in blocks of `block` columns, with `bits` bits per value, packed into bytes.
     Blocks { n: usize, k: usize, bits: usize, block: usize },
 }
 
-/// The operands of one weight, read.
+/// The operands of one weight, as read from the file.
 pub(super) struct Operands {
     pub bytes: Vec<u8>,
     pub dtype: Dtype,
@@ -77,11 +77,11 @@ pub(super) struct Operands {
     pub form: Form,
 }
 
-/// The weight of a node that multiplies by a quantized one, and whether it is `[in, out]`.
+/// A quantized weight that a node multiplies by, and whether it is stored as `[in, out]`.
 pub(super) type QuantizedProduct = (String, bool);
 
 impl QuantizedNodes {
-    /// Takes note of a node.
+    /// Registers the quantized weight of a node.
     pub(crate) fn node(&mut self, node: &Node) -> Option<QuantizedProduct> {
         let operator = node.op_type.as_str();
         if UNREADABLE.contains(&operator) {
@@ -138,22 +138,22 @@ impl QuantizedNodes {
         Some((weight, transposed))
     }
 
-    /// The quantized tensor behind the output of a `DequantizeLinear`.
+    /// Returns the quantized tensor that a `DequantizeLinear` with this output reads, otherwise `name` itself.
     pub(crate) fn source<'a>(&'a self, name: &'a str) -> &'a str {
         self.dequantized.get(name).map_or(name, String::as_str)
     }
 
-    /// True if a node names this tensor as the zero points of a weight.
+    /// Returns true if a node names this tensor as the zero points of a weight.
     pub(crate) fn is_zero_point(&self, name: &str) -> bool {
         self.scales.values().any(|scales| scales.zero_point.as_deref() == Some(name))
     }
 
-    /// Takes note of a weight whose form is not known here.
+    /// Records that a weight has an unsupported form.
     pub(crate) fn set_unreadable(&mut self) {
         self.is_unreadable = true;
     }
 
-    /// The scales of the weight `name`, as nodes name them, or named after it.
+    /// Returns the scales of the weight `name`, as named by nodes, or derived from its name.
     pub(crate) fn scales(&self, name: &str) -> Option<Scales> {
         let named = |what: &str| Some(format!("{}_{what}", stem(name)?));
         let mut scales = self.scales.get(name).cloned().or_else(|| {
@@ -164,7 +164,7 @@ impl QuantizedNodes {
         scales.scale.is_some().then_some(scales)
     }
 
-    /// How the model is quantized, and whether its weights can be read; `None` if it is not.
+    /// Returns how the model is quantized and whether its weights can be read. Returns `None` if it is not quantized.
     pub(crate) fn method(&self) -> Option<(String, bool)> {
         if self.operators.is_empty() {
             return None;
@@ -176,12 +176,12 @@ impl QuantizedNodes {
     }
 }
 
-/// The name of the weight that was quantized under this name.
+/// Returns the name of the original weight, given that of the quantized one.
 pub(super) fn stem(name: &str) -> Option<&str> {
     ENDINGS.iter().find_map(|ending| name.strip_suffix(ending))
 }
 
-/// The extents of a weight once it is dequantized.
+/// Returns the shape of a weight after dequantization.
 pub(super) fn shape(stored: &[usize], form: Form) -> Vec<usize> {
     match form {
         Form::Axis(_) => stored.to_vec(),
@@ -189,7 +189,7 @@ pub(super) fn shape(stored: &[usize], form: Form) -> Vec<usize> {
     }
 }
 
-/// The values of a weight; `None` where its parts do not fit together.
+/// Dequantizes a weight. Returns `None` if its parts do not fit together.
 pub(super) fn dequantized(operands: &Operands) -> Option<Vec<f32>> {
     match operands.form {
         Form::Axis(axis) => by_axis(operands, axis),
@@ -204,7 +204,7 @@ fn by_axis(operands: &Operands, axis: i64) -> Option<Vec<f32>> {
         None => Vec::new(),
     };
     let scales = &operands.scale;
-    // An index of the axis stays for as many values as the axes after it have.
+    // Consecutive values share an index of the axis: as many as the axes after it have elements.
     let (groups, run) = if scales.len() == 1 {
         (1, 1)
     } else {
@@ -262,7 +262,7 @@ fn by_blocks(operands: &Operands, n: usize, k: usize, bits: usize, block: usize)
     Some(values)
 }
 
-/// Little-endian integers of 8 or 32 bits.
+/// Decodes little-endian integers of 8 or 32 bits.
 fn integers(bytes: &[u8], dtype: Dtype) -> Option<Vec<i64>> {
     match dtype {
         Dtype::I8 => Some(bytes.iter().map(|b| i64::from(*b as i8)).collect()),
@@ -274,7 +274,7 @@ fn integers(bytes: &[u8], dtype: Dtype) -> Option<Vec<i64>> {
     }
 }
 
-/// Numbers that a message holds one by one (`int32_data`), as little-endian integers.
+/// Converts varints (`int32_data`) to little-endian integers.
 pub(super) fn from_varints(bytes: &[u8], dtype: Dtype) -> Option<Vec<u8>> {
     let mut out = Vec::new();
     let mut rest = bytes;

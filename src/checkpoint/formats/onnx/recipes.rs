@@ -1,4 +1,4 @@
-//! Quantized weights of an ONNX model with the tensors that dequantize them.
+//! Combines quantized weights of an ONNX model with the tensors needed to dequantize them.
 
 use std::collections::BTreeMap;
 
@@ -18,7 +18,7 @@ pub(super) struct Recipe {
 }
 
 impl OnnxFile {
-    /// The bytes of a quantized weight, of 32 bits.
+    /// Dequantizes a weight and returns its values as 32-bit floats.
     pub(super) fn dequantized(&self, name: &str, recipe: &Recipe) -> Result<Vec<u8>> {
         let odd = || {
             let problem = format!("the quantized weight \"{name}\" does not fit its scales or zero points");
@@ -51,7 +51,7 @@ impl OnnxFile {
     }
 }
 
-/// The quantized weights that have their scales among the initializers.
+/// Returns the quantized weights whose scales are among the initializers.
 pub(super) fn recipes(
     initializers: &[Initializer],
     quantized: &mut QuantizedNodes,
@@ -76,7 +76,7 @@ pub(super) fn recipes(
         });
         match recipe {
             Some(recipe) => drop(recipes.insert(weight.name.clone(), recipe)),
-            // Integers with more than one axis are not constants of a graph.
+            // Integers with more than one axis are weights, not constants of the graph.
             None => {
                 is_unreadable |= weight.shape.len() > 1
                     && weight.dtype != Dtype::I32

@@ -1,5 +1,5 @@
-//! PyTorch files (`pytorch_model.bin`, `*.pt`, `*.ckpt`, rust-bert's `*.ot`): the tensors, and nothing of whatever else a
-//! training program saves with them. Nothing of a file is executed.
+//! Reads PyTorch files (`pytorch_model.bin`, `*.pt`, `*.ckpt`, rust-bert's `*.ot`). Only tensors are read, whatever else
+//! a training program saves with them. Nothing in a file is executed.
 
 mod pickle;
 mod storage;
@@ -17,11 +17,11 @@ use crate::error::{Error, Result};
 use pickle::{Described, Heap, Input, Storage, Value, load, named_tensors, storage_dtype};
 use storage::{Ranges, Storages, ZipStorages};
 
-/// How protocols 2 and up write the number that files before 1.6 begin with.
+/// The magic number at the start of files from before 1.6, as pickled by protocols 2 and up.
 const MAGIC: [u8; 10] = [0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19];
-/// The same number as protocols 0 and 1 write it.
+/// The magic number as pickled by protocols 0 and 1.
 const MAGIC_TEXT: &[u8] = b"119547037146038801333356";
-/// The version that stands behind the magic number.
+/// The version number that follows the magic number.
 const VERSION: i64 = 1001;
 
 /// One PyTorch file.
@@ -35,7 +35,7 @@ pub(crate) struct PyTorchFile {
     note: Option<String>,
 }
 
-/// The contents of a file's pickles.
+/// The root object of a file's pickles, and its storages.
 struct Opened {
     format: Format,
     storages: Storages,
@@ -43,7 +43,7 @@ struct Opened {
 }
 
 impl PyTorchFile {
-    /// Reads the file's pickles and lists the tensors; their bytes stay in the file.
+    /// Reads the file's pickles and lists the tensors. Their bytes stay in the file.
     pub(crate) fn open(path: &Path) -> Result<Self> {
         let length = std::fs::metadata(path).map_err(Error::io(path, "read"))?.len();
         let mut head = Vec::new();
@@ -157,7 +157,7 @@ fn is_contiguous(tensor: &Described) -> bool {
     true
 }
 
-/// The elements of a strided tensor, row by row. The extents are those of a tensor that fits its storage.
+/// Gathers the elements of a strided tensor in row-major order. The caller has checked that the tensor fits its storage.
 fn gathered(window: &[u8], shape: &[usize], strides: &[u64], size: usize) -> Vec<u8> {
     let mut out = Vec::with_capacity(shape.iter().product::<usize>() * size);
     let mut place = vec![0; shape.len()];
@@ -213,8 +213,8 @@ fn read(path: &Path, head: &[u8], length: u64, heap: &mut Heap) -> std::result::
     Ok(Opened { format: Format::Pickle, storages: Storages::Ranges(ranges), root })
 }
 
-/// A file from before 1.6: magic number, version, system, value and keys of the storages, each a pickle; then the
-/// storages, each behind its number of elements.
+/// Reads a file from before 1.6. It starts with pickles of the magic number, the version, the system, the value and the
+/// keys of the storages. The storages follow, each preceded by its number of elements.
 fn legacy(file: File, length: u64, heap: &mut Heap) -> std::result::Result<(Value, Ranges), String> {
     let mut input = Input::new(BufReader::new(file));
     load(&mut input, heap)?;
@@ -268,7 +268,7 @@ fn legacy(file: File, length: u64, heap: &mut Heap) -> std::result::Result<(Valu
     Ok((root, Ranges { file: Mutex::new(file.into_inner()), places }))
 }
 
-/// The keys of the storages, in their order in the file.
+/// Reads the keys of the storages, in file order.
 fn load_keys(
     input: &mut Input<BufReader<File>>,
     heap: &mut Heap,

@@ -1,4 +1,4 @@
-//! Where the bytes of a PyTorch file's tensors are.
+//! Locates and reads the bytes of a PyTorch file's tensors.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -11,29 +11,29 @@ use zip::{CompressionMethod, ZipArchive, ZipReadOptions};
 /// The storages of one file, by key.
 pub(super) enum Storages {
     Zip(ZipStorages),
-    /// Ranges of the file.
+    /// Byte ranges of the file.
     Ranges(Ranges),
 }
 
-/// Storages that lie open in the file.
+/// Storages that are contiguous, uncompressed ranges of the file.
 pub(super) struct Ranges {
     pub file: Mutex<File>,
-    /// First byte and number of bytes.
+    /// Offset and size of each storage, in bytes.
     pub places: HashMap<String, (u64, u64)>,
 }
 
-/// The members of a zip archive below the folder of its `data.pkl`.
+/// The members of a zip archive in the directory of its `data.pkl`.
 pub(super) struct ZipStorages {
     archive: Mutex<ZipArchive<BufReader<File>>>,
-    /// For parts of members that are stored as they are.
+    /// A second handle, for reading parts of uncompressed members.
     file: Mutex<File>,
     length: u64,
-    /// With its slash; empty at the top.
+    /// The directory, with its trailing slash; empty at the top level.
     folder: String,
 }
 
 impl Storages {
-    /// `length` bytes of a storage, from `start`.
+    /// Reads `length` bytes of a storage, starting at `start`.
     ///
     /// # Errors
     /// Returns a message if the storage is missing, too short or unreadable.
@@ -85,7 +85,7 @@ impl ZipStorages {
         Ok(Self { archive: Mutex::new(archive), file: Mutex::new(second), length, folder })
     }
 
-    /// A short text next to `data.pkl`, if it exists.
+    /// Reads a short text next to `data.pkl`, if it exists.
     pub(crate) fn text(&self, name: &str) -> Option<String> {
         let mut archive = self.archive.lock().unwrap_or_else(PoisonError::into_inner);
         let entry = archive.by_name(&format!("{}{name}", self.folder)).ok()?;
@@ -107,7 +107,7 @@ impl ZipStorages {
         let (mut entry, _) = opened(&mut archive, &name)?;
         let mut reader = BufReader::with_capacity(1 << 16, &mut entry as &mut dyn Read);
         let done = read(&mut reader)?;
-        // Reading on to the end checks the sum of the bytes.
+        // Read to the end of the member, where its checksum is verified.
         std::io::copy(&mut reader, &mut std::io::sink()).map_err(|e| format!("member \"{name}\": {e}"))?;
         Ok(done)
     }
@@ -131,14 +131,14 @@ impl ZipStorages {
             return read_at(&self.file, from, length).map_err(problem);
         }
         std::io::copy(&mut (&mut entry).take(start), &mut std::io::sink()).map_err(problem)?;
-        // The member's own header may claim any size: no more is reserved than the file could hold.
+        // The member's header may claim any size, so the capacity is limited to the size of the file.
         let mut out = Vec::with_capacity(usize::try_from(length.min(self.length)).unwrap_or(0));
         (&mut entry).take(length).read_to_end(&mut out).map_err(problem)?;
         if out.len() as u64 != length {
             return Err(format!("storage \"{key}\" ends after {} of {length} bytes", out.len()));
         }
         if start + length == bytes {
-            // Reading on to the end checks the sum of the bytes.
+            // Read to the end of the member, where its checksum is verified.
             let rest = std::io::copy(&mut entry.take(1), &mut std::io::sink()).map_err(problem)?;
             if rest > 0 {
                 return Err(format!("storage \"{key}\" is longer than it says"));
@@ -148,7 +148,8 @@ impl ZipStorages {
     }
 }
 
-/// A member, and whether it is stored as it is. A checksum of 0 is none: `torch.save` may leave it out.
+/// Opens a member, and returns whether it is stored uncompressed. A checksum of 0 means that there is none, since
+/// `torch.save` may leave it out.
 fn opened<'a>(
     archive: &'a mut ZipArchive<BufReader<File>>,
     name: &str,

@@ -1,4 +1,4 @@
-//! PyTorch files from before 0.1.10: a tar archive with the members `sys_info`, `storages`, `tensors` and `pickle`.
+//! Reads PyTorch files from before 0.1.10: tar archives with the members `sys_info`, `storages`, `tensors` and `pickle`.
 //!
 //! Reference: `legacy_load` in PyTorch's `torch/serialization.py`.
 
@@ -11,7 +11,7 @@ use std::sync::Mutex;
 use super::pickle::{Described, Heap, Input, Storage, Value, load, storage_dtype};
 use super::storage::Ranges;
 
-/// More dimensions than any tensor has.
+/// Maximum rank of a tensor.
 const HIGHEST_RANK: u32 = 64;
 
 /// Offset and size of each member, in bytes.
@@ -20,7 +20,7 @@ type Members = HashMap<String, (u64, u64)>;
 /// Reads the archive's pickles into `heap`. Returns the value of the last pickle and the locations of the storages.
 ///
 /// # Errors
-/// Returns a message if the archive is damaged or not a checkpoint of PyTorch.
+/// Returns a message if the archive is damaged or is not a PyTorch checkpoint.
 pub(super) fn read(path: &Path, heap: &mut Heap) -> Result<(Value, Ranges), String> {
     let mut file = File::open(path).map_err(|e| e.to_string())?;
     let members = members(&mut file)?;
@@ -42,10 +42,10 @@ pub(super) fn read(path: &Path, heap: &mut Heap) -> Result<(Value, Ranges), Stri
     Ok((root, Ranges { file: Mutex::new(file), places }))
 }
 
-/// Refuses files of big-endian machines, whose numbers would be read the wrong way round.
+/// Rejects files from big-endian machines, whose numbers would be misread.
 ///
 /// # Errors
-/// When the file says that it is one.
+/// If `sys_info` says big-endian, or does not state the byte order.
 pub(super) fn check_byte_order(heap: &Heap, sys_info: Value) -> Result<(), String> {
     match heap.entry(sys_info, "little_endian") {
         Some(Value::Bool(true)) => Ok(()),
@@ -56,7 +56,8 @@ pub(super) fn check_byte_order(heap: &Heap, sys_info: Value) -> Result<(), Strin
     }
 }
 
-/// The members by name. A sparse member could claim any size and a link any place: only plain files are taken.
+/// Lists the members by name. Only plain files are accepted: a sparse member could claim any size, and a link any
+/// location.
 fn members(file: &mut File) -> Result<Members, String> {
     let length = file.metadata().map_err(|e| e.to_string())?.len();
     let mut members = Members::new();
@@ -97,7 +98,7 @@ fn count(input: &mut Reader, heap: &mut Heap) -> Result<i64, String> {
     }
 }
 
-/// A key, as the table and persistent ids spell it.
+/// Returns a key, as spelled in the table and in persistent ids.
 fn key(heap: &Heap, value: Value) -> Result<String, String> {
     match value {
         Value::Int(n) => Ok(n.to_string()),
@@ -106,7 +107,7 @@ fn key(heap: &Heap, value: Value) -> Result<String, String> {
     }
 }
 
-/// Three values that describe a storage or a tensor.
+/// Reads the three values that describe a storage or a tensor.
 fn triple(input: &mut Reader, heap: &mut Heap) -> Result<[Value; 3], String> {
     let value = load(input, heap)?;
     let items = heap.items(value).and_then(|items| <[Value; 3]>::try_from(items).ok());
@@ -167,7 +168,7 @@ fn tensors(input: &mut Reader, table: &HashMap<String, Entry>, heap: &mut Heap) 
         if rank > HIGHEST_RANK {
             return Err(format!("its tensor \"{}\" has {rank} dimensions", name.escape_debug()));
         }
-        // The rank was once written as eight bytes.
+        // The rank used to be written as eight bytes.
         input.skip(4)?;
         let shape = (0..rank).map(|_| size(input)).collect::<Result<Vec<u64>, String>>()?;
         let strides = (0..rank).map(|_| size(input)).collect::<Result<Vec<u64>, String>>()?;

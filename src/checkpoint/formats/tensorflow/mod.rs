@@ -1,5 +1,5 @@
-//! TensorFlow checkpoints (`model.ckpt-best.index` with `model.ckpt-best.data-00000-of-00001`), the format of Google's
-//! published ALBERT models. Partitioned variables are joined.
+//! Reads TensorFlow checkpoints (`model.ckpt-best.index` with `model.ckpt-best.data-00000-of-00001`), the format of
+//! Google's published ALBERT models. Partitioned variables are joined.
 //!
 //! Reference: TensorFlow's `core/protobuf/tensor_bundle.proto`, `core/util/tensor_bundle/tensor_bundle.cc`,
 //! `core/util/saved_tensor_slice_util.cc`.
@@ -22,7 +22,7 @@ use crate::error::{Error, Result};
 use slices::{copy_part, extents, overlap, slice_key};
 use table::{read_table, unmasked};
 
-/// Maximum size of an index, far above any ALBERT's.
+/// Maximum size of an index, far above that of any ALBERT.
 const MAX_INDEX_BYTES: u64 = 16 << 20;
 /// Maximum number of parts of a variable.
 const MAX_PARTS: usize = 1024;
@@ -75,19 +75,19 @@ struct TensorSlice {
 struct Extent {
     #[prost(int64, tag = "1")]
     start: i64,
-    /// Absent if the slice covers the complete dimension.
+    /// `None` if the slice covers the complete dimension.
     #[prost(int64, optional, tag = "2")]
     length: Option<i64>,
 }
 
-/// Bytes in one of the data files.
+/// A range of bytes in one of the data files.
 #[derive(Clone)]
 struct Piece {
     shard: usize,
     offset: u64,
     size: usize,
     crc32c: u32,
-    /// Start and length in each dimension; empty for the complete tensor.
+    /// Start and length in each dimension. Empty for the complete tensor.
     within: Vec<(usize, usize)>,
 }
 
@@ -128,7 +128,7 @@ impl TfBundle {
             bytes: size + lengths.iter().sum::<u64>(),
         };
         for (key, value) in &entries {
-            // The header has an empty name. Names of parts of partitioned variables begin with a zero byte.
+            // The header has an empty name. Names of partitions start with a zero byte.
             if matches!(key.first(), None | Some(0)) {
                 continue;
             }
@@ -236,7 +236,7 @@ impl TensorReader for TfBundle {
     }
 }
 
-/// The data files `PREFIX.data-00000-of-0000N`, and their sizes.
+/// Opens the data files `PREFIX.data-00000-of-0000N`, and returns them with their sizes.
 fn open_shards(index: &Path, count: i32) -> Result<(Vec<Mutex<File>>, Vec<u64>)> {
     if !(1..=10_000).contains(&count) {
         return Err(Error::bad_file(index, format!("claims to have {count} data files")));
@@ -259,7 +259,7 @@ fn open_shards(index: &Path, count: i32) -> Result<(Vec<Mutex<File>>, Vec<u64>)>
     Ok((files, lengths))
 }
 
-/// TensorFlow's `DataType`.
+/// Maps TensorFlow's `DataType`.
 fn dtype(number: i32) -> Option<Dtype> {
     Some(match number {
         1 => Dtype::F32,

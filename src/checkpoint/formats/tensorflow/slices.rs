@@ -1,8 +1,8 @@
-//! Parts of partitioned variables: their keys in the index, and their places in the tensor.
+//! Partitions of variables: their keys in the index, and their positions in the tensor.
 
 use super::{Extent, TensorSlice};
 
-/// Start and length in each dimension.
+/// Returns start and length in each dimension.
 pub(super) fn extents(
     slice: &TensorSlice,
     shape: &[usize],
@@ -27,12 +27,12 @@ pub(super) fn extents(
         .ok_or_else(|| "a part of it lies outside".to_owned())
 }
 
-/// Returns true if two parts of a tensor overlap.
+/// Returns true if two partitions of a tensor overlap.
 pub(super) fn overlap(a: &[(usize, usize)], b: &[(usize, usize)]) -> bool {
     a.iter().zip(b).all(|((a, n), (b, m))| *a.max(b) < (a + n).min(b + m))
 }
 
-/// Copies a part into the complete tensor, row by row of its last dimension.
+/// Copies a partition into the complete tensor, one row of its last dimension at a time.
 pub(super) fn copy_part(
     whole: &mut [u8],
     shape: &[usize],
@@ -63,7 +63,7 @@ pub(super) fn copy_part(
     }
 }
 
-/// The key of a part: `EncodeTensorNameSlice`.
+/// Returns the key of a partition: `EncodeTensorNameSlice`.
 pub(super) fn slice_key(name: &str, slice: &TensorSlice) -> Vec<u8> {
     let mut key = Vec::new();
     ordered_number(&mut key, 0);
@@ -95,7 +95,7 @@ fn ordered_number(out: &mut Vec<u8>, value: u64) {
 fn ordered_signed(out: &mut Vec<u8>, value: i64) {
     let magnitude = if value < 0 { !value } else { value } as u64;
     let bits = 64 - magnitude.leading_zeros() as usize;
-    // One bit for the sign, and one bit of each byte for the length.
+    // One bit holds the sign, and one bit per byte the length.
     let length = bits / 7 + 1;
     let mut bytes = [if value < 0 { 0xff } else { 0 }; 10];
     bytes[2..].copy_from_slice(&value.to_be_bytes());

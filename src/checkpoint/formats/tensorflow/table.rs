@@ -1,13 +1,13 @@
-//! LevelDB's table format, in which TensorFlow stores the index of a checkpoint. It is read completely, and every size is
-//! checked against the file.
+//! Reads LevelDB's table format, in which TensorFlow stores the index of a checkpoint. The complete table is read, and
+//! every size is checked against the file.
 //!
 //! Reference: LevelDB's `doc/table_format.md`; TensorFlow writes its indexes without compression.
 
 /// Magic number at the end of every table.
 const MAGIC: [u8; 8] = 0xdb47_7524_8b80_fb57_u64.to_le_bytes();
 const FOOTER: usize = 48;
-/// Maximum size of the decoded entries. Keys share prefixes, so a table can expand to far more than its file. An ALBERT's has
-/// a few kilobytes.
+/// Maximum size of the decoded entries in bytes. Keys share prefixes, so the entries can be far larger than the file. The
+/// table of an ALBERT has a few kilobytes.
 const MAX_UNFOLDED: usize = 64 << 20;
 /// Memory per entry in addition to its bytes.
 const ENTRY: usize = 64;
@@ -17,10 +17,10 @@ const TRAILER: usize = 5;
 /// A key and its value.
 pub(crate) type Entry = (Vec<u8>, Vec<u8>);
 
-/// The entries of a table, in order.
+/// Reads the entries of a table, in order.
 ///
 /// # Errors
-/// Description of the damage.
+/// A description of the damage.
 pub(crate) fn read_table(file: &[u8]) -> Result<Vec<Entry>, String> {
     let footer = file.len().checked_sub(FOOTER).map(|at| &file[at..]);
     let footer = footer.filter(|f| f.ends_with(&MAGIC)).ok_or("it does not end like a table")?;
@@ -37,7 +37,7 @@ pub(crate) fn read_table(file: &[u8]) -> Result<Vec<Entry>, String> {
     Ok(entries)
 }
 
-/// Offset and size of a block.
+/// Reads the offset and size of a block.
 fn handle(bytes: &mut &[u8]) -> Option<(usize, usize)> {
     Some((varint(bytes)?.try_into().ok()?, varint(bytes)?.try_into().ok()?))
 }
@@ -55,7 +55,8 @@ fn varint(bytes: &mut &[u8]) -> Option<u64> {
     None
 }
 
-/// The entries of one block, whose keys share prefixes with the previous key. `left` is the remaining memory budget.
+/// Reads the entries of one block, whose keys share prefixes with the preceding key. `left` is the remaining memory
+/// budget.
 fn block(file: &[u8], (offset, size): (usize, usize), left: &mut usize) -> Result<Vec<Entry>, String> {
     let end = offset.checked_add(size).and_then(|end| end.checked_add(TRAILER));
     let whole = end.and_then(|end| file.get(offset..end)).ok_or("a block lies outside the file")?;
@@ -88,7 +89,8 @@ fn block(file: &[u8], (offset, size): (usize, usize), left: &mut usize) -> Resul
     Ok(entries)
 }
 
-/// Checksums are stored rotated and offset, so that checksums of data with embedded checksums remain useful.
+/// Unmasks a checksum. Checksums are stored rotated and offset, so that a checksum of data with embedded checksums
+/// remains useful.
 pub(crate) fn unmasked(stored: u32) -> u32 {
     stored.wrapping_sub(0xa282_ead8).rotate_left(15)
 }

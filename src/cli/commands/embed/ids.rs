@@ -1,4 +1,4 @@
-//! `--ids`: the ids of an array's rows, in a file next to it.
+//! `--ids`: writes the ids of an array's rows to a file next to it.
 
 use albert::Error;
 use albert::io::{
@@ -8,7 +8,7 @@ use albert::io::{
 use crate::cli::args::embed::EmbedArgs;
 use crate::cli::output::report::Reporter;
 
-/// A file of ids, for which the records are read before the vectors are computed.
+/// A file of ids. The records are read once for it, before vectors are computed.
 pub(super) struct IdFile<'a> {
     target: OutputTarget,
     source: &'a Source,
@@ -18,10 +18,10 @@ pub(super) struct IdFile<'a> {
 }
 
 impl<'a> IdFile<'a> {
-    /// The file of `--ids`, if it is given.
+    /// Opens the file of `--ids`, if it is given.
     ///
     /// # Errors
-    /// [`Error::InvalidOption`] if the output is not an array, or the input can be read only once; the errors of
+    /// [`Error::InvalidOption`] if the output is not an array, or if the input can only be read once; errors from
     /// [`OutputTarget::open`].
     pub(super) fn open(
         args: &'a EmbedArgs,
@@ -49,16 +49,16 @@ impl<'a> IdFile<'a> {
         }))
     }
 
-    /// The columns that a table must have, so that a missing one is an error before any work.
+    /// Returns the columns that a table must have, so that a missing one fails before any work.
     pub(super) fn needed(args: &EmbedArgs) -> Option<Needed> {
         args.ids.as_ref().map(|_| Needed::new(&args.id_field, "id_field"))
     }
 
-    /// Writes the id of each record on a line, as JSON; `null` if it has none. The file gets its name when the writer is
-    /// finished, and disappears otherwise.
+    /// Writes the ids of the records as JSON, one per line; `null` if a record has none. The file is moved into place
+    /// when the writer is finished, and deleted otherwise.
     ///
     /// # Errors
-    /// Those of [`RecordReader`] and [`OrderedWriter`].
+    /// Errors from [`RecordReader`] and [`OrderedWriter`].
     pub(super) fn write(self, reporter: &Reporter) -> Result<OrderedWriter, Error> {
         let Self { target, source, format, part, field } = self;
         let reader = RecordReader::open_part(source, format, part, &[])?;

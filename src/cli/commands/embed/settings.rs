@@ -1,4 +1,4 @@
-//! The settings of `albert embed`: from arguments and from the model's modules.
+//! The settings of `albert embed`, from the arguments and the model's modules.
 
 use albert::Error;
 use albert::checkpoint::{Checkpoint, SentenceLayer, SentenceModules};
@@ -8,7 +8,7 @@ use albert::tasks::{EmbedOptions, Pooling, TextRules};
 use crate::cli::args::embed::{EmbedArgs, OutputTypeArg};
 use crate::cli::output::report::Reporter;
 
-/// The user's settings, or those of the model's modules where the user sets nothing.
+/// Combines the user's settings with those of the model's modules, which are the defaults.
 pub(super) fn embed_options(
     args: &EmbedArgs,
     modules: Option<&SentenceModules>,
@@ -55,7 +55,7 @@ fn unknown_prompt(name: &str, modules: Option<&SentenceModules>) -> Error {
     }
 }
 
-/// The modules of the model that are used.
+/// Reports which of the model's modules are used.
 pub(super) fn tell(
     modules: &SentenceModules,
     options: &EmbedOptions,

@@ -1,4 +1,4 @@
-//! Arrays of predictions.
+//! Converts predictions to arrays.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use arrow_schema::{DataType, Field, Fields};
 use super::plain;
 use crate::io::tables::{Cell, Column, ColumnType};
 
-/// The type of a column in Arrow.
+/// Returns the Arrow type of a column.
 pub(super) fn data_type(kind: &ColumnType) -> DataType {
     match kind {
         ColumnType::Text | ColumnType::Json => DataType::Utf8,
@@ -35,10 +35,10 @@ fn fields(columns: &[Column]) -> Fields {
     columns.iter().map(|column| Field::new(&column.name, data_type(&column.kind), true)).collect()
 }
 
-/// An array of cells of one type. A cell of another type is null.
+/// Creates an array of cells of one type. A cell of another type becomes null.
 ///
 /// # Errors
-/// Arrow's, for arrays that are too long.
+/// Arrow's error for an array that is too long.
 pub(super) fn array(kind: &ColumnType, cells: &[&Cell]) -> Result<ArrayRef, String> {
     Ok(match kind {
         ColumnType::Text | ColumnType::Json => {

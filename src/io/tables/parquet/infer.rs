@@ -1,4 +1,4 @@
-//! Types of columns for values that were JSON.
+//! Infers column types from JSON values.
 
 use std::sync::Arc;
 
@@ -24,13 +24,13 @@ pub(super) enum JsonType {
 }
 
 impl JsonType {
-    /// The type of a value.
+    /// Returns the type of a value.
     pub(super) fn of(value: &Value) -> Self {
         match value {
             Value::Null => Self::Null,
             Value::Bool(_) => Self::Boolean,
             Value::Number(number) if number.is_i64() => Self::Integer,
-            // Digits that a float would lose stay text.
+            // Numbers whose digits a float would lose stay text.
             Value::Number(number) if number.is_f64() => Self::Float,
             Value::Number(_) | Value::Object(_) => Self::Json,
             Value::String(_) => Self::Text,
@@ -40,7 +40,7 @@ impl JsonType {
         }
     }
 
-    /// The type that holds the values of both.
+    /// Returns a type that can hold the values of both.
     pub(super) fn with(self, other: Self) -> Self {
         match (self, other) {
             (Self::Null, kind) | (kind, Self::Null) => kind,
@@ -51,7 +51,7 @@ impl JsonType {
         }
     }
 
-    /// The type in Arrow.
+    /// Returns the Arrow type.
     pub(super) fn data_type(&self) -> DataType {
         match self {
             Self::Boolean => DataType::Boolean,
@@ -62,7 +62,7 @@ impl JsonType {
         }
     }
 
-    /// An array of values.
+    /// Creates an array of values.
     ///
     /// # Errors
     /// The index of a value that does not fit, and the problem.
@@ -111,7 +111,7 @@ impl JsonType {
     }
 }
 
-/// Each value by `read`, or the index of one that cannot be read.
+/// Converts each value with `read`. The error is the index of a value that cannot be converted.
 fn each<'a, T>(
     values: &[Option<&'a Value>],
     read: impl Fn(&'a Value) -> Option<T>,

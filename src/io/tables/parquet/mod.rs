@@ -8,7 +8,7 @@ mod write;
 pub(super) use read::{ParquetInput, check_same};
 pub(super) use write::{ParquetWriter, Plan};
 
-/// A message without the name of the library's error kind before it.
+/// Returns a message without the library's error kind.
 fn plain(error: impl std::fmt::Display) -> String {
     let text = error.to_string();
     for prefix in ["Parquet error: ", "Arrow: ", "External: ", "EOF: "] {

@@ -1,4 +1,5 @@
-//! Rows of a Parquet file as records. The values of a row are JSON for the task; the row itself is kept for output as Parquet.
+//! Reads rows of a Parquet file as records. Tasks receive the values of a row as JSON; the row itself is kept for Parquet
+//! output.
 
 use std::fs::File;
 use std::path::Path;
@@ -18,20 +19,19 @@ use crate::io::tables::typed_row::TypedRow;
 /// Rows that are decoded at a time.
 const BATCH_ROWS: usize = 256;
 
-/// The problem with files on which the library fails.
+/// The problem with files that the library fails to decode.
 const DAMAGED: &str = "is damaged: its data cannot be decoded";
 
 /// A Parquet file whose schema has been read.
 pub(in crate::io::tables) struct ParquetInput {
     reader: ParquetRecordBatchReader,
     pub(in crate::io::tables) schema: SchemaRef,
-    /// Rows before the first that is read.
+    /// Number of rows before the first one that is read.
     before: u64,
 }
 
 impl ParquetInput {
-    /// Opens a file, or the row groups of a part of it: those that begin in its share of the rows. Pages are read when they are
-    /// needed.
+    /// Opens a file, or the row groups of a shard: those that start in its share of the rows. Pages are read on demand.
     ///
     /// # Errors
     /// The problem with the file.
@@ -52,12 +52,12 @@ impl ParquetInput {
         })
     }
 
-    /// The names of the columns.
+    /// Returns the names of the columns.
     pub(in crate::io::tables) fn names(&self) -> Vec<String> {
         self.schema.fields().iter().map(|field| field.name().clone()).collect()
     }
 
-    /// Calls `record` with each row and its number, from 1, until it returns false.
+    /// Calls `record` with each row and its number, counted from 1, until it returns false.
     ///
     /// # Errors
     /// The problem with the file.
@@ -85,7 +85,7 @@ impl ParquetInput {
     }
 }
 
-/// The row groups of a shard, of groups with these numbers of rows, and the number of rows before them.
+/// Returns the row groups of a shard, given the number of rows in each group, and the number of rows before them.
 fn groups_of(shard: Shard, rows: &[u64]) -> (Vec<usize>, u64) {
     let within = shard.bounds(rows.iter().sum());
     let starts: Vec<u64> = rows
@@ -100,12 +100,12 @@ fn groups_of(shard: Shard, rows: &[u64]) -> (Vec<usize>, u64) {
     (groups, before)
 }
 
-/// Runs a part of the library, which may panic on files that are not sound.
+/// Runs a part of the library, which may panic on damaged files.
 fn guarded<T>(work: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
     caught(work).unwrap_or_else(|| Err(DAMAGED.to_owned()))
 }
 
-/// The values of each row as JSON. Numbers that are not finite become null.
+/// Returns the values of each row as JSON. Non-finite numbers become null.
 fn json_rows(batch: &RecordBatch) -> Result<Vec<Vec<JsonText>>, String> {
     let options = EncoderOptions::default().with_explicit_nulls(true);
     let schema = batch.schema();

@@ -1,4 +1,4 @@
-//! Rows as a Parquet file.
+//! Writes rows to a Parquet file.
 
 use std::sync::Arc;
 
@@ -15,25 +15,25 @@ use super::{arrays, plain};
 use crate::io::tables::typed_row::TypedRow;
 use crate::io::tables::{Cell, Column, TableRow};
 
-/// Rows that become arrays together.
+/// Number of rows that are converted to arrays at a time.
 const BATCH_ROWS: usize = 1024;
 
-/// Bytes of text in these rows.
+/// Maximum size of the text in these rows, in bytes.
 const BATCH_BYTES: usize = 8 << 20;
 
-/// Limits of a row group, which is in memory until it is complete.
+/// Limits of a row group, which stays in memory until it is complete.
 const GROUP_ROWS: usize = 1 << 16;
 const GROUP_BYTES: usize = 32 << 20;
 
 /// The columns of the file.
 pub(in crate::io::tables) struct Plan<'a> {
-    /// The names of the input columns, then those of the predictions, then that of the errors.
+    /// The names of the input columns, followed by those of the predictions and that of the errors.
     pub(in crate::io::tables) names: &'a [String],
     /// The number of input columns.
     pub(in crate::io::tables) inputs: usize,
-    /// Their types, if the input is Parquet.
+    /// The types of the input columns, if the input is Parquet.
     pub(in crate::io::tables) schema: Option<&'a SchemaRef>,
-    /// Rows that tell their types otherwise.
+    /// Rows from which the types are inferred otherwise.
     pub(in crate::io::tables) samples: &'a [TableRow],
     pub(in crate::io::tables) predictions: &'a [Column],
     pub(in crate::io::tables) with_errors: bool,
@@ -43,11 +43,11 @@ pub(in crate::io::tables) struct Plan<'a> {
 enum Inputs {
     /// Rows of Parquet files.
     Typed,
-    /// Values that were JSON, or cells of text.
+    /// JSON values, or cells of text.
     Json(Vec<(String, JsonType)>),
 }
 
-/// Turns rows into the bytes of a Parquet file.
+/// Converts rows to the bytes of a Parquet file.
 pub(in crate::io::tables) struct ParquetWriter {
     writer: ArrowWriter<Vec<u8>>,
     schema: SchemaRef,
@@ -56,15 +56,15 @@ pub(in crate::io::tables) struct ParquetWriter {
     with_errors: bool,
     rows: Vec<TableRow>,
     bytes: usize,
-    /// Rows before these.
+    /// Number of rows before these.
     written: u64,
 }
 
 impl ParquetWriter {
-    /// A file with these columns.
+    /// Creates a file with these columns.
     ///
     /// # Errors
-    /// For a type that Parquet does not have.
+    /// A message for a type that Parquet does not have.
     pub(in crate::io::tables) fn new(plan: &Plan<'_>) -> Result<Self, String> {
         let (own, added) = plan.names.split_at(plan.inputs.min(plan.names.len()));
         let (inputs, mut fields, metadata) = match plan.schema {
@@ -96,19 +96,19 @@ impl ParquetWriter {
         })
     }
 
-    /// Begins another file with the same columns, after the end of this one.
+    /// Starts another file with the same columns, after the end of this one.
     ///
     /// # Errors
-    /// As [`Self::new`].
+    /// Those of [`Self::new`].
     pub(in crate::io::tables) fn again(&mut self) -> Result<(), String> {
         self.writer = file(&self.schema)?;
         Ok(())
     }
 
-    /// Adds a row. What is ready of the file is added to `out`.
+    /// Adds a row. Appends the finished part of the file to `out`.
     ///
     /// # Errors
-    /// For a value that does not fit its column.
+    /// A message for a value that does not fit its column.
     pub(in crate::io::tables) fn row(&mut self, row: TableRow, out: &mut Vec<u8>) -> Result<(), String> {
         self.bytes += row.fields.size();
         self.rows.push(row);
@@ -119,10 +119,10 @@ impl ParquetWriter {
         Ok(())
     }
 
-    /// Adds the rest of the file to `out`.
+    /// Appends the rest of the file to `out`.
     ///
     /// # Errors
-    /// As [`Self::row`].
+    /// Those of [`Self::row`].
     pub(in crate::io::tables) fn end(&mut self, out: &mut Vec<u8>) -> Result<(), String> {
         let result = self.write_rows();
         self.writer.finish().map_err(plain)?;
@@ -163,7 +163,7 @@ impl ParquetWriter {
     }
 }
 
-/// A file in memory.
+/// Creates a file in memory.
 fn file(schema: &SchemaRef) -> Result<ArrowWriter<Vec<u8>>, String> {
     let properties = WriterProperties::builder()
         .set_compression(Compression::ZSTD(ZstdLevel::default()))
@@ -174,18 +174,18 @@ fn file(schema: &SchemaRef) -> Result<ArrowWriter<Vec<u8>>, String> {
     ArrowWriter::try_new(Vec::new(), schema.clone(), Some(properties)).map_err(plain)
 }
 
-/// The type of all values that a field has in the rows. Cells of text are text.
+/// Returns the type of all values of a field in the rows. Cells of text are text.
 fn kind_of(name: &str, rows: &[TableRow]) -> JsonType {
     let values = rows.iter().filter_map(|row| row.fields.raw(name));
     values.map(|value| JsonType::of(&json(value.get()))).fold(JsonType::Null, JsonType::with)
 }
 
-/// A JSON text as a value; as a string where it is not strict JSON.
+/// Parses a JSON text; returns it as a string if it is not strict JSON.
 fn json(text: &str) -> Value {
     serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.to_owned()))
 }
 
-/// The input's own arrays.
+/// Returns the arrays of the input columns.
 fn typed_columns(rows: &[TableRow]) -> Result<Vec<ArrayRef>, String> {
     let mut batches: Vec<&RecordBatch> = Vec::new();
     let mut places = Vec::with_capacity(rows.len());

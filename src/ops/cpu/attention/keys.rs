@@ -1,33 +1,33 @@
 //! The keys of a sequence that take part in attention.
 
-/// The keys of a sequence that take part.
+/// The keys of a sequence that take part in attention.
 #[derive(Clone, Debug)]
 pub(in crate::ops::cpu) struct Keys {
-    /// Keys from here on are all hidden.
+    /// All keys from this index on are hidden.
     pub(in crate::ops::cpu) count: usize,
-    /// Hidden keys before that.
+    /// The hidden keys below `count`.
     pub(in crate::ops::cpu) hidden: Vec<usize>,
 }
 
 impl Keys {
-    /// From the sequence's mask, true where hidden. When all are hidden, all take part with equal
-    /// scores, as with transformers' additive mask.
+    /// Creates the keys from a sequence's mask, which is true where a key is hidden. If all keys are hidden, all of them
+    /// take part with equal scores, as with the additive mask of transformers.
     pub(in crate::ops::cpu) fn new(mask: &[bool]) -> Self {
         let count = mask.iter().rposition(|hidden| !hidden).map_or(mask.len(), |last| last + 1);
         Self { count, hidden: (0..count).filter(|&i| mask[i]).collect() }
     }
 
-    /// All of `length` keys.
+    /// All `length` keys, none of them hidden.
     pub(in crate::ops::cpu) fn all(length: usize) -> Self {
         Self { count: length, hidden: Vec::new() }
     }
 
-    /// Keys up to the last one that takes part.
+    /// The number of keys up to and including the last one that is not hidden.
     pub(in crate::ops::cpu) fn count(&self) -> usize {
         self.count
     }
 
-    /// Puts `value` at the hidden keys of each row.
+    /// Writes `value` to the hidden keys of each row.
     pub(in crate::ops::cpu) fn fill(&self, rows: &mut [f32], value: f32) {
         if !self.hidden.is_empty() {
             for row in rows.chunks_exact_mut(self.count) {

@@ -1,7 +1,6 @@
 //! Scaled dot-product attention of one head of one sequence, forward and backward.
 //!
-//! Queries are taken in blocks, so that the scores stay in the cache; the backward pass computes
-//! the probabilities again.
+//! Queries are processed in blocks so that the scores stay in the cache. The backward pass recomputes the probabilities.
 
 use rten_tensor::Matrix;
 
@@ -45,7 +44,7 @@ impl<'a> Head<'a> {
         strided(data, rows, width, stride)
     }
 
-    /// The same head for a pass without gradients and dropout, in our own micro-kernels.
+    /// The same head for inference (no gradients, no dropout) with our own micro-kernels.
     pub(in crate::ops::cpu) fn in_tiles(&self, form: OperandLayout) -> InferenceHead<'a> {
         let parts = [0, 1, 2].map(|part| self.rows(part, 0));
         InferenceHead { parts, length: self.sizes.length, keys: self.keys, form }
@@ -55,13 +54,13 @@ impl<'a> Head<'a> {
         1.0 / (self.sizes.head_size() as f32).sqrt()
     }
 
-    /// Blocks of queries: first row and number of rows.
+    /// The blocks of queries, each as its first row and number of rows.
     fn query_blocks(&self) -> impl Iterator<Item = (usize, usize)> + use<> {
         let length = self.sizes.length;
         (0..length).step_by(BLOCK_QUERIES).map(move |start| (start, BLOCK_QUERIES.min(length - start)))
     }
 
-    /// The probabilities of a block, `[rows, keys]`, before dropout.
+    /// Computes the probabilities of a block, `[rows, keys]`, before dropout.
     fn probabilities(&self, start: usize, rows: usize, probs: &mut Vec<f32>) {
         let count = self.keys.count;
         probs.resize(rows * count, 0.0);
@@ -77,7 +76,7 @@ impl<'a> Head<'a> {
         }
     }
 
-    /// The head's context `[length, d]`.
+    /// Computes the head's context, `[length, d]`.
     pub(in crate::ops::cpu) fn forward(&self, scratch: &mut AttentionScores, context: &mut [f32]) {
         let d = self.sizes.head_size();
         let count = self.keys.count;
@@ -89,8 +88,8 @@ impl<'a> Head<'a> {
         }
     }
 
-    /// Gradients of queries, keys and values, `[3, length, d]`, from the gradient of the context:
-    /// `[length, H]` of the sequence.
+    /// Computes the gradients of queries, keys and values, `[3, length, d]`, from the gradient of the sequence's context,
+    /// `[length, H]`.
     pub(in crate::ops::cpu) fn backward(
         &self,
         scratch: &mut AttentionScores,

@@ -1,4 +1,4 @@
-//! Working memory of attention through `rten-gemm`.
+//! Workspace of the attention that runs through `rten-gemm`.
 
 /// The scores of a block of queries and their gradients.
 #[derive(Default)]

@@ -8,7 +8,7 @@ use crate::ops::cpu::gemm::{
     padded_stride,
 };
 
-/// Queries per block: a multiple of a tile's rows, and few enough for their scores to stay in the first-level cache.
+/// Queries per block: a multiple of a tile's rows, and few enough for their scores to stay in the L1 cache.
 const FEWEST_QUERIES: usize = 14;
 const MOST_QUERIES: usize = 112;
 const SCORES: usize = 8192;
@@ -20,11 +20,11 @@ pub(in crate::ops::cpu) struct Head<'a> {
     pub parts: [Rows<'a>; 3],
     pub length: usize,
     pub keys: &'a Keys,
-    /// The layout of the operands of both products.
+    /// The layout of the operands of both products (scores and context).
     pub form: OperandLayout,
 }
 
-/// The working memory of a thread.
+/// The workspace of a thread.
 #[derive(Default)]
 pub(in crate::ops::cpu) struct Workspace {
     row: PackedLhs,
@@ -38,7 +38,8 @@ pub(in crate::ops::cpu) struct Workspace {
 }
 
 impl Head<'_> {
-    /// The context `[length, d]`, in our own micro-kernels, into rows `context_stride` values apart.
+    /// Computes the context, `[length, d]`, with our own micro-kernels; rows of `context` are `context_stride` values
+    /// apart.
     pub(in crate::ops::cpu) fn forward(
         &self,
         workspace: &mut Workspace,
@@ -69,7 +70,7 @@ impl Head<'_> {
             for row in scores.chunks_exact_mut(stride) {
                 let (row, padding) = row[..padded].split_at_mut(count);
                 self.keys.fill(row, f32::MIN);
-                // Normalized after the product with the values: those are fewer.
+                // Normalization is deferred until after the product with the values, which has fewer elements.
                 factors.push(Exponentials(row).run());
                 padding.fill(0.0);
             }

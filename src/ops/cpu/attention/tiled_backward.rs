@@ -1,4 +1,4 @@
-//! The backward pass of attention in our own micro-kernels, where these are faster than the library's.
+//! The backward pass of attention in our own micro-kernels, where these are faster than `rten-gemm`.
 
 use super::portable::Head;
 use crate::ops::cpu::elementwise::simd::Run;
@@ -11,12 +11,12 @@ use crate::ops::cpu::gemm::{
 /// Queries whose scores are held at a time.
 const BLOCK_QUERIES: usize = 128;
 
-/// The working memory of a thread.
+/// The workspace of a thread.
 #[derive(Default)]
 pub(in crate::ops::cpu) struct Workspace {
     row: PackedLhs,
     lhs: PackedLhs,
-    /// Keys and values as right-hand sides: transposed, and keys as they are.
+    /// Right-hand sides: the transposed keys, the transposed values, and the keys without transposition.
     keys: Words,
     values: Words,
     key_rows: Words,
@@ -27,7 +27,7 @@ pub(in crate::ops::cpu) struct Workspace {
 }
 
 impl Head<'_> {
-    /// As [`Head::backward`] without dropout.
+    /// Like [`Head::backward`], without dropout.
     pub(in crate::ops::cpu) fn backward_in_tiles(
         &self,
         form: OperandLayout,

@@ -12,7 +12,7 @@ use super::simd::Run;
 use crate::ops::cpu::ActivationKind;
 
 impl ActivationKind {
-    /// `y = f(x)`, element by element.
+    /// Computes `y = f(x)` element by element.
     pub(in crate::ops::cpu) fn forward(self, x: &[f32], y: &mut [f32]) {
         match self {
             Self::Gelu => Forward(x, y, PhantomData::<Gelu>).run(),
@@ -26,7 +26,7 @@ impl ActivationKind {
         }
     }
 
-    /// `y = f(x)`, and `gradient` at y becomes the gradient at x.
+    /// Computes `y = f(x)` and replaces the gradient with respect to y by the gradient with respect to x.
     pub(in crate::ops::cpu) fn backward(self, x: &[f32], y: &mut [f32], gradient: &mut [f32]) {
         match self {
             Self::Gelu => Backward(x, y, gradient, PhantomData::<Gelu>).run(),
@@ -41,7 +41,7 @@ impl ActivationKind {
     }
 }
 
-/// [`GeluTanh`], the activation of every published ALBERT, in AVX-512 if there is.
+/// [`GeluTanh`], the activation of every published ALBERT, in AVX-512 where available.
 fn gelu_tanh(x: &[f32], y: &mut [f32]) {
     #[cfg(target_arch = "x86_64")]
     if super::gelu_avx512::gelu_tanh(x, y) {
@@ -88,9 +88,9 @@ impl<F: Function> SimdOp for Backward<'_, F> {
     }
 }
 
-/// A function with its derivative.
+/// A function and its derivative.
 trait Function {
-    /// `(f(x), f'(x))`; what the caller drops is not computed.
+    /// Returns `(f(x), f'(x))`. With inlining, a value that the caller drops is not computed.
     fn at<I: Isa>(isa: I, x: I::F32) -> (I::F32, I::F32);
 }
 
@@ -103,22 +103,22 @@ fn logistic<I: Isa>(isa: I, u: I::F32) -> I::F32 {
     ops.mul(inverse(isa, ops.add(ops.one(), e)), ops.select(e, ops.one(), negative))
 }
 
-/// `1 / d` for d from 1 to 2, without a division: those of wide vectors take longer than all the rest.
+/// `1 / d` for d from 1 to 2 without a division: dividing wide vectors would take longer than everything else.
 #[inline(always)]
 fn inverse<I: Isa>(isa: I, d: I::F32) -> I::F32 {
     let ops = isa.f32();
-    // Of the polynomials of its degree the one that is nowhere off by more than a 99th: 1 - d p(d) is that of
-    // Chebyshev over this range.
+    // The polynomial of degree 2 with the smallest maximum relative error, 1/99: 1 - d p(d) is the Chebyshev polynomial
+    // over this range.
     let linear = ops.mul_add(d, ops.splat(32.0 / 99.0), ops.splat(-144.0 / 99.0));
     let mut y = ops.mul_add(d, linear, ops.splat(210.0 / 99.0));
-    // Newton's steps square what it is off by: to 1e-4, and 1e-8.
+    // Each Newton step squares the relative error: to 1e-4, then 1e-8.
     for _ in 0..2 {
         y = ops.mul_add(y, ops.mul_sub_from(d, y, ops.one()), y);
     }
     y
 }
 
-/// `x * sigmoid(u)` with the derivative of u, and its own.
+/// Returns `x * sigmoid(u)` and its derivative; `du` is the derivative of u.
 #[inline(always)]
 fn gated<I: Isa>(isa: I, x: I::F32, u: I::F32, du: I::F32) -> (I::F32, I::F32) {
     let ops = isa.f32();
@@ -132,7 +132,7 @@ fn gated<I: Isa>(isa: I, x: I::F32, u: I::F32, du: I::F32) -> (I::F32, I::F32) {
 struct GeluTanh;
 
 impl Function for GeluTanh {
-    /// `0.5 (1 + tanh v)` is `sigmoid(2v)`.
+    /// Uses `0.5 (1 + tanh v) = sigmoid(2v)`.
     #[inline(always)]
     fn at<I: Isa>(isa: I, x: I::F32) -> (I::F32, I::F32) {
         const LINEAR: f32 = 1.595_769; // 2 sqrt(2 / pi)
@@ -186,7 +186,7 @@ impl Function for Relu {
     #[inline(always)]
     fn at<I: Isa>(isa: I, x: I::F32) -> (I::F32, I::F32) {
         let ops = isa.f32();
-        // Where not x <= 0, so that NaN stays NaN.
+        // Tests x <= 0 instead of x > 0, so that NaN stays NaN.
         let off = ops.le(x, ops.zero());
         (ops.select(ops.zero(), x, off), ops.select(ops.zero(), ops.one(), off))
     }
@@ -238,7 +238,7 @@ mod tests {
             curve.forward(&x, &mut y);
             for (x, y) in x.iter().zip(y) {
                 let expected = exact(f64::from(*x));
-                // What is cubed before it is an exponent is off by more where there is little left.
+                // The cubic term in the exponent amplifies rounding errors where the result is close to zero.
                 let tolerance = 1e-6 * expected.abs().max(f64::from(x.abs()) * 1e-2);
                 assert!((f64::from(y) - expected).abs() <= tolerance, "{curve:?} {x}: {y} for {expected}");
             }

@@ -1,15 +1,15 @@
-//! Dropout whose masks are a function of a seed and a place, so that the backward pass draws the
-//! same ones again instead of storing them.
+//! Dropout with masks that are a function of seed and position: the backward pass regenerates them instead of storing
+//! them.
 
 use rten_simd::{Isa, SimdOp};
 
 use super::simd::Run;
 
-/// A dropout site: which elements of which row are zeroed, and the factor for the others.
+/// A dropout site: determines the elements of each row to zero, and the factor for the others.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::ops::cpu) struct Dropout {
     seed: u64,
-    /// Zeroed where a random 24-bit number is below this.
+    /// Elements are zeroed where a random 24-bit number is below this threshold.
     threshold: u32,
     factor: f32,
 }
@@ -24,8 +24,8 @@ impl Dropout {
         })
     }
 
-    /// Applies the mask to rows of `width` elements; the first is row number `first` of the site.
-    /// The mask is its own derivative, so this serves both directions.
+    /// Applies the mask to rows of `width` elements; the first one is row number `first` of the site. The mask is its own
+    /// derivative, so the forward and backward passes both use this.
     pub(in crate::ops::cpu) fn apply(self, rows: &mut [f32], width: usize, first: usize) {
         Apply { dropout: self, rows, width, first }.run();
     }
@@ -41,7 +41,7 @@ struct Apply<'a> {
 impl SimdOp for Apply<'_> {
     type Output = ();
 
-    /// Plain integer code: compiled here for the instruction set at hand.
+    /// Plain integer code, compiled here for the selected instruction set.
     #[inline(always)]
     fn eval<I: Isa>(self, _isa: I) {
         let Dropout { seed, threshold, factor } = self.dropout;
@@ -95,7 +95,7 @@ mod tests {
             let ones = mask(seed, 3, rate, rows, width);
             let kept = 1.0 / (1.0 - rate);
             assert!(ones.iter().all(|x| *x == 0.0 || *x == kept));
-            // Five standard deviations of a mean of n such numbers.
+            // Five standard deviations of the mean of n such values.
             let allowed = |n: usize| 5.0 * (rate * kept / n as f32).sqrt();
             let mean = |sum: f32, n: usize| (sum / n as f32 - 1.0).abs() < allowed(n);
             assert!(mean(ones.iter().sum(), rows * width), "seed {seed}");

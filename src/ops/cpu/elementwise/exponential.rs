@@ -1,21 +1,23 @@
-//! The exponential of what is not positive, as softmax and the logistic function need it.
+//! The exponential of nonpositive arguments, for softmax and the logistic function.
 
 use rten_simd::ops::{BitOps, IntOps, NumOps};
 use rten_simd::{Isa, Simd};
 
-/// Below it, 2^k of the result's k would not be a normal number.
+/// Below this, the factor 2^k of the result would not be a normal number.
 const LOWEST: f32 = -87.0;
 
-/// `exp(x)` for x up to 0, within a unit in the last place or two; 0 where it would be below 2e-38. NaN stays NaN.
+/// `exp(x)` for x up to 0, within one or two units in the last place; 0 where the result would be below 2e-38. NaN stays
+/// NaN.
 ///
-/// `2^k exp(r)` with r within half of ln 2 around 0; the polynomial is Norbert Juffa's, which `rten-vecmath` has for all x.
+/// Computes `2^k exp(r)` with |r| at most ln 2 / 2. The polynomial is Norbert Juffa's, which `rten-vecmath` uses for all
+/// x.
 #[inline(always)]
 pub(in crate::ops::cpu) fn exp_not_positive<I: Isa>(isa: I, x: I::F32) -> I::F32 {
     const LN_2_HIGH: f32 = 6.931_457_5e-1;
     const LN_2_LOW: f32 = 1.428_606_8e-6;
     const POLYNOMIAL: [f32; 7] =
         [1.378_059_4e-3, 8.373_125e-3, 4.166_953_6e-2, 1.666_647_2e-1, 4.999_998_5e-1, 1.0, 1.0];
-    /// Adding it leaves a whole number in the last bits.
+    /// Adding this constant rounds to an integer, which ends up in the low bits.
     const SHIFT: f32 = 12_582_912.0;
     let (ops, whole) = (isa.f32(), isa.i32());
     let shift = ops.splat(SHIFT);
@@ -27,7 +29,7 @@ pub(in crate::ops::cpu) fn exp_not_positive<I: Isa>(isa: I, x: I::F32) -> I::F32
     for factor in &POLYNOMIAL[1..] {
         y = ops.mul_add(y, r, ops.splat(*factor));
     }
-    // The last bits of k, moved to where exponents are.
+    // Shifts the low bits of k to the exponent field.
     let power = whole.shift_left::<23>(shifted.reinterpret_cast());
     let power: I::F32 = whole.add(power, whole.splat(0x3f80_0000)).reinterpret_cast();
     ops.select(ops.zero(), ops.mul(y, power), ops.lt(x, ops.splat(LOWEST)))

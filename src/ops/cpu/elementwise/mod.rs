@@ -1,4 +1,4 @@
-//! Operations on single values and rows between two matrix multiplications.
+//! Operations on single values and rows, between matrix multiplications.
 
 mod activation;
 mod dropout;

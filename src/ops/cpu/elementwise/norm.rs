@@ -14,30 +14,29 @@ pub(in crate::ops::cpu) struct Affine<'a> {
     pub beta: &'a [f32],
 }
 
-/// Sums that are accumulated side by side, so that no addition waits for the one before.
+/// Number of independent accumulators, which hides the latency of additions.
 const SIDE_BY_SIDE: usize = 4;
 
-/// The sum of all lanes.
+/// Returns the sum of all lanes.
 #[inline(always)]
 fn sum<I: Isa>(isa: I, [a, b, c, d]: [I::F32; SIDE_BY_SIDE]) -> f32 {
     let ops = isa.f32();
     ops.sum(ops.add(ops.add(a, b), ops.add(c, d)))
 }
 
-/// `out` becomes `z + residual`, normalized row by row, times gamma, plus beta.
+/// Computes `out = normalized * gamma + beta`, where `normalized` is `z + residual` with mean 0 and variance 1 in each row.
 pub(in crate::ops::cpu) struct AddNormalize<'a> {
-    /// `[rows, H]`. It becomes the sum, or what `scales` says.
+    /// `[rows, H]`. Replaced by `z + residual`, or by the normalized rows if `scales` is set.
     pub z: &'a mut [f32],
     pub residual: &'a [f32],
     pub affine: Affine<'a>,
     pub epsilon: f32,
-    /// For the backward pass: one over the standard deviation of each row. `z` then becomes the normalized rows, with mean 0
-    /// and variance 1.
+    /// The reciprocal of the standard deviation of each row, for the backward pass.
     pub scales: Option<&'a mut [f32]>,
     pub out: &'a mut [f32],
 }
 
-/// [`AddNormalize`] with `norm`, for all rows of `z`.
+/// Runs [`AddNormalize`] with `norm` on all rows of `z`.
 pub(in crate::ops::cpu) fn add_normalize(
     z: &mut [f32],
     residual: &[f32],
@@ -115,7 +114,7 @@ impl SimdOp for AddNormalize<'_> {
     }
 }
 
-/// `out = z * gamma + beta` for the rows of `z`.
+/// Computes `out = z * gamma + beta` for the rows of `z`.
 pub(in crate::ops::cpu) struct Scale<'a> {
     pub z: &'a [f32],
     pub affine: Affine<'a>,
@@ -141,8 +140,8 @@ impl SimdOp for Scale<'_> {
     }
 }
 
-/// The gradient at the input of a normalization. `gradient` at its output becomes the one before
-/// it; `gamma_sum` and `beta_sum` get the gradients of scale and offset added.
+/// The backward pass of a normalization: replaces the gradient with respect to its output by the gradient with respect to
+/// its input, and adds the gradients of scale and offset to `gamma_sum` and `beta_sum`.
 pub(in crate::ops::cpu) struct NormalizeBackward<'a> {
     pub gradient: &'a mut [f32],
     pub z: &'a [f32],
@@ -192,7 +191,7 @@ impl SimdOp for NormalizeBackward<'_> {
     }
 }
 
-/// `sum += ` the rows of `x`, column by column.
+/// Adds the rows of `x` to `sum`, column by column.
 pub(in crate::ops::cpu) struct AddRows<'a> {
     pub x: &'a [f32],
     pub sum: &'a mut [f32],

@@ -1,19 +1,19 @@
-//! Vector code over slices: one body, compiled for every instruction set and chosen at run time.
+//! Vector code over slices: one body, compiled for every instruction set and selected at run time.
 #![allow(unsafe_code, reason = "a function for instructions that the processor was asked for")]
 
 use rten_simd::ops::BitOps;
 use rten_simd::{Isa, Simd, SimdOp};
 
-/// Operations within the limit on instruction sets.
+/// Vector operations that respect the limit on instruction sets.
 pub(in crate::ops::cpu) trait Run: SimdOp + Sized {
-    /// Like [`SimdOp::dispatch`]. The library has no limit of its own, so that one on AVX-512 is applied here.
+    /// Like [`SimdOp::dispatch`]. The library has no limit of its own, so a limit below AVX-512 is applied here.
     fn run(self) -> Self::Output {
         #[cfg(target_arch = "x86_64")]
         {
             use crate::ops::isa::{Isa as Set, allows};
             use rten_simd::isa::Avx2Isa;
 
-            // As the library's own, which must have the instructions that `Avx2Isa::new` asks for.
+            // Like the library's own dispatch; enables the features that `Avx2Isa::new` checks for.
             #[target_feature(enable = "avx2,avx,fma,f16c")]
             fn avx2<Op: SimdOp>(isa: Avx2Isa, operation: Op) -> Op::Output {
                 operation.eval(isa)
@@ -34,9 +34,9 @@ pub(in crate::ops::cpu) trait Run: SimdOp + Sized {
 
 impl<Op: SimdOp> Run for Op {}
 
-/// Calls `f` with vectors of `ins` and the old vectors of `outs`, and stores what it returns in `outs`.
+/// Calls `f` with vectors of `ins` and the current vectors of `outs`, and stores its results in `outs`.
 ///
-/// All slices have the same length. The last, partial vectors are filled up with zeros.
+/// All slices have the same length. The last, partial vectors are padded with zeros.
 #[inline(always)]
 pub(in crate::ops::cpu) fn map<I: Isa, const IN: usize, const OUT: usize>(
     isa: I,
@@ -82,7 +82,7 @@ pub(in crate::ops::cpu) fn map<I: Isa, const IN: usize, const OUT: usize>(
     }
 }
 
-/// Accumulates vectors of `ins` from `start`; the padded lanes of the last vectors do not count.
+/// Accumulates vectors of `ins` from `start`; padding lanes of the last vectors are ignored.
 #[inline(always)]
 pub(in crate::ops::cpu) fn fold<I: Isa, const IN: usize, const ACC: usize>(
     isa: I,

@@ -6,7 +6,7 @@ use rten_simd::{Isa, Simd, SimdOp};
 use super::exponential::exp_not_positive;
 use super::simd;
 
-/// The softmax of each row, in place.
+/// Applies softmax to each row in place.
 pub(in crate::ops::cpu) struct Softmax<'a> {
     pub rows: &'a mut [f32],
     pub width: usize,
@@ -24,10 +24,10 @@ impl SimdOp for Softmax<'_> {
     }
 }
 
-/// Vectors that are worked on side by side, so that none waits for the one before.
+/// Vectors processed side by side, as independent dependency chains.
 const SIDE_BY_SIDE: usize = 4;
 
-/// `row = exp(row - max)`, where what is below 2e-38 is 0; returns the maximum and the sum of the result.
+/// Computes `row = exp(row - max)`, flushing results below 2e-38 to 0; returns the maximum and the sum of the results.
 #[inline(always)]
 pub(in crate::ops::cpu) fn exponentials<I: Isa>(isa: I, row: &mut [f32]) -> (f32, f32) {
     let ops = isa.f32();
@@ -68,7 +68,7 @@ pub(in crate::ops::cpu) fn exponentials<I: Isa>(isa: I, row: &mut [f32]) -> (f32
         #[inline(always)]
         |[x], []| [exp_not_positive(isa, ops.sub(x, max))],
     );
-    // What is padded does not count.
+    // Padding lanes are ignored.
     let [total] = simd::fold(
         isa,
         [total],
@@ -79,7 +79,7 @@ pub(in crate::ops::cpu) fn exponentials<I: Isa>(isa: I, row: &mut [f32]) -> (f32
     (max.to_array()[0], ops.sum(total))
 }
 
-/// The softmax of a row without its normalization, in place; returns what it has to be multiplied with.
+/// Softmax of a row in place, without normalization; returns the factor that normalizes it.
 pub(in crate::ops::cpu) struct Exponentials<'a>(pub &'a mut [f32]);
 
 impl SimdOp for Exponentials<'_> {
@@ -91,7 +91,7 @@ impl SimdOp for Exponentials<'_> {
     }
 }
 
-/// `row *= factor`.
+/// Multiplies a row by a factor.
 pub(in crate::ops::cpu) struct Multiply<'a> {
     pub row: &'a mut [f32],
     pub factor: f32,
@@ -114,7 +114,8 @@ impl SimdOp for Multiply<'_> {
     }
 }
 
-/// The gradient before a softmax: `gradient` at the probabilities becomes the one at the scores.
+/// The backward pass of softmax: replaces the gradient with respect to the probabilities by that with respect to the
+/// scores.
 pub(in crate::ops::cpu) struct SoftmaxBackward<'a> {
     pub gradient: &'a mut [f32],
     pub probs: &'a [f32],

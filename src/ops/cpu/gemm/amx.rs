@@ -1,7 +1,7 @@
-//! Products on processors with AMX: tiles of 16 rows and 64 bytes in registers of their own.
+//! Products on processors with AMX: tiles of 16 rows by 64 bytes in dedicated registers.
 //!
-//! Words lie as for AVX-512, which is the form that AMX wants of its right-hand side. Two by two tiles of
-//! sums are held at a time: 32 rows and [`COLUMNS`] columns.
+//! Words are laid out as for AVX-512, which is the layout that AMX expects of its right-hand side. Two by two tiles of
+//! accumulators are held at a time: 32 rows by [`COLUMNS`] columns.
 #![allow(
     unsafe_code,
     reason = "instructions without intrinsics; every access lies in slices that were checked"
@@ -15,11 +15,11 @@ use super::micro_kernel::{Accumulator, COLUMNS, MicroKernel};
 use super::operand_layout::STEP;
 use crate::ops::isa::{self, Isa};
 
-/// Rows of a tile, and of two.
+/// The rows of one tile, and of two.
 pub(super) const HEIGHT: usize = 16;
 const ROWS: usize = 2 * HEIGHT;
 
-/// True if this processor has AMX for `precision`, and the system lets this process use it.
+/// Returns true if this processor has AMX for `precision` and the system lets this process use it.
 pub(super) fn runs(precision: MatmulPrecision) -> bool {
     static HAS: OnceLock<[bool; 2]> = OnceLock::new();
     let [bf16, int8] = *HAS.get_or_init(|| {
@@ -41,12 +41,12 @@ pub(super) fn runs(precision: MatmulPrecision) -> bool {
     }
 }
 
-/// Asks Linux for the room that the tiles need when a thread is put aside.
+/// Requests permission from Linux to use the tile data, which enlarges the saved state of a thread.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 fn permitted() -> bool {
     const REQUEST_PERMISSION: libc::c_ulong = 0x1023;
     const TILE_DATA: libc::c_ulong = 18;
-    // SAFETY: the call takes two numbers and touches no memory of ours.
+    // SAFETY: the call takes two integers and touches no memory of ours.
     unsafe { libc::syscall(libc::SYS_arch_prctl, REQUEST_PERMISSION, TILE_DATA) == 0 }
 }
 
@@ -55,7 +55,7 @@ fn permitted() -> bool {
     false
 }
 
-/// The shapes of the eight tiles: sums in 0 to 3, left-hand sides in 4 and 5, right-hand sides in 6 and 7.
+/// The shapes of the eight tiles: accumulators in 0 to 3, left-hand sides in 4 and 5, right-hand sides in 6 and 7.
 #[repr(C, align(64))]
 struct Shapes {
     palette: u8,
@@ -65,15 +65,14 @@ struct Shapes {
     rows: [u8; 16],
 }
 
-/// Sets the tiles up for as long as it lives; nothing else in this process uses them meanwhile on
-/// this thread.
+/// A configuration of the tiles, released on drop. Nothing else uses this thread's tiles in the meantime.
 pub(super) struct Tiles;
 
 impl Tiles {
-    /// For `rows` rows, at most [`ROWS`].
+    /// Configures the tiles for `rows` rows, at most [`ROWS`].
     ///
     /// # Safety
-    /// [`runs`] is true for some numbers.
+    /// [`runs`] is true for at least one precision.
     pub(super) unsafe fn new(rows: usize) -> Self {
         let heights = [rows.min(HEIGHT), rows.saturating_sub(HEIGHT).max(1)].map(|height| height as u8);
         let mut shapes =
@@ -82,7 +81,7 @@ impl Tiles {
         let all = [upper, upper, lower, lower, upper, lower, HEIGHT as u8, HEIGHT as u8];
         shapes.rows[..all.len()].copy_from_slice(&all);
         shapes.row_bytes[..all.len()].fill(64);
-        // SAFETY: the processor has AMX; the shapes are of palette 1.
+        // SAFETY: the processor has AMX, and the shapes are valid for palette 1.
         unsafe { asm!("ldtilecfg [{}]", in(reg) &shapes, options(nostack, readonly)) };
         Self
     }
@@ -90,17 +89,17 @@ impl Tiles {
 
 impl Drop for Tiles {
     fn drop(&mut self) {
-        // SAFETY: it was made on a processor that has AMX.
+        // SAFETY: the value was created on a processor that has AMX.
         unsafe { asm!("tilerelease", options(nostack, nomem)) };
     }
 }
 
-/// The rows of a micro-kernel call, at most [`ROWS`] at a time, and their number.
+/// Splits the rows of a micro-kernel call into parts of at most [`ROWS`] rows: first row and number of rows.
 pub(super) fn parts(rows: usize) -> impl Iterator<Item = (usize, usize)> {
     (0..rows).step_by(ROWS).map(move |row| (row, ROWS.min(rows - row)))
 }
 
-/// Calls `$body` for each part of the rows, with tiles of their heights.
+/// Calls `$body` for each part of the rows, with tiles configured for its height.
 macro_rules! for_parts {
     ($rows:expr, |$row:ident, $height:ident| $body:block) => {
         let mut tiles: Option<(usize, Tiles)> = None;
@@ -115,8 +114,8 @@ macro_rules! for_parts {
 }
 pub(super) use for_parts;
 
-/// Text for one tile of rows or two: loads of the left-hand side into tiles 4 and 5, of the right-hand side into 6 and 7,
-/// and their four products, or two.
+/// Assembly text for one or two tiles of rows: loads the left-hand side into tiles 4 and 5 and the right-hand side into
+/// tiles 6 and 7, and computes their two or four products.
 macro_rules! text {
     (lhs two, $offset:literal) => {
         concat!(
@@ -146,7 +145,7 @@ macro_rules! text {
 }
 pub(super) use text;
 
-/// Calls `$multiply` with one tile of rows or two. Nothing is asked for beforehand: the processor does so as well.
+/// Calls `$multiply` for one or two tiles of rows. Without software prefetch: the hardware prefetcher does as well.
 macro_rules! by_tiles {
     ($multiply:ident, $micro_kernel:ident, $row:ident, $height:ident) => {
         if $height > HEIGHT {
@@ -158,7 +157,7 @@ macro_rules! by_tiles {
 }
 pub(super) use by_tiles;
 
-/// The loop over k: sums in tiles 0 to 3, or 0 and 1.
+/// The loop over k: accumulates in tiles 0 to 3, or 0 and 1.
 macro_rules! multiply {
     ($instruction:literal, $tiles:ident, $micro_kernel:ident, $row:ident) => {{
         let a = $micro_kernel.a.as_ptr().add($row * $micro_kernel.a_stride);
@@ -191,7 +190,7 @@ macro_rules! multiply_bytes {
     ($($rest:tt)*) => { multiply!("tdpbusd", $($rest)*) };
 }
 
-/// Moves the sums of `$height` rows between tiles 0 to 3 and memory.
+/// Moves the accumulators of `$height` rows between tiles 0 to 3 and memory.
 macro_rules! move_sums {
     ($store:ident, $memory:ident, $stride:ident, $height:ident) => {
         let bytes = 4 * $stride;
@@ -219,7 +218,7 @@ macro_rules! move_sums {
 
 pub(super) use move_sums;
 
-/// `out = start +` what `$body` adds to the sums, for each part of the rows.
+/// Computes `out = start + ...` for each part of the rows, where `$body` adds the products to the accumulators.
 macro_rules! for_sums {
     ($micro_kernel:ident, $start:ident, $out:ident, $out_stride:ident, |$row:ident, $height:ident| $body:block) => {
         for_parts!($micro_kernel.rows, |$row, $height| {
@@ -233,7 +232,7 @@ macro_rules! for_sums {
 }
 pub(super) use for_sums;
 
-/// The initial sums of a row, and the distance to those of the next row: 0 if all rows are the same.
+/// The initial accumulators of a row, and the distance to those of the next row: 0 if all rows are the same.
 pub(super) fn first_sums(start: Accumulator<'_>, out: &[f32], out_stride: usize) -> (*const f32, usize) {
     const ZEROS: [f32; COLUMNS] = [0.0; COLUMNS];
     match start {
@@ -243,17 +242,17 @@ pub(super) fn first_sums(start: Accumulator<'_>, out: &[f32], out_stride: usize)
     }
 }
 
-/// `out = start + a b` of bfloat16.
+/// Computes `out = start + a b` in bfloat16.
 ///
 /// # Safety
-/// [`runs`] is true for them, the micro-kernel has been checked, and k is a multiple of [`STEP`], not 0.
+/// [`runs`] is true for bfloat16, [`MicroKernel::check`] has passed, and k is a nonzero multiple of [`STEP`].
 pub(super) unsafe fn floats(
     micro_kernel: MicroKernel<'_>,
     start: Accumulator<'_>,
     out: &mut [f32],
     out_stride: usize,
 ) {
-    // SAFETY: the caller's; tiles of `height` rows read and write as many.
+    // SAFETY: guaranteed by the caller; tiles of `height` rows read and write only that number of rows.
     unsafe {
         for_sums!(micro_kernel, start, out, out_stride, |row, height| {
             by_tiles!(multiply_floats, micro_kernel, row, height);
@@ -261,13 +260,14 @@ pub(super) unsafe fn floats(
     }
 }
 
-/// Sums of bytes, unsigned on the left and signed on the right; `take(row, sums)` gets those of some rows from `row` on.
+/// Computes int32 sums of bytes, unsigned on the left and signed on the right; `take(row, sums)` receives the sums of the
+/// rows from `row` on.
 ///
 /// # Safety
-/// As [`floats`].
+/// As for [`floats`], with [`runs`] true for int8.
 pub(super) unsafe fn bytes(micro_kernel: MicroKernel<'_>, mut take: impl FnMut(usize, &[[i32; COLUMNS]])) {
     let mut sums = [[0i32; COLUMNS]; ROWS];
-    // SAFETY: the caller's; the sums have room for two by two tiles.
+    // SAFETY: guaranteed by the caller; `sums` has room for two by two tiles.
     unsafe {
         for_parts!(micro_kernel.rows, |row, height| {
             asm!("tilezero tmm0", "tilezero tmm1", "tilezero tmm2", "tilezero tmm3", options(nostack, nomem));

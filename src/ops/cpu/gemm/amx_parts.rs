@@ -1,7 +1,7 @@
-//! Products of 32-bit floats on processors with AMX, which multiplies bfloat16: each float is a sum of these
-//! ([`OperandLayout::SplitBf16`]). Of three, which are the float exactly, the nine products of parts have six that count: what is
-//! left out is below 2^-22 of the product, and on average about what a 32-bit product is rounded by. Of two, three
-//! products count, and what is left out is below 2^-16.
+//! Products of 32-bit floats on processors with AMX, which multiplies bfloat16: each float is represented as a sum of
+//! bfloat16 parts ([`OperandLayout::SplitBf16`]). Three parts represent the float exactly, and six of the nine products
+//! of parts are computed: the omitted ones are below 2^-22 of the product, and on average about as large as the rounding
+//! error of a 32-bit product. With two parts, three products are computed, with errors below 2^-16.
 //!
 //! [`OperandLayout::SplitBf16`]: super::OperandLayout::SplitBf16
 #![allow(
@@ -16,7 +16,7 @@ use super::micro_kernel::{Accumulator, MicroKernel};
 use super::operand_layout::{STEP, STEP_FLOATS, STEP_WORDS, SplitBf16};
 use super::tile::split_vectors;
 
-/// Text for the products of a step, the smallest first.
+/// Assembly text for the products of a step, the smallest first.
 macro_rules! products {
     (three, $tiles:ident) => {
         concat!(
@@ -39,7 +39,7 @@ macro_rules! products {
     };
 }
 
-/// The loop over k: sums in tiles 0 to 3, or 0 and 1.
+/// The loop over k: accumulates in tiles 0 to 3, or 0 and 1.
 macro_rules! multiply {
     ($parts:ident, $count:literal, $tiles:ident, $micro_kernel:ident, $row:ident) => {{
         let a = $micro_kernel.a.as_ptr().add($row * $micro_kernel.a_stride);
@@ -77,11 +77,11 @@ macro_rules! multiply_two {
     ($($rest:tt)*) => { multiply!(two, 2, $($rest)*) };
 }
 
-/// `out = start + a b`.
+/// Computes `out = start + a b`.
 ///
 /// # Safety
-/// [`super::amx::runs`] is true for bfloat16, the micro-kernel's arguments have been checked, and k is a multiple of as many times
-/// [`STEP`] as there are parts, not 0.
+/// [`super::amx::runs`] is true for bfloat16, the micro-kernel's arguments have been checked, and k is a nonzero multiple
+/// of [`STEP`] times the number of parts.
 pub(super) unsafe fn floats(
     count: SplitBf16,
     micro_kernel: MicroKernel<'_>,
@@ -89,7 +89,7 @@ pub(super) unsafe fn floats(
     out: &mut [f32],
     out_stride: usize,
 ) {
-    // SAFETY: the caller's; tiles of `height` rows read and write as many.
+    // SAFETY: guaranteed by the caller; tiles of `height` rows read and write only that number of rows.
     unsafe {
         for_sums!(micro_kernel, start, out, out_stride, |row, height| {
             match count {
@@ -100,14 +100,15 @@ pub(super) unsafe fn floats(
     }
 }
 
-/// A step of a panel, where a line of the cache begins.
+/// A step of a panel, aligned to a cache line.
 #[repr(align(64))]
 struct Step([u32; 3 * STEP_WORDS]);
 
-/// The same of three parts, with floats on the right, which are split here: less to read where there are few rows.
+/// Like [`floats`] with three parts, but the right-hand side holds floats, which are split on the fly: less memory
+/// traffic if there are few rows.
 ///
 /// # Safety
-/// As [`floats`], but that the right-hand side has floats `[2 k / 3, COLUMNS]`.
+/// As for [`floats`], except that the right-hand side has floats `[2 k / 3, COLUMNS]`.
 pub(super) unsafe fn floats_to_split(
     micro_kernel: MicroKernel<'_>,
     start: Accumulator<'_>,
@@ -117,12 +118,12 @@ pub(super) unsafe fn floats_to_split(
     let mut split = [const { Step([0; 3 * STEP_WORDS]) }; 2];
     let floats = micro_kernel.b.as_chunks::<STEP_FLOATS>().0;
     let steps = micro_kernel.k / (3 * STEP);
-    // SAFETY: the caller's; tiles of `height` rows read and write as many.
+    // SAFETY: guaranteed by the caller; tiles of `height` rows read and write only that number of rows.
     unsafe {
         for_sums!(micro_kernel, start, out, out_stride, |row, height| {
             split_vectors(&floats[0], &mut split[0].0);
             for step in 0..steps {
-                // One ahead, so that no load waits for a store.
+                // Split one step ahead, so that no load waits for a store.
                 if let Some(floats) = floats[..steps].get(step + 1) {
                     split_vectors(floats, &mut split[(step + 1) % 2].0);
                 }

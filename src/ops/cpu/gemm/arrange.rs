@@ -1,4 +1,4 @@
-//! States as the right-hand side of a product: the keys and values of attention.
+//! Packs states as the right-hand side of a product: the keys and values of attention.
 
 use super::micro_kernel::COLUMNS;
 use super::operand_layout::{OperandLayout, STEP};
@@ -6,8 +6,8 @@ use super::tile::to_pairs;
 use super::transpose::transpose;
 use super::{PackedLhs, Rows, Words};
 
-/// The transpose of `count` rows: panels of [`COLUMNS`] rows, `[words, COLUMNS]` each. Returns the words of a
-/// panel along k; `lhs` is its memory.
+/// Packs the transpose of `count` rows into panels of [`COLUMNS`] rows, `[words, COLUMNS]` each. Returns the number of
+/// words of a panel along k; `lhs` is workspace.
 pub(in crate::ops::cpu) fn arrange_transposed(
     form: OperandLayout,
     x: Rows<'_>,
@@ -25,8 +25,8 @@ pub(in crate::ops::cpu) fn arrange_transposed(
     words
 }
 
-/// `count` rows as they are: `[words, width]` filled up to whole panels. Returns the words along k. Not for
-/// [`OperandLayout::Bytes`].
+/// Packs `count` rows without transposition: `[words, width]`, padded to full panels. Returns the number of words along
+/// k. Does not support [`OperandLayout::Bytes`].
 pub(in crate::ops::cpu) fn arrange(form: OperandLayout, x: Rows<'_>, count: usize, out: &mut Words) -> usize {
     let width = x.width;
     let wide = width.next_multiple_of(COLUMNS);

@@ -1,6 +1,6 @@
-//! Conversion of f32 rows into the layouts of products. Each has one body, compiled for several instruction sets.
+//! Conversion of f32 rows into operand layouts. Each function has one body, compiled for several instruction sets.
 
-/// bfloat16, rounded to the nearest, to even where two are as near; NaN stays NaN.
+/// Converts to bfloat16, rounding to nearest, ties to even; NaN stays NaN.
 #[inline(always)]
 #[cfg_attr(not(target_arch = "x86_64"), allow(dead_code, reason = "for our own micro-kernels"))]
 pub(super) fn bf16(row: &[f32], out: &mut [u16]) {
@@ -9,7 +9,7 @@ pub(super) fn bf16(row: &[f32], out: &mut [u16]) {
     }
 }
 
-/// Two rows as bfloat16, side by side in each word: `low` in the lower half.
+/// Converts two rows to bfloat16, interleaved in each word: `low` in the lower half.
 #[inline(always)]
 #[cfg_attr(not(target_arch = "x86_64"), allow(dead_code, reason = "for our own micro-kernels"))]
 pub(super) fn bf16_pairs(low: &[f32], high: &[f32], out: &mut [u32]) {
@@ -19,8 +19,8 @@ pub(super) fn bf16_pairs(low: &[f32], high: &[f32], out: &mut [u32]) {
     }
 }
 
-/// Bytes that stand for `scale * (byte - zero)`; returns scale and zero. The range holds 0. A row
-/// with a number that is not finite gets a scale of NaN, so that it shows in every sum.
+/// Quantizes a row to bytes that represent `scale * (byte - zero)`; returns scale and zero point. The range includes 0. A
+/// row with a value that is not finite gets a scale of NaN, which propagates to every sum.
 #[inline(always)]
 pub(super) fn bytes(row: &[f32], out: &mut [u8]) -> [f32; 2] {
     const LANES: usize = 64;
@@ -47,7 +47,7 @@ pub(super) fn bytes(row: &[f32], out: &mut [u8]) -> [f32; 2] {
             return [scale, 0.0];
         }
     };
-    // Adding 2^23 leaves the rounded number in the last bits.
+    // Adding 2^23 leaves the rounded integer in the low bits.
     const SHIFT: f32 = 8_388_608.0;
     for (out, x) in out.iter_mut().zip(row) {
         let y = x * inverse + zero;
@@ -58,9 +58,9 @@ pub(super) fn bytes(row: &[f32], out: &mut [u8]) -> [f32; 2] {
     [scale, zero]
 }
 
-/// Scale, zero point and the inverse of the scale for numbers from `low` to `high`; `odd` is 0 unless one of them is not
-/// finite. The error is the scale of a row whose bytes are all 0: NaN for numbers that are not finite, 0 for numbers that
-/// are zeros or too small to count.
+/// Returns scale, zero point and the reciprocal of the scale for values from `low` to `high`; `odd` is 0 unless one of
+/// the values is not finite. The error is the scale of a row whose bytes are all 0: NaN for values that are not finite, 0
+/// for values that are zero or negligibly small.
 #[inline(always)]
 pub(super) fn scale([low, high]: [f32; 2], odd: f32) -> Result<[f32; 3], f32> {
     let scale = (high - low) / 255.0;

@@ -1,4 +1,4 @@
-//! Rows of floats as bytes, with AVX2: the code of [`convert`], compiled for it.
+//! Quantization of rows of floats to bytes with AVX2: the code of [`convert`], compiled for AVX2.
 #![allow(unsafe_code, reason = "functions for instructions that the processor was asked for")]
 
 use super::{convert, tile_avx2};

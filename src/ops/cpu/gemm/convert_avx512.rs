@@ -1,4 +1,4 @@
-//! Rows of floats in the forms of products, with AVX-512.
+//! Conversion of rows of floats into operand layouts with AVX-512.
 #![allow(unsafe_code, reason = "vector instructions; every access lies in slices that were checked")]
 
 use std::arch::x86_64::*;
@@ -8,14 +8,14 @@ use super::operand_layout::{STEP, STEP_FLOATS, STEP_WORDS, SplitBf16};
 use super::tile::{bytes_512, halves_512};
 use super::{OperandLayout, convert};
 
-/// `row` as bfloat16, rounded to the nearest.
+/// Converts `row` to bfloat16, rounding to nearest.
 pub(super) fn to_bf16(row: &[f32], out: &mut [u16]) {
     #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512bf16")]
     fn vectors(row: &[f32], out: &mut [u16]) {
         let (row, rest) = row.as_chunks::<16>();
         let (out, last) = out.as_chunks_mut::<16>();
         for (x, out) in row.iter().zip(out) {
-            // SAFETY: sixteen floats become sixteen halves of words; any value is sound.
+            // SAFETY: sixteen floats become sixteen 16-bit values; any bit pattern is valid.
             unsafe {
                 let halves = _mm512_cvtneps_pbh(_mm512_loadu_ps(x.as_ptr()));
                 *out = std::mem::transmute::<__m256bh, [u16; 16]>(halves);
@@ -31,14 +31,14 @@ pub(super) fn to_bf16(row: &[f32], out: &mut [u16]) {
     }
 }
 
-/// Two rows as bfloat16, side by side in each word: `low` in the lower half.
+/// Converts two rows to bfloat16, interleaved in each word: `low` in the lower half.
 fn to_bf16_pairs(low: &[f32], high: &[f32], out: &mut [u32]) {
     #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512bf16")]
     fn vectors(low: &[f32], high: &[f32], out: &mut [u32]) {
         let ((low, low_rest), (high, high_rest)) = (low.as_chunks::<16>(), high.as_chunks::<16>());
         let (out, out_rest) = out.as_chunks_mut::<16>();
         for ((low, high), out) in low.iter().zip(high).zip(out) {
-            // SAFETY: vectors of sixteen on all sides; any value is sound.
+            // SAFETY: all three arrays have sixteen elements; any bit pattern is valid.
             unsafe {
                 let halves = |x: &[f32; 16]| {
                     let halves = _mm512_cvtneps_pbh(_mm512_loadu_ps(x.as_ptr()));
@@ -59,13 +59,13 @@ fn to_bf16_pairs(low: &[f32], high: &[f32], out: &mut [u32]) {
     }
 }
 
-/// A row as [`OperandLayout::SplitBf16`]: whole steps of words.
+/// Packs a row as [`OperandLayout::SplitBf16`]; the row fills complete steps.
 pub(super) fn to_parts(count: SplitBf16, row: &[f32], out: &mut [u32]) {
     #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512bf16")]
     fn vectors<const N: usize>(row: &[f32], out: &mut [u32]) {
         for (x, out) in row.as_chunks::<{ 2 * STEP }>().0.iter().zip(out.chunks_exact_mut(N * STEP)) {
             for half in 0..2 {
-                // SAFETY: sixteen floats become N times sixteen halves of words, within the step.
+                // SAFETY: sixteen floats become N times sixteen 16-bit values within the step.
                 unsafe {
                     let at = out.as_mut_ptr().add(half * STEP / 2);
                     let parts = parts::<N>(_mm512_loadu_ps(x.as_ptr().add(half * STEP)));
@@ -87,7 +87,7 @@ pub(super) fn to_parts(count: SplitBf16, row: &[f32], out: &mut [u32]) {
     }
 }
 
-/// A step of a panel in three parts, from floats. Faster than [`to_parts`], which rounds.
+/// Splits a step of a panel of floats into three parts. Faster than [`to_parts`], which rounds.
 pub(super) fn split_step(floats: &[u32], out: &mut [u32]) {
     assert!(halves_512());
     let floats = floats.first_chunk().expect("a complete step");
@@ -96,7 +96,7 @@ pub(super) fn split_step(floats: &[u32], out: &mut [u32]) {
     unsafe { split_vectors(floats, out) }
 }
 
-/// How many floats ahead the next are asked for.
+/// Prefetch distance in floats.
 const AHEAD: usize = 2 * STEP_FLOATS;
 
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512bf16")]
@@ -104,11 +104,11 @@ pub(super) fn split_vectors(floats: &[u32; STEP_FLOATS], out: &mut [u32; 3 * STE
     let rows = floats.as_chunks::<COLUMNS>().0.as_chunks::<2>().0;
     for (p, [low, high]) in rows.iter().enumerate() {
         for line in 0..4 {
-            // A place outside of memory does no harm.
+            // Prefetching an invalid address is harmless.
             _mm_prefetch::<_MM_HINT_T0>(low.as_ptr().wrapping_add(AHEAD + line * STEP).cast());
         }
         for first in [0, COLUMNS / 2] {
-            // SAFETY: vectors of sixteen, within the rows, and within those of the step.
+            // SAFETY: vectors of sixteen words within the rows and within the step.
             unsafe {
                 let low = _mm512_loadu_ps(low.as_ptr().add(first).cast());
                 let high = _mm512_loadu_ps(high.as_ptr().add(first).cast());
@@ -122,19 +122,19 @@ pub(super) fn split_vectors(floats: &[u32; STEP_FLOATS], out: &mut [u32; 3 * STE
     }
 }
 
-/// The upper half of each float, that of what is left, and what is left then: of `low` in the lower halves of words, of
-/// `high` in the upper ones.
+/// Splits each float into its upper half, the upper half of the remainder, and the rest. The parts of `low` go to the
+/// lower halves of the words, those of `high` to the upper halves.
 #[target_feature(enable = "avx512f")]
 #[inline]
 fn split_pair(mut low: __m512, mut high: __m512) -> [__m512i; 3] {
     let upper = _mm512_set1_epi32(!0xffff);
-    // Written out: what is inside a loop over an array of vectors may end up in memory.
+    // A macro instead of a loop: the elements of an array of vectors may end up in memory inside a loop.
     macro_rules! words {
         () => {{
             let (low_bits, high_bits) = (_mm512_castps_si512(low), _mm512_castps_si512(high));
             low = _mm512_sub_ps(low, _mm512_castsi512_ps(_mm512_and_si512(low_bits, upper)));
             high = _mm512_sub_ps(high, _mm512_castsi512_ps(_mm512_and_si512(high_bits, upper)));
-            // Bit by bit: that of `high` where it is in the upper half.
+            // Bitwise select: `high` in the upper half of each word.
             _mm512_ternarylogic_epi32::<0xca>(upper, high_bits, _mm512_srli_epi32::<16>(low_bits))
         }};
     }
@@ -144,11 +144,11 @@ fn split_pair(mut low: __m512, mut high: __m512) -> [__m512i; 3] {
     [first, second, _mm512_ternarylogic_epi32::<0xca>(upper, _mm512_castps_si512(high), bits)]
 }
 
-/// The nearest number of bfloat16 to each float, and that to what is left, placed as by [`split_pair`].
+/// Rounds each float to the nearest bfloat16, and the remainder likewise; the parts are placed as in [`split_pair`].
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512bf16")]
 #[inline]
 fn nearest_pair(low: __m512, high: __m512) -> [__m512i; 2] {
-    /// Halves of words i and 16 + i, side by side.
+    /// Interleaves the 16-bit elements i and 16 + i.
     const TURNS: [u16; 32] = {
         let mut turns = [0; 32];
         let mut i = 0;
@@ -158,7 +158,7 @@ fn nearest_pair(low: __m512, high: __m512) -> [__m512i; 2] {
         }
         turns
     };
-    // SAFETY: an array as long as a vector, and types of 64 bytes of any value.
+    // SAFETY: the array is as long as a vector; both types have 64 bytes, and any bit pattern is valid.
     unsafe {
         let turns = _mm512_loadu_si512(TURNS.as_ptr().cast());
         let words = |low, high| {
@@ -173,8 +173,8 @@ fn nearest_pair(low: __m512, high: __m512) -> [__m512i; 2] {
     }
 }
 
-/// Two rows side by side in each word, `low` in the lower half: as [`OperandLayout::Bf16Pairs`], or as [`OperandLayout::SplitBf16`], each part
-/// `padded_stride` words behind the one before.
+/// Interleaves two rows in words, `low` in the lower half: as [`OperandLayout::Bf16Pairs`], or as
+/// [`OperandLayout::SplitBf16`] with each part `padded_stride` words after the previous one.
 pub(super) fn to_pairs(
     form: OperandLayout,
     low: &[f32],
@@ -187,7 +187,7 @@ pub(super) fn to_pairs(
         for first in (0..low.len()).step_by(16) {
             let width = 16.min(low.len() - first);
             let mask = 0xffff >> (16 - width);
-            // SAFETY: as many floats as there are, and words as `to_pairs` has checked.
+            // SAFETY: the mask selects only floats within the rows, and `to_pairs` has checked the length of `out`.
             unsafe {
                 let low = _mm512_maskz_loadu_ps(mask, low.as_ptr().add(first));
                 let high = _mm512_maskz_loadu_ps(mask, high.as_ptr().add(first));
@@ -220,15 +220,15 @@ pub(super) fn to_pairs(
     unsafe { parts(count, low, high, out, padded_stride) }
 }
 
-/// N numbers of bfloat16 for each float: the nearest, that to what is left, and so on. The sum of three is the float, all 24
-/// bits of it. Parts below 1e-38 are zero.
+/// Splits each float into N bfloat16 parts: the nearest bfloat16, the one nearest to the remainder, and so on. Three
+/// parts sum to the float exactly, all 24 bits of it. Parts below 1e-38 are zero.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512bf16")]
 #[inline]
 fn parts<const N: usize>(x: __m512) -> [__m256i; N] {
     let mut rest = x;
     let mut parts = [_mm256_setzero_si256(); N];
     for part in &mut parts {
-        // SAFETY: both types are sixteen halves of words.
+        // SAFETY: both types hold sixteen 16-bit values.
         *part = unsafe { std::mem::transmute::<__m256bh, __m256i>(_mm512_cvtneps_pbh(rest)) };
         let value = _mm512_castsi512_ps(_mm512_slli_epi32::<16>(_mm512_cvtepu16_epi32(*part)));
         rest = _mm512_sub_ps(rest, value);
@@ -236,16 +236,16 @@ fn parts<const N: usize>(x: __m512) -> [__m256i; N] {
     parts
 }
 
-/// Asks for numbers that will be read soon.
+/// Prefetches values that will be read soon.
 #[inline]
 pub(super) fn prefetch(precision: &[f32]) {
     for line in precision.chunks(16) {
-        // SAFETY: asking has no effect but on the time that reading takes.
+        // SAFETY: a prefetch is a hint and has no architectural effect.
         unsafe { _mm_prefetch::<_MM_HINT_T0>(line.as_ptr().cast()) };
     }
 }
 
-/// See [`convert::bytes`], which rounds alike.
+/// See [`convert::bytes`], which rounds the same way.
 pub(super) fn quantize_512(row: &[f32], out: &mut [u8]) -> [f32; 2] {
     assert!(bytes_512() && row.len() == out.len());
     // SAFETY: the processor has the instructions.
@@ -255,7 +255,7 @@ pub(super) fn quantize_512(row: &[f32], out: &mut [u8]) -> [f32; 2] {
 #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
 fn quantize_vectors(row: &[f32], out: &mut [u8]) -> [f32; 2] {
     let zeros = _mm512_setzero_ps();
-    // The range holds 0, so that a last vector filled up with zeros does not change it.
+    // The range includes 0, so padding the last vector with zeros does not change it.
     let load = |part: &[f32]| {
         let mask = 0xffff >> (16 - part.len().min(16));
         // SAFETY: the mask selects only lanes within `part`.

@@ -1,4 +1,4 @@
-//! Products over tokens, the gradients of weights, in our own micro-kernels for bfloat16.
+//! Products over tokens (gradients of weights) in our own micro-kernels for bfloat16.
 
 use std::ops::Range;
 
@@ -9,19 +9,19 @@ use super::operand_layout::{OperandLayout, STEP};
 use super::tile::{prefetch, to_pairs};
 use super::{MatmulPrecision, Words, padded_stride};
 
-/// Tokens whose part is added at a time: a panel of the right-hand side stays in the nearest cache.
+/// Tokens that are accumulated at a time: a panel of the right-hand side stays in the L1 cache.
 const TOKENS: usize = 512;
 
-/// How many pairs of tokens are asked for before they are used.
+/// Prefetch distance in pairs of tokens.
 const AHEAD: usize = 8;
 
-/// Panels of a result that one task adds to.
+/// Panels of a result that one task accumulates.
 const TOGETHER: usize = 4;
 
-/// Rows of a result for which the left-hand side stays in the second cache.
+/// Rows of a result per block: the left-hand side stays in the L2 cache.
 const ROWS: usize = 128;
 
-/// Rows of a matrix, `stride` apart.
+/// Rows of a matrix, `stride` values apart.
 #[derive(Clone, Copy)]
 pub(in crate::ops::cpu) struct Rows<'a> {
     pub data: &'a [f32],
@@ -30,7 +30,7 @@ pub(in crate::ops::cpu) struct Rows<'a> {
 }
 
 impl<'a> Rows<'a> {
-    /// Rows one after another.
+    /// Contiguous rows.
     pub(in crate::ops::cpu) fn new(data: &'a [f32], width: usize) -> Self {
         Self { data, width, stride: width }
     }
@@ -40,28 +40,29 @@ impl<'a> Rows<'a> {
     }
 }
 
-/// Gradients of weights `[m, n]`, summed in products over tokens of [`OperandLayout::Bf16Pairs`] or [`OperandLayout::SplitBf16`].
+/// Gradients of weights `[m, n]`, accumulated from products over tokens in [`OperandLayout::Bf16Pairs`] or
+/// [`OperandLayout::SplitBf16`].
 pub(in crate::ops::cpu) struct Gradients {
     form: OperandLayout,
     m: usize,
     widths: Vec<usize>,
     groups: Vec<Group>,
-    /// Left sides, transposed: for each product and part of the tokens `[m, words]`.
+    /// Transposed left-hand sides: `[m, words]` for each product and block of tokens.
     packed_lhs: Words,
 }
 
-/// Some columns of one gradient, which one task adds to.
+/// Some columns of one gradient, accumulated by one task.
 struct Group {
     product: usize,
     columns: Range<usize>,
-    /// `[m, wide]`, zeros beyond the columns.
+    /// `[m, wide]`, padded with zeros beyond the columns.
     sums: Vec<f32>,
     wide: usize,
 }
 
 impl Gradients {
-    /// Zeros, for weights of `m` rows and these numbers of columns. `None` where this processor has no such products, or
-    /// others are as quick.
+    /// Creates zero gradients for weights of `m` rows and these numbers of columns. Returns `None` where the processor
+    /// has no such micro-kernels, or `rten-gemm` is as fast.
     pub(in crate::ops::cpu) fn new(precision: MatmulPrecision, m: usize, widths: &[usize]) -> Option<Self> {
         let form = OperandLayout::in_tiles(precision)?;
         let step = TOGETHER * COLUMNS;
@@ -127,7 +128,7 @@ impl Gradients {
         });
     }
 
-    /// The gradients, row by row.
+    /// Returns the gradients as row-major matrices.
     pub(in crate::ops::cpu) fn into_matrices(self) -> Vec<Vec<f32>> {
         let mut out: Vec<Vec<f32>> = self.widths.iter().map(|n| vec![0.0; self.m * n]).collect();
         for Group { product, columns, sums, wide } in self.groups {
@@ -140,8 +141,8 @@ impl Gradients {
     }
 }
 
-/// `out += a^T b` with `a` `[tokens, m]`, `b` `[tokens, n]` and `out` `[m, n]`, for at most [`TOKENS`] tokens
-/// and on this thread alone.
+/// Computes `out += a^T b` with `a` `[tokens, m]`, `b` `[tokens, n]` and `out` `[m, n]`, for at most [`TOKENS`] tokens,
+/// on the calling thread.
 pub(in crate::ops::cpu) fn add_transposed(
     form: OperandLayout,
     out: &mut [f32],
@@ -175,7 +176,7 @@ pub(in crate::ops::cpu) fn add_transposed(
     }
 }
 
-/// The working memory of [`add_transposed`].
+/// The workspace of [`add_transposed`].
 #[derive(Default)]
 pub(in crate::ops::cpu) struct Workspace {
     lhs: Words,
@@ -185,13 +186,13 @@ pub(in crate::ops::cpu) struct Workspace {
     zeros: Vec<f32>,
 }
 
-/// Some tokens' part of a product.
+/// The part of a product that a block of tokens contributes.
 struct Part<'a> {
     form: OperandLayout,
     a: Rows<'a>,
     b: Rows<'a>,
     rows: Range<usize>,
-    /// As wide as both sides.
+    /// At least as wide as both sides.
     zeros: &'a [f32],
 }
 
@@ -200,13 +201,13 @@ impl<'a> Part<'a> {
         self.form.words(self.rows.len())
     }
 
-    /// Pairs of tokens, and how many parts each has.
+    /// The number of pairs of tokens, and the number of parts per value.
     fn pairs(&self) -> [usize; 2] {
         let parts = self.form.parts();
         [self.words() / parts, parts]
     }
 
-    /// Tokens 2 p and 2 p + 1, or zeros.
+    /// Tokens 2 p and 2 p + 1; zeros beyond the last token.
     fn pair(&self, side: Rows<'a>, p: usize) -> [&'a [f32]; 2] {
         [0, 1].map(|i| match self.rows.start + 2 * p + i {
             row if row < self.rows.end => side.row(row),
@@ -214,12 +215,12 @@ impl<'a> Part<'a> {
         })
     }
 
-    /// Some columns of the right-hand side as panels, `[words, COLUMNS]` each.
+    /// Packs some columns of the right-hand side into panels, `[words, COLUMNS]` each.
     fn arrange_right(&self, columns: Range<usize>, panels: &mut [u32]) {
         let words = self.words();
         let [count, parts] = self.pairs();
         for p in 0..count {
-            // The processor does not prefetch rows that are far apart.
+            // The hardware does not prefetch rows that are far apart.
             for row in self.pair(self.b, p + AHEAD) {
                 prefetch(&row[columns.clone()]);
             }
@@ -236,7 +237,7 @@ impl<'a> Part<'a> {
         }
     }
 
-    /// Some columns of the left-hand side as rows `stride` apart; `workspace` is overwritten.
+    /// Packs some columns of the left-hand side as rows `stride` apart; `workspace` is overwritten.
     fn transpose_left(&self, columns: Range<usize>, stride: usize, workspace: &mut Words, lhs: &mut [u32]) {
         let width = columns.len();
         let wide = width.next_multiple_of(STEP);

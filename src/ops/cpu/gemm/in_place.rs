@@ -1,7 +1,7 @@
-//! Parts of weight matrices that are multiplied where they are, for weights that are used once.
+//! Parts of weight matrices that are multiplied in place, for weights that are used once.
 //!
-//! Copying weights into panels costs as much as multiplying a sentence with them. The panels are faster to read, but only
-//! from the second time on.
+//! Packing weights into panels costs as much as multiplying a sentence by them. Panels are faster to read, but that only
+//! pays off from the second use on.
 
 use super::micro_kernel::{Accumulator, COLUMNS, MicroKernel};
 use super::panels::SubMatrix;
@@ -11,12 +11,12 @@ use super::{OperandLayout, PackedLhs};
 pub(super) struct InPlace<'a>(SubMatrix<'a>);
 
 impl<'a> InPlace<'a> {
-    /// Returns `None` unless the columns are full panels.
+    /// Returns `None` unless the columns fill complete panels.
     pub(super) fn new(part: SubMatrix<'a>) -> Option<Self> {
         part.columns.len().is_multiple_of(COLUMNS).then_some(Self(part))
     }
 
-    /// `lhs` times a panel, into rows that are `out_stride` apart. Without a bias, the product is added to `out`.
+    /// Multiplies `lhs` by a panel, into rows that are `out_stride` apart. Without a bias, the product is added to `out`.
     pub(super) fn panel(
         &self,
         panel: usize,
@@ -46,7 +46,7 @@ impl<'a> InPlace<'a> {
         );
     }
 
-    /// `lhs` times all panels, as [`Self::panel`].
+    /// Multiplies `lhs` by all panels, as in [`Self::panel`].
     pub(super) fn product(&self, lhs: &PackedLhs, bias: Option<&[f32]>, out: &mut [f32]) {
         let width = self.0.columns.len();
         for panel in 0..width / COLUMNS {

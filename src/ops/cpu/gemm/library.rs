@@ -1,4 +1,4 @@
-//! Matrix products.
+//! Matrix products through `rten-gemm`.
 
 use rayon::prelude::*;
 use rten_gemm::{BiasVector, GemmExecutor, GemmInputA, GemmInputB, GemmOptions, PackedBMatrix};
@@ -8,11 +8,11 @@ use super::MatmulPrecision;
 pub(in crate::ops::cpu) use super::library_int8::LibraryRhsInt8;
 
 thread_local! {
-    /// The kernels for this processor. The type is not `Send`, so that every thread has its own.
+    /// The kernels for this processor. The type is not `Send`, so each thread has its own.
     static EXECUTOR: GemmExecutor<f32> = GemmExecutor::default();
 }
 
-/// `out = alpha a b + beta out + bias`.
+/// Computes `out = alpha a b + beta out + bias`.
 fn gemm(
     out: &mut [f32],
     a: Matrix<'_, f32>,
@@ -24,12 +24,12 @@ fn gemm(
         .expect("the shapes agree by construction");
 }
 
-/// `data` as `[rows, columns]`.
+/// Views `data` as `[rows, columns]`.
 pub(in crate::ops::cpu) fn matrix(data: &[f32], rows: usize, columns: usize) -> Matrix<'_, f32> {
     NdTensorView::from_data([rows, columns], data)
 }
 
-/// `[rows, columns]` in `data`, whose rows are `stride` apart.
+/// Views `[rows, columns]` values of `data`, with rows `stride` values apart.
 pub(in crate::ops::cpu) fn strided<T>(
     data: &[T],
     rows: usize,
@@ -40,15 +40,15 @@ pub(in crate::ops::cpu) fn strided<T>(
         .expect("the caller's rows lie in the data")
 }
 
-/// A weight matrix arranged once for many products.
+/// A weight matrix packed once for many products.
 pub(in crate::ops::cpu) type LibraryRhs = PackedBMatrix<f32>;
 
-/// Arranges `weight` `[k, n]` as the right-hand side of products.
+/// Packs `weight` `[k, n]` as the right-hand side of products.
 pub(in crate::ops::cpu) fn pack(weight: Matrix<'_, f32>) -> LibraryRhs {
     EXECUTOR.with(|executor| executor.prepack_b(weight))
 }
 
-/// As [`pack`], of `values` `[rows, columns]` rounded to what `precision` of 16 bits or more can hold.
+/// Like [`pack`], with `values` `[rows, columns]` rounded to `precision`, which has 16 bits or more.
 pub(in crate::ops::cpu) fn pack_rounded(
     values: Vec<f32>,
     [rows, columns]: [usize; 2],
@@ -58,18 +58,18 @@ pub(in crate::ops::cpu) fn pack_rounded(
     pack(matrix(&values, rows, columns))
 }
 
-/// The nearest bf16 values.
+/// Rounds to the nearest bf16 values.
 pub(in crate::ops::cpu) fn rounded(values: &[f32]) -> Vec<f32> {
     values.iter().map(|x| half::bf16::from_f32(*x).to_f32()).collect()
 }
 
-/// `out = a * b + bias`, with `out` `[m, n]`, `a` `[m, k]`, `b` `[k, n]` and `bias` `[n]`.
+/// Computes `out = a * b + bias`, with `out` `[m, n]`, `a` `[m, k]`, `b` `[k, n]` and `bias` `[n]`.
 pub(in crate::ops::cpu) fn linear(out: &mut [f32], a: Matrix<'_, f32>, b: &LibraryRhs, bias: Option<&[f32]>) {
     let options = GemmOptions { bias: bias.map(BiasVector::Row), ..GemmOptions::default() };
     gemm(out, a, GemmInputB::Packed(b), options);
 }
 
-/// `out = alpha * a * b`, or `out += alpha * a * b`.
+/// Computes `out = alpha * a * b`, or `out += alpha * a * b`.
 pub(in crate::ops::cpu) fn multiply(
     out: &mut [f32],
     a: Matrix<'_, f32>,
@@ -81,16 +81,15 @@ pub(in crate::ops::cpu) fn multiply(
     gemm(out, a, GemmInputB::Unpacked(b), options);
 }
 
-/// `out += a * b`.
+/// Computes `out += a * b`.
 pub(in crate::ops::cpu) fn linear_add(out: &mut [f32], a: Matrix<'_, f32>, b: &LibraryRhs) {
     let options = GemmOptions { beta: 1.0, ..GemmOptions::default() };
     gemm(out, a, GemmInputB::Packed(b), options);
 }
 
-/// `out` `[columns, rows]` from `x` `[rows, columns]`.
+/// Transposes `x` `[rows, columns]` into `out` `[columns, rows]`.
 ///
-/// Products read their left-hand side row by row; transposing it beforehand is cheaper than letting
-/// them gather it.
+/// Products read their left-hand side row by row; transposing it first is cheaper than strided reads.
 pub(in crate::ops::cpu) fn transpose(out: &mut [f32], x: &[f32], columns: usize) {
     const TILE: usize = 16;
     let rows = x.len() / columns;

@@ -1,4 +1,4 @@
-//! Products of bytes through `rten-gemm`: with the dot products of ARM and WebAssembly, for example.
+//! Products of bytes through `rten-gemm`, for example with the dot product instructions of ARM and WebAssembly.
 
 use std::cell::Cell;
 
@@ -6,13 +6,13 @@ use rten_gemm::{GemmExecutor, GemmInputA, GemmInputB, GemmOptions, PackedBMatrix
 use rten_tensor::{Matrix, NdTensorView};
 
 thread_local! {
-    /// The kernels for this processor. The type is not `Send`, so that every thread has its own.
+    /// The kernels for this processor. The type is not `Send`, so each thread has its own.
     static EXECUTOR: GemmExecutor<u8, i8, i32> = GemmExecutor::default();
-    /// Room for sums.
+    /// Workspace for the int32 sums.
     static SUMS: Cell<Vec<i32>> = Cell::default();
 }
 
-/// A weight matrix in bytes, with a scale for each column.
+/// A weight matrix in bytes, with one scale per column.
 pub(in crate::ops::cpu) struct LibraryRhsInt8 {
     packed: PackedBMatrix<i8>,
     scales: Vec<f32>,
@@ -21,22 +21,22 @@ pub(in crate::ops::cpu) struct LibraryRhsInt8 {
 }
 
 impl LibraryRhsInt8 {
-    /// True if the library adds pairs of products in 16 bits, which weights of 8 bits would overflow.
+    /// Returns true if the library accumulates pairs of products in 16 bits, which 8-bit weights would overflow.
     pub(in crate::ops::cpu) fn may_saturate() -> bool {
         EXECUTOR.with(GemmExecutor::may_saturate)
     }
 
-    /// True if the library multiplies bytes faster than floats on this processor.
+    /// Returns true if the library multiplies bytes faster than floats on this processor.
     pub(in crate::ops::cpu) fn is_faster() -> bool {
         EXECUTOR.with(|executor| {
-            // Plain code, and NEON without dot products, which multiplies as many numbers of 16 bits as floats.
+            // Portable code, and NEON without dot products, which multiplies 16-bit values at the same rate as floats.
             let name = executor.kernel_name();
             !(name.starts_with("generic") || name.ends_with("mlal"))
         })
     }
 
-    /// `values` `[rows, columns]` as the right-hand side of products. Weights have 8 bits, or 7 where the library's sums could
-    /// saturate.
+    /// Packs `values` `[rows, columns]` as the right-hand side of products. Weights have 8 bits, or 7 where the library's
+    /// sums could saturate.
     pub(in crate::ops::cpu) fn new(values: Vec<f32>, [rows, columns]: [usize; 2]) -> Self {
         let most_byte = if Self::may_saturate() { 63.0 } else { 127.0 };
         let mut most = vec![0.0f32; columns];
@@ -62,8 +62,8 @@ impl LibraryRhsInt8 {
         Self { packed, scales, column_sums }
     }
 
-    /// `out = a * b + bias` with rows of `a` in bytes, each with its scale and zero. Without a bias the product is added to
-    /// `out`.
+    /// Computes `out = a * b + bias` for rows of `a` in bytes, each with its scale and zero point. Without a bias, the
+    /// product is added to `out`.
     pub(in crate::ops::cpu) fn product(
         &self,
         a: Matrix<'_, u8>,
@@ -71,7 +71,7 @@ impl LibraryRhsInt8 {
         bias: Option<&[f32]>,
         out: &mut [f32],
     ) {
-        // Taken, not borrowed: the library may take up another task of ours on this thread.
+        // Taken, not borrowed: the library may run another of our tasks on this thread.
         let mut sums = SUMS.take();
         sums.resize(out.len(), 0);
         EXECUTOR

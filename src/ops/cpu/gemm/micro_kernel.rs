@@ -1,4 +1,4 @@
-//! The arguments of the micro-kernels of all instruction sets, checked once.
+//! The arguments of the micro-kernels, checked in one place for all instruction sets.
 
 #[cfg(target_arch = "x86_64")]
 use super::OperandLayout;
@@ -46,7 +46,7 @@ pub(in crate::ops::cpu) struct Dequantize<'a> {
 
 #[cfg(target_arch = "x86_64")]
 impl Dequantize<'_> {
-    /// From row `row` on.
+    /// The dequantization of the rows from `row` on.
     pub(super) fn row(self, row: usize) -> Self {
         Self { rows: &self.rows[row..], ..self }
     }
@@ -54,10 +54,10 @@ impl Dequantize<'_> {
 
 #[cfg(target_arch = "x86_64")]
 impl MicroKernel<'_> {
-    /// Checks that everything that is read and written lies in the slices. Returns false if there is nothing to do.
+    /// Checks that all accesses lie within the slices. Returns false if there is nothing to compute.
     ///
     /// # Panics
-    /// If something lies outside.
+    /// If an access would be out of bounds.
     pub(super) fn check(&self, form: OperandLayout, out: &[f32], out_stride: usize) -> bool {
         if self.rows == 0 {
             return false;
@@ -72,7 +72,7 @@ impl MicroKernel<'_> {
         true
     }
 
-    /// Tiles of at most `most` rows and similar heights, each with its first row.
+    /// Splits the rows into tiles of similar heights, at most `most`; yields each tile with its first row.
     pub(super) fn tiles(self, most: usize) -> impl Iterator<Item = (usize, Self)> {
         let count = self.rows.div_ceil(most).max(1);
         let mut row = 0;
@@ -80,7 +80,7 @@ impl MicroKernel<'_> {
             let first = row;
             let rows = self.rows / count + usize::from(i < self.rows % count);
             row += rows;
-            // The next panel is prefetched once.
+            // Only one tile prefetches the next panel.
             let ahead = if i + 1 == count { self.ahead } else { 0 };
             (first, Self { rows, a: &self.a[first * self.a_stride..], ahead, ..self })
         })

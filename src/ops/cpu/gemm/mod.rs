@@ -1,8 +1,8 @@
 //! Matrix multiplication with packed weights in f32, bf16 and int8.
 //!
-//! On x86 processors with AVX2, AVX-512 or AMX these are our own micro-kernels ([`tile`]); elsewhere products go through
-//! `rten-gemm`. Weights `[k, n]` are cut into chunks of at most [`CHUNK`] rows, and each chunk into panels of a few columns
-//! that stay in the cache while they are used.
+//! On x86 processors with AVX2, AVX-512 or AMX, products run in our own micro-kernels ([`tile`]); elsewhere they go
+//! through `rten-gemm`. Weights `[k, n]` are cut into chunks of at most [`CHUNK`] rows, and each chunk into panels of a
+//! few columns that stay in the cache while they are used.
 
 #[cfg(target_arch = "x86_64")]
 mod amx;
@@ -45,7 +45,7 @@ use std::cell::Cell;
 
 use super::MatmulPrecision;
 
-/// The most rows of a chunk of weights.
+/// Maximum number of rows in a chunk of weights.
 const CHUNK: usize = 1024;
 
 thread_local! {
@@ -53,10 +53,10 @@ thread_local! {
     static LEFT: Cell<PackedLhs> = Cell::default();
 }
 
-/// `out = x * weights + bias` for the rows of `x` `[rows, width]`, on this thread; without a bias the
+/// Computes `out = x * weights + bias` for the rows of `x` `[rows, width]` on the calling thread; without a bias, the
 /// product is added to `out`. The weights have one group of columns.
 pub(super) fn linear(out: &mut [f32], x: &[f32], width: usize, weights: &PackedRhs, bias: Option<&[f32]>) {
-    // Taken, not borrowed: a library's product may take up another task of ours on this thread.
+    // Taken, not borrowed: a product of the library may run another of our tasks on this thread.
     let mut lhs = LEFT.take();
     for (chunk, columns) in weights.chunks().enumerate() {
         let rows = Rows { data: &x[columns.start..], width: columns.len(), stride: width };

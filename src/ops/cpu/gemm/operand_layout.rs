@@ -9,8 +9,8 @@ use super::tile;
 pub(in crate::ops::cpu) enum OperandLayout {
     /// One f32 per word.
     Floats,
-    /// f32 as sums of bf16 parts, for AMX, which multiplies nothing longer. For each step of [`STEP`] words along k: the
-    /// first parts, two per word, then the second parts, then the third.
+    /// f32 as a sum of bf16 parts, for AMX, which has no wider floating-point type. For each step of [`STEP`] words along
+    /// k: the first parts, two per word, then the second parts, then the third.
     SplitBf16(SplitBf16),
     /// Two bf16 per word.
     Bf16Pairs,
@@ -21,21 +21,22 @@ pub(in crate::ops::cpu) enum OperandLayout {
 /// The number of bf16 parts of an f32.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::ops::cpu) enum SplitBf16 {
-    /// The nearest sum of two: 16 bits or more of the float's 24.
+    /// The nearest sum of two parts: at least 16 of the 24 significant bits.
     Two = 2,
-    /// Exactly.
+    /// Exact.
     Three = 3,
 }
 
-/// Words of a row of a tile of AMX: operands for it have a whole number of these along k.
+/// Words in a row of an AMX tile: operands for AMX have a multiple of this number of words along k.
 pub(super) const STEP: usize = 16;
 
-/// Of a panel in [`OperandLayout::SplitBf16`], a step along k: floats `[2 STEP, COLUMNS]`, and words `[STEP, COLUMNS]` for each part.
+/// A step along k of a panel in [`OperandLayout::SplitBf16`]: floats `[2 STEP, COLUMNS]`, or words `[STEP, COLUMNS]` per
+/// part.
 pub(super) const STEP_FLOATS: usize = 2 * STEP * COLUMNS;
 pub(super) const STEP_WORDS: usize = STEP * COLUMNS;
 
 impl OperandLayout {
-    /// The fastest layout for weights: that of our own micro-kernels, or else that of the library.
+    /// The fastest layout for weights: that of our own micro-kernels if they run here, otherwise that of the library.
     pub(in crate::ops::cpu) fn of_weights(precision: MatmulPrecision) -> Self {
         Self::own(precision).unwrap_or_else(|| Self::of_library(precision))
     }
@@ -56,8 +57,8 @@ impl OperandLayout {
         if precision == MatmulPrecision::Int8 { Self::Bytes } else { Self::Floats }
     }
 
-    /// The fastest layout for attention over `length` tokens, where weights have `precision`. Below a threshold, splitting
-    /// into two bf16 parts costs more than AMX saves; three parts never pay. int8 is too coarse for softmax.
+    /// The fastest layout for attention over `length` tokens if weights have `precision`. Below a threshold, splitting
+    /// into two bf16 parts costs more than AMX saves; three parts never pay off. int8 is too coarse for softmax.
     pub(in crate::ops::cpu) fn of_attention(precision: MatmulPrecision, length: usize) -> Self {
         const MOST_IN_FLOATS: usize = 64;
         match precision {
@@ -67,12 +68,13 @@ impl OperandLayout {
         }
     }
 
-    /// As [`OperandLayout::own`], where our own micro-kernels are faster than the library for products over tokens.
+    /// Like [`OperandLayout::own`], but only where our own micro-kernels are faster than the library for products over
+    /// tokens.
     pub(super) fn in_tiles(precision: MatmulPrecision) -> Option<Self> {
         Self::own(precision).filter(|form| matches!(form, Self::Bf16Pairs | Self::SplitBf16(_)))
     }
 
-    /// True if our own micro-kernels multiply it on this processor.
+    /// Returns true if our own micro-kernels support this layout on this processor.
     pub(in crate::ops::cpu) fn runs(self) -> bool {
         tile::runs(self)
     }
@@ -97,7 +99,7 @@ impl OperandLayout {
         if tiles { STEP } else { 1 }
     }
 
-    /// Words that hold all parts of a value, side by side.
+    /// The number of words that hold all parts of a value.
     pub(super) fn parts(self) -> usize {
         if let Self::SplitBf16(parts) = self { parts as usize } else { 1 }
     }
@@ -113,23 +115,23 @@ impl OperandLayout {
         p / STEP * STEP * self.parts() + p % STEP
     }
 
-    /// `count` values, rounded up to full words.
+    /// Rounds `count` values up to full words.
     pub(in crate::ops::cpu) fn padded(self, count: usize) -> usize {
         self.words(count) / self.parts() * self.per_word()
     }
 
-    /// The number of words of weights before they are split into parts: three parts take more memory than f32.
+    /// The number of words of weights before they are split into parts: three parts would take more memory than f32.
     pub(super) fn words_before_splitting(self, count: usize) -> usize {
         if self == Self::SplitBf16(SplitBf16::Three) { self.padded(count) } else { self.words(count) }
     }
 
-    /// Maximum number of rows per task. With fewer rows, AMX would wait for the weights.
+    /// Maximum number of rows per task. With fewer rows, AMX is limited by the bandwidth of the weights.
     pub(in crate::ops::cpu) fn rows_together(self) -> usize {
         if self.step() > 1 { 224 } else { 112 }
     }
 
-    /// The number of rows of each task, at least 1, such that `rows` rows are about the same number of tasks for each of
-    /// `threads` threads, none larger than [`Self::rows_together`].
+    /// The number of rows per task, at least 1 and at most [`Self::rows_together`], so that each of `threads` threads
+    /// gets about the same number of tasks.
     pub(in crate::ops::cpu) fn rows_per_task(self, rows: usize, threads: usize) -> usize {
         let turns = rows.div_ceil(threads * self.rows_together()).max(1);
         rows.div_ceil(turns * threads).max(1)

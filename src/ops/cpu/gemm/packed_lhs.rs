@@ -1,9 +1,9 @@
-//! The left-hand side of a product: rows of states, packed.
+//! The left-hand side of a product: packed rows of states.
 
 use super::micro_kernel::MicroKernel;
 use super::{OperandLayout, Rows, Words, tile};
 
-/// Packed rows, and their memory, which is used again.
+/// Packed rows in reusable memory.
 #[derive(Debug, Default)]
 pub(in crate::ops::cpu) struct PackedLhs {
     words: Words,
@@ -24,7 +24,7 @@ impl PackedLhs {
         mut row: impl FnMut(usize, &mut [f32]),
     ) {
         let words = self.shape(form, [rows, width]);
-        // A whole number of words; what is beyond the width stays zero.
+        // The row is padded to full words; the values beyond the width stay zero.
         self.row.clear();
         self.row.resize(form.padded(width), 0.0);
         for (i, out) in self.words.chunks_exact_mut(self.stride).enumerate() {
@@ -38,7 +38,7 @@ impl PackedLhs {
         }
     }
 
-    /// Packs rows in memory.
+    /// Packs rows that are in memory.
     pub(in crate::ops::cpu) fn copy(&mut self, form: OperandLayout, x: Rows<'_>, rows: usize) {
         if form == OperandLayout::Floats || form.padded(x.width) != x.width {
             return self.fill(form, [rows, x.width], |i, out| out.copy_from_slice(x.row(i)));
@@ -49,7 +49,7 @@ impl PackedLhs {
         }
     }
 
-    /// Sets the shape; returns the words of a row.
+    /// Sets the shape and returns the number of words per row.
     fn shape(&mut self, form: OperandLayout, [rows, width]: [usize; 2]) -> usize {
         let words = form.words(width);
         (self.rows, self.width, self.stride) = (rows, width, padded_stride(words));
@@ -83,7 +83,7 @@ impl PackedLhs {
         &self.words[row * self.stride..]
     }
 
-    /// All rows times words of a right-hand side; see [`MicroKernel`].
+    /// Arguments to multiply all rows by words of a right-hand side; see [`MicroKernel`].
     pub(in crate::ops::cpu) fn micro_kernel<'a>(
         &'a self,
         b: &'a [u32],
@@ -98,18 +98,18 @@ impl PackedLhs {
         &self.scales
     }
 
-    /// All rows as floats, a stride apart, if they were filled with [`OperandLayout::Floats`].
+    /// All rows as floats, one stride apart, if they were packed with [`OperandLayout::Floats`].
     pub(super) fn floats(&self) -> &[f32] {
         bytemuck::cast_slice(&self.words)
     }
 
-    /// All rows as bytes, four strides apart, if they were filled with [`OperandLayout::Bytes`].
+    /// All rows as bytes, four strides apart, if they were packed with [`OperandLayout::Bytes`].
     pub(super) fn bytes(&self) -> &[u8] {
         bytemuck::cast_slice(&self.words)
     }
 }
 
-/// A row that fills whole words; returns scale and zero of [`OperandLayout::Bytes`].
+/// Packs a row that fills complete words; returns scale and zero point for [`OperandLayout::Bytes`].
 fn convert(form: OperandLayout, row: &[f32], out: &mut [u32]) -> Option<[f32; 2]> {
     match form {
         OperandLayout::Bytes => return Some(tile::quantize(row, bytemuck::cast_slice_mut(out))),
@@ -120,7 +120,7 @@ fn convert(form: OperandLayout, row: &[f32], out: &mut [u32]) -> Option<[f32; 2]
     None
 }
 
-/// The stride in words of rows with `words` words that avoids cache conflicts, which repeat every 4096 bytes.
+/// The row stride in words for rows of `words` words. Avoids cache conflicts, which occur at multiples of 4096 bytes.
 pub(in crate::ops::cpu) fn padded_stride(words: usize) -> usize {
     let words = words.next_multiple_of(16);
     if words.is_multiple_of(128) { words + 16 } else { words }

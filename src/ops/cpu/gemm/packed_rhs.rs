@@ -1,4 +1,4 @@
-//! The right-hand side of products: weights, packed once for many.
+//! The right-hand side of products: weights, packed once for many products.
 
 use std::ops::Range;
 
@@ -10,7 +10,7 @@ use super::micro_kernel::COLUMNS;
 use super::panels::{Panels, SubMatrix};
 use super::{CHUNK, MatmulPrecision, OperandLayout, PackedLhs};
 
-/// From this number of rows on, f32 weights are split into parts once instead of in each product.
+/// With more rows than this, f32 weights are split into parts once instead of in each product.
 const SPLIT_ROWS: usize = 32;
 
 /// A weight matrix `[k, n]`, cut into chunks of rows and groups of columns.
@@ -19,15 +19,15 @@ pub(in crate::ops::cpu) struct PackedRhs<'a> {
     n: usize,
     /// The layout of both sides.
     form: OperandLayout,
-    /// Rows of a chunk and columns of a group; the last may have fewer.
+    /// Rows per chunk and columns per group; the last ones may have fewer.
     step: [usize; 2],
-    /// Chunk by chunk, in each group by group.
+    /// Chunk by chunk, and group by group within a chunk.
     parts: Vec<Part<'a>>,
 }
 
 enum Part<'a> {
     Panels(Panels),
-    /// For our own micro-kernels, without a copy.
+    /// For our own micro-kernels, without packing.
     InPlace(InPlace<'a>),
     /// Through `rten-gemm` in f32, rounded to the precision.
     Floats(library::LibraryRhs),
@@ -36,8 +36,8 @@ enum Part<'a> {
 }
 
 impl PackedRhs<'static> {
-    /// Copies `weight` of `shape` `[k, n]`. Its groups of columns are as wide as the chunks of a matrix with n
-    /// rows, if it is to be `followed` by one, or else there is one group.
+    /// Packs `weight` of `shape` `[k, n]`. If it is to be `followed` by a matrix with n rows, its groups of columns are
+    /// as wide as the chunks of that matrix; otherwise there is one group.
     pub(in crate::ops::cpu) fn new(
         weight: &[f32],
         shape: [usize; 2],
@@ -47,7 +47,7 @@ impl PackedRhs<'static> {
         Self::with(weight, shape, precision, followed, OperandLayout::own(precision))
     }
 
-    /// As [`PackedRhs::new`], through the library.
+    /// Like [`PackedRhs::new`], for the library.
     pub(in crate::ops::cpu) fn of_library(
         weight: &[f32],
         shape: [usize; 2],
@@ -56,7 +56,7 @@ impl PackedRhs<'static> {
         Self::with(weight, shape, precision, false, None)
     }
 
-    /// As [`PackedRhs::new`], for our own micro-kernels with this layout, or else for the library.
+    /// Like [`PackedRhs::new`], for our own micro-kernels with layout `own`, or for the library if it is `None`.
     fn with(
         weight: &[f32],
         [k, n]: [usize; 2],
@@ -96,9 +96,9 @@ impl PackedRhs<'static> {
 }
 
 impl<'a> PackedRhs<'a> {
-    /// Matrices `[k, n]` of the same shape side by side, without a copy: `[k, count * n]`. Each has the groups of columns of
-    /// [`PackedRhs::new`]. Returns `None` unless our own micro-kernels run on 32-bit floats, for columns that do not fill panels,
-    /// and for several matrices with groups of different widths.
+    /// Matrices `[k, n]` of the same shape side by side, without packing: `[k, count * n]`. Each has the groups of
+    /// columns of [`PackedRhs::new`]. Returns `None` if our own micro-kernels do not run on 32-bit floats, if the columns
+    /// do not fill panels, and for several matrices with groups of different widths.
     pub(in crate::ops::cpu) fn in_place(
         matrices: &[&'a [f32]],
         [k, n]: [usize; 2],
@@ -121,12 +121,12 @@ impl<'a> PackedRhs<'a> {
         Some(Self { k, n: matrices.len() * n, form, step, parts })
     }
 
-    /// The values that fill up the left-hand side.
+    /// The layout of the left-hand side.
     pub(in crate::ops::cpu) fn form(&self) -> OperandLayout {
         self.form
     }
 
-    /// Makes products with `rows` rows faster if possible, at the cost of memory.
+    /// Makes products with `rows` rows faster where possible, at the cost of memory.
     pub(in crate::ops::cpu) fn split_for(&self, rows: usize) {
         if rows > SPLIT_ROWS {
             for part in &self.parts {
@@ -137,7 +137,7 @@ impl<'a> PackedRhs<'a> {
         }
     }
 
-    /// True if the products run in our own micro-kernels.
+    /// Returns true if products run in our own micro-kernels.
     pub(in crate::ops::cpu) fn native(&self) -> bool {
         matches!(self.parts.first(), Some(Part::Panels(_) | Part::InPlace(_)))
     }
@@ -152,8 +152,8 @@ impl<'a> PackedRhs<'a> {
         ranges(self.n, self.step[1])
     }
 
-    /// `out = lhs * (a chunk and group) + bias` for the group's part of a bias; without one the
-    /// product is added to `out` `[rows, columns of the group]`.
+    /// Computes `out = lhs * (a chunk and group) + bias` with the group's part of the bias; without a bias, the product
+    /// is added to `out` `[rows, columns of the group]`.
     pub(in crate::ops::cpu) fn product(
         &self,
         [chunk, group]: [usize; 2],
@@ -178,13 +178,13 @@ impl<'a> PackedRhs<'a> {
         }
     }
 
-    /// Panels of all groups.
+    /// The number of panels of all groups.
     pub(in crate::ops::cpu) fn panels(&self) -> usize {
         self.groups().map(|columns| columns.len().div_ceil(COLUMNS)).sum()
     }
 
-    /// `out = lhs * (a panel of all) + bias`, `[rows, COLUMNS]` with rows `out_stride` values apart; `lhs` has the rows' part
-    /// for each chunk. Only for native weights.
+    /// Computes one panel of `out = lhs * weights + bias`, `[rows, COLUMNS]` with rows `out_stride` values apart; `lhs`
+    /// has one entry per chunk. Only for native weights.
     pub(in crate::ops::cpu) fn panel(
         &self,
         mut panel: usize,
@@ -213,13 +213,13 @@ impl<'a> PackedRhs<'a> {
     }
 }
 
-/// Rows of a chunk and columns of a group of a matrix `[k, n]`, which may be `followed` by one with n rows.
+/// Rows per chunk and columns per group of a matrix `[k, n]`, which may be `followed` by a matrix with n rows.
 fn steps([k, n]: [usize; 2], followed: bool) -> [usize; 2] {
     let even = |size: usize| size.div_ceil(size.div_ceil(CHUNK).max(1)).next_multiple_of(COLUMNS);
     [even(k), if followed { even(n) } else { n }].map(|step| step.max(1))
 }
 
-/// `0..size` in steps.
+/// Splits `0..size` into ranges of `step`.
 fn ranges(size: usize, step: usize) -> impl Iterator<Item = Range<usize>> {
     (0..size).step_by(step).map(move |first| first..(first + step).min(size))
 }

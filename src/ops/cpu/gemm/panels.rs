@@ -19,7 +19,7 @@ pub(super) struct SubMatrix<'a> {
 }
 
 impl SubMatrix<'_> {
-    /// Some columns of a row, both counted from the part's first; empty below the last row.
+    /// Some columns of a row, both counted from the start of the part; empty below the last row.
     fn row(&self, row: usize, columns: Range<usize>) -> &[f32] {
         if row >= self.rows.len() {
             return &[];
@@ -28,25 +28,25 @@ impl SubMatrix<'_> {
         &self.data[start + columns.start..start + columns.end]
     }
 
-    /// All of it, row by row.
+    /// All values of the part, row by row.
     pub(super) fn values(&self) -> Vec<f32> {
         (0..self.rows.len()).flat_map(|row| self.row(row, 0..self.columns.len())).copied().collect()
     }
 }
 
-/// A part of a weight matrix as panels of [`COLUMNS`] columns, one after another.
+/// A part of a weight matrix, packed into consecutive panels of [`COLUMNS`] columns.
 pub(super) struct Panels {
     form: OperandLayout,
     /// Words along k.
     k: usize,
     n: usize,
-    /// Words along k in `words`: fewer for [`OperandLayout::SplitBf16`] of three parts, which are floats there.
+    /// Words along k in `words`: fewer for [`OperandLayout::SplitBf16`] with three parts, which `words` stores as floats.
     words_before_splitting: usize,
-    /// `[panels, words_before_splitting, COLUMNS]`, zeros beyond n.
+    /// `[panels, words_before_splitting, COLUMNS]`, padded with zeros beyond n.
     words: Words,
-    /// The panels of [`OperandLayout::SplitBf16`] of three parts, `[panels, k, COLUMNS]`, if they pay off.
+    /// The panels of [`OperandLayout::SplitBf16`] with three parts, `[panels, k, COLUMNS]`, once they have been split.
     split: OnceLock<Words>,
-    /// For [`OperandLayout::Bytes`]: scale, and scaled sum, of each column; zeros beyond n.
+    /// For [`OperandLayout::Bytes`]: scale and scaled sum of each column; zeros beyond n.
     scales: Vec<f32>,
     sums: Vec<f32>,
 }
@@ -82,8 +82,8 @@ impl Panels {
         panels
     }
 
-    /// Splits floats that are to be multiplied in parts once, not at each product: for more than a few rows. Takes
-    /// six bytes more for each.
+    /// Splits floats into bf16 parts once instead of in each product, which pays off for more than a few rows. Takes six
+    /// additional bytes per value.
     pub(super) fn split(&self) {
         if self.form != OperandLayout::SplitBf16(SplitBf16::Three) || self.split.get().is_some() {
             return;
@@ -91,11 +91,11 @@ impl Panels {
         let mut split = Words::zeros(self.words.len() / 2 * 3);
         let steps = self.words.par_chunks_exact(STEP_FLOATS).zip(split.par_chunks_exact_mut(3 * STEP_WORDS));
         steps.with_min_len(64).for_each(|(floats, out)| split_step(floats, out));
-        // Another thread's are as good.
+        // A concurrent thread may have set it first, to the same words.
         let _ = self.split.set(split);
     }
 
-    /// All panels, into rows of n values.
+    /// Multiplies `lhs` by all panels, into rows of n values.
     pub(super) fn product(&self, lhs: &PackedLhs, bias: Option<&[f32]>, out: &mut [f32]) {
         for panel in 0..self.n.div_ceil(COLUMNS) {
             let first = panel * COLUMNS;
@@ -107,7 +107,7 @@ impl Panels {
         }
     }
 
-    /// A panel of fewer columns, by way of a full one.
+    /// Computes a panel with fewer columns through a full one.
     fn last_panel(&self, panel: usize, lhs: &PackedLhs, bias: Option<&[f32]>, out: &mut [f32]) {
         let first = panel * COLUMNS;
         let columns = self.n - first;
@@ -123,7 +123,7 @@ impl Panels {
         }
     }
 
-    /// One panel, into rows that are `out_stride` apart.
+    /// Multiplies `lhs` by one panel, into rows that are `out_stride` apart.
     pub(super) fn panel(
         &self,
         panel: usize,
@@ -133,7 +133,7 @@ impl Panels {
         out_stride: usize,
     ) {
         let first = panel * COLUMNS;
-        // A bias that ends inside the panel is filled up.
+        // A bias that ends inside the panel is padded with zeros.
         let mut full = [0.0; COLUMNS];
         let bias = bias.map(|bias| {
             let bias = &bias[first..self.n.min(first + COLUMNS)];
@@ -174,9 +174,9 @@ impl Panels {
     }
 }
 
-/// A panel `[words, COLUMNS]` of some columns, in any form but [`OperandLayout::Bytes`].
+/// Packs some columns into a panel `[words, COLUMNS]`, in any layout except [`OperandLayout::Bytes`].
 fn fill(weight: &SubMatrix<'_>, columns: Range<usize>, form: OperandLayout, words: &mut [u32]) {
-    // Whole rows: zeros beyond the last column, and the last row.
+    // Full rows: zeros beyond the last column and the last row.
     let row = |row: usize| {
         let mut full = [0.0; COLUMNS];
         let values = weight.row(row, columns.clone());
@@ -200,7 +200,7 @@ fn fill(weight: &SubMatrix<'_>, columns: Range<usize>, form: OperandLayout, word
     }
 }
 
-/// A panel `[words, COLUMNS]` of bytes, with scale and scaled sum of each column.
+/// Packs a panel `[words, COLUMNS]` of bytes, with scale and scaled sum of each column.
 fn fill_bytes(
     weight: &SubMatrix<'_>,
     columns: Range<usize>,
@@ -210,7 +210,8 @@ fn fill_bytes(
 ) {
     let row = |row: usize| weight.row(row, columns.clone());
     let (mut most, mut total) = ([0.0f32; COLUMNS], [0i32; COLUMNS]);
-    // What becomes 127: the largest weight, or the largest pair of them, which rounding makes 128 at most.
+    // The magnitude that maps to 127: the largest weight, or the largest pair of weights, whose sum rounding raises to at
+    // most 128.
     let together = if pairs_saturate() { 2 } else { 1 };
     for p in (0..weight.rows.len()).step_by(together) {
         let mut size = [0.0; COLUMNS];

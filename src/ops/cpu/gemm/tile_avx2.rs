@@ -1,15 +1,16 @@
-//! The micro-kernels for x86 processors with AVX2 and FMA: tiles of a product, held in registers.
+//! The micro-kernels for x86 processors with AVX2 and FMA: tiles of a product, accumulated in registers.
 //!
-//! Tiles have up to 3 rows and all columns of a panel, or up to 6 rows and half of the columns. The first of a call is
-//! one of the former, which reads the panel in order and fetches what comes next; the others find it in the cache.
-//! Floats are summed [`DEPTH`] words along k at a time, so that this part of a panel stays in the nearest cache for all
-//! rows. A row's sums are taken in the order of k in any tile, so that results do not depend on how rows are grouped.
+//! Tiles have up to 3 rows and all columns of a panel, or up to 6 rows and half of the columns. The first tile of a call
+//! has all columns: it reads the panel in order and prefetches the next one. The other tiles find the panel in the cache.
+//! Floats are accumulated [`DEPTH`] words along k at a time, so that this part of a panel stays in the L1 cache for all
+//! rows. The sums of a row are accumulated in the order of k in any tile, so results do not depend on how rows are
+//! grouped.
 //!
-//! Bytes are multiplied by `vpdpbusd` where the processor has AVX-VNNI. Elsewhere `vpmaddubsw` adds pairs of products
-//! in 16 bits, with saturation. Pairs of weights that add up to 128 at most cannot reach it, and so the scale of a
-//! column follows from its largest pair instead of its largest weight. Of weights with a normal distribution this takes
-//! half a bit, of others less; keeping each weight to seven bits would take a full bit. (Bytes widened to 16 bits and
-//! multiplied by `vpmaddwd` need none of this, but took 1.4 times as long on Zen 3.)
+//! Bytes are multiplied by `vpdpbusd` where the processor has AVX-VNNI. Elsewhere `vpmaddubsw` adds pairs of products in
+//! 16 bits, with saturation. Pairs of weights that sum to at most 128 cannot saturate, so the scale of a column follows
+//! from its largest pair instead of its largest weight. This costs half a bit for normally distributed weights, and less
+//! for others; limiting each weight to seven bits would cost a full bit. (Widening bytes to 16 bits for `vpmaddwd` would
+//! avoid this, but took 1.4 times as long on Zen 3.)
 #![allow(unsafe_code, reason = "vector instructions; every access lies in slices that were checked")]
 
 use std::arch::x86_64::*;
@@ -17,27 +18,27 @@ use std::arch::x86_64::*;
 use super::micro_kernel::{Accumulator, COLUMNS, Dequantize, MicroKernel};
 use crate::ops::isa::{self, Isa};
 
-/// Numbers in a vector, and vectors in a panel.
+/// Values in a vector, and vectors in a panel.
 const LANES: usize = 8;
 const VECTORS: usize = COLUMNS / LANES;
 
-/// The most rows of a tile of all columns, and of one of half of them: 12 registers of sums, and the others for the
-/// right-hand side and a number of the left-hand side.
+/// Maximum rows of a tile with all columns, and of one with half of them: 12 accumulator registers, and the others for
+/// the right-hand side and one value of the left-hand side.
 const FEW_ROWS: usize = 3;
 const ROWS: usize = 6;
 
-/// Words along k that floats are summed over at a time.
+/// Words along k over which floats are accumulated at a time.
 const DEPTH: usize = 128;
 
-/// How far ahead the right-hand side is fetched at most.
+/// Maximum prefetch distance of the right-hand side.
 const AHEAD: usize = 256 * COLUMNS;
 
-/// True if this processor has AVX2 and FMA, and may use them.
+/// Returns true if this processor has AVX2 and FMA and the limit on instruction sets allows them.
 pub(super) fn runs() -> bool {
     is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") && isa::allows(Isa::Avx2)
 }
 
-/// True if this processor has AVX-VNNI, too.
+/// Returns true if this processor also has AVX-VNNI.
 pub(super) fn has_vnni() -> bool {
     runs() && is_x86_feature_detected!("avxvnni") && isa::allows(Isa::AvxVnni)
 }
@@ -73,7 +74,7 @@ macro_rules! for_tiles {
     };
 }
 
-/// `out = start + a b` of floats.
+/// Computes `out = start + a b` of floats.
 ///
 /// # Safety
 /// [`runs`] is true, and [`MicroKernel::check`] has passed.
@@ -87,7 +88,7 @@ pub(super) unsafe fn floats(
         let (a, b) = (&micro_kernel.a[first..], &micro_kernel.b[first * micro_kernel.b_stride..]);
         let part = MicroKernel { a, b, k: DEPTH.min(micro_kernel.k - first), ..micro_kernel };
         let start = if first == 0 { start } else { Accumulator::Out };
-        // SAFETY: the caller's; a part reaches no farther than the whole.
+        // SAFETY: guaranteed by the caller; a part of k stays within the bounds of the whole.
         unsafe {
             for_tiles!(part, |row, tile, column| tile_f32(
                 tile,
@@ -100,10 +101,10 @@ pub(super) unsafe fn floats(
     }
 }
 
-/// The same of bytes.
+/// The same for bytes.
 ///
 /// # Safety
-/// [`runs`] is true, [`MicroKernel::check`] has passed, and [`Dequantize`] has as many rows and columns.
+/// [`runs`] is true, [`MicroKernel::check`] has passed, and [`Dequantize`] has the same number of rows and columns.
 pub(super) unsafe fn bytes(
     micro_kernel: MicroKernel<'_>,
     dequantize: Dequantize<'_>,
@@ -111,7 +112,7 @@ pub(super) unsafe fn bytes(
     out: &mut [f32],
     out_stride: usize,
 ) {
-    // SAFETY: the caller's; the processor has AVX-VNNI where it is used.
+    // SAFETY: guaranteed by the caller; AVX-VNNI is used only if it is available.
     unsafe {
         if has_vnni() {
             for_tiles!(micro_kernel, |row, tile, column| tile_vnni(
@@ -135,8 +136,8 @@ pub(super) unsafe fn bytes(
     }
 }
 
-/// Puts the first values of the columns from `$column` on in `$sums`; plain loops, because closures over arrays do not
-/// take on the instructions of the function around them.
+/// Initializes `$sums` for the columns from `$column` on. Uses plain loops because closures over arrays do not inherit
+/// the target features of the enclosing function.
 macro_rules! begin {
     ($sums:ident, $start:ident, $column:ident, $out:ident, $out_stride:ident) => {
         match $start {
@@ -159,7 +160,7 @@ macro_rules! begin {
     };
 }
 
-/// Stores the sums in the columns of `$out` from `$column` on.
+/// Stores the sums to the columns of `$out` from `$column` on.
 macro_rules! store {
     ($sums:ident, $column:ident, $out:ident, $out_stride:ident) => {
         for (i, sums) in $sums.iter().enumerate() {
@@ -170,8 +171,8 @@ macro_rules! store {
     };
 }
 
-/// The loop over k: `$sum = $step` for each row and vector of columns, with a vector `$b` of the right-hand side and `$a`, what
-/// `$spread` makes of a word of the left-hand side.
+/// The loop over k: `$sum = $step` for each row and vector of columns, where `$b` is a vector of the right-hand side and
+/// `$a` is a word of the left-hand side, broadcast by `$spread`.
 macro_rules! sum {
     ($tile:ident, $column:ident, $sums:ident, $spread:expr, |$sum:ident, $a:ident, $b:ident| $step:expr) => {
         let a = $tile.a.as_ptr();
@@ -180,7 +181,7 @@ macro_rules! sum {
             let mut b = [_mm256_setzero_si256(); W];
             for (j, b) in b.iter_mut().enumerate() {
                 *b = _mm256_loadu_si256(at.add(LANES * j).cast());
-                // A place outside of memory does no harm. Half of the vectors begin where a line of the cache does.
+                // Prefetching an invalid address is harmless. Every second vector begins at a cache line.
                 if j % 2 == 0 {
                     _mm_prefetch::<_MM_HINT_T0>(at.wrapping_add($tile.ahead + LANES * j).cast());
                 }
@@ -204,7 +205,7 @@ unsafe fn tile_f32<const M: usize, const W: usize>(
     out: &mut [f32],
     out_stride: usize,
 ) {
-    // SAFETY: as the caller's.
+    // SAFETY: guaranteed by the caller.
     unsafe {
         let mut sums = [[_mm256_setzero_ps(); W]; M];
         begin!(sums, start, column, out, out_stride);
@@ -222,7 +223,7 @@ unsafe fn tile_vnni<const M: usize, const W: usize>(
     out: &mut [f32],
     out_stride: usize,
 ) {
-    // SAFETY: as the caller's.
+    // SAFETY: guaranteed by the caller.
     unsafe {
         let mut sums = [[_mm256_setzero_si256(); W]; M];
         sum!(tile, column, sums, spread_word, |sum, a, b| _mm256_dpbusd_avx_epi32(*sum, a, b));
@@ -241,7 +242,7 @@ unsafe fn tile_pairs<const M: usize, const W: usize>(
     out: &mut [f32],
     out_stride: usize,
 ) {
-    // SAFETY: as the caller's.
+    // SAFETY: guaranteed by the caller.
     unsafe {
         let ones = _mm256_set1_epi16(1);
         let mut sums = [[_mm256_setzero_si256(); W]; M];
@@ -266,7 +267,7 @@ fn spread_word(word: u32) -> __m256i {
     _mm256_set1_epi32(word as i32)
 }
 
-/// `out = start +` the floats that stand for the sums of the first row, for the columns from `column` on.
+/// Computes `out = start +` the dequantized sums of the first row, for the columns from `column` on.
 #[target_feature(enable = "avx2,fma")]
 #[inline]
 fn dequantize_vectors<const W: usize>(
@@ -283,7 +284,7 @@ fn dequantize_vectors<const W: usize>(
     let (scale, zero) = (_mm256_set1_ps(scale), _mm256_set1_ps(zero));
     let out_stride = COLUMNS;
     let mut sums = [[_mm256_setzero_ps(); W]; 1];
-    // SAFETY: there are as many columns on all sides.
+    // SAFETY: all operands have the same number of columns.
     unsafe {
         begin!(sums, start, column, out, out_stride);
         for j in 0..W {

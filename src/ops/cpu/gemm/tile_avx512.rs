@@ -1,9 +1,8 @@
-//! The micro-kernels for x86 processors with AVX-512: tiles of a product, held in registers.
+//! The micro-kernels for x86 processors with AVX-512: tiles of a product, accumulated in registers.
 //!
-//! All three number types share one shape: operands are words of four bytes along k (one f32, two
-//! bf16, four bytes); a tile of up to [`ROWS`] rows and [`COLUMNS`] columns is summed over k and
-//! stored once. A row's sums are taken in the order of k whatever the tile's height, so that
-//! results do not depend on how rows are grouped.
+//! All three element types share one shape: operands are words of four bytes along k (one f32, two bf16, four bytes). A
+//! tile of up to [`ROWS`] rows and [`COLUMNS`] columns is accumulated over k and stored once. The sums of a row are
+//! accumulated in the order of k whatever the tile's height, so results do not depend on how rows are grouped.
 #![allow(unsafe_code, reason = "vector instructions; every access lies in slices that were checked")]
 
 use std::arch::x86_64::*;
@@ -11,11 +10,11 @@ use std::arch::x86_64::*;
 use super::OperandLayout;
 use super::micro_kernel::{Accumulator, COLUMNS, Dequantize, MicroKernel};
 
-/// The most rows of a tile: 14 rows of two registers, two for the weights and one for the left-hand side
-/// are 31 of the 32.
+/// Maximum rows of a tile: 14 rows of two registers, two for the weights and one for the left-hand side make 31 of the
+/// 32.
 const ROWS: usize = 14;
 
-/// Calls `$function::<height>` for the tile's height.
+/// Calls `$function::<height>` for the height of the tile.
 macro_rules! by_height {
     ($height:expr, $function:ident($($argument:expr),*)) => {
         by_height!(@ $height, $function($($argument),*), 1 2 3 4 5 6 7 8 9 10 11 12 13 14)
@@ -28,7 +27,7 @@ macro_rules! by_height {
     };
 }
 
-/// `out = start + a b` of [`OperandLayout::Floats`] or [`OperandLayout::Bf16Pairs`].
+/// Computes `out = start + a b` for [`OperandLayout::Floats`] or [`OperandLayout::Bf16Pairs`].
 ///
 /// # Safety
 /// The processor has the instructions, and [`MicroKernel::check`] has passed.
@@ -41,7 +40,7 @@ pub(super) unsafe fn floats(
 ) {
     for (row, tile) in micro_kernel.tiles(ROWS) {
         let out = &mut out[row * out_stride..];
-        // SAFETY: the caller's; a tile has as many rows as the function is for.
+        // SAFETY: guaranteed by the caller; the tile has the number of rows that the function is instantiated for.
         unsafe {
             match form {
                 OperandLayout::Bf16Pairs => by_height!(tile.rows, tile_bf16(tile, start, out, out_stride)),
@@ -51,10 +50,10 @@ pub(super) unsafe fn floats(
     }
 }
 
-/// The same of [`OperandLayout::Bytes`].
+/// The same for [`OperandLayout::Bytes`].
 ///
 /// # Safety
-/// As [`floats`], and [`Dequantize`] has as many rows and columns.
+/// As for [`floats`], and [`Dequantize`] has the same number of rows and columns.
 pub(super) unsafe fn bytes(
     micro_kernel: MicroKernel<'_>,
     dequantize: Dequantize<'_>,
@@ -64,16 +63,16 @@ pub(super) unsafe fn bytes(
 ) {
     for (row, tile) in micro_kernel.tiles(ROWS) {
         let (dequantize, out) = (dequantize.row(row), &mut out[row * out_stride..]);
-        // SAFETY: the caller's; a tile has as many rows as the function is for.
+        // SAFETY: guaranteed by the caller; the tile has the number of rows that the function is instantiated for.
         unsafe { by_height!(tile.rows, tile_int8(tile, dequantize, start, out, out_stride)) }
     }
 }
 
 impl MicroKernel<'_> {
-    /// The loop over k; `step(sum, a, b)` is the arithmetic of one word.
+    /// The loop over k; `step(sum, a, b)` accumulates one word.
     ///
     /// # Safety
-    /// The processor has AVX-512, and [`MicroKernel::check`] has passed with as many rows.
+    /// The processor has AVX-512, and [`MicroKernel::check`] has passed for M rows.
     #[inline(always)]
     unsafe fn sum<const M: usize, V: Copy>(
         self,
@@ -83,10 +82,10 @@ impl MicroKernel<'_> {
         let a = self.a.as_ptr();
         let mut b = self.b.as_ptr();
         for p in 0..self.k {
-            // SAFETY: `check`: p is below k, the row below the tile's rows.
+            // SAFETY: `check` has passed, p is below k, and the row is below the number of rows of the tile.
             unsafe {
                 let words = [_mm512_loadu_si512(b.cast()), _mm512_loadu_si512(b.add(16).cast())];
-                // A place outside of memory does no harm.
+                // Prefetching an invalid address is harmless.
                 let next = b.wrapping_add(self.ahead).cast();
                 _mm_prefetch::<_MM_HINT_T1>(next);
                 _mm_prefetch::<_MM_HINT_T1>(next.wrapping_add(64));
@@ -101,8 +100,8 @@ impl MicroKernel<'_> {
     }
 }
 
-/// Runs `$body` for each row `$i` of a tile of `M` rows. Row numbers are literals: the sums of a tile are too large an array
-/// for a loop to keep in registers.
+/// Runs `$body` for each row `$i` of a tile of `M` rows. Row numbers are literals: in a loop, an array as large as the
+/// accumulators of a tile would not stay in registers.
 macro_rules! for_rows {
     (|$i:ident| $body:block) => {
         for_rows!(@ $i $body 0 1 2 3 4 5 6 7 8 9 10 11 12 13)
@@ -115,7 +114,7 @@ macro_rules! for_rows {
     };
 }
 
-/// Puts the first values of the sums in `$sums`.
+/// Initializes the accumulators in `$sums`.
 macro_rules! begin {
     ($sums:ident, $start:ident, $out:ident, $out_stride:ident) => {
         match $start {
@@ -134,7 +133,7 @@ macro_rules! begin {
     };
 }
 
-/// Stores the sums in `$out`.
+/// Stores the accumulators to `$out`.
 macro_rules! store {
     ($sums:ident, $out:ident, $out_stride:ident) => {
         for_rows!(|i| {
@@ -152,7 +151,7 @@ unsafe fn tile_f32<const M: usize>(
     out: &mut [f32],
     out_stride: usize,
 ) {
-    // SAFETY: as the caller's.
+    // SAFETY: guaranteed by the caller.
     unsafe {
         let mut sums = [[_mm512_setzero_ps(); 2]; M];
         begin!(sums, start, out, out_stride);
@@ -172,7 +171,7 @@ unsafe fn tile_bf16<const M: usize>(
     out: &mut [f32],
     out_stride: usize,
 ) {
-    // SAFETY: as the caller's; the types are 64 bytes of any value.
+    // SAFETY: guaranteed by the caller; the types have 64 bytes, and any bit pattern is valid.
     unsafe {
         let mut sums = [[_mm512_setzero_ps(); 2]; M];
         begin!(sums, start, out, out_stride);
@@ -197,7 +196,7 @@ unsafe fn tile_int8<const M: usize>(
     out: &mut [f32],
     out_stride: usize,
 ) {
-    // SAFETY: as the caller's.
+    // SAFETY: guaranteed by the caller.
     unsafe {
         let mut sums = [[_mm512_setzero_si512(); 2]; M];
         tile.sum(
@@ -208,7 +207,7 @@ unsafe fn tile_int8<const M: usize>(
         let columns = Columns::new(dequantize);
         let rows = dequantize.rows.as_ptr();
         let out = out.as_mut_ptr();
-        // One sequence of rows for each kind of start, without branches inside.
+        // One unrolled sequence of rows for each kind of start, without branches inside.
         match start {
             Accumulator::Zero => {
                 for_rows!(|i| {
@@ -232,11 +231,11 @@ unsafe fn tile_int8<const M: usize>(
     }
 }
 
-/// The two vectors at a place.
+/// Loads two vectors.
 #[target_feature(enable = "avx512f")]
 #[inline]
 unsafe fn vectors(at: *const f32) -> [__m512; 2] {
-    // SAFETY: the caller's.
+    // SAFETY: guaranteed by the caller.
     unsafe { [_mm512_loadu_ps(at), _mm512_loadu_ps(at.add(16))] }
 }
 
@@ -256,14 +255,14 @@ impl Columns {
         unsafe { Self { scales: vectors(scales.as_ptr()), sums: vectors(sums.as_ptr()) } }
     }
 
-    /// `out = first +` the floats that stand for a row's sums, with its scale and zero point at `row`.
+    /// Computes `out = first +` the dequantized sums of a row, with its scale and zero point at `row`.
     ///
     /// # Safety
-    /// There is a row's scale and zero point, and room for [`COLUMNS`] numbers.
+    /// `row` points to a scale and zero point, and `out` has room for [`COLUMNS`] values.
     #[target_feature(enable = "avx512f")]
     #[inline]
     unsafe fn store(self, row: *const [f32; 2], sums: [__m512i; 2], first: [__m512; 2], out: *mut f32) {
-        // SAFETY: the caller's.
+        // SAFETY: guaranteed by the caller.
         unsafe {
             let [scale, zero] = *row;
             let (scale, zero) = (_mm512_set1_ps(scale), _mm512_set1_ps(zero));
@@ -277,7 +276,7 @@ impl Columns {
     }
 }
 
-/// The same for rows of sums in memory, into rows of `out` `out_stride` numbers apart.
+/// The same for rows of sums in memory, into rows of `out` that are `out_stride` values apart.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
 pub(super) fn dequantize_rows(
     dequantize: Dequantize<'_>,
@@ -289,7 +288,7 @@ pub(super) fn dequantize_rows(
     let columns = Columns::new(dequantize);
     for (i, sums) in sums.iter().enumerate() {
         let (row, out) = (&dequantize.rows[i], &mut out[i * out_stride..][..COLUMNS]);
-        // SAFETY: two vectors are as long as the sums, the columns and the room for them.
+        // SAFETY: the sums, the columns and the output row have two vectors each.
         unsafe {
             let first = match start {
                 Accumulator::Zero => [_mm512_setzero_ps(); 2],

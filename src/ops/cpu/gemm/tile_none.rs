@@ -1,4 +1,4 @@
-//! What stands for the micro-kernels on processors that have none: nothing runs.
+//! Stubs for processors without micro-kernels of our own.
 
 use super::micro_kernel::{Accumulator, Dequantize, MicroKernel};
 use super::{MatmulPrecision, OperandLayout, SplitBf16, convert};
@@ -48,7 +48,7 @@ pub(super) fn quantize(row: &[f32], out: &mut [u8]) -> [f32; 2] {
     convert::bytes(row, out)
 }
 
-/// Nothing is multiplied.
+/// Nothing is multiplied here.
 pub(super) fn pairs_saturate() -> bool {
     false
 }

@@ -1,4 +1,4 @@
-//! Rows of words as columns of a panel.
+//! Transposition of rows of words into columns of a panel.
 #![allow(unsafe_code, reason = "vector instructions; every access lies in slices that were checked")]
 
 use super::micro_kernel::COLUMNS;
@@ -10,7 +10,7 @@ pub(super) fn transpose(rows: usize, words: usize, x: &[u32], stride: usize, out
     assert!((rows - 1) * stride + words <= x.len());
     #[cfg(target_arch = "x86_64")]
     if super::tile::floats_512() {
-        // SAFETY: the processor has the instructions, and the slices reach.
+        // SAFETY: the processor has the instructions, and the bounds of the slices have been checked.
         unsafe { vectors::transpose(rows, words, x, stride, out) };
         return;
     }
@@ -30,7 +30,7 @@ mod vectors {
     /// Words in a vector.
     const LANES: usize = 16;
 
-    /// As [`super::transpose`], in squares of vectors.
+    /// Like [`super::transpose`], in squares of [`LANES`] by [`LANES`] words.
     #[target_feature(enable = "avx512f")]
     pub(super) unsafe fn transpose(rows: usize, words: usize, x: &[u32], stride: usize, out: &mut [u32]) {
         for first in (0..words).step_by(LANES) {
@@ -39,7 +39,7 @@ mod vectors {
             for column in (0..COLUMNS).step_by(LANES) {
                 let mut square = [_mm512_setzero_si512(); LANES];
                 for (i, vector) in square.iter_mut().enumerate().take(rows.saturating_sub(column)) {
-                    // SAFETY: a row that there is, and words within it.
+                    // SAFETY: the row exists, and the mask selects only words within it.
                     *vector = unsafe {
                         let at = x.as_ptr().add((column + i) * stride + first);
                         _mm512_maskz_loadu_epi32(mask, at.cast())
@@ -59,11 +59,11 @@ mod vectors {
         }
     }
 
-    /// The transpose of a square of words.
+    /// Transposes a square of words.
     #[target_feature(enable = "avx512f")]
     #[inline]
     fn transposed(x: [__m512i; LANES]) -> [__m512i; LANES] {
-        // Words, pairs of words, and quarters of vectors change places; plain loops, as in the micro-kernels.
+        // Exchanges words, pairs of words, and quarters of vectors; plain loops, as in the micro-kernels.
         let mut pairs = x;
         for i in (0..LANES).step_by(2) {
             pairs[i] = _mm512_unpacklo_epi32(x[i], x[i + 1]);

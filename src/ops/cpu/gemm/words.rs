@@ -2,10 +2,10 @@
 
 use std::ops::{Deref, DerefMut};
 
-/// Words in a line of the cache.
+/// Words in a cache line.
 const LINE: usize = 16;
 
-/// Words that begin where a line of the cache does: AMX takes twice as long for rows that lie in two.
+/// Words that begin at a cache line: AMX takes twice as long for rows that straddle two lines.
 #[derive(Debug, Default)]
 pub(in crate::ops::cpu) struct Words {
     memory: Vec<u32>,
@@ -14,15 +14,15 @@ pub(in crate::ops::cpu) struct Words {
 }
 
 impl Words {
-    /// Zeros, of which the system gives those alone that are used.
+    /// Zeros, of which the system allocates only the pages that are used.
     pub(super) fn zeros(count: usize) -> Self {
         let memory = vec![0; count + LINE];
-        // Anywhere would do, only slower.
+        // Alignment affects only speed, not correctness.
         let start = memory.as_ptr().align_offset(4 * LINE).min(LINE);
         Self { memory, start, count }
     }
 
-    /// Makes room for `length` words of any value.
+    /// Makes room for `count` words with unspecified contents.
     pub(in crate::ops::cpu) fn reshape(&mut self, count: usize) {
         if count + LINE > self.memory.len() {
             *self = Self::zeros(count);

@@ -1,4 +1,4 @@
-//! What happens to a block of rows between two attentions.
+//! The computation on a block of rows between two attentions.
 
 use super::{Pair, Pass, Sizes, copy};
 use crate::ops::cpu::elementwise::add_normalize;
@@ -6,7 +6,7 @@ use crate::ops::cpu::gemm::{PackedLhs, PackedRhs};
 
 /// The rows of one task.
 pub(super) struct Block<'a> {
-    /// Number of the first row.
+    /// Index of the first row.
     pub first: usize,
     /// `[rows, H]`.
     pub states: &'a mut [f32],
@@ -14,7 +14,7 @@ pub(super) struct Block<'a> {
     pub qkv: &'a mut [f32],
 }
 
-/// The working memory of a thread.
+/// The workspace of a thread.
 #[derive(Default)]
 pub(super) struct Workspace {
     pub packed_lhs: Vec<PackedLhs>,
@@ -25,7 +25,7 @@ pub(super) struct Workspace {
 }
 
 impl Pass<'_> {
-    /// Queries, keys and values from the states.
+    /// Computes queries, keys and values from the states.
     pub(super) fn project(&self, block: &mut Block<'_>, workspace: &mut Workspace) {
         let hidden = self.sizes.hidden;
         let (states, weights) = (&*block.states, &self.packed.qkv);
@@ -33,8 +33,8 @@ impl Pass<'_> {
         all_chunks(weights, 0, &workspace.packed_lhs, &self.packed.qkv_bias, block.qkv);
     }
 
-    /// From the heads' contexts to the layer's output: `states` `[rows, H]` become it. `workspace.packed_lhs` holds the
-    /// contexts, packed for the projection.
+    /// Computes the layer's output from the heads' contexts, in place of `states` `[rows, H]`. `workspace.packed_lhs`
+    /// holds the contexts, packed for the projection.
     pub(super) fn after_attention(&self, states: &mut [f32], workspace: &mut Workspace) {
         let Sizes { hidden, .. } = self.sizes;
         let rows = states.len() / hidden;
@@ -60,13 +60,13 @@ impl Pass<'_> {
         self.add_normalize(full, attended, p.full_norm, states);
     }
 
-    /// `out` = the normalization of `z + residual`.
+    /// Normalizes `z + residual` into `out`.
     pub(super) fn add_normalize(&self, z: &mut [f32], residual: &[f32], norm: Pair<&[f32]>, out: &mut [f32]) {
         add_normalize(z, residual, norm, self.options.epsilon, None, out);
     }
 }
 
-/// `out` = rows times a group of columns, plus bias.
+/// Computes `out = rows * (a group of columns) + bias`.
 pub(super) fn all_chunks(
     weights: &PackedRhs,
     group: usize,

@@ -1,7 +1,7 @@
-//! Few rows: threads share the columns of each product.
+//! Inference for few rows: threads share the columns of each product.
 //!
-//! Each thread has a copy of the states, and computes for itself what lies between two products:
-//! that is faster than waiting for another.
+//! Each thread has a copy of the states and computes everything between two products redundantly, which is faster than
+//! waiting for another thread.
 
 use std::ops::Range;
 use std::sync::{PoisonError, RwLock, RwLockReadGuard};
@@ -11,7 +11,7 @@ use super::{Pass, Sizes, copy, fill};
 use crate::ops::cpu::attention::AttentionWorkspace;
 use crate::ops::cpu::gemm::{COLUMNS, PackedLhs, PackedRhs};
 
-/// The results of the threads for their columns, for all to read.
+/// The columns that each thread has computed, readable by all threads.
 struct Shared(Vec<RwLock<Vec<f32>>>);
 
 impl Shared {
@@ -19,12 +19,12 @@ impl Shared {
         Self((0..threads).map(|_| RwLock::default()).collect())
     }
 
-    /// All parts, when every thread has written its own.
+    /// Locks all parts for reading, after every thread has written its own.
     fn parts(&self) -> Vec<RwLockReadGuard<'_, Vec<f32>>> {
         self.0.iter().map(|part| part.read().unwrap_or_else(PoisonError::into_inner)).collect()
     }
 
-    /// Thread `thread` writes its part, of this length.
+    /// Lets thread `thread` write its part, of `size` values.
     fn write(&self, thread: usize, size: usize, work: impl FnOnce(&mut [f32])) {
         let mut part = self.0[thread].write().unwrap_or_else(PoisonError::into_inner);
         part.resize(size, 0.0);
@@ -32,16 +32,16 @@ impl Shared {
     }
 }
 
-/// The share of thread `thread` of `count` things.
+/// The share of thread `thread` in `count` items.
 fn share(count: usize, thread: usize, threads: usize) -> Range<usize> {
     count * thread / threads..count * (thread + 1) / threads
 }
 
 impl Pass<'_> {
-    /// All applications to `states` `[rows, H]`; false, and nothing has happened, when the threads
-    /// are taken.
+    /// Runs all applications on `states` `[rows, H]`. Returns false without touching them if the threads are already in
+    /// use.
     pub(super) fn column_parallel(&self, states: &mut [f32], threads: usize) -> bool {
-        // Four meetings lie between reading a part and writing it again.
+        // Four barriers lie between reading a part and writing it again.
         let shared = std::array::from_fn(|_| Shared::new(threads));
         let result = RwLock::new(states);
         let before = result.read().unwrap_or_else(PoisonError::into_inner).to_vec();
@@ -108,7 +108,7 @@ impl Worker<'_> {
         product(&packed.qkv, packed_lhs, &packed.qkv_bias, qkv_parts, false);
         Strips::new(&qkv_parts.parts(), &packed.qkv, rows).rows(3 * hidden, qkv);
 
-        // Heads of sequences, one after another.
+        // Heads in order of sequence, then head.
         let all = pass.sequences.len() * count;
         let own = share(all, thread, threads);
         let width = |index: usize| pass.sequences[index / count].rows.len() * d;
@@ -145,7 +145,7 @@ impl Worker<'_> {
     }
 }
 
-/// The activation, in place.
+/// Applies the activation in place.
 fn activate(pass: &Pass<'_>, x: &mut [f32]) {
     let mut before = [0.0; 16 * COLUMNS];
     for part in x.chunks_mut(before.len()) {
@@ -155,7 +155,7 @@ fn activate(pass: &Pass<'_>, x: &mut [f32]) {
     }
 }
 
-/// The panels of a product, `[rows, COLUMNS]` each, as the threads wrote them.
+/// The panels of a product, `[rows, COLUMNS]` each, as written by the threads.
 struct Strips<'a> {
     panels: Vec<&'a [f32]>,
     /// First column and first panel of each group.
@@ -174,7 +174,7 @@ impl<'a> Strips<'a> {
         Self { panels, groups: groups.collect() }
     }
 
-    /// Row `row` from `column` on, where a group begins.
+    /// Copies row `row` from `column` on, which is the first column of a group.
     fn row(&self, row: usize, column: usize, out: &mut [f32]) {
         let group = self.groups.iter().find(|(first, _)| *first == column);
         let first = group.map_or(0, |(_, panel)| *panel);
@@ -183,7 +183,7 @@ impl<'a> Strips<'a> {
         }
     }
 
-    /// All rows of a product with one group of `width` columns.
+    /// Copies all rows of a product with one group of `width` columns.
     fn rows(&self, width: usize, out: &mut [f32]) {
         for (row, out) in out.chunks_exact_mut(width).enumerate() {
             self.row(row, 0, out);

@@ -17,14 +17,14 @@ use super::layer::PackedLayer;
 use super::{LayerOptions, LayerParameters, MatmulPrecision, Pair, Sizes};
 use block::Block;
 
-/// With fewer rows for each thread, and not many at all, threads share the columns of each product
-/// instead.
+/// Threads share the columns of each product if there are fewer than `FEWEST_ROWS` rows per thread and fewer than
+/// `FEW_ROWS` in all.
 const FEWEST_ROWS: usize = 40;
 const FEW_ROWS: usize = 160;
 
-/// A sequence among the rows.
+/// The rows of one sequence.
 struct Sequence {
-    /// Its rows without what is hidden at its end.
+    /// The rows, without the hidden keys at the end of the sequence.
     rows: Range<usize>,
     keys: Keys,
 }
@@ -36,13 +36,12 @@ struct Pass<'a> {
     parameters: LayerParameters<&'a [f32]>,
     packed: &'a PackedLayer<'a>,
     sequences: Vec<Sequence>,
-    /// For each row: where its first head's context begins, and how far the next head's is.
+    /// For each row: the offset of its context in the first head, and the distance from one head to the next.
     contexts: Vec<[usize; 2]>,
 }
 
-/// States `x` `[batch, length, H]` through `options.repeats` applications. `mask`, where true,
-/// `[batch, length]`, takes those keys out of the attention; states after a sequence's last key that
-/// is not hidden come out as zeros.
+/// Runs states `x` `[batch, length, H]` through `options.repeats` applications. `mask` `[batch, length]` is true where a
+/// key is excluded from attention. States after the last key of a sequence that is not hidden are zero in the output.
 pub(crate) fn infer(
     x: &[f32],
     parameters: LayerParameters<&[f32]>,
@@ -57,8 +56,8 @@ pub(crate) fn infer(
     pass.scattered(states, x)
 }
 
-/// As [`infer`] for a few rows, with the weights where they are: for weights that are used once. Returns `None` where that
-/// is not possible, or not faster.
+/// Like [`infer`] for a few rows, with the weights in place: for weights that are used once. Returns `None` where that is
+/// not possible, or not faster.
 pub(crate) fn infer_once(
     x: &[f32],
     parameters: LayerParameters<&[f32]>,
@@ -101,7 +100,7 @@ impl<'a> Pass<'a> {
         Self { sizes, options, parameters, packed, sequences, contexts }
     }
 
-    /// The rows that are not padding.
+    /// Collects the rows that are not padding.
     fn gathered(&self, x: &[f32]) -> Vec<f32> {
         let Sizes { length, hidden, .. } = self.sizes;
         let mut states = Vec::with_capacity(self.contexts.len() * hidden);
@@ -111,7 +110,7 @@ impl<'a> Pass<'a> {
         states
     }
 
-    /// The rows in their places among as many as `x` has, and zeros for padding.
+    /// Puts the rows back in their places in the shape of `x`, with zeros for padding.
     fn scattered(&self, states: Vec<f32>, x: &[f32]) -> Vec<f32> {
         let Sizes { length, hidden, .. } = self.sizes;
         if states.len() == x.len() {
@@ -139,14 +138,15 @@ impl Pass<'_> {
         }
     }
 
-    /// For few rows and several threads: true if they have run.
+    /// Runs all applications in parallel over columns if there are few rows and several threads. Returns true if it has
+    /// run.
     fn run_column_parallel(&self, states: &mut [f32]) -> bool {
         let threads = rayon::current_num_threads();
         let few = self.contexts.len() < FEW_ROWS.min(threads * FEWEST_ROWS);
         few && threads > 1 && self.packed.qkv.native() && self.column_parallel(states, threads)
     }
 
-    /// All applications, the rows between two attentions in blocks.
+    /// Runs all applications, in blocks of rows between two attentions.
     fn blocks(&self, states: &mut [f32], rows: usize, threads: usize) {
         let Sizes { hidden, .. } = self.sizes;
         let size = self.packed.qkv.form().rows_per_task(rows, threads);
@@ -180,8 +180,8 @@ impl Pass<'_> {
         }
     }
 
-    /// The heads' contexts from queries, keys and values `[rows, 3 H]`: for each sequence
-    /// `[heads, rows, d]`, one after another.
+    /// Computes the heads' contexts from queries, keys and values `[rows, 3 H]`: `[heads, rows, d]` for each sequence,
+    /// one after another.
     fn attend(&self, qkv: &[f32], heads: &mut [f32]) {
         let count = self.sizes.heads;
         let mut tasks = Vec::with_capacity(self.sequences.len() * count);
@@ -201,7 +201,7 @@ impl Pass<'_> {
         });
     }
 
-    /// The context of a head, `[length, d]`, in our own micro-kernels; see [`Pass::head`].
+    /// Computes the context of a head, `[length, d]`, in our own micro-kernels; see [`Pass::head`].
     fn attend_head(
         &self,
         qkv: &[f32],
@@ -214,7 +214,7 @@ impl Pass<'_> {
         head.in_tiles(form).forward(workspace, context, self.sizes.head_size());
     }
 
-    /// Head `index % heads` of sequence `index / heads`, from queries, keys and values of all.
+    /// Head `index % heads` of sequence `index / heads`; `qkv` holds queries, keys and values of all sequences.
     fn head<'b>(&'b self, qkv: &'b [f32], index: usize) -> Head<'b> {
         let Sizes { hidden, heads, .. } = self.sizes;
         let Sequence { rows, keys } = &self.sequences[index / heads];
@@ -227,7 +227,7 @@ impl Pass<'_> {
         }
     }
 
-    /// Writes a row of the heads' contexts side by side.
+    /// Writes columns of a row of the heads' contexts side by side.
     fn gather(&self, heads: &[f32], row: usize, columns: Range<usize>, out: &mut [f32]) {
         let d = self.sizes.head_size();
         let [start, step] = self.contexts[row];
@@ -244,8 +244,8 @@ impl Pass<'_> {
     }
 }
 
-/// The left-hand side of a product with `weights`, for each of its chunks: `row(i, columns, out)` writes
-/// those columns of row i.
+/// Packs the left-hand side of a product with `weights`, for each of its chunks: `row(i, columns, out)` writes those
+/// columns of row i.
 fn fill(
     weights: &PackedRhs,
     packed_lhs: &mut Vec<PackedLhs>,
@@ -257,7 +257,7 @@ fn fill(
     }
 }
 
-/// As [`fill`], of the rows of `x` `[rows, width]`.
+/// Like [`fill`], for the rows of `x` `[rows, width]`.
 fn copy(weights: &PackedRhs, packed_lhs: &mut Vec<PackedLhs>, x: &[f32], width: usize) {
     for (lhs, columns) in packed_lhs_of(weights, packed_lhs) {
         let part = Rows { data: &x[columns.start..], width: columns.len(), stride: width };
@@ -265,7 +265,7 @@ fn copy(weights: &PackedRhs, packed_lhs: &mut Vec<PackedLhs>, x: &[f32], width: 
     }
 }
 
-/// A left-hand side for each chunk of the weights, with the chunk's rows.
+/// A left-hand side for each chunk of the weights, with the range of the chunk.
 fn packed_lhs_of<'a>(
     weights: &PackedRhs,
     packed_lhs: &'a mut Vec<PackedLhs>,

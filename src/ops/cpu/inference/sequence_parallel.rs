@@ -1,4 +1,5 @@
-//! Enough sequences for all threads: each thread takes some of them through all applications and waits for no other.
+//! Inference for enough sequences to occupy all threads: each thread takes some sequences through all applications
+//! without waiting for another.
 //!
 //! A head's queries, keys and values are computed just before its attention, so that they stay in the cache.
 
@@ -11,13 +12,13 @@ use super::{Pass, Sizes, copy};
 use crate::ops::cpu::attention::{AttentionWorkspace, InferenceHead};
 use crate::ops::cpu::gemm::{COLUMNS, OperandLayout, PackedLhs, Rows};
 
-/// The busiest thread may have this number of times the average work.
+/// Maximum work of the busiest thread, relative to the average.
 const IMBALANCE: f64 = 1.06;
 
-/// Cost of an operation in attention, relative to one in a product with weights.
+/// Cost of an operation in attention relative to one in a product with weights.
 const ATTENTION_COST: usize = 4;
 
-/// The working memory of a thread.
+/// The workspace of a thread.
 #[derive(Default)]
 struct Workspace {
     packed_lhs: Vec<PackedLhs>,
@@ -28,7 +29,7 @@ struct Workspace {
 }
 
 impl Pass<'_> {
-    /// All applications to `states`. Returns false, and nothing has happened, if some threads would have much less to do
+    /// Runs all applications on `states`. Returns false without touching them if some threads would have much less to do
     /// than others.
     pub(super) fn sequence_parallel(&self, states: &mut [f32], threads: usize) -> bool {
         let Some(groups) = self.balanced_groups(threads) else { return false };
@@ -51,14 +52,15 @@ impl Pass<'_> {
         true
     }
 
-    /// Consecutive sequences with enough rows for products to be fast, and about as much work for each thread.
+    /// Groups of consecutive sequences with enough rows for fast products, and about the same amount of work for each
+    /// thread.
     fn balanced_groups(&self, threads: usize) -> Option<Vec<Range<usize>>> {
         let Sizes { hidden, inner, .. } = self.sizes;
         let cost = |rows: usize| rows * (2 * hidden + inner + ATTENTION_COST * rows);
         let costs: Vec<_> = self.sequences.iter().map(|sequence| cost(sequence.rows.len())).collect();
         let total: usize = costs.iter().sum();
         let most = self.packed.qkv.form().rows_together();
-        // Few groups make products fast. There cannot be more than sequences.
+        // Few groups make products fast. The number of groups cannot exceed the number of sequences.
         let one_each = costs.len().div_ceil(threads);
         let fewest = self.contexts.len().div_ceil(threads * most).clamp(1, one_each.max(1));
         (fewest..=one_each).find_map(|turns| {
@@ -69,7 +71,7 @@ impl Pass<'_> {
         })
     }
 
-    /// One application to the states of a group of sequences.
+    /// Runs one application on the states of a group of sequences.
     fn apply(&self, group: Range<usize>, states: &mut [f32], workspace: &mut Workspace) {
         let Sizes { hidden, .. } = self.sizes;
         let rows = states.len() / hidden;
@@ -82,7 +84,7 @@ impl Pass<'_> {
         }
     }
 
-    /// The contexts `[rows, H]` of a group of sequences, from their states.
+    /// Computes the contexts `[rows, H]` of a group of sequences from their states.
     fn attend_group(&self, group: Range<usize>, states: &[f32], workspace: &mut Workspace) {
         let Sizes { hidden, heads, .. } = self.sizes;
         let d = self.sizes.head_size();
@@ -92,7 +94,7 @@ impl Pass<'_> {
         let Workspace { packed_lhs, qkv, context, attention, .. } = workspace;
         copy(weights, packed_lhs, states, hidden);
         context.resize(rows * hidden, 0.0);
-        // A head's columns fill panels, or else all heads are projected at once.
+        // If a head's columns fill panels, each head is projected separately; otherwise all heads are projected at once.
         let by_head = d.is_multiple_of(COLUMNS);
         if by_head {
             qkv.resize(3 * rows * d, 0.0);
@@ -133,14 +135,14 @@ impl Pass<'_> {
     }
 }
 
-/// `count` ranges of about equal cost.
+/// Splits the items into `count` ranges of about equal cost.
 fn cut(costs: &[usize], count: usize) -> Vec<Range<usize>> {
     let total: usize = costs.iter().sum();
     let mut groups = Vec::with_capacity(count);
     let (mut first, mut sum) = (0, 0);
     for (i, cost) in costs.iter().enumerate() {
         sum += cost;
-        // Ends nearest to the place where equal shares would.
+        // Ends the range nearest to where equal shares would end.
         let share = |k: usize| total * k / count;
         let next = costs.get(i + 1).map_or(0, |cost| cost / 2);
         if i + 1 == costs.len() || sum + next >= share(groups.len() + 1) {
@@ -151,7 +153,7 @@ fn cut(costs: &[usize], count: usize) -> Vec<Range<usize>> {
     groups
 }
 
-/// The work of the busiest thread if each takes the largest task that is left when it has nothing to do.
+/// The work of the busiest thread if idle threads always take the largest remaining task.
 fn longest_share(mut work: Vec<usize>, threads: usize) -> usize {
     work.sort_unstable_by(|a, b| b.cmp(a));
     let mut shares = vec![0; threads];
@@ -183,7 +185,8 @@ mod tests {
         assert_eq!(longest_share(vec![1, 4, 2, 3], 2), 5);
     }
 
-    /// The same bits, whether threads share sequences or blocks of rows; heads fill panels, or not.
+    /// The results are bit-identical whether threads share sequences or blocks of rows, and whether or not heads fill
+    /// panels.
     #[test]
     fn it_computes_the_same_as_blocks_of_rows() {
         let noise = |count: usize, seed: usize| -> Vec<f32> {

@@ -1,17 +1,17 @@
-//! Threads that wait for each other without going to sleep: between two steps of a short sentence
-//! there is no time to wake up.
+//! A barrier for threads that spin instead of sleeping: between two steps of a short sentence there is no time to wake
+//! up.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, TryLockError};
 
-/// Rounds of waiting before a thread lets others run.
+/// Spin iterations before a thread yields.
 const PATIENCE: usize = 500;
 
-/// A barrier of some threads, which can be used any number of times.
+/// A reusable barrier.
 pub(super) struct SpinBarrier {
     threads: usize,
     waiting: AtomicUsize,
-    /// How many meetings there were.
+    /// The number of times that all threads have met.
     meetings: AtomicUsize,
     broken: AtomicBool,
 }
@@ -22,10 +22,10 @@ impl SpinBarrier {
         Self { threads, waiting: zero(), meetings: zero(), broken: AtomicBool::new(false) }
     }
 
-    /// Returns once all threads have called it. All see what any wrote before.
+    /// Returns once all threads have called it. Each thread then sees everything that the others wrote before.
     ///
     /// # Panics
-    /// If another thread has panicked, so that none waits for it.
+    /// If another thread has panicked, which would otherwise leave this one waiting forever.
     pub(super) fn wait(&self) {
         let meeting = self.meetings.load(Ordering::Acquire);
         if self.waiting.fetch_add(1, Ordering::AcqRel) + 1 == self.threads {
@@ -42,11 +42,11 @@ impl SpinBarrier {
     }
 }
 
-/// One team at a time: two that wait for each other's threads would wait for ever.
+/// At most one team at a time: two teams waiting for each other's threads would deadlock.
 static TEAM: Mutex<()> = Mutex::new(());
 
-/// Runs `work` on all threads of rayon's pool at the same time, with each one's number; they meet at
-/// the barrier. False, and nothing has run, when the threads are already in a team.
+/// Runs `work` on all threads of rayon's pool at the same time, with the index of each thread and the shared barrier.
+/// Returns false without running anything if the threads are already in a team.
 pub(super) fn run(work: impl Fn(usize, &SpinBarrier) + Sync) -> bool {
     struct Breaks<'a>(&'a SpinBarrier);
     impl Drop for Breaks<'_> {
@@ -58,7 +58,7 @@ pub(super) fn run(work: impl Fn(usize, &SpinBarrier) + Sync) -> bool {
     }
     let _team = match TEAM.try_lock() {
         Ok(team) => team,
-        // The lock guards nothing that a panic could have left half done.
+        // The lock protects no data that a panic could have left inconsistent.
         Err(TryLockError::Poisoned(team)) => team.into_inner(),
         Err(TryLockError::WouldBlock) => return false,
     };

@@ -14,13 +14,13 @@ use crate::ops::cpu::gemm::library::{matrix, multiply, strided, transpose};
 use crate::ops::cpu::gemm::{PackedRhs, Rows, linear};
 use crate::ops::cpu::{BLOCK_ROWS, LayerParameters, MatmulPrecision, Pair, Sizes, blocks, blocks_mut};
 
-/// Transposed weights, arranged for products.
+/// Transposed weights, packed for products.
 struct Transposed {
     qkv: PackedRhs<'static>,
     dense: PackedRhs<'static>,
     ffn: PackedRhs<'static>,
     ffn_output: PackedRhs<'static>,
-    /// No bias.
+    /// Zeros in place of a bias.
     zeros: Vec<f32>,
 }
 
@@ -46,7 +46,7 @@ impl Transposed {
     }
 }
 
-/// Gradients that rows give to vectors, for one block of rows or in all.
+/// Gradients of vector parameters, summed over rows: of one block of rows, or of all.
 struct Sums {
     full_gamma: Vec<f32>,
     full_beta: Vec<f32>,
@@ -87,7 +87,7 @@ impl Sums {
         ]
     }
 
-    /// Adds `block` and sets it to zero.
+    /// Adds `block` and resets it to zero.
     fn take(&mut self, block: &mut Self) {
         for (sum, part) in self.fields().into_iter().zip(block.fields()) {
             AddRows { x: part, sum }.run();
@@ -96,25 +96,25 @@ impl Sums {
     }
 }
 
-/// Buffers that all applications use in turn.
+/// Buffers that all applications reuse.
 struct Workspace {
     /// Gradient before the first normalization, `[tokens, H]`.
     attended: Buffer,
-    /// The same after dropout; empty without.
+    /// The same after dropout; empty if there is no dropout.
     projected: Buffer,
     /// States after the first normalization.
     states: Buffer,
-    /// Gradient of the attention's context.
+    /// Gradient with respect to the attention's context.
     context: Buffer,
     /// The activated inner states, `[tokens, F]`.
     active: Buffer,
-    /// The gradient before the activation.
+    /// Gradient with respect to the input of the activation.
     inner: Buffer,
     /// Gradients of queries, keys and values: `[batch, heads, 3, length, d]`.
     heads: Buffer,
     /// The same as `[tokens, 3 H]`.
     qkv: Buffer,
-    /// Something `[tokens, H]` transposed.
+    /// Workspace for a transposed matrix `[tokens, H]`.
     transposed: Buffer,
     blocks: Vec<Sums>,
 }
@@ -141,7 +141,7 @@ impl Workspace {
 
 /// The rows of one task.
 struct Block<'a> {
-    /// Number of the first row.
+    /// Index of the first row.
     first: usize,
     saved_attended: &'a [f32],
     saved_attended_scale: &'a [f32],
@@ -159,8 +159,8 @@ struct Block<'a> {
 }
 
 impl Layer<'_> {
-    /// The gradients at `x` and at all parameters, from the one at the output of
-    /// [`Layer::forward`], which left `saved_activations`.
+    /// Computes the gradients with respect to `x` and all parameters from the gradient with respect to the output of
+    /// [`Layer::forward`], which returned `saved_activations`.
     pub(crate) fn backward(
         &self,
         x: &[f32],
@@ -215,7 +215,7 @@ impl Layer<'_> {
         (current.to_vec(), gradients)
     }
 
-    /// The output of an application.
+    /// Recomputes the output of an application.
     fn output(&self, saved: &LayerActivations) -> Buffer {
         let hidden = self.sizes.hidden;
         let norm = self.parameters.full_norm;
@@ -226,8 +226,8 @@ impl Layer<'_> {
         out
     }
 
-    /// Goes back through one application with input `x`: `gradient` at its output becomes the one
-    /// at `x`.
+    /// Backpropagates through one application with input `x`: replaces the gradient with respect to its output by the
+    /// gradient with respect to `x`.
     #[allow(clippy::too_many_arguments, reason = "the operands of one step")]
     fn step(
         &self,
@@ -299,7 +299,7 @@ impl Layer<'_> {
         std::mem::swap(gradient, &mut w.attended);
     }
 
-    /// The tasks of [`Layer::before_attention`].
+    /// Splits the buffers into the tasks of [`Layer::before_attention`].
     fn blocks<'a>(
         &self,
         saved: &'a LayerActivations,
@@ -343,7 +343,7 @@ impl Layer<'_> {
             .collect()
     }
 
-    /// `out += a^T b`, the gradient of a weight, in 32 bits; `a` is `[tokens, H]`, and so is `workspace`.
+    /// Computes `out += a^T b`, the gradient of a weight, in 32 bits; `a` and `workspace` are `[tokens, H]`.
     fn add_transposed(&self, out: &mut [f32], [a, b]: [Rows<'_>; 2], workspace: &mut [f32]) {
         let (tokens, hidden) = (self.sizes.tokens(), self.sizes.hidden);
         transpose(workspace, a.data, hidden);
@@ -351,7 +351,7 @@ impl Layer<'_> {
         multiply(out, matrix(workspace, hidden, tokens), b, 1.0, true);
     }
 
-    /// From the gradient at the output to that of the attention's context, for a block of rows.
+    /// Computes the gradient of the attention's context from that of the output, for a block of rows.
     fn before_attention(&self, application: usize, weights: &Transposed, block: Block<'_>) {
         let Block { gradient, attended, context, inner, sums, .. } = block;
         let Sizes { hidden, inner: width, .. } = self.sizes;

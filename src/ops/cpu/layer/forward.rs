@@ -19,12 +19,12 @@ use crate::ops::cpu::{
 pub(in crate::ops::cpu) struct LayerActivations {
     /// Queries, keys and values, `[tokens, 3 H]`.
     pub qkv: Buffer,
-    /// Attention output before its projection, `[tokens, H]`.
+    /// Heads' contexts before the output projection, `[tokens, H]`.
     pub context: Buffer,
-    /// Normalized states after the attention, `[tokens, H]`, and their scales `[tokens]`.
+    /// Normalized states after the attention, `[tokens, H]`, and their scales, `[tokens]`.
     pub attended: Buffer,
     pub attended_scale: Buffer,
-    /// Before the activation, `[tokens, F]`.
+    /// Inner states before the activation, `[tokens, F]`.
     pub inner: Buffer,
     /// Normalized states after the feed-forward network, `[tokens, H]`, and their scales.
     pub full: Buffer,
@@ -47,26 +47,26 @@ impl LayerActivations {
     }
 }
 
-/// The choice of values that a forward pass keeps for the backward pass.
+/// The values that a forward pass saves for the backward pass.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum SavePolicy {
     /// Nothing.
     None,
-    /// The states between the applications; the rest is computed again.
+    /// The states between applications; everything else is recomputed.
     States,
-    /// Everything that is costly to compute again.
+    /// Everything that is costly to recompute.
     All,
 }
 
-/// The values that a forward pass kept.
+/// The values that a forward pass has saved.
 #[derive(Default)]
 pub(crate) struct SavedActivations {
-    /// The inputs of all applications but the first.
+    /// The inputs of all applications except the first.
     pub(in crate::ops::cpu) states: Vec<Buffer>,
     pub(in crate::ops::cpu) saved: Vec<LayerActivations>,
 }
 
-/// Some applications of one layer: what they share.
+/// The inputs that all applications of one layer share.
 pub(crate) struct Layer<'a> {
     pub(in crate::ops::cpu) sizes: Sizes,
     pub(in crate::ops::cpu) options: LayerOptions,
@@ -76,7 +76,7 @@ pub(crate) struct Layer<'a> {
 }
 
 impl<'a> Layer<'a> {
-    /// `mask`, where true, `[batch, length]`, takes those keys out of the attention.
+    /// Creates the layer. `mask` `[batch, length]` is true where a key is excluded from attention.
     pub(crate) fn new(
         parameters: LayerParameters<&'a [f32]>,
         mask: Option<&[bool]>,
@@ -90,7 +90,7 @@ impl<'a> Layer<'a> {
         Self { sizes, options, parameters, keys }
     }
 
-    /// States `x` `[batch, length, H]` through `options.repeats` applications.
+    /// Runs states `x` `[batch, length, H]` through `options.repeats` applications.
     pub(crate) fn forward(
         &self,
         x: &[f32],
@@ -117,7 +117,7 @@ impl<'a> Layer<'a> {
         (states, saved_activations)
     }
 
-    /// The values that [`SavePolicy::All`] would have kept of an application whose input is `x`.
+    /// Recomputes the values that [`SavePolicy::All`] would have saved for an application with input `x`.
     pub(in crate::ops::cpu) fn recompute(
         &self,
         application: usize,
@@ -131,7 +131,7 @@ impl<'a> Layer<'a> {
         saved
     }
 
-    /// The dropout of attention probabilities in an application.
+    /// The dropout of the attention probabilities in an application.
     fn attention_dropout(&self, application: usize) -> Option<Dropout> {
         Dropout::new(self.options.seed, 2 * application as u64, self.options.attention_dropout)
     }
@@ -141,7 +141,7 @@ impl<'a> Layer<'a> {
         Dropout::new(self.options.seed, 2 * application as u64 + 1, self.options.hidden_dropout)
     }
 
-    /// Head `index % heads` of sequence `index / heads`; `qkv` is that of all sequences.
+    /// Head `index % heads` of sequence `index / heads`; `qkv` holds that of all sequences.
     pub(in crate::ops::cpu) fn head<'b>(
         &'b self,
         qkv: &'b [f32],
@@ -159,15 +159,15 @@ impl<'a> Layer<'a> {
         }
     }
 
-    /// The form in which a head's products are computed in our own micro-kernels, where these are faster: not for 32 bits,
-    /// whose parts cost more than products so small gain. Dropout is left to the library.
+    /// The operand layout for a head's products if our own micro-kernels are faster for them: not for 32 bits, where
+    /// splitting into parts costs more than it saves in products this small. Dropout is left to the library.
     pub(in crate::ops::cpu) fn in_tiles(&self, head: &Head<'_>) -> Option<OperandLayout> {
         let precision = self.options.training_precision();
         (precision == MatmulPrecision::Bf16 && OperandLayout::Bf16Pairs.runs() && head.dropout.is_none())
             .then_some(OperandLayout::Bf16Pairs)
     }
 
-    /// One application to `states` `[tokens, H]`, in place.
+    /// Runs one application on `states` `[tokens, H]` in place.
     fn apply(
         &self,
         application: usize,
@@ -181,7 +181,7 @@ impl<'a> Layer<'a> {
             linear(qkv, x, hidden, &packed.qkv, Some(&packed.qkv_bias));
         });
 
-        // Heads come out one after another; the projection wants them side by side.
+        // Heads are computed one after another; the projection needs them side by side.
         let mut heads = Buffer::new(states.len());
         heads.par_chunks_mut(length * self.sizes.head_size()).enumerate().for_each_init(
             Default::default,
@@ -223,7 +223,7 @@ impl<'a> Layer<'a> {
         );
     }
 
-    /// From the heads' contexts to the output, for a block of rows; `residual` and `active` are room.
+    /// Computes the output from the heads' contexts, for a block of rows; `residual` and `active` are workspace.
     fn after_attention(
         &self,
         application: usize,
@@ -258,8 +258,7 @@ impl<'a> Layer<'a> {
         add_normalize(full, residual, p.full_norm, self.options.epsilon, Some(full_scale), states);
     }
 
-    /// Copies rows from `first` on out of per-head results `[batch, heads, parts, length, d]` into
-    /// `rows` `[n, parts H]`.
+    /// Copies rows from `first` on out of per-head results `[batch, heads, parts, length, d]` into `rows` `[n, parts H]`.
     pub(in crate::ops::cpu) fn gather(&self, heads: &[f32], parts: usize, first: usize, rows: &mut [f32]) {
         let Sizes { length, hidden, heads: count, .. } = self.sizes;
         let d = self.sizes.head_size();
@@ -277,9 +276,9 @@ impl<'a> Layer<'a> {
 
 /// The rows of one task.
 struct Block<'a> {
-    /// Number of the first row.
+    /// Index of the first row.
     first: usize,
-    /// The input, and then the output.
+    /// The input, replaced by the output.
     states: &'a mut [f32],
     context: &'a mut [f32],
     attended: &'a mut [f32],
@@ -290,7 +289,7 @@ struct Block<'a> {
 }
 
 impl std::fmt::Debug for SavedActivations {
-    /// Sizes only: the values would fill pages.
+    /// Prints only the sizes: the values would fill pages.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "SavedActivations({} states, {} applications)", self.states.len(), self.saved.len())
     }

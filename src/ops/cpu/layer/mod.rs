@@ -1,4 +1,4 @@
-//! The layer in training: forward, backward and the gradients of its weights. Packed weights serve inference, too.
+//! The layer in training: forward, backward and the gradients of its weights. Inference uses the packed weights, too.
 
 mod backward;
 mod forward;

@@ -15,7 +15,7 @@ pub(crate) struct PackedLayer<'a> {
 }
 
 impl PackedLayer<'static> {
-    /// Copies the weights, as `precision`, for many rows.
+    /// Packs the weights in `precision`, for many rows.
     pub(crate) fn for_training(
         p: &LayerParameters<&[f32]>,
         sizes: Sizes,
@@ -35,7 +35,7 @@ impl PackedLayer<'static> {
         Self { qkv, qkv_bias: qkv_bias(p), dense, ffn, ffn_output, precision }
     }
 
-    /// Copies the weights, as `precision`. The feed-forward network is cut so that its inner states stay in the cache.
+    /// Packs the weights in `precision`. The feed-forward network is split so that its inner states stay in the cache.
     pub(crate) fn for_inference(
         p: &LayerParameters<&[f32]>,
         sizes: Sizes,
@@ -55,7 +55,7 @@ impl PackedLayer<'static> {
 }
 
 impl<'a> PackedLayer<'a> {
-    /// The weights where they are, in f32. Returns `None` for shapes and processors that need a copy.
+    /// References the weights in place, in f32. Returns `None` for shapes and processors that need packing.
     pub(in crate::ops::cpu) fn in_place(p: &LayerParameters<&'a [f32]>, sizes: Sizes) -> Option<Self> {
         let Sizes { hidden, inner, .. } = sizes;
         let qkv = [p.query.weight, p.key.weight, p.value.weight];
@@ -74,7 +74,7 @@ fn qkv_bias(p: &LayerParameters<&[f32]>) -> Vec<f32> {
     [p.query.bias, p.key.bias, p.value.bias].concat()
 }
 
-/// A weight matrix for products with all rows of a batch.
+/// Packs a weight matrix for products with all rows of a batch.
 pub(in crate::ops::cpu) fn packed(
     weight: &[f32],
     shape: [usize; 2],
@@ -85,7 +85,7 @@ pub(in crate::ops::cpu) fn packed(
     weights
 }
 
-/// Three `[rows, width]` matrices as one `[rows, 3 width]`.
+/// Concatenates three `[rows, width]` matrices to one `[rows, 3 width]`.
 pub(in crate::ops::cpu) fn side_by_side(parts: [&[f32]; 3], width: usize) -> Vec<f32> {
     let mut all = Vec::with_capacity(3 * parts[0].len());
     let [a, b, c] = parts.map(|part| part.chunks_exact(width));

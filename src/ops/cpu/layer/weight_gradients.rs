@@ -1,10 +1,10 @@
-//! The gradients of a layer's weight matrices, while they are summed over applications and tokens.
+//! The gradients of a layer's weight matrices, accumulated over applications and tokens.
 
 use crate::ops::cpu::gemm::Gradients;
 use crate::ops::cpu::{MatmulPrecision, Sizes};
 
-/// Gradients of the weight matrices. That of `ffn_output` is transposed, `[H, F]`: the narrow side
-/// of a product is the one to rearrange.
+/// Gradients of the weight matrices. The gradient of `ffn_output` is transposed, `[H, F]`: the narrow side of a product
+/// is the cheaper one to rearrange.
 #[derive(Default)]
 pub(in crate::ops::cpu) struct Matrices {
     pub query: Vec<f32>,
@@ -15,10 +15,10 @@ pub(in crate::ops::cpu) struct Matrices {
     pub ffn_output: Vec<f32>,
 }
 
-/// [`Matrices`] while they are summed.
+/// Accumulators of [`Matrices`].
 pub(in crate::ops::cpu) enum MatrixSums {
     Floats(Matrices),
-    /// Of `ffn_output`, `ffn` and `dense`; and of queries, keys and values side by side.
+    /// The gradients of `ffn_output`, `ffn` and `dense`, and those of queries, keys and values side by side.
     Tiles([Gradients; 2]),
 }
 

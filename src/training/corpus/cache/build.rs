@@ -137,7 +137,7 @@ fn tokenize(
     }
 }
 
-/// Receives the next message, or `None` if none has arrived yet.
+/// Waits for the next message. Returns `None` if none has arrived within [`TICK`].
 fn wait(queue: &Receiver<Message>) -> Result<Option<Message>> {
     match queue.recv_timeout(TICK) {
         Ok(message) => Ok(Some(message)),

@@ -2,10 +2,10 @@
 //!
 //! A cache is a directory:
 //!
-//! * `tokens.bin`: the ids of all sentences one after the other, 16 bits each if the vocabulary allows, else 32.
+//! * `tokens.bin`: the ids of all sentences, concatenated; 16 bits each if the vocabulary allows it, otherwise 32.
 //! * `sentences.bin`: the number of tokens of each sentence, 16 bits.
-//! * `documents.bin`: per document its first token and its first sentence, 64 bits each; the last entry is the end.
-//! * `cache.json`: what it was made from, the counts, and the SHA-256 of the two small files.
+//! * `documents.bin`: first token and first sentence of each document, 64 bits each; the last entry is the end.
+//! * `cache.json`: the identity of its inputs, the counts, and the SHA-256 of the two small files.
 //!
 //! All numbers are little-endian.
 
@@ -83,7 +83,7 @@ impl TokenCache {
     ///
     /// # Errors
     /// If a file cannot be read, the cache cannot be written, the corpus contains no text, `folder` is something other
-    /// than a cache, or the work was cancelled. Nothing is left behind then, and an older cache is kept.
+    /// than a cache, or the work was cancelled. In these cases nothing is left behind, and an older cache is kept.
     pub fn open_or_build(
         folder: &Path,
         corpus: &Corpus,
@@ -216,7 +216,7 @@ impl Documents for TokenCache {
     }
 }
 
-/// SHA-256 of everything that the ids depend on; `None` if that is unknown before reading.
+/// SHA-256 of everything that the ids depend on; `None` if that is not known before reading.
 fn key(corpus: &Corpus, tokenizer: &Tokenizer) -> Result<Option<String>> {
     let Some(identity) = corpus.identity() else { return Ok(None) };
     let mut hash = Sha256::new();

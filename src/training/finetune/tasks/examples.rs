@@ -1,4 +1,4 @@
-//! The labelled data of a run: read, divided and encoded.
+//! The labelled data of a run: reading, splitting and encoding.
 
 use std::path::Path;
 
@@ -10,7 +10,7 @@ use crate::training::finetune::options::Dev;
 use crate::training::finetune::setup::Setup;
 use crate::training::finetune::store::ExampleStore;
 
-/// Reads the training examples, and dev from its file or by dividing them. Examples with the same `key` stay together.
+/// Reads the training examples, and dev from its file or by splitting them. Examples with the same `key` stay together.
 ///
 /// # Errors
 /// Errors of the reader; [`Error::InvalidOption`] if one side of a split is empty.

@@ -6,7 +6,7 @@ use crate::data::{LabelSet, Target, TextExample};
 use crate::error::{Error, Result};
 use crate::training::finetune::observer::FineTuneObserver;
 
-/// How often each label occurs.
+/// Counts how often each label occurs.
 #[derive(Default)]
 pub(super) struct LabelCounts(BTreeMap<String, u64>);
 
@@ -34,7 +34,8 @@ impl LabelCounts {
     }
 }
 
-/// The labels: given by the caller, else collected from the data, in the model's order if it has the same labels.
+/// Determines the labels: those given by the caller, otherwise those of the data, in the model's order if it has the same
+/// labels.
 pub(super) fn label_set(given: &[String], found: LabelSet, of_model: &[String]) -> Result<LabelSet> {
     let set = |names: &[String], name: &str| {
         LabelSet::given(names.to_vec())
@@ -64,7 +65,7 @@ pub(super) fn majority(examples: &[TextExample], labels: &LabelSet) -> f64 {
     counts.of(labels).into_iter().max().unwrap_or(0) as f64 / labelled.max(1) as f64
 }
 
-/// Reports labels that are not among those of dev.
+/// Reports labels that do not occur in dev.
 pub(super) fn missing_in_dev<'a>(
     found: impl Iterator<Item = &'a String>,
     labels: &LabelSet,

@@ -22,7 +22,7 @@ impl FineTuneTask {
     /// Reads and encodes the data.
     ///
     /// # Errors
-    /// Errors of the data, with their places; [`crate::Error::InvalidOption`] for options that do not fit it.
+    /// Errors of the data, with their locations; [`crate::Error::InvalidOption`] for options that do not fit the data.
     pub(super) fn prepare(&self, setup: &Setup, observer: &mut dyn FineTuneObserver) -> Result<Prepared> {
         match self {
             Self::Classify { data, goal, labels, class_weights } => {

@@ -110,7 +110,7 @@ impl ValueFormatter<f64> for Axis {
     }
 }
 
-/// `1.50e-4` as `1.5e-4`.
+/// Shortens `1.50e-4` to `1.5e-4`.
 fn shorten(number: &str) -> String {
     match number.split_once('e') {
         Some((digits, power)) if digits.contains('.') => {

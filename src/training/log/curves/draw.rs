@@ -8,8 +8,8 @@ use super::axis::Axis;
 use super::points::{Point, runs, smooth, thin};
 use super::{Curves, LARGEST, Panel, Series, SeriesStyle};
 
-/// `plotters` draws in integer pixels, so this uses smaller ones for smooth lines. All lengths are in pixels of the
-/// picture.
+/// Subpixels per pixel of the picture: `plotters` draws at integer coordinates, and subpixels make lines smooth. All
+/// other lengths are in pixels of the picture.
 const PX: u32 = 4;
 const WIDTH: u32 = 960;
 const TITLE_HEIGHT: u32 = 44;

@@ -35,7 +35,7 @@ fn mean(points: &[Point]) -> Point {
     (sum.0 / count, sum.1 / count)
 }
 
-/// The lowest and the highest point in each of `columns` parts of `0..=last`, in order.
+/// Reduces a run to the lowest and the highest point in each of `columns` parts of `0..=last`, in order.
 pub(super) fn thin(run: &[Point], last: f64, columns: usize) -> Vec<Point> {
     if run.len() <= 2 * columns {
         return run.to_vec();

@@ -1,4 +1,4 @@
-//! Pretraining as one call: from text to a model.
+//! Pretraining in one call: from text to a model.
 
 mod observer;
 mod options;
@@ -34,10 +34,10 @@ use crate::training::{Communicator, SingleProcess, StopReason, all_ok, first_alo
 /// # }
 /// ```
 ///
-/// The three steps of [`Pretrain::run`] can be called one by one: [`Pretrain::rows`], [`PretrainRows::prepare`],
+/// The three steps of [`Pretrain::run`] can also be called separately: [`Pretrain::rows`], [`PretrainRows::prepare`],
 /// [`PreparedPretrain::run`].
 ///
-/// Dropout before the heads draws from burn's random numbers, which are one sequence per process and device: runs at the same time
+/// Dropout before the heads uses burn's random generator, which all runs of a process share per device: concurrent runs
 /// in one process are not reproducible.
 pub struct Pretrain<'a> {
     options: PretrainOptions,
@@ -45,7 +45,7 @@ pub struct Pretrain<'a> {
 }
 
 impl<'a> Pretrain<'a> {
-    /// Pretraining in this process.
+    /// Creates a pretraining run in this process.
     pub fn new(options: PretrainOptions) -> Self {
         Self { options, world: &SingleProcess }
     }
@@ -56,8 +56,8 @@ impl<'a> Pretrain<'a> {
         self
     }
 
-    /// Prepares the rows, until `stop` is set: finds or trains the tokenizer, and encodes the corpus into the cache. Returns
-    /// `None` if `stop` was set.
+    /// Prepares the rows: finds or trains the tokenizer, and encodes the corpus into the cache. Returns `None` if `stop`
+    /// was set in the meantime.
     ///
     /// # Errors
     /// [`Error::InvalidOption`] for options that do not fit each other; errors of the corpus, the tokenizer, the teacher and
@@ -69,7 +69,7 @@ impl<'a> Pretrain<'a> {
     ) -> Result<Option<PretrainRows<'a>>> {
         device::keep_freed_memory();
         let Self { options, world } = self;
-        // Every process checks the directory before any writes into it.
+        // Every process checks the directory before any process writes into it.
         all_ok(world, options.check())?;
         let observer = if world.rank() == 0 { observer } else { &mut () };
         let Some((files, tokenizer)) = first_alone(world, || start::tokenizer(&options, stop, observer))?
@@ -89,7 +89,7 @@ impl<'a> Pretrain<'a> {
         PretrainRows::new((options, world), tokenizer, config, Arc::new(cache)).map(Some)
     }
 
-    /// Prepares the rows, and trains to the end on the CPU.
+    /// Prepares the rows and trains to the end, on the CPU.
     ///
     /// # Errors
     /// Errors of the three steps.

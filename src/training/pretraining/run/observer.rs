@@ -8,7 +8,7 @@ use crate::training::corpus::CacheSummary;
 use crate::training::distillation::Distillation;
 use crate::training::trainer::OnlyStart;
 
-/// A part of the preparation that takes long.
+/// A long-running phase of the preparation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PretrainPhase {
     /// Reading the corpus for a tokenizer; progress is in bytes.
@@ -21,19 +21,19 @@ pub enum PretrainPhase {
 
 /// Receives the events of [`Pretrain`](super::Pretrain). Only process 0 reports events. `()` ignores them.
 pub trait PretrainObserver: TrainObserver {
-    /// A tokenizer is trained on the corpus, because none was named.
+    /// A tokenizer is trained on the corpus, because the options do not name one.
     fn trains_tokenizer(&mut self) {}
 
-    /// So much of a phase is done.
+    /// Progress of a phase: `done` of `total`.
     fn progressed(&mut self, _phase: PretrainPhase, _done: u64, _total: u64) {}
 
-    /// The phases of a tokenizer or of the corpus are over.
+    /// The current phases have ended.
     fn phases_ended(&mut self) {}
 
     /// The corpus is encoded.
     fn corpus_read(&mut self, _summary: &CacheSummary) {}
 
-    /// The teacher is loaded. `student` is the hidden size of the model that learns.
+    /// The teacher is loaded. `student` is the hidden size of the student model.
     fn teacher_loaded(&mut self, _teacher: &Distillation, _student: usize) {}
 
     /// Everything is prepared.

@@ -14,7 +14,7 @@ use crate::training::{Decay, Duration, OptimizerKind, Size, option_values, run_d
 /// The options of [`Pretrain`](super::Pretrain). [`PretrainOptions::new`] sets the defaults of `albert pretrain`.
 #[derive(Clone, Debug)]
 pub struct PretrainOptions {
-    /// The model to begin with.
+    /// The initial model.
     pub start: Start,
     /// Files or folders of text ([`crate::training::corpus::Corpus::open`]).
     pub corpus: Vec<PathBuf>,
@@ -26,7 +26,7 @@ pub struct PretrainOptions {
     pub eval_fraction: f64,
     /// Maximum number of rows to evaluate on.
     pub eval_rows: usize,
-    /// File or directory of the tokenizer. `None`: that of the initial model, or one trained on the corpus.
+    /// File or directory of the tokenizer. `None`: the initial model's, or one trained on the corpus.
     pub tokenizer: Option<PathBuf>,
     /// Vocabulary size of a trained tokenizer.
     pub vocab_size: usize,
@@ -50,7 +50,7 @@ pub struct PretrainOptions {
     pub sentence_order_weight: f64,
     /// Build rows with the quirks of Google's `create_pretraining_data.py`.
     pub google_compat: bool,
-    /// A model to learn from, in addition to the text.
+    /// A teacher to learn from, in addition to the text.
     pub teacher: Option<TeacherOptions>,
     /// Prefixes of the names of parameters that are not trained.
     pub freeze: Vec<String>,
@@ -62,7 +62,7 @@ pub struct PretrainOptions {
     pub micro_batch: Option<usize>,
     /// The optimizer.
     pub optimizer: OptimizerKind,
-    /// Peak learning rate. `None`: by the optimizer, the batch size and the hidden size.
+    /// Peak learning rate. `None`: one that depends on the optimizer, the batch size and the hidden size.
     pub learning_rate: Option<f64>,
     /// Warm-up steps. `None`: 2.5 % of all steps.
     pub warmup_steps: Option<u64>,
@@ -72,7 +72,7 @@ pub struct PretrainOptions {
     pub weight_decay: f64,
     /// Maximum global norm of the gradients; `None`: no limit.
     pub clip_norm: Option<f64>,
-    /// Compute precision. Weights and optimizer state stay in f32. [`Precision::Int8`] is not for training.
+    /// Compute precision. Weights and optimizer state stay in f32. [`Precision::Int8`] is not supported for training.
     pub precision: Precision,
     /// Recompute memory-bound activations in the backward pass instead of saving them.
     pub gradient_checkpointing: bool,
@@ -94,25 +94,25 @@ pub struct PretrainOptions {
     pub keep: usize,
 }
 
-/// The model that a run begins with.
+/// The initial model of a run.
 #[derive(Clone, Debug)]
 pub enum Start {
     /// A new model of this size.
     Size(Size),
-    /// A new model with this `config.json`. The size of the vocabulary is the tokenizer's.
+    /// A new model with this `config.json`. The vocabulary size is the tokenizer's.
     Config(PathBuf),
     /// This model and its tokenizer.
     Model(Box<Checkpoint>),
 }
 
-/// A model to learn from.
+/// A teacher and the options of distillation.
 #[derive(Clone, Debug)]
 pub struct TeacherOptions {
     /// The teacher.
     pub checkpoint: Checkpoint,
     /// The knowledge to learn.
     pub signal: Signal,
-    /// Weight of its loss relative to the masked-LM loss.
+    /// Weight of the distillation loss relative to the masked-LM loss.
     pub weight: f64,
 }
 
@@ -177,7 +177,7 @@ impl PretrainOptions {
         self.max_seq_length.unwrap_or_else(|| config.max_position_embeddings.min(128))
     }
 
-    /// Checks the values that no later step would refuse.
+    /// Checks the values that no later step would reject.
     fn check_values(&self) -> Result<()> {
         if self.precision == Precision::Int8 {
             return Err(Error::InvalidOption {

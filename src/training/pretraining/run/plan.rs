@@ -6,12 +6,12 @@ use crate::model::AlbertConfig;
 use crate::training::instances::Pairing;
 use crate::training::{Duration, Estimate, Identity, Optimizer, Schedule, TrainOptions, estimate, recipe};
 
-/// Everything that the options left open, and what the run works on.
+/// The values that the options left open, and a summary of the corpus and devices.
 #[derive(Clone, Debug)]
 pub struct PretrainPlan {
     /// The configuration of the model.
     pub config: AlbertConfig,
-    /// Number of its parameters.
+    /// Number of the model's parameters.
     pub parameters: usize,
     /// Maximum tokens per row.
     pub row_length: usize,
@@ -25,14 +25,14 @@ pub struct PretrainPlan {
     pub optimizer: Optimizer,
     /// Tokens of the corpus to train on.
     pub tokens: u64,
-    /// Memory and arithmetic.
+    /// Estimated memory and arithmetic.
     pub needs: Estimate,
     /// The names of the devices.
     pub devices: Vec<String>,
 }
 
 impl PretrainPlan {
-    /// `tokens` are those of the corpus, `parameters` the number of the model's.
+    /// Plans a run. `tokens` is the size of the corpus, `parameters` that of the model.
     pub(super) fn new(
         options: &PretrainOptions,
         config: &AlbertConfig,

@@ -51,11 +51,11 @@ enum Kind {
 }
 
 impl<'a> PretrainRows<'a> {
-    /// Prepares the model and its teacher on `devices`, of which there is at least one.
+    /// Prepares the model and its teacher on `devices`, which must not be empty.
     ///
     /// # Errors
-    /// Errors of the checkpoints, the devices and the held-out rows; [`Error::InvalidOption`] for parameters to freeze that
-    /// do not exist.
+    /// Errors of the checkpoints, the devices and the held-out rows; [`Error::InvalidOption`] if a prefix to freeze
+    /// matches no parameter.
     pub fn prepare(
         self,
         devices: &[OpenDevice],
@@ -116,7 +116,7 @@ impl<'a> PretrainRows<'a> {
         Ok(PreparedPretrain { base, kind })
     }
 
-    /// Loads the teacher. Returns the reader of sentences too, if it needs one.
+    /// Loads the teacher. Also returns the reader of sentences if the teacher gives sentence vectors.
     fn distillation(
         &self,
         text: Pretraining,
@@ -158,8 +158,8 @@ impl PreparedPretrain<'_> {
     /// directory. An interrupted run saves a checkpoint and can be resumed.
     ///
     /// # Errors
-    /// [`Error::Training`] if the loss becomes NaN or infinite; errors of the devices, the corpus and the files; if the run to
-    /// resume had other options. Existing checkpoints are kept.
+    /// [`Error::Training`] if the loss becomes NaN or infinite; errors of the devices, the corpus and the files; an error
+    /// if the run to resume had different options. Existing checkpoints are kept.
     pub fn run(self, stop: &AtomicBool, observer: &mut dyn PretrainObserver) -> Result<StopReason> {
         let mut follower;
         let observer: &mut dyn PretrainObserver = if self.base.world.rank() == 0 {

@@ -72,7 +72,7 @@ impl<'a> PretrainRows<'a> {
         Ok(Self { options, world, files, tokenizer, config, special, stream, tokens })
     }
 
-    /// The first `count` training rows. A run that is prepared afterwards begins after them.
+    /// Returns the first `count` training rows. A run that is prepared afterwards begins after them.
     ///
     /// # Errors
     /// Errors of the cache.

@@ -73,7 +73,7 @@ pub(super) fn configuration(options: &PretrainOptions, tokenizer: &Tokenizer) ->
         config.eos_token_id = tokenizer.sep_id().map(|id| id as usize);
     }
     if config.num_labels != 2 {
-        // transformers gives the sentence-order head this number of outputs.
+        // The sentence-order head of transformers has `num_labels` outputs.
         config.set_num_labels(2);
     }
     if let Some(rate) = options.hidden_dropout {

@@ -1,11 +1,11 @@
-//! The bytes of a pickle, taken one after the other.
+//! Reads the bytes of a pickle sequentially.
 
 use std::io::BufRead;
 
-/// The most that a line of protocol 0 may have.
+/// Maximum length of a line in protocol 0.
 const LONGEST_LINE: usize = 1 << 20;
 
-/// Bytes to interpret, and how many were taken.
+/// The bytes to interpret, and the number of bytes read so far.
 pub(in crate::checkpoint) struct Input<R> {
     pub reader: R,
     pub at: u64,
@@ -20,7 +20,7 @@ impl<R: BufRead> Input<R> {
         Ok(self.array::<1>()?[0])
     }
 
-    /// The next `N` bytes.
+    /// Reads the next `N` bytes.
     pub(crate) fn array<const N: usize>(&mut self) -> Result<[u8; N], String> {
         let mut bytes = [0; N];
         self.reader.read_exact(&mut bytes).map_err(|e| self.broken(&e))?;
@@ -28,7 +28,7 @@ impl<R: BufRead> Input<R> {
         Ok(bytes)
     }
 
-    /// The next bytes, few enough to keep.
+    /// Reads the next bytes. `length` is small enough to keep them in memory.
     pub(crate) fn bytes(&mut self, length: u64) -> Result<Vec<u8>, String> {
         let mut bytes = vec![0; usize::try_from(length).map_err(|_| "it is too long".to_owned())?];
         self.reader.read_exact(&mut bytes).map_err(|e| self.broken(&e))?;
@@ -36,7 +36,7 @@ impl<R: BufRead> Input<R> {
         Ok(bytes)
     }
 
-    /// Passes over bytes.
+    /// Skips bytes.
     pub(crate) fn skip(&mut self, mut length: u64) -> Result<(), String> {
         while length > 0 {
             let buffered = self.reader.fill_buf().map_err(|e| format!("at byte {}: {e}", self.at))?.len();
@@ -51,7 +51,7 @@ impl<R: BufRead> Input<R> {
         Ok(())
     }
 
-    /// Bytes up to the end of the line, which is taken too.
+    /// Reads a line, including its line feed, and returns it without.
     pub(crate) fn line(&mut self) -> Result<Vec<u8>, String> {
         let mut line = Vec::new();
         loop {

@@ -1,6 +1,5 @@
-//! A stack machine for pickles of every protocol (0 to 5). It looks up no class and calls no function: what a pickle
-//! asks to call becomes an object of that class, or a tensor where the function is one that PyTorch rebuilds tensors
-//! with.
+//! A stack machine for pickles of every protocol (0 to 5). It never looks up classes or calls functions. A call in a
+//! pickle becomes an object of that class, or a tensor if the function is one with which PyTorch rebuilds tensors.
 //!
 //! Reference: CPython's `pickletools.py`.
 
@@ -11,10 +10,10 @@ use super::memo::Memo;
 use super::objects;
 use super::value::{Heap, Node, Value};
 
-/// Longer texts are not names; they are skipped.
+/// Longer texts cannot be names and are skipped.
 const LONGEST_TEXT: u64 = 1024;
 
-/// Interprets one pickle, from its first byte to its `STOP`.
+/// Interprets one pickle, up to its `STOP`.
 ///
 /// # Errors
 /// Returns a message with the byte offset of the fault.
@@ -42,7 +41,7 @@ struct Machine<'a, R> {
 }
 
 impl<R: BufRead> Machine<'_, R> {
-    /// Interprets one opcode; the result at `STOP`.
+    /// Interprets one opcode. Returns the result at `STOP`.
     fn step(&mut self) -> Result<Option<Value>, String> {
         let opcode = self.input.byte()?;
         match opcode {
@@ -148,7 +147,7 @@ impl<R: BufRead> Machine<'_, R> {
         self.stack.last().copied().ok_or_else(|| format!("at byte {}: nothing to work on", self.input.at))
     }
 
-    /// `POP` takes a mark where there is nothing above it.
+    /// `POP` removes the mark if there is nothing above it.
     fn discard(&mut self) {
         if self.stack.len() <= self.floor() {
             self.marks.pop();
@@ -175,7 +174,7 @@ impl<R: BufRead> Machine<'_, R> {
         self.push(value)
     }
 
-    /// Integers of any width; those beyond 64 bits are opaque.
+    /// Pushes an integer of any width. Integers beyond 64 bits are opaque.
     fn long(&mut self, opcode: u8) -> Result<(), String> {
         let length = match opcode {
             0x8a => u64::from(self.input.byte()?),
@@ -246,7 +245,7 @@ impl<R: BufRead> Machine<'_, R> {
         self.push(value)
     }
 
-    /// Every way in which a pickle asks for a call.
+    /// Handles all opcodes that request a call.
     fn call(&mut self, opcode: u8) -> Result<(), String> {
         let (class, args) = match opcode {
             b'o' => {
@@ -263,7 +262,7 @@ impl<R: BufRead> Machine<'_, R> {
                 (self.heap.add_global(&module, &name)?, self.heap.tuple(&items)?)
             }
             _ => {
-                // NEWOBJ_EX has keyword arguments as well; no tensor is made of these.
+                // NEWOBJ_EX also has keyword arguments. No tensor is built from these.
                 if opcode == 0x92 {
                     self.pop()?;
                 }

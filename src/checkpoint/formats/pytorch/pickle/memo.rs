@@ -1,10 +1,10 @@
-//! The memo of a pickle: values that it names again.
+//! The memo of a pickle: values that it refers to again.
 
 use std::collections::HashMap;
 
 use super::value::Value;
 
-/// The memo of a pickle, usually numbered from 0 without gaps.
+/// The memo of a pickle. Its entries are usually numbered from 0 without gaps.
 #[derive(Default)]
 pub(super) struct Memo {
     pub(super) dense: Vec<Value>,
@@ -12,7 +12,7 @@ pub(super) struct Memo {
 }
 
 impl Memo {
-    /// True if the number is new.
+    /// Stores a value. Returns true if the number is new.
     pub(super) fn put(&mut self, number: u64, value: Value) -> bool {
         if let Some(slot) = usize::try_from(number).ok().and_then(|i| self.dense.get_mut(i)) {
             *slot = value;

@@ -1,4 +1,4 @@
-//! Pickles, read without executing anything: which tensors they describe, and under which names.
+//! Reads pickles without executing anything: which tensors they describe, and under which names.
 
 mod input;
 mod machine;

@@ -1,11 +1,11 @@
-//! What a pickle asks to call, as data: PyTorch's tensors, Python's containers, and opaque objects for everything else.
+//! Represents calls in a pickle as data: PyTorch's tensors, Python's containers, and opaque objects for everything else.
 //!
 //! Reference: PyTorch's `torch/_utils.py`, `torch/_tensor.py` and `torch/serialization.py`.
 
 use super::value::{Described, Heap, Node, Object, Storage, Value, object};
 use crate::checkpoint::tensor::Dtype;
 
-/// Calls within calls that are followed.
+/// Maximum depth of nested calls.
 const DEEPEST: usize = 4;
 
 /// The highest rank of a tensor.
@@ -14,15 +14,15 @@ const HIGHEST_RANK: usize = 64;
 /// The meaning of a class or function for a reader of weights.
 #[derive(Clone, Copy)]
 enum Known {
-    /// A tensor from storage, offset, size and stride.
+    /// A tensor, rebuilt from storage, offset, size and stride.
     Tensor,
-    /// As [`Known::Tensor`], with the element type behind it.
+    /// Like [`Known::Tensor`], followed by the element type.
     TypedTensor,
-    /// The first argument, if that is a tensor.
+    /// Wraps its first argument, a tensor.
     Wrapper,
-    /// A function and its arguments.
+    /// Calls its first argument, a function, with the arguments that follow.
     FromType,
-    /// A tensor that is not a plain array; what it is.
+    /// A tensor that is not a plain array, and what it is instead.
     Special(&'static str),
     Dict,
     List,
@@ -65,7 +65,7 @@ fn known(module: &[u8], name: &[u8]) -> Known {
     }
 }
 
-/// The result of calling `class` with `args`, as far as it is data.
+/// Returns the result of calling `class` with `args`, as far as it can be represented as data.
 pub(super) fn call(heap: &mut Heap, class: Value, args: Value) -> Result<Value, String> {
     called(heap, class, args, 0)
 }
@@ -161,7 +161,7 @@ fn unreadable(problem: String) -> Described {
     }
 }
 
-/// A tensor from the arguments of `_rebuild_tensor_v2` or `_rebuild_tensor_v3`.
+/// Builds a tensor from the arguments of `_rebuild_tensor_v2` or `_rebuild_tensor_v3`.
 fn tensor(heap: &Heap, items: &[Value], typed: bool) -> Described {
     let Value::Storage(index) = items[0] else {
         return unreadable("was written by pickle.dump alone; save it with torch.save".to_owned());
@@ -190,7 +190,7 @@ fn tensor(heap: &Heap, items: &[Value], typed: bool) -> Described {
             return unreadable(format!("has elements of type {}, unknown to albert", name.escape_debug()));
         }
     };
-    // Conjugate and negative views are flagged behind the hooks.
+    // Flags for conjugate and negative views follow the hooks.
     let flags = items.get(if typed { 7 } else { 6 }).and_then(|metadata| heap.node(*metadata));
     let flagged =
         matches!(flags, Some(Node::Dict(flags)) if flags.iter().any(|(_, v)| *v == Value::Bool(true)));
@@ -211,7 +211,7 @@ fn tensor(heap: &Heap, items: &[Value], typed: bool) -> Described {
     Described { problem, storage: index, dtype, offset, shape, strides }
 }
 
-/// The integers of a tuple, a list or a `torch.Size`.
+/// Returns the integers of a tuple, a list or a `torch.Size`.
 fn integers(heap: &Heap, value: Value) -> Option<Vec<i64>> {
     let items = match heap.node(value)? {
         Node::Tuple(items) | Node::List(items) => items,
@@ -224,7 +224,7 @@ fn integers(heap: &Heap, value: Value) -> Option<Vec<i64>> {
     items.iter().map(|item| if let Value::Int(n) = item { Some(*n) } else { None }).collect()
 }
 
-/// Element type and size in bytes of a class of storages.
+/// Returns the element type and element size in bytes of a storage class.
 pub(in crate::checkpoint) fn storage_dtype(class: &str) -> (Option<Dtype>, u64) {
     let stem = class.strip_suffix("Storage").unwrap_or(class);
     let dtype = match stem {
@@ -246,7 +246,7 @@ pub(in crate::checkpoint) fn storage_dtype(class: &str) -> (Option<Dtype>, u64) 
     (Some(dtype), dtype.size() as u64)
 }
 
-/// The element type that PyTorch calls so.
+/// Returns the element type with PyTorch's name `name`.
 fn dtype_of(name: &str) -> Option<Dtype> {
     Some(match name {
         "float64" | "double" => Dtype::F64,
@@ -263,7 +263,7 @@ fn dtype_of(name: &str) -> Option<Dtype> {
     })
 }
 
-/// The object of a persistent id: a storage, the class of a module, or (before 0.1.10) a tensor.
+/// Returns the object of a persistent id: a storage, the class of a module, or (before 0.1.10) a tensor.
 pub(super) fn persistent(heap: &mut Heap, id: Value) -> Result<Value, String> {
     let key = match id {
         Value::Text(_) => heap.text(id).map(|text| String::from_utf8_lossy(text).into_owned()),
@@ -300,7 +300,7 @@ pub(super) fn persistent(heap: &mut Heap, id: Value) -> Result<Value, String> {
     }
 }
 
-/// A persistent id as protocol 0 writes it: printed by Python.
+/// Parses a persistent id of protocol 0, which is the printed form of a Python value.
 pub(super) fn printed_id(heap: &mut Heap, line: &[u8]) -> Result<Value, String> {
     let text = String::from_utf8_lossy(line).into_owned();
     let fields: Option<Vec<&str>> = text

@@ -1,19 +1,19 @@
-//! What a pickle describes: plain data, tensors, and opaque values for everything else.
+//! The values that a pickle describes: plain data, tensors, and opaque values for everything else.
 
 use crate::checkpoint::tensor::Dtype;
 
-/// A value on the machine's stack, in its memo or inside a node. Values are copied freely; what they refer to
-/// lives in the [`Heap`].
+/// A value on the machine's stack, in its memo or inside a node. Values are cheap to copy; the data that they refer to is
+/// in the [`Heap`].
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(in crate::checkpoint) enum Value {
     None,
     Bool(bool),
     Int(i64),
-    /// Something that can lead to no tensor: a float, bytes, a long text.
+    /// A value that cannot contain a tensor: a float, bytes, a long text.
     Opaque,
     /// Index into the texts.
     Text(u32),
-    /// A class or function that the pickle names, never looked up. Index into the globals.
+    /// A class or function that the pickle names. It is never looked up. Index into the globals.
     Global(u32),
     /// Index into the nodes.
     Node(u32),
@@ -24,13 +24,13 @@ pub(in crate::checkpoint) enum Value {
 }
 
 impl Value {
-    /// True for what may hold or be a tensor.
+    /// Returns true for a value that may be or contain a tensor.
     fn is_container(self) -> bool {
         matches!(self, Self::Node(_) | Self::Storage(_) | Self::Tensor(_))
     }
 }
 
-/// A value that holds others.
+/// A value that contains other values.
 #[derive(Clone, Debug)]
 pub(in crate::checkpoint) enum Node {
     Tuple(Vec<Value>),
@@ -49,50 +49,50 @@ pub(in crate::checkpoint) struct Object {
     pub args: Value,
     /// The state that `BUILD` set.
     pub state: Value,
-    /// Items appended to it.
+    /// Items that were appended.
     pub items: Vec<Value>,
-    /// Items set by key.
+    /// Items that were set by key.
     pub entries: Vec<(Value, Value)>,
 }
 
-/// A tensor's bytes, somewhere in the file.
+/// The location of a tensor's bytes in the file.
 #[derive(Clone, Debug)]
 pub(in crate::checkpoint) struct Storage {
-    /// The storage that holds the bytes.
+    /// The key of the storage that contains the bytes.
     pub key: String,
     /// Name of the storage's class, such as `FloatStorage`.
     pub class: String,
-    /// Number of elements of the whole storage.
+    /// Number of elements of the complete storage.
     pub elements: u64,
-    /// First element of the view that the pickle means, for storages that view others.
+    /// First element of the view, if the pickle refers to a view of the storage.
     pub view: u64,
 }
 
 /// A tensor as the pickle describes it.
 #[derive(Clone, Debug)]
 pub(in crate::checkpoint) struct Described {
-    /// Why it cannot be read, if so, continuing "tensor "x" ...".
+    /// Why it cannot be read, if so; continues the sentence "tensor "x" ...".
     pub problem: Option<String>,
     pub storage: u32,
     pub dtype: Dtype,
-    /// First element in the storage.
+    /// Index of its first element in the storage.
     pub offset: u64,
     pub shape: Vec<usize>,
-    /// In elements.
+    /// The strides, in elements.
     pub strides: Vec<u64>,
 }
 
-/// The most leaves that a collection keeps. Further ones lead to no tensor and are dropped, so that large plain data
-/// costs little.
+/// Maximum number of leaves that a collection keeps. Since leaves contain no tensors, further ones are dropped, so that
+/// large plain data costs little.
 const LEAVES: usize = 64;
 
-/// Memory that any pickle may take.
+/// Memory that any pickle may use, in bytes.
 const BASE: u64 = 32 << 20;
 
-/// Further memory per byte of pickle: about what Python takes for lists of numbers and words.
+/// Additional memory per byte of pickle: roughly what Python needs for lists of numbers and words.
 const PER_BYTE: u64 = 32;
 
-/// Everything that pickles of one file describe, and what it costs.
+/// Everything that the pickles of one file describe, and its memory cost.
 #[derive(Debug, Default)]
 pub(in crate::checkpoint) struct Heap {
     text: Vec<u8>,
@@ -104,26 +104,26 @@ pub(in crate::checkpoint) struct Heap {
     /// Tensors by persistent id, in files before 0.1.10.
     pub by_id: std::collections::HashMap<String, u32>,
     cost: u64,
-    /// Collections keep all of their leaves.
+    /// If true, collections keep all of their leaves.
     pub keep_leaves: bool,
     /// Pickle bytes read.
     pub read: u64,
-    /// Pickle bytes that count towards the limit at most; a compressed pickle may be far longer than its file.
+    /// Maximum number of pickle bytes that count towards the limit. A compressed pickle can be far longer than its file.
     pub counted: u64,
 }
 
 impl Heap {
-    /// For a file of this size in bytes.
+    /// Creates a heap for a file of this size in bytes.
     pub(crate) fn new(file: u64) -> Self {
         Self { counted: file.saturating_mul(4), ..Self::default() }
     }
 
-    /// The budget that is left.
+    /// Returns the memory limit for the bytes read so far.
     pub(crate) fn limit(&self) -> u64 {
         BASE + PER_BYTE * self.read.min(self.counted)
     }
 
-    /// Accounts for memory, in bytes.
+    /// Charges memory, in bytes, against the limit.
     pub(crate) fn charge(&mut self, bytes: usize) -> Result<(), String> {
         self.cost += bytes as u64;
         if self.cost > self.limit() {
@@ -181,21 +181,21 @@ impl Heap {
         Ok(Value::Storage(index))
     }
 
-    /// The text of a value that is one.
+    /// Returns the text of a text value.
     pub(crate) fn text(&self, value: Value) -> Option<&[u8]> {
         let Value::Text(i) = value else { return None };
         let (start, length) = *self.spans.get(i as usize)?;
         self.text.get(start..start + length as usize)
     }
 
-    /// Module and name of a class or function.
+    /// Returns the module and name of a class or function.
     pub(crate) fn global(&self, value: Value) -> Option<(&[u8], &[u8])> {
         let Value::Global(i) = value else { return None };
         let (module, name) = *self.globals.get(i as usize)?;
         Some((self.text(Value::Text(module))?, self.text(Value::Text(name))?))
     }
 
-    /// Classes and functions that are neither PyTorch's nor Python's own containers, as `module.name`, each once.
+    /// Returns the classes and functions outside of PyTorch and Python's own containers, as `module.name`, each once.
     pub(crate) fn foreign_globals(&self) -> std::collections::BTreeSet<String> {
         let text =
             |i: u32| self.text(Value::Text(i)).map(|bytes| String::from_utf8_lossy(bytes).into_owned());
@@ -212,7 +212,7 @@ impl Heap {
         self.nodes.get(i as usize)
     }
 
-    /// The items of a tuple or list.
+    /// Returns the items of a tuple or list.
     pub(crate) fn items(&self, value: Value) -> Option<&[Value]> {
         match self.node(value)? {
             Node::Tuple(items) | Node::List(items) => Some(items),
@@ -220,7 +220,7 @@ impl Heap {
         }
     }
 
-    /// Adds to a list or an object; anything else takes no items.
+    /// Appends items to a list or an object. Does nothing for other values.
     pub(crate) fn append(&mut self, target: Value, items: &[Value]) -> Result<(), String> {
         let Value::Node(i) = target else { return Ok(()) };
         let kept = match self.nodes.get_mut(i as usize) {
@@ -238,7 +238,7 @@ impl Heap {
         self.charge(24 * added)
     }
 
-    /// Sets keys of a dictionary or an object; anything else has none.
+    /// Sets keys of a dictionary or an object. Does nothing for other values.
     pub(crate) fn set(&mut self, target: Value, pairs: &[Value]) -> Result<(), String> {
         let Value::Node(i) = target else { return Ok(()) };
         let kept = match self.nodes.get_mut(i as usize) {
@@ -256,7 +256,7 @@ impl Heap {
         self.charge(40 * added)
     }
 
-    /// A tuple; a long one without its leaves.
+    /// Adds a tuple. Long tuples are stored without their leaves.
     pub(crate) fn tuple(&mut self, items: &[Value]) -> Result<Value, String> {
         let items = match items.len() {
             0..=LEAVES => items.to_vec(),
@@ -265,7 +265,7 @@ impl Heap {
         self.add_node(Node::Tuple(items))
     }
 
-    /// The value of a key, the last time it was set.
+    /// Returns the value that was last set for a key.
     pub(crate) fn entry(&self, dictionary: Value, key: &str) -> Option<Value> {
         let Node::Dict(entries) = self.node(dictionary)? else { return None };
         entries.iter().rev().find(|(k, _)| self.text(*k) == Some(key.as_bytes())).map(|(_, value)| *value)
@@ -276,7 +276,7 @@ fn index(length: usize) -> Result<u32, String> {
     u32::try_from(length).map_err(|_| "its pickle holds too many values".to_owned())
 }
 
-/// An instance of a class that is not interpreted.
+/// Adds an instance of a class that is not interpreted.
 pub(super) fn object(heap: &mut Heap, class: Value, args: Value) -> Result<Value, String> {
     let object = Object { class, args, state: Value::None, items: Vec::new(), entries: Vec::new() };
     heap.add_node(Node::Object(Box::new(object)))

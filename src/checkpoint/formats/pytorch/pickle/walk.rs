@@ -1,29 +1,29 @@
-//! The tensors that a pickle's value holds, named by their path through dictionaries, lists and attributes.
+//! Collects the tensors inside a pickle's value, named by their path through dictionaries, lists and attributes.
 
 use std::collections::HashMap;
 
 use super::value::{Heap, Node, Object, Value};
 
-/// Containers inside containers that are looked into.
+/// Maximum depth of nested containers.
 const DEEPEST: usize = 128;
 
-/// How often one container is looked into, for those that are reached by several paths.
+/// Maximum number of visits of a container that several paths lead to.
 const VISITS: u8 = 4;
 
-/// Longer paths are not names.
+/// Longer paths cannot be names.
 const LONGEST_NAME: usize = 4096;
 
-/// All tensors inside `root`, by name. Where one name is given twice the last tensor counts, as in Python.
+/// Returns all tensors inside `root`, by name. If a name occurs twice, the last tensor wins, as in Python.
 ///
 /// # Errors
-/// When the names need too much memory.
+/// If the names need too much memory.
 pub(in crate::checkpoint) fn named_tensors(
     heap: &mut Heap,
     root: Value,
 ) -> Result<HashMap<String, u32>, String> {
     let nodes = heap.nodes.len();
     heap.charge(nodes)?;
-    // libtorch's library writes `|` for the dots in names.
+    // libtorch writes `|` for the dots in names.
     let script = matches!(heap.node(root), Some(Node::Object(object))
         if heap.global(object.class).is_some_and(|(module, _)| module.starts_with(b"__torch__")));
     let budget = heap.limit();
@@ -39,11 +39,11 @@ struct Walker<'a> {
     path: String,
     names: HashMap<String, u32>,
     script: bool,
-    /// Bytes that names may still take.
+    /// Bytes that names may still use.
     budget: u64,
 }
 
-/// Set while a node is on the path, so that it is not looked into inside itself.
+/// Set while a node is on the current path, so that cycles are not followed.
 const OPEN: u8 = 0x80;
 
 impl Walker<'_> {
@@ -100,7 +100,7 @@ impl Walker<'_> {
 
     fn object(&mut self, object: &Object, depth: usize) -> Result<(), String> {
         let heap = self.heap;
-        // A `torch.nn.Module`: what its state_dict() would hold.
+        // A `torch.nn.Module` contributes what its state_dict() would contain.
         let modules = heap.entry(object.state, "_modules");
         let parameters = heap.entry(object.state, "_parameters");
         if modules.is_some() || parameters.is_some() {
@@ -109,7 +109,7 @@ impl Walker<'_> {
             }
             return Ok(());
         }
-        // Attributes of a subclass of dict often repeat its entries, which therefore come last.
+        // Attributes of a dict subclass often repeat its entries. Entries come last, so they take precedence.
         match heap.items(object.args) {
             Some([only]) => self.value(*only, depth)?,
             Some(several) => self.items(several, depth)?,

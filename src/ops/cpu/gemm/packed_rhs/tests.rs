@@ -1,9 +1,9 @@
-//! Products of weights in every form, compared with plain sums.
+//! Products of weights in every layout, compared with plain sums.
 
 use super::super::{convert, tile};
 use super::*;
 
-/// Numbers of order 1 that are not regular.
+/// Pseudorandom values between -1 and 1.
 fn noise(count: usize, seed: u64) -> Vec<f32> {
     let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
     let next = || {
@@ -25,7 +25,7 @@ fn expected(x: &[f32], w: &[f32], bias: &[f32], k: usize) -> Vec<f64> {
         .collect()
 }
 
-/// The forms of our own micro-kernels that run here, and none for the library.
+/// The layouts of our own micro-kernels that run here, and `None` for the library.
 fn forms(precision: MatmulPrecision) -> Vec<Option<OperandLayout>> {
     let floats = precision != MatmulPrecision::Int8 && OperandLayout::Floats.runs();
     let own = OperandLayout::own(precision).into_iter().chain(floats.then_some(OperandLayout::Floats));
@@ -43,7 +43,7 @@ fn fill(weights: &PackedRhs, x: &[f32], k: usize) -> Vec<PackedLhs> {
     packed_lhs.collect()
 }
 
-/// The product of all chunks, group by group, put together.
+/// The product of all chunks, with the groups put together.
 fn product(weights: &PackedRhs, x: &[f32], bias: &[f32], k: usize) -> Vec<f32> {
     let (rows, n) = (x.len() / k, bias.len());
     let packed_lhs = fill(weights, x, k);
@@ -68,7 +68,7 @@ fn products_of_all_numbers_and_shapes_are_near_the_exact_ones() {
     for [rows, k, n] in shapes {
         let (x, w, bias) = (noise(rows * k, 1), noise(k * n, 2), noise(n, 3));
         let expected = expected(&x, &w, &bias, k);
-        // The sums grow with the root of k.
+        // The sums grow with the square root of k.
         let size = (k as f64).sqrt();
         let all = [
             (MatmulPrecision::F32, 4e-6),
@@ -108,10 +108,10 @@ fn a_row_comes_out_the_same_whatever_is_beside_it() {
             let some = product(&weights, &x[..count * k], &bias, k);
             assert!(some == all[..count * n], "{precision:?}, {count} rows");
         }
-        // Floats split once, or at each product.
+        // Floats that are split once, instead of in each product.
         weights.split_for(usize::MAX);
         assert!(product(&weights, &x, &bias, k) == all, "{precision:?}, split");
-        // Panel by panel, as a team computes them.
+        // Panel by panel, as in column-parallel inference.
         let packed_lhs = fill(&weights, &x, k);
         for panel in 0..weights.panels() {
             let mut micro_kernel = vec![f32::NAN; rows * COLUMNS];
@@ -162,7 +162,7 @@ fn weights_in_place_give_the_same_sums() {
 
 #[test]
 fn bytes_are_exact_where_the_numbers_fit_them() {
-    // Whole numbers: rows from -55 to 200 and weights whose pairs add up to 127 need no rounding.
+    // Integers: rows from -55 to 200 and weights whose pairs sum to at most 127 need no rounding.
     let (k, n) = (40, 35);
     let mut x: Vec<f32> = (0..3 * k).map(|i| ((i * 37) % 256) as f32 - 55.0).collect();
     for row in x.chunks_exact_mut(k) {
@@ -186,7 +186,7 @@ fn bytes_are_exact_where_the_numbers_fit_them() {
     }
 }
 
-/// Against sums in plain integers of the same bytes.
+/// Compared with plain integer sums of the same bytes.
 #[test]
 fn bytes_are_summed_exactly_in_every_shape() {
     for [rows, k, n] in [[1, 1, 1], [5, 3, 31], [6, 66, 33], [7, 127, 64], [13, 1024, 40], [29, 999, 65]] {
@@ -221,7 +221,7 @@ fn bytes_are_summed_exactly_in_every_shape() {
     }
 }
 
-/// The largest states and weights of one size: pairs that 16 bits hold only if they are kept small.
+/// States and weights of maximum magnitude: sums of pairs fit 16 bits only if the weights are scaled down.
 #[test]
 fn no_sum_of_bytes_saturates() {
     let (rows, k, n) = (8, 1000, 33);
@@ -233,7 +233,7 @@ fn no_sum_of_bytes_saturates() {
         let weights = PackedRhs::with(&w, [k, n], MatmulPrecision::Int8, false, own);
         for (i, out) in product(&weights, &x, &bias, k).iter().enumerate() {
             let expected = if i % n % 2 == 0 { 999.0 } else { -999.0 };
-            // Half of a step of weights.
+            // Half a quantization step per weight.
             assert!((out - expected).abs() < 9.0, "{own:?}: {out} for {expected}");
         }
     }
