@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn like_lengths_share_a_batch() {
+    fn similar_lengths_share_a_batch() {
         assert_eq!(batches(&[2, 50, 2, 50], 100), [vec![0, 2], vec![1, 3]]);
     }
 }

@@ -101,7 +101,7 @@ fn one_wrapper_around_all_names_is_taken_off() {
         let directory = directory.as_str().expect("a name");
         let run = classify(&case.text(directory), &["-v"]);
         assert_near(&predictions(&run), &expected["classify"], directory);
-        let said = run.err.contains("took the prefix") || run.err.contains("out of the names");
+        let said = run.err.contains("removed ") && run.err.contains("from the names");
         assert!(said, "{directory}: {}", run.err);
     }
     let quiet = classify(&case.text("orig_mod"), &[]);

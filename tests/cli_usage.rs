@@ -178,7 +178,9 @@ fn auto_takes_the_cpu_for_a_sentence() {
     let (code, _, err) = run(&["fill-mask", "-v", "A [MASK]."]);
     assert_eq!(code, Some(0), "{err}");
     assert!(
-        err.contains("albert: on flex (the input takes about 0 s there, and starting a GPU 20 s), ready"),
+        err.contains(
+            "albert: on flex (the input takes about 0 s on the CPU, and starting a GPU takes 20 s), ready"
+        ),
         "{err}"
     );
     let (code, _, err) = run(&["fill-mask", "-v", "--dtype", "int8", "A [MASK]."]);

@@ -114,7 +114,7 @@ fn train(folder: &Path, processes: usize, output: &str, arguments: &[String]) ->
 fn same(alone: &[Value], together: &[Value], what: &str) {
     let key = |record: &Value| (record["kind"].clone(), record["step"].clone());
     for a in alone {
-        // A step that was done again after a failure is there twice.
+        // A step that was done again after a failure occurs twice.
         let b = together.iter().rev().find(|b| key(b) == key(a));
         let b = b.unwrap_or_else(|| panic!("{what}: no record {:?}", key(a)));
         assert_eq!(a["tokens"], b["tokens"], "{what}: every token counts once");

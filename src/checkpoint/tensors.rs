@@ -50,7 +50,7 @@ impl Tensors {
             .collect();
         listed.sort_by(|a, b| a.0.name.cmp(&b.0.name));
         if let Some(pair) = listed.windows(2).find(|w| w[0].0.name == w[1].0.name) {
-            return Err(Error::bad_file(path, format!("the tensor \"{}\" is there twice", pair[0].0.name)));
+            return Err(Error::bad_file(path, format!("the tensor \"{}\" occurs twice", pair[0].0.name)));
         }
         let (infos, holders) = listed.into_iter().unzip();
         let quantization = files.iter().find_map(|file| file.quantization());

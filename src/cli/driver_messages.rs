@@ -4,7 +4,7 @@ use crate::cli::output::report::Reporter;
 
 /// Prefixes of irrelevant lines: messages about displays, and about drivers for other hardware.
 #[cfg(target_os = "linux")]
-const CHATTER: &[&str] = &[
+const IRRELEVANT_PREFIXES: &[&str] = &[
     "error: XDG_RUNTIME_DIR",
     "MESA",
     "libEGL",
@@ -23,7 +23,10 @@ pub(super) fn without<T>(reporter: &Reporter, work: impl FnOnce() -> T) -> T {
         && let Some(capture) = capture::Capture::start()
     {
         let result = work();
-        for line in capture.end().lines().filter(|line| !CHATTER.iter().any(|start| line.starts_with(start)))
+        for line in capture
+            .end()
+            .lines()
+            .filter(|line| !IRRELEVANT_PREFIXES.iter().any(|start| line.starts_with(start)))
         {
             reporter.foreign(line);
         }

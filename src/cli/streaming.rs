@@ -89,7 +89,7 @@ pub(super) fn open(
     if let (Some(files), true) = (&files, finished.files > 0)
         && (!part.resume || leftover.is_none())
     {
-        return Err(taken(files, finished.files, leftover.is_some()).into());
+        return Err(already_exists(files, finished.files, leftover.is_some()).into());
     }
     let mut wanted = Part::from(part);
     let (mut complete, mut warning) = (None, None);
@@ -148,7 +148,7 @@ fn numbered(part: PartArgs, output: Option<&Path>) -> albert::Result<Option<Numb
 }
 
 /// Returns the error for numbered files that already exist.
-fn taken(files: &Numbered, number: u64, interrupted: bool) -> Error {
+fn already_exists(files: &Numbered, number: u64, interrupted: bool) -> Error {
     let last = match number {
         1 => String::new(),
         _ => format!(", as do those up to {}", files.file(number).display()),
@@ -237,7 +237,7 @@ pub(super) fn run<T: Render>(
         on_error,
         format,
         color: reporter.wants_color(terminal),
-        worded: wording::worded,
+        rephrase_error: wording::rephrase_error,
     };
     let started = std::time::Instant::now();
     let mut observer = reporter.observer(StreamProgress::new(reader.progress(), limit));

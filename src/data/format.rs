@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_told_is_an_error_with_advice() {
+    fn undetectable_formats_are_errors_with_advice() {
         let resolve = |format: DataFormat, text: &'static str| {
             let source = Source::new(Path::new("a"), Cursor::new(text)).expect("opens");
             let known = [DataFormat::Jsonl, DataFormat::Csv];

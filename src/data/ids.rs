@@ -148,7 +148,7 @@ impl Ids {
         if sharing.repeated == 0 {
             return Ok(());
         }
-        if !self.are_keys && sharing.are_no_keys(self.count) {
+        if !self.are_keys && sharing.are_not_keys(self.count) {
             loaded.notes.push(format!(
                 "{}: {} examples share their id with a different example, so the ids are not used to find copies",
                 self.source.as_deref().unwrap_or_default(),
@@ -251,7 +251,7 @@ impl Sharing {
     }
 
     /// Returns true if too many of `examples` examples with ids share them.
-    fn are_no_keys(&self, examples: u64) -> bool {
+    fn are_not_keys(&self, examples: u64) -> bool {
         self.conflicts >= FEWEST_SHARED && self.examples * SHARED_PART >= examples
     }
 }

@@ -33,7 +33,7 @@ impl LabelSet {
                 return Err(format!("label {id} is blank"));
             }
             if let Some(other) = ids.insert(name.clone(), id) {
-                return Err(format!("label \"{name}\" is there twice, as {other} and as {id}"));
+                return Err(format!("label \"{name}\" occurs twice, as {other} and as {id}"));
             }
         }
         Ok(Self { names, ids })
@@ -177,7 +177,7 @@ mod tests {
         assert_eq!((set.name(1), set.name(2), set.len()), (Some("a"), None, 2));
         assert_eq!(
             LabelSet::given(names(&["a", "b", "a"])),
-            Err("label \"a\" is there twice, as 0 and as 2".to_owned())
+            Err("label \"a\" occurs twice, as 0 and as 2".to_owned())
         );
         assert_eq!(LabelSet::given(names(&["a", " "])), Err("label 1 is blank".to_owned()));
     }

@@ -211,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn long_streams_are_whole() {
+    fn long_streams_are_complete() {
         let long = "word ".repeat(HEAD);
         assert_eq!(source(long.as_bytes()).and_then(Source::text).expect("reads"), long);
         assert!(!source(&[b' '; HEAD + 1]).expect("opens").is_blank());

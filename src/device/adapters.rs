@@ -135,7 +135,10 @@ pub(crate) fn open(adapter: &Adapter, workload: Workload) -> Result<OpenDevice> 
     let name = format!("wgpu:{}", adapter.index);
     let failed = |problem: String| Error::Device { device: name.clone(), problem };
     let Some(kind) = adapter.selector.clone() else {
-        return Err(failed(format!("{} is of a kind that albert cannot select", adapter.description)));
+        return Err(failed(format!(
+            "{} is a kind of adapter that albert cannot select",
+            adapter.description
+        )));
     };
     let is_gpu = adapter.is_real_gpu();
     let tuning = Tuning::of(is_gpu, workload);

@@ -51,7 +51,7 @@ pub(crate) fn pays(workload: Workload, float: Precision, threads: usize) -> Resu
             let seconds = operations / (CPU_FLOPS * threads.max(1) as f64);
             if seconds < GAIN * START_SECONDS {
                 return Err(format!(
-                    "the input takes about {seconds:.0} s there, and starting a GPU {START_SECONDS} s"
+                    "the input takes about {seconds:.0} s on the CPU, and starting a GPU takes {START_SECONDS} s"
                 ));
             }
             Ok(format!("the input takes about {seconds:.0} s on the CPU"))

@@ -10,11 +10,11 @@ pub fn keep_freed_memory() {
         /// The largest request served from glibc's heaps, 32 MiB.
         const LARGEST: libc::c_int = 32 << 20;
         /// The amount of free memory at the end of a heap above which it is returned to the system.
-        const KEPT: libc::c_int = 1 << 30;
+        const TRIM_THRESHOLD: libc::c_int = 1 << 30;
         // SAFETY: all parameters accept any value, and a failure changes nothing.
         unsafe {
             libc::mallopt(libc::M_MMAP_THRESHOLD, LARGEST);
-            libc::mallopt(libc::M_TRIM_THRESHOLD, KEPT);
+            libc::mallopt(libc::M_TRIM_THRESHOLD, TRIM_THRESHOLD);
         }
     }
 }

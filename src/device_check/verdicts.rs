@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 /// Maximum number of files to keep. Each has about 200 bytes.
-const MOST: usize = 32;
+const MAX_FILES: usize = 32;
 
 /// The directory for data about devices: `ALBERT_CACHE`, otherwise `albert` in the user's cache directory. `None` if
 /// there is neither.
@@ -71,7 +71,7 @@ impl Verdicts {
             })
             .collect();
         files.sort();
-        let surplus = files.len().saturating_sub(MOST);
+        let surplus = files.len().saturating_sub(MAX_FILES);
         for (_, path) in files.into_iter().take(surplus).filter(|(_, path)| *path != self.file) {
             let _another_process_may_have_removed_it = fs::remove_file(path);
         }
@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn damaged_files_are_no_verdicts_and_are_replaced() {
+    fn damaged_files_are_ignored_and_replaced() {
         let folder = tempfile::tempdir().expect("a folder");
         let own = verdicts(folder.path(), "a");
         own.remember(1e-6);
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn a_directory_that_cannot_be_written_is_no_error() {
+    fn an_unwritable_directory_is_not_an_error() {
         let folder = tempfile::tempdir().expect("a folder");
         let file = folder.path().join("file");
         fs::write(&file, "").expect("writes");
@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn concurrent_processes_leave_a_whole_file_and_old_ones_are_removed() {
+    fn concurrent_writes_leave_a_complete_file_and_old_files_are_removed() {
         let folder = tempfile::tempdir().expect("a folder");
         std::thread::scope(|scope| {
             for _ in 0..8 {
@@ -132,10 +132,10 @@ mod tests {
         });
         let own = verdicts(folder.path(), "a");
         assert!(own.has_passed());
-        for i in 0..MOST + 10 {
+        for i in 0..MAX_FILES + 10 {
             verdicts(folder.path(), &i.to_string()).remember(1e-6);
         }
-        assert_eq!(fs::read_dir(&own.directory).expect("lists").count(), MOST);
-        assert!(verdicts(folder.path(), &(MOST + 9).to_string()).has_passed());
+        assert_eq!(fs::read_dir(&own.directory).expect("lists").count(), MAX_FILES);
+        assert!(verdicts(folder.path(), &(MAX_FILES + 9).to_string()).has_passed());
     }
 }

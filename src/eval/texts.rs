@@ -28,7 +28,7 @@ pub fn goal_of(problem_type: &str) -> Option<TargetKind> {
 }
 
 /// Score from which on a label is predicted in multi-label classification.
-const HOLDS: f32 = 0.5;
+const LABEL_THRESHOLD: f32 = 0.5;
 
 /// Labelled texts, and the model to evaluate.
 pub struct TextEvaluation {
@@ -115,8 +115,10 @@ impl TextEvaluation {
     fn labels_report(&self, golds: &[Gold], scores: &[Vec<f32>], losses: &[f64]) -> EvalReport {
         let gold: Vec<Vec<bool>> =
             golds.iter().map(|g| if let Gold::Labels(all) = g { all.clone() } else { Vec::new() }).collect();
-        let predicted: Vec<Vec<bool>> =
-            scores.iter().map(|scores| scores.iter().map(|score| *score > HOLDS).collect()).collect();
+        let predicted: Vec<Vec<bool>> = scores
+            .iter()
+            .map(|scores| scores.iter().map(|score| *score > LABEL_THRESHOLD).collect())
+            .collect();
         let names = self.labels.names();
         let MultiLabelMetrics { subset_accuracy, micro_f1, macro_f1, weighted_f1, samples_f1, classes } =
             multi_label(&gold, &predicted, names.len());

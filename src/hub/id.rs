@@ -93,7 +93,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ids_are_told_from_paths() {
+    fn ids_are_distinguished_from_paths() {
         let longest = "x".repeat(96);
         for good in [
             "albert/albert-base-v2",

@@ -23,7 +23,7 @@ impl DirectoryLock {
         match handle.try_lock() {
             Ok(()) => Ok(Self { _directory: Some(handle) }),
             Err(TryLockError::WouldBlock) => {
-                Err(Error::bad_file(directory, "is in use: another albert writes its run there"))
+                Err(Error::bad_file(directory, "is in use: another albert process is writing its run there"))
             }
             Err(TryLockError::Error(_)) => Ok(Self { _directory: None }),
         }

@@ -40,7 +40,10 @@ impl Partial {
             let opened = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path);
             let Ok(file) = opened else { return Ok(None) };
             if !lock_file(&file) {
-                return Err(Error::bad_file(path, "is in use: another albert writes this output"));
+                return Err(Error::bad_file(
+                    path,
+                    "is in use: another albert process is writing this output",
+                ));
             }
             // Another run may have completed and renamed the file before it was locked.
             let metadata = file.metadata().map_err(Error::io(&path, "read"))?;
@@ -49,7 +52,7 @@ impl Partial {
                 return Ok(Some(Self { path, file, left, started: false }));
             }
         }
-        Err(Error::bad_file(path, "changes all the time: other runs write this output"))
+        Err(Error::bad_file(path, "keeps changing: other runs are writing this output"))
     }
 
     pub(super) fn path(&self) -> &Path {

@@ -84,7 +84,7 @@ impl<T> Queue<T> {
     }
 
     /// Undoes the last [`Self::skips`], because the input ended before a record.
-    pub(super) fn did_not_skip(&self) {
+    pub(super) fn undo_skip(&self) {
         self.skip.set(self.skip.get() + 1);
     }
 

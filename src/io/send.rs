@@ -185,7 +185,7 @@ fn send_lines(
     while sender.skips() {
         match stream.skip_until(b'\n') {
             Ok(0) => {
-                sender.did_not_skip();
+                sender.undo_skip();
                 return;
             }
             Ok(_) => number += 1,

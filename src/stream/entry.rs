@@ -51,7 +51,10 @@ pub(super) fn table_row(
 
 /// The columns of the table for the complete file, if `reader` reads a shard of a file whose records have no fixed
 /// columns.
-pub(super) fn columns_of_whole<T: Render>(task: &T, reader: &RecordReader) -> Result<Option<TableColumns>> {
+pub(super) fn columns_of_complete_file<T: Render>(
+    task: &T,
+    reader: &RecordReader,
+) -> Result<Option<TableColumns>> {
     let Some(whole) = reader.whole()? else { return Ok(None) };
     let rows = std::iter::from_fn(|| whole.wait()).map_while(Result::ok);
     let rows = rows.map_while(|mut record| table_row(&mut record, task.text_field(), Ok(Vec::new())).ok());

@@ -12,7 +12,7 @@ mod window;
 
 use crate::error::{Error, Result};
 use crate::io::{Format, RecordReader, TableLayout};
-use entry::columns_of_whole;
+use entry::columns_of_complete_file;
 use window::{Window, most_records, next_window};
 
 pub use finite::{Finite, NOT_FINITE, check_finite};
@@ -50,7 +50,7 @@ pub struct StreamOptions {
     /// Color text output.
     pub color: bool,
     /// Rewrites an error message before it is written in the place of a record; `str::to_owned` leaves it unchanged.
-    pub worded: fn(&str) -> String,
+    pub rephrase_error: fn(&str) -> String,
 }
 
 /// Receives the progress of a stream. All methods are called from the working thread.
@@ -92,7 +92,7 @@ pub fn run<T: Render>(
         Format::Table(kind) => Some(TableLayout {
             kind,
             input: match reader.columns() {
-                None => columns_of_whole(task, reader)?,
+                None => columns_of_complete_file(task, reader)?,
                 columns => columns,
             },
             predictions: task.columns(),

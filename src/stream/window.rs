@@ -157,7 +157,7 @@ impl<T: Render> Window<'_, T> {
                     Err(problem) => return self.fail_late(first, i, record, &problem),
                 };
                 let row = table_row(record, self.task.text_field(), Ok(cells))?;
-                match row.unfit(layout) {
+                match row.reason_unsupported(layout) {
                     None => Some(row),
                     Some(problem) => {
                         record.body = Ok(RecordBody::Object(row.fields));
@@ -215,7 +215,7 @@ impl<T: Render> Window<'_, T> {
         self.observer.record_failed(&self.error(record, problem));
         self.outcome.failed += 1;
         record.line = self.reader.line(record);
-        let problem = (self.options.worded)(problem);
+        let problem = (self.options.rephrase_error)(problem);
         if self.table.is_some() {
             let row = table_row(record, self.task.text_field(), Err(problem))?;
             return self.writer.put(first + i as u64, Entry::Row(Box::new(row)));

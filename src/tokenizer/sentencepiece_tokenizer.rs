@@ -269,7 +269,7 @@ fn check(pieces: &[(String, f32, Type)]) -> std::result::Result<u32, String> {
         }
         let reserved = matches!(kind, Type::Control | Type::Unknown | Type::Byte);
         if !seen.insert((reserved, text.as_str())) {
-            return Err(format!("piece \"{text}\" is there twice"));
+            return Err(format!("piece \"{text}\" occurs twice"));
         }
         if *kind == Type::Unknown && unknown.replace(id).is_some() {
             return Err("there are two unknown pieces".to_owned());

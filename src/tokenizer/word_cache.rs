@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn word_by_word_is_as_the_whole() {
+    fn word_by_word_matches_the_full_pipeline() {
         let strings: Value = serde_json::from_slice(&golden("strings.json")).expect("JSON");
         let strings = strings["singles"].as_array().expect("a list");
         let texts = strings.iter().filter_map(Value::as_str).filter(|text| {

@@ -201,8 +201,10 @@ impl Checkpoints {
         if differing.is_empty() {
             return Ok(());
         }
-        let problem =
-            format!("was made with other options ({}): a run is resumed with its own", differing.join("; "));
+        let problem = format!(
+            "was made with different options ({}); resume a run with its original options",
+            differing.join("; ")
+        );
         Err(Error::bad_file(self.path(state.step), problem))
     }
 

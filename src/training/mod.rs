@@ -27,7 +27,7 @@ mod trainer;
 mod vocabulary;
 
 pub use checkpoints::{Best, Checkpoints, ModelFiles, TrainerState};
-pub use communicator::{Communicator, SingleProcess, all_ok, connect, first_alone, local_rank};
+pub use communicator::{Communicator, SingleProcess, all_ok, connect, local_rank, rank_zero_first};
 pub use documents::Documents;
 pub use evaluation::{Evaluation, Metrics};
 pub use finetune::FineTune;

@@ -231,7 +231,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_initializer_is_cut_at_two_deviations() {
+    fn the_initializer_is_truncated_at_two_deviations() {
         let mut random = Pcg64Mcg::seed_from_u64(1);
         let values: Vec<f64> = (0..100_000).map(|_| truncated_normal(&mut random)).collect();
         let mean = values.iter().sum::<f64>() / values.len() as f64;

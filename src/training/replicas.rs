@@ -165,7 +165,7 @@ impl Replicas {
                     thread.join().unwrap_or_else(|_| {
                         Err(Error::Device {
                             device: format!("{:?}", replica.device),
-                            problem: "the computation broke off".to_owned(),
+                            problem: "the computation stopped unexpectedly".to_owned(),
                         })
                     })
                 })

@@ -88,7 +88,7 @@ pub fn train_vocabulary(
             Ok(Message::End(end)) => break end?,
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => {
-                let problem = "reading the corpus broke off; please report this as a bug";
+                let problem = "reading the corpus stopped unexpectedly; please report this as a bug";
                 return Err(Error::Input(problem.to_owned()));
             }
         }

@@ -317,7 +317,7 @@ impl<R: Read + Seek> Parser<R> {
         }
         let array = Array { shape, dtype, parts: vec![(self.at, size as usize)] };
         if self.arrays.len() >= MAX_TENSORS || self.arrays.insert(name.to_owned(), array).is_some() {
-            return Err(format!("array \"{name}\" is there twice, or there are too many"));
+            return Err(format!("array \"{name}\" occurs twice, or there are too many"));
         }
         self.skip(size)
     }

@@ -101,7 +101,7 @@ pub(in crate::checkpoint) fn unwrap<'a>(
     if prefix.is_empty() && inserted.is_empty() {
         return Found::Plain;
     }
-    Found::One(taken_off(&splits, &prefix, &inserted))
+    Found::One(strip_prefix(&splits, &prefix, &inserted))
 }
 
 fn separator(dialect: Dialect) -> char {
@@ -184,7 +184,7 @@ fn is_slot(prefix: &str) -> bool {
     parts().any(|part| SLOTS.contains(&part) || part.to_lowercase().starts_with("opt"))
 }
 
-fn taken_off(splits: &[Split<'_>], prefix: &str, inserted: &BTreeSet<&str>) -> Unwrapped {
+fn strip_prefix(splits: &[Split<'_>], prefix: &str, inserted: &BTreeSet<&str>) -> Unwrapped {
     let mut found = Unwrapped { prefix: prefix.to_owned(), ..Unwrapped::default() };
     let mut held: BTreeSet<&str> = BTreeSet::new();
     for split in splits {
@@ -221,14 +221,14 @@ fn taken_off(splits: &[Split<'_>], prefix: &str, inserted: &BTreeSet<&str>) -> U
         }
     }
     if !prefix.is_empty() {
-        found.notes.push(format!("took the prefix \"{prefix}\" off the names of the tensors"));
+        found.notes.push(format!("removed the prefix \"{prefix}\" from the names of the tensors"));
     }
     for prefix in from {
-        found.notes.push(format!("took the prefix \"{prefix}\" off the names of the head's tensors"));
+        found.notes.push(format!("removed the prefix \"{prefix}\" from the names of the head's tensors"));
     }
     if !inserted.is_empty() {
         let parts: Vec<String> = inserted.iter().map(|part| format!("\"{part}\"")).collect();
-        found.notes.push(format!("took {} out of the names of the tensors", parts.join(", ")));
+        found.notes.push(format!("removed {} from the names of the tensors", parts.join(", ")));
     }
     found
 }

@@ -96,7 +96,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn other_names_become_googles() {
+    fn other_names_map_to_googles() {
         let layer = "bert/encoder/transformer/group_0/inner_group_0";
         let pairs = [
             ("bert/embeddings/layer_normalization/beta", "bert/embeddings/LayerNorm/beta".to_owned()),

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::Quantization;
-use super::recipe::{FourBit, Nested, Recipe, Stored, odd};
+use super::recipe::{BITSANDBYTES, FourBit, Nested, Recipe, Stored, invalid_quantized};
 use crate::checkpoint::tensor::{Dtype, TensorInfo};
 use crate::checkpoint::tensors::Tensors;
 use crate::error::{Error, Result};
@@ -76,12 +76,12 @@ impl Tensors {
         let (scales, rows) = self.stored(&format!("{module}.SCB"))?;
         let (weights, shape) = self.stored(&matrix)?;
         if weights.dtype != Dtype::I8 || shape.len() != 2 || rows.iter().product::<usize>() != shape[0] {
-            return Err(self.odd(&matrix, "its scales do not fit it"));
+            return Err(self.invalid_quantized(&matrix, "its scales do not fit it"));
         }
         if let Ok((format, _)) = self.stored(&format!("{module}.weight_format"))
             && self.bytes_of(&format)?.iter().any(|byte| *byte != 0)
         {
-            return Err(self.odd(
+            return Err(self.invalid_quantized(
                 &matrix,
                 "its values are not in rows; save the model before it is used, or with a newer bitsandbytes",
             ));
@@ -91,13 +91,13 @@ impl Tensors {
 
     fn four_bit(&self, state: &str) -> Result<(String, Recipe, Vec<usize>)> {
         let matrix = state.split(STATE).next().unwrap_or(state).to_owned();
-        let odd = |problem: &str| self.odd(&matrix, problem);
+        let invalid_quantized = |problem: &str| self.invalid_quantized(&matrix, problem);
         let (description, length) = self.stored(state)?;
         if length.iter().product::<usize>() > MAX_STATE {
-            return Err(odd("its quant_state is too long"));
+            return Err(invalid_quantized("its quant_state is too long"));
         }
         let description: Value = serde_json::from_slice(&self.bytes_of(&description)?)
-            .map_err(|e| odd(&format!("its quant_state is not JSON ({e})")))?;
+            .map_err(|e| invalid_quantized(&format!("its quant_state is not JSON ({e})")))?;
         let number =
             |key: &str| description.get(key).and_then(Value::as_u64).and_then(|n| usize::try_from(n).ok());
         let shape: Option<Vec<usize>> =
@@ -105,13 +105,13 @@ impl Tensors {
                 shape.iter().map(|n| n.as_u64().and_then(|n| usize::try_from(n).ok())).collect()
             });
         let (Some(shape), Some(block)) = (shape, number("blocksize").filter(|n| *n > 0)) else {
-            return Err(odd("its quant_state has no shape or no blocksize"));
+            return Err(invalid_quantized("its quant_state has no shape or no blocksize"));
         };
         let (packed, packed_shape) = self.stored(&matrix)?;
         let count = shape.iter().try_fold(1usize, |product, n| product.checked_mul(*n));
         let bytes = packed_shape.iter().product::<usize>() * packed.dtype.size();
         let Some(count) = count.filter(|count| count.div_ceil(2) == bytes) else {
-            return Err(odd("its shape does not fit its bytes"));
+            return Err(invalid_quantized("its shape does not fit its bytes"));
         };
         let part = |name: &str| Ok::<_, Error>(self.stored(&format!("{matrix}.{name}"))?.0);
         let nested = match description.get("nested_offset").and_then(Value::as_f64) {
@@ -135,7 +135,7 @@ impl Tensors {
 
     fn stored(&self, name: &str) -> Result<(Stored, Vec<usize>)> {
         let Ok(i) = self.infos.binary_search_by(|info| info.name.as_str().cmp(name)) else {
-            return Err(self.odd(name, "it is missing"));
+            return Err(self.invalid_quantized(name, "it is missing"));
         };
         let stored = self.stored.get(name).cloned().unwrap_or_else(|| name.to_owned());
         let info = &self.infos[i];
@@ -146,7 +146,7 @@ impl Tensors {
         self.files[stored.holder].read(&stored.name)
     }
 
-    fn odd(&self, name: &str, problem: &str) -> Error {
-        odd(&self.path, name, problem)
+    fn invalid_quantized(&self, name: &str, problem: &str) -> Error {
+        invalid_quantized(BITSANDBYTES, &self.path, name, problem)
     }
 }

@@ -46,12 +46,12 @@ impl Quantization {
 
     /// Describes the problem with weights that cannot be read, and the remedy.
     fn problem(&self) -> String {
-        format!("{}; {}", self.note(), WAY_OUT)
+        format!("{}; {}", self.note(), REMEDY)
     }
 }
 
 /// The remedy for weights that cannot be read.
-pub(in crate::checkpoint) const WAY_OUT: &str = "use the unquantized weights of the model, or dequantize these with the library that \
+pub(in crate::checkpoint) const REMEDY: &str = "use the unquantized weights of the model, or dequantize these with the library that \
                                   made them; option dtype=int8 computes with 8-bit integers from ordinary weights";
 
 /// Suffixes or parts of the names of tensors that a library quantized.
@@ -135,7 +135,7 @@ pub(in crate::checkpoint) fn explained(error: Error, path: &Path) -> Error {
 /// Returns a hint for messages about an element type that only quantized weights have.
 pub(in crate::checkpoint) fn hint(dtype: &str) -> String {
     if ["F8", "F4", "F6"].iter().any(|narrow| dtype.starts_with(narrow)) {
-        format!("; the weights are quantized: {WAY_OUT}")
+        format!("; the weights are quantized: {REMEDY}")
     } else {
         String::new()
     }

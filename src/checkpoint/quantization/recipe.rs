@@ -9,6 +9,9 @@ use crate::checkpoint::layout::to_f32;
 use crate::checkpoint::tensor::Dtype;
 use crate::error::{Error, Result};
 
+/// The name of bitsandbytes in messages.
+pub(super) const BITSANDBYTES: &str = "bitsandbytes";
+
 /// A tensor as stored in a file.
 #[derive(Clone, Debug)]
 pub(in crate::checkpoint) struct Stored {
@@ -55,6 +58,14 @@ pub(in crate::checkpoint) struct Nested {
 }
 
 impl Recipe {
+    /// Returns the quantization method in words.
+    fn method(&self) -> &'static str {
+        match self {
+            Self::Int8 { .. } | Self::FourBit(_) => BITSANDBYTES,
+            Self::Rows8 { .. } | Self::Rows4 { .. } => "one scale per row",
+        }
+    }
+
     /// Dequantizes a matrix from its stored bytes. `read` returns the bytes of other tensors of the file at `path`.
     pub(in crate::checkpoint) fn dequantized(
         &self,
@@ -63,9 +74,10 @@ impl Recipe {
         path: &Path,
         read: &dyn Fn(&Stored) -> Result<Vec<u8>>,
     ) -> Result<Vec<f32>> {
+        let invalid = |name: &str, problem: &str| invalid_quantized(self.method(), path, name, problem);
         let floats = |part: &Stored| {
             to_f32(&read(part)?, part.dtype)
-                .ok_or_else(|| odd(path, &part.name, &format!("it has elements of type {}", part.dtype)))
+                .ok_or_else(|| invalid(&part.name, &format!("it has elements of type {}", part.dtype)))
         };
         Ok(match self {
             Recipe::Rows8 { scales } => eight_bits(stored, &floats(scales)?),
@@ -80,19 +92,23 @@ impl Recipe {
                         &floats(&nested.absmax)?,
                         nested,
                     )
-                    .ok_or_else(|| odd(path, name, "its nested scales are too few"))?,
+                    .ok_or_else(|| invalid(name, "its nested scales are too few"))?,
                 };
                 four_bit(stored, &floats(&recipe.codes)?, &absmax, recipe)
-                    .ok_or_else(|| odd(path, name, "its codes or scales are too few"))?
+                    .ok_or_else(|| invalid(name, "its codes or scales are too few"))?
             }
         })
     }
 }
 
 /// Returns the error for quantized weights that cannot be read.
-pub(in crate::checkpoint) fn odd(path: &Path, name: &str, problem: &str) -> Error {
-    let problem =
-        format!("the weights are quantized (bitsandbytes), and \"{name}\" cannot be read: {problem}");
+pub(in crate::checkpoint) fn invalid_quantized(
+    method: &str,
+    path: &Path,
+    name: &str,
+    problem: &str,
+) -> Error {
+    let problem = format!("the weights are quantized ({method}), and \"{name}\" cannot be read: {problem}");
     Error::Weights { path: path.to_owned(), problem }
 }
 

@@ -114,7 +114,7 @@ pub(crate) struct QuestionDataArgs {
     /// Field with the answers
     #[arg(long, value_name = "NAME", default_value = "answers", help_heading = "Data")]
     pub answers_field: String,
-    /// Tokens that neighbouring windows of a long context share [default: 128, or half of a shorter window]
+    /// Tokens that adjacent windows of a long context share [default: 128, or half of a shorter window]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), help_heading = "Data")]
     pub doc_stride: Option<u32>,
     /// Longest question in tokens; the rest is cut off

@@ -179,7 +179,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_name_of_the_output_tells_an_array() {
+    fn the_output_name_determines_an_array() {
         let named = |format: EmbedFormatArg, name: &str| format.array(Some(std::path::Path::new(name)));
         assert_eq!(named(EmbedFormatArg::Auto, "a.npy"), Some(ArrayKind::Npy));
         assert_eq!(named(EmbedFormatArg::Auto, "a.safetensors"), Some(ArrayKind::Safetensors));

@@ -70,7 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_name_of_the_output_tells_a_table() {
+    fn the_output_name_determines_a_table() {
         let named = |format: RecordFormatArg, name: &str| format.resolve(Some(Path::new(name)), false).ok();
         assert_eq!(named(RecordFormatArg::Auto, "a.csv"), Some(Format::Table(TableKind::Csv)));
         assert_eq!(named(RecordFormatArg::Auto, "a.TSV"), Some(Format::Table(TableKind::Tsv)));

@@ -2,7 +2,7 @@
 
 use albert::device;
 use albert::training::finetune::{FineTune, FineTuneOptions};
-use albert::training::{Communicator, first_alone};
+use albert::training::{Communicator, rank_zero_first};
 use albert::{Error, Result};
 
 use crate::cli::args::finetune::{CommonArgs, FinetuneArgs, FinetuneTask};
@@ -53,7 +53,7 @@ fn opened<'a>(
         device::set_threads(usize::from(threads))?;
     }
     // Only one process downloads a model.
-    let found = first_alone(world, || options::checkpoint(&args.model, reporter).map(Some))?;
+    let found = rank_zero_first(world, || options::checkpoint(&args.model, reporter).map(Some))?;
     let Some(checkpoint) = found else {
         return Err(Error::Input("another process could not read the model".to_owned()));
     };

@@ -4,7 +4,7 @@ use std::io::IsTerminal;
 
 use albert::device;
 use albert::training::{
-    Communicator, Pretrain, PretrainOptions, Start, StopReason, TeacherOptions, first_alone,
+    Communicator, Pretrain, PretrainOptions, Start, StopReason, TeacherOptions, rank_zero_first,
 };
 use albert::{Error, Result};
 
@@ -31,7 +31,7 @@ fn train(
     }
     args.options(Start::Size(args.size), None, None).check()?;
     // Only one process downloads models.
-    let Some(options) = first_alone(world, || found(args, reporter).map(Some))? else {
+    let Some(options) = rank_zero_first(world, || found(args, reporter).map(Some))? else {
         return Err(Error::Input("another process could not read the model".to_owned()).into());
     };
     let mut progress = TrainingProgress::new(reporter);

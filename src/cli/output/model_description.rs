@@ -20,7 +20,8 @@ pub(crate) fn described_model(checkpoint: &Checkpoint, reporter: &Reporter) -> R
     let tensors = checkpoint.tensors()?;
     let inventory = Inventory::new(&tensors, &checkpoint.config)?;
     let summary = Summary::new(&checkpoint.config, &tensors, &inventory)?;
-    let mut warnings: Vec<String> = summary.warnings.iter().map(|text| wording::worded(text)).collect();
+    let mut warnings: Vec<String> =
+        summary.warnings.iter().map(|text| wording::rephrase_error(text)).collect();
     // A checkpoint without its tokenizer is still worth describing.
     let tokenizer = match checkpoint.tokenizer() {
         Ok(tokenizer) => {

@@ -10,7 +10,7 @@ use super::corpus_report;
 use super::progress::TrainingProgress;
 
 impl PretrainObserver for TrainingProgress<'_> {
-    fn trains_tokenizer(&mut self) {
+    fn tokenizer_training_started(&mut self) {
         self.noted("training a tokenizer on the corpus (--tokenizer selects an existing one)");
     }
 
@@ -91,6 +91,6 @@ impl PretrainObserver for TrainingProgress<'_> {
     }
 
     fn wrote_model(&mut self, output: &Path) {
-        self.tell_output(output);
+        self.report_output(output);
     }
 }

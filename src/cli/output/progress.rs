@@ -49,7 +49,7 @@ impl<'a> TrainingProgress<'a> {
     }
 
     /// Reports the directory of the model.
-    pub(super) fn tell_output(&self, output: &Path) {
+    pub(super) fn report_output(&self, output: &Path) {
         self.reporter.note(&format!("wrote the model to {}", output.display()));
     }
 
@@ -142,7 +142,7 @@ impl FineTuneObserver for TrainingProgress<'_> {
         training_plan::announce(plan, self.reporter);
     }
 
-    fn seed_begins(&mut self, seed: u64, count: usize) {
+    fn seed_started(&mut self, seed: u64, count: usize) {
         if count > 1 {
             self.reporter.note(&format!("seed {seed}"));
         }
@@ -174,7 +174,7 @@ impl FineTuneObserver for TrainingProgress<'_> {
     }
 
     fn wrote_model(&mut self, output: &Path) {
-        self.tell_output(output);
+        self.report_output(output);
     }
 }
 

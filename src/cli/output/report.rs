@@ -32,7 +32,7 @@ pub(crate) struct Reporter {
     json: bool,
     /// The active progress bar, which is suspended while lines are printed.
     bar: RefCell<ProgressBar>,
-    truncation_told: Cell<bool>,
+    truncation_reported: Cell<bool>,
 }
 
 impl Reporter {
@@ -53,7 +53,7 @@ impl Reporter {
             progress,
             json: args.progress == ProgressArg::Json,
             bar: RefCell::new(ProgressBar::hidden()),
-            truncation_told: Cell::new(false),
+            truncation_reported: Cell::new(false),
         }
     }
 
@@ -67,7 +67,7 @@ impl Reporter {
             progress: false,
             json: false,
             bar: RefCell::new(ProgressBar::hidden()),
-            truncation_told: Cell::new(false),
+            truncation_reported: Cell::new(false),
         }
     }
 
@@ -84,7 +84,7 @@ impl Reporter {
     /// Prints a warning, unless `--quiet` is given.
     pub(crate) fn warn(&self, message: &str) {
         if !self.quiet {
-            self.line("warning", WARNING, &wording::worded(message));
+            self.line("warning", WARNING, &wording::rephrase_error(message));
         }
     }
 
@@ -121,7 +121,7 @@ impl Reporter {
     }
 
     fn plain(&self, message: &str) {
-        self.write(&format!("albert: {}\n", wording::worded(message)));
+        self.write(&format!("albert: {}\n", wording::rephrase_error(message)));
     }
 
     fn line(&self, kind: &str, style: Style, message: &str) {
@@ -266,7 +266,7 @@ impl Observer for StreamObserver<'_> {
     }
 
     fn record_truncated(&mut self, source: &str, line: u64) {
-        if !self.reporter.truncation_told.replace(true) {
+        if !self.reporter.truncation_reported.replace(true) {
             self.reporter.warn(&format!(
                 "{source}:{line}: the text is longer than the model takes and was cut; \
                  such records have \"truncated\": true (reported once)"

@@ -16,16 +16,16 @@ const OPTION: &str = "option ";
 pub(crate) fn message(error: &Error) -> String {
     match error {
         Error::InvalidOption { name, problem } => {
-            format!("{}: {}", flag(name).unwrap_or_else(|| name.clone()), worded(problem))
+            format!("{}: {}", flag(name).unwrap_or_else(|| name.clone()), rephrase_error(problem))
         }
-        other => worded(&other.to_string()),
+        other => rephrase_error(&other.to_string()),
     }
 }
 
 /// Replaces "option text_field" by "--text-field", and "option device=flex" by "--device flex". In backticks, which quote
 /// a complete command, "with option order" becomes "--order". Names that are not options stay unchanged, since they come
 /// from the user's data.
-pub(crate) fn worded(text: &str) -> String {
+pub(crate) fn rephrase_error(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(at) = rest.find(OPTION) {
@@ -111,8 +111,8 @@ mod tests {
             ),
             ("an alias: option overflow=window", "an alias: --overflow window"),
         ] {
-            assert_eq!(worded(text), expected);
-            assert_eq!(worded(expected), expected);
+            assert_eq!(rephrase_error(text), expected);
+            assert_eq!(rephrase_error(expected), expected);
         }
     }
 
@@ -133,10 +133,10 @@ mod tests {
             "option devices",
             "option ",
         ] {
-            assert_eq!(worded(text), text);
+            assert_eq!(rephrase_error(text), text);
         }
-        assert_eq!(worded("option option device"), "option --device");
-        assert_eq!(worded("option é option device=\u{e9}"), "option é --device \u{e9}");
+        assert_eq!(rephrase_error("option option device"), "option --device");
+        assert_eq!(rephrase_error("option é option device=\u{e9}"), "option é --device \u{e9}");
     }
 
     #[test]

@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn ids_that_are_no_labels_are_wrong() {
+    fn unknown_ids_are_never_correct() {
         let metrics = classification(&[0, 1, 7, 7], &[0, usize::MAX, 1, 7], 2);
         assert_eq!(metrics.accuracy, 0.25);
         assert_eq!(metrics.confusion, [[1, 0], [0, 0]]);
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn short_rows_are_filled_with_no() {
+    fn missing_decisions_count_as_no() {
         let metrics = multi_label(&[vec![true], vec![]], &[vec![true, false, true], vec![false]], 2);
         assert_eq!((metrics.subset_accuracy, metrics.micro_f1), (1.0, 1.0));
     }

@@ -88,7 +88,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn equals_share_their_rank() {
+    fn ties_share_their_rank() {
         assert_eq!(ranks(&[2.0, -0.0, 0.0, 5.0, 2.0, 2.0]), [4.0, 1.5, 1.5, 6.0, 4.0, 4.0]);
     }
 
@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_a_number_has_no_correlation() {
+    fn nan_has_no_correlation() {
         let metrics = regression(&[1.0, f64::NAN, 2.0], &[1.0, 2.0, 3.0]);
         assert_eq!((metrics.pearson, metrics.spearman), (None, None));
         let metrics = regression(&[1.0, f64::INFINITY, 2.0], &[1.0, 3.0, 2.0]);

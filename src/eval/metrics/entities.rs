@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_gives_zeros() {
+    fn empty_input_gives_zeros() {
         assert_eq!(entities(&[], &[], None).unwrap(), EntityMetrics::default());
         let nothing = entities(&[vec![]], &[vec![]], Some(EntityScheme::Iobes)).unwrap();
         assert_eq!(nothing, EntityMetrics::default());

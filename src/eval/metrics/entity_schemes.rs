@@ -256,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lenient_entity_may_start_anyhow() {
+    fn lenient_mode_accepts_any_start() {
         let sentences = [tags("I-PER E-PER E-PER"), tags("I-LOC X-LOC B-a-b")];
         let spans = lenient(&sentences).unwrap();
         let kinds: Vec<&str> = spans.iter().map(|s| s.kind).collect();

@@ -55,7 +55,7 @@ pub fn squad_v2(outcomes: &[QuestionOutcome], threshold: f64) -> SquadNoAnswerFi
     };
 
     let mut order: Vec<usize> = (0..outcomes.len()).collect();
-    order.sort_by(|a, b| rising(outcomes[*a].no_answer, outcomes[*b].no_answer));
+    order.sort_by(|a, b| ascending_nan_last(outcomes[*a].no_answer, outcomes[*b].no_answer));
     let best = |score: fn(&(f64, f64)) -> f64| {
         best_threshold(order.iter().map(|i| (&outcomes[*i], score(&raw[*i]))), of(true).count())
     };
@@ -118,7 +118,7 @@ fn best_threshold<'a>(
 }
 
 /// Ascending order, with NaN last.
-fn rising(a: f64, b: f64) -> Ordering {
+fn ascending_nan_last(a: f64, b: f64) -> Ordering {
     a.partial_cmp(&b).unwrap_or_else(|| a.is_nan().cmp(&b.is_nan()))
 }
 
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_a_number_comes_last() {
+    fn nan_sorts_last() {
         let outcomes =
             [outcome(&["x"], "x", f64::NAN), outcome(&["x"], "x", 1.0), outcome(&["x"], "", f64::NAN)];
         let metrics = squad_v2(&outcomes, 0.0);

@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn words_count_as_often_as_both_have_them() {
+    fn overlap_counts_shared_occurrences() {
         assert_eq!(overlap("b b c", "b b b"), 2.0 / 3.0);
         assert_eq!(overlap("", ""), 0.0);
     }

@@ -36,21 +36,21 @@ pub struct TableRow {
 
 impl TableRow {
     /// Returns the reason why this kind of table cannot contain the row, if there is one.
-    pub fn unfit(&self, layout: &TableLayout) -> Option<String> {
+    pub fn reason_unsupported(&self, layout: &TableLayout) -> Option<String> {
         if layout.kind != TableKind::Tsv {
             return None;
         }
-        let unfit = |name: &str| {
+        let reason_unsupported = |name: &str| {
             format!(
                 "column \"{name}\" has a tab or a line break, which TSV cannot hold; option format=csv can"
             )
         };
         let own = self.fields.iter().find(|(_, value)| is_unfit(&plain(value.get())));
         let cells = self.cells.iter().flatten().zip(&layout.predictions);
-        own.map(|(name, _)| unfit(name)).or_else(|| {
+        own.map(|(name, _)| reason_unsupported(name)).or_else(|| {
             cells
                 .filter(|(cell, column)| cell.plain(&column.kind).is_ok_and(|cell| is_unfit(&cell)))
-                .map(|(_, column)| unfit(&column.name))
+                .map(|(_, column)| reason_unsupported(&column.name))
                 .next()
         })
     }
@@ -58,7 +58,7 @@ impl TableRow {
 
 /// Returns true if the columns are known once this row has been added to the `before` waiting rows. `bytes` is the size
 /// of these rows and is updated.
-pub(super) fn tells_columns(row: &TableRow, before: usize, bytes: &mut usize) -> bool {
+pub(super) fn determines_columns(row: &TableRow, before: usize, bytes: &mut usize) -> bool {
     *bytes += row.fields.size();
     row.is_text || *bytes >= HEADER_BYTES || before + 1 >= HEADER_RECORDS
 }
@@ -78,7 +78,7 @@ pub fn columns_of_records(rows: impl Iterator<Item = TableRow>) -> TableColumns 
     let (mut names, mut bytes) = (Vec::new(), 0);
     for (i, row) in rows.enumerate() {
         add_names(&row, &mut names);
-        if tells_columns(&row, i, &mut bytes) {
+        if determines_columns(&row, i, &mut bytes) {
             break;
         }
     }

@@ -133,7 +133,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_extension_tells_the_kind() {
+    fn the_extension_determines_the_kind() {
         let of = |name: &str| TableKind::of(Path::new(name));
         assert_eq!(of("a/b.csv"), Some(TableKind::Csv));
         assert_eq!(of("B.TSV"), Some(TableKind::Tsv));

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::delimited::{is_unfit, plain, push_row};
-use super::layout::{HEADER_RECORDS, add_names, tells_columns};
+use super::layout::{HEADER_RECORDS, add_names, determines_columns};
 #[cfg(feature = "parquet")]
 use super::parquet::{ParquetWriter, Plan};
 use super::{Cell, Delimited, ERROR, PREFIX, TableColumns, TableLayout, TableRow};
@@ -92,7 +92,7 @@ impl TableWriter {
     /// A message for a field that is not among the columns.
     pub(in crate::io) fn row(&mut self, row: TableRow, out: &mut Vec<u8>) -> Result<(), String> {
         let State::Open(waiting, bytes) = &mut self.state else { return self.encode(row, out) };
-        let known = tells_columns(&row, waiting.len(), bytes);
+        let known = determines_columns(&row, waiting.len(), bytes);
         waiting.push(row);
         if known { self.settle(out) } else { Ok(()) }
     }
@@ -340,12 +340,12 @@ mod tests {
     #[test]
     fn what_tsv_cannot_hold() {
         let tsv = layout(TableKind::Tsv, None);
-        let problem = row(r#"{"text":"a\tb"}"#, "x").unfit(&tsv).unwrap_or_default();
+        let problem = row(r#"{"text":"a\tb"}"#, "x").reason_unsupported(&tsv).unwrap_or_default();
         assert!(problem.starts_with("column \"text\" has a tab"), "{problem}");
-        let problem = row(r#"{"text":"a"}"#, "x\ny").unfit(&tsv).unwrap_or_default();
+        let problem = row(r#"{"text":"a"}"#, "x\ny").reason_unsupported(&tsv).unwrap_or_default();
         assert!(problem.starts_with("column \"label\" has a tab"), "{problem}");
-        assert_eq!(row(r#"{"text":"\"a, b\"","n":{"c":"\t"}}"#, "x").unfit(&tsv), None);
-        assert_eq!(row(r#"{"text":"a\tb"}"#, "x").unfit(&layout(TableKind::Csv, None)), None);
+        assert_eq!(row(r#"{"text":"\"a, b\"","n":{"c":"\t"}}"#, "x").reason_unsupported(&tsv), None);
+        assert_eq!(row(r#"{"text":"a\tb"}"#, "x").reason_unsupported(&layout(TableKind::Csv, None)), None);
         let rows = vec![row(r#"{"text":"a\tb","id":1}"#, "")];
         let text = "text\tid\tlabel\tscore\terror\n\t1\t\t\tfailed, here\n";
         assert_eq!(table(tsv.clone(), rows).as_deref(), Ok(text));

@@ -5,7 +5,7 @@ use std::ops::{Deref, DerefMut};
 use std::sync::{Mutex, PoisonError};
 
 /// Maximum number of values that the pool keeps (1 GiB).
-const KEPT: usize = 1 << 28;
+const MAX_POOLED: usize = 1 << 28;
 
 struct Pool {
     /// Free buffers, oldest first.
@@ -52,13 +52,13 @@ fn take(length: usize) -> Option<Vec<f32>> {
 impl Drop for Buffer {
     fn drop(&mut self) {
         let numbers = std::mem::take(&mut self.0);
-        if numbers.capacity() == 0 || numbers.capacity() > KEPT {
+        if numbers.capacity() == 0 || numbers.capacity() > MAX_POOLED {
             return;
         }
         let mut pool = POOL.lock().unwrap_or_else(PoisonError::into_inner);
         pool.size += numbers.capacity();
         pool.free.push_back(numbers);
-        while pool.size > KEPT {
+        while pool.size > MAX_POOLED {
             let Some(oldest) = pool.free.pop_front() else { break };
             pool.size -= oldest.capacity();
         }

@@ -40,7 +40,7 @@ pub(crate) fn cross_entropy(
     let mut loss = 0.0;
     let mut correct = 0;
     let mut logits = vec![0.0; CHUNK_ROWS.min(n) * vocabulary];
-    let mut flipped = vec![0.0; CHUNK_ROWS.min(n) * width];
+    let mut x_transposed = vec![0.0; CHUNK_ROWS.min(n) * width];
     for (chunk, labels) in labels.chunks(CHUNK_ROWS).enumerate() {
         let rows = labels.len();
         let range = chunk * CHUNK_ROWS * width..(chunk * CHUNK_ROWS + rows) * width;
@@ -59,16 +59,16 @@ pub(crate) fn cross_entropy(
         if gradients {
             let d = matrix(logits, rows, vocabulary);
             multiply(&mut dx[range], d, matrix(table, vocabulary, width), 1.0, false);
-            let flipped = &mut flipped[..rows * width];
-            transpose(flipped, x, width);
-            multiply(&mut dtable, matrix(flipped, width, rows), d, 1.0, chunk > 0);
+            let x_transposed = &mut x_transposed[..rows * width];
+            transpose(x_transposed, x, width);
+            multiply(&mut dtable, matrix(x_transposed, width, rows), d, 1.0, chunk > 0);
             AddRows { x: logits, sum: &mut dbias }.run();
         }
     }
     let gradients = gradients.then(|| {
-        let mut upright = vec![0.0; table.len()];
-        transpose(&mut upright, &dtable, vocabulary);
-        [dx, upright, dbias]
+        let mut dtable_transposed = vec![0.0; table.len()];
+        transpose(&mut dtable_transposed, &dtable, vocabulary);
+        [dx, dtable_transposed, dbias]
     });
     CrossEntropy { loss: loss as f32, correct, gradients }
 }

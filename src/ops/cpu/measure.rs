@@ -25,16 +25,16 @@ const ROWS: usize = 32;
 /// Products in `precision` with operands that stay in the L1 cache, to measure the peak performance of the processor.
 /// Returns `None` where it has no instructions for them.
 pub fn peak(precision: MatmulPrecision) -> Option<Operation> {
-    let form = OperandLayout::own(precision)
-        .filter(|form| precision != MatmulPrecision::Bf16 || *form == OperandLayout::Bf16Pairs)?;
+    let layout = OperandLayout::for_micro_kernels(precision)
+        .filter(|layout| precision != MatmulPrecision::Bf16 || *layout == OperandLayout::Bf16Pairs)?;
     let (depth, rounds) = (128, 2000);
     let mut a = PackedLhs::default();
-    a.fill(form, [ROWS, depth], |_, out| out.fill(0.0));
+    a.fill(layout, [ROWS, depth], |_, out| out.fill(0.0));
     let b = PackedRhs::new(&vec![0.0; depth * COLUMNS], [depth, COLUMNS], precision, false);
     b.split_for(usize::MAX);
     let threads = rayon::current_num_threads();
     Some(Operation {
-        name: format!("peak {form:?}"),
+        name: format!("peak {layout:?}"),
         operations: (2 * threads * rounds * ROWS * COLUMNS * depth) as f64,
         run: Box::new(move || {
             (0..threads).into_par_iter().with_max_len(1).for_each(|_| {
@@ -58,7 +58,7 @@ pub fn product(precision: MatmulPrecision, rows: usize, k: usize, n: usize) -> O
 
 /// Like [`product`], through `rten-gemm`.
 pub fn library_product(precision: MatmulPrecision, rows: usize, k: usize, n: usize) -> Operation {
-    let weights = PackedRhs::of_library(&noise(k * n), [k, n], precision);
+    let weights = PackedRhs::for_library(&noise(k * n), [k, n], precision);
     timed_product("library", weights, precision, rows, [k, n])
 }
 
@@ -72,7 +72,7 @@ fn timed_product(
     let (x, bias) = (noise(rows * k), noise(n));
     let mut out = vec![0.0; rows * n];
     let threads = rayon::current_num_threads();
-    let block = weights.form().rows_per_task(rows, threads);
+    let block = weights.layout().rows_per_task(rows, threads);
     Operation {
         name: format!("{what} {precision:?} {rows}x{k}x{n}"),
         operations: (2 * rows * k * n) as f64,
@@ -81,7 +81,7 @@ fn timed_product(
                 PackedLhs::default,
                 |lhs, (out, x)| {
                     for (chunk, columns) in weights.chunks().enumerate() {
-                        lhs.fill(weights.form(), [x.len() / k, columns.len()], |i, row| {
+                        lhs.fill(weights.layout(), [x.len() / k, columns.len()], |i, row| {
                             row.copy_from_slice(&x[i * k..][columns.clone()]);
                         });
                         weights.product([chunk, 0], lhs, (chunk == 0).then_some(&bias), out);
@@ -103,7 +103,7 @@ pub fn attention(
     let sizes = Sizes { batch: 1, length, hidden, heads, inner: 0 };
     let qkv = noise(batch * length * 3 * hidden);
     let keys = Keys::all(length);
-    let form = OperandLayout::of_attention(precision, length);
+    let layout = OperandLayout::for_attention(precision, length);
     let mut out = vec![0.0; batch * length * hidden];
     Operation {
         name: format!("attention {precision:?} {batch}x{length}"),
@@ -114,8 +114,8 @@ pub fn attention(
                 |(workspace, scores), (i, out)| {
                     let qkv = &qkv[i / heads * length * 3 * hidden..][..length * 3 * hidden];
                     let head = Head { sizes, qkv, keys: &keys, dropout: None, index: i % heads };
-                    if form.runs() {
-                        head.in_tiles(form).forward(workspace, out, hidden / heads);
+                    if layout.is_supported() {
+                        head.in_tiles(layout).forward(workspace, out, hidden / heads);
                     } else {
                         head.forward(scores, out);
                     }

@@ -26,11 +26,12 @@ pub(crate) fn is_native(precision: MatmulPrecision) -> bool {
     match precision {
         MatmulPrecision::F32 => true,
         MatmulPrecision::Bf16x2 => {
-            OperandLayout::of_weights(precision) != OperandLayout::of_weights(MatmulPrecision::F32)
+            OperandLayout::for_weights(precision) != OperandLayout::for_weights(MatmulPrecision::F32)
         }
-        MatmulPrecision::Bf16 => OperandLayout::Bf16Pairs.runs(),
+        MatmulPrecision::Bf16 => OperandLayout::Bf16Pairs.is_supported(),
         MatmulPrecision::Int8 => {
-            OperandLayout::own(precision).is_some() || gemm::library::LibraryRhsInt8::is_faster()
+            OperandLayout::for_micro_kernels(precision).is_some()
+                || gemm::library::LibraryRhsInt8::is_faster()
         }
     }
 }

@@ -91,7 +91,7 @@ pub fn all_ok<T>(world: &dyn Communicator, result: Result<T>) -> Result<T> {
 ///
 /// # Errors
 /// Errors of `work`; if a process has died.
-pub fn first_alone<T>(
+pub fn rank_zero_first<T>(
     world: &dyn Communicator,
     mut work: impl FnMut() -> Result<Option<T>>,
 ) -> Result<Option<T>> {

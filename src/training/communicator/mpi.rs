@@ -20,7 +20,7 @@ impl World {
     pub(super) fn connect() -> Result<Self> {
         let universe = mpi::initialize().ok_or_else(|| Error::Device {
             device: "mpi".to_owned(),
-            problem: "is initialized already".to_owned(),
+            problem: "is already initialized".to_owned(),
         })?;
         Ok(Self { universe })
     }

@@ -75,7 +75,7 @@ pub(super) fn find(paths: &[PathBuf]) -> Result<(Vec<Input>, u64)> {
         if inputs.len() == before {
             return Err(Error::bad_file(
                 path,
-                format!("no file in this folder ends in {READ}; name files with other endings themselves"),
+                format!("no file in this folder ends in {READ}; name files with other extensions explicitly"),
             ));
         }
     }

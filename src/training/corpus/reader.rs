@@ -155,7 +155,7 @@ impl CorpusReader {
     fn damaged(&mut self, name: &str, line: u64, error: &io::Error) {
         self.report.damaged_files += 1;
         let problem =
-            format!("the compressed file is cut off or damaged ({error}); what came before was read");
+            format!("the compressed file is truncated or damaged ({error}); it was read up to that point");
         self.report.add(name, line, problem);
     }
 

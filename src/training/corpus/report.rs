@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// Number of problems that a report keeps with their locations.
-const KEPT: usize = 10;
+const MAX_PROBLEMS: usize = 10;
 
 /// A problem in a corpus that was repaired or skipped.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -67,7 +67,7 @@ impl CorpusReport {
     }
 
     pub(super) fn add(&mut self, source: &str, line: u64, problem: impl Into<String>) {
-        if self.problems.len() < KEPT {
+        if self.problems.len() < MAX_PROBLEMS {
             self.problems.push(Problem { source: source.to_owned(), line, problem: problem.into() });
         }
     }

@@ -45,7 +45,7 @@ impl ClassWeights {
         let mut weights = vec![1.0; labels.len()];
         for (name, weight) in named {
             let id = labels.id(name).ok_or_else(|| {
-                usage(format!("\"{name}\" is none of the labels {}", labels.names().join(", ")))
+                usage(format!("\"{name}\" is not one of the labels {}", labels.names().join(", ")))
             })?;
             if !weight.is_finite() || *weight < 0.0 {
                 return Err(usage(format!("{weight} is not a weight; expected a number from 0")));
@@ -56,7 +56,7 @@ impl ClassWeights {
     }
 
     /// Returns equal weights, or an error if weights were given, for tasks without class weights.
-    pub(in crate::training) fn refuse(&self) -> Result<Vec<f32>> {
+    pub(in crate::training) fn none_or_error(&self) -> Result<Vec<f32>> {
         match self {
             Self::Equal => Ok(Vec::new()),
             _ => Err(usage("class weights are only for single-label classification".to_owned())),

@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn like_lengths_share_a_batch() {
+    fn similar_lengths_share_a_batch() {
         let examples = examples((0..400).map(|i| 1 + (i * 37) % 100));
         for listed in [LISTED, 0] {
             let epoch = Epoch::with_limit(400, 8, Order::ByLength, (1, 0), listed);

@@ -8,7 +8,7 @@ use crate::eval::EvalReport;
 use crate::tasks::Longest;
 use crate::tokenizer::TruncationSide;
 use crate::training::TrainObserver;
-use crate::training::trainer::OnlyStart;
+use crate::training::trainer::StartOnly;
 
 /// Receives the events of [`FineTune`](super::FineTune). Only process 0 reports events. `()` ignores them.
 pub trait FineTuneObserver: TrainObserver {
@@ -25,7 +25,7 @@ pub trait FineTuneObserver: TrainObserver {
     fn planned(&mut self, _plan: &FineTunePlan) {}
 
     /// The run with `seed` starts. There are `count` runs.
-    fn seed_begins(&mut self, _seed: u64, _count: usize) {}
+    fn seed_started(&mut self, _seed: u64, _count: usize) {}
 
     /// The run with `seed` had already been completed.
     fn seed_is_complete(&mut self, _seed: u64) {}
@@ -45,4 +45,4 @@ pub trait FineTuneObserver: TrainObserver {
 
 impl FineTuneObserver for () {}
 
-impl<O: FineTuneObserver + ?Sized> FineTuneObserver for OnlyStart<'_, O> {}
+impl<O: FineTuneObserver + ?Sized> FineTuneObserver for StartOnly<'_, O> {}

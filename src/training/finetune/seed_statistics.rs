@@ -41,7 +41,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn as_numpy_has_it() {
+    fn statistics_match_numpy() {
         // numpy.mean, numpy.std(ddof=1).
         let spread = SeedStatistics::of(&[0.9, 0.8, 0.85, 0.87]).expect("figures");
         assert!((spread.mean - 0.855).abs() < 1e-12);

@@ -17,7 +17,7 @@ use crate::error::Result;
 use crate::io::create_directory;
 use crate::tasks::null_threshold;
 use crate::training::log::LoggedRun;
-use crate::training::trainer::OnlyStart;
+use crate::training::trainer::StartOnly;
 use crate::training::{Checkpoints, Evaluation, StopReason};
 
 impl PreparedFineTune<'_> {
@@ -33,12 +33,12 @@ impl PreparedFineTune<'_> {
         stop: &AtomicBool,
         observer: &mut dyn FineTuneObserver,
     ) -> Result<Option<FineTuneResults>> {
-        let leads = self.world.rank() == 0;
+        let is_main_process = self.world.rank() == 0;
         let mut follower;
-        let observer: &mut dyn FineTuneObserver = if leads {
+        let observer: &mut dyn FineTuneObserver = if is_main_process {
             observer
         } else {
-            follower = OnlyStart(observer);
+            follower = StartOnly(observer);
             &mut follower
         };
         let seeds = self.options.seeds.clone();
@@ -52,7 +52,7 @@ impl PreparedFineTune<'_> {
                 runs.push(done);
                 continue;
             }
-            observer.seed_begins(seed, seeds.len());
+            observer.seed_started(seed, seeds.len());
             match self.run_seed(seed, &folder, stop, observer)? {
                 Some(result) => runs.push(result),
                 None => return Ok(None),
@@ -65,7 +65,7 @@ impl PreparedFineTune<'_> {
         let spread = SeedStatistics::of(&metrics).filter(|_| runs.len() > 1);
         let results = FineTuneResults { metric: self.plan.metric.clone(), best_seed, runs, spread };
         let output = &self.options.output;
-        if leads && seeds.len() > 1 {
+        if is_main_process && seeds.len() > 1 {
             observer.seeds_compared(results.spread.as_ref(), best_seed, &self.plan);
             copy_model(&self.folder(best_seed), output)?;
             results.write(output)?;
@@ -90,7 +90,7 @@ impl PreparedFineTune<'_> {
         stop: &AtomicBool,
         observer: &mut dyn FineTuneObserver,
     ) -> Result<Option<SeedResult>> {
-        let leads = self.world.rank() == 0;
+        let is_main_process = self.world.rank() == 0;
         create_directory(folder)?;
         let (plan, prepared) = (&self.plan, &mut self.prepared);
         let tokenizer = self.checkpoint.tokenizer()?;
@@ -119,20 +119,20 @@ impl PreparedFineTune<'_> {
         };
         let resume = self.options.resume && !Checkpoints::new(folder, 1).steps().is_empty();
         let options = plan.options(&self.options, folder, seed, &prepared.examples);
-        let mut judge = prepared.evaluation.as_deref_mut().map(|task| DevEvaluation {
+        let mut dev_evaluation = prepared.evaluation.as_deref_mut().map(|task| DevEvaluation {
             task,
             metric: &plan.metric,
             lower_is_better: plan.lower_is_better,
             batch_tokens: plan.batch_tokens,
         });
-        let evaluation = judge.as_mut().map(|judge| judge as &mut dyn Evaluation);
-        let mut logged = LoggedRun::new(leads.then_some(folder), plan.panels(), &mut *observer);
+        let evaluation = dev_evaluation.as_mut().map(|dev_evaluation| dev_evaluation as &mut dyn Evaluation);
+        let mut logged = LoggedRun::new(is_main_process.then_some(folder), plan.panels(), &mut *observer);
         let tuned = run.run(options, evaluation, resume, stop, &mut logged)?;
         if tuned.ending == StopReason::Interrupted {
             return Ok(None);
         }
-        let report = match (judge, &tuned.model) {
-            (Some(mut judge), Some(model)) if leads => Some(judge.report(model)?),
+        let report = match (dev_evaluation, &tuned.model) {
+            (Some(mut dev_evaluation), Some(model)) if is_main_process => Some(dev_evaluation.report(model)?),
             _ => None,
         };
         if let Some(report) = &report {
@@ -151,7 +151,7 @@ impl PreparedFineTune<'_> {
             metric: report.as_ref().and_then(|report| report.metric(&plan.metric)),
             dev: report.map(|report| report.metrics_json()).unwrap_or_default(),
         };
-        if leads {
+        if is_main_process {
             FineTuneResults::single(&plan.metric, &result).write(folder)?;
         }
         Ok(Some(result))

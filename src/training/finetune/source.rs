@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn a_position_goes_on_where_it_was() {
+    fn seek_resumes_at_the_position() {
         let examples = examples(&[3; 50]);
         let mut source = ExampleSource::new(&examples, 8, Order::ByLength, 5).expect("a source");
         for _ in 0..9 {

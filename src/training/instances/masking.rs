@@ -112,7 +112,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ngram_lengths_are_the_papers() {
+    fn ngram_lengths_follow_the_paper() {
         let mut rng = generator(Purpose::Realize, &[1]);
         let draws = 110_000;
         let mut counts = [0i32; 4];

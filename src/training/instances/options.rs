@@ -94,7 +94,7 @@ impl InstanceOptions {
             return wrong("max_ngram", format!("{} is not between 1 and 32", self.max_ngram));
         }
         if !(0.0..1.0).contains(&self.eval_fraction) {
-            let problem = format!("{} is not a fraction of the documents below 1", self.eval_fraction);
+            let problem = format!("{} is not a fraction from 0 to below 1", self.eval_fraction);
             return wrong("eval_fraction", problem);
         }
         if self.chunk_instances == 0 {

@@ -20,7 +20,7 @@ use crate::training::replicas::Replicas;
 use crate::training::seeds::mix;
 use crate::training::source::Source;
 
-pub(in crate::training) use observer::OnlyStart;
+pub(in crate::training) use observer::StartOnly;
 pub use observer::{Report, StopReason, TrainObserver};
 pub use options::TrainOptions;
 pub use progress::Progress;
@@ -101,14 +101,15 @@ impl<O: Objective, S: Source<Example = O::Example>> Trainer<'_, O, S> {
                 improved = self.evaluate(&mut progress.state, observer)?;
                 self.replicas.clean_up();
             }
-            let enough = self.communicator.any(self.has_enough(&progress.state))?;
+            let enough = self.communicator.any(self.patience_exhausted(&progress.state))?;
             if improved || every(self.options.save_every) || step == total || enough {
                 self.save(&mut progress, &checkpoints, observer, step == total || enough)?;
             }
             if enough && step < total {
                 if self.is_main_process() {
-                    observer
-                        .noted(&format!("stopped after step {step}: no better since the best evaluation"));
+                    observer.noted(&format!(
+                        "stopped after step {step}: no improvement since the best evaluation"
+                    ));
                 }
                 break;
             }
@@ -121,7 +122,7 @@ impl<O: Objective, S: Source<Example = O::Example>> Trainer<'_, O, S> {
     }
 
     /// Returns true if the last `patience` evaluations brought no improvement.
-    fn has_enough(&self, state: &TrainerState) -> bool {
+    fn patience_exhausted(&self, state: &TrainerState) -> bool {
         let best = state.best.as_ref();
         self.options.patience.zip(best).is_some_and(|(patience, best)| best.evaluations_since >= patience)
     }

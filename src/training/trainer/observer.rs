@@ -60,9 +60,9 @@ pub trait TrainObserver {
 impl TrainObserver for () {}
 
 /// Forwards only the start of a run, for processes other than 0.
-pub(in crate::training) struct OnlyStart<'a, O: TrainObserver + ?Sized>(pub &'a mut O);
+pub(in crate::training) struct StartOnly<'a, O: TrainObserver + ?Sized>(pub &'a mut O);
 
-impl<O: TrainObserver + ?Sized> TrainObserver for OnlyStart<'_, O> {
+impl<O: TrainObserver + ?Sized> TrainObserver for StartOnly<'_, O> {
     fn started(&mut self, step: u64) -> Result<()> {
         self.0.started(step)
     }

@@ -80,7 +80,7 @@ impl Files {
         };
         let end = external.offset.checked_add(needed);
         if end.is_none_or(|end| end > self.open[number].1) {
-            return Err(format!("lies beyond the end of \"{name}\": is that cut off?"));
+            return Err(format!("lies beyond the end of \"{name}\": is the file truncated?"));
         }
         Ok((number, external.offset))
     }
@@ -90,7 +90,7 @@ impl Files {
             return Err(format!("lies in \"{name}\", which is not a file of the model's directory"));
         }
         if self.names.len() > MAX_FILES {
-            return Err(format!("lies in another file than {MAX_FILES} others"));
+            return Err(format!("is in one of more than {MAX_FILES} files"));
         }
         let path = self.directory.join(name);
         let length = std::fs::metadata(&path).ok().filter(std::fs::Metadata::is_file).map(|file| file.len());

@@ -205,7 +205,7 @@ fn read(path: &Path, head: &[u8], length: u64, heap: &mut Heap) -> std::result::
         return Ok(Opened { format: Format::PyTorchLegacy, storages: Storages::Ranges(ranges), root });
     }
     if !head.first().is_some_and(|first| [0x80, b'(', b'}', b']', b'c'].contains(first)) {
-        return Err("it begins like none: no zip or tar archive, no pickle".to_owned());
+        return Err("it is neither a zip or tar archive nor a pickle".to_owned());
     }
     let root = load(&mut Input::new(BufReader::new(file)), heap)?;
     let file = File::open(path).map_err(|e| e.to_string())?;
@@ -277,7 +277,7 @@ fn load_keys(
     let list = load(input, heap)?;
     let items = heap.items(list).ok_or("it has no list of its storages")?;
     for item in items {
-        let key = heap.text(*item).ok_or("a key of its storages is none")?;
+        let key = heap.text(*item).ok_or("a storage key is not a string")?;
         keys.push(String::from_utf8_lossy(key).into_owned());
     }
     Ok(keys)

@@ -122,7 +122,9 @@ impl ZipStorages {
         }
         let problem = |e: std::io::Error| format!("storage \"{key}\": {e}");
         if stored && length < bytes {
-            let from = entry.data_start().ok_or_else(|| format!("storage \"{key}\" has no place"))? + start;
+            let from =
+                entry.data_start().ok_or_else(|| format!("storage \"{key}\" has no location in the file"))?
+                    + start;
             if from.checked_add(length).is_none_or(|end| end > self.length) {
                 return Err(format!("storage \"{key}\" reaches past the end of the file"));
             }

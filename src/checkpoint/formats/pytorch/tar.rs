@@ -52,7 +52,7 @@ pub(super) fn check_byte_order(heap: &Heap, sys_info: Value) -> Result<(), Strin
         Some(Value::Bool(false)) => {
             Err("it was written on a big-endian machine; load and save it again with PyTorch".to_owned())
         }
-        _ => Err("its header does not say in which order bytes are".to_owned()),
+        _ => Err("its header does not state the byte order".to_owned()),
     }
 }
 
@@ -94,7 +94,7 @@ type Reader = Input<BufReader<Take<File>>>;
 fn count(input: &mut Reader, heap: &mut Heap) -> Result<i64, String> {
     match load(input, heap)? {
         Value::Int(count) => Ok(count),
-        _ => Err("a count in it is none".to_owned()),
+        _ => Err("a count is not an integer".to_owned()),
     }
 }
 
@@ -103,7 +103,7 @@ fn key(heap: &Heap, value: Value) -> Result<String, String> {
     match value {
         Value::Int(n) => Ok(n.to_string()),
         Value::Text(_) => Ok(String::from_utf8_lossy(heap.text(value).unwrap_or_default()).into_owned()),
-        _ => Err("a key in it is none".to_owned()),
+        _ => Err("a key is neither an integer nor a string".to_owned()),
     }
 }
 

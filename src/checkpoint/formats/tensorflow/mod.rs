@@ -300,7 +300,7 @@ fn piece(
     let shard = shard.ok_or_else(|| format!("lies in data file {}, which there is not", entry.shard_id))?;
     let offset = u64::try_from(entry.offset).map_err(|_| "has a negative offset")?;
     if offset.checked_add(size as u64).is_none_or(|end| end > lengths[shard]) {
-        return Err("lies beyond the end of its data file: is that cut off?".to_owned());
+        return Err("lies beyond the end of its data file: is the file truncated?".to_owned());
     }
     Ok(Piece { shard, offset, size, crc32c: entry.crc32c, within })
 }

@@ -12,7 +12,7 @@ use crate::cli::exit::{ExitStatus, Failure, WhileRunning};
 use crate::cli::output::report::Reporter;
 use crate::cli::{options, streaming};
 use ids::IdFile;
-use settings::{check_array, check_table, embed_options, no_array, tell};
+use settings::{check_array, check_table, embed_options, no_array, report_settings};
 
 pub(super) fn run(args: EmbedArgs, reporter: &Reporter) -> Result<ExitStatus, Failure> {
     let array = args.format.array(args.output.as_deref());
@@ -53,7 +53,7 @@ pub(super) fn run(args: EmbedArgs, reporter: &Reporter) -> Result<ExitStatus, Fa
     let mut lengths = options::length_options_with_windows(&args.length);
     lengths.own = modules.as_ref().and_then(OwnLimit::of_modules);
     if let Some(modules) = &modules {
-        tell(modules, &options, &checkpoint, reporter);
+        report_settings(modules, &options, &checkpoint, reporter);
     }
     let ready = options::load(
         &checkpoint,

@@ -56,7 +56,7 @@ fn unknown_prompt(name: &str, modules: Option<&SentenceModules>) -> Error {
 }
 
 /// Reports which of the model's modules are used.
-pub(super) fn tell(
+pub(super) fn report_settings(
     modules: &SentenceModules,
     options: &EmbedOptions,
     checkpoint: &Checkpoint,

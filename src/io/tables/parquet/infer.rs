@@ -69,7 +69,7 @@ impl JsonType {
     pub(super) fn array(&self, values: &[Option<&Value>]) -> Result<ArrayRef, (usize, String)> {
         let values: Vec<Option<&Value>> =
             values.iter().map(|value| value.filter(|value| !value.is_null())).collect();
-        let unfit = |i: usize| {
+        let reason_unsupported = |i: usize| {
             let shown: String = values
                 .get(i)
                 .copied()
@@ -81,9 +81,15 @@ impl JsonType {
             (i, format!("is {shown}, which is not of the type {}", self.data_type()))
         };
         Ok(match self {
-            Self::Boolean => Arc::new(BooleanArray::from(each(&values, Value::as_bool).map_err(unfit)?)),
-            Self::Integer => Arc::new(Int64Array::from(each(&values, Value::as_i64).map_err(unfit)?)),
-            Self::Float => Arc::new(Float64Array::from(each(&values, Value::as_f64).map_err(unfit)?)),
+            Self::Boolean => {
+                Arc::new(BooleanArray::from(each(&values, Value::as_bool).map_err(reason_unsupported)?))
+            }
+            Self::Integer => {
+                Arc::new(Int64Array::from(each(&values, Value::as_i64).map_err(reason_unsupported)?))
+            }
+            Self::Float => {
+                Arc::new(Float64Array::from(each(&values, Value::as_f64).map_err(reason_unsupported)?))
+            }
             Self::Null | Self::Text => {
                 let text = |value: &&Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
                 Arc::new(values.iter().map(|value| value.as_ref().map(text)).collect::<StringArray>())
@@ -92,7 +98,7 @@ impl JsonType {
                 Arc::new(values.iter().map(|value| value.map(Value::to_string)).collect::<StringArray>())
             }
             Self::List(inner) => {
-                let lists = each(&values, Value::as_array).map_err(unfit)?;
+                let lists = each(&values, Value::as_array).map_err(reason_unsupported)?;
                 let lengths = lists.iter().map(|list| list.map_or(0, Vec::len));
                 let offsets = OffsetBuffer::from_lengths(lengths);
                 let nulls: NullBuffer = lists.iter().map(Option::is_some).collect();

@@ -45,9 +45,9 @@ impl<'a> Head<'a> {
     }
 
     /// The same head for inference (no gradients, no dropout) with our own micro-kernels.
-    pub(in crate::ops::cpu) fn in_tiles(&self, form: OperandLayout) -> InferenceHead<'a> {
+    pub(in crate::ops::cpu) fn in_tiles(&self, layout: OperandLayout) -> InferenceHead<'a> {
         let parts = [0, 1, 2].map(|part| self.rows(part, 0));
-        InferenceHead { parts, length: self.sizes.length, keys: self.keys, form }
+        InferenceHead { parts, length: self.sizes.length, keys: self.keys, layout }
     }
 
     fn scale(&self) -> f32 {

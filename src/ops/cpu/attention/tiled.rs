@@ -21,7 +21,7 @@ pub(in crate::ops::cpu) struct Head<'a> {
     pub length: usize,
     pub keys: &'a Keys,
     /// The layout of the operands of both products (scores and context).
-    pub form: OperandLayout,
+    pub layout: OperandLayout,
 }
 
 /// The workspace of a thread.
@@ -51,22 +51,22 @@ impl Head<'_> {
         let count = self.keys.count();
         let scale = 1.0 / (d as f32).sqrt();
         let Workspace { row, queries, probs, keys, values, scores, factors, out } = workspace;
-        let key_words = arrange_transposed(self.form, key_rows, count, row, keys);
-        let value_words = arrange(self.form, value_rows, count, values);
+        let key_words = arrange_transposed(self.layout, key_rows, count, row, keys);
+        let value_words = arrange(self.layout, value_rows, count, values);
         let (stride, wide) = (padded_stride(count.next_multiple_of(COLUMNS)), d.next_multiple_of(COLUMNS));
         let block = (SCORES / stride).next_multiple_of(FEWEST_QUERIES).clamp(FEWEST_QUERIES, MOST_QUERIES);
         for first in (0..length).step_by(block) {
             let rows = block.min(length - first);
-            queries.fill(self.form, [rows, d], |i, out| {
+            queries.fill(self.layout, [rows, d], |i, out| {
                 out.iter_mut().zip(query_rows.row(first + i)).for_each(|(out, x)| *out = x * scale);
             });
             scores.resize(rows * stride, 0.0);
             for (panel, b) in keys.chunks_exact(key_words * COLUMNS).enumerate() {
                 let micro_kernel = queries.micro_kernel(b, COLUMNS, key_words);
-                micro_kernel.floats(self.form, Accumulator::Zero, &mut scores[panel * COLUMNS..], stride);
+                micro_kernel.floats(self.layout, Accumulator::Zero, &mut scores[panel * COLUMNS..], stride);
             }
             factors.clear();
-            let padded = self.form.padded(count);
+            let padded = self.layout.padded(count);
             for row in scores.chunks_exact_mut(stride) {
                 let (row, padding) = row[..padded].split_at_mut(count);
                 self.keys.fill(row, f32::MIN);
@@ -74,10 +74,10 @@ impl Head<'_> {
                 factors.push(Exponentials(row).run());
                 padding.fill(0.0);
             }
-            let (a, a_stride) = if self.form == OperandLayout::Floats {
+            let (a, a_stride) = if self.layout == OperandLayout::Floats {
                 (bytemuck::cast_slice(scores), stride)
             } else {
-                probs.copy(self.form, Rows { data: scores, width: padded, stride }, rows);
+                probs.copy(self.layout, Rows { data: scores, width: padded, stride }, rows);
                 (probs.words_from(0), probs.stride())
             };
             let context = &mut context[first * context_stride..];
@@ -86,7 +86,7 @@ impl Head<'_> {
                     let b = &values[column..];
                     let micro_kernel =
                         MicroKernel { rows, a, a_stride, b, b_stride: wide, k: value_words, ahead: 0 };
-                    micro_kernel.floats(self.form, Accumulator::Zero, &mut out[column..], out_stride);
+                    micro_kernel.floats(self.layout, Accumulator::Zero, &mut out[column..], out_stride);
                 }
             };
             if d == wide {

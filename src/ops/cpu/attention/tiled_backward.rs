@@ -30,7 +30,7 @@ impl Head<'_> {
     /// Like [`Head::backward`], without dropout.
     pub(in crate::ops::cpu) fn backward_in_tiles(
         &self,
-        form: OperandLayout,
+        layout: OperandLayout,
         workspace: &mut Workspace,
         context: &[f32],
         out: &mut [f32],
@@ -56,9 +56,9 @@ impl Head<'_> {
             out,
             sums,
         } = workspace;
-        let words = arrange_transposed(form, self.rows(1, 0), count, row, key_panels);
-        arrange_transposed(form, self.rows(2, 0), count, row, value_panels);
-        let key_words = arrange(form, self.rows(1, 0), count, key_rows);
+        let words = arrange_transposed(layout, self.rows(1, 0), count, row, key_panels);
+        arrange_transposed(layout, self.rows(2, 0), count, row, value_panels);
+        let key_words = arrange(layout, self.rows(1, 0), count, key_rows);
         let (stride, wide) = (padded_stride(count.next_multiple_of(COLUMNS)), d.next_multiple_of(COLUMNS));
         for first in (0..length).step_by(BLOCK_QUERIES) {
             let rows = BLOCK_QUERIES.min(length - first);
@@ -66,11 +66,11 @@ impl Head<'_> {
                 out.resize(rows * stride, 0.0);
                 for (panel, b) in panels.chunks_exact(words * COLUMNS).enumerate() {
                     let out = &mut out[panel * COLUMNS..];
-                    lhs.micro_kernel(b, COLUMNS, words).floats(form, Accumulator::Zero, out, stride);
+                    lhs.micro_kernel(b, COLUMNS, words).floats(layout, Accumulator::Zero, out, stride);
                 }
             };
             let query_rows = self.rows(0, first);
-            lhs.fill(form, [rows, d], |i, out| {
+            lhs.fill(layout, [rows, d], |i, out| {
                 out.iter_mut().zip(query_rows.row(i)).for_each(|(out, x)| *out = x * scale);
             });
             against(lhs, key_panels, probs);
@@ -83,7 +83,7 @@ impl Head<'_> {
 
             let column = (self.index % self.sizes.heads) * d;
             let context = Rows { data: &context[first * hidden + column..], width: d, stride: hidden };
-            lhs.copy(form, context, rows);
+            lhs.copy(layout, context, rows);
             against(lhs, value_panels, gradient);
             for (gradient, probs) in gradient.chunks_exact_mut(stride).zip(probs.chunks_exact(stride)) {
                 let gradient = &mut gradient[..count];
@@ -93,14 +93,14 @@ impl Head<'_> {
             }
 
             let probs = Rows { data: probs, width: count, stride };
-            add_transposed(form, values, probs, context, rows, sums);
+            add_transposed(layout, values, probs, context, rows, sums);
             let slopes = Rows { data: gradient, width: count, stride };
-            add_transposed(form, keys, slopes, query_rows, rows, sums);
-            lhs.copy(form, slopes, rows);
+            add_transposed(layout, keys, slopes, query_rows, rows, sums);
+            lhs.copy(layout, slopes, rows);
             out.resize(rows * wide, 0.0);
             for column in (0..wide).step_by(COLUMNS) {
                 let micro_kernel = lhs.micro_kernel(&key_rows[column..], wide, key_words);
-                micro_kernel.floats(form, Accumulator::Zero, &mut out[column..], wide);
+                micro_kernel.floats(layout, Accumulator::Zero, &mut out[column..], wide);
             }
             let queries = &mut queries[first * d..(first + rows) * d];
             for (queries, out) in queries.chunks_exact_mut(d).zip(out.chunks_exact(wide)) {

@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn no_rate_costs_nothing() {
+    fn a_rate_of_zero_has_no_mask() {
         assert!(Dropout::new(1, 1, 0.0).is_none());
     }
 }

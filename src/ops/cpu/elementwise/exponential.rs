@@ -12,7 +12,7 @@ const LOWEST: f32 = -87.0;
 /// Computes `2^k exp(r)` with |r| at most ln 2 / 2. The polynomial is Norbert Juffa's, which `rten-vecmath` uses for all
 /// x.
 #[inline(always)]
-pub(in crate::ops::cpu) fn exp_not_positive<I: Isa>(isa: I, x: I::F32) -> I::F32 {
+pub(in crate::ops::cpu) fn exp_nonpositive<I: Isa>(isa: I, x: I::F32) -> I::F32 {
     const LN_2_HIGH: f32 = 6.931_457_5e-1;
     const LN_2_LOW: f32 = 1.428_606_8e-6;
     const POLYNOMIAL: [f32; 7] =
@@ -54,13 +54,13 @@ mod tests {
                 [self.0],
                 [],
                 #[inline(always)]
-                |[x], []| [exp_not_positive(isa, x)],
+                |[x], []| [exp_nonpositive(isa, x)],
             );
         }
     }
 
     #[test]
-    fn it_is_near_the_exact_one() {
+    fn exponential_is_accurate() {
         let x: Vec<f32> = (0..870_000).map(|i| i as f32 * -1e-4).chain([-1e-30, -0.0]).collect();
         let mut y = x.clone();
         Exponential(&mut y).run();

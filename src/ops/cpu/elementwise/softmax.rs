@@ -3,7 +3,7 @@
 use rten_simd::ops::{BitOps, NumOps};
 use rten_simd::{Isa, Simd, SimdOp};
 
-use super::exponential::exp_not_positive;
+use super::exponential::exp_nonpositive;
 use super::simd;
 
 /// Applies softmax to each row in place.
@@ -54,7 +54,7 @@ pub(in crate::ops::cpu) fn exponentials<I: Isa>(isa: I, row: &mut [f32]) -> (f32
     let mut totals = [ops.zero(); SIDE_BY_SIDE];
     for part in wide.chunks_exact_mut(SIDE_BY_SIDE * step) {
         for (total, x) in totals.iter_mut().zip(part.chunks_exact_mut(step)) {
-            let y = exp_not_positive(isa, ops.sub(ops.load(x), max));
+            let y = exp_nonpositive(isa, ops.sub(ops.load(x), max));
             *total = ops.add(*total, y);
             ops.store(y, x);
         }
@@ -66,7 +66,7 @@ pub(in crate::ops::cpu) fn exponentials<I: Isa>(isa: I, row: &mut [f32]) -> (f32
         [&mut *rest],
         [],
         #[inline(always)]
-        |[x], []| [exp_not_positive(isa, ops.sub(x, max))],
+        |[x], []| [exp_nonpositive(isa, ops.sub(x, max))],
     );
     // Padding lanes are ignored.
     let [total] = simd::fold(

@@ -20,7 +20,7 @@ pub(super) const HEIGHT: usize = 16;
 const ROWS: usize = 2 * HEIGHT;
 
 /// Returns true if this processor has AMX for `precision` and the system lets this process use it.
-pub(super) fn runs(precision: MatmulPrecision) -> bool {
+pub(super) fn is_supported(precision: MatmulPrecision) -> bool {
     static HAS: OnceLock<[bool; 2]> = OnceLock::new();
     let [bf16, int8] = *HAS.get_or_init(|| {
         // "Structured extended features": bits 22, 24 and 25 of EDX (Intel's manual, CPUID leaf 7).

@@ -9,13 +9,13 @@ use super::{PackedLhs, Rows, Words};
 /// Packs the transpose of `count` rows into panels of [`COLUMNS`] rows, `[words, COLUMNS]` each. Returns the number of
 /// words of a panel along k; `lhs` is workspace.
 pub(in crate::ops::cpu) fn arrange_transposed(
-    form: OperandLayout,
+    layout: OperandLayout,
     x: Rows<'_>,
     count: usize,
     lhs: &mut PackedLhs,
     out: &mut Words,
 ) -> usize {
-    lhs.copy(form, x, count);
+    lhs.copy(layout, x, count);
     let words = lhs.words();
     out.reshape(count.next_multiple_of(COLUMNS) * words);
     for (panel, out) in out.chunks_exact_mut((words * COLUMNS).max(1)).enumerate() {
@@ -27,13 +27,18 @@ pub(in crate::ops::cpu) fn arrange_transposed(
 
 /// Packs `count` rows without transposition: `[words, width]`, padded to full panels. Returns the number of words along
 /// k. Does not support [`OperandLayout::Bytes`].
-pub(in crate::ops::cpu) fn arrange(form: OperandLayout, x: Rows<'_>, count: usize, out: &mut Words) -> usize {
+pub(in crate::ops::cpu) fn arrange(
+    layout: OperandLayout,
+    x: Rows<'_>,
+    count: usize,
+    out: &mut Words,
+) -> usize {
     let width = x.width;
     let wide = width.next_multiple_of(COLUMNS);
-    let words = form.words(count);
+    let words = layout.words(count);
     out.reshape(words * wide);
     out.fill(0);
-    if form == OperandLayout::Floats {
+    if layout == OperandLayout::Floats {
         for (row, out) in out.chunks_exact_mut(wide).take(count).enumerate() {
             out[..width].copy_from_slice(bytemuck::cast_slice(x.row(row)));
         }
@@ -47,7 +52,7 @@ pub(in crate::ops::cpu) fn arrange(form: OperandLayout, x: Rows<'_>, count: usiz
             zeros.resize(width, 0.0);
             &zeros
         };
-        to_pairs(form, x.row(row), high, &mut out[form.pair(row / 2) * wide..], STEP * wide);
+        to_pairs(layout, x.row(row), high, &mut out[layout.pair(row / 2) * wide..], STEP * wide);
     }
     words
 }

@@ -24,12 +24,12 @@ pub(super) fn bf16_pairs(low: &[f32], high: &[f32], out: &mut [u32]) {
 #[inline(always)]
 pub(super) fn bytes(row: &[f32], out: &mut [u8]) -> [f32; 2] {
     const LANES: usize = 64;
-    let (mut low, mut high, mut odd) = ([0.0f32; LANES], [0.0f32; LANES], [0.0f32; LANES]);
+    let (mut low, mut high, mut non_finite) = ([0.0f32; LANES], [0.0f32; LANES], [0.0f32; LANES]);
     let mut look = |part: &[f32]| {
-        for (((low, high), odd), &x) in low.iter_mut().zip(&mut high).zip(&mut odd).zip(part) {
+        for (((low, high), non_finite), &x) in low.iter_mut().zip(&mut high).zip(&mut non_finite).zip(part) {
             *low = if x < *low { x } else { *low };
             *high = if x > *high { x } else { *high };
-            *odd += x * 0.0;
+            *non_finite += x * 0.0;
         }
     };
     let (whole, rest) = row.as_chunks::<LANES>();
@@ -39,8 +39,8 @@ pub(super) fn bytes(row: &[f32], out: &mut [u8]) -> [f32; 2] {
     look(rest);
     let low = low.iter().copied().fold(0.0, f32::min);
     let high = high.iter().copied().fold(0.0, f32::max);
-    let odd: f32 = odd.iter().sum();
-    let [scale, zero, inverse] = match self::scale([low, high], odd) {
+    let non_finite: f32 = non_finite.iter().sum();
+    let [scale, zero, inverse] = match self::scale([low, high], non_finite) {
         Ok(scale) => scale,
         Err(scale) => {
             out.fill(0);
@@ -58,14 +58,14 @@ pub(super) fn bytes(row: &[f32], out: &mut [u8]) -> [f32; 2] {
     [scale, zero]
 }
 
-/// Returns scale, zero point and the reciprocal of the scale for values from `low` to `high`; `odd` is 0 unless one of
+/// Returns scale, zero point and the reciprocal of the scale for values from `low` to `high`; `non_finite` is 0 unless one of
 /// the values is not finite. The error is the scale of a row whose bytes are all 0: NaN for values that are not finite, 0
 /// for values that are zero or negligibly small.
 #[inline(always)]
-pub(super) fn scale([low, high]: [f32; 2], odd: f32) -> Result<[f32; 3], f32> {
+pub(super) fn scale([low, high]: [f32; 2], non_finite: f32) -> Result<[f32; 3], f32> {
     let scale = (high - low) / 255.0;
     let inverse = 1.0 / scale;
-    if odd != 0.0 || !scale.is_finite() {
+    if non_finite != 0.0 || !scale.is_finite() {
         return Err(f32::NAN);
     }
     if !inverse.is_finite() {
@@ -80,7 +80,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn bytes_stand_for_what_they_were() {
+    fn quantized_bytes_approximate_the_values() {
         for size in [1usize, 5, 64, 100, 257] {
             let row: Vec<f32> = (0..size).map(|i| (i as f32 * 1.7).sin() * 3.0 + 0.4).collect();
             let mut out = vec![0; size];
@@ -96,7 +96,7 @@ mod tests {
 
     #[test]
     fn the_processor_rounds_to_bf16_as_the_library_does() {
-        if !OperandLayout::Bf16Pairs.runs() {
+        if !OperandLayout::Bf16Pairs.is_supported() {
             return;
         }
         let row: Vec<f32> =

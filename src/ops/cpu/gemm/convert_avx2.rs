@@ -9,7 +9,7 @@ pub(super) fn quantize(row: &[f32], out: &mut [u8]) -> [f32; 2] {
     fn vectors(row: &[f32], out: &mut [u8]) -> [f32; 2] {
         convert::bytes(row, out)
     }
-    assert!(tile_avx2::runs());
+    assert!(tile_avx2::is_supported());
     // SAFETY: the processor has the instructions.
     unsafe { vectors(row, out) }
 }

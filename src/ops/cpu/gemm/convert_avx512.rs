@@ -5,7 +5,7 @@ use std::arch::x86_64::*;
 
 use super::micro_kernel::COLUMNS;
 use super::operand_layout::{STEP, STEP_FLOATS, STEP_WORDS, SplitBf16};
-use super::tile::{bytes_512, halves_512};
+use super::tile::{has_avx512_bf16, has_avx512_vnni};
 use super::{OperandLayout, convert};
 
 /// Converts `row` to bfloat16, rounding to nearest.
@@ -23,7 +23,7 @@ pub(super) fn to_bf16(row: &[f32], out: &mut [u16]) {
         }
         convert::bf16(rest, last);
     }
-    if halves_512() {
+    if has_avx512_bf16() {
         // SAFETY: the processor has the instructions.
         unsafe { vectors(row, out) }
     } else {
@@ -51,7 +51,7 @@ fn to_bf16_pairs(low: &[f32], high: &[f32], out: &mut [u32]) {
         convert::bf16_pairs(low_rest, high_rest, out_rest);
     }
     assert!(low.len() == high.len());
-    if halves_512() {
+    if has_avx512_bf16() {
         // SAFETY: the processor has the instructions.
         unsafe { vectors(low, high, out) }
     } else {
@@ -76,7 +76,7 @@ pub(super) fn to_parts(count: SplitBf16, row: &[f32], out: &mut [u32]) {
             }
         }
     }
-    assert!(halves_512() && row.len().is_multiple_of(2 * STEP));
+    assert!(has_avx512_bf16() && row.len().is_multiple_of(2 * STEP));
     assert!(2 * out.len() == count as usize * row.len());
     // SAFETY: the processor has the instructions.
     unsafe {
@@ -89,7 +89,7 @@ pub(super) fn to_parts(count: SplitBf16, row: &[f32], out: &mut [u32]) {
 
 /// Splits a step of a panel of floats into three parts. Faster than [`to_parts`], which rounds.
 pub(super) fn split_step(floats: &[u32], out: &mut [u32]) {
-    assert!(halves_512());
+    assert!(has_avx512_bf16());
     let floats = floats.first_chunk().expect("a complete step");
     let out = out.first_chunk_mut().expect("a complete step");
     // SAFETY: the processor has the instructions.
@@ -149,7 +149,7 @@ fn split_pair(mut low: __m512, mut high: __m512) -> [__m512i; 3] {
 #[inline]
 fn nearest_pair(low: __m512, high: __m512) -> [__m512i; 2] {
     /// Interleaves the 16-bit elements i and 16 + i.
-    const TURNS: [u16; 32] = {
+    const INTERLEAVE: [u16; 32] = {
         let mut turns = [0; 32];
         let mut i = 0;
         while i < 32 {
@@ -160,7 +160,7 @@ fn nearest_pair(low: __m512, high: __m512) -> [__m512i; 2] {
     };
     // SAFETY: the array is as long as a vector; both types have 64 bytes, and any bit pattern is valid.
     unsafe {
-        let turns = _mm512_loadu_si512(TURNS.as_ptr().cast());
+        let turns = _mm512_loadu_si512(INTERLEAVE.as_ptr().cast());
         let words = |low, high| {
             let halves = std::mem::transmute::<__m512bh, __m512i>(_mm512_cvtne2ps_pbh(high, low));
             _mm512_permutexvar_epi16(turns, halves)
@@ -176,7 +176,7 @@ fn nearest_pair(low: __m512, high: __m512) -> [__m512i; 2] {
 /// Interleaves two rows in words, `low` in the lower half: as [`OperandLayout::Bf16Pairs`], or as
 /// [`OperandLayout::SplitBf16`] with each part `padded_stride` words after the previous one.
 pub(super) fn to_pairs(
-    form: OperandLayout,
+    layout: OperandLayout,
     low: &[f32],
     high: &[f32],
     out: &mut [u32],
@@ -211,10 +211,10 @@ pub(super) fn to_pairs(
             }
         }
     }
-    let OperandLayout::SplitBf16(count) = form else {
+    let OperandLayout::SplitBf16(count) = layout else {
         return to_bf16_pairs(low, high, &mut out[..low.len()]);
     };
-    assert!(halves_512() && low.len() == high.len());
+    assert!(has_avx512_bf16() && low.len() == high.len());
     assert!(out.len() >= (count as usize - 1) * padded_stride + low.len());
     // SAFETY: the processor has the instructions.
     unsafe { parts(count, low, high, out, padded_stride) }
@@ -238,8 +238,8 @@ fn parts<const N: usize>(x: __m512) -> [__m256i; N] {
 
 /// Prefetches values that will be read soon.
 #[inline]
-pub(super) fn prefetch(precision: &[f32]) {
-    for line in precision.chunks(16) {
+pub(super) fn prefetch(values: &[f32]) {
+    for line in values.chunks(16) {
         // SAFETY: a prefetch is a hint and has no architectural effect.
         unsafe { _mm_prefetch::<_MM_HINT_T0>(line.as_ptr().cast()) };
     }
@@ -247,7 +247,7 @@ pub(super) fn prefetch(precision: &[f32]) {
 
 /// See [`convert::bytes`], which rounds the same way.
 pub(super) fn quantize_512(row: &[f32], out: &mut [u8]) -> [f32; 2] {
-    assert!(bytes_512() && row.len() == out.len());
+    assert!(has_avx512_vnni() && row.len() == out.len());
     // SAFETY: the processor has the instructions.
     unsafe { quantize_vectors(row, out) }
 }
@@ -261,21 +261,24 @@ fn quantize_vectors(row: &[f32], out: &mut [u8]) -> [f32; 2] {
         // SAFETY: the mask selects only lanes within `part`.
         unsafe { _mm512_maskz_loadu_ps(mask, part.as_ptr()) }
     };
-    let (mut low, mut high, mut odd) = ([zeros; 4], [zeros; 4], [zeros; 4]);
+    let (mut low, mut high, mut non_finite) = ([zeros; 4], [zeros; 4], [zeros; 4]);
     for part in row.chunks(64) {
         for (i, part) in part.chunks(16).enumerate() {
             let x = load(part);
             // If x is NaN, these return the other operand.
             low[i] = _mm512_min_ps(x, low[i]);
             high[i] = _mm512_max_ps(x, high[i]);
-            odd[i] = _mm512_fmadd_ps(x, zeros, odd[i]);
+            non_finite[i] = _mm512_fmadd_ps(x, zeros, non_finite[i]);
         }
     }
     let low = _mm512_min_ps(_mm512_min_ps(low[0], low[1]), _mm512_min_ps(low[2], low[3]));
     let high = _mm512_max_ps(_mm512_max_ps(high[0], high[1]), _mm512_max_ps(high[2], high[3]));
-    let odd = _mm512_add_ps(_mm512_add_ps(odd[0], odd[1]), _mm512_add_ps(odd[2], odd[3]));
+    let non_finite = _mm512_add_ps(
+        _mm512_add_ps(non_finite[0], non_finite[1]),
+        _mm512_add_ps(non_finite[2], non_finite[3]),
+    );
     let range = [_mm512_reduce_min_ps(low), _mm512_reduce_max_ps(high)];
-    let [scale, zero, inverse] = match convert::scale(range, _mm512_reduce_add_ps(odd)) {
+    let [scale, zero, inverse] = match convert::scale(range, _mm512_reduce_add_ps(non_finite)) {
         Ok(scale) => scale,
         Err(scale) => {
             out.fill(0);

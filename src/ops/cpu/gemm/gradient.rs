@@ -16,7 +16,7 @@ const TOKENS: usize = 512;
 const AHEAD: usize = 8;
 
 /// Panels of a result that one task accumulates.
-const TOGETHER: usize = 4;
+const PANELS_PER_TASK: usize = 4;
 
 /// Rows of a result per block: the left-hand side stays in the L2 cache.
 const ROWS: usize = 128;
@@ -43,7 +43,7 @@ impl<'a> Rows<'a> {
 /// Gradients of weights `[m, n]`, accumulated from products over tokens in [`OperandLayout::Bf16Pairs`] or
 /// [`OperandLayout::SplitBf16`].
 pub(in crate::ops::cpu) struct Gradients {
-    form: OperandLayout,
+    layout: OperandLayout,
     m: usize,
     widths: Vec<usize>,
     groups: Vec<Group>,
@@ -64,8 +64,8 @@ impl Gradients {
     /// Creates zero gradients for weights of `m` rows and these numbers of columns. Returns `None` where the processor
     /// has no such micro-kernels, or `rten-gemm` is as fast.
     pub(in crate::ops::cpu) fn new(precision: MatmulPrecision, m: usize, widths: &[usize]) -> Option<Self> {
-        let form = OperandLayout::in_tiles(precision)?;
-        let step = TOGETHER * COLUMNS;
+        let layout = OperandLayout::in_tiles(precision)?;
+        let step = PANELS_PER_TASK * COLUMNS;
         let groups = widths.iter().enumerate().flat_map(|(product, &n)| {
             (0..n).step_by(step).map(move |first| {
                 let columns = first..n.min(first + step);
@@ -74,7 +74,7 @@ impl Gradients {
             })
         });
         Some(Self {
-            form,
+            layout,
             m,
             widths: widths.to_vec(),
             groups: groups.collect(),
@@ -84,7 +84,7 @@ impl Gradients {
 
     /// Adds `a^T b` for each pair of `a` `[tokens, m]` and `b` `[tokens, n]`.
     pub(in crate::ops::cpu) fn add(&mut self, products: &[[Rows<'_>; 2]], tokens: usize) {
-        let form = self.form;
+        let layout = self.layout;
         let widest = self.widths.iter().copied().max().unwrap_or(0).max(self.m);
         let zeros = &vec![0.0; widest];
         let parts: Vec<Part<'_>> = products
@@ -92,11 +92,11 @@ impl Gradients {
             .flat_map(|&[a, b]| {
                 let firsts = (0..tokens).step_by(TOKENS);
                 let rows = firsts.map(move |first| first..tokens.min(first + TOKENS));
-                rows.map(move |rows| Part { form, a, b, rows, zeros })
+                rows.map(move |rows| Part { layout, a, b, rows, zeros })
             })
             .collect();
         let count = tokens.div_ceil(TOKENS);
-        let a_stride = padded_stride(form.words(TOKENS));
+        let a_stride = padded_stride(layout.words(TOKENS));
         let (m, size) = (self.m, (self.m * a_stride).max(1));
         self.packed_lhs.reshape(parts.len() * size);
         self.packed_lhs.par_chunks_exact_mut(size).zip(&parts).for_each_init(
@@ -121,7 +121,7 @@ impl Gradients {
                         let micro_kernel =
                             MicroKernel { rows, a, a_stride, b, b_stride: COLUMNS, k: words, ahead: 0 };
                         let out = &mut group.sums[first * group.wide + panel * COLUMNS..];
-                        micro_kernel.floats(form, Accumulator::Out, out, group.wide);
+                        micro_kernel.floats(layout, Accumulator::Out, out, group.wide);
                     }
                 }
             }
@@ -144,7 +144,7 @@ impl Gradients {
 /// Computes `out += a^T b` with `a` `[tokens, m]`, `b` `[tokens, n]` and `out` `[m, n]`, for at most [`TOKENS`] tokens,
 /// on the calling thread.
 pub(in crate::ops::cpu) fn add_transposed(
-    form: OperandLayout,
+    layout: OperandLayout,
     out: &mut [f32],
     a: Rows<'_>,
     b: Rows<'_>,
@@ -153,7 +153,7 @@ pub(in crate::ops::cpu) fn add_transposed(
 ) {
     let Workspace { lhs, pairs, panels, micro_kernel: sums, zeros } = workspace;
     zeros.resize(a.width.max(b.width), 0.0);
-    let part = Part { form, a, b, rows: 0..tokens, zeros };
+    let part = Part { layout, a, b, rows: 0..tokens, zeros };
     let (n, words) = (b.width, part.words());
     let a_stride = padded_stride(words);
     panels.reshape(n.next_multiple_of(COLUMNS) * words);
@@ -165,10 +165,10 @@ pub(in crate::ops::cpu) fn add_transposed(
             MicroKernel { rows: a.width, a: lhs, a_stride, b, b_stride: COLUMNS, k: words, ahead: 0 };
         let column = panel * COLUMNS;
         if column + COLUMNS <= n {
-            micro_kernel.floats(form, Accumulator::Out, &mut out[column..], n);
+            micro_kernel.floats(layout, Accumulator::Out, &mut out[column..], n);
         } else {
             sums.resize(a.width * COLUMNS, 0.0);
-            micro_kernel.floats(form, Accumulator::Zero, sums, COLUMNS);
+            micro_kernel.floats(layout, Accumulator::Zero, sums, COLUMNS);
             for (out, sums) in out.chunks_exact_mut(n).zip(sums.chunks_exact(COLUMNS)) {
                 out[column..].iter_mut().zip(sums).for_each(|(out, sum)| *out += sum);
             }
@@ -188,7 +188,7 @@ pub(in crate::ops::cpu) struct Workspace {
 
 /// The part of a product that a block of tokens contributes.
 struct Part<'a> {
-    form: OperandLayout,
+    layout: OperandLayout,
     a: Rows<'a>,
     b: Rows<'a>,
     rows: Range<usize>,
@@ -198,12 +198,12 @@ struct Part<'a> {
 
 impl<'a> Part<'a> {
     fn words(&self) -> usize {
-        self.form.words(self.rows.len())
+        self.layout.words(self.rows.len())
     }
 
     /// The number of pairs of tokens, and the number of parts per value.
     fn pairs(&self) -> [usize; 2] {
-        let parts = self.form.parts();
+        let parts = self.layout.parts();
         [self.words() / parts, parts]
     }
 
@@ -225,11 +225,11 @@ impl<'a> Part<'a> {
                 prefetch(&row[columns.clone()]);
             }
             let [low, high] = self.pair(self.b, p);
-            let place = self.form.pair(p);
+            let place = self.layout.pair(p);
             let sides = low[columns.clone()].chunks(COLUMNS).zip(high[columns.clone()].chunks(COLUMNS));
             for ((low, high), panel) in sides.zip(panels.chunks_exact_mut(words * COLUMNS)) {
                 let out = &mut panel[place * COLUMNS..];
-                to_pairs(self.form, low, high, out, STEP * COLUMNS);
+                to_pairs(self.layout, low, high, out, STEP * COLUMNS);
                 for part in 0..parts {
                     out[part * STEP * COLUMNS..][low.len()..COLUMNS].fill(0);
                 }
@@ -250,7 +250,7 @@ impl<'a> Part<'a> {
                     prefetch(&row[columns.clone()]);
                 }
                 let [low, high] = self.pair(self.a, first + p).map(|row| &row[columns.clone()]);
-                to_pairs(self.form, low, high, &mut workspace[p * wide..], STEP * wide);
+                to_pairs(self.layout, low, high, &mut workspace[p * wide..], STEP * wide);
             }
             for (part, pairs) in workspace.chunks_exact(STEP * wide).enumerate() {
                 let place = first * parts + part * STEP;
@@ -278,7 +278,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sums_over_tokens_are_near_the_exact_ones() {
+    fn sums_over_tokens_are_accurate() {
         let noise = |count: usize, step: usize| -> Vec<f32> {
             (0..count).map(|i| ((i * step + 13) % 1009) as f32 / 504.5 - 1.0).collect()
         };
@@ -301,7 +301,7 @@ mod tests {
                 let mut other = noise(m * n, 31);
                 let before = other.clone();
                 add_transposed(
-                    OperandLayout::of_weights(precision),
+                    OperandLayout::for_weights(precision),
                     &mut other,
                     lhs,
                     right,

@@ -58,11 +58,11 @@ impl MicroKernel<'_> {
     ///
     /// # Panics
     /// If an access would be out of bounds.
-    pub(super) fn check(&self, form: OperandLayout, out: &[f32], out_stride: usize) -> bool {
+    pub(super) fn check(&self, layout: OperandLayout, out: &[f32], out_stride: usize) -> bool {
         if self.rows == 0 {
             return false;
         }
-        assert!(form.runs() && self.k > 0 && self.k.is_multiple_of(form.parts() * form.step()));
+        assert!(layout.is_supported() && self.k > 0 && self.k.is_multiple_of(layout.parts() * layout.step()));
         let reach = |rows: usize, stride: usize, width: usize| {
             (rows - 1).checked_mul(stride).and_then(|at| at.checked_add(width)).expect("a place in memory")
         };

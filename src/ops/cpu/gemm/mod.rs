@@ -60,7 +60,7 @@ pub(super) fn linear(out: &mut [f32], x: &[f32], width: usize, weights: &PackedR
     let mut lhs = LEFT.take();
     for (chunk, columns) in weights.chunks().enumerate() {
         let rows = Rows { data: &x[columns.start..], width: columns.len(), stride: width };
-        lhs.copy(weights.form(), rows, x.len() / width);
+        lhs.copy(weights.layout(), rows, x.len() / width);
         weights.product([chunk, 0], &lhs, bias.filter(|_| chunk == 0), out);
     }
     LEFT.set(lhs);

@@ -37,46 +37,49 @@ pub(super) const STEP_WORDS: usize = STEP * COLUMNS;
 
 impl OperandLayout {
     /// The fastest layout for weights: that of our own micro-kernels if they run here, otherwise that of the library.
-    pub(in crate::ops::cpu) fn of_weights(precision: MatmulPrecision) -> Self {
-        Self::own(precision).unwrap_or_else(|| Self::of_library(precision))
+    pub(in crate::ops::cpu) fn for_weights(precision: MatmulPrecision) -> Self {
+        Self::for_micro_kernels(precision).unwrap_or_else(|| Self::for_library(precision))
     }
 
     /// The fastest layout for weights that our own micro-kernels support on this processor.
-    pub(in crate::ops::cpu) fn own(precision: MatmulPrecision) -> Option<Self> {
+    pub(in crate::ops::cpu) fn for_micro_kernels(precision: MatmulPrecision) -> Option<Self> {
         let forms: &[Self] = match precision {
             MatmulPrecision::F32 => &[Self::SplitBf16(SplitBf16::Three), Self::Floats],
             MatmulPrecision::Bf16x2 => &[Self::SplitBf16(SplitBf16::Two), Self::Floats],
             MatmulPrecision::Bf16 => &[Self::Bf16Pairs, Self::Floats],
             MatmulPrecision::Int8 => &[Self::Bytes],
         };
-        forms.iter().copied().find(|form| form.runs())
+        forms.iter().copied().find(|layout| layout.is_supported())
     }
 
     /// The layout that `rten-gemm` multiplies.
-    pub(super) fn of_library(precision: MatmulPrecision) -> Self {
+    pub(super) fn for_library(precision: MatmulPrecision) -> Self {
         if precision == MatmulPrecision::Int8 { Self::Bytes } else { Self::Floats }
     }
 
     /// The fastest layout for attention over `length` tokens if weights have `precision`. Below a threshold, splitting
     /// into two bf16 parts costs more than AMX saves; three parts never pay off. int8 is too coarse for softmax.
-    pub(in crate::ops::cpu) fn of_attention(precision: MatmulPrecision, length: usize) -> Self {
+    pub(in crate::ops::cpu) fn for_attention(precision: MatmulPrecision, length: usize) -> Self {
         const MOST_IN_FLOATS: usize = 64;
         match precision {
-            MatmulPrecision::Bf16x2 if length > MOST_IN_FLOATS => Self::of_weights(precision),
-            MatmulPrecision::Bf16 | MatmulPrecision::Int8 if Self::Bf16Pairs.runs() => Self::Bf16Pairs,
+            MatmulPrecision::Bf16x2 if length > MOST_IN_FLOATS => Self::for_weights(precision),
+            MatmulPrecision::Bf16 | MatmulPrecision::Int8 if Self::Bf16Pairs.is_supported() => {
+                Self::Bf16Pairs
+            }
             _ => Self::Floats,
         }
     }
 
-    /// Like [`OperandLayout::own`], but only where our own micro-kernels are faster than the library for products over
+    /// Like [`OperandLayout::for_micro_kernels`], but only where our own micro-kernels are faster than the library for products over
     /// tokens.
     pub(super) fn in_tiles(precision: MatmulPrecision) -> Option<Self> {
-        Self::own(precision).filter(|form| matches!(form, Self::Bf16Pairs | Self::SplitBf16(_)))
+        Self::for_micro_kernels(precision)
+            .filter(|layout| matches!(layout, Self::Bf16Pairs | Self::SplitBf16(_)))
     }
 
     /// Returns true if our own micro-kernels support this layout on this processor.
-    pub(in crate::ops::cpu) fn runs(self) -> bool {
-        tile::runs(self)
+    pub(in crate::ops::cpu) fn is_supported(self) -> bool {
+        tile::is_supported(self)
     }
 
     /// Values per word.

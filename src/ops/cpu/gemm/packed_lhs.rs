@@ -19,39 +19,39 @@ impl PackedLhs {
     /// Packs `rows` rows of `width` values; `row(i, out)` writes row i.
     pub(in crate::ops::cpu) fn fill(
         &mut self,
-        form: OperandLayout,
+        layout: OperandLayout,
         [rows, width]: [usize; 2],
         mut row: impl FnMut(usize, &mut [f32]),
     ) {
-        let words = self.shape(form, [rows, width]);
+        let words = self.shape(layout, [rows, width]);
         // The row is padded to full words; the values beyond the width stay zero.
         self.row.clear();
-        self.row.resize(form.padded(width), 0.0);
+        self.row.resize(layout.padded(width), 0.0);
         for (i, out) in self.words.chunks_exact_mut(self.stride).enumerate() {
             let out = &mut out[..words];
-            if form == OperandLayout::Floats {
+            if layout == OperandLayout::Floats {
                 row(i, bytemuck::cast_slice_mut(out));
                 continue;
             }
             row(i, &mut self.row[..width]);
-            self.scales.extend(convert(form, &self.row, out));
+            self.scales.extend(convert(layout, &self.row, out));
         }
     }
 
     /// Packs rows that are in memory.
-    pub(in crate::ops::cpu) fn copy(&mut self, form: OperandLayout, x: Rows<'_>, rows: usize) {
-        if form == OperandLayout::Floats || form.padded(x.width) != x.width {
-            return self.fill(form, [rows, x.width], |i, out| out.copy_from_slice(x.row(i)));
+    pub(in crate::ops::cpu) fn copy(&mut self, layout: OperandLayout, x: Rows<'_>, rows: usize) {
+        if layout == OperandLayout::Floats || layout.padded(x.width) != x.width {
+            return self.fill(layout, [rows, x.width], |i, out| out.copy_from_slice(x.row(i)));
         }
-        let words = self.shape(form, [rows, x.width]);
+        let words = self.shape(layout, [rows, x.width]);
         for (i, out) in self.words.chunks_exact_mut(self.stride).enumerate() {
-            self.scales.extend(convert(form, x.row(i), &mut out[..words]));
+            self.scales.extend(convert(layout, x.row(i), &mut out[..words]));
         }
     }
 
     /// Sets the shape and returns the number of words per row.
-    fn shape(&mut self, form: OperandLayout, [rows, width]: [usize; 2]) -> usize {
-        let words = form.words(width);
+    fn shape(&mut self, layout: OperandLayout, [rows, width]: [usize; 2]) -> usize {
+        let words = layout.words(width);
         (self.rows, self.width, self.stride) = (rows, width, padded_stride(words));
         self.words_in_row = words;
         self.words.reshape(rows * self.stride);
@@ -110,8 +110,8 @@ impl PackedLhs {
 }
 
 /// Packs a row that fills complete words; returns scale and zero point for [`OperandLayout::Bytes`].
-fn convert(form: OperandLayout, row: &[f32], out: &mut [u32]) -> Option<[f32; 2]> {
-    match form {
+fn convert(layout: OperandLayout, row: &[f32], out: &mut [u32]) -> Option<[f32; 2]> {
+    match layout {
         OperandLayout::Bytes => return Some(tile::quantize(row, bytemuck::cast_slice_mut(out))),
         OperandLayout::SplitBf16(count) => tile::to_parts(count, row, out),
         OperandLayout::Bf16Pairs => tile::to_bf16(row, bytemuck::cast_slice_mut(out)),

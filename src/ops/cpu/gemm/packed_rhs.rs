@@ -18,7 +18,7 @@ pub(in crate::ops::cpu) struct PackedRhs<'a> {
     k: usize,
     n: usize,
     /// The layout of both sides.
-    form: OperandLayout,
+    layout: OperandLayout,
     /// Rows per chunk and columns per group; the last ones may have fewer.
     step: [usize; 2],
     /// Chunk by chunk, and group by group within a chunk.
@@ -44,11 +44,11 @@ impl PackedRhs<'static> {
         precision: MatmulPrecision,
         followed: bool,
     ) -> Self {
-        Self::with(weight, shape, precision, followed, OperandLayout::own(precision))
+        Self::with(weight, shape, precision, followed, OperandLayout::for_micro_kernels(precision))
     }
 
     /// Like [`PackedRhs::new`], for the library.
-    pub(in crate::ops::cpu) fn of_library(
+    pub(in crate::ops::cpu) fn for_library(
         weight: &[f32],
         shape: [usize; 2],
         precision: MatmulPrecision,
@@ -64,7 +64,7 @@ impl PackedRhs<'static> {
         followed: bool,
         own: Option<OperandLayout>,
     ) -> Self {
-        let form = own.unwrap_or_else(|| OperandLayout::of_library(precision));
+        let layout = own.unwrap_or_else(|| OperandLayout::for_library(precision));
         let rounded;
         let weight = match own {
             Some(OperandLayout::Floats) if precision == MatmulPrecision::Bf16 => {
@@ -83,15 +83,15 @@ impl PackedRhs<'static> {
                 let shape = [rows.len(), columns.len()];
                 let part = SubMatrix { data: weight, stride: n, rows, columns };
                 match own {
-                    Some(form) => Part::Panels(Panels::new(&part, form)),
-                    None if form == OperandLayout::Bytes => {
+                    Some(layout) => Part::Panels(Panels::new(&part, layout)),
+                    None if layout == OperandLayout::Bytes => {
                         Part::Bytes(library::LibraryRhsInt8::new(part.values(), shape))
                     }
                     None => Part::Floats(library::pack_rounded(part.values(), shape, precision)),
                 }
             })
             .collect();
-        Self { k, n, form, step, parts }
+        Self { k, n, layout, step, parts }
     }
 }
 
@@ -104,7 +104,8 @@ impl<'a> PackedRhs<'a> {
         [k, n]: [usize; 2],
         followed: bool,
     ) -> Option<Self> {
-        let form = OperandLayout::own(MatmulPrecision::F32).filter(|form| *form == OperandLayout::Floats)?;
+        let layout = OperandLayout::for_micro_kernels(MatmulPrecision::F32)
+            .filter(|layout| *layout == OperandLayout::Floats)?;
         let step = steps([k, n], followed);
         if matrices.len() > 1 && !n.is_multiple_of(step[1]) {
             return None;
@@ -118,12 +119,12 @@ impl<'a> PackedRhs<'a> {
                 }
             }
         }
-        Some(Self { k, n: matrices.len() * n, form, step, parts })
+        Some(Self { k, n: matrices.len() * n, layout, step, parts })
     }
 
     /// The layout of the left-hand side.
-    pub(in crate::ops::cpu) fn form(&self) -> OperandLayout {
-        self.form
+    pub(in crate::ops::cpu) fn layout(&self) -> OperandLayout {
+        self.layout
     }
 
     /// Makes products with `rows` rows faster where possible, at the cost of memory.

@@ -36,7 +36,7 @@ impl SubMatrix<'_> {
 
 /// A part of a weight matrix, packed into consecutive panels of [`COLUMNS`] columns.
 pub(super) struct Panels {
-    form: OperandLayout,
+    layout: OperandLayout,
     /// Words along k.
     k: usize,
     n: usize,
@@ -52,14 +52,14 @@ pub(super) struct Panels {
 }
 
 impl Panels {
-    pub(super) fn new(weight: &SubMatrix<'_>, form: OperandLayout) -> Self {
+    pub(super) fn new(weight: &SubMatrix<'_>, layout: OperandLayout) -> Self {
         let n = weight.columns.len();
-        let k = form.words(weight.rows.len());
-        let words_before_splitting = form.words_before_splitting(weight.rows.len());
+        let k = layout.words(weight.rows.len());
+        let words_before_splitting = layout.words_before_splitting(weight.rows.len());
         let padded = n.next_multiple_of(COLUMNS);
-        let bytes = form == OperandLayout::Bytes;
+        let bytes = layout == OperandLayout::Bytes;
         let mut panels = Self {
-            form,
+            layout,
             k,
             n,
             words_before_splitting,
@@ -77,7 +77,7 @@ impl Panels {
                 fill_bytes(weight, columns(panel), words, scales, sums);
             });
         } else {
-            words.for_each(|(panel, words)| fill(weight, columns(panel), form, words));
+            words.for_each(|(panel, words)| fill(weight, columns(panel), layout, words));
         }
         panels
     }
@@ -85,7 +85,7 @@ impl Panels {
     /// Splits floats into bf16 parts once instead of in each product, which pays off for more than a few rows. Takes six
     /// additional bytes per value.
     pub(super) fn split(&self) {
-        if self.form != OperandLayout::SplitBf16(SplitBf16::Three) || self.split.get().is_some() {
+        if self.layout != OperandLayout::SplitBf16(SplitBf16::Three) || self.split.get().is_some() {
             return;
         }
         let mut split = Words::zeros(self.words.len() / 2 * 3);
@@ -155,12 +155,12 @@ impl Panels {
             k: self.k,
             ahead: COLUMNS * size,
         };
-        match self.form {
+        match self.layout {
             OperandLayout::SplitBf16(SplitBf16::Three) if self.split.get().is_none() => {
                 micro_kernel.floats_to_split(start, out, out_stride);
             }
             OperandLayout::Floats | OperandLayout::SplitBf16(_) | OperandLayout::Bf16Pairs => {
-                micro_kernel.floats(self.form, start, out, out_stride);
+                micro_kernel.floats(self.layout, start, out, out_stride);
             }
             OperandLayout::Bytes => {
                 let dequantize = Dequantize {
@@ -175,7 +175,7 @@ impl Panels {
 }
 
 /// Packs some columns into a panel `[words, COLUMNS]`, in any layout except [`OperandLayout::Bytes`].
-fn fill(weight: &SubMatrix<'_>, columns: Range<usize>, form: OperandLayout, words: &mut [u32]) {
+fn fill(weight: &SubMatrix<'_>, columns: Range<usize>, layout: OperandLayout, words: &mut [u32]) {
     // Full rows: zeros beyond the last column and the last row.
     let row = |row: usize| {
         let mut full = [0.0; COLUMNS];
@@ -183,7 +183,7 @@ fn fill(weight: &SubMatrix<'_>, columns: Range<usize>, form: OperandLayout, word
         full[..values.len()].copy_from_slice(values);
         full
     };
-    match form {
+    match layout {
         // Three parts are split later.
         OperandLayout::Floats | OperandLayout::SplitBf16(SplitBf16::Three) => {
             for (p, words) in words.chunks_exact_mut(COLUMNS).enumerate() {
@@ -192,8 +192,8 @@ fn fill(weight: &SubMatrix<'_>, columns: Range<usize>, form: OperandLayout, word
         }
         OperandLayout::Bf16Pairs | OperandLayout::SplitBf16(SplitBf16::Two) => {
             for p in 0..weight.rows.len().div_ceil(2) {
-                let words = &mut words[form.pair(p) * COLUMNS..];
-                to_pairs(form, &row(2 * p), &row(2 * p + 1), words, STEP * COLUMNS);
+                let words = &mut words[layout.pair(p) * COLUMNS..];
+                to_pairs(layout, &row(2 * p), &row(2 * p + 1), words, STEP * COLUMNS);
             }
         }
         OperandLayout::Bytes => unreachable!("has scales"),

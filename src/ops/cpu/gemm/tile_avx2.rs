@@ -34,13 +34,13 @@ const DEPTH: usize = 128;
 const AHEAD: usize = 256 * COLUMNS;
 
 /// Returns true if this processor has AVX2 and FMA and the limit on instruction sets allows them.
-pub(super) fn runs() -> bool {
+pub(super) fn is_supported() -> bool {
     is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") && isa::allows(Isa::Avx2)
 }
 
 /// Returns true if this processor also has AVX-VNNI.
 pub(super) fn has_vnni() -> bool {
-    runs() && is_x86_feature_detected!("avxvnni") && isa::allows(Isa::AvxVnni)
+    is_supported() && is_x86_feature_detected!("avxvnni") && isa::allows(Isa::AvxVnni)
 }
 
 /// Calls `$function::<height, vectors>` for each tile, with its first row and column.

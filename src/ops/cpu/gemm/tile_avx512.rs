@@ -32,7 +32,7 @@ macro_rules! by_height {
 /// # Safety
 /// The processor has the instructions, and [`MicroKernel::check`] has passed.
 pub(super) unsafe fn floats(
-    form: OperandLayout,
+    layout: OperandLayout,
     micro_kernel: MicroKernel<'_>,
     start: Accumulator<'_>,
     out: &mut [f32],
@@ -42,7 +42,7 @@ pub(super) unsafe fn floats(
         let out = &mut out[row * out_stride..];
         // SAFETY: guaranteed by the caller; the tile has the number of rows that the function is instantiated for.
         unsafe {
-            match form {
+            match layout {
                 OperandLayout::Bf16Pairs => by_height!(tile.rows, tile_bf16(tile, start, out, out_stride)),
                 _ => by_height!(tile.rows, tile_f32(tile, start, out, out_stride)),
             }

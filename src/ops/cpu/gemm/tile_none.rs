@@ -3,7 +3,7 @@
 use super::micro_kernel::{Accumulator, Dequantize, MicroKernel};
 use super::{MatmulPrecision, OperandLayout, SplitBf16, convert};
 
-pub(super) fn runs(_: OperandLayout) -> bool {
+pub(super) fn is_supported(_: OperandLayout) -> bool {
     false
 }
 

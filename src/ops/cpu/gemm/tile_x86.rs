@@ -10,43 +10,43 @@ use crate::ops::isa::{self, Isa};
 
 pub(super) use super::convert_avx512::*;
 
-/// Returns true if this processor has the instructions for `form` and the limit on instruction sets allows them.
-pub(super) fn runs(form: OperandLayout) -> bool {
-    match form {
-        OperandLayout::Floats => floats_512() || tile_avx2::runs(),
-        OperandLayout::SplitBf16(_) => amx::runs(MatmulPrecision::Bf16),
-        OperandLayout::Bf16Pairs => halves_512(),
-        OperandLayout::Bytes => bytes_512() || tile_avx2::runs(),
+/// Returns true if this processor has the instructions for `layout` and the limit on instruction sets allows them.
+pub(super) fn is_supported(layout: OperandLayout) -> bool {
+    match layout {
+        OperandLayout::Floats => has_avx512f() || tile_avx2::is_supported(),
+        OperandLayout::SplitBf16(_) => amx::is_supported(MatmulPrecision::Bf16),
+        OperandLayout::Bf16Pairs => has_avx512_bf16(),
+        OperandLayout::Bytes => has_avx512_vnni() || tile_avx2::is_supported(),
     }
 }
 
-pub(super) fn floats_512() -> bool {
+pub(super) fn has_avx512f() -> bool {
     is_x86_feature_detected!("avx512f") && isa::allows(Isa::Avx512)
 }
 
 /// Returns true if the instructions that the AVX-512 conversions need are available.
-fn words_512() -> bool {
-    floats_512() && is_x86_feature_detected!("avx512bw") && is_x86_feature_detected!("avx512vl")
+fn has_avx512_bw_vl() -> bool {
+    has_avx512f() && is_x86_feature_detected!("avx512bw") && is_x86_feature_detected!("avx512vl")
 }
 
-pub(super) fn halves_512() -> bool {
-    words_512() && is_x86_feature_detected!("avx512bf16")
+pub(super) fn has_avx512_bf16() -> bool {
+    has_avx512_bw_vl() && is_x86_feature_detected!("avx512bf16")
 }
 
-pub(super) fn bytes_512() -> bool {
-    words_512() && is_x86_feature_detected!("avx512vnni")
+pub(super) fn has_avx512_vnni() -> bool {
+    has_avx512_bw_vl() && is_x86_feature_detected!("avx512vnni")
 }
 
 /// Returns true if products in `precision` use AMX tiles.
 pub(super) fn in_tiles(precision: MatmulPrecision) -> bool {
-    amx::runs(precision)
+    amx::is_supported(precision)
 }
 
 /// See [`convert::bytes`].
 pub(super) fn quantize(row: &[f32], out: &mut [u8]) -> [f32; 2] {
-    if bytes_512() {
+    if has_avx512_vnni() {
         quantize_512(row, out)
-    } else if tile_avx2::runs() {
+    } else if tile_avx2::is_supported() {
         convert_avx2::quantize(row, out)
     } else {
         convert::bytes(row, out)
@@ -55,31 +55,31 @@ pub(super) fn quantize(row: &[f32], out: &mut [u8]) -> [f32; 2] {
 
 /// Returns true if products of bytes are added in pairs of 16 bits: the weights of a pair may then sum to at most 128.
 pub(super) fn pairs_saturate() -> bool {
-    tile_avx2::runs() && !tile_avx2::has_vnni() && !bytes_512()
+    tile_avx2::is_supported() && !tile_avx2::has_vnni() && !has_avx512_vnni()
 }
 
 impl MicroKernel<'_> {
     /// Computes `out = start + a b` with rows of `out` `out_stride` values apart; not for bytes.
     pub(in crate::ops::cpu) fn floats(
         self,
-        form: OperandLayout,
+        layout: OperandLayout,
         start: Accumulator<'_>,
         out: &mut [f32],
         out_stride: usize,
     ) {
-        if !self.check(form, out, out_stride) {
+        if !self.check(layout, out, out_stride) {
             return;
         }
         // SAFETY: the processor has the instructions, and `check` has verified the bounds of the slices.
         unsafe {
-            match form {
+            match layout {
                 OperandLayout::SplitBf16(count) => amx_parts::floats(count, self, start, out, out_stride),
-                OperandLayout::Bf16Pairs if amx::runs(MatmulPrecision::Bf16) => {
+                OperandLayout::Bf16Pairs if amx::is_supported(MatmulPrecision::Bf16) => {
                     amx::floats(self, start, out, out_stride);
                 }
-                OperandLayout::Bf16Pairs => tile_avx512::floats(form, self, start, out, out_stride),
-                OperandLayout::Floats if floats_512() => {
-                    tile_avx512::floats(form, self, start, out, out_stride);
+                OperandLayout::Bf16Pairs => tile_avx512::floats(layout, self, start, out, out_stride),
+                OperandLayout::Floats if has_avx512f() => {
+                    tile_avx512::floats(layout, self, start, out, out_stride);
                 }
                 OperandLayout::Floats => tile_avx2::floats(self, start, out, out_stride),
                 OperandLayout::Bytes => unreachable!("has scales"),
@@ -115,12 +115,12 @@ impl MicroKernel<'_> {
         assert!(dequantize.scales.len() >= COLUMNS && dequantize.sums.len() >= COLUMNS);
         // SAFETY: the processor has the instructions, and `check` has verified the bounds of the slices.
         unsafe {
-            if amx::runs(MatmulPrecision::Int8) {
+            if amx::is_supported(MatmulPrecision::Int8) {
                 amx::bytes(self, |row, sums| {
                     let out = &mut out[row * out_stride..];
                     tile_avx512::dequantize_rows(dequantize.row(row), sums, start, out, out_stride);
                 });
-            } else if bytes_512() {
+            } else if has_avx512_vnni() {
                 tile_avx512::bytes(self, dequantize, start, out, out_stride);
             } else {
                 tile_avx2::bytes(self, dequantize, start, out, out_stride);

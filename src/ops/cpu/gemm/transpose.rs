@@ -9,7 +9,7 @@ pub(super) fn transpose(rows: usize, words: usize, x: &[u32], stride: usize, out
     assert!(rows > 0 && rows <= COLUMNS && words <= stride && out.len() >= words * COLUMNS);
     assert!((rows - 1) * stride + words <= x.len());
     #[cfg(target_arch = "x86_64")]
-    if super::tile::floats_512() {
+    if super::tile::has_avx512f() {
         // SAFETY: the processor has the instructions, and the bounds of the slices have been checked.
         unsafe { vectors::transpose(rows, words, x, stride, out) };
         return;

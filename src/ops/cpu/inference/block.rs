@@ -51,7 +51,7 @@ impl Pass<'_> {
             let width = columns.len();
             inner.resize(rows * width, 0.0);
             all_chunks(&packed.ffn, group, packed_lhs, &p.ffn.bias[columns], inner);
-            active.fill(packed.ffn_output.form(), [rows, width], |i, out| {
+            active.fill(packed.ffn_output.layout(), [rows, width], |i, out| {
                 self.options.activation.forward(&inner[i * width..(i + 1) * width], out);
             });
             let bias = (group == 0).then_some(p.ffn_output.bias);

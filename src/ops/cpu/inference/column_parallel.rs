@@ -46,10 +46,10 @@ impl Pass<'_> {
         let result = RwLock::new(states);
         let before = result.read().unwrap_or_else(PoisonError::into_inner).to_vec();
         spin_barrier::run(|thread, barrier| {
-            let mut member = Worker { pass: self, thread, threads, barrier, workspace: Workspace::default() };
+            let mut worker = Worker { pass: self, thread, threads, barrier, workspace: Workspace::default() };
             let mut states = before.clone();
             for _ in 0..self.options.repeats {
-                member.apply(&mut states, &shared);
+                worker.apply(&mut states, &shared);
             }
             if thread == 0 {
                 result.write().unwrap_or_else(PoisonError::into_inner).copy_from_slice(&states);
@@ -106,7 +106,7 @@ impl Worker<'_> {
             };
         copy(&packed.qkv, packed_lhs, states, hidden);
         product(&packed.qkv, packed_lhs, &packed.qkv_bias, qkv_parts, false);
-        Strips::new(&qkv_parts.parts(), &packed.qkv, rows).rows(3 * hidden, qkv);
+        ProductPanels::new(&qkv_parts.parts(), &packed.qkv, rows).rows(3 * hidden, qkv);
 
         // Heads in order of sequence, then head.
         let all = pass.sequences.len() * count;
@@ -129,18 +129,20 @@ impl Worker<'_> {
 
         fill(&packed.dense, packed_lhs, rows, |i, columns, out| pass.gather(heads, i, columns, out));
         product(&packed.dense, packed_lhs, p.dense.bias, dense_parts, false);
-        Strips::new(&dense_parts.parts(), &packed.dense, rows).rows(hidden, full);
+        ProductPanels::new(&dense_parts.parts(), &packed.dense, rows).rows(hidden, full);
         pass.add_normalize(full, states, p.attention_norm, attended);
 
         copy(&packed.ffn, packed_lhs, attended, hidden);
         product(&packed.ffn, packed_lhs, p.ffn.bias, inner_parts, true);
         {
             let parts = inner_parts.parts();
-            let strips = Strips::new(&parts, &packed.ffn, rows);
-            fill(&packed.ffn_output, packed_lhs, rows, |i, columns, out| strips.row(i, columns.start, out));
+            let panels_of_product = ProductPanels::new(&parts, &packed.ffn, rows);
+            fill(&packed.ffn_output, packed_lhs, rows, |i, columns, out| {
+                panels_of_product.row(i, columns.start, out);
+            });
         }
         product(&packed.ffn_output, packed_lhs, p.ffn_output.bias, full_parts, false);
-        Strips::new(&full_parts.parts(), &packed.ffn_output, rows).rows(hidden, full);
+        ProductPanels::new(&full_parts.parts(), &packed.ffn_output, rows).rows(hidden, full);
         pass.add_normalize(full, attended, p.full_norm, states);
     }
 }
@@ -156,13 +158,13 @@ fn activate(pass: &Pass<'_>, x: &mut [f32]) {
 }
 
 /// The panels of a product, `[rows, COLUMNS]` each, as written by the threads.
-struct Strips<'a> {
+struct ProductPanels<'a> {
     panels: Vec<&'a [f32]>,
     /// First column and first panel of each group.
     groups: Vec<(usize, usize)>,
 }
 
-impl<'a> Strips<'a> {
+impl<'a> ProductPanels<'a> {
     fn new(parts: &'a [RwLockReadGuard<'_, Vec<f32>>], weights: &PackedRhs, rows: usize) -> Self {
         let panels = parts.iter().flat_map(|part| part.chunks_exact(rows * COLUMNS)).collect();
         let mut first = 0;

@@ -149,7 +149,7 @@ impl Pass<'_> {
     /// Runs all applications, in blocks of rows between two attentions.
     fn blocks(&self, states: &mut [f32], rows: usize, threads: usize) {
         let Sizes { hidden, .. } = self.sizes;
-        let size = self.packed.qkv.form().rows_per_task(rows, threads);
+        let size = self.packed.qkv.layout().rows_per_task(rows, threads);
         let mut qkv = Buffer::new(rows * 3 * hidden);
         let mut heads = Buffer::new(rows * hidden);
         for application in 0..=self.options.repeats {
@@ -210,8 +210,8 @@ impl Pass<'_> {
         context: &mut [f32],
     ) {
         let head = self.head(qkv, index);
-        let form = OperandLayout::of_attention(self.packed.precision, head.sizes.length);
-        head.in_tiles(form).forward(workspace, context, self.sizes.head_size());
+        let layout = OperandLayout::for_attention(self.packed.precision, head.sizes.length);
+        head.in_tiles(layout).forward(workspace, context, self.sizes.head_size());
     }
 
     /// Head `index % heads` of sequence `index / heads`; `qkv` holds queries, keys and values of all sequences.
@@ -253,7 +253,7 @@ fn fill(
     mut row: impl FnMut(usize, Range<usize>, &mut [f32]),
 ) {
     for (lhs, columns) in packed_lhs_of(weights, packed_lhs) {
-        lhs.fill(weights.form(), [rows, columns.len()], |i, out| row(i, columns.clone(), out));
+        lhs.fill(weights.layout(), [rows, columns.len()], |i, out| row(i, columns.clone(), out));
     }
 }
 
@@ -261,7 +261,7 @@ fn fill(
 fn copy(weights: &PackedRhs, packed_lhs: &mut Vec<PackedLhs>, x: &[f32], width: usize) {
     for (lhs, columns) in packed_lhs_of(weights, packed_lhs) {
         let part = Rows { data: &x[columns.start..], width: columns.len(), stride: width };
-        lhs.copy(weights.form(), part, x.len() / width);
+        lhs.copy(weights.layout(), part, x.len() / width);
     }
 }
 

@@ -59,7 +59,7 @@ impl Pass<'_> {
         let cost = |rows: usize| rows * (2 * hidden + inner + ATTENTION_COST * rows);
         let costs: Vec<_> = self.sequences.iter().map(|sequence| cost(sequence.rows.len())).collect();
         let total: usize = costs.iter().sum();
-        let most = self.packed.qkv.form().rows_together();
+        let most = self.packed.qkv.layout().rows_together();
         // Few groups make products fast. The number of groups cannot exceed the number of sequences.
         let one_each = costs.len().div_ceil(threads);
         let fewest = self.contexts.len().div_ceil(threads * most).clamp(1, one_each.max(1));
@@ -77,7 +77,7 @@ impl Pass<'_> {
         let rows = states.len() / hidden;
         self.attend_group(group, states, workspace);
         let Workspace { context, block, .. } = workspace;
-        let size = self.packed.qkv.form().rows_per_task(rows, 1) * hidden;
+        let size = self.packed.qkv.layout().rows_per_task(rows, 1) * hidden;
         for (states, context) in states.chunks_mut(size).zip(context.chunks(size)) {
             copy(&self.packed.dense, &mut block.packed_lhs, context, hidden);
             self.after_attention(states, block);
@@ -127,7 +127,7 @@ impl Pass<'_> {
                     parts: [0, 1, 2].map(|part| head_rows(part, start)),
                     length,
                     keys: &sequence.keys,
-                    form: OperandLayout::of_attention(self.packed.precision, length),
+                    layout: OperandLayout::for_attention(self.packed.precision, length),
                 };
                 head_of_sequence.forward(attention, &mut context[start * hidden + head * d..], hidden);
             }
@@ -188,7 +188,7 @@ mod tests {
     /// The results are bit-identical whether threads share sequences or blocks of rows, and whether or not heads fill
     /// panels.
     #[test]
-    fn it_computes_the_same_as_blocks_of_rows() {
+    fn results_equal_blocks_of_rows() {
         let noise = |count: usize, seed: usize| -> Vec<f32> {
             (0..count).map(|i| ((i * 7919 + seed * 104_729) % 1009) as f32 / 504.5 - 1.0).collect()
         };

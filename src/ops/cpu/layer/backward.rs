@@ -27,18 +27,18 @@ struct Transposed {
 impl Transposed {
     fn new(p: &LayerParameters<&[f32]>, sizes: Sizes, precision: MatmulPrecision) -> Self {
         let Sizes { hidden, inner, .. } = sizes;
-        let flipped = |weight: &[f32], [rows, columns]: [usize; 2]| {
+        let transposed = |weight: &[f32], [rows, columns]: [usize; 2]| {
             let mut out = vec![0.0; weight.len()];
             transpose(&mut out, weight, columns);
             packed(&out, [columns, rows], precision)
         };
         let qkv = || {
             let qkv = side_by_side([p.query.weight, p.key.weight, p.value.weight], hidden);
-            flipped(&qkv, [hidden, 3 * hidden])
+            transposed(&qkv, [hidden, 3 * hidden])
         };
-        let dense = || flipped(p.dense.weight, [hidden, hidden]);
-        let ffn = || flipped(p.ffn.weight, [hidden, inner]);
-        let ffn_output = || flipped(p.ffn_output.weight, [inner, hidden]);
+        let dense = || transposed(p.dense.weight, [hidden, hidden]);
+        let ffn = || transposed(p.ffn.weight, [hidden, inner]);
+        let ffn_output = || transposed(p.ffn_output.weight, [inner, hidden]);
         let ((qkv, dense), (ffn, ffn_output)) =
             rayon::join(|| rayon::join(qkv, dense), || rayon::join(ffn, ffn_output));
         let zeros = vec![0.0; hidden.max(inner)];
@@ -267,7 +267,7 @@ impl Layer<'_> {
                 let context = &context[sequence..sequence + length * hidden];
                 let head = self.head(&saved.qkv, application, i);
                 match self.in_tiles(&head) {
-                    Some(form) => head.backward_in_tiles(form, workspace, context, out),
+                    Some(layout) => head.backward_in_tiles(layout, workspace, context, out),
                     None => head.backward(scratch, context, out),
                 }
             },

@@ -163,8 +163,10 @@ impl<'a> Layer<'a> {
     /// splitting into parts costs more than it saves in products this small. Dropout is left to the library.
     pub(in crate::ops::cpu) fn in_tiles(&self, head: &Head<'_>) -> Option<OperandLayout> {
         let precision = self.options.training_precision();
-        (precision == MatmulPrecision::Bf16 && OperandLayout::Bf16Pairs.runs() && head.dropout.is_none())
-            .then_some(OperandLayout::Bf16Pairs)
+        (precision == MatmulPrecision::Bf16
+            && OperandLayout::Bf16Pairs.is_supported()
+            && head.dropout.is_none())
+        .then_some(OperandLayout::Bf16Pairs)
     }
 
     /// Runs one application on `states` `[tokens, H]` in place.
@@ -188,7 +190,7 @@ impl<'a> Layer<'a> {
             |(scratch, workspace): &mut (AttentionScores, AttentionWorkspace), (i, context)| {
                 let head = self.head(&saved.qkv, application, i);
                 match self.in_tiles(&head) {
-                    Some(form) => head.in_tiles(form).forward(workspace, context, self.sizes.head_size()),
+                    Some(layout) => head.in_tiles(layout).forward(workspace, context, self.sizes.head_size()),
                     None => head.forward(scratch, context),
                 }
             },

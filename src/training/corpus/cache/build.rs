@@ -44,7 +44,7 @@ pub(super) fn build(
     check_folder(folder)?;
     let parent = folder.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     std::fs::create_dir_all(parent).map_err(Error::io(parent, "create"))?;
-    let temporary = temporary_beside(folder, parent)?;
+    let temporary = temporary_sibling(folder, parent)?;
     let vocab_size = u32::try_from(tokenizer.id_bound())
         .map_err(|_| Error::Input("a vocabulary of more than 4 billion tokens".to_owned()))?;
     let mut writer = CacheWriter::new(temporary.path(), vocab_size, DOCUMENT_TOKENS)?;
@@ -58,7 +58,7 @@ pub(super) fn build(
         )));
     }
     writer.finish(key.clone(), report)?;
-    take_name(temporary, folder, parent, key.as_deref())
+    move_into_place(temporary, folder, parent, key.as_deref())
 }
 
 /// Checks that `folder` is absent, empty, or a cache. Anything else must not be replaced.
@@ -77,7 +77,7 @@ fn check_folder(folder: &Path) -> Result<()> {
     }
 }
 
-fn temporary_beside(folder: &Path, parent: &Path) -> Result<tempfile::TempDir> {
+fn temporary_sibling(folder: &Path, parent: &Path) -> Result<tempfile::TempDir> {
     tempfile::Builder::new()
         .prefix(".albert-")
         .suffix(".part")
@@ -86,13 +86,13 @@ fn temporary_beside(folder: &Path, parent: &Path) -> Result<tempfile::TempDir> {
 }
 
 /// Replaces an older cache with the finished one.
-fn take_name(new: tempfile::TempDir, folder: &Path, parent: &Path, key: Option<&str>) -> Result<()> {
+fn move_into_place(new: tempfile::TempDir, folder: &Path, parent: &Path, key: Option<&str>) -> Result<()> {
     if folder.exists() {
         if TokenCache::with_key(folder, key).is_some() {
             // Another process finished first.
             return Ok(());
         }
-        let old = temporary_beside(folder, parent)?;
+        let old = temporary_sibling(folder, parent)?;
         std::fs::rename(folder, old.path().join("cache")).map_err(Error::io(folder, "replace"))?;
     }
     make_world_readable(new.path())?;
@@ -142,9 +142,9 @@ fn wait(queue: &Receiver<Message>) -> Result<Option<Message>> {
     match queue.recv_timeout(TICK) {
         Ok(message) => Ok(Some(message)),
         Err(RecvTimeoutError::Timeout) => Ok(None),
-        Err(RecvTimeoutError::Disconnected) => {
-            Err(Error::Input("reading the corpus broke off; please report this as a bug".to_owned()))
-        }
+        Err(RecvTimeoutError::Disconnected) => Err(Error::Input(
+            "reading the corpus stopped unexpectedly; please report this as a bug".to_owned(),
+        )),
     }
 }
 

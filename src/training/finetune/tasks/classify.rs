@@ -50,7 +50,7 @@ pub(super) fn prepare(
     let examples = encoded(setup, &train, |part| encode::texts(&task, &labels, part))?;
     let label_weights = match goal {
         TargetKind::Label => class_weights.of(&labels, &counts.of(&labels))?,
-        _ => class_weights.refuse()?,
+        _ => class_weights.none_or_error()?,
     };
     let majority = dev.as_ref().filter(|_| goal == TargetKind::Label).map(|dev| majority(dev, &labels));
     let evaluation: Option<Box<dyn TaskEvaluation>> = match dev {

@@ -19,7 +19,7 @@ const GRID: RGBColor = RGBColor(225, 225, 225);
 const INK: RGBColor = RGBColor(60, 60, 60);
 
 /// Okabe and Ito's palette, which is distinguishable with most kinds of color blindness.
-const COLOURS: [RGBColor; 6] = [
+const COLORS: [RGBColor; 6] = [
     RGBColor(0, 114, 178),
     RGBColor(213, 94, 0),
     RGBColor(0, 158, 115),
@@ -98,7 +98,7 @@ fn draw_panel(panel: &Panel, last: u64, area: &Area) -> Drawn {
         let (width, height) = body.dim_in_pixel();
         return body.draw(&Text::new("no values yet", (width as i32 / 2, height as i32 / 2), text(15)));
     }
-    for (series, colour) in panel.series.iter().zip(COLOURS.iter().cycle()) {
+    for (series, colour) in panel.series.iter().zip(COLORS.iter().cycle()) {
         draw_series(series, *colour, last as f64, &mut chart)?;
     }
     Ok(())
@@ -109,7 +109,7 @@ fn draw_head(panel: &Panel, head: &Area) -> Drawn {
     let middle = HEAD_HEIGHT as i32 / 2;
     head.draw(&Text::new(panel.title.as_str(), at(84, middle), text(15)))?;
     let mut right = WIDTH as i32 - 28;
-    let series: Vec<_> = panel.series.iter().zip(COLOURS.iter().cycle()).collect();
+    let series: Vec<_> = panel.series.iter().zip(COLORS.iter().cycle()).collect();
     for (series, colour) in series.into_iter().rev() {
         // SVG does not report text widths, so this estimates them for letters of this size.
         let start = right - 7 * series.label.chars().count() as i32 - 6;

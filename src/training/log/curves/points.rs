@@ -60,7 +60,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn gaps_part_runs() {
+    fn gaps_split_runs() {
         let points = [(1, f64::NAN), (2, 1.0), (3, 2.0), (4, f64::INFINITY), (5, 1e31), (6, 3.0)];
         assert_eq!(runs(&points), [vec![(2.0, 1.0), (3.0, 2.0)], vec![(6.0, 3.0)]]);
         assert!(runs(&[]).is_empty());

@@ -19,7 +19,7 @@ use std::sync::atomic::AtomicBool;
 
 use crate::device::{self, Workload};
 use crate::error::{Error, Result};
-use crate::training::{Communicator, SingleProcess, StopReason, all_ok, first_alone};
+use crate::training::{Communicator, SingleProcess, StopReason, all_ok, rank_zero_first};
 
 /// Pretrains a model on text, as `albert pretrain` does.
 ///
@@ -72,7 +72,7 @@ impl<'a> Pretrain<'a> {
         // Every process checks the directory before any process writes into it.
         all_ok(world, options.check())?;
         let observer = if world.rank() == 0 { observer } else { &mut () };
-        let Some((files, tokenizer)) = first_alone(world, || start::tokenizer(&options, stop, observer))?
+        let Some((files, tokenizer)) = rank_zero_first(world, || start::tokenizer(&options, stop, observer))?
         else {
             return Ok(None);
         };
@@ -81,7 +81,7 @@ impl<'a> Pretrain<'a> {
         if let Some(teacher) = &options.teacher {
             teacher.check(&tokenizer, length)?;
         }
-        let Some(cache) = first_alone(world, || rows::token_cache(&options, &tokenizer, stop, observer))?
+        let Some(cache) = rank_zero_first(world, || rows::token_cache(&options, &tokenizer, stop, observer))?
         else {
             return Ok(None);
         };

@@ -6,7 +6,7 @@ use super::plan::PretrainPlan;
 use crate::training::TrainObserver;
 use crate::training::corpus::CacheSummary;
 use crate::training::distillation::Distillation;
-use crate::training::trainer::OnlyStart;
+use crate::training::trainer::StartOnly;
 
 /// A long-running phase of the preparation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,7 +22,7 @@ pub enum PretrainPhase {
 /// Receives the events of [`Pretrain`](super::Pretrain). Only process 0 reports events. `()` ignores them.
 pub trait PretrainObserver: TrainObserver {
     /// A tokenizer is trained on the corpus, because the options do not name one.
-    fn trains_tokenizer(&mut self) {}
+    fn tokenizer_training_started(&mut self) {}
 
     /// Progress of a phase: `done` of `total`.
     fn progressed(&mut self, _phase: PretrainPhase, _done: u64, _total: u64) {}
@@ -45,4 +45,4 @@ pub trait PretrainObserver: TrainObserver {
 
 impl PretrainObserver for () {}
 
-impl<O: PretrainObserver + ?Sized> PretrainObserver for OnlyStart<'_, O> {}
+impl<O: PretrainObserver + ?Sized> PretrainObserver for StartOnly<'_, O> {}

@@ -20,7 +20,7 @@ use crate::training::distillation::{
 };
 use crate::training::instances::{Instance, Pairing};
 use crate::training::log::LoggedRun;
-use crate::training::trainer::OnlyStart;
+use crate::training::trainer::StartOnly;
 use crate::training::{
     Communicator, ModelFiles, Objective, PRETRAINING_PANELS, Parameters, Pretraining, PretrainingSource,
     Replicas, Source, StopReason, TrainOptions, Trainer,
@@ -165,7 +165,7 @@ impl PreparedPretrain<'_> {
         let observer: &mut dyn PretrainObserver = if self.base.world.rank() == 0 {
             observer
         } else {
-            follower = OnlyStart(observer);
+            follower = StartOnly(observer);
             &mut follower
         };
         match self.kind {
@@ -191,7 +191,7 @@ impl Base<'_> {
         observer: &mut dyn PretrainObserver,
     ) -> Result<StopReason> {
         let output = self.options.output;
-        let leads = self.world.rank() == 0;
+        let is_main_process = self.world.rank() == 0;
         let mut trainer = Trainer {
             objective,
             source,
@@ -208,7 +208,7 @@ impl Base<'_> {
             },
         };
         let panels = panels.iter().map(|(title, name)| ((*title).to_owned(), (*name).to_owned()));
-        let mut logged = LoggedRun::new(leads.then_some(&output), panels.collect(), &mut *observer);
+        let mut logged = LoggedRun::new(is_main_process.then_some(&output), panels.collect(), &mut *observer);
         let from = trainer.begin(self.options.resume, &mut logged)?;
         let (ending, _) = trainer.run(from, stop, &mut logged)?;
         if ending == StopReason::Finished {

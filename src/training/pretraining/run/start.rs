@@ -35,7 +35,7 @@ pub(super) fn tokenizer(
     }
     let folder = options.output.join("tokenizer");
     if !folder.is_dir() {
-        observer.trains_tokenizer();
+        observer.tokenizer_training_started();
         let train = TokenizerTraining { vocab_size: options.vocab_size, ..Default::default() };
         let corpus = Corpus::open(&options.corpus, options.corpus_options.clone())?;
         let vocabulary = VocabularyOptions { train, ..VocabularyOptions::default() };

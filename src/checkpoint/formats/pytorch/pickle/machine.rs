@@ -289,7 +289,7 @@ impl<R: BufRead> Machine<'_, R> {
             _ => {
                 let line = self.input.line()?;
                 let number = std::str::from_utf8(&line).ok().and_then(|text| text.parse().ok());
-                number.ok_or_else(|| format!("at byte {}: a number of the memo is none", self.input.at))?
+                number.ok_or_else(|| format!("at byte {}: a memo index is not a number", self.input.at))?
             }
         })
     }

@@ -169,13 +169,13 @@ fn tensor(heap: &Heap, items: &[Value], typed: bool) -> Described {
     let storage = &heap.storages[index as usize];
     let sizes = (integers(heap, items[2]), integers(heap, items[3]));
     let (Value::Int(offset), (Some(shape), Some(strides))) = (items[1], sizes) else {
-        return unreadable("has a shape that is none".to_owned());
+        return unreadable("has an invalid shape".to_owned());
     };
     let fits = shape.len() == strides.len() && shape.len() <= HIGHEST_RANK;
     let shape = shape.into_iter().map(|n| usize::try_from(n).ok()).collect::<Option<Vec<usize>>>();
     let strides = strides.into_iter().map(|n| u64::try_from(n).ok()).collect::<Option<Vec<u64>>>();
     let (Some(shape), Some(strides), Ok(offset), true) = (shape, strides, u64::try_from(offset), fits) else {
-        return unreadable("has a shape that is none".to_owned());
+        return unreadable("has an invalid shape".to_owned());
     };
     let element = if typed {
         let name = items.get(6).and_then(|dtype| heap.global(*dtype)).map(|(_, name)| name);

@@ -27,15 +27,17 @@ fn expected(x: &[f32], w: &[f32], bias: &[f32], k: usize) -> Vec<f64> {
 
 /// The layouts of our own micro-kernels that run here, and `None` for the library.
 fn forms(precision: MatmulPrecision) -> Vec<Option<OperandLayout>> {
-    let floats = precision != MatmulPrecision::Int8 && OperandLayout::Floats.runs();
-    let own = OperandLayout::own(precision).into_iter().chain(floats.then_some(OperandLayout::Floats));
+    let floats = precision != MatmulPrecision::Int8 && OperandLayout::Floats.is_supported();
+    let own = OperandLayout::for_micro_kernels(precision)
+        .into_iter()
+        .chain(floats.then_some(OperandLayout::Floats));
     [None].into_iter().chain(own.map(Some)).collect()
 }
 
 fn fill(weights: &PackedRhs, x: &[f32], k: usize) -> Vec<PackedLhs> {
     let packed_lhs = weights.chunks().map(|chunk| {
         let mut lhs = PackedLhs::default();
-        lhs.fill(weights.form(), [x.len() / k, chunk.len()], |i, out| {
+        lhs.fill(weights.layout(), [x.len() / k, chunk.len()], |i, out| {
             out.copy_from_slice(&x[i * k..][chunk.clone()]);
         });
         lhs
@@ -62,7 +64,7 @@ fn product(weights: &PackedRhs, x: &[f32], bias: &[f32], k: usize) -> Vec<f32> {
 }
 
 #[test]
-fn products_of_all_numbers_and_shapes_are_near_the_exact_ones() {
+fn products_of_all_types_and_shapes_are_accurate() {
     let shapes =
         [[1, 1, 1], [3, 5, 7], [14, 64, 32], [15, 66, 33], [31, 130, 96], [29, 1030, 40], [9, 2500, 1100]];
     for [rows, k, n] in shapes {
@@ -93,7 +95,7 @@ fn products_of_all_numbers_and_shapes_are_near_the_exact_ones() {
 }
 
 #[test]
-fn a_row_comes_out_the_same_whatever_is_beside_it() {
+fn rows_do_not_depend_on_their_neighbors() {
     let (rows, k, n) = (45, 1100, 70);
     let (x, w, bias) = (noise(rows * k, 4), noise(k * n, 5), noise(n, 6));
     for precision in
@@ -137,7 +139,7 @@ fn weights_in_place_give_the_same_sums() {
         let slices: Vec<&[f32]> = matrices.iter().map(Vec::as_slice).collect();
         let Some(in_place) = PackedRhs::in_place(&slices, [k, n], followed) else {
             assert!(
-                OperandLayout::own(MatmulPrecision::F32) != Some(OperandLayout::Floats),
+                OperandLayout::for_micro_kernels(MatmulPrecision::F32) != Some(OperandLayout::Floats),
                 "{rows}x{k}x{n}"
             );
             return;
@@ -161,7 +163,7 @@ fn weights_in_place_give_the_same_sums() {
 }
 
 #[test]
-fn bytes_are_exact_where_the_numbers_fit_them() {
+fn bytes_are_exact_for_representable_values() {
     // Integers: rows from -55 to 200 and weights whose pairs sum to at most 127 need no rounding.
     let (k, n) = (40, 35);
     let mut x: Vec<f32> = (0..3 * k).map(|i| ((i * 37) % 256) as f32 - 55.0).collect();
@@ -240,7 +242,7 @@ fn no_sum_of_bytes_saturates() {
 }
 
 #[test]
-fn rows_that_are_not_numbers_stay_so_and_zeros_too() {
+fn non_finite_and_zero_rows_are_preserved() {
     let (k, n) = (70, 33);
     let mut x = noise(4 * k, 7);
     x[3] = f32::NAN;
