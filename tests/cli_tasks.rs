@@ -52,7 +52,7 @@ fn slice(text: &str, start: &Value, end: &Value) -> String {
 }
 
 /// Every task with a model that can do it, and the flags that it needs.
-const TASKS: [(&str, &str, &[&str]); 9] = [
+const TASKS: &[(&str, &str, &[&str])] = &[
     ("classify", "bio", &[]),
     ("classify", "order", &["--order", "--text-pair", "Another text."]),
     ("ner", "bio", &[]),
@@ -94,7 +94,7 @@ fn hard_texts() -> Vec<String> {
 
 #[test]
 fn no_text_is_too_hard() {
-    for (task, name, flags) in TASKS {
+    for (task, name, flags) in TASKS.iter().copied() {
         let field = match task {
             "qa" => "question",
             "choose" => "prompt",
@@ -157,7 +157,7 @@ fn hard_contexts_and_long_questions_have_answers_that_are_slices() {
 #[test]
 fn a_megabyte_is_only_long() {
     let text = "The old captain was walking to the harbour (Paris) in 2014. ".repeat(17_000);
-    for (task, name, flags) in TASKS {
+    for (task, name, flags) in TASKS.iter().copied() {
         if matches!(task, "qa" | "choose" | "fill-mask") || flags.contains(&"window") {
             continue;
         }
@@ -680,7 +680,7 @@ fn devices_agree() {
     let has_wgpu = String::from_utf8(albert().arg("devices").output().expect("runs").stdout)
         .expect("UTF-8")
         .contains("\"wgpu");
-    for (task, name, flags) in TASKS.into_iter().filter(|t| t.0 != "fill-mask") {
+    for (task, name, flags) in TASKS.iter().copied().filter(|t| t.0 != "fill-mask") {
         let flex = records(task, name, flags, &input);
         for (device, tolerance) in [("ndarray", 1e-5), ("wgpu", 2e-3)] {
             // A software GPU takes its time to compile; the heads are the same products everywhere.
@@ -706,7 +706,8 @@ fn devices_agree() {
             let (found, expected) = (numbers(&found), numbers(&flex[0]));
             assert_eq!(found.len(), expected.len(), "{task} on {device}");
             for (f, e) in found.iter().zip(expected) {
-                assert!((f - e).abs() <= tolerance, "{task} on {device}: {f}, on flex {e}");
+                let allowed = tolerance * e.abs().max(1.0);
+                assert!((f - e).abs() <= allowed, "{task} on {device}: {f}, on flex {e}");
             }
         }
     }

@@ -63,7 +63,7 @@ impl Inventory<'_> {
             let count = self.sources.len() + self.foreign.len();
             return format!("{count} tensors, none named like an ALBERT's{example}");
         }
-        let mut fit: Vec<&str> = self.heads(config).into_iter().filter_map(subcommand).collect();
+        let mut fit: Vec<&str> = self.heads(config).into_iter().flat_map(subcommands).copied().collect();
         if self.has_part("albert.") {
             fit.push("embed");
         }
@@ -108,15 +108,15 @@ pub(in crate::checkpoint) fn head_with_article(head: Head) -> &'static str {
     }
 }
 
-/// Returns the subcommand that uses a head.
-fn subcommand(head: Head) -> Option<&'static str> {
+/// Returns the subcommands that use a head.
+fn subcommands(head: Head) -> &'static [&'static str] {
     match head {
-        Head::Pooler => None,
-        Head::MaskedLm => Some("fill-mask"),
-        Head::SentenceOrder => Some("classify with option order"),
-        Head::SequenceClassification => Some("classify"),
-        Head::TokenClassification => Some("ner"),
-        Head::MultipleChoice => Some("choose"),
-        Head::QuestionAnswering => Some("qa"),
+        Head::Pooler => &[],
+        Head::MaskedLm => &["fill-mask"],
+        Head::SentenceOrder => &["classify with option order"],
+        Head::SequenceClassification => &["classify"],
+        Head::TokenClassification => &["ner"],
+        Head::MultipleChoice => &["choose"],
+        Head::QuestionAnswering => &["qa"],
     }
 }

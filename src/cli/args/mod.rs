@@ -29,24 +29,7 @@ pub(super) mod zero_shot;
 
 use clap::{Parser, Subcommand};
 
-use choose::ChooseArgs;
-use classify::ClassifyArgs;
 use common::GlobalArgs;
-use completions::CompletionsArgs;
-use convert::ConvertArgs;
-use devices::DevicesArgs;
-use embed::EmbedArgs;
-use eval::EvalArgs;
-use fill_mask::FillMaskArgs;
-use finetune::FinetuneArgs;
-use info::InfoArgs;
-use man::ManArgs;
-use ner::NerArgs;
-use pretrain::PretrainArgs;
-use qa::QaArgs;
-use tokenize::TokenizeArgs;
-use train_tokenizer::TrainTokenizerArgs;
-use zero_shot::ZeroShotArgs;
 
 /// Run, train and convert ALBERT language models, on CPU or GPU, without Python.
 #[derive(Parser, Debug)]
@@ -66,23 +49,23 @@ as in Hugging Face's tools; NO_COLOR.";
 
 #[derive(Subcommand, Debug)]
 pub(super) enum Command {
-    FillMask(FillMaskArgs),
-    Classify(ClassifyArgs),
-    Ner(NerArgs),
-    Qa(QaArgs),
-    Choose(ChooseArgs),
-    Embed(EmbedArgs),
-    ZeroShot(ZeroShotArgs),
-    Tokenize(TokenizeArgs),
-    Pretrain(Box<PretrainArgs>),
-    Finetune(FinetuneArgs),
-    Eval(EvalArgs),
-    TrainTokenizer(TrainTokenizerArgs),
-    Convert(ConvertArgs),
-    Info(InfoArgs),
-    Devices(DevicesArgs),
-    Completions(CompletionsArgs),
-    Man(ManArgs),
+    FillMask(fill_mask::FillMaskArgs),
+    Classify(classify::ClassifyArgs),
+    Ner(ner::NerArgs),
+    Qa(qa::QaArgs),
+    Choose(choose::ChooseArgs),
+    Embed(embed::EmbedArgs),
+    ZeroShot(zero_shot::ZeroShotArgs),
+    Tokenize(tokenize::TokenizeArgs),
+    Pretrain(Box<pretrain::PretrainArgs>),
+    Finetune(finetune::FinetuneArgs),
+    Eval(eval::EvalArgs),
+    TrainTokenizer(train_tokenizer::TrainTokenizerArgs),
+    Convert(convert::ConvertArgs),
+    Info(info::InfoArgs),
+    Devices(devices::DevicesArgs),
+    Completions(completions::CompletionsArgs),
+    Man(man::ManArgs),
 }
 
 #[cfg(test)]
