@@ -220,7 +220,7 @@ fn a_compressed_file_that_ends_early_is_read_up_to_there() {
         assert_eq!((report.damaged_files, report.files, report.documents), (1, 2, 2), "{name}");
         assert!(documents[0].starts_with("line 0 of the text|line 1 "), "{name}");
         assert_eq!(documents[1], "next", "{name}");
-        assert!(problems(&report)[0].contains("cut off or damaged"), "{:?}", report.problems);
+        assert!(problems(&report)[0].contains("truncated or damaged"), "{:?}", report.problems);
     }
     let mut bytes = gzip(text.as_bytes());
     let middle = bytes.len() / 2;

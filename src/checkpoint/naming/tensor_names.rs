@@ -26,7 +26,9 @@ impl Tensors {
             let aliases = tf_names::aliases(self.infos.iter().map(|info| info.name.as_str()));
             if !aliases.is_empty() {
                 self.rename(&aliases)?;
-                self.notes.push("mapped another program's variable names to Google's".to_owned());
+                self.notes.push(
+                    "the names of the variables are another program's and were mapped to Google's".to_owned(),
+                );
             }
         }
         let names = self.infos.iter().map(|info| info.name.as_str());
