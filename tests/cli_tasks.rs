@@ -120,6 +120,30 @@ fn no_text_is_too_hard() {
     }
 }
 
+/// A line of plain text has the name that JSON records have to have, so that another run can read the output.
+#[test]
+fn plain_text_gets_the_name_of_the_text_field() {
+    for (task, name, flags) in TASKS.iter().copied() {
+        let option = match task {
+            "qa" => "--question-field",
+            "choose" => "--prompt-field",
+            _ => "--text-field",
+        };
+        let flags = [flags, &[option, "review"]].concat();
+        let line = "George went to [MASK].";
+        let (code, out, err) = run(task, name, &flags, &format!("{line}\n"));
+        assert_eq!(code, 0, "{task}: {err}");
+        let record: Value = serde_json::from_str(&out).expect("JSON");
+        assert_eq!(record["review"], line, "{task}: {out}");
+        let again = records(task, name, &flags, &[record.clone()]);
+        assert_eq!(again[0]["predictions"], record["predictions"], "{task}");
+    }
+    let tokenize = ["tokenize", "--text-field", "review", "--model"];
+    let output = albert().args(tokenize).arg(model("bio")).write_stdin("George\n").output().expect("runs");
+    let record: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert_eq!(record["review"], "George");
+}
+
 #[test]
 fn hard_contexts_and_long_questions_have_answers_that_are_slices() {
     let long = "What did the old captain of the small house buy in northern Germany ".repeat(20);

@@ -8,6 +8,10 @@ use crate::stream::Render;
 use crate::tasks::{Classify, ClassifyItem, Function, LabelScore};
 
 impl Render for Classify<'_> {
+    fn text_field(&self) -> &str {
+        &self.options.fields.text
+    }
+
     fn json(&self, _item: &ClassifyItem, prediction: &Vec<LabelScore>) -> serde_json::Result<Box<RawValue>> {
         serde_json::value::to_raw_value(prediction)
     }

@@ -7,6 +7,10 @@ use crate::stream::{ExtraFields, Render};
 use crate::tasks::{Embed, EmbedItem, Embedding, Vectors};
 
 impl Render for Embed<'_> {
+    fn text_field(&self) -> &str {
+        &self.options.fields.text
+    }
+
     fn json(&self, _item: &EmbedItem, prediction: &Embedding) -> serde_json::Result<Box<RawValue>> {
         serde_json::value::to_raw_value(&[prediction])
     }

@@ -8,6 +8,10 @@ use crate::stream::Render;
 use crate::tasks::{FillMask, FillMaskItem, MaskPredictions, Prediction, Token};
 
 impl Render for FillMask<'_> {
+    fn text_field(&self) -> &str {
+        &self.options.fields.text
+    }
+
     fn json(&self, _item: &FillMaskItem, prediction: &MaskPredictions) -> serde_json::Result<Box<RawValue>> {
         match prediction.as_slice() {
             [one] => serde_json::value::to_raw_value(one),

@@ -19,6 +19,10 @@ struct Shown<'a> {
 }
 
 impl Render for Tokenize {
+    fn text_field(&self) -> &str {
+        &self.fields.text
+    }
+
     fn json(&self, item: &Encoding, (): &()) -> serde_json::Result<Box<RawValue>> {
         serde_json::value::to_raw_value(&[Shown {
             ids: &item.ids,

@@ -8,9 +8,7 @@ use crate::io::{Cell, Column, ColumnType};
 /// Formats the predictions of a task. `item` is the record that was encoded.
 pub trait Render: Task {
     /// The JSON field for a line of plain text in the output.
-    fn text_field(&self) -> &str {
-        "text"
-    }
+    fn text_field(&self) -> &str;
 
     /// The value of `predictions` in JSON output.
     ///
