@@ -72,7 +72,7 @@ impl Tiles {
     /// Configures the tiles for `rows` rows, at most [`ROWS`].
     ///
     /// # Safety
-    /// [`runs`] is true for at least one precision.
+    /// [`is_supported`] is true for at least one precision.
     pub(super) unsafe fn new(rows: usize) -> Self {
         let heights = [rows.min(HEIGHT), rows.saturating_sub(HEIGHT).max(1)].map(|height| height as u8);
         let mut shapes =
@@ -245,7 +245,7 @@ pub(super) fn first_sums(start: Accumulator<'_>, out: &[f32], out_stride: usize)
 /// Computes `out = start + a b` in bfloat16.
 ///
 /// # Safety
-/// [`runs`] is true for bfloat16, [`MicroKernel::check`] has passed, and k is a nonzero multiple of [`STEP`].
+/// [`is_supported`] is true for bfloat16, [`MicroKernel::check`] has passed, and k is a nonzero multiple of [`STEP`].
 pub(super) unsafe fn floats(
     micro_kernel: MicroKernel<'_>,
     start: Accumulator<'_>,
@@ -264,7 +264,7 @@ pub(super) unsafe fn floats(
 /// rows from `row` on.
 ///
 /// # Safety
-/// As for [`floats`], with [`runs`] true for int8.
+/// As for [`floats`], with [`is_supported`] true for int8.
 pub(super) unsafe fn bytes(micro_kernel: MicroKernel<'_>, mut take: impl FnMut(usize, &[[i32; COLUMNS]])) {
     let mut sums = [[0i32; COLUMNS]; ROWS];
     // SAFETY: guaranteed by the caller; `sums` has room for two by two tiles.

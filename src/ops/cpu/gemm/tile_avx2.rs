@@ -77,7 +77,7 @@ macro_rules! for_tiles {
 /// Computes `out = start + a b` of floats.
 ///
 /// # Safety
-/// [`runs`] is true, and [`MicroKernel::check`] has passed.
+/// [`is_supported`] is true, and [`MicroKernel::check`] has passed.
 pub(super) unsafe fn floats(
     micro_kernel: MicroKernel<'_>,
     start: Accumulator<'_>,
@@ -104,7 +104,7 @@ pub(super) unsafe fn floats(
 /// The same for bytes.
 ///
 /// # Safety
-/// [`runs`] is true, [`MicroKernel::check`] has passed, and [`Dequantize`] has the same number of rows and columns.
+/// [`is_supported`] is true, [`MicroKernel::check`] has passed, and [`Dequantize`] has the same number of rows and columns.
 pub(super) unsafe fn bytes(
     micro_kernel: MicroKernel<'_>,
     dequantize: Dequantize<'_>,
