@@ -151,7 +151,7 @@ pub(in crate::ops::cpu) fn add_transposed(
     tokens: usize,
     workspace: &mut Workspace,
 ) {
-    let Workspace { lhs, pairs, panels, micro_kernel: sums, zeros } = workspace;
+    let Workspace { lhs, pairs, panels, sums, zeros } = workspace;
     zeros.resize(a.width.max(b.width), 0.0);
     let part = Part { layout, a, b, rows: 0..tokens, zeros };
     let (n, words) = (b.width, part.words());
@@ -182,7 +182,7 @@ pub(in crate::ops::cpu) struct Workspace {
     lhs: Words,
     pairs: Words,
     panels: Words,
-    micro_kernel: Vec<f32>,
+    sums: Vec<f32>,
     zeros: Vec<f32>,
 }
 

@@ -111,15 +111,15 @@ impl Panels {
     fn last_panel(&self, panel: usize, lhs: &PackedLhs, bias: Option<&[f32]>, out: &mut [f32]) {
         let first = panel * COLUMNS;
         let columns = self.n - first;
-        let mut micro_kernel = vec![0.0; lhs.rows() * COLUMNS];
+        let mut tile = vec![0.0; lhs.rows() * COLUMNS];
         if bias.is_none() {
-            for (out, micro_kernel) in out.chunks_exact(self.n).zip(micro_kernel.chunks_exact_mut(COLUMNS)) {
-                micro_kernel[..columns].copy_from_slice(&out[first..]);
+            for (out, tile) in out.chunks_exact(self.n).zip(tile.chunks_exact_mut(COLUMNS)) {
+                tile[..columns].copy_from_slice(&out[first..]);
             }
         }
-        self.panel(panel, lhs, bias, &mut micro_kernel, COLUMNS);
-        for (out, micro_kernel) in out.chunks_exact_mut(self.n).zip(micro_kernel.chunks_exact(COLUMNS)) {
-            out[first..].copy_from_slice(&micro_kernel[..columns]);
+        self.panel(panel, lhs, bias, &mut tile, COLUMNS);
+        for (out, tile) in out.chunks_exact_mut(self.n).zip(tile.chunks_exact(COLUMNS)) {
+            out[first..].copy_from_slice(&tile[..columns]);
         }
     }
 

@@ -116,12 +116,12 @@ fn rows_do_not_depend_on_their_neighbors() {
         // Panel by panel, as in column-parallel inference.
         let packed_lhs = fill(&weights, &x, k);
         for panel in 0..weights.panels() {
-            let mut micro_kernel = vec![f32::NAN; rows * COLUMNS];
-            weights.panel(panel, &packed_lhs, &bias, &mut micro_kernel, COLUMNS);
+            let mut tile = vec![f32::NAN; rows * COLUMNS];
+            weights.panel(panel, &packed_lhs, &bias, &mut tile, COLUMNS);
             let first = panel * COLUMNS;
-            for (micro_kernel, all) in micro_kernel.chunks_exact(COLUMNS).zip(all.chunks_exact(n)) {
+            for (tile, all) in tile.chunks_exact(COLUMNS).zip(all.chunks_exact(n)) {
                 let width = COLUMNS.min(n - first);
-                assert!(micro_kernel[..width] == all[first..first + width], "{precision:?}, panel {panel}");
+                assert!(tile[..width] == all[first..first + width], "{precision:?}, panel {panel}");
             }
         }
     }
