@@ -1,11 +1,13 @@
-//! `albert classify` over JSONL lines of mixed length, from exec to exit, on a model of ALBERT-base's shape
-//! with random weights, compared with transformers' pipeline and scripts for ONNX Runtime and OpenVINO when `--python PATH`
-//! is given (see `bulk_peer.py`; what Python needs to start and to load is not counted there).
+//! `albert classify` over JSONL lines of mixed length, from exec to exit, on a model of ALBERT-base's shape with random
+//! weights.
+//!
+//! With `--python PATH`, it is compared with transformers' pipeline and with scripts for ONNX Runtime and OpenVINO (see
+//! `bulk_peer.py`). The time that Python needs to start and to load is not counted.
 //!
 //!     cargo bench --bench bulk -- [--python PATH] [--lines N] [--runs N] [--programs f32,bf16x2,bf16,int8]
-//!         [--peers pipeline-8,pipeline-8-sorted,pipeline-32-sorted,onnx-1,onnx-8-sorted,onnx-int8-1,openvino-1,openvino-int8-1]
+//!       [--peers pipeline-8,pipeline-8-sorted,pipeline-32-sorted,onnx-1,onnx-8-sorted,onnx-int8-1,openvino-1,openvino-int8-1]
 //!
-//! Wall-clock medians of runs that take turns, and the peak of resident memory (Linux).
+//! Reports wall-clock medians over interleaved runs, and peak resident memory (Linux).
 #![allow(clippy::print_stdout, reason = "a benchmark prints its table")]
 
 mod common;
@@ -108,7 +110,7 @@ fn main() {
     }
 }
 
-/// Lines of 5 to 400 words; as many of 5 to 50 as of 50 to 400 and so on.
+/// Lines of 5 to 400 words, with lengths spread evenly on a logarithmic scale.
 fn texts(lines: usize) -> String {
     const WORDS: [&str; 40] = [
         "the",

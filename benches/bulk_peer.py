@@ -1,11 +1,11 @@
-"""transformers' pipeline and scripts for ONNX Runtime and OpenVINO beside benches/bulk.rs, which starts this program and
-talks to it.
+"""The Python peer of benches/bulk.rs, which starts this program: transformers' pipeline, and scripts for ONNX Runtime and
+OpenVINO.
 
-Reads lines `prepare JSON` and `run NAME` on stdin. The JSON names the model's folder, the lines and the number of
-threads; `run` answers the seconds from opening the input to the last label, and the number of tokens. NAME is
+Reads the lines `prepare JSON` and `run NAME` on stdin. The JSON names the model's folder, the lines and the number of
+threads. `run` answers with the seconds from opening the input to the last label, and the number of tokens. NAME is
 `pipeline-BATCH`, `onnx-BATCH`, `onnx-int8-BATCH`, `openvino-BATCH`, `openvino-bf16-BATCH` or `openvino-int8-BATCH` (static
-scales from NNCF), with `-sorted` behind it for texts in the order of their length. OpenVINO computes a batch on each
-thread, which is its fastest way for many texts.
+scales from NNCF). The suffix `-sorted` sorts texts by length. OpenVINO computes one batch per thread, which is its fastest
+mode for many texts.
 """
 
 import json
@@ -52,7 +52,7 @@ class Peers:
         return self.sessions[int8]
 
     def graph(self, int8):
-        """The graph as ONNX Runtime's own tool for transformers leaves it; quantized dynamically per channel."""
+        """The graph as optimized by ONNX Runtime's own tool for transformers, optionally quantized dynamically per channel."""
         folder = self.case["model"]
         path = os.path.join(folder, "optimized.onnx")
         torch = self.torch
@@ -91,7 +91,7 @@ class Peers:
         return quantized
 
     def queue(self, name):
-        """Requests of OpenVINO, one for each thread, and a list for their results."""
+        """OpenVINO requests, one per thread, and a list for their results."""
         kind = next((kind for kind in ("int8", "bf16") if kind in name), "f32")
         if kind not in self.queues:
             import numpy as np
@@ -165,7 +165,7 @@ class Peers:
 
 
 def main():
-    # Nothing else writes to standard output: NNCF would.
+    # NNCF would write to standard output.
     out = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     for line in sys.stdin:

@@ -1,9 +1,9 @@
-//! `albert fill-mask` from exec to exit on a model of ALBERT-base's shape (f32, random weights), with the
-//! parts that the program reports, compared with transformers' pipeline when `--python PATH` is given.
+//! `albert fill-mask` from exec to exit on a model of ALBERT-base's shape (f32, random weights), with the stages that
+//! the program reports. With `--python PATH`, it is compared with transformers' pipeline.
 //!
 //!     cargo bench --bench cold_start -- [--python PATH] [--runs N]
 //!
-//! Wall-clock medians over interleaved runs; peak resident memory as the kernel accounts it (Linux).
+//! Reports wall-clock medians over interleaved runs, and peak resident memory as the kernel accounts it (Linux).
 #![allow(clippy::print_stdout, reason = "a benchmark prints its table")]
 
 mod common;

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What each --dtype costs in accuracy: metrics of the built-in model on labelled data, for every instruction set that this processor has.
+# The accuracy cost of each --dtype: metrics of the built-in model on labelled data, per instruction set of this processor.
 #
 #     benches/dtypes.sh DATA [ALBERT]        (or ALBERT_BIN; else target/release/albert)
 #

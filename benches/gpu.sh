@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# A GPU through a built `albert`: start-up, agreement with the CPU, throughput, training; PyTorch beside it where python3 has it.
+# Measures a GPU with a built `albert` (start-up, agreement with the CPU, throughput, training), and PyTorch if installed.
 #
 #     benches/gpu.sh [--seconds N] [--device NAME] [--tiny] [ALBERT]        (or ALBERT_BIN; else target/release/albert)
 #
-# Prints a Markdown table. The most important parts come first: what N seconds (600) are too short for is left out. A
-# part that fails is reported. --tiny takes a model of one layer and small shapes, for a software renderer.
+# Prints a Markdown table. The most important parts come first. Parts that do not fit into N seconds (600) are left out, and
+# parts that fail are reported. --tiny uses a one-layer model and small shapes, for a software renderer.
 set -u
 here=$(dirname "$0")
 limit=600 device=wgpu tiny= albert=${ALBERT_BIN:-$here/../target/release/albert}
@@ -21,10 +21,10 @@ done
 [ -x "$albert" ] || { echo "no program at $albert" >&2; exit 2; }
 
 layers=12 shapes="64x128 256x32 16x512" lines=20000 size=base rows=64 patience=1
-# A software renderer computes slowly.
+# A software renderer is slow.
 [ "$tiny" ] && layers=1 shapes="2x32" lines=20 size=tiny rows=2 patience=5
 dir=$(mktemp -d) && mkdir "$dir/cache"
-# Compiled shaders of earlier runs would make the first start a warm one.
+# Shaders cached by earlier runs would turn the first start into a warm one.
 export XDG_CACHE_HOME=$dir/cache __GL_SHADER_DISK_CACHE_PATH=$dir/cache MESA_SHADER_CACHE_DIR=$dir/cache
 export XDG_RUNTIME_DIR=${XDG_RUNTIME_DIR:-$dir} HF_HUB_OFFLINE=1 TRANSFORMERS_VERBOSITY=error
 unset ALBERT_MODEL ALBERT_DEVICE
@@ -33,10 +33,10 @@ trap 'exit 130' INT TERM
 
 row() { echo "| $* |" | tee -a "$dir/table" >&2; }
 
-# Whether so many percent of the time are not over yet.
+# Succeeds until the given percentage of the time is used up.
 before() { [ $((100 * SECONDS)) -lt $((limit * $1)) ]; }
 
-# Runs a command for at most so many seconds, and within the limit of the script. Its errors go to $dir/errors.
+# Runs a command for at most the given number of seconds, and within the script's limit. Its errors go to $dir/errors.
 within() {
     local most=$((patience * $1)) left=$((limit - SECONDS)) code
     shift
@@ -50,14 +50,14 @@ within() {
 
 failed() { row "$1 | - | $(grep -v RUST_BACKTRACE "$dir/errors" | tail -n 3 | tr '|\n' '/ ' | cut -c 1-300)"; }
 
-# A row whose result and note a command prints.
+# Adds a row with the result and the note that a command prints.
 measured() {
     local name=$1 out
     shift
     if out=$(within "$@"); then row "$name | $out"; else failed "$name"; fi
 }
 
-# Seconds of a command, from exec to exit: the first time, and the median of N more.
+# Times a command from exec to exit: the first run, and the median of N more.
 started() {
     local name=$1 n=$2 times=() i start again
     shift 2
@@ -108,7 +108,7 @@ for dtype in f32 f16; do [ "$tiny" ] || ! before 35 || check fill-mask $dtype; d
 # The encoder
 for shape in $shapes; do
     for dtype in f32 f16; do
-        # PyTorch gets its share.
+        # Leaves time for PyTorch.
         before 65 && measured "encoder $shape, $dtype" 40 "${peer[@]}" batches "$shape" $((tiny ? 1 : 3)) \
             "$albert" embed -q -m "$dir/model" --device "$device" --dtype $dtype
     done
@@ -133,7 +133,7 @@ for precision in f32 f16; do
     within 45 "$albert" pretrain --corpus "$dir/corpus.txt" --output "$dir/$precision" --tokenizer "$dir/model" --size $size \
         --device "$device" --precision $precision --batch-size $rows --micro-batch $rows --max-seq-length 128 --short-seq-prob 0 \
         --steps 100000 --log-every 2 --eval-every 100000 --save-every 100000 >/dev/null
-    # The first report is of the steps that tune kernels.
+    # The first report covers the steps that tune kernels.
     rates=($(grep '"train"' "$dir/$precision/metrics.jsonl" 2>/dev/null | tail -n +2 |
         sed 's/.*"tokens_per_second":\([0-9]*\).*/\1/' | sort -n))
     if [ ${#rates[@]} -gt 0 ]; then

@@ -1,9 +1,9 @@
-"""What benches/gpu.sh cannot do in bash. Needs no packages, except for `torch`, and no network.
+"""The parts of benches/gpu.sh that bash cannot do. Only `torch` needs packages. Nothing needs a network.
 
     gpu_peer.py model DIR LAYERS          a model of ALBERT-base's width with random weights, and a vocabulary of whole words
     gpu_peer.py corpus|lines COUNT        documents to pretrain on; JSON lines of 5 to 400 words
-    gpu_peer.py diff A B                  how far the results of two runs of albert, as JSON lines, are apart
-    gpu_peer.py batches BxL S CMD...      feeds CMD for S seconds with texts of B windows of L tokens and times its answers
+    gpu_peer.py diff A B                  the difference between the results of two runs of albert, as JSON lines
+    gpu_peer.py batches BxL S CMD...      feeds CMD texts of B windows of L tokens for S seconds and times its answers
     gpu_peer.py answers COUNT S CMD...    times COUNT answers of CMD, at most S seconds
     gpu_peer.py torch DIR S BxL...        transformers on CUDA: tokens per second of the encoder, from token ids to means
 """
@@ -33,7 +33,7 @@ def model(folder, layers):
     for name, shape in [*linear.items(), *((name, (width,)) for name, width in norms.items())]:
         shapes |= {name + ".weight": shape, name + ".bias": shape[:1]}
     r = random.Random(0)
-    # A prime number of values, again and again: no two rows of a matrix are equal.
+    # A prime number of values, repeated, so that no two rows of a matrix are equal.
     values = struct.pack("<99991f", *(r.gauss(0, 0.02) for _ in range(99991)))
     header, data, at = {}, [], 0
     for name, shape in shapes.items():
@@ -88,7 +88,7 @@ def diff(a, b):
 
 
 def answers(command, seconds, count=None, text=None):
-    """When each answer came, in seconds from the start. `text` is fed until `seconds` after the second answer."""
+    """The times of the answers, in seconds from the start. `text` is fed until `seconds` after the second answer."""
     start = time.perf_counter()
     child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     stop = threading.Event()
@@ -115,7 +115,7 @@ def answers(command, seconds, count=None, text=None):
 
 
 def busy(call):
-    """The result of `call`, and a note on how busy a GPU of NVIDIA was in the last seconds of it."""
+    """The result of `call`, and a note on the utilization of an NVIDIA GPU in its last seconds."""
     query = ["nvidia-smi", "--query-gpu=utilization.gpu", "--format=csv,noheader,nounits", "-i", "0", "-lms", "200"]
     try:
         watch = subprocess.Popen(query, stdout=subprocess.PIPE, text=True)
@@ -130,12 +130,12 @@ def busy(call):
 def batches(shape, seconds, command):
     batch, length = map(int, shape.split("x"))
     room = length - 2
-    # Windows overlap by a quarter; all are full.
+    # Windows overlap by a quarter, and all are full.
     words = room + (batch - 1) * (room - room // 4)
     text = (" ".join(random.Random(3).choices(WORDS, k=words)) + "\n").encode()
     command += ["--long", "window", "--max-length", str(length), "--batch-tokens", str(batch * length)]
     times, note = busy(lambda: answers(command, seconds, text=text))
-    # The first ones tune kernels.
+    # The first answers include the tuning of kernels.
     rest = times[min(2, len(times) - 1):]
     if len(rest) < 3:
         return print(f"- | only {len(times)} batches in {times[-1]:.1f} s")
@@ -181,7 +181,7 @@ def torch_rates(folder, seconds, shapes):
     measure("f32", plain)
     torch.set_float32_matmul_precision("high")
     measure("f32 with TF32", plain)
-    # All layers are one: it is compiled once for each shape.
+    # All layers share one module, which is compiled once per shape.
     layer = half.encoder.albert_layer_groups[0].albert_layers[0]
     layer.compile(dynamic=False)
     measure("f16, compiled", half)

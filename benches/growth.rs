@@ -1,5 +1,5 @@
-//! Tokens a second of ALBERT-base's encoder as sequences and batches grow, with one thread and two; a table
-//! and pictures (`growth-length.svg`, `growth-batch.svg` in `--out`, default `benches`).
+//! Throughput of ALBERT-base's encoder as sequences and batches grow, in tokens per second, with one thread and with
+//! two. Prints a table and draws `growth-length.svg` and `growth-batch.svg` in `--out` (default `benches`).
 //!
 //!     cargo bench --bench growth -- [--runs N] [--out DIR] [--programs f32,bf16,int8]
 #![allow(clippy::print_stdout, reason = "a benchmark prints its table")]
@@ -16,7 +16,7 @@ use albert::ops::MatmulPrecision;
 use common::encoder::{base_config, forward, model};
 use common::{median, option, programs};
 
-/// Name, then length or batch with tokens a second.
+/// A name, and points of (length or batch size, tokens per second).
 type Line = (String, Vec<(f64, f64)>);
 
 fn main() {
@@ -25,7 +25,7 @@ fn main() {
     let device = device::open(DeviceChoice::Flex, Precision::F32).expect("the device").device;
     let programs = programs(&["f32", "bf16", "int8"]);
 
-    // Some 512 tokens of each length; sequences of 32 tokens in each batch.
+    // Batches of at most 512 tokens for each length, and sequences of 32 tokens for each batch size.
     let lengths = [16, 32, 64, 128, 256, 384, 512].map(|length| [(512 / length).max(1), length]);
     let batches = [1, 2, 4, 8, 16, 32, 64].map(|batch| [batch, 32]);
     let by_length = measure(&lengths, &programs, runs, &device);

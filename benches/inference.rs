@@ -1,13 +1,13 @@
-//! The encoder of ALBERT-base on the CPU over shapes without padding, compared with ONNX Runtime, OpenVINO
-//! and PyTorch when `--python PATH` is given (see `inference_peer.py` for what they run).
+//! The encoder of ALBERT-base on the CPU over shapes without padding. With `--python PATH`, it is compared with ONNX
+//! Runtime, OpenVINO and PyTorch (see `inference_peer.py` for what they run).
 //!
 //!     cargo bench --bench inference -- [--python PATH] [--runs N] [--shapes 8x128,1x16] [--programs f32,int8]
 //!         [--peers onnx,onnx-int8,openvino,openvino-bf16,...] [--device flex|ndarray]
 //!
-//! Medians over turns that the programs take one after another. In a turn a program waits until the
-//! threads of the one before have gone to sleep (those of OpenMP spin for 200 ms), runs for a moment
-//! to have processors and caches awake, and once for the clock. Peers that compute in bfloat16 are left
-//! out by default where the processor has no instructions for it.
+//! Reports medians over rounds in which every program takes one turn. A turn starts with a pause until the threads of
+//! the previous program sleep (OpenMP's spin for 200 ms). An untimed warm-up then wakes processors and caches, and one
+//! timed run follows. Peers that compute in bfloat16 are left out by default if the processor has no instructions for
+//! it.
 #![allow(clippy::print_stdout, reason = "a benchmark prints its table")]
 
 mod common;
@@ -22,10 +22,10 @@ use common::encoder::{base_config, forward, model};
 use common::{Peer, list, median, option, programs};
 
 const THREADS: usize = 2;
-/// Between two programs.
+/// The pause between two programs.
 const PAUSE: Duration = Duration::from_millis(400);
 
-/// How long a program runs before the run that counts.
+/// How long a program runs before its timed run.
 const WARM_UP: Duration = Duration::from_millis(60);
 
 fn main() {
@@ -100,7 +100,7 @@ fn default_peers() -> Vec<String> {
     always.into_iter().chain(bf16).map(str::to_owned).collect()
 }
 
-/// The seconds of a program's turn.
+/// The seconds of one timed run, after the pause and the warm-up.
 fn turn(mut run: impl FnMut() -> f64) -> f64 {
     sleep(PAUSE);
     let started = Instant::now();

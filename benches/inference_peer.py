@@ -1,8 +1,8 @@
-"""ONNX Runtime, OpenVINO and PyTorch beside benches/inference.rs, which starts this program and talks to it.
+"""The Python peer of benches/inference.rs, which starts this program: ONNX Runtime, OpenVINO and PyTorch.
 
-Reads lines `prepare JSON`, `shape BATCH LENGTH` and `run NAME` on stdin. `prepare` (a configuration of transformers, a
-number of threads, names of programs) answers the names that work here; `run` answers the seconds of one forward of the
-encoder over a batch without padding.
+Reads the lines `prepare JSON`, `shape BATCH LENGTH` and `run NAME` on stdin. `prepare` takes a configuration of
+transformers, a number of threads and names of programs, and answers with the names that work here. `run` answers with
+the seconds of one forward pass of the encoder over a batch without padding.
 
 onnx           ONNX Runtime, f32, graph optimized by onnxruntime.transformers
 onnx-int8      the same graph, quantized dynamically per channel
@@ -10,14 +10,14 @@ openvino       OpenVINO, f32
 openvino-bf16  OpenVINO, products in bfloat16
 openvino-int8  OpenVINO, quantized by NNCF with static scales from a calibration (SmoothQuant, mixed preset)
 openvino-int8-dynamic
-               OpenVINO, weights of 8 bits, states quantized as they come
+               OpenVINO, 8-bit weights, activations quantized dynamically
 torch          PyTorch, f32, scaled dot-product attention
 torch-compiled the same, compiled by TorchInductor for each shape, with frozen weights
-torch-bf16     PyTorch, weights and states in bfloat16
+torch-bf16     PyTorch, weights and activations in bfloat16
 torch-bf16-compiled
                the same, compiled
 
-OpenVINO needs the packages openvino and nncf, a compiled PyTorch a C++ compiler. CTranslate2, llama.cpp,
+OpenVINO needs the packages openvino and nncf. Compiled PyTorch needs a C++ compiler. CTranslate2, llama.cpp,
 text-embeddings-inference and candle cannot run ALBERT.
 """
 
@@ -101,7 +101,7 @@ class Peers:
             "NUM_STREAMS": 1,
             "PERFORMANCE_HINT": "LATENCY",
             "ENABLE_CPU_PINNING": False,
-            # It computes in bfloat16 where the processor can, unless told otherwise.
+            # By default, OpenVINO computes in bfloat16 if the processor supports it.
             "INFERENCE_PRECISION_HINT": "bf16" if name == "openvino-bf16" else "f32",
         }
         if name == "openvino-int8":
@@ -137,7 +137,7 @@ class Peers:
         return self._folder.name
 
     def onnx(self):
-        """The graph as ONNX Runtime's own tool for transformers leaves it."""
+        """The graph as optimized by ONNX Runtime's own tool for transformers."""
         path = os.path.join(self.folder(), "optimized.onnx")
         if os.path.exists(path):
             return path
@@ -148,7 +148,7 @@ class Peers:
         torch = self.torch
         model = AlbertModel(self.config, add_pooling_layer=False).eval()
         model.load_state_dict(self.model.state_dict())
-        # The optimizer knows the attention written out, not the fused one.
+        # The optimizer recognizes attention as separate operations, but not the fused one.
         model.set_attn_implementation("eager")
         plain = os.path.join(self.folder(), "plain.onnx")
         axes = {0: "batch", 1: "length"}
@@ -175,7 +175,7 @@ class Peers:
             import onnx
             from onnxruntime.quantization import QuantType, quantize_dynamic
 
-            # The fused operators hide the types from the shape inference of the quantizer.
+            # Fused operators hide types from the quantizer's shape inference.
             float32 = {"DefaultTensorType": onnx.TensorProto.FLOAT}
             quantize_dynamic(
                 self.onnx(), path, per_channel=True, weight_type=QuantType.QInt8, extra_options=float32
@@ -192,7 +192,7 @@ class Peers:
 
 
 def answers():
-    """Standard output, which from now on nobody else writes to: NNCF and compilers do."""
+    """Reserves standard output for the answers. NNCF and compilers would write to it."""
     out = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     return out

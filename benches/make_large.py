@@ -1,9 +1,10 @@
 """Makes checkpoints of the size of ALBERT-xxlarge (223 million random parameters) in every form that `albert convert`
 reads, to measure what a conversion costs.
 
-    python make_large.py DIR FORM...      (safetensors, shards, zip, legacy, h5, msgpack, bundle; with -f16 behind it: halves)
+    python make_large.py DIR FORM...      (safetensors, shards, zip, legacy, h5, msgpack, bundle)
 
-Each needs only its own library: safetensors, torch, h5py, msgpack, TensorFlow. Then, for example,
+The suffix -f16 selects half precision. Each form needs only its own library: safetensors, torch, h5py, msgpack, TensorFlow.
+Then, for example:
 
     /usr/bin/time -v albert convert DIR/h5 DIR/out
 """
@@ -27,7 +28,7 @@ GOOGLE = [("albert.", "bert."), (LAYER.replace("albert.", "bert.", 1), "bert.enc
 
 
 def shapes():
-    """AlbertForPreTraining as transformers for PyTorch names it: [out, in]."""
+    """The tensors of AlbertForPreTraining under their names in PyTorch's transformers: [out, in]."""
     v, e, h, i = (SIZES[k] for k in ["vocab_size", "embedding_size", "hidden_size", "intermediate_size"])
     linear = {"albert.encoder.embedding_hidden_mapping_in": (h, e), "albert.pooler": (h, h), "predictions.dense": (e, h),
               "sop_classifier.classifier": (2, h), LAYER + "ffn": (i, h), LAYER + "ffn_output": (h, i)}
@@ -44,7 +45,7 @@ def shapes():
 
 
 def foreign(name, form):
-    """The name in another library's file, and whether the matrix is stored [in, out] there."""
+    """The name in another library's file, and true if that library stores the matrix as [in, out]."""
     stem, _, last = name.rpartition(".")
     norm = "LayerNorm" in stem or "layer_norm" in stem
     table = stem.endswith("_embeddings")
@@ -73,7 +74,7 @@ def foreign(name, form):
 
 
 def tensors(kind, form=None):
-    """One at a time: name and values."""
+    """Yields the name and the values of one tensor at a time."""
     r = np.random.default_rng(0)
     for name, shape in shapes().items():
         transposed = False

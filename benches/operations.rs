@@ -2,8 +2,8 @@
 //!
 //!     cargo bench --bench operations -- [--runs N]
 //!
-//! Medians. The peak is that of products whose operands never leave the nearest cache. `library` are the same products
-//! through `rten-gemm`.
+//! Reports medians. The peak is that of products whose operands never leave the nearest cache. `library` rows are the
+//! same products computed by `rten-gemm`.
 #![allow(clippy::print_stdout, reason = "a benchmark prints its table")]
 
 mod common;
@@ -26,7 +26,7 @@ fn main() {
     for precision in
         [MatmulPrecision::F32, MatmulPrecision::Bf16x2, MatmulPrecision::Bf16, MatmulPrecision::Int8]
     {
-        // Bytes: twice the operations of bf16 in an instruction.
+        // Bytes: one instruction does twice the operations of bf16.
         let peak = match measure::peak(if precision == MatmulPrecision::Int8 {
             MatmulPrecision::Bf16
         } else {
@@ -61,7 +61,7 @@ fn main() {
     line(measure::softmax(12 * 1024, 128), runs, f64::NAN);
 }
 
-/// Prints a line; returns the operations in a second.
+/// Prints a row. Returns the operations per second.
 fn line(mut operation: Operation, runs: usize, peak: f64) -> f64 {
     let started = Instant::now();
     while started.elapsed() < WARM_UP {

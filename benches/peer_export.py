@@ -6,7 +6,7 @@ INPUTS = ["input_ids", "attention_mask", "token_type_ids"]
 
 
 class Only(torch.nn.Module):
-    """A model of transformers that returns one of its outputs."""
+    """A transformers model that returns one of its outputs."""
 
     def __init__(self, model, output):
         super().__init__()
@@ -23,7 +23,7 @@ def example():
 
 
 def openvino_graph(model, output):
-    """The model for any batch and length."""
+    """Exports the model for any batch size and length."""
     import openvino as ov
 
     with torch.no_grad():

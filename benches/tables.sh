@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
-# Lines per second and resident memory over time for every format of records, with the built-in model.
+# Measures lines per second and resident memory over time for every record format, with the built-in model.
 #
-#     benches/tables.sh [--lines N] [--task TASK] [--formats "jsonl csv"] [ALBERT] [-- OPTION...]        (or ALBERT_BIN; else target/release/albert)
+#     benches/tables.sh [--lines N] [--task TASK] [--formats "jsonl csv"] [ALBERT] [-- OPTION...]
 #
-# Prints a Markdown table: resident memory (MiB) after a tenth, a half and nine tenths of the run, and the peak. Memory is flat if these agree.
-# N is two million unless given. Options after -- are passed to albert. Parquet is left out where the program was built without it.
+# ALBERT defaults to ALBERT_BIN, then target/release/albert. N defaults to two million. Options after -- are passed to albert.
+# Prints a Markdown table of memory (MiB) after 10, 50 and 90% of the run, and its peak. Memory is flat if they agree. Without
+# support for Parquet in the program, Parquet is left out.
 set -eu
 here=$(dirname "$0")
 lines=2000000 task=classify wanted="" albert=${ALBERT_BIN:-$here/../target/release/albert}
@@ -31,7 +32,7 @@ cut -d, -f2 "$dir/rows" > "$dir/in.txt"
 awk -F, '{ printf "{\"id\":%d,\"text\":\"%s\"}\n", $1, $2 }' "$dir/rows" > "$dir/in.jsonl"
 rm "$dir/rows"
 formats="jsonl csv tsv txt"
-# The probe is classified by nothing: tokenize needs no model's weights.
+# The probe uses tokenize, which needs no model weights.
 if head -3 "$dir/in.csv" > "$dir/few.csv" && "$albert" tokenize -q -i "$dir/few.csv" -o "$dir/few.parquet" 2> "$dir/errors"; then
     "$albert" tokenize -q -i "$dir/in.csv" -o "$dir/in.parquet"
     formats="jsonl csv parquet tsv txt"

@@ -1,13 +1,13 @@
-//! A training step (masked-LM and sentence-order losses, forward and backward, without dropout and
-//! without optimizer) on the CPU, compared with transformers' in PyTorch when `--python PATH` is given.
+//! A training step on the CPU: masked-LM and sentence-order losses, forward and backward, without dropout and without
+//! an optimizer. With `--python PATH`, it is compared with transformers' in PyTorch.
 //!
 //!     cargo bench --bench training -- [--python PATH] [--runs N] [--device flex|ndarray] [--shape NAME]
 //!         [--programs f32,bf16x2,bf16] [--peers torch,torch-compiled,torch-bf16,torch-bf16-compiled]
 //!
-//! Wall-clock medians over runs that take turns; processor time too (Linux), which other work on the
-//! machine disturbs less. PyTorch computes the logits of all tokens, as
-//! transformers does. albert computes only the logits of masked tokens. By default, peers with autocast to bfloat16 run only if the
-//! processor has instructions for it.
+//! Reports wall-clock medians over interleaved runs. It also reports processor time (Linux), which is less sensitive to
+//! other load on the machine. PyTorch computes the logits of all tokens, as transformers does; albert computes only
+//! those of masked tokens. By default, peers with autocast to bfloat16 run only if the processor has instructions for
+//! it.
 #![allow(clippy::print_stdout, reason = "a benchmark prints its table")]
 
 mod common;
@@ -95,10 +95,10 @@ fn main() {
     }
 }
 
-/// Of this process, by all its threads.
+/// Processor time of this process, over all its threads.
 fn processor_seconds() -> f64 {
     let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    // Behind the name in parentheses, fields 14 and 15 in ticks of a hundredth of a second.
+    // After the name in parentheses, fields 14 and 15 count ticks of 10 ms.
     let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace().skip(11).take(2);
     fields.filter_map(|ticks| ticks.parse::<f64>().ok()).sum::<f64>() / 100.0
 }
@@ -177,7 +177,7 @@ impl Step {
         ModelInput { token_type_ids: input_ids.zeros_like(), input_ids, padding: None }
     }
 
-    /// Seconds of forward and backward.
+    /// Seconds of the forward and of the backward pass.
     fn train(&self) -> (f64, f64) {
         let device = self.device.clone().autodiff();
         let length = self.tokens / self.batch;
@@ -206,7 +206,7 @@ impl Step {
         (forward, started.elapsed().as_secs_f64())
     }
 
-    /// Seconds of the encoder forward, without autodiff.
+    /// Seconds of the encoder's forward pass, without autodiff.
     fn infer(&self) -> f64 {
         let started = Instant::now();
         let out = self.plain.albert.forward(self.input(&self.device), OutputOptions::default());

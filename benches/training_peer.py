@@ -1,9 +1,8 @@
-"""PyTorch's training step beside benches/training.rs, which starts this program and talks to it.
+"""The Python peer of benches/training.rs, which starts this program: PyTorch's training step.
 
-Reads lines `prepare JSON` and `step NAME` on stdin; answers a step with the seconds of forward, of backward, and of
-processor time.
-The JSON has a configuration of transformers, `batch`, `length` and `masked` (predicted tokens per row), and
-`programs`:
+Reads the lines `prepare JSON` and `step NAME` on stdin. Answers a step with the seconds of the forward pass, of the
+backward pass, and of processor time. The JSON contains a configuration of transformers, `batch`, `length`, `masked`
+(predicted tokens per row), and `programs`:
 
 torch                f32
 torch-compiled       the same, compiled by TorchInductor (needs a C++ compiler)
@@ -38,7 +37,7 @@ def prepare(case):
 
 
 def main():
-    # Nothing else writes to standard output: compilers might.
+    # Compilers might write to standard output.
     out = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     for line in sys.stdin:

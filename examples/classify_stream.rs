@@ -6,7 +6,7 @@ use std::io::{BufRead, Write};
 
 use albert::{Classify, Error, Result};
 
-/// Lines that are classified together.
+/// Number of lines classified together.
 const WINDOW: usize = 512;
 
 fn main() -> Result<()> {

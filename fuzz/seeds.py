@@ -1,6 +1,8 @@
-"""Makes small files for the fuzzer to begin with: one or two tensors instead of a whole model.
+"""Makes small seed files for the fuzzer, with one or two tensors instead of a complete model.
 
-    python seeds.py CORPUS            (numpy, safetensors, torch, onnx, h5py, msgpack: what is installed; CORPUS gets a folder per target)
+    python seeds.py CORPUS
+
+Uses numpy, safetensors, torch, onnx, h5py and msgpack if they are installed. CORPUS gets one folder per target.
 """
 
 import json
@@ -29,7 +31,7 @@ def pytorch():
     state = {"a.weight": torch.from_numpy(A).t(), "b": torch.from_numpy(B), "c": torch.ones(1).expand(4)}
     torch.save(state, place("pytorch", "zip"))
     torch.save({"model": state, "step": 3}, place("pytorch", "legacy"), _use_new_zipfile_serialization=False)
-    # Pickles alone, which the target puts into an archive.
+    # Pickles without an archive. The target adds it.
     import collections, io, zipfile
     wide = {"x": [1, (2, {3})], "counts": collections.Counter("ab"), "queue": collections.deque([state]), "state_dict": state}
     for protocol in range(2, 6):
@@ -74,7 +76,7 @@ def msgpack():
 
 
 def tf_index():
-    """The entries of a table, as the target takes them behind a zero byte."""
+    """The entries of a table, in the form that the target expects after a zero byte."""
     def number(tag, value):
         return bytes([tag << 3, value])
 

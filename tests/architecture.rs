@@ -1,10 +1,10 @@
-//! The module structure of `src/`: no circles of imports, and the layers of `docs/contributing/architecture.md`.
+//! The module structure of `src/`: no import cycles, and the layers of `docs/contributing/architecture.md`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Top-level modules of the library from the bottom up. A module may import from its own row and from rows above it in this list.
+/// Top-level modules of the library from the bottom up. A module may import from its own row and from earlier rows.
 const LAYERS: &[&[&str]] = &[
     &["error", "guard"],
     &["io", "ops"],
@@ -42,7 +42,7 @@ fn module_of(source: &Path, file: &Path) -> Module {
     parts
 }
 
-/// The code of a file without comments and without its `#[cfg(test)] mod`, which stands last.
+/// The code of a file without comments and without its trailing `#[cfg(test)] mod`.
 fn code(text: &str) -> String {
     let text = text.split("#[cfg(test)]\nmod ").next().unwrap_or(text);
     text.lines().map(|line| line.split("//").next().unwrap_or("")).collect::<Vec<_>>().join("\n")
@@ -57,7 +57,7 @@ fn expand(tree: &str, prefix: &str, found: &mut Vec<String>) {
         }
         return;
     };
-    // What stands before the brace: complete parts, then the start of the one that the brace belongs to.
+    // Before the brace: complete items, then the prefix of the group.
     let before = &tree[..open];
     let start = before.rfind(',').map_or(0, |comma| comma + 1);
     expand(&tree[..start], prefix, found);
@@ -101,7 +101,7 @@ fn paths(code: &str) -> Vec<String> {
     found
 }
 
-/// The module that `path` leads into, seen from `module`: the longest one that exists.
+/// The longest existing module that `path` leads into, seen from `module`.
 fn resolve(path: &str, module: &Module, is_mod: bool, all: &BTreeSet<Module>) -> Option<Module> {
     let mut parts: Vec<&str> = path.split("::").collect();
     let mut base: Module = match parts[0] {
@@ -127,7 +127,7 @@ fn resolve(path: &str, module: &Module, is_mod: bool, all: &BTreeSet<Module>) ->
         base.pop();
         parts.remove(0);
     }
-    // In the binary, `crate` is the program.
+    // In the binary, `crate` is the binary's root module.
     for part in parts {
         base.push(part.to_owned());
         if !all.contains(&base) {
@@ -138,7 +138,8 @@ fn resolve(path: &str, module: &Module, is_mod: bool, all: &BTreeSet<Module>) ->
     Some(base)
 }
 
-/// Who imports whom. Imports from a module's own ancestors and into its own children are left out: a folder is one thing.
+/// The imports of each module. Imports between a module and its ancestors or children are left out, because a folder is
+/// one unit.
 fn imports() -> BTreeMap<Module, BTreeSet<Module>> {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut found = Vec::new();
@@ -225,7 +226,7 @@ fn imports_point_down_the_layers() {
     assert!(upward.is_empty(), "imports that point up:\n{}", upward.join("\n"));
 }
 
-/// Texts of the library that may contain a flag of another program: how albert is built with a feature.
+/// Flags of other programs that the library's texts may mention. `--features` is how albert is built with a feature.
 const FLAGS_OF_OTHERS: [&str; 1] = ["--features"];
 
 /// Flags in the string literals of a file: two hyphens before a lower-case letter and not inside a word.

@@ -1,7 +1,8 @@
 //! The built-in model answers everyday inputs, and reaches a minimum of each task's metric on development data.
 //!
-//! `tests/golden/default_model/everyday.jsonl` was written before the model was trained and is never trained on. The development data
-//! is not part of the repository: `ALBERT_TEST_DATA` names its directory, and without it that test is skipped with a message.
+//! `tests/golden/default_model/everyday.jsonl` was written before the model was trained and is never trained on. The
+//! development data is not part of the repository. `ALBERT_TEST_DATA` names its directory; without it, that test is
+//! skipped with a message.
 
 #![allow(clippy::print_stderr, reason = "says what was skipped")]
 
@@ -73,7 +74,7 @@ fn vector(found: &Value) -> Vec<f64> {
     list(&found[0]["embedding"]).iter().filter_map(Value::as_f64).collect()
 }
 
-/// Returns true for each record of a task that is answered correctly.
+/// Returns, for each record of a task, true if the answer is correct.
 fn correct(task: &str, records: &[Value]) -> Vec<bool> {
     let fields = |names: &[&str]| -> Vec<Value> {
         let pick = |record: &Value| names.iter().map(|n| ((*n).to_owned(), record[*n].clone())).collect();
@@ -130,7 +131,7 @@ fn correct(task: &str, records: &[Value]) -> Vec<bool> {
     }
 }
 
-/// At least 8 of 10 in all, and no task below 6.
+/// At least 8 of 10 answers are correct overall, and at least 6 of 10 in each task.
 #[test]
 fn everyday_inputs_are_answered() {
     let mut total = (0, 0);
@@ -151,7 +152,7 @@ fn everyday_inputs_are_answered() {
     assert!(total.0 * 10 >= total.1 * 8, "{report}");
 }
 
-/// Records of development data that are evaluated.
+/// Number of development records that are evaluated.
 const SAMPLE: usize = 200;
 
 /// Lower bounds in percent of the metrics of `albert eval`, about five points below the model's.
@@ -200,7 +201,7 @@ fn each_task_reaches_its_lower_bound() {
         };
         let (f32, int8) = (measured(&[]), measured(&["--dtype", "int8"]));
         assert!(f32 >= bound, "{name}: {metric} {f32}, expected at least {bound}");
-        // One point of the complete development data; a sample of 200 varies more.
+        // On the complete development data the difference is one point. A sample of 200 varies more.
         assert!((f32 - int8).abs() <= 3.0, "{name}: {metric} {f32}, in int8 {int8}");
     }
 }

@@ -1,5 +1,4 @@
-//! Adapters of PEFT through the program, against what PEFT answers: `golden/adapters/make.py` tells how the answers were
-//! made.
+//! PEFT adapters through the program, compared with PEFT's own results. `golden/adapters/make.py` made them.
 
 mod common;
 
@@ -35,7 +34,7 @@ impl Adapters {
         self.folder.path().join(name)
     }
 
-    /// Copies an adapter; it names its base model by a path relative to itself.
+    /// Copies an adapter, which names its base model by a path relative to itself.
     fn adapter(&self, name: &str) -> PathBuf {
         let path = self.path(name);
         copy(&golden("adapters").join(name), &path);
@@ -67,7 +66,7 @@ fn lines(stdout: &str) -> Vec<Value> {
     stdout.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
 }
 
-/// The differences between the answers of a model and those expected.
+/// Compares the predictions of a model with the expected ones.
 fn check(model: &Path, name: &str, all: &Value, expected: &Value) {
     let model = model.to_str().expect("UTF-8");
     let texts: Vec<&str> = all["texts"].as_array().expect("texts").iter().filter_map(Value::as_str).collect();
@@ -146,7 +145,7 @@ fn converted_adapters_are_ordinary_models() {
         let (code, _, stderr) =
             run(&["convert", adapter.to_str().expect("UTF-8"), out.to_str().expect("UTF-8")]);
         assert_eq!(code, 0, "{stderr}");
-        // Nothing of the base model is needed any more.
+        // The converted model no longer needs anything from the base model.
         assert!(!out.join("adapter_config.json").exists());
         check(&out, name, &adapters.expected, &adapters.expected["adapters"][name]);
     }
@@ -192,7 +191,7 @@ fn the_base_model_can_be_named() {
     let found = lines(&stdout)[0]["predictions"][0]["score"].as_f64().expect("a score");
     assert!((found - best).abs() < SCORES, "{found}, expected {best}");
 
-    // Another base model does not fit.
+    // A different base model does not fit.
     let wrong = golden("formats/onnx_model");
     let wrong = wrong.to_str().expect("UTF-8");
     let (code, _, stderr) = run(&["classify", "-m", adapter, "--base-model", wrong, text]);

@@ -1,5 +1,5 @@
-//! Tokenizers that users changed: added tokens and switches in the files next to a tokenizer, against transformers 4.57
-//! (`golden/tokenizer/make_added.py` and the cases).
+//! Tokenizers that users changed: added tokens and options in the files next to a tokenizer, compared with transformers
+//! 4.57 (`golden/tokenizer/make_added.py` and the cases).
 
 mod common;
 
@@ -12,7 +12,7 @@ use common::cases::{Case, case, read_json};
 use common::{albert, golden};
 use serde_json::{Value, json};
 
-/// Runs the program; exit code, what it wrote, what it said.
+/// Runs the program: exit code, output, messages.
 fn run(arguments: &[&str]) -> (i32, String, String) {
     let output = albert().args(arguments).output().expect("runs");
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("UTF-8");
@@ -25,7 +25,7 @@ fn answered(arguments: &[&str]) -> Value {
     serde_json::from_str(&out).unwrap_or_else(|e| panic!("{arguments:?}: {e}: {out}"))
 }
 
-/// The texts of a case's expected results: tokens, ids, offsets where they are given, and labels.
+/// Checks the texts of a case: tokens, ids, offsets where given, and labels.
 fn check_texts(model: &str, expected: &Value) {
     for text in expected["texts"].as_array().expect("texts") {
         let input = text["text"].as_str().expect("a text");
@@ -76,11 +76,11 @@ fn convert_keeps_added_tokens() {
         assert_eq!(listed["2000"]["special"], true);
         assert_eq!(config["additional_special_tokens"].as_array().expect("a list").len(), 2);
         assert!(config["do_lower_case"].as_bool().expect("kept"), "the rest of the file stays");
-        // Once more: from the tokenizer.json that was written.
+        // Again, from the tokenizer.json that was written.
         let again = case.text(&format!("again-{folder}"));
         assert_eq!(run(&["convert", "-q", &target, &again]).0, 0);
         check_texts(&again, &case.expected()[folder]);
-        // The vocabulary alone gives the same.
+        // The vocabulary alone gives the same result.
         fs::remove_file(Path::new(&again).join("tokenizer.json")).expect("removed");
         check_texts(&again, &case.expected()[folder]);
     }
@@ -177,7 +177,7 @@ fn flat(encoding: &Encoding) -> Vec<usize> {
     encoding.offsets.iter().flat_map(|&(start, end)| [start, end]).collect()
 }
 
-/// Compares every line of a file of expected values with what the tokenizers give.
+/// Compares every line of a file of expected values with the results of the tokenizers.
 fn check_lines(path: &Path) -> usize {
     let flavours = flavours();
     let text = fs::read_to_string(path).expect("reads");
@@ -222,7 +222,7 @@ fn random_texts_beside_a_tokenizer_json() {
     assert_eq!(check_lines(&golden("tokenizer/added/json.jsonl")), 500);
 }
 
-/// For a comparison by hand: ALBERT_TEST_ADDED names a file that `make_added.py --fuzz` wrote.
+/// For manual comparisons: ALBERT_TEST_ADDED names a file that `make_added.py --fuzz` wrote.
 #[test]
 fn more_random_texts() {
     if let Some(path) = std::env::var_os("ALBERT_TEST_ADDED") {
@@ -234,7 +234,7 @@ fn more_random_texts() {
 fn added_tokens_have_the_ids_of_the_reference() {
     for (name, of, _, tokenizer) in flavours() {
         for (token, id) in of["added"].as_object().expect("an object") {
-            // A name that only the class gives, and no vocabulary has, does not exist here.
+            // Names that only the tokenizer class supplies, and that are not in the vocabulary, do not exist here.
             let absent = name.starts_with("json-albert") || name == "json-other";
             let Some(found) = tokenizer.token_to_id(token) else {
                 assert!(absent, "{name}: {token} is missing");
@@ -263,13 +263,13 @@ fn saved_files_give_the_same_tokens() {
         for (id, token) in tokenizer.user_tokens() {
             assert_eq!(saved.token_to_id(&token.content), Some(id), "{name}: {}", token.content);
         }
-        // Only what `Tokenizer::to_json` names as different: the case of normalized tokens.
+        // The only difference is the one that `Tokenizer::to_json` documents: the case of normalized tokens.
         if name.starts_with("spiece") {
             continue;
         }
         for text in texts {
             let ids = |tokenizer: &Tokenizer| tokenizer.encode(text, None).expect("encodes").ids;
-            // "e" and "E" are two tokens, and one in lower case: their order decides.
+            // "e" and "E" are two tokens that become one in lower case, so the result depends on their order.
             if name != "json-bert-cased" && !(name == "vocab-overlap" && text.contains('e')) {
                 assert_eq!(ids(&saved), ids(&tokenizer), "{name}: {text}");
             }
@@ -312,7 +312,7 @@ fn symbols_that_a_converter_lists_stay_ordinary_pieces() {
     };
     let listed = json!({"added_tokens_decoder": {id.to_string(): entry}});
     assert_eq!(tokens(listed.clone()), "▁ u . s .");
-    // The slow AlbertTokenizer of transformers 4.57 with the same files.
+    // As in the slow AlbertTokenizer of transformers 4.57 with the same files.
     let mut named = listed;
     named["additional_special_tokens"] = json!(["."]);
     assert_eq!(tokens(named), "▁ u . ▁ s .");

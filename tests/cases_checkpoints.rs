@@ -1,5 +1,5 @@
-//! Checkpoints under wrapped names, with other programs' names of variables, with damaged weights, and with names of
-//! labels that are not strings, against what transformers answers (`golden/cases`).
+//! Checkpoints with wrapped names, other programs' variable names, damaged weights, and label names that are not
+//! strings, compared with transformers (`golden/cases`).
 
 mod common;
 
@@ -56,12 +56,12 @@ fn assert_near(found: &[Value], expected: &Value, what: &str) {
 
 // ---------------------------------------------------------------- names
 
-/// The classifier's weights under other names, each tensor as often as `names` gives it one.
+/// Writes the classifier's weights under other names. Each tensor is written once per name that `names` returns.
 fn renamed(folder: &Path, names: &dyn Fn(&str) -> Vec<String>) {
     changed(folder, names, &|_, _| ());
 }
 
-/// As [`renamed`]; `change` may write into the bytes of a tensor under its new name.
+/// Like [`renamed`], but `change` may modify the bytes of a tensor under its new name.
 fn changed(folder: &Path, names: &dyn Fn(&str) -> Vec<String>, change: &dyn Fn(&str, &mut [u8])) {
     let bytes = std::fs::read(golden("cases/models/classify/model.safetensors")).expect("reads");
     let file = SafeTensors::deserialize(&bytes).expect("a sound file");
@@ -86,7 +86,7 @@ fn changed(folder: &Path, names: &dyn Fn(&str) -> Vec<String>, change: &dyn Fn(&
     .expect("writes");
 }
 
-/// A copy of the classifier's directory, to change.
+/// A modifiable copy of the classifier's directory.
 fn classifier() -> (Case, PathBuf) {
     let models = case("00-models");
     let folder = models.path("classify");
@@ -155,7 +155,7 @@ fn two_models_in_one_file_are_an_error_that_names_both() {
     // The same model twice is not ambiguous.
     renamed(&folder, &twice);
     assert_near(&predictions(&classify(&model, &["-q"])), &expected["classify"], "twice the same");
-    // Names as in transformers come first.
+    // Names as in transformers take precedence.
     renamed(&folder, &|old| vec![old.to_owned(), format!("ema.{old}")]);
     assert_near(&predictions(&classify(&model, &["-q"])), &expected["classify"], "next to an average");
 }
@@ -226,7 +226,7 @@ fn other_programs_names_of_tensorflow_variables_are_read() {
     }
     let info = run(&["info", "--format", "json", "-m", &case.text("tf-names/albert_zh")]);
     assert!(info.out.contains("another program's"), "{}", info.out);
-    // Layers that normalize their input have variables of the same names.
+    // Pre-normalized layers have variables of the same names.
     let config = case.path("tf-names/albert_zh/albert_config.json");
     let mut keys = read_json(&config);
     keys["ln_type"] = json!("preln");
@@ -261,7 +261,7 @@ fn words_may_be_projected_before_positions_are_added() {
             run(&["fill-mask", "-q", "--device", "flex", "-k", "3", "--format", "jsonl", "-m", model, text]);
         assert_near(&predictions(&found), &expected["predictions"], model);
     }
-    // Nothing but the configuration tells the two kinds of layers apart.
+    // Only the configuration distinguishes the two kinds of layers.
     let path = folder.path().join("albert_config.json");
     let mut config = read_json(&path);
     config.as_object_mut().expect("an object").remove("ln_type");
@@ -309,7 +309,7 @@ fn labels_of_every_plain_type_have_a_name() {
     ] {
         with_labels(&folder, &labels);
         assert_eq!(labels_of(&predictions(&classify(&model, &["-q"]))), expected, "{labels}");
-        // A copy keeps what the file has.
+        // A copy keeps the labels of the file.
         let out = models.text(&format!("copy-{}", expected[0]));
         let converted = run(&["convert", &model, &out]);
         assert_eq!(converted.code, 0, "{}", converted.err);

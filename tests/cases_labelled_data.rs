@@ -1,4 +1,4 @@
-//! Labelled data as people have them: the cases of public bug reports, through the program.
+//! Labelled data as found in practice: the cases of public bug reports, through the program.
 
 mod common;
 
@@ -13,14 +13,14 @@ use common::albert;
 use common::cases::{Case, case, read_json};
 use serde_json::{Value, json};
 
-/// Runs the program and gives its exit code and what it wrote to both streams.
+/// Runs the program. Returns the exit code, standard output and standard error.
 fn run(arguments: &[&str]) -> (Option<i32>, String, String) {
     let output = albert().args(arguments).args(["--device", "flex"]).output().expect("started");
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("UTF-8");
     (output.status.code(), text(output.stdout), text(output.stderr))
 }
 
-/// Fine-tunes for a step and gives the labels of the model, and what was reported.
+/// Fine-tunes for one step. Returns the model's labels and the messages.
 fn finetuned(task: &str, models: &Case, train: &str, more: &[&str]) -> (BTreeSet<String>, String) {
     let output = models.text(&format!("run-{task}-{}", train.len()));
     let model = models.text("base");
@@ -57,7 +57,7 @@ fn copies_in_a_race_folder_count_once() {
     assert_eq!(report["examples"], case.expected()["examples"]);
     assert!(told.contains("3 examples are copies of others and count once; the first: "), "{told}");
     assert!(told.contains("all.txt, question:1 repeats ") && told.contains("1.txt, question:1\n"), "{told}");
-    // A folder with nothing but all.txt has all of its questions.
+    // Without numbered files, the folder has all the questions of all.txt.
     for name in ["1.txt", "2.txt"] {
         fs::remove_file(case.path("train/high").join(name)).expect("removed");
     }
@@ -87,7 +87,7 @@ fn rows_of_glue_that_its_readers_skip() {
     let (code, _, report) = run(&["eval", "classify", "-m", &model, "--data", &qqp, "--on-error", "stop"]);
     assert_eq!(code, Some(2), "{report}");
     assert!(report.contains("train.tsv:5: 3 columns, but the header (line 1) has 6"), "{report}");
-    // The same rows under another header are errors.
+    // With another header, the same rows are errors.
     let text = fs::read_to_string(&qqp).expect("reads").replace("qid1\tqid2", "key1\tkey2");
     fs::write(case.path("own.tsv"), text).expect("written");
     let own = read_texts(&case.path("own.tsv"), &TextOptions::default()).expect_err("an error").to_string();

@@ -1,5 +1,5 @@
-//! `model_max_length` and `truncation_side`, against transformers' pipelines: `golden/lengths/make.py` tells how the
-//! expected results were made.
+//! `model_max_length` and `truncation_side`, compared with transformers' pipelines. `golden/lengths/make.py` made the
+//! expected results.
 
 mod common;
 
@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 
 const SCORES: f64 = 1e-4;
 
-/// Runs the program over records and gives the predictions of each; panics with its messages if it fails.
+/// Runs the program over records and returns the predictions for each. Panics with its messages if it fails.
 fn predictions(args: &[&str], model: &Path, records: &[Value]) -> Vec<Value> {
     let input: String = records.iter().map(|record| format!("{record}\n")).collect();
     let mut command = albert();
@@ -25,7 +25,7 @@ fn predictions(args: &[&str], model: &Path, records: &[Value]) -> Vec<Value> {
         .collect()
 }
 
-/// Panics unless every key that is expected is there, numbers are near and all else is equal.
+/// Panics unless every expected key exists, numbers are close and everything else is equal.
 fn compare(found: &Value, expected: &Value, what: &str) {
     match (found, expected) {
         (Value::Number(f), Value::Number(e)) if e.is_f64() => {
@@ -51,7 +51,7 @@ fn edit(path: &Path, change: impl FnOnce(&mut Map<String, Value>)) {
     fs::write(path, value.to_string()).expect("writes");
 }
 
-/// The model of a run of `golden/lengths`, in `folder`.
+/// Assembles the model of a run of `golden/lengths` in `folder`.
 fn build(folder: &Path, run: &Value) {
     let model = run["model"].as_str().expect("a name");
     let copy = |from: &Path| {
@@ -88,7 +88,7 @@ fn build(folder: &Path, run: &Value) {
     }
 }
 
-/// In the order and form of the expected results.
+/// Brings predictions into the order and form of the expected results.
 fn comparable(task: &str, predictions: &Value) -> Value {
     match task {
         "qa" => predictions[0].clone(),
@@ -147,7 +147,7 @@ fn the_limit_of_the_tokenizer_holds_unless_an_option_is_given() {
     let (found, err) = run(&classify);
     compare(&found, &expected["classify"]["predictions"], "classify");
     assert!(err.contains("at most 32 tokens (model_max_length of the tokenizer)"), "{err}");
-    // What the whole text gives.
+    // The prediction for the complete text.
     let (found, err) = run(&[&classify[..], &["--max-length", "128"]].concat());
     compare(&found[0], &json!({"label": "neutral", "score": 0.425139}), "--max-length 128");
     assert!(err.contains("at most 128 tokens (--max-length)"), "{err}");

@@ -128,7 +128,7 @@ fn a_file_keeps_its_mode_and_its_other_names() {
         assert_eq!(out.metadata().expect("reads").mode() & 0o7777, mode);
         assert!(is_line(&read(&out)));
     }
-    // Longer than what comes.
+    // The old content is longer than the new one.
     fs::write(&out, "before\n".repeat(10_000)).expect("writes");
     fs::hard_link(&out, folder.join("other")).expect("links");
     let inode = out.metadata().expect("reads").ino();
@@ -138,7 +138,7 @@ fn a_file_keeps_its_mode_and_its_other_names() {
     assert_eq!(out.metadata().expect("reads").ino(), inode);
     assert_eq!(names(folder), ["other", "out"]);
 
-    // A file that must not be written; root may write everything.
+    // A read-only file. Root may write to it.
     let guarded = folder.join("guarded");
     fs::write(&guarded, "before\n").expect("writes");
     fs::set_permissions(&guarded, Permissions::from_mode(0o444)).expect("sets");
@@ -167,7 +167,7 @@ fn what_broke_off_is_kept_beside_the_target() {
     assert!(run.err.contains("sub/real.partial"), "{}", run.err);
     assert!(is_line(&read(folder.join("sub/real.partial"))) && folder.join("link").is_symlink());
     assert_eq!(read(folder.join("sub/real")), "before\n");
-    // A directory of that name does not lose what was done.
+    // A directory with the name of the partial file does not cost the finished records.
     fs::remove_file(folder.join("sub/real.partial")).expect("removes");
     fs::create_dir(folder.join("sub/real.partial")).expect("creates");
     let run = run_in(folder, &["tokenize", "-o", "link", "-i", "in"]);
@@ -211,7 +211,7 @@ fn devices_and_pipes_are_written_to_as_they_are() {
     assert!(folder.join("link.npy").is_symlink());
 }
 
-/// Standard output is a file: what was in it stays, also what is written to it later.
+/// If standard output is a file, earlier content stays, and later output is appended to it.
 #[test]
 #[cfg(target_os = "linux")]
 fn a_link_to_standard_output_is_standard_output() {
@@ -275,7 +275,7 @@ fn other_descriptors_of_the_process_and_of_others() {
     let run = tokenize(folder, "seven");
     assert_eq!(run.code, Some(2));
     assert!(run.err.contains("seven: cannot open: Bad file descriptor"), "{}", run.err);
-    // This process' own file, which the program sees as that of another.
+    // A file of the test process, which is another process to the program.
     use std::os::fd::AsRawFd;
     let mut file = OpenOptions::new().read(true).append(true).open(folder.join("file")).expect("opens");
     file.set_len(0).expect("empties");
@@ -372,7 +372,7 @@ fn directories_are_made_where_links_lead() {
     assert_eq!(names(&folder.join("disk")), ["converted", "run"]);
 }
 
-/// A threshold goes into `config.json`; a file of the hub's cache belongs to every model that uses it.
+/// A threshold belongs in `config.json`, but every model that uses a file of the hub's cache shares it.
 #[test]
 fn files_of_the_cache_are_not_changed() {
     let cases = case("00-models");

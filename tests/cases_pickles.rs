@@ -1,4 +1,4 @@
-//! PyTorch files with everything that training programs save in addition to the weights: the tensors are read, bit by bit, and
+//! PyTorch files with everything that training programs save next to the weights. The tensors are read bit for bit, and
 //! nothing else is interpreted. `golden/pickles/make.py` makes the files.
 
 mod common;
@@ -83,7 +83,7 @@ fn checkpoints_of_training_programs_classify() {
 
 #[test]
 fn a_tensor_of_another_kind_is_an_error_only_where_it_is_needed() {
-    // The pickle of a file whose classifier is a sparse tensor: the name of its weight is there, its values are not.
+    // The classifier in this file is a sparse tensor, so its name is known but its values are not.
     let folder = tempfile::tempdir().expect("a directory");
     let source = golden("cases/models");
     std::fs::copy(source.join("classify/config.json"), folder.path().join("config.json")).expect("copies");
@@ -99,7 +99,7 @@ fn a_tensor_of_another_kind_is_an_error_only_where_it_is_needed() {
     assert!(message.contains("classifier.weight (it is a sparse tensor)"), "{message}");
 }
 
-/// A list of many words and of many numbers next to the weights takes memory in proportion.
+/// Long lists of words and numbers next to the weights take memory in proportion to their size.
 #[test]
 fn megabytes_of_plain_data_are_skipped() {
     let mut pickle = b"\x80\x02}(X\x05\0\0\0words](".to_vec();

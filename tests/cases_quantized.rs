@@ -1,5 +1,5 @@
-//! Quantized models through the program, against what their dequantized weights answer in the library that made them:
-//! `golden/quantized/make.py` tells how the answers were made.
+//! Quantized models through the program, compared with the results of their dequantized weights in the library that
+//! made them. `golden/quantized/make.py` made the expected values.
 
 mod common;
 
@@ -23,7 +23,7 @@ fn copy(from: &Path, to: &Path) {
     std::fs::copy(from, to).unwrap_or_else(|e| panic!("{}: {e}", from.display()));
 }
 
-/// A model directory of `golden/quantized` with its configuration and its tokenizer.
+/// A model directory of `golden/quantized` with its configuration and tokenizer.
 fn model(name: &str, weights: &str) -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("a directory");
     let source = golden("quantized").join(name);
@@ -90,7 +90,7 @@ fn models_under_the_names_of_optimum() {
     {
         let folder = model(name, weights);
         check(folder.path(), weights, &all[name]);
-        // The file itself can be named.
+        // The file itself is also accepted as a path.
         check(&folder.path().join(weights), weights, &all[name]);
     }
 }
@@ -124,7 +124,7 @@ fn the_case_of_a_dynamically_quantized_model() {
     assert!(info["odd"].to_string().contains("quantized"), "{info}");
 }
 
-/// Replaces each matrix of attention in a sound model by the tensors that a library stores for it.
+/// Replaces each attention matrix of a valid model by the tensors that a library stores for it.
 fn quantized_by(parts: &[(&str, Dtype)], quant_method: Option<&str>) -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("a directory");
     let source = golden("cases/models/classify");
@@ -161,7 +161,7 @@ fn quantized_by(parts: &[(&str, Dtype)], quant_method: Option<&str>) -> tempfile
     folder
 }
 
-/// Tensors of a module, the method that the configuration names, and a part of the message.
+/// The tensors of a module, the method that the configuration names, and part of the message.
 type Case<'a> = (&'a [(&'a str, Dtype)], Option<&'a str>, &'a str);
 
 #[test]

@@ -1,4 +1,4 @@
-//! Records as programs write them: arrays, indented lines, what only Python writes, files of questions.
+//! Records in the forms that programs write: arrays, indented objects, Python-only syntax, question files.
 
 mod common;
 
@@ -29,7 +29,7 @@ fn model(models: &Case, name: &str) -> String {
     models.text(name)
 }
 
-/// Classifies what standard input holds.
+/// Classifies the records on standard input.
 fn classify(models: &Case, flags: &[&str], stdin: &[u8]) -> Run {
     let model = model(models, "classify");
     run(&[&["classify", "-q", "-m", &model, "--format", "jsonl"], flags].concat(), stdin)
@@ -44,7 +44,7 @@ fn assert_score(found: &Value, expected: &Value) {
     assert!((number(found) - number(expected)).abs() < SCORES, "{found} instead of {expected}");
 }
 
-/// The texts, labels and scores of two records are those of `expected.json`.
+/// Asserts that the texts, labels and scores of two records match `expected.json`.
 fn assert_two_films(run: &Run, expected: &Value) {
     assert_eq!((run.code, run.err.as_str()), (Some(0), ""));
     let found = lines(&run.out);
@@ -80,7 +80,7 @@ fn indented_lines_and_arrays_are_records() {
     ] {
         assert_two_films(&classify(&models, &[], text.as_bytes()), expected);
     }
-    // What the program writes as one array, it reads.
+    // The program reads its own array output.
     let flags = ["classify", "-q", "-m", &model(&models, "classify"), "--format", "json"];
     let written = run(&flags, pretty.as_bytes()).out;
     assert_two_films(&classify(&models, &[], written.as_bytes()), expected);
@@ -97,7 +97,7 @@ fn text_stays_text() {
         let found = lines(&run(&["tokenize", "-m", &model], text.as_bytes()).out);
         assert_eq!(found[0]["text"], text.lines().next().expect("a line"), "{text}");
     }
-    // An array is looked for at the beginning alone.
+    // An array is recognized only at the beginning.
     let found = lines(&run(&["tokenize", "-m", &model], b"x\n[{\"text\":\"a\"}]\n").out);
     assert_eq!(found[1]["text"], "[{\"text\":\"a\"}]");
     let found = lines(&run(&["tokenize", "-m", &model, "[{\"text\":\"a\"}]"], b"").out);
@@ -239,7 +239,7 @@ fn files_of_questions_are_known_whatever_the_order_of_their_keys() {
     assert_eq!(object(&found.out), object("{\"7\": \"Paris\"}"));
     let asked = qa(&models, &["-i", &late, "--format", "squad", "--input-format", "squad"], b"");
     assert_eq!(asked.out, found.out);
-    // From a pipe, and with a megabyte before the first key that tells.
+    // From a pipe, also with a megabyte before the first key that identifies the format.
     let text = std::fs::read_to_string(&late).expect("reads");
     let long = text.replacen('{', &format!("{{\"license\": [\"{}\", NaN], ", "x".repeat(1 << 20)), 1);
     for text in [text, long] {
@@ -324,7 +324,7 @@ fn the_flat_form_is_read_as_labelled_data() {
         assert_eq!(found.code, Some(0), "{name}: {}", found.err);
         assert!(Path::new(output).join("model.safetensors").is_file());
     }
-    // Its own mistakes are named with the question's number.
+    // Errors in the file are located by the number of the question.
     let wrong = write(
         "wrong.json",
         &value.to_string().replacen("[14]", "[3]", 1).replacen("\"Paris\"", "\"Rome\"", 1),
@@ -340,7 +340,7 @@ fn the_flat_form_is_read_as_labelled_data() {
     assert!(found.err.contains("cut.json: not a SQuAD file that can be read: EOF"), "{}", found.err);
 }
 
-/// An answer of the pipeline without the white space around it, and with the accent of its last letter.
+/// An answer of the pipeline without surrounding white space, and with the accent of its last letter.
 fn trimmed(answer: &Value, context: &[char]) -> Value {
     let place = |key: &str| answer[key].as_u64().expect("a place") as usize;
     let (mut start, mut end) = (place("start"), place("end"));
@@ -383,7 +383,7 @@ fn answers_are_merged_as_the_pipeline_merges_them() {
     assert_answers(&lines(&found.out)[0]["predictions"], &expected, "qa_merge.jsonl");
 }
 
-/// `golden/qa_merge/make.py` asks the pipeline.
+/// `golden/qa_merge/make.py` made the expected answers with the pipeline.
 #[test]
 fn contexts_that_repeat_words_have_the_answers_of_the_pipeline() {
     let models = case("00-models");
@@ -424,7 +424,7 @@ fn contexts_that_repeat_words_have_the_answers_of_the_pipeline() {
             let answers = record["answers"].as_array().expect("a list");
             let asked = answers.len();
             let mut answers: Vec<Value> = answers.iter().map(|answer| trimmed(answer, &context)).collect();
-            // White space alone is no answer here, and the next one takes its place.
+            // White space alone does not count as an answer here, so the next answer takes its place.
             answers.retain(|answer| answer["answer"] != "");
             let mut found = found["predictions"].clone();
             if answers.len() < asked {

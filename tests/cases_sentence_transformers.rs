@@ -1,4 +1,4 @@
-//! Directories of sentence-transformers: `golden/sentence_transformers/make.py` tells how the vectors were made.
+//! Directories of sentence-transformers. `golden/sentence_transformers/make.py` made the expected vectors.
 
 mod common;
 
@@ -54,7 +54,7 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
-/// A directory of `golden/sentence_transformers` with its model; this is in `0_Transformer` for `nested` ones.
+/// A directory of `golden/sentence_transformers` with its model, which is in `0_Transformer` if `nested`.
 fn build(name: &str, nested: bool) -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("a directory");
     let model = if nested { folder.path().join("0_Transformer") } else { folder.path().to_owned() };
@@ -111,7 +111,7 @@ fn options_replace_what_the_modules_say() {
     assert!(err.contains("modules of sentence-transformers: cls pooling, max_seq_length 16"), "{err}");
     let found: Value = serde_json::from_str(out.trim()).expect("JSON");
     near(&floats(&found["predictions"][0]["embedding"]), &floats(&expected["embedding"]), "the case");
-    // The encoder alone: what any directory without modules gives.
+    // The encoder alone gives the result of a directory without modules.
     let plain = vectors(&model, &text, &["-q", "--ignore-modules"]);
     fs::remove_file(model.join("modules.json")).expect("removes");
     assert_eq!(vectors(&model, &text, &["-q"]), plain);

@@ -30,7 +30,7 @@ fn ids(value: &Value) -> Vec<u32> {
     value.as_array().expect("ids").iter().map(|id| id.as_u64().expect("an id") as u32).collect()
 }
 
-/// Everything that `expected` says about the texts.
+/// Checks everything that `expected` lists for the texts.
 fn check(tokenizer: &Tokenizer, expected: &Value, name: &str) {
     for (n, text) in texts().iter().enumerate() {
         let encoding = tokenizer.encode(text, None).expect("encodes");
@@ -50,7 +50,7 @@ fn check(tokenizer: &Tokenizer, expected: &Value, name: &str) {
     assert_eq!((pair.ids, pair.type_ids), (ids(&expected["pair"][0]), ids(&expected["pair"][1])), "{name}");
 }
 
-/// The expectations in a folder, with their names.
+/// The expected values in a folder, by name.
 fn expectations(folder: &str) -> Vec<(String, Value)> {
     let entries =
         fs::read_dir(golden(folder)).expect("a folder").map(|entry| entry.expect("an entry").path());
@@ -74,7 +74,7 @@ fn sentencepiece_models_of_every_type() {
         let kind = name.split('-').next().expect("a type").to_uppercase();
         assert_eq!(tokenizer.model_type(), Some(kind.as_str()));
         check(&tokenizer, &expected, &name);
-        // None of them has a pipeline with the same ids.
+        // No tokenizer.json pipeline gives the ids of these models.
         assert!(tokenizer.json_obstacle().is_some() && tokenizer.to_json().is_err(), "{name}");
     }
 }
@@ -133,7 +133,7 @@ fn japanese_tokenizers_that_need_no_dictionary() {
     let files = files.each_ref().map(|(path, name)| (path.as_path(), *name));
     for (name, expected) in all {
         let folder = directory(&expected["config"], &files);
-        // A class without a fast version never reads this.
+        // A class without a fast version must ignore this file.
         fs::write(folder.path().join("tokenizer.json"), "{}").expect("written");
         let tokenizer = Tokenizer::from_dir(folder.path()).expect("a tokenizer");
         assert_eq!(
@@ -246,7 +246,7 @@ fn a_class_decides_which_file_is_read_and_the_type_ids() {
         let pair = tokenizer.encode("the", Some("cat")).expect("encodes");
         assert_eq!(pair.type_ids, [0, 0, 0, 1, 1]);
     }
-    // It gives models no type ids, which then take 0.
+    // DistilBertTokenizer passes no type ids to the model, which then takes 0.
     let tokenizer = load(json!({"tokenizer_class": "DistilBertTokenizer"}));
     let pair = tokenizer.encode("the", Some("cat")).expect("encodes");
     assert_eq!(pair.type_ids, [0; 5]);

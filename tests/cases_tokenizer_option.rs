@@ -75,7 +75,7 @@ fn other_text_files_are_not_vocabularies_and_several_are_an_error() {
     let (code, _, err) = run(&["fill-mask", "-q", "-m", &case.text("albert_base"), "我爱[MASK]京"]);
     assert_eq!(code, 2);
     assert!(err.contains("vocab_chinese.txt, vocab_small.txt") && err.contains("--tokenizer"), "{err}");
-    // The option says which.
+    // The option resolves the ambiguity.
     let vocabulary = case.text("albert_base/vocab_chinese.txt");
     fills(&case.text("albert_base"), &["--tokenizer", &vocabulary], &case.expected());
 }
@@ -139,7 +139,7 @@ fn every_subcommand_takes_a_tokenizer() {
     let case = case("00-models");
     let data = golden("cases/models/tokenizer");
     let tokenizer = data.to_str().expect("UTF-8");
-    // The model's own tokenizer would fail.
+    // These files would be errors if they were read.
     for model in ["base", "classify", "qa", "choose"] {
         fs::write(case.path(model).join("tokenizer.json"), "{}").expect("writes");
     }
@@ -163,7 +163,7 @@ fn every_subcommand_takes_a_tokenizer() {
     with(&["eval", "classify", "-m", &model("classify"), "--data", labelled]);
     let (output, base) = (case.text("tuned"), model("base"));
     with(&["finetune", "classify", "-m", &base, "--train", labelled, "--output", &output, "--steps", "1"]);
-    // The model keeps the tokenizer that it learned with.
+    // The model keeps the tokenizer that it was fine-tuned with.
     let kept = |name: &str| fs::read(case.path("tuned").join(name)).expect("reads");
     assert_eq!(kept("tokenizer.json"), fs::read(data.join("tokenizer.json")).expect("reads"));
     let (code, out, _) = run(&["info", &base, "--format", "jsonl", "--tokenizer", tokenizer]);

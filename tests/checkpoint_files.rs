@@ -1,5 +1,5 @@
-//! Weight files, sound and hostile: every damage is an error that says what is wrong, never a panic,
-//! never unbounded memory, and nothing in a pickle is ever executed.
+//! Valid and hostile weight files. Any damage gives an error that names the problem, never a panic or unbounded memory.
+//! Nothing in a pickle is ever executed.
 
 mod common;
 
@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use albert::checkpoint::{Dtype, Format, Tensors};
 use common::golden;
 
-/// Files in a directory that goes away.
+/// Files in a temporary directory.
 struct Scratch(tempfile::TempDir);
 
 impl Scratch {
@@ -98,7 +98,7 @@ fn foreign_files_are_told_for_what_they_are() {
     assert!(problem(s.0.path()).contains("is a directory"));
 }
 
-/// Cuts a file at many lengths. Each must be an error, when it is opened or when its tensors are read.
+/// Truncates a file at many lengths. Each must give an error, either on opening or on reading the tensors.
 fn every_cut_is_an_error(path: &Path, step: usize) {
     let whole = std::fs::read(path).expect("reads");
     let s = Scratch::new();
@@ -120,7 +120,7 @@ fn files_cut_off_anywhere_are_errors() {
     every_cut_is_an_error(&golden("parity/form_bin_legacy/pytorch_model.bin"), 131);
 }
 
-/// Damage at random places: an error or other values, but no panic.
+/// Damages random bytes. The result is an error or different values, but never a panic.
 #[test]
 fn damaged_bytes_never_panic() {
     let s = Scratch::new();
@@ -131,7 +131,7 @@ fn damaged_bytes_never_panic() {
             let mut bytes = whole.clone();
             for _ in 0..3 {
                 state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-                // Mostly in the pickle, at the beginning of both forms.
+                // Half of the damage is in the first bytes, where the pickle of both forms is.
                 let place =
                     (state >> 33) as usize % if state & 1 == 0 { whole.len() } else { 4000.min(whole.len()) };
                 bytes[place] ^= (state >> 20) as u8 | 1;
@@ -158,7 +158,7 @@ fn a_pickle_that_calls_something_is_refused_and_nothing_runs() {
     assert!(found.contains("PyTorch file"), "{found}");
     assert!(!witness.exists());
 
-    // The same as a dictionary value, as in a poisoned checkpoint.
+    // The same call as a dictionary value, as in a poisoned checkpoint.
     let mut inside = b"\x80\x02}X\x01\x00\x00\x00a".to_vec();
     inside.extend(&call[2..call.len() - 1]);
     inside.extend(b"s.");
@@ -176,7 +176,7 @@ fn pickle_bombs_end_quickly_with_an_error() {
     deep.extend(std::iter::repeat_n(b'a', 999_999));
     deep.push(b'.');
     assert!(Tensors::open(&s.file("pytorch_model.bin", &deep)).is_err());
-    // A tuple of two of itself, sixty times over: 2^60 values if it were unfolded.
+    // A tuple of two references to itself, nested sixty times: 2^60 values if expanded.
     let mut wide = b"\x80\x02)q\x00".to_vec();
     for _ in 0..60 {
         wide.extend(b"h\x00h\x00\x86q\x00");

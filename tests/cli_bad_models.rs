@@ -1,4 +1,4 @@
-//! Damaged and hostile model files through the program: the exact message, exit code 2, nothing executed.
+//! Damaged and hostile model files through the program: the exact message and exit code 2, and nothing is executed.
 
 mod common;
 

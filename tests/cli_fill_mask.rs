@@ -1,6 +1,6 @@
-//! `albert fill-mask` against transformers' pipeline, through the program.
+//! `albert fill-mask` compared with transformers' pipeline, through the program.
 //!
-//! `golden/fill_mask/README.md` tells how the expected values were made.
+//! `golden/fill_mask/README.md` describes how the expected values were made.
 
 mod common;
 
@@ -9,20 +9,20 @@ use serde_json::{Value, json};
 
 const FOLDERS: [&str; 5] = ["spiece_nfkc", "spiece_cased", "json_2020", "json_saved", "bert_vocab"];
 
-/// Cases where we mean to differ; each has a test of its own below or in the tokenizer's tests.
+/// Cases with intended differences. Each has its own test below or in the tokenizer's tests.
 const DIFFERENT: [&str; 8] = [
-    // We give the whole vocabulary; transformers fails.
+    // albert returns the whole vocabulary; transformers fails.
     "top_k larger than the vocabulary",
-    // We cut the text and say so; transformers fails.
+    // albert truncates the text and reports it; transformers fails.
     "long, no truncation",
-    // Words of several pieces: we score all of them, transformers takes the first.
+    // Words of several pieces: albert scores all pieces; transformers takes the first.
     "targets: cut to their first piece",
     "targets: two that become one",
     "targets: capitals and spaces",
     "targets: words",
-    // We refuse a word that is unknown; transformers scores a lone space.
+    // albert refuses an unknown word; transformers scores a lone space.
     "targets: unknown characters",
-    // Given no target, we score the whole vocabulary.
+    // Without any target, albert scores the whole vocabulary.
     "targets: none",
 ];
 
@@ -70,7 +70,7 @@ fn arguments(args: &Value) -> Vec<String> {
     out
 }
 
-/// Compares lists of predictions; `several` masks have `[CLS]` and `[SEP]` in transformers' sequence.
+/// Compares lists of predictions. With `several` masks, the sequence of transformers includes `[CLS]` and `[SEP]`.
 fn compare(what: &str, found: &Value, expected: &Value, several: bool) {
     let (f, e) = (found.as_array().expect("a list"), expected.as_array().expect("a list"));
     assert_eq!(f.len(), e.len(), "{what}: number of predictions");
@@ -113,7 +113,7 @@ fn predictions_are_those_of_the_pipeline() {
             let run = run(folder, &texts, &arguments(&case["args"]));
             let Some(output) = case.get("output").filter(|o| !o.is_null()) else {
                 if name == "targets: empty string only" {
-                    // Nothing is left to restrict the predictions to.
+                    // No target remains to restrict the predictions to.
                     assert_eq!(run.code, Some(0), "{what}: {}", run.stderr);
                 } else {
                     assert_eq!(run.code, Some(1), "{what}: {}", run.stderr);
@@ -161,8 +161,8 @@ fn long_text_is_cut_with_one_warning_or_refused() {
     assert!(refused.stderr.contains("tokens and the model takes 40"), "{}", refused.stderr);
 }
 
-/// The chain rule by hand: a word's score is the product of the scores of its pieces, each with the
-/// pieces before it filled in.
+/// Computes the chain rule by hand: the score of a word is the product of the scores of its pieces, each with the
+/// preceding pieces filled in.
 #[test]
 fn a_word_of_several_pieces_is_scored_by_the_chain_rule() {
     let words = run("json_2020", &["the [MASK] of life"], &["--targets".into(), "unbelievables,▁the".into()]);
@@ -174,7 +174,7 @@ fn a_word_of_several_pieces_is_scored_by_the_chain_rule() {
     let pieces: Vec<u64> = word["token"].as_array().expect("ids").iter().filter_map(Value::as_u64).collect();
     assert!(pieces.len() > 1);
 
-    // The pieces as text that the tokenizer takes back, to fill them in one by one.
+    // The pieces as text that tokenizes to them again, to fill them in one at a time.
     let tokens = albert()
         .args(["tokenize", "unbelievables", "--model"])
         .arg(golden("fill_mask/json_2020"))
@@ -213,7 +213,7 @@ fn a_target_that_the_vocabulary_cannot_spell_is_a_usage_error() {
     );
 }
 
-/// Every way to pass a text gives the same scores, alone or in a batch with longer ones.
+/// Every way to pass a text gives the same scores, alone or batched with longer texts.
 #[test]
 fn an_item_alone_equals_the_item_in_a_batch() {
     let texts =

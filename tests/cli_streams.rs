@@ -18,7 +18,7 @@ fn fill_mask() -> assert_cmd::Command {
     command
 }
 
-/// The program as a child with open pipes.
+/// Starts the program as a child process with open pipes.
 fn start(args: &[&str]) -> Child {
     Command::new(assert_cmd::cargo::cargo_bin("albert"))
         .args(["fill-mask", "--device", "flex", "--top-k", "1", "--model"])
@@ -129,7 +129,7 @@ fn a_closed_pipe_is_a_quiet_end() {
     let mut child = start(&[]);
     let mut stdin = child.stdin.take().expect("a pipe");
     let writer = std::thread::spawn(move || {
-        // The program may be gone before all of this is read.
+        // The program may exit before it reads all of this.
         for _ in 0..50_000 {
             if stdin.write_all(b"the [MASK] captain\n").is_err() {
                 return;
@@ -190,7 +190,7 @@ fn a_file_appears_when_it_is_complete() {
     let array: Value = serde_json::from_slice(&std::fs::read(&path).expect("a file")).expect("JSON");
     assert_eq!(array.as_array().map(Vec::len), Some(2));
 
-    // A run that stops leaves the complete file of the earlier one alone.
+    // A run that stops does not touch the complete file of an earlier run.
     let before = std::fs::read(&path).expect("a file");
     let (code, _, err) =
         output_of(fill_mask().arg("--output").arg(&path).write_stdin("the [MASK]\nno mask\n"));

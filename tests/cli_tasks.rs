@@ -1,4 +1,4 @@
-//! The tasks through the program: hard inputs, files of other formats, windows, models that do not fit.
+//! The tasks through the program: difficult inputs, files of other formats, windows, mismatched models.
 
 mod common;
 
@@ -28,7 +28,7 @@ fn run(task: &str, name: &str, flags: &[&str], input: &str) -> (i32, String, Str
     )
 }
 
-/// As [`run`], and all must be well; the records.
+/// Like [`run`], but asserts success. Returns the records.
 fn records(task: &str, name: &str, flags: &[&str], input: &[Value]) -> Vec<Value> {
     let lines: String = input.iter().map(|record| format!("{record}\n")).collect();
     let (code, out, err) = run(task, name, flags, &lines);
@@ -51,7 +51,7 @@ fn slice(text: &str, start: &Value, end: &Value) -> String {
     text.chars().skip(place(start)).take(place(end) - place(start)).collect()
 }
 
-/// Every task with a model that can do it, and the flags that it needs.
+/// Every task with a suitable model and the flags that it needs.
 const TASKS: &[(&str, &str, &[&str])] = &[
     ("classify", "bio", &[]),
     ("classify", "order", &["--order", "--text-pair", "Another text."]),
@@ -64,7 +64,7 @@ const TASKS: &[(&str, &str, &[&str])] = &[
     ("fill-mask", "bio", &[]),
 ];
 
-/// Texts that programs stumble over.
+/// Texts that are difficult to process: empty, invisible, combining, in many scripts, or very long.
 fn hard_texts() -> Vec<String> {
     let mut texts: Vec<String> = [
         "",
@@ -120,7 +120,8 @@ fn no_text_is_too_hard() {
     }
 }
 
-/// A line of plain text has the name that JSON records have to have, so that another run can read the output.
+/// A line of plain text is written under the name that a JSON record would use, so that the output can be the input of
+/// another run.
 #[test]
 fn plain_text_gets_the_name_of_the_text_field() {
     for (task, name, flags) in TASKS.iter().copied() {
@@ -166,7 +167,7 @@ fn hard_contexts_and_long_questions_have_answers_that_are_slices() {
                 assert_eq!(found.trim(), found);
                 assert!(!found.is_empty() || flags.contains(&"--impossible"), "{record}");
             }
-            // Something visible has an answer.
+            // A context with letters or digits has an answer.
             if context.chars().any(char::is_alphanumeric) {
                 assert!(!list(&record["predictions"]).is_empty(), "{record}");
             }
@@ -195,7 +196,7 @@ fn a_megabyte_is_only_long() {
         &[json!({"prompt": "x", "context": text, "choices": ["a", "b"]})],
     )[0];
     assert_eq!(record["truncated"], true);
-    // All of a tenth of it in windows.
+    // A tenth of the text, all of it in windows.
     let tenth: String = text.chars().take(100_000).collect();
     let record = &records("ner", "bio", &["--stride", "8"], &[json!({"text": tenth})])[0];
     assert_eq!(record.get("truncated"), None);
@@ -208,7 +209,7 @@ fn a_megabyte_is_only_long() {
 
 #[test]
 fn windows_neither_lose_nor_double_entities() {
-    // The text of one window, many times: what is found in its middle must be found each time.
+    // The text of one window, many times over. An entity in its middle must be found every time.
     let text = "George Washington was walking to Paris. ".repeat(40);
     for strategy in ["simple", "first", "average", "max"] {
         let flags = ["--aggregation", strategy, "--stride", "20"];
@@ -249,7 +250,7 @@ fn a_thousand_choices_and_differing_numbers_in_one_batch() {
             assert_eq!(p["choice"], record["choices"][index]);
         }
     }
-    // A single record gives the same result.
+    // A record on its own gives the same result.
     let alone = &records("choose", "choice_a", &["--batch-tokens", "1"], &input[..1])[0];
     for (a, b) in list(&alone["predictions"]).iter().zip(list(&together[0]["predictions"])) {
         assert_eq!(a["choice"], b["choice"]);
@@ -367,7 +368,7 @@ fn squad_files_in_and_predictions_out() {
         assert_eq!(lines[0]["answers"], file["data"][0]["paragraphs"][0]["qas"][0]["answers"]);
         assert_eq!((&lines[1]["is_impossible"], &lines[0]["title"]), (&json!(true), &json!("One")));
         assert_eq!(lines[2]["predictions"], json!([]));
-        // The same through a pipe, as the predictions file.
+        // The same through a pipe gives the predictions file.
         let one_line = file.to_string();
         let (code, out, err) = run("qa", "bio", &["--format", "squad"], &one_line);
         assert_eq!(code, 0, "{err}");
@@ -473,7 +474,7 @@ fn vectors_go_into_arrays() {
     let tensor = tensors.tensor("embeddings").expect("is there");
     assert_eq!(tensor.shape(), [3, 32]);
     assert_eq!(tensor.data(), expected.iter().flat_map(|v| v.to_le_bytes()).collect::<Vec<u8>>());
-    // Tokens: as many rows as tokens, and where each record's begin.
+    // Tokens: one row per token, and the offset of each record.
     let file = path("t.safetensors");
     let (code, _, err) =
         run("embed", "bio", &["--pooling", "tokens", "-o", file.to_str().expect("a name")], &lines);
@@ -484,7 +485,7 @@ fn vectors_go_into_arrays() {
     let tensors = SafeTensors::deserialize(&bytes).expect("a sound file");
     assert_eq!(tensors.tensor("embeddings").expect("is there").shape(), [counts.iter().sum::<usize>(), 32]);
     assert_eq!(tensors.tensor("offsets").expect("is there").shape(), [4]);
-    // A bad record leaves a row of NaN, so that rows stay records.
+    // A bad record leaves a row of NaN, so that rows still correspond to records.
     let file = path("skip.npy");
     let flags = ["--on-error", "skip", "-o", file.to_str().expect("a name")];
     let (code, _, err) = run("embed", "bio", &flags, &format!("{}\n{{\"x\":1}}\n{}\n", input[0], input[2]));
@@ -524,7 +525,7 @@ fn ids_go_next_to_an_array() {
     let part = ["-i", &b, "-o", &npy_file, "--ids", &ids, "--id-field", "key", "--skip", "1"];
     assert_eq!(embed(&part).0, 0);
     assert_eq!(std::fs::read_to_string(&ids).expect("reads"), "\"\"\n");
-    // Without an array, the earlier ids stay.
+    // A failed run leaves the earlier ids in place.
     let (code, _, _) = embed(&["-i", &a, "-o", &npy_file, "--ids", &ids]);
     assert_eq!((code, std::fs::read_to_string(&ids).expect("reads").as_str()), (1, "\"\"\n"));
     for (flags, problem) in [
@@ -665,7 +666,7 @@ fn a_model_that_does_not_fit_says_what_it_is_for() {
         assert_eq!(code, 2);
         assert!(parts.iter().all(|part| err.contains(part)), "{task} {name}: {err}");
     }
-    // The class that config.json names decides what a classifier is.
+    // The class in config.json decides between sequence and token classification.
     let directory = tempfile::tempdir().expect("a directory");
     for entry in std::fs::read_dir(model("bio")).expect("a model") {
         let path = entry.expect("a file").path();
@@ -707,7 +708,8 @@ fn devices_agree() {
     for (task, name, flags) in TASKS.iter().copied().filter(|t| t.0 != "fill-mask") {
         let flex = records(task, name, flags, &input);
         for (device, tolerance) in [("ndarray", 1e-5), ("wgpu", 2e-3)] {
-            // A software GPU takes its time to compile; the heads are the same products everywhere.
+            // A software GPU compiles kernels slowly, so wgpu runs one task. The heads are the same products on every
+            // device.
             if device == "wgpu" && (!has_wgpu || name != "bio" || task != "ner") {
                 continue;
             }
@@ -746,7 +748,7 @@ fn collect(value: &Value, out: &mut Vec<f64>) {
     }
 }
 
-/// Every task has a head in the model in the binary, which says once, on stderr, that it speaks.
+/// The built-in model has a head for every task. A message on stderr says once that it is used.
 #[test]
 fn the_model_in_the_binary_does_every_task() {
     let said = |arguments: &[&str]| -> Value {

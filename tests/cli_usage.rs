@@ -1,4 +1,4 @@
-//! Arguments, help, devices, completions, manual pages, models that are not there.
+//! Arguments, help, devices, completions, manual pages, missing models.
 
 mod common;
 
@@ -87,7 +87,7 @@ fn a_model_that_is_not_there_is_named_with_what_was_looked_for() {
     let (_, _, err) = model(path);
     assert!(err.contains("tokenizer"), "{err}");
 
-    // A configuration that would take days or all memory.
+    // A configuration that would take days, or all memory.
     let huge = r#"{"num_hidden_layers": 2000000000, "num_hidden_groups": 2000000000}"#;
     std::fs::write(directory.path().join("config.json"), huge).expect("writes");
     let (_, _, err) = model(path);
@@ -172,7 +172,7 @@ fn devices_are_listed_with_what_auto_takes() {
     assert_ne!(auto[0]["kind"], "software");
 }
 
-/// A GPU's start takes seconds, which a sentence does not pay for.
+/// Starting a GPU takes seconds, which is not worth it for one sentence.
 #[test]
 fn auto_takes_the_cpu_for_a_sentence() {
     let (code, _, err) = run(&["fill-mask", "-v", "A [MASK]."]);

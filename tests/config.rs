@@ -1,4 +1,4 @@
-//! Configurations: defaults, tolerance, Google's files, and keys that we do not know.
+//! Configurations: defaults, tolerance, Google's files, and unknown keys.
 
 use std::path::Path;
 
@@ -47,7 +47,7 @@ fn unknown_keys_are_kept_with_their_order_and_values() {
         &keys[..5],
         ["net_structure_type", "vocab_size", "hidden_size", "num_attention_heads", "down_scale_factor"]
     );
-    // Saved and read again it is the same model.
+    // Saving and reading the configuration again gives the same model.
     let again = parse(&saved, "config.json");
     assert_eq!(again.to_json(), saved);
     assert_eq!((again.hidden_size, again.labels), (config.hidden_size, config.labels));

@@ -1,4 +1,4 @@
-//! `albert convert`: from every form that is read to a directory that reads the same.
+//! `albert convert`: from every supported form to a directory that reads the same.
 
 mod common;
 
@@ -73,7 +73,7 @@ fn every_form_keeps_every_parameter() {
         let out = converted(&source, &destination, &[]);
         let (before, after) = (parameters(&source), parameters(&destination));
         for (key, value) in &after {
-            // Of two biases the decoder's is the one that counts.
+            // If there are two biases, the decoder's is used.
             let decoder = before.get("predictions.decoder.bias").filter(|_| key == "predictions.bias");
             let source =
                 decoder.or_else(|| before.get(key)).unwrap_or_else(|| panic!("{name}: {key} is new"));
@@ -136,7 +136,7 @@ fn what_google_alone_has_is_told() {
         err.contains("the head of Google's SQuAD 2.0 training (start_logits, end_logits, answer_class)"),
         "{err}"
     );
-    // Slots are counted, the head is not taken for one.
+    // Optimizer slots are counted. The head does not count as one of them.
     let slots = 2 * (73 + 11) + 1;
     assert!(out.contains(&format!("{slots} tensors of the source (optimizer slots, counters)")), "{out}");
     let (code, _, err) = convert(&squad2, &directory.path().join("x"), &["--head", "qa"]);
@@ -152,7 +152,7 @@ fn what_google_alone_has_is_told() {
         albert().args(["qa", "who ?", "--context-text", "anna", "-m"]).arg(&model).output().expect("runs");
     let err = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.code() == Some(2) && err.contains("its end depends on the start"), "{err}");
-    // One output: RACE's, or that of a regression.
+    // A head with one output: RACE's, or a regression.
     let race = golden("formats/google_race");
     let (code, _, err) = convert(&race, &directory.path().join("race"), &[]);
     assert!(code == 0 && err.contains("taken for RACE's, which rates choices; --head classify"), "{err}");
@@ -196,7 +196,7 @@ fn float_types_and_forms() {
             }
         }
     }
-    // There and back again, through the other form, in several files.
+    // A round trip through the other form, in several files.
     converted(&path("f32"), &path("bin"), &["--format", "pytorch"]);
     assert!(path("bin").join("pytorch_model.bin").is_file());
     converted(&path("bin"), &path("back"), &[]);
@@ -210,7 +210,7 @@ fn float_types_and_forms() {
 #[test]
 fn shards_are_read_again() {
     let directory = tempfile::tempdir().expect("a directory");
-    // The model in the binary has four megabytes.
+    // The built-in model has four megabytes.
     let whole = directory.path().join("whole");
     converted(Path::new("embedded"), &whole, &["--dtype", "f32"]);
     for (format, index) in
@@ -293,12 +293,12 @@ fn nothing_is_written_over_or_left_half() {
     let file = full.join("precious");
     let (code, _, err) = convert(&source, &file, &[]);
     assert!(code == 2 && err.contains("is a file; name a new directory"), "{err}");
-    // An empty directory, and one that is not there yet, are fine.
+    // An empty directory and a missing one are both accepted.
     let empty = directory.path().join("empty");
     std::fs::create_dir(&empty).expect("a directory");
     converted(&source, &empty, &[]);
     converted(&source, &directory.path().join("a/b/c"), &[]);
-    // A source that breaks off in the middle.
+    // A truncated source.
     let broken = directory.path().join("broken");
     std::fs::create_dir(&broken).expect("a directory");
     std::fs::copy(golden("formats/google_squad/albert_config.json"), broken.join("albert_config.json"))
@@ -336,7 +336,7 @@ fn onnx_models_hold_every_weight_once_and_are_read_again() {
         converted(source, &onnx, &["--format", "onnx"]);
         assert_eq!(parameters(&onnx), parameters(&plain), "{}", source.display());
     }
-    // Layers are spelled out, weights are not: the built-in model has nine million parameters.
+    // Layers are written out but weights are shared: the built-in model has nine million parameters.
     let onnx = directory.path().join("embedded");
     converted(Path::new("embedded"), &onnx, &["--format", "onnx"]);
     let size = std::fs::metadata(onnx.join("model.onnx")).expect("a file").len();

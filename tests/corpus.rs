@@ -1,4 +1,4 @@
-//! Reading a corpus and keeping it as token ids: every form of file, damaged ones, and the cache on disk.
+//! Reading a corpus and storing it as token ids: every form of file, damaged files, and the cache on disk.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -83,7 +83,7 @@ fn every_form_gives_the_same_documents() {
         ("a.jsonl.gz", gzip(JSONL.as_bytes())),
         ("a.txt.zst", zstd(TEXT.as_bytes())),
         ("a.jsonl.zst", zstd(JSONL.as_bytes())),
-        // Named for itself, a file is known by its content.
+        // A file that is given by name is recognized by its content.
         ("a.data", gzip(JSONL.as_bytes())),
         ("a", TEXT.as_bytes().to_vec()),
         ("crlf.txt", TEXT.replace('\n', "\r\n").into_bytes()),
@@ -92,7 +92,7 @@ fn every_form_gives_the_same_documents() {
         ("bom", format!("\u{feff}{JSONL}").into_bytes()),
         ("blank.txt", format!("\n \n\t\n{TEXT}\n\u{a0}\n").into_bytes()),
         ("open.txt", TEXT.trim_end().as_bytes().to_vec()),
-        // Several gzip members and Zstandard frames, the second in the middle of a line; a frame to be skipped.
+        // Several gzip members and Zstandard frames, the second in the middle of a line, and a skippable frame.
         ("two.txt.gz", [gzip(b"One. Two.\nThr"), gzip(b"ee.\n\nFour.\n")].concat()),
         (
             "two.txt.zst",
@@ -122,7 +122,7 @@ fn folders_are_read_in_the_order_of_names() {
     let (documents, report) = read(&open(&[root]));
     assert_eq!(documents, ["1", "2", "3", "4"]);
     assert_eq!((report.files, report.skipped_files), (4, 4));
-    // In the order given, and a file again if it is named again.
+    // Files are read in the given order, and again if they are given twice.
     let (documents, _) = read(&open(&[&root.join("c.txt.zst"), &root.join("a"), &root.join("b.txt.bak")]));
     assert_eq!(documents, ["4", "1", "2", "no"]);
 }
@@ -210,7 +210,7 @@ fn only_the_first_problems_keep_their_places() {
 
 #[test]
 fn a_compressed_file_that_ends_early_is_read_up_to_there() {
-    // A Zstandard decoder gives the text that may still be referred to last.
+    // A Zstandard decoder holds back the text that later references may need.
     let text: String = (0..200_000).map(|n| format!("line {n} of the text\n")).collect();
     for (name, whole) in [("a.txt.gz", gzip(text.as_bytes())), ("a.txt.zst", zstd(text.as_bytes()))] {
         let directory = directory();
@@ -264,7 +264,7 @@ fn records_beyond_the_limit_are_left_out() {
     assert_eq!(problems(&report), ["a.jsonl:1: a record longer than 16 MiB; left out"]);
 }
 
-/// The test itself, in a process of its own: its largest memory says what reading took.
+/// The test runs in a child process, whose peak memory shows what reading takes.
 #[cfg(target_os = "linux")]
 #[test]
 fn memory_does_not_grow_with_a_line() {
@@ -281,7 +281,7 @@ fn memory_does_not_grow_with_a_line() {
         let before = peak();
         let cache = build(&target.path().join("cache"), &corpus, &tokenizer);
         assert!(cache.summary().tokens > 19_000_000, "{:?}", cache.summary());
-        // The line with the places of its characters would take more than a gigabyte.
+        // With the position of each character, the line would take more than a gigabyte.
         assert!(peak() - before < 100_000, "{} kB more", peak() - before);
         return;
     }
@@ -326,7 +326,7 @@ fn files(folder: &Path) -> Vec<(String, Vec<u8>)> {
     files
 }
 
-/// Text of many documents and sentences, always the same.
+/// Deterministic text of many documents and sentences.
 fn text(documents: usize) -> String {
     let words = ["the", "state", "of", "New", "York", "was", "in", "1990", "won", "by", "people", "(all)"];
     let mut state = 1u64;
@@ -376,7 +376,8 @@ fn the_cache_holds_the_ids_of_each_sentence() {
             let corpus = Corpus::open(std::slice::from_ref(&path), options).expect("a corpus");
             let cache = build(&directory.path().join(format!("{model}{sentences:?}")), &corpus, &tokenizer);
             let ids = |sentence: &&str| {
-                // A special token in a text is letters and brackets: one character away from being special.
+                // Special tokens in text are ordinary characters. An inserted zero-width space keeps `[MASK]` from
+                // being special here.
                 let ids = tokenizer
                     .encode_without_special_tokens(&sentence.replace("[MASK]", "[\u{200b}MASK]"))
                     .expect("encodes")
@@ -460,7 +461,7 @@ fn the_bytes_do_not_depend_on_the_threads() {
     assert_eq!(made[0], made[2]);
 }
 
-/// Opens or builds; true if it was built.
+/// Opens or builds the cache. Returns true if it was built.
 fn was_built(folder: &Path, corpus: &Corpus, tokenizer: &Tokenizer) -> bool {
     let mut built = false;
     let mut progress = |_, _| {
@@ -481,7 +482,7 @@ fn a_cache_is_used_again_until_something_changes() {
     assert!(was_built(&folder, &open(&[&root]), &slow));
     assert!(!was_built(&folder, &open(&[&root]), &slow));
     let before = files(&folder);
-    // Another tokenizer, of other kind but the same vocabulary; another option; back again.
+    // A tokenizer of another kind with the same vocabulary, then another option, then the original again.
     let fast = Tokenizer::from_json_bytes(slow.to_json().expect("JSON").as_bytes(), Path::new("t.json"));
     assert!(was_built(&folder, &open(&[&root]), &fast.expect("a tokenizer")));
     let lines = CorpusOptions { sentences: Sentences::Lines, ..CorpusOptions::default() };
@@ -489,7 +490,7 @@ fn a_cache_is_used_again_until_something_changes() {
     assert!(was_built(&folder, &corpus, &slow));
     assert!(was_built(&folder, &open(&[&root]), &slow));
     assert_eq!(files(&folder), before);
-    // Another time of change, another size, another file.
+    // Another modification time, another size, another file.
     let file = std::fs::File::options().write(true).open(&path).expect("opens");
     file.set_modified(std::time::SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1)).expect("sets");
     assert!(was_built(&folder, &open(&[&root]), &slow));
@@ -525,7 +526,7 @@ fn a_damaged_cache_is_found_and_made_again() {
         for damaged in damages {
             std::fs::write(folder.join(name), &damaged).expect("writes");
             let opened = TokenCache::open(&folder);
-            // A byte more after the JSON, or another digit in its report, harms nobody.
+            // An additional byte after the JSON or another digit in its report is harmless.
             if name != "cache.json" {
                 let error = opened.expect_err(name).to_string();
                 assert!(
@@ -538,7 +539,7 @@ fn a_damaged_cache_is_found_and_made_again() {
         }
         std::fs::remove_file(folder.join(name)).expect("removes");
         if name == "cache.json" {
-            // Without it the folder may be anybody's.
+            // Without this file, the folder may belong to anything.
             let error = TokenCache::open_or_build(&folder, &corpus, &tokenizer, &mut |_, _| true);
             assert!(error.expect_err("not ours").to_string().contains("holds something else"));
             std::fs::write(folder.join(name), bytes).expect("writes");
@@ -547,7 +548,7 @@ fn a_damaged_cache_is_found_and_made_again() {
         }
         assert_eq!(files(&folder), whole);
     }
-    // An id beyond the vocabulary is found when it is read.
+    // An id beyond the vocabulary is detected on reading.
     let path = folder.join("tokens.bin");
     let mut tokens = std::fs::read(&path).expect("reads");
     tokens[..2].copy_from_slice(&[0xff, 0xff]);
@@ -572,7 +573,7 @@ fn nothing_is_left_of_a_cache_that_was_not_finished() {
     };
     assert!(end(&folder, &corpus, 1).contains("interrupted"));
     assert_eq!(std::fs::read_dir(directory.path()).expect("a folder").count(), 1);
-    // An older cache stays.
+    // An older cache is kept.
     build(&folder, &corpus, &tokenizer());
     let before = files(&folder);
     let other = open(&[&write(directory.path(), "b.txt", text(3000))]);

@@ -1,4 +1,4 @@
-//! The comparison of a GPU with the CPU, and what a driver prints. A software adapter is enough.
+//! The comparison of a GPU with the CPU, and the messages of drivers. A software adapter is sufficient.
 
 use std::fs;
 use std::path::Path;

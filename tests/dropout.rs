@@ -1,5 +1,5 @@
-//! Dropout acts only in training (on an autodiff device), with each of the three rates in the place where the reference
-//! applies it.
+//! Dropout acts only in training (on an autodiff device), and each of the three rates acts where the reference applies
+//! it.
 
 use std::path::Path;
 
@@ -27,7 +27,7 @@ struct Outputs {
     order: Vec<f32>,
 }
 
-/// The same input twice through the same weights.
+/// The outputs of two passes of the same input through the same weights.
 fn twice(config: &AlbertConfig, device: &Device) -> [Outputs; 2] {
     let model = Albert::new(config, &[Head::Pooler, Head::SentenceOrder], device);
     let ids = || Tensor::<2, Int>::from_ints([[2, 7, 8, 9, 3, 11, 12, 3]], device);
@@ -53,17 +53,17 @@ fn each_rate_acts_in_its_place_and_in_training_alone() {
     let [a, b] = twice(&config(0.0, 0.0, 0.0), &training);
     assert_eq!((a.embedded, a.pooled, a.order), (b.embedded, b.pooled, b.order));
 
-    // The classifier's rate is seen after the pooled vector.
+    // The classifier's rate acts after the pooled vector.
     let [a, b] = twice(&config(0.0, 0.0, 0.5), &training);
     assert_eq!(a.pooled, b.pooled);
     assert_ne!(a.order, b.order);
 
-    // The attention's rate is seen behind the embeddings.
+    // The attention's rate acts after the embeddings.
     let [a, b] = twice(&config(0.0, 0.5, 0.0), &training);
     assert_eq!(a.embedded, b.embedded);
     assert_ne!(a.pooled, b.pooled);
 
-    // The hidden rate is seen on the embeddings already: about half of them are zero.
+    // The hidden rate already acts on the embeddings: about half of them are zero.
     let [a, b] = twice(&config(0.5, 0.0, 0.0), &training);
     assert_ne!(a.embedded, b.embedded);
     let zeros = a.embedded.iter().filter(|v| **v == 0.0).count();

@@ -1,4 +1,4 @@
-//! The model inside the binary says what transformers says of the same weights.
+//! The built-in model gives the results of transformers with the same weights.
 
 mod common;
 
@@ -35,8 +35,7 @@ fn the_embedded_model_agrees_with_transformers() {
     }
 }
 
-/// The 2019-style file form that it was saved in is read as well as any: see `parity.rs`. Here the shape
-/// that users see.
+/// The 2019-style form that the model was saved in is tested in `parity.rs`. This tests the shape that users see.
 #[test]
 fn info_tells_what_is_embedded() {
     let output = albert().args(["info", "--quiet"]).output().expect("runs");
@@ -62,7 +61,7 @@ fn close(found: &Value, expected: &Value) {
     assert!((a - b).abs() < 1e-4, "{a} {b}");
 }
 
-/// Each task has what it changes in the encoder from the same file.
+/// Each task reads its changes to the encoder from the same file.
 #[test]
 fn the_embedded_tasks_agree_with_transformers() {
     let text = std::fs::read(golden("default_model/expected_tasks.json")).expect("a file");
@@ -89,7 +88,7 @@ fn the_embedded_tasks_agree_with_transformers() {
         std::fs::write(&context, words(&case["context"])).expect("written");
         let context = context.display().to_string();
         let found = predictions(&["qa", "--context", &context, &words(&case["question"])], device);
-        // A tokenizer made of `spiece.model` alone places the answer a character to the left there.
+        // With a tokenizer made from `spiece.model` alone, the answer begins one character further left.
         let (own, answer) = (words(&found[0]["answer"]), words(&case["answer"]["answer"]));
         assert!(own.contains(answer.trim()), "{own}");
         close(&found[0]["score"], &case["answer"]["score"]);

@@ -1,5 +1,5 @@
-//! The examples in the help of every subcommand, in the README and in `docs/` work as printed. They run in a directory with the files
-//! that they name, and with small models in the hub's cache under the names of the real ones.
+//! The examples in the help of every subcommand, in the README and in `docs/` work as printed. They run in a directory
+//! with the files that they mention. Small models in the hub's cache take the names of the real ones.
 #![cfg(unix)]
 #![allow(clippy::print_stderr, reason = "says what was skipped")]
 
@@ -11,7 +11,7 @@ use std::process::Command;
 
 use common::{albert, golden};
 
-/// The hub ids of the examples, and the models that stand for them.
+/// The hub ids in the examples, and the models that replace them.
 const HUB: [(&str, &str); 4] = [
     ("albert/albert-base-v2", "bio"),
     ("textattack/albert-base-v2-SST-2", "two"),
@@ -107,7 +107,7 @@ fn directory() -> tempfile::TempDir {
     directory
 }
 
-/// Runs a line as a user would, in `directory` and without the network.
+/// Runs a line as a user would, in `directory` and without network access.
 fn shell(line: &str, directory: &Path) -> std::process::Output {
     let binary = assert_cmd::cargo::cargo_bin("albert");
     let path = format!(
@@ -146,7 +146,8 @@ fn examples(subcommand: &str) -> Vec<String> {
     lines
 }
 
-/// The number of warnings, except for the tokenizer of the Google checkpoint, which is that of another model.
+/// The number of warnings. The one about the Google checkpoint's tokenizer, which belongs to another model, does not
+/// count.
 fn warnings(errors: &str) -> usize {
     let is_warning =
         |line: &&str| line.contains("albert: warning") && !line.contains("do not belong together");
@@ -168,11 +169,11 @@ fn the_examples_of_every_subcommand_work_as_printed() {
     for name in names {
         for example in examples(name) {
             let directory = directory();
-            // The squad example's model answers questions; the choice example's chooses.
+            // The squad example needs a question-answering model, the choice example a multiple-choice model.
             if name == "qa" {
                 copy_model("bio", &directory.path().join("my-model"));
             }
-            // A run of hours, with two steps of a small model.
+            // A run that would take hours is cut to two steps of a small model.
             let short = example.replace("--steps 20000", "--steps 2").replace("--size mini", "--size tiny");
             let short = if name == "finetune" { short.replace(" -o ", " --steps 2 -o ") } else { short };
             let output = shell(&short, directory.path());
@@ -235,7 +236,7 @@ fn blocks() -> Vec<Block> {
     found
 }
 
-/// Shortens training runs to two steps of a small model.
+/// Cuts training runs to two steps of a small model.
 fn shortened(script: &str) -> String {
     script
         .replace("--steps 20000", "--steps 2")
@@ -280,7 +281,7 @@ fn commands_in_documents_work() {
         let errors = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success() && !errors.contains("albert: error"), "{document}: {text}: {errors}");
         assert!(!errors.contains("jq: error"), "{document}: {text}: {errors}");
-        // A filter may leave nothing, and some commands write only files.
+        // A filter may select nothing, and some commands only write files.
         let silent = text.contains("-o ")
             || text.contains("--output")
             || text.contains("select(")
@@ -310,13 +311,13 @@ fn session(text: &str) -> Vec<(String, Vec<String>)> {
     found
 }
 
-/// True if two lines are equal, apart from white space at their ends and from small differences of numbers.
+/// Returns true if two lines are equal apart from trailing white space and small differences between numbers.
 fn agrees(shown: &str, found: &str) -> bool {
     let near = |a: &str, b: &str| match (a.parse::<f64>(), b.parse::<f64>()) {
         (Ok(a), Ok(b)) => (a - b).abs() <= 0.02 + 1e-3 * b.abs(),
         _ => a == b,
     };
-    // Within CSV and JSON, only the last digits of decimals may differ: processors round differently.
+    // Within CSV and JSON, only the last digits of decimals may differ, because processors round differently.
     let close = |(a, b): (&str, &str)| match (a.parse::<f64>(), b.parse::<f64>()) {
         (Ok(x), Ok(y)) if a.contains('.') && b.contains('.') => (x - y).abs() <= 1e-5,
         _ => a == b,
@@ -363,7 +364,7 @@ fn console_sessions_in_documents_show_real_output() {
                 std::fs::write(directory.path().join(name), shown.join("\n") + "\n").expect("writes");
                 continue;
             }
-            // What a terminal would show.
+            // Shows the output as in a terminal.
             let plain = command.starts_with("albert ")
                 && !["|", "--format", " -o "].iter().any(|part| command.contains(part));
             let output = shell(

@@ -1,4 +1,4 @@
-//! Fine-tuning against PyTorch: loss, gradients and one step of every head.
+//! Fine-tuning compared with PyTorch: the loss, the gradients and one step of every head.
 //!
 //! `golden/finetune/make.py` made the expected values.
 
@@ -35,7 +35,7 @@ fn rows(values: &HashMap<String, Expected>) -> Vec<Encoding> {
         .collect()
 }
 
-/// The examples of a case, and their loss.
+/// The head, the loss and the examples of a case.
 fn examples(case: &str, values: &HashMap<String, Expected>) -> (Head, TaskLoss, Vec<TrainingExample>) {
     let rows = rows(values);
     let answer = &values["answer"];
@@ -83,7 +83,7 @@ fn largest(values: &[f32]) -> f32 {
     values.iter().fold(0f32, |most, value| most.max(value.abs()))
 }
 
-/// As a checkpoint stores it.
+/// The values in the layout of a checkpoint.
 fn stored(parameter: &Parameter, values: &[f32]) -> Vec<f32> {
     match (parameter.transposed, &parameter.shape[..]) {
         (true, [rows, columns]) => {
@@ -117,7 +117,8 @@ fn a_step(case: &str, choice: DeviceChoice, micro_batch: usize) {
     let evaluated = replicas.evaluate(&objective, &examples, &totals).expect("a pass");
     assert!((evaluated[0] - passed.sums[0]).abs() < 1e-5 * passed.sums[0].abs().max(1.0), "{name}");
 
-    // Some gradients are zero but for rounding: softmax does not see the keys' bias, nor that of choices.
+    // Some gradients are zero up to rounding, because softmax is invariant to the bias of the keys and to that of
+    // choices.
     let gradients = expected.iter().filter(|(key, _)| key.starts_with("grad."));
     let least = 2e-3 * gradients.clone().map(|(_, values)| largest(&values.floats)).fold(0.0, f32::max);
     let mut compared = 0;
@@ -143,7 +144,7 @@ fn a_step(case: &str, choice: DeviceChoice, micro_batch: usize) {
         let gradient = &expected[&format!("grad.{}", parameter.name)].floats;
         let own = stored(parameter, &parameter.values);
         let all = own.iter().zip(&wanted.floats).zip(gradient);
-        // The first step of Adam is the sign of the gradient, which rounding decides where it is next to nothing.
+        // Adam's first step follows the sign of the gradient, which rounding decides if the gradient is close to zero.
         for ((own, wanted), _) in all.filter(|(_, g)| g.abs() > 1e-2 * least) {
             let apart = (own - wanted).abs() / wanted.abs().max(0.01);
             assert!(apart < 1e-4, "{name}: {} became {own}, not {wanted}", parameter.name);

@@ -1,4 +1,4 @@
-//! `albert finetune`, as a user runs it: every task learns, interrupted runs resume, bad input is reported.
+//! `albert finetune` as a user runs it: every task learns, interrupted runs resume, and bad input is reported.
 
 mod common;
 
@@ -30,7 +30,7 @@ fn write(folder: &Path, name: &str, records: &[Value]) {
     std::fs::write(folder.join(name), text).expect("written");
 }
 
-/// The arguments of a short run in `folder` on its train.jsonl and dev.jsonl.
+/// The arguments of a short run on train.jsonl and dev.jsonl in `folder`.
 fn arguments(folder: &Path, task: &str, output: &str, more: &[&str]) -> Vec<String> {
     let path = |name: &str| folder.join(name).display().to_string();
     let model = golden("tasks/models/two").display().to_string();
@@ -65,7 +65,7 @@ fn texts_learn_their_labels() {
     let results = results(path, "run");
     assert_eq!(results["metric"], "accuracy");
     assert!(results["runs"][0]["figure"].as_f64().is_some_and(|figure| figure > 0.95), "{results}");
-    // The model answers, by the names of the labels, as the evaluation said.
+    // The model predicts label names with the accuracy of the evaluation.
     let output = albert()
         .args(["classify", "the dog that we saw was green and old", "--format", "jsonl", "--model"])
         .arg(path.join("run"))
@@ -239,10 +239,10 @@ fn the_best_of_several_seeds_is_kept() {
     assert_eq!(figures.len(), 3);
     assert!(figures[best as usize - 1] >= figures.iter().copied().fold(0.0, f64::max), "{found}");
     assert!(weights(path, "run") == weights(path, &format!("run/seeds/{best}")));
-    // Nothing is left to do.
+    // No work is left.
     let again = finish(&arguments(path, "classify", "run", &[&some[..], &["--resume"]].concat()));
     assert!(again.contains("the run with seed 3 is already complete"), "{again}");
-    // With another batch size, these would be other runs.
+    // Another batch size would make these different runs.
     let other =
         ["--steps", "12", "--batch-size", "4", "--learning-rate", "0.003", "--seeds", "1..3", "--resume"];
     fails(&arguments(path, "classify", "run", &other), &["--batch-size was 8, is 4"]);
@@ -288,7 +288,7 @@ fn what_cannot_be_is_said_before_the_first_step() {
     fails(&run(&["--class-weights", "pink=2"]), &["--class-weights", "\"pink\""]);
     fails(&run(&["--text-field", "review"]), &["train.jsonl:1", "review"]);
     fails(&run(&["--max-length", "600"]), &["64 positions"]);
-    // A label that is on dev alone.
+    // A label that only dev contains.
     write(path, "dev.jsonl", &[json!({"text": "the sky was grey", "label": "grey"})]);
     fails(&run(&[]), &["dev.jsonl:1", "\"grey\""]);
     write(path, "dev.jsonl", &texts(1));

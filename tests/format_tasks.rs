@@ -1,5 +1,5 @@
-//! Tasks on the checkpoints of other libraries, through the program, against what these libraries answer:
-//! `golden/formats/make_tasks.py` tells how the answers were made.
+//! Tasks on the checkpoints of other libraries, through the program, compared with the results of these libraries.
+//! `golden/formats/make_tasks.py` made the expected values.
 
 mod common;
 
@@ -11,7 +11,7 @@ use serde_json::Value;
 
 const SCORES: f64 = 1e-4;
 
-/// A model folder, and the input words.
+/// Copies a model folder.
 fn copy(from: &Path, to: &Path) {
     for entry in std::fs::read_dir(from).expect("reads") {
         let (from, to) =

@@ -1,6 +1,6 @@
-//! Checkpoints of other libraries: read bit for bit, and the numbers that those libraries compute.
+//! Checkpoints of other libraries: tensors are read bit for bit, and outputs match those of the libraries.
 //!
-//! `golden/formats/README.md` tells how they were made.
+//! `golden/formats/README.md` describes how they were made.
 
 mod common;
 
@@ -31,7 +31,7 @@ fn name(folder: &Path) -> String {
     folder.file_name().expect("a name").to_string_lossy().into_owned()
 }
 
-/// Rows of two dimensions, whatever stands before the last (choices come in three).
+/// The input as rows of two dimensions. Choices come in three.
 fn input(values: &HashMap<String, Expected>, device: &Device) -> ModelInput {
     let rows = |key: &str| {
         let e = &values[key];
@@ -71,7 +71,7 @@ fn heads(folder: &str) -> Vec<Head> {
     }
 }
 
-/// The outputs of a model by the names of the reference.
+/// The outputs of a model, by the names of the reference.
 fn outputs(
     model: &Albert,
     heads: &[Head],
@@ -155,7 +155,7 @@ fn models_of_other_libraries_give_their_numbers() {
             let expected = &values[&key].floats;
             assert_eq!(found.len(), expected.len(), "{name}: {key}");
             let largest = expected.iter().fold(1f32, |m, v| m.max(v.abs()));
-            // Values of a token are compared where there is one.
+            // Values per token are compared only for real tokens.
             let per_token = found.len() % mask.len() == 0 && found.len() >= mask.len();
             let width = if per_token { found.len() / mask.len() } else { found.len() };
             for (i, (f, e)) in found.iter().zip(expected).enumerate() {

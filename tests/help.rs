@@ -1,5 +1,5 @@
-//! The help of every subcommand, compared with `tests/golden/help/`. Run with `ALBERT_UPDATE_HELP=1` to update the files after a
-//! deliberate change.
+//! The help of every subcommand, compared with `tests/golden/help/`. Set `ALBERT_UPDATE_HELP=1` to update the files
+//! after an intended change.
 
 mod common;
 

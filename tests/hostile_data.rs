@@ -31,7 +31,7 @@ fn random(state: &mut u64) -> usize {
     ((x ^ (x >> 31)) >> 1) as usize
 }
 
-/// Reads a file as everything, and checks what comes out.
+/// Reads a file with every reader, and checks the examples.
 fn read_all(path: &Path, format: DataFormat, kind: TargetKind, unlabelled: bool) {
     let texts = TextOptions { format, kind, unlabelled, ..TextOptions::default() };
     if let Ok(loaded) = read_texts(path, &texts) {

@@ -1,5 +1,5 @@
-//! Files that mean harm, by name: each is refused with a message that names it, or read, in little memory, and nothing
-//! outside its directory is touched. `hostile_formats.rs` damages files at random.
+//! Known kinds of hostile files. Each is refused with a message that names the file, or is read in little memory.
+//! Nothing outside its directory is touched. `hostile_formats.rs` damages files at random.
 
 #[path = "common/archive.rs"]
 mod archive;
@@ -12,10 +12,10 @@ use albert::checkpoint::Tensors;
 use archive::{Member, tar, zip};
 use common::golden;
 
-/// Memory that reading may take in addition to the test's own.
+/// Memory that reading may take on top of the test's own.
 const MEMORY: u64 = 128 << 20;
 
-/// One test at a time: they measure the memory of the whole process.
+/// Serializes the tests, because they measure the memory of the whole process.
 static ALONE: Mutex<()> = Mutex::new(());
 
 struct Scratch {
@@ -39,7 +39,7 @@ impl Scratch {
         read_all(&self.path(name))
     }
 
-    /// The file must be refused with a message that names it and says this.
+    /// Asserts that the file is refused with a message that names it and contains `part`.
     fn refused(&self, name: &str, bytes: &[u8], part: &str) {
         std::fs::write(self.path(name), bytes).expect("writes");
         refused(&self.path(name), part);
@@ -53,16 +53,16 @@ fn refused(path: &Path, part: &str) {
     assert!(error.len() < 2000, "{} bytes of message", error.len());
 }
 
-/// A number of kilobytes in `/proc/self/status`, in bytes.
+/// A field of `/proc/self/status`, converted from kilobytes to bytes.
 fn status(key: &str) -> Option<u64> {
     let text = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(':'))?;
     Some(line.trim().trim_end_matches(" kB").parse::<u64>().ok()? << 10)
 }
 
-/// Opens a file and reads every tensor; how many there are. The memory that this takes is bounded.
+/// Opens a file, reads every tensor in bounded memory and returns their number.
 fn read_all(path: &Path) -> Result<usize, String> {
-    // Only Linux tells the peak, and lets it be reset.
+    // Only Linux reports the peak and allows a reset.
     let measured = std::fs::write("/proc/self/clear_refs", "5").is_ok();
     let before = status("VmRSS");
     let result = Tensors::open(path).map_err(|e| e.to_string()).and_then(|tensors| {
@@ -81,7 +81,7 @@ fn read_all(path: &Path) -> Result<usize, String> {
 
 // ---------------------------------------------------------------- PyTorch
 
-/// A pickle of one tensor of floats: the storage's number of elements, the tensor's shape and strides.
+/// A pickle of one tensor of floats, with the number of elements of its storage, its shape and its strides.
 fn tensor_pickle(storage: u32, shape: &[u32], strides: &[u32]) -> Vec<u8> {
     let text = |text: &str| [&b"X"[..], &(text.len() as u32).to_le_bytes()[..], text.as_bytes()].concat();
     let number = |n: &u32| [&b"J"[..], &n.to_le_bytes()].concat();
@@ -115,7 +115,7 @@ fn a_zip_that_is_what_it_says_is_read() {
 fn zip_bombs() {
     let s = Scratch::new();
     let small = || Member::stored("m/data/0", &[0; 24]);
-    // A pickle that unfolds to 90 MB, within what the format's reader allows, and one that says it has four bytes.
+    // A pickle that inflates to 90 MB, within the limits of the format's reader, and one that declares four bytes.
     let lists = b"]".repeat(90 << 20);
     s.refused("a.bin", &model(Member::deflated("m/data.pkl", &lists), small()), "its pickle needs more than");
     let liar = Member { size: 4, ..Member::deflated("m/data.pkl", &lists) };
@@ -128,7 +128,7 @@ fn zip_bombs() {
         &model(Member::deflated("m/data.pkl", &most), small()),
         "cannot be read as a PyTorch file",
     );
-    // A storage of 400 MB in 400 kB, whole or in part, and one that claims four gigabytes.
+    // A storage of 400 MB in 400 kB, read in full and in part, and one that declares four gigabytes.
     let zeros = vec![0; 400 << 20];
     let storage = Member::deflated("m/data/0", &zeros);
     drop(zeros);
@@ -145,7 +145,7 @@ fn zip_bombs() {
     let part = Member::stored("m/data.pkl", &tensor_pickle(1000, &[1000], &[1]));
     let claims = Member { size: 4000, ..small() };
     s.refused("a.bin", &zip(&[part, claims], false), "tensor \"w\"");
-    // One number, seen as a thousand million.
+    // One number, viewed as half a billion by strides of zero.
     let broad = Member::stored("m/data.pkl", &tensor_pickle(6, &[1 << 15, 1 << 14], &[0, 0]));
     s.refused("a.bin", &model(broad, small()), "of shape [32768, 16384] is larger than the file can hold");
 }
@@ -154,7 +154,7 @@ fn zip_bombs() {
 fn zips_of_many_or_overlapping_or_climbing_members() {
     let s = Scratch::new();
     let pickle = || Member::stored("m/data.pkl", &tensor_pickle(6, &[6], &[1]));
-    // Every entry is the first one: its bytes are read again, and no more of them than there are.
+    // Every entry points to the first member, whose bytes are read again but never exceeded.
     let data = |i: usize| Member::stored(&format!("m/data/{i}"), &[0; 24]);
     let same: Vec<Member> = std::iter::once(pickle()).chain((0..1000).map(data)).collect();
     assert_eq!(s.read("a.bin", &zip(&same, true)), Ok(1));
@@ -162,7 +162,7 @@ fn zips_of_many_or_overlapping_or_climbing_members() {
         .chain((0..60_000).map(|i| Member::stored(&format!("m/data/{i}"), b"")))
         .collect();
     s.refused("a.bin", &zip(&many, false), "tensor \"w\"");
-    // Names that lead out are names of members and no more.
+    // Paths that lead outside are only names of members.
     let climbing = [
         pickle(),
         Member::stored("m/data/0", &[0; 24]),
@@ -182,7 +182,7 @@ fn zips_of_many_or_overlapping_or_climbing_members() {
     assert_eq!(s.read("a.bin", &outside), Ok(1));
 }
 
-/// Every way in which a pickle asks for a call. `CALL` stands for the text of the command.
+/// Every way in which a pickle can request a call.
 #[test]
 fn pickles_that_call_something_call_nothing() {
     let s = Scratch::new();
@@ -228,7 +228,7 @@ fn pickles_that_call_something_call_nothing() {
 fn pickles_that_unfold() {
     let s = Scratch::new();
     let wrapped = |body: &[u8]| [b"\x80\x02", body, b"."].concat();
-    // A thousand million laughs: tuples of two, lists of ten, dictionaries, of what was remembered.
+    // A billion laughs: tuples of two, lists of ten and strings, all made of memoized values.
     let twos = wrapped(&[b")q\x00", &b"h\x00h\x00\x86q\x00".repeat(60)[..]].concat());
     let tens =
         wrapped(&[b"]q\x00", &[b"](", &b"h\x00".repeat(10)[..], b"eq\x00"].concat().repeat(30)[..]].concat());
@@ -248,7 +248,7 @@ fn pickles_that_unfold() {
             "{what}: {error}"
         );
     }
-    // Deep: lists in lists, tuples in tuples, marks.
+    // Deep nesting: lists in lists, tuples in tuples, marks.
     for (what, pickle) in [
         ("lists", wrapped(&[b"]".repeat(100_000), b"a".repeat(99_999)].concat())),
         ("tuples", wrapped(&[&b")"[..], &b"\x85".repeat(100_000)].concat())),
@@ -256,7 +256,7 @@ fn pickles_that_unfold() {
     ] {
         assert!(s.read("a.bin", &pickle).is_err(), "{what}");
     }
-    // Claims: strings and numbers of gigabytes.
+    // Declared lengths: strings and numbers of gigabytes.
     for claim in [
         &b"X\xff\xff\xff\xffa"[..],
         b"\x8b\xff\xff\xff\x7fa",
@@ -265,7 +265,7 @@ fn pickles_that_unfold() {
     ] {
         s.refused("a.bin", &wrapped(claim), "PyTorch file");
     }
-    // Before 1.6 the pickle lies open in the file: 50 MB of empty lists.
+    // Before 1.6, the pickle is uncompressed in the file: 50 MB of empty lists.
     let magic = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19.\x80\x02M\xe9\x03.\x80\x02}X\r\0\0\0little_endian\x88s.\x80\x02";
     let lists = [&magic[..], &b"]".repeat(50 << 20)].concat();
     s.refused("a.bin", &lists, "its pickle needs more than");
@@ -287,7 +287,7 @@ fn tar_archives_of_links_and_holes() {
         &with(("storages", b'1', "../../etc/passwd", 0, b"")),
         "its member \"storages\" is not a plain file",
     );
-    // Eight gigabytes of nothing.
+    // A sparse member of eight gigabytes without data.
     s.refused("a.tar", &with(("storages", b'S', "", 0, b"")), "its member \"storages\" is not a plain file");
     s.refused(
         "a.tar",
@@ -312,7 +312,7 @@ fn safetensors_headers_that_are_deep_or_long() {
     let deep = format!("{{\"__metadata__\":{}", "{\"a\":".repeat(100_000));
     s.refused("model.safetensors", &safetensors(&deep), "is not a sound safetensors file");
     let tensor = |i: usize| format!("\"t{i}\":{{\"dtype\":\"F32\",\"shape\":[0],\"data_offsets\":[0,0]}}");
-    // Very many tensors of nothing are harmless; more of them are not.
+    // 60,000 empty tensors are harmless. A million are refused.
     let many: Vec<String> = (0..60_000).map(tensor).collect();
     assert_eq!(s.read("model.safetensors", &safetensors(&format!("{{{}}}", many.join(",")))), Ok(60_000));
     let many: Vec<String> = (0..1_000_000).map(tensor).collect();
@@ -367,7 +367,7 @@ fn msgpack_of_many_deep_and_long_things() {
     );
     s.refused(file, &[&[0x81, 0xa1, b'a'][..], &[0x91; 1000]].concat(), "nested more than");
     s.refused(file, &[0x81, 0xa1, b'a', 0xc9, 0xff, 0xff, 0xff, 0xff, 1], "longer than the file");
-    // Thirty names of a thousand bytes around very many arrays.
+    // Thirty names of a thousand bytes around a great many arrays.
     let name = [&[0xda, 1000u16.to_be_bytes()[0], 1000u16.to_be_bytes()[1]][..], &[b'n'; 1000]].concat();
     let mut long = Vec::new();
     for _ in 0..30 {
@@ -379,7 +379,7 @@ fn msgpack_of_many_deep_and_long_things() {
         [0xc7, 13, 1, 0x93, 0x90, 0xa7, b'f', b'l', b'o', b'a', b't', b'3', b'2', 0xc4, 0].repeat(0xffff),
     );
     s.refused(file, &long, "a path before byte");
-    // Extents without end, and such that their product is none.
+    // Endless dimensions, and dimensions whose product overflows.
     let array =
         |dims: &[u8]| [&[0x81, 0xa1, b'a', 0xc9, 0, 0, 0, dims.len() as u8, 1, 0x93][..], dims].concat();
     s.refused(file, &array(&[0xdc, 0xff, 0xff, 1, 1]), "it breaks off");
@@ -424,12 +424,12 @@ fn field(tag: u64, bytes: &[u8]) -> Vec<u8> {
     [varint(tag << 3 | 2), varint(bytes.len() as u64), bytes.to_vec()].concat()
 }
 
-/// An ONNX model of these initializers.
+/// An ONNX model with these initializers.
 fn onnx(initializers: &[Vec<u8>]) -> Vec<u8> {
     field(7, &initializers.iter().flat_map(|i| field(5, i)).collect::<Vec<u8>>())
 }
 
-/// `a.weight`, two floats, in another file.
+/// `a.weight`, two floats in an external file.
 fn outside(entries: &[(&str, &str)]) -> Vec<u8> {
     let entry = |(key, value): &(&str, &str)| {
         field(13, &[field(1, key.as_bytes()), field(2, value.as_bytes())].concat())
@@ -476,20 +476,20 @@ fn onnx_models_of_very_many_and_deep_things() {
     let file = "model.onnx";
     let sound = [&[0x08, 2, 0x10, 1][..], &field(8, b"a.weight"), &field(9, &[0; 8])].concat();
     assert_eq!(s.read(file, &onnx(std::slice::from_ref(&sound))), Ok(1));
-    // Nodes without number, a node of very many inputs, very many such nodes.
+    // Too many nodes, a node with too many inputs, and many such nodes.
     s.refused(file, &field(7, &field(1, b"").repeat(300_000)), "it has too many nodes");
     let wide = field(1, &field(1, b"").repeat(500_000));
     s.refused(file, &field(7, &wide), "it holds no weights");
     let product =
         field(1, &[field(1, b"x"), field(1, b"w"), field(4, b"MatMul"), field(3, &[b'n'; 900])].concat());
     s.refused(file, &field(7, &product.repeat(50_000)), "it holds no weights");
-    // Graphs in attributes in nodes in graphs.
+    // Graphs nested in attributes of nodes.
     let mut deep = Vec::new();
     for _ in 0..1000 {
         deep = field(1, &field(5, &field(6, &deep)));
     }
     s.refused(file, &field(7, &deep), "it holds no weights");
-    // Extents without end, impossible ones, numbers that do not end, lengths beyond everything.
+    // Too many dimensions, impossible ones, unterminated varints, lengths beyond the file.
     let extents = |dims: &[u8]| {
         onnx(&[[&field(1, dims), &[0x10, 1][..], &field(8, b"a.weight"), &field(9, &[0; 8])].concat()])
     };
@@ -502,14 +502,14 @@ fn onnx_models_of_very_many_and_deep_things() {
     s.refused(file, &extents(&[4]), "do not fit its shape [4]");
     s.refused(file, &[0xff; 30], "does not end");
     s.refused(file, &[&[0x3a][..], &varint(u64::MAX)].concat(), "is longer than what it is in");
-    // One name, two shapes: the first counts.
+    // One name with two shapes: the first is used.
     let other = [&[0x08, 1, 0x10, 1][..], &field(8, b"a.weight"), &field(9, &[0; 4])].concat();
     assert_eq!(s.read(file, &onnx(&[sound, other])), Ok(1));
 }
 
 // ---------------------------------------------------------------- TensorFlow
 
-/// A block of a table, with its checksum, at the end of `file`; its place.
+/// Appends a block of a table and its checksum to `file`. Returns the block's position.
 fn block(file: &mut Vec<u8>, entries: &[(usize, &[u8], &[u8])]) -> Vec<u8> {
     let start = file.len();
     for (shared, key, value) in entries {
@@ -525,7 +525,7 @@ fn block(file: &mut Vec<u8>, entries: &[(usize, &[u8], &[u8])]) -> Vec<u8> {
     [varint(start as u64), varint(length as u64)].concat()
 }
 
-/// A table whose index names its only block of entries `times` times.
+/// A table whose index lists its only data block `times` times.
 fn table(entries: &[(usize, &[u8], &[u8])], times: usize) -> Vec<u8> {
     let mut file = Vec::new();
     let data = block(&mut file, entries);
@@ -538,7 +538,7 @@ fn table(entries: &[(usize, &[u8], &[u8])], times: usize) -> Vec<u8> {
     file
 }
 
-/// An entry: floats of a shape, at an offset, with a size in bytes.
+/// The entry of a float tensor: its shape, its offset and its size in bytes.
 fn variable(shape: &[u64], offset: u64, size: u64, rest: &[u8]) -> Vec<u8> {
     let dims: Vec<u8> = shape.iter().flat_map(|n| field(2, &[vec![8], varint(*n)].concat())).collect();
     [vec![8, 1], field(2, &dims), vec![0x20], varint(offset), vec![0x28], varint(size), rest.to_vec()]
@@ -553,7 +553,7 @@ fn tensorflow_indexes_that_unfold_or_lie() {
     std::fs::write(s.path("model.ckpt-1.data-00000-of-00001"), [0u8; 1024]).expect("writes");
     let one = |entry: &[u8]| table(&[header, (0, b"w", entry)], 1);
     s.refused(file, &one(&variable(&[2], 0, 8, &[])), "the checksum of variable \"w\" is wrong");
-    // Keys of a megabyte that take three bytes each; a block that is named a hundred thousand times.
+    // Keys of a megabyte that take three bytes each, and a block that is listed a hundred thousand times.
     let long = vec![b'k'; 1 << 20];
     let repeated: Vec<(usize, &[u8], &[u8])> = [header, (0, &long, b"")]
         .into_iter()
@@ -561,7 +561,7 @@ fn tensorflow_indexes_that_unfold_or_lie() {
         .collect();
     s.refused(file, &table(&repeated, 1), "its entries are too many or too long");
     s.refused(file, &table(&[header, (0, &long, b"")], 100_000), "its entries are too many or too long");
-    // Places and sizes.
+    // Offsets and sizes.
     for (entry, part) in [
         (variable(&[u64::MAX >> 1, 4], 0, 8, &[]), "its shape is impossible"),
         (variable(&[1 << 40], 0, 1 << 42, &[]), "lies beyond the end of its data file"),
@@ -579,7 +579,7 @@ fn tensorflow_indexes_that_unfold_or_lie() {
     ] {
         s.refused(file, &one(&entry), part);
     }
-    // Two parts that are the same half.
+    // Two slices that are the same half.
     let part = field(7, &field(1, &[8, 0, 16, 2]));
     let half = variable(&[2], 0, 8, &[]);
     let key = [&[0][..], b"w", &[0, 1, 1, 1, 0x80, 0x82]].concat();
@@ -639,7 +639,7 @@ fn files_cut_off_at_every_length() {
                 Ok(all)
             });
             let error = result.err().map(|e| e.to_string());
-            // HDF5 may end with bytes that are not needed to read all values, and this model with four of its version.
+            // HDF5 may end with bytes that reading does not need. This ONNX model ends with four bytes of its version.
             let spare = name.ends_with(".h5") && length * 2 > whole.len()
                 || name.ends_with(".onnx") && length + 4 == whole.len();
             assert!(error.is_some() || spare, "{name} cut to {length} of {} bytes was read", whole.len());

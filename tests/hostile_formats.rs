@@ -1,5 +1,5 @@
-//! Damaged and lying files of every form: an error or an answer, never a panic, never memory that the file does not
-//! have.
+//! Damaged and false files of every form. Each gives an error or a result, never a panic, and never takes memory out of
+//! proportion to the file.
 
 mod common;
 
@@ -9,7 +9,7 @@ use common::golden;
 
 use albert::checkpoint::Tensors;
 
-/// Opens a file and reads all of it; what went wrong, if something did.
+/// Opens a file, reads every tensor and returns their number, or the error message.
 fn read_all(path: &Path) -> Result<usize, String> {
     let tensors = Tensors::open(path).map_err(|e| e.to_string())?;
     let mut count = 0;
@@ -21,7 +21,7 @@ fn read_all(path: &Path) -> Result<usize, String> {
     Ok(count)
 }
 
-/// A copy of a checkpoint's files in a directory of its own.
+/// A copy of a checkpoint's files in its own directory.
 struct Copy {
     _directory: tempfile::TempDir,
     file: PathBuf,
@@ -47,7 +47,7 @@ impl Copy {
 
 const DATA: &str = "model.ckpt-best.data-00000-of-00001";
 
-/// A small ONNX model, made by the program.
+/// A small ONNX model, written by albert.
 fn onnx() -> Copy {
     let directory = tempfile::tempdir().expect("a directory");
     let out = directory.path().join("out");
@@ -78,13 +78,13 @@ fn files_cut_off_anywhere_are_refused() {
     for copy in copies() {
         assert!(copy.with(&copy.bytes).is_ok());
         let length = copy.bytes.len();
-        // Every length near the ends, steps between.
+        // Every length near both ends, and steps in between.
         let step = (length / 400).max(1);
         let cuts =
             (0..300.min(length)).chain((300..length).step_by(step)).chain(length.saturating_sub(100)..length);
         for cut in cuts {
             let result = copy.with(&copy.bytes[..cut]);
-            // HDF5 may end with bytes that nobody needs.
+            // HDF5 may end with bytes that reading does not need.
             if !copy.file.ends_with("tf_model.h5") || cut < length / 2 {
                 assert!(result.is_err(), "{}: {cut} of {length}", copy.file.display());
             }
@@ -104,7 +104,7 @@ fn files_cut_off_anywhere_are_refused() {
 
 #[test]
 fn damaged_bytes_never_panic() {
-    // A generator of the test's own: the same bytes in every run.
+    // A fixed generator gives the same bytes in every run.
     let mut state = 0x2545_f491_4f6c_dd1d_u64;
     let mut random = move || {
         state ^= state << 13;
@@ -116,7 +116,7 @@ fn damaged_bytes_never_panic() {
         let mut refused = 0;
         for _ in 0..1500 {
             let mut bytes = copy.bytes.clone();
-            // Mostly in the first part, where the structure is.
+            // Half of the damage is in the first bytes, which hold the structure.
             for _ in 0..=(random() % 4) {
                 let reach = if random() % 2 == 0 { bytes.len() } else { bytes.len().min(2048) };
                 let at = (random() % reach as u64) as usize;
@@ -141,7 +141,7 @@ fn lying_msgpack_is_refused() {
         let error = read_all(&path).expect_err("refused");
         assert!(error.contains(part), "{error}");
     };
-    // A map of four billion entries; maps in maps; a binary of four gigabytes; a name of 16 MB.
+    // A map of four billion entries, nested maps, a binary of four gigabytes, and a name of 16 MB.
     check(&[0xdf, 0xff, 0xff, 0xff, 0xff], "breaks off");
     let mut deep = Vec::new();
     for _ in 0..1000 {
@@ -152,7 +152,7 @@ fn lying_msgpack_is_refused() {
     check(&[0x81, 0xdb, 0x00, 0xff, 0xff, 0xff], "a name of");
     check(&[0x80], "no arrays");
     check(&[0x81, 0x01, 0x01], "is not a string");
-    // An array whose shape and bytes differ: 2 x 2 floats in four bytes.
+    // An array whose shape contradicts its bytes: 2 x 2 floats in four bytes.
     let mut lie = vec![0x81, 0xa1, b'a', 0xc7, 0, 1];
     let body = [&[0x93, 0x92, 2, 2, 0xa7][..], b"float32", &[0xc4, 4, 0, 0, 0, 0]].concat();
     lie[4] = body.len() as u8;

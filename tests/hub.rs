@@ -1,5 +1,4 @@
-//! Models by name: the cache, downloads, and everything that can go wrong with them, against a server
-//! on loopback.
+//! Models by name: the cache, downloads and every kind of failure, against a server on loopback.
 #![cfg(feature = "hub")]
 
 mod common;
@@ -47,12 +46,12 @@ fn settings(cache: &Path, endpoint: &str) -> HubSettings {
     }
 }
 
-/// Content that differs everywhere, so that a part in the wrong place shows.
+/// Content without repetition, so that a part in the wrong place is detected.
 fn bytes(length: usize) -> Vec<u8> {
     (0..length).map(|i| (i * i / 7 % 251) as u8).collect()
 }
 
-/// The files of a model, and other files in its repository.
+/// The files of a model, followed by other files in its repository.
 fn model_files() -> Vec<(&'static str, Vec<u8>)> {
     vec![
         ("config.json", b"{\"model_type\": \"albert\"}".to_vec()),
@@ -100,7 +99,7 @@ impl Scene {
         self.root().join("snapshots").join(COMMIT)
     }
 
-    /// The partial weights of an earlier run.
+    /// Leaves partial weights, as an earlier run would.
     fn leave(&self, content: &[u8]) {
         let blobs = self.root().join("blobs");
         std::fs::create_dir_all(&blobs).expect("creates");
@@ -112,7 +111,7 @@ impl Scene {
         fetch(&id(), &self.settings, &mut NoProgress)
     }
 
-    /// Fetches, and finds the weights whole.
+    /// Fetches the model and checks that every file is complete.
     fn fetch_whole(&self) -> Seen {
         let mut seen = Seen::default();
         let snapshot = fetch(&id(), &self.settings, &mut seen).expect("downloads");
@@ -125,7 +124,7 @@ impl Scene {
         seen
     }
 
-    /// The error, with the server's addresses by name.
+    /// The error, with names in place of addresses and folders.
     fn error(&self) -> String {
         let mut seen = Seen::default();
         let error = fetch(&id(), &self.settings, &mut seen).expect_err("trouble").to_string();
@@ -134,7 +133,7 @@ impl Scene {
     }
 }
 
-/// All paths under the cache, links with their targets, but for the locks.
+/// All paths in the cache except locks. Links are listed with their targets.
 fn layout(root: &Path) -> Vec<String> {
     fn walk(directory: &Path, root: &Path, out: &mut Vec<String>) {
         for entry in std::fs::read_dir(directory).expect("reads").flatten() {
@@ -179,7 +178,7 @@ fn a_download_has_the_layout_of_huggingface_hub() {
     let last = ("model.safetensors".to_owned(), Some(20_000), 0);
     assert_eq!(seen.files.last(), Some(&last), "the weights make it complete");
 
-    // From now on the network is not asked.
+    // From here on, the network is not used.
     let before = s.server.requests().len();
     assert_eq!(s.fetch().expect("cached"), snapshot);
     let offline = HubSettings { offline: true, ..s.settings.clone() };
@@ -276,7 +275,7 @@ fn only_what_is_missing_is_fetched() {
     assert_eq!(seen.files, [("model.safetensors".to_owned(), Some(20_000), 0)]);
     assert_eq!(s.server.count("HEAD", ""), 1);
 
-    // Of another commit, what is the same is not fetched again.
+    // Files that a new commit shares with the cached one are not fetched again.
     let s = scene(model_files(), Trouble::default());
     foreign_cache(&s.root());
     std::fs::write(s.root().join("refs/main"), "gone").expect("writes");
@@ -321,7 +320,7 @@ fn a_branch_that_moved_is_fetched_on_demand() {
     assert_eq!(seen.files.len(), 1, "the rest is the same");
     assert_eq!(std::fs::read_to_string(s.root().join("refs/main")).expect("reads"), next);
 
-    // Without the hub, what is here is used.
+    // Without the hub, the cached files are used.
     s.server.set_trouble(Trouble { status: Some(500), ..Trouble::default() });
     let mut seen = Seen::default();
     assert_eq!(fetch(&id(), &s.settings, &mut seen).expect("cached"), snapshot);
@@ -338,7 +337,7 @@ fn two_at_once_do_not_harm_each_other() {
         }
     });
     s.fetch_whole();
-    // Of the hub and of its storage.
+    // Each download is one request to the hub and one to its storage.
     let tries = s.server.count("GET", "/model.safetensors") / 2;
     assert!(tries <= 7, "one of them downloads, with at most six new tries: {tries}");
 }
@@ -353,7 +352,7 @@ fn a_lock_that_nobody_holds_does_no_harm_and_one_that_is_held_is_waited_for() {
     let held = std::fs::File::open(&path).expect("opens");
     held.lock().expect("locks");
 
-    /// The other program ends as soon as we say that we wait for it.
+    /// The other program exits as soon as the wait is reported.
     struct Waiting(Option<std::fs::File>, Vec<String>);
     impl Progress for Waiting {
         fn start(&mut self, file: &str, _total: Option<u64>, _already: u64) {
@@ -396,18 +395,18 @@ fn what_an_earlier_run_left_is_used() {
     assert_eq!(seen.files.last(), Some(&("model.safetensors".to_owned(), Some(20_000), 7000)));
     assert_eq!(s.server.count("GET", "/model.safetensors"), 2, "the hub, then its storage");
 
-    // All of it.
+    // All bytes are here already.
     let s = scene(model_files(), Trouble::default());
     s.leave(&weights());
     s.fetch_whole();
     assert_eq!(s.server.count("GET", "/model.safetensors"), 0);
 
-    // More than there is.
+    // More bytes than the file has.
     let s = scene(model_files(), Trouble::default());
     s.leave(&bytes(20_001));
     assert_eq!(s.fetch_whole().files.last(), Some(&("model.safetensors".to_owned(), Some(20_000), 0)));
 
-    // Something else.
+    // Other content.
     let s = scene(model_files(), Trouble::default());
     s.leave(&[9; 7000]);
     let seen = s.fetch_whole();
@@ -428,7 +427,7 @@ fn servers_that_cannot_go_on_begin_anew() {
         let weights: Vec<_> = seen.files.iter().filter(|f| f.0 == "model.safetensors").map(|f| f.2).collect();
         assert_eq!(weights[..2], [7000, 0], "{:?}", seen.files);
     }
-    // It comes to an end also where every try breaks off.
+    // The download also ends if every attempt breaks off.
     let s = scene(
         model_files(),
         Trouble { no_ranges: true, cut_after: 5000, cuts: usize::MAX, ..Trouble::default() },
@@ -452,7 +451,7 @@ fn bodies_of_unknown_length_work() {
         let config = seen.files.iter().find(|f| f.0 == "config.json").expect("was fetched");
         assert_eq!(config.1.is_none(), trouble.no_length);
     }
-    // All of a file of unknown length is here already: the server has nothing from there on.
+    // A file of unknown length is already complete, so the server has no bytes left to send.
     let s = scene(model_files(), Trouble { no_length: true, ..Trouble::default() });
     let blobs = s.root().join("blobs");
     std::fs::create_dir_all(&blobs).expect("creates");
@@ -496,7 +495,7 @@ fn a_silent_server_is_given_up() {
     assert!(found.contains("/config.json: 127.0.0.1 was silent for 500ms, 3 times; try again"), "{found}");
 }
 
-// ---- Content that is wrong
+// ---- Wrong content
 
 #[test]
 fn content_that_is_not_what_was_promised_is_deleted() {
@@ -559,7 +558,7 @@ fn etags_that_are_no_hashes_are_names_alone() {
     }
 }
 
-// ---- Which files
+// ---- Selection of files
 
 #[test]
 fn shards_come_with_their_index() {
@@ -735,7 +734,7 @@ fn long_answers_are_not_read_to_their_end() {
 #[test]
 fn a_hub_that_is_not_there_is_said() {
     let mut s = scene(model_files(), Trouble::default());
-    // The port of a service that nobody runs.
+    // A port that no service listens on.
     s.settings.endpoint = "http://127.0.0.1:9".to_owned();
     let found = s.error();
     let address = "http://127.0.0.1:9/api/models/org/tiny/revision/main";
@@ -747,7 +746,7 @@ fn a_hub_that_is_not_there_is_said() {
                 proxy)";
     assert!(found.ends_with(hint), "{found}");
 
-    // TLS spoken to a server that has none.
+    // TLS to a server without it.
     s.settings.endpoint = s.server.endpoint.replace("http://", "https://");
     let found = s.error();
     assert!(found.contains("/revision/main: no secure connection to 127.0.0.1: "), "{found}");
@@ -820,7 +819,7 @@ fn a_cache_that_cannot_be_made_is_said() {
     assert!(found.starts_with("CACHE/file/hub/models--org--tiny/blobs: cannot create: "), "{found}");
 }
 
-// ---- The program itself, from name to prediction
+// ---- The program, from model name to prediction
 
 #[test]
 fn a_model_is_used_by_its_name() {

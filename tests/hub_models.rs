@@ -1,4 +1,4 @@
-//! Models of several files by name: what the program downloads gives the same results as the directory with the same files.
+//! Models of several files by name. The downloaded model gives the results of a local directory with the same files.
 #![cfg(feature = "hub")]
 
 mod common;
@@ -11,7 +11,7 @@ use std::path::Path;
 use common::{albert, golden};
 use hub_server::{HubServer, Trouble};
 
-/// All files below a directory, by their paths with slashes.
+/// All files below a directory, by their relative paths with slashes.
 fn files(directory: &Path) -> Vec<(String, Vec<u8>)> {
     fn walk(directory: &Path, root: &Path, found: &mut Vec<(String, Vec<u8>)>) {
         for entry in fs::read_dir(directory).expect("a directory") {
@@ -30,7 +30,7 @@ fn files(directory: &Path) -> Vec<(String, Vec<u8>)> {
     found
 }
 
-/// A directory with copies of others, each at a place in it.
+/// A directory assembled from copies of others, each at its own path.
 fn assembled(parts: &[(&str, &str)]) -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("a directory");
     for (from, to) in parts {
@@ -43,7 +43,7 @@ fn assembled(parts: &[(&str, &str)]) -> tempfile::TempDir {
     folder
 }
 
-/// Output and messages of a successful run.
+/// The output and the messages of a successful run.
 fn run(args: &[&str], hub: Option<(&HubServer, &Path)>) -> (String, String) {
     let mut command = albert();
     command.args(args);
@@ -80,7 +80,7 @@ fn sentence_transformers_come_with_the_files_of_their_modules() {
         let downloaded = embed("org/sentences", Some((&server, cache.path())));
         assert_eq!(downloaded.0, local.0, "{name}");
         assert!(downloaded.1.contains("modules of sentence-transformers"), "{name}: {}", downloaded.1);
-        // What is in the cache is enough.
+        // The cached files are sufficient.
         server.set_trouble(Trouble { status: Some(500), ..Trouble::default() });
         let cached = run(
             &[
@@ -101,7 +101,7 @@ fn sentence_transformers_come_with_the_files_of_their_modules() {
 
 #[test]
 fn a_tokenizer_is_used_by_its_name() {
-    // The model's own tokenizer is missing; the repository has nothing but a tokenizer.
+    // The model has no tokenizer, and the repository has nothing else.
     let model = assembled(&[("cases/models/classify", "")]);
     let tokenizer = assembled(&[("cases/models/tokenizer", "")]);
     let server = serve(tokenizer.path());

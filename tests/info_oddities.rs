@@ -1,4 +1,4 @@
-//! `albert info` names what is unusual about a checkpoint, for each kind of file in `golden/cases`.
+//! `albert info` names the anomalies of a checkpoint, for each kind of file in `golden/cases`.
 
 mod common;
 
@@ -17,7 +17,7 @@ fn info(case: &Case, path: &str) -> Value {
     serde_json::from_slice(&output.stdout).expect("JSON")
 }
 
-/// One entry of `odd` contains `text`.
+/// Asserts that an entry of `odd` contains `text`.
 fn is_odd(info: &Value, text: &str) {
     let odd = info["odd"].as_array().expect("a list");
     assert!(odd.iter().any(|line| line.as_str().is_some_and(|line| line.contains(text))), "{text}: {odd:?}");

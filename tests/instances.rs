@@ -1,4 +1,4 @@
-//! Pretraining instances: what they hold, how often, and in which order.
+//! Pretraining instances: their content, their frequency and their order.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -13,10 +13,10 @@ use albert::{Error, Result};
 
 const SPECIAL: SpecialIds = SpecialIds { cls: 2, sep: 3, mask: 4, pad: 0 };
 const FIRST: u32 = 5;
-/// Ids of a document: every token of the corpus is another one, so that a token tells its place.
+/// The id range of a document. Every token of the corpus has its own id, so that a token identifies its position.
 const STRIDE: u32 = 2000;
 
-/// Documents of the sentence lengths given.
+/// Documents with the given sentence lengths.
 struct Places(Vec<Vec<u32>>);
 
 impl Documents for Places {
@@ -103,7 +103,7 @@ fn document(id: u32) -> u32 {
     (id - FIRST) / STRIDE
 }
 
-/// Within five standard deviations of a share.
+/// Asserts that a share is within five standard deviations of the expected one.
 fn assert_share(what: &str, hits: usize, of: usize, expected: f64) {
     let share = hits as f64 / of as f64;
     let deviation = (expected * (1.0 - expected) / of as f64).sqrt();
@@ -121,7 +121,7 @@ fn a_hundred_thousand_instances() {
     let instances = stream.materializer().materialize(&plans).expect("instances");
     for instance in &instances {
         assert!(instance.ids.len() <= 128);
-        // The segments are runs of one document, in the order that the label tells.
+        // The segments are consecutive runs of one document, in the order that the label gives.
         let (a, b) = segments(instance);
         assert!(!a.is_empty() && !b.is_empty());
         for segment in [&a, &b] {
@@ -131,7 +131,7 @@ fn a_hundred_thousand_instances() {
         assert_eq!(instance.order_label, Some(u8::from(a[0] > b[0])));
         swapped += usize::from(a[0] > b[0]);
 
-        // Predictions: the right number, in order, of whole words.
+        // The predictions have the right number and order, and cover complete words.
         let allowed = ((instance.ids.len() as f64 * 0.15).round_ties_even() as usize).clamp(1, limit);
         assert!(instance.masked_positions.len() <= allowed);
         assert!(instance.masked_positions.is_sorted_by(|x, y| x < y));
@@ -166,10 +166,10 @@ fn a_hundred_thousand_instances() {
     assert_share("[MASK]", masked, places, 0.8);
     assert_share("random", random, places, 0.1);
     assert_share("kept", kept, places, 0.1);
-    // Whole words do not always fill the budget.
+    // Complete words do not always fill the budget.
     let share = places as f64 / tokens as f64;
     assert!((0.145..0.152).contains(&share), "{share}");
-    // Long words are chosen as often as short ones, but for the last places of a budget.
+    // Long words are chosen as often as short ones, except for the last positions of a budget.
     let share = single_words as f64 / words as f64;
     assert!((0.58..0.66).contains(&share), "{share}");
 }
@@ -204,7 +204,7 @@ fn one_in_ten_is_short() {
     let mut stream = stream_of(Places(vec![vec![1; 1_000_000]]), options(), 3);
     let plans = stream.next_batch(7000).expect("plans");
     let short = plans.iter().filter(|plan| plan.end - plan.first < 125).count();
-    // A random target is the whole length once in 124.
+    // One random target in 124 is the maximum length.
     assert_share("short", short, plans.len(), 0.1 * 123.0 / 124.0);
     assert!(plans.iter().all(|plan| (2..=125).contains(&(plan.end - plan.first))));
 }
@@ -218,14 +218,15 @@ fn long_sentences_become_several_instances() {
     };
     let mut sop = stream(Pairing::SentenceOrder);
     let plans = epoch(&mut sop, 0);
-    // 10+20 together, 1000 in 8, 5 alone, 126 in 2, 3 alone.
+    // The sentences of 10 and 20 tokens form one instance, 1000 gives 8, 5 gives 1, 126 gives 2, 3 gives 1.
     assert_eq!(plans.len(), 1 + 8 + 1 + 2 + 1);
     let mut tokens: Vec<u32> = Vec::new();
     for instance in sop.materializer().materialize(&plans).expect("instances") {
         let (a, b) = segments(&instance);
         let (first, second) = if a[0] < b[0] { (a, b) } else { (b, a) };
         assert_eq!(first[first.len() - 1] + 1, second[0]);
-        // Sentences are cut at words; short ones may have but one. The first two are cut between them.
+        // Sentences are split at word boundaries, except that short ones may have a single word. The first two are
+        // split between them.
         assert!(starts_word(second[0]) || first.len() + second.len() < 10 || second[0] == FIRST + 10);
         tokens.extend(first.iter().chain(&second));
     }
@@ -320,7 +321,7 @@ fn positions_of_another_corpus_are_refused() {
     position.documents = 0;
     position.offset = 1_000_000;
     assert!(matches!(stream.seek(position), Err(Error::Input(_))));
-    // The stream continues from its position.
+    // The stream continues from its position after a failed seek.
     assert_eq!(stream.next_batch(3).expect("plans").len(), 3);
 }
 
@@ -335,7 +336,7 @@ fn epochs_and_seeds_differ() {
     assert_ne!(order(&first), order(&other));
     let seeds: BTreeSet<u64> = first.iter().chain(&second).chain(&other).map(|plan| plan.seed).collect();
     assert_eq!(seeds.len(), first.len() + second.len() + other.len());
-    // Documents do not come in the order of the corpus, nor the instances of one together.
+    // Documents do not follow the order of the corpus, and the instances of a document are not adjacent.
     assert!(!order(&first).is_sorted());
     let neighbours = first.windows(2).filter(|pair| pair[0].document == pair[1].document).count();
     assert!(neighbours < first.len() / 10, "{neighbours} of {}", first.len());
@@ -352,10 +353,10 @@ fn held_out_documents_are_not_trained_on() {
     let trained: BTreeSet<u32> = epoch(&mut stream, 0).iter().map(|plan| plan.document as u32).collect();
     assert!(evaluated.is_disjoint(&trained));
     assert_eq!((evaluated.len(), trained.len()), (20, 180));
-    // The same list for every seed and at any time; a limit takes its beginning.
+    // The list is the same for every seed and at any time. A limit takes its beginning.
     assert_eq!(make(2).held_out(1_000_000).expect("instances"), held_out);
     assert_eq!(stream.held_out(7).expect("instances"), held_out[..7]);
-    // Random segments keep to their part.
+    // Random segments come from their own part.
     let options = InstanceOptions { pairing: Pairing::NextSentence, ..options.clone() };
     let mut stream = stream_of(places(200, 6), options, 1);
     for plan in stream.next_batch(5000).expect("plans") {
@@ -363,7 +364,7 @@ fn held_out_documents_are_not_trained_on() {
             assert!(!evaluated.contains(&(document as u32)));
         }
     }
-    // One document is trained on.
+    // A single document is used for training.
     let options = InstanceOptions { eval_fraction: 0.9, ..self::options() };
     let stream = stream_of(places(1, 6), options, 1);
     assert_eq!((stream.train_documents(), stream.held_out(9).expect("none")), (1, Vec::new()));
@@ -379,7 +380,7 @@ fn a_corpus_without_instances_is_an_error() {
     }
     let new = |places| InstanceStream::new(Arc::new(places), table(50), SPECIAL, options(), 1);
     assert!(new(Places(Vec::new())).is_err());
-    // Documents without instances among others are passed over.
+    // Documents without instances are skipped.
     let mut stream = stream_of(Places(vec![vec![], vec![1], vec![2, 2], vec![]]), options(), 1);
     assert_eq!(stream.next_batch(5).expect("plans").iter().filter(|plan| plan.document == 2).count(), 5);
     assert_eq!(stream.position().epoch, 5);
@@ -492,7 +493,7 @@ fn as_googles_script_makes_them() {
         for (key, &value) in &ours {
             let expected =
                 key.split('.').fold(&golden[name], |at, part| &at[part]).as_f64().expect("a number");
-            // Some 20,000 instances and 200,000 runs there: about four standard deviations.
+            // The reference has about 20,000 instances and 200,000 runs: about four standard deviations.
             let tolerance = match key.as_str() {
                 "instances_per_epoch" | "mean_length" => 0.02 * expected,
                 "short" | "label_1" => 0.015,

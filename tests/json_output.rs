@@ -1,4 +1,4 @@
-//! The JSON output of every task, read into strict types: a missing, renamed or additional field fails.
+//! The JSON output of every task, parsed into strict types. A missing, renamed or additional field fails.
 
 mod common;
 

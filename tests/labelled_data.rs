@@ -1,4 +1,4 @@
-//! Texts and words with labels as files: the layouts of GLUE and CoNLL, and files that are not right.
+//! Files of labelled texts and words: the layouts of GLUE and CoNLL, and invalid files.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -24,7 +24,7 @@ impl Files {
         path
     }
 
-    /// The error for reading texts from such a file, without the folder's name.
+    /// The error for reading texts from such a file, without the folder's path.
     fn problem(&self, name: &str, bytes: impl AsRef<[u8]>, options: &TextOptions) -> String {
         let path = self.write(name, bytes);
         message(read_texts(&path, options), &path)

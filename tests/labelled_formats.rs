@@ -1,5 +1,5 @@
-//! Labelled data in the formats of published data sets, against their own readers: `golden/labelled_data/make.py` says
-//! which. Copies, conflicts, and what can be skipped.
+//! Labelled data in the formats of published data sets, compared with the readers that `golden/labelled_data/make.py`
+//! lists. Also copies, conflicts, and records that can be skipped.
 
 mod common;
 
@@ -51,7 +51,7 @@ fn every_task_of_glue_reads_as_its_reference() {
     }
 }
 
-/// Labels of regression are text in the reference.
+/// The reference stores regression labels as text.
 fn as_number_if(kind: TargetKind) -> impl Fn(&Value) -> Value {
     move |row| {
         let mut row = row.clone();
@@ -87,7 +87,7 @@ impl Files {
         path
     }
 
-    /// An error without the folder's name.
+    /// The error message without the folder's path.
     fn error<T>(&self, result: albert::Result<Loaded<T>>) -> String {
         let folder = format!("{}/", self.0.path().display());
         result.err().map(|error| error.to_string().replace(&folder, "")).expect("an error")
@@ -166,14 +166,14 @@ fn columns_that_nothing_settles_are_shown() {
 fn tables_that_number_their_words() {
     let files = Files::new();
     for (text, expected) in [
-        // Without its header, the only column with tags; ranges and empty nodes are not words.
+        // Without a header, this is the only column with tags. Ranges and empty nodes are not words.
         (
             "# text = du\n1-2\tdu\t_\t_\t_\n1\tde\tde\tO\tx\n2\tle\tle\tB-LOC\tx\n2.1\te\te\t_\t_\n",
             json!([[["de", "O"], ["le", "B-LOC"]]]),
         ),
         // Cells without a tag stand for O.
         ("1\ta\t_\tB-LOC\n2\tb\t_\t_\n", json!([[["a", "B-LOC"], ["b", "O"]]])),
-        // Spaces between columns, Windows line ends.
+        // Spaces between columns, Windows line endings.
         ("# x\r\n1 a X B-LOC\r\n2 b Y O\r\n", json!([[["a", "B-LOC"], ["b", "O"]]])),
         ("ID\tTOKEN\tPOS_TAG\tNER_TAG\n1\ta\tNN\tPER\n2\tb\tNN\tO\n", json!([[["a", "PER"], ["b", "O"]]])),
         ("token\tlabel\nOne\tB-X\n#two\tO\n", json!([[["One", "B-X"], ["#two", "O"]]])),
@@ -244,7 +244,7 @@ fn one_id_is_one_example_in_every_format() {
         conflict.starts_with("a.jsonl:3: the id 1 already belongs to a different example (a.jsonl:1)"),
         "{conflict}"
     );
-    // Ids of articles that several examples share, and ids that are not in the field named id.
+    // Article ids that several examples share, and ids in a field that is not named id.
     let shared =
         texts(&["a", "b", "c", "d"].map(|text| line("\"article 1\"", text)).concat()).expect("reads");
     assert_eq!((shared.examples.len(), shared.repeated), (4, 0));
@@ -310,7 +310,7 @@ fn copies_of_race_whatever_their_place() {
     files.write("a/old/copy of 1.txt", &article("", "T.", &[("R?", "B"), ("S?", "B")]));
     let loaded = read("a").expect("reads");
     let shown: Vec<_> = loaded.examples.iter().map(|e| (e.prompt.as_str(), e.group.as_deref())).collect();
-    // One article that asks twice keeps both; a copy with more questions adds those.
+    // An article that repeats a question keeps both. A copy with additional questions adds those.
     let high = Some("high");
     assert_eq!(shown, [("Q?", high), ("Q?", high), ("R?", high), ("S?", None)]);
     assert_eq!(loaded.repeated, 3);
@@ -333,7 +333,7 @@ fn copies_of_race_whatever_their_place() {
             "{error}"
         );
     }
-    // Numbers of files are not ids of the whole data set.
+    // File numbers are not unique across the data set.
     files.write("e/middle/1.txt", &article("1.txt", "T.", &[("Q?", "A")]));
     files.write("e/high/1.txt", &article("1.txt", "U.", &[("Q?", "A")]));
     assert_eq!(read("e").expect("reads").examples.len(), 2);
@@ -353,7 +353,7 @@ fn bad_records_of_every_format_can_be_skipped() {
     assert!(loaded.warnings[0].contains("skipped 2 bad records: "), "{:?}", loaded.warnings);
     let csv = files.write("a.csv", "text,label\na,1\nb\nc,\nd,2\n");
     assert_eq!(read_texts(&csv, &texts).expect("reads").skipped, 2);
-    // A quote that is left open may hide any number of rows.
+    // An unclosed quote may hide any number of rows.
     let open = files.write("b.csv", "text,label\na,1\n\"b,2\nc,3\nd,4\n");
     assert!(
         files.error(read_texts(&open, &texts)).starts_with("b.csv:3: a quote of this row is never closed")

@@ -1,4 +1,4 @@
-//! Questions and choices as files: SQuAD, the Hugging Face data sets, RACE, SWAG, and files that are not right.
+//! Files of questions and choices: SQuAD, the Hugging Face data sets, RACE, SWAG, and invalid files.
 
 use std::path::{Path, PathBuf};
 
@@ -21,7 +21,7 @@ impl Files {
     }
 }
 
-/// The error, without the name of the folder.
+/// The error, without the folder's path.
 fn message<T>(result: albert::Result<Loaded<T>>, path: &Path) -> String {
     let folder = format!("{}/", path.parent().map(|folder| folder.display().to_string()).unwrap_or_default());
     result.err().map(|error| error.to_string().replace(&folder, "")).unwrap_or_default()

@@ -1,4 +1,4 @@
-//! The figures of `albert eval` against scikit-learn, SciPy, seqeval and the SQuAD scripts.
+//! The metrics of `albert eval` compared with scikit-learn, SciPy, seqeval and the SQuAD scripts.
 //!
 //! `golden/metrics/make.py` made the expected values.
 
@@ -192,7 +192,7 @@ fn answers_as_squad_2_0() {
             ("best_exact", found.best_exact),
             ("best_f1", found.best_f1),
         ] {
-            // The script leaves a group out that has no questions.
+            // The script omits a group without questions.
             close(name, i, value, case.report.get(name).copied().unwrap_or(0.0));
         }
         assert_eq!(found.best_exact_threshold, case.report["best_exact_thresh"], "case {i}");
@@ -201,8 +201,8 @@ fn answers_as_squad_2_0() {
     }
 }
 
-/// Articles next to every kind of character, seen through the exact match: an answer equals its
-/// normalized form, and one more word makes a difference.
+/// Articles next to every kind of character, tested with exact match: an answer equals its normalized form, and an
+/// additional word makes a difference.
 #[test]
 fn answers_are_normalized_as_in_python() {
     for (i, (text, normalized)) in cases::<(String, String)>("normalized.json").into_iter().enumerate() {
@@ -242,7 +242,7 @@ fn entities_as_seqeval() {
         report: BTreeMap<String, Value>,
     }
     fn metrics(value: &Value) -> Metrics {
-        // seqeval's mean of no types is NaN, null in the file.
+        // seqeval's mean over no types is NaN, which is null in the file.
         let number = |name: &str| value[name].as_f64().unwrap_or(0.0);
         let support = value["support"].as_u64().unwrap();
         Metrics { precision: number("precision"), recall: number("recall"), f1: number("f1-score"), support }
@@ -268,7 +268,7 @@ fn entities_as_seqeval() {
     }
 }
 
-/// SplitMix64, for inputs that nobody thought of.
+/// SplitMix64, for arbitrary inputs.
 struct Random(u64);
 
 impl Random {

@@ -1,5 +1,5 @@
-//! Data parallel training over MPI, in a build with it: the same curve for any number of processes, and runs of which a
-//! process dies.
+//! Data-parallel training over MPI, in a build with the feature `mpi`. The curve is the same for any number of
+//! processes, and runs survive the death of a process.
 #![cfg(feature = "mpi")]
 
 mod common;
@@ -28,11 +28,11 @@ fn corpus(path: &Path) {
     std::fs::write(path, text).expect("written");
 }
 
-/// `albert` in `processes` processes.
+/// A command that runs `albert` in `processes` processes.
 fn together(processes: usize, arguments: &[String]) -> Command {
     let mut command = Command::new("mpirun");
     command
-        // Processes that share a core wait without using it.
+        // Processes that share a core yield it while they wait.
         .env("OMPI_MCA_mpi_yield_when_idle", "1")
         .args(["--allow-run-as-root", "--oversubscribe", "-n", &processes.to_string()])
         .arg(assert_cmd::cargo::cargo_bin("albert"))
@@ -86,7 +86,7 @@ fn folder() -> TempDir {
     folder
 }
 
-/// One test at a time, if there is `mpirun`: several processes share few cores.
+/// Serializes the tests if `mpirun` exists, because several processes share few cores.
 #[allow(clippy::print_stderr, reason = "says what is skipped")]
 fn alone() -> Option<MutexGuard<'static, ()>> {
     static TURN: Mutex<()> = Mutex::new(());
@@ -110,11 +110,11 @@ fn train(folder: &Path, processes: usize, output: &str, arguments: &[String]) ->
     metrics(folder, output)
 }
 
-/// Checks that each step of both curves has the same values.
+/// Checks that both curves have the same values at each step.
 fn same(alone: &[Value], together: &[Value], what: &str) {
     let key = |record: &Value| (record["kind"].clone(), record["step"].clone());
     for a in alone {
-        // A step that was done again after a failure occurs twice.
+        // A step that is repeated after a failure occurs twice.
         let b = together.iter().rev().find(|b| key(b) == key(a));
         let b = b.unwrap_or_else(|| panic!("{what}: no record {:?}", key(a)));
         assert_eq!(a["tokens"], b["tokens"], "{what}: every token counts once");
@@ -149,7 +149,7 @@ fn one_two_and_four_processes_give_one_curve() {
     assert!(results["runs"][0]["figure"].as_f64().is_some(), "{results}");
 }
 
-/// Ends one process of those that write to `output`, as a machine that fails does.
+/// Kills one of the processes that write to `output`, as a machine failure would.
 #[cfg(target_os = "linux")]
 fn kill_last_process(output: &Path) {
     let is_last = |process: &Path| {

@@ -1,5 +1,5 @@
-//! The single operations of `albert::ops` against the same from burn's own operations: values and
-//! all gradients, on both CPU devices.
+//! The fused operations of `albert::ops` compared with the same from burn's own operations: values and all gradients,
+//! on both CPU devices.
 
 use std::path::Path;
 
@@ -19,7 +19,7 @@ fn devices() -> Vec<Device> {
         .collect()
 }
 
-/// Numbers in -1..1 that look random.
+/// Pseudorandom numbers in -1..1.
 fn precision(count: usize, seed: u64) -> Vec<f32> {
     let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
     (0..count)
@@ -38,7 +38,7 @@ fn floats<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
     tensor.into_data().iter::<f32>().collect()
 }
 
-/// Puts parameters where no gradient vanishes: biases away from zero, scales from one.
+/// Moves parameters to values where no gradient vanishes: biases away from zero, scales away from one.
 struct Scatter(u64);
 
 impl ModuleMapper for Scatter {
@@ -48,7 +48,7 @@ impl ModuleMapper for Scatter {
         param.map(|value| {
             let device = value.device();
             let shape = value.dims();
-            // Matrices start at random, which would differ from run to run.
+            // Matrices are initialized at random, so their initial values would differ between runs.
             let (keep, scale) = if D == 2 { (0.0, 1.0 / (shape[0] as f32).sqrt()) } else { (1.0, 0.3) };
             let noise = precision(value.shape().num_elements(), seed);
             let moved: Vec<f32> =
@@ -85,14 +85,14 @@ fn layer(hidden: usize, heads: usize, activation: &str, device: &Device) -> Albe
 
 fn assert_close(what: &str, found: &[f32], expected: &[f32], tolerance: f32) {
     assert_eq!(found.len(), expected.len(), "{what}: size");
-    // The gradient of the keys' bias is zero but for rounding: softmax does not see it.
+    // The gradient of the keys' bias is zero up to rounding, because softmax is invariant to it.
     let largest = expected.iter().fold(0.0f32, |a, b| a.max(b.abs())).max(1e-2);
     for (i, (a, b)) in found.iter().zip(expected).enumerate() {
         assert!((a - b).abs() <= tolerance * largest, "{what}[{i}]: {a}, expected {b} (largest {largest})");
     }
 }
 
-/// Output, and gradients of the input and of all parameters.
+/// The output, and the gradients of the input and of all parameters.
 fn run(
     layer: &AlbertLayer,
     x: &Tensor<3>,
@@ -109,7 +109,7 @@ fn run(
     (floats(out), found)
 }
 
-/// The layer as one operation and from burn's operations.
+/// Compares the layer as one operation with the layer from burn's operations.
 fn compare(device: &Device, sizes: [usize; 3], heads: usize, activation: &str, hidden_keys: Option<&[bool]>) {
     let [batch, length, hidden] = sizes;
     let device = device.clone().autodiff();
@@ -139,7 +139,7 @@ fn the_layer_agrees_with_burns_operations_in_every_shape() {
             ([2, 13, 24], 1),
             ([5, 31, 32], 2),
             ([2, 65, 40], 5),
-            // More queries and more rows than one block.
+            // More queries and more rows than fit in one block.
             ([1, 140, 16], 2),
             ([2, 300, 8], 1),
         ] {
@@ -148,7 +148,8 @@ fn the_layer_agrees_with_burns_operations_in_every_shape() {
     }
 }
 
-/// bfloat16 inside the products: eight bits of each number, or sixteen, so that a gradient is near in all, not in each place.
+/// With bfloat16 in the products, numbers have 8 or 16 significant bits. Gradients are then close as a whole, but not
+/// element by element.
 #[test]
 fn gradients_of_coarser_numbers_stay_near() {
     for device in devices() {
@@ -181,7 +182,7 @@ fn gradients_of_coarser_numbers_stay_near() {
                 let (out, found) = run(&layer, &x, |x| layer.repeat(x, mask.as_ref(), 2));
                 assert!(distance(&out, &expected_out) < most, "{precision:?} {sizes:?}: output");
                 for (i, ((name, found), (_, expected))) in found.iter().zip(&expected).enumerate() {
-                    // The bias of the keys, whose gradient is nothing but rounding.
+                    // The bias of the keys. Its gradient is only rounding error.
                     if i == 3 {
                         continue;
                     }
@@ -206,7 +207,7 @@ fn hidden_keys_are_hidden_alike() {
     let masks: [[bool; 12]; 5] = [
         [f, f, f, f, f, f, f, f, t, t, t, t],
         [t, t, f, f, f, f, f, t, f, t, f, t],
-        // A sequence of which nothing is seen.
+        // A sequence that is hidden entirely.
         [f, f, f, f, f, f, t, t, t, t, t, t],
         [f, t, t, t, t, t, f, f, f, f, f, f],
         [f; 12],
@@ -244,7 +245,7 @@ fn runs_and_numbers_of_threads_agree_to_the_bit() {
     }
 }
 
-/// Parameters and options of a layer that no module holds.
+/// The parameters and options of a layer outside any module.
 fn loose(device: &Device) -> ([Tensor<2>; 6], [Tensor<1>; 10], LayerOptions) {
     let (h, f) = (16, 24);
     let matrix = |shape: [usize; 2], seed| {
@@ -294,14 +295,14 @@ fn what_is_kept_of_the_weights_follows_them() {
         let mut layer = layer(24, 3, "gelu_new", &device);
         for round in 0..3 {
             let expected = floats(layer.forward(x.clone(), None).0);
-            // The second time with what the first kept.
+            // The second pass uses the values cached by the first.
             for _ in 0..2 {
                 assert_close("output", &floats(layer.repeat(x.clone(), None, 1)), &expected, 1e-5);
             }
             let other = layer.clone().map(&mut Scatter(100 + round));
             let expected = floats(other.forward(x.clone(), None).0);
             assert_close("another", &floats(other.repeat(x.clone(), None, 1)), &expected, 1e-5);
-            // In place, where burn can.
+            // burn updates the weight in place where possible.
             layer.ffn.weight = layer.ffn.weight.map(|weight| weight.mul_scalar(1.5));
         }
     }
@@ -330,7 +331,7 @@ fn gradients_through_dropout_are_those_of_the_function() {
         let x = tensor([2, 9, 16], 3, &device).require_grad();
         let gradients = loss(&x, &parts).backward();
 
-        // Along a direction, so that rounding matters less than for single elements.
+        // The derivative along a direction is less sensitive to rounding than that of single elements.
         let step = 1e-2;
         let along = tensor([2, 9, 16], 8, &device);
         let value = |x: Tensor<3>, parts: &_| loss(&x, parts).into_scalar::<f32>();
@@ -417,7 +418,7 @@ fn the_vocabulary_loss_agrees_with_burns_operations() {
     }
 }
 
-/// A mask of sequences that end at different places, with a hole in one.
+/// A mask of sequences with different ends, one of them with a gap.
 fn ragged(device: &Device, lengths: [usize; 4], length: usize) -> Tensor<4, Bool> {
     let hidden: Vec<bool> = lengths
         .iter()
@@ -442,7 +443,7 @@ fn a_sequence_comes_out_the_same_alone_and_in_any_batch() {
             }
             layer.set_matmul_precision(precision);
             let all = floats(layer.repeat(x.clone(), Some(&mask), 3));
-            // Many copies: blocks of rows instead of shared columns.
+            // Many copies use blocks of rows instead of shared columns.
             let copies = 12;
             let many =
                 layer.repeat(x.clone().repeat_dim(0, copies), Some(&mask.clone().repeat_dim(0, copies)), 3);

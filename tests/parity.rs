@@ -1,6 +1,6 @@
-//! The model against transformers: every golden checkpoint, on every device.
+//! The model compared with transformers: every golden checkpoint, on every device.
 //!
-//! `golden/parity/README.md` tells what the expected values are and how they were made.
+//! `golden/parity/README.md` describes the expected values and how they were made.
 
 mod common;
 
@@ -15,7 +15,7 @@ use albert::checkpoint::{Checkpoint, Inventory, LoadReport, MlmBias, Tensors, lo
 use albert::device::{self, DeviceChoice, Precision};
 use albert::model::{Albert, AlbertConfig, Head, ModelInput, OutputOptions};
 
-/// Of values of order 1; larger ones are compared relative to the largest.
+/// For values of order 1. Larger values are compared relative to the largest.
 const CPU_TOLERANCE: f32 = 2e-5;
 const GPU_TOLERANCE: f32 = 1e-3;
 
@@ -67,8 +67,8 @@ fn floats<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
     tensor.into_data().try_into_vec::<f32>().expect("floats")
 }
 
-/// Compares `found` with `expected`, rows of `width` values at a time, leaving out the rows that
-/// `real` does not tell to be of real tokens.
+/// Compares `found` with `expected` in rows of `width` values. Rows for which `real` is false belong to padding and are
+/// skipped.
 fn compare(
     what: &str,
     found: &[f32],
@@ -90,13 +90,13 @@ fn compare(
     }
 }
 
-/// Checks every output that a case has for the batch (`prefix` empty) or the row alone (`single_`).
+/// Checks every output of a case, either for the batch (`prefix` is empty) or for a single row (`single_`).
 fn check(case: &Value, model: &Albert, values: &Values, prefix: &str, device: &Device, tolerance: f32) {
     let name = text(case, "case");
     let input = input(values, prefix, device);
     let [batch, length] = input.input_ids.dims();
     let mask = &values[&format!("{prefix}attention_mask")].ints;
-    // A row is a token: `row % (batch * length)` also for stacked layers.
+    // Each row is a token. `row % (batch * length)` also works for stacked layers.
     let token = |row: usize| mask[row % (batch * length)] == 1;
     let out = model.albert.forward(input, OutputOptions { hidden_states: true, attentions: true });
     let get = |output: &str| values.get(&format!("{prefix}{output}"));
@@ -115,10 +115,10 @@ fn check(case: &Value, model: &Albert, values: &Values, prefix: &str, device: &D
         let stacked: Tensor<5> = Tensor::stack(out.attentions.expect("asked for"), 0);
         let heads = stacked.dims()[2];
         let found = floats(stacked);
-        // Rows are queries, in the order layer, batch, head, query.
+        // Each row is a query, in the order layer, batch, head, query.
         let query = |row: usize| mask[(row / (heads * length)) % batch * length + row % length] == 1;
         compare(&what("attentions"), &found, &e.floats, length, query, tolerance);
-        // Padded keys get nothing at all.
+        // Padded keys get exactly zero.
         for (row, probs) in found.chunks(length).enumerate().filter(|(row, _)| query(*row)) {
             let item = (row / (heads * length)) % batch;
             for (key, p) in probs.iter().enumerate() {
@@ -147,8 +147,8 @@ fn check_cases(device: &Device, tolerance: f32, wanted: impl Fn(&str) -> bool) -
     for case in cases().iter().filter(|c| wanted(text(c, "case")) && text(c, "case") != "activations") {
         let values = read_expected(&golden("parity").join(text(case, "case")).join("expected.safetensors"));
         let (model, _) = load(case, MlmBias::Decoder, device);
-        // Scores of several hundred make of a rounding error in a product a visible change in the softmax:
-        // transformers' own kernels differ as much there.
+        // With scores of several hundred, a rounding error in a product changes the softmax visibly. transformers' own
+        // kernels differ by as much.
         let tolerance = if text(case, "case") == "large_logits" { tolerance.max(1e-4) } else { tolerance };
         for prefix in ["", "single_"] {
             check(case, &model, &values, prefix, device, tolerance);
@@ -269,7 +269,7 @@ fn nonsense_configurations_are_refused_by_key() {
     }
 }
 
-/// One process, one device, tiny models: a software Vulkan device compiles kernels slowly.
+/// One process, one device and tiny models, because a software Vulkan device compiles kernels slowly.
 #[test]
 #[cfg(feature = "wgpu")]
 fn checkpoints_agree_on_wgpu() {
@@ -278,7 +278,7 @@ fn checkpoints_agree_on_wgpu() {
         return;
     }
     let device = device::open(DeviceChoice::Wgpu(None), Precision::F32).expect("the adapter opens").device;
-    // Kernels are compiled for each shape, which takes a software device minutes for all cases.
+    // Kernels are compiled for each shape. On a software device, this takes minutes for all cases.
     let some = ["base_model", "inner_2", "relative_key_query"];
     if std::env::var_os("ALBERT_TEST_WGPU_ALL").is_some() {
         assert!(check_cases(&device, GPU_TOLERANCE, |_| true) >= 30);

@@ -28,7 +28,7 @@ fn run(folder: &Path, args: &[&str], input: &str) -> Run {
     }
 }
 
-/// The field of every record.
+/// The values of a field in all records.
 fn field(out: &str, name: &str) -> Vec<Value> {
     out.lines().map(|line| serde_json::from_str::<Value>(line).expect("JSON")[name].clone()).collect()
 }
@@ -59,7 +59,7 @@ fn skip_and_limit_choose_records_of_every_input() {
     }
     let arguments = run(folder, &["tokenize", "--skip", "1", "--limit", "1", "a", "b", "c"], "");
     assert_eq!(field(&arguments.out, "text"), ["b"]);
-    // Skipped records are not looked at, and the others keep their line numbers.
+    // Skipped records are not parsed, and the others keep their line numbers.
     let bad = run(folder, &["tokenize", "--skip", "1"], "{\"text\":\n{\"text\":\"a\"}\n{\"text\":5}\n");
     assert_eq!(bad.code, Some(1));
     assert_eq!(field(&bad.out, "text"), ["a"]);
@@ -98,7 +98,7 @@ fn the_outputs_of_all_shards_are_the_output_of_one_run() {
             err.push_str(&part.err);
         }
         assert_eq!(out, whole.out, "{count} shards");
-        // With the numbers of lines in the file.
+        // Messages have the line numbers of the input file.
         assert_eq!(err, whole.err, "{count} shards");
     }
     let first = run(folder, &["tokenize", "--shard", "1/2", "--skip", "1", "--limit", "2", "-i", "in"], "");
@@ -141,7 +141,7 @@ fn shards_of_tables_and_into_tables_are_one_table() {
             assert_eq!(err, whole.err, "{input} to {format} in {count} shards");
         }
     }
-    // A shard after the first has no header, also if it is continued.
+    // Shards after the first have no header, even if they are resumed.
     let args = ["tokenize", "-q", "--on-error", "skip", "-i", "in.csv", "--shard", "2/2", "-o", "out.csv"];
     let whole = run(folder, &args, "");
     assert_eq!(whole.code, Some(1), "{}", whole.err);
@@ -186,7 +186,7 @@ fn inputs_without_lines_have_no_shards() {
     }
     let empty = run(folder, &["tokenize", "-i", "empty", "--shard", "2/2"], "");
     assert_eq!((empty.code, empty.out.as_str()), (Some(0), ""));
-    // Text mode reads the lines of anything.
+    // In text mode, any file is read line by line.
     let text = run(folder, &["tokenize", "-i", "array", "--input-format", "text", "--shard", "2/2"], "");
     assert_eq!(text.code, Some(0), "{}", text.err);
 }

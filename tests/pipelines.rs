@@ -1,4 +1,4 @@
-//! The types at the root of the library give what the program prints, which other tests compare with transformers.
+//! The types at the crate root return the results that the program prints. Other tests compare those with transformers.
 
 mod common;
 
@@ -9,7 +9,7 @@ use common::cases::case;
 use common::{albert, golden};
 use serde_json::{Value, json};
 
-/// The predictions of the program for one record.
+/// The predictions that the program prints for one record.
 fn printed(args: &[&str], record: &Value) -> Value {
     let output = albert()
         .args(args)
@@ -22,7 +22,7 @@ fn printed(args: &[&str], record: &Value) -> Value {
     serde_json::from_slice::<Value>(&output.stdout).expect("JSON")["predictions"].clone()
 }
 
-/// Floats in JSON have the digits of f32.
+/// Compares with the printed value. Floats in JSON have the digits of f32.
 fn same(found: impl serde::Serialize, printed: &Value) {
     let found = serde_json::to_string(&found).expect("JSON");
     assert_eq!(serde_json::from_str::<Value>(&found).expect("JSON"), *printed);

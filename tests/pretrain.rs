@@ -1,4 +1,4 @@
-//! `albert pretrain`, run as a user runs it: to the end, broken off in every way, with bad input.
+//! `albert pretrain` as a user runs it: to completion, interrupted in various ways, and with bad input.
 
 mod common;
 
@@ -12,7 +12,7 @@ use safetensors::SafeTensors;
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// A corpus of some documents, the same in every test.
+/// A fixed corpus of several documents.
 fn corpus(folder: &Path) -> PathBuf {
     let words = [
         "the", "river", "runs", "through", "a", "green", "valley", "and", "people", "walk", "along", "it",
@@ -73,7 +73,7 @@ fn a_run_leaves_a_model_and_its_curves() {
     let events = std::fs::read_dir(&output).expect("a directory").flatten();
     assert!(events.filter(|e| e.file_name().to_string_lossy().contains("tfevents")).count() == 1);
 
-    // Metrics: one record a step, a held-out one at the end, numbers that can be.
+    // Metrics: one record per step, a held-out one at the end, and plausible values.
     let metrics = metrics(folder.path(), "run");
     let train: Vec<&Value> = metrics.iter().filter(|m| m["kind"] == "train").collect();
     assert_eq!(train.len(), 20);
@@ -93,7 +93,7 @@ fn a_run_leaves_a_model_and_its_curves() {
         (last["mlm_loss"].as_f64().unwrap_or(0.0), last["perplexity"].as_f64().unwrap_or(0.0));
     assert!((loss.exp() - perplexity).abs() < 1e-6 * perplexity, "{last}");
 
-    // Three checkpoints stay, each is a model, and so is what is in the directory.
+    // Three checkpoints are kept. Each is a model, and so is the output directory.
     let kept: Vec<_> =
         std::fs::read_dir(output.join("checkpoints")).expect("a directory").flatten().collect();
     assert_eq!(kept.len(), 3);
@@ -118,7 +118,7 @@ fn broken_off_and_resumed_gives_the_same_weights() {
     finish(&arguments(path, "whole", 60));
     let whole = weights(path, "whole");
 
-    // Again: the same weights, whatever the number of threads.
+    // A repeated run gives the same weights, for any number of threads.
     let mut again = arguments(path, "again", 60);
     again.extend(["--threads".to_owned(), "1".to_owned()]);
     finish(&again);
@@ -161,7 +161,7 @@ fn broken_off_and_resumed_gives_the_same_weights() {
         resumed("killed");
     }
 
-    // The newest checkpoint is damaged: the one before it serves.
+    // The newest checkpoint is damaged, so the previous one is used.
     let mut part = arguments(path, "damaged", 60);
     part.extend(["--keep".to_owned(), "4".to_owned()]);
     finish(&part);
@@ -238,7 +238,7 @@ fn what_is_frozen_stays_and_the_rest_learns() {
         weights(path, "none")
     };
     let first = SafeTensors::deserialize(&first).expect("a model");
-    // Zeros of the first run have moved by its rate.
+    // The reference run moves parameters that start at zero by its learning rate of 1e-30, which the threshold ignores.
     let moved = |model: &SafeTensors<'_>, name: &str| {
         let [before, after] = [&first, model].map(|model| model.tensor(name).expect("the same names"));
         let values = |bytes: &[u8]| {
@@ -319,7 +319,7 @@ fn instances_are_shown_for_eyes() {
     };
     let text = shown("text");
     assert!(text.matches("[CLS]").count() == 3 && text.contains("[MASK]"), "{text}");
-    // The same rows as numbers.
+    // The same rows as ids.
     let rows: Vec<Value> =
         shown("jsonl").lines().map(|l| serde_json::from_str(l).expect("a record")).collect();
     assert_eq!(rows.len(), 3);

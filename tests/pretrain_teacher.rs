@@ -1,4 +1,4 @@
-//! `albert pretrain --teacher`: the loss, resuming, and teachers that do not fit.
+//! `albert pretrain --teacher`: the loss, resuming, and mismatched teachers.
 
 mod common;
 
@@ -88,11 +88,11 @@ fn a_student_that_equals_its_teacher_has_no_loss() {
         let records = metrics(path, signal);
         for kind in ["train", "eval"] {
             let losses = losses(&records, kind);
-            // The text of vectors is decoded, and its tokens may differ a little.
+            // For vectors, the text is decoded, and its tokens may differ slightly.
             let limit = if signal == "vectors" { 5e-4 } else { 1e-5 };
             assert!(losses.len() == 1 && losses[0].abs() < limit, "{signal}, {kind}: {losses:?}");
         }
-        // Another student differs from its teacher.
+        // A different student differs from its teacher.
         let other = format!("{signal}-other");
         finish(&[arguments(path, &other, 1, &more[2..]), new_model()].concat());
         let losses = losses(&metrics(path, &other), "train");

@@ -1,4 +1,4 @@
-//! Output that broke off: killed runs, full disks, and `--resume`.
+//! Interrupted output: killed runs, full disks, and `--resume`.
 #![cfg(unix)]
 
 mod common;
@@ -22,7 +22,7 @@ fn run(folder: &Path, args: &[&str]) -> Run {
     Run { code: output.status.code(), err: String::from_utf8(output.stderr).expect("UTF-8") }
 }
 
-/// Runs the program with a limit of the size of files, in blocks of 512 bytes.
+/// Runs the program with a limit on file sizes, in blocks of 512 bytes.
 fn run_limited(folder: &Path, blocks: usize, args: &[&str]) -> Run {
     let output = Command::new("sh")
         .current_dir(folder)
@@ -85,13 +85,13 @@ fn a_write_that_fails_keeps_the_complete_records() {
         assert!(!folder.join("out").exists());
         let partial = read(folder, "out.partial");
         assert!(complete.starts_with(&partial) && partial.ends_with(b"\n"), "{format}");
-        // All but the record that did not fit.
+        // Only the record that did not fit is missing.
         assert!(partial.len() > blocks * 512 - 10_000, "{} bytes of {}", partial.len(), blocks * 512);
         if format == "jsonl" {
             let resumed = expected(folder, &[&args[..], &["--resume"]].concat(), "out");
             assert!(resumed == complete);
         } else {
-            // A record of text has several lines, and ends before the next one begins.
+            // A record in text format has several lines and ends where the next one begins.
             let next = String::from_utf8_lossy(&complete[partial.len()..]).into_owned();
             let first = String::from_utf8_lossy(&complete).into_owned();
             assert_eq!(next.split(' ').next(), first.split(' ').next(), "{next:.60}");
@@ -142,7 +142,7 @@ fn vectors_are_continued_after_a_full_disk() {
     assert!(wide.err.contains("--dtype-out: f16 is for .npy, .safetensors and .parquet"), "{}", wide.err);
 }
 
-/// Kills runs at random times, and continues each with the next. Returns the number of kills and of complete outputs.
+/// Kills runs at random times and resumes each with the next. Returns the number of kills and of completed runs.
 fn kill_and_resume(folder: &Path, args: &[&str], output: &str, kills: usize) -> (usize, usize) {
     let started = Instant::now();
     let complete = expected(folder, args, output);
@@ -172,7 +172,7 @@ fn kill_and_resume(folder: &Path, args: &[&str], output: &str, kills: usize) -> 
             finished += 1;
             assert!(read(folder, output) == complete, "after {killed} kills");
             fs::remove_file(folder.join(output)).expect("removes");
-            // Not after the last kill, so that something is left to continue.
+            // A completed run does not count as a kill, so that the last kill leaves something to resume.
             continue;
         }
         assert_eq!(ended.status.code(), None, "{}", String::from_utf8_lossy(&ended.stderr));
@@ -181,7 +181,7 @@ fn kill_and_resume(folder: &Path, args: &[&str], output: &str, kills: usize) -> 
             let header = if output.ends_with(".npy") { 128.min(bytes.len()) } else { 0 };
             assert!(complete[header..].starts_with(&bytes[header..]), "after {killed} kills");
         } else {
-            // Killed after the file got its name.
+            // The kill came after the file was renamed.
             assert!(!folder.join(output).exists() || read(folder, output) == complete);
         }
     }
@@ -249,7 +249,7 @@ fn a_table_is_continued_under_the_same_columns() {
     let other = run(folder, &[&args[..], &["--resume", "--on-error", "skip"]].concat());
     assert_eq!(other.code, Some(2), "{}", other.err);
     assert!(other.err.contains("--on-error"), "{}", other.err);
-    // What a power failure tore off within a row.
+    // A power failure cut the file within a row.
     fs::write(folder.join("out.csv.partial"), &partial[..partial.len() - 3]).expect("writes");
     let resumed = expected(folder, &[&args[..], &["--resume"]].concat(), "out.csv");
     assert!(resumed == complete);
@@ -291,7 +291,7 @@ fn numbered_files_hold_the_records_of_one() {
                 format!("out-00001.{extension}: exists already, as do those up to out-00003.{extension}");
             assert!(again.err.contains(&taken), "{}", again.err);
         }
-        // A last file that is full is not followed by an empty one.
+        // A full last file is not followed by an empty one.
         for number in 1..=3 {
             fs::remove_file(folder.join(format!("out-{number:05}.{extension}"))).expect("removes");
         }
@@ -371,7 +371,7 @@ fn a_thousand_kills() {
     assert_eq!(names(directory.path()), ["in.jsonl", "out"]);
 }
 
-/// Leaves a partial output of some records.
+/// Leaves a partial output of some records. Returns its content.
 fn interrupted(folder: &Path, args: &[&str]) -> Vec<u8> {
     let run = run_limited(folder, 64, args);
     assert_eq!(run.code, Some(1), "{}", run.err);
@@ -472,7 +472,7 @@ fn a_run_without_resume_starts_over() {
     let folder = directory.path();
     let complete = expected(folder, &TOKENIZE, "out");
     let partial = interrupted(folder, &TOKENIZE);
-    // What fails before the first record leaves the records alone.
+    // A failure before the first record leaves the partial output unchanged.
     let failed = run(folder, &["tokenize", "-m", "absent", "-i", "in.jsonl", "-o", "out"]);
     assert_eq!(failed.code, Some(2));
     assert_eq!(read(folder, "out.partial"), partial);
@@ -482,7 +482,7 @@ fn a_run_without_resume_starts_over() {
     assert!(over.err.contains(hint), "{}", over.err);
     assert_eq!(read(folder, "out"), complete);
     assert_eq!(names(folder), ["in.jsonl", "out"]);
-    // With nothing to continue, --resume is a new run.
+    // Without anything to resume, --resume is a new run.
     let again = run(folder, &[&TOKENIZE[..], &["--resume"]].concat());
     assert_eq!((again.code, read(folder, "out")), (Some(0), complete));
     // A run that fails at its first record leaves nothing.

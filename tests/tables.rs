@@ -1,5 +1,5 @@
-//! Tables in and out: CSV and TSV through every task, malformed tables, several files. What tables hold is compared with the JSON
-//! lines of the same records, and read with the `csv` crate.
+//! Table input and output: CSV and TSV through every task, malformed tables, several files. Table contents are compared
+//! with the JSON lines of the same records, and read with the `csv` crate.
 
 mod common;
 
@@ -24,7 +24,7 @@ fn run(args: &[&str], stdin: &[u8]) -> Run {
     }
 }
 
-/// As [`run`], and all must be well.
+/// Like [`run`], but asserts success without messages. Returns the output.
 fn well(args: &[&str], stdin: &[u8]) -> String {
     let run = run(args, stdin);
     assert_eq!((run.code, run.err.as_str()), (0, ""), "{args:?}");
@@ -59,7 +59,7 @@ fn rows(text: &str, delimiter: u8) -> Vec<Vec<String>> {
     reader.records().map(|record| row(record.expect("as many cells as the header"))).collect()
 }
 
-/// The records of a table by column name.
+/// The records of a table, as objects with the column names.
 fn records(text: &str) -> Vec<Value> {
     let mut rows = rows(text, b',').into_iter();
     let header = rows.next().expect("a header");
@@ -75,7 +75,7 @@ fn parsed(cell: &Value) -> Value {
     serde_json::from_str(cell).unwrap_or_else(|e| panic!("{e}: {cell}"))
 }
 
-/// Cells that need quotes, and cells that look as if they did.
+/// Cells that need quotes, and cells that only seem to.
 const HARD: [&str; 8] = [
     "plain",
     "a, b",
@@ -116,7 +116,7 @@ fn cells_pass_through_and_predictions_become_columns() {
         assert_eq!(best["label"], row[3].as_str());
         assert_eq!(best["score"].to_string(), row[4]);
     }
-    // The texts are those of the cells.
+    // The cells are read as texts.
     let texts: String = HARD.iter().map(|text| json!({ "text": text }).to_string() + "\n").collect();
     for (one, other) in lines(&classify(&[], texts.as_bytes()).out).iter().zip(&expected) {
         assert_eq!(one["predictions"], other["predictions"]);
@@ -156,7 +156,7 @@ fn one_table_in_many_forms() {
         assert_eq!(classify(&flags, text).out, expected, "{name} from standard input");
         assert_eq!(classify(&flags, &gzip(text)).out, expected, "{name}.gz from standard input");
     }
-    // Only a name or an option makes a table.
+    // A table is recognized only by its file name or an option.
     let path = file(&folder, "table.txt", "text,id\n");
     assert_eq!(lines(&classify(&["-i", &path], b"").out)[0]["text"], "text,id");
     let path = file(&folder, "table.csv", "text,id\n");
@@ -184,7 +184,7 @@ fn tsv_takes_and_gives_quotes_as_letters() {
     assert_eq!((found[1][0].as_str(), found[1][1].as_str()), ("\"good, film", "\"1\""));
     assert_eq!(found[2][0], "bad \"film\"");
 
-    // A cell that TSV cannot hold is an error of its record.
+    // A cell that TSV cannot represent is an error of its record.
     let table = b"text,id\n\"two\nlines\",1\nb,2\n";
     let stopped = classify(&["--input-format", "csv", "--format", "tsv"], table);
     assert_eq!(stopped.code, 1);
@@ -221,11 +221,11 @@ fn records_that_fail() {
     assert_eq!(skipped.err.lines().count(), 4);
     assert!(skipped.err.contains("<stdin>:5: not valid UTF-8 (cell 2)"), "{}", skipped.err);
 
-    // In JSON lines, such a record has the number of its line.
+    // In JSON lines, such a record is identified by its line number.
     let skipped = classify(&["--input-format", "csv", "--on-error", "skip"], table);
     assert_eq!(lines(&skipped.out)[1], json!({"line": 3, "error": ragged}));
 
-    // A record that was read keeps its cells.
+    // A record that was parsed keeps its cells.
     let table = b"id,prompt\n1,good\n";
     let out = run(
         &[
@@ -273,7 +273,7 @@ fn tables_without_a_sound_header() {
         ("text,id,text\n", "columns 1 and 3 are both named \"text\"; rename one"),
     ] {
         let path = file(&folder, "bad.csv", content);
-        // The model would not be found either, but the table is looked at first.
+        // The model does not exist either, but the table is checked first.
         let found = run(&["classify", "-q", "-m", "/no/such/model", "-i", &path], b"");
         assert_eq!((found.code, found.out.as_str()), (2, ""));
         assert_eq!(found.err, format!("albert: error: {path}: {problem}\n"));
@@ -338,7 +338,7 @@ fn several_files_are_one_table() {
         let found = classify(flags, b"text\n");
         assert_eq!((found.code, found.out.as_str()), (2, ""), "{flags:?}");
     }
-    // Lines and JSON lines join too.
+    // Plain lines and JSON lines can be combined too.
     let texts = file(&folder, "a.txt", "x\n");
     let objects = file(&folder, "b.jsonl", "{\"text\":\"y\",\"id\":1}\n");
     let found = lines(&classify(&["-i", &texts, &objects, &one], b"").out);
@@ -357,7 +357,7 @@ fn json_lines_become_a_table() {
         (found[0][0].as_str(), found[1][0].as_str(), found[2][0].as_str()),
         ("text", "one text", "another")
     );
-    // A field after the header was made is not lost in silence.
+    // A field that is missing from the header is reported instead of being dropped.
     let mut input = "{\"text\":\"a\"}\n".repeat(1000);
     input.push_str("{\"text\":\"b\",\"late\":1}\n");
     let found = classify(&["--format", "csv"], input.as_bytes());
@@ -409,7 +409,7 @@ fn fill_mask_in_tables() {
     let scores: Value =
         masks.iter().flat_map(|mask| mask.as_array().expect("a list")).map(|p| p["score"].clone()).collect();
     assert_eq!(parsed(&rows[0]["score"]), scores);
-    // One prediction has no room for two masks.
+    // A row for one prediction has no space for two masks.
     let args = [
         "fill-mask",
         "-q",
@@ -462,7 +462,7 @@ fn qa_in_tables() {
     assert_eq!(parsed(&rows[0]["answer"]), answers.iter().map(|a| a["answer"].clone()).collect::<Value>());
     assert_eq!(rows[0]["null_score"], expected[0]["null_score"].to_string());
     assert_eq!(rows[0]["null_score_diff"], expected[0]["null_score_diff"].to_string());
-    // A context of the command line takes the place of the column, and of an empty cell.
+    // A context on the command line replaces a missing column or an empty cell.
     let own = ["qa", "-m", &model, "--context-text", "George Washington wrote, in 1790."];
     let (rows, _) = both(&own, "question\nWho?\n");
     let (again, _) = both(&own, "question,context\nWho?,\n");
@@ -557,7 +557,7 @@ fn a_long_table_keeps_its_order() {
     }
 }
 
-/// A stopped run leaves whole rows.
+/// A stopped run leaves complete rows.
 #[test]
 fn finished_rows_are_kept() {
     let folder = folder();

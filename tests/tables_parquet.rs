@@ -1,5 +1,5 @@
-//! Parquet in and out, in a build with the feature `parquet`. Files are made and read with the `parquet` crate;
-//! `tests/golden/tables/check_tables.py` has other programs read them.
+//! Parquet input and output, in a build with the feature `parquet`. The tests write and read files with the `parquet`
+//! crate. `tests/golden/tables/check_tables.py` reads them with other programs.
 #![cfg(feature = "parquet")]
 
 mod common;
@@ -132,7 +132,7 @@ fn types_and_nulls_pass_through() {
         assert_eq!(best["label"], found.column(6).as_string::<i32>().value(i));
         assert_eq!(best["score"].as_f64().map(|score| score as f32), Some(scores.value(i)));
     }
-    // As JSON, values keep their types.
+    // In JSON, values keep their types.
     assert_eq!(records[0]["id"], 1);
     assert_eq!((&records[0]["flag"], &records[0]["list"]), (&json!(true), &json!([1, null])));
     assert_eq!(records[0]["at"], "2020-01-02T03:04:05.678901Z");
@@ -175,7 +175,7 @@ fn from_and_to_text() {
     assert_eq!(found.column(3).as_string::<i32>().value(0), "{\"k\":1}");
     assert_eq!(found.column(4).as_list::<i32>().value(0).as_string::<i32>().value(0), "b");
 
-    // A value that no longer fits is not lost in silence.
+    // A value of another type is reported instead of being dropped.
     let mut late = "{\"text\":\"a\",\"n\":1}\n".repeat(1000);
     late.push_str("{\"text\":\"a\",\"n\":\"x\"}\n");
     std::fs::write(&objects, late).expect("writes");
@@ -217,7 +217,7 @@ fn vectors_have_a_fixed_size() {
                 .eq(expected.iter().copied())
         );
     }
-    // Half as many bits.
+    // Half the number of bits.
     let done = run(&[&flags[..], &["-o", &output, "--dtype-out", "f16"]].concat());
     assert_eq!(done.code, 1);
     let halves = read(&output);
@@ -328,7 +328,7 @@ fn numbered_files_are_continued_after_the_last_complete_one() {
     let whole: Vec<Vec<u8>> = (1..=4).map(|number| std::fs::read(file(number)).expect("a file")).collect();
     let ids = read(&file(4)).column(0).as_primitive::<Int64Type>().values().to_vec();
     assert_eq!(ids, (900..1000).collect::<Vec<i64>>());
-    // As a run that is killed in the third file leaves them.
+    // The files that a run leaves if it is killed in the third one.
     let stopped = classify(&[&args[..], &["--limit", "1"]].concat());
     assert_eq!(stopped.code, 2, "the files are there");
     for number in 1..=4 {

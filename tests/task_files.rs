@@ -1,5 +1,5 @@
-//! Whole files of real task data through the program: every record answered, none reordered, other fields
-//! untouched, spans exact. `ALBERT_TEST_DATA` names the directory of the files; without it nothing is tested.
+//! Complete files of real task data through the program: every record is answered, the order and other fields are kept,
+//! and spans are exact. `ALBERT_TEST_DATA` names the directory of the files. Without it, the tests are skipped.
 #![allow(clippy::print_stderr, reason = "says what was skipped")]
 
 mod common;
@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use common::{albert, golden};
 use serde_json::Value;
 
-/// The records of the file and of the output, if the file exists.
+/// Pairs of input and output records, if the file exists.
 fn through(task: &str, model: &str, flags: &[&str], file: &str) -> Option<Vec<(Value, Value)>> {
     let Some(directory) = std::env::var_os("ALBERT_TEST_DATA").map(PathBuf::from) else {
         eprintln!("skipped: ALBERT_TEST_DATA names no directory with {file}");
@@ -42,7 +42,7 @@ fn text<'a>(value: &'a Value, key: &str) -> &'a str {
     value[key].as_str().expect("a string")
 }
 
-/// The code points of a text that a prediction is about.
+/// The part of a text that a prediction covers, in code points.
 fn slice(text: &str, prediction: &Value) -> String {
     let place = |key: &str| prediction[key].as_u64().expect("a place") as usize;
     text.chars().skip(place("start")).take(place("end") - place("start")).collect()

@@ -1,5 +1,5 @@
-//! Every task against transformers 4.57, through the program: `golden/tasks/README.md` tells what the expected
-//! outputs are and how they were made.
+//! Every task compared with transformers 4.57, through the program. `golden/tasks/README.md` describes the expected
+//! outputs and how they were made.
 
 mod common;
 
@@ -23,7 +23,7 @@ fn list(value: &Value) -> &Vec<Value> {
     value.as_array().expect("a list")
 }
 
-/// Runs a subcommand over JSON records; the records of its output.
+/// Runs a subcommand over JSON records. Returns the records of its output.
 fn run(task: &str, model: &std::path::Path, flags: &[String], records: &[Value]) -> Vec<Value> {
     let input: String = records.iter().map(|record| format!("{record}\n")).collect();
     let output = albert()
@@ -54,7 +54,8 @@ fn number(value: &Value) -> f64 {
     value.as_f64().unwrap_or_else(|| panic!("a number, not {value}"))
 }
 
-/// The difference between two values: numbers within `tolerance` (of larger ones, relative), all else equal.
+/// The first difference between two values: numbers may differ by `tolerance` (relative for values above 1), everything
+/// else must be equal.
 fn difference(found: &Value, expected: &Value, tolerance: f64) -> Option<String> {
     match (found, expected) {
         (Value::Number(f), Value::Number(e)) if f.is_f64() || e.is_f64() => {
@@ -131,7 +132,7 @@ fn ner_flags(call: &Value, boundaries: &str) -> Vec<String> {
     flags
 }
 
-/// The records of a call, and of each the text that its offsets count in.
+/// The records of a call, and for each record the text that its offsets refer to.
 fn ner_records(call: &Value) -> (Vec<Value>, Vec<String>) {
     let text = |value: &Value| value.as_str().expect("a text").to_owned();
     match call.get("words") {
@@ -165,8 +166,8 @@ fn ner_is_the_pipeline_when_asked_to_be() {
     }
 }
 
-/// By default entities are slices of the text that no word is cut by, and begin and end where the pipeline's do
-/// wherever these do not cut words.
+/// By default, entities are slices of the text that do not cut words. They begin and end as in the pipeline wherever
+/// the pipeline does not cut words.
 #[test]
 fn ner_cuts_no_word() {
     let mut same = 0;
@@ -228,7 +229,7 @@ fn qa_is_the_pipeline() {
         {
             let chars: Vec<char> = input["context"].as_str().expect("a context").chars().collect();
             let text = |start: usize, end: usize| chars[start..end].iter().collect::<String>();
-            // The pipeline pads its list with spans of no probability, some of them backwards.
+            // The pipeline pads its list with spans of zero probability, some of them reversed.
             let expected: Vec<Value> = list(expected)
                 .iter()
                 .filter(|e| {
@@ -240,7 +241,7 @@ fn qa_is_the_pipeline() {
                         e["start"].as_u64().expect("a place") as usize,
                         e["end"].as_u64().expect("a place") as usize,
                     );
-                    // We leave out white space at the ends, and leave no accent behind.
+                    // albert strips white space at both ends, and keeps a combining accent with its letter.
                     while start < end && chars[start].is_whitespace() {
                         start += 1;
                     }
@@ -275,7 +276,7 @@ fn choose_is_the_softmax_over_choices() {
 
 #[test]
 fn embed_gives_the_hidden_states() {
-    // Values are rounded to 5 places in the expected files.
+    // The expected values are rounded to 5 places.
     const TOLERANCE: f64 = 3e-5;
     for call in calls("embed") {
         let records = [json!({"text": call["text"]})];
@@ -331,7 +332,7 @@ fn zero_shot_is_the_pipeline() {
                 Value::from(sorted)
             };
             assert_same(&what, &by_label(&found["predictions"]), &by_label(expected), SCORES);
-            // The same order, but for scores that are one in single precision.
+            // The order is the same, except for scores that are equal in single precision.
             let score_of = |label: &Value| {
                 let there = list(expected).iter().find(|e| e["label"] == *label);
                 number(&there.expect("the label")["score"])

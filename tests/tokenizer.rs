@@ -1,5 +1,5 @@
-//! The tokenizers against what transformers 4.57 gives (`tests/golden/tokenizer`, made by its `make.py`), and what
-//! happens with files that are damaged.
+//! The tokenizers compared with transformers 4.57 (`tests/golden/tokenizer`, made by its `make.py`), and the handling
+//! of damaged files.
 
 use albert::tokenizer::{Encoding, Tokenizer, TokenizerKind};
 use serde::Deserialize;
@@ -36,7 +36,7 @@ fn strings() -> Strings {
     serde_json::from_slice(&fs::read(golden("strings.json")).expect("strings.json")).expect("strings.json")
 }
 
-/// Everything in `expected_<name>.jsonl` against `tokenizer`; truncations shorter than `shortest` are left out there.
+/// Compares `tokenizer` with `expected_<name>.jsonl`. That file omits truncations shorter than `shortest`.
 fn check(tokenizer: &Tokenizer, name: &str, shortest: usize) {
     let text = fs::read_to_string(golden(&format!("expected_{name}.jsonl"))).expect("expectations");
     let mut expected = text.lines().map(|line| serde_json::from_str::<Expected>(line).expect("a line"));
@@ -120,7 +120,7 @@ fn assert_consistent(e: &Encoding, texts: &[&str]) {
 fn sentencepiece_model_gives_what_the_slow_tokenizer_gives() {
     let tokenizer = Tokenizer::from_file(&golden("spiece.model")).expect("loads");
     assert_eq!(tokenizer.kind(), TokenizerKind::SentencePiece);
-    // The slow tokenizer refuses to cut everything away.
+    // The slow tokenizer refuses to truncate to nothing.
     check(&tokenizer, "spiece", 5);
 }
 
@@ -181,7 +181,7 @@ fn exported_json_gives_the_same_ids() {
         slow.encode(text, None).expect("encodes").ids != json.encode(text, None).expect("encodes").ids
     };
     let different: Vec<_> = texts.iter().filter(differs).collect();
-    // Marks of combining class 0, and special tokens in capitals.
+    // Marks of combining class 0, and special tokens in upper case.
     let allowed = |text: &&&String| {
         let mark =
             |c: char| matches!(c, '\u{34f}' | '\u{fe0f}' | '\u{20dd}' | '\u{20e3}' | '\u{900}'..='\u{109f}');
@@ -212,7 +212,7 @@ fn padding_and_truncation_in_the_file_are_not_applied() {
         serde_json::json!({"direction": "Right", "max_length": 4, "strategy": "LongestFirst", "stride": 0});
     json["padding"] = serde_json::json!({"strategy": {"Fixed": 50}, "direction": "Right", "pad_to_multiple_of": null,
         "pad_id": 0, "pad_type_id": 0, "pad_token": "<pad>"});
-    // And a template that gives every token type 0, as in recent files.
+    // The template also gives every token type 0, as in recent files.
     for piece in json["post_processor"]["pair"].as_array_mut().expect("a template") {
         for inner in piece.as_object_mut().expect("a piece").values_mut() {
             inner["type_id"] = 0.into();
@@ -226,7 +226,7 @@ fn padding_and_truncation_in_the_file_are_not_applied() {
         assert_eq!(padded.encode(text, pair).expect("encodes"), plain.encode(text, pair).expect("encodes"));
     }
     assert_eq!(padded.encode("a", Some("b")).expect("encodes").type_ids.last(), Some(&1));
-    // No template at all: [CLS] and [SEP] by name.
+    // Without a template, [CLS] and [SEP] are found by name.
     json["post_processor"] = serde_json::Value::Null;
     let bare =
         Tokenizer::from_json_bytes(json.to_string().as_bytes(), Path::new("bare.json")).expect("loads");
@@ -336,7 +336,7 @@ fn damaged_files_are_refused_with_advice() {
         String::from_utf8_lossy(&json).replace("\"precompiled_charsmap\":\"", "\"precompiled_charsmap\":\"!");
     let message = refused("tokenizer.json", damaged.as_bytes());
     assert!(message.contains("the normalization table is damaged"), "{message}");
-    // Models that are cut anywhere: refused or loaded, but never a panic.
+    // Truncated models are refused or loaded, but never cause a panic.
     for end in (0..model.len()).step_by(4001) {
         let dir = tempfile::tempdir().expect("a directory");
         fs::write(dir.path().join("cut.model"), &model[..end]).expect("writes");
@@ -397,7 +397,7 @@ fn many_threads_share_one_tokenizer() {
     });
 }
 
-/// A vocabulary file with lines that are there twice has fewer tokens than ids.
+/// A vocabulary file with duplicate lines has fewer tokens than ids.
 #[test]
 fn ids_stay_below_their_bound() {
     let directory = tempfile::tempdir().expect("a directory");

@@ -1,4 +1,4 @@
-//! `albert train-tokenizer`: from text to a directory that all tokenizers read alike.
+//! `albert train-tokenizer`: from text to a directory that all tokenizers read the same way.
 
 mod common;
 
@@ -12,7 +12,7 @@ fn directory() -> tempfile::TempDir {
     tempfile::tempdir().expect("a directory")
 }
 
-/// English-like text in which "the" and "ing" are frequent, always the same.
+/// Deterministic English-like text in which "the" and "ing" are frequent.
 fn text() -> String {
     let stems =
         ["walk", "talk", "sing", "look", "play", "call", "ask", "need", "turn", "help", "show", "open"];
@@ -45,7 +45,7 @@ fn train(corpus: &Path, output: &Path, flags: &[&str]) -> (Option<i32>, String, 
     )
 }
 
-/// A tokenizer trained on [`text`] in `directory`.
+/// Trains a tokenizer on [`text`] in `directory`. Returns the output directory.
 fn trained(directory: &Path) -> std::path::PathBuf {
     let (corpus, output) = (directory.join("a.txt"), directory.join("tokenizer"));
     std::fs::write(&corpus, text()).expect("writes");
@@ -89,7 +89,7 @@ fn the_first_ids_are_those_of_albert() {
             (tokenizer.cls_id(), tokenizer.sep_id(), tokenizer.mask_id()),
             (Some(2), Some(3), Some(4))
         );
-        // Frequent words are single pieces, required pieces are separate, and no piece is a number with a comma.
+        // Frequent words are single pieces, required pieces exist separately, and no piece is a number with a comma.
         for piece in ["▁the", "▁", "▁opening", "▁garden", "▁mountain", "s", "'", "▁cafe"] {
             assert!(tokenizer.token_to_id(piece).is_some(), "{file}: {piece}");
         }
@@ -147,17 +147,17 @@ fn both_files_give_the_same_ids() {
         }
         let mut plain_json = Vec::new();
         json.encode_ids(text, &mut plain_json).expect("ids");
-        // The pieces of a tokenizer.json are all found in text, special or not, if they are in lower case.
+        // In text, the added tokens of a tokenizer.json are matched whether special or not, if they are in lower case.
         if !text.contains("<unk>") {
             assert_eq!(plain, plain_json, "{text:?}");
         }
         assert!(!plain.contains(&4), "{text:?}");
     }
-    // All of the text it was made of is known but what is not in it at all.
+    // The training text has no unknown tokens.
     let unknown =
         text.lines().any(|line| json.encode_without_special_tokens(line).expect("ids").ids.contains(&1));
     assert!(!unknown);
-    // The program reads it as any model's.
+    // The program reads the directory as it reads that of any model.
     let output = albert()
         .args(["tokenize", "--offline", "--model"])
         .arg(&output)
@@ -216,7 +216,8 @@ fn a_sample_depends_on_its_seed_alone() {
         let flags = ["--vocab-size", "120", "--sample-bytes", "20K", "--seed", seed];
         let (code, out, err) = train(&corpus, &output, &flags);
         assert_eq!(code, Some(0), "{err}");
-        // Five times as much as the sample is read, and a fourth at most is not counted in vain.
+        // The sampling rate halves each time `--sample-bytes` bytes are taken, so that the total is a small multiple of
+        // it.
         let counted = out.split(" distinct words in ").nth(1).and_then(|rest| rest.split(' ').next());
         let counted: u64 = counted.and_then(|bytes| bytes.parse().ok()).expect("a number");
         assert!((40_000..100_000).contains(&counted), "{counted}");
@@ -290,7 +291,7 @@ fn an_interrupt_leaves_nothing() {
         .spawn()
         .expect("runs");
     let mut pipe = child.stdin.take().expect("a pipe");
-    // Once so much was read, the program watches for signals: the pipe holds less.
+    // The pipe holds less than this text, so the program is reading and already handles signals.
     std::io::Write::write_all(&mut pipe, text().as_bytes()).expect("writes");
     let killed = std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status();
     assert!(killed.expect("kill runs").success());

@@ -1,4 +1,4 @@
-//! Training against PyTorch and NumPy: losses, gradients of every parameter, steps of the optimizers.
+//! Training compared with PyTorch and NumPy: losses, gradients of every parameter, optimizer steps.
 //!
 //! `golden/training/make.py` and `golden/training/make_distillation.py` made the expected values.
 
@@ -45,14 +45,14 @@ fn largest(values: &[f32]) -> f32 {
     values.iter().fold(0f32, |most, value| most.max(value.abs()))
 }
 
-/// The largest difference, of the largest expected value or of `least` where that is more.
+/// The largest difference, relative to the largest expected value, or to `least` if that is larger.
 fn difference(own: &[f32], expected: &[f32], least: f32) -> f32 {
     assert_eq!(own.len(), expected.len());
     let apart = own.iter().zip(expected).fold(0f32, |most, (a, b)| most.max((a - b).abs()));
     apart / largest(expected).max(least)
 }
 
-/// As a checkpoint stores it.
+/// The values in the layout of a checkpoint.
 fn stored(parameter: &Parameter, values: &[f32]) -> Vec<f32> {
     match (parameter.transposed, &parameter.shape[..]) {
         (true, [rows, columns]) => {
@@ -62,7 +62,7 @@ fn stored(parameter: &Parameter, values: &[f32]) -> Vec<f32> {
     }
 }
 
-/// A model to train on some devices.
+/// A model to train, with replicas on the chosen devices.
 fn student(
     case: &str,
     choices: &[DeviceChoice],
@@ -93,7 +93,7 @@ fn compare_gradients(
     own: &[Vec<f32>],
     expected: &HashMap<String, Expected>,
 ) {
-    // The gradient of the keys' bias is zero but for rounding: softmax does not see it.
+    // The gradient of the keys' bias is zero up to rounding, because softmax is invariant to it.
     let gradients = expected.iter().filter(|(key, _)| key.starts_with("grad."));
     let least = 1e-3 * gradients.map(|(_, values)| largest(&values.floats)).fold(0.0, f32::max);
     let mut compared = 0;
@@ -142,7 +142,7 @@ fn sentences(values: &HashMap<String, Expected>) -> Vec<SentencePair> {
     (0..count).map(|i| SentencePair { student: row("student", i), teacher: row("teacher", i) }).collect()
 }
 
-/// The loss of a teacher and the gradients of all losses together.
+/// Checks the loss of a teacher, and the gradients of all losses combined.
 fn distilled(case: &str, choices: &[DeviceChoice], micro_batch: usize, checkpointing: bool) {
     let expected = read_expected(&golden(&format!("training/distillation/{case}.safetensors")));
     let batch = read_expected(&golden("training/one_group/expected.safetensors"));
@@ -181,7 +181,7 @@ fn losses_and_gradients_of_a_teacher_are_those_of_pytorch() {
     for case in ["vectors", "similarities", "logits"] {
         distilled(case, &[DeviceChoice::Flex], 100, false);
         distilled(case, &[DeviceChoice::NdArray], 100, true);
-        // Parts of a batch without text, without sentences, and on two devices.
+        // Parts of a batch without text, parts without sentences, and two devices.
         distilled(case, &[DeviceChoice::Flex], 1, false);
         distilled(case, &[DeviceChoice::Flex, DeviceChoice::NdArray], 2, false);
     }
@@ -244,7 +244,7 @@ fn optimizers_step_as_their_references() {
         let mut parameters = Parameters::from_tensors(tensors.collect());
         let mut moments = Moments::new(&parameters);
         for (step, rate) in [0.001, 0.02, 0.005].into_iter().enumerate() {
-            // Half of the gradients, doubled: the scale is applied.
+            // Half the gradients, with a scale of two: the scale is applied.
             let half = |name: &str| of(&format!("grad{step}"), name).iter().map(|g| g / 2.0).collect();
             let gradients: Vec<Vec<f32>> = names.iter().map(|name| half(name)).collect();
             Optimizer::new(kind).step(&mut parameters, &gradients, 2.0, &mut moments, rate);

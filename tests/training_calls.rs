@@ -1,4 +1,4 @@
-//! Training and evaluation as library calls give what the program gives, bit for bit.
+//! Training and evaluation as library calls give the results of the program, bit for bit.
 
 mod common;
 
@@ -23,7 +23,7 @@ use common::{albert, golden};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-/// Runs in one process at the same time share burn's random numbers.
+/// Concurrent runs in one process share burn's random numbers.
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
 /// The events of a run.
@@ -153,7 +153,7 @@ fn fine_tuning_is_a_call() {
         path.join("call/seeds/3/metrics.jsonl").is_file() && path.join("call/seeds/4/curves.svg").is_file()
     );
 
-    // A call does not overwrite a model, and completes a run that was complete.
+    // A call does not overwrite a run. Resuming a completed run returns its results.
     let again = FineTune::new(checkpoint.clone(), options(path, "call")).run(&mut ());
     let again = again.expect_err("refused").to_string();
     assert!(again.contains("contains a run"), "{again}");
@@ -161,7 +161,7 @@ fn fine_tuning_is_a_call() {
     let resumed = FineTune::new(checkpoint, resumed).run(&mut ()).expect("complete");
     assert_eq!(resumed.best_seed, results.best_seed);
 
-    // The evaluation of the model that is left.
+    // The evaluation of the resulting model.
     let tuned = Checkpoint::local(&path.join("call")).expect("a model");
     let task = EvalTask::Classify { data: TextOptions::default(), goal: None };
     let cpu = device::open(DeviceChoice::Flex, Precision::F32).expect("a CPU");

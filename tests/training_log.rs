@@ -30,7 +30,7 @@ fn metrics_are_lines_of_json() {
     fs::write(&path, "of another run\n").expect("a file");
     let mut file = MetricsFile::create(&path).expect("a file");
     file.append(&json!({"step": 1, "loss": 2.5})).expect("a line");
-    // In the file at once.
+    // The record is in the file immediately.
     assert_eq!(text(&path), "{\"step\":1,\"loss\":2.5}\n");
     #[derive(serde::Serialize)]
     struct Record {
@@ -63,7 +63,7 @@ fn a_resumed_run_goes_on_after_its_step() {
     fs::write(&path, [0xff, 0xfe, b'\n']).expect("a file");
     assert_eq!(MetricsFile::resume(&path, 5).expect("a file").1, []);
     assert_eq!(text(&path), "");
-    // Back to the beginning, and where there was no file.
+    // Back to the beginning, then without a file.
     fs::write(&path, &kept).expect("a file");
     assert_eq!(MetricsFile::resume(&path, 0).expect("a file").1, [object(json!({"run": "a"}))]);
     fs::remove_file(&path).expect("removed");
@@ -71,7 +71,7 @@ fn a_resumed_run_goes_on_after_its_step() {
     assert_eq!(records, []);
     file.append(&json!({"step": 21})).expect("a line");
     assert_eq!(text(&path), "{\"step\":21}\n");
-    // Nothing temporary is left.
+    // No temporary file is left.
     assert_eq!(fs::read_dir(directory.path()).expect("a list").count(), 1);
 }
 
@@ -119,7 +119,7 @@ fn curves() -> Curves {
     Curves { title: "A & B".to_owned(), panels }
 }
 
-/// The places of the points of all lines of a colour.
+/// The points of all lines of a colour, as coordinates.
 fn lines(svg: &str, colour: &str) -> Vec<Vec<(i32, i32)>> {
     let place = |pair: &str| {
         let (x, y) = pair.split_once(',').expect("a pair");
@@ -149,7 +149,7 @@ fn curves_show_their_values() {
     }
     let rate = lines(&svg, BLUE).into_iter().max_by_key(Vec::len).expect("a line");
     assert_eq!(rate.len(), 101);
-    // A straight line upwards to the right; y counts downwards.
+    // A straight line rises to the right, because y increases downwards.
     let ((x0, y0), (x1, y1)) = (rate[0], rate[100]);
     assert!(x1 > x0 && y1 < y0);
     for (i, (x, y)) in (0..).zip(rate) {
@@ -195,7 +195,7 @@ fn long_runs_stay_small_and_wide_ranges_legible() {
     let svg = curves.to_svg();
     assert!(svg.len() < 200_000, "{}", svg.len());
     assert!(svg.contains("\n1e12\n") && svg.contains("\n1\n"));
-    // The one large value is in the picture, at its top.
+    // The single large value is at the top of the plot.
     let highest = lines(&svg, BLUE).concat().iter().map(|place| place.1).min();
     assert!(highest.is_some_and(|y| y < 4 * 80), "{highest:?}");
 }

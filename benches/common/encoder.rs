@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use albert::model::{Albert, AlbertConfig, ModelInput, OutputOptions};
 
-/// The configuration, as in a config.json of transformers.
+/// The configuration, in the form of a transformers config.json.
 pub(crate) fn base_config() -> Value {
     json!({
         "model_type": "albert", "vocab_size": 30_000, "embedding_size": 128, "hidden_size": 768,
@@ -18,13 +18,13 @@ pub(crate) fn base_config() -> Value {
     })
 }
 
-/// Without heads.
+/// The encoder alone, without heads.
 pub(crate) fn model(config: &Value, device: &Device) -> Albert {
     let config = AlbertConfig::from_slice(config.to_string().as_bytes(), Path::new("config.json"));
     Albert::new(&config.expect("sound"), &[], device)
 }
 
-/// Seconds of embeddings and encoder for a batch without padding.
+/// Seconds for embeddings and encoder on a batch without padding.
 pub(crate) fn forward(model: &Albert, shape: [usize; 2], device: &Device) -> f64 {
     let ids: Vec<i64> = (0..(shape[0] * shape[1]) as i64).map(|i| 5 + i * 7919 % 29_995).collect();
     let started = Instant::now();

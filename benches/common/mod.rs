@@ -10,18 +10,18 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use albert::ops::MatmulPrecision;
 
-/// The value behind a flag on the command line.
+/// The value of a command-line flag.
 pub(crate) fn option(flag: &str) -> Option<String> {
     let args: Vec<String> = std::env::args().collect();
     args.iter().position(|a| a == flag).and_then(|i| args.get(i + 1)).cloned()
 }
 
-/// The value behind a flag, split at commas.
+/// The value of a command-line flag, split at commas.
 pub(crate) fn list(flag: &str) -> Option<Vec<String>> {
     option(flag).map(|value| value.split(',').map(str::to_owned).collect())
 }
 
-/// The numbers of `--programs`, or else of `default`, with their names.
+/// The precisions named by `--programs`, or by `default` without that flag.
 pub(crate) fn programs(default: &[&str]) -> Vec<(String, MatmulPrecision)> {
     let names = list("--programs").unwrap_or_else(|| default.iter().map(|name| (*name).to_owned()).collect());
     let precision = |name: &str| match name {
@@ -34,13 +34,13 @@ pub(crate) fn programs(default: &[&str]) -> Vec<(String, MatmulPrecision)> {
     names.into_iter().map(|name| (name.clone(), precision(&name))).collect()
 }
 
-/// The median; the numbers end sorted.
+/// The median. Leaves the values sorted.
 pub(crate) fn median(precision: &mut [f64]) -> f64 {
     precision.sort_by(f64::total_cmp);
     precision[precision.len() / 2]
 }
 
-/// A Python program of this folder that answers lines.
+/// A Python peer program from this folder that answers requests line by line.
 pub(crate) struct Peer {
     child: Child,
     stdin: ChildStdin,
@@ -61,7 +61,7 @@ impl Peer {
         Self { child, stdin, stdout }
     }
 
-    /// Sends a line and waits for the answer.
+    /// Sends a line and waits for the reply.
     pub(crate) fn ask(&mut self, line: &str) -> String {
         writeln!(self.stdin, "{line}").expect("Python listens");
         let mut answer = String::new();
@@ -72,14 +72,14 @@ impl Peer {
 
 impl Drop for Peer {
     fn drop(&mut self) {
-        // Nothing is left to do for it when the pipe closes.
+        // The peer has nothing left to do once the pipe closes.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-/// A checkpoint of ALBERT-base's size with random weights, for masked words (`AlbertForMaskedLM`) or two
-/// labels (`AlbertForSequenceClassification`), with the files of the built-in tokenizer.
+/// A checkpoint of ALBERT-base's size with random weights, either masked LM (`AlbertForMaskedLM`) or two labels
+/// (`AlbertForSequenceClassification`), with the files of the built-in tokenizer.
 pub(crate) fn write_base_model(directory: &Path, architecture: &str) -> std::io::Result<()> {
     if directory.join("model.safetensors").is_file() {
         return Ok(());

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
-/// Seconds, and peak memory in KiB where the kernel tells.
+/// Elapsed seconds, and peak memory in KiB where the kernel reports it.
 pub(crate) fn timed(command: &[String]) -> (f64, u64) {
     let started = Instant::now();
     let mut child = Command::new(&command[0])

@@ -1,4 +1,4 @@
-//! Two baselines: the most frequent answer, and words without their order.
+//! Two baselines: the most frequent answer, and a model of single words.
 
 use std::collections::HashMap;
 
@@ -7,11 +7,11 @@ use albert::eval::metrics::{QuestionOutcome, entities, squad_v1};
 
 use super::tasks::Examples;
 
-/// Metrics in percent, on `test`, of the most frequent answer and of a model of single words:
-/// * texts: accuracy; a logistic regression over the words of each text;
-/// * tokens: F1 of entities; no entity at all, and each word's most frequent tag;
-/// * questions: F1 of words; the sentence that shares the most words with the question;
-/// * choices: accuracy; the most frequent place, and a logistic regression over the words of the choices.
+/// Metrics in percent on `test` of two baselines, the most frequent answer and a model of single words:
+/// * texts: accuracy; the second is a logistic regression over the words of each text;
+/// * tokens: F1 of entities; the first predicts no entities, the second each word's most frequent tag;
+/// * questions: F1 of words; the only baseline is the sentence that shares the most words with the question;
+/// * choices: accuracy; the first is the most frequent position, the second a logistic regression over each choice's words.
 pub(crate) fn baselines(train: &Examples, test: &Examples) -> (Option<f64>, Option<f64>) {
     match (train, test) {
         (Examples::Texts(train), Examples::Texts(test)) => texts(train, test),
@@ -30,7 +30,7 @@ fn percent(right: usize, all: usize) -> f64 {
     100.0 * right as f64 / all.max(1) as f64
 }
 
-/// A linear model over named features, a weight for each class, trained with Adagrad.
+/// A linear model over named features, with one weight per class, trained with Adagrad.
 #[derive(Default)]
 struct Linear {
     ids: HashMap<String, usize>,
@@ -163,7 +163,7 @@ fn questions(test: &[QuestionExample]) -> f64 {
 
 fn choices(train: &[ChoiceExample], test: &[ChoiceExample]) -> (Option<f64>, Option<f64>) {
     let mut model = Linear::new(1);
-    // Words of a choice, and those that it shares with the prompt and the context.
+    // The words of a choice, and a `shared` feature for each of them that the prompt or the context contains.
     let features = |example: &ChoiceExample, choice: &str| -> Vec<String> {
         let context = example.context.as_deref().unwrap_or_default();
         let near: Vec<String> = words(&example.prompt).chain(words(context)).collect();

@@ -5,9 +5,9 @@
 //! cargo run --release --example model_card -- ASSETS DATA dev|test [HELD_OUT]
 //! ```
 //!
-//! `ASSETS` holds the files of the model, `DATA` the task files (`NAME.train.jsonl`, `NAME.dev.jsonl`, `NAME.test.jsonl`). With
-//! `HELD_OUT`, a text file that the model was not trained on, masked LM and sentence order are measured too, with the `albert` program
-//! that was built before.
+//! `ASSETS` holds the files of the model, `DATA` the task files (`NAME.train.jsonl`, `NAME.dev.jsonl`,
+//! `NAME.test.jsonl`). `HELD_OUT` is a text file that the model was not trained on. With it, masked LM and sentence
+//! order are measured too, with the `albert` program built by the first command.
 
 mod baselines;
 mod metrics;

@@ -1,4 +1,4 @@
-//! Masked LM and sentence order on held-out text, by the length of a row.
+//! Masked LM and sentence order on held-out text, by row length.
 
 use std::path::Path;
 use std::process::Command;
@@ -6,7 +6,7 @@ use std::process::Command;
 use albert::{Error, Result};
 use serde_json::Value;
 
-/// Lengths of rows of sentences, in tokens.
+/// Row lengths in tokens.
 const LENGTHS: [&str; 3] = ["32", "64", "128"];
 
 /// A table of metrics of `albert eval mlm` with the built-in model.

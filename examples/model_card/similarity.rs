@@ -1,4 +1,4 @@
-//! Sentence vectors: the rank correlation of their cosines with human scores of similarity.
+//! Sentence vectors: the rank correlation of their cosines with human similarity scores.
 
 use std::path::Path;
 

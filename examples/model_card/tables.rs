@@ -39,7 +39,7 @@ pub(crate) fn tasks(assets: &Path, data: &Path, split: &str) -> Result<String> {
     Ok(out)
 }
 
-/// The data that a baseline learns from.
+/// The data set that a baseline learns from.
 fn train_of(data: &Path, name: &str) -> String {
     let own = data.join(format!("{name}.train.jsonl")).is_file();
     if own { name.to_owned() } else { name.split('_').next().unwrap_or(name).to_owned() }

@@ -16,7 +16,7 @@ use albert::eval::{
 use albert::model::{Albert, AlbertConfig, Head};
 use albert::tasks::{OverflowStrategy, Pipeline, QaOptions};
 
-/// A task.
+/// The kind of a task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     Texts,
@@ -60,7 +60,7 @@ pub(crate) const TASKS: [Task; 5] = [
     },
 ];
 
-/// Longest row of a question with its context.
+/// The maximum length of a question with its context, in tokens.
 const QUESTION_LENGTH: usize = 384;
 
 /// Labelled data of a task.

@@ -1,17 +1,17 @@
-//! What every target does: the bytes become a file, all of whose tensors are read.
+//! Common to all checkpoint targets: the bytes become a file, and every tensor in it is read.
 
 use std::path::Path;
 
 use albert::checkpoint::Tensors;
 
-/// A directory in memory where there is one, else in the place for temporary files.
+/// A directory in memory if possible, otherwise in the temporary directory.
 fn directory() -> tempfile::TempDir {
     let memory = Path::new("/dev/shm");
     let base = if memory.is_dir() { memory.to_owned() } else { std::env::temp_dir() };
     tempfile::tempdir_in(base).expect("a directory")
 }
 
-/// Reads `bytes` as a file of this name, together with the files in `others`.
+/// Reads `bytes` as a file called `name`, together with the files in `others`.
 pub fn read_all(name: &str, bytes: &[u8], others: &[(&str, &[u8])]) {
     let directory = directory();
     for (name, bytes) in others {

@@ -1,4 +1,4 @@
-//! The check that every target of labelled data makes: examples that are sound, or an error.
+//! The check that all labelled-data targets share: the result is valid examples or an error.
 #![allow(dead_code, reason = "each target uses a part")]
 
 use std::io::Write;
@@ -9,7 +9,7 @@ use albert::data::{
     read_questions, read_texts, read_tokens,
 };
 
-/// A file with these bytes, in memory where that is possible.
+/// A file with these bytes, in memory if possible.
 pub fn file(name: &str, bytes: &[u8]) -> tempfile::NamedTempFile {
     let memory = Path::new("/dev/shm");
     let base = if memory.is_dir() { memory.to_owned() } else { std::env::temp_dir() };
@@ -18,7 +18,7 @@ pub fn file(name: &str, bytes: &[u8]) -> tempfile::NamedTempFile {
     file
 }
 
-/// Stops at bad records, then skips them: what can be read strictly is read the same way leniently.
+/// Stop at bad records, then skip them. A file that is read strictly must give the same result leniently.
 const CHOICES: [Option<OnBadRecord>; 2] = [Some(OnBadRecord::Stop), Some(OnBadRecord::Skip)];
 
 pub fn texts(path: &Path, format: DataFormat) {

@@ -2,12 +2,12 @@
 
 mod common;
 
-/// The bytes before the value in a file from before 1.6: magic number, version, system.
+/// The values that precede the state in a file from before 1.6: magic number, version, system.
 const LEGACY: &[u8] = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19.\x80\x02M\xe9\x03.\x80\x02}X\r\0\0\0little_endian\x88s.";
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
-    // Behind a zero byte: the pickle of a zip archive, which no random change leaves whole. Behind a one: the pickles and
-    // storages of a file from before 1.6.
+    // After a zero byte: the pickle of a zip archive, because a random change never leaves the archive itself intact.
+    // After a one: the pickles and storages of a file from before 1.6.
     let file = match bytes {
         [0, pickle @ ..] => zip(&[("m/data.pkl", pickle), ("m/data/0", &[1; 64]), ("m/data/1", &[2; 24])]),
         [1, rest @ ..] => [LEGACY, rest].concat(),

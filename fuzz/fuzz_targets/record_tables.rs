@@ -1,4 +1,4 @@
-//! Records of CSV and TSV files: whatever the bytes, an error or rows with a cell for every column.
+//! Records of CSV and TSV files. Any bytes give an error, or rows with one cell per column.
 #![no_main]
 
 use std::io::Write;

@@ -5,7 +5,8 @@ mod common;
 const DATA: &[u8] = include_bytes!("../../tests/golden/formats/google_partitioned/model.ckpt-best.data-00000-of-00001");
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
-    // Behind a zero byte: the entries of a table with sound checksums, which no random change finds.
+    // After a zero byte: the entries of a table, to which correct checksums are added, because random changes never hit
+    // one.
     let table = match bytes {
         [0, block @ ..] => table(block),
         _ => bytes.to_vec(),
@@ -17,7 +18,7 @@ libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
 fn table(block: &[u8]) -> Vec<u8> {
     let mut file = Vec::new();
     let data = add(&mut file, block);
-    // One entry without a name, and where the only run of keys begins.
+    // One entry without a name, then the position of the only restart point.
     let index = [&[0, 0, data.len() as u8][..], &data, &0u32.to_le_bytes(), &1u32.to_le_bytes()].concat();
     let index = add(&mut file, &index);
     let mut footer = [&data[..], &index].concat();
@@ -27,7 +28,7 @@ fn table(block: &[u8]) -> Vec<u8> {
     file
 }
 
-/// Adds a block with its checksum; its place, as tables write it.
+/// Appends a block and its checksum. Returns the block's position in the encoding that tables use.
 fn add(file: &mut Vec<u8>, block: &[u8]) -> Vec<u8> {
     let mut place = Vec::new();
     for mut number in [file.len(), block.len()] {

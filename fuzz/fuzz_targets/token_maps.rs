@@ -1,7 +1,7 @@
 #![no_main]
 
-//! The first byte chooses the tokenizer; then come `tokenizer_config.json`, `special_tokens_map.json`,
-//! `added_tokens.json` and a text, with a zero byte between them.
+//! The first byte selects the tokenizer. `tokenizer_config.json`, `special_tokens_map.json`, `added_tokens.json` and a
+//! text follow, separated by zero bytes.
 
 mod tokenizer;
 

@@ -1,21 +1,21 @@
-//! What every target of a tokenizer does: the files become a directory, and its tokenizer reads texts.
+//! Common to all tokenizer targets: the files become a directory, and its tokenizer encodes texts.
 
 use std::path::Path;
 
 use albert::tokenizer::{Encoding, Tokenizer};
 
-/// Texts that meet every step: symbols, numbers, white space, marks, other scripts, special tokens.
+/// Texts that reach every step: symbols, numbers, white space, marks, other scripts, special tokens.
 const TEXTS: [&str; 4] =
     ["", "The U.S.A., 1,000 (ﬁve) caf\u{e9}s e\u{301} \u{1f600}\t", "[CLS] a[MASK]b  [E1] <e1>\u{a0}</e1>", "我爱[E1]北京 ΑΣ İ \0\u{1f}"];
 
-/// A directory in memory where there is one, else in the place for temporary files.
+/// A directory in memory if possible, otherwise in the temporary directory.
 fn directory() -> tempfile::TempDir {
     let memory = Path::new("/dev/shm");
     let base = if memory.is_dir() { memory.to_owned() } else { std::env::temp_dir() };
     tempfile::tempdir_in(base).expect("a directory")
 }
 
-/// Loads the tokenizer of these files, and encodes and decodes the texts and `more`.
+/// Loads the tokenizer in these files, then encodes and decodes the texts and `more`.
 pub fn use_all(files: &[(&str, &[u8])], more: &[u8]) {
     let directory = directory();
     for (name, bytes) in files {
@@ -44,7 +44,7 @@ pub fn use_all(files: &[(&str, &[u8])], more: &[u8]) {
     }
 }
 
-/// All lists have the same length, places are in the text and ids in the vocabulary.
+/// Checks that all lists have the same length, and that offsets and ids are in range.
 fn check(encoding: &Encoding, text: &str, bound: usize) {
     let (length, characters) = (encoding.ids.len(), text.chars().count());
     let lengths = [
@@ -57,7 +57,7 @@ fn check(encoding: &Encoding, text: &str, bound: usize) {
     assert_eq!(lengths, [length; 5]);
     for (n, &(start, end)) in encoding.offsets.iter().enumerate() {
         assert!(start <= end && end <= characters, "{text:?} {encoding:?}");
-        // The template of a file may name any id.
+        // The template in a file may name any id.
         assert!(encoding.special_tokens_mask[n] || (encoding.ids[n] as usize) < bound, "{text:?} {encoding:?}");
     }
 }

@@ -1,17 +1,17 @@
-//! Archives made byte by byte, so that they can lie.
+//! Archives built byte by byte, so that their headers can be false.
 
 use std::io::Write;
 
-/// One member of a zip archive as both headers describe it.
+/// One member of a zip archive, as both headers describe it.
 pub(crate) struct Member {
     pub name: String,
-    /// As stored, compressed or not.
+    /// The bytes in the archive, compressed or not.
     pub bytes: Vec<u8>,
     /// 0 is stored, 8 is deflated.
     pub method: u16,
-    /// Size after decompression, which may be a lie.
+    /// Declared size after decompression, which may be false.
     pub size: u32,
-    /// A checksum of 0 means none.
+    /// The checksum; 0 stands for none.
     pub crc: u32,
 }
 
@@ -42,7 +42,7 @@ fn fields(member: &Member) -> Vec<u8> {
     out
 }
 
-/// A zip archive. With `shared` every entry of the directory points to the first member.
+/// A zip archive. With `shared`, every directory entry points to the first member.
 pub(crate) fn zip(members: &[Member], shared: bool) -> Vec<u8> {
     let mut out = Vec::new();
     let mut directory = Vec::new();
@@ -72,8 +72,8 @@ pub(crate) fn zip(members: &[Member], shared: bool) -> Vec<u8> {
     out
 }
 
-/// A tar archive of members with a name, a kind (`0` file, `2` link, `S` sparse), a link's target, a size that the
-/// header claims, and bytes.
+/// A tar archive. Each member has a name, a type (`0` file, `2` link, `S` sparse), a link target, a declared size and
+/// its bytes.
 pub(crate) fn tar(members: &[(&str, u8, &str, u64, &[u8])]) -> Vec<u8> {
     let mut out = Vec::new();
     for (name, kind, target, size, bytes) in members {
@@ -87,7 +87,7 @@ pub(crate) fn tar(members: &[(&str, u8, &str, u64, &[u8])]) -> Vec<u8> {
         put(157, target.as_bytes());
         put(257, b"ustar  \0");
         if *kind == b'S' {
-            // One run of data of no bytes, at the end of what the file would be.
+            // An empty run of data at the declared end of the file.
             put(386, b"77777777777\0");
             put(398, b"00000000000\0");
             put(483, b"77777777777\0");

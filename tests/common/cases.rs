@@ -1,4 +1,4 @@
-//! The cases of `tests/golden/cases`, assembled as their `build.json` says (see `assemble.py` there).
+//! The cases of `tests/golden/cases`, assembled as each `build.json` describes (see `assemble.py` there).
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -62,7 +62,7 @@ fn copy_folder(source: &Path, target: &Path) {
     }
 }
 
-/// Completes what every `build.json` below `folder` names.
+/// Completes the directories of every `build.json` below `folder`.
 fn complete(folder: &Path) {
     let spec = folder.join("build.json");
     let below: Vec<PathBuf> = fs::read_dir(folder)

@@ -1,6 +1,6 @@
-//! A small HTTP server on loopback that speaks as much of the Hugging Face hub's protocol as a client
-//! needs: the listing of a revision, HEAD and GET of files, redirects of large files to another host,
-//! ranges, and every kind of trouble.
+//! A small HTTP server on loopback. It implements the part of the Hugging Face hub's protocol that a client needs: the
+//! listing of a revision, HEAD and GET of files, redirects of large files to another host, ranges, and many kinds of
+//! faults.
 #![allow(dead_code, reason = "each test program uses a part")]
 
 use std::collections::{BTreeMap, HashMap};
@@ -13,17 +13,17 @@ use sha1::Digest;
 
 pub(crate) const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
 
-/// How the list of files is answered.
+/// How the server answers a request for the file list.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Api {
     /// As the hub does.
     #[default]
     Listing,
-    /// Not at all, as a mirror that has files alone.
+    /// Not found, as on a mirror that only serves files.
     Absent,
-    /// With a page for people.
+    /// With an HTML page.
     Page,
-    /// Without the files, as the hub does for some repositories.
+    /// Without the `siblings`, as the hub does for some repositories.
     NoFiles,
     /// From another path of the same host, as for a model that was renamed.
     Moved,
@@ -34,45 +34,45 @@ pub(crate) enum Api {
 pub(crate) struct Trouble {
     /// Answer with this status ...
     pub status: Option<u16>,
-    /// ... what is asked for at addresses that contain this.
+    /// ... the requests whose URL contains this.
     pub only: &'static str,
-    /// The `X-Error-Code` of that answer, and other headers, each with its line's end.
+    /// The `X-Error-Code` of that answer, and other headers, each with its line ending.
     pub error_code: Option<&'static str>,
     pub headers: &'static str,
     /// The body of that answer.
     pub body: &'static str,
     /// Number of requests to answer with 503 first.
     pub busy: usize,
-    /// Bytes of a body after which to close the connection, and how many times.
+    /// Number of body bytes after which the connection closes, and how many times this happens.
     pub cut_after: usize,
     pub cuts: usize,
-    /// Say nothing more after a cut, and keep the connection.
+    /// After a cut, keep the connection open and send nothing.
     pub hang: bool,
     /// Number of connections to close without an answer.
     pub resets: usize,
-    /// Deliver other bytes than promised.
+    /// Deliver other bytes than announced.
     pub corrupt: bool,
-    /// Deliver more bytes than promised.
+    /// Deliver more bytes than announced.
     pub longer: bool,
     /// Ignore ranges.
     pub no_ranges: bool,
-    /// Answer ranges with another part than the one asked for.
+    /// Answer range requests with a different range.
     pub wrong_ranges: bool,
-    /// Do not say how long bodies are.
+    /// Omit the length of bodies.
     pub no_length: bool,
     /// Send bodies in chunks.
     pub chunked: bool,
-    /// Do not say which commit it is.
+    /// Omit the commit.
     pub no_commit: bool,
-    /// An etag that is not a hash, for all files.
+    /// An etag for all files that is not a hash.
     pub etag: Option<&'static str>,
     /// Redirect files to themselves.
     pub circles: bool,
     /// Redirect small files within the host, as the hub does.
     pub cache_path: bool,
-    /// Say nothing at all.
+    /// Send nothing at all.
     pub silent: bool,
-    /// Answer those alone who have this token.
+    /// Answer only requests with this token.
     pub token: Option<&'static str>,
 }
 
@@ -83,7 +83,7 @@ pub(crate) struct Request {
 }
 
 impl Request {
-    /// Returns true if the method matches and the URL contains a part.
+    /// Returns true if the method matches and the URL contains `part`.
     pub(crate) fn is(&self, method: &str, part: &str) -> bool {
         self.line.starts_with(method) && self.line.contains(part)
     }
@@ -97,7 +97,7 @@ struct State {
     requests: Vec<Request>,
 }
 
-/// A hub, and the second host where its large files are.
+/// A hub, and the second host that stores its large files.
 pub(crate) struct HubServer {
     pub endpoint: String,
     state: Arc<Mutex<State>>,
@@ -136,7 +136,7 @@ impl HubServer {
         self.state().requests.clone()
     }
 
-    /// How many requests there were with this method and this in the address.
+    /// Number of requests with this method whose URL contains `part`.
     pub(crate) fn count(&self, method: &str, part: &str) -> usize {
         self.state().requests.iter().filter(|r| r.is(method, part)).count()
     }
@@ -165,7 +165,7 @@ fn serve(stream: TcpStream, is_hub: bool, state: &Mutex<State>, storage: &str) -
         Ok(0) => return Ok(()),
         Ok(_) => {}
         Err(_) => {
-            // TLS, perhaps.
+            // This may be TLS.
             answer(&mut stream, 400, "", b"plain HTTP, please")?;
             std::thread::sleep(Duration::from_millis(100));
             return Ok(());
@@ -242,7 +242,7 @@ fn serve(stream: TcpStream, is_hub: bool, state: &Mutex<State>, storage: &str) -
     }
     if is_hub && large {
         let size = content.len();
-        // The redirect has an etag of its own, which is not that of the file.
+        // The redirect has its own etag, which differs from that of the file.
         let linked = format!(
             "{commit_header}ETag: \"page\"\r\nX-Linked-ETag: \"{own}\"\r\nX-Linked-Size: {size}\r\n\
              Location: {storage}/{name}\r\n"
@@ -335,7 +335,7 @@ fn answer(stream: &mut TcpStream, status: u16, headers: &str, body: &[u8]) -> st
     stream.write_all(body)
 }
 
-/// SHA-256 of a large file, git's blob SHA-1 of a small one, as on the hub.
+/// The etag of a file as on the hub: SHA-256 for large files, git's blob SHA-1 for small ones.
 pub(crate) fn etag_of(content: &[u8], large: bool) -> String {
     let hex = |bytes: &[u8]| bytes.iter().map(|b| format!("{b:02x}")).collect::<String>();
     if large {

@@ -1,4 +1,4 @@
-//! What several test programs need.
+//! Helpers that several test programs share.
 #![allow(dead_code, reason = "each test program uses a part")]
 
 pub(crate) mod cases;
@@ -51,7 +51,7 @@ pub(crate) fn read_expected(path: &Path) -> HashMap<String, Expected> {
         .collect()
 }
 
-/// A `Command` for the program, with an environment that no user's settings reach.
+/// A `Command` for the program in an environment without the user's settings.
 pub(crate) fn albert() -> assert_cmd::Command {
     let mut command = assert_cmd::Command::cargo_bin("albert").expect("the program is built");
     for name in ["ALBERT_MODEL", "ALBERT_DEVICE", "HF_TOKEN", "HF_HUB_OFFLINE", "HF_ENDPOINT", "HF_HUB_CACHE"]

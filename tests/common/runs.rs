@@ -1,4 +1,4 @@
-//! Training runs as a user starts, watches and breaks them off. `folder` holds the directory `output` of a run.
+//! Training runs as a user starts, watches and interrupts them. `folder` holds the directory `output` of a run.
 
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::albert;
 
-/// Runs to the end; what was said on stderr.
+/// Runs to the end. Returns the messages on stderr.
 pub(crate) fn finish(arguments: &[String]) -> String {
     let output = albert().args(arguments).output().expect("started");
     let text = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -16,7 +16,7 @@ pub(crate) fn finish(arguments: &[String]) -> String {
     text
 }
 
-/// A run in the background.
+/// Starts a run in the background.
 pub(crate) fn begin(arguments: &[String]) -> Child {
     let program = assert_cmd::cargo::cargo_bin("albert");
     Command::new(program)
@@ -27,7 +27,7 @@ pub(crate) fn begin(arguments: &[String]) -> Child {
         .expect("started")
 }
 
-/// The bytes of the model that a run left.
+/// The bytes of the model that a run wrote.
 pub(crate) fn weights(folder: &Path, output: &str) -> Vec<u8> {
     std::fs::read(folder.join(output).join("model.safetensors")).expect("a model")
 }
@@ -38,7 +38,7 @@ pub(crate) fn metrics(folder: &Path, output: &str) -> Vec<Value> {
     text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
 }
 
-/// Waits until the run in `output` reports a step from `step` on.
+/// Waits until the run in `output` reports step `step` or a later one.
 pub(crate) fn wait_for_step(folder: &Path, output: &str, step: u64, child: &mut Child) {
     let start = Instant::now();
     loop {

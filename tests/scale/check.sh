@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Runs the recipes of docs/scale.md: check.sh PATH_OF_ALBERT [PYTHON]. What is not installed is skipped with a message. PYTHON is an
-# interpreter with pyspark, pandas and pyarrow; dask and ray are used if they are there.
+# Runs the recipes of docs/scale.md: check.sh PATH_OF_ALBERT [PYTHON]. Recipes whose tools are not installed are skipped with a
+# message. PYTHON is an interpreter with pyspark, pandas and pyarrow. dask and ray are used if installed.
 set -euo pipefail
 albert="$(realpath "$1")"
 python="${2:-python3}"
@@ -42,7 +42,7 @@ else
     skipped=$((skipped + 3))
 fi
 
-# A Slurm array without Slurm: the script of the documentation with the variables that Slurm sets.
+# A Slurm array without Slurm: the documented script with the variables that Slurm sets.
 sed -n '/^#!\/bin\/bash$/,/^```$/p' "$here/../../docs/scale.md" | grep -v '^```$' > job.sh
 grep -q SBATCH job.sh || fail "docs/scale.md has no job script"
 mkdir -p bin && ln -sf "$albert" bin/albert

@@ -47,7 +47,7 @@ def installed(*names):
 
 
 class PeakMemory:
-    """The largest resident memory of each `albert` process while it is open, in MiB."""
+    """Records the peak resident memory of each `albert` process while open, in MiB."""
 
     def __enter__(self):
         self.peaks = {}
@@ -68,13 +68,13 @@ class PeakMemory:
                         fields = dict(line.partition(":")[::2] for line in file)
                 except OSError:
                     continue
-                # A process that ends meanwhile has no memory, and may lose its name.
+                # A process that exits in the meantime has no memory and may lose its name.
                 if fields.get("Name", "").strip() == os.path.basename(albert)[:15] and "VmHWM" in fields:
                     self.peaks[process] = int(fields["VmHWM"].split()[0]) // 1024
 
 
 def measure(spark):
-    """Prints how two tasks with a core each compare with one process that has both. A measurement, not a test."""
+    """Compares two tasks of one core each with one process on both cores. A measurement, not a test."""
     path = os.path.join(folder, "many.jsonl")
     many = int(os.environ.get("MANY", 20000))
     with open(path, "w") as file:

@@ -1,4 +1,4 @@
-"""Writes small PEFT adapters of the models in ../cases/models, and what PEFT makes of them.
+"""Writes small PEFT adapters for the models in ../cases/models, and the results that PEFT computes with them.
 
 Made with peft 0.21.2, transformers 4.57.6 and torch 2.15.0 on a CPU: `HF_HUB_OFFLINE=1 python make.py`
 """
@@ -22,7 +22,7 @@ expected = {}
 
 
 def disturbed(model):
-    """The adapter as after some training: nothing in it is zero."""
+    """The adapter as if trained: no parameter is zero."""
     for name, parameter in model.named_parameters():
         if parameter.requires_grad:
             with torch.no_grad():
@@ -50,7 +50,7 @@ def make(name, kind, base, config, whole=False, own_config=False, **arguments):
     model = disturbed(get_peft_model(classes[kind].from_pretrained(base, **arguments), config))
     model.save_pretrained(folder)
     settings = json.loads((folder / "adapter_config.json").read_text())
-    # The base model lies beside the adapter in the tests.
+    # In the tests, the base model is next to the adapter.
     settings["base_model_name_or_path"] = "../base"
     (folder / "adapter_config.json").write_text(json.dumps(settings, indent=1) + "\n")
     (folder / "README.md").unlink()
@@ -86,7 +86,7 @@ make("named_labels", "classify", base, LoraConfig(r=2, target_modules=few, **tas
      id2label={0: "no", 1: "yes"}, label2id={"no": 0, "yes": 1})
 make("features", "embed", base, LoraConfig(r=2, target_modules=few, task_type="FEATURE_EXTRACTION"))
 with tempfile.TemporaryDirectory() as folder:
-    # Word embeddings that the decoder shares, of which the adapter changes only one.
+    # The decoder shares the word embeddings, and the adapter changes only one of the two.
     masked = pathlib.Path(folder) / "masked"
     AlbertForMaskedLM.from_pretrained(base).save_pretrained(masked)
     shutil.rmtree(HERE / "masked", ignore_errors=True)

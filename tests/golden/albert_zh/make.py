@@ -1,9 +1,9 @@
-"""Makes a checkpoint as brightmart/albert_zh trains them, and what it predicts.
+"""Makes a checkpoint in the form of brightmart/albert_zh, and its expected predictions.
 
     python make.py    # transformers 4.57, torch 2.15
 
-The reference is albert_zh's `modeling.py` written out in torch below (words are projected before positions are added; post-LN),
-checked against transformers' AlbertForMaskedLM whose embeddings are as wide as its encoder.
+The reference is albert_zh's `modeling.py`, ported to torch below (words are projected before positions are added; post-LN).
+It is checked against a transformers AlbertForMaskedLM whose embeddings are as wide as its encoder.
 """
 
 import json
@@ -101,7 +101,7 @@ def gelu(x):
 
 
 def logits(v, ids):
-    """albert_zh's modeling.py and run_pretraining.py."""
+    """A port of albert_zh's modeling.py and run_pretraining.py."""
 
     def dense(name, x):
         return x @ v[f"{name}/kernel"] + v[f"{name}/bias"]

@@ -35,7 +35,7 @@ def near(found, expected, what):
 
 
 def pair(tokenizer, first, second):
-    """A pair with segment ids 0 and 1, which 5.x leaves out."""
+    """A pair with segment ids 0 and 1, which transformers 5.x omits."""
     inputs = tokenizer(first, second, return_tensors="pt")
     segments = torch.ones_like(inputs["input_ids"])
     segments[0, : len(tokenizer(first)["input_ids"])] = 0
@@ -81,7 +81,7 @@ def main():
         model, tokenizer = converted("qa", AlbertForQuestionAnswering)
         inputs = pair(tokenizer, QUESTION, CONTEXT)
         outputs = model(**inputs)
-        # The context without the last [SEP], as in the pipeline. [CLS] takes part in the softmax.
+        # As in the pipeline, the context excludes the last [SEP], and the softmax includes [CLS].
         allowed = inputs["token_type_ids"][0].bool()
         allowed[-1] = False
         allowed[0] = True

@@ -1,8 +1,8 @@
-"""Makes `expected.json` from `assets/`: what transformers 4.57 predicts for ten sentences.
+"""Makes `expected.json` from `assets/`: the predictions of transformers 4.57 for ten sentences.
 
     python expected.py
 
-With the slow AlbertTokenizer and the fill-mask pipeline.
+Uses the slow AlbertTokenizer and the fill-mask pipeline.
 
 Requires torch, transformers 4.57, sentencepiece, safetensors.
 """

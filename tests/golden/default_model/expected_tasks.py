@@ -1,8 +1,8 @@
-"""Makes `expected_tasks.json` from `assets/`: what transformers 4.57 computes with the head of each task on its own encoder.
+"""Makes `expected_tasks.json` from `assets/`: the results of transformers 4.57 with the head and the encoder of each task.
 
     python expected_tasks.py
 
-A tensor `tasks.NAME.TENSOR` takes the place of another; `tasks.NAME.MATRIX.difference.left` times `.right` is added to one.
+A tensor `tasks.NAME.TENSOR` replaces another. `tasks.NAME.MATRIX.difference.left` times `.right` is added to a matrix.
 
 Requires torch, transformers 4.57, sentencepiece, safetensors.
 """

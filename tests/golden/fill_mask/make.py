@@ -32,7 +32,7 @@ warnings.filterwarnings("ignore")
 # ---------------------------------------------------------------- text and vocabularies
 
 def sentences():
-    """Some hundred sentences from a small grammar, with numbers, symbols, accents and a little Chinese."""
+    """A few hundred sentences from a small grammar, with numbers, symbols, accents and a little Chinese."""
     r = random.Random(7)
     who = ["the old captain", "a young doctor", "my sister", "the river", "every student", "the café owner",
            "naïve travellers", "Paris", "the United States", "U.S.A.", "a résumé", "the state capital"]
@@ -54,7 +54,7 @@ def sentences():
 
 def train_spiece(folder, lower, rule, size):
     text = sentences()
-    if lower:  # as the models were trained: the tokenizer lowercases and strips accents before SentencePiece
+    if lower:  # as in the training of the models: the tokenizer lowercases and strips accents before SentencePiece
         import unicodedata
         text = ["".join(c for c in unicodedata.normalize("NFKD", t) if not unicodedata.combining(c)).lower()
                 for t in text]
@@ -224,9 +224,9 @@ def run(folder, tokenizer):
         entry = {"name": name, "inputs": inputs, "args": args, "input_ids": ids}
         try:
             entry["output"] = pipe(inputs, **args)
-        except Exception as e:  # noqa: BLE001 - the kind of failure is part of the answer
+        except Exception as e:  # noqa: BLE001 - the kind of failure is part of the expected output
             entry["error"] = {"type": type(e).__name__, "message": str(e)}
-        # Scores that nearly tie would leave the order to rounding.
+        # If scores are nearly tied, rounding decides their order.
         rows = entry.get("output", [])
         for row in walk(rows):
             gaps = [(a["score"] - b["score"]) / a["score"] for a, b in zip(row, row[1:])]
@@ -239,7 +239,7 @@ def run(folder, tokenizer):
 
 
 def walk(output):
-    """The lists of predictions, however deep they lie."""
+    """The lists of predictions, at any depth."""
     if output and isinstance(output[0], dict):
         yield output
     elif isinstance(output, list):
@@ -263,14 +263,14 @@ def main():
     make_model(f, len(train_spiece(f, True, "nmt_nfkc_cf", 260)), 1)
     report[f.name] = run(f, AlbertTokenizer.from_pretrained(f, **limit))
 
-    f = folder_of("spiece_cased")  # no normalisation anywhere
+    f = folder_of("spiece_cased")  # no normalization anywhere
     write_json(f / "tokenizer_config.json", {"tokenizer_class": "AlbertTokenizer", "do_lower_case": False,
                                              "keep_accents": True, **limit})
     make_model(f, len(train_spiece(f, False, "identity", 300)), 2, weights="bin", num_hidden_layers=4,
                num_hidden_groups=2, hidden_act="gelu")
     report[f.name] = run(f, AlbertTokenizer.from_pretrained(f, **limit))
 
-    f = folder_of("json_2020")  # tokenizer.json as the hub has it
+    f = folder_of("json_2020")  # tokenizer.json as on the hub
     sp = train_spiece(None, True, "identity", 240)
     write_json(f / "tokenizer_config.json", {"do_lower_case": True, **limit})
     (f / "tokenizer.json").write_text(json.dumps(json_2020(sp), ensure_ascii=False), encoding="utf-8")
@@ -280,11 +280,11 @@ def main():
     f = folder_of("json_saved")  # the same tokenizer saved again by transformers 4.57, with cleaned-up spaces
     fast = AlbertTokenizerFast.from_pretrained(HERE / "json_2020", clean_up_tokenization_spaces=True)
     fast.save_pretrained(f)
-    train_spiece(f, True, "identity", 240)  # beside it, as on the hub; tokenizer.json wins
+    train_spiece(f, True, "identity", 240)  # next to it, as on the hub; tokenizer.json takes precedence
     make_model(f, len(sp), 6, weights="bin", inner_group_num=2, num_hidden_layers=2, hidden_act="relu")
     report[f.name] = run(f, AlbertTokenizerFast.from_pretrained(f))
 
-    f = folder_of("bert_vocab")  # as the Chinese ALBERT checkpoints
+    f = folder_of("bert_vocab")  # as in the Chinese ALBERT checkpoints
     (f / "vocab.txt").write_text("\n".join(bert_vocab()) + "\n", encoding="utf-8")
     make_model(f, len(bert_vocab()), 5, hidden_act="relu")
     report[f.name] = run(f, BertTokenizer.from_pretrained(f, **limit))

@@ -1,11 +1,11 @@
-"""Fine-tuning by this program beside fine-tuning by transformers and PyTorch, with the same model, data, order and recipe.
+"""Compares fine-tuning by albert with fine-tuning by transformers and PyTorch, with the same model, data, order and recipe.
 
     python check_finetune.py ALBERT DATA [--model DIR] [--seeds N] [--only TASK]    (torch 2.x, transformers 4.57 or 5.x)
 
 ALBERT is the program, DATA a folder with sentiment.train.jsonl, sentiment.dev.jsonl, ner.*, regression.*, choice4.*, qa.* as
 `albert finetune` reads them. For each task:
-* the model that the program writes loads in transformers without missing or left-over weights, and gives the same predictions;
-* over the seeds, the figure on dev is that of PyTorch within the spread of both.
+* the model that the program writes loads in transformers without missing or unexpected weights, and gives the same predictions;
+* over the seeds, the dev metric equals that of PyTorch within the spread of both.
 """
 
 import argparse
@@ -106,7 +106,7 @@ class Ner:
         return dict(num_labels=len(self.labels))
 
     def encode(self, tokenizer, record):
-        """The tag of a word is that of its first token."""
+        """Tags each word with the tag of its first token."""
         row = tokenizer(record["tokens"], is_split_into_words=True, return_token_type_ids=True, truncation=True, max_length=128)
         words = row.word_ids()
         first = [word is not None and (i == 0 or words[i - 1] != word) for i, word in enumerate(words)]
@@ -170,7 +170,7 @@ def outputs_of(task, model, data):
 def pytorch(task, folder, train, dev, seed, args):
     torch.manual_seed(seed)
     changes = task.config(train)
-    # Version 5 computes in the type of the file, in half precision.
+    # Version 5 computes in the file's type, which is half precision.
     model = getattr(transformers, task.cls).from_pretrained(folder, **changes).float()
     tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
     data = [task.encode(tokenizer, record) for record in train]
@@ -246,7 +246,7 @@ def main():
         work = Path(work)
         folder = args.model
         if folder is None:
-            # Made and saved by transformers, from the model inside the program.
+            # Saved by transformers from the built-in model.
             subprocess.run([args.albert, "convert", "embedded", str(work / "embedded"), "-q"], check=True)
             folder = work / "saved"
             transformers.AlbertModel.from_pretrained(work / "embedded").float().save_pretrained(folder)

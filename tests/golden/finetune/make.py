@@ -1,10 +1,11 @@
-"""Makes the files of this folder: a fine-tuning step of each head as transformers and PyTorch compute it.
+"""Makes the files of this folder: one fine-tuning step of each head as computed by transformers and PyTorch.
 
     python make.py            (torch 2.x, transformers 4.57, safetensors, numpy)
 
-<case>/: a tiny model of the head's class with expected.safetensors, which holds rows (input_ids, token_type_ids, attention_mask), what is
-right for them, the loss, grad.<name>, its gradient for every parameter, and new.<name>, the parameter after clipping to a norm of 1 and a
-step of AdamW (rate 0.001, weight decay 0.01 but for biases and normalizations), in 64-bit arithmetic.
+<case>/: a tiny model of the head's class with expected.safetensors. The file holds rows (input_ids, token_type_ids,
+attention_mask), their answers and the loss. grad.<name> is the gradient of a parameter, and new.<name> the parameter after
+clipping to a norm of 1 and one step of AdamW (rate 0.001, weight decay 0.01 except for biases and normalizations). All
+arithmetic is 64-bit.
 """
 
 import shutil
@@ -73,7 +74,7 @@ def spans(generator, batch):
     start[1], end[1] = 0, 0
 
     def loss(model):
-        """Row by row: in a padded batch the logits of padding would take part."""
+        """Computes the loss row by row. In a padded batch, it would include the logits of padding."""
         each = [model(**{key: value[i:i + 1, :n] for key, value in batch.items()},
                       start_positions=start[i:i + 1], end_positions=end[i:i + 1]).loss for i, n in enumerate(own.tolist())]
         return torch.stack(each).mean()
@@ -82,14 +83,14 @@ def spans(generator, batch):
 
 
 def choices(generator, batch):
-    """Six rows: two examples of three choices."""
+    """The loss over six rows: two examples of three choices."""
     right = torch.tensor([2, 0])
     grouped = {key: value.view(2, 3, -1) for key, value in batch.items()}
     return dict(answer=right, choices=torch.tensor([3, 3])), lambda model: model(**grouped, labels=right).loss
 
 
 def uneven_choices(generator, batch):
-    """Six rows: an example of four choices and one of two."""
+    """The loss over six rows: an example of four choices and one of two."""
     right, counts = torch.tensor([3, 1]), torch.tensor([4, 2])
 
     def loss(model):
@@ -121,7 +122,7 @@ def case(name, class_name, changes, target, seed):
         for parameter in model.parameters():
             if parameter.dim() == 1:
                 parameter += 0.1 * torch.randn(parameter.shape, dtype=torch.float64)
-            # The weights that go to the file are those that are differentiated.
+            # The file stores the same weights that are differentiated.
             parameter.copy_(parameter.float().double())
     folder = HERE / name
     shutil.rmtree(folder, ignore_errors=True)

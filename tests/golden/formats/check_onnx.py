@@ -3,7 +3,7 @@
     python check_onnx.py ALBERT          (the program; needs onnx, onnxruntime, numpy, safetensors, and torch and
                                           transformers 4.57 for the activations)
 
-The checkpoints of this folder are converted and run on their inputs, whole, cut, and row by row; and one model per
+The checkpoints of this folder are converted and run on their inputs: complete, truncated, and row by row. One model per
 activation is compared with transformers.
 """
 

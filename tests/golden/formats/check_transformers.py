@@ -1,4 +1,4 @@
-"""Checks that converted checkpoints load in transformers without a missing or unexpected key, and give the numbers.
+"""Checks that converted checkpoints load in transformers without missing or unexpected keys and give the same outputs.
 
     python check_transformers.py ALBERT          (the program; this folder's checkpoints are converted and loaded)
 

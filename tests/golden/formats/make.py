@@ -1,10 +1,10 @@
-"""Makes the checkpoints of this folder with the libraries that wrote such files: TensorFlow 2 and Flax through
+"""Makes the checkpoints of this folder with the libraries that originally wrote such files: TensorFlow 2 and Flax through
 transformers, TensorFlow 1 through TensorFlow itself with the variable names of google-research/albert.
 
-    python make.py [FOLDER]...            (from this folder, all or those named; see README.md for the pinned versions)
+    python make.py [FOLDER]...            (from this folder, all by default; see README.md for the pinned versions)
 
-Every folder has config.json, the checkpoint, and expected.safetensors: the tensors by the names and in the layout of
-the file (`raw.NAME`), the inputs, and the outputs of the library's own model.
+Every folder has config.json, the checkpoint, and expected.safetensors: the tensors with the names and layout of the
+file (`raw.NAME`), the inputs, and the outputs of the library's own model.
 """
 
 import json
@@ -58,7 +58,7 @@ def inputs(choice=False):
 
 
 def value(name, shape, r):
-    """Random weights, large enough that every one of them matters."""
+    """Random weights, large enough that each one affects the outputs."""
     noise = r.standard_normal(shape).astype(np.float32)
     last = name.split("/")[-1]
     if last.startswith(("gamma", "scale")):
@@ -119,7 +119,7 @@ def flax_models():
         if not wanted(name):
             continue
         folder, r = fresh(name), np.random.default_rng(30 + n)
-        # Arrays of more than a gigabyte are stored in pieces; here those of more than a kilobyte.
+        # Flax splits arrays of more than a gigabyte. Here the limit is a kilobyte.
         flax.serialization.MAX_CHUNK_SIZE = 1000 if name == "flax_chunked" else 2**30
         cfg = config(num_labels=3 if "Classification" in cls else 2)
         model = getattr(transformers, "FlaxAlbert" + cls)(cfg, seed=0)
@@ -134,7 +134,7 @@ def flax_models():
 
 
 def part_of(array):
-    """An initializer that knows which part of a partitioned variable is asked for."""
+    """An initializer that returns the requested part of a partitioned variable."""
     def initializer(shape, dtype=None, partition_info=None):
         at = partition_info.var_offset if partition_info else [0] * len(shape)
         return tf.constant(array[tuple(slice(a, a + n) for a, n in zip(at, shape))])
@@ -149,7 +149,7 @@ SQUAD2 = {"start_logits/dense/kernel": (16, 1), "start_logits/dense/bias": (1,),
 
 
 def google():
-    """Checkpoints as tf.compat.v1.train.Saver writes them; outputs come from TF 2's model with the same weights."""
+    """Writes checkpoints with tf.compat.v1.train.Saver. The outputs come from TF 2's model with the same weights."""
     cases = [("google_pretraining", "ForPreTraining", {}, {}), ("google_classifier", "ForSequenceClassification", dict(num_labels=3), {}),
              ("google_squad", "ForQuestionAnswering", {}, {}), ("google_hub", "Model", {}, dict(prefix="module/")),
              ("google_partitioned", "ForPreTraining", {}, dict(partitions=3)),
@@ -175,7 +175,7 @@ def google():
                 v.assign(new)
                 continue
             v.assign(new)
-            # Google keeps the outputs' matrices [out, in].
+            # Google stores the matrices of the outputs as [out, in].
             variables[how.get("prefix", "") + named] = new.T.copy() if named.endswith("output_weights") else new
         out = model({k: tf.constant(v, dtype=tf.int32) for k, v in given.items()}, training=False)
         if how.get("squad2"):
@@ -213,7 +213,7 @@ def google():
 
 
 def google_name(name):
-    """From TF 2's names to google-research/albert's, by hand."""
+    """Maps TF 2's names to those of google-research/albert."""
     name = name.split("/", 1)[1] if name.startswith("tf_albert") else name
     parts = [("albert/", "bert/", 1), ("albert_layer_groups_._", "transformer/group_", 1), ("albert_layers_._", "inner_group_", 1)]
     for old, new, count in parts:

@@ -1,9 +1,9 @@
-"""Makes the ONNX checkpoints of this folder with torch.onnx.export, as people export their models.
+"""Makes the ONNX checkpoints of this folder with torch.onnx.export, as users export their models.
 
     python make_onnx.py            (from this folder; transformers 4.57.6, torch 2.15, onnx)
 
-expected.safetensors has the parameters by the names that `albert` lists them under (`NAME.T` for the matrices that an
-exporter stores transposed), inputs and outputs.
+expected.safetensors has the parameters under the names that `albert` lists (`NAME.T` for the matrices that an exporter
+stores transposed), the inputs and the outputs.
 """
 
 import json
@@ -53,8 +53,8 @@ def main():
         raw = {}
         for key, p in model.named_parameters():
             array = p.detach().numpy()
-            once = key == "predictions.bias"  # known to the exporter as the decoder's, or as this
-            # What works on one vector per text is exported as Gemm, which keeps PyTorch's layout.
+            once = key == "predictions.bias"  # exported under the decoder's name or under this one
+            # Layers that take one vector per text are exported as Gemm, which keeps PyTorch's layout.
             vectors = "pooler." in key or "sop_classifier." in key or key.startswith("classifier.") and "Token" not in cls
             if key in linear and not vectors:
                 raw[f"raw.{key}.T"] = np.ascontiguousarray(array.T)

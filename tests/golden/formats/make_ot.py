@@ -1,4 +1,4 @@
-"""Makes `ot_*`: weights as rust-bert keeps them (`rust_model.ot`), through libtorch's own OutputArchive.
+"""Makes `ot_*`: weights in the format of rust-bert (`rust_model.ot`), through libtorch's own OutputArchive.
 
     python make_ot.py            (from this folder; torch 2.15 and a C++ compiler; after make_onnx.py)
 
@@ -35,11 +35,11 @@ def main():
         expected = load_file(source / "expected.safetensors")
         raw = {k[4:]: v for k, v in expected.items() if k.startswith("raw.")}
         raw = {k.removesuffix(".T"): np.ascontiguousarray(v.T) if k.endswith(".T") else v for k, v in raw.items()}
-        if head == "formaskedlm":  # known to the other as the decoder's
+        if head == "formaskedlm":  # stored in the ONNX model under the decoder's name
             raw["predictions.bias"] = raw.pop("predictions.decoder.bias", None)
             if raw["predictions.bias"] is None:
                 raw["predictions.bias"] = bias(source)
-        # tch writes | for the dots in names
+        # tch replaces the dots in names by |
         library.save_multi([k.replace(".", "|") for k in raw], [torch.from_numpy(v) for v in raw.values()],
                            str(folder / "rust_model.ot"))
         rest = {k: v for k, v in expected.items() if not k.startswith("raw.")}

@@ -1,9 +1,9 @@
-"""What the libraries that wrote these checkpoints answer to small tasks, with the words of vocab.txt.
+"""Predictions for small tasks by the libraries that wrote these checkpoints, with the words of vocab.txt.
 
-    python make_tasks.py tensorflow         (TensorFlow 2 and Flax; Google's checkpoints by TensorFlow's own reader)
-    python make_tasks.py onnx               (ONNX Runtime; rust-bert's files by libtorch)
+    python make_tasks.py tensorflow         (TensorFlow 2 and Flax; Google's checkpoints with TensorFlow's own reader)
+    python make_tasks.py onnx               (ONNX Runtime; rust-bert's files with libtorch)
 
-tasks_*.json: per folder and task the inputs and the predictions, as transformers' pipelines make them of the logits.
+tasks_*.json: the inputs and predictions for each folder and task, as transformers' pipelines compute them from the logits.
 """
 
 import json
@@ -37,7 +37,7 @@ def softmax(x):
 
 
 def encoded(*texts):
-    """Two lists of texts, or one: arrays of the model's inputs."""
+    """The model's input arrays for one list of texts, or for pairs from two lists."""
     return {k: v.astype(np.int64) for k, v in TOKENIZER(*texts, padding=True, return_token_type_ids=True, return_tensors="np").items()}
 
 
@@ -78,7 +78,7 @@ def qa(run, _labels):
     for question, context in QUESTIONS:
         enc = TOKENIZER(question, context, return_offsets_mapping=True)
         out = run(encoded([question], [context]))
-        # The pipeline counts [CLS] in the sum and leaves it out of the answers.
+        # The pipeline includes [CLS] in the sum but not in the answers.
         hidden = np.array([s != 1 and i > 0 for i, s in enumerate(enc.sequence_ids())])
         start, end = (softmax(np.where(hidden, -10000.0, out[k][0])) for k in ["start_logits", "end_logits"])
         start[0] = end[0] = 0
@@ -128,7 +128,7 @@ def flax(folder, cls):
 
 
 def google(folder, cls):
-    """TensorFlow's reader, and TensorFlow 2's model with what it reads."""
+    """TensorFlow 2's model with the weights that TensorFlow's reader returns."""
     import tensorflow as tf
     from make import google_name
     where = folder if folder.name != "google_hub" else folder / "assets"

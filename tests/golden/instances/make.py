@@ -2,7 +2,7 @@
 
     python tests/golden/instances/make.py CHECKOUT_OF_GOOGLE_RESEARCH_ALBERT
 
-Needs TensorFlow 2 with numpy, sentencepiece and six. Documents are synthetic: the same rules are in the test.
+Needs TensorFlow 2 with numpy, sentencepiece and six. Documents are synthetic. The test generates them by the same rules.
 """
 
 import collections
@@ -67,7 +67,7 @@ def statistics(documents, rng, **flags):
                 swapped += instance.is_random_next
                 predicted += len(instance.masked_lm_positions)
                 masked = set(instance.masked_lm_positions)
-                # Words in each run of masked tokens, and pieces of each masked word.
+                # Counts the words in each run of masked tokens, and the pieces of each masked word.
                 run = word = 0
                 for at, token in enumerate(original + ["[SEP]"]):
                     if word and (at not in masked or token == "▁a"):

@@ -1,9 +1,9 @@
-"""Writes small files in the formats of published data sets, and what reference readers make of them (expected.json).
+"""Writes small files in the formats of published data sets, and the results of reference readers (expected.json).
 
     HF_HUB_OFFLINE=1 python make.py        (transformers 4.57.6, conllu 6.0.0)
 
 GLUE: the processors of transformers, and for SNLI the reader of GLUE-baselines (below). CoNLL: the package conllu, and the
-loops of the reading scripts of the data sets (below).
+parsing loops of the data sets' own scripts (below).
 """
 
 import json
@@ -97,7 +97,7 @@ def glue():
 
 
 def glue_baselines(path, labels):
-    """load_tsv of GLUE-baselines as it reads SNLI: rows that raise an exception are left out."""
+    """load_tsv of GLUE-baselines with the settings for SNLI. Rows that raise an exception are omitted."""
     examples = []
     for line in path.read_text().split("\n")[1:]:
         row = line.strip().split("\t")
@@ -131,7 +131,7 @@ bc/cctv/00/cctv_0000   0    1            .    .            *         -    -   - 
 
 
 def sentences(lines, word, tag):
-    """The loop of the reading scripts of conll2003, conll2002, wnut_17 and germeval_14 in `datasets`."""
+    """The parsing loop of the scripts of conll2003, conll2002, wnut_17 and germeval_14 in `datasets`."""
     found, current = [], []
     for line in lines:
         if line.startswith("-DOCSTART-") or line.strip() == "":

@@ -2,7 +2,7 @@
 
     python make.py [texts per variant [output file]]
 
-Made with transformers 4.57.6 and torch 2.15.0; the models are those of ../cases/models and ../tasks/models.
+Made with transformers 4.57.6 and torch 2.15.0. The models are those of ../cases/models and ../tasks/models.
 """
 
 import json
@@ -38,7 +38,7 @@ def text(low, high):
 
 
 def model_of(folder, variant, source, nli=False):
-    """The model with the variant's keys in its tokenizer's files."""
+    """Writes the model with the variant's keys in its tokenizer files."""
     if source in ("bio", "order"):
         shutil.copytree(os.path.join(TASKS, source), folder)
     else:
@@ -96,14 +96,14 @@ def qa(folder, variant):
     for _ in range(20 * COUNT):
         if len(inputs) == COUNT:
             break
-        # No word twice, and none of several tokens: which equal answers are added up is another matter.
+        # Words are distinct and single tokens, because this does not test which equal answers are added up.
         context = " ".join(rng.sample(single, rng.randint(10, 90)))
         x = {"question": text(1, 4), "context": context}
         try:
             found = pipe(**x, top_k=1)
-        except BaseException:  # a panic: the question leaves no room for the stride
+        except BaseException:  # a panic: the question leaves no space for the stride
             continue
-        # White space around answers is taken off here.
+        # Strips white space around answers, as albert does.
         answer = x["context"][found["start"]:found["end"]]
         inputs.append(x)
         results.append({"score": found["score"], "start": found["start"] + len(answer) - len(answer.lstrip()),
@@ -133,7 +133,7 @@ def fill_mask(folder, variant):
         try:
             out = pipe(x["text"])
         except Exception as error:
-            print("left out:", error, file=sys.stderr)  # the mask was cut off
+            print("left out:", error, file=sys.stderr)  # the mask was truncated
             continue
         inputs.append(x)
         results.append([{k: p[k] for k in ("score", "token")} for p in out])

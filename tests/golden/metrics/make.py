@@ -1,10 +1,10 @@
-"""Makes the files of this folder: inputs of metrics, random and odd, and what the references make of them.
+"""Makes the files of this folder: random and unusual inputs of metrics, and the results of the references.
 
     pip install scikit-learn==1.9.1 scipy==1.17.1 seqeval==1.2.2 numpy==2.4.6
     python make.py SQUAD_METRICS
 
 SQUAD_METRICS is transformers' data/metrics/squad_metrics.py (4.57.6), for SQuAD 2.0. The functions of evaluate-v1.1.py are
-written out below. Python 3.11: `str.isalnum` and `str.lower` know Unicode 14.
+copied below. Use Python 3.11, whose `str.isalnum` and `str.lower` follow Unicode 14.
 
 NaN, which JSON lacks, is written as null.
 """
@@ -33,7 +33,7 @@ RANDOM = random.Random(20240607)
 
 
 def plain(value):
-    """Python's own types, and null for NaN."""
+    """Converts to Python's own types, and NaN to null."""
     if isinstance(value, dict):
         return {k: plain(v) for k, v in value.items()}
     if isinstance(value, (list, tuple)):
@@ -135,7 +135,7 @@ def regression():
             gold = [round(RANDOM.uniform(0, 5), digits) for _ in range(count)]
             noise = RANDOM.choice((0.1, 1, 5))
             inputs.append((gold, [round(RANDOM.choice((1, -1)) * noise * RANDOM.random() + g, digits) for g in gold]))
-    # In steps of 1/256: short in decimal, so that every JSON reader gets the same numbers.
+    # Steps of 1/256 are short in decimal, so that every JSON reader gets the same numbers.
     offset = [100000 + RANDOM.randrange(256) / 256 for _ in range(50)]
     inputs.append((offset, [g + RANDOM.randrange(256) / 256 for g in offset]))
     write("regression.json", [regression_case(*i) for i in inputs])
@@ -265,7 +265,7 @@ def squad_v2(v2):
 
 
 def normalized(v2):
-    """Every kind of character next to an article: does it keep the article, and is it white space?"""
+    """Cases for every kind of character next to an article: it may protect the article, or be white space."""
     seen = collections.Counter()
     texts = ODD + WORDS
     for code in range(sys.maxunicode + 1):

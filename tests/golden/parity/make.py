@@ -1,11 +1,11 @@
-"""Makes the parity files of this folder: tiny seeded ALBERT checkpoints, and what transformers computes from them.
+"""Makes the parity files of this folder: tiny seeded ALBERT checkpoints, and the outputs of transformers.
 
     python make.py            (from this folder; see README.md for the pinned versions)
 
-Every case is a folder with config.json, weights, and expected.safetensors (inputs and outputs);
-`cases.json` is the index, `bad_configs.json` lists configurations that must be refused.
-The script checks its own files: wherever transformers can read a folder, the folder is loaded back
-and must give the stored outputs.
+Every case is a folder with config.json, weights, and expected.safetensors (inputs and outputs).
+`cases.json` is the index, and `bad_configs.json` lists configurations that must be refused.
+The script checks its own files: if transformers can read a folder, it loads the folder again and
+must get the stored outputs.
 """
 
 import json
@@ -22,7 +22,7 @@ from transformers.activations import ACT2CLS, ACT2FN
 HERE = Path(__file__).resolve().parent
 CLASSES = {"AlbertModel": AlbertModel, "AlbertForMaskedLM": AlbertForMaskedLM,
            "AlbertForPreTraining": AlbertForPreTraining}
-# prelu and xielu have weights of their own, which no ALBERT checkpoint stores.
+# prelu and xielu have weights, which no ALBERT checkpoint stores.
 ACTIVATIONS = sorted(set(ACT2CLS) - {"prelu", "xielu"})
 INDEX = []
 
@@ -43,7 +43,7 @@ def config(**over):
 
 
 def randomize(model, seed):
-    """Weights spread wide enough that an error anywhere shows, nothing left at zero or one."""
+    """Spreads weights widely enough to expose any error. No weight stays at zero or one."""
     g = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for name, p in sorted(model.named_parameters()):
@@ -72,7 +72,7 @@ def make_inputs(cfg, seed):
         if n > 2 and cfg.type_vocab_size > 1:
             types[row, n // 2:n] = 1
             types[row, n - 2:n] = cfg.type_vocab_size - 1
-    # Padding with another id and type than 0 in the last row: what stands there must not matter.
+    # The padding of the last row has a nonzero id and type, which must not matter.
     ids[2, 11:], types[2, 11:] = cfg.vocab_size - 1, cfg.type_vocab_size - 1
     return {"input_ids": ids, "attention_mask": mask, "token_type_ids": types}
 
@@ -89,7 +89,7 @@ def outputs(model, inputs, prefix="", keep=None):
         out["mlm_logits"] = model.predictions(seen.last_hidden_state)
     if hasattr(model, "sop_classifier"):
         out["sop_logits"] = model.sop_classifier(seen.pooler_output)
-    # The class's own forward must say the same.
+    # The class's own forward must give the same outputs.
     if isinstance(model, AlbertForMaskedLM):
         assert torch.equal(model(**inputs).logits, out["mlm_logits"])
     if isinstance(model, AlbertForPreTraining):
@@ -114,7 +114,7 @@ def full_state(model):
 
 
 def untied(state):
-    """What save_pretrained writes to safetensors: each tied tensor once."""
+    """The tensors that save_pretrained writes to safetensors: each tied tensor once."""
     gone = ("predictions.decoder.weight", "predictions.decoder.bias")
     return {k: v.contiguous().clone() for k, v in state.items() if k not in gone}
 
@@ -141,7 +141,7 @@ def safetensors(folder, state):
 
 
 def shards(folder, state, count, stem, suffix, save):
-    """`state` cut into `count` files and an index, as save_pretrained names them."""
+    """Splits `state` into `count` files and an index, named as by save_pretrained."""
     names = sorted(state)
     size = -(-len(names) // count)
     where = {}
@@ -175,7 +175,7 @@ def finish(name, model, file, out, features, cfg=None, reads=True, load=None, **
                 want = out["single_" + key]
                 gap = ((value - want).abs().max() / want.abs().max()).item()
                 assert gap < 5e-6, f"{name}: {key} differs by {gap} after loading"
-    # Padding must not matter (the row alone against the same row in the batch), and nothing may be flat.
+    # Padding must not matter: a row alone equals the same row in the batch. No output may be flat.
     for key in ("last_hidden_state", "mlm_logits"):
         if key in out:
             gap = (out[key][2, :11] - out["single_" + key][0]).abs().max() / out[key].abs().max()
@@ -266,7 +266,7 @@ def form_model(architecture="AlbertForMaskedLM", seed=50, **over):
 
 
 def form_cases():
-    # One model in many wrappings; form_safetensors/expected.safetensors holds for all of "same_as".
+    # One model in many forms. form_safetensors/expected.safetensors applies to all cases with "same_as".
     model = form_model("AlbertForPreTraining")
     state, out = full_state(model), expected(model, 1050, FORM, SMALL)
 
@@ -299,7 +299,7 @@ def form_cases():
         ['nested {"state_dict": ...} beside other values', "module. prefix", "nn.Parameter values"], reads=False)
 
     def strides(folder):
-        # Matrices as transposes of what is stored; vectors as windows into one long storage.
+        # Matrices are transposed views, and vectors are views into one long storage.
         vectors = [k for k in sorted(state) if state[k].dim() == 1]
         flat, at, value = torch.cat([torch.full((7,), 99.0)] + [state[k] for k in vectors]), 7, {}
         for k in vectors:

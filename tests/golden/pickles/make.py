@@ -1,6 +1,6 @@
-"""Makes PyTorch files whose weights stand beside everything that training programs save with them.
+"""Makes PyTorch files with weights and everything that training programs save with them.
 
-    python make.py    # torch 2.15, numpy 2; writes *.bin and expected.safetensors beside this script
+    python make.py    # torch 2.15, numpy 2; writes *.bin and expected.safetensors next to this script
 
 Every file holds the tensors of expected.safetensors, under these names once wrappers are taken off.
 """
@@ -33,11 +33,11 @@ def weights():
         {
             "albert.embeddings.word_embeddings.weight": torch.randn(5, 3),
             "albert.embeddings.position_ids": torch.arange(4).expand(1, -1),
-            # Columns of a wider matrix, and one read the other way round.
+            # Columns of a wider matrix, and a transposed matrix.
             LAYER + "ffn.weight": wide[:, 2:7],
             LAYER + "ffn_output.weight": torch.randn(5, 3).t(),
             LAYER + "ffn.bias": bias[1:],
-            # The same storage again, from another place.
+            # The same storage again, at another offset.
             LAYER + "ffn_output.bias": bias[:3],
             LAYER + "attention.dense.weight": torch.randn(3, 3).half(),
             "albert.pooler.weight": torch.randn(3, 3).bfloat16(),
@@ -80,7 +80,7 @@ class Slots:
 
 
 class Container:
-    """As configuration libraries write them: a content, and a parent that leads back."""
+    """A node as in configuration libraries: its content, and a reference back to its parent."""
 
     def __init__(self, content, parent=None):
         self._parent = parent
@@ -206,7 +206,7 @@ def linear(w, name):
 
 
 def whole(w):
-    """A module that holds the weights where an ALBERT has them."""
+    """A module that holds the weights at their places in an ALBERT model."""
     model, albert, encoder = torch.nn.Module(), torch.nn.Module(), torch.nn.Module()
     layer, group = torch.nn.Module(), torch.nn.Module()
     layer.ffn, layer.ffn_output = linear(w, LAYER + "ffn"), linear(w, LAYER + "ffn_output")
@@ -231,12 +231,12 @@ def main():
         old.unlink()
     w = weights()
     save_file({name: tensor.detach().contiguous().clone() for name, tensor in w.items()}, HERE / "expected.safetensors")
-    # Everything beside the weights, before and after them.
+    # Everything else before or after the weights.
     for protocol in range(2, 6):
         for zipped in [True, False] if protocol in (2, 4) else [True]:
             beside = neighbours()
             if not zipped:
-                # Files before 1.6 have no way to write these.
+                # Files from before 1.6 cannot store these.
                 beside.pop("tensors of other kinds")
             for order in ["before", "after"]:
                 content = {**beside, "state_dict": w} if order == "before" else {"state_dict": w, **beside}
@@ -268,7 +268,7 @@ def main():
         torch.save(value, HERE / f"as_{name}.bin")
         torch.save(value, HERE / f"as_{name}_legacy.bin", _use_new_zipfile_serialization=False)
     torch.save(whole(w), HERE / "module.bin")
-    # A classifier that is no plain array, in a model of the configuration in golden/cases/models/classify.
+    # A classifier that is not a plain array, in a model with the configuration of golden/cases/models/classify.
     from safetensors.torch import load_file
 
     model = load_file(HERE.parent / "cases/models/classify/model.safetensors")

@@ -1,10 +1,10 @@
-"""Answers of transformers' question-answering pipeline to contexts that repeat words in several forms.
+"""Answers of transformers' question-answering pipeline for contexts that repeat words in several forms.
 
     python make.py            # writes expected.json: transformers 4.57.6, torch 2.15.0
-    python make.py 300 FILE   # more of the same, for a comparison by hand
+    python make.py 300 FILE   # more of the same, for manual comparison
 
-The model is that of ../cases/models (assembled as ../cases/assemble.py does). Questions whose answers hang on the
-last bits of scores are left out.
+The model is that of ../cases/models (assembled as by ../cases/assemble.py). Questions whose answers depend on the last
+bits of scores are left out.
 """
 import json
 import random

@@ -1,4 +1,4 @@
-"""Quantizes small models in the ways of several libraries, and writes what their dequantized weights answer.
+"""Quantizes small models with several libraries, and writes the results of their dequantized weights.
 
 Made with onnx 1.23.2, onnxruntime 1.32.0, onnx_ir, bitsandbytes 0.50.2, transformers 4.57.6 and torch 2.15.0 on a CPU:
 `HF_HUB_OFFLINE=1 python make.py [onnx] [bitsandbytes]`
@@ -81,7 +81,7 @@ def onnx_models():
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()
         job(str(folder / "model.onnx"))
-        # The ordinary model with the dequantized weights in the places of its own.
+        # The ordinary model with the dequantized weights in place of its own.
         plain, quantized = onnx.load(source), onnx.load(folder / "model.onnx")
         stored = {t.name: t for t in quantized.graph.initializer}
         blocks = {n.input[1]: n for n in quantized.graph.node if n.op_type == "MatMulNBits"}
@@ -117,7 +117,7 @@ def onnx_models():
                 for key, node in blocks.items():
                     if key.rsplit("_Q", 1)[0] == candidate:
                         k = next(a.i for a in node.attribute if a.name == "K")
-                        # A product with the identity gives the weights of the library itself.
+                        # Multiplying by the identity returns the library's own dequantized weights.
                         one = onnx.helper.make_model(onnx.helper.make_graph(
                             [onnx.helper.make_node("MatMulNBits", ["x", *node.input[1:]], ["y"], domain="com.microsoft",
                                                    **{a.name: a.i for a in node.attribute})], "one",

@@ -1,9 +1,9 @@
-"""Vectors that sentence-transformers gives for directories with several modules: writes expected.json and the weights of
+"""Writes the vectors of sentence-transformers for directories with several modules (expected.json), and the weights of
 the Dense and LayerNorm modules.
 
     python make.py
 
-Made with sentence-transformers 5.1.2, transformers 4.57.6 and torch 2.15.0; the model is that of ../cases/models.
+Made with sentence-transformers 5.1.2, transformers 4.57.6 and torch 2.15.0. The model is that of ../cases/models.
 """
 
 import json
@@ -67,7 +67,7 @@ for name, (modules, transformer, options, old) in DIRECTORIES.items():
         model.save(saved, create_model_card=False)
         target = os.path.join(HERE, name)
         shutil.rmtree(target, ignore_errors=True)
-        # The model itself is in ../cases/models; everything else is kept.
+        # The model itself is in ../cases/models. Everything else stays.
         weights = ("config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json",
                    "spiece.model", "added_tokens.json", "README.md")
         shutil.copytree(saved, target, ignore=lambda d, names: weights if d == saved else ())

@@ -2,8 +2,8 @@
 
     python check_tables.py path/to/albert
 
-Needs pandas, pyarrow, duckdb and polars (made with 3.1, 26.0, 2.0 and 2.1). The reference for predictions is albert's output as
-JSON lines, which the tests compare with transformers. Parquet is checked if albert was built with it.
+Needs pandas, pyarrow, duckdb and polars (made with 3.1, 26.0, 2.0 and 2.1). The reference for predictions is albert's JSON
+lines output, which the tests compare with transformers. Parquet is checked if albert was built with it.
 """
 
 import csv
@@ -53,7 +53,7 @@ def near(a, b):
 
 
 def check_csv(folder, texts, kind):
-    """Cells pass through and predictions have their values, whoever reads the table."""
+    """Every reader gets the input cells unchanged, and the predictions with their values."""
     source = folder / "in.csv"
     with source.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
@@ -103,7 +103,7 @@ def check_csv(folder, texts, kind):
 
 
 def check_lists(folder):
-    """Lists are JSON in a cell, as pandas and DuckDB parse it."""
+    """Lists in cells are JSON that pandas and DuckDB parse."""
     source, table, plain = folder / "texts.csv", folder / "lists.csv", folder / "lists.jsonl"
     source.write_text("text\nParis rebuilt\na\n")
     for task, name in [("embed", "embedding"), ("ner", "entities")]:
@@ -149,7 +149,7 @@ def check_parquet(folder):
     albert("classify", "two", "-i", source, "-o", plain, "--on-error", "skip")
     predictions = [record["predictions"][0] for record in lines(plain)]
     found = pq.read_table(table)
-    # The columns of the input, their types and their values are the same.
+    # The input columns keep their types and values.
     assert found.column_names == own.column_names + ["label", "score", "error"], found.column_names
     for name in own.column_names:
         assert found.schema.field(name).type == own.schema.field(name).type, (name, found.schema.field(name))
@@ -169,7 +169,7 @@ def check_parquet(folder):
     assert [str(kind) for kind in relation.types][:3] == ["INTEGER", "VARCHAR", "FLOAT"], relation.types
     assert [row[1] for row in relation.fetchall()] == own["text"].to_pylist()
 
-    # Vectors are lists of a fixed size; those of records that failed are null.
+    # Vectors are lists of a fixed size. Failed records have null.
     pq.write_table(pa.table({"text": pa.array(["Paris rebuilt", None, "a"], pa.string())}), source)
     albert("embed", "bio", "-i", source, "-o", table, "--on-error", "skip", code=1)
     albert("embed", "bio", "-i", source, "-o", plain, "--on-error", "skip", code=1)
@@ -201,7 +201,7 @@ def check_parquet(folder):
             assert {k: v for k, v in entity.items() if v is not None}.keys() == other.keys()
             assert entity["word"] == other["word"] and near(entity["score"], other["score"])
 
-    # JSON lines get types, CSV stays text.
+    # JSON lines get typed columns. CSV stays text.
     source = folder / "in.jsonl"
     source.write_text('{"text":"a","n":1,"x":0.5,"l":["b"]}\n{"text":"b","n":null,"x":2,"l":null,"o":{"k":1}}\n')
     albert("classify", "two", "-i", source, "-o", table)

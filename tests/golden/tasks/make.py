@@ -1,10 +1,10 @@
-"""Makes the files of this folder: tiny ALBERT checkpoints with every head, and what transformers' pipelines say.
+"""Makes the files of this folder: tiny ALBERT checkpoints with every head, and the outputs of transformers' pipelines.
 
     python make.py            (from this folder; see README.md for the pinned versions)
 
-models/<name>/ are checkpoints; <task>.json is a list of calls, each with the model, the inputs, the options and the
+models/<name>/ are checkpoints. <task>.json is a list of calls, each with the model, the inputs, the options and the
 output of the reference. Tokenizers and vocabularies come from ../fill_mask (json_2020: a tokenizer.json as on the hub
-since 2020; json_saved: one as transformers 4.57 saves it; bert_vocab: WordPiece).
+since 2020; json_saved: one as saved by transformers 4.57; bert_vocab: WordPiece).
 """
 
 import json
@@ -48,7 +48,7 @@ MODELS = {
     "bioes": ("json_2020", 10, BIOES, dict(embedding_size=32)),
     "order": ("json_2020", 11, None, dict(num_hidden_layers=2)),
 }
-# Heads of their own kind of classifier.
+# Heads with a different kind of classifier.
 CHOICE_MODELS = {
     "choice_a": ("json_2020", 21, {}),
     "choice_b": ("json_2020", 22, dict(num_hidden_layers=4, num_hidden_groups=2)),
@@ -111,13 +111,13 @@ def make_model(name, tokenizer, seed, labels, over, choice=False):
             norm = "layernorm" in key.lower() or "layer_norm" in key
             value = 1 + 0.25 * noise if norm and key.endswith("weight") else 0.3 * noise
             if key.startswith(("classifier.", "qa_outputs.")):
-                value = 2 * value  # decided models
+                value = 2 * value  # large logits, for clear predictions
             if "word_embeddings" in key:
-                value = 4 * value  # in which tokens differ
+                value = 4 * value  # so that tokens differ
             if "attention.dense" in key:
                 value = value / 3
             state[key] = value.half().contiguous()
-    if name == "order":  # a pretrained model, with nothing but its own heads
+    if name == "order":  # a pretrained model with only its own heads
         state = {k: v for k, v in state.items() if not k.startswith(("classifier.", "qa_outputs."))}
         cfg.architectures = ["AlbertForPreTraining"]
     save_file(state, folder / "model.safetensors", metadata={"format": "pt"})
@@ -158,7 +158,7 @@ LONG = [" ".join(sentences(100 + 20 * n + s) for s in range(14)) for n in range(
 
 
 def diversity(calls):
-    """How many entities the pipeline finds per text, so that no model of the tests labels everything alike."""
+    """The number of entities that the pipeline finds per text, to check that no test model labels everything alike."""
     groups = [len(o) for c in calls if c["strategy"] == "simple" and c["options"] == {} for o in c["outputs"]]
     return sum(groups) / len(groups)
 
@@ -251,11 +251,11 @@ def ner():
 
 
 def qa():
-    # The pipeline leaves the white space before a word in answers; answers that are equal without it are one here.
+    # The pipeline keeps the white space before a word in answers. Here, answers that are equal without it count as one.
     def get_answer(self, answers, target):
         return next((a for a in answers if a["answer"].strip().lower() == target.strip().lower()), None)
 
-    # Which spans are among the best must not hang on the last bits of their scores.
+    # The choice of the best spans must not depend on the last bits of their scores.
     clear = [True]
 
     def decode_spans(start, end, topk, max_answer_len, undesired_tokens):
@@ -281,7 +281,7 @@ def qa():
         for options in [{}, {"top_k": 5}, {"handle_impossible_answer": True, "top_k": 3}, {"max_answer_len": 3},
                         {"doc_stride": 5, "max_seq_len": 40, "top_k": 3}, {"align_to_words": False, "top_k": 3}]:
             some = contexts if options in ({}, {"top_k": 5}) else contexts[2:5] + contexts[6:7]
-            if name == "saved" and "doc_stride" not in options:  # the default leaves no room there
+            if name == "saved" and "doc_stride" not in options:  # the default leaves no space there
                 options = options | {"doc_stride": 10}
             inputs, outputs = [], []
             for i, c in enumerate(some):
@@ -359,7 +359,7 @@ def zero_shot():
     for name, entailment in [("inner", None), ("groups", None), ("bert", None), ("bio", "I-LOC"), ("relu", "NOUN"),
                              ("bioes", "O"), ("two", "LABEL_1")]:
         model, tokenizer = load(AlbertForSequenceClassification, name)
-        if entailment:  # as a user of the library would have to
+        if entailment:  # a user of the library would need this too
             model.config.label2id = {("entailment" if l == entailment else l): i for l, i in model.config.label2id.items()}
         pipe = pipeline("zero-shot-classification", model=model, tokenizer=tokenizer)
         for options in [{}, {"multi_label": True}, {"hypothesis_template": "{}, is it?"}]:

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Compares the tokenizers that `albert convert` writes with what transformers makes of them, for every flavour of added/.
+"""Compares the tokenizers that `albert convert` writes with transformers' reading of them, for every flavour of added/.
 
     python check_saved.py ALBERT          (the program; works with transformers 4.57 and 5.x)
 
-Prints, per flavour, how many of its texts get other ids from transformers' AutoTokenizer than from ALBERT, before and
+For each flavour, prints the number of texts for which transformers' AutoTokenizer and ALBERT disagree on ids, before and
 after the conversion, and whether all added tokens have the same ids.
 """
 

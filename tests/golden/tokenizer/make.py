@@ -1,30 +1,30 @@
 #!/usr/bin/env python3
-"""Make the golden files of the tokenizer: small vocabularies and what transformers 4.57 does with them.
+"""Makes the golden files of the tokenizer: small vocabularies and the results of transformers 4.57.
 
 Run from the root of the repository, with transformers 4.57, tokenizers 0.22 and sentencepiece 0.2 installed:
 
     python3 tests/golden/tokenizer/make.py --corpus TEXT [TEXT ...]
 
-TEXT is any plain English text, one paragraph a line (a name that ends in .gz is unpacked); the first
-20,000 lines of all files together are used. The vocabularies come out of it, so another text gives other
-ids but the same tests. `--keep` leaves the vocabularies as they are and only writes the expectations anew.
-`--fuzz N FILE` writes N random strings with their expectations to FILE instead (for a comparison by hand).
+TEXT is any plain English text with one paragraph per line (.gz files are decompressed). The first 20,000
+lines of all files together are used. The vocabularies are trained on them, so another text gives other ids
+but the same tests. `--keep` keeps the vocabularies and only rewrites the expected values. `--fuzz N FILE`
+writes N random strings with their expected values to FILE instead (for manual comparison).
 
-Files made, all in this folder:
+Output, all in this folder:
 
   spiece.model         SentencePiece unigram model with ALBERT's options
-  hub2020.json         tokenizer.json as the ALBERT models of 2020 have it (symbols are ordinary pieces)
-  fast457.json         tokenizer.json as transformers 4.57 converts it (symbols are added tokens), here
+  hub2020.json         tokenizer.json as in the ALBERT models of 2020 (symbols are ordinary pieces)
+  fast457.json         tokenizer.json as converted by transformers 4.57 (symbols are added tokens), here
                        without the Precompiled normalizer to keep it small
   vocab.txt            a WordPiece vocabulary, English and Chinese
   strings.json         the texts: singles, pairs, truncations
   expected_*.jsonl     per text: ids, tokens, offsets, decode(ids), decode(ids, skip_special_tokens=True);
                        for pairs also type_ids and special_tokens_mask. Offsets count code points.
 
-The slow AlbertTokenizer has no offsets. Those in expected_spiece.jsonl are computed here from its own
-steps, each character carrying its place: a token has the characters it was made of, without the white
-space before it; a lone "▁" has the place of the character that follows. They are compared with hub2020's
-wherever both give the same ids (differences are printed).
+The slow AlbertTokenizer has no offsets. Those in expected_spiece.jsonl are computed here by tracking the
+position of each character through its steps. A token covers the characters that it was made of, without
+the white space before it. A lone "▁" covers the character that follows. The offsets are compared with those
+of hub2020 wherever both give the same ids, and differences are printed.
 """
 
 import argparse
@@ -69,7 +69,7 @@ def make_spiece(corpus):
     lines = [clean(line)[:2000] for line in lines_of(corpus)]
     # digits before commas, so that the vocabulary has pieces such as "0," and "▁1990,"
     lines += [f"in {year}, and {year}, or {n},000, but 9, 10, {n}, " * 3 for year in range(1990, 2030) for n in (1, 2, 30)]
-    model = io.BytesIO()  # a file's path would end up in the model
+    model = io.BytesIO()  # a file's path would be stored in the model
     spm.SentencePieceTrainer.train(
         sentence_iterator=iter(lines),
         model_writer=model,
@@ -240,7 +240,7 @@ def singles():
 
 
 class Slow:
-    """The slow AlbertTokenizer, with offsets worked out from its own steps."""
+    """The slow AlbertTokenizer, with offsets computed from its own steps."""
 
     def __init__(self):
         from transformers import AlbertTokenizer
@@ -249,7 +249,7 @@ class Slow:
         self.space = re.compile(r"\s")
 
     def segments(self, text):
-        """(special token or None, [(character, place)]) for each part that the tokenizer cuts."""
+        """(special token or None, [(character, position)]) for each part that the tokenizer splits off."""
         special = sorted(self.t.all_special_tokens, key=len, reverse=True)
         low, i = [], 0
         while i < len(text):
@@ -298,7 +298,7 @@ class Slow:
         return [(d, i) for c, i in out for d in c.lower()]
 
     def pieces(self, chars):
-        """SentencePiece's pieces of these characters: (piece, [places])."""
+        """SentencePiece's pieces of these characters: (piece, [positions])."""
         text = "".join(c for c, _ in chars)
         at = [k for k, c in enumerate(text) for _ in c.encode()] + [len(text)]  # byte -> character
         out = []
@@ -308,7 +308,7 @@ class Slow:
             out.append((p.piece, places, own))
         for n, (piece, _, own) in enumerate(out):
             if not piece.strip("▁"):
-                # the character that follows, which may be several (letters of a Hangul syllable)
+                # covers the character that follows, which may be several (the letters of a Hangul syllable)
                 first = next((p for p, places, _ in out[n + 1 :] if places), "").strip("▁")[:1]
                 places = [i for _, after, _ in out[n + 1 :] for i in after]
                 syllable = len(unicodedata.normalize("NFD", first)) if "가" <= first <= "힣" else 1
@@ -317,7 +317,7 @@ class Slow:
 
     @functools.cache
     def shows(self, c):
-        """Not white space, nor a character that SentencePiece drops."""
+        """Returns true unless the character is white space or SentencePiece drops it."""
         return c in SYMBOLS or self.t.sp_model.normalize("a" + c + "b").strip("▁")[1:-1].strip("▁ ") != ""
 
     def tokens(self, text):
@@ -368,7 +368,7 @@ def write_slow(texts, pairs, truncations, name, hub=None):
             ids, offsets = slow.single(text)
             if hub:
                 e = hub(text, return_offsets_mapping=True)
-                # the place of [MASK] has the spaces before it there
+                # hub2020's offsets of [MASK] include the spaces before it
                 theirs = [o for i, o in zip(ids, e["offset_mapping"]) if i != slow.t.mask_token_id]
                 ours = [o for i, o in zip(ids, offsets) if i != slow.t.mask_token_id]
                 if e["input_ids"] == ids:
@@ -394,7 +394,7 @@ def write_slow(texts, pairs, truncations, name, hub=None):
 
 def write_fast(t, texts, pairs, truncations, name):
     def call(a, b=None, **more):
-        # a batch: a lone empty second text would be dropped
+        # as a batch, because a single empty second text would be dropped
         batch = [(a, b)] if b is not None else [a]
         e = t(batch, return_offsets_mapping=True, return_special_tokens_mask=True, return_token_type_ids=True, **more)
         return {k: v[0] for k, v in e.items()}

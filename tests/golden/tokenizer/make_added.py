@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Make the golden files of added tokens: small configuration files, random texts, and what transformers 4.57 does.
+"""Makes the golden files of added tokens: small configuration files, random texts, and the results of transformers 4.57.
 
 Run from the root of the repository, with transformers 4.57, tokenizers 0.22 and sentencepiece 0.2 installed:
 
@@ -8,14 +8,14 @@ Run from the root of the repository, with transformers 4.57, tokenizers 0.22 and
 Writes into tests/golden/tokenizer/added/:
 
   bert.json            tokenizer.json of BertTokenizerFast with vocab.txt
-  FLAVOUR/             the configuration files of one tokenizer; flavours.json says what else it consists of
+  FLAVOUR/             the configuration files of one tokenizer; flavours.json lists its other parts
   flavours.json        per flavour: the main file (a name in tests/golden/tokenizer and its name in the directory), and
                        the number of tokens
   spiece.jsonl, vocab.jsonl, json.jsonl
                        500 texts for each kind of tokenizer, each with one flavour: ids, tokens, offsets (code
                        points, start and end of each token in one list; the slow AlbertTokenizer has none)
 
-`--fuzz N FILE SEED` writes N more texts for every flavour to FILE instead (for a comparison by hand: the test
+`--fuzz N FILE SEED` writes N more texts for every flavour to FILE instead (for manual comparison: the test
 `more_random_texts` reads the file that ALBERT_TEST_ADDED names).
 """
 
@@ -48,7 +48,7 @@ def special(ids, mask_lstrip):
 
 ALBERT_IDS = {"<pad>": 0, "<unk>": 1, "[CLS]": 2, "[SEP]": 3, "[MASK]": 4}
 BERT_IDS = {"[PAD]": 0, "[UNK]": 10, "[CLS]": 11, "[SEP]": 12, "[MASK]": 13}
-# N is the size of the vocabulary; attributes of every kind.
+# N is the size of the vocabulary. All kinds of attributes occur.
 def attributes(n):
     kinds = [
         token("<l>", lstrip=True, special=True), token("<r>", rstrip=True, special=True), token("<lr>", lstrip=True, rstrip=True),
@@ -122,7 +122,7 @@ def compact(value):
 
 
 def fill(value, n):
-    """The ids that depend on the size of the vocabulary."""
+    """Fills in the ids that depend on the size of the vocabulary."""
     if isinstance(value, dict) and "N" in value:
         return {**{k: v for k, v in value.items() if k != "N"}, **attributes(n)}
     if isinstance(value, dict) and value and all(v is None for v in value.values()):
@@ -133,7 +133,7 @@ def fill(value, n):
 
 
 def build():
-    """Writes the configuration files; gives a tokenizer of transformers for each flavour."""
+    """Writes the configuration files. Returns a transformers tokenizer for each flavour."""
     import transformers
 
     os.makedirs(OUT, exist_ok=True)
@@ -163,7 +163,7 @@ def pieces(strings):
 
 
 def variants(rng, t):
-    """A token as texts may have it."""
+    """A token in one of the forms that occur in texts."""
     return rng.choice([t, t, t, t, t.lower(), t.upper(), t.title(), t[:-1], t[1:], t + t, t + " " + t, f" {t} ", f"{t}\t", f"\u00a0{t}", f"  {t}  ", f"{t},", f"({t})", t + "s", "x" + t, "_" + t, "1" + t])
 
 
@@ -199,7 +199,7 @@ def expected(tokenizer, text):
         else:
             e, offsets = tokenizer(text), None
     except Exception:
-        return None  # where the reference fails, there is nothing to compare
+        return None  # if the reference fails, there is nothing to compare
     ids = e["input_ids"]
     return {"ids": ids, "tokens": tokenizer.convert_ids_to_tokens(ids), "offsets": offsets, "decode": tokenizer.decode(ids)}
 

@@ -1,6 +1,6 @@
-"""Small SentencePiece models of every type and Japanese tokenizers, with what the slow tokenizers of transformers give.
+"""Makes small SentencePiece models of every type and Japanese tokenizers, with the results of transformers' slow tokenizers.
 
-Needs transformers 4.57.6, sentencepiece 0.2.3 and protobuf. Writes next to itself: texts.json (the texts of all),
+Needs transformers 4.57.6, sentencepiece 0.2.3 and protobuf. Writes next to itself: texts.json (the shared texts),
 spiece/NAME.model and spiece/NAME.json ("config" is its tokenizer_config.json), japanese/vocab.txt,
 japanese/spiece.model and japanese/NAME.json.
 """

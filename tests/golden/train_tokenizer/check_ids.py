@@ -1,14 +1,14 @@
 #!/usr/bin/env python3
-"""Compare the ids of a directory that `albert train-tokenizer` wrote, in all that reads it.
+"""Compares the ids that every reader gives for a directory written by `albert train-tokenizer`.
 
     python3 tests/golden/train_tokenizer/check_ids.py ALBERT DIR TEXT [TEXT ...]
 
-ALBERT is the program, DIR the directory, TEXT a text with a line per paragraph (a name that ends in .gz is
-unpacked; every 97th line is taken). The strings of tests/golden/tokenizer/strings.json are compared too. Needs
+ALBERT is the program, DIR the directory, and TEXT a text with one paragraph per line, of which every 97th is taken
+(.gz files are decompressed). The strings of tests/golden/tokenizer/strings.json are compared too. Needs
 sentencepiece and transformers: 4.57, where the slow and the fast tokenizer are compared, or 5.x, which has one.
 
-For each reader the number of texts with other ids than our `tokenizer.json` gives is printed, and the first of
-them; the exit code is 1 if a line of TEXT is among them. README.md in this folder says which strings differ, and why.
+For each reader, prints the number of texts whose ids differ from those of albert's `tokenizer.json`, and the first
+of them. The exit code is 1 if a line of TEXT differs. README.md in this folder lists the strings that differ, and why.
 """
 
 import gzip

@@ -1,8 +1,8 @@
-"""Pretrains with the program given, loads what it wrote in transformers, and compares losses and tokens.
+"""Pretrains with the given program, loads the result in transformers, and compares losses and tokens.
 
     python check_pretrain.py PATH/TO/albert        (torch and transformers, 4.57 or 5.x)
 
-One step at a learning rate of next to nothing: its losses are those of the weights that are saved, on the rows that
+Runs one step at a learning rate close to zero. Its losses are then those of the saved weights on the rows that
 --show-instances prints.
 """
 
@@ -36,7 +36,7 @@ def main(program):
     with tempfile.TemporaryDirectory() as folder:
         folder = Path(folder)
         lines = corpus(folder / "corpus.txt")
-        # No dropout, also before the sentence-order head.
+        # No dropout, not even before the sentence-order head.
         config = dict(model_type="albert", embedding_size=64, hidden_size=128, num_hidden_layers=4, num_hidden_groups=2,
                       num_attention_heads=2, intermediate_size=512, classifier_dropout_prob=0.0)
         (folder / "config.json").write_text(json.dumps(config))

@@ -1,13 +1,13 @@
-"""Makes the files of this folder: gradients and optimizer steps as PyTorch and NumPy compute them.
+"""Makes the files of this folder: gradients and optimizer steps as computed by PyTorch and NumPy.
 
     python make.py            (torch 2.x, transformers 4.57, safetensors, numpy)
 
-<case>/: a tiny AlbertForPreTraining with expected.safetensors, which holds a batch (input_ids, token_type_ids,
-attention_mask, labels with -100 where nothing is masked, sentence_order_label), both losses, and grad.<name>, the gradient of the
-sum of the losses for every parameter, in 64-bit arithmetic.
+<case>/: a tiny AlbertForPreTraining with expected.safetensors. The file holds a batch (input_ids, token_type_ids,
+attention_mask, labels with -100 for unmasked tokens, sentence_order_label) and both losses. For every parameter,
+grad.<name> is the gradient of the sum of the losses. All arithmetic is 64-bit.
 
-optimizers.safetensors: steps of LAMB and AdamW, in 64-bit arithmetic, after google-research/albert's lamb_optimizer.py and
-optimization.py, and torch.optim.AdamW itself.
+optimizers.safetensors: steps of LAMB and AdamW in 64-bit arithmetic, computed as in google-research/albert's lamb_optimizer.py
+and optimization.py, and by torch.optim.AdamW itself.
 """
 
 import shutil
@@ -57,7 +57,7 @@ def gradients(name, changes, seed):
         for parameter in model.parameters():
             if parameter.dim() == 1:
                 parameter += 0.1 * torch.randn(parameter.shape, dtype=torch.float64)
-    # The weights that go to the file are those that are differentiated.
+    # The file stores the same weights that are differentiated.
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.copy_(parameter.float().double())
@@ -83,7 +83,7 @@ def gradients(name, changes, seed):
 
 
 def lamb(w, g, m, v, rate, decay, adapt, beta1=0.9, beta2=0.999, epsilon=1e-6):
-    """lamb_optimizer.py, `apply_gradients`; without `adapt` it is optimization.py's AdamWeightDecayOptimizer."""
+    """`apply_gradients` of lamb_optimizer.py, or without `adapt` that of optimization.py's AdamWeightDecayOptimizer."""
     m = beta1 * m + (1 - beta1) * g
     v = beta2 * v + (1 - beta2) * g * g
     update = m / (np.sqrt(v) + epsilon)
@@ -130,7 +130,7 @@ def optimizers(steps=3):
         adamw.step()
         for name in shapes:
             values[f"adamw{i}.{name}"] = w[name].detach().numpy().copy()
-    # The values after the first and the last step are enough.
+    # Only the values after the first and the last step are stored.
     kept = {name: value for name, value in values.items()
             if name.startswith(("start", "grad")) or name.split(".")[0][-1] in "02"}
     save_file({name: np.ascontiguousarray(value.astype(np.float32)) for name, value in kept.items()}, HERE / "optimizers.safetensors")

@@ -1,9 +1,9 @@
-"""Makes distillation/: the losses of a teacher and their gradients, as PyTorch computes them.
+"""Makes distillation/: the losses of a teacher and their gradients, as computed by PyTorch.
 
     python make_distillation.py            (torch 2.x, transformers 4.57, safetensors, numpy)
 
-The student is one_group/ and the rows of text are its batch (make.py). The teachers are two_groups/, which has the student's
-hidden size, and narrow/, a tiny model of another hidden size and vocabulary that is made here.
+The student is one_group/, and the rows of text are its batch (make.py). The teachers are two_groups/, which has the student's
+hidden size, and narrow/, a tiny model with another hidden size and vocabulary that is made here.
 
 Each <case>.safetensors holds distill_loss and grad.<name>, the gradient of masked-LM loss + sentence-order loss + weight *
 distill_loss for every parameter of the student, in 64-bit arithmetic. The cases with sentence vectors also hold the sentences:

@@ -1,4 +1,4 @@
-"""Draws the curves of pretraining: `python curves.py LOG.json... CURVES.svg`; the logs of pretrain.py are put one after the other."""
+"""Draws the curves of pretraining: `python curves.py LOG.json... CURVES.svg`. The logs of pretrain.py are concatenated."""
 import json
 import sys
 

@@ -57,7 +57,7 @@ def main(state, tokenizer, assets):
         short = next((m for m, n in NAMES.items() if n == stem), None)
         if short and name.endswith(".weight"):
             layer = int(name.split("albert_layer_groups.")[1].split(".")[0])
-            # As the quantization-aware training rounds: see lsq in model.py.
+            # Rounds as in quantization-aware training: see lsq in model.py.
             put(name, four(w, net.steps[short][layer].detach().abs().clamp(min=1e-8)))
         elif w.dim() == 2 and w.numel() > 10000:
             put(name, eight(w))

@@ -1,4 +1,4 @@
-"""Writes the mean of two states, weighted: `python mix.py FIRST SECOND SHARE OUTPUT`, SHARE being that of the second."""
+"""Writes the weighted mean of two states: `python mix.py FIRST SECOND SHARE OUTPUT`. SHARE is the weight of the second."""
 import sys
 
 import torch

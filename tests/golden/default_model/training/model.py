@@ -59,7 +59,7 @@ class Albert(nn.Module):
             p.data.normal_(0, 1 / math.sqrt(p.shape[-1]))
 
     def set_steps(self):
-        """Step sizes with the least squared error per row, by search."""
+        """Searches for the step sizes with the least squared error per row."""
         with torch.no_grad():
             for m, w in self.mats.items():
                 top = w.abs().amax(-1, keepdim=True)
@@ -71,7 +71,7 @@ class Albert(nn.Module):
                     best = torch.minimum(best, err)
 
     def weights(self, quantized, dtype):
-        """The shared effective weights: f32 matrices (for deltas), and the rest in dtype."""
+        """The effective shared weights: f32 matrices (for deltas), and everything else in dtype."""
         base = {m: (lsq(w, self.steps[m]) if quantized else w) for m, w in self.mats.items()}
         q8 = rows8 if quantized else (lambda x: x)
         rest = {"word": q8(self.word), "pos": q8(self.pos), "map": q8(self.map_w), "pool": q8(self.pool_w), "mlm": q8(self.mlm_w)}
@@ -155,7 +155,7 @@ def mean_pool(h, mask):
 
 
 def export(model, quantized):
-    """Tensors under the names of transformers (AlbertForPreTraining), f32, quantized values where asked."""
+    """Tensors under the names of transformers (AlbertForPreTraining), in f32, with quantized values on request."""
     with torch.no_grad():
         W = model.weights(quantized, torch.float32)
         out = {

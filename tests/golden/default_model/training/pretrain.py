@@ -1,4 +1,4 @@
-"""Masked LM, sentence order and distillation of sentence vectors, within a given time."""
+"""Pretraining with masked LM, sentence order and distillation of sentence vectors, within a given time."""
 
 import argparse
 import json
@@ -140,7 +140,7 @@ else:
     wp = Tokenizer.from_file(a.data + "/teacher_tokenizer.json")
     start.start(net, w, tok, wp, dev, 1500 if dev == "cuda" else 100)
     with torch.no_grad():
-        # The head of masked LM begins with the map from hidden states back to embeddings.
+        # The masked-LM head begins with the projection from hidden states back to embeddings.
         net.mlm_w.copy_(torch.linalg.pinv(net.map_w))
 if a.quantize and float(net.steps["q"].detach().abs().sum()) == 0:
     net.set_steps()

@@ -1,9 +1,9 @@
-"""Masked LM on single short sentences, as people type them, and on facts about countries that the corpus does not contain.
+"""Masked LM on single short sentences, as users type them, and on facts about countries that the corpus lacks.
 
     python sentences.py --text all.txt --data DATA --init final.pt --output adapted.pt --seconds 1200
 
-The encoder stays near what it was: hidden states of unmasked sentences are kept by a mean squared error, so that the deltas of the
-tasks still fit.
+A mean squared error keeps the hidden states of unmasked sentences close to their original values, so that the deltas of
+the tasks still fit the encoder.
 """
 
 import argparse
@@ -72,12 +72,12 @@ def rows(some):
     return x, m
 
 
-# Words of the forms of facts that are never masked.
+# Words of the fact templates, which are never masked.
 FORM = set("the is of a an capital city country in people speak most official language they live".split())
 
 
 def masked(x, m, rng, rate=0.15, eighty=True, facts=0):
-    """Masks words; in the last `facts` rows, one word that is not of the form."""
+    """Masks words. In the last `facts` rows, this is one word that is not part of the template."""
     y = np.full_like(x, -100)
     out = x.copy()
     for r in range(len(x)):
@@ -119,7 +119,7 @@ def evaluate():
                 x, m = rows(some[i : i + 64])
                 o, y = masked(x, m, rng, rate, False)
                 if rate == 0.01:
-                    # The last word.
+                    # Masks the last word.
                     o, y = x.copy(), np.full_like(x, -100)
                     for r in range(len(x)):
                         e = m[r].sum() - 2

@@ -1,4 +1,4 @@
-"""The start of the encoder: layers of MiniLM, and new embeddings fitted to the input of its first layer."""
+"""The initial encoder: layers of MiniLM, and new embeddings fitted to the input of its first layer."""
 
 import json
 
@@ -10,7 +10,7 @@ LAYERS = [0, 1, 3, 5]
 
 
 def load_teacher(folder):
-    """Weights of the teacher from its int8 archive, as f32."""
+    """The teacher's weights from its int8 archive, as f32."""
     z = np.load(folder + "/teacher.npz")
     out = {}
     for k in z.files:
@@ -22,7 +22,7 @@ def load_teacher(folder):
 
 
 def start(model, w, tok, wp, dev, steps=1500):
-    """Fills model from the teacher's weights w; tok and wp are the student's and the teacher's tokenizers."""
+    """Initializes model from the teacher's weights w. tok and wp are the student's and the teacher's tokenizers."""
     H, E, V = model.H, model.E, model.vocab
     WE = w["embeddings.word_embeddings.weight"]
     wv = wp.get_vocab()

@@ -1,5 +1,5 @@
-"""Tasks on the pretrained encoder: text, sentence vectors and all tasks together, each task with low-rank deltas; then each
-task's deltas alone on the frozen quantized encoder."""
+"""Trains the tasks on the pretrained encoder: first text, sentence vectors and all tasks together, with low-rank deltas for
+each task, then only the deltas of each task on the frozen quantized encoder."""
 
 import argparse
 import collections
@@ -57,7 +57,7 @@ def enc(texts):
 
 
 def pairs(first, second=None, longest=128):
-    """[CLS] a [SEP] (b [SEP]); the longer side is cut first."""
+    """[CLS] a [SEP] (b [SEP]). The longer side is truncated first."""
     A, B = enc(first), enc(second) if second is not None else None
     out = []
     for i, x in enumerate(A):
@@ -118,7 +118,7 @@ def entailment(name, split):
 
 
 def answers(name, split, longest=384, crop=False):
-    """Windows with the answer (training); all windows with offsets (dev)."""
+    """Windows that contain the answer (training), or all windows with offsets (dev)."""
     out = []
     rows = load(name, split)
     ctx = tok.encode_batch([r["context"] for r in rows], add_special_tokens=False)
@@ -373,7 +373,7 @@ def rate(p, warm=0.05):
 
 keys, share = list(sources), np.array([sources[k][1] for k in sources])
 share /= share.sum()
-# Data is prepared before the clock runs.
+# The time limit does not include the preparation of data.
 for (task, _), (s, _) in sources.items():
     if a.only and task not in a.only:
         continue
@@ -438,7 +438,7 @@ with torch.no_grad():
 say("joint", res)
 json.dump([log, res], open(a.out + "/joint.json", "w"))
 
-# Deltas and heads alone; the encoder no longer changes.
+# Only deltas and heads change from here on. The encoder is frozen.
 score = lambda r: sum(r.values()) / len(r)
 with torch.no_grad():
     fixed = net.weights(True, torch.float32)

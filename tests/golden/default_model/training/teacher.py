@@ -1,4 +1,4 @@
-"""Copies the teacher's weights, in 8 bits, and both tokenizers to the folder of the training data.
+"""Copies the teacher's weights, in 8 bits, and both tokenizers to the training data folder.
 
     python teacher.py MODEL TOKENIZER DATA
 

@@ -1,4 +1,4 @@
-"""Corpus: documents of sentences, as token ids; rows for masked LM and sentence order; sentences for distillation."""
+"""The corpus as token ids: documents of sentences, rows for masked LM and sentence order, and sentences for distillation."""
 
 import lzma
 import multiprocessing as mp
@@ -32,7 +32,7 @@ def tokenize(path, lines, workers):
 
 
 def split(part):
-    """Sentences of whole documents, and the number of documents before each."""
+    """The sentences of complete documents, and the number of documents before each."""
     out, docs, doc, open_ = [], [], 0, False
     for line in part.split("\n"):
         if not line.strip():
@@ -48,7 +48,7 @@ def split(part):
 
 
 def sentences(path, limit=None):
-    """Sentences, and the number of each one's document. One document in a hundred is held out: its number is negative."""
+    """The sentences, and the document number of each. One document in a hundred is held out and has a negative number."""
     data = open(path, "rb").read()
     text = lzma.decompress(data).decode() if path.endswith(".xz") else data.decode()
     parts, i, size = [], 0, max(20000, len(text) // 64)
@@ -70,7 +70,7 @@ def sentences(path, limit=None):
 
 
 class Rows:
-    """Rows of two runs of complete sentences, swapped or not, with whole words masked; all on the device."""
+    """Rows of two runs of complete sentences, swapped or not, with whole-word masking. Everything is on the device."""
 
     def __init__(self, ids, so, docs, tok, dev):
         self.dev = dev

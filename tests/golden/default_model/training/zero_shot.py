@@ -1,10 +1,10 @@
-"""Examples of topics for the entailment task, from what is known about the sources of the corpus and of the tasks.
+"""Makes topic examples for the entailment task from the attribution of the corpus and of the tasks.
 
     python zero_shot.py COLLECTION OUTPUT
 
-COLLECTION holds `corpus/`, `attribution/` and `tasks/`. A sentence entails "This example is TOPIC." for its own topic and contradicts it
-for another. Topics are those of textbooks, of the first sentence of encyclopedia articles ("X is a footballer"), of dialogues, and the
-intents of the topic data.
+COLLECTION holds `corpus/`, `attribution/` and `tasks/`. A sentence entails "This example is TOPIC." for its own topic and
+contradicts it for any other. Topics come from textbooks, from the first sentence of encyclopedia articles ("X is a
+footballer"), from dialogues, and from the intents of the topic data.
 """
 
 import collections
