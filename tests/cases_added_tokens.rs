@@ -48,7 +48,7 @@ fn check_texts(model: &str, expected: &Value) {
 }
 
 #[test]
-fn added_tokens_beside_a_sentencepiece_model_and_a_vocabulary() {
+fn added_tokens_next_to_a_sentencepiece_model_and_a_vocabulary() {
     let case = case("01-added-tokens");
     for folder in ["spiece", "vocab"] {
         check_texts(&case.text(folder), &case.expected()[folder]);
@@ -56,7 +56,7 @@ fn added_tokens_beside_a_sentencepiece_model_and_a_vocabulary() {
 }
 
 #[test]
-fn switches_beside_a_bert_tokenizer_json() {
+fn options_next_to_a_bert_tokenizer_json() {
     let case = case("03-lower-case");
     check_texts(&case.text("model"), &case.expected()["model"]);
 }

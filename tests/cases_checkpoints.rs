@@ -94,7 +94,7 @@ fn classifier() -> (Case, PathBuf) {
 }
 
 #[test]
-fn one_wrapper_around_all_names_is_taken_off() {
+fn a_common_prefix_is_stripped() {
     let case = case("12-prefixes");
     let expected = case.expected();
     for directory in expected["directories"].as_array().expect("a list") {
@@ -111,7 +111,7 @@ fn one_wrapper_around_all_names_is_taken_off() {
 }
 
 #[test]
-fn wrappers_of_every_kind_are_taken_off() {
+fn wrappers_of_every_kind_are_stripped() {
     let expected = read_json(&golden("cases/12-prefixes/expected.json"));
     let (_models, folder) = classifier();
     let model = folder.to_str().expect("UTF-8").to_owned();
@@ -161,7 +161,7 @@ fn two_models_in_one_file_are_an_error_that_names_both() {
 }
 
 #[test]
-fn what_is_missing_is_told_by_its_name() {
+fn missing_tensors_are_named() {
     let (_models, folder) = classifier();
     let model = folder.to_str().expect("UTF-8").to_owned();
     renamed(&folder, &|old| match old {
@@ -186,7 +186,7 @@ fn what_is_missing_is_told_by_its_name() {
 }
 
 #[test]
-fn flax_parameters_may_lie_deeper() {
+fn nested_flax_parameters_are_found() {
     let expected: Value = read_json(&golden("formats/tasks_tensorflow.json"));
     let call = expected
         .as_array()

@@ -155,7 +155,7 @@ fn a_file_keeps_its_mode_and_its_other_names() {
 }
 
 #[test]
-fn what_broke_off_is_kept_beside_the_target() {
+fn partial_output_is_kept_next_to_the_target() {
     let directory = tempfile::tempdir().expect("a folder");
     let folder = directory.path();
     fs::create_dir(folder.join("sub")).expect("creates");

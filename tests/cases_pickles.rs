@@ -37,7 +37,7 @@ fn expected() -> Vec<(String, String, Vec<usize>, Vec<u8>)> {
 }
 
 #[test]
-fn weights_are_read_whatever_stands_beside_them() {
+fn weights_are_read_among_other_objects() {
     let expected = expected();
     let mut forms = (0, 0);
     for entry in std::fs::read_dir(golden("pickles")).expect("reads") {

@@ -113,7 +113,7 @@ fn text_stays_text() {
 }
 
 #[test]
-fn bad_arrays_end_the_work_after_what_was_whole() {
+fn bad_arrays_stop_after_the_complete_records() {
     let models = case("00-models");
     for (text, problem) in [
         ("[{\"text\":\"a\"},\n{\"text\"", "EOF while parsing an object at line 2"),
@@ -231,7 +231,7 @@ fn object(out: &str) -> serde_json::Map<String, Value> {
 }
 
 #[test]
-fn files_of_questions_are_known_whatever_the_order_of_their_keys() {
+fn question_files_are_detected_in_any_key_order() {
     let (models, files) = (case("00-models"), case("14-messages"));
     let late = files.text("paragraphs_late.json");
     let found = qa(&models, &["-i", &late, "--format", "squad"], b"");

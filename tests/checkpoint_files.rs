@@ -39,7 +39,7 @@ fn safetensors(header: &str, data: usize) -> Vec<u8> {
 }
 
 #[test]
-fn a_safetensors_header_that_lies_is_refused() {
+fn a_false_safetensors_header_is_refused() {
     let s = Scratch::new();
     let check = |bytes: &[u8], expected: &str| {
         let found = problem(&s.file("model.safetensors", bytes));
@@ -69,7 +69,7 @@ fn a_safetensors_header_that_lies_is_refused() {
 }
 
 #[test]
-fn foreign_files_are_told_for_what_they_are() {
+fn foreign_files_are_identified() {
     let s = Scratch::new();
     let pointer = b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n";
     for (name, bytes, expected) in [
@@ -242,7 +242,7 @@ fn links_as_in_the_hub_cache_are_followed() {
 }
 
 #[test]
-fn formats_types_and_names_are_told() {
+fn formats_types_and_names_are_reported() {
     let open =
         |case: &str, file: &str| Tensors::open(&golden("parity").join(case).join(file)).expect("sound");
     for (case, format) in [

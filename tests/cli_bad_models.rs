@@ -39,7 +39,7 @@ fn weights() -> Vec<u8> {
 }
 
 #[test]
-fn weights_that_are_cut_off_or_lie() {
+fn truncated_or_inconsistent_weights() {
     check(
         "model.safetensors",
         &weights()[..3000],
@@ -56,7 +56,7 @@ fn weights_that_are_cut_off_or_lie() {
 }
 
 #[test]
-fn pickles_that_mean_harm() {
+fn malicious_pickles() {
     let mut wide = b"\x80\x02)q\x00".to_vec();
     wide.extend(b"h\x00h\x00\x86q\x00".repeat(60));
     wide.push(b'.');

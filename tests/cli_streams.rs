@@ -125,7 +125,7 @@ fn the_first_line_comes_out_before_the_last_goes_in() {
 }
 
 #[test]
-fn a_closed_pipe_is_a_quiet_end() {
+fn a_closed_pipe_ends_the_run_silently() {
     let mut child = start(&[]);
     let mut stdin = child.stdin.take().expect("a pipe");
     let writer = std::thread::spawn(move || {

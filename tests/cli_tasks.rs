@@ -93,7 +93,7 @@ fn hard_texts() -> Vec<String> {
 }
 
 #[test]
-fn no_text_is_too_hard() {
+fn difficult_texts_are_processed() {
     for (task, name, flags) in TASKS.iter().copied() {
         let field = match task {
             "qa" => "question",
@@ -180,7 +180,7 @@ fn hard_contexts_and_long_questions_have_answers_that_are_slices() {
 }
 
 #[test]
-fn a_megabyte_is_only_long() {
+fn a_megabyte_of_text_is_processed() {
     let text = "The old captain was walking to the harbour (Paris) in 2014. ".repeat(17_000);
     for (task, name, flags) in TASKS.iter().copied() {
         if matches!(task, "qa" | "choose" | "fill-mask") || flags.contains(&"window") {
@@ -585,7 +585,7 @@ fn long_texts_in_windows_count_as_a_whole() {
 }
 
 #[test]
-fn wrong_flags_are_told_before_anything_is_read() {
+fn wrong_flags_are_reported_before_reading() {
     for (task, name, flags, problem) in [
         ("ner", "bio", &["--stride", "62"][..], "--stride: 62 is too large: a window has 62 tokens of text"),
         (

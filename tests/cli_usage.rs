@@ -45,7 +45,7 @@ fn wrong_usage_exits_with_2_and_names_the_flag() {
 }
 
 #[test]
-fn a_model_that_is_not_there_is_named_with_what_was_looked_for() {
+fn a_missing_model_is_reported_with_the_expected_files() {
     let directory = tempfile::tempdir().expect("a directory");
     let path = directory.path().to_str().expect("a name");
     let model = |m: &str| run(&["fill-mask", "--device", "flex", "--offline", "-m", m, "[MASK]"]);
@@ -118,7 +118,7 @@ fn a_checkpoint_without_the_head_says_what_it_holds() {
 }
 
 #[test]
-fn the_embedded_model_needs_no_flag_and_says_that_it_speaks() {
+fn the_built_in_model_is_the_default_and_is_announced() {
     let (code, out, err) = run(&["fill-mask", "--device", "flex", "The capital of France is [MASK]."]);
     assert_eq!(code, Some(0), "{err}");
     assert_eq!(err, "albert: using the small built-in model (--model selects another)\n");
@@ -129,7 +129,7 @@ fn the_embedded_model_needs_no_flag_and_says_that_it_speaks() {
 }
 
 #[test]
-fn text_for_eyes_lists_the_predictions() {
+fn text_output_lists_the_predictions() {
     let model = golden("fill_mask/json_2020");
     let (code, out, _) = run(&[
         "fill-mask",

@@ -127,7 +127,7 @@ fn google_checkpoints_get_a_configuration_of_transformers() {
 }
 
 #[test]
-fn what_google_alone_has_is_told() {
+fn google_only_tensors_are_reported() {
     let directory = tempfile::tempdir().expect("a directory");
     let squad2 = golden("formats/google_squad2");
     let (code, out, err) = convert(&squad2, &directory.path().join("squad2"), &[]);
@@ -232,7 +232,7 @@ fn shards_are_read_again() {
 }
 
 #[test]
-fn tokenizers_come_along() {
+fn tokenizers_are_copied() {
     let directory = tempfile::tempdir().expect("a directory");
     let text = "The U.S.A. (1990), naïve \"quoted\" – [MASK] £20.";
     let ids = |model: &Path| {
@@ -254,7 +254,7 @@ fn tokenizers_come_along() {
 }
 
 #[test]
-fn heads_can_be_chosen_and_what_is_left_out_is_told() {
+fn heads_can_be_chosen_and_omitted_tensors_are_reported() {
     let directory = tempfile::tempdir().expect("a directory");
     let source = golden("tasks/models/bio");
     for (head, class, has, has_not) in [
@@ -279,7 +279,7 @@ fn heads_can_be_chosen_and_what_is_left_out_is_told() {
 }
 
 #[test]
-fn nothing_is_written_over_or_left_half() {
+fn existing_files_are_kept_and_no_partial_output_is_left() {
     let directory = tempfile::tempdir().expect("a directory");
     let source = golden("formats/flax_model");
     let full = directory.path().join("full");

@@ -139,7 +139,7 @@ fn circles_of_links_end() {
 }
 
 #[test]
-fn what_is_not_there_is_named() {
+fn missing_files_are_named() {
     let directory = directory();
     write(directory.path(), "a.md", "x");
     let error = |paths: &[PathBuf]| {

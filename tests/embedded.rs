@@ -37,7 +37,7 @@ fn the_embedded_model_agrees_with_transformers() {
 
 /// The 2019-style form that the model was saved in is tested in `parity.rs`. This tests the shape that users see.
 #[test]
-fn info_tells_what_is_embedded() {
+fn info_describes_the_built_in_model() {
     let output = albert().args(["info", "--quiet"]).output().expect("runs");
     let info: Value = serde_json::from_slice(&output.stdout).expect("JSON");
     assert_eq!(info["model"], "embedded");

@@ -277,7 +277,7 @@ fn fails(arguments: &[String], wanted: &[&str]) {
 }
 
 #[test]
-fn what_cannot_be_is_said_before_the_first_step() {
+fn invalid_options_are_reported_before_the_first_step() {
     let folder = data(texts);
     let path = folder.path();
     let run = |more: &[&str]| arguments(path, "classify", "run", more);

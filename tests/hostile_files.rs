@@ -342,7 +342,7 @@ fn indexes_that_lead_elsewhere() {
 
 #[test]
 #[cfg(unix)]
-fn what_is_no_file() {
+fn paths_that_are_not_files() {
     let s = Scratch::new();
     refused(Path::new("/dev/zero"), "is a device or a pipe");
     let pipe = s.path("model.safetensors");
@@ -394,7 +394,7 @@ fn msgpack_of_many_deep_and_long_things() {
 }
 
 #[test]
-fn flax_chunks_that_lie() {
+fn inconsistent_flax_chunks() {
     let s = Scratch::new();
     let source = std::fs::read(golden("formats/flax_chunked/flax_model.msgpack")).expect("reads");
     let file = "flax_model.msgpack";
@@ -593,7 +593,7 @@ fn tensorflow_indexes_that_unfold_or_lie() {
 // ---------------------------------------------------------------- HDF5
 
 #[test]
-fn hdf5_files_of_the_kind() {
+fn hostile_hdf5_files() {
     let _alone = Scratch::new();
     for (file, part) in [
         ("cycle.h5", "nested more than 32 deep"),

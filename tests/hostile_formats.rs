@@ -133,7 +133,7 @@ fn damaged_bytes_never_panic() {
 }
 
 #[test]
-fn lying_msgpack_is_refused() {
+fn inconsistent_msgpack_is_refused() {
     let directory = tempfile::tempdir().expect("a directory");
     let path = directory.path().join("flax_model.msgpack");
     let check = |bytes: &[u8], part: &str| {

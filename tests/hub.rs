@@ -329,7 +329,7 @@ fn a_branch_that_moved_is_fetched_on_demand() {
 }
 
 #[test]
-fn two_at_once_do_not_harm_each_other() {
+fn concurrent_downloads_do_not_interfere() {
     let s = scene(model_files(), Trouble { cut_after: 4000, cuts: 6, ..Trouble::default() });
     std::thread::scope(|scope| {
         for _ in 0..6 {
@@ -343,7 +343,7 @@ fn two_at_once_do_not_harm_each_other() {
 }
 
 #[test]
-fn a_lock_that_nobody_holds_does_no_harm_and_one_that_is_held_is_waited_for() {
+fn stale_locks_are_ignored_and_held_locks_are_awaited() {
     let s = scene(model_files(), Trouble::default());
     let locks = s.cache.path().join(".locks/models--org--tiny");
     std::fs::create_dir_all(&locks).expect("creates");
@@ -374,7 +374,7 @@ fn a_lock_that_nobody_holds_does_no_harm_and_one_that_is_held_is_waited_for() {
 // ---- Lines that break
 
 #[test]
-fn a_download_that_breaks_off_goes_on_from_there() {
+fn an_interrupted_download_resumes() {
     for chunked in [false, true] {
         let s = scene(model_files(), Trouble { cut_after: 5000, cuts: 3, chunked, ..Trouble::default() });
         let seen = s.fetch_whole();
@@ -415,7 +415,7 @@ fn what_an_earlier_run_left_is_used() {
 }
 
 #[test]
-fn servers_that_cannot_go_on_begin_anew() {
+fn servers_without_ranges_restart_the_download() {
     for trouble in [
         Trouble { no_ranges: true, ..Trouble::default() },
         Trouble { wrong_ranges: true, ..Trouble::default() },
@@ -461,7 +461,7 @@ fn bodies_of_unknown_length_work() {
 }
 
 #[test]
-fn passing_trouble_is_sat_out() {
+fn transient_errors_are_retried() {
     for trouble in [
         Trouble { busy: 2, ..Trouble::default() },
         Trouble { resets: 2, ..Trouble::default() },
@@ -498,7 +498,7 @@ fn a_silent_server_is_given_up() {
 // ---- Wrong content
 
 #[test]
-fn content_that_is_not_what_was_promised_is_deleted() {
+fn content_with_a_wrong_hash_is_deleted() {
     let other = |content: &[u8]| {
         let mut other = content.to_vec();
         other[0] ^= 1;
@@ -531,14 +531,14 @@ fn content_that_is_not_what_was_promised_is_deleted() {
 }
 
 #[test]
-fn more_than_was_promised_is_not_taken() {
+fn excess_bytes_are_rejected() {
     let s = scene(model_files(), Trouble { longer: true, ..Trouble::default() });
     let found = s.error();
     assert!(found.contains("25 bytes came and the hub promised 24; the download was deleted"), "{found}");
 }
 
 #[test]
-fn etags_that_are_no_hashes_are_names_alone() {
+fn etags_that_are_not_hashes_are_only_names() {
     let s = scene(
         vec![("config.json", b"{}".to_vec())],
         Trouble { etag: Some("65f1a2b3-2"), ..Trouble::default() },
@@ -732,7 +732,7 @@ fn long_answers_are_not_read_to_their_end() {
 }
 
 #[test]
-fn a_hub_that_is_not_there_is_said() {
+fn an_unreachable_hub_is_reported() {
     let mut s = scene(model_files(), Trouble::default());
     // A port that no service listens on.
     s.settings.endpoint = "http://127.0.0.1:9".to_owned();
@@ -797,7 +797,7 @@ fn the_token_goes_to_the_hub_and_nowhere_else() {
 
 #[test]
 #[cfg(target_os = "linux")]
-fn a_full_disk_is_said() {
+fn a_full_disk_is_reported() {
     let s = scene(model_files(), Trouble::default());
     let blobs = s.root().join("blobs");
     std::fs::create_dir_all(&blobs).expect("creates");
@@ -810,7 +810,7 @@ fn a_full_disk_is_said() {
 }
 
 #[test]
-fn a_cache_that_cannot_be_made_is_said() {
+fn a_cache_that_cannot_be_created_is_reported() {
     let mut s = scene(model_files(), Trouble::default());
     let file = s.cache.path().join("file");
     std::fs::write(&file, "").expect("writes");

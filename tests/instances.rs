@@ -291,7 +291,7 @@ fn the_same_with_any_number_of_threads() {
 }
 
 #[test]
-fn seek_goes_on_exactly() {
+fn seek_resumes_exactly() {
     let options = InstanceOptions { chunk_instances: 300, ..options() };
     let stream = || stream_of(places(200, 4), options.clone(), 9);
     let per_epoch = stream().count_instances(0).expect("a count") as usize;

@@ -20,7 +20,7 @@ fn devices() -> Vec<Device> {
 }
 
 /// Pseudorandom numbers in -1..1.
-fn precision(count: usize, seed: u64) -> Vec<f32> {
+fn noise(count: usize, seed: u64) -> Vec<f32> {
     let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
     (0..count)
         .map(|_| {
@@ -31,7 +31,7 @@ fn precision(count: usize, seed: u64) -> Vec<f32> {
 }
 
 fn tensor<const D: usize>(shape: [usize; D], seed: u64, device: &Device) -> Tensor<D> {
-    Tensor::from_data(TensorData::new(precision(shape.iter().product(), seed), shape.to_vec()), device)
+    Tensor::from_data(TensorData::new(noise(shape.iter().product(), seed), shape.to_vec()), device)
 }
 
 fn floats<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
@@ -50,7 +50,7 @@ impl ModuleMapper for Scatter {
             let shape = value.dims();
             // Matrices are initialized at random, so their initial values would differ between runs.
             let (keep, scale) = if D == 2 { (0.0, 1.0 / (shape[0] as f32).sqrt()) } else { (1.0, 0.3) };
-            let noise = precision(value.shape().num_elements(), seed);
+            let noise = noise(value.shape().num_elements(), seed);
             let moved: Vec<f32> =
                 floats(value).iter().zip(noise).map(|(v, n)| keep * v + scale * n).collect();
             let moved = Tensor::from_data(TensorData::new(moved, shape.to_vec()), &device);
@@ -151,7 +151,7 @@ fn the_layer_agrees_with_burns_operations_in_every_shape() {
 /// With bfloat16 in the products, numbers have 8 or 16 significant bits. Gradients are then close as a whole, but not
 /// element by element.
 #[test]
-fn gradients_of_coarser_numbers_stay_near() {
+fn reduced_precision_gradients_stay_close() {
     for device in devices() {
         let device = device.autodiff();
         for (sizes, heads, hidden_from) in [
@@ -202,7 +202,7 @@ fn the_layer_agrees_for_every_activation() {
 }
 
 #[test]
-fn hidden_keys_are_hidden_alike() {
+fn masked_keys_match_burn() {
     let (t, f) = (true, false);
     let masks: [[bool; 12]; 5] = [
         [f, f, f, f, f, f, f, f, t, t, t, t],
@@ -249,7 +249,7 @@ fn runs_and_numbers_of_threads_agree_to_the_bit() {
 fn loose(device: &Device) -> ([Tensor<2>; 6], [Tensor<1>; 10], LayerOptions) {
     let (h, f) = (16, 24);
     let matrix = |shape: [usize; 2], seed| {
-        let values: Vec<f32> = precision(shape.iter().product(), seed).iter().map(|v| v / 4.0).collect();
+        let values: Vec<f32> = noise(shape.iter().product(), seed).iter().map(|v| v / 4.0).collect();
         Tensor::<2>::from_data(TensorData::new(values, shape.to_vec()), device)
     };
     let matrices = [
@@ -289,7 +289,7 @@ fn apply(
 }
 
 #[test]
-fn what_is_kept_of_the_weights_follows_them() {
+fn the_weight_cache_follows_the_weights() {
     for device in devices() {
         let x = tensor([2, 9, 24], 5, &device);
         let mut layer = layer(24, 3, "gelu_new", &device);
@@ -360,11 +360,11 @@ fn gradients_through_dropout_are_those_of_the_function() {
 }
 
 #[test]
-fn numbers_that_are_none_stay_so_and_stay_in_their_sequence() {
+fn nan_stays_within_its_sequence() {
     let device = devices()[0].clone();
     for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
         let layer = layer(16, 2, "gelu_new", &device);
-        let mut values = precision(3 * 5 * 16, 1);
+        let mut values = noise(3 * 5 * 16, 1);
         values[5 * 16 + 3] = bad;
         let x = Tensor::<3>::from_data(TensorData::new(values, [3, 5, 16]), &device);
         let out = floats(layer.repeat(x, None, 2));
@@ -464,7 +464,7 @@ fn a_sequence_comes_out_the_same_alone_and_in_any_batch() {
 }
 
 #[test]
-fn coarser_numbers_stay_near() {
+fn reduced_precision_stays_close() {
     for device in devices() {
         for (hidden, heads, length) in [(48, 4, 9), (64, 2, 130), (40, 5, 33)] {
             let mut layer = layer(hidden, heads, "gelu_new", &device);

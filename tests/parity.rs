@@ -210,7 +210,7 @@ fn every_activation_agrees_with_its_curve_and_in_a_model() {
 }
 
 #[test]
-fn either_bias_can_be_chosen_and_a_difference_is_told() {
+fn either_bias_can_be_chosen_and_a_difference_is_reported() {
     let device = cpu(DeviceChoice::Flex);
     for name in ["mlm_two_biases", "mlm_two_biases_bin"] {
         let case = cases().into_iter().find(|c| text(c, "case") == name).expect("the case");
@@ -230,7 +230,7 @@ fn either_bias_can_be_chosen_and_a_difference_is_told() {
 }
 
 #[test]
-fn what_a_file_lacks_is_an_error_and_what_it_has_too_much_is_reported() {
+fn missing_tensors_are_errors_and_extra_ones_are_reported() {
     let device = cpu(DeviceChoice::Flex);
     for case in cases() {
         let folder = golden("parity").join(text(&case, "case"));

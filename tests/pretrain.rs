@@ -203,7 +203,7 @@ fn a_run_is_resumed_with_its_own_options() {
 }
 
 #[test]
-fn pretraining_goes_on_from_a_model() {
+fn pretraining_continues_from_a_model() {
     let folder = TempDir::new().expect("a directory");
     corpus(folder.path());
     let path = folder.path();
@@ -255,7 +255,7 @@ fn what_is_frozen_stays_and_the_rest_learns() {
 }
 
 #[test]
-fn what_cannot_be_is_said_before_the_first_step() {
+fn invalid_options_are_reported_before_the_first_step() {
     let folder = TempDir::new().expect("a directory");
     corpus(folder.path());
     let path = folder.path();
@@ -307,7 +307,7 @@ fn a_run_that_diverges_stops_and_says_so() {
 }
 
 #[test]
-fn instances_are_shown_for_eyes() {
+fn instances_are_shown_as_text() {
     let folder = TempDir::new().expect("a directory");
     corpus(folder.path());
     let mut all = arguments(folder.path(), "run", 6);

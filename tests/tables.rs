@@ -175,7 +175,7 @@ fn other_files_are_decompressed_too() {
 }
 
 #[test]
-fn tsv_takes_and_gives_quotes_as_letters() {
+fn tsv_treats_quotes_as_ordinary_characters() {
     let folder = folder();
     let path = file(&folder, "in.tsv", "text\tid\n\"good, film\t\"1\"\nbad \"film\"\t2\n");
     let out = classify(&["-i", &path, "--format", "tsv"], b"").out;

@@ -242,7 +242,7 @@ fn a_small_corpus_has_fewer_pieces() {
 }
 
 #[test]
-fn damage_in_the_corpus_is_told_with_its_place() {
+fn corpus_damage_is_reported_with_its_location() {
     let directory = directory();
     let (corpus, output) = (directory.path().join("a.jsonl"), directory.path().join("out"));
     std::fs::write(&corpus, "{\"text\": \"some words\"}\nnonsense\n").expect("writes");
@@ -253,7 +253,7 @@ fn damage_in_the_corpus_is_told_with_its_place() {
 }
 
 #[test]
-fn what_cannot_be_done_is_said_and_nothing_is_left() {
+fn errors_are_reported_and_leave_no_output() {
     let directory = directory();
     let root = directory.path();
     let (corpus, empty) = (root.join("a.txt"), root.join("empty.txt"));

@@ -44,7 +44,7 @@ fn metrics_are_lines_of_json() {
 }
 
 #[test]
-fn a_resumed_run_goes_on_after_its_step() {
+fn a_resumed_run_continues_after_its_step() {
     let directory = directory();
     let path = directory.path().join("metrics.jsonl");
     let lines = ["{\"run\":\"a\"}\n", "{\"step\":10,\"loss\":3}\n", "{\"step\":20,\"loss\":2}\n"];
@@ -201,7 +201,7 @@ fn long_runs_stay_small_and_wide_ranges_legible() {
 }
 
 #[test]
-fn a_gap_is_no_line() {
+fn gaps_are_not_connected() {
     let mut curves = curves();
     for step in 0..30u64 {
         curves.push(&object(json!({"step": step, "rate": if step == 15 { json!(null) } else { json!(1) }})));

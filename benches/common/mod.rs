@@ -35,9 +35,9 @@ pub(crate) fn programs(default: &[&str]) -> Vec<(String, MatmulPrecision)> {
 }
 
 /// The median. Leaves the values sorted.
-pub(crate) fn median(precision: &mut [f64]) -> f64 {
-    precision.sort_by(f64::total_cmp);
-    precision[precision.len() / 2]
+pub(crate) fn median(values: &mut [f64]) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
 }
 
 /// A Python peer program from this folder that answers requests line by line.
