@@ -25,7 +25,7 @@ pub(crate) struct DeviceArgs {
     ///
     /// f32 gives the numbers of transformers. On a CPU, bf16x2, bf16 and int8 apply only to matrix multiplications. They are
     /// faster on processors with suitable instructions, and less exact: bf16x2 (the sum of two bf16, for AMX) has errors of
-    /// about 1e-5, bf16 and int8 of about 1e-2.
+    /// about 1e-5, bf16 of about 1e-2, and int8 of up to 1e-1.
     #[arg(long, value_name = "TYPE", default_value = "f32", help_heading = "Device")]
     pub dtype: ComputeArg,
     /// CPU threads [default: all]
