@@ -136,7 +136,7 @@ fn plain_text_gets_the_name_of_the_text_field() {
         assert_eq!(code, 0, "{task}: {err}");
         let record: Value = serde_json::from_str(&out).expect("JSON");
         assert_eq!(record["review"], line, "{task}: {out}");
-        let again = records(task, name, &flags, &[record.clone()]);
+        let again = records(task, name, &flags, std::slice::from_ref(&record));
         assert_eq!(again[0]["predictions"], record["predictions"], "{task}");
     }
     let tokenize = ["tokenize", "--text-field", "review", "--model"];
