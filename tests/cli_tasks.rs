@@ -12,6 +12,15 @@ fn model(name: &str) -> PathBuf {
     golden("tasks/models").join(name)
 }
 
+/// The field that holds a record's main text.
+fn main_field(task: &str) -> &'static str {
+    match task {
+        "qa" => "question",
+        "choose" => "prompt",
+        _ => "text",
+    }
+}
+
 /// Runs `albert TASK --model MODEL FLAGS...` over lines: exit code, output, messages.
 fn run(task: &str, name: &str, flags: &[&str], input: &str) -> (i32, String, String) {
     let output = albert()
@@ -95,11 +104,7 @@ fn hard_texts() -> Vec<String> {
 #[test]
 fn difficult_texts_are_processed() {
     for (task, name, flags) in TASKS.iter().copied() {
-        let field = match task {
-            "qa" => "question",
-            "choose" => "prompt",
-            _ => "text",
-        };
+        let field = main_field(task);
         let input: Vec<Value> = hard_texts()
             .into_iter()
             .map(|text| json!({field: if task == "fill-mask" { format!("[MASK] {text}") } else { text }}))
@@ -125,12 +130,8 @@ fn difficult_texts_are_processed() {
 #[test]
 fn plain_text_gets_the_name_of_the_text_field() {
     for (task, name, flags) in TASKS.iter().copied() {
-        let option = match task {
-            "qa" => "--question-field",
-            "choose" => "--prompt-field",
-            _ => "--text-field",
-        };
-        let flags = [flags, &[option, "review"]].concat();
+        let option = format!("--{}-field", main_field(task));
+        let flags = [flags, &[option.as_str(), "review"]].concat();
         let line = "George went to [MASK].";
         let (code, out, err) = run(task, name, &flags, &format!("{line}\n"));
         assert_eq!(code, 0, "{task}: {err}");

@@ -93,7 +93,7 @@ pub(super) fn to_f32_checked(bytes: &[u8], dtype: Dtype) -> Option<(Vec<f32>, bo
         }
         finite &= all_finite(&values[from..]);
     }
-    // Integers are rejected even if there are no elements.
+    // Rejects integers in an empty tensor, too.
     to_f32(&[], dtype)?;
     Some((values, finite))
 }

@@ -235,6 +235,14 @@ pub fn open_automatically(float: Precision, workload: Workload) -> Result<(OpenD
     Ok((open_with_matmul_precision(CPU, float, workload)?, reason))
 }
 
+/// Opens the CPU, without loading a graphics driver.
+///
+/// # Errors
+/// Those of [`open_with_matmul_precision`].
+pub fn open_cpu(float: Precision) -> Result<OpenDevice> {
+    open_with_matmul_precision(CPU, float, Workload::Inference(Some(0.0)))
+}
+
 /// Returns true if opening a device for a workload loads a graphics driver.
 pub fn loads_driver(choice: DeviceChoice, float: Precision, workload: Workload) -> bool {
     match choice {

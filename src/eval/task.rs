@@ -15,7 +15,7 @@ use crate::data::{
     self, ChoiceExample, ChoiceOptions, LabelSet, Loaded, QuestionExample, QuestionOptions, Target,
     TargetKind, TextExample, TextOptions, TokenExample, TokenOptions,
 };
-use crate::device::{self, OpenDevice, Workload};
+use crate::device::{self, OpenDevice};
 use crate::error::{Error, Result};
 use crate::model::Head;
 use crate::tasks::{LengthOptions, LoadOptions, OverflowStrategy, Pipeline, QaOptions, null_threshold};
@@ -264,10 +264,7 @@ impl Evaluate {
         let parts = LoadOptions { heads: &heads, mlm_bias: MlmBias::default(), lengths };
         let loaded = Pipeline::load(checkpoint, &parts, || match self.device {
             Some(open) => Ok(open),
-            None => {
-                let workload = Workload::Inference(Some(0.0));
-                Ok(device::open_automatically(device::Precision::F32, workload)?.0)
-            }
+            None => device::open_cpu(device::Precision::F32),
         })?;
         labelled.evaluation(loaded.pipeline)?.run(loaded.batch_tokens)
     }

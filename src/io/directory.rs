@@ -27,7 +27,7 @@ impl StagedDirectory {
     pub fn check(destination: &Path) -> Result<()> {
         match is_empty(&resolve_directory(destination)?)? {
             Some(false) => {
-                let problem = "exists and is not empty; name a new directory; nothing is overwritten";
+                let problem = "exists and is not empty; name a new directory (nothing is overwritten)";
                 Err(Error::bad_file(destination, problem))
             }
             Some(true) | None => Ok(()),

@@ -20,8 +20,8 @@ pub(crate) const MAX_HEAD_BYTES: usize = 17 << 20;
 
 const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 
-/// Detects the shape of a stream from its first bytes; `whole` is true if there are no more. Returns `None` if more bytes
-/// are needed. Files of questions are only detected if `questions` is true.
+/// Detects the shape of a stream from its first bytes; `whole` is true if the stream ends after
+/// them. Returns `None` if more bytes are needed. Files of questions are only detected if `questions` is true.
 pub(crate) fn shape(head: &[u8], whole: bool, questions: bool) -> Option<Shape> {
     let whole = whole || head.len() >= MAX_HEAD_BYTES;
     if !whole && head.len() < BYTE_ORDER_MARK.len() && BYTE_ORDER_MARK.starts_with(head) {

@@ -153,9 +153,7 @@ impl<P: Predictor> Builder<P> {
         };
         let parts = LoadOptions { heads: &heads, mlm_bias: MlmBias::default(), lengths };
         let loaded = Pipeline::load(&checkpoint, &parts, || match self.device {
-            DeviceChoice::Auto => {
-                Ok(device::open_automatically(self.precision, Workload::Inference(Some(0.0)))?.0)
-            }
+            DeviceChoice::Auto => device::open_cpu(self.precision),
             named => device::open_with_matmul_precision(named, self.precision, Workload::Inference(None)),
         });
         P::assemble(loaded.map_err(of_builder)?, options)

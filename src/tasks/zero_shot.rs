@@ -81,7 +81,7 @@ impl<'a> ZeroShot<'a> {
     /// Encodes a text with the hypothesis of each label. If they are too long, only the text is truncated.
     ///
     /// # Errors
-    /// If there are no labels, or if a hypothesis alone is too long.
+    /// If `labels` is empty, or a hypothesis alone is too long.
     pub fn prepare(&self, text: String, labels: Vec<String>) -> std::result::Result<ZeroShotItem, String> {
         if labels.is_empty() {
             return Err("no labels: option labels=a,b,c, or a list in the record".to_owned());

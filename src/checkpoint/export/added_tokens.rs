@@ -19,8 +19,8 @@ const MAP: &str = "special_tokens_map.json";
 const ROLES: [&str; 7] =
     ["bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token"];
 
-/// Writes the tokens that users added to `tokenizer` into the files in `folder`. Files stay unchanged if there are no
-/// such tokens and version 5 did not write them.
+/// Writes the tokens that users added to `tokenizer` into the files in `folder`. Leaves the files unchanged
+/// if the user added no tokens and version 5 did not write the files.
 pub(in crate::checkpoint) fn complete(folder: &Path, tokenizer: &Tokenizer) -> Result<()> {
     let mut config = read(&folder.join(CONFIG))?;
     // Version 5 writes a list, which 4.57 cannot read.

@@ -77,7 +77,7 @@ fn pickle(planned: &[Planned]) -> Vec<u8> {
             strides[d - 1] = strides[d] * tensor.shape[d] as u64;
         }
         out.tuple(strides.into_iter());
-        // requires_grad is false; there are no backward hooks.
+        // requires_grad (false), then an empty dictionary of backward hooks.
         out.0.push(0x89);
         out.empty_ordered_dict();
         out.0.extend(b"tR");

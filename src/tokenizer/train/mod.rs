@@ -67,8 +67,7 @@ pub struct Trained {
 /// `progress` receives the number of completed rounds and the total. If it returns false, training is cancelled.
 ///
 /// # Errors
-/// If the words have more distinct characters than the vocabulary can hold, if there are no words, or if training was
-/// cancelled.
+/// If `words` is empty or has more distinct characters than the vocabulary can hold, or if training was cancelled.
 pub fn train(
     words: &WordCounts,
     options: &TrainOptions,

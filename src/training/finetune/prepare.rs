@@ -10,7 +10,7 @@ use super::results::FineTuneResults;
 use super::setup::Setup;
 use super::tasks::Prepared;
 use crate::checkpoint::Checkpoint;
-use crate::device::{self, OpenDevice, Workload};
+use crate::device::{self, OpenDevice};
 use crate::error::{Error, Result};
 use crate::training::{Communicator, SingleProcess, all_ok};
 
@@ -75,7 +75,7 @@ impl<'a> FineTune<'a> {
         // Every process checks the directory before any process writes into it.
         all_ok(world, options.check())?;
         if devices.is_empty() {
-            devices.push(device::open_automatically(options.precision, Workload::Inference(Some(0.0)))?.0);
+            devices.push(device::open_cpu(options.precision)?);
         }
         let recipe = options.published_recipe()?;
         let setup = Setup {

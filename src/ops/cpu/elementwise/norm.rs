@@ -14,16 +14,6 @@ pub(in crate::ops::cpu) struct Affine<'a> {
     pub beta: &'a [f32],
 }
 
-/// Number of independent accumulators, which hides the latency of additions.
-const SIDE_BY_SIDE: usize = 4;
-
-/// Returns the sum of all lanes.
-#[inline(always)]
-fn sum<I: Isa>(isa: I, [a, b, c, d]: [I::F32; SIDE_BY_SIDE]) -> f32 {
-    let ops = isa.f32();
-    ops.sum(ops.add(ops.add(a, b), ops.add(c, d)))
-}
-
 /// Computes `out = normalized * gamma + beta`, where `normalized` is `z + residual` with mean 0 and variance 1 in each row.
 pub(in crate::ops::cpu) struct AddNormalize<'a> {
     /// `[rows, H]`. Replaced by `z + residual`, or by the normalized rows if `scales` is set.
@@ -59,7 +49,7 @@ impl SimdOp for AddNormalize<'_> {
         let width = gamma.len();
         let rows = self.z.chunks_exact_mut(width).zip(self.residual.chunks_exact(width));
         for (i, ((z, residual), out)) in rows.zip(self.out.chunks_exact_mut(width)).enumerate() {
-            let mut totals = [ops.zero(); SIDE_BY_SIDE];
+            let mut totals = [ops.zero(); simd::SIDE_BY_SIDE];
             simd::map(
                 isa,
                 [&mut *z],
@@ -72,10 +62,10 @@ impl SimdOp for AddNormalize<'_> {
                     [x]
                 },
             );
-            let mean = ops.splat(sum(isa, totals) / width as f32);
+            let mean = ops.splat(ops.sum(simd::total(isa, totals)) / width as f32);
             let squares = simd::fold(
                 isa,
-                [ops.zero(); SIDE_BY_SIDE],
+                [ops.zero(); simd::SIDE_BY_SIDE],
                 [z],
                 #[inline(always)]
                 |[a, b, c, total], [z]| {
@@ -83,7 +73,7 @@ impl SimdOp for AddNormalize<'_> {
                     [b, c, total, ops.mul_add(d, d, a)]
                 },
             );
-            let squares = sum(isa, squares);
+            let squares = ops.sum(simd::total(isa, squares));
             let scale = 1.0 / (squares / width as f32 + self.epsilon).sqrt();
             let factor = ops.splat(scale);
             let Some(scales) = &mut self.scales else {

@@ -1,7 +1,7 @@
 //! Vector code over slices: one body, compiled for every instruction set and selected at run time.
 #![allow(unsafe_code, reason = "a function for instructions that the processor was asked for")]
 
-use rten_simd::ops::BitOps;
+use rten_simd::ops::{BitOps, NumOps};
 use rten_simd::{Isa, Simd, SimdOp};
 
 /// Vector operations that respect the limit on instruction sets.
@@ -118,4 +118,14 @@ pub(in crate::ops::cpu) fn fold<I: Isa, const IN: usize, const ACC: usize>(
         );
     }
     total
+}
+
+/// Number of vectors processed side by side. Independent accumulators hide the latency of additions.
+pub(in crate::ops::cpu) const SIDE_BY_SIDE: usize = 4;
+
+/// Adds up independent accumulators, lane by lane.
+#[inline(always)]
+pub(in crate::ops::cpu) fn total<I: Isa>(isa: I, [a, b, c, d]: [I::F32; SIDE_BY_SIDE]) -> I::F32 {
+    let ops = isa.f32();
+    ops.add(ops.add(a, b), ops.add(c, d))
 }

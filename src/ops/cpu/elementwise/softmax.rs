@@ -24,18 +24,15 @@ impl SimdOp for Softmax<'_> {
     }
 }
 
-/// Vectors processed side by side, as independent dependency chains.
-const SIDE_BY_SIDE: usize = 4;
-
 /// Computes `row = exp(row - max)`, flushing results below 2e-38 to 0; returns the maximum and the sum of the results.
 #[inline(always)]
 pub(in crate::ops::cpu) fn exponentials<I: Isa>(isa: I, row: &mut [f32]) -> (f32, f32) {
     let ops = isa.f32();
     let step = ops.len();
-    let (wide, rest) = row.split_at_mut(row.len() - row.len() % (SIDE_BY_SIDE * step));
+    let (wide, rest) = row.split_at_mut(row.len() - row.len() % (simd::SIDE_BY_SIDE * step));
 
-    let mut highs = [ops.splat(f32::MIN); SIDE_BY_SIDE];
-    for part in wide.chunks_exact(SIDE_BY_SIDE * step) {
+    let mut highs = [ops.splat(f32::MIN); simd::SIDE_BY_SIDE];
+    for part in wide.chunks_exact(simd::SIDE_BY_SIDE * step) {
         for (high, x) in highs.iter_mut().zip(part.chunks_exact(step)) {
             *high = ops.max(*high, ops.load(x));
         }
@@ -51,16 +48,15 @@ pub(in crate::ops::cpu) fn exponentials<I: Isa>(isa: I, row: &mut [f32]) -> (f32
     );
     let max = ops.fold_splat(high, f32::MIN, f32::max);
 
-    let mut totals = [ops.zero(); SIDE_BY_SIDE];
-    for part in wide.chunks_exact_mut(SIDE_BY_SIDE * step) {
+    let mut totals = [ops.zero(); simd::SIDE_BY_SIDE];
+    for part in wide.chunks_exact_mut(simd::SIDE_BY_SIDE * step) {
         for (total, x) in totals.iter_mut().zip(part.chunks_exact_mut(step)) {
             let y = exp_nonpositive(isa, ops.sub(ops.load(x), max));
             *total = ops.add(*total, y);
             ops.store(y, x);
         }
     }
-    let [a, b, c, d] = totals;
-    let total = ops.add(ops.add(a, b), ops.add(c, d));
+    let total = simd::total(isa, totals);
     simd::map(
         isa,
         [&mut *rest],

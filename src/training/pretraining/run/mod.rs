@@ -17,7 +17,7 @@ pub use rows::PretrainRows;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use crate::device::{self, Workload};
+use crate::device;
 use crate::error::{Error, Result};
 use crate::training::{Communicator, SingleProcess, StopReason, all_ok, rank_zero_first};
 
@@ -98,7 +98,7 @@ impl<'a> Pretrain<'a> {
         let interrupted = || Error::Input("pretraining was interrupted".to_owned());
         let precision = self.options.precision;
         let rows = self.rows(&stop, observer)?.ok_or_else(interrupted)?;
-        let open = device::open_automatically(precision, Workload::Inference(Some(0.0)))?.0;
+        let open = device::open_cpu(precision)?;
         match rows.prepare(&[open], observer)?.run(&stop, observer)? {
             StopReason::Finished => Ok(()),
             StopReason::Interrupted => Err(interrupted()),
