@@ -78,3 +78,11 @@ pub use error::{Error, Result};
 pub use eval::Evaluate;
 pub use pipelines::{Choose, Classify, Embed, FillMask, Ner, Qa, ZeroShot};
 pub use training::{FineTune, Pretrain};
+
+/// Exports the library types of the tasks on texts.
+macro_rules! exports {
+    ($($module:ident: $task:ident on $head:ident;)*) => {
+        pub use pipelines::{$($task),*};
+    };
+}
+text_tasks!(exports);

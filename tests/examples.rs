@@ -267,6 +267,7 @@ fn commands_in_documents_work() {
         "choose",
         "embed",
         "zero-shot",
+        "score",
         "convert",
         "finetune",
     ] {

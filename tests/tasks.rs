@@ -106,6 +106,19 @@ fn classify_is_the_pipeline() {
 }
 
 #[test]
+fn scores_are_sums_of_log_probabilities() {
+    for call in calls("score") {
+        let masking = format!("--masking={}", call["masking"].as_str().expect("a name"));
+        let found = run("score", &model(&call), &[masking, "--per-token".to_owned()], list(&call["inputs"]));
+        for ((found, expected), input) in found.iter().zip(list(&call["outputs"])).zip(list(&call["inputs"]))
+        {
+            let what = || format!("{} {} {input}", call["model"], call["masking"]);
+            assert_same(&what, &found["predictions"], expected, SCORES);
+        }
+    }
+}
+
+#[test]
 fn sentence_order_is_the_pretraining_head() {
     for call in calls("order") {
         let found = run("classify", &model(&call), &["--order".to_owned()], list(&call["inputs"]));

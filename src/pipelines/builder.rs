@@ -31,6 +31,11 @@ pub trait Predictor: Sized {
     /// Returns the heads to load.
     fn heads(options: &Self::Options) -> Vec<Head>;
 
+    /// Returns the masked-LM bias to load if a checkpoint contains two that differ.
+    fn mlm_bias(_options: &Self::Options) -> MlmBias {
+        MlmBias::default()
+    }
+
     /// Returns a limit for the row length in tokens that the model's own files set, which replaces the tokenizer's.
     ///
     /// # Errors
@@ -151,7 +156,7 @@ impl<P: Predictor> Builder<P> {
             windows: P::WINDOWS,
             own: P::own_length(&checkpoint)?,
         };
-        let parts = LoadOptions { heads: &heads, mlm_bias: MlmBias::default(), lengths };
+        let parts = LoadOptions { heads: &heads, mlm_bias: P::mlm_bias(&options), lengths };
         let loaded = Pipeline::load(&checkpoint, &parts, || match self.device {
             DeviceChoice::Auto => device::open_cpu(self.precision),
             named => device::open_with_matmul_precision(named, self.precision, Workload::Inference(None)),

@@ -38,6 +38,7 @@ mod embed;
 mod fill_mask;
 mod ner;
 mod qa;
+mod text_task;
 mod zero_shot;
 
 pub use builder::{Builder, Predictor};
@@ -47,10 +48,20 @@ pub use embed::Embed;
 pub use fill_mask::FillMask;
 pub use ner::Ner;
 pub use qa::Qa;
+pub use text_task::TextPipeline;
 pub use zero_shot::ZeroShot;
 
 use crate::error::{Error, Result};
 use crate::stream::Task;
+
+/// Defines the library types of the tasks on texts.
+macro_rules! types {
+    ($($module:ident: $task:ident on $head:ident;)*) => {$(
+        #[doc = concat!("[`tasks::", stringify!($task), "`](crate::tasks::", stringify!($task), ") with its own model.")]
+        pub type $task = TextPipeline<crate::tasks::$task>;
+    )*};
+}
+crate::text_tasks!(types);
 
 /// Returns the predictions for prepared items, in order. Rows of similar length share batches.
 fn predict_items<T: Task>(task: &T, items: &[T::Item], batch_tokens: usize) -> Result<Vec<T::Prediction>> {

@@ -8,5 +8,6 @@ mod fill_mask;
 mod labels;
 mod ner;
 mod qa;
+mod text_task;
 mod tokenize;
 mod zero_shot;

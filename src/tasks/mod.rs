@@ -8,6 +8,7 @@ mod embed;
 mod fill_mask;
 mod input;
 mod lengths;
+mod list;
 mod loading;
 mod ner;
 pub mod null_threshold;
@@ -15,6 +16,7 @@ mod pipeline;
 mod qa;
 mod scores;
 pub(crate) mod text;
+mod text_task;
 mod tokenize;
 mod windows;
 mod zero_shot;
@@ -32,5 +34,19 @@ pub use loading::{LoadOptions, LoadedPipeline};
 pub use ner::{Aggregation, Entity, Ner, NerItem, NerOptions, WordBoundaries};
 pub use pipeline::{Embedded, OverflowStrategy, Pipeline, Pooling};
 pub use qa::{AnswerSpan, Answers, Qa, QaItem, QaOptions};
+pub use text_task::{NeedsHead, OnTexts, TextItem, TextTask, TextTaskOptions};
 pub use tokenize::Tokenize;
 pub use zero_shot::{ZeroShot, ZeroShotItem, ZeroShotOptions};
+
+/// Declares the modules of the tasks on texts, and exports the tasks.
+macro_rules! modules {
+    ($($module:ident: $task:ident on $head:ident;)*) => {$(
+        pub mod $module;
+        pub use $module::$task;
+
+        impl NeedsHead for $task {
+            const HEAD: crate::model::Head = crate::model::Head::$head;
+        }
+    )*};
+}
+crate::text_tasks!(modules);

@@ -63,9 +63,9 @@ impl Inventory<'_> {
             let count = self.sources.len() + self.foreign.len();
             return format!("{count} tensors, none named like an ALBERT's{example}");
         }
-        let mut fit: Vec<&str> = self.heads(config).into_iter().flat_map(subcommands).copied().collect();
+        let mut fit: Vec<String> = self.heads(config).into_iter().flat_map(subcommands).collect();
         if self.has_part("albert.") {
-            fit.push("embed");
+            fit.push("embed".to_owned());
         }
         let fit: Vec<String> = fit.iter().map(|name| format!("`albert {name}`")).collect();
         format!("{}; it serves {}", parts.join(", "), fit.join(", "))
@@ -109,8 +109,8 @@ pub(in crate::checkpoint) fn head_with_article(head: Head) -> &'static str {
 }
 
 /// Returns the subcommands that use a head.
-fn subcommands(head: Head) -> &'static [&'static str] {
-    match head {
+fn subcommands(head: Head) -> impl Iterator<Item = String> {
+    let own: &[&str] = match head {
         Head::Pooler => &[],
         Head::MaskedLm => &["fill-mask"],
         Head::SentenceOrder => &["classify with option order"],
@@ -118,5 +118,15 @@ fn subcommands(head: Head) -> &'static [&'static str] {
         Head::TokenClassification => &["ner"],
         Head::MultipleChoice => &["choose"],
         Head::QuestionAnswering => &["qa"],
-    }
+    };
+    let on_texts = TEXT_TASKS.iter().filter(move |(needed, _)| *needed == head).map(|(_, name)| *name);
+    own.iter().copied().chain(on_texts).map(|name| name.replace('_', "-"))
 }
+
+/// Lists the tasks on texts with the heads that they need.
+macro_rules! names {
+    ($($module:ident: $task:ident on $head:ident;)*) => {
+        const TEXT_TASKS: &[(Head, &str)] = &[$((Head::$head, stringify!($module))),*];
+    };
+}
+crate::text_tasks!(names);

@@ -21,6 +21,7 @@ pub(super) mod pretrain;
 pub(super) mod qa;
 pub(super) mod record_format;
 pub(super) mod teacher;
+pub(super) mod text_task;
 pub(super) mod tokenize;
 pub(super) mod train_tokenizer;
 pub(super) mod training;
@@ -56,6 +57,8 @@ pub(super) enum Command {
     Choose(choose::ChooseArgs),
     Embed(embed::EmbedArgs),
     ZeroShot(zero_shot::ZeroShotArgs),
+    #[command(flatten)]
+    TextTask(text_task::TextTaskCommand),
     Tokenize(tokenize::TokenizeArgs),
     Pretrain(Box<pretrain::PretrainArgs>),
     Finetune(finetune::FinetuneArgs),

@@ -14,6 +14,7 @@ mod man;
 mod ner;
 mod pretrain;
 mod qa;
+mod text_task;
 mod tokenize;
 mod train_tokenizer;
 mod zero_shot;
@@ -32,6 +33,7 @@ pub(super) fn run(command: Command, reporter: &Reporter) -> Result<ExitStatus, F
         Command::Choose(args) => choose::run(args, reporter),
         Command::Embed(args) => embed::run(args, reporter),
         Command::ZeroShot(args) => zero_shot::run(args, reporter),
+        Command::TextTask(command) => text_task::run(command, reporter),
         Command::Tokenize(args) => tokenize::run(args, reporter),
         Command::Pretrain(args) => pretrain::run(*args, reporter),
         Command::Finetune(args) => finetune::run(args, reporter),

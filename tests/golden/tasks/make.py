@@ -18,7 +18,7 @@ import numpy as np
 import torch
 import transformers
 from safetensors.torch import save_file
-from transformers import (AlbertConfig, AlbertForMultipleChoice, AlbertForPreTraining, AlbertForQuestionAnswering,
+from transformers import (AlbertConfig, AlbertForMaskedLM, AlbertForMultipleChoice, AlbertForPreTraining, AlbertForQuestionAnswering,
                           AlbertForSequenceClassification, AlbertForTokenClassification, AlbertModel,
                           AlbertTokenizerFast, BertTokenizerFast, PreTrainedTokenizerFast, pipeline)
 from transformers.pipelines import question_answering
@@ -372,13 +372,51 @@ def zero_shot():
     write("zero_shot", calls)
 
 
+def score():
+    calls = []
+    texts = [{"text": t} for t in SHORT[:2] + LONG[:1] + HARD]
+    pairs = [{"text": SHORT[2], "text_pair": SHORT[3]}, {"text": "", "text_pair": HARD[3]}, {"text": LONG[1], "text_pair": SHORT[4]}]
+    for name in ["bio", "groups", "saved", "bert"]:
+        model, tokenizer = load(AlbertForMaskedLM, name)
+        for masking in ["word", "token"]:
+            inputs = texts + pairs if masking == "word" else texts[1:2] + texts[-1:] + pairs[:1]
+            calls.append(dict(model=name, masking=masking, inputs=inputs,
+                              outputs=[score_of(model, tokenizer, masking, **i) for i in inputs]))
+    write("score", calls)
+
+
+def score_of(model, tokenizer, masking, text, text_pair=None):
+    enc = tokenizer(text, text_pair, truncation=True, return_token_type_ids=True, return_tensors="pt", return_offsets_mapping=True)
+    ids, words, sequences = enc.input_ids[0], enc.word_ids(), enc.sequence_ids()
+    tokens = []
+    for column, own in enumerate(ids.tolist()):
+        if sequences[column] != (0 if text_pair is None else 1) or own == tokenizer.mask_token_id:
+            continue
+        masked = ids.clone()
+        masked[column] = tokenizer.mask_token_id
+        for later in range(column + 1, len(ids)):  # as with PLL_metric="within_word_l2r" of minicons
+            if masking == "token" or (sequences[later], words[later]) != (sequences[column], words[column]):
+                break
+            masked[later] = tokenizer.mask_token_id
+        with torch.no_grad():
+            logits = model(input_ids=masked[None], token_type_ids=enc.token_type_ids).logits
+        start, end = enc.offset_mapping[0, column].tolist()
+        tokens.append(dict(token=tokenizer.convert_ids_to_tokens(own), start=start, end=end,
+                           log_likelihood=float(logits[0, column].double().log_softmax(-1)[own])))
+    if not tokens:
+        return []
+    total = sum(t["log_likelihood"] for t in tokens)
+    return [dict(log_likelihood=total, tokens=len(tokens), pseudo_perplexity=float(np.exp(-total / len(tokens))),
+                 per_token=tokens)]
+
+
 def main():
     shutil.rmtree(HERE / "models", ignore_errors=True)
     for name, (tokenizer, seed, labels, over) in MODELS.items():
         make_model(name, tokenizer, seed, labels, over)
     for name, (tokenizer, seed, over) in CHOICE_MODELS.items():
         make_model(name, tokenizer, seed, None, over, choice=True)
-    for task in [classify, order, ner, qa, choose, embed, zero_shot]:
+    for task in [classify, order, ner, qa, choose, embed, zero_shot, score]:
         task()
 
 
