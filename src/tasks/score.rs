@@ -24,7 +24,7 @@ use crate::tokenizer::Encoding;
     feature = "cli",
     command(after_help = "\
 Examples:
-  albert score \"The keys to the cabinet are on the table.\" \"The keys to the cabinet is on the table.\"
+  albert score \"The keys to the cabinet are here.\" \"The keys to the cabinet is here.\"
   cat texts.jsonl | albert score -m albert/albert-base-v2")
 )]
 pub struct ScoreOptions {
