@@ -7,7 +7,7 @@
 # parts that fail are reported. --tiny uses a one-layer model and small shapes, for a software renderer.
 set -u
 here=$(dirname "$0")
-limit=600 device=wgpu tiny= albert=${ALBERT_BIN:-$here/../target/release/albert}
+limit=600 device=wgpu tiny='' albert=${ALBERT_BIN:-$here/../target/release/albert}
 while [ $# -gt 0 ]; do
     case $1 in
         --seconds) limit=$2; shift ;;
@@ -59,7 +59,7 @@ measured() {
 
 # Times a command from exec to exit: the first run, and the median of N more.
 started() {
-    local name=$1 n=$2 times=() i start again
+    local name=$1 n=$2 times=() again i start
     shift 2
     for ((i = 0; i <= n; i++)); do
         start=$(date +%s%N)
@@ -67,7 +67,8 @@ started() {
         times+=($((($(date +%s%N) - start) / 1000000)))
     done
     [ ${#times[@]} = 0 ] && return
-    again=($(printf '%s\n' "${times[@]:1}" | sort -n))
+    again=()
+    [ ${#times[@]} = 1 ] || mapfile -t again < <(printf '%s\n' "${times[@]:1}" | sort -n)
     row "$name | ${again[$((${#again[@]} / 2))]:-${times[0]}} ms | first run ${times[0]} ms; median of ${#again[@]} more"
 }
 
@@ -98,9 +99,11 @@ check() {
     local task=$1 dtype=$2
     shift 2
     local run=("$albert" "$task" -q -i "$dir/$task.txt" "$@")
-    within 60 "${run[@]}" --device flex >"$dir/cpu" && within 60 "${run[@]}" --device "$device" --dtype "$dtype" >"$dir/gpu" &&
-        measured "$task, $device $dtype and CPU f32" 10 "${peer[@]}" diff "$dir/cpu" "$dir/gpu" ||
+    if within 60 "${run[@]}" --device flex >"$dir/cpu" && within 60 "${run[@]}" --device "$device" --dtype "$dtype" >"$dir/gpu"; then
+        measured "$task, $device $dtype and CPU f32" 10 "${peer[@]}" diff "$dir/cpu" "$dir/gpu"
+    else
         failed "$task, $device $dtype and CPU f32"
+    fi
 }
 for dtype in f32 f16 bf16; do check embed $dtype --pooling tokens; done
 for dtype in f32 f16; do [ "$tiny" ] || ! before 35 || check fill-mask $dtype; done
@@ -115,7 +118,8 @@ for shape in $shapes; do
 done
 
 # PyTorch
-within 90 "${peer[@]}" torch "$dir/model" 0.7 $shapes >"$dir/torch"
+read -ra each <<<"$shapes"
+within 90 "${peer[@]}" torch "$dir/model" 0.7 "${each[@]}" >"$dir/torch"
 code=$?
 while read -r line; do row "$line"; done <"$dir/torch"
 [ $code = 0 ] || failed "PyTorch"
@@ -134,8 +138,8 @@ for precision in f32 f16; do
         --device "$device" --precision $precision --batch-size $rows --micro-batch $rows --max-seq-length 128 --short-seq-prob 0 \
         --steps 100000 --log-every 2 --eval-every 100000 --save-every 100000 >/dev/null
     # The first report covers the steps that tune kernels.
-    rates=($(grep '"train"' "$dir/$precision/metrics.jsonl" 2>/dev/null | tail -n +2 |
-        sed 's/.*"tokens_per_second":\([0-9]*\).*/\1/' | sort -n))
+    mapfile -t rates < <(grep '"train"' "$dir/$precision/metrics.jsonl" 2>/dev/null | tail -n +2 |
+        sed 's/.*"tokens_per_second":\([0-9]*\).*/\1/' | sort -n)
     if [ ${#rates[@]} -gt 0 ]; then
         row "pretrain $size, $rows x 128, $precision | ${rates[$((${#rates[@]} / 2))]} tokens/s | median of ${#rates[@]} reports of 2 steps"
     else
