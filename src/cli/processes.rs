@@ -15,7 +15,7 @@ pub(super) fn run(
     train: impl FnOnce(&dyn Communicator, &Reporter) -> std::result::Result<ExitStatus, Failure>,
 ) -> std::result::Result<ExitStatus, Failure> {
     let world = training::connect()?;
-    let result = if world.rank() == 0 {
+    let result = if world.is_main_process() {
         train(world.as_ref(), reporter)
     } else {
         train(world.as_ref(), &Reporter::silent())

@@ -7,8 +7,13 @@ use crate::error::{Error, Result};
 
 /// Collective operations over all processes of a run. Every process must call the same methods in the same order.
 pub trait Communicator {
-    /// The rank of this process, from 0. Rank 0 writes all files.
+    /// The rank of this process, from 0.
     fn rank(&self) -> usize;
+
+    /// Returns true in the process that evaluates, reports and writes files, which has rank 0.
+    fn is_main_process(&self) -> bool {
+        self.rank() == 0
+    }
 
     /// The number of processes.
     fn size(&self) -> usize;
@@ -96,7 +101,7 @@ pub fn rank_zero_first<T>(
     mut work: impl FnMut() -> Result<Option<T>>,
 ) -> Result<Option<T>> {
     let mut result = Ok(None);
-    for turn in [world.rank() == 0, world.rank() > 0] {
+    for turn in [world.is_main_process(), !world.is_main_process()] {
         if turn {
             result = work();
         }

@@ -33,7 +33,7 @@ impl PreparedFineTune<'_> {
         stop: &AtomicBool,
         observer: &mut dyn FineTuneObserver,
     ) -> Result<Option<FineTuneResults>> {
-        let is_main_process = self.world.rank() == 0;
+        let is_main_process = self.world.is_main_process();
         let mut follower;
         let observer: &mut dyn FineTuneObserver = if is_main_process {
             observer
@@ -90,7 +90,7 @@ impl PreparedFineTune<'_> {
         stop: &AtomicBool,
         observer: &mut dyn FineTuneObserver,
     ) -> Result<Option<SeedResult>> {
-        let is_main_process = self.world.rank() == 0;
+        let is_main_process = self.world.is_main_process();
         create_directory(folder)?;
         let (plan, prepared) = (&self.plan, &mut self.prepared);
         let tokenizer = self.checkpoint.tokenizer()?;

@@ -59,7 +59,7 @@ impl Setup<'_> {
 
     /// Returns true in the process that evaluates and writes.
     pub(super) fn is_main_process(&self) -> bool {
-        self.world.rank() == 0
+        self.world.is_main_process()
     }
 
     /// The multiple to which rows are padded.

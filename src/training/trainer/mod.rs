@@ -128,7 +128,7 @@ impl<O: Objective, S: Source<Example = O::Example>> Trainer<'_, O, S> {
     }
 
     fn is_main_process(&self) -> bool {
-        self.communicator.rank() == 0
+        self.communicator.is_main_process()
     }
 
     fn checkpoints(&self) -> Checkpoints {

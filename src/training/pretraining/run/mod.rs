@@ -71,7 +71,7 @@ impl<'a> Pretrain<'a> {
         let Self { options, world } = self;
         // Every process checks the directory before any process writes into it.
         all_ok(world, options.check())?;
-        let observer = if world.rank() == 0 { observer } else { &mut () };
+        let observer = if world.is_main_process() { observer } else { &mut () };
         let Some((files, tokenizer)) = rank_zero_first(world, || start::tokenizer(&options, stop, observer))?
         else {
             return Ok(None);

@@ -61,7 +61,7 @@ impl<'a> PretrainRows<'a> {
         devices: &[OpenDevice],
         observer: &mut dyn PretrainObserver,
     ) -> Result<PreparedPretrain<'a>> {
-        let observer = if self.world.rank() == 0 { observer } else { &mut () };
+        let observer = if self.world.is_main_process() { observer } else { &mut () };
         let Some(first) = devices.first() else {
             return Err(Error::InvalidOption {
                 name: "device".to_owned(),
@@ -162,7 +162,7 @@ impl PreparedPretrain<'_> {
     /// if the run to resume had different options. Existing checkpoints are kept.
     pub fn run(self, stop: &AtomicBool, observer: &mut dyn PretrainObserver) -> Result<StopReason> {
         let mut follower;
-        let observer: &mut dyn PretrainObserver = if self.base.world.rank() == 0 {
+        let observer: &mut dyn PretrainObserver = if self.base.world.is_main_process() {
             observer
         } else {
             follower = StartOnly(observer);
@@ -191,7 +191,7 @@ impl Base<'_> {
         observer: &mut dyn PretrainObserver,
     ) -> Result<StopReason> {
         let output = self.options.output;
-        let is_main_process = self.world.rank() == 0;
+        let is_main_process = self.world.is_main_process();
         let mut trainer = Trainer {
             objective,
             source,
