@@ -21,6 +21,7 @@ mod queue;
 mod reader;
 mod record;
 mod record_buffer;
+mod record_channel;
 mod scratch;
 mod send;
 mod shape;

@@ -4,9 +4,10 @@ use std::cell::Cell;
 use std::io::Read;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::SyncSender;
 
 use super::part::Part;
+use super::record::Record;
+use super::record_channel::RecordSender;
 use crate::error::Result;
 
 /// How much of an input has been read.
@@ -51,8 +52,8 @@ impl<R: Read> Read for Counted<R> {
 }
 
 /// Passes on the selected records.
-pub(super) struct Queue<T> {
-    sender: SyncSender<Result<T>>,
+pub(super) struct Queue {
+    sender: RecordSender,
     shard: bool,
     skip: Cell<u64>,
     limit: Cell<Option<u64>>,
@@ -65,8 +66,8 @@ pub(super) struct Queue<T> {
 #[derive(Debug)]
 pub(super) struct Full;
 
-impl<T> Queue<T> {
-    pub(super) fn new(sender: SyncSender<Result<T>>, part: Part, progress: ReadProgress) -> Self {
+impl Queue {
+    pub(super) fn new(sender: RecordSender, part: Part, progress: ReadProgress) -> Self {
         let (skip, limit) = (Cell::new(part.skip), Cell::new(part.limit));
         Self { sender, shard: part.shard.is_some(), skip, limit, progress, starts_within: false }
     }
@@ -97,7 +98,7 @@ impl<T> Queue<T> {
     ///
     /// # Errors
     /// If no more records are wanted.
-    pub(super) fn send(&self, record: Result<T>) -> std::result::Result<(), Full> {
+    pub(super) fn send(&self, record: Result<Record>) -> std::result::Result<(), Full> {
         if record.is_ok() {
             if self.skips() {
                 return Ok(());

@@ -3,18 +3,15 @@
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, sync_channel};
 
 use super::open_file::open_file;
 use super::part::{Part, Section, Shard, not_a_file};
 use super::queue::{Counted, Queue, ReadProgress};
 use super::record::{InputFormat, Record};
+use super::record_channel::{RecordReceiver, record_channel};
 use super::send::{Input, begin, send_arguments, send_records, send_table};
 use super::tables::{Needed, TableColumns, TableInput, TableKind};
 use crate::error::Result;
-
-/// Maximum number of records buffered between the reading thread and the task.
-const QUEUE: usize = 64;
 
 /// A source of records.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,7 +41,7 @@ impl Source {
 /// Records from a source. They are read in a separate thread, so that a slow pipe never delays work on records that have
 /// already arrived.
 pub struct RecordReader {
-    queue: Receiver<Result<Record>>,
+    queue: RecordReceiver,
     progress: ReadProgress,
     section: Option<Arc<Section>>,
     columns: Option<TableColumns>,
@@ -80,7 +77,7 @@ impl RecordReader {
                 None => Self::open_shard(path, format, part, shard),
             };
         }
-        let (sender, queue) = sync_channel(QUEUE);
+        let (sender, queue) = record_channel();
         let mut progress = ReadProgress::default();
         let stdin = [PathBuf::from("-")];
         let paths = match source {
@@ -135,7 +132,7 @@ impl RecordReader {
     }
 
     fn open_shard(path: &Path, format: InputFormat, part: Part, shard: Shard) -> Result<Self> {
-        let (sender, queue) = sync_channel(QUEUE);
+        let (sender, queue) = record_channel();
         let file = open_file(path)?;
         let found = Section::find(path, &file, shard, |stream| Ok(begin(stream, format)?.1))?;
         let length = found.end - found.start;
@@ -158,7 +155,7 @@ impl RecordReader {
         shard: Shard,
         needed: &[Needed],
     ) -> Result<Self> {
-        let (sender, queue) = sync_channel(QUEUE);
+        let (sender, queue) = record_channel();
         let mut progress = ReadProgress::default();
         let table = TableInput::open_shard(path, kind, shard, needed, progress.clone())?;
         let section = table.section.clone();
@@ -186,12 +183,12 @@ impl RecordReader {
 
     /// Waits for the next record; `None` at the end.
     pub fn wait(&self) -> Option<Result<Record>> {
-        self.queue.recv().ok()
+        self.queue.wait()
     }
 
     /// Returns the next record, if it has already arrived.
     pub fn ready(&self) -> Option<Result<Record>> {
-        self.queue.try_recv().ok()
+        self.queue.ready()
     }
 
     /// Returns how much of the input has been read.

@@ -56,6 +56,17 @@ pub struct Record {
     pub body: std::result::Result<RecordBody, String>,
 }
 
+impl Record {
+    /// Returns the size of its texts or values in bytes.
+    pub fn size(&self) -> usize {
+        match &self.body {
+            Ok(RecordBody::Text(text)) => text.len(),
+            Ok(RecordBody::Object(fields)) => fields.size(),
+            Err(_) => 0,
+        }
+    }
+}
+
 /// Parses a line according to the input format.
 pub(super) fn parse(line: String, format: InputFormat) -> std::result::Result<RecordBody, String> {
     let json = match format {

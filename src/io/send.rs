@@ -17,7 +17,7 @@ use super::tables::{Needed, TableColumns, TableInput};
 use crate::error::{Error, Result};
 
 /// Receives the records that are read.
-pub(super) type Sender = Queue<Record>;
+pub(super) type Sender = Queue;
 
 /// An open input.
 pub(super) enum Input {

@@ -13,7 +13,7 @@ mod window;
 use crate::error::{Error, Result};
 use crate::io::{Format, RecordReader, TableLayout};
 use entry::columns_of_complete_file;
-use window::{Window, most_records, next_window};
+use window::{Window, WindowLimits, next_window};
 
 pub use finite::{Finite, NOT_FINITE, check_finite};
 pub use predict::{predict, predict_all};
@@ -103,8 +103,8 @@ pub fn run<T: Render>(
     if let Some(layout) = &table {
         writer.begin_table(layout.clone())?;
     }
-    let most = most_records(task.rows_per_record());
-    while let Some(window) = next_window(reader, most) {
+    let limits = WindowLimits::new(task.rows_per_record(), options.batch_tokens);
+    while let Some(window) = next_window(reader, limits) {
         let (records, broken) = window;
         Window {
             task,

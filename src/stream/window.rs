@@ -10,22 +10,44 @@ use crate::error::{Error, Result};
 use crate::io::{Entry, Format, Record, RecordBody, RecordReader, TableLayout};
 
 /// Maximum number of records in a window.
-const WINDOW_RECORDS: usize = 512;
+const MOST_RECORDS: usize = 8192;
 
 /// Maximum number of rows in a window of a task with several rows per record.
-const WINDOW_ROWS: usize = 4096;
+const MOST_ROWS: usize = 4096;
 
 /// Maximum bytes of text in a window.
-const WINDOW_BYTES: usize = 2 << 20;
+const MOST_BYTES: usize = 2 << 20;
 
-/// Maximum number of records in a window of a task with `rows` rows per record.
-pub(super) fn most_records(rows: usize) -> usize {
-    (WINDOW_ROWS / rows.max(1)).clamp(1, WINDOW_RECORDS)
+/// Number of batches that a window should fill, so that batches have rows of similar length and none is nearly empty.
+/// Larger windows use more memory, delay the output of their first records, and lose more work when a run is interrupted.
+const BATCHES: usize = 4;
+
+/// Average number of bytes per token in English text.
+const BYTES_PER_TOKEN: usize = 4;
+
+/// The maximum size of a window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct WindowLimits {
+    records: usize,
+    bytes: usize,
 }
 
-/// Waits for a record and takes all records that are already available, up to a window of `most`. Also returns the error
-/// that ended reading, if any. Returns `None` at the end.
-pub(super) fn next_window(reader: &RecordReader, most: usize) -> Option<(Vec<Record>, Option<Error>)> {
+impl WindowLimits {
+    /// Returns the limits for a task with about `rows` rows per record, and batches of `batch_tokens` tokens.
+    pub(super) fn new(rows: usize, batch_tokens: usize) -> Self {
+        let rows = rows.max(1);
+        let bytes = batch_tokens.saturating_mul(BATCHES * BYTES_PER_TOKEN).min(MOST_BYTES);
+        let records = if rows > 1 { MOST_ROWS / rows } else { MOST_RECORDS };
+        Self { records: records.max(1), bytes: bytes / rows }
+    }
+}
+
+/// Waits for a record and takes all records that are already available, up to a window. Also returns the error that ended
+/// reading, if any. Returns `None` at the end.
+pub(super) fn next_window(
+    reader: &RecordReader,
+    limits: WindowLimits,
+) -> Option<(Vec<Record>, Option<Error>)> {
     let mut records = Vec::new();
     let mut bytes = 0;
     let mut next = reader.wait();
@@ -34,24 +56,16 @@ pub(super) fn next_window(reader: &RecordReader, most: usize) -> Option<(Vec<Rec
             None => break,
             Some(Err(error)) => return Some((records, Some(error))),
             Some(Ok(record)) => {
-                bytes += size(&record);
+                bytes += record.size();
                 records.push(record);
             }
         }
-        if records.len() >= most || bytes >= WINDOW_BYTES {
+        if records.len() >= limits.records || bytes >= limits.bytes {
             break;
         }
         next = reader.ready();
     }
     if records.is_empty() { None } else { Some((records, None)) }
-}
-
-fn size(record: &Record) -> usize {
-    match &record.body {
-        Ok(RecordBody::Text(text)) => text.len(),
-        Ok(RecordBody::Object(fields)) => fields.size(),
-        Err(_) => 0,
-    }
 }
 
 /// A window of records in progress.
@@ -228,5 +242,43 @@ impl<T: Render> Window<'_, T> {
             Format::Conll | Format::Squad | Format::Array(_) | Format::Table(_) => self.task.native_failure(),
         };
         self.writer.put(first + i as u64, entry.into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::io::{InputFormat, Source};
+
+    #[test]
+    fn windows_hold_several_batches() {
+        let limits = |rows, batch_tokens| {
+            let WindowLimits { records, bytes } = WindowLimits::new(rows, batch_tokens);
+            (records, bytes)
+        };
+        assert_eq!(limits(1, 512), (MOST_RECORDS, 512 * BATCHES * BYTES_PER_TOKEN));
+        assert_eq!(limits(1, usize::MAX), (MOST_RECORDS, MOST_BYTES));
+        assert_eq!(limits(8, 16_384), (512, 2048 * BATCHES * BYTES_PER_TOKEN));
+        assert_eq!(limits(100_000, 512), (1, 0));
+    }
+
+    #[test]
+    fn windows_are_bounded_and_complete() {
+        let text = "one two three four five six seven".to_owned();
+        for (limits, most) in [
+            (WindowLimits::new(1, 512), 249),
+            (WindowLimits::new(500, 1 << 16), 8),
+            (WindowLimits::new(1, 0), 1),
+        ] {
+            let source = Source::Arguments(vec![text.clone(); 1000]);
+            let reader = RecordReader::open(&source, InputFormat::Text).expect("opens");
+            let mut sizes = Vec::new();
+            while let Some((records, problem)) = next_window(&reader, limits) {
+                assert!(problem.is_none());
+                sizes.push(records.len());
+            }
+            assert!(sizes.iter().all(|size| (1..=most).contains(size)), "{limits:?} {sizes:?}");
+            assert_eq!(sizes.iter().sum::<usize>(), 1000);
+        }
     }
 }
