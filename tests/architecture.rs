@@ -229,9 +229,21 @@ fn imports_point_down_the_layers() {
 /// Flags of other programs that the library's texts may mention. `--features` is how albert is built with a feature.
 const FLAGS_OF_OTHERS: [&str; 1] = ["--features"];
 
+/// The code without the texts of `after_help`, which belong to the command line although the options of a task are defined in
+/// the library.
+fn without_examples(code: &str) -> String {
+    let mut parts = code.split("after_help = \"");
+    let mut rest = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let end = part.match_indices('"').find(|(at, _)| !part[..*at].ends_with('\\'));
+        rest.push_str(end.map_or("", |(at, _)| &part[at..]));
+    }
+    rest
+}
+
 /// Flags in the string literals of a file: two hyphens before a lower-case letter and not inside a word.
 fn flags(text: &str) -> Vec<String> {
-    let code = code(text);
+    let code = without_examples(&code(text));
     let mut found = Vec::new();
     for (at, _) in code.match_indices("--") {
         let inside = code[..at].ends_with(|c: char| c.is_alphanumeric() || c == '-' || c == '_');
@@ -272,6 +284,7 @@ fn flags_are_found() {
     let text =
         "f(\"use --device\"); // --not\nlet a = \"models--org--x\"; let b = c --d;\n\"--features --Up\"\n";
     assert_eq!(flags(text), ["--device", "--d"]);
+    assert_eq!(flags("(after_help = \"a --b \\\"c\\\" --d\", x = \"--e\")"), ["--e"]);
     assert_eq!(flags("a(\"a\");\n#[cfg(test)]\nmod tests { \"--b\" }"), [""; 0]);
 }
 

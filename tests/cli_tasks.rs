@@ -124,10 +124,8 @@ fn difficult_texts_are_processed() {
             .collect();
         for record in records(task, name, flags, &input) {
             for prediction in record["predictions"].as_array().expect("a list") {
-                for value in prediction.as_object().into_iter().flat_map(|fields| fields.values()) {
-                    // JSON writes numbers that are not finite as null.
-                    assert!(!value.is_null(), "{task}: {record}");
-                }
+                // JSON writes numbers that are not finite as null.
+                assert!(!has_null(prediction), "{task}: {record}");
                 if task == "ner" {
                     let text = record["text"].as_str().expect("a text");
                     let found = slice(text, &prediction["start"], &prediction["end"]);
@@ -136,6 +134,14 @@ fn difficult_texts_are_processed() {
                 }
             }
         }
+    }
+}
+
+fn has_null(value: &Value) -> bool {
+    match value {
+        Value::Array(values) => values.iter().any(has_null),
+        Value::Object(fields) => fields.values().any(has_null),
+        value => value.is_null(),
     }
 }
 
@@ -673,14 +679,7 @@ fn a_model_that_does_not_fit_says_what_it_is_for() {
             "choice_a",
             ["no question-answering head (no tensor is named qa_outputs.*)", "a multiple-choice head"],
         ),
-        (
-            "ner",
-            "order",
-            [
-                "no token-classification head",
-                "`albert fill-mask`, `albert score`, `albert classify --order`, `albert embed`",
-            ],
-        ),
+        ("ner", "order", ["no token-classification head", "it serves `albert fill-mask`, "]),
     ] {
         let (code, _, err) = run(task, name, &["x"], "");
         assert_eq!(code, 2);

@@ -109,7 +109,9 @@ fn records_are_read_and_written_in_every_form() {
         let line: Value = serde_json::from_str(&line).expect("JSON");
         assert_eq!((&record["id"], &record["predictions"]), (&json!(7), &line["predictions"]), "{task}");
         let pair = json!({"text": "George", "text_pair": "went to Paris."});
-        only(&records(task, &flags, &[pair])[0]);
+        let of_pair = &records(task, &flags, &[pair])[0]["predictions"];
+        let named = [&flags[..], &["--text-pair", "went to Paris."]].concat();
+        assert_eq!(&records(task, &named, &[json!({"text": "George"})])[0]["predictions"], of_pair, "{task}");
         // Text for people has the text, and a line for each value.
         let (_, text, _) = run(task, &[&flags[..], &["--format", "text", "George."]].concat(), "");
         assert!(text.starts_with("George.\n") && text.lines().count() > 1, "{task}: {text}");
@@ -119,6 +121,15 @@ fn records_are_read_and_written_in_every_form() {
     });
 }
 
+/// The options of a task that take no value.
+fn switches(task: &str) -> Vec<String> {
+    let output = albert().args([task, "--help"]).output().expect("runs");
+    let help = String::from_utf8(output.stdout).expect("UTF-8");
+    let section = help.split("\nTask:\n").nth(1).unwrap_or_default();
+    let lines = section.lines().take_while(|line| line.is_empty() || line.starts_with(' ')).map(str::trim);
+    lines.filter(|line| line.starts_with("--") && !line.contains('<')).map(str::to_owned).collect()
+}
+
 #[test]
 fn tables_have_the_fields_as_columns() {
     let directory = tempfile::tempdir().expect("a directory");
@@ -126,8 +137,12 @@ fn tables_have_the_fields_as_columns() {
     std::fs::write(&table, "text,n\nGeorge went to Paris.,1\n,2\n").expect("writes");
     for_each_task(|task, _| {
         let model = model("bio");
-        let record = &records(task, &["-m", &model], &[json!({"text": "George went to Paris."})])[0];
-        let (code, out, err) = run(task, &["-m", &model, "--format", "csv", "-i", &table], "");
+        let switches = switches(task);
+        let mut flags = vec!["-m", model.as_str()];
+        flags.extend(switches.iter().map(String::as_str));
+        let record = &records(task, &flags, &[json!({"text": "George went to Paris."})])[0];
+        flags.extend(["--format", "csv", "-i", &table]);
+        let (code, out, err) = run(task, &flags, "");
         assert_eq!(code, 0, "{task}: {err}");
         let mut reader = csv::Reader::from_reader(out.as_bytes());
         let header = reader.headers().expect("a header").clone();

@@ -139,7 +139,9 @@ pub(super) fn open(
 fn numbered(part: PartArgs, output: Option<&Path>) -> albert::Result<Option<Numbered>> {
     let Some(records) = part.records_per_file else { return Ok(None) };
     match output {
-        Some(output) if output.file_name().is_some() => Ok(Some(Numbered::new(output, records))),
+        Some(output) if output.file_name().is_some() && OutputTarget::is_file(output)? => {
+            Ok(Some(Numbered::new(output, records)))
+        }
         _ => Err(Error::InvalidOption {
             name: "records_per_file".to_owned(),
             problem: "needs --output FILE, after which the files are named".to_owned(),

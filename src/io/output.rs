@@ -68,7 +68,7 @@ pub struct Leftover {
 const SPOOL_BYTES: usize = 16 << 20;
 
 impl OutputTarget {
-    /// Opens standard output or the file `path`. A bad path fails here, before any work.
+    /// Opens the file `path`, or standard output if it is `None` or `-`. A bad path fails here, before any work.
     ///
     /// # Errors
     /// [`Error::Io`] if the file cannot be created in its directory, or is not writable; [`Error::BadFile`] for a
@@ -87,11 +87,42 @@ impl OutputTarget {
         Self::open_as(path, FileOutput::claim)
     }
 
+    /// Returns true if `path` names a regular file or nothing yet, and not a directory, a device, a pipe or a descriptor.
+    ///
+    /// # Errors
+    /// [`Error::BadFile`] for a cycle of links; [`Error::Io`].
+    pub fn is_file(path: &Path) -> Result<bool> {
+        Ok(match Destination::of(path)? {
+            Destination::New(place) => path != Path::new("-") && !ends_with_a_separator(&place),
+            Destination::File(..) => true,
+            Destination::Directory(_) | Destination::Stream(_) => false,
+        })
+    }
+
+    /// Returns true if both paths name the same regular file, even if it does not exist yet.
+    ///
+    /// # Errors
+    /// Those of [`Self::is_file`].
+    pub fn is_same_file(one: &Path, other: &Path) -> Result<bool> {
+        let place = |path: &Path| match Destination::of(path)? {
+            Destination::New(place) | Destination::File(place, _) if path != Path::new("-") => {
+                let folder = place.parent().filter(|folder| !folder.as_os_str().is_empty());
+                let folder = folder.unwrap_or(Path::new(".")).canonicalize().ok();
+                Ok(folder.zip(place.file_name().map(ToOwned::to_owned)))
+            }
+            _ => Ok(None),
+        };
+        let one = place(one)?;
+        Ok(one.is_some() && one == place(other)?)
+    }
+
     fn open_as(
         path: Option<&Path>,
         file: fn(&Path, PathBuf, Option<&Metadata>) -> Result<FileOutput>,
     ) -> Result<Self> {
-        let Some(path) = path else { return Ok(Self::Stdout(BufWriter::new(std::io::stdout()))) };
+        let Some(path) = path.filter(|path| *path != Path::new("-")) else {
+            return Ok(Self::Stdout(BufWriter::new(std::io::stdout())));
+        };
         let directory = || Err(Error::bad_file(path, "is a directory; option output takes a file"));
         match Destination::of(path)? {
             Destination::Directory(_) => directory(),

@@ -109,12 +109,20 @@ impl Render for Qa<'_> {
     /// Returns an entry of SQuAD's predictions file: the id and the answer.
     fn native(&self, item: &QaItem, prediction: &Answers) -> Vec<u8> {
         let answer = prediction.answers.first().map_or("", |answer| answer.answer.as_str());
-        let id = match item.id.as_deref() {
-            Some(id) if id.starts_with('"') => id.to_owned(),
-            // Keys of JSON objects are strings.
-            Some(id) => serde_json::Value::from(id).to_string(),
-            None => serde_json::Value::from(item.question.as_str()).to_string(),
-        };
-        format!("{id}: {}", serde_json::Value::from(answer)).into_bytes()
+        format!("{}: {}", key(item), serde_json::Value::from(answer)).into_bytes()
+    }
+
+    fn native_key(&self, item: &QaItem) -> Option<String> {
+        Some(key(item))
+    }
+}
+
+/// Returns the key of a record in SQuAD's predictions file, as JSON: its id, or else its question.
+fn key(item: &QaItem) -> String {
+    match item.id.as_deref() {
+        Some(id) if id.starts_with('"') => id.to_owned(),
+        // Keys of JSON objects are strings.
+        Some(id) => serde_json::Value::from(id).to_string(),
+        None => serde_json::Value::from(item.question.as_str()).to_string(),
     }
 }

@@ -30,8 +30,15 @@ impl<T: TextTask> Render for OnTexts<'_, T> {
         _item: &TextItem<T::Row>,
         prediction: &Option<T::Prediction>,
     ) -> std::result::Result<Vec<Cell>, String> {
-        let value = serde_json::to_value(prediction).map_err(|e| e.to_string())?;
-        Ok(self.columns().iter().map(|column| cell(value.get(&column.name), &column.kind)).collect())
+        let columns = self.columns();
+        let Value::Object(mut fields) = serde_json::to_value(prediction).map_err(|e| e.to_string())? else {
+            return Ok(columns.iter().map(|_| Cell::Null).collect());
+        };
+        let cells = columns.iter().map(|column| cell(fields.remove(&column.name), column)).collect();
+        match fields.keys().next() {
+            None => cells,
+            Some(name) => Err(format!("the task has no column for its field \"{name}\"")),
+        }
     }
 
     /// The text, a line per field, and a line per element of a list.
@@ -60,25 +67,38 @@ impl<T: TextTask> Render for OnTexts<'_, T> {
     }
 }
 
-/// Returns the cell of a JSON value in a column of type `kind`; null if the value is missing or has another type.
-fn cell(value: Option<&Value>, kind: &ColumnType) -> Cell {
-    let Some(value) = value.filter(|value| !value.is_null()) else { return Cell::Null };
-    let found = match kind {
-        ColumnType::Text => value.as_str().map(|text| Cell::Text(text.to_owned())),
-        ColumnType::Float => value.as_f64().map(|number| Cell::Float(number as f32)),
-        ColumnType::Integer => value.as_i64().map(Cell::Integer),
-        ColumnType::Json => Some(Cell::Json(value.to_string())),
-        ColumnType::Vector(_) | ColumnType::HalfVector(_) => value.as_array().map(|values| {
-            Cell::Vector(values.iter().map(|value| value.as_f64().unwrap_or_default() as f32).collect())
-        }),
-        ColumnType::List(inner) => value
-            .as_array()
-            .map(|values| Cell::List(values.iter().map(|value| cell(Some(value), inner)).collect())),
-        ColumnType::Struct(columns) => value.as_object().map(|fields| {
-            Cell::Struct(columns.iter().map(|column| cell(fields.get(&column.name), &column.kind)).collect())
-        }),
-    };
-    found.unwrap_or(Cell::Null)
+/// Returns the cell of a JSON value; null if the value is missing or null.
+///
+/// # Errors
+/// If the value does not have the type of the column.
+fn cell(value: Option<Value>, column: &Column) -> std::result::Result<Cell, String> {
+    let wrong = |value: &Value| format!("{value} does not fit the column \"{}\"", column.name);
+    let of = |kind: &ColumnType| Column::new(&column.name, kind.clone());
+    Ok(match (value.unwrap_or(Value::Null), &column.kind) {
+        (Value::Null, _) => Cell::Null,
+        (Value::String(text), ColumnType::Text) => Cell::Text(text),
+        (Value::Number(number), ColumnType::Float) => {
+            Cell::float(number.as_f64().map(|number| number as f32))
+        }
+        (Value::Number(number), ColumnType::Integer) if number.as_i64().is_some() => {
+            number.as_i64().map_or(Cell::Null, Cell::Integer)
+        }
+        (value, ColumnType::Json) => Cell::Json(value.to_string()),
+        (Value::Array(values), ColumnType::Vector(_) | ColumnType::HalfVector(_)) => {
+            let number = |value: &Value| value.as_f64().map(|n| n as f32).ok_or_else(|| wrong(value));
+            Cell::Vector(values.iter().map(number).collect::<std::result::Result<_, _>>()?)
+        }
+        (Value::Array(values), ColumnType::List(inner)) => {
+            let inner = of(inner);
+            let cells = values.into_iter().map(|value| cell(Some(value), &inner));
+            Cell::List(cells.collect::<std::result::Result<_, _>>()?)
+        }
+        (Value::Object(mut fields), ColumnType::Struct(columns)) => {
+            let cells = columns.iter().map(|column| cell(fields.remove(&column.name), column));
+            Cell::Struct(cells.collect::<std::result::Result<_, _>>()?)
+        }
+        (value, _) => return Err(wrong(&value)),
+    })
 }
 
 /// Formats the elements of a list on a line each. The values of objects form columns.
@@ -126,20 +146,25 @@ mod tests {
     #[test]
     fn cells_have_the_types_of_their_columns() {
         let value = json!({"name": "a", "count": 2, "score": 0.5, "list": [{"x": 1}, {"x": null}]});
-        let get = |name: &str, kind: ColumnType| cell(value.get(name), &kind);
-        assert_eq!(get("name", ColumnType::Text), Cell::Text("a".to_owned()));
-        assert_eq!(get("name", ColumnType::Integer), Cell::Null);
-        assert_eq!(get("count", ColumnType::Integer), Cell::Integer(2));
-        assert_eq!(get("count", ColumnType::Float), Cell::Float(2.0));
-        assert_eq!(get("score", ColumnType::Float), Cell::Float(0.5));
-        assert_eq!(get("none", ColumnType::Float), Cell::Null);
-        assert_eq!(get("list", ColumnType::Json), Cell::Json(r#"[{"x":1},{"x":null}]"#.to_owned()));
+        let get = |name: &str, kind: ColumnType| cell(value.get(name).cloned(), &Column::new(name, kind));
+        assert_eq!(get("name", ColumnType::Text), Ok(Cell::Text("a".to_owned())));
+        assert_eq!(get("count", ColumnType::Integer), Ok(Cell::Integer(2)));
+        assert_eq!(get("count", ColumnType::Float), Ok(Cell::Float(2.0)));
+        assert_eq!(get("score", ColumnType::Float), Ok(Cell::Float(0.5)));
+        assert_eq!(get("none", ColumnType::Float), Ok(Cell::Null));
+        assert_eq!(get("list", ColumnType::Json), Ok(Cell::Json(r#"[{"x":1},{"x":null}]"#.to_owned())));
         let columns = ColumnType::Struct(vec![Column::new("x", ColumnType::Integer)]);
         assert_eq!(
             get("list", columns.list()),
-            Cell::List(vec![Cell::Struct(vec![Cell::Integer(1)]), Cell::Struct(vec![Cell::Null])])
+            Ok(Cell::List(vec![Cell::Struct(vec![Cell::Integer(1)]), Cell::Struct(vec![Cell::Null])]))
         );
-        assert_eq!(cell(Some(&json!([1, 0.5])), &ColumnType::Vector(2)), Cell::Vector(vec![1.0, 0.5]));
+        let vector = Column::new("v", ColumnType::Vector(2));
+        assert_eq!(cell(Some(json!([1, 0.5])), &vector), Ok(Cell::Vector(vec![1.0, 0.5])));
+        for (name, kind) in
+            [("name", ColumnType::Integer), ("score", ColumnType::Integer), ("list", ColumnType::Text)]
+        {
+            assert!(get(name, kind).is_err_and(|e| e.contains(&format!("the column \"{name}\""))));
+        }
     }
 
     #[test]

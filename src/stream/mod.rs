@@ -10,6 +10,8 @@ mod shared_writer;
 mod task;
 mod window;
 
+use std::collections::HashSet;
+
 use crate::error::{Error, Result};
 use crate::io::{Format, RecordReader, TableLayout};
 use entry::columns_of_complete_file;
@@ -57,6 +59,11 @@ pub struct StreamOptions {
 pub trait Observer {
     /// A record failed. `error` names its location.
     fn record_failed(&mut self, error: &Error);
+    /// A field of the input is replaced by one of the output with the same name.
+    fn field_replaced(&mut self, source: &str, line: u64, name: &str) {
+        let _unused = (source, line, name);
+    }
+
     /// The text of a record was truncated to the model's length.
     fn record_truncated(&mut self, source: &str, line: u64);
     /// The number of records finished so far.
@@ -88,6 +95,7 @@ pub fn run<T: Render>(
     observer: &mut dyn Observer,
 ) -> Result<Outcome> {
     let mut outcome = Outcome::default();
+    let mut keys = HashSet::new();
     let table = match options.format {
         Format::Table(kind) => Some(TableLayout {
             kind,
@@ -114,6 +122,7 @@ pub fn run<T: Render>(
             table: table.as_ref(),
             observer: &mut *observer,
             outcome: &mut outcome,
+            keys: &mut keys,
             failed: None,
         }
         .run(records)?;

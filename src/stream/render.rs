@@ -56,6 +56,12 @@ pub trait Render: Task {
         self.text(item, prediction, false).into_bytes()
     }
 
+    /// The name under which [`Self::native`] writes the record, if every name may occur only once.
+    fn native_key(&self, item: &Self::Item) -> Option<String> {
+        let _unused = item;
+        None
+    }
+
     /// The output for a failed record in a task-specific format; may be empty.
     fn native_failure(&self) -> Vec<u8> {
         Vec::new()

@@ -1,6 +1,7 @@
 //! Records that are processed together.
 
 use std::cell::RefCell;
+use std::collections::HashSet;
 
 use rayon::prelude::*;
 
@@ -77,6 +78,8 @@ pub(super) struct Window<'a, T: Render> {
     pub(super) table: Option<&'a TableLayout>,
     pub(super) observer: &'a mut dyn Observer,
     pub(super) outcome: &'a mut Outcome,
+    /// The keys of all records so far, in a format that has keys.
+    pub(super) keys: &'a mut HashSet<String>,
     /// The first record that failed after encoding, with its problem, if such a failure stops the stream.
     pub(super) failed: Option<(usize, String)>,
 }
@@ -91,6 +94,9 @@ impl<T: Render> Window<'_, T> {
                 Err(problem) => Err(problem.clone()),
             })
             .collect();
+        if self.options.format == Format::Squad {
+            self.refuse_repeated_keys(&mut items);
+        }
         if self.options.on_error == OnError::Stop
             && let Some(bad) = items.iter().position(std::result::Result::is_err)
         {
@@ -125,6 +131,26 @@ impl<T: Render> Window<'_, T> {
             self.observer.record_failed(&self.error(&records[i], problem));
         }
         Ok(())
+    }
+
+    /// Replaces items whose key has occurred before by an error: a reader of the file would keep only one of them.
+    fn refuse_repeated_keys(&mut self, items: &mut [std::result::Result<T::Item, String>]) {
+        for item in items {
+            let key = item.as_ref().ok().and_then(|item| self.task.native_key(item));
+            if let Some(key) = key
+                && !self.keys.insert(key.clone())
+            {
+                *item = Err(format!("{key} was answered before; this format has one answer per id"));
+            }
+        }
+    }
+
+    /// Reports a field of the input that the output replaces.
+    fn note_replaced(&mut self, record: &Record, name: &str) {
+        if matches!(&record.body, Ok(RecordBody::Object(fields)) if fields.raw(name).is_some()) {
+            let (source, line) = self.reader.place(record);
+            self.observer.field_replaced(&source, line, name);
+        }
     }
 
     /// Runs the rows of all valid records through the model. A record is finished as soon as its last row is.
@@ -199,6 +225,7 @@ impl<T: Render> Window<'_, T> {
                 if truncated {
                     extra.push(("truncated", raw(&true)?));
                 }
+                self.note_replaced(record, "predictions");
                 object(record, self.task.text_field(), extra)?
             }
             Format::Conll | Format::Squad | Format::Array(_) | Format::Table(_) => {
@@ -237,6 +264,7 @@ impl<T: Render> Window<'_, T> {
         let entry = match self.options.format {
             Format::Text => Vec::new(),
             Format::Json | Format::Jsonl => {
+                self.note_replaced(record, "error");
                 object(record, self.task.text_field(), vec![("error", raw(&problem)?)])?
             }
             Format::Conll | Format::Squad | Format::Array(_) | Format::Table(_) => self.task.native_failure(),

@@ -54,7 +54,7 @@ pub trait TextTask: NeedsHead + Sized + Send + Sync {
         MlmBias::default()
     }
 
-    /// Creates the task and checks that the model can do it.
+    /// Creates the task and checks that the model can do it. The library calls this for each prediction.
     ///
     /// # Errors
     /// If the options do not fit the model.
@@ -104,6 +104,8 @@ pub struct OnTexts<'a, T: TextTask> {
     pipeline: &'a Pipeline,
     pub(crate) task: T,
     pub(crate) fields: FieldNames,
+    /// The second text of records without one.
+    pub text_pair: Option<String>,
 }
 
 impl<'a, T: TextTask> OnTexts<'a, T> {
@@ -112,7 +114,7 @@ impl<'a, T: TextTask> OnTexts<'a, T> {
     /// # Errors
     /// If the options do not fit the model.
     pub fn new(pipeline: &'a Pipeline, options: T::Options, fields: FieldNames) -> Result<Self> {
-        Ok(Self { pipeline, task: T::new(pipeline, options)?, fields })
+        Ok(Self { pipeline, task: T::new(pipeline, options)?, fields, text_pair: None })
     }
 
     /// Encodes a text.
@@ -132,7 +134,11 @@ impl<T: TextTask> Task for OnTexts<'_, T> {
     type Prediction = Option<T::Prediction>;
 
     fn encode(&self, body: &RecordBody) -> std::result::Result<Self::Item, String> {
-        self.prepare(TextPair::from_record(body, &self.fields)?)
+        let mut text = TextPair::from_record(body, &self.fields)?;
+        if text.text_pair.is_none() {
+            text.text_pair.clone_from(&self.text_pair);
+        }
+        self.prepare(text)
     }
 
     fn rows_per_record(&self) -> usize {

@@ -76,9 +76,42 @@ mod tests {
     use super::*;
     use clap::CommandFactory;
 
+    /// Calls `check` with every subcommand.
+    fn each_command(command: &clap::Command, check: &mut dyn FnMut(&clap::Command)) {
+        check(command);
+        command.get_subcommands().for_each(|command| each_command(command, check));
+    }
+
+    /// clap's own assertions are compiled only into debug builds.
     #[test]
     fn the_definitions_are_sound() {
         Cli::command().debug_assert();
+        let mut root = Cli::command();
+        root.build();
+        each_command(&root, &mut |command| {
+            let mut names = std::collections::HashSet::new();
+            for argument in command.get_arguments() {
+                let long = argument.get_long_and_visible_aliases().unwrap_or_default();
+                let short = argument.get_short_and_visible_aliases().unwrap_or_default();
+                let all = long.into_iter().map(str::to_owned).chain(short.into_iter().map(|c| c.to_string()));
+                for name in all.chain([format!("id {}", argument.get_id())]) {
+                    assert!(names.insert(name.clone()), "{}: {name} is defined twice", command.get_name());
+                }
+            }
+        });
+    }
+
+    #[test]
+    fn every_option_of_a_task_has_a_heading() {
+        let mut root = Cli::command();
+        root.build();
+        each_command(&root, &mut |command| {
+            for argument in command.get_arguments().filter(|argument| !argument.is_positional()) {
+                let id = argument.get_id().as_str();
+                let has_heading = argument.get_help_heading().is_some() || ["help", "version"].contains(&id);
+                assert!(has_heading, "{}: {id}", command.get_name());
+            }
+        });
     }
 
     /// The parsed arguments with all their values.

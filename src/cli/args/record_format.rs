@@ -51,18 +51,22 @@ fn table(kind: TableKind) -> Result<Format> {
 }
 
 /// The kind of table that the name of an output tells.
+///
+/// # Errors
+/// [`Error::InvalidOption`] for a name of a compressed file.
 fn table_by_name(output: &Path) -> Result<Option<TableKind>> {
     let packed = output.extension().is_some_and(|end| end == "gz" || end == "zst");
-    match TableKind::of(output) {
-        Some(kind) if packed => Err(Error::InvalidOption {
+    let kind = TableKind::of(output);
+    if packed {
+        let name = kind.map_or("jsonl", TableKind::name);
+        return Err(Error::InvalidOption {
             name: "output".to_owned(),
             problem: format!(
-                "output is not compressed; name a file .{0}, or pipe --format {0} through gzip",
-                kind.name()
+                "output is not compressed; name a file .{name}, or pipe --format {name} through a compressor"
             ),
-        }),
-        kind => Ok(kind),
+        });
     }
+    Ok(kind)
 }
 
 #[cfg(test)]
@@ -77,7 +81,9 @@ mod tests {
         assert_eq!(named(RecordFormatArg::Auto, "a.txt"), Some(Format::Jsonl));
         assert_eq!(named(RecordFormatArg::Jsonl, "a.csv"), Some(Format::Jsonl));
         assert_eq!(named(RecordFormatArg::Csv, "a"), Some(Format::Table(TableKind::Csv)));
-        assert_eq!(named(RecordFormatArg::Auto, "a.csv.gz"), None);
+        for name in ["a.csv.gz", "a.tsv.zst", "a.jsonl.zst", "a.gz"] {
+            assert_eq!(named(RecordFormatArg::Auto, name), None, "{name}");
+        }
         assert_eq!(named(RecordFormatArg::Jsonl, "a.csv.gz"), Some(Format::Jsonl));
     }
 }

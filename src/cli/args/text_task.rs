@@ -13,6 +13,9 @@ use super::device::DeviceArgs;
 pub(crate) struct TextTaskArgs<O: Args> {
     #[command(flatten)]
     pub input: InputArgs,
+    /// Second text, for texts without one of their own
+    #[arg(long, value_name = "TEXT", help_heading = "Task")]
+    pub text_pair: Option<String>,
     #[command(flatten)]
     pub options: O,
     #[command(flatten)]

@@ -31,6 +31,7 @@ fn run_task<T: TextTask>(args: TextTaskArgs<T::Options>, reporter: &Reporter) ->
         options::lengths(&args.length),
         reporter,
     )?;
-    let task = OnTexts::<T>::new(&ready.pipeline, args.options, args.input.fields())?;
+    let mut task = OnTexts::<T>::new(&ready.pipeline, args.options, args.input.fields())?;
+    task.text_pair = args.text_pair;
     streaming::run(&task, streams, args.input.records.on_error, ready.batch_tokens, reporter)
 }

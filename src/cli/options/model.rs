@@ -10,6 +10,9 @@ use super::hub::{from_hub, tokenizer_from_hub};
 use crate::cli::args::common::ModelArgs;
 use crate::cli::output::report::Reporter;
 
+/// The name of the built-in model.
+const EMBEDDED: &str = "embedded";
+
 /// Finds the checkpoint that the user named.
 ///
 /// # Errors
@@ -36,7 +39,8 @@ pub(crate) fn checkpoint_for(
 }
 
 fn named_checkpoint(args: &ModelArgs, task: Option<EmbeddedTask>, reporter: &Reporter) -> Result<Checkpoint> {
-    let Some(model) = args.model.as_deref().filter(|m| !m.is_empty()) else {
+    let is_embedded = |model: &str| model == EMBEDDED && !Path::new(model).exists();
+    let Some(model) = args.model.as_deref().filter(|model| !model.is_empty() && !is_embedded(model)) else {
         let checkpoint = Checkpoint::embedded_for(task)?;
         let what = match checkpoint.origin {
             Origin::Embedded { task: Some(EmbeddedTask::Sentiment) } => ", trained for sentiment",

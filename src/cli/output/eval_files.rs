@@ -5,9 +5,9 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use albert::Result;
 use albert::eval::{EvalReport, ScoredExample};
 use albert::io::{Format, OutputTarget};
+use albert::{Error, Result};
 
 use super::eval_table::table;
 use crate::cli::args::eval::EvalCommonArgs;
@@ -23,6 +23,7 @@ pub(crate) struct EvalFiles {
 
 impl EvalFiles {
     pub(crate) fn open(common: &EvalCommonArgs) -> Result<Self> {
+        check_distinct(common)?;
         let other = |path: &Option<std::path::PathBuf>| match path {
             None => Ok(None),
             Some(path) => OutputTarget::open(Some(path)).map(Some),
@@ -60,6 +61,31 @@ impl EvalFiles {
         self.report.finish()?;
         Ok(())
     }
+}
+
+/// Checks that no output replaces the data or another output.
+///
+/// # Errors
+/// [`Error::InvalidOption`] naming the option.
+fn check_distinct(common: &EvalCommonArgs) -> Result<()> {
+    let outputs = [
+        ("output", common.output.output.as_deref()),
+        ("predictions", common.predictions.as_deref()),
+        ("errors", common.errors.as_deref()),
+    ];
+    let mut files = vec![("data", common.data.as_path())];
+    for (name, path) in outputs.into_iter().filter_map(|(name, path)| path.map(|path| (name, path))) {
+        for (other, file) in &files {
+            if OutputTarget::is_same_file(path, file)? {
+                return Err(Error::InvalidOption {
+                    name: name.to_owned(),
+                    problem: format!("is the same file as --{other}"),
+                });
+            }
+        }
+        files.push((name, path));
+    }
+    Ok(())
 }
 
 fn write_judged<'a>(mut out: OutputTarget, scored: impl Iterator<Item = &'a ScoredExample>) -> Result<()> {

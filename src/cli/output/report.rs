@@ -33,6 +33,7 @@ pub(crate) struct Reporter {
     /// The active progress bar, which is suspended while lines are printed.
     bar: RefCell<ProgressBar>,
     truncation_reported: Cell<bool>,
+    replacement_reported: Cell<bool>,
 }
 
 impl Reporter {
@@ -54,6 +55,7 @@ impl Reporter {
             json: args.progress == ProgressArg::Json,
             bar: RefCell::new(ProgressBar::hidden()),
             truncation_reported: Cell::new(false),
+            replacement_reported: Cell::new(false),
         }
     }
 
@@ -68,6 +70,7 @@ impl Reporter {
             json: false,
             bar: RefCell::new(ProgressBar::hidden()),
             truncation_reported: Cell::new(false),
+            replacement_reported: Cell::new(false),
         }
     }
 
@@ -270,6 +273,14 @@ impl Observer for StreamObserver<'_> {
             self.reporter.warn(&format!(
                 "{source}:{line}: the text is longer than the model takes and was cut; \
                  such records have \"truncated\": true (reported once)"
+            ));
+        }
+    }
+
+    fn field_replaced(&mut self, source: &str, line: u64, name: &str) {
+        if !self.reporter.replacement_reported.replace(true) {
+            self.reporter.warn(&format!(
+                "{source}:{line}: the field \"{name}\" of the input is replaced by that of the output (reported once)"
             ));
         }
     }

@@ -79,6 +79,11 @@ impl Corpus {
         CorpusReader::new(self)
     }
 
+    /// Returns true if every file can be read more than once, unlike pipes and standard input.
+    pub fn is_rereadable(&self) -> bool {
+        self.inputs.iter().all(|input| input.identity().is_some())
+    }
+
     /// The identity of the corpus: paths, sizes, modification times and options; `None` if it contains a pipe.
     fn identity(&self) -> Option<Vec<String>> {
         let files: Option<Vec<String>> = self.inputs.iter().map(Input::identity).collect();

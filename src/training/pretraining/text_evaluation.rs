@@ -11,10 +11,11 @@ use crate::eval::EvalReport;
 use crate::model::Head;
 use crate::stream::NOT_FINITE;
 use crate::tasks::Pipeline;
-use crate::training::corpus::{Corpus, CorpusOptions, TokenCache};
+use crate::training::corpus::{Corpus, CorpusOptions, CorpusReport, TokenCache};
 use crate::training::instances::{
     Instance, InstanceOptions, InstanceStream, Pairing, PieceTable, SpecialIds,
 };
+use crate::training::objective::Objective;
 use crate::training::recipe;
 
 /// Evaluation of masked tokens and, if the model has the head, of sentence order on text. Rows are built as in
@@ -36,6 +37,7 @@ pub struct TextRows<'a> {
     pipeline: &'a Pipeline,
     objective: Pretraining,
     instances: Vec<Instance>,
+    report: CorpusReport,
 }
 
 impl TextEvaluation {
@@ -72,6 +74,7 @@ impl TextEvaluation {
                 progress(done, total);
                 true
             })?;
+        let report = cache.summary().report.clone();
         let special = SpecialIds::of(&pipeline.tokenizer)?;
         let sentence_order = pipeline.model.sop_classifier.is_some();
         let options = InstanceOptions {
@@ -92,16 +95,26 @@ impl TextEvaluation {
             sentence_order,
             sentence_order_weight: 1.0,
         };
-        Ok(TextRows { pipeline, objective, instances })
+        Ok(TextRows { pipeline, objective, instances, report })
     }
 }
 
 impl TextRows<'_> {
+    /// The counts of the corpus, and the input that was repaired or skipped.
+    pub fn corpus_report(&self) -> &CorpusReport {
+        &self.report
+    }
+
     /// Evaluates the model.
     ///
     /// # Errors
-    /// If the device fails, or the model's output is not finite.
+    /// If the text is too short, the device fails, or the model's output is not finite.
     pub fn run(&self) -> Result<EvalReport> {
+        if self.objective.counts(&self.instances).first().is_none_or(|masked| *masked == 0.0) {
+            return Err(Error::Input(
+                "the corpus is too short: no token was masked, so there is nothing to evaluate".to_owned(),
+            ));
+        }
         let Pipeline { model, device, .. } = self.pipeline;
         let chunk = recipe::micro_batch(self.pipeline.pad_multiple > 1, self.pipeline.max_length);
         let report = masked_lm(model, &self.objective, &self.instances, chunk, device)?;

@@ -135,14 +135,14 @@ impl<O: Objective, S: Source<Example = O::Example>> Trainer<'_, O, S> {
         Checkpoints::new(&self.options.output, self.options.keep)
     }
 
-    /// Starts from the initial weights or, with `resume`, from the newest checkpoint.
+    /// Starts from the initial weights or, with `resume`, from the newest checkpoint if there is one.
     ///
     /// # Errors
-    /// If there is no usable checkpoint, or it was made with different options.
+    /// If no checkpoint is usable, or it was made with different options.
     pub fn begin(&mut self, resume: bool, observer: &mut dyn TrainObserver) -> Result<Progress> {
         let checkpoints = self.checkpoints();
         let names = self.objective.names().len();
-        let (state, moments) = if resume {
+        let (state, moments) = if resume && !checkpoints.steps().is_empty() {
             let (state, moments, problems) = checkpoints.restore(&mut self.parameters)?;
             if self.is_main_process() {
                 for problem in problems {

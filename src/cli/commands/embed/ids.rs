@@ -1,5 +1,7 @@
 //! `--ids`: writes the ids of an array's rows to a file next to it.
 
+use std::path::PathBuf;
+
 use albert::Error;
 use albert::io::{
     Format, InputFormat, Needed, OrderedWriter, OutputTarget, Part, RecordBody, RecordReader, Source,
@@ -34,11 +36,17 @@ impl<'a> IdFile<'a> {
         if !is_array {
             return refused("is for .npy and .safetensors files; other formats keep all fields of a record");
         }
-        if args.output.as_ref() == Some(path) {
+        let is_same = |other: &PathBuf| OutputTarget::is_same_file(path, other);
+        if args.output.as_ref().map(is_same).transpose()? == Some(true) {
             return refused("is the same file as --output");
         }
-        if source.files().is_none() {
+        let Some(files) = source.files() else {
             return refused("needs --input FILE, because the input is read twice");
+        };
+        for file in files {
+            if is_same(file)? {
+                return refused("is the same file as --input");
+            }
         }
         Ok(Some(Self {
             target: OutputTarget::open(Some(path))?,

@@ -11,6 +11,7 @@ use albert::training::corpus::CorpusOptions;
 use crate::cli::args::eval::EvalMlmArgs;
 use crate::cli::exit::{ExitStatus, Failure, WhileRunning};
 use crate::cli::options;
+use crate::cli::output::corpus_report;
 use crate::cli::output::eval_table::table;
 use crate::cli::output::report::Reporter;
 
@@ -41,7 +42,9 @@ pub(super) fn run(args: &EvalMlmArgs, reporter: &Reporter) -> Result<ExitStatus,
         bar.set_position(done);
     });
     bar.finish_and_clear();
-    let report = rows?.run().while_running()?;
+    let rows = rows?;
+    corpus_report::warn(rows.corpus_report(), reporter);
+    let report = rows.run().while_running()?;
     let text = match format {
         Format::Text => table("corpus", &report),
         _ => format!("{}\n", report.json()),

@@ -22,6 +22,7 @@ pub(super) fn prepare(
     observer: &mut dyn FineTuneObserver,
 ) -> Result<Prepared> {
     let regression = setup.recipe.is_some_and(|recipe| recipe.name == "sts-b");
+    let is_default = goal.is_none();
     let goal = goal.unwrap_or(if regression { TargetKind::Number } else { TargetKind::Label });
     let options = TextOptions { kind: goal, ..options.clone() };
     let (train, dev) = read(
@@ -33,6 +34,12 @@ pub(super) fn prepare(
     let mut counts = LabelCounts::default();
     for example in train.iter() {
         counts.add(example?.target.labels());
+    }
+    if is_default && goal == TargetKind::Label && are_fractions(counts.names().map(String::as_str)) {
+        observer.warned(
+            "every label is a number and some are fractions: each number becomes a class of its own; \
+             option goal=number predicts the number",
+        );
     }
     let labels = match goal {
         TargetKind::Number => LabelSet::default(),
@@ -78,4 +85,23 @@ pub(super) fn prepare(
     };
     let architecture = Architecture::SequenceClassification;
     Ok(Prepared { head, architecture, config, examples, evaluation, loss, label_weights, metrics, majority })
+}
+
+/// Returns true if all labels are numbers, at least one of which is not an integer.
+fn are_fractions<'a>(names: impl IntoIterator<Item = &'a str>) -> bool {
+    let numbers: Option<Vec<f64>> = names.into_iter().map(|name| name.trim().parse().ok()).collect();
+    numbers.is_some_and(|numbers| numbers.iter().any(|number| number.is_finite() && number.fract() != 0.0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fractions_are_no_class_names() {
+        assert!(are_fractions(["0.25", "1", "-3.5"]));
+        for names in [&["1", "2", "3.0"][..], &["a", "0.5"], &[]] {
+            assert!(!are_fractions(names.iter().copied()), "{names:?}");
+        }
+    }
 }

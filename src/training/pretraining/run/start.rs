@@ -34,10 +34,19 @@ pub(super) fn tokenizer(
         return Ok(Some((TokenizerFiles::of(checkpoint), checkpoint.tokenizer()?)));
     }
     let folder = options.output.join("tokenizer");
-    if !folder.is_dir() {
+    let exists = folder.is_dir();
+    if !exists {
+        let corpus = Corpus::open(&options.corpus, options.corpus_options.clone())?;
+        if !corpus.is_rereadable() {
+            return Err(Error::InvalidOption {
+                name: "tokenizer".to_owned(),
+                problem: "name one: the corpus is a pipe, which cannot be read twice, first for a new tokenizer and then \
+                          for training"
+                    .to_owned(),
+            });
+        }
         observer.tokenizer_training_started();
         let train = TokenizerTraining { vocab_size: options.vocab_size, ..Default::default() };
-        let corpus = Corpus::open(&options.corpus, options.corpus_options.clone())?;
         let vocabulary = VocabularyOptions { train, ..VocabularyOptions::default() };
         let trained = train_vocabulary(&corpus, &vocabulary, &mut |step, done, total| {
             let phase = match step {
@@ -54,6 +63,13 @@ pub(super) fn tokenizer(
         write_tokenizer(&folder, &trained?.trained.spiece, POSITIONS)?;
     }
     let tokenizer = Tokenizer::from_dir(&folder)?;
+    if exists && !options.resume {
+        observer.noted(&format!(
+            "using the tokenizer of an earlier run in {}, with {} pieces; remove it to train a new one",
+            folder.display(),
+            tokenizer.id_bound()
+        ));
+    }
     Ok(Some((TokenizerFiles::Directory(folder), tokenizer)))
 }
 
