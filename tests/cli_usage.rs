@@ -217,6 +217,13 @@ fn completions_and_manual_pages_come_from_the_definitions() {
     let (code, out, _) = run(&["man", "fill-mask"]);
     assert_eq!(code, Some(0));
     assert!(out.contains("albert-fill-mask") || out.contains("albert\\-fill\\-mask"), "{out}");
+    let (code, out, _) = run(&["man", "finetune", "classify"]);
+    assert_eq!(code, Some(0));
+    let head = out.lines().find(|line| line.starts_with(".TH")).expect("a title");
+    assert!(head.contains("albert-finetune-classify") && head.contains("\"albert 0."), "{head}");
+    assert!(out.contains("train") && out.contains("dev"), "{out}");
+    let (code, _, err) = run(&["man", "fill-mask", "more"]);
+    assert!(code == Some(2) && err.contains("fill-mask has no subcommands"), "{err}");
     let (code, _, err) = run(&["man", "nonsense"]);
     assert_eq!(code, Some(2));
     assert!(

@@ -150,7 +150,7 @@ fn questions_learn_their_answers_and_when_there_is_none() {
     let threshold = config["task_specific_params"]["question-answering"]["null_threshold"].as_f64();
     assert_eq!(threshold, found["runs"][0]["dev"]["best_f1_threshold"].as_f64());
     // The model predicts "no answer" without an option.
-    let ask = |question: &str| {
+    let ask = |question: &str, flags: &[&str]| {
         let output = albert()
             .args([
                 "qa",
@@ -162,13 +162,19 @@ fn questions_learn_their_answers_and_when_there_is_none() {
                 "--model",
             ])
             .arg(path.join("run"))
+            .args(flags)
             .output()
             .expect("started");
         let record: Value = serde_json::from_slice(&output.stdout).expect("a record");
         record["predictions"][0]["answer"].as_str().expect("an answer").to_owned()
     };
-    assert_eq!(ask("what colour was it"), "blue");
-    assert_eq!(ask("how much did it cost"), "");
+    assert_eq!(ask("what colour was it", &[]), "blue");
+    assert_eq!(ask("how much did it cost", &[]), "");
+    // --impossible keeps the threshold that the model stores, and another option replaces it.
+    for (question, answer) in [("what colour was it", "blue"), ("how much did it cost", "")] {
+        assert_eq!(ask(question, &["--impossible"]), answer);
+    }
+    assert_ne!(ask("how much did it cost", &["--null-threshold", "1e9"]), "");
 }
 
 fn choices(count: usize) -> Vec<Value> {

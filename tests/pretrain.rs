@@ -332,3 +332,56 @@ fn instances_are_shown_as_text() {
         assert!(row["sentence_order_label"] == 0 || row["sentence_order_label"] == 1);
     }
 }
+
+/// A corpus that can be read only once cannot train its own tokenizer.
+#[test]
+fn a_pipe_needs_a_tokenizer() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = corpus(folder.path());
+    let output = folder.path().join("run");
+    let run = |more: &[&str]| {
+        let mut command = albert();
+        command.args(["pretrain", "--corpus", "-", "--size", "tiny", "--steps", "1", "--device", "flex"]);
+        command.args(["--batch-size", "4", "--max-seq-length", "32", "--output"]).arg(&output).args(more);
+        let result = command.write_stdin(std::fs::read(&path).expect("reads")).output().expect("runs");
+        (result.status.code(), String::from_utf8_lossy(&result.stderr).into_owned())
+    };
+    let (code, err) = run(&[]);
+    assert_eq!(code, Some(2), "{err}");
+    assert!(err.contains("--tokenizer: name one: the corpus is a pipe"), "{err}");
+    let tokenizer = golden("fill_mask/json_2020/tokenizer.json").display().to_string();
+    let (code, err) = run(&["--tokenizer", &tokenizer]);
+    assert_eq!(code, Some(0), "{err}");
+}
+
+/// A scheduler may always pass --resume. A new run says that it uses the tokenizer of an earlier one.
+#[test]
+fn a_run_that_ended_before_its_first_checkpoint_starts_again() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = corpus(folder.path());
+    let output = folder.path().join("run");
+    let run = |more: &[&str]| {
+        let mut command = albert();
+        command.args([
+            "pretrain",
+            "--size",
+            "tiny",
+            "--steps",
+            "1",
+            "--device",
+            "flex",
+            "--vocab-size",
+            "60",
+        ]);
+        command.args(["--batch-size", "4", "--max-seq-length", "32", "--corpus"]).arg(&path);
+        let result = command.arg("--output").arg(&output).args(more).output().expect("runs");
+        let err = String::from_utf8_lossy(&result.stderr).into_owned();
+        assert_eq!(result.status.code(), Some(0), "{more:?}: {err}");
+        err
+    };
+    let notice = "using the tokenizer of an earlier run in ";
+    assert!(!run(&["--show-instances", "1"]).contains(notice));
+    assert!(run(&["--show-instances", "1"]).contains(notice));
+    assert!(!run(&["--resume"]).contains(notice));
+    assert!(output.join("model.safetensors").exists());
+}

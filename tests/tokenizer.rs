@@ -226,11 +226,15 @@ fn padding_and_truncation_in_the_file_are_not_applied() {
         assert_eq!(padded.encode(text, pair).expect("encodes"), plain.encode(text, pair).expect("encodes"));
     }
     assert_eq!(padded.encode("a", Some("b")).expect("encodes").type_ids.last(), Some(&1));
-    // Without a template, [CLS] and [SEP] are found by name.
+    // Without a template, no special tokens are added, as in transformers.
     json["post_processor"] = serde_json::Value::Null;
     let bare =
         Tokenizer::from_json_bytes(json.to_string().as_bytes(), Path::new("bare.json")).expect("loads");
-    assert_eq!(bare.encode("a", Some("b")).expect("encodes"), plain.encode("a", Some("b")).expect("encodes"));
+    let both = bare.encode("a", Some("b")).expect("encodes");
+    assert_eq!(both.special_tokens_mask, vec![false; both.ids.len()]);
+    assert_eq!(both.type_ids, [0, 1]);
+    let without = plain.encode_without_special_tokens("a").expect("encodes");
+    assert_eq!(bare.encode("a", None).expect("encodes").ids, without.ids);
 }
 
 #[test]

@@ -89,6 +89,22 @@ pub(super) fn mlm_bias_source(
     Ok((source, note))
 }
 
+/// Returns a note that names tensors which no part of the model uses, because a model with layers of its own gives other
+/// results without them. transformers warns about them, too.
+fn note_on_unused(unused: &[String]) -> Option<String> {
+    const SHOWN: usize = 3;
+    let names = unused.iter().take(SHOWN).map(String::as_str).collect::<Vec<_>>().join(", ");
+    let (count, verb) = match unused.len() {
+        0 => return None,
+        1 => ("1 tensor is".to_owned(), "it"),
+        n => (format!("{n} tensors are"), "them"),
+    };
+    let more = if unused.len() > SHOWN { ", ..." } else { "" };
+    Some(format!(
+        "{count} not part of an ALBERT and not used: {names}{more}; results differ if the model was trained with {verb}"
+    ))
+}
+
 /// A module mapper that loads every parameter.
 struct Loader<'a> {
     inventory: &'a Inventory<'a>,
@@ -197,6 +213,7 @@ impl<'a> Loader<'a> {
                 self.report.unused.push(name.to_owned());
             }
         }
+        self.report.notes.extend(note_on_unused(&self.report.unused));
         if self.report.missing.is_empty() && self.report.mismatched.is_empty() {
             return Ok(self.report);
         }

@@ -99,15 +99,9 @@ impl JsonTokenizer {
         let listed: Vec<&AddedToken> = added.all().into_iter().map(|(_, token)| token).collect();
         let by_words = is_word_by_word(file.normalizer.as_ref(), file.pre_tokenizer.as_ref(), &listed);
         let words = by_words.then(WordCache::default);
-        let mut single = guarded(|| probe(&tokenizer, false)).map_err(&bad)?;
-        let mut pair = guarded(|| probe(&tokenizer, true)).map_err(&bad)?;
+        let single = guarded(|| probe(&tokenizer, false)).map_err(&bad)?;
+        let pair = guarded(|| probe(&tokenizer, true)).map_err(&bad)?;
         let specials = specials(&tokenizer, &added, &file, &single, settings);
-        if single == Layout::default() && pair == Layout::default() {
-            let ids = |named: &Named| named.iter().map(|s| s.0).collect::<Vec<_>>();
-            let (before, after) = (ids(&specials.cls), ids(&specials.sep));
-            single = Layout { before: before.clone(), between: Vec::new(), after: after.clone() };
-            pair = Layout { before, between: after.clone(), after };
-        }
         let extended = added.all() != own_tokens(&own, &tokenizer).all();
         let direction = file.truncation.as_ref().and_then(|t| t.get("direction")?.as_str());
         Ok(Self {
