@@ -1,6 +1,7 @@
 //! `--ids`: writes the ids of an array's rows to a file next to it.
 
 use albert::Error;
+use albert::error::count;
 use albert::io::{
     Format, InputFormat, Needed, OrderedWriter, OutputTarget, Part, RecordBody, RecordReader, Source,
 };
@@ -74,8 +75,9 @@ impl<'a> IdFile<'a> {
             index += 1;
         }
         if without > 0 {
-            reporter
-                .warn(&format!("{without} of {index} records have no field \"{field}\"; their ids are null"));
+            let (have, ids) = if without == 1 { ("has", "its id is") } else { ("have", "their ids are") };
+            let records = count(index, "record");
+            reporter.warn(&format!("{without} of {records} {have} no field \"{field}\"; {ids} null"));
         }
         Ok(writer)
     }
