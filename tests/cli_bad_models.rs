@@ -87,11 +87,7 @@ fn configurations_that_make_no_sense() {
     check(
         "config.json",
         b"{\"model_type\":\"bert\"}",
-        "key \"model_type\": is \"bert\"; albert runs ALBERT models only",
+        "key \"model_type\" is \"bert\"; albert runs ALBERT models only",
     );
-    check(
-        "config.json",
-        b"{\"num_hidden_layers\":0}",
-        "key \"num_hidden_layers\": is 0; expected at least 1",
-    );
+    check("config.json", b"{\"num_hidden_layers\":0}", "key \"num_hidden_layers\" is 0; expected at least 1");
 }

@@ -247,7 +247,7 @@ fn records_that_fail() {
         table,
     );
     let found = rows(&out.out, b',');
-    assert_eq!(found[1], ["1", "good", "", "", "", "1 choices; at least two are needed"]);
+    assert_eq!(found[1], ["1", "good", "", "", "", "1 choice; at least two are needed"]);
 }
 
 #[test]
