@@ -179,7 +179,7 @@ mod tests {
         assert_eq!(show(text, &names(&["O", "B-X"])), ["1 a_b O_B-X"]);
         assert_eq!(
             show(text, &names(&["O"])),
-            ["a:1: field \"ner_tags\" has the tag number 1; 1 tags are named"]
+            ["a:1: field \"ner_tags\" has the tag number 1; 1 tag is named"]
         );
     }
 
