@@ -106,7 +106,7 @@ fn paths_that_take_no_output_fail_before_the_work() {
         ("sub", "sub is a directory; --output takes a file"),
         ("folder", "folder is a directory; --output takes a file"),
         ("new/", "new/ is a directory; --output takes a file"),
-        ("nowhere", "nowhere: the directory absent does not exist"),
+        ("nowhere", "nowhere: the directory ./absent does not exist"),
     ] {
         let run = tokenize(folder, output);
         assert_eq!(run.code, Some(2), "{output}");

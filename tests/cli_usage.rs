@@ -55,7 +55,12 @@ fn a_missing_model_is_reported_with_the_expected_files() {
     assert_eq!(err, "albert: error: model \"./no/such/dir\": no such file or directory\n");
     let (code, _, err) = model("org/model");
     assert_eq!(code, Some(2));
-    assert!(err.contains("model \"org/model\": not in the cache and the network is off"), "{err}");
+    assert!(
+        err.contains(
+            "model \"org/model\": no such file or directory; as a hub id: not in the cache and the network"
+        ),
+        "{err}"
+    );
 
     let (_, _, err) = model(path);
     assert_eq!(

@@ -23,7 +23,7 @@ const FILE_EXTENSIONS: [&str; 11] =
     ["safetensors", "bin", "pt", "ckpt", "h5", "msgpack", "onnx", "ot", "json", "model", "txt"];
 
 /// Returns true if a name can be a hub id: one or two parts of letters, digits, `-`, `_` and `.` (`validate_repo_id` in
-/// `huggingface_hub`), optionally followed by `@revision`. Names of weight and tokenizer files are no hub ids.
+/// `huggingface_hub`), optionally followed by `@revision`. Names of weight and tokenizer files are not hub ids.
 pub fn is_hub_id(name: &str) -> bool {
     HubId::parse(name).is_ok_and(|id| !is_file_name(&id.repo))
 }
