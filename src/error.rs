@@ -4,6 +4,7 @@
 //! only has to print it. Errors know nothing of terminals, exit codes or the spelling of flags: messages name an option
 //! in words, as in "option text_field" or, with a value, "option device=flex".
 
+use std::fmt::Display;
 use std::path::PathBuf;
 
 /// An error, with its location.
@@ -21,7 +22,7 @@ pub enum Error {
         source: std::io::Error,
     },
     /// A file exists, but its content is not what its name or location promises.
-    #[error("{}: {problem}", path.display())]
+    #[error("{}", stated(path.display(), problem))]
     BadFile {
         /// The file.
         path: PathBuf,
@@ -29,7 +30,7 @@ pub enum Error {
         problem: String,
     },
     /// A key of `config.json` has an unusable value.
-    #[error("{}: key \"{key}\": {problem}", path.display())]
+    #[error("{}: {}", path.display(), stated(format_args!("key \"{key}\""), problem))]
     Config {
         /// The configuration file.
         path: PathBuf,
@@ -39,7 +40,7 @@ pub enum Error {
         problem: String,
     },
     /// The tensors of a checkpoint do not fit the model.
-    #[error("{}: {problem}", path.display())]
+    #[error("{}", stated(path.display(), problem))]
     Weights {
         /// The checkpoint directory or file.
         path: PathBuf,
@@ -65,11 +66,12 @@ pub enum Error {
         problem: String,
     },
     /// One input record cannot be processed.
-    #[error("{}:{line}: {problem}", source_name)]
+    #[error("{}: {problem}", location(source_name, *line))]
     Record {
-        /// The file's name, or `<stdin>`, or `<argument>`.
+        /// The file's name, or `<stdin>`, or `<argument>`. It ends with what is counted, as in `a.json: record`, if
+        /// that is not the lines of the file.
         source_name: String,
-        /// Line number, from 1.
+        /// Line number, from 1, or the number of the record.
         line: u64,
         /// The problem with the record.
         problem: String,
@@ -78,7 +80,7 @@ pub enum Error {
     #[error("{0}")]
     Input(String),
     /// An option has an unusable value. The command line shows the name as a flag.
-    #[error("{name}: {problem}")]
+    #[error("{}", stated(name, problem))]
     InvalidOption {
         /// The option's name in snake case: `max_length`.
         name: String,
@@ -119,6 +121,49 @@ pub enum Error {
     },
 }
 
+/// Joins a subject and the problem with it: with a colon, unless the problem is the rest of a sentence that starts with the
+/// subject, such as "is empty".
+pub fn stated(subject: impl Display, problem: &str) -> String {
+    const VERBS: [&str; 8] = ["is", "has", "holds", "exists", "contains", "begins", "keeps", "claims"];
+    let continues = problem.split_whitespace().next().is_some_and(|word| VERBS.contains(&word));
+    format!("{subject}{} {problem}", if continues { "" } else { ":" })
+}
+
+/// Returns the location of a record: `a.jsonl:3`, or `a.json: record 3` for the source `a.json: record`.
+pub fn location(source: &str, line: u64) -> String {
+    const COUNTED: [&str; 4] = [": record", ": question", ": row", ", line"];
+    let names_what = COUNTED.iter().any(|what| source.ends_with(what));
+    format!("{source}{}{line}", if names_what { ' ' } else { ':' })
+}
+
+/// Returns a number with its noun, which gets an "s" unless the number is 1: "1 file", "2 files".
+pub fn count(number: impl Into<Number>, noun: &str) -> String {
+    let Number(number) = number.into();
+    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
+}
+
+/// A number of things.
+#[derive(Clone, Copy, Debug)]
+pub struct Number(u64);
+
+impl From<u64> for Number {
+    fn from(number: u64) -> Self {
+        Self(number)
+    }
+}
+
+impl From<usize> for Number {
+    fn from(number: usize) -> Self {
+        Self(number as u64)
+    }
+}
+
+impl From<u32> for Number {
+    fn from(number: u32) -> Self {
+        Self(number.into())
+    }
+}
+
 /// Result type of the library.
 pub type Result<T> = std::result::Result<T, Error>;
 
@@ -137,5 +182,31 @@ impl Error {
     /// Returns true if the reader of the output has closed it (`| head`), which counts as success for a filter.
     pub fn is_broken_pipe(&self) -> bool {
         matches!(self, Self::Output { source, .. } if source.kind() == std::io::ErrorKind::BrokenPipe)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sentence_has_no_colon_after_its_subject() {
+        assert_eq!(Error::bad_file("a.csv", "is empty").to_string(), "a.csv is empty");
+        assert_eq!(Error::bad_file("a.csv", "isolated").to_string(), "a.csv: isolated");
+        assert_eq!(Error::bad_file("a.csv", "no header").to_string(), "a.csv: no header");
+        let key = Error::Config { path: "c.json".into(), key: "k".to_owned(), problem: "is 0".to_owned() };
+        assert_eq!(key.to_string(), "c.json: key \"k\" is 0");
+    }
+
+    #[test]
+    fn locations_count_lines_or_records() {
+        assert_eq!(location("a.jsonl", 3), "a.jsonl:3");
+        assert_eq!(location("a.json: record", 3), "a.json: record 3");
+        assert_eq!(location("record", 3), "record:3");
+    }
+
+    #[test]
+    fn one_is_singular() {
+        assert_eq!([0usize, 1, 2].map(|n| count(n, "file")), ["0 files", "1 file", "2 files"]);
     }
 }

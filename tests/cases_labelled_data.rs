@@ -56,7 +56,7 @@ fn copies_in_a_race_folder_count_once() {
     let report: Value = serde_json::from_str(&report).expect("JSON");
     assert_eq!(report["examples"], case.expected()["examples"]);
     assert!(told.contains("3 examples are copies of others and count once; the first: "), "{told}");
-    assert!(told.contains("all.txt, question:1 repeats ") && told.contains("1.txt, question:1\n"), "{told}");
+    assert!(told.contains("all.txt: question 1 repeats ") && told.contains("1.txt: question 1\n"), "{told}");
     // Without numbered files, the folder has all the questions of all.txt.
     for name in ["1.txt", "2.txt"] {
         fs::remove_file(case.path("train/high").join(name)).expect("removed");

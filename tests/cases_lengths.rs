@@ -194,11 +194,14 @@ fn a_limit_that_cannot_be_used_is_an_error() {
         String::from_utf8(output.stderr).expect("UTF-8")
     };
     let err = error("truncation_side", "middle".into());
-    assert!(err.contains("tokenizer_config.json: key \"truncation_side\": is \"middle\""), "{err}");
+    assert!(err.contains("tokenizer_config.json: key \"truncation_side\" is \"middle\""), "{err}");
     let err = error("model_max_length", "long".into());
-    assert!(err.contains("key \"model_max_length\": is \"long\"; expected a number"), "{err}");
+    assert!(err.contains("key \"model_max_length\" is \"long\"; expected a number"), "{err}");
     let err = error("model_max_length", 2.into());
-    assert!(err.contains("the model_max_length of the tokenizer is 2, which leaves no room"), "{err}");
+    assert!(
+        err.contains("the model_max_length of the tokenizer is 2, which is too small; give at least 4"),
+        "{err}"
+    );
 }
 
 #[test]

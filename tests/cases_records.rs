@@ -125,7 +125,7 @@ fn bad_arrays_stop_after_the_complete_records() {
         assert_eq!(found.code, Some(1), "{text}");
         assert_eq!(lines(&found.out).len(), 1, "{text}: {}", found.out);
         assert!(
-            found.err.contains("<stdin>: begins like a JSON array of records, but is not one: "),
+            found.err.contains("<stdin> begins like a JSON array of records, but is not one: "),
             "{}",
             found.err
         );
@@ -134,7 +134,7 @@ fn bad_arrays_stop_after_the_complete_records() {
     let text = "[{\"text\":\"good film\"},\n 7, {\"id\":2}, {\"text\":\"bad film\"}]";
     let stopped = classify(&models, &[], text.as_bytes());
     assert_eq!((stopped.code, lines(&stopped.out).len()), (Some(1), 1));
-    assert!(stopped.err.contains("<stdin>, record:2: not a JSON object: 7"), "{}", stopped.err);
+    assert!(stopped.err.contains("<stdin>: record 2: not a JSON object: 7"), "{}", stopped.err);
     let skipped = classify(&models, &["--on-error", "skip"], text.as_bytes());
     let found = lines(&skipped.out);
     assert_eq!((skipped.code, found.len()), (Some(1), 4));
@@ -188,7 +188,7 @@ fn what_only_python_writes_is_an_error_in_a_field_that_is_read() {
         (r#"{"text":-Infinity}"#, "<stdin>:1: field \"text\" is -Infinity; expected a string"),
         (r#"{"a":NaN,"text":oops}"#, "<stdin>:1: not a JSON object: expected value (column 17)"),
         (r#"{"text":"x","a":nan}"#, "<stdin>:1: not a JSON object: "),
-        ("  {\"text\":\"x\",", "<stdin>:1: not a JSON object: EOF"),
+        ("  {\"text\":\"x\",", "<stdin>:1: this line is not a complete JSON object"),
     ] {
         let found = classify(&models, &[], record.as_bytes());
         assert_eq!(found.code, Some(1), "{record}");
@@ -333,7 +333,7 @@ fn the_flat_form_is_read_as_labelled_data() {
     let output = output.to_str().expect("UTF-8");
     let found = run(&["finetune", "qa", "-q", "--model", &base, "--train", &wrong, "--output", output], b"");
     assert_eq!(found.code, Some(2));
-    assert!(found.err.contains("wrong.json, question:1: answer \"Rome\" does not stand"), "{}", found.err);
+    assert!(found.err.contains("wrong.json: question 1: answer \"Rome\" does not stand"), "{}", found.err);
     let cut = write("cut.json", &value.to_string()[..120]);
     let found = run(&["eval", "qa", "-q", "-m", &qa, "--data", &cut], b"");
     assert_eq!(found.code, Some(2));

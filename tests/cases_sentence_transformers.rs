@@ -157,7 +157,7 @@ fn modules_that_are_not_supported_are_named() {
         err
     };
     change("2_Dense/config.json", "activation.Tanh", "activation.Hardswish");
-    assert!(error().contains("activation_function\": is \"torch.nn.modules.activation.Hardswish\""));
+    assert!(error().contains("activation_function\" is \"torch.nn.modules.activation.Hardswish\""));
     change("2_Dense/config.json", "activation.Hardswish", "activation.Tanh");
     let err = run(folder.path(), &["x"], &["--pooling", "tokens"]);
     assert_eq!(err.0, 0, "{}", err.2);

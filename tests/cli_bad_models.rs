@@ -27,7 +27,8 @@ fn check(file: &str, bytes: &[u8], message: &str) {
         .current_dir(directory.path())
         .output()
         .expect("the program runs");
-    let expected = format!("albert: error: {}/{file}: {message}\n", directory.path().display());
+    let path = directory.path().join(file);
+    let expected = format!("albert: error: {}\n", albert::error::stated(path.display(), message));
     assert_eq!(String::from_utf8_lossy(&output.stderr), expected);
     assert_eq!(output.status.code(), Some(2));
     assert!(output.stdout.is_empty());
@@ -87,11 +88,7 @@ fn configurations_that_make_no_sense() {
     check(
         "config.json",
         b"{\"model_type\":\"bert\"}",
-        "key \"model_type\": is \"bert\"; albert runs ALBERT models only",
+        "key \"model_type\" is \"bert\"; albert runs ALBERT models only",
     );
-    check(
-        "config.json",
-        b"{\"num_hidden_layers\":0}",
-        "key \"num_hidden_layers\": is 0; expected at least 1",
-    );
+    check("config.json", b"{\"num_hidden_layers\":0}", "key \"num_hidden_layers\" is 0; expected at least 1");
 }

@@ -209,7 +209,7 @@ fn a_target_that_the_vocabulary_cannot_spell_is_a_usage_error() {
     assert_eq!(run.code, Some(2));
     assert_eq!(
         run.stderr,
-        "albert: error: --targets: \"☃\": has characters that the vocabulary does not know\n"
+        "albert: error: --targets: \"☃\" has characters that the vocabulary does not know\n"
     );
 }
 

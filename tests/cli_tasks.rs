@@ -280,7 +280,7 @@ fn a_thousand_choices_and_differing_numbers_in_one_batch() {
         assert!((float(&a["score"]) - float(&b["score"])).abs() < 1e-5);
     }
     for (line, problem) in [
-        (json!({"prompt": "x", "choices": ["a"]}), "1 choices; at least two are needed"),
+        (json!({"prompt": "x", "choices": ["a"]}), "1 choice; at least two are needed"),
         (
             json!({"prompt": "x"}),
             "field \"choices\" is missing; the object has prompt (--choices-field names another)",
@@ -552,10 +552,10 @@ fn ids_go_next_to_an_array() {
     let (code, _, _) = embed(&["-i", &a, "-o", &npy_file, "--ids", &ids]);
     assert_eq!((code, std::fs::read_to_string(&ids).expect("reads").as_str()), (1, "\"\"\n"));
     for (flags, problem) in [
-        (&["-i", &a, "-o", "v.jsonl", "--ids", &ids][..], "--ids: is for .npy and .safetensors files"),
+        (&["-i", &a, "-o", "v.jsonl", "--ids", &ids][..], "--ids is for .npy and .safetensors files"),
         (&["-o", &npy_file, "--ids", &ids], "--ids: needs --input FILE"),
         (&["-i", "/dev/stdin", "-o", &npy_file, "--ids", &ids], "--ids: needs --input FILE"),
-        (&["-i", &a, "-o", &npy_file, "--ids", &npy_file], "--ids: is the same file as --output"),
+        (&["-i", &a, "-o", &npy_file, "--ids", &npy_file], "--ids is the same file as --output"),
         (&["-i", &b, "-o", &npy_file, "--ids", &ids], "has no column \"id\""),
     ] {
         let (code, _, err) = embed(flags);
@@ -623,7 +623,12 @@ fn wrong_flags_are_reported_before_reading() {
             &["--doc-stride", "61"],
             "--doc-stride: 61 is too large: question and context have 61 tokens",
         ),
-        ("qa", "bio", &["--max-length", "4"], "--max-length: 4 leaves no room for a question and a context"),
+        (
+            "qa",
+            "bio",
+            &["--max-length", "4"],
+            "--max-length: 4 leaves no room for a question and a context; the minimum is 5",
+        ),
         ("zero-shot", "inner", &["--hypothesis", "no place"], "--hypothesis: \"no place\" has no {}"),
         (
             "zero-shot",

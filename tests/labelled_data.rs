@@ -194,9 +194,9 @@ fn scores_and_labels_that_are_not_right() {
             "{shown}"
         );
     }
-    assert_eq!(files.problem("a.csv", "", &labels()), "a.csv: holds no examples");
-    assert_eq!(files.problem("a.jsonl", " \n\n", &labels()), "a.jsonl: holds no examples");
-    assert_eq!(files.problem("a.tsv", "text\tlabel\n", &labels()), "a.tsv: holds no examples");
+    assert_eq!(files.problem("a.csv", "", &labels()), "a.csv holds no examples");
+    assert_eq!(files.problem("a.jsonl", " \n\n", &labels()), "a.jsonl holds no examples");
+    assert_eq!(files.problem("a.tsv", "text\tlabel\n", &labels()), "a.tsv holds no examples");
     let latin = files.problem("a.csv", b"text,label\na,1\n\"b\nc\xe9\",1\n", &labels());
     assert!(latin.starts_with("a.csv:4: not valid UTF-8 (byte 2 of the line)"), "{latin}");
     assert!(
@@ -289,8 +289,8 @@ fn sentences_in_columns() {
             "a.conll:3: 1 column; expected a word and its tag, with a tab or a space between",
         ),
         ("a.conll", "a O\nb X O\n", "a.conll:2: 3 columns, but line 1 has 2"),
-        ("a.conll", "\n", "a.conll: holds no examples"),
-        ("a.jsonl", "{\"tokens\": [\"a\"], \"tags\": [\"O\", \"O\"]}\n", "a.jsonl:1: 1 words, but 2 tags"),
+        ("a.conll", "\n", "a.conll holds no examples"),
+        ("a.jsonl", "{\"tokens\": [\"a\"], \"tags\": [\"O\", \"O\"]}\n", "a.jsonl:1: 1 word, but 2 tags"),
     ] {
         let path = files.write(name, text);
         assert_eq!(message(read_tokens(&path, &options), &path), problem);

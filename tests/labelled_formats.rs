@@ -277,7 +277,7 @@ fn one_id_is_one_example_in_every_format() {
     assert_eq!((copies.examples.len(), copies.repeated), (2, 1));
     let conflict = files.error(squad(&[("q", "Who?"), ("q", "What?"), ("q", "Where?")]));
     assert!(
-        conflict.starts_with("squad.json, question:2: the id \"q\" already belongs to a different example (squad.json, question:1)"),
+        conflict.starts_with("squad.json: question 2: the id \"q\" already belongs to a different example (squad.json: question 1)"),
         "{conflict}"
     );
 
@@ -328,8 +328,8 @@ fn copies_of_race_whatever_their_place() {
         let error = files.error(read(folder));
         assert!(
             error.starts_with(&format!(
-                "{folder}/high/2.txt, question:1: the id high1.txt already belongs to a different"
-            )) && error.contains(&format!("({folder}/high/1.txt, question:1)")),
+                "{folder}/high/2.txt: question 1: the id high1.txt already belongs to a different"
+            )) && error.contains(&format!("({folder}/high/1.txt: question 1)")),
             "{error}"
         );
     }
@@ -360,7 +360,7 @@ fn bad_records_of_every_format_can_be_skipped() {
     );
     let none = files.write("c.csv", "text,label\na,\n");
     assert!(
-        files.error(read_texts(&none, &texts)).starts_with("c.csv: holds no examples; c.csv: skipped 1 bad")
+        files.error(read_texts(&none, &texts)).starts_with("c.csv holds no examples; c.csv: skipped 1 bad")
     );
 
     let questions = QuestionOptions { on_error, ..QuestionOptions::default() };

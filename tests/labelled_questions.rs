@@ -55,7 +55,7 @@ fn questions_of_squad() {
     let path = files.write("dev-v2.0.json", format!("\u{feff}{SQUAD_2}"));
     let second = read_questions(&path, &options).expect("reads");
     assert_eq!(second.examples.iter().map(|e| e.is_impossible).collect::<Vec<_>>(), [true, false]);
-    assert_eq!(second.examples[1].place.to_string(), format!("{}, question:2", path.display()));
+    assert_eq!(second.examples[1].place.to_string(), format!("{}: question 2", path.display()));
     let wrong = files.write(
         "wrong.json",
         SQUAD_2.replace(
@@ -65,7 +65,7 @@ fn questions_of_squad() {
     );
     assert_eq!(
         message(read_questions(&wrong, &options), &wrong),
-        "wrong.json, question:2: answer \"Rome\" does not stand at its answer_start 9, nor close to it; \"Nice\" does"
+        "wrong.json: question 2: answer \"Rome\" does not stand at its answer_start 9, nor close to it; \"Nice\" does"
     );
 }
 
@@ -132,7 +132,7 @@ fn folders_of_race() {
     let problem =
         message(read_choices(&files.0.path().join("RACE/test"), &options), &files.0.path().join("RACE/test"));
     assert!(
-        problem.ends_with("1.txt, question:1: answer \"E\", beyond the 4 choices (0 to 3, A to D)"),
+        problem.ends_with("1.txt: question 1: answer \"E\", beyond the 4 choices (0 to 3, A to D)"),
         "{problem}"
     );
     let empty = files.0.path().join("empty");

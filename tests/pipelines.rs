@@ -100,7 +100,7 @@ fn settings_are_checked() {
     let error = refused(Classify::builder().max_length(100_000));
     assert!(error.contains("100000 is more than the 128 positions"), "{error}");
     let error = refused(Classify::builder().max_length(2));
-    assert!(error.contains("leaves no room for text"), "{error}");
+    assert!(error.contains("2 is too small; the minimum is 4"), "{error}");
     let fill =
         FillMask::builder().overflow(OverflowStrategy::Window).built_in().err().expect("refused").to_string();
     assert!(fill.contains("does not read text in windows"), "{fill}");

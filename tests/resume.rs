@@ -288,7 +288,7 @@ fn numbered_files_hold_the_records_of_one() {
             let again = run(folder, &[&args[..], &["--records-per-file", "4"], more].concat());
             assert_eq!(again.code, Some(2), "{}", again.err);
             let taken =
-                format!("out-00001.{extension}: exists already, as do those up to out-00003.{extension}");
+                format!("out-00001.{extension} exists already, as do those up to out-00003.{extension}");
             assert!(again.err.contains(&taken), "{}", again.err);
         }
         // A full last file is not followed by an empty one.
@@ -547,7 +547,7 @@ fn two_runs_do_not_write_the_same_output() {
     for more in [&[][..], &["--resume"]] {
         let second = run(folder, &[&TOKENIZE[..], more].concat());
         assert_eq!(second.code, Some(2), "{}", second.err);
-        assert!(second.err.contains("out.partial: is in use"), "{}", second.err);
+        assert!(second.err.contains("out.partial is in use"), "{}", second.err);
     }
     stdin.write_all(b"two\n").expect("writes");
     drop(stdin);

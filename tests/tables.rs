@@ -247,7 +247,7 @@ fn records_that_fail() {
         table,
     );
     let found = rows(&out.out, b',');
-    assert_eq!(found[1], ["1", "good", "", "", "", "1 choices; at least two are needed"]);
+    assert_eq!(found[1], ["1", "good", "", "", "", "1 choice; at least two are needed"]);
 }
 
 #[test]
@@ -276,7 +276,7 @@ fn tables_without_a_sound_header() {
         // The model does not exist either, but the table is checked first.
         let found = run(&["classify", "-q", "-m", "/no/such/model", "-i", &path], b"");
         assert_eq!((found.code, found.out.as_str()), (2, ""));
-        assert_eq!(found.err, format!("albert: error: {path}: {problem}\n"));
+        assert_eq!(found.err, format!("albert: error: {}\n", albert::error::stated(&path, problem)));
     }
     let path = file(&folder, "good.csv", "text\nx\n");
     let found = classify(&["-i", &path, "--pair-field", "second"], b"");

@@ -198,7 +198,7 @@ fn vectors_have_a_fixed_size() {
     let records = lines(&run(&flags).out);
     let done = run(&[&flags[..], &["-o", &output]].concat());
     assert_eq!(done.code, 1);
-    assert_eq!(done.err, format!("albert: error: {input}, row:2: column \"text\" has no value\n"));
+    assert_eq!(done.err, format!("albert: error: {input}: row 2: column \"text\" has no value\n"));
     let found = read(&output);
     let vectors = found.column(1).as_fixed_size_list();
     assert!(vectors.is_null(1) && vectors.null_count() == 1);

@@ -249,7 +249,7 @@ fn corpus_damage_is_reported_with_its_location() {
     let (code, out, err) = train(&corpus, &output, &[]);
     assert_eq!(code, Some(0), "{err}");
     assert!(err.contains("a.jsonl:2: not a JSON object"), "{err}");
-    assert!(out.contains("1 records left out"), "{out}");
+    assert!(out.contains("1 record left out"), "{out}");
 }
 
 #[test]

@@ -8,6 +8,7 @@ use clap::CommandFactory;
 use serde::{Deserialize, Serialize};
 
 use albert::checkpoint::{Checkpoint, Origin};
+use albert::error::count;
 use albert::io::{
     Complete, Fingerprint, Format, Leftover, OutputTarget, Source, fingerprint, fingerprint_of_directory,
 };
@@ -159,7 +160,10 @@ impl Description {
         }
         let (before, now) = (earlier.inputs.len(), self.inputs.len());
         if before != now {
-            return differs(format!("was written from {before} input files, and there are {now} now"));
+            return differs(format!(
+                "was written from {}; now the number is {now}",
+                count(before, "input file")
+            ));
         }
         let inputs = || earlier.inputs.iter().zip(&self.inputs);
         let same = |a: &Fingerprint, b: &Fingerprint| (a.bytes, &a.samples) == (b.bytes, &b.samples);

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use albert::Error;
 use albert::checkpoint::Checkpoint;
+use albert::error::count;
 use albert::io::{
     Complete, FinishedFiles, Format, HeaderRow, InputFormat, Leftover, Needed, Numbered, OrderedWriter,
     OutputTarget, Part, RecordReader, Source,
@@ -37,7 +38,7 @@ pub(super) struct Streams {
     before: (u64, u64),
     /// The description of this run, if it can be resumed.
     description: Option<Description>,
-    warning: Option<String>,
+    warnings: Vec<String>,
 }
 
 /// Opens the input and output of a task that reads texts.
@@ -92,7 +93,7 @@ pub(super) fn open(
         return Err(already_exists(files, finished.files, leftover.is_some()).into());
     }
     let mut wanted = Part::from(part);
-    let (mut complete, mut warning) = (None, None);
+    let (mut complete, mut warnings) = (None, Vec::from_iter(file_as_text(source)));
     if part.resume {
         let Some(description) = &description else {
             return Err(resume::impossible(source, &target, format, files.is_some()).into());
@@ -103,7 +104,7 @@ pub(super) fn open(
             files.clean_up(finished.files);
         }
         if let Some(leftover) = leftover.as_ref().filter(|_| records > 0) {
-            warning = description.check(leftover)?;
+            warnings.extend(description.check(leftover)?);
             wanted.skip += records;
             wanted.limit = wanted.limit.map(|limit| limit.saturating_sub(records));
             found.header = found.header.filter(|_| found.records > 0).or(finished.last.header);
@@ -131,8 +132,16 @@ pub(super) fn open(
         complete,
         before,
         description,
-        warning,
+        warnings,
     })
+}
+
+/// Returns a warning about the first text on the command line that is the name of a file.
+fn file_as_text(source: &Source) -> Option<String> {
+    let Source::Arguments(texts) = source else { return None };
+    let is_file = |text: &&String| !text.contains(char::is_whitespace) && Path::new(text).is_file();
+    let name = texts.iter().find(is_file)?;
+    Some(format!("\"{name}\" is the name of a file but is read as a text; --input {name} reads the file"))
 }
 
 /// Returns the files of `--records-per-file`.
@@ -196,15 +205,16 @@ impl Streams {
 
     /// Starts the output from scratch, or after the records of an interrupted run.
     fn start(&mut self, reporter: &Reporter) -> Result<(), Error> {
-        if let Some(warning) = &self.warning {
-            reporter.warn(warning);
-        }
+        self.warnings.iter().for_each(|warning| reporter.warn(warning));
         match (&self.leftover, &self.complete) {
             (Some(leftover), Some(complete)) => {
                 let partial = leftover.path.display();
                 let records = self.before.0 + complete.records;
                 let earlier = if self.before.0 > 0 { " and the files before it" } else { "" };
-                reporter.note(&format!("continuing after the {records} records in {partial}{earlier}"));
+                reporter.note(&format!(
+                    "continuing after the {} in {partial}{earlier}",
+                    count(records, "record")
+                ));
             }
             (Some(leftover), None) if leftover.bytes > 0 => {
                 let hint = leftover.description.as_ref().map_or("", |_| "; --resume would have continued it");
@@ -270,7 +280,28 @@ pub(super) fn run<T: Render>(
     if outcome.truncated > 1 {
         reporter.warn(&format!("{} texts were cut to the model's length", outcome.truncated));
     }
-    reporter.detail(|| format!("{} records in {:.3} s", outcome.records, started.elapsed().as_secs_f64()));
+    reporter.detail(|| {
+        format!("{} in {:.3} s", count(outcome.records, "record"), started.elapsed().as_secs_f64())
+    });
     let failed = outcome.failed + complete.map_or(0, |complete| complete.failed + before.1);
     Ok(if failed == 0 { ExitStatus::Done } else { ExitStatus::SomeFailed })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_name_among_texts() {
+        let warning =
+            |texts: &[&str]| file_as_text(&Source::Arguments(texts.iter().map(|t| (*t).into()).collect()));
+        assert_eq!(
+            warning(&["no such file", "Cargo.toml"]).as_deref(),
+            Some(
+                "\"Cargo.toml\" is the name of a file but is read as a text; --input Cargo.toml reads the file"
+            )
+        );
+        assert_eq!(warning(&["text", "src", "Cargo.toml "]), None);
+        assert_eq!(file_as_text(&Source::File("Cargo.toml".into())), None);
+    }
 }

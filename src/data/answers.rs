@@ -6,6 +6,7 @@ use serde::Deserialize;
 
 use super::example::GoldAnswer;
 use super::shortened::shortened;
+use crate::error::count;
 use crate::io::lone_surrogate;
 
 /// Maximum distance between the stated and the actual offset of an answer, in code points.
@@ -63,7 +64,11 @@ impl Answers {
             Form::Columns { text, answer_start: None } => text.into_iter().map(|text| (text, None)).collect(),
             Form::Columns { text, answer_start: Some(starts) } => {
                 if text.len() != starts.len() {
-                    return Err(format!("has {} texts, but {} places", text.len(), starts.len()));
+                    return Err(format!(
+                        "has {}, but {}",
+                        count(text.len(), "text"),
+                        count(starts.len(), "place")
+                    ));
                 }
                 text.into_iter().zip(starts).collect()
             }
@@ -188,7 +193,7 @@ mod tests {
         assert_eq!(parse("{\"text\": \"a\", \"answer_start\": null}"), one(None));
         assert!(
             parse("{\"text\": [\"a\"], \"answer_start\": []}")
-                .is_err_and(|e| e == "has 1 texts, but 0 places")
+                .is_err_and(|e| e == "has 1 text, but 0 places")
         );
         for json in
             ["1", "[1]", "{}", "[{\"answer_start\": 1}]", "[{\"text\": \"a\", \"answer_start\": 1.5}]"]

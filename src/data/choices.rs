@@ -125,12 +125,15 @@ fn from_object(object: Object, options: &ChoiceOptions) -> Result<ChoiceExample>
     let error = |problem: String| object.place.error(problem);
     let prompt = object.string(&options.prompt, "prompt_field")?;
     let choices = object.fields.strings(&options.choices).map_err(error)?;
-    let choices = choices.ok_or_else(|| object.missing(&options.choices, "choices_field"))?;
+    let choices =
+        choices.ok_or_else(|| object.missing(&options.choices, "a list of strings", "choices_field"))?;
     check_count(choices.len()).map_err(error)?;
     let label = match object.raw(&options.label) {
         Some(json) => Some(label(json, &options.label, choices.len()).map_err(error)?),
         None if options.unlabelled => None,
-        None => return Err(object.missing(&options.label, "label_field")),
+        None => {
+            return Err(object.missing(&options.label, "the number or letter of a choice", "label_field"));
+        }
     };
     let context = object.optional_string(&options.context)?;
     let defaults = ChoiceOptions::default();
@@ -138,7 +141,7 @@ fn from_object(object: Object, options: &ChoiceOptions) -> Result<ChoiceExample>
         [(&options.context, defaults.context, "context_field"), (&options.id, defaults.id, "id_field")]
     {
         if *name != default && object.fields.raw(name).is_none() {
-            return Err(object.missing(name, option));
+            return Err(object.missing(name, "a string", option));
         }
     }
     let id = object.raw(&options.id).map(str::to_owned);

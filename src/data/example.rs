@@ -8,12 +8,12 @@ use serde::{Deserialize, Serialize};
 
 use super::bad_records::BadRecords;
 use super::examples::Examples;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, location};
 
 /// Location of an example.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Place {
-    /// The file's name or `<stdin>`; `FILE, question` if examples are counted instead of lines.
+    /// The file's name or `<stdin>`; `FILE: question` if examples are counted instead of lines.
     #[serde(with = "shared_text")]
     pub source: Arc<str>,
     /// Line number, from 1.
@@ -29,7 +29,7 @@ impl Place {
 
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.source, self.line)
+        f.write_str(&location(&self.source, self.line))
     }
 }
 
@@ -239,12 +239,12 @@ mod tests {
         let mut loaded: Loaded<Vec<u8>> = Loaded::new(Vec::new());
         assert_eq!(
             loaded.clone().finished(path, "x").err().map(|e| e.to_string()).as_deref(),
-            Some("a.tsv: holds no examples")
+            Some("a.tsv holds no examples")
         );
         loaded.left_out = 2;
         assert_eq!(
             loaded.clone().finished(path, "x").err().map(|e| e.to_string()).as_deref(),
-            Some("a.tsv: holds no examples; 2 examples are left out: x")
+            Some("a.tsv holds no examples; 2 examples are left out: x")
         );
         loaded.examples.push(1);
         assert_eq!(

@@ -87,7 +87,8 @@ impl DataFormat {
             return Ok(format);
         }
         if source.head().trim_ascii_start().starts_with(b"[") {
-            let problem = "is one JSON list; an object a line is read (jq -c '.[]' makes lines of a list)";
+            let problem =
+                "is a JSON array; one object per line is expected (jq -c '.[]' makes lines of an array)";
             return Err(Error::bad_file(source.path(), problem));
         }
         let problem = "neither its name nor its beginning tells its format";

@@ -3,7 +3,7 @@
 use super::example::Place;
 use super::source::Source;
 use crate::error::Result;
-use crate::io::{Fields, JsonText};
+use crate::io::{Fields, JsonText, json_problem};
 
 /// A JSON object of labelled data.
 pub(super) struct Object {
@@ -15,7 +15,7 @@ impl Object {
     /// Returns a required string field. `option` is the option that renames it.
     pub(super) fn string(&self, name: &str, option: &str) -> Result<String> {
         let value = self.fields.string(name).map_err(|problem| self.place.error(problem))?;
-        value.ok_or_else(|| self.missing(name, option))
+        value.ok_or_else(|| self.missing(name, "a string", option))
     }
 
     /// Returns an optional string field. Null counts as absent.
@@ -29,9 +29,9 @@ impl Object {
     }
 
     /// Returns the error for a field that is absent or null.
-    pub(super) fn missing(&self, name: &str, option: &str) -> crate::Error {
+    pub(super) fn missing(&self, name: &str, expected: &str, option: &str) -> crate::Error {
         if self.fields.raw(name).is_some() {
-            return self.place.error(format!("field \"{name}\" is null"));
+            return self.place.error(format!("field \"{name}\" is null; expected {expected}"));
         }
         self.place.error(missing("field", &mut self.fields.names(), name, option))
     }
@@ -43,27 +43,23 @@ pub(super) fn objects(source: Source) -> impl Iterator<Item = Result<Object>> {
         Ok((_, text)) if text.trim().is_empty() => None,
         Ok((place, text)) => Some(match Fields::parse(&text) {
             Ok(fields) => Ok(Object { place, fields }),
-            Err(error) => Err(place.error(json_problem(&error, &text))),
+            Err(error) => Err(place.error(problem_of(&error, &text))),
         }),
         Err(error) => Some(Err(error)),
     })
 }
 
-/// Describes a problem with a line. Only the column is given, since the line within a one-line text is always 1.
-fn json_problem(error: &serde_json::Error, text: &str) -> String {
-    let message = error.to_string();
-    let stem = message.split(" at line ").next().unwrap_or(&message);
+/// Describes a problem with a line.
+fn problem_of(error: &serde_json::Error, text: &str) -> String {
     let near = text.as_bytes().get(error.column().saturating_sub(2)..).unwrap_or_default();
     let near = &near[..near.len().min("-Infinity".len() + 1)];
     let holds = |word: &str| near.windows(word.len()).any(|part| part == word.as_bytes());
     let advice = if ["NaN", "nan", "Infinity"].into_iter().any(holds) {
         "; JSON has no NaN and no infinity: leave the line out or give a number"
-    } else if error.is_eof() {
-        "; each line must hold a complete object"
     } else {
         ""
     };
-    format!("not a JSON object: {stem} (column {}){advice}", error.column())
+    format!("{}{advice}", json_problem(error, text, 0))
 }
 
 /// Returns the message for a missing field or column (`what`).
@@ -96,9 +92,12 @@ mod tests {
         let first = objects.into_iter().next().and_then(Result::ok).expect("an object");
         assert_eq!(first.string("a", "a").expect("a string"), "b");
         assert_eq!(first.raw("c"), None);
-        assert_eq!(first.missing("c", "c").to_string(), "a.jsonl:2: field \"c\" is null");
         assert_eq!(
-            first.missing("x", "text_field").to_string(),
+            first.missing("c", "a list", "c").to_string(),
+            "a.jsonl:2: field \"c\" is null; expected a list"
+        );
+        assert_eq!(
+            first.missing("x", "a string", "text_field").to_string(),
             "a.jsonl:2: field \"x\" is missing; the object has a, c (option text_field names another)"
         );
     }
@@ -112,7 +111,7 @@ mod tests {
             "",
             "as Python writes them"
         );
-        assert!(problem("{\n\"a\": 1}").ends_with("each line must hold a complete object"));
+        assert!(problem("{\n\"a\": 1}").contains("one object per line is read"));
         assert!(problem("{\"a\" 1}").ends_with("(column 6)"), "{}", problem("{\"a\" 1}"));
         assert!(problem("\u{e9}\u{e9}").contains("not a JSON object"));
     }

@@ -128,7 +128,7 @@ fn read_squad_file<E: Examples<QuestionExample>>(
     loaded: Loaded<E>,
 ) -> Result<Questions<E>> {
     let path = source.path().to_owned();
-    let name: Arc<str> = format!("{}, question", source.name()).into();
+    let name: Arc<str> = format!("{}: question", source.name()).into();
     let own = QuestionOptions {
         need_start: options.need_start,
         unlabelled: options.unlabelled,
@@ -206,7 +206,7 @@ impl<E: Examples<QuestionExample>> Questions<E> {
         let Some(json) = object.raw(field) else {
             return match said || self.options.unlabelled {
                 true => Ok((Vec::new(), said)),
-                false => Err(object.missing(field, "answers_field")),
+                false => Err(object.missing(field, "answers", "answers_field")),
             };
         };
         let Answers(given) =
@@ -238,7 +238,7 @@ impl<E: Examples<QuestionExample>> Questions<E> {
         match object.raw(name) {
             Some(json) => Ok(serde_json::from_str::<String>(json).unwrap_or_else(|_| json.to_owned())),
             None if *name == QuestionOptions::default().id => Ok(object.place.line.to_string()),
-            None => Err(object.missing(name, "id_field")),
+            None => Err(object.missing(name, "an id", "id_field")),
         }
     }
 }
@@ -285,17 +285,17 @@ mod tests {
         assert_eq!(
             show(SQUAD, &QuestionOptions::default()),
             [
-                "a, question:1 q1: Nice@7",
-                "a, question:2 q2: none",
-                "a, question:3 q3: Nice@7",
-                "1 answer stands close to where the data says; the first: a, question:3"
+                "a: question 1 q1: Nice@7",
+                "a: question 2 q2: none",
+                "a: question 3 q3: Nice@7",
+                "1 answer stands close to where the data says; the first: a: question 3"
             ]
         );
         assert!(Arc::ptr_eq(&loaded.examples[0].context, &loaded.examples[2].context));
         assert_eq!(loaded.examples[0].title.as_deref(), Some("T"));
         assert_eq!(loaded.moved, 1);
         let wrong = SQUAD.replace("\"Nice \"", "\"Lyon\"");
-        assert!(show(&wrong, &QuestionOptions::default())[0].starts_with("a, question:3: answer \"Lyon\""));
+        assert!(show(&wrong, &QuestionOptions::default())[0].starts_with("a: question 3: answer \"Lyon\""));
         let cut = show(&SQUAD[..300], &QuestionOptions::default());
         assert!(cut[0].starts_with("a: not a SQuAD file that can be read: EOF") && cut.len() == 1, "{cut:?}");
         let options = QuestionOptions { question: "q".to_owned(), ..QuestionOptions::default() };

@@ -148,7 +148,7 @@ impl<E: Examples<ChoiceExample>> Reading<E> {
     fn add(&mut self, source: Source) -> Result<()> {
         let path = source.path().to_owned();
         let group = group(&path);
-        let name: Arc<str> = format!("{}, question", source.name()).into();
+        let name: Arc<str> = format!("{}: question", source.name()).into();
         let file = path.file_name().map(|file| file.to_string_lossy().into_owned()).unwrap_or_default();
         let text = source.text()?;
         let mut number = 0;
@@ -234,7 +234,7 @@ mod tests {
         let examples = read(FILE, false).expect("reads");
         assert_eq!(examples.len(), 2);
         let second = &examples[1];
-        assert_eq!(second.place.to_string(), "x/high/7.txt, question:2");
+        assert_eq!(second.place.to_string(), "x/high/7.txt: question 2");
         assert_eq!(second.id.as_deref(), Some("high7.txt-2"));
         assert_eq!((second.context.as_deref(), second.prompt.as_str()), (Some("Text."), "He _ ."));
         assert_eq!((second.choices.len(), second.label, second.group.as_deref()), (2, Some(0), Some("high")));
@@ -249,10 +249,10 @@ mod tests {
     fn articles_that_are_not_right() {
         assert_eq!(
             problem(&FILE.replace("\"B\"", "\"E\"")),
-            "x/high/7.txt, question:1: answer \"E\", beyond the 4 choices (0 to 3, A to D)"
+            "x/high/7.txt: question 1: answer \"E\", beyond the 4 choices (0 to 3, A to D)"
         );
         assert!(problem(&FILE.replace("\"B\"", "\"1\"")).ends_with("answer \"1\" is not a letter from A"));
-        assert!(problem(&FILE.replace("[\"a\", \"b\"]", "[\"a\"]")).contains("question:2: 1 choice"));
+        assert!(problem(&FILE.replace("[\"a\", \"b\"]", "[\"a\"]")).contains("question 2: 1 choice"));
         assert!(
             problem(&FILE.replace("[\"B\", \"A\"]", "[\"B\"]"))
                 .contains("2 questions, 2 lists of options, 1")

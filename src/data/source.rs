@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::example::Place;
 use crate::error::{Error, Result};
-use crate::io::{LineReader, decompressed};
+use crate::io::{LineReader, decompressed, unreadable};
 
 /// Number of bytes of a stream that are read to detect its format.
 const HEAD: usize = 1 << 16;
@@ -30,7 +30,7 @@ impl Source {
     /// Opens a file, or standard input for `-`.
     ///
     /// # Errors
-    /// [`Error::Io`]; [`Error::BadFile`] for a folder and for UTF-16.
+    /// [`Error::Io`]; [`Error::BadFile`] for a folder, UTF-16, and compression other than gzip and Zstandard.
     pub(super) fn open(path: &Path) -> Result<Self> {
         if path == Path::new("-") {
             return Self::new(Path::new("<stdin>"), io::stdin());
@@ -51,8 +51,8 @@ impl Source {
             decompressed(BufReader::with_capacity(HEAD, stream)).map_err(Error::io(path, "read"))?;
         let mut head = Vec::new();
         rest.by_ref().take(HEAD as u64).read_to_end(&mut head).map_err(Error::io(path, "read"))?;
-        if matches!(head.as_slice(), [0xff, 0xfe, ..] | [0xfe, 0xff, ..]) {
-            return Err(Error::bad_file(path, "is UTF-16; convert it with iconv -f UTF-16 -t UTF-8"));
+        if let Some(problem) = unreadable(&head) {
+            return Err(Error::bad_file(path, problem));
         }
         if head.starts_with(BYTE_ORDER_MARK) {
             head.drain(..BYTE_ORDER_MARK.len());

@@ -12,7 +12,7 @@ use super::objects::{Object, objects};
 use super::shortened::shortened;
 use super::source::Source;
 use super::token_options::TokenOptions;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, count};
 
 const FORMATS: [DataFormat; 2] = [DataFormat::Jsonl, DataFormat::Conll];
 
@@ -86,21 +86,21 @@ fn guess(name: Option<DataFormat>, head: &[u8]) -> Option<DataFormat> {
 fn from_object(object: &Object, options: &TokenOptions) -> Result<Option<(TokenExample, Option<String>)>> {
     let error = |problem: String| object.place.error(problem);
     let words = object.fields.strings(&options.tokens).map_err(error)?;
-    let words = words.ok_or_else(|| object.missing(&options.tokens, "tokens_field"))?;
+    let words = words.ok_or_else(|| object.missing(&options.tokens, "a list of strings", "tokens_field"))?;
     let own = [options.tags.as_str(), "ner_tags"];
     let names = if options.tags == TokenOptions::default().tags { &own[..] } else { &own[..1] };
     let found = names.iter().find_map(|name| Some((*name, object.raw(name)?)));
     let tags = match found {
         Some((name, json)) => tags(json, name, &options.tag_names).map_err(error)?,
         None if options.unlabelled => Vec::new(),
-        None => return Err(object.missing(&options.tags, "tags_field")),
+        None => return Err(object.missing(&options.tags, "a list of tags", "tags_field")),
     };
     if found.is_some() && tags.len() != words.len() {
-        return Err(error(format!("{} words, but {} tags", words.len(), tags.len())));
+        return Err(error(format!("{}, but {}", count(words.len(), "word"), count(tags.len(), "tag"))));
     }
     let own_id = options.id != TokenOptions::default().id;
     if own_id && object.fields.raw(&options.id).is_none() {
-        return Err(object.missing(&options.id, "id_field"));
+        return Err(object.missing(&options.id, "an id", "id_field"));
     }
     let id = object.raw(&options.id).map(str::to_owned);
     let example = TokenExample { place: object.place.clone(), words, tags };
@@ -129,7 +129,11 @@ fn tags(json: &str, field: &str, names: &[String]) -> std::result::Result<Vec<St
         .iter()
         .map(|number| {
             name(number).ok_or_else(|| {
-                format!("field \"{field}\" has the tag number {number}; {} tags are named", names.len())
+                let are = if names.len() == 1 { "is" } else { "are" };
+                format!(
+                    "field \"{field}\" has the tag number {number}; {} {are} named",
+                    count(names.len(), "tag")
+                )
             })
         })
         .collect()
@@ -175,7 +179,7 @@ mod tests {
         assert_eq!(show(text, &names(&["O", "B-X"])), ["1 a_b O_B-X"]);
         assert_eq!(
             show(text, &names(&["O"])),
-            ["a:1: field \"ner_tags\" has the tag number 1; 1 tags are named"]
+            ["a:1: field \"ner_tags\" has the tag number 1; 1 tag is named"]
         );
     }
 
@@ -183,7 +187,7 @@ mod tests {
     fn sentences_that_are_not_right() {
         let options = TokenOptions::default();
         for (text, problem) in [
-            ("{\"tokens\": [\"a\"], \"tags\": []}", "a:1: 1 words, but 0 tags"),
+            ("{\"tokens\": [\"a\"], \"tags\": []}", "a:1: 1 word, but 0 tags"),
             ("{\"tokens\": [\"a\"], \"tags\": [\" \"]}", "a:1: field \"tags\" has a blank tag"),
             (
                 "{\"tokens\": [\"a\"], \"tags\": [null]}",

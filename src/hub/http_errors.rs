@@ -27,7 +27,8 @@ pub(crate) fn refusal(client: &Client<'_>, url: &str, file: Option<&str>, answer
     let problem = match (status, answer.same_origin, &client.settings.token) {
         (status, false, _) => format!("{}, where the hub sends us, answers {status}", answer.host),
         (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN, true, None) => {
-            "the model is private, gated, or does not exist; set HF_TOKEN to a token that may read it".to_owned()
+            "the model is private, gated, or does not exist; set HF_TOKEN to a token that may read it"
+                .to_owned()
         }
         (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN, true, Some(_)) => {
             "the token of HF_TOKEN does not give access to this model; does it exist, and did you accept its \
@@ -39,9 +40,7 @@ pub(crate) fn refusal(client: &Client<'_>, url: &str, file: Option<&str>, answer
         }
         (StatusCode::NOT_FOUND, ..) => match file.filter(|_| code == "EntryNotFound") {
             Some(file) => format!("the repository has no {file}"),
-            None => "there is no such model on the hub, and no file or directory of that name here; is it spelled \
-                     right?"
-                .to_owned(),
+            None => "there is no such model on the hub; is it spelled right?".to_owned(),
         },
         (status, ..) => format!("the hub answers {status}"),
     };

@@ -17,10 +17,33 @@ pub struct HubId {
     pub revision: Option<String>,
 }
 
-/// Returns true if a name is a valid hub id: one or two parts of letters, digits, `-`, `_` and `.` (`validate_repo_id` in
-/// `huggingface_hub`), optionally followed by `@revision`.
+/// Extensions of weight and tokenizer files. A name with one of them is a file that does not exist rather than a model on
+/// the hub.
+const FILE_EXTENSIONS: [&str; 11] =
+    ["safetensors", "bin", "pt", "ckpt", "h5", "msgpack", "onnx", "ot", "json", "model", "txt"];
+
+/// Returns true if a name can be a hub id: one or two parts of letters, digits, `-`, `_` and `.` (`validate_repo_id` in
+/// `huggingface_hub`), optionally followed by `@revision`. Names of weight and tokenizer files are not hub ids.
 pub fn is_hub_id(name: &str) -> bool {
-    HubId::parse(name).is_ok()
+    HubId::parse(name).is_ok_and(|id| !is_file_name(&id.repo))
+}
+
+fn is_file_name(repo: &str) -> bool {
+    let extension = repo.rsplit_once('.').map(|(_, extension)| extension.to_ascii_lowercase());
+    extension.is_some_and(|extension| FILE_EXTENSIONS.contains(&extension.as_str()))
+}
+
+/// Returns the error for a name that is neither a file nor, as `error` from the hub says, a hub id that can be used.
+pub fn neither_file_nor_hub_id(name: &str, error: Error) -> Error {
+    let problem = match error {
+        Error::Hub { url, problem, .. } => format!("{url}: {problem}"),
+        Error::Model { problem, .. } => problem,
+        other => return other,
+    };
+    Error::Model {
+        model: name.to_owned(),
+        problem: format!("no such file or directory; as a hub id: {problem}"),
+    }
 }
 
 impl HubId {
@@ -128,6 +151,12 @@ mod tests {
             "a/b--c",
             "a..b",
             "foo.git",
+            "nosuch.safetensors",
+            "a/pytorch_model.BIN",
+            "tokenizer.json@main",
+            "a\\b",
+            "~/x",
+            ".x",
             "a/b\n",
             "a\0b",
             "",

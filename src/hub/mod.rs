@@ -29,7 +29,7 @@ mod verify;
 
 use std::path::PathBuf;
 
-pub use id::{HubId, is_hub_id};
+pub use id::{HubId, is_hub_id, neither_file_nor_hub_id};
 pub use required_files::{ADAPTER_FILES, ALBERT_FILES, RequiredFile, TOKENIZER_FILES};
 pub use settings::HubSettings;
 

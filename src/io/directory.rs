@@ -196,10 +196,10 @@ mod tests {
         let mode = at("empty").metadata().expect("reads").permissions().mode();
         assert_eq!(mode & 0o777, 0o700);
         let problem = make(&at("to-empty")).expect_err("not empty").to_string();
-        assert!(problem.contains("to-empty: exists and is not empty"), "{problem}");
+        assert!(problem.contains("to-empty exists and is not empty"), "{problem}");
         std::fs::write(at("file"), "x").expect("writes");
         let problem = make(&at("file")).expect_err("a file").to_string();
-        assert!(problem.contains("file: is a file; name a new directory"), "{problem}");
+        assert!(problem.contains("file is a file; name a new directory"), "{problem}");
     }
 
     #[test]

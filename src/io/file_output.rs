@@ -56,6 +56,14 @@ impl FileOutput {
             Err(e) if existing.is_some() && takes_no_files(e.kind()) => {
                 (builder().tempfile().map_err(Error::io(&place, "create"))?, Placement::Copy)
             }
+            Err(e) if e.kind() == ErrorKind::NotFound => {
+                return Err(Error::bad_file(
+                    path,
+                    format!("the directory {} does not exist", parent(&place).display()),
+                ));
+            }
+            // The message of tempfile names the temporary file.
+            Err(e) if takes_no_files(e.kind()) => return Err(Error::io(&place, "create")(e.kind().into())),
             Err(e) => return Err(Error::io(&place, "create")(e)),
         };
         if how == Placement::Rename {

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::OnceLock;
 
+use super::compressed::unreadable;
 use super::shape::Shape;
 use crate::error::{Error, Result};
 
@@ -140,7 +141,7 @@ impl Section {
 
     /// Returns the location of a line for messages, without counting the preceding lines.
     pub(super) fn name(&self, source: &str) -> String {
-        format!("{source}, line of shard {}", self.shard)
+        format!("{source}: shard {}, line", self.shard)
     }
 }
 
@@ -151,6 +152,9 @@ fn not_lines<R: BufRead>(
 ) -> std::io::Result<Option<&'static str>> {
     if let [0x1f, 0x8b, ..] | [0x28, 0xb5, 0x2f, 0xfd, ..] = stream.fill_buf()? {
         return Ok(Some("is compressed, so a part of it cannot be read alone; decompress it"));
+    }
+    if let Some(problem) = unreadable(stream.fill_buf()?) {
+        return Ok(Some(problem));
     }
     Ok(match shape(stream)? {
         Shape::Lines => None,

@@ -176,7 +176,7 @@ mod tests {
         let place = directory.path().join("out");
         let claim = Partial::claim(&place).expect("free").expect("a file");
         let error = Partial::claim(&place).expect_err("taken");
-        assert!(error.to_string().contains("out.partial: is in use"), "{error}");
+        assert!(error.to_string().contains("out.partial is in use"), "{error}");
         drop(claim);
         assert_eq!(std::fs::read_dir(directory.path()).expect("reads").count(), 0);
     }

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::fields::Fields;
+use super::json_line::json_problem;
 use super::tables::TableKind;
 
 /// How a stream is interpreted as records.
@@ -88,17 +89,9 @@ pub(super) fn parse(line: String, format: InputFormat) -> std::result::Result<Re
             } else {
                 ""
             };
-            Err(format!("not a JSON object: {}{advice}", json_problem(&e, before)))
+            Err(format!("{}{advice}", json_problem(&e, json, before)))
         }
     }
-}
-
-/// Returns serde_json's message with only the column, since the line within a one-line text is always 1. `before` is the
-/// number of bytes of the line before the text that serde_json read.
-fn json_problem(e: &serde_json::Error, before: usize) -> String {
-    let text = e.to_string();
-    let stem = text.split(" at line ").next().unwrap_or(&text);
-    format!("{stem} (column {})", before + e.column())
 }
 
 #[cfg(test)]
@@ -110,8 +103,8 @@ mod tests {
         assert!(matches!(parse("{\"text\":\"a\"}".into(), InputFormat::Auto), Ok(RecordBody::Object(_))));
         assert!(matches!(parse("{\"text\":\"a\"}".into(), InputFormat::Text), Ok(RecordBody::Text(_))));
         assert_eq!(
-            parse("{\"text\":".into(), InputFormat::Auto).map(|_| ()),
-            Err("not a JSON object: EOF while parsing a value (column 8)".to_owned())
+            parse("{1}".into(), InputFormat::Auto).map(|_| ()),
+            Err("not a JSON object: key must be a string (column 2)".to_owned())
         );
         assert!(parse("plain".into(), InputFormat::Jsonl).is_err());
         let object = |line: &str| matches!(parse(line.into(), InputFormat::Auto), Ok(RecordBody::Object(_)));
@@ -120,8 +113,8 @@ mod tests {
         );
         assert!(!object(" a {}") && !object("[{}]") && !object(""));
         assert_eq!(
-            parse(" {\"text\":".into(), InputFormat::Auto).map(|_| ()),
-            Err("not a JSON object: EOF while parsing a value (column 9)".to_owned())
+            parse(" {1}".into(), InputFormat::Auto).map(|_| ()),
+            Err("not a JSON object: key must be a string (column 3)".to_owned())
         );
         assert!(
             parse("[{}]".into(), InputFormat::Jsonl).is_err_and(|e| e.contains("option input_format=auto"))

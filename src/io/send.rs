@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::array_records::read_array;
-use super::compressed::decompressed;
+use super::compressed::{decompressed, unreadable};
 use super::fields::Fields;
 use super::lines::LineReader;
 use super::open_file::open_file;
@@ -102,15 +102,24 @@ pub(super) fn send_records(
 ) {
     let opened = decompressed(BufReader::with_capacity(1 << 16, stream)).and_then(|stream| {
         let mut stream = BufReader::with_capacity(1 << 16, stream);
+        if !sender.starts_within
+            && let Some(problem) = unreadable(stream.fill_buf()?)
+        {
+            return Ok(Err(problem));
+        }
         // A shard is always read as a file of lines, whatever its first bytes.
         let begin = if sender.is_shard() { (Vec::new(), Shape::Lines) } else { begin(&mut stream, format)? };
-        Ok((stream, begin))
+        Ok(Ok((stream, begin)))
     });
     let (stream, (head, shape)) = match opened {
-        Ok(found) => found,
-        Err(e) => {
+        Ok(Ok(found)) => found,
+        other => {
+            let error = match other {
+                Err(e) => Error::io(path, "read")(e),
+                Ok(problem) => Error::bad_file(path, problem.err().unwrap_or_default()),
+            };
             // The receiver may already have been dropped.
-            let _gone = sender.send(Err(Error::io(path, "read")(e)));
+            let _gone = sender.send(Err(error));
             return;
         }
     };
@@ -144,7 +153,7 @@ struct Numbered<'a> {
 
 impl<'a> Numbered<'a> {
     fn new(source: &str, what: &str, sender: &'a Sender) -> Self {
-        Self { source: format!("{source}, {what}").into(), number: 0, sender }
+        Self { source: format!("{source}: {what}").into(), number: 0, sender }
     }
 
     /// Sends a record. Returns false if no more records are wanted.

@@ -2,7 +2,10 @@
 
 use ruzstd::decoding::errors::{FrameDecoderError, ReadFrameHeaderError};
 use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
-use std::io::{self, BufRead, Read};
+use std::error::Error;
+use std::io::{self, BufRead, ErrorKind, Read};
+
+const ENDS_EARLY: &str = "the Zstandard stream ends early";
 
 /// Reads all frames of a stream in sequence.
 pub(super) struct ZstdReader<R> {
@@ -28,10 +31,10 @@ impl<R: BufRead> ZstdReader<R> {
                     let length = u64::from(length);
                     let skipped = io::copy(&mut self.source.by_ref().take(length), &mut io::sink())?;
                     if skipped < length {
-                        return Err(io::ErrorKind::UnexpectedEof.into());
+                        return Err(io::Error::new(ErrorKind::UnexpectedEof, ENDS_EARLY));
                     }
                 }
-                Err(error) => return Err(io::Error::other(error)),
+                Err(error) => return Err(problem(error)),
             }
         }
         Ok(false)
@@ -52,7 +55,7 @@ impl<R: BufRead> Read for ZstdReader<R> {
             }
             while self.decoder.can_collect() == 0 && !self.decoder.is_finished() {
                 let one = BlockDecodingStrategy::UptoBlocks(1);
-                self.decoder.decode_blocks(&mut self.source, one).map_err(io::Error::other)?;
+                self.decoder.decode_blocks(&mut self.source, one).map_err(problem)?;
             }
             let count = self.decoder.read(buffer)?;
             if count > 0 {
@@ -62,9 +65,42 @@ impl<R: BufRead> Read for ZstdReader<R> {
                 (self.decoder.get_checksum_from_data(), self.decoder.get_calculated_checksum())
                 && stored != found
             {
-                return Err(io::Error::new(io::ErrorKind::InvalidData, "the checksum does not agree"));
+                return Err(io::Error::new(ErrorKind::InvalidData, "the checksum does not agree"));
             }
             self.in_frame = false;
+        }
+    }
+}
+
+/// Converts an error of the decoder. An error of the stream below it is returned as it is.
+fn problem(error: FrameDecoderError) -> io::Error {
+    let mut cause: Option<&(dyn Error + 'static)> = Some(&error);
+    while let Some(found) = cause {
+        if let Some(stored) = found.downcast_ref::<io::Error>() {
+            return match (stored.kind(), stored.raw_os_error()) {
+                (ErrorKind::UnexpectedEof, _) => io::Error::new(ErrorKind::UnexpectedEof, ENDS_EARLY),
+                (_, Some(code)) => io::Error::from_raw_os_error(code),
+                (kind, None) => io::Error::new(kind, stored.to_string()),
+            };
+        }
+        cause = found.source();
+    }
+    io::Error::new(ErrorKind::InvalidData, format!("the Zstandard stream is damaged: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stream_that_ends_early() {
+        let text = "some text, and some more text\n".repeat(100);
+        let bytes =
+            ruzstd::encoding::compress_to_vec(text.as_bytes(), ruzstd::encoding::CompressionLevel::Fastest);
+        let read = |bytes: &[u8]| io::read_to_string(ZstdReader::new(bytes)).map_err(|e| e.to_string());
+        assert_eq!(read(&bytes), Ok(text));
+        for cut in 1..bytes.len() {
+            assert_eq!(read(&bytes[..cut]), Err(ENDS_EARLY.to_owned()), "{cut} of {} bytes", bytes.len());
         }
     }
 }

@@ -191,7 +191,7 @@ fn of_builder(error: Error) -> Error {
 /// Returns a model's directory or file: a path, or a hub id in the cache.
 #[cfg(feature = "hub")]
 fn located(model: &str, offline: bool) -> Result<PathBuf> {
-    use crate::hub::{HubId, HubSettings, NoProgress, fetch, is_hub_id};
+    use crate::hub::{HubId, HubSettings, NoProgress, fetch, is_hub_id, neither_file_nor_hub_id};
 
     if Checkpoint::is_local(Path::new(model)) {
         return Ok(model.into());
@@ -200,6 +200,7 @@ fn located(model: &str, offline: bool) -> Result<PathBuf> {
         return Err(no_such_model(model));
     }
     fetch(&HubId::parse(model)?, &HubSettings::from_env(offline)?, &mut NoProgress)
+        .map_err(|error| neither_file_nor_hub_id(model, error))
 }
 
 /// Returns a model's directory or file.

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::input::{missing, required};
 use super::pipeline::Pipeline;
 use super::scores::{softmax, top_k};
-use crate::error::Result;
+use crate::error::{Result, count};
 use crate::io::RecordBody;
 use crate::stream::Task;
 use crate::tokenizer::Encoding;
@@ -82,7 +82,7 @@ impl<'a> Choose<'a> {
         context: Option<&str>,
     ) -> std::result::Result<ChooseItem, String> {
         if choices.len() < 2 {
-            return Err(format!("{} choices; at least two are needed", choices.len()));
+            return Err(format!("{}; at least two are needed", count(choices.len(), "choice")));
         }
         let rows: std::result::Result<Vec<Encoding>, String> = choices
             .iter()
@@ -115,7 +115,7 @@ impl Task for Choose<'_> {
         let choices = match (choices, body) {
             (Some(choices), _) => choices,
             (None, RecordBody::Object(fields)) if options.choices.is_empty() => {
-                return Err(missing(fields, &options.choices_field, "choices_field"));
+                return Err(missing(fields, &options.choices_field, "a list of strings", "choices_field"));
             }
             (None, RecordBody::Text(_)) if options.choices.is_empty() => {
                 return Err(

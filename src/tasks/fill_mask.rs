@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::input::{FieldNames, TextPair};
 use super::pipeline::Pipeline;
 use super::scores::{softmax, top_k};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, count, stated};
 use crate::io::RecordBody;
 use crate::stream::Task;
 use crate::tokenizer::{Encoding, TruncationSide};
@@ -42,7 +42,7 @@ impl TargetWord {
         let tokenizer = &pipeline.tokenizer;
         let unusable = |problem: &str| Error::InvalidOption {
             name: "targets".to_owned(),
-            problem: format!("\"{word}\": {problem}"),
+            problem: stated(format_args!("\"{word}\""), problem),
         };
         let rows = pipeline.config.vocab_size;
         if let Some(id) = tokenizer.token_to_id(word)
@@ -66,6 +66,12 @@ impl TargetWord {
         }
         Ok(Self { word: word.to_owned(), pieces })
     }
+}
+
+/// Returns true if a text without a mask seems to have one in the spelling of another model.
+fn has_other_mask(text: &str) -> bool {
+    let lower = text.to_lowercase();
+    text.contains("MASK") || lower.contains("<mask>") || lower.contains("[mask]")
 }
 
 /// An encoded text and the positions of its masks.
@@ -165,16 +171,20 @@ impl<'a> FillMask<'a> {
         if masks.is_empty() {
             return Err(if encoding.truncated {
                 format!(
-                    "no {} within the {} {} tokens, to which the text was cut",
+                    "no {} within the {} {}, to which the text was cut",
                     self.mask_token,
                     match self.pipeline.tokenizer.truncation_side() {
                         TruncationSide::Right => "first",
                         TruncationSide::Left => "last",
                     },
-                    encoding.ids.len()
+                    count(encoding.ids.len(), "token")
                 )
             } else {
-                format!("no {} in the text", self.mask_token)
+                let texts = [Some(text.text.as_str()), text.text_pair.as_deref()];
+                let other = texts.into_iter().flatten().any(has_other_mask);
+                let advice =
+                    if other { format!("; write the mask as {}", self.mask_token) } else { String::new() };
+                format!("no {} in the text{advice}", self.mask_token)
             });
         }
         let mut rows = vec![MaskedRow { encoding, wanted: Wanted::Logits(masks.clone()) }];
@@ -382,4 +392,19 @@ fn widened(encoding: &Encoding, place: usize, middle: impl Iterator<Item = u32>)
 
 fn positions_of(ids: &[u32], wanted: u32) -> Vec<usize> {
     ids.iter().enumerate().filter(|(_, id)| **id == wanted).map(|(i, _)| i).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn masks_in_another_spelling() {
+        for text in ["a MASK.", "a <mask>.", "a <MASK>", "a [Mask]", "[mask]"] {
+            assert!(has_other_mask(text), "{text}");
+        }
+        for text in ["", "a mask.", "Mask", "(mask)"] {
+            assert!(!has_other_mask(text), "{text}");
+        }
+    }
 }

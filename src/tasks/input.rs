@@ -44,13 +44,16 @@ impl TextPair {
 
 /// Returns a required string field. `option` is the option that renames it.
 pub(super) fn required(fields: &Fields, name: &str, option: &str) -> Result<String, String> {
-    fields.string(name)?.ok_or_else(|| missing(fields, name, option))
+    fields.string(name)?.ok_or_else(|| missing(fields, name, "a string", option))
 }
 
-/// Returns the message for a missing field.
-pub(super) fn missing(fields: &Fields, name: &str, option: &str) -> String {
-    if fields.is_row() && fields.raw(name).is_some() {
-        return format!("column \"{name}\" has no value");
+/// Returns the message for a field that is missing or null.
+pub(super) fn missing(fields: &Fields, name: &str, expected: &str, option: &str) -> String {
+    if fields.raw(name).is_some() {
+        return match fields.is_row() {
+            true => format!("column \"{name}\" has no value"),
+            false => format!("field \"{name}\" is null; expected {expected}"),
+        };
     }
     let there: Vec<&str> = fields.names().collect();
     format!(
@@ -78,6 +81,10 @@ mod tests {
             TextPair::from_record(&object(r#"{"text":"a","id":1}"#), &names),
             Err("field \"review\" is missing; the object has text, id (option text_field names another)"
                 .to_owned())
+        );
+        assert_eq!(
+            TextPair::from_record(&object(r#"{"review":null}"#), &names),
+            Err("field \"review\" is null; expected a string".to_owned())
         );
     }
 }

@@ -2,7 +2,7 @@
 
 use super::OverflowStrategy;
 use crate::checkpoint::SentenceModules;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, count};
 use crate::tokenizer::Tokenizer;
 
 /// How a task handles long text.
@@ -90,10 +90,15 @@ impl LengthOptions {
             return Err(Error::InvalidOption {
                 name: "max_length".to_owned(),
                 problem: match given {
-                    Some(_) => format!("{tokens} leaves no room for text next to {special} special tokens"),
+                    Some(_) => format!(
+                        "{tokens} is too small; the minimum is {}, since a pair of texts has {}",
+                        special + 1,
+                        count(special, "special token")
+                    ),
                     None => format!(
-                        "the {source} is {tokens}, which leaves no room for text next to {special} special tokens; \
-                         give a longer one"
+                        "the {source} is {tokens}, which is too small; give at least {}, since a pair of texts has {}",
+                        special + 1,
+                        count(special, "special token")
                     ),
                 },
             });

@@ -5,7 +5,7 @@ use burn::tensor::{Device, Int, Tensor, TensorData};
 use crate::batch::{Padding, model_input};
 use crate::checkpoint::{PoolingMode, all_finite};
 use crate::device::to_host;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, count};
 use crate::model::{Activation, Albert, AlbertConfig, OutputOptions};
 use crate::stream::Finite;
 use crate::tokenizer::{Encoding, Tokenizer};
@@ -71,7 +71,8 @@ impl Pipeline {
     /// Returns the message of [`OverflowStrategy::Error`] for `tokens` tokens.
     pub(super) fn too_long(&self, tokens: usize) -> String {
         format!(
-            "the text has {tokens} tokens and the model takes {} (option long=truncate cuts it)",
+            "the text has {} and the model takes {} (option long=truncate cuts it)",
+            count(tokens, "token"),
             self.max_length
         )
     }

@@ -6,7 +6,7 @@ use super::classify::LabelScore;
 use super::input::required;
 use super::pipeline::{OverflowStrategy, Pipeline};
 use super::scores::{softmax, top_k};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, count};
 use crate::io::RecordBody;
 use crate::model::AlbertConfig;
 use crate::stream::Task;
@@ -101,8 +101,8 @@ impl<'a> ZeroShot<'a> {
             }
             let Some(room) = self.pipeline.max_text_tokens(true).checked_sub(hypothesis.ids.len()) else {
                 return Err(format!(
-                    "the hypothesis for label \"{label}\" alone has {} tokens; the model takes {}",
-                    hypothesis.ids.len(),
+                    "the hypothesis for label \"{label}\" alone has {}; the model takes {}",
+                    count(hypothesis.ids.len(), "token"),
                     self.pipeline.max_length
                 ));
             };

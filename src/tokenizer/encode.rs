@@ -3,7 +3,7 @@
 use super::encoding::Encoding;
 use super::piece::Piece;
 use super::{Engine, Tokenizer, TokenizerKind, truncate};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, count};
 
 impl Tokenizer {
     /// Encodes a text or a pair with special tokens, without truncation.
@@ -26,7 +26,10 @@ impl Tokenizer {
         let room = max_length.checked_sub(special).ok_or_else(|| {
             let what = if pair.is_some() { "a pair of texts" } else { "a text" };
             Error::Input(format!(
-                "a maximum length of {max_length} tokens is too small: {what} has {special} special tokens already"
+                "a maximum length of {} is too small; the minimum is {}, since {what} has {}",
+                count(max_length, "token"),
+                special + 1,
+                count(special, "special token")
             ))
         })?;
         let first = self.pieces(text)?;

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use albert::Error;
 use albert::checkpoint::write_tokenizer;
+use albert::error::count;
 use albert::io::{OutputTarget, StagedDirectory};
 use albert::tokenizer::train::TrainOptions;
 use albert::training::corpus::{Corpus, CorpusOptions};
@@ -90,11 +91,14 @@ fn summary(destination: &Path, trained: &TrainedVocabulary, files: &[(String, u6
         let _infallible = writeln!(out, "  {name:<14} {value}");
     };
     line("read", corpus_report::summary(&trained.report));
-    line("counted", format!("{} distinct words in {} bytes", trained.words, trained.sampled_bytes));
+    line(
+        "counted",
+        format!("{} in {}", count(trained.words, "distinct word"), count(trained.sampled_bytes, "byte")),
+    );
     let pieces = trained.trained.vocab_size;
     line("vocabulary", format!("{pieces} pieces, {} of them single characters", trained.trained.characters));
     for (name, size) in files {
-        line("wrote", format!("{name}  {size} bytes"));
+        line("wrote", format!("{name}  {}", count(*size, "byte")));
     }
     out
 }

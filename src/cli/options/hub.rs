@@ -19,7 +19,7 @@ pub(super) fn from_hub(model: &str, offline: bool, reporter: &Reporter) -> Resul
     let id = HubId::parse(model)?;
     let settings = HubSettings::from_env(offline)?;
     let mut progress = Download { reporter, bar: indicatif::ProgressBar::hidden() };
-    hub::fetch(&id, &settings, &mut progress)
+    hub::fetch(&id, &settings, &mut progress).map_err(|error| hub::neither_file_nor_hub_id(model, error))
 }
 
 #[cfg(not(feature = "hub"))]
@@ -39,7 +39,16 @@ pub(super) fn tokenizer_from_hub(named: &str, offline: bool, reporter: &Reporter
     }
     let settings = HubSettings::from_env(offline)?;
     let mut progress = Download { reporter, bar: indicatif::ProgressBar::hidden() };
-    hub::fetch_files(&HubId::parse(named)?, &settings, &hub::TOKENIZER_FILES, &mut progress)
+    hub::fetch_files(&HubId::parse(named)?, &settings, &hub::TOKENIZER_FILES, &mut progress).map_err(
+        |error| {
+            let problem = match error {
+                Error::Hub { url, problem, .. } => format!("{url}: {problem}"),
+                Error::Model { problem, .. } => problem,
+                other => return other,
+            };
+            no_such_tokenizer(named, &format!("; as a hub id: {problem}"))
+        },
+    )
 }
 
 #[cfg(not(feature = "hub"))]

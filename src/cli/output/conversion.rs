@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use albert::checkpoint::Converted;
+use albert::error::count;
 
 /// Returns a summary of the conversion.
 pub(crate) fn summary(source: &str, destination: &Path, converted: &Converted) -> String {
@@ -13,7 +14,7 @@ pub(crate) fn summary(source: &str, destination: &Path, converted: &Converted) -
         let _infallible = writeln!(out, "  {name:<14} {value}");
     };
     line("class", converted.architecture.class().to_owned());
-    line("tensors", format!("{}, {} values", converted.tensors, converted.parameters));
+    line("tensors", format!("{}, {}", converted.tensors, count(converted.parameters, "value")));
     if !converted.left_out.is_empty() {
         let shown: Vec<&str> = converted.left_out.iter().take(SHOWN).map(String::as_str).collect();
         let more = match converted.left_out.len() - shown.len() {
@@ -28,11 +29,11 @@ pub(crate) fn summary(source: &str, destination: &Path, converted: &Converted) -
     if converted.foreign > 0 {
         line(
             "no parameters",
-            format!("{} tensors of the source (optimizer slots, counters)", converted.foreign),
+            format!("{} of the source (optimizer slots, counters)", count(converted.foreign, "tensor")),
         );
     }
     for (name, size) in &converted.files {
-        line("wrote", format!("{name}  {size} bytes"));
+        line("wrote", format!("{name}  {}", count(*size, "byte")));
     }
     out
 }

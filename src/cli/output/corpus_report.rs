@@ -1,5 +1,6 @@
 //! Formats messages about a corpus that was read.
 
+use albert::error::count;
 use albert::training::corpus::CorpusReport;
 
 use super::report::Reporter;
@@ -12,29 +13,29 @@ pub(crate) fn warn(report: &CorpusReport, reporter: &Reporter) {
     let shown = report.problems.len() as u64;
     let more = report.problem_count().saturating_sub(shown);
     if more > 0 {
-        reporter.warn(&format!("and {more} more such places in the corpus"));
+        reporter.warn(&format!("and {} in the corpus", count(more, "more such place")));
     }
 }
 
 /// Returns the counts on one line.
 pub(crate) fn summary(report: &CorpusReport) -> String {
     let mut parts = vec![
-        format!("{} files", report.files),
-        format!("{} documents", report.documents),
-        format!("{} lines", report.lines),
-        format!("{} bytes of text", report.bytes),
+        count(report.files, "file"),
+        count(report.documents, "document"),
+        count(report.lines, "line"),
+        format!("{} of text", count(report.bytes, "byte")),
     ];
-    for (count, what) in [
-        (report.skipped_files, "files of other kinds left out"),
-        (report.empty_files, "files empty"),
-        (report.damaged_files, "files damaged"),
-        (report.bad_records, "records left out"),
-        (report.bad_utf8, "lines not UTF-8"),
-        (report.nul_lines, "lines with NULs"),
-        (report.long_lines, "lines cut"),
+    for (number, noun, what) in [
+        (report.skipped_files, "file", "of other kinds left out"),
+        (report.empty_files, "file", "empty"),
+        (report.damaged_files, "file", "damaged"),
+        (report.bad_records, "record", "left out"),
+        (report.bad_utf8, "line", "not UTF-8"),
+        (report.nul_lines, "line", "with NULs"),
+        (report.long_lines, "line", "cut"),
     ] {
-        if count > 0 {
-            parts.push(format!("{count} {what}"));
+        if number > 0 {
+            parts.push(format!("{} {what}", count(number, noun)));
         }
     }
     parts.join(", ")

@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use albert::error::count;
 use albert::eval::{ClassMetrics, Confusion, EvalReport};
 
 /// Maximum width of labels in the confusion matrix.
@@ -12,7 +13,7 @@ const MOST_LABELS: usize = 20;
 
 /// Formats the report.
 pub(crate) fn table(name: &str, report: &EvalReport) -> String {
-    let mut out = format!("{name}: {} examples", report.examples);
+    let mut out = format!("{name}: {}", count(report.examples, "example"));
     if report.unlabelled > 0 {
         let _infallible = write!(out, ", {} more without a label left out", report.unlabelled);
     }

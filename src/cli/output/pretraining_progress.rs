@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use albert::error::count;
 use albert::training::corpus::CacheSummary;
 use albert::training::distillation::{Distillation, Signal};
 use albert::training::{PretrainObserver, PretrainPhase, PretrainPlan, TrainObserver};
@@ -36,8 +37,10 @@ impl PretrainObserver for TrainingProgress<'_> {
     fn corpus_read(&mut self, summary: &CacheSummary) {
         corpus_report::warn(&summary.report, self.reporter);
         self.noted(&format!(
-            "corpus: {} documents, {} sentences, {} tokens",
-            summary.documents, summary.sentences, summary.tokens
+            "corpus: {}, {}, {}",
+            count(summary.documents, "document"),
+            count(summary.sentences, "sentence"),
+            count(summary.tokens, "token")
         ));
     }
 
@@ -77,16 +80,15 @@ impl PretrainObserver for TrainingProgress<'_> {
             plan.devices.join(" and on "),
         ));
         self.noted(&format!(
-            "{} steps of {} rows of up to {} tokens, about {:.1} passes over {} tokens; {:?}, rate {:.3e}, {} steps of \
-             warm-up",
-            plan.schedule.total_steps,
-            plan.batch_size,
-            plan.row_length,
+            "{} of {} of up to {}, about {:.1} passes over {}; {:?}, rate {:.3e}, {} of warm-up",
+            count(plan.schedule.total_steps, "step"),
+            count(plan.batch_size, "row"),
+            count(plan.row_length, "token"),
             plan.epochs(),
-            plan.tokens,
+            count(plan.tokens, "token"),
             plan.optimizer.kind,
             plan.schedule.peak,
-            plan.schedule.warmup_steps,
+            count(plan.schedule.warmup_steps, "step"),
         ));
     }
 

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use indicatif::ProgressBar;
 
+use albert::error::count;
 use albert::eval::EvalReport;
 use albert::tasks::Longest;
 use albert::tokenizer::TruncationSide;
@@ -127,7 +128,7 @@ impl TrainObserver for TrainingProgress<'_> {
 
 impl FineTuneObserver for TrainingProgress<'_> {
     fn held_out(&mut self, dev: usize, all: usize) {
-        self.reporter.note(&format!("holding out {dev} of {all} examples"));
+        self.reporter.note(&format!("holding out {dev} of {}", count(all, "example")));
     }
 
     fn limited(&mut self, longest: Longest, side: TruncationSide) {
@@ -166,8 +167,13 @@ impl FineTuneObserver for TrainingProgress<'_> {
     fn seeds_compared(&mut self, spread: Option<&SeedStatistics>, seed: u64, plan: &FineTunePlan) {
         match spread {
             Some(spread) => self.reporter.note(&format!(
-                "{} over {} seeds: mean {:.4}, standard deviation {:.4}, from {:.4} to {:.4}; seed {seed} is kept",
-                plan.metric, spread.count, spread.mean, spread.deviation, spread.least, spread.most
+                "{} over {}: mean {:.4}, standard deviation {:.4}, from {:.4} to {:.4}; seed {seed} is kept",
+                plan.metric,
+                count(spread.count, "seed"),
+                spread.mean,
+                spread.deviation,
+                spread.least,
+                spread.most
             )),
             None => self.warned(&format!("without --dev the best seed is unknown; keeping seed {seed}")),
         }

@@ -8,6 +8,7 @@ use anstyle::{AnsiColor, Style};
 use indicatif::{HumanDuration, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use albert::Error;
+use albert::error::location;
 use albert::stream::Observer;
 use albert::tasks::Longest;
 use albert::tokenizer::TruncationSide;
@@ -271,8 +272,9 @@ impl Observer for StreamObserver<'_> {
     fn record_truncated(&mut self, source: &str, line: u64) {
         if !self.reporter.truncation_reported.replace(true) {
             self.reporter.warn(&format!(
-                "{source}:{line}: the text is longer than the model takes and was cut; \
-                 such records have \"truncated\": true (reported once)"
+                "{}: the text is longer than the model takes and was cut; \
+                 such records have \"truncated\": true (reported once)",
+                location(source, line)
             ));
         }
     }

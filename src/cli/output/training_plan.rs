@@ -1,5 +1,6 @@
 //! Messages about a fine-tuning run: its plan, and its results on the dev set.
 
+use albert::error::count;
 use albert::eval::EvalReport;
 use albert::training::finetune::FineTunePlan;
 
@@ -18,32 +19,32 @@ pub(super) fn announce(plan: &FineTunePlan, reporter: &Reporter) {
         config.classifier_dropout_prob.unwrap_or(config.hidden_dropout_prob),
     ));
     if !config.labels.is_empty() {
-        reporter.note(&format!("{} labels: {}", config.labels.len(), shortened(&config.labels)));
+        reporter.note(&format!("{}: {}", count(config.labels.len(), "label"), shortened(&config.labels)));
     }
     let rows = &plan.rows;
     reporter.note(&format!(
-        "{} examples, {} rows of {} tokens (median; 95 % have at most {}, the longest {})",
-        plan.examples,
-        rows.rows,
-        rows.percentile(50),
+        "{}, {} of {} (median; 95 % have at most {}, the longest {})",
+        count(plan.examples, "example"),
+        count(rows.rows, "row"),
+        count(rows.percentile(50), "token"),
         rows.percentile(95),
         rows.percentile(100),
     ));
     if rows.truncated > 0 {
         reporter.warn(&format!(
-            "cut {} rows to {} tokens (--max-length)",
-            rows.truncated,
-            rows.percentile(100)
+            "cut {} to {} (--max-length)",
+            count(rows.truncated, "row"),
+            count(rows.percentile(100), "token")
         ));
     }
     reporter.note(&format!(
-        "{} steps of {} examples, {:.1} passes; {:?}, rate {:.1e}, {} steps of warm-up; {} at a time on {}",
-        plan.schedule.total_steps,
-        plan.batch_size,
+        "{} of {}, {:.1} passes; {:?}, rate {:.1e}, {} of warm-up; {} at a time on {}",
+        count(plan.schedule.total_steps, "step"),
+        count(plan.batch_size, "example"),
         plan.epochs,
         plan.optimizer.kind,
         plan.schedule.peak,
-        plan.schedule.warmup_steps,
+        count(plan.schedule.warmup_steps, "step"),
         plan.micro_batch.min(plan.batch_size),
         plan.devices.join(" and on "),
     ));
@@ -56,7 +57,7 @@ pub(super) fn announce(plan: &FineTunePlan, reporter: &Reporter) {
 pub(super) fn report_dev_metrics(report: &EvalReport, plan: &FineTunePlan, reporter: &Reporter) {
     let metrics: Vec<String> =
         report.metrics.iter().map(|(name, value)| format!("{name} {value:.4}")).collect();
-    reporter.note(&format!("dev, {} examples: {}", report.examples, metrics.join("  ")));
+    reporter.note(&format!("dev, {}: {}", count(report.examples, "example"), metrics.join("  ")));
     for warning in &report.warnings {
         reporter.warn(&format!(
             "dev: {warning}; a lower --learning-rate, more --epochs or other --seeds may help"

@@ -6,6 +6,7 @@ use std::sync::OnceLock;
 use clap::{Command, CommandFactory};
 
 use albert::Error;
+use albert::error::stated;
 
 use crate::cli::args::Cli;
 
@@ -16,7 +17,7 @@ const OPTION: &str = "option ";
 pub(crate) fn message(error: &Error) -> String {
     match error {
         Error::InvalidOption { name, problem } => {
-            format!("{}: {}", flag(name).unwrap_or_else(|| name.clone()), rephrase_error(problem))
+            stated(flag(name).unwrap_or_else(|| name.clone()), &rephrase_error(problem))
         }
         other => rephrase_error(&other.to_string()),
     }

@@ -21,7 +21,7 @@ use super::example::{Loaded, Place, TokenExample};
 use super::examples::Examples;
 use super::source::Source;
 use super::token_options::TokenOptions;
-use crate::error::Result;
+use crate::error::{Result, count};
 use brackets::Brackets;
 use layout::{Layout, Names, Rows, check_number, is_blank_tag};
 use line::{Comments, Line, lines};
@@ -206,7 +206,6 @@ fn language<'a>(words: &[&'a Line]) -> Option<&'a str> {
 /// Returns the word of a line and its tag.
 fn word<'a>(line: &'a Line, layout: &Layout) -> Result<(&'a str, Option<&'a str>)> {
     let columns = line.columns();
-    let count = |count: usize| if count == 1 { "1 column".to_owned() } else { format!("{count} columns") };
     let Some(tag) = layout.tag else {
         return Ok((cell(&columns, line, layout.word, "word")?, None));
     };
@@ -221,7 +220,9 @@ fn word<'a>(line: &'a Line, layout: &Layout) -> Result<(&'a str, Option<&'a str>
     if let Some((width, origin)) = layout.width.as_ref().filter(|(width, _)| *width != columns.len()) {
         let is_blank = line.text.starts_with(' ') && columns.len() + 1 == *width;
         let advice = if is_blank { "; its word seems to be blank" } else { "" };
-        return Err(line.place.error(format!("{}, but {origin} {width}{advice}", count(columns.len()))));
+        return Err(line
+            .place
+            .error(format!("{}, but {origin} {width}{advice}", count(columns.len(), "column"))));
     }
     Ok((cell(&columns, line, layout.word, "word")?, Some(cell(&columns, line, tag, "tag")?)))
 }

@@ -26,7 +26,14 @@ pub(super) fn of_json(raw: Option<&JsonText>, name: &str, options: &TextOptions)
     if value.is_null() {
         return if options.unlabelled { Ok(Target::None) } else { problem(expected(options.kind)) };
     }
+    let is_blank = |value: &Value| value.as_str().is_some_and(|text| text.trim().is_empty());
     match (options.kind, &value) {
+        (TargetKind::Label | TargetKind::Labels, value) if is_blank(value) => {
+            Err(format!("field \"{name}\" is empty"))
+        }
+        (TargetKind::Labels, Value::Array(items)) if items.iter().any(is_blank) => {
+            Err(format!("field \"{name}\" has an empty label"))
+        }
         (TargetKind::Number, Value::Number(number)) => match number.as_f64().and_then(score) {
             Some(number) => Ok(Target::Number(number)),
             None => problem("a number that 32 bits can hold"),
@@ -196,6 +203,15 @@ mod tests {
             Err("field \"label\" is 1.5; expected a label: a string, a whole number, true or false"
                 .to_owned())
         );
+    }
+
+    #[test]
+    fn empty_labels() {
+        let empty = Err("field \"label\" is empty".to_owned());
+        assert_eq!(json("\"\"", TargetKind::Label), empty);
+        assert_eq!(json("\" \"", TargetKind::Labels), empty);
+        let one = Err("field \"label\" has an empty label".to_owned());
+        assert_eq!(json("[\"a\", \"\"]", TargetKind::Labels), one);
     }
 
     #[test]

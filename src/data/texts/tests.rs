@@ -39,7 +39,7 @@ fn formats_are_guessed() {
         "a.tsv:1: column \"label\" is missing; the table has text \
         (option label_field names another)"
     );
-    assert_eq!(show("a.tsv", "text\tlabel\n", &options), ["a.tsv: holds no examples"]);
+    assert_eq!(show("a.tsv", "text\tlabel\n", &options), ["a.tsv holds no examples"]);
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use super::entity_schemes::{EntityScheme, Span, lenient, strict};
 use super::{Counts, LabelMetrics, macro_average, part, weighted_average};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, count};
 
 /// Metrics over entities. An entity is correct if its type and both ends match.
 #[derive(Debug, Default, Clone, PartialEq)]
@@ -58,7 +58,7 @@ fn same_lengths(gold: &[Vec<String>], predicted: &[Vec<String>]) -> Result<()> {
     let differing = gold.iter().zip(predicted).position(|(g, p)| g.len() != p.len());
     let problem = if let Some(i) = differing {
         let (golds, predictions) = (gold[i].len(), predicted[i].len());
-        format!("sentence {}: {golds} gold tags, but {predictions} predicted", i + 1)
+        format!("sentence {}: {}, but {predictions} predicted", i + 1, count(golds, "gold tag"))
     } else if gold.len() != predicted.len() {
         let missing = gold.len().min(predicted.len()) + 1;
         let (golds, predictions) = (gold.len(), predicted.len());

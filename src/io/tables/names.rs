@@ -1,5 +1,7 @@
 //! Checks of column names, and of rows against them.
 
+use crate::error::count;
+
 use super::{Delimited, Needed, needs};
 
 /// Describes a row whose number of cells differs from the header.
@@ -8,12 +10,7 @@ pub(super) fn ragged(cells: usize, names: &[String], kind: Delimited) -> String 
         Delimited::Csv => "a cell with commas needs quotes around it",
         Delimited::Tsv => "in TSV quotes are letters, and no cell holds a tab or a line break",
     };
-    format!(
-        "{cells} cell{}, but the header has {}: {}; {advice}",
-        if cells == 1 { "" } else { "s" },
-        names.len(),
-        quoted(names)
-    )
+    format!("{}, but the header has {}: {}; {advice}", count(cells, "cell"), names.len(), quoted(names))
 }
 
 /// Checks that names are unique, and that the needed ones exist.

@@ -10,7 +10,7 @@ use super::row_start::row_start;
 use super::rows::{Broken, Row, Rows};
 use super::{Delimited, Needed, TableColumns, TableKind};
 use crate::error::{Error, Result};
-use crate::io::compressed::decompressed;
+use crate::io::compressed::{decompressed, unreadable};
 use crate::io::fields::Fields;
 use crate::io::open_file::open_file;
 use crate::io::part::{Section, Shard, refused};
@@ -18,6 +18,9 @@ use crate::io::queue::{Counted, ReadProgress};
 use crate::io::shape::Shape;
 
 const BUFFER: usize = 1 << 16;
+
+/// Number of bytes that tell whether a stream is text.
+const HEAD: u64 = 16;
 
 const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 
@@ -73,7 +76,7 @@ impl TableInput {
     ///
     /// # Errors
     /// [`Error::Io`]; [`Error::BadFile`] for a header that is missing, has duplicate names or lacks a needed column, and
-    /// for UTF-16.
+    /// for UTF-16 and compression other than gzip and Zstandard.
     fn of_text(
         stream: impl Read + Send + 'static,
         path: &Path,
@@ -84,14 +87,14 @@ impl TableInput {
         let read = |e| Error::io(path, "read")(e);
         let mut stream = decompressed(BufReader::with_capacity(BUFFER, stream)).map_err(read)?;
         let mut head = Vec::new();
-        stream.by_ref().take(BYTE_ORDER_MARK.len() as u64).read_to_end(&mut head).map_err(read)?;
-        if matches!(head.as_slice(), [0xff, 0xfe, ..] | [0xfe, 0xff, ..]) {
-            return Err(bad("is UTF-16; convert it with iconv -f UTF-16 -t UTF-8".to_owned()));
+        stream.by_ref().take(HEAD).read_to_end(&mut head).map_err(read)?;
+        if let Some(problem) = unreadable(&head) {
+            return Err(bad(problem.to_owned()));
         }
         let mut start = 0;
-        if head == BYTE_ORDER_MARK {
-            start = head.len() as u64;
-            head.clear();
+        if head.starts_with(BYTE_ORDER_MARK) {
+            start = BYTE_ORDER_MARK.len() as u64;
+            head.drain(..BYTE_ORDER_MARK.len());
         }
         let stream: Box<dyn Read + Send> = Box::new(std::io::Cursor::new(head).chain(stream));
         let mut rows = Rows::new(BufReader::with_capacity(BUFFER, stream), kind, start);
@@ -134,7 +137,10 @@ impl TableInput {
             Content::Parquet(_) => return Ok(table),
         };
         if !rows.ends_lines_with_feeds() {
-            return Err(refused(path, "has lines that end with a carriage return alone"));
+            return Err(refused(
+                path,
+                "has lines that end with a carriage return alone; convert it with tr '\\r' '\\n'",
+            ));
         }
         if text == Delimited::Csv {
             let start = rows.position();
@@ -193,7 +199,7 @@ impl TableInput {
         match &self.content {
             Content::Text(..) => self.path.display().to_string(),
             #[cfg(feature = "parquet")]
-            Content::Parquet(_) => format!("{}, row", self.path.display()),
+            Content::Parquet(_) => format!("{}: row", self.path.display()),
         }
     }
 
@@ -356,14 +362,14 @@ mod tests {
         assert_eq!(
             problem(b"id, text\n1,2\n", &text).as_deref(),
             Some(
-                "t.csv: has no column \"text\"; its columns are \"id\", \" text\" (option text_field names another)"
+                "t.csv has no column \"text\"; its columns are \"id\", \" text\" (option text_field names another)"
             )
         );
         for (bytes, start) in [
-            (&b""[..], "t.csv: is empty"),
-            (b"\n\n", "t.csv: is empty"),
+            (&b""[..], "t.csv is empty"),
+            (b"\n\n", "t.csv is empty"),
             (b"a,b,a\n", "t.csv: columns 1 and 3 are both named \"a\""),
-            (b"\xff\xfea\x00", "t.csv: is UTF-16"),
+            (b"\xff\xfea\x00", "t.csv is UTF-16"),
             (b"a,\"b\n", "t.csv:1: a quote of this row is never closed"),
             (b"a,\xff\n", "t.csv:1: the header: not valid UTF-8 (cell 2)"),
         ] {

@@ -23,7 +23,7 @@ use super::pipeline::{OverflowStrategy, Pipeline};
 use super::scores::softmax;
 use super::text::{Span, Text};
 use super::windows::{own_parts, windows};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, count};
 use crate::io::RecordBody;
 use crate::stream::Task;
 use crate::tokenizer::Encoding;
@@ -90,7 +90,10 @@ impl<'a> Ner<'a> {
         let usage = |problem: String| Error::InvalidOption { name: "stride".to_owned(), problem };
         if let Some(stride) = options.stride {
             if stride >= room {
-                return Err(usage(format!("{stride} is too large: a window has {room} tokens of text")));
+                return Err(usage(format!(
+                    "{stride} is too large: a window has {} of text",
+                    count(room, "token")
+                )));
             }
             if options.word_boundaries == WordBoundaries::Hf && options.aggregation == Aggregation::None {
                 return Err(usage(

@@ -18,7 +18,7 @@ use spans::{Decoded, SpanOptions, Window, decode};
 use super::input::{missing, required};
 use super::pipeline::{OverflowStrategy, Pipeline};
 use super::windows::windows;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, count};
 use crate::io::RecordBody;
 use crate::stream::Task;
 use crate::tokenizer::{Encoding, TokenizerKind, TruncationSide};
@@ -81,7 +81,11 @@ impl<'a> Qa<'a> {
         if room < 2 {
             return Err(Error::InvalidOption {
                 name: "max_length".to_owned(),
-                problem: format!("{} leaves no room for a question and a context", pipeline.max_length),
+                problem: format!(
+                    "{} leaves no room for a question and a context; the minimum is {}",
+                    pipeline.max_length,
+                    pipeline.tokenizer.num_special_tokens(true) + 2
+                ),
             });
         }
         // As in the pipeline: 128, or half of a shorter window.
@@ -89,7 +93,10 @@ impl<'a> Qa<'a> {
         if options.doc_stride.is_some_and(|stride| stride >= room) {
             return Err(Error::InvalidOption {
                 name: "doc_stride".to_owned(),
-                problem: format!("{stride} is too large: question and context have {room} tokens together"),
+                problem: format!(
+                    "{stride} is too large: question and context have {} together",
+                    count(room, "token")
+                ),
             });
         }
         Ok(Self { pipeline, options, stride, contexts: Contexts::default() })
@@ -113,7 +120,7 @@ impl<'a> Qa<'a> {
         if self.pipeline.long == OverflowStrategy::Error && (cut || context.tokens.ids.len() > room) {
             let tokens = asked.ids.len() + context.tokens.ids.len() + tokenizer.num_special_tokens(true);
             return Err(if cut {
-                format!("the question is longer than {longest} tokens (option max_question_len)")
+                format!("the question is longer than {} (option max_question_len)", count(longest, "token"))
             } else {
                 self.pipeline.too_long(tokens)
             });
@@ -237,7 +244,7 @@ impl Task for Qa<'_> {
                 let context = own
                     .as_deref()
                     .or(common)
-                    .ok_or_else(|| missing(fields, &options.context_field, "context_field"))?;
+                    .ok_or_else(|| missing(fields, &options.context_field, "a string", "context_field"))?;
                 let mut item = self.prepare(question, context)?;
                 item.id = fields.raw(&options.id_field).map(|id| id.get().to_owned());
                 Ok(item)

@@ -30,11 +30,6 @@ pub(super) fn looks_like_jsonl(start: &[u8]) -> bool {
     start.trim_ascii_start().starts_with(b"{")
 }
 
-/// Returns true if a stream begins with the byte order mark of UTF-16.
-pub(super) fn is_utf16(start: &[u8]) -> bool {
-    matches!(start, [0xff, 0xfe, ..] | [0xfe, 0xff, ..])
-}
-
 /// Returns true if an error comes from damaged data rather than from the file system.
 pub(super) fn is_damage(error: &io::Error) -> bool {
     error.raw_os_error().is_none()

@@ -6,7 +6,7 @@ use super::lines::{Lines, MAX_LINE, Part, cut};
 use super::report::CorpusReport;
 use super::{Corpus, CorpusOptions};
 use crate::error::{Error, Result};
-use crate::io::{Fields, MAX_LINE_BYTES, Shape, shape};
+use crate::io::{Fields, MAX_LINE_BYTES, Shape, json_problem, shape, unreadable};
 use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::io::{self, BufRead};
@@ -119,10 +119,9 @@ impl CorpusReader {
             }
             Err(error) => return Err(Error::io(&name, "read")(error)),
         };
-        if decode::is_utf16(start) {
+        if let Some(problem) = unreadable(start) {
             self.report.damaged_files += 1;
-            let problem = "UTF-16, left out; convert it to UTF-8 (iconv -f utf-16 -t utf-8)";
-            self.report.add(&name, 0, problem);
+            self.report.add(&name, 0, format!("{problem}; left out"));
             return Ok(None);
         }
         let by_name = match input {
@@ -264,11 +263,11 @@ fn decoded<'a>(line: &'a [u8], stream: &Stream, begins: bool, report: &mut Corpu
 
 /// The text of a JSON record.
 fn record_text(line: &str, field: &str) -> std::result::Result<String, String> {
-    let fields = Fields::parse(line).map_err(|error| {
-        let text = error.to_string();
-        format!("not a JSON object ({})", text.split(" at line ").next().unwrap_or(&text))
-    })?;
-    fields.string(field)?.ok_or_else(|| format!("has no field \"{field}\" (option text_field names another)"))
+    let fields = Fields::parse(line).map_err(|error| json_problem(&error, line, 0))?;
+    fields.string(field)?.ok_or_else(|| match fields.raw(field) {
+        Some(_) => format!("field \"{field}\" is null; expected a string"),
+        None => format!("has no field \"{field}\" (option text_field names another)"),
+    })
 }
 
 impl std::fmt::Debug for CorpusReader {

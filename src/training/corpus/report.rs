@@ -1,5 +1,6 @@
 //! Counts of a corpus that was read, and its problems.
 
+use crate::error::stated;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -20,7 +21,7 @@ pub struct Problem {
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.line {
-            0 => write!(f, "{}: {}", self.source, self.problem),
+            0 => f.write_str(&stated(&self.source, &self.problem)),
             line => write!(f, "{}:{line}: {}", self.source, self.problem),
         }
     }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use albert::Error;
+use albert::error::count;
 use albert::io::{
     Format, InputFormat, Needed, OrderedWriter, OutputTarget, Part, RecordBody, RecordReader, Source,
 };
@@ -82,8 +83,9 @@ impl<'a> IdFile<'a> {
             index += 1;
         }
         if without > 0 {
-            reporter
-                .warn(&format!("{without} of {index} records have no field \"{field}\"; their ids are null"));
+            let (have, ids) = if without == 1 { ("has", "its id is") } else { ("have", "their ids are") };
+            let records = count(index, "record");
+            reporter.warn(&format!("{without} of {records} {have} no field \"{field}\"; {ids} null"));
         }
         Ok(writer)
     }

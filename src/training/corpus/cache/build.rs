@@ -2,7 +2,7 @@
 
 use super::write::CacheWriter;
 use super::{SUMMARY, TokenCache};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, count};
 use crate::io::{make_world_readable, resolve_directory};
 use crate::tokenizer::Tokenizer;
 use crate::training::corpus::{Corpus, CorpusReader, CorpusReport, Item, Sentences, split_sentences};
@@ -51,8 +51,8 @@ pub(super) fn build(
     let report = tokenize(corpus, tokenizer, &mut writer, progress)?;
     if writer.token_count() == 0 {
         return Err(Error::Input(format!(
-            "the corpus has no text: {} files were read, {} of them empty{}",
-            report.files,
+            "the corpus has no text: read {}, {} of them empty{}",
+            count(report.files, "file"),
             report.empty_files,
             report.problems.first().map(|problem| format!("; {problem}")).unwrap_or_default()
         )));

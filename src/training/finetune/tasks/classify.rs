@@ -1,7 +1,7 @@
 //! Fine-tuning for text classification and regression.
 
 use super::examples::{encoded, read};
-use super::labels::{LabelCounts, label_set, majority, missing_in_dev};
+use super::labels::{LabelCounts, all_known, label_set, majority, missing_in_dev};
 use super::{Prepared, encode};
 use crate::checkpoint::Architecture;
 use crate::data::{self, LabelSet, TargetKind, TextOptions};
@@ -66,6 +66,7 @@ pub(super) fn prepare(
             if goal != TargetKind::Number {
                 let found = dev.iter().flat_map(|example| example.target.labels());
                 missing_in_dev(found, &labels, observer);
+                dev.iter().try_for_each(|e| all_known(&labels, &e.place, e.target.labels()))?;
             }
             Some(Box::new(TextEvaluation::new(pipeline, dev, goal, labels)?))
         }

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
+use super::labels::known;
 use crate::data::{ChoiceExample, LabelSet, Place, QuestionExample, Target, TextExample, TokenExample};
 use crate::error::Result;
 use crate::stream::Task;
@@ -19,7 +20,7 @@ pub(super) fn texts(
     labels: &LabelSet,
     examples: &[TextExample],
 ) -> Result<Vec<TrainingExample>> {
-    let id = |name: &str, place: &Place| labels.require(place, name);
+    let id = |name: &str, place: &Place| known(labels, place, name);
     let one = |example: &TextExample| -> Result<Option<TrainingExample>> {
         let answer = match &example.target {
             Target::None => return Ok(None),
@@ -53,7 +54,7 @@ pub(super) fn tokens(
 ) -> Result<Vec<TrainingExample>> {
     let one = |example: &TokenExample| -> Result<Vec<TrainingExample>> {
         let tags: Result<Vec<usize>> =
-            example.tags.iter().map(|tag| labels.require(&example.place, tag)).collect();
+            example.tags.iter().map(|tag| known(labels, &example.place, tag)).collect();
         let tags = tags?;
         let encoding = pipeline
             .tokenizer

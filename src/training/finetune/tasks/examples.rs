@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::data::{Examples, Loaded, Spool, Stored, hold_out};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, count};
 use crate::training::finetune::objective::TrainingExample;
 use crate::training::finetune::observer::FineTuneObserver;
 use crate::training::finetune::options::Dev;
@@ -40,9 +40,10 @@ pub(super) fn read<T: Stored + Clone>(
     let all = train.count();
     let (train, dev) = hold_out(&train, directory, share, key)?;
     if dev.is_empty() || train.count() == 0 {
+        let side = if dev.is_empty() { "dev" } else { "training" };
         return Err(Error::InvalidOption {
             name: "dev_fraction".to_owned(),
-            problem: format!("{share} of {all} examples leaves none for one side"),
+            problem: format!("{share} of {} leaves no {side} example", count(all, "example")),
         });
     }
     observer.held_out(dev.len(), all);

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use crate::data::{LabelSet, Target, TextExample};
+use crate::data::{LabelSet, Place, Target, TextExample};
 use crate::error::{Error, Result};
 use crate::training::finetune::observer::FineTuneObserver;
 
@@ -55,6 +55,27 @@ pub(super) fn label_set(given: &[String], found: LabelSet, of_model: &[String]) 
     }
     let same = found.len() == of_model.len() && of_model.iter().all(|name| found.id(name).is_some());
     if same { set(of_model, "model") } else { Ok(found) }
+}
+
+/// Returns the id of an example's label.
+///
+/// # Errors
+/// [`Error::Record`] for an unknown label.
+pub(super) fn known(labels: &LabelSet, place: &Place, name: &str) -> Result<usize> {
+    labels.require(place, name).map_err(|error| match error {
+        Error::Record { source_name, line, problem } => {
+            Error::Record { source_name, line, problem: format!("{problem} (option labels sets them)") }
+        }
+        other => other,
+    })
+}
+
+/// Checks that the labels of an example are known.
+///
+/// # Errors
+/// Same as [`known`].
+pub(super) fn all_known(labels: &LabelSet, place: &Place, names: &[String]) -> Result<()> {
+    names.iter().try_for_each(|name| known(labels, place, name).map(|_| ()))
 }
 
 /// The fraction of the most frequent label.

@@ -1,7 +1,7 @@
 //! Fine-tuning for token classification.
 
 use super::examples::{encoded, read};
-use super::labels::{LabelCounts, label_set, missing_in_dev};
+use super::labels::{LabelCounts, all_known, label_set, missing_in_dev};
 use super::{Prepared, encode};
 use crate::checkpoint::Architecture;
 use crate::data::{self, LabelSet, TokenOptions};
@@ -44,6 +44,7 @@ pub(super) fn prepare(
         None => None,
         Some(dev) => {
             missing_in_dev(dev.iter().flat_map(|example| &example.tags), &labels, observer);
+            dev.iter().try_for_each(|e| all_known(&labels, &e.place, &e.tags))?;
             Some(Box::new(TokenEvaluation::new(pipeline, dev, labels, None)?))
         }
     };

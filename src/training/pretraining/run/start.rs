@@ -119,8 +119,7 @@ pub(super) fn model(
     };
     let (model, parameters, missing) = model_from(checkpoint, config, &HEADS, options.seed, device)?;
     for head in missing {
-        observer
-            .noted(&format!("{}: has no matching {head:?} head; initializing a new one", checkpoint.name));
+        observer.noted(&format!("{} has no matching {head:?} head; initializing a new one", checkpoint.name));
     }
     Ok((model, parameters))
 }
