@@ -159,12 +159,12 @@ impl Adapter {
     }
 
     /// Returns the configuration of the merged model: the one in the adapter's directory, otherwise the base model's,
-    /// with the class and the number of labels that the adapter was trained for. `shares_words` says whether the base
-    /// model has a masked-LM head, whose decoder is the word embedding table.
+    /// with the class and the number of labels that the adapter was trained for. `shared_words` is the shape of the word
+    /// embedding table if the base model has a masked-LM head, whose decoder is that table.
     pub(in crate::checkpoint) fn config(
         &self,
         base: &AlbertConfig,
-        shares_words: bool,
+        shared_words: Option<&[usize]>,
     ) -> Result<AlbertConfig> {
         let own = self.directory.join("config.json");
         let mut config = if own.is_file() { AlbertConfig::from_file(&own)? } else { base.clone() };
@@ -179,7 +179,7 @@ impl Adapter {
         }
         let tensors = self.tensors()?;
         let rows =
-            |canonical: &str| lora::replaced_shape(&tensors, canonical).and_then(|s| s.first().copied());
+            |canonical: &str| lora::replacement(&tensors, canonical).and_then(|t| t.shape.first().copied());
         if let Some(labels) = rows("classifier.weight")
             && labels != config.num_labels
             && (class.is_some() || labels > 1)
@@ -189,7 +189,9 @@ impl Adapter {
         if let Some(words) = rows("albert.embeddings.word_embeddings.weight") {
             config.vocab_size = words;
         }
-        if shares_words && lora::unties(&tensors) {
+        if let Some(words) = shared_words
+            && lora::unties(&tensors, words)?
+        {
             config.tie_word_embeddings = false;
         }
         Ok(config)

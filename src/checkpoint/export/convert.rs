@@ -234,7 +234,15 @@ fn plan(
             Architecture::Base => canonical.trim_start_matches("albert.").to_owned(),
             _ => canonical.clone(),
         };
-        planned.push(Planned { name, canonical: source.clone(), shape, dtype });
+        let tensor = Planned { name, canonical: source.clone(), shape, dtype };
+        // transformers 5 ties the two biases only if it ties the weights.
+        let has_own_bias = canonical == "predictions.bias"
+            && !config.tie_word_embeddings
+            && options.format != WeightFormat::Onnx;
+        let copy =
+            has_own_bias.then(|| Planned { name: "predictions.decoder.bias".to_owned(), ..tensor.clone() });
+        planned.push(tensor);
+        planned.extend(copy);
         used.insert(source);
     }
     if !missing.is_empty() {
