@@ -158,6 +158,7 @@ impl Checkpoint {
         let inventory = Inventory::new(&tensors, &self.config)?;
         let shared_words = inventory.has_part("predictions.").then(|| inventory.shape(WORDS)).flatten();
         let config = adapter.config(&self.config, shared_words.as_deref())?;
+        let modules = adapter.root.join(MODULES).is_file().then(|| adapter.root.clone()).or(self.modules);
         let directory = if has_tokenizer(&adapter.directory) { adapter.directory.clone() } else { directory };
         let origin = Origin::Directory { directory, weights };
         Ok(Self {
@@ -167,7 +168,7 @@ impl Checkpoint {
             allow_non_finite: false,
             adapter: Some(adapter),
             tokenizer_path: self.tokenizer_path,
-            modules: self.modules,
+            modules,
         })
     }
 

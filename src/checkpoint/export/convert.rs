@@ -13,6 +13,7 @@ use super::planned::Planned;
 use super::progress::{ConvertProgress, Progress};
 use super::pytorch::PyTorchWriter;
 use super::safetensors::SafetensorsWriter;
+use super::sentence_files::write_modules;
 use super::tokenizer_files::TokenizerFiles;
 use crate::checkpoint::architecture::Architecture;
 use crate::checkpoint::inventory::Inventory;
@@ -65,7 +66,7 @@ pub struct Converted {
     pub tensors: usize,
     /// Total number of values.
     pub parameters: u64,
-    /// Names of the files, with their sizes in bytes.
+    /// Paths of the files in the directory, with their sizes in bytes.
     pub files: Vec<(String, u64)>,
     /// Parameters of the source that have no place in the class.
     pub left_out: Vec<String>,
@@ -151,6 +152,9 @@ pub fn convert(
                 "the tokenizer has {tokens} tokens, but the model only {rows} embeddings: they do not belong together"
             ));
         }
+    }
+    if let Some(root) = &checkpoint.modules {
+        notes.extend(write_modules(root, folder)?);
     }
 
     let files = temporary.finish()?;
