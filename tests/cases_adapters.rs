@@ -151,6 +151,43 @@ fn converted_adapters_are_ordinary_models() {
     }
 }
 
+/// `golden/adapters/make_untied.py` made these.
+#[test]
+fn a_copy_of_the_word_embeddings_or_of_the_decoder_is_untied() {
+    let folder = tempfile::tempdir().expect("a directory");
+    let expected = read_json(&golden("adapters/untied/expected.json"));
+    let text = expected["text"].as_str().expect("a text");
+    for (name, scores) in expected["scores"].as_object().expect("adapters") {
+        let adapter = golden("adapters/untied").join(name);
+        let converted = folder.path().join(name);
+        let (code, _, stderr) =
+            run(&["convert", adapter.to_str().expect("UTF-8"), converted.to_str().expect("UTF-8")]);
+        assert_eq!((code, stderr.as_str()), (0, ""), "{name}");
+        for model in [&adapter, &converted] {
+            let model = model.to_str().expect("UTF-8");
+            let call = ["fill-mask", "--device=flex", "--format=jsonl", "--top-k=30", "-m", model, text];
+            let (code, stdout, stderr) = run(&call);
+            assert_eq!((code, stderr.as_str()), (0, ""), "{model}");
+            let predictions = lines(&stdout)[0]["predictions"].as_array().expect("predictions").clone();
+            assert_eq!(predictions.len(), scores.as_array().expect("scores").len(), "{model}");
+            for prediction in predictions {
+                let id = prediction["token"].as_u64().expect("an id") as usize;
+                let (found, expected) = (prediction["score"].as_f64(), scores[id].as_f64());
+                let difference = found.expect("a score") - expected.expect("a score");
+                assert!(difference.abs() < 2e-5, "{model}, token {id}: {found:?}, expected {expected:?}");
+            }
+        }
+        let config = read_json(&converted.join("config.json"));
+        let bytes = std::fs::read(converted.join("model.safetensors")).expect("weights");
+        let weights = safetensors::SafeTensors::deserialize(&bytes).expect("safetensors");
+        let is_tied = name == "resized";
+        assert_eq!(config["tie_word_embeddings"] == false, !is_tied, "{name}");
+        for tensor in ["predictions.decoder.weight", "predictions.decoder.bias"] {
+            assert_eq!(weights.tensor(tensor).is_err(), is_tied, "{name}");
+        }
+    }
+}
+
 #[test]
 fn whole_models_with_an_adapter_inside() {
     let adapters = Adapters::new();

@@ -88,6 +88,96 @@ fn modules_give_the_vectors_of_sentence_transformers() {
     }
 }
 
+/// Runs `albert convert` and returns its messages.
+fn convert(source: &Path, destination: &Path) -> String {
+    let output = albert().arg("convert").args([source, destination]).output().expect("runs");
+    let messages = String::from_utf8(output.stderr).expect("UTF-8");
+    assert!(output.status.success(), "{messages}");
+    messages
+}
+
+#[test]
+fn converted_directories_keep_their_modules() {
+    for made in read_json(&golden("sentence_transformers/expected.json")).as_array().expect("a list") {
+        let name = made["directory"].as_str().expect("a name");
+        let source = build(name, made["nested"] == true);
+        let folder = source.path().join("converted");
+        assert_eq!(convert(source.path(), &folder), "", "{name}");
+        let texts: Vec<&str> =
+            made["texts"].as_array().expect("a list").iter().map(|t| t.as_str().expect("text")).collect();
+        let expected = made["runs"][0]["vectors"].as_array().expect("a list");
+        for (found, expected) in vectors(&folder, &texts, &[]).iter().zip(expected) {
+            near(found, &floats(expected), name);
+        }
+        // sentence-transformers looks for the model where the list says.
+        let modules = read_json(&folder.join("modules.json"));
+        assert_eq!(modules[0]["path"], "", "{name}");
+        assert!(folder.join("sentence_bert_config.json").is_file(), "{name}");
+        assert!(folder.join("config_sentence_transformers.json").is_file(), "{name}");
+        for module in modules.as_array().expect("a list") {
+            assert!(folder.join(module["path"].as_str().expect("a path")).is_dir(), "{name}: {module}");
+        }
+    }
+}
+
+#[test]
+fn modules_that_a_converted_directory_cannot_keep_are_reported() {
+    let source = build("old", true);
+    let list = source.path().join("modules.json");
+    let mut modules = read_json(&list);
+    // Next to the converted model, there is only one config.json.
+    modules[1]["path"] = "0_Transformer".into();
+    fs::write(&list, modules.to_string()).expect("writes");
+    let folder = source.path().join("converted");
+    let messages = convert(source.path(), &folder);
+    assert!(messages.contains("modules of sentence-transformers were not kept"), "{messages}");
+    assert!(messages.contains("module 2"), "{messages}");
+    assert!(!folder.join("modules.json").exists());
+    assert_eq!(run(&folder, &["x"], &[]).0, 0);
+}
+
+/// `golden/sentence_transformers/make_adapter.py` made the expected vectors.
+#[test]
+fn the_model_may_be_an_adapter() {
+    let folder = tempfile::tempdir().expect("a directory");
+    let path = |name: &str| folder.path().join(name);
+    copy(&golden("cases/models/base"), &path("base"));
+    for name in ["base", "adapter"] {
+        copy(&golden("cases/models/tokenizer"), &path(name));
+    }
+    copy(&golden("sentence_transformers/adapter"), &path("adapter"));
+    let expected = read_json(&path("adapter/expected.json"));
+    let texts: Vec<&str> =
+        expected["texts"].as_array().expect("a list").iter().map(|t| t.as_str().expect("text")).collect();
+    let check = |name: &str| {
+        let found = vectors(&path(name), &texts, &[]);
+        assert_eq!(found.len(), texts.len());
+        for (found, expected) in found.iter().zip(expected["vectors"].as_array().expect("a list")) {
+            near(found, &floats(expected), name);
+        }
+    };
+    check("adapter");
+    assert_eq!(convert(&path("adapter"), &path("converted")), "");
+    assert!(!path("converted/adapter_config.json").exists());
+    check("converted");
+
+    // The adapter itself may be in a subdirectory.
+    copy(&path("adapter"), &path("nested/0_Transformer"));
+    for name in ["1_Pooling", "2_Dense", "modules.json", "config_sentence_transformers.json"] {
+        fs::rename(path("nested/0_Transformer").join(name), path("nested").join(name)).expect("moves");
+    }
+    let mut modules = read_json(&path("nested/modules.json"));
+    modules[0]["path"] = "0_Transformer".into();
+    fs::write(path("nested/modules.json"), modules.to_string()).expect("writes");
+    let adapter = path("nested/0_Transformer/adapter_config.json");
+    let mut settings = read_json(&adapter);
+    settings["base_model_name_or_path"] = "../../base".into();
+    fs::write(&adapter, settings.to_string()).expect("writes");
+    check("nested");
+    convert(&path("nested"), &path("nested_converted"));
+    check("nested_converted");
+}
+
 #[test]
 fn the_model_itself_is_found_below_the_directory() {
     let folder = build("old", true);

@@ -100,6 +100,23 @@ fn sentence_transformers_come_with_the_files_of_their_modules() {
 }
 
 #[test]
+fn an_adapter_comes_with_the_modules_of_its_directory() {
+    let adapter = assembled(&[("sentence_transformers/adapter", ""), ("cases/models/tokenizer", "")]);
+    let base = assembled(&[("cases/models/base", ""), ("cases/models/tokenizer", "")]);
+    let server = serve(adapter.path());
+    let cache = tempfile::tempdir().expect("a directory");
+    let base = base.path().display().to_string();
+    let embed = |model: &str, hub| {
+        let text = "Anna works in Paris.";
+        run(&["embed", "--device", "flex", "-m", model, "--base-model", &base, text], hub)
+    };
+    let local = embed(&adapter.path().display().to_string(), None);
+    let downloaded = embed("org/adapter", Some((&server, cache.path())));
+    assert_eq!(downloaded.0, local.0);
+    assert!(downloaded.1.contains("cls pooling"), "{}", downloaded.1);
+}
+
+#[test]
 fn a_tokenizer_is_used_by_its_name() {
     // The model has no tokenizer, and the repository has nothing else.
     let model = assembled(&[("cases/models/classify", "")]);

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::adapter::lora;
-use super::adapter::merge::Merge;
+use super::adapter::merge::{Merge, WORDS};
 use super::adapter::{Adapter, Settings};
 use super::config_files::{CONFIGS, find_config};
 use super::embedded::EmbeddedTask;
@@ -155,8 +155,10 @@ impl Checkpoint {
             return Err(adapter.without_base(name, "the built-in model cannot be the base of adapters"));
         };
         let tensors = Tensors::open(&weights)?;
-        let shares_words = Inventory::new(&tensors, &self.config)?.has_part("predictions.");
-        let config = adapter.config(&self.config, shares_words)?;
+        let inventory = Inventory::new(&tensors, &self.config)?;
+        let shared_words = inventory.has_part("predictions.").then(|| inventory.shape(WORDS)).flatten();
+        let config = adapter.config(&self.config, shared_words.as_deref())?;
+        let modules = adapter.root.join(MODULES).is_file().then(|| adapter.root.clone()).or(self.modules);
         let directory = if has_tokenizer(&adapter.directory) { adapter.directory.clone() } else { directory };
         let origin = Origin::Directory { directory, weights };
         Ok(Self {
@@ -166,7 +168,7 @@ impl Checkpoint {
             allow_non_finite: false,
             adapter: Some(adapter),
             tokenizer_path: self.tokenizer_path,
-            modules: self.modules,
+            modules,
         })
     }
 
@@ -233,6 +235,10 @@ impl Checkpoint {
                 return Err(missing(problem));
             }
         };
+        let mut config = config;
+        if unties_inside(&directory, &weights)? {
+            config.tie_word_embeddings = false;
+        }
         let directory = outside.unwrap_or(directory);
         let root = if path.is_dir() { path } else { &directory };
         let modules = root.join(MODULES).is_file().then(|| root.to_owned());
@@ -263,11 +269,7 @@ impl Checkpoint {
     fn merged(&self, tensors: Tensors) -> Result<Tensors> {
         if let Some(adapter) = &self.adapter {
             let mut merge = Merge::new(adapter.tensors()?, &adapter.settings, false)?;
-            // `tie_word_embeddings` describes the merged model; the key as read from the file still describes the base
-            // model.
-            let tied_in_base =
-                self.config.extra("tie_word_embeddings") != Some(&serde_json::Value::Bool(false));
-            if tied_in_base && !self.config.tie_word_embeddings {
+            if self.is_untied_by_adapter() {
                 merge.untie();
             }
             return Ok(tensors.with_adapter(merge));
@@ -278,8 +280,18 @@ impl Checkpoint {
         }
         let Some(settings) = Settings::beside(directory)? else { return Ok(tensors) };
         settings.check().map_err(|problem| Error::Model { model: self.name.clone(), problem })?;
-        let merge = Merge::new(Tensors::open(weights)?, &settings, true)?;
+        let mut merge = Merge::new(Tensors::open(weights)?, &settings, true)?;
+        if self.is_untied_by_adapter() {
+            merge.untie();
+        }
         Ok(tensors.without_adapter().with_adapter(merge))
+    }
+
+    /// Returns true if the adapter unties the word embeddings from the masked-LM decoder. `tie_word_embeddings` describes
+    /// the merged model; the key as read from the file still describes the base model.
+    fn is_untied_by_adapter(&self) -> bool {
+        let tied_in_base = self.config.extra("tie_word_embeddings") != Some(&serde_json::Value::Bool(false));
+        tied_in_base && !self.config.tie_word_embeddings
     }
 
     /// Returns the file that [`Self::tokenizer`] reads. Returns `None` if there is none or the tokenizer is built in.
@@ -307,6 +319,17 @@ impl Checkpoint {
             Origin::Directory { directory, .. } => Tokenizer::from_dir(directory),
         }
     }
+}
+
+/// Returns true if the file `weights` is a complete masked-LM model with an adapter that unties its word embeddings from
+/// its decoder.
+fn unties_inside(directory: &Path, weights: &Path) -> Result<bool> {
+    let Some(settings) = Settings::beside(directory)?.filter(|settings| settings.check().is_ok()) else {
+        return Ok(false);
+    };
+    let tensors = Tensors::open(weights)?;
+    let is_masked_lm = tensors.infos().iter().any(|info| info.name.contains("predictions."));
+    Ok(is_masked_lm && lora::has_lora(&tensors) && Merge::new(tensors, &settings, true)?.changes_words())
 }
 
 /// Returns true if a directory contains a tokenizer.

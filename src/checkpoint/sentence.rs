@@ -149,6 +149,12 @@ pub(super) fn transformer_directory(root: &Path) -> Option<PathBuf> {
     directories.map(|name| root.join(name)).find(|directory| directory.join("config.json").is_file())
 }
 
+/// Returns the subdirectory of `root` that its `modules.json` names for the model itself.
+pub(super) fn named_directory(root: &Path) -> Option<PathBuf> {
+    let transformer = modules_in(root).ok()??.into_iter().find(Module::is_transformer)?;
+    (!transformer.path.is_empty()).then(|| root.join(&transformer.path))
+}
+
 /// Reads the entries of `modules.json`, if it exists.
 ///
 /// # Errors

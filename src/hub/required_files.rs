@@ -68,7 +68,8 @@ pub const ALBERT_FILES: [RequiredFile<'static>; 5] = [
 ];
 
 /// The files of a PEFT adapter. Its base model is another repository.
-pub const ADAPTER_FILES: [RequiredFile<'static>; 3] = [
+pub const ADAPTER_FILES: [RequiredFile<'static>; 4] = [
+    RequiredFile::Optional(&[MODULES]),
     RequiredFile::OneOf(&["adapter_config.json"]),
     RequiredFile::Optional(&[
         "config.json",

@@ -64,13 +64,15 @@ impl StagedDirectory {
         self.temporary.path()
     }
 
-    /// Syncs everything to disk and renames the directory. Returns the names and sizes of the files.
+    /// Syncs everything to disk and renames the directory. Returns the paths of the files in it and their sizes.
     ///
     /// # Errors
     /// [`Error::Io`].
     pub fn finish(self) -> Result<Vec<(String, u64)>> {
         let destination = &self.destination;
-        let files = sync_files(self.temporary.path())?;
+        let mut files = Vec::new();
+        sync_files(self.temporary.path(), "", &mut files)?;
+        files.sort();
         if self.inside {
             move_files(self.temporary.path(), destination)?;
             sync_directory(destination);
@@ -130,23 +132,26 @@ pub(crate) fn make_world_readable(directory: &Path) -> Result<()> {
     Ok(())
 }
 
-fn sync_files(folder: &Path) -> Result<Vec<(String, u64)>> {
-    let mut files = Vec::new();
+/// Syncs the files in a directory and its subdirectories, and adds their paths and sizes to `files`. `prefix` is the
+/// path of `folder` in the staged directory, with a slash at its end.
+fn sync_files(folder: &Path, prefix: &str, files: &mut Vec<(String, u64)>) -> Result<()> {
     for entry in std::fs::read_dir(folder).map_err(Error::io(folder, "read"))? {
         let entry = entry.map_err(Error::io(folder, "read"))?;
         let path = entry.path();
-        if path.is_file() {
+        let name = format!("{prefix}{}", entry.file_name().to_string_lossy());
+        if path.is_dir() {
+            sync_files(&path, &format!("{name}/"), files)?;
+        } else if path.is_file() {
             // On Windows, only files that are open for writing can be flushed.
             let open = OpenOptions::new().read(true).write(cfg!(windows)).open(&path);
             let file = open.map_err(Error::io(&path, "open"))?;
             file.sync_all().map_err(Error::io(&path, "write"))?;
             let size = file.metadata().map_err(Error::io(&path, "read"))?.len();
-            files.push((entry.file_name().to_string_lossy().into_owned(), size));
+            files.push((name, size));
         }
     }
     sync_directory(folder);
-    files.sort();
-    Ok(files)
+    Ok(())
 }
 
 /// Syncs a directory. Some systems do not support this.

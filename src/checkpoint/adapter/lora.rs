@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use super::Settings;
-use super::merge::{AdapterTensors, Change, DECODER, Merge, Product, WORDS};
+use super::merge::{AdapterTensors, Change, DECODER, DECODER_BIAS, MLM_BIAS, Merge, Product, WORDS};
 use crate::checkpoint::naming::lora_names::{Part, Role, role};
 use crate::checkpoint::naming::names::canonical_name;
 use crate::checkpoint::tensor::{Dtype, TensorInfo};
@@ -21,23 +21,39 @@ pub(in crate::checkpoint) fn has_lora(tensors: &Tensors) -> bool {
     tensors.infos().iter().any(|info| info.name.contains(".lora_"))
 }
 
-/// Returns the shape of the tensor with which an adapter replaces the parameter `canonical`.
-pub(in crate::checkpoint) fn replaced_shape(adapter: &Tensors, canonical: &str) -> Option<Vec<usize>> {
-    let info =
-        adapter.infos().iter().find(|info| role(&info.name, false) == Role::Whole(canonical.to_owned()))?;
-    Some(info.shape.clone())
+/// Returns the tensor with which an adapter replaces the parameter `canonical`.
+pub(in crate::checkpoint) fn replacement<'a>(
+    adapter: &'a Tensors,
+    canonical: &str,
+) -> Option<&'a TensorInfo> {
+    // Of several, `Merge::new` uses the last one.
+    adapter.infos().iter().rfind(|info| role(&info.name, false) == Role::Whole(canonical.to_owned()))
 }
 
-/// Returns true if the adapter unties the word embeddings from the decoder of a masked-LM head, which share a table in
-/// the base model: PEFT changes only one of them.
-pub(in crate::checkpoint) fn unties(adapter: &Tensors) -> bool {
-    adapter.infos().iter().any(|info| match role(&info.name, false) {
+/// Returns true if the adapter unties the word embeddings from the decoder of a masked-LM head, which share a table of
+/// the shape `words` in the base model: PEFT changes only one of them, or a copy of each.
+///
+/// # Errors
+/// Errors from reading the adapter's tensors.
+pub(in crate::checkpoint) fn unties(adapter: &Tensors, words: &[usize]) -> Result<bool> {
+    let has_product = adapter.infos().iter().any(|info| match role(&info.name, false) {
         Role::Part { module, .. } => {
             let canonical = canonical_name(&format!("{module}.weight"));
             canonical == WORDS || canonical == DECODER
         }
         _ => false,
-    })
+    });
+    if has_product {
+        return Ok(true);
+    }
+    match (replacement(adapter, WORDS), replacement(adapter, DECODER)) {
+        (None, None) => Ok(false),
+        // A resized table is saved under both names, even if it is shared.
+        (Some(own), Some(decoder)) => Ok(adapter.read_f32(&own.name)? != adapter.read_f32(&decoder.name)?),
+        (None, Some(_)) => Ok(true),
+        // If PEFT saves a resized table alone, the class of the model has no decoder.
+        (Some(own), None) => Ok(own.shape == words),
+    }
 }
 
 impl Merge {
@@ -89,6 +105,10 @@ impl Merge {
                 changes.entry(canonical_name(&format!("{module}.bias"))).or_default().added =
                     Some((bias.clone(), scale));
             }
+        }
+        // A copy of the decoder contains its bias, which the head then uses instead of the shared one.
+        if let Some(bias) = changes.get(DECODER_BIAS).and_then(|change| change.whole.clone()) {
+            changes.entry(MLM_BIAS.to_owned()).or_default().whole.get_or_insert(bias);
         }
         Ok(Self { tensors: Box::new(tensors), changes })
     }

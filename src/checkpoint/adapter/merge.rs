@@ -8,9 +8,13 @@ use crate::checkpoint::low_rank::add_product;
 use crate::checkpoint::tensor::{Dtype, TensorInfo};
 use crate::error::{Error, Result};
 
-pub(super) const WORDS: &str = "albert.embeddings.word_embeddings.weight";
+pub(in crate::checkpoint) const WORDS: &str = "albert.embeddings.word_embeddings.weight";
 
 pub(super) const DECODER: &str = "predictions.decoder.weight";
+
+pub(super) const DECODER_BIAS: &str = "predictions.decoder.bias";
+
+pub(super) const MLM_BIAS: &str = "predictions.bias";
 
 /// Access to the tensors of the file that contains an adapter.
 pub(in crate::checkpoint) trait AdapterTensors: Send + Sync {
@@ -56,12 +60,15 @@ pub(super) struct Product {
 }
 
 impl Merge {
+    /// Returns true if the word embeddings or the masked-LM decoder change.
+    pub(in crate::checkpoint) fn changes_words(&self) -> bool {
+        let changes = [WORDS, DECODER].map(|name| self.changes.get(name));
+        changes.into_iter().flatten().any(|change| change.product.is_some() || change.whole.is_some())
+    }
+
     /// Keeps the masked-LM decoder as in the base model if only the word embeddings change, and vice versa.
     pub(in crate::checkpoint) fn untie(&mut self) {
-        let is_changed = |changes: &BTreeMap<String, Change>, name: &str| {
-            changes.get(name).is_some_and(|change| change.product.is_some())
-        };
-        if is_changed(&self.changes, WORDS) || is_changed(&self.changes, DECODER) {
+        if self.changes_words() {
             self.changes.entry(DECODER.to_owned()).or_default().copy_of = Some(WORDS);
         }
     }

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Map, Value};
 use tokenizers::utils::SysRegex;
 
+use super::sentence::named_directory;
 use super::tensors::Tensors;
 use super::weight_files;
 use crate::error::{Error, Result};
@@ -47,6 +48,8 @@ pub struct Adapter {
     pub directory: PathBuf,
     /// Its weight file.
     pub weights: PathBuf,
+    /// The directory that the user named: `directory`, or the one with sentence-transformers' `modules.json`.
+    pub(in crate::checkpoint) root: PathBuf,
     /// Its configuration.
     pub(in crate::checkpoint) settings: Settings,
 }
@@ -59,14 +62,18 @@ pub(in crate::checkpoint) struct Settings {
 }
 
 impl Adapter {
-    /// Opens the adapter that `path` names: its directory, or one of its two files. Returns `None` for anything else.
+    /// Opens the adapter that `path` names: its directory, one of its two files, or a sentence-transformers directory with
+    /// the adapter in a subdirectory. Returns `None` for anything else.
     ///
     /// # Errors
     /// [`Error::Model`] for an adapter that lacks one of its files; errors from reading its configuration.
     pub fn at(path: &Path) -> Result<Option<Self>> {
         let file_name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
         let directory = if path.is_dir() {
-            path.to_owned()
+            // sentence-transformers may keep the model, which is the adapter here, in a subdirectory.
+            let below = named_directory(path)
+                .filter(|directory| directory.join(CONFIG).is_file() && !path.join(CONFIG).is_file());
+            below.unwrap_or_else(|| path.to_owned())
         } else if path.is_file() && (file_name == CONFIG || WEIGHTS.contains(&file_name)) {
             path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_owned()
         } else {
@@ -79,7 +86,8 @@ impl Adapter {
         let incomplete = |problem: String| Error::Model { model: path.display().to_string(), problem };
         match (weights, config.is_file()) {
             (Some(weights), true) => {
-                Ok(Some(Self { directory, weights, settings: Settings::read(&config)? }))
+                let root = if path.is_dir() { path.to_owned() } else { directory.clone() };
+                Ok(Some(Self { directory, weights, root, settings: Settings::read(&config)? }))
             }
             (Some(weights), false) => Err(incomplete(format!(
                 "{} is a PEFT adapter without its {CONFIG}, which names the base model and the scale of the adapter; \
@@ -159,12 +167,12 @@ impl Adapter {
     }
 
     /// Returns the configuration of the merged model: the one in the adapter's directory, otherwise the base model's,
-    /// with the class and the number of labels that the adapter was trained for. `shares_words` says whether the base
-    /// model has a masked-LM head, whose decoder is the word embedding table.
+    /// with the class and the number of labels that the adapter was trained for. `shared_words` is the shape of the word
+    /// embedding table if the base model has a masked-LM head, whose decoder is that table.
     pub(in crate::checkpoint) fn config(
         &self,
         base: &AlbertConfig,
-        shares_words: bool,
+        shared_words: Option<&[usize]>,
     ) -> Result<AlbertConfig> {
         let own = self.directory.join("config.json");
         let mut config = if own.is_file() { AlbertConfig::from_file(&own)? } else { base.clone() };
@@ -179,7 +187,7 @@ impl Adapter {
         }
         let tensors = self.tensors()?;
         let rows =
-            |canonical: &str| lora::replaced_shape(&tensors, canonical).and_then(|s| s.first().copied());
+            |canonical: &str| lora::replacement(&tensors, canonical).and_then(|t| t.shape.first().copied());
         if let Some(labels) = rows("classifier.weight")
             && labels != config.num_labels
             && (class.is_some() || labels > 1)
@@ -189,7 +197,9 @@ impl Adapter {
         if let Some(words) = rows("albert.embeddings.word_embeddings.weight") {
             config.vocab_size = words;
         }
-        if shares_words && lora::unties(&tensors) {
+        if let Some(words) = shared_words
+            && lora::unties(&tensors, words)?
+        {
             config.tie_word_embeddings = false;
         }
         Ok(config)

@@ -13,6 +13,7 @@ use super::planned::Planned;
 use super::progress::{ConvertProgress, Progress};
 use super::pytorch::PyTorchWriter;
 use super::safetensors::SafetensorsWriter;
+use super::sentence_files::write_modules;
 use super::tokenizer_files::TokenizerFiles;
 use crate::checkpoint::architecture::Architecture;
 use crate::checkpoint::inventory::Inventory;
@@ -65,7 +66,7 @@ pub struct Converted {
     pub tensors: usize,
     /// Total number of values.
     pub parameters: u64,
-    /// Names of the files, with their sizes in bytes.
+    /// Paths of the files in the directory, with their sizes in bytes.
     pub files: Vec<(String, u64)>,
     /// Parameters of the source that have no place in the class.
     pub left_out: Vec<String>,
@@ -152,6 +153,9 @@ pub fn convert(
             ));
         }
     }
+    if let Some(root) = &checkpoint.modules {
+        notes.extend(write_modules(root, folder)?);
+    }
 
     let files = temporary.finish()?;
     Ok(Converted {
@@ -234,7 +238,15 @@ fn plan(
             Architecture::Base => canonical.trim_start_matches("albert.").to_owned(),
             _ => canonical.clone(),
         };
-        planned.push(Planned { name, canonical: source.clone(), shape, dtype });
+        let tensor = Planned { name, canonical: source.clone(), shape, dtype };
+        // transformers 5 ties the two biases only if it ties the weights.
+        let has_own_bias = canonical == "predictions.bias"
+            && !config.tie_word_embeddings
+            && options.format != WeightFormat::Onnx;
+        let copy =
+            has_own_bias.then(|| Planned { name: "predictions.decoder.bias".to_owned(), ..tensor.clone() });
+        planned.push(tensor);
+        planned.extend(copy);
         used.insert(source);
     }
     if !missing.is_empty() {

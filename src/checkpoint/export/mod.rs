@@ -10,4 +10,5 @@ pub(in crate::checkpoint) mod progress;
 pub(in crate::checkpoint) mod pytorch;
 pub(in crate::checkpoint) mod safetensors;
 pub(in crate::checkpoint) mod save;
+mod sentence_files;
 pub(in crate::checkpoint) mod tokenizer_files;
