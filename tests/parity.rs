@@ -245,7 +245,7 @@ fn missing_tensors_are_errors_and_extra_ones_are_reported() {
         }
         if let Some(unused) = case["unused"].as_array() {
             let report = load(&case, MlmBias::Decoder, &device).1;
-            let mut found: Vec<String> = report.unused.into_iter().chain(report.set_aside).collect();
+            let mut found: Vec<String> = report.unused.into_iter().chain(report.unused_heads).collect();
             found.sort();
             let unused: Vec<&str> = unused.iter().filter_map(Value::as_str).collect();
             assert_eq!(found, unused, "{}", text(&case, "case"));

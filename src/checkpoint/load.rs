@@ -199,7 +199,7 @@ impl<'a> Loader<'a> {
         if let Some(error) = self.error {
             return Err(error);
         }
-        self.report.foreign = self.inventory.unrecognized().len();
+        self.report.unrecognized = self.inventory.unrecognized().len();
         self.report.details = self.inventory.notes().to_vec();
         for name in self.inventory.canonical_names() {
             if self.seen.contains(name) || is_buffer(name) {
@@ -208,7 +208,7 @@ impl<'a> Loader<'a> {
             let asked = heads.iter().any(|head| name.starts_with(head_prefix(*head)));
             let spare = !asked && Head::ALL.into_iter().any(|head| name.starts_with(head_prefix(head)));
             if spare {
-                self.report.set_aside.push(name.to_owned());
+                self.report.unused_heads.push(name.to_owned());
             } else {
                 self.report.unused.push(name.to_owned());
             }

@@ -23,9 +23,9 @@ pub struct LoadReport {
     /// Tensors that are not part of this model.
     pub unused: Vec<String>,
     /// Tensors of known parts that the task does not use.
-    pub set_aside: Vec<String>,
+    pub unused_heads: Vec<String>,
     /// Number of tensors that are not parameters: optimizer slots, counters.
-    pub foreign: usize,
+    pub unrecognized: usize,
     /// Tensors with a wrong shape.
     pub mismatched: Vec<Mismatch>,
     /// Unusual properties, one line each.
@@ -42,11 +42,11 @@ impl fmt::Display for LoadReport {
             "{} tensors loaded, {} missing, {} not needed, {} unused, {} of the wrong shape",
             self.loaded.len(),
             self.missing.len(),
-            self.set_aside.len(),
+            self.unused_heads.len(),
             self.unused.len(),
             self.mismatched.len()
         )?;
-        match self.foreign {
+        match self.unrecognized {
             0 => Ok(()),
             n => write!(f, ", {n} that are not parameters"),
         }

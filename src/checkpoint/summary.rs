@@ -31,7 +31,7 @@ pub struct Summary {
     /// Encoder parameters missing from the file.
     pub missing: Vec<String>,
     /// Tensors that are not parameters: optimizer slots, counters.
-    pub foreign: usize,
+    pub unrecognized: usize,
     /// Tensors that do not belong to any known part.
     pub unused: Vec<String>,
     /// Unusual properties, one line each.
@@ -77,7 +77,7 @@ impl Summary {
             flops_per_token: config.flops_per_token(),
             dtypes,
             missing: expected.keys().filter(|n| !inventory.has(n) && !bias_alias(n)).cloned().collect(),
-            foreign: inventory.unrecognized().len(),
+            unrecognized: inventory.unrecognized().len(),
             unused: inventory.canonical_names().filter(|n| !known(n)).map(str::to_owned).collect(),
             warnings: warnings(config, inventory)?,
         })
@@ -107,7 +107,7 @@ fn warnings(config: &AlbertConfig, inventory: &Inventory) -> Result<Vec<String>>
         warnings.push(format!("{words} is {shape:?}, the configuration asks for {expected:?}"));
     }
     warnings.extend(inventory.notes().iter().cloned());
-    warnings.extend(label_oddity(config));
+    warnings.extend(label_warning(config));
     for name in inventory.canonical_names() {
         if inventory.dtype(name).is_some_and(Dtype::is_float)
             && let Some((count, first)) = inventory.non_finite(name)?
@@ -122,7 +122,7 @@ fn warnings(config: &AlbertConfig, inventory: &Inventory) -> Result<Vec<String>>
 }
 
 /// Describes labels that are not strings in `config.json`.
-fn label_oddity(config: &AlbertConfig) -> Option<String> {
+fn label_warning(config: &AlbertConfig) -> Option<String> {
     let names = config.extra("id2label")?.as_object()?;
     let other = names.values().find(|name| !name.is_string())?;
     Some(format!("id2label has names that are not strings, such as {other}: they are used as text"))

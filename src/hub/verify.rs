@@ -7,7 +7,7 @@ use sha2::Digest;
 
 /// The meaning of an etag.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
+enum Etag {
     /// SHA-256 of a large file.
     Sha256,
     /// git's blob SHA-1 of a small file.
@@ -16,18 +16,18 @@ enum Kind {
     Opaque,
 }
 
-fn kind(etag: &str) -> Kind {
+fn kind(etag: &str) -> Etag {
     let hex = etag.bytes().all(|b| b.is_ascii_hexdigit());
     match etag.len() {
-        64 if hex => Kind::Sha256,
-        40 if hex => Kind::GitBlob,
-        _ => Kind::Opaque,
+        64 if hex => Etag::Sha256,
+        40 if hex => Etag::GitBlob,
+        _ => Etag::Opaque,
     }
 }
 
 /// Returns true if the etag is a hash, so that [`verify`] checks more than the size.
 pub(crate) fn is_hash(etag: &str) -> bool {
-    kind(etag) != Kind::Opaque
+    kind(etag) != Etag::Opaque
 }
 
 /// Compares a complete file with the expected size and with the hash in its etag. The inner error describes a mismatch.
@@ -39,13 +39,13 @@ pub(crate) fn verify(file: &mut File, etag: &str, size: Option<u64>) -> io::Resu
         return Ok(Err(format!("{length} bytes came and the hub promised {size}")));
     }
     let actual = match kind(etag) {
-        Kind::Sha256 => hash(file, sha2::Sha256::new())?,
-        Kind::GitBlob => {
+        Etag::Sha256 => hash(file, sha2::Sha256::new())?,
+        Etag::GitBlob => {
             let mut hasher = sha1::Sha1::new();
             hasher.update(format!("blob {length}\0"));
             hash(file, hasher)?
         }
-        Kind::Opaque => return Ok(Ok(())),
+        Etag::Opaque => return Ok(Ok(())),
     };
     if actual.eq_ignore_ascii_case(etag) {
         return Ok(Ok(()));

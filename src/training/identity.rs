@@ -13,11 +13,11 @@ pub struct Identity {
 struct Entry {
     name: String,
     value: Value,
-    kind: Kind,
+    kind: EntryKind,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
+enum EntryKind {
     Option,
     /// An option that names one of several values.
     Choice,
@@ -27,21 +27,21 @@ enum Kind {
 impl Identity {
     /// Adds the value of an option, whose name is in snake case.
     pub fn option(&mut self, name: &str, value: impl Serialize) -> &mut Self {
-        self.add(name, value, Kind::Option)
+        self.add(name, value, EntryKind::Option)
     }
 
     /// Adds the value of an option that names one of several, in snake case. Earlier versions stored such values as `ByLength`
     /// or `Some(Google)`, which are the same as `by_length` and `google`.
     pub fn choice(&mut self, name: &str, value: impl Serialize) -> &mut Self {
-        self.add(name, value, Kind::Choice)
+        self.add(name, value, EntryKind::Choice)
     }
 
     /// Adds a fact that is not an option: the model's configuration, or a property of the data.
     pub fn fact(&mut self, name: &str, value: impl Serialize) -> &mut Self {
-        self.add(name, value, Kind::Fact)
+        self.add(name, value, EntryKind::Fact)
     }
 
-    fn add(&mut self, name: &str, value: impl Serialize, kind: Kind) -> &mut Self {
+    fn add(&mut self, name: &str, value: impl Serialize, kind: EntryKind) -> &mut Self {
         let value = serde_json::to_value(value).unwrap_or_default();
         self.entries.push(Entry { name: name.to_owned(), value, kind });
         self
@@ -62,7 +62,8 @@ impl Identity {
             .iter()
             .map(|(key, value)| {
                 let name = name_of(key);
-                let value = if kind(&name) == Some(Kind::Choice) { choice_of(value) } else { value.clone() };
+                let value =
+                    if kind(&name) == Some(EntryKind::Choice) { choice_of(value) } else { value.clone() };
                 (name, value)
             })
             .collect();
@@ -72,7 +73,7 @@ impl Identity {
         let keys = own.keys().chain(stored.keys().filter(|key| !own.contains_key(*key)));
         keys.filter(|key| set(&own, key) != set(&stored, key))
             .map(|key| {
-                let word = if kind(key) == Some(Kind::Fact) { "" } else { "option " };
+                let word = if kind(key) == Some(EntryKind::Fact) { "" } else { "option " };
                 let show = |value: Option<&Value>| value.map_or("nothing".to_owned(), Value::to_string);
                 format!("{word}{key} was {}, is {}", show(stored.get(key)), show(own.get(key)))
             })

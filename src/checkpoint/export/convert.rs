@@ -71,7 +71,7 @@ pub struct Converted {
     /// Parameters of the source that have no place in the class.
     pub left_out: Vec<String>,
     /// Number of tensors in the source that are not parameters.
-    pub foreign: usize,
+    pub unrecognized: usize,
     /// Unusual properties, one line each.
     pub notes: Vec<String>,
     /// Changes to the names of the source's tensors, one line each.
@@ -164,7 +164,7 @@ pub fn convert(
         parameters: planned.iter().map(Planned::elements).sum(),
         files,
         left_out,
-        foreign: inventory.unrecognized().len(),
+        unrecognized: inventory.unrecognized().len(),
         notes,
         details: inventory.notes().to_vec(),
     })

@@ -58,9 +58,9 @@ impl Inventory<'_> {
     pub(in crate::checkpoint) fn summary(&self, config: &AlbertConfig) -> String {
         let parts = self.parts(config);
         if parts.is_empty() {
-            let example = self.sources.keys().chain(&self.foreign).next();
+            let example = self.sources.keys().chain(&self.unrecognized).next();
             let example = example.map_or_else(String::new, |name| format!(", for example \"{name}\""));
-            let count = self.sources.len() + self.foreign.len();
+            let count = self.sources.len() + self.unrecognized.len();
             return format!("{count} tensors, none named like an ALBERT's{example}");
         }
         let mut fit: Vec<String> = self.heads(config).into_iter().flat_map(subcommands).collect();

@@ -23,7 +23,7 @@ pub struct Inventory<'a> {
     tensors: &'a Tensors,
     /// Sources by canonical name.
     sources: BTreeMap<String, Source>,
-    foreign: Vec<String>,
+    unrecognized: Vec<String>,
     google_squad2: bool,
 }
 
@@ -35,14 +35,14 @@ impl<'a> Inventory<'a> {
     pub fn new(tensors: &'a Tensors, config: &AlbertConfig) -> Result<Self> {
         let dialect = tensors.dialect();
         let mut sources: BTreeMap<String, Source> = BTreeMap::new();
-        let mut foreign = tensors.outside().to_vec();
+        let mut unrecognized = tensors.outside().to_vec();
         let mut google_squad2 = false;
         for info in tensors.infos() {
             let Some(place) = to_canonical(&info.name, dialect) else {
                 if dialect == Dialect::Google && is_google_squad2(&info.name) {
                     google_squad2 = true;
                 } else {
-                    foreign.push(info.name.clone());
+                    unrecognized.push(info.name.clone());
                 }
                 continue;
             };
@@ -80,7 +80,7 @@ impl<'a> Inventory<'a> {
         if tensors.projects_words {
             albert_zh::complete(&mut sources, tensors);
         }
-        let mut inventory = Self { tensors, sources, foreign, google_squad2 };
+        let mut inventory = Self { tensors, sources, unrecognized, google_squad2 };
         if let Some(merge) = &tensors.merge {
             inventory.adapt(merge)?;
         }
@@ -146,7 +146,7 @@ impl<'a> Inventory<'a> {
 
     /// Returns names in the file that are not parameters: optimizer slots, counters.
     pub fn unrecognized(&self) -> &[String] {
-        &self.foreign
+        &self.unrecognized
     }
 
     /// Returns true if there is a tensor with this canonical name.

@@ -10,7 +10,7 @@
 //! `modeling_flax_albert.py`, and `load_tf_weights_in_albert`.
 
 pub use super::table::Dialect;
-use super::table::{Kind, TABLE, parameters, pattern};
+use super::table::{ModuleKind, TABLE, parameters, pattern};
 
 /// The position of a stored tensor in the model.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -80,7 +80,7 @@ pub fn from_canonical(canonical: &str, dialect: Dialect) -> Option<(String, bool
     }
     if dialect == Dialect::Onnx {
         let row = TABLE.iter().find(|row| matched(&format!("{}.weight", row.canonical), canonical).is_some());
-        let transposed = row.is_some_and(|row| matches!(row.kind, Kind::Linear | Kind::Output));
+        let transposed = row.is_some_and(|row| matches!(row.kind, ModuleKind::Linear | ModuleKind::Output));
         return Some((if transposed { format!("{canonical}.T") } else { canonical.to_owned() }, transposed));
     }
     if canonical == "predictions.decoder.bias" && dialect == Dialect::Keras {

@@ -17,10 +17,10 @@ pub enum Dialect {
 
 /// The kind of a module, which determines its parameters and their names in each dialect.
 #[derive(Clone, Copy, PartialEq)]
-pub(super) enum Kind {
+pub(super) enum ModuleKind {
     /// `weight` `[out, in]` (`kernel` `[in, out]` in other dialects) and `bias`.
     Linear,
-    /// Like [`Kind::Linear`], but Google stores `output_weights` `[out, in]` and `output_bias`.
+    /// Like [`ModuleKind::Linear`], but Google stores `output_weights` `[out, in]` and `output_bias`.
     Output,
     /// `weight` and `bias` (`gamma`, `scale` and `beta` in other dialects).
     Norm,
@@ -34,7 +34,7 @@ pub(super) enum Kind {
 
 /// The names of a module. `{g}` is the index of the group and `{l}` that of the inner layer.
 pub(super) struct Row {
-    pub(super) kind: Kind,
+    pub(super) kind: ModuleKind,
     pub(super) canonical: &'static str,
     /// Empty at the top level. `None` if Google's models have no such module.
     pub(super) google: Option<&'static str>,
@@ -43,7 +43,7 @@ pub(super) struct Row {
 }
 
 pub(super) const fn row(
-    kind: Kind,
+    kind: ModuleKind,
     canonical: &'static str,
     google: Option<&'static str>,
     tree: &'static str,
@@ -53,55 +53,65 @@ pub(super) const fn row(
 
 pub(super) const TABLE: [Row; 20] = [
     row(
-        Kind::Words,
+        ModuleKind::Words,
         "albert.embeddings.word_embeddings",
         Some("bert/embeddings/word_embeddings"),
         "albert/embeddings/word_embeddings",
     ),
     row(
-        Kind::Table,
+        ModuleKind::Table,
         "albert.embeddings.position_embeddings",
         Some("bert/embeddings/position_embeddings"),
         "albert/embeddings/position_embeddings",
     ),
     row(
-        Kind::Table,
+        ModuleKind::Table,
         "albert.embeddings.token_type_embeddings",
         Some("bert/embeddings/token_type_embeddings"),
         "albert/embeddings/token_type_embeddings",
     ),
     row(
-        Kind::Norm,
+        ModuleKind::Norm,
         "albert.embeddings.LayerNorm",
         Some("bert/embeddings/LayerNorm"),
         "albert/embeddings/LayerNorm",
     ),
     row(
-        Kind::Linear,
+        ModuleKind::Linear,
         "albert.encoder.embedding_hidden_mapping_in",
         Some("bert/encoder/embedding_hidden_mapping_in"),
         "albert/encoder/embedding_hidden_mapping_in",
     ),
-    layer(Kind::Linear, Layer::Query),
-    layer(Kind::Linear, Layer::Key),
-    layer(Kind::Linear, Layer::Value),
-    layer(Kind::Linear, Layer::Dense),
-    layer(Kind::Norm, Layer::AttentionNorm),
-    layer(Kind::Linear, Layer::Ffn),
-    layer(Kind::Linear, Layer::FfnOutput),
-    layer(Kind::Norm, Layer::FullNorm),
-    row(Kind::Linear, "albert.pooler", Some("bert/pooler/dense"), "albert/pooler"),
-    row(Kind::Linear, "predictions.dense", Some("cls/predictions/transform/dense"), "predictions/dense"),
+    layer(ModuleKind::Linear, Layer::Query),
+    layer(ModuleKind::Linear, Layer::Key),
+    layer(ModuleKind::Linear, Layer::Value),
+    layer(ModuleKind::Linear, Layer::Dense),
+    layer(ModuleKind::Norm, Layer::AttentionNorm),
+    layer(ModuleKind::Linear, Layer::Ffn),
+    layer(ModuleKind::Linear, Layer::FfnOutput),
+    layer(ModuleKind::Norm, Layer::FullNorm),
+    row(ModuleKind::Linear, "albert.pooler", Some("bert/pooler/dense"), "albert/pooler"),
     row(
-        Kind::Norm,
+        ModuleKind::Linear,
+        "predictions.dense",
+        Some("cls/predictions/transform/dense"),
+        "predictions/dense",
+    ),
+    row(
+        ModuleKind::Norm,
         "predictions.LayerNorm",
         Some("cls/predictions/transform/LayerNorm"),
         "predictions/LayerNorm",
     ),
-    row(Kind::Vector, "predictions.bias", Some("cls/predictions/output_bias"), "predictions/bias"),
-    row(Kind::Output, "sop_classifier.classifier", Some("cls/seq_relationship"), "sop_classifier/classifier"),
-    row(Kind::Output, "classifier", Some(""), "classifier"),
-    row(Kind::Output, "qa_outputs", Some("cls/squad"), "qa_outputs"),
+    row(ModuleKind::Vector, "predictions.bias", Some("cls/predictions/output_bias"), "predictions/bias"),
+    row(
+        ModuleKind::Output,
+        "sop_classifier.classifier",
+        Some("cls/seq_relationship"),
+        "sop_classifier/classifier",
+    ),
+    row(ModuleKind::Output, "classifier", Some(""), "classifier"),
+    row(ModuleKind::Output, "qa_outputs", Some("cls/squad"), "qa_outputs"),
 ];
 
 /// The modules of one layer.
@@ -117,7 +127,7 @@ pub(super) enum Layer {
     FullNorm,
 }
 
-pub(super) const fn layer(kind: Kind, which: Layer) -> Row {
+pub(super) const fn layer(kind: ModuleKind, which: Layer) -> Row {
     macro_rules! layer {
         ($canonical:literal, $google:literal, $tree:literal) => {
             row(
@@ -142,29 +152,34 @@ pub(super) const fn layer(kind: Kind, which: Layer) -> Row {
 
 /// Returns the parameters of a kind of module: the canonical suffix, the dialect's suffix, and whether the dialect stores
 /// it transposed.
-pub(super) fn parameters(kind: Kind, dialect: Dialect) -> &'static [(&'static str, &'static str, bool)] {
+pub(super) fn parameters(
+    kind: ModuleKind,
+    dialect: Dialect,
+) -> &'static [(&'static str, &'static str, bool)] {
     use Dialect::{Flax, Google, Keras, Onnx, PyTorch};
     match (kind, dialect) {
-        (Kind::Linear | Kind::Output | Kind::Norm, PyTorch | Onnx) => {
+        (ModuleKind::Linear | ModuleKind::Output | ModuleKind::Norm, PyTorch | Onnx) => {
             &[(".weight", ".weight", false), (".bias", ".bias", false)]
         }
-        (Kind::Words | Kind::Table, PyTorch | Onnx) => &[(".weight", ".weight", false)],
-        (Kind::Vector, PyTorch | Onnx | Google | Flax) => &[("", "", false)],
-        (Kind::Vector, Keras) => &[("", ":0", false)],
-        (Kind::Linear, Google) | (Kind::Linear | Kind::Output, Flax) => {
+        (ModuleKind::Words | ModuleKind::Table, PyTorch | Onnx) => &[(".weight", ".weight", false)],
+        (ModuleKind::Vector, PyTorch | Onnx | Google | Flax) => &[("", "", false)],
+        (ModuleKind::Vector, Keras) => &[("", ":0", false)],
+        (ModuleKind::Linear, Google) | (ModuleKind::Linear | ModuleKind::Output, Flax) => {
             &[(".weight", "/kernel", true), (".bias", "/bias", false)]
         }
-        (Kind::Linear | Kind::Output, Keras) => {
+        (ModuleKind::Linear | ModuleKind::Output, Keras) => {
             &[(".weight", "/kernel:0", true), (".bias", "/bias:0", false)]
         }
-        (Kind::Output, Google) => &[(".weight", "/output_weights", false), (".bias", "/output_bias", false)],
-        (Kind::Norm, Google) => &[(".weight", "/gamma", false), (".bias", "/beta", false)],
-        (Kind::Norm, Keras) => &[(".weight", "/gamma:0", false), (".bias", "/beta:0", false)],
-        (Kind::Norm, Flax) => &[(".weight", "/scale", false), (".bias", "/bias", false)],
-        (Kind::Words | Kind::Table, Google) => &[(".weight", "", false)],
-        (Kind::Words, Keras) => &[(".weight", "/weight:0", false)],
-        (Kind::Table, Keras) => &[(".weight", "/embeddings:0", false)],
-        (Kind::Words | Kind::Table, Flax) => &[(".weight", "/embedding", false)],
+        (ModuleKind::Output, Google) => {
+            &[(".weight", "/output_weights", false), (".bias", "/output_bias", false)]
+        }
+        (ModuleKind::Norm, Google) => &[(".weight", "/gamma", false), (".bias", "/beta", false)],
+        (ModuleKind::Norm, Keras) => &[(".weight", "/gamma:0", false), (".bias", "/beta:0", false)],
+        (ModuleKind::Norm, Flax) => &[(".weight", "/scale", false), (".bias", "/bias", false)],
+        (ModuleKind::Words | ModuleKind::Table, Google) => &[(".weight", "", false)],
+        (ModuleKind::Words, Keras) => &[(".weight", "/weight:0", false)],
+        (ModuleKind::Table, Keras) => &[(".weight", "/embeddings:0", false)],
+        (ModuleKind::Words | ModuleKind::Table, Flax) => &[(".weight", "/embedding", false)],
     }
 }
 

@@ -26,10 +26,10 @@ pub(crate) fn summary(source: &str, destination: &Path, converted: &Converted) -
             format!("{}{more}: not part of this class (--head selects another)", shown.join(", ")),
         );
     }
-    if converted.foreign > 0 {
+    if converted.unrecognized > 0 {
         line(
             "no parameters",
-            format!("{} of the source (optimizer slots, counters)", count(converted.foreign, "tensor")),
+            format!("{} of the source (optimizer slots, counters)", count(converted.unrecognized, "tensor")),
         );
     }
     for (name, size) in &converted.files {

@@ -25,8 +25,8 @@ pub(crate) fn described_model(checkpoint: &Checkpoint, reporter: &Reporter) -> R
     // A checkpoint without its tokenizer is still worth describing.
     let tokenizer = match checkpoint.tokenizer() {
         Ok(tokenizer) => {
-            warnings.extend(vocabulary_oddity(checkpoint.config.vocab_size, tokenizer.id_bound()));
-            warnings.extend(switch_oddity(&tokenizer));
+            warnings.extend(vocabulary_warning(checkpoint.config.vocab_size, tokenizer.id_bound()));
+            warnings.extend(switch_warning(&tokenizer));
             described_tokenizer(&tokenizer, checkpoint.tokenizer_file().as_deref())
         }
         Err(error) => {
@@ -61,7 +61,7 @@ pub(crate) fn described_model(checkpoint: &Checkpoint, reporter: &Reporter) -> R
         "tokenizer": tokenizer,
         "sentence_transformers": sentence_modules(checkpoint, reporter),
         "missing": summary.missing,
-        "no_parameters": summary.foreign,
+        "no_parameters": summary.unrecognized,
         "unused": summary.unused,
         "odd": warnings,
     });
@@ -96,7 +96,7 @@ pub(crate) fn adapter_alone(adapter: &Adapter, error: &Error) -> Value {
 }
 
 /// Describes a mismatch between the number of embeddings in the model and of ids in the tokenizer, if there is one.
-fn vocabulary_oddity(rows: usize, ids: usize) -> Option<String> {
+fn vocabulary_warning(rows: usize, ids: usize) -> Option<String> {
     match rows.cmp(&ids) {
         Ordering::Equal => None,
         Ordering::Greater => Some(format!(
@@ -113,7 +113,7 @@ fn vocabulary_oddity(rows: usize, ids: usize) -> Option<String> {
 }
 
 /// Describes changes to the normalizer of a `tokenizer.json`, if there are any.
-fn switch_oddity(tokenizer: &Tokenizer) -> Option<String> {
+fn switch_warning(tokenizer: &Tokenizer) -> Option<String> {
     let changed = tokenizer.changed_switches();
     (!changed.is_empty()).then(|| {
         format!("tokenizer_config.json overrides the normalizer of tokenizer.json: {}", changed.join(", "))
@@ -125,7 +125,7 @@ pub(crate) fn tokenizer_alone(path: &Path, error: &Error) -> Option<Value> {
     let tokenizer = Tokenizer::from_dir(path).ok()?;
     let file = Tokenizer::file_in(path).ok()?;
     let mut warnings = vec![wording::message(error)];
-    warnings.extend(switch_oddity(&tokenizer));
+    warnings.extend(switch_warning(&tokenizer));
     Some(json!({
         "model": path,
         "tokenizer": described_tokenizer(&tokenizer, Some(&file)),

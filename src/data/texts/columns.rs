@@ -33,7 +33,7 @@ const IDS: [&str; 3] = ["index", "idx", "pairID"];
 
 /// JSON fields or columns.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum FieldKind {
     Field,
     Column,
 }
@@ -53,9 +53,9 @@ impl<'a> Columns<'a> {
     ///
     /// # Errors
     /// A message that names the missing name and the existing ones.
-    pub(super) fn find(names: &[&'a str], options: &'a TextOptions, kind: Kind) -> Result<Self, String> {
+    pub(super) fn find(names: &[&'a str], options: &'a TextOptions, kind: FieldKind) -> Result<Self, String> {
         let has = |name: &str| names.contains(&name);
-        let what = if kind == Kind::Field { "field" } else { "column" };
+        let what = if kind == FieldKind::Field { "field" } else { "column" };
         let lacks = |name: &str, option: &str| missing(what, &mut names.iter().copied(), name, option);
         let defaults = TextOptions::default();
         let may_guess = options.text == defaults.text && options.text_pair == defaults.text_pair;
@@ -130,7 +130,7 @@ mod tests {
 
     fn find(names: &str, options: &TextOptions) -> Result<String, String> {
         let names: Vec<&str> = names.split('\t').collect();
-        let columns = Columns::find(&names, options, Kind::Column)?;
+        let columns = Columns::find(&names, options, FieldKind::Column)?;
         let show = |name: Option<&str>| name.unwrap_or("-").to_owned();
         Ok(format!("{} {} {} {}", columns.text, show(columns.pair), show(columns.label), show(columns.id)))
     }

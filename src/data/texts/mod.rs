@@ -19,7 +19,7 @@ use super::row::{Header, Row};
 use super::source::Source;
 use super::table::{Dialect, Rows};
 use crate::error::Result;
-use columns::{Columns, Kind};
+use columns::{Columns, FieldKind};
 use glue::GlueTable;
 
 const FORMATS: [DataFormat; 3] = [DataFormat::Jsonl, DataFormat::Csv, DataFormat::Tsv];
@@ -185,7 +185,7 @@ impl<E: Examples<TextExample>> Reading<'_, E> {
         }
         let header = Header::new(&first);
         let names: Vec<&str> = header.names().collect();
-        let columns = Columns::find(&names, options, Kind::Column).map_err(|problem| {
+        let columns = Columns::find(&names, options, FieldKind::Column).map_err(|problem| {
             let test = glue::test_file(&names).filter(|_| problem.contains("option label_field"));
             let advice = test.map_or(String::new(), |task| {
                 format!("; it looks like a test file of {task}, and those have no labels: use train.tsv or dev.tsv")
@@ -224,7 +224,7 @@ impl<E: Examples<TextExample>> Reading<'_, E> {
 fn from_object(object: Object, options: &TextOptions) -> Result<Found> {
     let names: Vec<&str> = object.fields.names().collect();
     let columns =
-        Columns::find(&names, options, Kind::Field).map_err(|problem| object.place.error(problem))?;
+        Columns::find(&names, options, FieldKind::Field).map_err(|problem| object.place.error(problem))?;
     if columns.is_left_out(|label| object.raw(label) == Some("\"-\"")) {
         return Ok(None);
     }

@@ -10,11 +10,11 @@ pub(super) struct Axis {
     pub(super) low: f64,
     pub(super) high: f64,
     pub(super) ticks: Vec<f64>,
-    kind: Kind,
+    kind: Scale,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Kind {
+enum Scale {
     Steps,
     /// Linear values, with the number of decimals in labels.
     Linear(usize),
@@ -26,7 +26,7 @@ impl Axis {
     pub(super) fn steps(last: u64) -> Self {
         let mut axis = Self::linear(0.0, last.max(1) as f64, 10);
         axis.ticks.retain(|tick| tick.fract() == 0.0);
-        axis.kind = Kind::Steps;
+        axis.kind = Scale::Steps;
         axis
     }
 
@@ -46,7 +46,7 @@ impl Axis {
         let (low, high) = (low.log10().floor() as i32, high.log10().ceil() as i32);
         let every = ((high - low) / 5).max(1);
         let ticks = (low..=high).step_by(every as usize).map(|power| 10f64.powi(power)).collect();
-        Self { low: 10f64.powi(low), high: 10f64.powi(high), ticks, kind: Kind::Logarithmic }
+        Self { low: 10f64.powi(low), high: 10f64.powi(high), ticks, kind: Scale::Logarithmic }
     }
 
     /// About `count` ticks at multiples of 1, 2 or 5 times a power of ten.
@@ -63,18 +63,18 @@ impl Axis {
             vec![low, high]
         };
         let decimals = (-every.log10().floor()).clamp(0.0, 12.0) as usize;
-        Self { low, high, ticks, kind: Kind::Linear(decimals) }
+        Self { low, high, ticks, kind: Scale::Linear(decimals) }
     }
 
     fn label(&self, tick: f64) -> String {
         let largest = self.low.abs().max(self.high.abs());
         match self.kind {
-            Kind::Steps => step_label(tick),
-            Kind::Logarithmic if (1e-3..1e5).contains(&tick) => format!("{tick}"),
-            Kind::Logarithmic => format!("{tick:.0e}"),
-            Kind::Linear(_) if tick == 0.0 => "0".to_owned(),
-            Kind::Linear(decimals) if (1e-3..1e6).contains(&largest) => format!("{tick:.decimals$}"),
-            Kind::Linear(_) => shorten(&format!("{tick:.2e}")),
+            Scale::Steps => step_label(tick),
+            Scale::Logarithmic if (1e-3..1e5).contains(&tick) => format!("{tick}"),
+            Scale::Logarithmic => format!("{tick:.0e}"),
+            Scale::Linear(_) if tick == 0.0 => "0".to_owned(),
+            Scale::Linear(decimals) if (1e-3..1e6).contains(&largest) => format!("{tick:.decimals$}"),
+            Scale::Linear(_) => shorten(&format!("{tick:.2e}")),
         }
     }
 }
@@ -84,7 +84,7 @@ impl Ranged for Axis {
     type ValueType = f64;
 
     fn map(&self, value: &f64, (from, to): (i32, i32)) -> i32 {
-        let place = |value: f64| if self.kind == Kind::Logarithmic { value.log10() } else { value };
+        let place = |value: f64| if self.kind == Scale::Logarithmic { value.log10() } else { value };
         let (low, high) = (place(self.low), place(self.high));
         let part = (place(*value) - low) / (high - low);
         // Values may lie outside an axis with fixed limits.

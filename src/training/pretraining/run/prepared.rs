@@ -29,7 +29,7 @@ use crate::training::{
 /// A run that is ready to train.
 pub struct PreparedPretrain<'a> {
     base: Base<'a>,
-    kind: Kind,
+    kind: TrainingKind,
 }
 
 /// The parts that do not depend on the loss.
@@ -45,7 +45,7 @@ struct Base<'a> {
 }
 
 /// The loss, the rows and the held-out rows.
-enum Kind {
+enum TrainingKind {
     Text(Pretraining, Box<PretrainingSource>, Vec<Instance>),
     Distilled(Box<Distillation>, Box<DistillSource>, Vec<DistillExample>),
 }
@@ -93,14 +93,14 @@ impl<'a> PretrainRows<'a> {
         let kind = match loaded {
             None => {
                 let held_out = self.stream.held_out(options.eval_rows)?;
-                Kind::Text(text, Box::new(PretrainingSource::new(self.stream)), held_out)
+                TrainingKind::Text(text, Box::new(PretrainingSource::new(self.stream)), held_out)
             }
             Some((objective, sentences)) => {
                 teacher::identify(&objective, &mut train.identity);
                 let held_out = self.stream.held_out_plans(options.eval_rows)?;
                 let source = DistillSource::new(PretrainingSource::new(self.stream), sentences);
                 let held_out = source.materialize(&source.with_sentences(held_out))?;
-                Kind::Distilled(Box::new(objective), Box::new(source), held_out)
+                TrainingKind::Distilled(Box::new(objective), Box::new(source), held_out)
             }
         };
         let base = Base {
@@ -169,10 +169,10 @@ impl PreparedPretrain<'_> {
             &mut follower
         };
         match self.kind {
-            Kind::Text(objective, source, held_out) => {
+            TrainingKind::Text(objective, source, held_out) => {
                 self.base.train(&objective, *source, &held_out, &PRETRAINING_PANELS, stop, observer)
             }
-            Kind::Distilled(objective, source, held_out) => {
+            TrainingKind::Distilled(objective, source, held_out) => {
                 let objective = objective.as_ref();
                 self.base.train(objective, *source, &held_out, &DISTILLATION_PANELS, stop, observer)
             }
