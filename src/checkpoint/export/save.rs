@@ -80,7 +80,47 @@ pub fn save_model(
     architecture: Architecture,
     tokenizer: (&TokenizerFiles, &Tokenizer),
 ) -> Result<()> {
-    save_tensors(&folder.join("model.safetensors"), tensors)?;
+    let tensors = with_decoder_bias(tensors);
+    save_tensors(&folder.join("model.safetensors"), &tensors)?;
     write_json(&folder.join("config.json"), &config_json(config, architecture, Dtype::F32))?;
     tokenizer.0.write(folder, tokenizer.1, config.max_position_embeddings)
+}
+
+/// Adds the masked-LM bias under its other name if the decoder has weights of its own: transformers 5.x ties the two biases
+/// only together with the weights, and would initialize this one at random.
+fn with_decoder_bias<'a, 'b>(tensors: &'a [SavedTensor<'b>]) -> Cow<'a, [SavedTensor<'b>]> {
+    const BIAS: &str = "predictions.decoder.bias";
+    let find = |name: &str| tensors.iter().find(|tensor| tensor.name == name);
+    match (find("predictions.decoder.weight"), find("predictions.bias"), find(BIAS)) {
+        (Some(_), Some(bias), None) => {
+            let copy = SavedTensor { name: BIAS.to_owned(), ..bias.clone() };
+            Cow::Owned(tensors.iter().cloned().chain([copy]).collect())
+        }
+        _ => Cow::Borrowed(tensors),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_untied_decoder_has_its_bias_under_both_names() {
+        let tensor = |name: &str| SavedTensor {
+            name: name.to_owned(),
+            shape: vec![1],
+            transposed: false,
+            values: Cow::Owned(vec![0.5]),
+        };
+        let names = |names: &[&str]| {
+            let tensors: Vec<_> = names.iter().map(|name| tensor(name)).collect();
+            let all = with_decoder_bias(&tensors);
+            all.iter().map(|tensor| tensor.name.clone()).collect::<Vec<_>>()
+        };
+        let (weight, bias, other) =
+            ("predictions.decoder.weight", "predictions.bias", "predictions.decoder.bias");
+        assert_eq!(names(&[weight, bias]), [weight, bias, other]);
+        assert_eq!(names(&[weight, bias, other]), [weight, bias, other]);
+        assert_eq!(names(&[bias]), [bias]);
+    }
 }
