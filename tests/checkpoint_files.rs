@@ -27,7 +27,10 @@ impl Scratch {
 fn problem(path: &Path) -> String {
     match Tensors::open(path) {
         Ok(_) => panic!("{} was accepted", path.display()),
-        Err(e) => e.to_string().replace(&format!("{}: ", path.display()), ""),
+        Err(e) => {
+            let message = e.to_string().replace(&path.display().to_string(), "");
+            message.trim_start_matches([':', ' ']).to_owned()
+        }
     }
 }
 

@@ -296,7 +296,8 @@ fn maximum_lengths_too_small_for_the_special_tokens() {
         assert_eq!((short.ids.len(), short.truncated), (least, true));
         let message = tokenizer.encode_truncated("a", pair, least - 1).expect_err("too small").to_string();
         assert!(
-            message.contains(&format!("maximum length of {} tokens is too small", least - 1)),
+            message.contains(&format!("is too small; the minimum is {least}, since"))
+                && message.starts_with(&format!("a maximum length of {} token", least - 1)),
             "{message}"
         );
     }

@@ -26,9 +26,8 @@ impl Tokenizer {
         let room = max_length.checked_sub(special).ok_or_else(|| {
             let what = if pair.is_some() { "a pair of texts" } else { "a text" };
             Error::Input(format!(
-                "a maximum length of {} is too small; the minimum is {}, since {what} has {}",
+                "a maximum length of {} is too small; the minimum is {special}, since {what} has {}",
                 count(max_length, "token"),
-                special + 1,
                 count(special, "special token")
             ))
         })?;
