@@ -103,7 +103,7 @@ pub(super) fn names<'a>(
     // The embedding table may have the name of the masked-LM decoder that shares it.
     for table in &graph.tables {
         if let Some(weight) = weight_of(table)
-            && let Some(prefix) = table.strip_suffix(DECODER)
+            && let Some(prefix) = own_name(weight).as_deref().and_then(|own| own.strip_suffix(DECODER))
         {
             names.first(weight, &format!("{prefix}{WORDS}"), false);
         }
