@@ -23,6 +23,9 @@ const ADDING: [&str; 4] = ["Add", "BiasGelu", "FastGelu", "SkipLayerNormalizatio
 /// Maximum number of nodes between a product and its bias or between an attention and its output layer.
 const MAX_STEPS: usize = 6;
 
+/// Number of inputs of a node that are kept: a bias is the fifth at the latest.
+const MAX_INPUTS: usize = 5;
+
 /// A node that multiplies by a weight.
 pub(super) struct Product {
     pub weight: String,
@@ -118,10 +121,11 @@ impl Graph {
             let packed = input(1).filter(|_| !node.attribute.iter().any(|a| a.name == "qkv_hidden_sizes"));
             self.attentions.extend(packed.map(|weight| Attention { weight, bias: input(2), output }));
         } else if BETWEEN.contains(&operator) || ADDING.contains(&operator) {
-            for input in &node.input {
+            let inputs: Vec<String> = node.input.into_iter().take(MAX_INPUTS).collect();
+            for input in &inputs {
                 self.readers.entry(input.clone()).or_default().push(self.steps.len());
             }
-            self.steps.push(Step { operator: node.op_type, inputs: node.input, output });
+            self.steps.push(Step { operator: node.op_type, inputs, output });
         }
     }
 
@@ -190,4 +194,58 @@ fn scope(node: &[u8]) -> Option<String> {
 
 fn is_short(name: &str) -> bool {
     name.len() as u64 <= MAX_NAME
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::proto::Entry;
+    use super::*;
+
+    #[test]
+    fn modules_of_nodes() {
+        assert_eq!(path("/albert/encoder/query/MatMul").as_deref(), Some("albert.encoder.query"));
+        assert_eq!(path("node_MatMul_29"), None);
+        assert_eq!(path("/"), None);
+        let of = |key: &str, value: &str| {
+            let entry = Entry { key: key.to_owned(), value: value.to_owned() };
+            scope(&NodeMetadata { metadata: vec![entry] }.encode_to_vec())
+        };
+        assert_eq!(
+            of(SCOPES, "['', 'albert', 'albert.pooler', 'linear_13']").as_deref(),
+            Some("albert.pooler")
+        );
+        assert_eq!(of(SCOPES, "['', 'a@1', 'a@1.b@2', 'linear']").as_deref(), Some("a.b"));
+        for odd in ["", "'", "['linear']", "['', 'linear']", "[]", "x"] {
+            assert_eq!(of(SCOPES, odd), None, "{odd}");
+        }
+        assert_eq!(of("namespace", "['', 'albert', 'linear']"), None);
+    }
+
+    #[test]
+    fn the_bias_of_a_product() {
+        let node = |operator: &str, inputs: &[&str], output: &str| Node {
+            input: inputs.iter().map(|input| (*input).to_owned()).collect(),
+            output: vec![output.to_owned()],
+            name: String::new(),
+            op_type: operator.to_owned(),
+            attribute: Vec::new(),
+        };
+        let bias = |nodes: &[Node]| {
+            let mut graph = Graph::default();
+            nodes.iter().for_each(|node| graph.add(node.clone(), &[], None));
+            graph.bias(&graph.products[0], |name| name.ends_with(".bias")).map(str::to_owned)
+        };
+        let product = node("MatMul", &["x", "val_1"], "p");
+        let found = Some("a.bias".to_owned());
+        assert_eq!(bias(&[product.clone(), node("Add", &["a.bias", "p"], "y")]), found);
+        let cast = node("Cast", &["p"], "c");
+        assert_eq!(bias(&[product.clone(), cast, node("FastGelu", &["c", "a.bias"], "y")]), found);
+        let normalized = ["p", "x", "n.weight", "n.bias", "a.bias"];
+        assert_eq!(bias(&[product.clone(), node("SkipLayerNormalization", &normalized, "y")]), found);
+        assert_eq!(bias(&[product.clone(), node("SkipLayerNormalization", &normalized[..4], "y")]), None);
+        assert_eq!(bias(&[product.clone(), node("Softmax", &["p"], "y")]), None);
+        // A circle ends.
+        assert_eq!(bias(&[product, node("Cast", &["p"], "p")]), None);
+        assert_eq!(bias(&[node("Gemm", &["x", "val_1", "a.bias"], "p")]), found);
+    }
 }

@@ -17,7 +17,7 @@ const WORDS: &str = "albert.embeddings.word_embeddings.weight";
 /// The parts of an attention's packed weight, in order.
 const PACKED: [&str; 3] = ["query", "key", "value"];
 
-/// What a listed tensor takes from its initializer.
+/// The part of an initializer that a listed tensor consists of.
 #[derive(Clone, Copy)]
 pub(super) enum Content {
     Whole,
@@ -162,14 +162,14 @@ impl<'a> Names<'a> {
         }
     }
 
-    /// Lists an initializer under a name, unless another one has it: exporters may store shared weights once per layer,
+    /// Lists an initializer under a name, unless it is taken: exporters may store shared weights once per layer,
     /// with equal values.
     fn first(&mut self, initializer: &'a Initializer, name: &str, transposed: bool) {
         self.named.entry(&initializer.name).or_insert_with(|| name.to_owned());
         self.add(initializer.into(), name, transposed);
     }
 
-    /// Like [`Self::first`] for an uncertain name. Remembers all initializers that would have it.
+    /// Like [`Self::first`] for an uncertain name. Remembers all initializers for which it was derived.
     fn derived(&mut self, initializer: &'a Initializer, name: &str, transposed: bool) {
         let is_new = !self.taken.contains(name);
         self.first(initializer, name, transposed);
