@@ -68,7 +68,10 @@ fn a_missing_model_is_reported_with_the_expected_files() {
         format!(
             "albert: error: model \"{path}\": no weights in this directory; looked for model.safetensors, \
              model.safetensors.index.json, pytorch_model.bin, pytorch_model.bin.index.json, tf_model.h5, \
-             flax_model.msgpack, variables/variables.index, rust_model.ot, model.onnx, onnx/model.onnx, *.ckpt*.index\n"
+             flax_model.msgpack, variables/variables.index, rust_model.ot, model.onnx, onnx/model.onnx, *.index \
+             (TensorFlow), model_fp16.onnx, model_quantized.onnx, model_int8.onnx, model_uint8.onnx, model_q8.onnx, \
+             model_q4.onnx, model_q4f16.onnx, model_bnb4.onnx (also in onnx/), and a single *.safetensors, *.bin, *.pt, \
+             *.pth, *.ckpt, *.h5, *.msgpack, *.ot, *.onnx\n"
         )
     );
     let weights = golden("fill_mask/spiece_nfkc/model.safetensors");

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Map, Value};
 
 use crate::error::{Error, Result};
+use crate::io::from_json_file;
 
 /// Usual names of the configuration file, in order of preference.
 pub(super) const CONFIGS: [&str; 3] = ["config.json", "albert_config.json", "bert_config.json"];
@@ -69,7 +70,7 @@ fn read(path: &Path) -> Option<Map<String, Value>> {
     if bytes.len() as u64 > LONGEST {
         return None;
     }
-    serde_json::from_slice(&bytes).ok()
+    from_json_file(&bytes).ok()
 }
 
 #[cfg(test)]

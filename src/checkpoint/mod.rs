@@ -13,6 +13,7 @@ mod layout;
 mod load;
 mod low_rank;
 mod naming;
+mod no_weights;
 mod open;
 mod quantization;
 mod report;

@@ -9,9 +9,10 @@ use super::config_files::{CONFIGS, find_config};
 use super::embedded::EmbeddedTask;
 use super::formats::foreign;
 use super::inventory::Inventory;
+use super::no_weights;
 use super::sentence::{MODULES, transformer_directory};
 use super::tensors::Tensors;
-use super::weight_files::{self, WEIGHTS, directory_of, has_weights, index_of, weights_in};
+use super::weight_files::{self, directory_of, has_weights, index_of, weights_in};
 use super::{embedded, google_config};
 use crate::error::{Error, Result};
 use crate::model::AlbertConfig;
@@ -185,11 +186,7 @@ impl Checkpoint {
             let directory = transformer_directory(path).unwrap_or_else(|| path.to_owned());
             let weights = weights_in(&directory).ok_or_else(|| {
                 foreign::in_directory(&directory).unwrap_or_else(|| {
-                    missing(format!(
-                        "no weights in this directory; looked for {}, *.ckpt*.index{}",
-                        WEIGHTS.join(", "),
-                        adapters_below(path)
-                    ))
+                    missing(format!("{}{}", no_weights::explain(&directory), adapters_below(path)))
                 })
             })?;
             (directory, weights)

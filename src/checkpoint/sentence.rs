@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 
 use super::tensors::Tensors;
 use crate::error::{Error, Result};
+use crate::io::from_json_file;
 use crate::model::Activation;
 
 /// Lists the modules of a model, in order.
@@ -170,7 +171,7 @@ pub(crate) fn modules_in(root: &Path) -> Result<Option<Vec<Module>>> {
         Error::bad_file(&path, problem)
     };
     let text = std::fs::read(&path).map_err(Error::io(&path, "read"))?;
-    let list: Vec<Map<String, Value>> = serde_json::from_slice(&text).map_err(|_| bad())?;
+    let list: Vec<Map<String, Value>> = from_json_file(&text).map_err(|_| bad())?;
     let module = |entry: Map<String, Value>| {
         let text = |key: &str| Some(entry.get(key)?.as_str()?.to_owned());
         let module = Module { path: text("path").unwrap_or_default(), class: text("type")? };
@@ -377,7 +378,7 @@ fn read(tensors: &Tensors, name: &str, values: usize) -> Result<Vec<f32>> {
 
 fn object(file: &Path) -> Result<Map<String, Value>> {
     let text = std::fs::read(file).map_err(Error::io(file, "read"))?;
-    serde_json::from_slice(&text).map_err(|e| {
+    from_json_file(&text).map_err(|e| {
         Error::bad_file(
             file,
             format!("not a JSON object ({e}): copy it again from where the model comes from"),

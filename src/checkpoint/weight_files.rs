@@ -19,7 +19,7 @@ pub(super) const WEIGHTS: [&str; 10] = [
 ];
 
 /// ONNX models of other precisions, in a directory or its subdirectory `onnx`, in order of preference.
-const OTHER_ONNX: [&str; 8] = [
+pub(super) const OTHER_ONNX: [&str; 8] = [
     "model_fp16.onnx",
     "model_quantized.onnx",
     "model_int8.onnx",
@@ -29,6 +29,13 @@ const OTHER_ONNX: [&str; 8] = [
     "model_q4f16.onnx",
     "model_bnb4.onnx",
 ];
+
+/// Extensions of files that are the weights if they are alone.
+pub(super) const LONE: [&str; 9] = ["safetensors", "bin", "pt", "pth", "ckpt", "h5", "msgpack", "ot", "onnx"];
+
+/// Beginnings of the names of files that training programs store next to weights.
+const STATES: [&str; 6] =
+    ["training_args.", "optimizer.", "scheduler.", "scaler.", "rng_state", "random_states_"];
 
 /// Returns true if `path` exists: as a directory, a file, or the prefix of a TensorFlow checkpoint.
 pub(super) fn is_local(path: &Path) -> bool {
@@ -81,14 +88,23 @@ pub(super) fn directory_of(path: &Path) -> PathBuf {
 
 /// Returns the only file of a directory that looks like weights, whatever its name.
 fn only_weight_file(directory: &Path) -> Option<PathBuf> {
+    match candidates(directory).as_slice() {
+        [one] => Some(one.clone()),
+        _ => None,
+    }
+}
+
+/// Lists the files of a directory that look like weights, whatever their names.
+pub(super) fn candidates(directory: &Path) -> Vec<PathBuf> {
     let is_weights = |path: &PathBuf| {
-        path.extension().is_some_and(|e| {
-            ["safetensors", "bin", "pt", "pth", "h5", "msgpack", "ot", "onnx"].iter().any(|w| e == *w)
-        }) && path.file_name().is_some_and(|n| n != "training_args.bin")
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        path.extension().is_some_and(|e| LONE.iter().any(|extension| e == *extension))
+            && !STATES.iter().any(|start| name.starts_with(start))
             && !foreign::is_foreign(path)
     };
-    let mut found =
-        std::fs::read_dir(directory).ok()?.filter_map(|e| Some(e.ok()?.path())).filter(is_weights);
-    let first = found.next()?;
-    found.next().is_none().then_some(first)
+    let entries = std::fs::read_dir(directory).into_iter().flatten();
+    let mut found: Vec<PathBuf> =
+        entries.filter_map(|entry| Some(entry.ok()?.path())).filter(is_weights).collect();
+    found.sort();
+    found
 }

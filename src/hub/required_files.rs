@@ -7,6 +7,7 @@ use std::path::Path;
 
 use crate::checkpoint::sentence;
 use crate::error::{Error, Result};
+use crate::io::from_json_file;
 
 /// Maximum size of an index of shards in bytes.
 pub(crate) const MAX_INDEX: u64 = 64 << 20;
@@ -174,8 +175,8 @@ pub(crate) fn shards_of(directory: &Path, index: &str) -> Result<Vec<String>> {
     if text.len() as u64 > MAX_INDEX {
         return Err(Error::bad_file(path, "too long for an index of shards"));
     }
-    let value: serde_json::Value = serde_json::from_slice(&text)
-        .map_err(|e| Error::bad_file(&path, format!("not an index of shards: {e}")))?;
+    let value: serde_json::Value =
+        from_json_file(&text).map_err(|e| Error::bad_file(&path, format!("not an index of shards: {e}")))?;
     let Some(map) = value.get("weight_map").and_then(serde_json::Value::as_object) else {
         return Err(Error::bad_file(path, "not an index of shards: it has no \"weight_map\""));
     };

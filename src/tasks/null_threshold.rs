@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use crate::checkpoint::{Checkpoint, Origin};
 use crate::error::{Error, Result};
 use crate::io::OutputTarget;
+use crate::io::from_json_file;
 use crate::model::AlbertConfig;
 
 /// The key of task-specific parameters in transformers' configurations.
@@ -62,7 +63,7 @@ pub fn check(path: &Path) -> Result<()> {
 pub fn save(path: &Path, threshold: f64) -> Result<()> {
     check(path)?;
     let bytes = std::fs::read(path).map_err(Error::io(path, "read"))?;
-    let mut config: Value = serde_json::from_slice(&bytes)
+    let mut config: Value = from_json_file(&bytes)
         .ok()
         .filter(Value::is_object)
         .ok_or_else(|| Error::bad_file(path, "is not a JSON object"))?;

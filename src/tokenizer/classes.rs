@@ -5,6 +5,7 @@
 
 use super::japanese;
 use crate::error::{Error, Result};
+use crate::io::from_json_file;
 use serde_json::{Map, Value};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -112,7 +113,7 @@ impl Named {
     pub(super) fn read(dir: &Path) -> Self {
         let map = |name: &str| -> Map<String, Value> {
             let bytes = fs::read(dir.join(name)).unwrap_or_default();
-            serde_json::from_slice(&bytes).unwrap_or_default()
+            from_json_file(&bytes).unwrap_or_default()
         };
         let class = |map: &Map<String, Value>| map.get("tokenizer_class")?.as_str().map(str::to_owned);
         let config = map(CONFIG);

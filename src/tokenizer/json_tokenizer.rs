@@ -12,6 +12,7 @@ use super::special_tokens::{Named, SpecialTokens};
 use super::word_cache::{WordCache, is_word_by_word};
 use crate::error::{Error, Result};
 use crate::guard::caught;
+use crate::io::json_text;
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -79,6 +80,7 @@ impl JsonTokenizer {
                 or vocab.txt lies beside it";
             Error::bad_file(path, format!("not a tokenizer.json that can be used ({problem}): {advice}"))
         };
+        let bytes = json_text(bytes).map_err(&bad)?;
         let file: File<'_> = serde_json::from_slice(bytes).map_err(|e| bad(e.to_string()))?;
         let own = file.added_tokens.map_or(Ok(Vec::new()), |list| read_added(list.get())).map_err(&bad)?;
         file.normalizer.as_ref().map_or(Ok(()), check_tables).map_err(&bad)?;

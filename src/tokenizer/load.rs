@@ -10,6 +10,7 @@ use super::settings::Settings;
 use super::vocabulary::vocabularies;
 use super::{Engine, Tokenizer, TokenizerKind, wordpiece};
 use crate::error::{Error, Result};
+use crate::io::from_json_file;
 use serde_json::{Map, Value};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -184,7 +185,7 @@ fn object(path: &Path) -> Result<Option<Map<String, Value>>> {
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Err(e) => return Err(Error::io(path, "read")(e)),
     };
-    serde_json::from_slice(&bytes).map(Some).map_err(|e| {
+    from_json_file(&bytes).map(Some).map_err(|e| {
         let problem = format!("not a JSON object ({e}): correct it, or remove it to use the defaults");
         Error::bad_file(path, problem)
     })

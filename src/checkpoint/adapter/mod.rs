@@ -14,6 +14,7 @@ use super::sentence::named_directory;
 use super::tensors::Tensors;
 use super::weight_files;
 use crate::error::{Error, Result};
+use crate::io::from_json_file;
 use crate::model::AlbertConfig;
 
 /// The configuration file of an adapter.
@@ -210,7 +211,7 @@ impl Settings {
     /// Reads an `adapter_config.json`.
     pub(in crate::checkpoint) fn read(path: &Path) -> Result<Self> {
         let text = std::fs::read(path).map_err(Error::io(path, "read"))?;
-        let value: Value = serde_json::from_slice(&text).map_err(|e| {
+        let value: Value = from_json_file(&text).map_err(|e| {
             Error::bad_file(
                 path,
                 format!("is not valid JSON ({e}); expected the configuration of a PEFT adapter"),

@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 
 use super::json::{write, write_json};
 use crate::error::{Error, Result};
+use crate::io::from_json_file;
 use crate::tokenizer::{Tokenizer, TokenizerKind};
 
 const CONFIG: &str = "tokenizer_config.json";
@@ -81,5 +82,5 @@ pub(in crate::checkpoint) fn complete(folder: &Path, tokenizer: &Tokenizer) -> R
 
 fn read(path: &Path) -> Result<Map<String, Value>> {
     let bytes = std::fs::read(path).map_err(Error::io(path, "read"))?;
-    serde_json::from_slice(&bytes).map_err(|e| Error::bad_file(path, format!("not a JSON object ({e})")))
+    from_json_file(&bytes).map_err(|e| Error::bad_file(path, format!("not a JSON object ({e})")))
 }

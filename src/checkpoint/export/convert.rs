@@ -251,12 +251,15 @@ fn plan(
     }
     if !missing.is_empty() {
         let shown: Vec<&str> = missing.iter().take(5).map(String::as_str).collect();
+        let reason =
+            missing.iter().find_map(|name| Some(format!("; {name} {}", inventory.unreadable(name)?)));
         return Err(weights(format!(
-            "{} tensors that {} needs are missing: {}{}",
+            "{} tensors that {} needs are missing: {}{}{}",
             missing.len(),
             architecture.class(),
             shown.join(", "),
-            if missing.len() > shown.len() { ", ..." } else { "" }
+            if missing.len() > shown.len() { ", ..." } else { "" },
+            reason.unwrap_or_default()
         )));
     }
     if let Some(first) = misshapen.first() {

@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use crate::checkpoint::tensor::TensorInfo;
 use crate::error::{Error, Result};
+use crate::io::from_json_file;
 
 /// Maximum size of an index, far above that of any ALBERT.
 const MAX_INDEX_BYTES: u64 = 64 << 20;
@@ -34,7 +35,7 @@ pub(crate) fn read_index(path: &Path) -> Result<Index> {
         return Err(Error::bad_file(path, format!("is not an index of shards: {size} bytes are too many")));
     }
     let text = std::fs::read(path).map_err(Error::io(path, "read"))?;
-    let raw: Raw = serde_json::from_slice(&text)
+    let raw: Raw = from_json_file(&text)
         .map_err(|e| Error::bad_file(path, format!("is not an index of shards: {e}")))?;
     let directory = path.parent().unwrap_or(Path::new("."));
     let names: BTreeSet<&String> = raw.weight_map.values().collect();

@@ -12,6 +12,7 @@ use serde_json::{Map, Value};
 use self::parse::{Fields, label_name};
 use super::activation::Activation;
 use crate::error::{Error, Result};
+use crate::io::from_json_file;
 
 /// How token positions enter the model (transformers' `position_embedding_type`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -135,7 +136,7 @@ impl AlbertConfig {
     /// configurations (`albert_config.json` and other names that begin with `albert`), in which `"gelu"` means the tanh
     /// form, from transformers' files.
     pub fn from_slice(json: &[u8], path: &Path) -> Result<Self> {
-        let value: Value = serde_json::from_slice(json).map_err(|e| {
+        let value: Value = from_json_file(json).map_err(|e| {
             Error::bad_file(path, format!("is not valid JSON ({e}); expected an ALBERT configuration"))
         })?;
         let Value::Object(raw) = value else {

@@ -31,6 +31,7 @@ impl Fields<'_> {
             );
             return Err(self.bad("ln_type", problem));
         }
+        self.check_heads()?;
         let d = AlbertConfig::default();
         let (labels, num_labels) = self.labels()?;
         let config = AlbertConfig {
@@ -67,6 +68,29 @@ impl Fields<'_> {
         };
         self.check(&config)?;
         Ok(config)
+    }
+
+    /// Rejects models without some of their attention heads.
+    fn check_heads(&self) -> Result<()> {
+        let layers = self.raw.get("pruned_heads").and_then(Value::as_object);
+        let is_pruned = |heads: &Value| heads.as_array().is_none_or(|heads| !heads.is_empty());
+        let pruned: Vec<String> = layers
+            .into_iter()
+            .flatten()
+            .filter(|(_, heads)| is_pruned(heads))
+            .take(4)
+            .map(|(layer, heads)| format!("{heads} of layer {layer}").chars().take(80).collect())
+            .collect();
+        if pruned.is_empty() {
+            return Ok(());
+        }
+        let problem = format!(
+            "the attention heads {} were removed, and albert does not support layers with different numbers of heads; use \
+             the weights from before the heads were removed, or put heads of zeros in their place, which give the same \
+             results, and remove this key (docs/limitations.md has a script)",
+            pruned.join(", ")
+        );
+        Err(self.bad("pruned_heads", problem))
     }
 
     /// Checks that involve several keys.

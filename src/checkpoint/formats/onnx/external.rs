@@ -8,19 +8,11 @@ use std::sync::Mutex;
 
 use prost::Message;
 
+use super::proto::Entry;
 use crate::checkpoint::formats::shards::stays_inside;
 
 /// Maximum number of files of a model.
 const MAX_FILES: usize = 1000;
-
-/// `StringStringEntryProto`.
-#[derive(Message)]
-struct Entry {
-    #[prost(string, tag = "1")]
-    key: String,
-    #[prost(string, tag = "2")]
-    value: String,
-}
 
 /// The location of a tensor in another file.
 #[derive(Default)]

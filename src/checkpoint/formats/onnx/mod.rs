@@ -5,6 +5,7 @@
 //! Reference: `onnx/onnx.proto`, and the output of `torch.onnx.export`.
 
 mod external;
+mod graph;
 mod names;
 pub(in crate::checkpoint) mod proto;
 mod quantized;
@@ -24,7 +25,8 @@ use crate::checkpoint::tensor::Format;
 use crate::checkpoint::tensor::{Dtype, TensorInfo};
 use crate::error::{Error, Result};
 use external::{External, Files};
-use names::{Product, is_short, names, product};
+use graph::Graph;
+use names::{Content, Listed, names};
 use proto::{Node, dtype, is_narrow};
 use quantized::QuantizedNodes;
 use recipes::{Recipe, recipes};
@@ -33,6 +35,8 @@ use recipes::{Recipe, recipes};
 const MAX_NODE: u64 = 1 << 20;
 pub(in crate::checkpoint) const MAX_NAME: u64 = 1024;
 const MAX_ITEMS: usize = 200_000;
+/// Number of bytes of weights that are compared.
+const COMPARED: u64 = 4096;
 
 /// One ONNX model.
 pub(crate) struct OnnxFile {
@@ -41,9 +45,21 @@ pub(crate) struct OnnxFile {
     files: Vec<Mutex<File>>,
     infos: Vec<TensorInfo>,
     places: BTreeMap<String, DataLocation>,
+    /// Weights that are columns of an initializer.
+    parts: BTreeMap<String, Part>,
+    /// Biases that the file leaves out because they are zero, with their size in bytes.
+    zeros: BTreeMap<String, usize>,
+    unreadable: Vec<(String, String)>,
     /// Weights that are dequantized when they are read.
     recipes: BTreeMap<String, Recipe>,
     quantization: Option<Quantization>,
+}
+
+/// One of `count` equal parts of each row of a matrix. A part of a row has `row` bytes.
+struct Part {
+    index: usize,
+    count: usize,
+    row: usize,
 }
 
 /// The location of a weight's bytes.
@@ -78,7 +94,7 @@ impl OnnxFile {
             reader,
             at: 0,
             items: 0,
-            products: Vec::new(),
+            nodes: Graph::default(),
             initializers: Vec::new(),
             quantized: QuantizedNodes::default(),
             files,
@@ -87,29 +103,79 @@ impl OnnxFile {
         if walk.initializers.is_empty() {
             return Err(bad("it holds no weights".to_owned()));
         }
-        let mut found = recipes(&walk.initializers, &mut walk.quantized);
-        let names = names(&walk.products, &walk.initializers, &walk.quantized, &found);
-        let (mut places, mut recipes) = (BTreeMap::new(), BTreeMap::new());
-        let mut infos = Vec::new();
-        for initializer in walk.initializers {
-            let Some(name) = names.get(&initializer.name) else { continue };
-            // Exporters may store shared weights once per layer, with equal values.
-            if places.contains_key(name) {
+        let recipes_by_initializer = recipes(&walk.initializers, &mut walk.quantized);
+        let files = walk.files.into_open();
+        let mut model = Self {
+            path: path.to_owned(),
+            files,
+            infos: Vec::new(),
+            places: BTreeMap::new(),
+            parts: BTreeMap::new(),
+            zeros: BTreeMap::new(),
+            unreadable: Vec::new(),
+            recipes: BTreeMap::new(),
+            quantization: None,
+        };
+        let names = names(&walk.nodes, &walk.initializers, &walk.quantized, &recipes_by_initializer);
+        for (name, Listed { initializer, content, others }) in names {
+            if !model.are_equal(&others)? {
                 continue;
             }
-            places.insert(name.clone(), initializer.place);
-            let Initializer { mut shape, mut dtype, .. } = initializer;
-            if let Some(recipe) = found.remove(&initializer.name) {
+            let (mut shape, mut dtype) = (initializer.shape.clone(), initializer.dtype);
+            if let Some(recipe) = recipes_by_initializer.get(&initializer.name) {
                 (shape, dtype) = (quantized::shape(&shape, recipe.form), Dtype::F32);
-                recipes.insert(name.clone(), recipe);
+                model.recipes.insert(name.clone(), recipe.clone());
             }
-            infos.push(TensorInfo { name: name.clone(), shape, dtype });
+            match (content, shape.last_mut()) {
+                (Content::Part { index, count }, Some(columns)) => {
+                    *columns /= count;
+                    let part = Part { index, count, row: *columns * dtype.size() };
+                    model.parts.insert(name.clone(), part);
+                }
+                (Content::Zeros(width), _) => {
+                    shape = vec![width];
+                    model.zeros.insert(name.clone(), width * dtype.size());
+                }
+                _ => {}
+            }
+            model.places.insert(name.clone(), initializer.place);
+            model.infos.push(TensorInfo { name, shape, dtype });
         }
-        infos.sort_by(|a, b| a.name.cmp(&b.name));
-        let quantization =
+        model.unreadable.extend(model.cut_positions());
+        model.quantization =
             walk.quantized.method().map(|(method, is_readable)| Quantization { method, is_readable });
-        let files = walk.files.into_open();
-        Ok(Self { path: path.to_owned(), files, infos, places, recipes, quantization })
+        Ok(model)
+    }
+
+    /// Returns the position embeddings with the reason why they cannot be read, if the model was exported for inputs of
+    /// one length. The exporter then replaces the table by its first rows.
+    fn cut_positions(&self) -> Option<(String, String)> {
+        const ENDINGS: [&str; 2] = ["position_embeddings.weight", "token_type_embeddings.weight"];
+        let [positions, types] = ENDINGS.map(|ending| self.infos.iter().find(|i| i.name.ends_with(ending)));
+        let prefix = types.filter(|_| positions.is_none())?.name.strip_suffix(ENDINGS[1])?;
+        let problem = "is not in the file, which was exported for inputs of one length; export it again with dynamic \
+            shapes (dynamic_shapes of torch.onnx.export)";
+        Some((format!("{prefix}{}", ENDINGS[0]), problem.to_owned()))
+    }
+
+    /// Returns true if initializers have the same shape and the same first bytes, which is as good as all bytes for the
+    /// weights of different modules.
+    fn are_equal(&self, initializers: &[&Initializer]) -> Result<bool> {
+        let Some((first, others)) = initializers.split_first().filter(|(_, others)| !others.is_empty())
+        else {
+            return Ok(true);
+        };
+        let start = |initializer: &Initializer| {
+            let place = initializer.place;
+            self.bytes(DataLocation { size: place.size.min(COMPARED), ..place })
+        };
+        let bytes = start(first)?;
+        for other in others {
+            if other.shape != first.shape || other.dtype != first.dtype || start(other)? != bytes {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// Reads the bytes at a location.
@@ -134,14 +200,28 @@ impl TensorReader for OnnxFile {
         if let Some(recipe) = self.recipes.get(name) {
             return self.dequantized(name, recipe);
         }
+        if let Some(size) = self.zeros.get(name) {
+            return Ok(vec![0; *size]);
+        }
         let Some(place) = self.places.get(name) else {
             return Err(Error::bad_file(&self.path, format!("has no weight \"{name}\"")));
         };
-        self.bytes(*place)
+        let bytes = self.bytes(*place)?;
+        let Some(Part { index, count, row }) = self.parts.get(name) else { return Ok(bytes) };
+        Ok(bytes
+            .chunks(row.saturating_mul(*count).max(1))
+            .filter_map(|r| r.chunks((*row).max(1)).nth(*index))
+            .flatten()
+            .copied()
+            .collect())
     }
 
     fn format(&self) -> Format {
         Format::Onnx
+    }
+
+    fn unreadable(&self) -> &[(String, String)] {
+        &self.unreadable
     }
 
     fn quantization(&self) -> Option<Quantization> {
@@ -155,7 +235,7 @@ struct Parser<R> {
     reader: R,
     at: u64,
     items: usize,
-    products: Vec<Product>,
+    nodes: Graph,
     initializers: Vec<Initializer>,
     quantized: QuantizedNodes,
     files: Files,
@@ -250,13 +330,7 @@ impl<R: Read + Seek> Parser<R> {
                     let node =
                         Node::decode(bytes.as_slice()).map_err(|e| format!("a node is damaged: {e}"))?;
                     let quantized = self.quantized.node(&node);
-                    if let Some((weight, transposed)) =
-                        quantized.filter(|(weight, _)| is_short(weight) && is_short(&node.name))
-                    {
-                        self.products.push(Product { weight, node: node.name, transposed });
-                    } else {
-                        self.products.extend(product(node));
-                    }
+                    self.nodes.add(node, &bytes, quantized);
                 }
                 (5, Field::Bytes(length)) => self.initializer(self.at + length)?,
                 (_, Field::Bytes(length)) => self.skip(length, end)?,

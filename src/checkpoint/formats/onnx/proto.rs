@@ -68,6 +68,22 @@ pub(in crate::checkpoint) struct Node {
     pub attribute: Vec<Attribute>,
 }
 
+/// `NodeProto` with its metadata only.
+#[derive(Message)]
+pub(super) struct NodeMetadata {
+    #[prost(message, repeated, tag = "9")]
+    pub metadata: Vec<Entry>,
+}
+
+/// `StringStringEntryProto`.
+#[derive(Message)]
+pub(super) struct Entry {
+    #[prost(string, tag = "1")]
+    pub key: String,
+    #[prost(string, tag = "2")]
+    pub value: String,
+}
+
 #[derive(Clone, Message)]
 pub(in crate::checkpoint) struct Attribute {
     #[prost(string, tag = "1")]

@@ -9,6 +9,7 @@ use crate::checkpoint::tensor::Dtype;
 use crate::error::{Error, Result};
 
 /// A quantized weight with its scales.
+#[derive(Clone)]
 pub(super) struct Recipe {
     pub weight: Initializer,
     pub scale: Initializer,

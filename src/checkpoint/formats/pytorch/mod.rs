@@ -80,6 +80,11 @@ impl PyTorchFile {
                         "is a PyTorch file without a tensor that can be read: tensor \"{name}\" {problem}"
                     )
                 }
+                None if heap.foreign_globals().iter().any(|class| class.starts_with("numpy.")) => {
+                    "is a pickle of NumPy arrays, which albert does not read; save PyTorch tensors instead, made with \
+                     torch.from_numpy"
+                        .to_owned()
+                }
                 None => "is a PyTorch file without any tensor".to_owned(),
             };
             return Err(Error::bad_file(path, problem));

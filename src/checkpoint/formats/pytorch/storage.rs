@@ -6,6 +6,7 @@ use std::io::{BufReader, Read, Seek, SeekFrom};
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
+use zip::result::ZipError;
 use zip::{CompressionMethod, ZipArchive, ZipReadOptions};
 
 /// The storages of one file, by key.
@@ -73,7 +74,13 @@ impl ZipStorages {
         let open = || File::open(path).map_err(|e| e.to_string());
         let (file, second) = (open()?, open()?);
         let length = file.metadata().map_err(|e| e.to_string())?.len();
-        let archive = ZipArchive::new(BufReader::new(file)).map_err(|e| e.to_string())?;
+        let archive = ZipArchive::new(BufReader::new(file)).map_err(|e| match e {
+            // The directory of an archive is at its end.
+            ZipError::InvalidArchive(_) => {
+                "its zip archive is truncated or damaged; was its download cut off?".to_owned()
+            }
+            other => other.to_string(),
+        })?;
         let names: Vec<String> =
             archive.file_names().filter_map(|name| Some(name.ok()?.into_owned())).collect();
         let folder = names
@@ -158,7 +165,7 @@ fn opened<'a>(
 ) -> Result<(zip::read::ZipFile<'a, BufReader<File>>, bool), String> {
     let index =
         archive.index_for_name(name).ok_or_else(|| format!("the archive has no member \"{name}\""))?;
-    let problem = |e: zip::result::ZipError| format!("member \"{name}\": {e}");
+    let problem = |e: ZipError| format!("member \"{name}\": {e}");
     let unchecked = archive.by_index_raw(index).map_err(problem)?.crc32() == 0;
     let options = ZipReadOptions::new().ignore_crc32(unchecked);
     let entry = archive.by_index_with_options(index, options).map_err(problem)?;
