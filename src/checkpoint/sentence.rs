@@ -297,17 +297,13 @@ fn dense(directory: &Path) -> Result<SentenceLayer> {
     let file = directory.join("config.json");
     let map = object(&file)?;
     let bad = |key: &str, problem: String| Error::Config { path: file.clone(), key: key.to_owned(), problem };
-    let other_input = map.get("module_input_name").and_then(Value::as_str);
-    if let Some(name) = other_input.filter(|name| *name != "sentence_embedding") {
-        let problem =
-            format!("is \"{name}\"; only \"sentence_embedding\" is supported (option ignore_modules)");
-        return Err(bad("module_input_name", problem));
-    }
-    let other_output = map.get("module_output_name").and_then(Value::as_str);
-    if let Some(name) = other_output.filter(|name| *name != "sentence_embedding") {
-        let problem =
-            format!("is \"{name}\"; only \"sentence_embedding\" is supported (option ignore_modules)");
-        return Err(bad("module_output_name", problem));
+    for key in ["module_input_name", "module_output_name"] {
+        let name = map.get(key).and_then(Value::as_str);
+        if let Some(name) = name.filter(|name| *name != "sentence_embedding") {
+            let problem =
+                format!("is \"{name}\"; only \"sentence_embedding\" is supported (option ignore_modules)");
+            return Err(bad(key, problem));
+        }
     }
     if map.get("use_residual").and_then(Value::as_bool) == Some(true) {
         return Err(bad(

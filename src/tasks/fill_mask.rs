@@ -7,7 +7,8 @@ use serde::Serialize;
 use super::input::{FieldNames, TextPair};
 use super::pipeline::Pipeline;
 use super::scores::{softmax, top_k};
-use crate::error::{Error, Result, count, stated};
+use super::target_word::TargetWord;
+use crate::error::{Error, Result, count};
 use crate::io::RecordBody;
 use crate::stream::Task;
 use crate::tokenizer::{Encoding, TruncationSide};
@@ -21,57 +22,6 @@ pub struct FillMaskOptions {
     pub targets: Vec<TargetWord>,
     /// Names of the JSON fields with the texts.
     pub fields: FieldNames,
-}
-
-/// A word to score and its pieces in the vocabulary.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TargetWord {
-    /// The word as given.
-    pub word: String,
-    /// Ids of its pieces; at least one.
-    pub pieces: Vec<u32>,
-}
-
-impl TargetWord {
-    /// Looks up a word: a piece with exactly this spelling (as in transformers), otherwise the pieces into which the
-    /// tokenizer splits it.
-    ///
-    /// # Errors
-    /// [`Error::InvalidOption`] if the tokenizer removes the word completely, or if a piece is not in the vocabulary.
-    pub fn new(word: &str, pipeline: &Pipeline) -> Result<Self> {
-        let tokenizer = &pipeline.tokenizer;
-        let unusable = |problem: &str| Error::InvalidOption {
-            name: "targets".to_owned(),
-            problem: stated(format_args!("\"{word}\""), problem),
-        };
-        let rows = pipeline.config.vocab_size;
-        if let Some(id) = tokenizer.token_to_id(word)
-            && !word.is_empty()
-        {
-            if id as usize >= rows {
-                let problem = format!("has the id {id}, and the model has embeddings for {rows} tokens only");
-                return Err(unusable(&problem));
-            }
-            return Ok(Self { word: word.to_owned(), pieces: vec![id] });
-        }
-        let pieces = tokenizer.encode_without_special_tokens(word)?.ids;
-        if pieces.is_empty() {
-            return Err(unusable("nothing is left of this word after normalization"));
-        }
-        if pieces.iter().any(|id| Some(*id) == tokenizer.unk_id()) {
-            return Err(unusable("has characters that the vocabulary does not know"));
-        }
-        if pieces.iter().any(|id| *id as usize >= rows) {
-            return Err(unusable("has pieces that the model has no embeddings for"));
-        }
-        Ok(Self { word: word.to_owned(), pieces })
-    }
-}
-
-/// Returns true if a text without a mask seems to have one in the spelling of another model.
-fn has_other_mask(text: &str) -> bool {
-    let lower = text.to_lowercase();
-    text.contains("MASK") || lower.contains("<mask>") || lower.contains("[mask]")
 }
 
 /// An encoded text and the positions of its masks.
@@ -388,6 +338,12 @@ fn widened(encoding: &Encoding, place: usize, middle: impl Iterator<Item = u32>)
     wide.type_ids.extend(std::iter::repeat_n(encoding.type_ids[place], middle));
     wide.type_ids.extend_from_slice(&encoding.type_ids[place + 1..]);
     wide
+}
+
+/// Returns true if a text without a mask seems to have one in the spelling of another model.
+fn has_other_mask(text: &str) -> bool {
+    let lower = text.to_lowercase();
+    text.contains("MASK") || lower.contains("<mask>") || lower.contains("[mask]")
 }
 
 fn positions_of(ids: &[u32], wanted: u32) -> Vec<usize> {

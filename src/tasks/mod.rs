@@ -15,6 +15,7 @@ pub mod null_threshold;
 mod pipeline;
 mod qa;
 mod scores;
+mod target_word;
 pub(crate) mod text;
 mod text_task;
 mod tokenize;
@@ -25,15 +26,14 @@ pub use choose::{ChoiceScore, Choose, ChooseItem, ChooseOptions};
 pub use classify::{Classify, ClassifyItem, ClassifyMode, ClassifyOptions, Function, LabelScore};
 pub(crate) use embed::Vectors;
 pub use embed::{Embed, EmbedItem, EmbedOptions, Embedding, TextRules};
-pub use fill_mask::{
-    FillMask, FillMaskItem, FillMaskOptions, MaskPredictions, MaskedRow, Prediction, TargetWord, Token,
-};
+pub use fill_mask::{FillMask, FillMaskItem, FillMaskOptions, MaskPredictions, MaskedRow, Prediction, Token};
 pub use input::{FieldNames, TextPair};
 pub use lengths::{LengthOptions, Longest, OwnLimit};
 pub use loading::{LoadOptions, LoadedPipeline};
 pub use ner::{Aggregation, Entity, Ner, NerItem, NerOptions, WordBoundaries};
 pub use pipeline::{Embedded, OverflowStrategy, Pipeline, Pooling};
 pub use qa::{AnswerSpan, Answers, Qa, QaItem, QaOptions};
+pub use target_word::TargetWord;
 pub use text_task::{NeedsHead, OnTexts, TextItem, TextTask, TextTaskOptions};
 pub use tokenize::Tokenize;
 pub use zero_shot::{ZeroShot, ZeroShotItem, ZeroShotOptions};

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use prost::Message;
 
-use super::MAX_NAME;
+use super::parse::MAX_NAME;
 use super::proto::{Node, NodeMetadata};
 
 /// Key of the names of the modules around a node, from the outermost to the node itself, as a list in Python's syntax.
