@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::json::write_json;
 use crate::checkpoint::sentence::{MODEL_CONFIG, MODULES, Module, TRANSFORMER_CONFIGS, modules_in};
 use crate::error::{Error, Result};
+use crate::io::from_json_file;
 
 /// Copies the files of the modules in `root`, the directory of a `modules.json`, into `folder`, which contains the model
 /// itself. Returns a note if they cannot be kept, in which case none is copied.
@@ -43,7 +44,7 @@ pub(super) fn write_modules(root: &Path, folder: &Path) -> Result<Option<String>
 fn movable(root: &Path, folder: &Path) -> std::result::Result<(Value, Vec<Module>), String> {
     let modules = modules_in(root).map_err(|error| error.to_string())?.unwrap_or_default();
     let text = std::fs::read(root.join(MODULES)).map_err(|error| error.to_string())?;
-    let mut list: Value = serde_json::from_slice(&text).map_err(|error| error.to_string())?;
+    let mut list: Value = from_json_file(&text)?;
     let Some(transformer) = modules.iter().position(Module::is_transformer) else {
         return Err(format!("{MODULES} names no Transformer module"));
     };
