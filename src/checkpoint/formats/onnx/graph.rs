@@ -8,8 +8,7 @@ use std::collections::BTreeMap;
 
 use prost::Message;
 
-use super::parse::MAX_NAME;
-use super::proto::{Node, NodeMetadata};
+use super::proto::{MAX_NAME, Node, NodeMetadata};
 
 /// Key of the names of the modules around a node, from the outermost to the node itself, as a list in Python's syntax.
 const SCOPES: &str = "pkg.torch.onnx.name_scopes";

@@ -6,14 +6,13 @@ use prost::Message;
 
 use super::external::{External, Files};
 use super::graph::Graph;
-use super::proto::{Node, dtype, is_narrow};
+use super::proto::{MAX_NAME, Node, dtype, is_narrow};
 use super::quantized::QuantizedNodes;
 use super::{DataLocation, Initializer};
 use crate::checkpoint::tensor::Dtype;
 
 /// Maximum size of a node. Nodes of an ALBERT have a few hundred bytes, or more with an embedded constant.
 const MAX_NODE: u64 = 1 << 20;
-pub(super) const MAX_NAME: u64 = 1024;
 const MAX_ITEMS: usize = 200_000;
 
 type ParseResult<T> = std::result::Result<T, String>;

@@ -11,6 +11,9 @@ pub(in crate::checkpoint) const FLOAT: i32 = 1;
 /// Data type of 64-bit integers.
 pub(in crate::checkpoint) const INT64: i32 = 7;
 
+/// Maximum length of a name in bytes.
+pub(super) const MAX_NAME: u64 = 1024;
+
 /// Kinds of attributes.
 pub(in crate::checkpoint) mod kind {
     pub(crate) const FLOAT: i32 = 1;
