@@ -68,18 +68,15 @@ fn no_output_replaces_an_input_or_another_output() {
     for (args, problem) in [
         (
             &["embed", "-q", "-i", "in.jsonl", "-o", "v.npy", "--ids", "in.jsonl"][..],
-            "--ids: is the same file",
+            "--ids is the same file",
         ),
-        (
-            &[&data[..], &["--predictions", "./in.jsonl"]].concat(),
-            "--predictions: is the same file as --data",
-        ),
-        (&[&data[..], &["--output", "in.jsonl"]].concat(), "--output: is the same file as --data"),
+        (&[&data[..], &["--predictions", "./in.jsonl"]].concat(), "--predictions is the same file as --data"),
+        (&[&data[..], &["--output", "in.jsonl"]].concat(), "--output is the same file as --data"),
         #[cfg(unix)]
-        (&[&data[..], &["--errors", "link"]].concat(), "--errors: is the same file as --data"),
+        (&[&data[..], &["--errors", "link"]].concat(), "--errors is the same file as --data"),
         (
             &[&data[..], &["--predictions", "new.jsonl", "--errors", "new.jsonl"]].concat(),
-            "--errors: is the same file as --predictions",
+            "--errors is the same file as --predictions",
         ),
     ] {
         let (code, _, err) = run(folder.path(), args, "");
