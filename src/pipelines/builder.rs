@@ -215,8 +215,8 @@ fn no_such_model(model: &str) -> Error {
 
 /// Implements `open`, `built_in` and `builder` of a pipeline.
 macro_rules! constructors {
-    ($name:ident) => {
-        impl $name {
+    ($name:ident $(<$task:ident: $bound:ident>)?) => {
+        impl$(<$task: $bound>)? $name$(<$task>)? {
             /// Opens a model with the default settings: a directory, a file or a hub id. See [`Builder`] for other
             /// settings.
             ///

@@ -1,6 +1,6 @@
 //! Tasks on texts that are defined in one file.
 
-use super::builder::{Builder, Predictor};
+use super::builder::{Builder, Predictor, constructors};
 use super::fill_mask::single;
 use super::{predict_items, predict_one, prepared};
 use crate::checkpoint::{Checkpoint, EmbeddedTask, MlmBias};
@@ -13,6 +13,8 @@ pub struct TextPipeline<T: TextTask> {
     loaded: LoadedPipeline,
     options: T::Options,
 }
+
+constructors!(TextPipeline<T: TextTask>);
 
 impl<T: TextTask> Predictor for TextPipeline<T> {
     type Options = T::Options;
@@ -38,27 +40,6 @@ impl<T: TextTask> Predictor for TextPipeline<T> {
 }
 
 impl<T: TextTask> TextPipeline<T> {
-    /// Opens a model with the default settings: a directory, a file or a hub id. See [`Builder`] for other settings.
-    ///
-    /// # Errors
-    /// Errors from the model's files and the hub.
-    pub fn open(model: &str) -> Result<Self> {
-        Self::builder().open(model)
-    }
-
-    /// Opens the built-in model.
-    ///
-    /// # Errors
-    /// Errors from the device.
-    pub fn built_in() -> Result<Self> {
-        Self::builder().built_in()
-    }
-
-    /// Returns settings for opening a model.
-    pub fn builder() -> Builder<Self> {
-        Builder::default()
-    }
-
     /// Returns the prediction for a text. `None` if nothing is left of the text, for example because it is empty.
     ///
     /// # Errors

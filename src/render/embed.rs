@@ -2,6 +2,7 @@
 
 use serde_json::value::RawValue;
 
+use super::heading;
 use crate::io::{Cell, Column, ColumnType};
 use crate::stream::{ExtraFields, Render};
 use crate::tasks::{Embed, EmbedItem, Embedding, Vectors};
@@ -55,12 +56,7 @@ impl Render for Embed<'_> {
 
     fn text(&self, item: &EmbedItem, prediction: &Embedding, _color: bool) -> String {
         use std::fmt::Write;
-        let mut out = item.text.text.clone();
-        if let Some(pair) = &item.text.text_pair {
-            out.push_str(" | ");
-            out.push_str(pair);
-        }
-        out.push('\n');
+        let mut out = heading(&item.text.text, item.text.text_pair.as_deref());
         let mut line = |name: &str, vector: &[f32]| {
             let first: Vec<String> = vector.iter().take(6).map(|v| format!("{v:>8.4}")).collect();
             let dots = if vector.len() > 6 { " ..." } else { "" };

@@ -3,6 +3,7 @@
 use anstyle::{AnsiColor, Style};
 use serde_json::value::RawValue;
 
+use super::heading;
 use crate::io::{Cell, Column, ColumnType};
 use crate::stream::Render;
 use crate::tasks::{FillMask, FillMaskItem, MaskPredictions, Prediction, Token};
@@ -75,12 +76,7 @@ impl Render for FillMask<'_> {
     fn text(&self, item: &FillMaskItem, prediction: &MaskPredictions, color: bool) -> String {
         use std::fmt::Write;
         let word = if color { AnsiColor::Green.on_default().bold() } else { Style::new() };
-        let mut out = item.text.text.clone();
-        if let Some(pair) = &item.text.text_pair {
-            out.push_str(" | ");
-            out.push_str(pair);
-        }
-        out.push('\n');
+        let mut out = heading(&item.text.text, item.text.text_pair.as_deref());
         let width = prediction.iter().flatten().map(|p| p.token_str.chars().count()).max().unwrap_or(0);
         for (i, mask) in prediction.iter().enumerate() {
             if prediction.len() > 1 {

@@ -2,6 +2,7 @@
 
 use anstyle::{AnsiColor, Style};
 
+use super::heading;
 use crate::io::{Cell, Column, ColumnType};
 use crate::tasks::LabelScore;
 
@@ -29,12 +30,7 @@ pub(super) fn label_lines(
 ) -> String {
     use std::fmt::Write;
     let style = if color { AnsiColor::Green.on_default().bold() } else { Style::new() };
-    let mut out = text.to_owned();
-    if let Some(pair) = pair {
-        out.push_str(" | ");
-        out.push_str(pair);
-    }
-    out.push('\n');
+    let mut out = heading(text, pair);
     for LabelScore { label, score } in labels {
         let _infallible = if numbers {
             writeln!(out, "  {score:>9.4}  {style}{label}{style:#}")

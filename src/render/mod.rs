@@ -11,3 +11,11 @@ mod qa;
 mod text_task;
 mod tokenize;
 mod zero_shot;
+
+/// Returns the line above a prediction: the text, and the second text if there is one.
+fn heading(text: &str, pair: Option<&str>) -> String {
+    match pair {
+        Some(pair) => format!("{text} | {pair}\n"),
+        None => format!("{text}\n"),
+    }
+}

@@ -4,6 +4,7 @@ use anstyle::{AnsiColor, Style};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
+use super::heading;
 use crate::io::{Cell, Column, ColumnType};
 use crate::stream::Render;
 use crate::tasks::{OnTexts, TextItem, TextTask};
@@ -45,12 +46,7 @@ impl<T: TextTask> Render for OnTexts<'_, T> {
     fn text(&self, item: &TextItem<T::Row>, prediction: &Option<T::Prediction>, color: bool) -> String {
         use std::fmt::Write;
         let style = if color { AnsiColor::Green.on_default().bold() } else { Style::new() };
-        let mut out = item.text.text.clone();
-        if let Some(pair) = &item.text.text_pair {
-            out.push_str(" | ");
-            out.push_str(pair);
-        }
-        out.push('\n');
+        let mut out = heading(&item.text.text, item.text.text_pair.as_deref());
         let fields = match serde_json::to_value(prediction) {
             Ok(Value::Object(fields)) => fields,
             _ => Map::new(),

@@ -112,10 +112,8 @@ impl<'a> Classify<'a> {
     ///
     /// # Errors
     /// If it is too long and must not be truncated, or if sentence order is requested for a single text.
-    pub fn prepare(&self, mut text: TextPair) -> std::result::Result<ClassifyItem, String> {
-        if text.text_pair.is_none() {
-            text.text_pair.clone_from(&self.options.text_pair);
-        }
+    pub fn prepare(&self, text: TextPair) -> std::result::Result<ClassifyItem, String> {
+        let text = text.or_pair(self.options.text_pair.as_ref());
         if self.options.mode == ClassifyMode::Order && text.text_pair.is_none() {
             return Err(format!(
                 "sentence order needs two texts: option text_pair, or a field \"{}\" (option pair_field names another)",

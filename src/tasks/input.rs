@@ -40,6 +40,13 @@ impl TextPair {
             }
         }
     }
+
+    /// Uses `pair` as the second text if there is none.
+    #[must_use]
+    pub(super) fn or_pair(mut self, pair: Option<&String>) -> Self {
+        self.text_pair = self.text_pair.or_else(|| pair.cloned());
+        self
+    }
 }
 
 /// Returns a required string field. `option` is the option that renames it.

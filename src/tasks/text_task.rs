@@ -134,11 +134,7 @@ impl<T: TextTask> Task for OnTexts<'_, T> {
     type Prediction = Option<T::Prediction>;
 
     fn encode(&self, body: &RecordBody) -> std::result::Result<Self::Item, String> {
-        let mut text = TextPair::from_record(body, &self.fields)?;
-        if text.text_pair.is_none() {
-            text.text_pair.clone_from(&self.text_pair);
-        }
-        self.prepare(text)
+        self.prepare(TextPair::from_record(body, &self.fields)?.or_pair(self.text_pair.as_ref()))
     }
 
     fn rows_per_record(&self) -> usize {
