@@ -7,7 +7,7 @@ use super::record::Record;
 use crate::error::Result;
 
 /// Maximum total size in bytes of the records in the channel. A larger record is sent once the channel is empty.
-const CAPACITY: usize = 4 << 20;
+const CAPACITY: usize = 1 << 20;
 
 /// The sending end.
 pub(super) struct RecordSender {
