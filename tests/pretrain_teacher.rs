@@ -140,7 +140,7 @@ fn a_run_with_a_teacher_is_resumed_with_the_same_teacher() {
     other[place + 1] = path.join("whole").display().to_string();
     fails(&other, &["--teacher was \"weights "]);
     other.drain(place..place + 2);
-    fails(&other, &["is nothing"]);
+    fails(&other, &["is not set"]);
 }
 
 #[test]

@@ -71,13 +71,12 @@ impl Identity {
         let own = serde_json::from_str(&self.to_json().to_string()).unwrap_or_default();
         let Value::Object(own) = own else { return Vec::new() };
         let keys = own.keys().chain(stored.keys().filter(|key| !own.contains_key(*key)));
-        keys.filter(|key| set(&own, key) != set(&stored, key))
-            .map(|key| {
-                let word = if kind(key) == Some(EntryKind::Fact) { "" } else { "option " };
-                let show = |value: Option<&Value>| value.map_or("nothing".to_owned(), Value::to_string);
-                format!("{word}{key} was {}, is {}", show(stored.get(key)), show(own.get(key)))
-            })
-            .collect()
+        let mut differences = Vec::new();
+        for key in keys {
+            let word = if kind(key) == Some(EntryKind::Fact) { "" } else { "option " };
+            describe(&format!("{word}{key}"), stored.get(key), own.get(key), &mut differences);
+        }
+        differences
     }
 }
 
@@ -103,9 +102,23 @@ fn choice_of(value: &Value) -> Value {
     Value::String(snake)
 }
 
-/// The value of a key, unless it is null.
-fn set<'a>(values: &'a Map<String, Value>, key: &str) -> Option<&'a Value> {
-    values.get(key).filter(|value| !value.is_null())
+/// Describes the difference between two values, and only the fields that differ if both are objects. Null equals a value that
+/// is absent.
+fn describe(name: &str, stored: Option<&Value>, own: Option<&Value>, differences: &mut Vec<String>) {
+    match (stored, own) {
+        (Some(Value::Object(stored)), Some(Value::Object(own))) => {
+            for key in own.keys().chain(stored.keys().filter(|key| !own.contains_key(*key))) {
+                describe(&format!("{name}.{key}"), stored.get(key), own.get(key), differences);
+            }
+        }
+        _ => {
+            let [was, is] = [stored, own].map(|value| value.filter(|value| !value.is_null()));
+            if was != is {
+                let show = |value: Option<&Value>| value.map_or("not set".to_owned(), Value::to_string);
+                differences.push(format!("{name} was {}, is {}", show(was), show(is)));
+            }
+        }
+    }
 }
 
 #[cfg(test)]
@@ -161,7 +174,7 @@ mod tests {
         });
         assert_eq!(
             identity.differences(&other),
-            ["option order was \"shuffled\", is \"by_length\"", "option compat was \"google\", is null",]
+            ["option order was \"shuffled\", is \"by_length\"", "option compat was \"google\", is not set",]
         );
     }
 
@@ -172,15 +185,16 @@ mod tests {
             "--batch-size": 16,
             "clip_norm": 1.5,
             "--max-ngram": 3,
-            "optimizer": {"rate": 0.5},
+            "optimizer": {"rate": 0.25, "momentum": null},
         });
         assert_eq!(
             identity().differences(&stored),
             [
                 "digest of the examples was \"x\", is \"ab-c\"",
                 "option batch_size was 16, is 8",
-                "option clip_norm was 1.5, is null",
-                "option max_ngram was 3, is nothing",
+                "option clip_norm was 1.5, is not set",
+                "optimizer.rate was 0.25, is 0.5",
+                "option max_ngram was 3, is not set",
             ]
         );
     }

@@ -7,6 +7,8 @@ use albert::data::{
 };
 use albert::tasks::QaOptions;
 
+use super::list::{self, List};
+
 /// Arguments for the data of every task.
 #[derive(Args, Debug)]
 pub(crate) struct DataArgs {
@@ -42,8 +44,8 @@ pub(crate) struct TextDataArgs {
     #[arg(long, value_name = "TEXT", default_value = "|", hide_short_help = true, help_heading = "Data")]
     pub label_separator: String,
     /// Columns of 0 and 1, one for each label (comma-separated)
-    #[arg(long, value_name = "NAMES", value_delimiter = ',', hide_short_help = true, help_heading = "Data")]
-    pub label_columns: Vec<String>,
+    #[arg(long, value_name = "NAMES", hide_short_help = true, help_heading = "Data")]
+    pub label_columns: Vec<List>,
 }
 
 impl TextDataArgs {
@@ -57,7 +59,7 @@ impl TextDataArgs {
             id: self.data.id_field.clone(),
             kind,
             separator: self.label_separator.clone(),
-            label_columns: self.label_columns.clone(),
+            label_columns: list::values(&self.label_columns),
             on_error: self.data.on_error,
             ..TextOptions::default()
         }

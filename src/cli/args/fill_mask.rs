@@ -4,6 +4,7 @@ use clap::Args;
 
 use super::common::{InputArgs, LengthArgs, ModelArgs, OutputArgs};
 use super::device::DeviceArgs;
+use super::list::List;
 use albert::checkpoint::MlmBias;
 
 /// Predict the words behind [MASK]
@@ -27,8 +28,10 @@ pub(crate) struct FillMaskArgs {
     /// A word that is a vocabulary piece as written is scored as that piece, as in transformers (write "▁he" for the word;
     /// "he" may be a piece inside words). Any other word is split into pieces. The score of several pieces is the product of
     /// their probabilities from left to right, with as many masks in its place.
-    #[arg(long, value_name = "WORDS", value_delimiter = ',', help_heading = "Task")]
-    pub targets: Vec<String>,
+    ///
+    /// Put a comma in double quotes: --targets '",",.'.
+    #[arg(long, value_name = "WORDS", help_heading = "Task")]
+    pub targets: Vec<List>,
     /// Masked-LM bias to use if a checkpoint contains two that differ
     #[arg(
         long,

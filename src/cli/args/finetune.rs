@@ -11,6 +11,7 @@ use albert::training::{Duration, OptimizerKind};
 use super::common::ModelArgs;
 use super::data::{ChoiceDataArgs, QuestionDataArgs, TextDataArgs, TokenDataArgs};
 use super::device::DeviceCheckArgs;
+use super::list::{self, List};
 use super::pretrain::PretrainArgs;
 use super::training::{PrecisionArg, ScheduleArg};
 use super::values::{not_negative, positive, share};
@@ -52,11 +53,13 @@ pub(crate) struct FinetuneClassifyArgs {
     #[command(flatten)]
     pub data: TextDataArgs,
     /// Labels in the order of their ids (comma-separated) [default: the labels in the data, sorted]
-    #[arg(long, value_name = "LABELS", value_delimiter = ',', help_heading = "Data")]
-    pub labels: Vec<String>,
+    ///
+    /// Put a label that contains a comma in double quotes: --labels '"food, drink",sport'.
+    #[arg(long, value_name = "LABELS", help_heading = "Data")]
+    pub labels: Vec<List>,
     /// Class weights for the loss: balanced, or label=weight (comma-separated)
-    #[arg(long, value_name = "WEIGHTS", value_delimiter = ',', help_heading = "Training")]
-    pub class_weights: Vec<String>,
+    #[arg(long, value_name = "WEIGHTS", help_heading = "Training")]
+    pub class_weights: Vec<List>,
 }
 
 /// Fine-tune token classification, such as named entities
@@ -69,11 +72,11 @@ pub(crate) struct FinetuneNerArgs {
     #[command(flatten)]
     pub data: TokenDataArgs,
     /// Tags in the order of their ids (comma-separated) [default: the tags in the data, O first]
-    #[arg(long, value_name = "TAGS", value_delimiter = ',', help_heading = "Data")]
-    pub labels: Vec<String>,
+    #[arg(long, value_name = "TAGS", help_heading = "Data")]
+    pub labels: Vec<List>,
     /// Class weights for the loss: balanced, or tag=weight (comma-separated)
-    #[arg(long, value_name = "WEIGHTS", value_delimiter = ',', help_heading = "Training")]
-    pub class_weights: Vec<String>,
+    #[arg(long, value_name = "WEIGHTS", help_heading = "Training")]
+    pub class_weights: Vec<List>,
 }
 
 /// Fine-tune extractive question answering
@@ -255,8 +258,8 @@ impl FinetuneClassifyArgs {
         let task = FineTuneTask::Classify {
             data: self.data.options(self.data.goal.unwrap_or_default()),
             goal: self.data.goal,
-            labels: self.labels.clone(),
-            class_weights: ClassWeights::parse(&self.class_weights)?,
+            labels: list::values(&self.labels),
+            class_weights: ClassWeights::parse(&list::values(&self.class_weights))?,
         };
         Ok(self.common.options(task))
     }
@@ -269,9 +272,9 @@ impl FinetuneNerArgs {
     /// [`albert::Error::InvalidOption`] for class weights that cannot be read.
     pub(crate) fn options(&self) -> albert::Result<FineTuneOptions> {
         let task = FineTuneTask::Ner {
-            data: self.data.options(&self.labels),
-            labels: self.labels.clone(),
-            class_weights: ClassWeights::parse(&self.class_weights)?,
+            data: self.data.options(&list::values(&self.labels)),
+            labels: list::values(&self.labels),
+            class_weights: ClassWeights::parse(&list::values(&self.class_weights))?,
         };
         Ok(self.common.options(task))
     }

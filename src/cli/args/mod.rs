@@ -14,6 +14,7 @@ pub(super) mod eval;
 pub(super) mod fill_mask;
 pub(super) mod finetune;
 pub(super) mod info;
+pub(super) mod list;
 pub(super) mod man;
 pub(super) mod ner;
 pub(super) mod part;

@@ -10,6 +10,7 @@ use albert::tasks::{Aggregation, WordBoundaries};
 
 use super::common::{LengthArgs, ModelArgs, RecordArgs};
 use super::device::DeviceArgs;
+use super::list::List;
 use super::record_format::RecordFormatArg;
 
 /// Find named entities or other labelled spans
@@ -38,8 +39,8 @@ pub(crate) struct NerArgs {
     #[arg(long, value_name = "HOW", default_value = "simple", help_heading = "Task")]
     pub aggregation: Aggregation,
     /// Labels to leave out (comma-separated)
-    #[arg(long, value_name = "LABELS", value_delimiter = ',', default_value = "O", help_heading = "Task")]
-    pub ignore_labels: Vec<String>,
+    #[arg(long, value_name = "LABELS", default_value = "O", help_heading = "Task")]
+    pub ignore_labels: Vec<List>,
     /// Word boundaries
     #[arg(long, value_name = "HOW", default_value = "text", help_heading = "Task")]
     pub word_boundaries: WordBoundaries,

@@ -4,6 +4,7 @@ use clap::Args;
 
 use super::common::{LengthArgs, ModelArgs, OutputArgs, RecordArgs};
 use super::device::DeviceArgs;
+use super::list::List;
 
 /// Classify texts with labels of your own
 ///
@@ -27,8 +28,10 @@ pub(crate) struct ZeroShotArgs {
     #[arg(long, value_name = "NAME", default_value = "labels", help_heading = "Input")]
     pub labels_field: String,
     /// Labels (comma-separated)
-    #[arg(long, value_name = "LABELS", value_delimiter = ',', help_heading = "Task")]
-    pub labels: Vec<String>,
+    ///
+    /// Put a label that contains a comma in double quotes: --labels '"food, drink",sport'.
+    #[arg(long, value_name = "LABELS", help_heading = "Task")]
+    pub labels: Vec<List>,
     /// Sentence with {} in place of the label
     #[arg(
         long,

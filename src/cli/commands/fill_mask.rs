@@ -4,6 +4,7 @@ use albert::model::Head;
 use albert::tasks::{FillMask, FillMaskOptions, TargetWord};
 
 use crate::cli::args::fill_mask::FillMaskArgs;
+use crate::cli::args::list;
 use crate::cli::exit::{ExitStatus, Failure};
 use crate::cli::output::report::Reporter;
 use crate::cli::{options, streaming};
@@ -21,7 +22,7 @@ pub(super) fn run(args: FillMaskArgs, reporter: &Reporter) -> Result<ExitStatus,
         reporter,
     )?;
     let mut targets = Vec::new();
-    for word in args.targets.iter().filter(|word| !word.is_empty()) {
+    for word in list::values(&args.targets).iter().filter(|word| !word.is_empty()) {
         let target = TargetWord::new(word, &ready.pipeline)?;
         if !targets.iter().any(|t: &TargetWord| t.pieces == target.pieces) {
             targets.push(target);

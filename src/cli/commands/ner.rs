@@ -5,6 +5,7 @@ use albert::io::Needed;
 use albert::model::Head;
 use albert::tasks::{Ner, NerOptions};
 
+use crate::cli::args::list;
 use crate::cli::args::ner::NerArgs;
 use crate::cli::exit::{ExitStatus, Failure};
 use crate::cli::options;
@@ -30,7 +31,7 @@ pub(super) fn run(args: NerArgs, reporter: &Reporter) -> Result<ExitStatus, Fail
     )?;
     let options = NerOptions {
         aggregation: args.aggregation,
-        ignore_labels: args.ignore_labels,
+        ignore_labels: list::values(&args.ignore_labels),
         word_boundaries: args.word_boundaries,
         stride: args.stride,
         text_field: args.text_field,

@@ -5,6 +5,7 @@ use albert::io::Needed;
 use albert::model::Head;
 use albert::tasks::{ZeroShot, ZeroShotOptions};
 
+use crate::cli::args::list;
 use crate::cli::args::zero_shot::ZeroShotArgs;
 use crate::cli::exit::{ExitStatus, Failure};
 use crate::cli::options;
@@ -27,7 +28,8 @@ pub(super) fn run(args: ZeroShotArgs, reporter: &Reporter) -> Result<ExitStatus,
         options::lengths(&args.length),
         reporter,
     )?;
-    let labels = args.labels.iter().map(|l| l.trim().to_owned()).filter(|l| !l.is_empty()).collect();
+    let labels =
+        list::values(&args.labels).iter().map(|l| l.trim().to_owned()).filter(|l| !l.is_empty()).collect();
     let options = ZeroShotOptions {
         labels,
         hypothesis: args.hypothesis,
