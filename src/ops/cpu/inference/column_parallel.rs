@@ -1,13 +1,14 @@
 //! Inference for few rows: threads share the columns of each product.
 //!
 //! Each thread has a copy of the states and computes everything between two products redundantly, which is faster than
-//! waiting for another thread.
+//! waiting for another thread. Where heads can be divided evenly, a thread also computes the queries, keys and values of its
+//! own heads, so that nothing is exchanged before attention.
 
 use std::ops::Range;
 use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 
 use super::spin_barrier::{self, SpinBarrier};
-use super::{Pass, Sizes, copy, fill};
+use super::{Pass, Sequence, Sizes, copy, fill};
 use crate::ops::cpu::attention::AttentionWorkspace;
 use crate::ops::cpu::gemm::{COLUMNS, PackedLhs, PackedRhs};
 
@@ -74,6 +75,8 @@ struct Workspace {
     heads: Vec<f32>,
     attended: Vec<f32>,
     full: Vec<f32>,
+    /// A panel before the activation.
+    panel: Vec<f32>,
     attention: AttentionWorkspace,
 }
 
@@ -81,50 +84,59 @@ impl Worker<'_> {
     fn apply(&mut self, states: &mut [f32], shared: &[Shared; 5]) {
         let Self { pass, thread, threads, barrier, ref mut workspace } = *self;
         let [qkv_parts, head_parts, dense_parts, inner_parts, full_parts] = shared;
-        let Sizes { hidden, heads: count, .. } = pass.sizes;
-        let d = pass.sizes.head_size();
+        let hidden = pass.sizes.hidden;
         let rows = states.len() / hidden;
         let (p, packed) = (&pass.parameters, pass.packed);
-        let Workspace { packed_lhs, qkv, heads, attended, full, attention } = workspace;
+        let Workspace { packed_lhs, qkv, heads, attended, full, panel: before, attention } = workspace;
         for (buffer, width) in [(&mut *qkv, 3 * hidden), (heads, hidden), (attended, hidden), (full, hidden)]
         {
             buffer.resize(rows * width, 0.0);
         }
+        before.resize(rows * COLUMNS, 0.0);
 
-        let product =
-            |weights: &PackedRhs, packed_lhs: &[PackedLhs], bias: &[f32], out: &Shared, gelu: bool| {
+        let mut product =
+            |weights: &PackedRhs, packed_lhs: &[PackedLhs], bias: &[f32], out: &Shared, activate: bool| {
                 let panels = share(weights.panels(), thread, threads);
                 out.write(thread, panels.len() * rows * COLUMNS, |out| {
                     for (panel, out) in panels.zip(out.chunks_exact_mut(rows * COLUMNS)) {
-                        weights.panel(panel, packed_lhs, bias, out, COLUMNS);
-                        if gelu {
-                            activate(pass, out);
+                        if activate {
+                            weights.panel(panel, packed_lhs, bias, before, COLUMNS);
+                            pass.options.activation.forward(before, out);
+                        } else {
+                            weights.panel(panel, packed_lhs, bias, out, COLUMNS);
                         }
                     }
                 });
                 barrier.wait();
             };
         copy(&packed.qkv, packed_lhs, states, hidden);
-        product(&packed.qkv, packed_lhs, &packed.qkv_bias, qkv_parts, false);
-        ProductPanels::new(&qkv_parts.parts(), &packed.qkv, rows).rows(3 * hidden, qkv);
-
-        // Heads in order of sequence, then head.
-        let all = pass.sequences.len() * count;
-        let own = share(all, thread, threads);
-        let width = |index: usize| pass.sequences[index / count].rows.len() * d;
-        head_parts.write(thread, own.clone().map(width).sum(), |out| {
+        let split = HeadSplit::new(pass.sizes, &pass.sequences, threads);
+        if split.by_columns {
+            for panel in split.panels(thread) {
+                let out = &mut qkv[panel * COLUMNS..];
+                packed.qkv.panel(panel, packed_lhs, &packed.qkv_bias, out, 3 * hidden);
+            }
+        } else {
+            product(&packed.qkv, packed_lhs, &packed.qkv_bias, qkv_parts, false);
+            ProductPanels::new(&qkv_parts.parts(), &packed.qkv, rows).rows(3 * hidden, qkv);
+        }
+        head_parts.write(thread, split.heads(thread).map(|index| split.place(index).len()).sum(), |out| {
             let mut out = out;
-            for index in own {
-                let (context, rest) = out.split_at_mut(width(index));
+            for index in split.heads(thread) {
+                let (context, rest) = out.split_at_mut(split.place(index).len());
                 out = rest;
                 pass.attend_head(qkv, index, attention, context);
             }
         });
         barrier.wait();
-        let mut at = 0;
-        for part in head_parts.parts() {
-            heads[at..at + part.len()].copy_from_slice(&part);
-            at += part.len();
+        for (thread, part) in head_parts.parts().iter().enumerate() {
+            let mut contexts = part.as_slice();
+            for index in split.heads(thread) {
+                let place = split.place(index);
+                let (context, rest) = contexts.split_at(place.len());
+                heads[place].copy_from_slice(context);
+                contexts = rest;
+            }
         }
 
         fill(&packed.dense, packed_lhs, rows, |i, columns, out| pass.gather(heads, i, columns, out));
@@ -147,13 +159,47 @@ impl Worker<'_> {
     }
 }
 
-/// Applies the activation in place.
-fn activate(pass: &Pass<'_>, x: &mut [f32]) {
-    let mut before = [0.0; 16 * COLUMNS];
-    for part in x.chunks_mut(before.len()) {
-        let before = &mut before[..part.len()];
-        before.copy_from_slice(part);
-        pass.options.activation.forward(before, part);
+/// Which thread computes which heads. Heads are numbered in order of sequence, then head.
+struct HeadSplit<'a> {
+    sizes: Sizes,
+    sequences: &'a [Sequence],
+    threads: usize,
+    /// Each thread has the same heads of all sequences, and the columns of these heads are complete panels. It then
+    /// computes their queries, keys and values without the other threads.
+    by_columns: bool,
+}
+
+impl<'a> HeadSplit<'a> {
+    fn new(sizes: Sizes, sequences: &'a [Sequence], threads: usize) -> Self {
+        let by_columns =
+            sizes.heads.is_multiple_of(threads) && (sizes.hidden / threads).is_multiple_of(COLUMNS);
+        Self { sizes, sequences, threads, by_columns }
+    }
+
+    /// The panels of the queries, keys and values of a thread, if the heads are split by columns.
+    fn panels(&self, thread: usize) -> impl Iterator<Item = usize> {
+        let panels = self.sizes.hidden / COLUMNS;
+        let own = share(panels, thread, self.threads);
+        (0..3).flat_map(move |part| own.clone().map(move |panel| part * panels + panel))
+    }
+
+    /// The heads of a thread.
+    fn heads(&self, thread: usize) -> impl Iterator<Item = usize> {
+        let (count, sequences) = (self.sizes.heads, self.sequences.len());
+        let (outer, inner) = if self.by_columns {
+            (sequences, share(count, thread, self.threads))
+        } else {
+            (1, share(sequences * count, thread, self.threads))
+        };
+        (0..outer).flat_map(move |sequence| inner.clone().map(move |head| sequence * count + head))
+    }
+
+    /// Where the context of a head lies among those of all heads.
+    fn place(&self, index: usize) -> Range<usize> {
+        let rows = &self.sequences[index / self.sizes.heads].rows;
+        let size = rows.len() * self.sizes.head_size();
+        let start = rows.start * self.sizes.hidden + index % self.sizes.heads * size;
+        start..start + size
     }
 }
 
@@ -180,8 +226,14 @@ impl<'a> ProductPanels<'a> {
     fn row(&self, row: usize, column: usize, out: &mut [f32]) {
         let group = self.groups.iter().find(|(first, _)| *first == column);
         let first = group.map_or(0, |(_, panel)| *panel);
-        for (panel, out) in self.panels[first..].iter().zip(out.chunks_mut(COLUMNS)) {
-            out.copy_from_slice(&panel[row * COLUMNS..][..out.len()]);
+        // Copies of constant length are much faster.
+        let (complete, rest) = out.as_chunks_mut::<COLUMNS>();
+        let mut panels = self.panels[first..].iter().map(|panel| &panel[row * COLUMNS..][..COLUMNS]);
+        for (out, panel) in complete.iter_mut().zip(&mut panels) {
+            out.copy_from_slice(panel);
+        }
+        if let Some(panel) = panels.next() {
+            rest.copy_from_slice(&panel[..rest.len()]);
         }
     }
 

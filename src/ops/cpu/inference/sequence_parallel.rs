@@ -185,8 +185,8 @@ mod tests {
         assert_eq!(longest_share(vec![1, 4, 2, 3], 2), 5);
     }
 
-    /// The results are bit-identical whether threads share sequences or blocks of rows, and whether or not heads fill
-    /// panels.
+    /// The results are bit-identical whether threads share sequences, columns or blocks of rows, and whether or not heads
+    /// fill panels.
     #[test]
     fn results_equal_blocks_of_rows() {
         let noise = |count: usize, seed: usize| -> Vec<f32> {
@@ -245,6 +245,13 @@ mod tests {
                 assert!(pass.sequence_parallel(&mut ours, 2), "sequences of about the same length");
                 pass.blocks(&mut blocks, pass.contexts.len(), 3);
                 assert!(ours == blocks, "{precision:?} {hidden}");
+                let mut columns = start.clone();
+                let pool = rayon::ThreadPoolBuilder::new().num_threads(2).build().expect("a pool");
+                // Another test may be using the barrier.
+                while !pool.install(|| pass.column_parallel(&mut columns, 2)) {
+                    std::thread::yield_now();
+                }
+                assert!(columns == blocks, "{precision:?} {hidden}");
                 assert!(ours != start && ours.iter().all(|x| x.is_finite()));
             }
         }
