@@ -29,7 +29,7 @@ pub(crate) struct FillMaskArgs {
     /// "he" may be a piece inside words). Any other word is split into pieces. The score of several pieces is the product of
     /// their probabilities from left to right, with as many masks in its place.
     ///
-    /// Put a comma in double quotes: --targets '",",.'.
+    /// Write a comma in double quotes: --targets '",",.'.
     #[arg(long, value_name = "WORDS", help_heading = "Task")]
     pub targets: Vec<List>,
     /// Masked-LM bias to use if a checkpoint contains two that differ

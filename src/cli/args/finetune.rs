@@ -54,7 +54,7 @@ pub(crate) struct FinetuneClassifyArgs {
     pub data: TextDataArgs,
     /// Labels in the order of their ids (comma-separated) [default: the labels in the data, sorted]
     ///
-    /// Put a label that contains a comma in double quotes: --labels '"food, drink",sport'.
+    /// Write a label that contains a comma in double quotes: --labels '"food, drink",sport'.
     #[arg(long, value_name = "LABELS", help_heading = "Data")]
     pub labels: Vec<List>,
     /// Class weights for the loss: balanced, or label=weight (comma-separated)

@@ -29,7 +29,7 @@ pub(crate) struct ZeroShotArgs {
     pub labels_field: String,
     /// Labels (comma-separated)
     ///
-    /// Put a label that contains a comma in double quotes: --labels '"food, drink",sport'.
+    /// Write a label that contains a comma in double quotes: --labels '"food, drink",sport'.
     #[arg(long, value_name = "LABELS", help_heading = "Task")]
     pub labels: Vec<List>,
     /// Sentence with {} in place of the label

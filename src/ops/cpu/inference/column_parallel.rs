@@ -42,7 +42,7 @@ impl Pass<'_> {
     /// Runs all applications on `states` `[rows, H]`. Returns false without touching them if the threads are already in
     /// use.
     pub(super) fn column_parallel(&self, states: &mut [f32], threads: usize) -> bool {
-        // Four barriers lie between reading a part and writing it again.
+        // At least three barriers lie between reading a part and writing it again.
         let shared = std::array::from_fn(|_| Shared::new(threads));
         let result = RwLock::new(states);
         let before = result.read().unwrap_or_else(PoisonError::into_inner).to_vec();
