@@ -311,3 +311,39 @@ fn invalid_options_are_reported_before_the_first_step() {
         fails(&arguments(path, "classify", name, &[]), &[wanted]);
     }
 }
+
+#[test]
+fn examples_with_unknown_labels_can_be_skipped() {
+    let folder = TempDir::new().expect("a directory");
+    let path = folder.path();
+    let mut all = texts(24);
+    all[3]["label"] = json!("purple");
+    write(path, "train.jsonl", &all[..16]);
+    all[20]["label"] = json!("mauve, pale");
+    write(path, "dev.jsonl", &all[16..]);
+    let labels = ["--labels", "red,green,blue", "--epochs", "1", "--batch-size", "8"];
+    let skip = ["--on-error", "skip"];
+    fails(&arguments(path, "classify", "run", &labels), &["train.jsonl:4", "purple", "--labels"]);
+    assert!(!path.join("run").exists(), "nothing was written");
+    let told = finish(&arguments(path, "classify", "run", &[&labels[..], &skip].concat()));
+    for part in ["train.jsonl: skipped 1 bad record", "dev.jsonl: skipped 1 bad record", "mauve, pale"] {
+        assert!(told.contains(part), "{part}: {told}");
+    }
+    assert!(told.contains("dev, 7 examples"), "{told}");
+
+    let eval = |more: &[&str]| {
+        let model = path.join("run").display().to_string();
+        let dev = path.join("dev.jsonl").display().to_string();
+        let output = albert().args(["eval", "classify", "--model", &model, "--data", &dev]).args(more).output();
+        let output = output.expect("started");
+        (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    let (code, told) = eval(&[]);
+    assert!(code == Some(2) && told.contains("dev.jsonl:5"), "{code:?} {told}");
+    let (code, told) = eval(&skip);
+    assert!(code == Some(0) && told.contains("dev.jsonl: skipped 1 bad record"), "{code:?} {told}");
+
+    write(path, "train.jsonl", &[json!({"text": "a", "label": "x"}), json!({"text": "b", "label": "y"})]);
+    let none = arguments(path, "classify", "none", &[&labels[..], &skip].concat());
+    fails(&none, &["train.jsonl has no example with a known label"]);
+}

@@ -22,7 +22,7 @@ pub enum OnBadRecord {
 
 /// The bad records of a file or folder.
 #[derive(Debug)]
-pub(super) struct BadRecords {
+pub(crate) struct BadRecords {
     skip: bool,
     /// True if the user chose what to do.
     chosen: bool,
@@ -32,7 +32,7 @@ pub(super) struct BadRecords {
 
 impl BadRecords {
     /// Follows the user's choice. By default, bad records are errors.
-    pub(super) fn new(choice: Option<OnBadRecord>) -> Self {
+    pub(crate) fn new(choice: Option<OnBadRecord>) -> Self {
         let skip = choice == Some(OnBadRecord::Skip);
         Self { skip, chosen: choice.is_some(), count: 0, first: Vec::new() }
     }
@@ -66,13 +66,31 @@ impl BadRecords {
         }
     }
 
+    /// Checks each example, and leaves out those that are bad and skipped.
+    pub(crate) fn filter<T>(
+        &mut self,
+        examples: impl IntoIterator<Item = Result<T>>,
+        check: impl Fn(&T) -> Result<()>,
+    ) -> impl Iterator<Item = Result<T>> {
+        examples.into_iter().filter_map(move |example| {
+            let example = match example {
+                Ok(example) => example,
+                Err(error) => return Some(Err(error)),
+            };
+            match self.check(check(&example)) {
+                Ok(good) => good.map(|()| Ok(example)),
+                Err(error) => Some(Err(error)),
+            }
+        })
+    }
+
     /// Returns the number of skipped records.
     pub(super) fn count(&self) -> u64 {
         self.count
     }
 
     /// Returns the message for the user, if records were skipped.
-    pub(super) fn message(&self, path: &Path) -> Option<String> {
+    pub(crate) fn message(&self, path: &Path) -> Option<String> {
         let described: Vec<String> = self.first.iter().map(|problem| shortened_problem(problem)).collect();
         let described = described.join("; ");
         let path = path.display();
@@ -120,6 +138,19 @@ mod tests {
             Some("f: skipped 4 bad records, the first 3: a:1: is bad; a:2: is bad; a:3: is bad")
         );
         assert!(skip.check::<u8>(Err(Error::bad_file(Path::new("f"), "is broken"))).is_err());
+    }
+
+    #[test]
+    fn examples_are_filtered() {
+        let odd = |value: &u64| if value % 2 == 1 { bad(*value).map(drop) } else { Ok(()) };
+        let keep = |choice| -> (Result<Vec<u64>>, u64) {
+            let mut records = BadRecords::new(choice);
+            let kept = records.filter((1..=4).map(Ok), odd).collect();
+            (kept, records.count())
+        };
+        assert!(keep(None).0.is_err());
+        let (kept, skipped) = keep(Some(OnBadRecord::Skip));
+        assert_eq!((kept.expect("skips"), skipped), (vec![2, 4], 2));
     }
 
     #[test]

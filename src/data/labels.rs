@@ -101,12 +101,12 @@ impl LabelSet {
     /// known ones.
     pub fn unknown(&self, place: &Place, name: &str) -> Error {
         let near = self.nearest(name).map_or(String::new(), |near| format!(" Did you mean \"{near}\"?"));
-        let listed: Vec<&str> = self.names.iter().take(LISTED).map(String::as_str).collect();
+        let first = listed(self.names.iter().take(LISTED));
         let more = match self.len().saturating_sub(LISTED) {
             0 => String::new(),
             more => format!(" and {more} more"),
         };
-        place.error(format!("label \"{name}\" is not known.{near} Known labels: {}{more}", listed.join(", ")))
+        place.error(format!("label \"{name}\" is not known.{near} Known labels: {first}{more}"))
     }
 
     fn nearest(&self, name: &str) -> Option<&str> {
@@ -116,6 +116,15 @@ impl LabelSet {
         let best = scored.filter(|(score, _)| *score > ALIKE).reduce(|a, b| if b.0 > a.0 { b } else { a });
         best.map(|(_, name)| name)
     }
+}
+
+/// Lists labels, separated by commas. A label that contains a comma is in double quotes, as in the options that take labels.
+pub(crate) fn listed<'a>(names: impl IntoIterator<Item = &'a String>) -> String {
+    let quoted = |name: &String| match name.contains(',') {
+        true => format!("\"{}\"", name.replace('"', "\"\"")),
+        false => name.clone(),
+    };
+    names.into_iter().map(quoted).collect::<Vec<_>>().join(", ")
 }
 
 /// Returns the entity type of a tag, and the rank of the tag within the type.
@@ -144,6 +153,12 @@ mod tests {
 
     fn tags(tags: &[&str]) -> LabelSet {
         LabelSet::of_tokens(&names(tags))
+    }
+
+    #[test]
+    fn labels_with_commas_are_listed_in_quotes() {
+        let labels = names(&["sport", "food, drink", "say \"a, b\""]);
+        assert_eq!(listed(&labels), "sport, \"food, drink\", \"say \"\"a, b\"\"\"");
     }
 
     #[test]

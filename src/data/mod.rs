@@ -39,6 +39,7 @@ mod texts;
 mod token_options;
 mod tokens;
 
+pub(crate) use bad_records::BadRecords;
 pub use bad_records::OnBadRecord;
 pub use choices::{ChoiceOptions, read_choices, read_choices_into};
 pub use example::{
@@ -48,6 +49,7 @@ pub use examples::Examples;
 pub use format::DataFormat;
 pub use label_match::LabelMatch;
 pub use labels::LabelSet;
+pub(crate) use labels::listed;
 pub use questions::{QuestionOptions, read_questions, read_questions_into};
 pub use split::hold_out;
 pub use spool::{Spool, SpoolIter, Stored};

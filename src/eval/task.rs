@@ -12,8 +12,8 @@ use super::tokens::TokenEvaluation;
 use super::{EvalReport, TaskEvaluation};
 use crate::checkpoint::{Checkpoint, EmbeddedTask, MlmBias};
 use crate::data::{
-    self, ChoiceExample, ChoiceOptions, LabelSet, Loaded, QuestionExample, QuestionOptions, Target,
-    TargetKind, TextExample, TextOptions, TokenExample, TokenOptions,
+    self, BadRecords, ChoiceExample, ChoiceOptions, LabelSet, Loaded, OnBadRecord, QuestionExample,
+    QuestionOptions, Target, TargetKind, TextExample, TextOptions, TokenExample, TokenOptions,
 };
 use crate::device::{self, OpenDevice};
 use crate::error::{Error, Result};
@@ -102,7 +102,10 @@ impl EvalTask {
             Self::Ner { data, scheme } => {
                 let labels = labels_of(checkpoint)?;
                 let options = TokenOptions { tag_names: labels.names().to_vec(), ..data.clone() };
-                let loaded = data::read_tokens(path, &options)?;
+                let mut loaded = data::read_tokens(path, &options)?;
+                keep_known(&mut loaded, path, data.on_error, |example| {
+                    example.tags.iter().try_for_each(|tag| labels.require(&example.place, tag).map(drop))
+                })?;
                 Ok(Labelled::new(loaded, |examples| Examples::Tokens { examples, labels, scheme: *scheme }))
             }
             Self::Qa { data, task, version, null_threshold } => {
@@ -182,7 +185,31 @@ fn read_texts(
     let mut loaded = data::read_texts(path, &TextOptions { kind: goal, ..options.clone() })?;
     let labels = labels_of(checkpoint)?;
     loaded.notes.extend(align_label_names(&mut loaded.examples, &labels));
+    keep_known(&mut loaded, path, options.on_error, |example| {
+        let mut names = example.target.labels().iter();
+        names.try_for_each(|name| labels.require(&example.place, name).map(drop))
+    })?;
     Ok(Labelled::new(loaded, |examples| Examples::Texts { examples, goal, labels }))
+}
+
+/// Skips examples with labels that the model does not have, if `on_error` says so.
+///
+/// # Errors
+/// The first of them otherwise; [`Error::BadFile`] if no example is left.
+fn keep_known<T>(
+    loaded: &mut Loaded<Vec<T>>,
+    path: &Path,
+    on_error: Option<OnBadRecord>,
+    check: impl Fn(&T) -> Result<()>,
+) -> Result<()> {
+    let mut bad = BadRecords::new(on_error);
+    let examples = std::mem::take(&mut loaded.examples);
+    loaded.examples = bad.filter(examples.into_iter().map(Ok), check).collect::<Result<_>>()?;
+    loaded.warnings.extend(bad.message(path));
+    match loaded.examples.is_empty() {
+        true => Err(Error::bad_file(path, "has no example with a label of the model")),
+        false => Ok(()),
+    }
 }
 
 /// The labels of a model, including unnamed ones.

@@ -151,6 +151,21 @@ pub fn create_directory(path: &Path) -> Result<()> {
     std::fs::create_dir_all(&place).map_err(Error::io(place, "create"))
 }
 
+/// Checks, without a trace, that a directory exists or can be created, and that files can be created in it.
+///
+/// # Errors
+/// Those of [`create_directory`].
+pub(crate) fn check_creatable(path: &Path) -> Result<()> {
+    let place = resolve_directory(path)?;
+    let existing = place.ancestors().map(|folder| match folder.as_os_str().is_empty() {
+        true => Path::new("."),
+        false => folder,
+    });
+    let nearest = existing.into_iter().find(|folder| folder.exists()).unwrap_or(Path::new("."));
+    // An unnamed file, or one that is removed at once.
+    tempfile::tempfile_in(nearest).map(drop).map_err(Error::io(place.clone(), "create"))
+}
+
 #[cfg(test)]
 #[cfg(unix)]
 mod tests {

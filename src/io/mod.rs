@@ -38,6 +38,7 @@ mod zstd;
 pub use array::{ArrayKind, ArrayLayout};
 pub use complete::{Complete, HeaderRow};
 pub(crate) use compressed::{decompressed, unreadable};
+pub(crate) use destination::check_creatable;
 pub use destination::create_directory;
 pub(crate) use destination::resolve_directory;
 pub use directory::StagedDirectory;

@@ -1,16 +1,17 @@
 //! The output directory of a training run.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
-use crate::io::create_directory;
+use crate::io::{check_creatable, create_directory, resolve_directory};
 use crate::training::checkpoints::Checkpoints;
 
-/// Checks that a run starts in a new directory, or resumes in its own, and creates the directory.
+/// Checks that a run starts in a new directory, or resumes in its own, and that the directory can be created. Does not
+/// create it, so that a run that fails before training leaves nothing behind.
 ///
 /// # Errors
 /// [`Error::BadFile`] for a file, and for a directory with a run or a model unless `resume` is set; [`Error::Io`].
-pub(super) fn claim(output: &Path, resume: bool) -> Result<()> {
+pub(super) fn check(output: &Path, resume: bool) -> Result<()> {
     if output.is_file() {
         return Err(Error::bad_file(output, "is a file; option output takes a directory"));
     }
@@ -24,5 +25,62 @@ pub(super) fn claim(output: &Path, resume: bool) -> Result<()> {
     if output.join("model.safetensors").exists() && !resume {
         return Err(Error::bad_file(output, "contains a model: use option output to name another directory"));
     }
-    create_directory(output)
+    check_creatable(output)
+}
+
+/// The output directory of a run. If it is new and still empty in the end, it is removed, with its new parents.
+pub(super) struct RunDirectory {
+    /// The directories that are new: the output directory and its parents, in this order.
+    new: Vec<PathBuf>,
+}
+
+impl RunDirectory {
+    /// Creates the directory and its parents unless they exist.
+    ///
+    /// # Errors
+    /// [`Error::BadFile`] if the path leads to something else; [`Error::Io`].
+    pub(super) fn create(output: &Path) -> Result<Self> {
+        let place = resolve_directory(output)?;
+        let missing =
+            place.ancestors().take_while(|folder| !folder.as_os_str().is_empty() && !folder.exists());
+        let new = missing.map(Path::to_owned).collect();
+        create_directory(&place)?;
+        Ok(Self { new })
+    }
+}
+
+impl Drop for RunDirectory {
+    fn drop(&mut self) {
+        // A directory with files is not removed.
+        let _ = self.new.iter().try_for_each(std::fs::remove_dir);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn new_directories_are_removed_if_they_stay_empty() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let at = |name: &str| folder.path().join(name);
+        check(&at("a/b"), false).expect("can be created");
+        assert!(!at("a").exists());
+        drop(RunDirectory::create(&at("a/b")).expect("creates"));
+        assert!(!at("a").exists());
+
+        std::fs::create_dir(at("old")).expect("creates");
+        drop(RunDirectory::create(&at("old")).expect("exists"));
+        assert!(at("old").exists());
+
+        let run = RunDirectory::create(&at("old/run/1")).expect("creates");
+        std::fs::write(at("old/run/log"), "x").expect("writes");
+        drop(run);
+        assert!(at("old/run").exists() && !at("old/run/1").exists());
+
+        std::fs::write(at("file"), "x").expect("writes");
+        for wrong in ["file", "file/run"] {
+            assert!(check(&at(wrong), false).is_err(), "{wrong}");
+        }
+    }
 }

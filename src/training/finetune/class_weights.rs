@@ -1,6 +1,6 @@
 //! Class weights for the loss.
 
-use crate::data::LabelSet;
+use crate::data::{LabelSet, listed};
 use crate::error::{Error, Result};
 
 /// Weights of the classes in the loss of single-label and of token classification.
@@ -45,7 +45,7 @@ impl ClassWeights {
         let mut weights = vec![1.0; labels.len()];
         for (name, weight) in named {
             let id = labels.id(name).ok_or_else(|| {
-                usage(format!("\"{name}\" is not one of the labels {}", labels.names().join(", ")))
+                usage(format!("\"{name}\" is not one of the labels {}", listed(labels.names())))
             })?;
             if !weight.is_finite() || *weight < 0.0 {
                 return Err(usage(format!("{weight} is not a weight; expected a number from 0")));

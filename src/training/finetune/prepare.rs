@@ -12,6 +12,7 @@ use super::tasks::Prepared;
 use crate::checkpoint::Checkpoint;
 use crate::device::{self, OpenDevice};
 use crate::error::{Error, Result};
+use crate::training::run_directory::RunDirectory;
 use crate::training::{Communicator, SingleProcess, all_ok};
 
 /// Fine-tunes a model on labelled data, as `albert finetune` does.
@@ -74,6 +75,7 @@ impl<'a> FineTune<'a> {
         let Self { checkpoint, options, mut devices, world } = self;
         // Every process checks the directory before any process writes into it.
         all_ok(world, options.check())?;
+        let directory = RunDirectory::create(&options.output)?;
         if devices.is_empty() {
             devices.push(device::open_cpu(options.precision)?);
         }
@@ -90,7 +92,7 @@ impl<'a> FineTune<'a> {
         let prepared = options.task.prepare(&setup, observer)?;
         let plan = plan(&setup, &prepared)?;
         observer.planned(&plan);
-        Ok(PreparedFineTune { checkpoint, options, devices, world, prepared, plan })
+        Ok(PreparedFineTune { checkpoint, options, devices, world, prepared, plan, _directory: directory })
     }
 
     /// Prepares the run and trains to the end.
@@ -111,6 +113,8 @@ pub struct PreparedFineTune<'a> {
     pub(super) world: &'a dyn Communicator,
     pub(super) prepared: Prepared,
     pub(super) plan: FineTunePlan,
+    /// Removes the output directory if nothing is written to it.
+    pub(super) _directory: RunDirectory,
 }
 
 impl PreparedFineTune<'_> {

@@ -70,14 +70,14 @@ impl Setup<'_> {
 
 impl FineTuneOptions {
     /// Checks everything that can be checked without the model and the data: the values, the name of the recipe, and that
-    /// the run starts in a new directory or resumes in its own. Creates the output directory.
+    /// the run starts in a new directory or resumes in its own.
     ///
     /// # Errors
     /// [`Error::InvalidOption`]; [`Error::BadFile`] for the output directory.
     pub fn check(&self) -> Result<()> {
         self.check_values()?;
         self.published_recipe()?;
-        run_directory::claim(&self.output, self.resume)
+        run_directory::check(&self.output, self.resume)
     }
 
     /// The published recipe that the options name.

@@ -28,7 +28,7 @@ pub(super) fn prepare(
     let config = setup.config.clone();
     let pipeline = setup.pipeline(&config, head, usize::MAX, observer)?;
     let task = Choose::new(&pipeline, ChooseOptions::default());
-    let examples = encoded(setup, &train, |part| encode::choices(&task, part))?;
+    let examples = encoded(setup, train.iter(), |part| encode::choices(&task, part))?;
     let evaluation: Option<Box<dyn TaskEvaluation>> = match dev {
         None => None,
         Some(dev) => Some(Box::new(ChoiceEvaluation::new(pipeline, dev)?)),

@@ -1,10 +1,10 @@
 //! Fine-tuning for text classification and regression.
 
-use super::examples::{encoded, read};
+use super::examples::{Known, read};
 use super::labels::{LabelCounts, all_known, label_set, majority, missing_in_dev};
 use super::{Prepared, encode};
 use crate::checkpoint::Architecture;
-use crate::data::{self, LabelSet, TargetKind, TextOptions};
+use crate::data::{self, LabelSet, TargetKind, TextExample, TextOptions};
 use crate::error::Result;
 use crate::eval::{self, TaskEvaluation, TextEvaluation};
 use crate::model::Head;
@@ -54,7 +54,12 @@ pub(super) fn prepare(
     let head = Head::SequenceClassification;
     let pipeline = setup.pipeline(&config, head, usize::MAX, observer)?;
     let task = Classify::new(&pipeline, ClassifyOptions::default())?;
-    let examples = encoded(setup, &train, |part| encode::texts(&task, &labels, part))?;
+    let known = Known::new(options.on_error, |example: &TextExample| {
+        all_known(&labels, &example.place, example.target.labels())
+    });
+    let examples =
+        known.encoded(setup, &train, |part| encode::texts(&task, &labels, part), &mut *observer)?;
+    let dev = dev.map(|dev| known.dev(setup, dev, &mut *observer)).transpose()?;
     let label_weights = match goal {
         TargetKind::Label => class_weights.of(&labels, &counts.of(&labels))?,
         _ => class_weights.none_or_error()?,
@@ -66,7 +71,6 @@ pub(super) fn prepare(
             if goal != TargetKind::Number {
                 let found = dev.iter().flat_map(|example| example.target.labels());
                 missing_in_dev(found, &labels, observer);
-                dev.iter().try_for_each(|e| all_known(&labels, &e.place, e.target.labels()))?;
             }
             Some(Box::new(TextEvaluation::new(pipeline, dev, goal, labels)?))
         }

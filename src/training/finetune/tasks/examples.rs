@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::data::{Examples, Loaded, Spool, Stored, hold_out};
+use crate::data::{BadRecords, Examples, Loaded, OnBadRecord, Spool, Stored, hold_out};
 use crate::error::{Error, Result, count};
 use crate::training::finetune::objective::TrainingExample;
 use crate::training::finetune::observer::FineTuneObserver;
@@ -53,11 +53,80 @@ pub(super) fn read<T: Stored + Clone>(
 /// Encodes the training examples into a temporary file in the output directory.
 ///
 /// # Errors
-/// Errors of `encode` and of the file.
-pub(super) fn encoded<T: Stored + Clone>(
+/// Errors of `examples`, of `encode` and of the file.
+pub(super) fn encoded<T>(
     setup: &Setup,
-    examples: &Spool<T>,
+    examples: impl IntoIterator<Item = Result<T>>,
     encode: impl Fn(&[T]) -> Result<Vec<TrainingExample>>,
 ) -> Result<ExampleStore> {
-    ExampleStore::encoded(&setup.options.output, examples.iter(), encode)
+    ExampleStore::encoded(&setup.options.output, examples, encode)
+}
+
+/// Examples whose labels are known. With option `on_error`, others are skipped.
+pub(super) struct Known<C> {
+    /// Checks the labels of an example.
+    check: C,
+    on_error: Option<OnBadRecord>,
+}
+
+impl<C> Known<C> {
+    pub(super) fn new(on_error: Option<OnBadRecord>, check: C) -> Self {
+        Self { check, on_error }
+    }
+
+    /// Encodes the training examples with known labels, as [`encoded`] does.
+    ///
+    /// # Errors
+    /// Errors of [`encoded`]; the error of an unknown label; [`Error::BadFile`] if every example is skipped.
+    pub(super) fn encoded<T: Stored + Clone>(
+        &self,
+        setup: &Setup,
+        train: &Spool<T>,
+        encode: impl Fn(&[T]) -> Result<Vec<TrainingExample>>,
+        observer: &mut dyn FineTuneObserver,
+    ) -> Result<ExampleStore>
+    where
+        C: Fn(&T) -> Result<()>,
+    {
+        let mut bad = BadRecords::new(self.on_error);
+        let examples = encoded(setup, bad.filter(train.iter(), &self.check), encode)?;
+        report(&bad, &setup.options.train, examples.len(), observer)?;
+        Ok(examples)
+    }
+
+    /// Returns the dev examples with known labels.
+    ///
+    /// # Errors
+    /// The error of an unknown label; [`Error::BadFile`] if every example is skipped.
+    pub(super) fn dev<T>(
+        &self,
+        setup: &Setup,
+        dev: Vec<T>,
+        observer: &mut dyn FineTuneObserver,
+    ) -> Result<Vec<T>>
+    where
+        C: Fn(&T) -> Result<()>,
+    {
+        let mut bad = BadRecords::new(self.on_error);
+        let known: Vec<T> = bad.filter(dev.into_iter().map(Ok), &self.check).collect::<Result<_>>()?;
+        let path = match &setup.options.dev {
+            Dev::File(path) => path,
+            Dev::None | Dev::Fraction(_) => &setup.options.train,
+        };
+        report(&bad, path, known.len(), observer)?;
+        Ok(known)
+    }
+}
+
+/// Reports skipped examples.
+///
+/// # Errors
+/// [`Error::BadFile`] if no example is left.
+fn report(bad: &BadRecords, path: &Path, left: usize, observer: &mut dyn FineTuneObserver) -> Result<()> {
+    let Some(message) = bad.message(path) else { return Ok(()) };
+    observer.warned(&message);
+    match left {
+        0 => Err(Error::bad_file(path, "has no example with a known label")),
+        _ => Ok(()),
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use crate::data::{LabelSet, Place, Target, TextExample};
+use crate::data::{LabelSet, Place, Target, TextExample, listed};
 use crate::error::{Error, Result};
 use crate::training::finetune::observer::FineTuneObserver;
 
@@ -47,10 +47,7 @@ pub(super) fn label_set(given: &[String], found: LabelSet, of_model: &[String]) 
     if found.len() < 2 {
         return Err(Error::InvalidOption {
             name: "train".to_owned(),
-            problem: format!(
-                "has only one label ({}), so there is nothing to learn",
-                found.names().join(", ")
-            ),
+            problem: format!("has only one label ({}), so there is nothing to learn", listed(found.names())),
         });
     }
     let same = found.len() == of_model.len() && of_model.iter().all(|name| found.id(name).is_some());

@@ -1,10 +1,10 @@
 //! Fine-tuning for token classification.
 
-use super::examples::{encoded, read};
+use super::examples::{Known, read};
 use super::labels::{LabelCounts, all_known, label_set, missing_in_dev};
 use super::{Prepared, encode};
 use crate::checkpoint::Architecture;
-use crate::data::{self, LabelSet, TokenOptions};
+use crate::data::{self, LabelSet, TokenExample, TokenOptions};
 use crate::error::Result;
 use crate::eval::{TaskEvaluation, TokenEvaluation};
 use crate::model::Head;
@@ -38,13 +38,17 @@ pub(super) fn prepare(
     config.set_labels(labels.names().to_vec());
     let head = Head::TokenClassification;
     let pipeline = setup.pipeline(&config, head, usize::MAX, observer)?;
-    let examples = encoded(setup, &train, |part| encode::tokens(&pipeline, &labels, part))?;
+    let known = Known::new(options.on_error, |example: &TokenExample| {
+        all_known(&labels, &example.place, &example.tags)
+    });
+    let examples =
+        known.encoded(setup, &train, |part| encode::tokens(&pipeline, &labels, part), &mut *observer)?;
+    let dev = dev.map(|dev| known.dev(setup, dev, &mut *observer)).transpose()?;
     let label_weights = class_weights.of(&labels, &counts.of(&labels))?;
     let evaluation: Option<Box<dyn TaskEvaluation>> = match dev {
         None => None,
         Some(dev) => {
             missing_in_dev(dev.iter().flat_map(|example| &example.tags), &labels, observer);
-            dev.iter().try_for_each(|e| all_known(&labels, &e.place, &e.tags))?;
             Some(Box::new(TokenEvaluation::new(pipeline, dev, labels, None)?))
         }
     };

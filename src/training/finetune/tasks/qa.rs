@@ -36,7 +36,7 @@ pub(super) fn prepare(
     let task = Qa::new(&pipeline, task_options.clone())?;
     let unanswerable = |part: &[QuestionExample]| part.iter().any(|example| example.is_impossible);
     let second = Cell::new(dev.as_deref().is_some_and(unanswerable));
-    let examples = encoded(setup, &train, |part| {
+    let examples = encoded(setup, train.iter(), |part| {
         second.set(second.get() || unanswerable(part));
         encode::questions(&task, part)
     })?;

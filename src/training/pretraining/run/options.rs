@@ -163,13 +163,13 @@ impl PretrainOptions {
     }
 
     /// Checks everything that can be checked without the corpus: the values, and that the run starts in a new directory or
-    /// resumes in its own. Creates the output directory.
+    /// resumes in its own.
     ///
     /// # Errors
     /// [`Error::InvalidOption`]; [`Error::BadFile`] for the output directory.
     pub fn check(&self) -> Result<()> {
         self.check_values()?;
-        run_directory::claim(&self.output, self.resume)
+        run_directory::check(&self.output, self.resume)
     }
 
     /// Maximum tokens per row for a model.

@@ -7,6 +7,7 @@ use super::observer::{PretrainObserver, PretrainPhase};
 use super::options::PretrainOptions;
 use crate::checkpoint::TokenizerFiles;
 use crate::error::Result;
+use crate::io::create_directory;
 use crate::model::AlbertConfig;
 use crate::tokenizer::Tokenizer;
 use crate::training::Communicator;
@@ -21,6 +22,7 @@ pub(super) fn token_cache(
     observer: &mut dyn PretrainObserver,
 ) -> Result<Option<TokenCache>> {
     let corpus = Corpus::open(&options.corpus, options.corpus_options.clone())?;
+    create_directory(&options.output)?;
     let folder = options.cache.clone().unwrap_or_else(|| options.output.join("cache"));
     let cache = TokenCache::open_or_build(&folder, &corpus, tokenizer, &mut |done, total| {
         observer.progressed(PretrainPhase::Tokenizing, done, total);

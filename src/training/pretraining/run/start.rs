@@ -8,6 +8,7 @@ use super::observer::{PretrainObserver, PretrainPhase};
 use super::options::{PretrainOptions, Start};
 use crate::checkpoint::{TokenizerFiles, write_tokenizer};
 use crate::error::{Error, Result};
+use crate::io::create_directory;
 use crate::model::{Albert, AlbertConfig, Head};
 use crate::tokenizer::Tokenizer;
 use crate::tokenizer::train::TrainOptions as TokenizerTraining;
@@ -60,6 +61,7 @@ pub(super) fn tokenizer(
         if stop.load(Ordering::Relaxed) {
             return Ok(None);
         }
+        create_directory(&options.output)?;
         write_tokenizer(&folder, &trained?.trained.spiece, POSITIONS)?;
     }
     let tokenizer = Tokenizer::from_dir(&folder)?;
