@@ -334,7 +334,8 @@ fn examples_with_unknown_labels_can_be_skipped() {
     let eval = |more: &[&str]| {
         let model = path.join("run").display().to_string();
         let dev = path.join("dev.jsonl").display().to_string();
-        let output = albert().args(["eval", "classify", "--model", &model, "--data", &dev]).args(more).output();
+        let output =
+            albert().args(["eval", "classify", "--model", &model, "--data", &dev]).args(more).output();
         let output = output.expect("started");
         (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
     };

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::common::{LengthArgs, ModelArgs, OutputArgs, RecordArgs};
+use super::common::{LengthArgs, ModelArgs, OutputArgs, RecordArgs, WithoutWindows};
 use super::device::DeviceArgs;
 
 /// Choose the best of several continuations or answers
@@ -46,7 +46,7 @@ pub(crate) struct ChooseArgs {
     #[command(flatten)]
     pub device: DeviceArgs,
     #[command(flatten)]
-    pub length: LengthArgs,
+    pub length: LengthArgs<WithoutWindows>,
     #[command(flatten)]
     pub output: OutputArgs,
 }

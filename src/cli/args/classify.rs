@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use albert::tasks::Function;
+use albert::tasks::{Function, OverflowStrategy};
 
 use super::common::{InputArgs, LengthArgs, ModelArgs, OutputArgs};
 use super::device::DeviceArgs;
@@ -39,7 +39,7 @@ pub(crate) struct ClassifyArgs {
     #[command(flatten)]
     pub device: DeviceArgs,
     #[command(flatten)]
-    pub length: LengthArgs,
+    pub length: LengthArgs<OverflowStrategy>,
     #[command(flatten)]
     pub output: OutputArgs,
 }

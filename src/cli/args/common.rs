@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use clap::builder::PossibleValue;
 use clap::{Args, ValueEnum};
 
 use albert::io::{Format, InputFormat, TableKind};
@@ -66,8 +67,29 @@ pub(crate) struct ModelArgs {
     pub allow_non_finite: bool,
 }
 
+/// The treatment of long texts in tasks that do not read text in windows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct WithoutWindows(OverflowStrategy);
+
+impl ValueEnum for WithoutWindows {
+    fn value_variants<'a>() -> &'a [Self] {
+        &[Self(OverflowStrategy::Truncate), Self(OverflowStrategy::Error)]
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        self.0.to_possible_value()
+    }
+}
+
+impl From<WithoutWindows> for OverflowStrategy {
+    fn from(value: WithoutWindows) -> Self {
+        value.0
+    }
+}
+
+/// Limits of text length. `L` is the treatment of longer texts.
 #[derive(Args, Debug)]
-pub(crate) struct LengthArgs {
+pub(crate) struct LengthArgs<L: ValueEnum + Send + Sync + 'static> {
     /// Maximum number of tokens per text, including special tokens [default: the tokenizer's model_max_length, at most
     /// the model's positions]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), help_heading = "Input")]
@@ -80,7 +102,7 @@ pub(crate) struct LengthArgs {
         default_value = "truncate",
         help_heading = "Input"
     )]
-    pub long: OverflowStrategy,
+    pub long: L,
 }
 
 /// Texts, or records with texts.

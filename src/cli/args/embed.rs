@@ -6,7 +6,7 @@ use clap::{Args, ValueEnum};
 
 use albert::Result;
 use albert::io::{ArrayKind, Format};
-use albert::tasks::Pooling;
+use albert::tasks::{OverflowStrategy, Pooling};
 
 use super::common::{InputArgs, LengthArgs, ModelArgs};
 use super::device::DeviceArgs;
@@ -65,7 +65,7 @@ pub(crate) struct EmbedArgs {
     #[command(flatten)]
     pub device: DeviceArgs,
     #[command(flatten)]
-    pub length: LengthArgs,
+    pub length: LengthArgs<OverflowStrategy>,
     /// Write to a file, which appears once it is complete; .npy and .safetensors write an array, .csv, .tsv and .parquet a table
     #[arg(short, long, value_name = "FILE", help_heading = "Output")]
     pub output: Option<PathBuf>,

@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::common::{InputArgs, LengthArgs, ModelArgs, OutputArgs};
+use super::common::{InputArgs, LengthArgs, ModelArgs, OutputArgs, WithoutWindows};
 use super::device::DeviceArgs;
 use super::list::List;
 use albert::checkpoint::MlmBias;
@@ -46,7 +46,7 @@ pub(crate) struct FillMaskArgs {
     #[command(flatten)]
     pub device: DeviceArgs,
     #[command(flatten)]
-    pub length: LengthArgs,
+    pub length: LengthArgs<WithoutWindows>,
     #[command(flatten)]
     pub output: OutputArgs,
 }

@@ -6,7 +6,7 @@ use clap::{Args, ValueEnum};
 
 use albert::Result;
 use albert::io::Format;
-use albert::tasks::{Aggregation, WordBoundaries};
+use albert::tasks::{Aggregation, OverflowStrategy, WordBoundaries};
 
 use super::common::{LengthArgs, ModelArgs, RecordArgs};
 use super::device::DeviceArgs;
@@ -52,7 +52,7 @@ pub(crate) struct NerArgs {
     #[command(flatten)]
     pub device: DeviceArgs,
     #[command(flatten)]
-    pub length: LengthArgs,
+    pub length: LengthArgs<OverflowStrategy>,
     /// Write to a file, which appears once it is complete
     #[arg(short, long, value_name = "FILE", help_heading = "Output")]
     pub output: Option<PathBuf>,

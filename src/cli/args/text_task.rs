@@ -5,7 +5,7 @@ use clap::{Args, Command, Subcommand};
 
 use albert::tasks::TextTask;
 
-use super::common::{InputArgs, LengthArgs, ModelArgs, OutputArgs};
+use super::common::{InputArgs, LengthArgs, ModelArgs, OutputArgs, WithoutWindows};
 use super::device::DeviceArgs;
 
 /// The arguments of a task with the options `O`.
@@ -23,7 +23,7 @@ pub(crate) struct TextTaskArgs<O: Args> {
     #[command(flatten)]
     pub device: DeviceArgs,
     #[command(flatten)]
-    pub length: LengthArgs,
+    pub length: LengthArgs<WithoutWindows>,
     #[command(flatten)]
     pub output: OutputArgs,
 }

@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::common::{LengthArgs, ModelArgs, OutputArgs, RecordArgs};
+use super::common::{LengthArgs, ModelArgs, OutputArgs, RecordArgs, WithoutWindows};
 use super::device::DeviceArgs;
 use super::list::List;
 
@@ -52,7 +52,7 @@ pub(crate) struct ZeroShotArgs {
     #[command(flatten)]
     pub device: DeviceArgs,
     #[command(flatten)]
-    pub length: LengthArgs,
+    pub length: LengthArgs<WithoutWindows>,
     #[command(flatten)]
     pub output: OutputArgs,
 }
