@@ -348,3 +348,85 @@ fn examples_with_unknown_labels_can_be_skipped() {
     let none = arguments(path, "classify", "none", &[&labels[..], &skip].concat());
     fails(&none, &["train.jsonl has no example with a known label"]);
 }
+
+#[test]
+fn long_contexts_are_read_in_windows() {
+    let folder = TempDir::new().expect("a directory");
+    let path = folder.path();
+    // The model has 64 positions. The answer is in the middle.
+    let context =
+        format!("{}the sky was purple . {}", "we saw a car . ".repeat(30), "we saw a car . ".repeat(30));
+    let start = context.find("purple").expect("there");
+    let answers = json!([{"text": "purple", "answer_start": start}]);
+    let record = json!({"id": "0", "question": "what colour", "context": context, "answers": answers});
+    write(path, "train.jsonl", std::slice::from_ref(&record));
+    write(path, "dev.jsonl", &[record]);
+    let options = ["--steps", "30", "--learning-rate", "0.003", "--batch-size", "32", "--doc-stride", "8"];
+    let told = finish(&arguments(path, "qa", "run", &options));
+    assert!(!told.contains("1 example, 1 row") && !told.contains("cut "), "{told}");
+    assert!(results(path, "run")["runs"][0]["figure"].as_f64().is_some_and(|f1| f1 > 99.0), "{told}");
+    let model = path.join("run").display().to_string();
+    let dev = path.join("dev.jsonl").display().to_string();
+    let output = albert().args(["eval", "qa", "--model", &model, "--data", &dev]).output().expect("started");
+    let report: Value = serde_json::from_slice(&output.stdout).expect("a report");
+    assert_eq!(report["f1"], 100.0, "{report}");
+}
+
+#[test]
+fn a_resumed_run_has_the_same_dev_examples() {
+    let folder = data(texts);
+    let path = folder.path();
+    let short = ["--steps", "4", "--eval-every", "2"];
+    finish(&arguments(path, "classify", "run", &short));
+    let resume = arguments(path, "classify", "run", &[&short[..], &["--resume"]].concat());
+    // The same examples in another file.
+    std::fs::rename(path.join("dev.jsonl"), path.join("other.jsonl")).expect("renamed");
+    let moved: Vec<String> = resume.iter().map(|text| text.replace("dev.jsonl", "other.jsonl")).collect();
+    finish(&moved);
+    write(path, "dev.jsonl", &texts(7));
+    fails(&resume, &["digest of the dev examples"]);
+}
+
+#[test]
+fn labels_may_have_weight_zero() {
+    let folder = data(texts);
+    let path = folder.path();
+    let weights = |list: &'static str| ["--steps", "6", "--batch-size", "1", "--class-weights", list];
+    finish(&arguments(path, "classify", "run", &weights("red=0,green=0")));
+    fails(
+        &arguments(path, "classify", "none", &weights("red=0,green=0,blue=0")),
+        &["--class-weights", "weight 0"],
+    );
+}
+
+#[test]
+fn numbers_are_evaluated_as_numbers() {
+    let folder = data(texts);
+    let path = folder.path();
+    finish(&arguments(path, "classify", "labels", &["--steps", "1"]));
+    finish(&arguments(path, "classify", "number", &["--steps", "1", "--goal", "number"]));
+    let eval = |model: &str, more: &[&str]| {
+        let output = albert()
+            .args(["eval", "classify", "--goal", "number", "--data"])
+            .arg(path.join("dev.jsonl"))
+            .arg("--model")
+            .arg(path.join(model))
+            .args(more)
+            .output()
+            .expect("started");
+        (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    let file = path.join("out.jsonl").display().to_string();
+    let (code, told) = eval("labels", &[]);
+    assert!(code == Some(2) && told.contains("--goal: numbers need a model with one output"), "{told}");
+    let (code, told) = eval("number", &["--errors", &file]);
+    assert!(code == Some(2) && told.contains("--errors: predicted numbers"), "{told}");
+    let (code, told) = eval("number", &["--predictions", &file]);
+    let written = std::fs::read_to_string(&file).expect("predictions");
+    assert!(code == Some(0) && written.lines().count() == 40 && !written.contains("correct"), "{told}");
+    // Without --goal, a message says how numbers are predicted.
+    let scores: Vec<Value> = (0..4).map(|i| json!({"text": "a", "score": f64::from(i) / 2.0})).collect();
+    write(path, "train.jsonl", &scores);
+    fails(&arguments(path, "classify", "none", &[]), &["\"label\" is missing", "--goal number"]);
+    fails(&arguments(path, "classify", "none", &["--label-field", "score"]), &["--goal number"]);
+}

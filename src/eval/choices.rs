@@ -80,7 +80,7 @@ impl TaskEvaluation for ChoiceEvaluation {
             fields.insert("choices".to_owned(), json!(example.choices));
             fields.insert("gold".to_owned(), json!(gold));
             fields.insert("predicted".to_owned(), json!(said));
-            ScoredExample { place: example.place.to_string(), fields, correct: gold == said }
+            ScoredExample { place: example.place.to_string(), fields, correct: Some(gold == said) }
         });
         let mut warnings = Vec::new();
         if let Some(only) = said.first().filter(|first| said.iter().all(|s| s == *first))

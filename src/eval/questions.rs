@@ -139,7 +139,7 @@ impl TaskEvaluation for QuestionEvaluation {
                 fields.insert("gold".to_owned(), json!(answers));
                 fields.insert("predicted".to_owned(), json!(said));
                 fields.insert("f1".to_owned(), json!(f1));
-                ScoredExample { place: example.place.to_string(), fields, correct: *exact > 0.0 }
+                ScoredExample { place: example.place.to_string(), fields, correct: Some(*exact > 0.0) }
             });
         Ok(EvalReport {
             examples: items.len() as u64,

@@ -44,8 +44,8 @@ pub struct ScoredExample {
     pub place: String,
     /// Example and prediction, for output.
     pub fields: Map<String, Value>,
-    /// True if the prediction is correct. Always false for regression.
-    pub correct: bool,
+    /// True if the prediction is correct; `None` for regression.
+    pub correct: Option<bool>,
 }
 
 /// Results of an evaluation.

@@ -86,10 +86,13 @@ impl EvalTask {
         }
     }
 
-    /// The length options for rows of at most `max_length` tokens.
+    /// The length options for rows of at most `max_length` tokens. Contexts of questions are read in overlapping windows.
     pub fn lengths(&self, max_length: Option<usize>) -> LengthOptions {
-        let default = if matches!(self, Self::Qa { .. }) { QaOptions::LONGEST } else { usize::MAX };
-        LengthOptions { max_length, default, long: OverflowStrategy::Truncate, windows: true, own: None }
+        let (default, long) = match self {
+            Self::Qa { .. } => (QaOptions::LONGEST, OverflowStrategy::Window),
+            _ => (usize::MAX, OverflowStrategy::Truncate),
+        };
+        LengthOptions { max_length, default, long, windows: true, own: None }
     }
 
     /// Reads the labelled data at `path` for the model of `checkpoint`.
@@ -149,6 +152,11 @@ impl Labelled {
         Self { notes: loaded.notes, warnings: loaded.warnings, examples: examples(loaded.examples) }
     }
 
+    /// Returns true if the targets are numbers.
+    pub fn is_regression(&self) -> bool {
+        matches!(self.examples, Examples::Texts { goal: TargetKind::Number, .. })
+    }
+
     /// Encodes the examples for `pipeline`, whose model has the task's head.
     ///
     /// # Errors
@@ -182,6 +190,12 @@ fn read_texts(
         (None, None) if config.num_labels == 1 => TargetKind::Number,
         (None, None) => TargetKind::Label,
     };
+    if goal == TargetKind::Number && config.num_labels != 1 {
+        return Err(Error::InvalidOption {
+            name: "goal".to_owned(),
+            problem: format!("numbers need a model with one output; this one has {}", config.num_labels),
+        });
+    }
     let mut loaded = data::read_texts(path, &TextOptions { kind: goal, ..options.clone() })?;
     let labels = labels_of(checkpoint)?;
     loaded.notes.extend(align_label_names(&mut loaded.examples, &labels));

@@ -105,7 +105,7 @@ impl TextEvaluation {
             scored: self.scored(|i| {
                 let (right, said) = (gold[i], predicted[i]);
                 let score = scores[i].get(said).copied().unwrap_or_default();
-                (json!(names[right]), json!(names[said]), Some(score), right == said)
+                (json!(names[right]), json!(names[said]), Some(score), Some(right == said))
             }),
             warnings,
             ..EvalReport::default()
@@ -136,7 +136,8 @@ impl TextEvaluation {
                 ("loss", mean(losses)),
             ],
             classes: names.iter().zip(&classes).map(|(label, c)| ClassMetrics::new(label, c)).collect(),
-            scored: self.scored(|i| (named(&gold[i]), named(&predicted[i]), None, gold[i] == predicted[i])),
+            scored: self
+                .scored(|i| (named(&gold[i]), named(&predicted[i]), None, Some(gold[i] == predicted[i]))),
             ..EvalReport::default()
         }
     }
@@ -158,14 +159,14 @@ impl TextEvaluation {
                 ("mean_absolute_error", found.mean_absolute_error),
                 ("loss", found.mean_squared_error),
             ],
-            scored: self.scored(|i| (json!(gold[i]), json!(predicted[i]), None, false)),
+            scored: self.scored(|i| (json!(gold[i]), json!(predicted[i]), None, None)),
             warnings,
             ..EvalReport::default()
         }
     }
 
     /// The examples with gold label, prediction, score and correctness, which `of` returns for an index.
-    fn scored(&self, of: impl Fn(usize) -> (Value, Value, Option<f32>, bool)) -> Vec<ScoredExample> {
+    fn scored(&self, of: impl Fn(usize) -> (Value, Value, Option<f32>, Option<bool>)) -> Vec<ScoredExample> {
         let one = |(i, example): (usize, &TextExample)| {
             let (gold, predicted, score, correct) = of(i);
             let mut fields = Map::new();

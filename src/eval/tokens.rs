@@ -98,7 +98,11 @@ impl TaskEvaluation for TokenEvaluation {
             fields.insert("tokens".to_owned(), json!(example.words));
             fields.insert("gold".to_owned(), json!(example.tags));
             fields.insert("predicted".to_owned(), json!(predicted));
-            ScoredExample { place: example.place.to_string(), fields, correct: example.tags == *predicted }
+            ScoredExample {
+                place: example.place.to_string(),
+                fields,
+                correct: Some(example.tags == *predicted),
+            }
         });
         Ok(EvalReport {
             examples: items.len() as u64,

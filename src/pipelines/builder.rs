@@ -22,6 +22,9 @@ pub trait Predictor: Sized {
     /// True if long text can be read in overlapping windows.
     const WINDOWS: bool = false;
 
+    /// How long text is handled by default.
+    const OVERFLOW: OverflowStrategy = OverflowStrategy::Truncate;
+
     /// Returns the defaults of transformers' pipeline, overridden by the model's files.
     ///
     /// # Errors
@@ -69,7 +72,7 @@ impl<P: Predictor> Default for Builder<P> {
             device: DeviceChoice::Auto,
             precision: Precision::F32,
             max_length: None,
-            long: OverflowStrategy::Truncate,
+            long: P::OVERFLOW,
             offline: false,
             base_model: None,
             options: None,

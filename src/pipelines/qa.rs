@@ -5,7 +5,7 @@ use super::{predict_items, predict_one, prepared};
 use crate::checkpoint::{Checkpoint, EmbeddedTask};
 use crate::error::Result;
 use crate::model::Head;
-use crate::tasks::{self, Answers, LoadedPipeline, QaOptions, null_threshold};
+use crate::tasks::{self, Answers, LoadedPipeline, OverflowStrategy, QaOptions, null_threshold};
 
 /// Answers questions with spans of a context, like transformers' question-answering pipeline.
 pub struct Qa {
@@ -23,6 +23,8 @@ impl Predictor for Qa {
     const LONGEST: usize = QaOptions::LONGEST;
 
     const WINDOWS: bool = true;
+
+    const OVERFLOW: OverflowStrategy = OverflowStrategy::Window;
 
     fn defaults(checkpoint: &Checkpoint) -> Result<QaOptions> {
         // A model trained to predict "no answer" stores its threshold.

@@ -73,6 +73,10 @@ impl Identity {
         let keys = own.keys().chain(stored.keys().filter(|key| !own.contains_key(*key)));
         let mut differences = Vec::new();
         for key in keys {
+            // Earlier versions stored fewer facts.
+            if kind(key) == Some(EntryKind::Fact) && !stored.contains_key(key) {
+                continue;
+            }
             let word = if kind(key) == Some(EntryKind::Fact) { "" } else { "option " };
             describe(&format!("{word}{key}"), stored.get(key), own.get(key), &mut differences);
         }

@@ -195,3 +195,11 @@ impl FormatArg {
         }
     }
 }
+
+/// Reads a number that is not NaN.
+pub(crate) fn not_nan(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(number) if !number.is_nan() => Ok(number),
+        _ => Err("expected a number".to_owned()),
+    }
+}

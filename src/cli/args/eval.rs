@@ -7,7 +7,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use albert::eval::metrics::EntityScheme;
 use albert::eval::{EvalTask, SquadVersion};
 
-use super::common::{FormatArg, ModelArgs};
+use super::common::{FormatArg, ModelArgs, not_nan};
 use super::corpus::CorpusArgs;
 use super::data::{ChoiceDataArgs, QuestionDataArgs, TextDataArgs, TokenDataArgs};
 use super::device::DeviceArgs;
@@ -137,7 +137,7 @@ pub(crate) struct EvalQaArgs {
     )]
     pub rules: RulesArg,
     /// Predict "no answer" if its score exceeds the best answer's by more than N [default: the model's, else 0]
-    #[arg(long, value_name = "N", allow_hyphen_values = true, help_heading = "Evaluation")]
+    #[arg(long, value_name = "N", allow_hyphen_values = true, value_parser = not_nan, help_heading = "Evaluation")]
     pub null_threshold: Option<f64>,
     /// Store the best threshold in the model's config.json
     #[arg(long, help_heading = "Evaluation")]

@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::str::FromStr;
 
 /// The values of one use of an option. As in CSV, a value in double quotes may contain commas, and two double quotes stand
-/// for one; spaces before the quotes are ignored. All other double quotes are kept as written.
+/// for one; spaces before the quotes are ignored. `=weight` may follow the quotes. All other double quotes are kept as written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct List(Vec<String>);
 
@@ -44,6 +44,11 @@ fn quoted(text: &str) -> Option<(String, Option<&str>)> {
             rest = after;
         } else if after.is_empty() {
             return Some((value, None));
+        } else if after.starts_with('=') {
+            // A quoted label with a class weight.
+            let (rest, after) =
+                after.split_once(',').map_or((after, None), |(rest, after)| (rest, Some(after)));
+            return Some((value + rest, after));
         } else {
             return Some((value, Some(after.strip_prefix(',')?)));
         }
@@ -73,6 +78,8 @@ mod tests {
         assert_eq!(list("c, \"a, b\""), ["c", "a, b"]);
         assert_eq!(list("\"say \"\"a, b\"\"\""), ["say \"a, b\""]);
         assert_eq!(list("\",\",."), [",", "."]);
+        assert_eq!(list("\"a, b\"=3,c=2"), ["a, b=3", "c=2"]);
+        assert_eq!(list("c=2,\"a, b\"=3"), ["c=2", "a, b=3"]);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 use albert::Result;
 use albert::io::{Format, InputFormat, TableKind};
 
-use super::common::ModelArgs;
+use super::common::{ModelArgs, not_nan};
 use super::device::DeviceArgs;
 use super::part::PartArgs;
 use super::record_format::RecordFormatArg;
@@ -79,8 +79,8 @@ pub(crate) struct QaArgs {
     #[arg(long, visible_alias = "allow-no-answer", help_heading = "Task")]
     pub impossible: bool,
     /// Predict "no answer" if null_score_diff exceeds X; implies --impossible
-    #[arg(long, value_name = "X", allow_negative_numbers = true, help_heading = "Task")]
-    pub null_threshold: Option<f32>,
+    #[arg(long, value_name = "X", allow_negative_numbers = true, value_parser = not_nan, help_heading = "Task")]
+    pub null_threshold: Option<f64>,
     /// Boundaries to which answers are extended
     #[arg(long, value_name = "WHAT", default_value = "words", help_heading = "Task")]
     pub align: AlignArg,

@@ -26,7 +26,7 @@ pub(crate) struct TeacherArgs {
     #[arg(long, value_name = "WHAT", requires = "teacher", help_heading = "Distillation")]
     pub distill: Option<Signal>,
     /// Weight of the distillation loss relative to the masked-LM loss [default: 4 for vectors, 1 for logits]
-    #[arg(long, value_name = "WEIGHT", requires = "teacher", value_parser = positive, help_heading = "Distillation")]
+    #[arg(long, value_name = "WEIGHT", allow_negative_numbers = true, requires = "teacher", value_parser = positive, help_heading = "Distillation")]
     pub distill_weight: Option<f64>,
 }
 

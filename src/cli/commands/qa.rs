@@ -47,7 +47,7 @@ pub(super) fn run(args: QaArgs, reporter: &Reporter) -> Result<ExitStatus, Failu
     )?;
     // A model trained to predict "no answer" stores its threshold.
     let own = null_threshold::of(&checkpoint.config).map(|threshold| threshold as f32);
-    let null_threshold = args.null_threshold.or(own);
+    let null_threshold = args.null_threshold.map(|threshold| threshold as f32).or(own);
     let options = QaOptions {
         top_k: args.top_k as usize,
         doc_stride: args.doc_stride,

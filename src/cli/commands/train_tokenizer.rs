@@ -39,12 +39,13 @@ pub(super) fn run(args: TrainTokenizerArgs, reporter: &Reporter) -> Result<ExitS
     };
     let started = std::time::Instant::now();
     let trained = train(&corpus, &options, reporter, &interrupted);
-    // A vocabulary that is too small is a usage error.
-    let is_usage = matches!(&trained, Err(Error::InvalidOption { .. }));
-    let trained = if is_usage { trained? } else { trained.while_running()? };
+    // A corpus that cannot be read or used is a setup error; anything else is an interruption.
+    let trained = match interrupted.load(Ordering::Relaxed) {
+        true => trained.while_running()?,
+        false => trained?,
+    };
     corpus_report::warn(&trained.report, reporter);
-    let files =
-        write_tokenizer(&args.output, &trained.trained.spiece, args.max_length as usize).while_running()?;
+    let files = write_tokenizer(&args.output, &trained.trained.spiece, args.max_length as usize)?;
     if trained.trained.vocab_size < options.train.vocab_size {
         reporter.note(&format!(
             "the corpus has no more than {} pieces; --vocab-size was {}",

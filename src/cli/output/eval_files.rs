@@ -51,7 +51,7 @@ impl EvalFiles {
             write_judged(out, report.scored.iter())?;
         }
         if let Some(out) = self.errors {
-            write_judged(out, report.scored.iter().filter(|scored| !scored.correct))?;
+            write_judged(out, report.scored.iter().filter(|scored| scored.correct == Some(false)))?;
         }
         let text = match self.format {
             Format::Text => table(&data.display().to_string(), report),
@@ -91,7 +91,9 @@ fn check_distinct(common: &EvalCommonArgs) -> Result<()> {
 fn write_judged<'a>(mut out: OutputTarget, scored: impl Iterator<Item = &'a ScoredExample>) -> Result<()> {
     for ScoredExample { place, fields, correct } in scored {
         let mut fields = fields.clone();
-        fields.insert("correct".to_owned(), json!(correct));
+        if let Some(correct) = correct {
+            fields.insert("correct".to_owned(), json!(correct));
+        }
         fields.insert("place".to_owned(), json!(place));
         out.write(format!("{}\n", Value::Object(fields)).as_bytes())?;
     }

@@ -85,7 +85,10 @@ impl<'a> Columns<'a> {
             }
             if label.is_none() && options.label_columns.is_empty() {
                 let name = known.first().copied().flatten().unwrap_or(&options.label);
-                return Err(lacks(name, "label_field"));
+                let scores = has(score) && options.kind == TargetKind::Label && name == defaults.label;
+                let advice =
+                    if scores { format!("; option goal=number predicts \"{score}\"") } else { String::new() };
+                return Err(lacks(name, "label_field") + &advice);
             }
         }
         let ids = std::iter::once(options.id.as_str()).chain(IDS);
@@ -115,7 +118,7 @@ pub(super) fn check_options(options: &TextOptions) -> Result<(), Error> {
     if !options.label_columns.is_empty() && options.kind != TargetKind::Labels {
         return usage(
             "label_columns",
-            "columns of 0 and 1 are for any number of labels an example (option goal=labels)",
+            "these columns allow any number of labels per example: add option goal=labels",
         );
     }
     if options.separator.is_empty() {

@@ -43,6 +43,10 @@ pub(super) fn of_json(raw: Option<&JsonText>, name: &str, options: &TextOptions)
         }
         (TargetKind::Label, value) => match label(value) {
             Some(label) => Ok(Target::Label(label)),
+            None if value.is_number() => {
+                let label = expected(TargetKind::Label);
+                problem(&format!("{label}; option goal=number predicts numbers"))
+            }
             None => problem(expected(TargetKind::Label)),
         },
         (TargetKind::Labels, Value::Array(items)) => {
@@ -200,7 +204,8 @@ mod tests {
         assert!(json("[\"a\"]", TargetKind::Label).is_err_and(|e| e.contains("option goal=labels")));
         assert_eq!(
             json("1.5", TargetKind::Label),
-            Err("field \"label\" is 1.5; expected a label: a string, a whole number, true or false"
+            Err("field \"label\" is 1.5; expected a label: a string, a whole number, true or false; option goal=number \
+                 predicts numbers"
                 .to_owned())
         );
     }

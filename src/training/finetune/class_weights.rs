@@ -52,6 +52,9 @@ impl ClassWeights {
             }
             weights[id] = *weight;
         }
+        if weights.iter().all(|weight| *weight == 0.0) {
+            return Err(usage("every label has weight 0, so there is nothing to learn".to_owned()));
+        }
         Ok(weights)
     }
 
@@ -99,6 +102,7 @@ mod tests {
         assert_eq!(weights(&[]).expect("none"), [0f32; 0]);
         assert_eq!(weights(&["balanced"]).expect("balanced"), [40.0 / 60.0, 2.0]);
         assert_eq!(weights(&["b=c=2.5"]).expect("one"), [1.0, 2.5]);
+        assert!(weights(&["a=0"]).is_ok() && weights(&["a=0", "b=c=0"]).is_err());
         for wrong in ["balance", "a=x", "c=1", "a=-1", "a=inf", "a=nan"] {
             let error = weights(&[wrong]).expect_err(wrong).to_string();
             assert!(error.contains("class_weights"), "{error}");

@@ -143,7 +143,8 @@ impl Objective for FineTuning {
             }
             TaskLoss::Choices => self.choices(sequence()?, examples, device),
         };
-        let total = loss.clone() / totals[0].max(f64::MIN_POSITIVE);
+        // Without a labelled token, or if all class weights are 0, the loss is 0.
+        let total = loss.clone() / if totals[0] > 0.0 { totals[0] } else { 1.0 };
         let sums = match self.loss {
             TaskLoss::Regression => loss,
             _ => Tensor::cat(vec![loss, correct], 0),

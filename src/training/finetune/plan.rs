@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use super::options::FineTuneOptions;
-use super::store::{ExampleStore, RowLengths};
+use super::store::RowLengths;
+use super::tasks::Prepared;
 use crate::batch::Padding;
 use crate::device::Precision;
 use crate::model::AlbertConfig;
@@ -53,13 +54,15 @@ impl FineTunePlan {
         options: &FineTuneOptions,
         folder: &Path,
         seed: u64,
-        examples: &ExampleStore,
+        prepared: &Prepared,
     ) -> TrainOptions {
+        let examples = &prepared.examples;
         let mut identity = Identity::default();
         identity
             .fact("config", self.config.to_json())
             .fact("examples", examples.len())
             .fact("digest of the examples", examples.digest())
+            .fact("digest of the dev examples", prepared.dev_digest)
             .option("batch_size", self.batch_size)
             .option("seeds", seed)
             .choice("precision", options.precision)

@@ -40,7 +40,7 @@ impl Setup<'_> {
         let lengths = LengthOptions {
             max_length: self.options.max_length,
             default: self.recipe.map_or(default_length, |recipe| recipe.max_length),
-            long: OverflowStrategy::Truncate,
+            long: overflow(head),
             windows: true,
             own: None,
         };
@@ -52,7 +52,7 @@ impl Setup<'_> {
             tokenizer,
             device,
             max_length: longest.tokens,
-            long: OverflowStrategy::Truncate,
+            long: lengths.long,
             pad_multiple: self.pad_multiple(),
         })
     }
@@ -65,6 +65,14 @@ impl Setup<'_> {
     /// The multiple to which rows are padded.
     pub(super) fn pad_multiple(&self) -> usize {
         self.devices[0].pad_multiple()
+    }
+}
+
+/// Contexts of questions are read in overlapping windows; other long rows are cut.
+fn overflow(head: Head) -> OverflowStrategy {
+    match head {
+        Head::QuestionAnswering => OverflowStrategy::Window,
+        _ => OverflowStrategy::Truncate,
     }
 }
 

@@ -46,6 +46,14 @@ fn evaluate(
     reporter: &Reporter,
 ) -> Result<EvalReport, Failure> {
     let labelled = task.read(&common.data, checkpoint)?;
+    if labelled.is_regression() && common.errors.is_some() {
+        return Err(Error::InvalidOption {
+            name: "errors".to_owned(),
+            problem: "predicted numbers are neither right nor wrong; option predictions writes all of them"
+                .to_owned(),
+        }
+        .into());
+    }
     labelled.notes.iter().for_each(|note| reporter.note(note));
     labelled.warnings.iter().for_each(|warning| reporter.warn(warning));
     let ready = options::load(

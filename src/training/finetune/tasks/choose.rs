@@ -2,7 +2,7 @@
 
 use super::Prepared;
 use super::encode;
-use super::examples::{encoded, read};
+use super::examples::{digest, encoded, read};
 use crate::checkpoint::Architecture;
 use crate::data::{self, ChoiceOptions};
 use crate::error::Result;
@@ -29,6 +29,7 @@ pub(super) fn prepare(
     let pipeline = setup.pipeline(&config, head, usize::MAX, observer)?;
     let task = Choose::new(&pipeline, ChooseOptions::default());
     let examples = encoded(setup, train.iter(), |part| encode::choices(&task, part))?;
+    let dev_digest = dev.as_deref().map(digest);
     let evaluation: Option<Box<dyn TaskEvaluation>> = match dev {
         None => None,
         Some(dev) => Some(Box::new(ChoiceEvaluation::new(pipeline, dev)?)),
@@ -38,6 +39,7 @@ pub(super) fn prepare(
         architecture: Architecture::MultipleChoice,
         config,
         examples,
+        dev_digest,
         evaluation,
         loss: TaskLoss::Choices,
         label_weights: Vec::new(),

@@ -1,6 +1,6 @@
 //! Fine-tuning for text classification and regression.
 
-use super::examples::{Known, read};
+use super::examples::{Known, digest, read};
 use super::labels::{LabelCounts, all_known, label_set, majority, missing_in_dev};
 use super::{Prepared, encode};
 use crate::checkpoint::Architecture;
@@ -65,6 +65,7 @@ pub(super) fn prepare(
         _ => class_weights.none_or_error()?,
     };
     let majority = dev.as_ref().filter(|_| goal == TargetKind::Label).map(|dev| majority(dev, &labels));
+    let dev_digest = dev.as_deref().map(digest);
     let evaluation: Option<Box<dyn TaskEvaluation>> = match dev {
         None => None,
         Some(dev) => {
@@ -89,7 +90,18 @@ pub(super) fn prepare(
         ),
     };
     let architecture = Architecture::SequenceClassification;
-    Ok(Prepared { head, architecture, config, examples, evaluation, loss, label_weights, metrics, majority })
+    Ok(Prepared {
+        head,
+        architecture,
+        config,
+        examples,
+        dev_digest,
+        evaluation,
+        loss,
+        label_weights,
+        metrics,
+        majority,
+    })
 }
 
 /// Returns true if all labels are numbers, at least one of which is not an integer.

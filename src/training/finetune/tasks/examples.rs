@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use serde::Serialize;
+
 use crate::data::{BadRecords, Examples, Loaded, OnBadRecord, Spool, Stored, hold_out};
 use crate::error::{Error, Result, count};
 use crate::training::finetune::objective::TrainingExample;
@@ -48,6 +50,15 @@ pub(super) fn read<T: Stored + Clone>(
     }
     observer.held_out(dev.len(), all);
     Ok((train, Some(dev)))
+}
+
+/// Returns a fingerprint of examples that does not depend on their locations.
+pub(super) fn digest<T: Serialize>(examples: &[T]) -> u32 {
+    examples.iter().fold(0, |before, example| {
+        let mut value = serde_json::to_value(example).unwrap_or_default();
+        value.as_object_mut().map(|fields| fields.remove("place"));
+        crc32c::crc32c_append(before, value.to_string().as_bytes())
+    })
 }
 
 /// Encodes the training examples into a temporary file in the output directory.

@@ -44,6 +44,8 @@ pub(super) struct Prepared {
     /// The configuration of the model that is written.
     pub(super) config: AlbertConfig,
     pub(super) examples: ExampleStore,
+    /// A fingerprint of the dev examples.
+    pub(super) dev_digest: Option<u32>,
     pub(super) evaluation: Option<Box<dyn TaskEvaluation>>,
     pub(super) loss: TaskLoss,
     pub(super) label_weights: Vec<f32>,

@@ -1,6 +1,6 @@
 //! Fine-tuning for token classification.
 
-use super::examples::{Known, read};
+use super::examples::{Known, digest, read};
 use super::labels::{LabelCounts, all_known, label_set, missing_in_dev};
 use super::{Prepared, encode};
 use crate::checkpoint::Architecture;
@@ -45,6 +45,7 @@ pub(super) fn prepare(
         known.encoded(setup, &train, |part| encode::tokens(&pipeline, &labels, part), &mut *observer)?;
     let dev = dev.map(|dev| known.dev(setup, dev, &mut *observer)).transpose()?;
     let label_weights = class_weights.of(&labels, &counts.of(&labels))?;
+    let dev_digest = dev.as_deref().map(digest);
     let evaluation: Option<Box<dyn TaskEvaluation>> = match dev {
         None => None,
         Some(dev) => {
@@ -57,6 +58,7 @@ pub(super) fn prepare(
         architecture: Architecture::TokenClassification,
         config,
         examples,
+        dev_digest,
         evaluation,
         loss: TaskLoss::Tokens,
         label_weights,

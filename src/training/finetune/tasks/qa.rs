@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 
-use super::examples::{encoded, read};
+use super::examples::{digest, encoded, read};
 use super::{Prepared, encode};
 use crate::checkpoint::Architecture;
 use crate::data::{self, QuestionExample, QuestionOptions};
@@ -42,6 +42,7 @@ pub(super) fn prepare(
     })?;
     let second = second.get();
     let rules = if second { QuestionRules::V2 { null_threshold: 0.0 } } else { QuestionRules::V1 };
+    let dev_digest = dev.as_deref().map(digest);
     let evaluation: Option<Box<dyn TaskEvaluation>> = match dev {
         None => None,
         Some(dev) => Some(Box::new(QuestionEvaluation::new(pipeline, dev, rules, task_options.clone())?)),
@@ -56,6 +57,7 @@ pub(super) fn prepare(
         architecture: Architecture::QuestionAnswering,
         config,
         examples,
+        dev_digest,
         evaluation,
         loss: TaskLoss::Spans,
         label_weights: Vec::new(),

@@ -13,6 +13,7 @@ use super::{start, teacher};
 use crate::checkpoint::{Architecture, TokenizerFiles};
 use crate::device::{self, OpenDevice};
 use crate::error::{Error, Result};
+use crate::io::create_directory;
 use crate::ops::MatmulPrecision;
 use crate::tokenizer::Tokenizer;
 use crate::training::distillation::{
@@ -191,6 +192,7 @@ impl Base<'_> {
         observer: &mut dyn PretrainObserver,
     ) -> Result<StopReason> {
         let output = self.options.output;
+        create_directory(&output)?;
         let is_main_process = self.world.is_main_process();
         let mut trainer = Trainer {
             objective,

@@ -7,12 +7,12 @@ use super::observer::{PretrainObserver, PretrainPhase};
 use super::options::PretrainOptions;
 use crate::checkpoint::TokenizerFiles;
 use crate::error::Result;
-use crate::io::create_directory;
 use crate::model::AlbertConfig;
 use crate::tokenizer::Tokenizer;
 use crate::training::Communicator;
 use crate::training::corpus::{Corpus, TokenCache};
 use crate::training::instances::{Instance, InstanceOptions, InstanceStream, PieceTable, SpecialIds};
+use crate::training::run_directory::RunDirectory;
 
 /// The token ids of the corpus. Returns `None` if interrupted.
 pub(super) fn token_cache(
@@ -22,7 +22,7 @@ pub(super) fn token_cache(
     observer: &mut dyn PretrainObserver,
 ) -> Result<Option<TokenCache>> {
     let corpus = Corpus::open(&options.corpus, options.corpus_options.clone())?;
-    create_directory(&options.output)?;
+    let _directory = RunDirectory::create(&options.output)?;
     let folder = options.cache.clone().unwrap_or_else(|| options.output.join("cache"));
     let cache = TokenCache::open_or_build(&folder, &corpus, tokenizer, &mut |done, total| {
         observer.progressed(PretrainPhase::Tokenizing, done, total);
