@@ -130,3 +130,47 @@ fn a_squad_file_has_one_answer_per_id() {
         assert_eq!(answers.as_object().map(serde_json::Map::len), Some(1), "{out}");
     }
 }
+
+#[test]
+fn an_input_is_never_replaced() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let text = "{\"text\":\"a\"}\n{\"text\":\"b\"}\n";
+    std::fs::write(folder.path().join("in.jsonl"), text).expect("written");
+    for output in ["in.jsonl", "./in.jsonl"] {
+        let (code, _, err) = run(folder.path(), &["tokenize", "-i", "in.jsonl", "-o", output], "");
+        assert!(code == Some(2) && err.contains("--output: in.jsonl is an input"), "{code:?} {err}");
+    }
+    assert_eq!(std::fs::read_to_string(folder.path().join("in.jsonl")).expect("there"), text);
+}
+
+#[test]
+fn a_blank_line_does_not_end_the_header() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let input = "\n{\"id\":1,\"text\":\"a\"}\n \n{\"text\":\"b\",\"note\":\"n\"}\n";
+    let (code, out, err) = run(folder.path(), &["tokenize", "-q", "--format", "csv"], input);
+    assert_eq!((code, err.as_str()), (Some(0), ""), "{err}");
+    assert!(out.starts_with("text,id,note,"), "{out}");
+    assert_eq!(out.lines().count(), 5, "{out}");
+}
+
+#[test]
+fn numbered_files_that_are_in_the_way_are_found_before_any_work() {
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::write(folder.path().join("out-00003.jsonl"), "x").expect("written");
+    let args = ["tokenize", "-o", "out.jsonl", "--records-per-file", "1"];
+    let (code, _, err) = run(folder.path(), &args, "a\nb\nc\n");
+    assert!(code == Some(2) && err.contains("out-00003.jsonl exists already"), "{code:?} {err}");
+    assert_eq!(std::fs::read_dir(folder.path()).expect("there").count(), 1);
+}
+
+#[test]
+fn standard_output_takes_an_array() {
+    let folder = folder();
+    let path = folder.path();
+    let (code, _, err) = run(path, &["embed", "-q", "-i", "in.jsonl", "-o", "a.npy"], "");
+    assert_eq!((code, err.as_str()), (Some(0), ""));
+    let args = ["embed", "-q", "-i", "in.jsonl", "-o", "-", "--format", "npy"];
+    let output = albert().current_dir(path).args(args).output().expect("runs");
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(output.stdout == std::fs::read(path.join("a.npy")).expect("an array"));
+}

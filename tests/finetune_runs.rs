@@ -367,7 +367,10 @@ fn long_contexts_are_read_in_windows() {
     assert!(results(path, "run")["runs"][0]["figure"].as_f64().is_some_and(|f1| f1 > 99.0), "{told}");
     let model = path.join("run").display().to_string();
     let dev = path.join("dev.jsonl").display().to_string();
-    let output = albert().args(["eval", "qa", "--model", &model, "--data", &dev]).output().expect("started");
+    let output = albert()
+        .args(["eval", "qa", "--doc-stride", "8", "--model", &model, "--data", &dev])
+        .output()
+        .expect("started");
     let report: Value = serde_json::from_slice(&output.stdout).expect("a report");
     assert_eq!(report["f1"], 100.0, "{report}");
 }

@@ -87,17 +87,24 @@ pub(super) fn open(
     };
     let description = Description::of_this_run(source, &target, format, files.is_some())?;
     let leftover = target.leftover().filter(|leftover| leftover.bytes > 0 || leftover.description.is_some());
+    if part.resume && description.is_none() {
+        return Err(resume::impossible(source, &target, format, files.is_some()).into());
+    }
     if let (Some(files), true) = (&files, finished.files > 0)
         && (!part.resume || leftover.is_none())
     {
         return Err(already_exists(files, finished.files, leftover.is_some()).into());
     }
+    let later = files.as_ref().map(|files| files.existing(number)).transpose()?.flatten();
+    if let Some(later) = later {
+        return Err(
+            Error::bad_file(&later, "exists already; move it away, or choose another --output").into()
+        );
+    }
+    check_inputs_stay(source, output)?;
     let mut wanted = Part::from(part);
     let (mut complete, mut warnings) = (None, Vec::from_iter(file_as_text(source)));
-    if part.resume {
-        let Some(description) = &description else {
-            return Err(resume::impossible(source, &target, format, files.is_some()).into());
-        };
+    if let Some(description) = description.as_ref().filter(|_| part.resume) {
         let mut found = Complete::of(&target, format, header)?;
         let records = finished.records + found.records;
         if let Some(files) = &files {
@@ -156,6 +163,24 @@ fn numbered(part: PartArgs, output: Option<&Path>) -> albert::Result<Option<Numb
             problem: "needs --output FILE, after which the files are named".to_owned(),
         }),
     }
+}
+
+/// Checks that the output does not replace a file that is read.
+fn check_inputs_stay(source: &Source, output: Option<&Path>) -> albert::Result<()> {
+    let inputs = match source {
+        Source::File(file) => std::slice::from_ref(file),
+        Source::Files(files) => files,
+        Source::Arguments(_) | Source::Stdin => &[],
+    };
+    for input in inputs {
+        if output.is_some_and(|output| OutputTarget::is_same_file(input, output).unwrap_or(false)) {
+            return Err(Error::InvalidOption {
+                name: "output".to_owned(),
+                problem: format!("{} is an input; choose another name", input.display()),
+            });
+        }
+    }
+    Ok(())
 }
 
 /// Returns the error for numbered files that already exist.

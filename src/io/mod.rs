@@ -32,6 +32,7 @@ mod sorted;
 mod squad;
 mod tables;
 mod temporary;
+mod text_file;
 mod writer;
 mod zstd;
 
@@ -64,4 +65,5 @@ pub(crate) use squad::read_squad;
 pub use tables::{
     Cell, Column, ColumnType, Needed, TableColumns, TableKind, TableLayout, TableRow, columns_of_records,
 };
+pub use text_file::read_text;
 pub use writer::{Entry, OrderedWriter};

@@ -1,5 +1,6 @@
 //! Output in several files with the same number of records each: `FILE-00001`, `FILE-00002` and so on.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use super::complete::{Complete, HeaderRow};
@@ -68,6 +69,24 @@ impl Numbered {
         }
     }
 
+    /// Returns the existing file with the lowest number from `first`.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if the directory cannot be read.
+    pub fn existing(&self, first: u64) -> Result<Option<PathBuf>> {
+        let directory = super::destination::parent(&self.path);
+        let entries = std::fs::read_dir(directory).map_err(Error::io(directory, "read"))?;
+        let stem = self.path.file_stem().unwrap_or_default().as_encoded_bytes();
+        let number = |name: &OsStr| -> Option<u64> {
+            let rest = name.as_encoded_bytes().strip_prefix(stem)?.strip_prefix(b"-")?;
+            let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+            let number = std::str::from_utf8(&rest[..digits]).ok()?.parse().ok()?;
+            (self.file(number).file_name() == Some(name)).then_some(number)
+        };
+        let numbers = entries.flatten().filter_map(|entry| number(&entry.file_name()));
+        Ok(numbers.filter(|number| *number >= first).min().map(|number| self.file(number)))
+    }
+
     /// Removes what a killed run left behind of a finished file.
     pub fn clean_up(&self, number: u64) {
         remove_orphaned_description(&self.file(number));
@@ -108,6 +127,12 @@ mod tests {
         }
         let finished = numbered.finished(Format::Jsonl).expect("reads");
         assert_eq!((finished.files, finished.records, finished.failed), (2, 4, 2));
+        assert_eq!(numbered.existing(3).expect("reads"), Some(numbered.file(4)));
+        assert_eq!(numbered.existing(5).expect("reads"), None);
+        for other in ["out-1.jsonl", "out-00005.csv", "out-00005.jsonl.partial", "out-x.jsonl", "o"] {
+            std::fs::write(directory.path().join(other), "").expect("writes");
+        }
+        assert_eq!(numbered.existing(5).expect("reads"), None);
         assert!(numbered.open(4).is_err());
         assert!(numbered.open(3).is_ok());
     }

@@ -50,7 +50,7 @@ pub enum OutputTarget {
 /// Output that is held back from a device, in memory or, if it is long, in a temporary file.
 pub struct Spool {
     waiting: SpooledTempFile,
-    device: BufWriter<File>,
+    device: Box<dyn Write + Send>,
 }
 
 /// The remains of an interrupted run.
@@ -140,11 +140,13 @@ impl OutputTarget {
 
     /// Converts the target, so that its beginning can be written last.
     pub(super) fn seekable(self) -> Self {
+        let spooled = |path: PathBuf, device: Box<dyn Write + Send>| {
+            Self::Spooled(path, Spool { waiting: SpooledTempFile::new(SPOOL_BYTES), device })
+        };
         match self {
-            Self::Special(path, device) => {
-                Self::Spooled(path, Spool { waiting: SpooledTempFile::new(SPOOL_BYTES), device })
-            }
-            other => other,
+            Self::Special(path, device) => spooled(path, Box::new(device)),
+            Self::Stdout(device) => spooled("<stdout>".into(), Box::new(device)),
+            file => file,
         }
     }
 

@@ -104,17 +104,5 @@ pub(crate) fn context(file: Option<&Path>, text: Option<&str>, source: &Source) 
                 .to_owned(),
         });
     }
-    let name = if from_stdin { Path::new("<stdin>") } else { path };
-    let mut bytes = Vec::new();
-    let read = if from_stdin {
-        std::io::Read::read_to_end(&mut std::io::stdin(), &mut bytes)
-    } else {
-        std::fs::File::open(path).and_then(|mut file| std::io::Read::read_to_end(&mut file, &mut bytes))
-    };
-    read.map_err(Error::io(name, "read"))?;
-    let text = String::from_utf8(bytes).map_err(|e| {
-        Error::bad_file(name, format!("not valid UTF-8 (byte {})", e.utf8_error().valid_up_to() + 1))
-    })?;
-    // A byte order mark is not part of the text.
-    Ok(Some(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text)))
+    albert::io::read_text(path).map(Some)
 }

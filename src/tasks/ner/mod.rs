@@ -88,6 +88,9 @@ impl<'a> Ner<'a> {
     pub fn new(pipeline: &'a Pipeline, options: NerOptions) -> Result<Self> {
         let room = pipeline.max_text_tokens(false);
         let usage = |problem: String| Error::InvalidOption { name: "stride".to_owned(), problem };
+        if options.stride.is_some() && pipeline.long == OverflowStrategy::Error {
+            return Err(usage("windows are not read with option long=error".to_owned()));
+        }
         if let Some(stride) = options.stride {
             if stride >= room {
                 return Err(usage(format!(

@@ -3,8 +3,7 @@
 use std::path::Path;
 
 use super::options::FineTuneOptions;
-use super::store::RowLengths;
-use super::tasks::Prepared;
+use super::store::{ExampleStore, RowLengths};
 use crate::batch::Padding;
 use crate::device::Precision;
 use crate::model::AlbertConfig;
@@ -48,21 +47,20 @@ pub struct FineTunePlan {
 }
 
 impl FineTunePlan {
-    /// The training options for a seed.
+    /// The training options for a seed, with the training examples and the fingerprint of the dev examples.
     pub(super) fn options(
         &self,
         options: &FineTuneOptions,
         folder: &Path,
         seed: u64,
-        prepared: &Prepared,
+        (examples, dev_digest): (&ExampleStore, Option<u32>),
     ) -> TrainOptions {
-        let examples = &prepared.examples;
         let mut identity = Identity::default();
         identity
             .fact("config", self.config.to_json())
             .fact("examples", examples.len())
             .fact("digest of the examples", examples.digest())
-            .fact("digest of the dev examples", prepared.dev_digest)
+            .fact("digest of the dev examples", dev_digest)
             .option("batch_size", self.batch_size)
             .option("seeds", seed)
             .choice("precision", options.precision)

@@ -46,7 +46,7 @@ impl PreparedFineTune<'_> {
         for seed in seeds.iter().copied() {
             let folder = self.folder(seed);
             if let Some(done) = self.options.resume.then(|| FineTuneResults::of_run(&folder)).flatten() {
-                let options = self.plan.options(&self.options, &folder, seed, &self.prepared);
+                let options = self.plan.options(&self.options, &folder, seed, self.prepared.data());
                 Checkpoints::new(&folder, 1).check_completed(&options.identity)?;
                 observer.seed_is_complete(seed);
                 runs.push(done);
@@ -118,7 +118,7 @@ impl PreparedFineTune<'_> {
             communicator: self.world,
         };
         let resume = self.options.resume && !Checkpoints::new(folder, 1).steps().is_empty();
-        let options = plan.options(&self.options, folder, seed, prepared);
+        let options = plan.options(&self.options, folder, seed, prepared.data());
         let mut dev_evaluation = prepared.evaluation.as_deref_mut().map(|task| DevEvaluation {
             task,
             metric: &plan.metric,

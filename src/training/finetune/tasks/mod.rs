@@ -54,3 +54,10 @@ pub(super) struct Prepared {
     /// The fraction of the most frequent label on dev, which a model should beat.
     pub(super) majority: Option<f64>,
 }
+
+impl Prepared {
+    /// The training examples and the fingerprint of the dev examples.
+    pub(super) fn data(&self) -> (&ExampleStore, Option<u32>) {
+        (&self.examples, self.dev_digest)
+    }
+}
