@@ -132,15 +132,15 @@ fn a_squad_file_has_one_answer_per_id() {
 }
 
 #[test]
-fn an_input_is_never_replaced() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let text = "{\"text\":\"a\"}\n{\"text\":\"b\"}\n";
-    std::fs::write(folder.path().join("in.jsonl"), text).expect("written");
-    for output in ["in.jsonl", "./in.jsonl"] {
-        let (code, _, err) = run(folder.path(), &["tokenize", "-i", "in.jsonl", "-o", output], "");
-        assert!(code == Some(2) && err.contains("--output: in.jsonl is an input"), "{code:?} {err}");
+fn a_part_never_replaces_its_input() {
+    let folder = folder();
+    let path = folder.path();
+    for part in [["--limit", "1"], ["--skip", "1"], ["--shard", "1/2"]] {
+        let args = [&["tokenize", "-i", "in.jsonl", "-o", "./in.jsonl"][..], &part].concat();
+        let (code, _, err) = run(path, &args, "");
+        assert!(code == Some(2) && err.contains("--output: in.jsonl is the input"), "{code:?} {err}");
     }
-    assert_eq!(std::fs::read_to_string(folder.path().join("in.jsonl")).expect("there"), text);
+    assert_eq!(std::fs::read_to_string(path.join("in.jsonl")).expect("there"), RECORDS);
 }
 
 #[test]

@@ -101,8 +101,10 @@ pub(super) fn open(
             Error::bad_file(&later, "exists already; move it away, or choose another --output").into()
         );
     }
-    check_inputs_stay(source, output)?;
     let mut wanted = Part::from(part);
+    if wanted != Part::default() && files.is_none() {
+        check_inputs_stay(source, output)?;
+    }
     let (mut complete, mut warnings) = (None, Vec::from_iter(file_as_text(source)));
     if let Some(description) = description.as_ref().filter(|_| part.resume) {
         let mut found = Complete::of(&target, format, header)?;
@@ -165,7 +167,7 @@ fn numbered(part: PartArgs, output: Option<&Path>) -> albert::Result<Option<Numb
     }
 }
 
-/// Checks that the output does not replace a file that is read.
+/// Checks that the output of a part does not replace the input, most of which would be lost.
 fn check_inputs_stay(source: &Source, output: Option<&Path>) -> albert::Result<()> {
     let inputs = match source {
         Source::File(file) => std::slice::from_ref(file),
@@ -176,7 +178,10 @@ fn check_inputs_stay(source: &Source, output: Option<&Path>) -> albert::Result<(
         if output.is_some_and(|output| OutputTarget::is_same_file(input, output).unwrap_or(false)) {
             return Err(Error::InvalidOption {
                 name: "output".to_owned(),
-                problem: format!("{} is an input; choose another name", input.display()),
+                problem: format!(
+                    "{} is the input, and its other records would be lost; choose another name",
+                    input.display()
+                ),
             });
         }
     }
