@@ -56,8 +56,8 @@ impl TableRow {
     }
 }
 
-/// Returns true if the columns are known once this row has been added: a line of text that is not blank has no other fields to the `before` waiting rows. `bytes` is the size
-/// of these rows and is updated.
+/// Returns true if the columns are known once this row has been added to the `before` waiting rows. A line of text that is
+/// not blank makes them known. `bytes` is the size of these rows and is updated.
 pub(super) fn determines_columns(row: &TableRow, before: usize, bytes: &mut usize) -> bool {
     *bytes += row.fields.size();
     let is_line = row.is_text && row.fields.iter().any(|(_, value)| !plain(value.get()).trim().is_empty());

@@ -125,6 +125,7 @@ impl Task {
             Examples::Tokens(all) => Box::new(TokenEvaluation::new(pipeline, all, self.label_set(), None)?),
             Examples::Questions(all) => {
                 pipeline.max_length = pipeline.max_length.min(QUESTION_LENGTH);
+                pipeline.long = OverflowStrategy::Window;
                 let options = QaOptions { max_answer_len: 30, ..QaOptions::default() };
                 Box::new(QuestionEvaluation::new(pipeline, all, QuestionRules::V1, options)?)
             }
