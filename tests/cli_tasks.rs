@@ -653,6 +653,7 @@ fn wrong_flags_are_reported_before_reading() {
         ),
         ("embed", "bio", &["-o", "x.npy", "--attentions"], "attention maps are written as JSON only"),
         ("embed", "bio", &["--long", "window", "--attentions"], "no attention maps across windows"),
+        ("ner", "bio", &["--stride", "2", "--long", "error"], "--stride: windows are not read"),
         ("fill-mask", "bio", &["--long", "window"], "[possible values: truncate, error]"),
         ("classify", "bio", &["--top-k", "0"], "expected a number from 1, or all"),
         (

@@ -174,8 +174,9 @@ fn check_inputs_stay(source: &Source, output: Option<&Path>) -> albert::Result<(
         Source::Files(files) => files,
         Source::Arguments(_) | Source::Stdin => &[],
     };
+    let Some(output) = output else { return Ok(()) };
     for input in inputs {
-        if output.is_some_and(|output| OutputTarget::is_same_file(input, output).unwrap_or(false)) {
+        if OutputTarget::is_same_file(input, output)? {
             return Err(Error::InvalidOption {
                 name: "output".to_owned(),
                 problem: format!(

@@ -4,6 +4,7 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use super::complete::{Complete, HeaderRow};
+use super::destination::parent;
 use super::output::{Format, OutputTarget};
 use super::partial::remove_orphaned_description;
 use crate::error::{Error, Result};
@@ -74,7 +75,7 @@ impl Numbered {
     /// # Errors
     /// [`Error::Io`] if the directory cannot be read.
     pub fn existing(&self, first: u64) -> Result<Option<PathBuf>> {
-        let directory = super::destination::parent(&self.path);
+        let directory = parent(&self.path);
         let entries = std::fs::read_dir(directory).map_err(Error::io(directory, "read"))?;
         let stem = self.path.file_stem().unwrap_or_default().as_encoded_bytes();
         let number = |name: &OsStr| -> Option<u64> {

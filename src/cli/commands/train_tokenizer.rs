@@ -39,11 +39,8 @@ pub(super) fn run(args: TrainTokenizerArgs, reporter: &Reporter) -> Result<ExitS
     };
     let started = std::time::Instant::now();
     let trained = train(&corpus, &options, reporter, &interrupted);
-    // A corpus that cannot be read or used is a setup error; anything else is an interruption.
-    let trained = match interrupted.load(Ordering::Relaxed) {
-        true => trained.while_running()?,
-        false => trained?,
-    };
+    // An interruption is not a setup error.
+    let trained = if interrupted.load(Ordering::Relaxed) { trained.while_running()? } else { trained? };
     corpus_report::warn(&trained.report, reporter);
     let files = write_tokenizer(&args.output, &trained.trained.spiece, args.max_length as usize)?;
     if trained.trained.vocab_size < options.train.vocab_size {

@@ -136,8 +136,8 @@ impl FineTuneObserver for TrainingProgress<'_> {
     }
 
     fn missing_in_dev(&mut self, labels: &[&str]) {
-        let are = if labels.len() == 1 { "it is" } else { "they are" };
-        self.warned(&format!("dev has no example of {}, so {are} not evaluated", labels.join(", ")));
+        let they_are = if labels.len() == 1 { "it is" } else { "they are" };
+        self.warned(&format!("dev has no example of {}, so {they_are} not evaluated", labels.join(", ")));
     }
 
     fn planned(&mut self, plan: &FineTunePlan) {

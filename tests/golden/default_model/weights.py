@@ -9,8 +9,8 @@ ASSETS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../../asse
 SCALE = ".row_scale"
 
 
-def tensors():
-    stored = load_file(os.path.join(ASSETS, "model.safetensors"))
+def tensors(folder=ASSETS):
+    stored = load_file(os.path.join(folder, "model.safetensors"))
     out = {}
     for name, tensor in stored.items():
         if name.endswith(SCALE):

@@ -1,23 +1,15 @@
 """Reads the model in `assets/` into model.py, and replaces the tensors of one task."""
 
 import os
+import sys
 
-import torch
 from safetensors.torch import load_file, save_file
 
 import model as M
 from export import HEADS, NAMES, eight
 
-
-def values(file, name):
-    """A tensor as f32, unpacked from 4 or 8 bits (see src/checkpoint/quantization/row_scaled.rs)."""
-    w = file[name]
-    if name + ".row_scale" not in file:
-        return w.float()
-    if w.dtype == torch.uint8:
-        low, high = (w & 15).to(torch.int16) - 8, (w >> 4).to(torch.int16) - 8
-        w = torch.stack([low, high], -1).flatten(1)
-    return w.float() * file[name + ".row_scale"].float()[:, None]
+sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+from weights import tensors
 
 
 def prefix(layer):
@@ -35,8 +27,8 @@ NORMS = {
 
 def read(folder, task, rank):
     """The model with the deltas of one task, whose rank may grow."""
-    file = load_file(os.path.join(folder, "model.safetensors"))
-    get = lambda name: values(file, name)
+    file = tensors(folder)
+    get = file.__getitem__
     emb = "albert.embeddings."
     net = M.Albert(get(emb + "word_embeddings.weight").shape[0], rank=rank)
     state = {

@@ -20,8 +20,8 @@ import torch
 
 import labelled as L
 from task_teacher import Teacher, tokenizer
+from text import SPLIT
 
-SPLIT = re.compile(r"(?<=[.!?])[\"')\]”’]*\s+(?=[\"'(\[“‘]*[A-Z0-9])")
 # The share of each part of the corpus.
 SHARES = {
     "wikipedia": 0.3,

@@ -16,6 +16,7 @@ from tokenizers import Tokenizer
 
 import model as M
 import text
+from labelled import TAGS, WNUT, spans
 
 ap = argparse.ArgumentParser()
 ap.add_argument("--data", default=".")
@@ -43,8 +44,6 @@ os.makedirs(a.out, exist_ok=True)
 say = lambda *x: print(f"[{time.time() - T0:.0f}s]", *x, flush=True)
 tok = Tokenizer.from_file(a.data + "/tokenizer.json")
 dt = torch.bfloat16 if dev == "cuda" else torch.float32
-TAGS = ["O", "B-LOC", "I-LOC", "B-ORG", "I-ORG", "B-PER", "I-PER"]
-WNUT = {"person": "PER", "location": "LOC", "corporation": "ORG", "group": "ORG"}
 
 
 def load(name, split):
@@ -214,17 +213,6 @@ def loss_of(task, W, T, net, b, drop):
         y = torch.tensor([y for _, _, y in b], device=dev)
         return (F.cross_entropy(lg[..., 0], y[:, 0]) + F.cross_entropy(lg[..., 1], y[:, 1])) / 2
     return F.cross_entropy(net.linear(task, W, F.dropout(net.pooled(W, h), drop)), torch.tensor([y for _, _, y in b], device=dev))
-
-
-def spans(tags):
-    out, cur = set(), None
-    for i, g in enumerate(tags + ["O"]):
-        if cur and (g == "O" or g[0] == "B" or g[2:] != cur[0]):
-            out.add((cur[0], cur[1], i))
-            cur = None
-        if g != "O" and cur is None:
-            cur = (g[2:], i)
-    return out
 
 
 def words_of(s):
