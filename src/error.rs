@@ -131,9 +131,25 @@ pub fn stated(subject: impl Display, problem: &str) -> String {
 
 /// Returns the location of a record: `a.jsonl:3`, or `a.json: record 3` for the source `a.json: record`.
 pub fn location(source: &str, line: u64) -> String {
-    const COUNTED: [&str; 4] = [": record", ": question", ": row", ", line"];
-    let names_what = COUNTED.iter().any(|what| source.ends_with(what));
+    let names_what = counted(source).is_some() || source.ends_with(", line");
     format!("{source}{}{line}", if names_what { ' ' } else { ':' })
+}
+
+/// Returns what the number of a record in this source counts, if not the lines of a file: `record` for the source
+/// `a.json: record`.
+pub(crate) fn counted(source: &str) -> Option<&'static str> {
+    ["record", "question", "row"]
+        .into_iter()
+        .find(|what| source.strip_suffix(what).is_some_and(|rest| rest.ends_with(": ")))
+}
+
+/// Lists names, separated by commas. A name that contains a comma is in double quotes, as in the options that take lists.
+pub fn listed(names: impl IntoIterator<Item = impl AsRef<str>>) -> String {
+    let quoted = |name: &str| match name.contains(',') {
+        true => format!("\"{}\"", name.replace('"', "\"\"")),
+        false => name.to_owned(),
+    };
+    names.into_iter().map(|name| quoted(name.as_ref())).collect::<Vec<_>>().join(", ")
 }
 
 /// Returns a number with its noun, which gets an "s" unless the number is 1: "1 file", "2 files".
@@ -203,6 +219,12 @@ mod tests {
         assert_eq!(location("a.jsonl", 3), "a.jsonl:3");
         assert_eq!(location("a.json: record", 3), "a.json: record 3");
         assert_eq!(location("record", 3), "record:3");
+    }
+
+    #[test]
+    fn names_with_commas_are_listed_in_quotes() {
+        let labels = ["sport", "food, drink", "say \"a, b\""];
+        assert_eq!(listed(labels), "sport, \"food, drink\", \"say \"\"a, b\"\"\"");
     }
 
     #[test]

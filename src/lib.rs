@@ -67,6 +67,7 @@ pub mod hub;
 pub mod io;
 pub mod model;
 pub mod ops;
+pub mod padding;
 pub mod pipelines;
 mod render;
 pub mod stream;

@@ -120,13 +120,13 @@ fn info_lists_added_tokens_and_rows_without_a_token() {
     let case = case("01-added-tokens");
     let info = answered(&["info", &case.text("spiece"), "--format", "json"]);
     assert_eq!(info["tokenizer"]["added"], json!({"<e1>": 2000, "</e1>": 2001, "skype": 2002}));
-    assert_eq!((&info["tokenizer"]["pieces"], &info["odd"]), (&json!(2003), &json!([])));
+    assert_eq!((&info["tokenizer"]["pieces"], &info["warnings"]), (&json!(2003), &json!([])));
     for file in ["added_tokens.json", "special_tokens_map.json"] {
         fs::remove_file(case.path("spiece").join(file)).expect("removed");
     }
     let info = answered(&["info", &case.text("spiece"), "--format", "json"]);
-    let odd = info["odd"].to_string();
-    assert!(odd.contains("embeddings for 2003 tokens, the tokenizer has 2000"), "{odd}");
+    let warnings = info["warnings"].to_string();
+    assert!(warnings.contains("embeddings for 2003 tokens, the tokenizer has 2000"), "{warnings}");
 }
 
 #[test]
@@ -145,7 +145,7 @@ fn a_token_that_the_model_has_no_embedding_for_is_an_error() {
     answered(&["classify", "-q", "-m", &case.text("vocab"), "--format", "jsonl", "a [E1] b"]);
     let info = answered(&["info", &case.text("vocab"), "--format", "json"]);
     assert!(
-        info["odd"].to_string().contains("texts that contain one of the last 1 cannot be used"),
+        info["warnings"].to_string().contains("texts that contain one of the last 1 cannot be used"),
         "{info}"
     );
 }

@@ -121,7 +121,7 @@ fn the_case_of_a_dynamically_quantized_model() {
     let info: Value =
         serde_json::from_str(&run(&["info", "-q", "--format", "json", &model]).1).expect("JSON");
     assert!(info["quantization"].as_str().expect("text").contains("DynamicQuantizeLinear"), "{info}");
-    assert!(info["odd"].to_string().contains("quantized"), "{info}");
+    assert!(info["warnings"].to_string().contains("quantized"), "{info}");
 }
 
 /// Replaces each attention matrix of a valid model by the tensors that a library stores for it.
@@ -199,7 +199,7 @@ fn other_libraries_are_named() {
             assert_eq!(code, 0, "{stderr}");
             let info: Value = serde_json::from_str(&stdout).expect("JSON");
             assert!(
-                info["quantization"].is_string() && info["odd"].to_string().contains("quantized"),
+                info["quantization"].is_string() && info["warnings"].to_string().contains("quantized"),
                 "{info}"
             );
         }

@@ -125,7 +125,7 @@ fn bad_arrays_stop_after_the_complete_records() {
         assert_eq!(found.code, Some(1), "{text}");
         assert_eq!(lines(&found.out).len(), 1, "{text}: {}", found.out);
         assert!(
-            found.err.contains("<stdin> begins like a JSON array of records, but is not one: "),
+            found.err.contains("<stdin> is not a valid JSON array of records: "),
             "{}",
             found.err
         );

@@ -154,8 +154,8 @@ fn rows_with_line_breaks_and_errors_after_them() {
         ),
         (
             "four\r\n",
-            "a.csv:7: 1 column, but the header (line 1) has 2: \"text\", \"label\"; a cell with commas \
-                      needs quotes around it",
+            "a.csv:7: 1 column, but the header (line 1) has 2: \"text\", \"label\"; every row needs \
+                      all cells, even empty ones",
         ),
         ("\"four\r\n,b\r\n", "a.csv:7: a quote of this row is never closed"),
         (

@@ -203,7 +203,7 @@ fn records_that_fail() {
     let table = b"id,text\n1,good\n2\n3,\"bad\" x\n4,\xff\n5,a,b\n6,fine\n";
     let flags = ["--input-format", "csv", "--format", "csv"];
     let stopped = classify(&flags, table);
-    let ragged = "1 cell, but the header has 2: \"id\", \"text\"; a cell with commas needs quotes around it";
+    let ragged = "1 cell, but the header has 2: \"id\", \"text\"; every row needs all cells, even empty ones";
     assert_eq!((stopped.code, stopped.out.lines().count()), (1, 2));
     assert_eq!(stopped.err, format!("albert: error: <stdin>:3: {ragged}\n"));
 

@@ -49,7 +49,6 @@ pub use examples::Examples;
 pub use format::DataFormat;
 pub use label_match::LabelMatch;
 pub use labels::LabelSet;
-pub(crate) use labels::listed;
 pub use questions::{QuestionOptions, read_questions, read_questions_into};
 pub use split::hold_out;
 pub use spool::{Spool, SpoolIter, Stored};

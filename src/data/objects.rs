@@ -2,7 +2,7 @@
 
 use super::example::Place;
 use super::source::Source;
-use crate::error::Result;
+use crate::error::{Result, listed};
 use crate::io::{Fields, JsonText, json_problem};
 
 /// A JSON object of labelled data.
@@ -66,7 +66,7 @@ fn problem_of(error: &serde_json::Error, text: &str) -> String {
 pub(super) fn missing(what: &str, names: &mut dyn Iterator<Item = &str>, name: &str, option: &str) -> String {
     let there: Vec<&str> = names.collect();
     let holder = if what == "column" { "table" } else { "object" };
-    let there = if there.is_empty() { format!("no {what}s") } else { there.join(", ") };
+    let there = if there.is_empty() { format!("no {what}s") } else { listed(there) };
     format!("{what} \"{name}\" is missing; the {holder} has {there} (option {option} names another)")
 }
 

@@ -9,7 +9,7 @@ use super::row::{Header, Row};
 use super::shortened::shortened;
 use super::source::Source;
 use super::table::{Dialect, Rows};
-use crate::error::Result;
+use crate::error::{Result, listed};
 
 /// Returns true if a file starts like a SWAG file.
 pub(super) fn looks_like_swag(head: &[u8]) -> bool {
@@ -30,9 +30,8 @@ struct Columns {
 impl Columns {
     fn find(header: &Header, unlabelled: bool) -> std::result::Result<Self, String> {
         let need = |name: &str| {
-            let there: Vec<&str> = header.names().collect();
             header.index(name).ok_or_else(|| {
-                format!("column \"{name}\" of SWAG is missing; the table has {}", there.join(", "))
+                format!("column \"{name}\" of SWAG is missing; the table has {}", listed(header.names()))
             })
         };
         need("ending1")?;

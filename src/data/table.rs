@@ -11,12 +11,13 @@ use super::example::Place;
 use super::row::{Header, Row};
 use super::source::{Source, not_utf8};
 use crate::error::{Error, Result};
-use crate::io::MAX_LINE_BYTES;
+use crate::io::{MAX_LINE_BYTES, has_semicolons};
 
 /// Syntax of a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Dialect {
-    /// Comma-separated. A quoted cell may contain commas, line breaks and doubled quotes.
+    /// Comma-separated, or separated by semicolons if its header is. A quoted cell may contain commas, line breaks and
+    /// doubled quotes.
     Csv,
     /// Tab-separated. Quotes are ordinary characters.
     Tsv,
@@ -29,6 +30,8 @@ const HEAD: usize = 16 << 20;
 pub(super) struct Rows {
     name: Arc<str>,
     dialect: Dialect,
+    /// The character between cells.
+    delimiter: u8,
     /// The line terminator: a line feed, or a carriage return if there is no line feed. A carriage return is part of the
     /// line end before a line feed, and text elsewhere.
     line_end: u8,
@@ -84,11 +87,14 @@ impl Rows {
     ) -> Self {
         let mut builder = ReaderBuilder::new();
         builder.has_headers(false).flexible(true).terminator(Terminator::Any(line_end));
-        if dialect == Dialect::Tsv {
-            builder.delimiter(b'\t').quoting(false);
-        }
+        let delimiter = match dialect {
+            Dialect::Csv if has_semicolons(&head) => b';',
+            Dialect::Csv => b',',
+            Dialect::Tsv => b'\t',
+        };
+        builder.delimiter(delimiter).quoting(dialect == Dialect::Csv);
         let reader = builder.from_reader(Recorded { stream, kept: Vec::new(), offset: 0 });
-        Self { name, dialect, line_end, head, reader, line: 1, is_lost: false }
+        Self { name, dialect, delimiter, line_end, head, reader, line: 1, is_lost: false }
     }
 
     /// Returns the rows in the first 16 MiB, from the beginning. The last one may be incomplete.
@@ -133,12 +139,13 @@ impl Rows {
             };
             let breaks = self.count_breaks(row);
             if self.dialect == Dialect::Csv
-                && let Err(problem) = check_quotes(row)
+                && let Err(problem) = check_quotes(row, self.delimiter)
             {
                 self.is_lost = breaks > 0;
                 return Err(place.error(problem));
             }
-            if cells.len() == 1 && cells[0].trim().is_empty() {
+            let is_blank = cells.len() == 1 && cells[0].trim().is_empty();
+            if is_blank || (place.line == 1 && is_separator(&cells)) {
                 continue;
             }
             return Ok(Some(Row { place, cells, breaks }));
@@ -209,8 +216,14 @@ impl Rows {
         let (found, expected) = (row.width(), header.width());
         let names: Vec<String> = header.names().map(|name| format!("\"{name}\"")).collect();
         let advice = match (self.dialect, row.breaks) {
+            (Dialect::Tsv, _) | (_, 0) if found < expected => {
+                "; every row needs all cells, even empty ones".to_owned()
+            }
             (Dialect::Tsv, _) => {
                 "; in TSV quotes are letters, and no cell holds a tab or a line break".to_owned()
+            }
+            (Dialect::Csv, 0) if self.delimiter == b';' => {
+                "; a cell with semicolons needs quotes around it".to_owned()
             }
             (Dialect::Csv, 0) => "; a cell with commas needs quotes around it".to_owned(),
             (Dialect::Csv, breaks) => {
@@ -239,8 +252,13 @@ fn without_return(cells: &StringRecord) -> StringRecord {
     cells.iter().enumerate().map(strip).collect()
 }
 
+/// Returns true for the line before the header in which Excel writes or reads the separator: `sep=;`.
+fn is_separator(cells: &StringRecord) -> bool {
+    cells.len() == 2 && &cells[0] == "sep=" && cells[1].is_empty()
+}
+
 /// Checks that each quoted cell ends with its closing quote. Otherwise several rows could silently become one.
-fn check_quotes(row: &[u8]) -> std::result::Result<(), &'static str> {
+fn check_quotes(row: &[u8], delimiter: u8) -> std::result::Result<(), &'static str> {
     #[derive(PartialEq)]
     enum At {
         CellStart,
@@ -254,7 +272,7 @@ fn check_quotes(row: &[u8]) -> std::result::Result<(), &'static str> {
         at = match (at, byte) {
             (At::Quoted, b'"') => At::Quote,
             (At::Quoted, _) | (At::CellStart | At::Quote, b'"') => At::Quoted,
-            (_, b',') => At::CellStart,
+            (_, byte) if *byte == delimiter => At::CellStart,
             (At::Quote, _) => {
                 return Err("text after the end of a quoted cell; quotes inside are written twice");
             }
@@ -304,6 +322,15 @@ mod tests {
             rows(text, Dialect::Csv),
             ["2: x, \"y\"|1", "3: two\nlines\n|2", "8: z|3", "9: 5\" disk|4"]
         );
+    }
+
+    #[test]
+    fn semicolons_of_spreadsheets() {
+        let text = "sep=;\r\na;b\r\n1,5;\"x; \"\"y\"\"\r\n\"\r\n;3\r\n";
+        assert_eq!(rows(text, Dialect::Csv), ["3: 1,5|x; \"y\"\r\n", "5: |3"]);
+        assert_eq!(rows("sep=,\na,b\n1,2\n", Dialect::Csv), ["3: 1|2"]);
+        let wide = rows("a;b\n1;2;3\n", Dialect::Csv);
+        assert!(wide[0].ends_with("a cell with semicolons needs quotes around it"), "{wide:?}");
     }
 
     #[test]

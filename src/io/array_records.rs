@@ -16,8 +16,7 @@ pub(super) fn read_array(
 ) -> Result<(), String> {
     read(stream, record).map_err(|error| {
         format!(
-            "begins like a JSON array of records, but is not one: {error} (option input_format=text reads its lines \
-             as text)"
+            "is not a valid JSON array of records: {error}; option input_format=text reads its lines as text"
         )
     })
 }

@@ -21,7 +21,12 @@ pub(crate) fn unreadable(start: &[u8]) -> Option<&'static str> {
     const BZIP2_BLOCK: [u8; 6] = [0x31, 0x41, 0x59, 0x26, 0x53, 0x59];
     const BZIP2_END: [u8; 6] = [0x17, 0x72, 0x45, 0x38, 0x50, 0x90];
     match start {
+        [0xff, 0xfe, 0, 0, ..] | [0, 0, 0xfe, 0xff, ..] => {
+            Some("is UTF-32; convert it with iconv -f UTF-32 -t UTF-8")
+        }
         [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => Some("is UTF-16; convert it with iconv -f UTF-16 -t UTF-8"),
+        [1..=255, 0, 1..=255, 0, ..] => Some("is UTF-16; convert it with iconv -f UTF-16LE -t UTF-8"),
+        [0, 1..=255, 0, 1..=255, ..] => Some("is UTF-16; convert it with iconv -f UTF-16BE -t UTF-8"),
         [b'B', b'Z', b'h', b'1'..=b'9', block @ ..]
             if block.starts_with(&BZIP2_BLOCK) || block.starts_with(&BZIP2_END) =>
         {
@@ -44,6 +49,10 @@ mod tests {
         for (start, what) in [
             (&b"\xff\xfea\0"[..], "is UTF-16"),
             (b"\xfe\xff\0a", "is UTF-16"),
+            (b"{\0\"\0t\0", "is UTF-16; convert it with iconv -f UTF-16LE"),
+            (b"\0{\0\"\0t", "is UTF-16; convert it with iconv -f UTF-16BE"),
+            (b"\xff\xfe\0\0{\0\0\0", "is UTF-32"),
+            (b"\0\0\xfe\xff\0\0\0{", "is UTF-32"),
             (b"BZh91AY&SY\x12", "is compressed with bzip2"),
             (b"BZh9\x17\x72\x45\x38\x50\x90", "is compressed with bzip2"),
             (b"\xfd7zXZ\0\0", "is compressed with xz"),

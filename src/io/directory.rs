@@ -91,7 +91,7 @@ fn temporary_in(folder: &Path) -> Result<TempDir> {
         .prefix(".albert-")
         .suffix(".part")
         .tempdir_in(folder)
-        .map_err(Error::io(folder, "create a directory in"))
+        .map_err(Error::io(folder, "create a directory here"))
 }
 
 /// Returns whether a directory is empty; `None` if it does not exist.

@@ -62,6 +62,7 @@ pub(crate) use scratch::Scratch;
 pub(crate) use shape::{Shape, shape};
 pub(crate) use sorted::Sorted;
 pub(crate) use squad::read_squad;
+pub(crate) use tables::has_semicolons;
 pub use tables::{
     Cell, Column, ColumnType, Needed, TableColumns, TableKind, TableLayout, TableRow, columns_of_records,
 };

@@ -5,6 +5,7 @@ use serde_json::value::RawValue;
 
 use super::heading;
 use crate::io::{Cell, Column, ColumnType};
+use crate::padding::{padded, widest};
 use crate::stream::Render;
 use crate::tasks::{FillMask, FillMaskItem, MaskPredictions, Prediction, Token};
 
@@ -77,7 +78,7 @@ impl Render for FillMask<'_> {
         use std::fmt::Write;
         let word = if color { AnsiColor::Green.on_default().bold() } else { Style::new() };
         let mut out = heading(&item.text.text, item.text.text_pair.as_deref());
-        let width = prediction.iter().flatten().map(|p| p.token_str.chars().count()).max().unwrap_or(0);
+        let width = widest(prediction.iter().flatten().map(|p| &p.token_str));
         for (i, mask) in prediction.iter().enumerate() {
             if prediction.len() > 1 {
                 let _infallible = writeln!(out, "  {} {}:", self.mask_token, i + 1);
@@ -85,9 +86,9 @@ impl Render for FillMask<'_> {
             for p in mask {
                 let _infallible = writeln!(
                     out,
-                    "  {:>6.2} %  {word}{:width$}{word:#}  {}",
+                    "  {:>6.2} %  {word}{}{word:#}  {}",
                     p.score * 100.0,
-                    p.token_str,
+                    padded(&p.token_str, width),
                     p.sequence
                 );
             }

@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 
 use super::heading;
 use crate::io::{Cell, Column, ColumnType};
+use crate::padding::{padded, right_aligned, widest};
 use crate::stream::Render;
 use crate::tasks::{OnTexts, TextItem, TextTask};
 
@@ -109,13 +110,13 @@ fn aligned(elements: &[Value]) -> String {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
     let width = |column: usize| {
         let cells = rows.iter().filter_map(|row| row.get(column));
-        cells.map(|(cell, _)| cell.chars().count()).max().unwrap_or(0)
+        widest(cells.map(|(cell, _)| cell))
     };
     let widths: Vec<usize> = (0..columns).map(width).collect();
     let mut out = String::new();
     for row in &rows {
         let padded = row.iter().zip(&widths).map(|((cell, is_number), &width)| {
-            if *is_number { format!("{cell:>width$}") } else { format!("{cell:width$}") }
+            if *is_number { right_aligned(cell, width) } else { padded(cell, width) }
         });
         out.push_str("    ");
         out.push_str(padded.collect::<Vec<_>>().join("  ").trim_end());

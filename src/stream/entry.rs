@@ -3,7 +3,7 @@
 use serde_json::value::RawValue;
 
 use super::{ExtraFields, Render};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, counted};
 use crate::io::{Cell, Fields, Record, RecordBody, RecordReader, TableColumns, TableRow, columns_of_records};
 
 pub(super) fn unwritable(e: serde_json::Error) -> Error {
@@ -14,15 +14,15 @@ pub(super) fn raw<V: serde::Serialize>(value: &V) -> Result<Box<RawValue>> {
     serde_json::value::to_raw_value(value).map_err(unwritable)
 }
 
-/// The output object of a record: its own fields (`text_field` for a line of text, `line` for a line that could not be
-/// parsed), then `extra`.
+/// The output object of a record: its own fields (`text_field` for a line of text; for one that could not be parsed, its
+/// number as `line`, or as `record` or `row` where these are counted), then `extra`.
 pub(super) fn object(record: &mut Record, text_field: &str, extra: ExtraFields) -> Result<Vec<u8>> {
     let line = raw(&record.line)?;
     let mut fields = match own_fields(record, text_field)? {
         Some(fields) => fields,
         None => {
             let mut fields = Fields::default();
-            fields.set("line", line);
+            fields.set(counted(&record.source).unwrap_or("line"), line);
             fields
         }
     };
@@ -32,7 +32,7 @@ pub(super) fn object(record: &mut Record, text_field: &str, extra: ExtraFields) 
     fields.to_json().map_err(unwritable)
 }
 
-/// The row of a record in a table. If a line could not be parsed, the error contains its number.
+/// The row of a record in a table. If a record could not be parsed, the error contains its number.
 pub(super) fn table_row(
     record: &mut Record,
     text_field: &str,
@@ -43,7 +43,8 @@ pub(super) fn table_row(
     Ok(match own_fields(record, text_field)? {
         Some(fields) => TableRow { fields, cells, is_text },
         None => {
-            let cells = cells.map_err(|problem| format!("line {line}: {problem}"));
+            let counted = counted(&record.source).unwrap_or("line");
+            let cells = cells.map_err(|problem| format!("{counted} {line}: {problem}"));
             TableRow { fields: Fields::default(), cells, is_text }
         }
     })

@@ -64,8 +64,8 @@ pub trait Observer {
         let _unused = (source, line, name);
     }
 
-    /// The text of a record was truncated to the model's length.
-    fn record_truncated(&mut self, source: &str, line: u64);
+    /// The text of a record was truncated to the model's length. `is_marked` is true if its output says so.
+    fn record_truncated(&mut self, source: &str, line: u64, is_marked: bool);
     /// The number of records finished so far.
     fn finished(&mut self, records: u64);
 }

@@ -211,7 +211,8 @@ impl<T: Render> Window<'_, T> {
         if truncated {
             self.outcome.truncated += 1;
             let (source, line) = self.reader.place(record);
-            self.observer.record_truncated(&source, line);
+            let is_marked = matches!(self.options.format, Format::Json | Format::Jsonl);
+            self.observer.record_truncated(&source, line, is_marked);
         }
         self.outcome.records += 1;
         if let Some(row) = row {

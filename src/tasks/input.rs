@@ -1,5 +1,6 @@
 //! Fields of a record that tasks read.
 
+use crate::error::listed;
 use crate::io::{Fields, RecordBody};
 
 /// Names of the JSON fields with the texts.
@@ -67,7 +68,7 @@ pub(super) fn missing(fields: &Fields, name: &str, expected: &str, option: &str)
         "{} \"{name}\" is missing; the {} has {} (option {option} names another)",
         fields.kind(),
         if fields.is_row() { "row" } else { "object" },
-        if there.is_empty() { "no fields".to_owned() } else { there.join(", ") }
+        if there.is_empty() { "no fields".to_owned() } else { listed(there) }
     )
 }
 

@@ -18,7 +18,7 @@ pub enum OverflowStrategy {
     #[default]
     #[cfg_attr(
         feature = "cli",
-        value(help = "Cut the text, warn once, and mark the record with \"truncated\": true")
+        value(help = "Cut the text, warn once, and mark JSON records with \"truncated\": true")
     )]
     Truncate,
     /// Treat it as an error of the record.

@@ -6,7 +6,7 @@ use super::classify::LabelScore;
 use super::input::required;
 use super::pipeline::{OverflowStrategy, Pipeline};
 use super::scores::{softmax, top_k};
-use crate::error::{Error, Result, count};
+use crate::error::{Error, Result, count, listed};
 use crate::io::RecordBody;
 use crate::model::AlbertConfig;
 use crate::stream::Task;
@@ -152,10 +152,10 @@ fn entailment(config: &AlbertConfig, named: Option<&str>) -> Result<usize> {
     found.ok_or_else(|| Error::InvalidOption {
         name: "entailment_label".to_owned(),
         problem: match named {
-            Some(name) => format!("the model has no label \"{name}\"; it has {}", all.join(", ")),
+            Some(name) => format!("the model has no label \"{name}\"; it has {}", listed(all)),
             None => format!(
                 "no label of the model begins with \"entail\": name the one that means it; the model has {}",
-                all.join(", ")
+                listed(all)
             ),
         },
     })

@@ -8,7 +8,6 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::exact_float;
 use super::identity::Identity;
 use super::optimizer::Moments;
 use super::parameters::Parameters;
@@ -48,7 +47,6 @@ pub struct Best {
     /// The step of this evaluation.
     pub step: u64,
     /// The metric that decides; higher is better.
-    #[serde(deserialize_with = "exact_float::one")]
     pub score: f64,
     /// Number of evaluations since then.
     pub evaluations_since: u32,

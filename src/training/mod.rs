@@ -6,7 +6,6 @@ pub mod corpus;
 pub mod distillation;
 mod documents;
 mod evaluation;
-mod exact_float;
 pub mod finetune;
 mod identity;
 mod init;

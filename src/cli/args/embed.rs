@@ -75,7 +75,7 @@ pub(crate) struct EmbedArgs {
     #[arg(long, value_name = "FILE", help_heading = "Output")]
     pub ids: Option<PathBuf>,
     /// JSON field or column with the id, for --ids
-    #[arg(long, value_name = "NAME", default_value = "id", help_heading = "Output")]
+    #[arg(long, value_name = "NAME", default_value = "id", requires = "ids", help_heading = "Output")]
     pub id_field: String,
     /// Output format; auto follows the output's extension, otherwise is text on a terminal and jsonl elsewhere
     #[arg(long, value_name = "FORMAT", default_value = "auto", help_heading = "Output")]

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{Arg, Args, Subcommand, ValueEnum};
 
 use albert::device::DeviceChoice;
 use albert::training::finetune::{ClassWeights, Dev, Dropout, FineTuneOptions, FineTuneTask, Frozen, Order};
@@ -39,7 +39,25 @@ pub(crate) enum FinetuneTask {
     Qa(Box<FinetuneQaArgs>),
     Choose(Box<FinetuneChooseArgs>),
     /// Continue pretraining on text: albert pretrain --init-from
+    #[command(
+        visible_alias = "mlm",
+        mut_args(continued),
+        after_help = "\
+Examples:
+  albert finetune pretraining -m albert/albert-base-v2 --corpus more.jsonl.gz --output ./more"
+    )]
     Pretraining(Box<PretrainArgs>),
+}
+
+/// Changes the options of `albert pretrain` for a run that starts from a model: the model is required, and options that
+/// describe a new one are not shown.
+fn continued(arg: Arg) -> Arg {
+    match arg.get_id().as_str() {
+        "init_from" => arg.required(true).short('m'),
+        "config" | "size" | "vocab_size" => arg.hide(true),
+        "tokenizer" => arg.help("Tokenizer file, directory or hub id [default: the model's]"),
+        _ => arg,
+    }
 }
 
 /// Fine-tune text classification or regression

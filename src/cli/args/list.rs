@@ -3,6 +3,8 @@
 use std::convert::Infallible;
 use std::str::FromStr;
 
+use albert::Error;
+
 /// The values of one use of an option. As in CSV, a value in double quotes may contain commas, and two double quotes stand
 /// for one; spaces before the quotes are ignored. `=weight` may follow the quotes. All other double quotes are kept as written.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -11,6 +13,19 @@ pub(crate) struct List(Vec<String>);
 /// Returns the values of all uses of an option.
 pub(crate) fn values(lists: &[List]) -> Vec<String> {
     lists.iter().flat_map(|list| list.0.iter().cloned()).collect()
+}
+
+/// Returns the values of all uses of an option, without spaces around them and without empty ones.
+///
+/// # Errors
+/// [`Error::InvalidOption`] with this name if the option was used and all values are empty.
+pub(crate) fn words(name: &str, lists: &[List]) -> albert::Result<Vec<String>> {
+    let words: Vec<String> = values(lists).iter().map(|word| word.trim().to_owned()).collect();
+    let words: Vec<String> = words.into_iter().filter(|word| !word.is_empty()).collect();
+    if words.is_empty() && !lists.is_empty() {
+        return Err(Error::InvalidOption { name: name.to_owned(), problem: "the list is empty".to_owned() });
+    }
+    Ok(words)
 }
 
 impl FromStr for List {

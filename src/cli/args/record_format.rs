@@ -50,21 +50,33 @@ fn table(kind: TableKind) -> Result<Format> {
     })
 }
 
-/// The kind of table that the name of an output tells.
+/// Extensions of compressed files.
+const COMPRESSED: [&str; 9] = ["gz", "zst", "bz2", "xz", "lzma", "lz4", "br", "zip", "7z"];
+
+/// Extensions of tables and arrays that records are not written to.
+const FOREIGN: [&str; 18] = [
+    "arrow", "avro", "db", "duckdb", "feather", "h5", "hdf5", "npy", "npz", "ods", "orc", "pickle", "pkl", "pt",
+    "safetensors", "sqlite", "xls", "xlsx",
+];
+
+/// Returns the kind of table that the name of an output stands for, if any.
 ///
 /// # Errors
-/// [`Error::InvalidOption`] for a name of a compressed file.
+/// [`Error::InvalidOption`] for the name of a compressed file or of a format that is not written here.
 fn table_by_name(output: &Path) -> Result<Option<TableKind>> {
-    let packed = output.extension().is_some_and(|end| end == "gz" || end == "zst");
     let kind = TableKind::of(output);
-    if packed {
+    let end = output.extension().and_then(|end| end.to_str()).map(str::to_ascii_lowercase).unwrap_or_default();
+    let invalid = |problem| Err(Error::InvalidOption { name: "output".to_owned(), problem });
+    if COMPRESSED.contains(&end.as_str()) {
         let name = kind.map_or("jsonl", TableKind::name);
-        return Err(Error::InvalidOption {
-            name: "output".to_owned(),
-            problem: format!(
-                "output is not compressed; name a file .{name}, or pipe --format {name} through a compressor"
-            ),
-        });
+        return invalid(format!(
+            "output is not compressed; name a file .{name}, or pipe --format {name} through a compressor"
+        ));
+    }
+    if FOREIGN.contains(&end.as_str()) {
+        return invalid(format!(
+            "this command does not write .{end} files; name a file .jsonl, .csv, .tsv or .parquet, or set --format"
+        ));
     }
     Ok(kind)
 }
@@ -81,7 +93,7 @@ mod tests {
         assert_eq!(named(RecordFormatArg::Auto, "a.txt"), Some(Format::Jsonl));
         assert_eq!(named(RecordFormatArg::Jsonl, "a.csv"), Some(Format::Jsonl));
         assert_eq!(named(RecordFormatArg::Csv, "a"), Some(Format::Table(TableKind::Csv)));
-        for name in ["a.csv.gz", "a.tsv.zst", "a.jsonl.zst", "a.gz"] {
+        for name in ["a.csv.gz", "a.tsv.zst", "a.jsonl.bz2", "a.gz", "a.npy", "a.XLSX"] {
             assert_eq!(named(RecordFormatArg::Auto, name), None, "{name}");
         }
         assert_eq!(named(RecordFormatArg::Jsonl, "a.csv.gz"), Some(Format::Jsonl));

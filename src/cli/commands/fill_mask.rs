@@ -10,6 +10,7 @@ use crate::cli::output::report::Reporter;
 use crate::cli::{options, streaming};
 
 pub(super) fn run(args: FillMaskArgs, reporter: &Reporter) -> Result<ExitStatus, Failure> {
+    let words = list::words("targets", &args.targets)?;
     let streams = streaming::open_texts(&args.input, &args.output)?;
     let checkpoint = options::checkpoint(&args.model, reporter)?;
     let streams = streams.with_model(&checkpoint)?;
@@ -22,8 +23,8 @@ pub(super) fn run(args: FillMaskArgs, reporter: &Reporter) -> Result<ExitStatus,
         reporter,
     )?;
     let mut targets = Vec::new();
-    for word in list::values(&args.targets).iter().filter(|word| !word.is_empty()) {
-        let target = TargetWord::new(word, &ready.pipeline)?;
+    for word in words {
+        let target = TargetWord::new(&word, &ready.pipeline)?;
         if !targets.iter().any(|t: &TargetWord| t.pieces == target.pieces) {
             targets.push(target);
         }

@@ -18,11 +18,6 @@ pub(super) fn run(args: FinetuneArgs, reporter: &Reporter) -> std::result::Resul
         FinetuneTask::Ner(args) => tune(&args.common, args.options()?, reporter),
         FinetuneTask::Qa(args) => tune(&args.common, args.options(), reporter),
         FinetuneTask::Choose(args) => tune(&args.common, args.options(), reporter),
-        FinetuneTask::Pretraining(args) if args.init_from.is_none() => Err(Error::InvalidOption {
-            name: "init_from".to_owned(),
-            problem: "is required to continue a model; use albert pretrain to start a new one".to_owned(),
-        }
-        .into()),
         FinetuneTask::Pretraining(args) => pretrain::run(*args, reporter),
     }
 }

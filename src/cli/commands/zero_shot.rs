@@ -14,6 +14,8 @@ use crate::cli::streaming;
 
 pub(super) fn run(args: ZeroShotArgs, reporter: &Reporter) -> Result<ExitStatus, Failure> {
     let source = options::source(&args.texts, &args.records.input, "TEXT")?;
+    let labels = list::words("labels", &args.labels)?;
+    options::check_complete(&source, !labels.is_empty(), "labels", "texts need labels: option labels=a,b,c")?;
     let needed = [Needed::new(&args.text_field, "text_field")];
     let output = args.output.output.as_deref();
     let format = |terminal| args.output.format.resolve(output, terminal);
@@ -28,8 +30,6 @@ pub(super) fn run(args: ZeroShotArgs, reporter: &Reporter) -> Result<ExitStatus,
         options::lengths(&args.length),
         reporter,
     )?;
-    let labels =
-        list::values(&args.labels).iter().map(|l| l.trim().to_owned()).filter(|l| !l.is_empty()).collect();
     let options = ZeroShotOptions {
         labels,
         hypothesis: args.hypothesis,

@@ -30,6 +30,17 @@ pub(crate) fn source(arguments: &[String], input: &[PathBuf], what: &str) -> Res
     }
 }
 
+/// Checks that texts on the command line come with what only JSON records could contain otherwise.
+///
+/// # Errors
+/// [`Error::InvalidOption`] with this name and problem if they do not.
+pub(crate) fn check_complete(source: &Source, is_complete: bool, name: &str, problem: &str) -> Result<()> {
+    if is_complete || !matches!(source, Source::Arguments(_)) {
+        return Ok(());
+    }
+    Err(Error::InvalidOption { name: name.to_owned(), problem: problem.to_owned() })
+}
+
 /// Expands names and patterns to files, for shells that do not expand patterns.
 ///
 /// # Errors

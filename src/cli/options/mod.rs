@@ -6,7 +6,7 @@ mod lengths;
 mod loading;
 mod model;
 
-pub(super) use input::{context, source};
+pub(super) use input::{check_complete, context, source};
 pub(super) use lengths::{length_options_with_windows, lengths};
 pub(super) use loading::{load, warn_if_no_speedup};
 pub(super) use model::{checkpoint, checkpoint_for, tokenizer, tokenizer_path};

@@ -39,8 +39,15 @@ pub(crate) fn checkpoint_for(
 }
 
 fn named_checkpoint(args: &ModelArgs, task: Option<EmbeddedTask>, reporter: &Reporter) -> Result<Checkpoint> {
-    let is_embedded = |model: &str| model == EMBEDDED && !Path::new(model).exists();
-    let Some(model) = args.model.as_deref().filter(|model| !model.is_empty() && !is_embedded(model)) else {
+    let base_unused = |model: &str| match &args.base_model {
+        None => Ok(()),
+        Some(_) => Err(Error::InvalidOption {
+            name: "base_model".to_owned(),
+            problem: format!("{model} is not a PEFT adapter, so it has no base model"),
+        }),
+    };
+    let Some(model) = model_name(args)? else {
+        base_unused("the built-in model")?;
         let checkpoint = Checkpoint::embedded_for(task)?;
         let what = match checkpoint.origin {
             Origin::Embedded { task: Some(EmbeddedTask::Sentiment) } => ", trained for sentiment",
@@ -56,15 +63,28 @@ fn named_checkpoint(args: &ModelArgs, task: Option<EmbeddedTask>, reporter: &Rep
     if let Some(adapter) = Adapter::at(&path)? {
         return merged(model, adapter, args, reporter);
     }
-    if args.base_model.is_some() {
-        return Err(Error::InvalidOption {
-            name: "base_model".to_owned(),
-            problem: format!("{model} is not a PEFT adapter, so it has no base model"),
-        });
-    }
+    base_unused(model)?;
     let mut checkpoint = Checkpoint::local(&path)?;
     checkpoint.name = model.to_owned();
     Ok(checkpoint)
+}
+
+/// Returns the name of the model; `None` for the built-in one. The environment variable may be empty, but an empty option
+/// is a mistake, such as an unset variable of a script.
+///
+/// # Errors
+/// [`Error::InvalidOption`] for an empty option.
+fn model_name(args: &ModelArgs) -> Result<Option<&str>> {
+    match args.model.as_deref() {
+        Some("") if std::env::var_os("ALBERT_MODEL").is_none_or(|variable| !variable.is_empty()) => {
+            Err(Error::InvalidOption {
+                name: "model".to_owned(),
+                problem: "the name is empty; leave the option out for the built-in model".to_owned(),
+            })
+        }
+        Some(model) if model.is_empty() || (model == EMBEDDED && !Path::new(model).exists()) => Ok(None),
+        model => Ok(model),
+    }
 }
 
 /// Merges an adapter into its base model: the one that the user named, otherwise the one in the adapter's configuration.

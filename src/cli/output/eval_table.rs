@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use albert::error::count;
 use albert::eval::{ClassMetrics, Confusion, EvalReport};
+use albert::padding::{padded, right_aligned, widest, width};
 
 /// Maximum width of labels in the confusion matrix.
 const LABEL_WIDTH: usize = 16;
@@ -45,15 +46,16 @@ fn metrics(out: &mut String, metrics: &[(&'static str, f64)]) {
 }
 
 fn classes(out: &mut String, classes: &[ClassMetrics]) {
-    let width = classes.iter().map(|c| c.label.chars().count()).max().unwrap_or(0).max(5);
+    let width = widest(classes.iter().map(|class| &class.label)).max(5);
     let _infallible = writeln!(
         out,
         "  {:<width$}  {:>9}  {:>9}  {:>9}  {:>9}",
         "label", "precision", "recall", "f1", "support"
     );
     for ClassMetrics { label, precision, recall, f1, support } in classes {
+        let label = padded(label, width);
         let _infallible =
-            writeln!(out, "  {label:<width$}  {precision:>9.4}  {recall:>9.4}  {f1:>9.4}  {support:>9}");
+            writeln!(out, "  {label}  {precision:>9.4}  {recall:>9.4}  {f1:>9.4}  {support:>9}");
     }
 }
 
@@ -65,17 +67,16 @@ fn confusion(out: &mut String, confusion: &Confusion) {
         label.chars().take(LABEL_WIDTH - 1).chain(['…']).collect()
     };
     let labels: Vec<String> = confusion.labels.iter().map(|label| short(label)).collect();
-    let widest = labels.iter().map(|label| label.chars().count()).max().unwrap_or(0);
-    let first = widest.max("gold \\ predicted".len());
+    let first = widest(&labels).max("gold \\ predicted".len());
     let _infallible = write!(out, "  {:<first$}", "gold \\ predicted");
     for label in &labels {
-        let _infallible = write!(out, "  {label:>7}");
+        let _infallible = write!(out, "  {}", right_aligned(label, 7));
     }
     out.push('\n');
     for (label, counts) in labels.iter().zip(&confusion.counts) {
-        let _infallible = write!(out, "  {label:<first$}");
+        let _infallible = write!(out, "  {}", padded(label, first));
         for (count, column) in counts.iter().zip(&labels) {
-            let width = column.chars().count().max(7);
+            let width = width(column).max(7);
             let _infallible = write!(out, "  {count:>width$}");
         }
         out.push('\n');

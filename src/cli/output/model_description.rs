@@ -61,9 +61,9 @@ pub(crate) fn described_model(checkpoint: &Checkpoint, reporter: &Reporter) -> R
         "tokenizer": tokenizer,
         "sentence_transformers": sentence_modules(checkpoint, reporter),
         "missing": summary.missing,
-        "no_parameters": summary.unrecognized,
+        "unrecognized": summary.unrecognized,
         "unused": summary.unused,
-        "odd": warnings,
+        "warnings": warnings,
     });
     if let Some(quantization) = tensors.quantization() {
         described["quantization"] = quantization.method.clone().into();
@@ -91,7 +91,7 @@ pub(crate) fn adapter_alone(adapter: &Adapter, error: &Error) -> Value {
         "adapter": adapter.description(),
         "base_model": adapter.base(),
         "parameters": tensors.as_ref().map(sum),
-        "odd": warnings,
+        "warnings": warnings,
     })
 }
 
@@ -129,7 +129,7 @@ pub(crate) fn tokenizer_alone(path: &Path, error: &Error) -> Option<Value> {
     Some(json!({
         "model": path,
         "tokenizer": described_tokenizer(&tokenizer, Some(&file)),
-        "odd": warnings,
+        "warnings": warnings,
     }))
 }
 

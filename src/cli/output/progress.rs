@@ -4,7 +4,7 @@ use std::path::Path;
 
 use indicatif::ProgressBar;
 
-use albert::error::count;
+use albert::error::{count, listed};
 use albert::eval::EvalReport;
 use albert::tasks::Longest;
 use albert::tokenizer::TruncationSide;
@@ -137,7 +137,7 @@ impl FineTuneObserver for TrainingProgress<'_> {
 
     fn missing_in_dev(&mut self, labels: &[&str]) {
         let they_are = if labels.len() == 1 { "it is" } else { "they are" };
-        self.warned(&format!("dev has no example of {}, so {they_are} not evaluated", labels.join(", ")));
+        self.warned(&format!("dev has no example of {}, so {they_are} not evaluated", listed(labels)));
     }
 
     fn planned(&mut self, plan: &FineTunePlan) {

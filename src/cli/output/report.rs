@@ -269,11 +269,11 @@ impl Observer for StreamObserver<'_> {
         self.reporter.error(error);
     }
 
-    fn record_truncated(&mut self, source: &str, line: u64) {
+    fn record_truncated(&mut self, source: &str, line: u64, is_marked: bool) {
         if !self.reporter.truncation_reported.replace(true) {
+            let mark = if is_marked { "; such records have \"truncated\": true" } else { "" };
             self.reporter.warn(&format!(
-                "{}: the text is longer than the model takes and was cut; \
-                 such records have \"truncated\": true (reported once)",
+                "{}: the text is longer than the model takes and was cut{mark} (reported once)",
                 location(source, line)
             ));
         }

@@ -1,6 +1,6 @@
 //! Messages about a fine-tuning run: its plan, and its results on the dev set.
 
-use albert::error::count;
+use albert::error::{count, listed};
 use albert::eval::EvalReport;
 use albert::training::finetune::FineTunePlan;
 
@@ -77,7 +77,7 @@ pub(super) fn report_dev_metrics(report: &EvalReport, plan: &FineTunePlan, repor
 
 fn shortened(labels: &[String]) -> String {
     const SHOWN: usize = 12;
-    let mut text = labels.iter().take(SHOWN).map(String::as_str).collect::<Vec<_>>().join(", ");
+    let mut text = listed(labels.iter().take(SHOWN));
     if labels.len() > SHOWN {
         text.push_str(", ...");
     }

@@ -86,8 +86,11 @@ impl<'a> Columns<'a> {
             if label.is_none() && options.label_columns.is_empty() {
                 let name = known.first().copied().flatten().unwrap_or(&options.label);
                 let scores = has(score) && options.kind == TargetKind::Label && name == defaults.label;
-                let advice =
-                    if scores { format!("; option goal=number predicts \"{score}\"") } else { String::new() };
+                let advice = match options.kind {
+                    _ if scores => format!("; option goal=number predicts \"{score}\""),
+                    TargetKind::Labels => "; option label_columns reads fields that are 0 or 1".to_owned(),
+                    _ => String::new(),
+                };
                 return Err(lacks(name, "label_field") + &advice);
             }
         }

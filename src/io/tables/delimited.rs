@@ -13,13 +13,13 @@ pub(super) fn push_row<'a>(kind: Delimited, cells: impl Iterator<Item = Cow<'a, 
             out.push(kind.delimiter());
         }
         match kind {
-            Delimited::Csv => push_quoted(&cell, out),
+            Delimited::Csv | Delimited::Semicolons => push_quoted(&cell, out),
             Delimited::Tsv if is_unfit(&cell) => {}
             Delimited::Tsv => out.extend_from_slice(cell.as_bytes()),
         }
     }
     // A row with a single empty cell would be a blank line.
-    if out.len() == start && kind == Delimited::Csv {
+    if out.len() == start && kind.has_quotes() {
         out.extend_from_slice(b"\"\"");
     }
     out.push(b'\n');
@@ -40,6 +40,23 @@ fn push_quoted(cell: &str, out: &mut Vec<u8>) {
     out.push(b'"');
 }
 
+/// Returns true if the header of a CSV file, which may be followed by other rows, has semicolons between its cells instead of
+/// commas.
+pub(crate) fn has_semicolons(text: &[u8]) -> bool {
+    let mut quoted = false;
+    let mut found = false;
+    for byte in text.trim_ascii_start() {
+        match byte {
+            b'"' => quoted = !quoted,
+            b',' if !quoted => return false,
+            b';' if !quoted => found = true,
+            b'\n' | b'\r' if !quoted => break,
+            _ => {}
+        }
+    }
+    found
+}
+
 /// Returns true if a cell contains characters that end a cell or a row in TSV.
 pub(super) fn is_unfit(cell: &str) -> bool {
     cell.bytes().any(|byte| matches!(byte, b'\t' | b'\n' | b'\r'))
@@ -50,7 +67,7 @@ pub(super) fn is_unfit(cell: &str) -> bool {
 pub(in crate::io) fn row_is_closed(line: &[u8], kind: Delimited, closed: bool) -> bool {
     // [`push_row`] doubles the quotes in a cell, so a complete row has an even number of quotes.
     let quotes = line.iter().filter(|byte| **byte == b'"').count();
-    kind == Delimited::Tsv || closed == (quotes % 2 == 0)
+    !kind.has_quotes() || closed == (quotes % 2 == 0)
 }
 
 /// Splits a text into complete rows.
@@ -106,6 +123,16 @@ mod tests {
         let mut out = Vec::new();
         push_row(kind, cells.iter().map(|cell| Cow::Borrowed(*cell)), &mut out);
         String::from_utf8(out).expect("UTF-8")
+    }
+
+    #[test]
+    fn semicolons_in_a_header() {
+        for text in ["a;b", "a;b\n1,2;3", "\r\n\na;\"b, c\"\r\n", "\"a\";\"b\n,\"\n", "sep=;\na;b\n"] {
+            assert!(has_semicolons(text.as_bytes()), "{text:?}");
+        }
+        for text in ["", "a", "a,b;c", "a;b,c", "\"a;b\",c", "\"a;b\"\n;", "a\n1;2"] {
+            assert!(!has_semicolons(text.as_bytes()), "{text:?}");
+        }
     }
 
     #[test]

@@ -21,6 +21,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 pub use columns::{Cell, Column, ColumnType};
+pub(crate) use delimited::has_semicolons;
 pub(super) use delimited::{each_row, ends_empty, has_errors, row_is_closed, split_row};
 pub use layout::{TableLayout, TableRow, columns_of_records};
 pub use needs::Needed;
@@ -36,7 +37,8 @@ const ERROR: &str = "error";
 /// Kinds of tables.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TableKind {
-    /// Comma-separated values as in RFC 4180. A quoted cell may contain commas, line breaks and doubled quotes.
+    /// Comma-separated values as in RFC 4180. A quoted cell may contain commas, line breaks and doubled quotes. Input may
+    /// have semicolons instead of commas.
     Csv,
     /// Tab-separated values. Quotes are ordinary characters, and no cell contains a tab or a line break.
     Tsv,
@@ -48,6 +50,8 @@ pub enum TableKind {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Delimited {
     Csv,
+    /// CSV with semicolons, as spreadsheets write it where the decimal separator is a comma. Only read.
+    Semicolons,
     Tsv,
 }
 
@@ -56,8 +60,14 @@ impl Delimited {
     fn delimiter(self) -> u8 {
         match self {
             Self::Csv => b',',
+            Self::Semicolons => b';',
             Self::Tsv => b'\t',
         }
+    }
+
+    /// Returns true if quotes around a cell are not part of it.
+    fn has_quotes(self) -> bool {
+        self != Self::Tsv
     }
 }
 

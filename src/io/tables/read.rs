@@ -1,6 +1,6 @@
 //! Reads the records of a table.
 
-use std::io::{BufReader, Read, Seek, SeekFrom};
+use std::io::{BufRead, BufReader, ErrorKind, Read, Seek, SeekFrom};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::names::{check_names, quoted, ragged};
 use super::row_start::row_start;
 use super::rows::{Broken, Row, Rows};
-use super::{Delimited, Needed, TableColumns, TableKind};
+use super::{Delimited, Needed, TableColumns, TableKind, has_semicolons};
 use crate::error::{Error, Result};
 use crate::io::compressed::{decompressed, unreadable};
 use crate::io::fields::Fields;
@@ -97,12 +97,25 @@ impl TableInput {
             head.drain(..BYTE_ORDER_MARK.len());
         }
         let stream: Box<dyn Read + Send> = Box::new(std::io::Cursor::new(head).chain(stream));
+        let mut stream = BufReader::with_capacity(BUFFER, stream);
+        let mut head = Vec::new();
+        if kind == Delimited::Csv {
+            read_header(&mut stream, &mut head).map_err(read)?;
+        }
+        let kind = if has_semicolons(&head) { Delimited::Semicolons } else { kind };
+        let stream: Box<dyn Read + Send> = Box::new(std::io::Cursor::new(head).chain(stream));
         let mut rows = Rows::new(BufReader::with_capacity(BUFFER, stream), kind, start);
-        let header = rows.next().map_err(|broken| error(broken, path, None))?;
-        let Some(Row { line, cells, .. }) = header else {
-            return Err(bad("is empty; a table begins with a header that names its columns".to_owned()));
+        let names = loop {
+            let header = rows.next().map_err(|broken| error(broken, path, None))?;
+            let Some(Row { line, cells, .. }) = header else {
+                return Err(bad("is empty; a table begins with a header that names its columns".to_owned()));
+            };
+            let names = cells.map_err(|problem| record(path, line, format!("the header: {problem}")))?;
+            // Excel writes or reads the separator in a line before the header.
+            if names != ["sep=", ""] {
+                break names;
+            }
         };
-        let names = cells.map_err(|problem| record(path, line, format!("the header: {problem}")))?;
         check_names(&names, needed).map_err(bad)?;
         let columns = TableColumns::of_text(names);
         Ok(Self {
@@ -126,13 +139,13 @@ impl TableInput {
         counted: ReadProgress,
     ) -> Result<Self> {
         let file = open_file(path)?;
-        let Some(text) = kind.delimited() else {
+        if !kind.is_text() {
             return Self::of_parquet(file, path, needed, Some(shard));
-        };
+        }
         let mut section = Section::find(path, &file, shard, |_| Ok(Shape::Lines))?;
         let mut table = Self::open(path, kind, needed, counted.clone())?;
-        let (rows, within) = match &mut table.content {
-            Content::Text(_, rows, within) => (rows, within),
+        let (text, rows, within) = match &mut table.content {
+            Content::Text(text, rows, within) => (*text, rows, within),
             #[cfg(feature = "parquet")]
             Content::Parquet(_) => return Ok(table),
         };
@@ -142,10 +155,10 @@ impl TableInput {
                 "has lines that end with a carriage return alone; convert it with tr '\\r' '\\n'",
             ));
         }
-        if text == Delimited::Csv {
+        if text.has_quotes() {
             let start = rows.position();
             section.move_bounds(|from, length| {
-                row_start(&file, start, from, length).map_err(|broken| error(broken, path, None))
+                row_start(&file, text, start, from, length).map_err(|broken| error(broken, path, None))
             })?;
         }
         if section.start == 0 {
@@ -270,6 +283,23 @@ impl TableInput {
     }
 }
 
+/// Reads the first line that is not blank, and at most a buffer more, to see how its cells are separated.
+fn read_header(stream: &mut impl BufRead, head: &mut Vec<u8>) -> std::io::Result<()> {
+    while head.len() < BUFFER {
+        let buffer = match stream.fill_buf() {
+            Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+            buffer => buffer?,
+        };
+        let read = buffer.len();
+        head.extend_from_slice(buffer);
+        stream.consume(read);
+        if read == 0 || head.trim_ascii_start().iter().any(|byte| matches!(byte, b'\n' | b'\r')) {
+            break;
+        }
+    }
+    Ok(())
+}
+
 fn error(broken: Broken, path: &Path, section: Option<&Section>) -> Error {
     match broken {
         Broken::Stream(e) => Error::io(path, "read")(e),
@@ -311,7 +341,7 @@ mod tests {
             [
                 r#"2: {"text":"a \"b\"\n","id":"007"}"#,
                 r#"4: {"text":"","id":""}"#,
-                "5! 1 cell, but the header has 2: \"text\", \"id\"; a cell with commas needs quotes around it",
+                "5! 1 cell, but the header has 2: \"text\", \"id\"; every row needs all cells, even empty ones",
                 "6! 3 cells, but the header has 2: \"text\", \"id\"; a cell with commas needs quotes around it",
                 "t.csv:7: a quote of this row is never closed",
             ]
@@ -323,8 +353,9 @@ mod tests {
         let directory = tempfile::tempdir().expect("a directory");
         let path = directory.path().join("t");
         let csv = "\u{feff}\n\ntext,id\r\n\"a\n\nb\",1\n5\" disk,2\n\n\"\"\"c\n\"\"\",3\r\nx,4,\nd,5";
+        let semicolons = "sep=;\ntext;id\n\"a\n;\n\";1\n,;2\n\"\"\"c;\n\"\"\";3\nx;4;\nd;5";
         let tsv = "\n\ntext\tid\n\"a\t1\r\n\n\"\t2\nx\nlonger than the others\t3\n";
-        for (kind, text) in [(TableKind::Csv, csv), (TableKind::Tsv, tsv)] {
+        for (kind, text) in [(TableKind::Csv, csv), (TableKind::Csv, semicolons), (TableKind::Tsv, tsv)] {
             std::fs::write(&path, text).expect("writes");
             let rows = |table: TableInput| {
                 let mut rows = Vec::new();
@@ -352,6 +383,19 @@ mod tests {
         std::fs::write(&path, "a,b\r1,2\r").expect("writes");
         let shard = Shard { index: 1, count: 2 };
         assert!(TableInput::open_shard(&path, TableKind::Csv, shard, &[], ReadProgress::default()).is_err());
+    }
+
+    #[test]
+    fn semicolons_of_spreadsheets() {
+        let text = b"\xef\xbb\xbfsep=;\r\ntext;\"id, number\"\r\n\"a; \"\"b\"\"\";1,5\r\nx;y;z\r\n";
+        assert_eq!(
+            records(text),
+            [
+                r#"3: {"text":"a; \"b\"","id, number":"1,5"}"#,
+                "4! 3 cells, but the header has 2: \"text\", \"id, number\"; a cell with semicolons needs quotes around it",
+            ]
+        );
+        assert_eq!(records(b"sep=,\na,b;c\n1,2\n"), [r#"3: {"a":"1","b;c":"2"}"#]);
     }
 
     #[test]

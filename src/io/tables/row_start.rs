@@ -14,34 +14,35 @@ use crate::io::lines::MAX_LINE_BYTES;
 
 const BUFFER: usize = 1 << 16;
 
-/// Number of bytes within which the two readers should agree. Quoted cells cannot be longer.
+/// Number of bytes within which the two readers should agree. A row is rarely longer, so the start that they find later
+/// may be far from `from`.
 const FARTHEST: u64 = MAX_LINE_BYTES as u64;
 
 /// Finds the start of a row at or after `from`, the first byte of a line. `rows` is the offset of the first row after the
 /// header. If there is no such row, returns `length`, the size of the file in bytes. The result depends on nothing else,
 /// so two parts of a file that meet at `from` agree.
 ///
-/// For most files, this reads a few lines; without any quote, 16 MiB, the maximum length of a cell. If the two readers do
-/// not agree, because all quoted cells are empty or contain only commas and line breaks, reads the file from its
-/// beginning.
+/// For most files, this reads a few lines; without quotes, everything after `from`. If the two readers do not agree within
+/// 16 MiB, because there are almost no quotes or all quoted cells are empty or contain only commas and line breaks, reads
+/// the file from its beginning.
 ///
 /// # Errors
 /// Those of [`Rows::next`].
-pub(super) fn row_start(file: &File, rows: u64, from: u64, length: u64) -> Result<u64, Broken> {
+pub(super) fn row_start(file: &File, kind: Delimited, rows: u64, from: u64, length: u64) -> Result<u64, Broken> {
     if from == 0 || from >= length {
         return Ok(from.min(length));
     }
     if from <= rows {
         return Ok(rows);
     }
-    match agreed(file, from).map_err(Broken::Stream)? {
+    match agreed(file, kind, from).map_err(Broken::Stream)? {
         Some(start) => Ok(start),
-        None => from_beginning(file, rows, from, length),
+        None => from_beginning(file, kind, rows, from, length),
     }
 }
 
 /// Returns the offset at which both readers start a row; `None` if they do not agree.
-fn agreed(mut file: &File, from: u64) -> std::io::Result<Option<u64>> {
+fn agreed(mut file: &File, kind: Delimited, from: u64) -> std::io::Result<Option<u64>> {
     file.seek(SeekFrom::Start(from))?;
     let mut stream = BufReader::with_capacity(BUFFER, file);
     let (mut outside, mut inside) = (At::CellStart, At::Quoted);
@@ -51,28 +52,44 @@ fn agreed(mut file: &File, from: u64) -> std::io::Result<Option<u64>> {
             Err(error) if error.kind() == ErrorKind::Interrupted => continue,
             buffer => buffer?,
         };
-        if buffer.is_empty() || position - from > FARTHEST {
-            // Without a quote, a cell around `from` would be too long or never closed, so that its row would be rejected.
+        if buffer.is_empty() {
+            // Without a quote, a quoted cell around `from` would never be closed.
             return Ok(if quotes { None } else { Some(from) });
+        }
+        if quotes && position - from > FARTHEST {
+            return Ok(None);
+        }
+        let read = buffer.len();
+        if !quotes && !buffer.contains(&b'"') {
+            let last = buffer[read - 1];
+            outside = if last == b'\n' || last == kind.delimiter() { At::CellStart } else { At::Cell };
+            position += read as u64;
+            stream.consume(read);
+            continue;
         }
         for byte in buffer {
             position += 1;
             quotes |= *byte == b'"';
-            outside = outside.after(*byte, b'\n', Delimited::Csv);
-            inside = inside.after(*byte, b'\n', Delimited::Csv);
+            outside = outside.after(*byte, b'\n', kind);
+            inside = inside.after(*byte, b'\n', kind);
             if *byte == b'\n' && outside == inside && outside != At::Quoted {
-                return Ok(Some(position));
+                return Ok((position - from <= FARTHEST).then_some(position));
             }
         }
-        let read = buffer.len();
         stream.consume(read);
     }
 }
 
 /// Returns the start of the first row at or after `from`, found by reading all rows before it.
-fn from_beginning(mut file: &File, rows: u64, from: u64, length: u64) -> Result<u64, Broken> {
+fn from_beginning(
+    mut file: &File,
+    kind: Delimited,
+    rows: u64,
+    from: u64,
+    length: u64,
+) -> Result<u64, Broken> {
     file.seek(SeekFrom::Start(rows)).map_err(Broken::Stream)?;
-    let mut rows = Rows::within(BufReader::with_capacity(BUFFER, file), Delimited::Csv, rows);
+    let mut rows = Rows::within(BufReader::with_capacity(BUFFER, file), kind, rows);
     while let Some(row) = rows.next()? {
         if row.start >= from {
             return Ok(row.start);
@@ -88,7 +105,7 @@ mod tests {
     fn found(text: &[u8], from: u64) -> Result<u64, Broken> {
         let path = tempfile::NamedTempFile::new().expect("a file");
         std::fs::write(&path, text).expect("writes");
-        row_start(&File::open(&path).expect("opens"), 0, from, text.len() as u64)
+        row_start(&File::open(&path).expect("opens"), Delimited::Csv, 0, from, text.len() as u64)
     }
 
     /// Returns the starts of all rows, and the end; `None` if a quote is never closed.
@@ -137,8 +154,16 @@ mod tests {
         assert_eq!(found(text, 13).expect("reads"), 22, "after the line in which the quote is closed");
         assert_eq!(found(text, 17).expect("reads"), 22);
         assert_eq!(found(b"a\n1\n2\n3\n", 4).expect("reads"), 4, "no quotes");
-        let long = "a\n".repeat(MAX_LINE_BYTES) + "\"x\"\n";
-        assert_eq!(found(long.as_bytes(), 2).expect("reads"), 2, "no quotes within the longest cell");
+    }
+
+    #[test]
+    fn a_cell_may_be_longer_than_any_accepted_row() {
+        let text = "a\n".repeat(MAX_LINE_BYTES);
+        let plain = format!("{text}\"x\"\n");
+        assert_eq!(found(plain.as_bytes(), 2).expect("reads"), 2, "rows without quotes");
+        let long = format!("\"{text}\"\n\"x\"\n");
+        let next = long.len() as u64 - 4;
+        assert_eq!(found(long.as_bytes(), 3).expect("reads"), next, "within a long cell");
     }
 
     #[test]

@@ -33,7 +33,7 @@ pub(super) struct Row {
 pub(super) enum Broken {
     /// The stream failed.
     Stream(std::io::Error),
-    /// A quote is never closed, so that the ends of rows are unknown: the line of the row and the problem.
+    /// A quote is never closed, so that the ends of rows after it are unknown: the line of the row and the problem.
     Lost(u64, String),
 }
 
@@ -59,7 +59,7 @@ impl At {
             (Self::Quoted, _) | (Self::Quote, b'"') => Self::Quoted,
             (_, byte) if byte == line_end => Self::CellStart,
             (Self::Bad, _) => Self::Bad,
-            (Self::CellStart, b'"') if kind == Delimited::Csv => Self::Quoted,
+            (Self::CellStart, b'"') if kind.has_quotes() => Self::Quoted,
             (Self::CellStart | Self::Cell | Self::Quote, byte) if byte == kind.delimiter() => Self::CellStart,
             (Self::CellStart | Self::Cell, _) => Self::Cell,
             (Self::Quote, b'\r') => Self::QuoteReturn,
@@ -148,14 +148,10 @@ impl<R: BufRead> Rows<R> {
                 _ => {}
             }
             if raw.text.len() + raw.ends.len() > MAX_LINE_BYTES {
-                let limit = format!("the row is longer than {} MiB", MAX_LINE_BYTES >> 20);
-                if at == At::Quoted {
-                    return Err(Broken::Lost(raw.line, format!("{limit}; is a quote left open?")));
-                }
-                problem.get_or_insert(limit);
+                let limit = || format!("the row is longer than {} MiB", MAX_LINE_BYTES >> 20);
+                problem.get_or_insert_with(limit);
                 raw.text.clear();
                 raw.ends.clear();
-                at = At::Bad;
             }
             let Some(byte) = self.byte()? else {
                 return match at {
@@ -300,9 +296,23 @@ mod tests {
         assert_eq!(found, ["1: a|b".to_owned(), format!("2! {AFTER_QUOTE}"), "3: 3|4".to_owned()]);
         let found = rows(b"a,b\n1,\xff\n3,4\n", Delimited::Csv);
         assert_eq!(found, ["1: a|b", "2! not valid UTF-8 (cell 2)", "3: 3|4"]);
-        let long = format!("a\n{}\nx\n", "y".repeat(MAX_LINE_BYTES + 1));
-        let found = all(Rows::new(long.as_bytes(), Delimited::Csv, 0));
-        assert_eq!(found, ["1: a", "2! the row is longer than 16 MiB", "3: x"]);
+    }
+
+    #[test]
+    fn a_long_row_ends_where_its_cells_end() {
+        let long = "y".repeat(MAX_LINE_BYTES + 1);
+        let quoted = "y\n".repeat(MAX_LINE_BYTES);
+        let after = 3 + MAX_LINE_BYTES;
+        for (row, next) in [
+            (long.clone(), 3),
+            (format!("{long},\"z\n\""), 4),
+            (format!("\"{quoted}\""), after),
+            (format!("\"{quoted}\"\"\",\"{quoted}\""), after + MAX_LINE_BYTES),
+            (format!("1,\"{quoted}\" z"), after),
+        ] {
+            let found = all(Rows::new(format!("a,b\n{row}\nx,y\n").as_bytes(), Delimited::Csv, 0));
+            assert_eq!(found, ["1: a|b", "2! the row is longer than 16 MiB", &format!("{next}: x|y")]);
+        }
     }
 
     #[test]
@@ -310,7 +320,7 @@ mod tests {
         assert_eq!(csv("a\n1\n\"2\n3\n"), ["1: a", "2: 1", "3? a quote of this row is never closed"]);
         let long = format!("a\n\"{}", "y\n".repeat(MAX_LINE_BYTES));
         let found = all(Rows::new(long.as_bytes(), Delimited::Csv, 0));
-        assert_eq!(found, ["1: a", "2? the row is longer than 16 MiB; is a quote left open?"]);
+        assert_eq!(found, ["1: a", "2? a quote of this row is never closed"]);
     }
 
     #[test]

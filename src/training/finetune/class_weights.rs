@@ -1,7 +1,7 @@
 //! Class weights for the loss.
 
-use crate::data::{LabelSet, listed};
-use crate::error::{Error, Result};
+use crate::data::LabelSet;
+use crate::error::{Error, Result, listed};
 
 /// Weights of the classes in the loss of single-label and of token classification.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -8,7 +8,6 @@ use serde_json::{Map, Value};
 use super::seed_statistics::SeedStatistics;
 use crate::error::{Error, Result};
 use crate::io::OutputTarget;
-use crate::training::exact_float;
 
 /// Result of a run with one seed.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -18,7 +17,7 @@ pub struct SeedResult {
     /// The step of the best evaluation, or the last step.
     pub step: u64,
     /// The metric that selects the best model; `None` without dev.
-    #[serde(rename = "figure", deserialize_with = "exact_float::optional")]
+    #[serde(rename = "figure")]
     pub metric: Option<f64>,
     /// All metrics on dev.
     pub dev: Map<String, Value>,

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use crate::data::{LabelSet, Place, Target, TextExample, listed};
-use crate::error::{Error, Result};
+use crate::data::{LabelSet, Place, Target, TextExample};
+use crate::error::{Error, Result, listed};
 use crate::training::finetune::observer::FineTuneObserver;
 
 /// Counts how often each label occurs.

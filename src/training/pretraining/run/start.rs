@@ -1,5 +1,6 @@
 //! The initial state of a pretraining run: tokenizer, configuration and weights.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use burn::tensor::Device;
@@ -7,7 +8,7 @@ use burn::tensor::Device;
 use super::observer::{PretrainObserver, PretrainPhase};
 use super::options::{PretrainOptions, Start};
 use crate::checkpoint::{TokenizerFiles, write_tokenizer};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, listed};
 use crate::io::create_directory;
 use crate::model::{Albert, AlbertConfig, Head};
 use crate::tokenizer::Tokenizer;
@@ -126,15 +127,23 @@ pub(super) fn model(
     Ok((model, parameters))
 }
 
+/// Returns the part of the model that a parameter belongs to: the first component of its name, or `albert.` and the second.
+fn part_of_model(name: &str) -> &str {
+    let start = if name.starts_with("albert.") { "albert.".len() } else { 0 };
+    let end = name[start..].find('.').map_or(name.len(), |dot| start + dot);
+    &name[..end]
+}
+
 /// Freezes the parameters whose names start with one of these prefixes.
 pub(super) fn freeze(prefixes: &[String], parameters: &mut Parameters) -> Result<()> {
     let bad = |problem: String| Err(Error::InvalidOption { name: "freeze".to_owned(), problem });
     for prefix in prefixes {
         if !parameters.tensors().iter().any(|parameter| parameter.name.starts_with(prefix)) {
-            let names: Vec<&str> = parameters.tensors().iter().map(|parameter| &*parameter.name).collect();
+            let names = parameters.tensors().iter().map(|parameter| part_of_model(&parameter.name));
+            let parts: BTreeSet<&str> = names.collect();
             return bad(format!(
-                "no parameter's name starts with {prefix:?}; there are {}",
-                names.join(", ")
+                "no parameter's name starts with \"{prefix}\"; the names start with {}",
+                listed(parts)
             ));
         }
         parameters.freeze(|name| name.starts_with(prefix));

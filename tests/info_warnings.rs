@@ -17,10 +17,10 @@ fn info(case: &Case, path: &str) -> Value {
     serde_json::from_slice(&output.stdout).expect("JSON")
 }
 
-/// Asserts that an entry of `odd` contains `text`.
+/// Asserts that an entry of `warnings` contains `text`.
 fn is_odd(info: &Value, text: &str) {
-    let odd = info["odd"].as_array().expect("a list");
-    assert!(odd.iter().any(|line| line.as_str().is_some_and(|line| line.contains(text))), "{text}: {odd:?}");
+    let warnings = info["warnings"].as_array().expect("a list");
+    assert!(warnings.iter().any(|line| line.as_str().is_some_and(|line| line.contains(text))), "{text}: {warnings:?}");
 }
 
 #[test]
@@ -38,7 +38,7 @@ fn tokenizers_with_changes() {
     assert_eq!(info(&lengths, "classify")["tokenizer"]["model_max_length"], 32);
     assert_eq!(info(&case("09-google-chinese"), "albert_base")["tokenizer"]["file"], "vocab_chinese.txt");
     let models = case("00-models");
-    assert_eq!(info(&models, "classify")["odd"], serde_json::json!([]));
+    assert_eq!(info(&models, "classify")["warnings"], serde_json::json!([]));
 }
 
 #[test]
