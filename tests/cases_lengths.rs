@@ -199,7 +199,7 @@ fn a_limit_that_cannot_be_used_is_an_error() {
     assert!(err.contains("key \"model_max_length\" is \"long\"; expected a number"), "{err}");
     let err = error("model_max_length", 2.into());
     assert!(
-        err.contains("the model_max_length of the tokenizer is 2, which is too small; give at least 4"),
+        err.contains("the model_max_length of the tokenizer is 2, which is too small; the minimum is 4"),
         "{err}"
     );
 }

@@ -124,11 +124,7 @@ fn bad_arrays_stop_after_the_complete_records() {
         let found = classify(&models, &["--on-error", "skip"], text.as_bytes());
         assert_eq!(found.code, Some(1), "{text}");
         assert_eq!(lines(&found.out).len(), 1, "{text}: {}", found.out);
-        assert!(
-            found.err.contains("<stdin> is not a valid JSON array of records: "),
-            "{}",
-            found.err
-        );
+        assert!(found.err.contains("<stdin> is not a valid JSON array of records: "), "{}", found.err);
         assert!(found.err.contains(problem) && found.err.contains("--input-format text"), "{}", found.err);
     }
     let text = "[{\"text\":\"good film\"},\n 7, {\"id\":2}, {\"text\":\"bad film\"}]";
@@ -333,7 +329,11 @@ fn the_flat_form_is_read_as_labelled_data() {
     let output = output.to_str().expect("UTF-8");
     let found = run(&["finetune", "qa", "-q", "--model", &base, "--train", &wrong, "--output", output], b"");
     assert_eq!(found.code, Some(2));
-    assert!(found.err.contains("wrong.json: question 1: answer \"Rome\" does not stand"), "{}", found.err);
+    assert!(
+        found.err.contains("wrong.json: question 1: answer \"Rome\" is not at its answer_start"),
+        "{}",
+        found.err
+    );
     let cut = write("cut.json", &value.to_string()[..120]);
     let found = run(&["eval", "qa", "-q", "-m", &qa, "--data", &cut], b"");
     assert_eq!(found.code, Some(2));

@@ -53,7 +53,7 @@ fn a_false_safetensors_header_is_refused() {
     check(&u64::MAX.to_le_bytes(), "its header claims 18446744073709551615 bytes");
     check(&200_000_000u64.to_le_bytes(), "its header claims 200000000 bytes");
     check(&safetensors("{}", 0)[..9], "its header claims 2 bytes and the file has 9");
-    check(&safetensors("{nonsense", 0), "is not a sound safetensors file: its header:");
+    check(&safetensors("{nonsense", 0), "is not a valid safetensors file: its header:");
     let one = |shape: &str, offsets: &str| {
         format!("{{\"a\":{{\"dtype\":\"F32\",\"shape\":{shape},\"data_offsets\":{offsets}}}}}")
     };

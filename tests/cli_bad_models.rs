@@ -44,7 +44,7 @@ fn truncated_or_inconsistent_weights() {
     check(
         "model.safetensors",
         &weights()[..3000],
-        "its header claims 3336 bytes and the file has 3000: is it cut off, or no safetensors file?",
+        "its header claims 3336 bytes and the file has 3000: is it truncated, or not a safetensors file?",
     );
     check(
         "model.safetensors",
@@ -161,11 +161,11 @@ fn weights_with_unusual_names() {
     let model = format!("albert: error: model \"{}\": ", directory.path().display());
     let named = path("epoch=3-step=500.ckpt").display().to_string();
     let problem =
-        "several files may be the weights: epoch=3-step=500.ckpt, last.ckpt; give one of them as the model: ";
+        "several files may be the weights: epoch=3-step=500.ckpt, last.ckpt; pass one of them as the model: ";
     assert_eq!(run(), (Some(2), format!("{model}{problem}{named}\n")));
     std::fs::create_dir(path("checkpoint-7")).expect("creates");
     std::fs::rename(path("last.ckpt"), path("checkpoint-7/model.safetensors")).expect("renames");
     std::fs::remove_file(path("epoch=3-step=500.ckpt")).expect("removes");
-    let problem = "no weights in this directory, but checkpoint-7 has some; give it as the model: ";
+    let problem = "no weights in this directory, but checkpoint-7 has some; pass it as the model: ";
     assert_eq!(run(), (Some(2), format!("{model}{problem}{}\n", path("checkpoint-7").display())));
 }

@@ -644,7 +644,7 @@ fn wrong_flags_are_reported_before_reading() {
         ),
         ("zero-shot", "one", &["--labels", "a"], "zero-shot needs a classifier of entailment"),
         ("embed", "bio", &["--layer", "4"], "--layer: 4 is more than the model's 3 layers"),
-        ("embed", "bio", &["--format", "npy"], "--format: an array needs a file: give --output"),
+        ("embed", "bio", &["--format", "npy"], "--format: an array needs a file: use --output"),
         (
             "embed",
             "bio",
@@ -703,7 +703,7 @@ fn a_model_that_does_not_fit_says_what_it_is_for() {
     std::fs::write(&file, config.to_string()).expect("writes");
     let output = albert().args(["classify", "x", "-m"]).arg(directory.path()).output().expect("runs");
     let err = String::from_utf8_lossy(&output.stderr);
-    assert!(err.contains("its classifier is of another kind") && err.contains("`albert ner`"), "{err}");
+    assert!(err.contains("its classifier is of a different kind") && err.contains("`albert ner`"), "{err}");
     assert!(
         albert()
             .args(["ner", "-q", "x", "-m"])

@@ -308,9 +308,9 @@ fn safetensors(header: &str) -> Vec<u8> {
 fn safetensors_headers_that_are_deep_or_long() {
     let s = Scratch::new();
     let deep = format!("{{\"a\":{}", "[".repeat(1_000_000));
-    s.refused("model.safetensors", &safetensors(&deep), "is not a sound safetensors file");
+    s.refused("model.safetensors", &safetensors(&deep), "is not a valid safetensors file");
     let deep = format!("{{\"__metadata__\":{}", "{\"a\":".repeat(100_000));
-    s.refused("model.safetensors", &safetensors(&deep), "is not a sound safetensors file");
+    s.refused("model.safetensors", &safetensors(&deep), "is not a valid safetensors file");
     let tensor = |i: usize| format!("\"t{i}\":{{\"dtype\":\"F32\",\"shape\":[0],\"data_offsets\":[0,0]}}");
     // 60,000 empty tensors are harmless. A million are refused.
     let many: Vec<String> = (0..60_000).map(tensor).collect();

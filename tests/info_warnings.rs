@@ -20,7 +20,10 @@ fn info(case: &Case, path: &str) -> Value {
 /// Asserts that an entry of `warnings` contains `text`.
 fn is_odd(info: &Value, text: &str) {
     let warnings = info["warnings"].as_array().expect("a list");
-    assert!(warnings.iter().any(|line| line.as_str().is_some_and(|line| line.contains(text))), "{text}: {warnings:?}");
+    assert!(
+        warnings.iter().any(|line| line.as_str().is_some_and(|line| line.contains(text))),
+        "{text}: {warnings:?}"
+    );
 }
 
 #[test]

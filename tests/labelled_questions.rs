@@ -65,7 +65,7 @@ fn questions_of_squad() {
     );
     assert_eq!(
         message(read_questions(&wrong, &options), &wrong),
-        "wrong.json: question 2: answer \"Rome\" does not stand at its answer_start 9, nor close to it; \"Nice\" does"
+        "wrong.json: question 2: answer \"Rome\" is not at its answer_start 9 or near it; \"Nice\" is there"
     );
 }
 
@@ -83,10 +83,7 @@ fn questions_of_data_sets() {
     assert_eq!(shown, [(Some(5), false), (None, true), (Some(5), false)]);
     let bytes = files.write("b.jsonl", text.replace("[5]", "[50]"));
     let problem = message(read_questions(&bytes, &QuestionOptions::default()), &bytes);
-    assert!(
-        problem.starts_with("b.jsonl:1: answer \"Nice\" does not stand at its answer_start 50"),
-        "{problem}"
-    );
+    assert!(problem.starts_with("b.jsonl:1: answer \"Nice\" is not at its answer_start 50"), "{problem}");
 }
 
 #[test]

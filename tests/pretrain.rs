@@ -279,7 +279,10 @@ fn invalid_options_are_reported_before_the_first_step() {
     fails(&[("--tokenizer", "/nowhere.json")], "/nowhere.json");
     fails(&[("--max-seq-length", "600")], "512 positions");
     fails(&[("--steps", "0")], "--steps");
-    fails(&[("--freeze", "albert.nothing")], "start with albert.embeddings, albert.encoder, albert.pooler, predictions, sop_classifier");
+    fails(
+        &[("--freeze", "albert.nothing")],
+        "start with albert.embeddings, albert.encoder, albert.pooler, predictions, sop_classifier",
+    );
     fails(&[("--freeze", "albert,predictions,sop_classifier")], "every parameter is frozen");
     fails(&[("--learning-rate", "nan")], "--learning-rate");
     fails(&[("--eval-fraction", "1")], "--eval-fraction");

@@ -7,7 +7,8 @@ use burn::tensor::{Device, Tensor, TensorData};
 
 use super::inventory::{Inventory, head_prefix, head_with_article};
 use super::layout::transposed;
-use super::naming::names::{checkpoint_name, is_buffer};
+use super::naming::module_path::ModulePath;
+use super::naming::names::is_buffer;
 use super::quantization::Quantization;
 use super::report::{LoadReport, Mismatch, nearest};
 use super::tensors::Tensors;
@@ -54,7 +55,7 @@ pub fn load_model(
         let why = if let (Head::QuestionAnswering, Some(unknown)) = (head, inventory.unknown_head()) {
             unknown.to_owned()
         } else if inventory.has_part(head_prefix(*head)) {
-            "its classifier is of another kind".to_owned()
+            "its classifier is of a different kind".to_owned()
         } else {
             format!("no tensor is named {}*", head_prefix(*head))
         };
@@ -108,8 +109,7 @@ fn note_on_unused(unused: &[String]) -> Option<String> {
 /// A module mapper that loads every parameter.
 struct Loader<'a> {
     inventory: &'a Inventory<'a>,
-    path: Vec<String>,
-    containers: Vec<String>,
+    path: ModulePath,
     report: LoadReport,
     /// Canonical names of the tensors used so far.
     seen: BTreeSet<String>,
@@ -127,8 +127,7 @@ impl<'a> Loader<'a> {
     ) -> Result<Self> {
         let mut loader = Self {
             inventory,
-            path: Vec::new(),
-            containers: Vec::new(),
+            path: ModulePath::default(),
             report: LoadReport::default(),
             seen: BTreeSet::new(),
             bias_source: MLM_BIAS,
@@ -258,23 +257,21 @@ fn describe_mismatch(report: &LoadReport) -> String {
 
 impl ModuleMapper for Loader<'_> {
     fn enter_module(&mut self, name: &str, container_type: &str) {
-        self.path.push(name.to_owned());
-        self.containers.push(container_type.to_owned());
+        self.path.enter(name, container_type);
     }
 
     fn exit_module(&mut self, _name: &str, _container_type: &str) {
-        self.path.pop();
-        self.containers.pop();
+        self.path.exit();
     }
 
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
         if self.error.is_some() {
             return param;
         }
-        let name = checkpoint_name(&self.path);
+        let name = self.path.checkpoint_name();
         let shape = param.lazy_shape();
         let dims: Vec<usize> = (0..D).map(|i| shape[i]).collect();
-        let transpose = D == 2 && self.containers.last().is_some_and(|c| c == "Struct:Linear");
+        let transpose = self.path.is_transposed(D);
         let Some(values) = self.tensor_for(&name, &dims, transpose) else { return param };
         let device = param.lazy_device();
         let tensor = Tensor::from_data(TensorData::new(values, dims), &device);

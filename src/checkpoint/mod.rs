@@ -37,6 +37,7 @@ pub use export::tokenizer_files::write_tokenizer;
 pub use inventory::Inventory;
 pub(crate) use layout::{all_finite, transposed};
 pub use load::{MlmBias, load_model};
+pub(crate) use naming::module_path::ModulePath;
 pub use naming::names::{
     CanonicalName, Dialect, canonical_name, checkpoint_name, from_canonical, to_canonical,
 };

@@ -37,7 +37,7 @@ fn several_files(directory: &Path) -> Option<String> {
     }
     (names.len() > 1).then(|| {
         format!(
-            "several files may be the weights: {}; give one of them as the model: {first}",
+            "several files may be the weights: {}; pass one of them as the model: {first}",
             listed(&names)
         )
     })
@@ -81,7 +81,7 @@ fn subdirectories(directory: &Path) -> Option<String> {
     let names: Vec<String> = found.iter().map(|path| name_of(path)).collect();
     let (verb, them) = if names.len() == 1 { ("has", "it") } else { ("have", "one of them") };
     Some(format!(
-        "no weights in this directory, but {} {verb} some; give {them} as the model: {last}",
+        "no weights in this directory, but {} {verb} some; pass {them} as the model: {last}",
         listed(&names)
     ))
 }
@@ -113,9 +113,9 @@ mod tests {
         let cases: [(&[&str], &str); 8] = [
             (
                 &["a.pt", "b.pt"],
-                "several files may be the weights: a.pt, b.pt; give one of them as the model: ",
+                "several files may be the weights: a.pt, b.pt; pass one of them as the model: ",
             ),
-            (&["epoch=3.ckpt", "last.ckpt", "optimizer.pt"], "weights: epoch=3.ckpt, last.ckpt; give"),
+            (&["epoch=3.ckpt", "last.ckpt", "optimizer.pt"], "weights: epoch=3.ckpt, last.ckpt; pass"),
             (
                 &["a-00001-of-00002.safetensors"],
                 "the shards in this directory (a-00001-of-00002.safetensors) have",
@@ -124,9 +124,9 @@ mod tests {
             (&["pytorch_model_fsdp_0/__0_0.distcp"], "parts of a distributed PyTorch checkpoint"),
             (
                 &["checkpoint-1000/model.safetensors", "checkpoint-500/pytorch_model.bin", "runs/x"],
-                "but checkpoint-500, checkpoint-1000 have some; give one of them as the model: ",
+                "but checkpoint-500, checkpoint-1000 have some; pass one of them as the model: ",
             ),
-            (&["checkpoints/last.ckpt"], "but checkpoints has some; give it as the model: "),
+            (&["checkpoints/last.ckpt"], "but checkpoints has some; pass it as the model: "),
             (&["optimizer.pt", "training_args.bin", "rng_state_0.pth"], "and a single *.safetensors, *.bin"),
         ];
         for (files, expected) in cases {

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use super::tensors::Tensors;
 use crate::error::{Error, Result};
-use crate::io::from_json_file;
+use crate::io::{from_json_file, is_path_inside};
 use crate::model::Activation;
 
 /// Lists the modules of a model, in order.
@@ -175,15 +175,10 @@ pub(crate) fn modules_in(root: &Path) -> Result<Option<Vec<Module>>> {
     let module = |entry: Map<String, Value>| {
         let text = |key: &str| Some(entry.get(key)?.as_str()?.to_owned());
         let module = Module { path: text("path").unwrap_or_default(), class: text("type")? };
-        let safe = module.path.is_empty() || is_below(&module.path);
+        let safe = module.path.is_empty() || is_path_inside(&module.path);
         safe.then_some(module)
     };
     list.into_iter().map(|entry| module(entry).ok_or_else(bad)).collect::<Result<Vec<_>>>().map(Some)
-}
-
-/// Returns true for a relative path that stays inside its base directory.
-fn is_below(path: &str) -> bool {
-    Path::new(path).components().all(|part| matches!(part, std::path::Component::Normal(_)))
 }
 
 impl SentenceModules {

@@ -7,7 +7,8 @@ use burn::tensor::{Device, Tensor};
 
 use super::inventory::Inventory;
 use super::load::{MlmBias, mlm_bias_source};
-use super::naming::names::{checkpoint_name, is_buffer};
+use super::naming::module_path::ModulePath;
+use super::naming::names::is_buffer;
 use super::quantization::Quantization;
 use super::tensor::Dtype;
 use super::tensors::Tensors;
@@ -132,26 +133,23 @@ fn label_warning(config: &AlbertConfig) -> Option<String> {
 pub(super) fn expected_shapes(config: &AlbertConfig, heads: &[Head]) -> BTreeMap<String, Vec<usize>> {
     #[derive(Default)]
     struct Names {
-        path: Vec<String>,
-        containers: Vec<String>,
+        path: ModulePath,
         shapes: BTreeMap<String, Vec<usize>>,
     }
     impl ModuleVisitor for Names {
         fn enter_module(&mut self, name: &str, container_type: &str) {
-            self.path.push(name.to_owned());
-            self.containers.push(container_type.to_owned());
+            self.path.enter(name, container_type);
         }
         fn exit_module(&mut self, _name: &str, _container_type: &str) {
-            self.path.pop();
-            self.containers.pop();
+            self.path.exit();
         }
         fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
             let shape = param.lazy_shape();
             let mut shape: Vec<usize> = (0..D).map(|i| shape[i]).collect();
-            if D == 2 && self.containers.last().is_some_and(|c| c == "Struct:Linear") {
+            if self.path.is_transposed(D) {
                 shape.reverse();
             }
-            self.shapes.insert(checkpoint_name(&self.path), shape);
+            self.shapes.insert(self.path.checkpoint_name(), shape);
         }
     }
     let mut names = Names::default();

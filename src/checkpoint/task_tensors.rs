@@ -83,7 +83,7 @@ impl TaskTensors {
             let [left, right] = FACTORS.map(|end| factors.get(&format!("{matrix}{end}")).copied());
             let delta = shared.as_deref().and_then(|shared| Delta::new(shared, left?, right?));
             let (Some(shared), Some(delta)) = (shared, delta) else {
-                let problem = format!("the difference \"{}\" fits no matrix", factor.name);
+                let problem = format!("the delta \"{}\" matches no matrix", factor.name);
                 return Err(Error::bad_file(all.path(), problem));
             };
             shared.dtype = Dtype::F32;
@@ -215,7 +215,7 @@ mod tests {
             let (_folder, all) = written(&broken, false);
             let error = all.with_task(Some("sentiment")).err().expect("refused").to_string();
             assert!(error.contains("tasks.sentiment.dense.weight.difference."), "{error}");
-            assert!(error.contains("fits no matrix"), "{error}");
+            assert!(error.contains("matches no matrix"), "{error}");
         }
     }
 }

@@ -155,7 +155,7 @@ impl Description {
             let (before, now) = (value(&earlier.options, name), value(&self.options, name));
             if before != now {
                 let name = wording::flag(name).unwrap_or_else(|| name.clone());
-                return differs(format!("was written with {name} {before}, which is now {now}"));
+                return differs(format!("was written with {name} {before}; now it is {now}"));
             }
         }
         let (before, now) = (earlier.inputs.len(), self.inputs.len());
@@ -177,7 +177,7 @@ impl Description {
         let touched = inputs().find(|((_, before), (_, now))| before.modified != now.modified);
         Ok(touched.map(|(_, (input, _))| {
             format!(
-                "{input} has another date than the input of the interrupted run; its length and samples of its content are the \
+                "{input} has a different date from the input of the interrupted run; its length and samples of its content are the \
                  same"
             )
         }))

@@ -94,7 +94,7 @@ pub(super) fn find(context: &str, text: &str, start: Option<i64>) -> Result<(Gol
             }
         }
         return Err(format!(
-            "answer \"{}\" does not stand in the context; mend one of them",
+            "answer \"{}\" does not occur in the context; correct one of them",
             shortened(text)
         ));
     };
@@ -109,7 +109,7 @@ pub(super) fn find(context: &str, text: &str, start: Option<i64>) -> Result<(Gol
     let is_bytes = context.get(start..).is_some_and(|rest| rest.starts_with(text));
     let advice = if is_bytes { "; it seems to count bytes, and must count Unicode code points" } else { "" };
     Err(format!(
-        "answer \"{}\" does not stand at its answer_start {start}, nor close to it; \"{}\" does{advice}",
+        "answer \"{}\" is not at its answer_start {start} or near it; \"{}\" is there{advice}",
         shortened(text),
         shortened(&there)
     ))
@@ -171,9 +171,9 @@ mod tests {
         let problem = |context: &str, text: &str, start| find(context, text, start).err().unwrap_or_default();
         assert_eq!(
             problem("In Paris.", "Rome", Some(3)),
-            "answer \"Rome\" does not stand at its answer_start 3, nor close to it; \"Pari\" does"
+            "answer \"Rome\" is not at its answer_start 3 or near it; \"Pari\" is there"
         );
-        assert!(problem("In Paris.", "Rome", None).contains("does not stand in the context"));
+        assert!(problem("In Paris.", "Rome", None).contains("does not occur in the context"));
         assert!(problem("In Paris.", "Paris", Some(-1)).contains("-1"));
         assert!(problem("In Paris.", " ", Some(0)).contains("blank"));
         let context = format!("{} Paris", "é".repeat(50));

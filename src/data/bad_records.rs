@@ -8,11 +8,11 @@ use crate::error::{Error, Result};
 /// Maximum number of skipped records that a message describes.
 const DESCRIBED: usize = 3;
 
-/// The treatment of records that cannot be right.
+/// How to handle invalid records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 pub enum OnBadRecord {
-    /// Fail with an error that names its place.
+    /// Fail with an error that names its location.
     #[cfg_attr(feature = "cli", value(help = "Report the first one and exit with 2"))]
     Stop,
     /// Leave it out, count it, and describe the first few.

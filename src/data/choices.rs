@@ -14,8 +14,6 @@ use super::source::Source;
 use super::{race, swag};
 use crate::error::Result;
 
-const FORMATS: [DataFormat; 3] = [DataFormat::Jsonl, DataFormat::Race, DataFormat::Swag];
-
 /// Options for reading choices. The field names apply to JSON lines; RACE and SWAG have their own names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ChoiceOptions {
@@ -33,8 +31,13 @@ pub struct ChoiceOptions {
     pub id: String,
     /// True if examples without a label are accepted.
     pub unlabelled: bool,
-    /// `--on-error`. By default, bad records are errors.
+    /// How to handle invalid records. `None`: they are errors.
     pub on_error: Option<OnBadRecord>,
+}
+
+impl ChoiceOptions {
+    /// The formats of choices.
+    pub const FORMATS: [DataFormat; 3] = [DataFormat::Jsonl, DataFormat::Race, DataFormat::Swag];
 }
 
 impl Default for ChoiceOptions {
@@ -74,7 +77,7 @@ pub fn read_choices_into<E: Examples<ChoiceExample>>(
         options.format.check(&[DataFormat::Race])?;
         return race::read_folder(examples, path, options.unlabelled, BadRecords::new(options.on_error));
     }
-    options.format.check(&FORMATS)?;
+    options.format.check(&ChoiceOptions::FORMATS)?;
     read(examples, Source::open(path)?, options)
 }
 
@@ -88,7 +91,7 @@ fn read<E: Examples<ChoiceExample>>(
     if source.is_blank() {
         return Loaded::new(examples).settled(&path, "", &bad);
     }
-    let format = options.format.resolve(&source, &FORMATS, guess)?;
+    let format = options.format.resolve(&source, &ChoiceOptions::FORMATS, guess)?;
     if format == DataFormat::Race {
         return race::read_file(examples, source, options.unlabelled, bad);
     }
@@ -230,7 +233,7 @@ mod tests {
                 "{\"prompt\": \"p\", \"choices\": [\"x\", \"y\"], \"label\": 0, \"context\": 1}",
                 "\"context\" is 1",
             ),
-            ("word", "option data_format says it: jsonl, race, swag"),
+            ("word", "set option data_format to one of jsonl, race, swag"),
         ] {
             assert!(show(text, &options)[0].contains(part), "{:?}", show(text, &options));
         }

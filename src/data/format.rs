@@ -91,8 +91,11 @@ impl DataFormat {
                 "is a JSON array; one object per line is expected (jq -c '.[]' makes lines of an array)";
             return Err(Error::bad_file(source.path(), problem));
         }
-        let problem = "neither its name nor its beginning tells its format";
-        Err(Error::bad_file(source.path(), format!("{problem}; option {OPTION} says it: {}", names(known))))
+        let problem = "the format cannot be determined from its name or content";
+        Err(Error::bad_file(
+            source.path(),
+            format!("{problem}; set option {OPTION} to one of {}", names(known)),
+        ))
     }
 
     /// Checks that the task supports this format.
@@ -146,7 +149,7 @@ mod tests {
         let problem = |format, text| resolve(format, text).err().map(|e| e.to_string()).unwrap_or_default();
         assert!(matches!(resolve(DataFormat::Auto, " {\"a\": 1}"), Ok(DataFormat::Jsonl)));
         assert!(matches!(resolve(DataFormat::Csv, "{}"), Ok(DataFormat::Csv)));
-        assert!(problem(DataFormat::Auto, "x").contains("option data_format says it: jsonl, csv"));
+        assert!(problem(DataFormat::Auto, "x").contains("set option data_format to one of jsonl, csv"));
         assert!(problem(DataFormat::Auto, " [{}]").contains("jq -c"));
         assert_eq!(
             problem(DataFormat::Race, "x"),

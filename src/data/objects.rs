@@ -55,7 +55,7 @@ fn problem_of(error: &serde_json::Error, text: &str) -> String {
     let near = &near[..near.len().min("-Infinity".len() + 1)];
     let holds = |word: &str| near.windows(word.len()).any(|part| part == word.as_bytes());
     let advice = if ["NaN", "nan", "Infinity"].into_iter().any(holds) {
-        "; JSON has no NaN and no infinity: leave the line out or give a number"
+        "; JSON has no NaN and no infinity: leave the line out or write a number"
     } else {
         ""
     };
@@ -105,7 +105,11 @@ mod tests {
     #[test]
     fn bad_lines_are_named_with_advice() {
         assert!(problem("{}\n[]\n").starts_with("a.jsonl:2: not a JSON object: invalid type"));
-        assert!(problem("{\"score\": nan}").ends_with("or give a number"), "{}", problem("{\"score\": nan}"));
+        assert!(
+            problem("{\"score\": nan}").ends_with("or write a number"),
+            "{}",
+            problem("{\"score\": nan}")
+        );
         assert_eq!(
             problem("{\"score\": NaN, \"bound\": [Infinity, -Infinity]}"),
             "",

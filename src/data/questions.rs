@@ -13,10 +13,8 @@ use super::ids::Ids;
 use super::objects::{Object, objects};
 use super::shortened::shortened;
 use super::source::Source;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, count};
 use crate::io::{Shape, read_squad, shape};
-
-const FORMATS: [DataFormat; 2] = [DataFormat::Jsonl, DataFormat::Squad];
 
 /// Options for reading questions. The field names apply to JSON lines; SQuAD files have their own names.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,8 +33,13 @@ pub struct QuestionOptions {
     pub need_start: bool,
     /// True if questions without answers are accepted.
     pub unlabelled: bool,
-    /// `--on-error`. By default, bad records are errors.
+    /// How to handle invalid records. `None`: they are errors.
     pub on_error: Option<OnBadRecord>,
+}
+
+impl QuestionOptions {
+    /// The formats of questions.
+    pub const FORMATS: [DataFormat; 2] = [DataFormat::Jsonl, DataFormat::Squad];
 }
 
 impl Default for QuestionOptions {
@@ -75,7 +78,7 @@ pub fn read_questions_into<E: Examples<QuestionExample>>(
     path: &Path,
     options: &QuestionOptions,
 ) -> Result<Loaded<E>> {
-    options.format.check(&FORMATS)?;
+    options.format.check(&QuestionOptions::FORMATS)?;
     read(examples, Source::open(path)?, options)
 }
 
@@ -92,7 +95,7 @@ fn read<E: Examples<QuestionExample>>(
         let mut told = || source.tell(|head, whole| shape(head, whole, true));
         let format = match options.format {
             DataFormat::Auto if told()? == Some(Shape::Questions) => DataFormat::Squad,
-            format => format.resolve(&source, &FORMATS, guess)?,
+            format => format.resolve(&source, &QuestionOptions::FORMATS, guess)?,
         };
         if format == DataFormat::Squad {
             questions = read_squad_file(source, options, questions.loaded)?;
@@ -106,8 +109,8 @@ fn read<E: Examples<QuestionExample>>(
     let Questions { mut loaded, first_moved, ids, mut bad, .. } = questions;
     ids.settle(&mut loaded, &mut bad)?;
     if let Some(place) = first_moved {
-        let (count, s) = (loaded.moved, if loaded.moved == 1 { " stands" } else { "s stand" });
-        loaded.notes.push(format!("{count} answer{s} close to where the data says; the first: {place}"));
+        let (count, were) = (count(loaded.moved, "answer"), if loaded.moved == 1 { "was" } else { "were" });
+        loaded.notes.push(format!("{count} {were} found near the stated offset; the first: {place}"));
     }
     loaded.settled(&path, "", &bad)
 }
@@ -288,7 +291,7 @@ mod tests {
                 "a: question 1 q1: Nice@7",
                 "a: question 2 q2: none",
                 "a: question 3 q3: Nice@7",
-                "1 answer stands close to where the data says; the first: a: question 3"
+                "1 answer was found near the stated offset; the first: a: question 3"
             ]
         );
         assert!(Arc::ptr_eq(&loaded.examples[0].context, &loaded.examples[2].context));
@@ -320,7 +323,7 @@ mod tests {
             assert_eq!(show(&line(answers), &options), [format!("a:1 1: {shown}")], "{answers}");
         }
         let bad = show(&line(r#"["c"]"#), &options);
-        assert!(bad[0].starts_with("a:1: answer \"c\" does not stand in the context"), "{bad:?}");
+        assert!(bad[0].starts_with("a:1: answer \"c\" does not occur in the context"), "{bad:?}");
         let words = QuestionOptions { need_start: false, ..QuestionOptions::default() };
         assert_eq!(show(&line(r#"["c", "b"]"#), &words), ["a:1 1: c|b@2"]);
         let named = QuestionOptions { id: "key".to_owned(), ..QuestionOptions::default() };
@@ -351,7 +354,7 @@ mod tests {
         let options = QuestionOptions::default();
         for (text, part) in [
             ("", "holds no examples"),
-            ("question,context\n", "option data_format says it: jsonl, squad"),
+            ("question,context\n", "set option data_format to one of jsonl, squad"),
             ("{\"data\": [{\"paragraphs\": []}]}", "holds no examples"),
             ("{\"context\": \"c\"}", "(option question_field names another)"),
             ("{\"question\": \"c\"}", "(option context_field names another)"),

@@ -56,7 +56,7 @@ pub(super) fn read_folder<E: Examples<ChoiceExample>>(
     files.sort();
     files.sort_by_cached_key(|file| group(file).is_none());
     if files.is_empty() {
-        let problem = "no file in this folder ends in .txt; the folders of RACE are read, and files";
+        let problem = "no file in this folder ends in .txt; expected a folder or a file of RACE";
         return Err(Error::bad_file(folder, problem));
     }
     let mut reading = Reading::new(examples, unlabelled, bad);

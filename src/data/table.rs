@@ -220,7 +220,7 @@ impl Rows {
                 "; every row needs all cells, even empty ones".to_owned()
             }
             (Dialect::Tsv, _) => {
-                "; in TSV quotes are letters, and no cell holds a tab or a line break".to_owned()
+                "; in TSV, quotes are ordinary characters, and no cell holds a tab or a line break".to_owned()
             }
             (Dialect::Csv, 0) if self.delimiter == b';' => {
                 "; a cell with semicolons needs quotes around it".to_owned()
@@ -343,7 +343,11 @@ mod tests {
     fn rows_of_another_width_are_errors_with_both_widths() {
         assert_eq!(
             rows("a\tb\n1\t2\n3\n", Dialect::Tsv)[1],
-            "t:3: 1 column, but the header (line 1) has 2: \"a\", \"b\"; in TSV quotes are letters, and no cell \
+            "t:3: 1 column, but the header (line 1) has 2: \"a\", \"b\"; every row needs all cells, even empty ones"
+        );
+        assert_eq!(
+            rows("a\tb\n1\t2\n3\t4\t5\n", Dialect::Tsv)[1],
+            "t:3: 3 columns, but the header (line 1) has 2: \"a\", \"b\"; in TSV, quotes are ordinary characters, and no cell \
              holds a tab or a line break"
         );
         let csv = rows("\na,b\n1,2,3\n", Dialect::Csv);

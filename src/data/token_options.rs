@@ -12,18 +12,23 @@ pub struct TokenOptions {
     pub tokens: String,
     /// Name of the field with the tags. If it has its default value, `ner_tags` is accepted, too.
     pub tags: String,
-    /// `--id-field`, for JSON lines.
+    /// Name of the field with the id, in JSON lines.
     pub id: String,
     /// Tag names for numeric tags, in order.
     pub tag_names: Vec<String>,
-    /// Column of the word, counted from 1. By default the first one, or the second one after a column of token ids.
+    /// Column of the word, counted from 1. `None`: found by name or content.
     pub word_column: Option<usize>,
-    /// Column of the tag, counted from 1. By default the last one, or the third one after a column of token ids.
+    /// Column of the tag, counted from 1. `None`: found by name or content.
     pub tag_column: Option<usize>,
     /// True if sentences without tags are accepted.
     pub unlabelled: bool,
-    /// `--on-error`. By default, bad records are errors. In CoNLL columns, a record is a sentence.
+    /// How to handle invalid records; in CoNLL columns, a record is a sentence. `None`: they are errors.
     pub on_error: Option<OnBadRecord>,
+}
+
+impl TokenOptions {
+    /// The formats of labelled words.
+    pub const FORMATS: [DataFormat; 2] = [DataFormat::Jsonl, DataFormat::Conll];
 }
 
 impl Default for TokenOptions {

@@ -14,8 +14,6 @@ use super::source::Source;
 use super::token_options::TokenOptions;
 use crate::error::{Error, Result, count};
 
-const FORMATS: [DataFormat; 2] = [DataFormat::Jsonl, DataFormat::Conll];
-
 /// Reads sentences from a file, or from standard input for `-`. Sentences without words are skipped and counted.
 ///
 /// # Errors
@@ -34,7 +32,7 @@ pub fn read_tokens_into<E: Examples<TokenExample>>(
     path: &Path,
     options: &TokenOptions,
 ) -> Result<Loaded<E>> {
-    options.format.check(&FORMATS)?;
+    options.format.check(&TokenOptions::FORMATS)?;
     for (name, column) in [("word_column", options.word_column), ("tag_column", options.tag_column)] {
         if column == Some(0) {
             return Err(Error::InvalidOption {
@@ -52,7 +50,7 @@ fn read<E: Examples<TokenExample>>(examples: E, source: Source, options: &TokenO
     let mut loaded = Loaded::new(examples);
     let mut bad = BadRecords::new(options.on_error);
     if !source.is_blank() {
-        if options.format.resolve(&source, &FORMATS, guess)? == DataFormat::Conll {
+        if options.format.resolve(&source, &TokenOptions::FORMATS, guess)? == DataFormat::Conll {
             conll::sentences(source, options, &mut loaded, &mut bad)?;
         } else {
             for object in objects(source.past_bad_lines(bad.skips())) {

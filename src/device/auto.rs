@@ -1,4 +1,4 @@
-//! The rule by which `--device auto` chooses a device.
+//! The rule by which `auto` chooses a device.
 //!
 //! Starting a GPU takes seconds: loading the driver, compiling and tuning kernels. A GPU is chosen only where that pays
 //! off.
@@ -28,7 +28,7 @@ pub enum Workload {
 pub(crate) struct Choice {
     /// The name of a GPU; `None` for the CPU.
     pub gpu: Option<String>,
-    /// The reason, for `--verbose`.
+    /// The reason, as a sentence.
     pub reason: String,
 }
 

@@ -66,6 +66,7 @@ impl fmt::Display for DeviceChoice {
 /// Compute precision.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 pub enum Precision {
     /// 32-bit floats, which reproduce the results of transformers.
     #[default]
@@ -74,11 +75,16 @@ pub enum Precision {
     F16,
     /// f32 as the sum of two bf16 values in matrix multiplications on a CPU
     /// ([`MatmulPrecision::Bf16x2`](crate::ops::MatmulPrecision::Bf16x2)).
+    #[cfg_attr(
+        feature = "cli",
+        value(help = "f32 as the sum of two bf16 in matrix multiplications on a CPU")
+    )]
     Bf16x2,
     /// bfloat16.
     Bf16,
     /// 8-bit integers in matrix multiplications of inference on a CPU
     /// ([`open_with_matmul_precision`](super::open_with_matmul_precision)).
+    #[cfg_attr(feature = "cli", value(help = "8-bit integers in matrix multiplications on a CPU"))]
     Int8,
 }
 

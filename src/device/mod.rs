@@ -59,13 +59,13 @@ impl OpenDevice {
 /// One line of `albert devices`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeviceInfo {
-    /// The device's name for `--device`.
+    /// The name that [`DeviceChoice`] parses.
     pub name: String,
     /// "cpu", "discrete gpu", "integrated gpu", "virtual gpu", "software" or "other".
     pub kind: &'static str,
     /// The name of the processor or adapter, and its driver.
     pub description: String,
-    /// True for the device that `auto` selects for training and long inputs.
+    /// True for the device that [`DeviceChoice`]'s `auto` selects for training and long inputs.
     pub auto: bool,
 }
 

@@ -32,7 +32,7 @@ pub(super) enum Tuning {
 /// Sizes in bytes of the memory working sets that cubecl queries, as powers of two.
 const WORKING_SETS: std::ops::RangeInclusive<u32> = 10..=34;
 
-/// Floating-point operations of an input from which on measuring pays off: about ten seconds on a GPU.
+/// Floating-point operations of an input above which measuring pays off: about ten seconds on a GPU.
 const LONG: f64 = 1e14;
 
 impl Tuning {

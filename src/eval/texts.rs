@@ -27,7 +27,7 @@ pub fn goal_of(problem_type: &str) -> Option<TargetKind> {
         .find(|goal| self::problem_type(*goal) == problem_type)
 }
 
-/// Score from which on a label is predicted in multi-label classification.
+/// Minimum score of a predicted label in multi-label classification.
 const LABEL_THRESHOLD: f32 = 0.5;
 
 /// Labelled texts, and the model to evaluate.

@@ -301,7 +301,7 @@ fn trouble(error: ureq::Error, url: &str, timeout: Duration) -> RequestError {
             RequestError::Unreachable(format!("the proxy of HTTPS_PROXY does not connect to {host}: {e}"))
         }
         ureq::Error::BadUri(e) => RequestError::Permanent(format!("not an address: {e}")),
-        e => RequestError::Permanent(format!("no sensible answer from {host}: {e}")),
+        e => RequestError::Permanent(format!("an invalid response from {host}: {e}")),
     }
 }
 

@@ -10,8 +10,9 @@ use ureq::http::{Method, StatusCode};
 use super::Progress;
 use super::client::{Answer, Client};
 use super::http_errors::{code, refusal};
-use super::required_files::{is_safe_component, is_safe_path};
+use super::required_files::is_safe_component;
 use crate::error::Result;
+use crate::io::is_path_inside;
 
 /// Maximum size of a listing.
 const MAX_LISTING: u64 = 32 << 20;
@@ -117,7 +118,7 @@ impl<'a> Repository<'a> {
             return Ok(known.clone());
         }
         let url = self.url(name);
-        if !is_safe_path(name) {
+        if !is_path_inside(name) {
             return Err(self.client.refuse(&url, "not the name of a file in a repository"));
         }
         let answer = self.client.request(&Method::HEAD, &url, progress)?;

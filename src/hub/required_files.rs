@@ -7,7 +7,7 @@ use std::path::Path;
 
 use crate::checkpoint::sentence;
 use crate::error::{Error, Result};
-use crate::io::from_json_file;
+use crate::io::{from_json_file, is_path_inside};
 
 /// Maximum size of an index of shards in bytes.
 pub(crate) const MAX_INDEX: u64 = 64 << 20;
@@ -188,21 +188,13 @@ pub(crate) fn shards_of(directory: &Path, index: &str) -> Result<Vec<String>> {
     names
         .into_iter()
         .map(|name| {
-            if is_safe_path(name) {
+            if is_path_inside(name) {
                 return Ok(format!("{parent}{name}"));
             }
             let shown: String = name.chars().take(100).collect();
             Err(Error::bad_file(&path, format!("names the shard {shown:?}, which is not a plain file name")))
         })
         .collect()
-}
-
-/// Returns true for a relative path that stays below its directory on any system.
-pub(crate) fn is_safe_path(name: &str) -> bool {
-    name.len() <= 255
-        && !name.contains(['\\', ':', '\0'])
-        && name.split('/').all(|part| !part.is_empty() && part != "." && part != "..")
-        && !name.contains(char::is_control)
 }
 
 /// Returns true if a name from a server, such as a commit or an etag, is safe as the name of a single file or directory.
@@ -236,12 +228,6 @@ mod tests {
 
     #[test]
     fn names_cannot_leave_the_directory() {
-        for good in ["model-00001-of-00002.safetensors", "onnx/model.onnx", "..x", "a b"] {
-            assert!(is_safe_path(good), "{good}");
-        }
-        for bad in ["../x", "/x", "a/../b", "..", ".", "", "a//b", "a\\b", "c:x", "a\0b", "a\nb", "a/"] {
-            assert!(!is_safe_path(bad), "{bad:?}");
-        }
         for bad in ["", ".", "..", "a/b", "a\\b", ".hidden", "a b", "a\0", "é"] {
             assert!(!is_safe_component(bad), "{bad:?}");
         }

@@ -133,49 +133,36 @@ impl Host for NdArray {
     }
 }
 
+/// Implements the operations for a backend whose tensors lie in the memory of the host.
+macro_rules! host_ops {
+    ($backend:ty) => {
+        impl AlbertOps for $backend {
+            fn albert_layer(
+                x: FloatTensor<Self>,
+                parameters: LayerTensors<Self>,
+                mask: Option<Arc<[bool]>>,
+                options: LayerOptions,
+                cache: WeightCache,
+            ) -> FloatTensor<Self> {
+                layer::<Self>(&x, &parameters.into_parameters(), mask.as_deref(), options, &cache)
+            }
+
+            fn vocabulary_loss(
+                x: FloatTensor<Self>,
+                table: FloatTensor<Self>,
+                bias: FloatTensor<Self>,
+                labels: Arc<[usize]>,
+            ) -> FloatTensor<Self> {
+                loss::<Self>([&x, &table, &bias], &labels, false).0
+            }
+        }
+    };
+}
+
 #[cfg(feature = "flex")]
-impl AlbertOps for Flex {
-    fn albert_layer(
-        x: FloatTensor<Self>,
-        parameters: LayerTensors<Self>,
-        mask: Option<Arc<[bool]>>,
-        options: LayerOptions,
-        cache: WeightCache,
-    ) -> FloatTensor<Self> {
-        layer::<Self>(&x, &parameters.into_parameters(), mask.as_deref(), options, &cache)
-    }
-
-    fn vocabulary_loss(
-        x: FloatTensor<Self>,
-        table: FloatTensor<Self>,
-        bias: FloatTensor<Self>,
-        labels: Arc<[usize]>,
-    ) -> FloatTensor<Self> {
-        loss::<Self>([&x, &table, &bias], &labels, false).0
-    }
-}
-
+host_ops!(Flex);
 #[cfg(feature = "ndarray")]
-impl AlbertOps for NdArray {
-    fn albert_layer(
-        x: FloatTensor<Self>,
-        parameters: LayerTensors<Self>,
-        mask: Option<Arc<[bool]>>,
-        options: LayerOptions,
-        cache: WeightCache,
-    ) -> FloatTensor<Self> {
-        layer::<Self>(&x, &parameters.into_parameters(), mask.as_deref(), options, &cache)
-    }
-
-    fn vocabulary_loss(
-        x: FloatTensor<Self>,
-        table: FloatTensor<Self>,
-        bias: FloatTensor<Self>,
-        labels: Arc<[usize]>,
-    ) -> FloatTensor<Self> {
-        loss::<Self>([&x, &table, &bias], &labels, false).0
-    }
-}
+host_ops!(NdArray);
 
 /// The sizes of a layer, from the shapes of its input and parameters.
 fn sizes<B: Backend>(x: &FloatTensor<B>, ffn_bias: &FloatTensor<B>, options: LayerOptions) -> Sizes {

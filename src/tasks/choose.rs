@@ -119,7 +119,7 @@ impl Task for Choose<'_> {
             }
             (None, RecordBody::Text(_)) if options.choices.is_empty() => {
                 return Err(
-                    "no choices: give option choice twice or more, or JSON records with a list".to_owned()
+                    "no choices: use option choice twice or more, or JSON records with a list".to_owned()
                 );
             }
             (None, _) => options.choices.clone(),

@@ -96,7 +96,7 @@ impl LengthOptions {
                         count(special, "special token")
                     ),
                     None => format!(
-                        "the {source} is {tokens}, which is too small; give at least {}, since a pair of texts has {}",
+                        "the {source} is {tokens}, which is too small; the minimum is {}, since a pair of texts has {}",
                         special + 1,
                         count(special, "special token")
                     ),

@@ -332,8 +332,10 @@ impl Pipeline {
 
 /// How token vectors are pooled.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 pub enum Pooling {
     /// The vector of the first token, `[CLS]`.
+    #[cfg_attr(feature = "cli", value(help = "Vector of the first token, [CLS]"))]
     Cls,
     /// The mean over all tokens, including special tokens.
     #[default]
@@ -341,10 +343,13 @@ pub enum Pooling {
     /// The maximum of each component over all tokens, including special tokens.
     Max,
     /// The sum over all tokens, including special tokens, divided by the square root of their number.
+    #[cfg_attr(feature = "cli", value(alias = "mean_sqrt_len_tokens"))]
     MeanSqrtLen,
     /// The mean over all tokens, including special tokens, with weights 1, 2, 3, ... by position.
+    #[cfg_attr(feature = "cli", value(alias = "weightedmean"))]
     WeightedMean,
     /// The vector of the last token, `[SEP]`.
+    #[cfg_attr(feature = "cli", value(alias = "lasttoken", help = "The vector of the last token, [SEP]"))]
     LastToken,
     /// The pooler's output: a dense layer and tanh on the first token.
     Pooler,

@@ -77,7 +77,7 @@ impl JsonTokenizer {
             // Some errors quote the complete value.
             let problem: String = problem.chars().take(300).collect();
             let advice = "copy the file again from where the model comes from, or remove it if a spiece.model \
-                or vocab.txt lies beside it";
+                or vocab.txt lies next to it";
             Error::bad_file(path, format!("not a tokenizer.json that can be used ({problem}): {advice}"))
         };
         let bytes = json_text(bytes).map_err(&bad)?;

@@ -6,7 +6,7 @@ use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64Mcg;
 
 use super::seeds::mix;
-use crate::checkpoint::{SavedTensor, checkpoint_name, transposed};
+use crate::checkpoint::{ModulePath, SavedTensor, transposed};
 use crate::device::to_host;
 use crate::error::{Error, Result};
 use crate::model::Albert;
@@ -157,21 +157,18 @@ fn truncated_normal(random: &mut Pcg64Mcg) -> f64 {
 
 #[derive(Default)]
 struct Copy {
-    path: Vec<String>,
-    containers: Vec<String>,
+    path: ModulePath,
     tensors: Vec<Parameter>,
     error: Option<Error>,
 }
 
 impl ModuleVisitor for Copy {
     fn enter_module(&mut self, name: &str, container_type: &str) {
-        self.path.push(name.to_owned());
-        self.containers.push(container_type.to_owned());
+        self.path.enter(name, container_type);
     }
 
     fn exit_module(&mut self, _name: &str, _container_type: &str) {
-        self.path.pop();
-        self.containers.pop();
+        self.path.exit();
     }
 
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
@@ -182,8 +179,8 @@ impl ModuleVisitor for Copy {
         let shape = tensor.dims().to_vec();
         match to_host(tensor) {
             Ok(values) => self.tensors.push(Parameter {
-                name: checkpoint_name(&self.path),
-                transposed: D == 2 && self.containers.last().is_some_and(|c| c == "Struct:Linear"),
+                name: self.path.checkpoint_name(),
+                transposed: self.path.is_transposed(D),
                 shape,
                 values,
                 frozen: false,

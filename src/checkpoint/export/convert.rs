@@ -106,8 +106,8 @@ pub fn convert(
     notes.extend(tensors.quantization().map(Quantization::note));
     if options.architecture.is_none() && inventory.one_output_of_google(&checkpoint.config) {
         notes.push(
-            "its classifier has one output: taken for RACE's, which rates choices; option head=classify for one that rates \
-             texts, as STS-B's"
+            "the classifier has one output and is converted as multiple choice (RACE); use option head=classify if it scores \
+             texts (STS-B)"
                 .to_owned(),
         );
     }
@@ -209,7 +209,7 @@ fn plan(
             "{} needs {}, and the checkpoint holds {}",
             architecture.class(),
             crate::checkpoint::inventory::head_with_article(*head),
-            if parts.is_empty() { "nothing of an ALBERT".to_owned() } else { parts.join(", ") }
+            if parts.is_empty() { "no part of an ALBERT".to_owned() } else { parts.join(", ") }
         )));
     }
     let mut used: BTreeSet<String> = BTreeSet::new();

@@ -144,7 +144,7 @@ impl<R: Read + Seek> Parser<R> {
 
     fn skip(&mut self, bytes: u64) -> ParseResult<()> {
         let end = self.at.checked_add(bytes).filter(|end| *end <= self.length);
-        self.at = end.ok_or_else(|| format!("something at byte {} is longer than the file", self.at))?;
+        self.at = end.ok_or_else(|| format!("a value at byte {} is longer than the file", self.at))?;
         self.reader.seek_relative(bytes as i64).map_err(|e| e.to_string())
     }
 

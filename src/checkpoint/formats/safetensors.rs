@@ -51,7 +51,7 @@ impl SafetensorsFile {
         }
         if size + 8 > length {
             return Err(bad(format!(
-                "its header claims {size} bytes and the file has {length}: is it cut off, or no safetensors file?"
+                "its header claims {size} bytes and the file has {length}: is it truncated, or not a safetensors file?"
             )));
         }
         let mut header = vec![0; size as usize + 8];
@@ -114,7 +114,7 @@ impl TensorReader for SafetensorsFile {
 
 /// Returns the header and the offset of the data, for a file of `length` bytes that begins with `head`.
 fn read_metadata(head: &[u8], length: u64, path: &Path) -> Result<(Metadata, u64)> {
-    let bad = |problem: String| Error::bad_file(path, format!("is not a sound safetensors file: {problem}"));
+    let bad = |problem: String| Error::bad_file(path, format!("is not a valid safetensors file: {problem}"));
     let (size, rest) = head.split_first_chunk::<8>().ok_or_else(|| bad("it is too short".to_owned()))?;
     let size = u64::from_le_bytes(*size);
     let header = usize::try_from(size).ok().and_then(|n| rest.get(..n));

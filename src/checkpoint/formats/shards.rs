@@ -1,13 +1,13 @@
 //! Reads index files of sharded checkpoints (`model.safetensors.index.json`, `pytorch_model.bin.index.json`).
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
 use crate::checkpoint::tensor::TensorInfo;
 use crate::error::{Error, Result};
-use crate::io::from_json_file;
+use crate::io::{from_json_file, is_path_inside};
 
 /// Maximum size of an index, far above that of any ALBERT.
 const MAX_INDEX_BYTES: u64 = 64 << 20;
@@ -44,7 +44,7 @@ pub(crate) fn read_index(path: &Path) -> Result<Index> {
     }
     let mut files = Vec::new();
     for name in names {
-        if !stays_inside(name) {
+        if !is_path_inside(name) {
             return Err(Error::bad_file(path, format!("shard \"{name}\" is not a file of this directory")));
         }
         let file = directory.join(name);
@@ -57,12 +57,6 @@ pub(crate) fn read_index(path: &Path) -> Result<Index> {
         files.push(file);
     }
     Ok(Index { path: path.to_owned(), files, map: raw.weight_map })
-}
-
-/// Returns true for a relative path that stays in its directory.
-pub(in crate::checkpoint) fn stays_inside(name: &str) -> bool {
-    let plain = Path::new(name).components().all(|c| matches!(c, Component::Normal(_)));
-    plain && !name.is_empty() && !name.contains('\\')
 }
 
 impl Index {

@@ -61,7 +61,7 @@ impl Inventory<'_> {
             let example = self.sources.keys().chain(&self.unrecognized).next();
             let example = example.map_or_else(String::new, |name| format!(", for example \"{name}\""));
             let count = self.sources.len() + self.unrecognized.len();
-            return format!("{count} tensors, none named like an ALBERT's{example}");
+            return format!("{count} tensors, none of which has the name of an ALBERT parameter{example}");
         }
         let mut fit: Vec<String> = self.heads(config).into_iter().flat_map(subcommands).collect();
         if self.has_part("albert.") {

@@ -56,14 +56,16 @@ impl Tensors {
         if self.merge.is_none() && has_lora(self) {
             return error(
                 "the file holds LoRA adapters of PEFT that are not merged into the weights; put their adapter_config.json \
-                 beside it, or merge them in Python with merge_and_unload and save the model"
+                 next to it, or merge them in Python with merge_and_unload and save the model"
                     .to_owned(),
             );
         }
         let Some(quantization) = self.quantization.as_ref().filter(|q| !q.is_readable) else { return Ok(()) };
         let named = named_in(config).filter(|named| !same_method(&quantization.method, named));
         match named {
-            Some(named) => error(Quantization::unreadable(format!("{named}, says config.json")).problem()),
+            Some(named) => {
+                error(Quantization::unreadable(format!("{named} according to config.json")).problem())
+            }
             None => error(quantization.problem()),
         }
     }

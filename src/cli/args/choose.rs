@@ -21,7 +21,7 @@ pub(crate) struct ChooseArgs {
     /// Prompts [default: read --input or standard input, one record per line]
     #[arg(value_name = "PROMPT", conflicts_with = "input")]
     pub prompts: Vec<String>,
-    /// A choice, for records without choices of their own; give it at least twice
+    /// A choice, for records without choices of their own; use it at least twice
     #[arg(long = "choice", value_name = "TEXT", help_heading = "Input")]
     pub choices: Vec<String>,
     /// Read the context from a file (- for standard input)

@@ -11,8 +11,8 @@ use super::device::DeviceArgs;
 ///
 /// Needs a model fine-tuned for classification or regression. Works like transformers' text-classification pipeline:
 /// returns the best label with its probability, and problem_type in config.json decides between softmax, sigmoid and
-/// regression. Pairs have segment ids 0 and 1. With --order, a pretrained model predicts how likely the second text follows
-/// the first.
+/// regression. Pairs have segment ids 0 and 1. With --order, a pretrained model predicts how likely the second text is to
+/// follow the first.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:

@@ -5,12 +5,12 @@ use std::path::PathBuf;
 use clap::builder::PossibleValue;
 use clap::{Args, ValueEnum};
 
-use albert::io::{Format, InputFormat, TableKind};
+use albert::io::Format;
 use albert::stream::OnError;
 use albert::tasks::OverflowStrategy;
 
+use super::formats::{InputFormatArg, OutputFormatArg, input_formats, output_formats};
 use super::part::PartArgs;
-use super::record_format::RecordFormatArg;
 
 /// Options of every subcommand.
 #[derive(Args, Debug)]
@@ -134,7 +134,7 @@ pub(crate) struct RecordArgs {
     /// auto reads a file named .csv, .tsv or .parquet as a table. Of any other input, it reads a line as JSON if its first character
     /// that is not white space is {, and as text otherwise. A file that begins with [ and then { is one JSON array of
     /// records. The first row of CSV and TSV names the columns.
-    #[arg(long, value_name = "FORMAT", default_value = "auto", help_heading = "Input")]
+    #[arg(long, value_name = "FORMAT", default_value = "auto", value_parser = input_formats(&[]), help_heading = "Input")]
     pub input_format: InputFormatArg,
     /// How to handle an invalid record
     #[arg(long, value_name = "HOW", default_value = "stop", help_heading = "Input")]
@@ -143,37 +143,14 @@ pub(crate) struct RecordArgs {
     pub part: PartArgs,
 }
 
-#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
-pub enum InputFormatArg {
-    Auto,
-    Text,
-    Jsonl,
-    Csv,
-    Tsv,
-    Parquet,
-}
-
-impl From<InputFormatArg> for InputFormat {
-    fn from(arg: InputFormatArg) -> Self {
-        match arg {
-            InputFormatArg::Auto => Self::Auto,
-            InputFormatArg::Text => Self::Text,
-            InputFormatArg::Jsonl => Self::Jsonl,
-            InputFormatArg::Csv => Self::Table(TableKind::Csv),
-            InputFormatArg::Tsv => Self::Table(TableKind::Tsv),
-            InputFormatArg::Parquet => Self::Table(TableKind::Parquet),
-        }
-    }
-}
-
 #[derive(Args, Debug)]
 pub(crate) struct OutputArgs {
     /// Write to a file, which appears once it is complete
     #[arg(short, long, value_name = "FILE", help_heading = "Output")]
     pub output: Option<PathBuf>,
-    /// Output format; auto follows the output's extension (.csv, .tsv, .parquet), otherwise is text on a terminal and jsonl elsewhere
-    #[arg(long, value_name = "FORMAT", default_value = "auto", help_heading = "Output")]
-    pub format: RecordFormatArg,
+    /// Output format
+    #[arg(long, value_name = "FORMAT", default_value = "auto", value_parser = output_formats(&[]), help_heading = "Output")]
+    pub format: OutputFormatArg,
 }
 
 #[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]

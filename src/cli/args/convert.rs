@@ -12,7 +12,8 @@ use albert::checkpoint::MlmBias;
 ///
 /// Reads the same sources as all other subcommands: PyTorch and safetensors files, Google's TensorFlow checkpoints
 /// (model.ckpt-best), tf_model.h5 and flax_model.msgpack of transformers, ONNX models, hub ids. Writes config.json, the
-/// weights and the tokenizer's files into a new directory, which appears once it is complete. Never changes the source.
+/// weights and the tokenizer's files into a new directory. The directory appears once it is complete. The source never
+/// changes.
 /// The source "embedded" is the built-in model.
 #[derive(Args, Debug)]
 #[command(after_help = "\
@@ -32,7 +33,7 @@ pub(crate) struct ConvertArgs {
     /// Format of the weights
     #[arg(long, value_name = "FORMAT", default_value = "safetensors")]
     pub format: WeightFormatArg,
-    /// Head to keep [default: of the class in config.json, or else the one that keeps the most tensors]
+    /// Head to keep [default: that of the class in config.json, otherwise the one that keeps the most tensors]
     #[arg(long, value_name = "HEAD")]
     pub head: Option<HeadArg>,
     /// Split the weights into files of at most MIB mebibytes

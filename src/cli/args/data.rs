@@ -1,6 +1,7 @@
 //! Arguments for labelled data: formats and field names.
 
 use clap::Args;
+use clap::builder::ValueParser;
 
 use albert::data::{
     ChoiceOptions, DataFormat, OnBadRecord, QuestionOptions, TargetKind, TextOptions, TokenOptions,
@@ -8,17 +9,21 @@ use albert::data::{
 use albert::tasks::QaOptions;
 
 use super::list::{self, List};
+use super::values::one_of;
+
+/// Returns the parser for the format of a task's data.
+fn format(of_task: impl IntoIterator<Item = DataFormat>) -> ValueParser {
+    let all: Vec<DataFormat> = std::iter::once(DataFormat::Auto).chain(of_task).collect();
+    one_of(&all)
+}
 
 /// Arguments for the data of every task.
 #[derive(Args, Debug)]
 pub(crate) struct DataArgs {
-    /// Format of the data; auto detects it from the file's name and content
-    #[arg(long, value_name = "FORMAT", default_value = "auto", help_heading = "Data")]
-    pub data_format: DataFormat,
     /// Field or column with the id of an example
     #[arg(long, value_name = "NAME", default_value = "id", hide_short_help = true, help_heading = "Data")]
     pub id_field: String,
-    /// Stop at a bad record, or skip it [default: skip in GLUE's own files, else stop]
+    /// Stop at an invalid record, or skip it [default: stop, except in GLUE's own files]
     #[arg(long, value_name = "ACTION", hide_short_help = true, help_heading = "Data")]
     pub on_error: Option<OnBadRecord>,
 }
@@ -26,6 +31,9 @@ pub(crate) struct DataArgs {
 /// Labelled texts.
 #[derive(Args, Debug)]
 pub(crate) struct TextDataArgs {
+    /// Format of the data; auto detects it from the file's name and content
+    #[arg(long, value_name = "FORMAT", default_value = "auto", value_parser = format(TextOptions::FORMATS), help_heading = "Data")]
+    pub data_format: DataFormat,
     #[command(flatten)]
     pub data: DataArgs,
     /// Kind of target: one label per text, any number of labels, or a number
@@ -52,7 +60,7 @@ impl TextDataArgs {
     /// The options for reading texts with targets of this kind.
     pub(crate) fn options(&self, kind: TargetKind) -> TextOptions {
         TextOptions {
-            format: self.data.data_format,
+            format: self.data_format,
             text: self.text_field.clone(),
             text_pair: self.pair_field.clone(),
             label: self.label_field.clone(),
@@ -69,6 +77,9 @@ impl TextDataArgs {
 /// Labelled words.
 #[derive(Args, Debug)]
 pub(crate) struct TokenDataArgs {
+    /// Format of the data; auto detects it from the file's name and content
+    #[arg(long, value_name = "FORMAT", default_value = "auto", value_parser = format(TokenOptions::FORMATS), help_heading = "Data")]
+    pub data_format: DataFormat,
     #[command(flatten)]
     pub data: DataArgs,
     /// Field with the list of words
@@ -80,7 +91,7 @@ pub(crate) struct TokenDataArgs {
     /// CoNLL column with the word, from 1 [default: FORM of a header, else the first that does not count words]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..), hide_short_help = true, help_heading = "Data")]
     pub word_column: Option<u16>,
-    /// CoNLL column with the tag, from 1 [default: the last; next to word numbers the only column of tags]
+    /// CoNLL column with the tag, from 1 [default: the last; in files that number the words, the only column of tags]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..), hide_short_help = true, help_heading = "Data")]
     pub tag_column: Option<u16>,
 }
@@ -89,7 +100,7 @@ impl TokenDataArgs {
     /// The options for reading sentences. Numeric tags are indices into `tag_names`.
     pub(crate) fn options(&self, tag_names: &[String]) -> TokenOptions {
         TokenOptions {
-            format: self.data.data_format,
+            format: self.data_format,
             tokens: self.tokens_field.clone(),
             tags: self.tags_field.clone(),
             id: self.data.id_field.clone(),
@@ -105,6 +116,9 @@ impl TokenDataArgs {
 /// Questions on contexts.
 #[derive(Args, Debug)]
 pub(crate) struct QuestionDataArgs {
+    /// Format of the data; auto detects it from the file's name and content
+    #[arg(long, value_name = "FORMAT", default_value = "auto", value_parser = format(QuestionOptions::FORMATS), help_heading = "Data")]
+    pub data_format: DataFormat,
     #[command(flatten)]
     pub data: DataArgs,
     /// Field with the question
@@ -131,7 +145,7 @@ impl QuestionDataArgs {
     /// How questions are read; an evaluation needs no places of answers.
     pub(crate) fn options(&self, need_start: bool) -> QuestionOptions {
         QuestionOptions {
-            format: self.data.data_format,
+            format: self.data_format,
             question: self.question_field.clone(),
             context: self.context_field.clone(),
             answers: self.answers_field.clone(),
@@ -156,6 +170,9 @@ impl QuestionDataArgs {
 /// Prompts with choices.
 #[derive(Args, Debug)]
 pub(crate) struct ChoiceDataArgs {
+    /// Format of the data; auto detects it from the file's name and content
+    #[arg(long, value_name = "FORMAT", default_value = "auto", value_parser = format(ChoiceOptions::FORMATS), help_heading = "Data")]
+    pub data_format: DataFormat,
     #[command(flatten)]
     pub data: DataArgs,
     /// Field with the prompt
@@ -176,7 +193,7 @@ impl ChoiceDataArgs {
     /// How prompts are read.
     pub(crate) fn options(&self) -> ChoiceOptions {
         ChoiceOptions {
-            format: self.data.data_format,
+            format: self.data_format,
             prompt: self.prompt_field.clone(),
             choices: self.choices_field.clone(),
             context: self.context_field.clone(),

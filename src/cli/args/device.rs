@@ -15,7 +15,7 @@ pub(crate) struct DeviceArgs {
     pub input_bytes: Option<u64>,
     /// Device: auto, flex, ndarray, wgpu[:N], cuda[:N]
     ///
-    /// auto selects the CPU (flex), or a discrete or Apple GPU for training and for files so long that the GPU's start pays.
+    /// auto selects the CPU (flex), or a discrete or Apple GPU for training and for files long enough to make up for the GPU's start-up time.
     /// --verbose prints the reason. `albert devices` lists the devices.
     #[arg(long, env = "ALBERT_DEVICE", value_name = "DEVICE", default_value = "auto", value_parser = str::parse::<DeviceChoice>, help_heading = "Device")]
     pub device: DeviceChoice,
@@ -27,7 +27,7 @@ pub(crate) struct DeviceArgs {
     /// faster on processors with suitable instructions, and less exact: bf16x2 (the sum of two bf16, for AMX) has errors of
     /// about 1e-5, bf16 of about 1e-2, and int8 of up to 1e-1.
     #[arg(long, value_name = "TYPE", default_value = "f32", help_heading = "Device")]
-    pub dtype: ComputeArg,
+    pub dtype: Precision,
     /// CPU threads [default: all]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024), help_heading = "Device")]
     pub threads: Option<u16>,
@@ -44,7 +44,7 @@ pub(crate) struct DeviceArgs {
 pub(crate) struct DeviceCheckArgs {
     /// When to compare a GPU with the CPU
     ///
-    /// A small batch is computed on both. If they differ by more than the precision explains, the command ends with an error. The
+    /// A small batch is computed on both. If they differ by more than the precision allows, the command ends with an error. The
     /// result is remembered for this version of the program, driver and precision.
     #[arg(
         long,
@@ -101,27 +101,6 @@ const RECORD_BYTES: u64 = 1 << 10;
 fn part_of(bytes: u64, part: PartArgs) -> u64 {
     let shard = part.shard.map_or(bytes, |shard| bytes / shard.count.max(1));
     part.limit.map_or(shard, |limit| shard.min(limit.saturating_mul(RECORD_BYTES)))
-}
-
-#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ComputeArg {
-    F32,
-    F16,
-    Bf16x2,
-    Bf16,
-    Int8,
-}
-
-impl From<ComputeArg> for Precision {
-    fn from(arg: ComputeArg) -> Self {
-        match arg {
-            ComputeArg::F32 => Self::F32,
-            ComputeArg::F16 => Self::F16,
-            ComputeArg::Bf16x2 => Self::Bf16x2,
-            ComputeArg::Bf16 => Self::Bf16,
-            ComputeArg::Int8 => Self::Int8,
-        }
-    }
 }
 
 #[cfg(test)]

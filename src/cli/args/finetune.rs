@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Arg, Args, Subcommand, ValueEnum};
 
-use albert::device::DeviceChoice;
+use albert::device::{DeviceChoice, Precision};
 use albert::training::finetune::{ClassWeights, Dev, Dropout, FineTuneOptions, FineTuneTask, Frozen, Order};
 use albert::training::{Duration, OptimizerKind};
 
@@ -13,8 +13,8 @@ use super::data::{ChoiceDataArgs, QuestionDataArgs, TextDataArgs, TokenDataArgs}
 use super::device::DeviceCheckArgs;
 use super::list::{self, List};
 use super::pretrain::PretrainArgs;
-use super::training::{PrecisionArg, ScheduleArg};
-use super::values::{not_negative, positive, share};
+use super::training::{ScheduleArg, precision};
+use super::values::{fraction, not_negative, positive};
 
 /// Fine-tune a model on labelled data
 ///
@@ -131,7 +131,7 @@ pub(crate) struct CommonArgs {
     #[arg(long, value_name = "FILE", help_heading = "Data")]
     pub dev: Option<PathBuf>,
     /// Use this fraction of --train as --dev
-    #[arg(long, value_name = "SHARE", value_parser = share, conflicts_with = "dev", help_heading = "Data")]
+    #[arg(long, value_name = "FRACTION", value_parser = fraction, conflicts_with = "dev", help_heading = "Data")]
     pub dev_fraction: Option<f64>,
     #[command(flatten)]
     pub model: ModelArgs,
@@ -181,13 +181,13 @@ pub(crate) struct CommonArgs {
     #[arg(long, visible_alias = "max-grad-norm", value_name = "NORM", default_value = "1", value_parser = not_negative, help_heading = "Training")]
     pub clip_norm: f64,
     /// Dropout after projections and on embeddings [default: the model's; version 2 models need 0]
-    #[arg(long, value_name = "P", value_parser = share, help_heading = "Training")]
+    #[arg(long, value_name = "P", value_parser = fraction, help_heading = "Training")]
     pub hidden_dropout: Option<f64>,
     /// Dropout on attention probabilities [default: the model's]
-    #[arg(long, value_name = "P", value_parser = share, help_heading = "Training")]
+    #[arg(long, value_name = "P", value_parser = fraction, help_heading = "Training")]
     pub attention_dropout: Option<f64>,
     /// Dropout before the head [default: the model's]
-    #[arg(long, value_name = "P", value_parser = share, help_heading = "Training")]
+    #[arg(long, value_name = "P", value_parser = fraction, help_heading = "Training")]
     pub classifier_dropout: Option<f64>,
     /// Part of the model to freeze
     #[arg(long, value_name = "PART", default_value = "nothing", help_heading = "Training")]
@@ -203,8 +203,8 @@ pub(crate) struct CommonArgs {
     pub order: Order,
     /// Compute precision. Weights and optimizer state stay in f32. On a CPU, bf16 and bf16x2 apply only to the layers' matrix
     /// multiplications; bf16x2 needs AMX
-    #[arg(long, value_name = "TYPE", default_value = "f32", help_heading = "Training")]
-    pub precision: PrecisionArg,
+    #[arg(long, value_name = "TYPE", default_value = "f32", value_parser = precision(), help_heading = "Training")]
+    pub precision: Precision,
     /// Recompute memory-bound activations in the backward pass instead of saving them
     #[arg(long, help_heading = "Training")]
     pub gradient_checkpointing: bool,
@@ -340,7 +340,7 @@ impl CommonArgs {
             },
             freeze: self.freeze,
             order: self.order,
-            precision: self.precision.into(),
+            precision: self.precision,
             gradient_checkpointing: self.gradient_checkpointing,
             seeds: self.seeds.0.clone(),
             metric: self.metric.clone(),

@@ -13,6 +13,7 @@ pub(super) mod embed;
 pub(super) mod eval;
 pub(super) mod fill_mask;
 pub(super) mod finetune;
+pub(super) mod formats;
 pub(super) mod info;
 pub(super) mod list;
 pub(super) mod man;
@@ -20,7 +21,6 @@ pub(super) mod ner;
 pub(super) mod part;
 pub(super) mod pretrain;
 pub(super) mod qa;
-pub(super) mod record_format;
 pub(super) mod teacher;
 pub(super) mod text_task;
 pub(super) mod tokenize;
@@ -44,10 +44,11 @@ pub(super) struct Cli {
 }
 
 const AFTER_HELP: &str = "\
-Exit codes: 0 success, 1 some input failed, 2 wrong usage or set-up, 130 training interrupted (continue with --resume).
+Exit codes: 0 success, 1 some input failed, 2 wrong usage or set-up, 128 + signal interrupted (130: Ctrl-C; continue \
+with --resume).
 
-Environment: ALBERT_MODEL, ALBERT_DEVICE; HF_HOME, HF_HUB_CACHE, HF_ENDPOINT, HF_TOKEN and HF_HUB_OFFLINE, \
-as in Hugging Face's tools; NO_COLOR.";
+Environment: ALBERT_MODEL, ALBERT_DEVICE, ALBERT_DEVICE_CHECK, ALBERT_CACHE; HF_HOME, HF_HUB_CACHE, HF_ENDPOINT, \
+HF_TOKEN and HF_HUB_OFFLINE, as in Hugging Face's tools; NO_COLOR.";
 
 #[derive(Subcommand, Debug)]
 pub(super) enum Command {

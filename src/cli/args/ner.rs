@@ -1,17 +1,15 @@
 //! Arguments of `albert ner`.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 
-use albert::Result;
-use albert::io::Format;
 use albert::tasks::{Aggregation, OverflowStrategy, WordBoundaries};
 
 use super::common::{LengthArgs, ModelArgs, RecordArgs};
 use super::device::DeviceArgs;
+use super::formats::{OutputFormatArg, output_formats};
 use super::list::List;
-use super::record_format::RecordFormatArg;
 
 /// Find named entities or other labelled spans
 ///
@@ -56,39 +54,7 @@ pub(crate) struct NerArgs {
     /// Write to a file, which appears once it is complete
     #[arg(short, long, value_name = "FILE", help_heading = "Output")]
     pub output: Option<PathBuf>,
-    /// Output format; text highlights the entities, auto follows the output's extension (.csv, .tsv, .parquet), otherwise is text on a
-    /// terminal and jsonl elsewhere
-    #[arg(long, value_name = "FORMAT", default_value = "auto", help_heading = "Output")]
-    pub format: NerFormatArg,
-}
-
-#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum NerFormatArg {
-    Auto,
-    Text,
-    Json,
-    Jsonl,
-    /// A table with a column of entities
-    Csv,
-    Tsv,
-    Parquet,
-    /// One word and its tag per line, a blank line between texts
-    Conll,
-}
-
-impl NerFormatArg {
-    /// The format, given the output's name and whether it is a terminal.
-    pub(crate) fn resolve(self, output: Option<&Path>, terminal: bool) -> Result<Format> {
-        let common = match self {
-            Self::Conll => return Ok(Format::Conll),
-            Self::Auto => RecordFormatArg::Auto,
-            Self::Text => RecordFormatArg::Text,
-            Self::Json => RecordFormatArg::Json,
-            Self::Jsonl => RecordFormatArg::Jsonl,
-            Self::Csv => RecordFormatArg::Csv,
-            Self::Tsv => RecordFormatArg::Tsv,
-            Self::Parquet => RecordFormatArg::Parquet,
-        };
-        common.resolve(output, terminal)
-    }
+    /// Output format; text highlights the entities
+    #[arg(long, value_name = "FORMAT", default_value = "auto", value_parser = output_formats(&[OutputFormatArg::Conll]), help_heading = "Output")]
+    pub format: OutputFormatArg,
 }

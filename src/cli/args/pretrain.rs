@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use albert::device::DeviceChoice;
+use albert::device::{DeviceChoice, Precision};
 use albert::training::corpus::{CorpusOptions, Sentences};
 use albert::training::instances::Pairing;
 use albert::training::{Duration, OptimizerKind, PretrainOptions, Size, Start, TeacherOptions};
@@ -13,8 +13,8 @@ use super::common::FormatArg;
 use super::corpus::CorpusArgs;
 use super::device::DeviceCheckArgs;
 use super::teacher::TeacherArgs;
-use super::training::{PrecisionArg, ScheduleArg};
-use super::values::{not_negative, positive, share};
+use super::training::{ScheduleArg, precision};
+use super::values::{fraction, not_negative, positive};
 
 /// Pretrain a model on text with masked-LM and sentence-order losses
 ///
@@ -41,7 +41,7 @@ pub(crate) struct PretrainArgs {
     #[arg(long, value_name = "DIR", help_heading = "Corpus")]
     pub cache: Option<PathBuf>,
     /// Fraction of the documents to hold out for evaluation
-    #[arg(long, value_name = "SHARE", default_value = "0.01", value_parser = share, help_heading = "Corpus")]
+    #[arg(long, value_name = "FRACTION", default_value = "0.01", value_parser = fraction, help_heading = "Corpus")]
     pub eval_fraction: f64,
     /// Maximum number of rows to evaluate on
     #[arg(long, value_name = "N", default_value = "1000", help_heading = "Corpus")]
@@ -82,20 +82,20 @@ pub(crate) struct PretrainArgs {
     #[arg(long, hide_short_help = true, help_heading = "Model")]
     pub allow_non_finite: bool,
     /// Dropout after projections and on embeddings [default: the configuration's]
-    #[arg(long, value_name = "P", value_parser = share, help_heading = "Model")]
+    #[arg(long, value_name = "P", value_parser = fraction, help_heading = "Model")]
     pub hidden_dropout: Option<f64>,
     /// Dropout on attention probabilities [default: the configuration's]
-    #[arg(long, value_name = "P", value_parser = share, help_heading = "Model")]
+    #[arg(long, value_name = "P", value_parser = fraction, help_heading = "Model")]
     pub attention_dropout: Option<f64>,
 
     /// Maximum tokens per row, including special tokens [default: 128, or the model's limit if it is lower]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(8..), help_heading = "Rows")]
     pub max_seq_length: Option<u32>,
     /// Fraction of rows with a random shorter length
-    #[arg(long, value_name = "SHARE", default_value = "0.1", value_parser = share, help_heading = "Rows")]
+    #[arg(long, value_name = "FRACTION", default_value = "0.1", value_parser = fraction, help_heading = "Rows")]
     pub short_seq_prob: f64,
     /// Fraction of tokens to predict
-    #[arg(long, value_name = "SHARE", default_value = "0.15", value_parser = share, help_heading = "Rows")]
+    #[arg(long, value_name = "FRACTION", default_value = "0.15", value_parser = fraction, help_heading = "Rows")]
     pub masked_lm_prob: f64,
     /// Maximum number of consecutive whole words masked together
     #[arg(long, value_name = "N", default_value = "3", value_parser = clap::value_parser!(u8).range(1..=10), help_heading = "Rows")]
@@ -159,8 +159,8 @@ pub(crate) struct PretrainArgs {
     pub clip_norm: f64,
     /// Compute precision. Weights and optimizer state stay in f32. On a CPU, bf16 and bf16x2 apply only to the layers' matrix
     /// multiplications; bf16x2 needs AMX
-    #[arg(long, value_name = "TYPE", default_value = "f32", help_heading = "Training")]
-    pub precision: PrecisionArg,
+    #[arg(long, value_name = "TYPE", default_value = "f32", value_parser = precision(), help_heading = "Training")]
+    pub precision: Precision,
     /// Recompute memory-bound activations in the backward pass instead of saving them
     #[arg(long, help_heading = "Training")]
     pub gradient_checkpointing: bool,
@@ -246,7 +246,7 @@ impl PretrainArgs {
             decay: self.schedule.decay(self.power),
             weight_decay: self.weight_decay,
             clip_norm: (self.clip_norm > 0.0).then_some(self.clip_norm),
-            precision: self.precision.into(),
+            precision: self.precision,
             gradient_checkpointing: self.gradient_checkpointing,
             seed: self.seed,
             output: self.output.clone(),

@@ -1,16 +1,13 @@
 //! Arguments of `albert qa`.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use albert::Result;
-use albert::io::{Format, InputFormat, TableKind};
-
 use super::common::{ModelArgs, not_nan};
 use super::device::DeviceArgs;
+use super::formats::{InputFormatArg, OutputFormatArg, input_formats, output_formats};
 use super::part::PartArgs;
-use super::record_format::RecordFormatArg;
 use albert::stream::OnError;
 use albert::tasks::OverflowStrategy;
 
@@ -45,8 +42,8 @@ pub(crate) struct QaArgs {
     ///
     /// A SQuAD file holds articles with paragraphs, or is a flat list of questions with a context each, as for
     /// transformers' run_qa.py. A file named .csv, .tsv or .parquet is a table. The first row of CSV and TSV names the columns.
-    #[arg(long, value_name = "FORMAT", default_value = "auto", help_heading = "Input")]
-    pub input_format: QaInputFormatArg,
+    #[arg(long, value_name = "FORMAT", default_value = "auto", value_parser = input_formats(&[InputFormatArg::Squad]), help_heading = "Input")]
+    pub input_format: InputFormatArg,
     /// How to handle an invalid record
     #[arg(long, value_name = "HOW", default_value = "stop", help_heading = "Input")]
     pub on_error: OnError,
@@ -104,35 +101,9 @@ pub(crate) struct QaArgs {
     /// Write to a file, which appears once it is complete
     #[arg(short, long, value_name = "FILE", help_heading = "Output")]
     pub output: Option<PathBuf>,
-    /// Output format; text highlights the answer, auto follows the output's extension (.csv, .tsv, .parquet), otherwise is text on a
-    /// terminal and jsonl elsewhere
-    #[arg(long, value_name = "FORMAT", default_value = "auto", help_heading = "Output")]
-    pub format: QaFormatArg,
-}
-
-#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
-pub enum QaInputFormatArg {
-    Auto,
-    Text,
-    Jsonl,
-    Csv,
-    Tsv,
-    Parquet,
-    Squad,
-}
-
-impl From<QaInputFormatArg> for InputFormat {
-    fn from(arg: QaInputFormatArg) -> Self {
-        match arg {
-            QaInputFormatArg::Auto => Self::AutoOrSquad,
-            QaInputFormatArg::Text => Self::Text,
-            QaInputFormatArg::Jsonl => Self::Jsonl,
-            QaInputFormatArg::Csv => Self::Table(TableKind::Csv),
-            QaInputFormatArg::Tsv => Self::Table(TableKind::Tsv),
-            QaInputFormatArg::Parquet => Self::Table(TableKind::Parquet),
-            QaInputFormatArg::Squad => Self::Squad,
-        }
-    }
+    /// Output format; text highlights the answer
+    #[arg(long, value_name = "FORMAT", default_value = "auto", value_parser = output_formats(&[OutputFormatArg::Squad]), help_heading = "Output")]
+    pub format: OutputFormatArg,
 }
 
 #[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
@@ -141,35 +112,4 @@ pub(crate) enum AlignArg {
     Words,
     /// Token boundaries
     Tokens,
-}
-
-#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum QaFormatArg {
-    Auto,
-    Text,
-    Json,
-    Jsonl,
-    /// A table whose predictions are columns
-    Csv,
-    Tsv,
-    Parquet,
-    /// Predictions file of SQuAD: one object that maps ids to answers
-    Squad,
-}
-
-impl QaFormatArg {
-    /// The format, given the output's name and whether it is a terminal.
-    pub(crate) fn resolve(self, output: Option<&Path>, terminal: bool) -> Result<Format> {
-        let common = match self {
-            Self::Squad => return Ok(Format::Squad),
-            Self::Auto => RecordFormatArg::Auto,
-            Self::Text => RecordFormatArg::Text,
-            Self::Json => RecordFormatArg::Json,
-            Self::Jsonl => RecordFormatArg::Jsonl,
-            Self::Csv => RecordFormatArg::Csv,
-            Self::Tsv => RecordFormatArg::Tsv,
-            Self::Parquet => RecordFormatArg::Parquet,
-        };
-        common.resolve(output, terminal)
-    }
 }

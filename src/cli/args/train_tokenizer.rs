@@ -10,8 +10,8 @@ use super::corpus::CorpusArgs;
 ///
 /// Trains a SentencePiece unigram model in lower case without accents, like ALBERT's: <pad>, <unk>, [CLS], [SEP] and [MASK]
 /// have ids 0 to 4, and ( ) " - . – £ € are always separate pieces. Writes spiece.model, tokenizer.json,
-/// tokenizer_config.json and special_tokens_map.json, which transformers loads, into a new directory, which appears once it
-/// is complete. The same corpus and options give the same files.
+/// tokenizer_config.json and special_tokens_map.json into a new directory that transformers loads. The directory appears
+/// once it is complete. The same corpus and options give the same files.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -27,7 +27,7 @@ pub(crate) struct TrainTokenizerArgs {
     #[arg(long, value_name = "N", default_value = "30000", value_parser = clap::value_parser!(u32).range(1..=1_000_000), help_heading = "Tokenizer")]
     pub vocab_size: u32,
     /// Fraction of the characters in the text that the vocabulary covers; the rest are unknown
-    #[arg(long, value_name = "SHARE", default_value = "0.99995", value_parser = share, help_heading = "Tokenizer")]
+    #[arg(long, value_name = "FRACTION", default_value = "0.99995", value_parser = coverage, help_heading = "Tokenizer")]
     pub character_coverage: f64,
     /// Maximum text length in tokens of the models that will use it
     #[arg(long, value_name = "N", default_value = "512", value_parser = clap::value_parser!(u32).range(1..), help_heading = "Tokenizer")]
@@ -46,9 +46,13 @@ pub(crate) struct TrainTokenizerArgs {
     pub threads: Option<u16>,
 }
 
-fn share(text: &str) -> Result<f64, String> {
-    let share: f64 = text.parse().map_err(|_| "expected a number".to_owned())?;
-    if share > 0.0 && share <= 1.0 { Ok(share) } else { Err("expected more than 0 and at most 1".to_owned()) }
+fn coverage(text: &str) -> Result<f64, String> {
+    let coverage: f64 = text.parse().map_err(|_| "expected a number".to_owned())?;
+    if coverage > 0.0 && coverage <= 1.0 {
+        Ok(coverage)
+    } else {
+        Err("expected more than 0 and at most 1".to_owned())
+    }
 }
 
 /// "64M" is 64 MiB.
@@ -78,9 +82,9 @@ mod tests {
         for bad in ["", "G", "0", "-1", "1.5M", "99999999999999G", "1T"] {
             assert!(bytes(bad).is_err(), "{bad}");
         }
-        assert_eq!(share("1"), Ok(1.0));
+        assert_eq!(coverage("1"), Ok(1.0));
         for bad in ["0", "1.1", "nan", "x"] {
-            assert!(share(bad).is_err(), "{bad}");
+            assert!(coverage(bad).is_err(), "{bad}");
         }
     }
 }

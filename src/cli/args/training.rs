@@ -1,28 +1,16 @@
 //! Arguments shared by `albert pretrain` and `albert finetune`.
 
 use clap::ValueEnum;
+use clap::builder::ValueParser;
 
 use albert::device::Precision;
 use albert::training::Decay;
 
-/// Compute precision of training.
-#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PrecisionArg {
-    F32,
-    F16,
-    Bf16x2,
-    Bf16,
-}
+use super::values::one_of;
 
-impl From<PrecisionArg> for Precision {
-    fn from(arg: PrecisionArg) -> Self {
-        match arg {
-            PrecisionArg::F32 => Self::F32,
-            PrecisionArg::F16 => Self::F16,
-            PrecisionArg::Bf16x2 => Self::Bf16x2,
-            PrecisionArg::Bf16 => Self::Bf16,
-        }
-    }
+/// Returns the parser for the compute precision of training.
+pub(crate) fn precision() -> ValueParser {
+    one_of(&[Precision::F32, Precision::F16, Precision::Bf16x2, Precision::Bf16])
 }
 
 #[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]

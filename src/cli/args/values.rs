@@ -1,5 +1,16 @@
 //! Parsers of values.
 
+use clap::ValueEnum;
+use clap::builder::{PossibleValuesParser, TypedValueParser, ValueParser};
+
+/// Accepts some values of an enumeration.
+pub(crate) fn one_of<'a, E: ValueEnum + Send + Sync + 'static>(
+    values: impl IntoIterator<Item = &'a E>,
+) -> ValueParser {
+    let values: Vec<_> = values.into_iter().filter_map(ValueEnum::to_possible_value).collect();
+    ValueParser::new(PossibleValuesParser::new(values).try_map(|name| E::from_str(&name, false)))
+}
+
 fn number(text: &str, least: f64, fits: impl Fn(f64) -> bool, wanted: &str) -> Result<f64, String> {
     let value: f64 = text.parse().map_err(|_| format!("expected {wanted}"))?;
     if value.is_finite() && value >= least && fits(value) {
@@ -9,7 +20,7 @@ fn number(text: &str, least: f64, fits: impl Fn(f64) -> bool, wanted: &str) -> R
     }
 }
 
-pub(crate) fn share(text: &str) -> Result<f64, String> {
+pub(crate) fn fraction(text: &str) -> Result<f64, String> {
     number(text, 0.0, |value| value < 1.0, "a fraction from 0 to below 1")
 }
 

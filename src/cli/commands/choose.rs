@@ -22,7 +22,7 @@ pub(super) fn run(args: ChooseArgs, reporter: &Reporter) -> Result<ExitStatus, F
         }
         .into());
     }
-    let problem = "a prompt needs at least two choices: give this option once for each";
+    let problem = "a prompt needs at least two choices: use this option once for each";
     options::check_complete(&source, !args.choices.is_empty(), "choice", problem)?;
     let mut needed = vec![Needed::new(&args.prompt_field, "prompt_field")];
     if args.choices.is_empty() {

@@ -10,7 +10,7 @@ use crate::cli::{options, streaming};
 
 pub(super) fn run(args: ClassifyArgs, reporter: &Reporter) -> Result<ExitStatus, Failure> {
     let has_pair = args.text_pair.is_some() || !args.order;
-    let problem = "option order predicts the order of two texts; give the second one with this option";
+    let problem = "option order predicts the order of two texts; pass the second one with this option";
     options::check_complete(&args.input.source()?, has_pair, "text_pair", problem)?;
     let streams = streaming::open_texts(&args.input, &args.output)?;
     let task = (!args.order).then_some(EmbeddedTask::Sentiment);

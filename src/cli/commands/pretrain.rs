@@ -43,7 +43,7 @@ fn train(
         return Ok(ExitStatus::Done);
     }
     let check = args.check.device_check;
-    let devices = processes::open_devices(&args.device, args.precision.into(), check, world, reporter)?;
+    let devices = processes::open_devices(&args.device, args.precision, check, world, reporter)?;
     options::warn_if_no_speedup("--precision", device::common_matmul_precision(&devices), reporter);
     let prepared = rows.prepare(&devices, &mut progress)?;
     let ending = prepared.run(&stop, &mut progress);

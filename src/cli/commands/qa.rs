@@ -1,10 +1,11 @@
 //! `albert qa`.
 
 use albert::checkpoint::{EmbeddedTask, MlmBias};
-use albert::io::Needed;
+use albert::io::{InputFormat, Needed};
 use albert::model::Head;
 use albert::tasks::{LengthOptions, Qa, QaOptions, null_threshold};
 
+use crate::cli::args::formats::InputFormatArg;
 use crate::cli::args::qa::{AlignArg, QaArgs};
 use crate::cli::exit::{ExitStatus, Failure};
 use crate::cli::options;
@@ -22,14 +23,12 @@ pub(super) fn run(args: QaArgs, reporter: &Reporter) -> Result<ExitStatus, Failu
     }
     let output = args.output.as_deref();
     let format = |terminal| args.format.resolve(output, terminal);
-    let streams = streaming::open(
-        &source,
-        args.input_format.into(),
-        (args.part, args.on_error),
-        &needed,
-        output,
-        format,
-    )?;
+    let input_format = match args.input_format {
+        InputFormatArg::Auto => InputFormat::AutoOrSquad,
+        named => named.into(),
+    };
+    let streams =
+        streaming::open(&source, input_format, (args.part, args.on_error), &needed, output, format)?;
     let checkpoint = options::checkpoint_for(&args.model, Some(EmbeddedTask::Answers), reporter)?;
     let streams = streams.with_model(&checkpoint)?;
     let lengths = LengthOptions {

@@ -20,7 +20,10 @@ pub(super) fn run(args: TokenizeArgs, reporter: &Reporter) -> Result<ExitStatus,
     if max_length.is_some_and(|length| length < special) {
         return Err(Error::InvalidOption {
             name: "max_length".to_owned(),
-            problem: format!("the minimum is {special}, since a text has {}", count(special, "special token")),
+            problem: format!(
+                "the minimum is {special}, since a text has {}",
+                count(special, "special token")
+            ),
         }
         .into());
     }

@@ -2,10 +2,8 @@
 
 use std::fmt::Write as _;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use albert::Error;
 use albert::checkpoint::write_tokenizer;
 use albert::error::count;
 use albert::io::{OutputTarget, StagedDirectory};
@@ -15,6 +13,7 @@ use albert::training::{Step, TrainedVocabulary, VocabularyOptions, train_vocabul
 
 use crate::cli::args::train_tokenizer::TrainTokenizerArgs;
 use crate::cli::exit::{ExitStatus, Failure, WhileRunning};
+use crate::cli::interrupt;
 use crate::cli::output::corpus_report;
 use crate::cli::output::report::Reporter;
 
@@ -25,10 +24,7 @@ pub(super) fn run(args: TrainTokenizerArgs, reporter: &Reporter) -> Result<ExitS
     }
     let options = CorpusOptions { text_field: args.corpus.text_field, ..CorpusOptions::default() };
     let corpus = Corpus::open(&args.corpus.corpus, options)?;
-    let interrupted = Arc::new(AtomicBool::new(false));
-    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
-        signal_hook::flag::register(signal, interrupted.clone()).map_err(Error::io("signals", "watch"))?;
-    }
+    let interrupted = interrupt::stop_flag()?;
     let options = VocabularyOptions {
         train: TrainOptions {
             vocab_size: args.vocab_size as usize,

@@ -23,7 +23,7 @@ pub(crate) fn source(arguments: &[String], input: &[PathBuf], what: &str) -> Res
         [path] => Ok(Source::File(path.to_owned())),
         [] if std::io::stdin().is_terminal() => Err(Error::InvalidOption {
             name: what.to_owned(),
-            problem: "no input: give it as arguments, --input FILE, or pipe lines in".to_owned(),
+            problem: "no input: pass it as arguments, with --input FILE, or through a pipe".to_owned(),
         }),
         [] => Ok(Source::Stdin),
         paths => Ok(Source::Files(paths.to_vec())),
@@ -111,8 +111,9 @@ pub(crate) fn context(file: Option<&Path>, text: Option<&str>, source: &Source) 
     if from_stdin && takes_stdin {
         return Err(Error::InvalidOption {
             name: "context".to_owned(),
-            problem: "- takes the context from standard input: give the questions as arguments or --input"
-                .to_owned(),
+            problem:
+                "- takes the context from standard input: pass the questions as arguments or with --input"
+                    .to_owned(),
         });
     }
     albert::io::read_text(path).map(Some)

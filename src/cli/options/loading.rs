@@ -35,8 +35,7 @@ pub(crate) fn load(
     let mut why = None;
     let mut loaded = Pipeline::load(checkpoint, &LoadOptions { heads, mlm_bias, lengths }, || {
         let check = device.check.device_check;
-        let (open, reason) =
-            open_device::open(device.device, device.dtype.into(), workload, check, reporter)?;
+        let (open, reason) = open_device::open(device.device, device.dtype, workload, check, reporter)?;
         why = reason;
         Ok(open)
     })

@@ -69,7 +69,7 @@ pub(super) fn report_dev_metrics(report: &EvalReport, plan: &FineTunePlan, repor
         && !plan.lower_is_better
     {
         reporter.warn(&format!(
-            "dev: the accuracy does not exceed that of the most frequent label alone ({majority:.4}): nothing is learnt; a \
+            "dev: the accuracy does not exceed that of the most frequent label alone ({majority:.4}): the model has learned nothing; a \
              lower --learning-rate, more --epochs or other --seeds may help"
         ));
     }

@@ -125,7 +125,7 @@ pub(super) fn check_options(options: &TextOptions) -> Result<(), Error> {
         );
     }
     if options.separator.is_empty() {
-        return usage("label_separator", "is empty; give what stands between two labels, for instance \"|\"");
+        return usage("label_separator", "is empty; set the text between two labels, for instance \"|\"");
     }
     Ok(())
 }

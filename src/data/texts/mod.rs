@@ -22,8 +22,6 @@ use crate::error::Result;
 use columns::{Columns, FieldKind};
 use glue::GlueTable;
 
-const FORMATS: [DataFormat; 3] = [DataFormat::Jsonl, DataFormat::Csv, DataFormat::Tsv];
-
 /// Kind of target.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
@@ -63,8 +61,13 @@ pub struct TextOptions {
     pub label_columns: Vec<String>,
     /// True if examples without a target are accepted.
     pub unlabelled: bool,
-    /// `--on-error`. By default, bad rows of GLUE's own files are skipped, and all other bad records are errors.
+    /// How to handle invalid records. `None`: rows of GLUE's own files are skipped, and all other records are errors.
     pub on_error: Option<OnBadRecord>,
+}
+
+impl TextOptions {
+    /// The formats of texts.
+    pub const FORMATS: [DataFormat; 3] = [DataFormat::Jsonl, DataFormat::Csv, DataFormat::Tsv];
 }
 
 impl Default for TextOptions {
@@ -105,7 +108,7 @@ pub fn read_texts_into<E: Examples<TextExample>>(
     path: &Path,
     options: &TextOptions,
 ) -> Result<Loaded<E>> {
-    options.format.check(&FORMATS)?;
+    options.format.check(&TextOptions::FORMATS)?;
     columns::check_options(options)?;
     read(examples, Source::open(path)?, options)
 }
@@ -116,7 +119,7 @@ fn read<E: Examples<TextExample>>(examples: E, source: Source, options: &TextOpt
     let ids = Ids::new(examples.directory());
     let mut reading = Reading { options, loaded: Loaded::new(examples), ids, bad };
     if !source.is_blank() {
-        match options.format.resolve(&source, &FORMATS, guess)? {
+        match options.format.resolve(&source, &TextOptions::FORMATS, guess)? {
             DataFormat::Csv => reading.table(source, Dialect::Csv)?,
             DataFormat::Tsv => reading.table(source, Dialect::Tsv)?,
             _ => {
@@ -132,7 +135,7 @@ fn read<E: Examples<TextExample>>(examples: E, source: Source, options: &TextOpt
 }
 
 fn guess(name: Option<DataFormat>, head: &[u8]) -> Option<DataFormat> {
-    if let Some(format) = name.filter(|format| FORMATS.contains(format)) {
+    if let Some(format) = name.filter(|format| TextOptions::FORMATS.contains(format)) {
         return Some(format);
     }
     let head = head.trim_ascii_start();

@@ -16,7 +16,7 @@ pub(super) fn of_json(raw: Option<&JsonText>, name: &str, options: &TextOptions)
     let value: Value = serde_json::from_str(json).map_err(|_| match lone_surrogate(json) {
         Some(problem) => format!("field \"{name}\" {problem}"),
         None if matches!(json, "NaN" | "Infinity" | "-Infinity") => {
-            let advice = "JSON has no NaN and no infinity: leave the line out or give a number";
+            let advice = "JSON has no NaN and no infinity: leave the line out or write a number";
             format!("field \"{name}\" is {json}; {advice}")
         }
         None => format!("field \"{name}\" is {}, a value beyond what can be read", shortened(json)),
@@ -36,7 +36,7 @@ pub(super) fn of_json(raw: Option<&JsonText>, name: &str, options: &TextOptions)
         }
         (TargetKind::Number, Value::Number(number)) => match number.as_f64().and_then(score) {
             Some(number) => Ok(Target::Number(number)),
-            None => problem("a number that 32 bits can hold"),
+            None => problem("a number in the range of f32"),
         },
         (TargetKind::Label, Value::Array(_)) => {
             problem("one label (with option goal=labels an example may have several)")
@@ -98,7 +98,7 @@ pub(super) fn of_cell(cell: &str, name: &str, options: &TextOptions) -> Result<T
         }
         TargetKind::Number => {
             let number: f64 = cell.parse().map_err(|_| problem(expected(TargetKind::Number)))?;
-            score(number).map(Target::Number).ok_or_else(|| problem("a number that 32 bits can hold"))
+            score(number).map(Target::Number).ok_or_else(|| problem("a number in the range of f32"))
         }
     }
 }

@@ -30,7 +30,7 @@ fn formats_are_guessed() {
         assert!(shown[0].ends_with(" - a - 1"), "{shown:?}");
     }
     for (text, part) in
-        [("word", "option data_format says it"), ("[{}]", "jq -c"), (" \n", "holds no examples")]
+        [("word", "set option data_format to one of"), ("[{}]", "jq -c"), (" \n", "holds no examples")]
     {
         assert!(show("a.txt", text, &options)[0].contains(part), "{text}");
     }

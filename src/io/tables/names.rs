@@ -10,7 +10,7 @@ pub(super) fn ragged(cells: usize, names: &[String], kind: Delimited) -> String 
         _ if cells < names.len() => "every row needs all cells, even empty ones",
         Delimited::Csv => "a cell with commas needs quotes around it",
         Delimited::Semicolons => "a cell with semicolons needs quotes around it",
-        Delimited::Tsv => "in TSV quotes are letters, and no cell holds a tab or a line break",
+        Delimited::Tsv => "in TSV, quotes are ordinary characters, and no cell holds a tab or a line break",
     };
     format!("{}, but the header has {}: {}; {advice}", count(cells, "cell"), names.len(), quoted(names))
 }

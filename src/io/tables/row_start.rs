@@ -28,7 +28,13 @@ const FARTHEST: u64 = MAX_LINE_BYTES as u64;
 ///
 /// # Errors
 /// Those of [`Rows::next`].
-pub(super) fn row_start(file: &File, kind: Delimited, rows: u64, from: u64, length: u64) -> Result<u64, Broken> {
+pub(super) fn row_start(
+    file: &File,
+    kind: Delimited,
+    rows: u64,
+    from: u64,
+    length: u64,
+) -> Result<u64, Broken> {
     if from == 0 || from >= length {
         return Ok(from.min(length));
     }

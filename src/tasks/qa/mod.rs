@@ -235,7 +235,7 @@ impl Task for Qa<'_> {
         match body {
             RecordBody::Text(question) => {
                 let context =
-                    common.ok_or("no context: give option context=FILE or option context_text=TEXT")?;
+                    common.ok_or("no context: use option context=FILE or option context_text=TEXT")?;
                 self.prepare(question.clone(), context)
             }
             RecordBody::Object(fields) => {

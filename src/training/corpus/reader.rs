@@ -131,7 +131,7 @@ impl CorpusReader {
         if by_name.is_none() && shape(start, false, false) == Some(Shape::Array) {
             self.report.damaged_files += 1;
             let problem =
-                "a JSON array, left out; give one record per line (jq -c '.[]' makes lines of an array)";
+                "a JSON array, left out; write one record per line (jq -c '.[]' makes lines of an array)";
             self.report.add(&name, 0, problem);
             return Ok(None);
         }

@@ -71,7 +71,7 @@ impl InstanceOptions {
             |name: &str, problem: String| Err(Error::InvalidOption { name: name.to_owned(), problem });
         if self.max_seq_length < MIN_SEQ_LENGTH {
             let problem = format!(
-                "{} is too short for [CLS], two [SEP] and two segments; give {MIN_SEQ_LENGTH} or more",
+                "{} is too short for [CLS], two [SEP] and two segments; the minimum is {MIN_SEQ_LENGTH}",
                 self.max_seq_length
             );
             return wrong("max_seq_length", problem);
@@ -88,7 +88,7 @@ impl InstanceOptions {
             return wrong("masked_lm_prob", problem);
         }
         if self.max_predictions == Some(0) {
-            return wrong("max_predictions", "0 leaves nothing to learn; give 1 or more".to_owned());
+            return wrong("max_predictions", "0 leaves nothing to learn; the minimum is 1".to_owned());
         }
         if !(1..=32).contains(&self.max_ngram) {
             return wrong("max_ngram", format!("{} is not between 1 and 32", self.max_ngram));
@@ -98,7 +98,7 @@ impl InstanceOptions {
             return wrong("eval_fraction", problem);
         }
         if self.chunk_instances == 0 {
-            return wrong("shuffle_buffer", "0 instances cannot be shuffled; give 1 or more".to_owned());
+            return wrong("shuffle_buffer", "0 instances cannot be shuffled; the minimum is 1".to_owned());
         }
         Ok(())
     }

@@ -9,7 +9,7 @@ use std::sync::Mutex;
 use prost::Message;
 
 use super::proto::Entry;
-use crate::checkpoint::formats::shards::stays_inside;
+use crate::io::is_path_inside;
 
 /// Maximum number of files of a model.
 const MAX_FILES: usize = 1000;
@@ -78,7 +78,7 @@ impl Files {
     }
 
     fn add(&mut self, name: &str) -> Result<usize, String> {
-        if !stays_inside(name) {
+        if !is_path_inside(name) {
             return Err(format!("lies in \"{name}\", which is not a file of the model's directory"));
         }
         if self.names.len() > MAX_FILES {

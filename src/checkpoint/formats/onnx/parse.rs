@@ -69,7 +69,7 @@ impl<R: Read + Seek> Parser<R> {
             2 => {
                 let length = self.varint()?;
                 if self.at.checked_add(length).is_none_or(|last| last > end) {
-                    return Err(format!("something at byte {} is longer than what it is in", self.at));
+                    return Err(format!("the field at byte {} extends beyond its message", self.at));
                 }
                 Field::Bytes(length)
             }
@@ -90,7 +90,7 @@ impl<R: Read + Seek> Parser<R> {
 
     fn bytes(&mut self, length: u64, most: u64) -> ParseResult<Vec<u8>> {
         if length > most {
-            return Err(format!("{length} bytes at byte {} are too many there", self.at));
+            return Err(format!("the field at byte {} is too long ({length} bytes)", self.at));
         }
         let mut bytes = vec![0; length as usize];
         self.reader.read_exact(&mut bytes).map_err(|_| self.cut_off())?;

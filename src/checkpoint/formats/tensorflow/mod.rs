@@ -297,7 +297,7 @@ fn piece(
         return Err(format!("has {} bytes; its shape needs {size}", entry.size));
     }
     let shard = usize::try_from(entry.shard_id).ok().filter(|shard| *shard < lengths.len());
-    let shard = shard.ok_or_else(|| format!("lies in data file {}, which there is not", entry.shard_id))?;
+    let shard = shard.ok_or_else(|| format!("is in data file {}, which does not exist", entry.shard_id))?;
     let offset = u64::try_from(entry.offset).map_err(|_| "has a negative offset")?;
     if offset.checked_add(size as u64).is_none_or(|end| end > lengths[shard]) {
         return Err("lies beyond the end of its data file: is the file truncated?".to_owned());

@@ -8,7 +8,7 @@ pub(super) fn extents(
     shape: &[usize],
 ) -> std::result::Result<Vec<(usize, usize)>, String> {
     if slice.extent.len() != shape.len() {
-        return Err("a part of it has another number of dimensions".to_owned());
+        return Err("a part of it has a different number of dimensions".to_owned());
     }
     let extent = |(extent, size): (&Extent, &usize)| {
         let start = usize::try_from(extent.start).ok()?;

@@ -22,7 +22,7 @@ pub(super) fn embed_options(
     };
     let defaults = modules.map_or_else(EmbedOptions::default, EmbedOptions::of_modules);
     let prompt = args.prompt.as_deref().or(named).map_or(defaults.texts.prompt, str::to_owned);
-    let poolings = args.pooling.map_or(defaults.poolings, |pooling| vec![pooling.into()]);
+    let poolings = args.pooling.map_or(defaults.poolings, |pooling| vec![pooling]);
     let mut layers = defaults.layers;
     if args.normalize == Some(false) {
         layers.retain(|layer| *layer != SentenceLayer::Normalize);
@@ -90,7 +90,7 @@ pub(super) fn report_settings(
 pub(super) fn no_array() -> Error {
     Error::InvalidOption {
         name: "dtype_out".to_owned(),
-        problem: "f16 is for .npy, .safetensors and .parquet files; give --output FILE.npy".to_owned(),
+        problem: "f16 is for .npy, .safetensors and .parquet files; use --output FILE.npy".to_owned(),
     }
 }
 
@@ -99,7 +99,7 @@ pub(super) fn check_table(args: &EmbedArgs, format: Format) -> Result<(), Error>
     if args.attentions && matches!(format, Format::Table(_)) {
         return Err(Error::InvalidOption {
             name: "attentions".to_owned(),
-            problem: "attention maps are written as JSON only; give --format jsonl".to_owned(),
+            problem: "attention maps are written as JSON only; use --format jsonl".to_owned(),
         });
     }
     Ok(())
@@ -111,12 +111,12 @@ pub(super) fn check_array(args: &EmbedArgs, kind: ArrayKind) -> Result<(), Error
         Err(Error::InvalidOption { name: name.to_owned(), problem: problem.to_owned() })
     };
     if args.output.is_none() {
-        return usage("format", "an array needs a file: give --output");
+        return usage("format", "an array needs a file: use --output");
     }
     if args.attentions {
-        return usage("attentions", "attention maps are written as JSON only; give --format jsonl");
+        return usage("attentions", "attention maps are written as JSON only; use --format jsonl");
     }
-    if kind == ArrayKind::Npy && args.pooling.map(Pooling::from) == Some(Pooling::Tokens) {
+    if kind == ArrayKind::Npy && args.pooling == Some(Pooling::Tokens) {
         return usage(
             "pooling",
             "texts have different numbers of tokens, which do not fit into a .npy array; use .safetensors or jsonl",

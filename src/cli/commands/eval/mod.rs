@@ -31,7 +31,7 @@ pub(super) fn run(args: EvalArgs, reporter: &Reporter) -> Result<ExitStatus, Fai
     if let Some(path) = config {
         let best = report.metric("best_f1_threshold").ok_or_else(|| Error::InvalidOption {
             name: "save_threshold".to_owned(),
-            problem: "there is a threshold where some questions have no answer (option rules=v2)".to_owned(),
+            problem: "only the rules of SQuAD 2.0 have a threshold: use option rules=v2".to_owned(),
         })?;
         null_threshold::save(&path, best)?;
         reporter.note(&format!("stored the threshold {best:.4} in {}", path.display()));

@@ -55,7 +55,7 @@ fn check_logits(teacher: &Checkpoint, student: &Tokenizer, row_length: usize) ->
     }
     if config.max_position_embeddings < row_length {
         return lacks(format!(
-            "the teacher has {} positions; give option max_seq_length={0} or less",
+            "the teacher has {} positions; use option max_seq_length={0} or less",
             config.max_position_embeddings
         ));
     }
