@@ -79,7 +79,8 @@ fn skipping_puts_an_error_in_the_place_of_a_bad_line() {
     assert_eq!(records.len(), 6);
     assert!(records[0]["predictions"].is_array() && records[5]["predictions"].is_array());
     assert_eq!(records[1], json!({"text": "no mask here", "error": "no [MASK] in the text"}));
-    assert_eq!(records[2], json!({"line": 3, "error": "not valid UTF-8 (byte 1 of the line)"}));
+    let utf8 = "not valid UTF-8 (byte 1 of the line); convert the file, for example with iconv -f WINDOWS-1252 -t UTF-8";
+    assert_eq!(records[2], json!({"line": 3, "error": utf8}));
     assert_eq!(records[3], json!({"id": 7, "text": 5, "error": "field \"text\" is 5; expected a string"}));
     let missing = "field \"text\" is missing; the object has id (--text-field names another)";
     assert_eq!(records[4], json!({"id": 8, "error": missing}));

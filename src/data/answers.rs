@@ -77,7 +77,8 @@ impl Answers {
 }
 
 /// Finds an answer in its context: at its offset, near it, or, without an offset, at its first occurrence. Strips
-/// surrounding white space that the context lacks. Returns true if the answer was moved.
+/// surrounding white space: no token contains it, so the answer would be read as ending with the next one. Returns true if the
+/// answer was moved.
 ///
 /// # Errors
 /// A message if the answer is blank or not found.
@@ -86,24 +87,27 @@ pub(super) fn find(context: &str, text: &str, start: Option<i64>) -> Result<(Gol
     if trimmed.is_empty() {
         return Err("an answer is blank; a question without an answer has an empty list of them".to_owned());
     }
-    let answer = |text: &str, start: usize| GoldAnswer { text: text.to_owned(), start: Some(start) };
-    let Some(said) = start else {
-        for text in [text, trimmed] {
-            if let Some(byte) = context.find(text) {
-                return Ok((answer(text, context[..byte].chars().count()), false));
-            }
+    let answer = |start: usize| GoldAnswer { text: trimmed.to_owned(), start: Some(start) };
+    let blanks = text.chars().take_while(|c| c.is_whitespace()).count();
+    let Some(stated) = start else {
+        if let Some(byte) = context.find(text) {
+            return Ok((answer(context[..byte].chars().count() + blanks), false));
+        }
+        if let Some(byte) = context.find(trimmed) {
+            return Ok((answer(context[..byte].chars().count()), false));
         }
         return Err(format!(
             "answer \"{}\" does not occur in the context; correct one of them",
             shortened(text)
         ));
     };
-    let start = usize::try_from(said).map_err(|_| format!("an answer_start is {said}; it counts from 0"))?;
+    let start =
+        usize::try_from(stated).map_err(|_| format!("an answer_start is {stated}; it counts from 0"))?;
     if context.char_indices().nth(start).is_some_and(|(byte, _)| context[byte..].starts_with(text)) {
-        return Ok((answer(text, start), false));
+        return Ok((answer(start + blanks), false));
     }
     if let Some(start) = nearby(context, trimmed, start) {
-        return Ok((answer(trimmed, start), true));
+        return Ok((answer(start), true));
     }
     let there: String = context.chars().skip(start).take(trimmed.chars().count()).collect();
     let is_bytes = context.get(start..).is_some_and(|rest| rest.starts_with(text));
@@ -159,7 +163,7 @@ mod tests {
         assert_eq!(found(context, "Paris", Some(5)), at("Paris", 3, true));
         assert_eq!(found(context, "Paris", Some(11)), at("Paris", 13, true));
         assert_eq!(found(context, " Paris ", Some(12)), at("Paris", 13, true));
-        assert_eq!(found(context, " Paris", Some(2)), at(" Paris", 2, false));
+        assert_eq!(found(context, " Paris", Some(2)), at("Paris", 3, false));
         assert_eq!(found(context, "Paris \n", None), at("Paris", 3, false));
         assert_eq!(found(context, "Paris", Some(33)), at("Paris", 13, true));
         assert_eq!(found(context, "Paris", Some(34)), None);

@@ -3,16 +3,18 @@
 use std::path::Path;
 
 use super::bad_records::{BadRecords, OnBadRecord};
-use super::choice_checks::{check_count, in_range, letter};
+use super::choice_checks::{Choices, check_count};
 use super::example::{ChoiceExample, Loaded};
 use super::examples::Examples;
 use super::format::{DataFormat, looks_like_objects};
 use super::ids::Ids;
 use super::objects::{Object, objects};
-use super::shortened::shortened;
 use super::source::Source;
 use super::{race, swag};
 use crate::error::Result;
+
+/// The label in ARC, CommonsenseQA and OpenBookQA.
+const ANSWER_KEY: &str = "answerKey";
 
 /// Options for reading choices. The field names apply to JSON lines; RACE and SWAG have their own names.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,7 +27,8 @@ pub struct ChoiceOptions {
     pub choices: String,
     /// Name of the field with the context.
     pub context: String,
-    /// Name of the field with the label: a number from 0, or a letter from A.
+    /// Name of the field with the label: a number from 0, or a letter from A. If it has its default value, `answerKey` is
+    /// accepted, too.
     pub label: String,
     /// Name of the field with the id.
     pub id: String,
@@ -127,12 +130,14 @@ fn guess(name: Option<DataFormat>, head: &[u8]) -> Option<DataFormat> {
 fn from_object(object: Object, options: &ChoiceOptions) -> Result<ChoiceExample> {
     let error = |problem: String| object.place.error(problem);
     let prompt = object.string(&options.prompt, "prompt_field")?;
-    let choices = object.fields.strings(&options.choices).map_err(error)?;
+    let choices = Choices::of_field(&object.fields, &options.choices).map_err(error)?;
     let choices =
         choices.ok_or_else(|| object.missing(&options.choices, "a list of strings", "choices_field"))?;
-    check_count(choices.len()).map_err(error)?;
-    let label = match object.raw(&options.label) {
-        Some(json) => Some(label(json, &options.label, choices.len()).map_err(error)?),
+    check_count(choices.texts.len()).map_err(error)?;
+    let own = [options.label.as_str(), ANSWER_KEY];
+    let names = if options.label == ChoiceOptions::default().label { &own[..] } else { &own[..1] };
+    let label = match names.iter().find_map(|name| Some((name, object.raw(name)?))) {
+        Some((name, json)) => Some(choices.label(json, name).map_err(error)?),
         None if options.unlabelled => None,
         None => {
             return Err(object.missing(&options.label, "the number or letter of a choice", "label_field"));
@@ -148,25 +153,13 @@ fn from_object(object: Object, options: &ChoiceOptions) -> Result<ChoiceExample>
         }
     }
     let id = object.raw(&options.id).map(str::to_owned);
-    Ok(ChoiceExample { place: object.place, id, context, prompt, choices, label, group: None })
-}
-
-/// Parses the index of the correct choice from JSON: a number from 0, or a letter from A.
-fn label(json: &str, name: &str, count: usize) -> std::result::Result<usize, String> {
-    let text = serde_json::from_str::<String>(json).ok();
-    let number = match &text {
-        Some(text) => letter(text),
-        None => json.parse().ok(),
-    };
-    let number = number.ok_or_else(|| {
-        format!("field \"{name}\" is {}; expected a number from 0 or a letter from A", shortened(json))
-    })?;
-    in_range(number, count, &format!("field \"{name}\" is {}", shortened(json)))
+    Ok(ChoiceExample { place: object.place, id, context, prompt, choices: choices.texts, label, group: None })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::io::Fields;
     use std::io::Cursor;
 
     fn show(text: &str, options: &ChoiceOptions) -> Vec<String> {
@@ -199,15 +192,28 @@ mod tests {
     }
 
     #[test]
+    fn named_choices() {
+        let text = "{\"prompt\": \"p\", \"choices\": {\"text\": [\"x\", \"y\"], \"label\": [\"1\", \"2\"]}, \"answerKey\": \"2\"}\n\
+                    {\"prompt\": \"p\", \"choices\": {\"label\": [\"A\", \"B\"], \"text\": [\"x\", \"y\"]}, \"label\": \"A\"}\n";
+        assert_eq!(show(text, &ChoiceOptions::default()), ["1 - p x|y Some(1)", "2 - p x|y Some(0)"]);
+    }
+
+    #[test]
     fn labels() {
+        let label = |json: &str, name: &str, count: usize| {
+            let fields = Fields::parse(&serde_json::json!({"choices": vec!["x"; count]}).to_string());
+            let choices = Choices::of_field(&fields.expect("an object"), "choices");
+            choices.expect("a list").expect("there").label(json, name)
+        };
         assert_eq!(label("0", "label", 2), Ok(0));
+        assert_eq!(label("\"1\"", "label", 2), Ok(1));
         assert_eq!(label("\" B \"", "label", 2), Ok(1));
         assert_eq!(
             label("2", "label", 2),
             Err("field \"label\" is 2, beyond the 2 choices (0 to 1, A to B)".to_owned())
         );
         assert!(label("\"C\"", "label", 2).is_err_and(|e| e.contains("beyond the 2 choices")));
-        for json in ["-1", "1.0", "\"1\"", "\"AB\"", "true", "[0]", "\"\""] {
+        for json in ["-1", "1.0", "\"-1\"", "\"AB\"", "true", "[0]", "\"\""] {
             let expected = format!("field \"label\" is {json}; expected a number from 0 or a letter from A");
             assert_eq!(label(json, "label", 2), Err(expected));
         }

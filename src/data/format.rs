@@ -91,6 +91,20 @@ impl DataFormat {
                 "is a JSON array; one object per line is expected (jq -c '.[]' makes lines of an array)";
             return Err(Error::bad_file(source.path(), problem));
         }
+        let reads = format!("this task reads {}", names(known));
+        match Self::of_name(source.path()) {
+            Some(format) if !known.contains(&format) => {
+                let problem = format!("is {}, and {reads}; convert it", format.name().to_uppercase());
+                return Err(Error::bad_file(source.path(), problem));
+            }
+            None if source.head().starts_with(b"PAR1") => {
+                return Err(Error::bad_file(
+                    source.path(),
+                    format!("is a Parquet file, and {reads}; convert it"),
+                ));
+            }
+            _ => {}
+        }
         let problem = "the format cannot be determined from its name or content";
         Err(Error::bad_file(
             source.path(),

@@ -41,6 +41,7 @@ mod tokens;
 
 pub(crate) use bad_records::BadRecords;
 pub use bad_records::OnBadRecord;
+pub(crate) use choice_checks::Choices;
 pub use choices::{ChoiceOptions, read_choices, read_choices_into};
 pub use example::{
     ChoiceExample, GoldAnswer, Loaded, Place, QuestionExample, Target, TextExample, TokenExample,

@@ -65,9 +65,11 @@ fn problem_of(error: &serde_json::Error, text: &str) -> String {
 /// Returns the message for a missing field or column (`what`).
 pub(super) fn missing(what: &str, names: &mut dyn Iterator<Item = &str>, name: &str, option: &str) -> String {
     let there: Vec<&str> = names.collect();
+    let is_wrapped = what == "field" && there.contains(&"data");
     let holder = if what == "column" { "table" } else { "object" };
     let there = if there.is_empty() { format!("no {what}s") } else { listed(there) };
-    format!("{what} \"{name}\" is missing; the {holder} has {there} (option {option} names another)")
+    let advice = if is_wrapped { "; jq -c '.data[]' makes lines of its list" } else { "" };
+    format!("{what} \"{name}\" is missing; the {holder} has {there} (option {option} names another){advice}")
 }
 
 #[cfg(test)]

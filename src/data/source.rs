@@ -7,15 +7,12 @@ use std::sync::Arc;
 
 use super::example::Place;
 use crate::error::{Error, Result};
-use crate::io::{LineReader, decompressed, unreadable};
+use crate::io::{LineReader, NOT_UTF8_ADVICE, decompressed, unreadable};
 
 /// Number of bytes of a stream that are read to detect its format.
 const HEAD: usize = 1 << 16;
 
 const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
-
-/// Advice on text that is not UTF-8.
-const CONVERT: &str = "; convert the file, for instance with iconv -f LATIN1 -t UTF-8";
 
 /// An open stream whose beginning has been read.
 pub(super) struct Source {
@@ -133,10 +130,7 @@ impl Source {
             let item = match reader.next_line() {
                 Ok(None) => return None,
                 Ok(Some(Ok(text))) => Ok((place, text)),
-                Ok(Some(Err(problem))) => {
-                    let advice = if problem.contains("UTF-8") { CONVERT } else { "" };
-                    Err(place.error(format!("{problem}{advice}")))
-                }
+                Ok(Some(Err(problem))) => Err(place.error(problem)),
                 Err(error) => Err(Error::io(&path, "read")(error)),
             };
             failed = match &item {
@@ -168,7 +162,7 @@ pub(super) fn not_utf8(start: &Place, sound: &[u8], line_end: u8) -> Error {
     let line_start = sound.iter().rposition(|byte| *byte == line_end).map_or(0, |end| end + 1);
     let byte = sound.len() - line_start + 1;
     Place { source: start.source.clone(), line: start.line + breaks }
-        .error(format!("not valid UTF-8 (byte {byte} of the line){CONVERT}"))
+        .error(format!("not valid UTF-8 (byte {byte} of the line){NOT_UTF8_ADVICE}"))
 }
 
 #[cfg(test)]

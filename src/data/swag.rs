@@ -31,7 +31,12 @@ impl Columns {
     fn find(header: &Header, unlabelled: bool) -> std::result::Result<Self, String> {
         let need = |name: &str| {
             header.index(name).ok_or_else(|| {
-                format!("column \"{name}\" of SWAG is missing; the table has {}", listed(header.names()))
+                let advice = match header.index("sent1") {
+                    Some(_) => "",
+                    None => "; write other tables of choices as JSON lines with prompt, choices and label",
+                };
+                let names = listed(header.names());
+                format!("column \"{name}\" of SWAG is missing; the table has {names}{advice}")
             })
         };
         need("ending1")?;

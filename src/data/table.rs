@@ -11,12 +11,14 @@ use super::example::Place;
 use super::row::{Header, Row};
 use super::source::{Source, not_utf8};
 use crate::error::{Error, Result};
-use crate::io::{MAX_LINE_BYTES, has_semicolons};
+use crate::io::{
+    MAX_LINE_BYTES, MISSING_CELLS, REPEATED_HEADER, csv_separator, is_separator_line, separator_advice,
+};
 
 /// Syntax of a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Dialect {
-    /// Comma-separated, or separated by semicolons if its header is. A quoted cell may contain commas, line breaks and
+    /// Comma-separated, or separated as its header is ([`csv_separator`]). A quoted cell may contain commas, line breaks and
     /// doubled quotes.
     Csv,
     /// Tab-separated. Quotes are ordinary characters.
@@ -88,8 +90,7 @@ impl Rows {
         let mut builder = ReaderBuilder::new();
         builder.has_headers(false).flexible(true).terminator(Terminator::Any(line_end));
         let delimiter = match dialect {
-            Dialect::Csv if has_semicolons(&head) => b';',
-            Dialect::Csv => b',',
+            Dialect::Csv => csv_separator(&head),
             Dialect::Tsv => b'\t',
         };
         builder.delimiter(delimiter).quoting(dialect == Dialect::Csv);
@@ -145,7 +146,7 @@ impl Rows {
                 return Err(place.error(problem));
             }
             let is_blank = cells.len() == 1 && cells[0].trim().is_empty();
-            if is_blank || (place.line == 1 && is_separator(&cells)) {
+            if is_blank || (place.line == 1 && is_separator_line(cells.iter())) {
                 continue;
             }
             return Ok(Some(Row { place, cells, breaks }));
@@ -176,7 +177,13 @@ impl Rows {
     /// Those of [`Self::next`]; also for a row with a different number of columns.
     pub(super) fn next_like(&mut self, header: &Header) -> Result<Option<Row>> {
         let Some(row) = self.next()? else { return Ok(None) };
-        if row.width() == header.width() { Ok(Some(row)) } else { Err(self.width_error(&row, header)) }
+        if row.width() != header.width() {
+            return Err(self.width_error(&row, header));
+        }
+        if row.width() > 1 && row.cells().map(str::trim).eq(header.names()) {
+            return Err(row.place.error(REPEATED_HEADER));
+        }
+        Ok(Some(row))
     }
 
     /// Returns the next row with the header's number of columns that `bad` does not skip.
@@ -216,16 +223,11 @@ impl Rows {
         let (found, expected) = (row.width(), header.width());
         let names: Vec<String> = header.names().map(|name| format!("\"{name}\"")).collect();
         let advice = match (self.dialect, row.breaks) {
-            (Dialect::Tsv, _) | (_, 0) if found < expected => {
-                "; every row needs all cells, even empty ones".to_owned()
-            }
+            (Dialect::Tsv, _) | (_, 0) if found < expected => format!("; {MISSING_CELLS}"),
             (Dialect::Tsv, _) => {
                 "; in TSV, quotes are ordinary characters, and no cell holds a tab or a line break".to_owned()
             }
-            (Dialect::Csv, 0) if self.delimiter == b';' => {
-                "; a cell with semicolons needs quotes around it".to_owned()
-            }
-            (Dialect::Csv, 0) => "; a cell with commas needs quotes around it".to_owned(),
+            (Dialect::Csv, 0) => format!("; {}", separator_advice(self.delimiter)),
             (Dialect::Csv, breaks) => {
                 format!("; the row continues to line {}: is a quote left open?", row.place.line + breaks)
             }
@@ -250,11 +252,6 @@ fn without_return(cells: &StringRecord) -> StringRecord {
         (if i == last { cell.strip_suffix('\r').unwrap_or(cell) } else { cell }).to_owned()
     };
     cells.iter().enumerate().map(strip).collect()
-}
-
-/// Returns true for the line before the header in which Excel writes or reads the separator: `sep=;`.
-fn is_separator(cells: &StringRecord) -> bool {
-    cells.len() == 2 && &cells[0] == "sep=" && cells[1].is_empty()
 }
 
 /// Checks that each quoted cell ends with its closing quote. Otherwise several rows could silently become one.

@@ -12,7 +12,10 @@ use super::objects::{Object, objects};
 use super::shortened::shortened;
 use super::source::Source;
 use super::token_options::TokenOptions;
-use crate::error::{Error, Result, count};
+use crate::error::{Error, Result, count, listed};
+
+/// Number of tag names in a message.
+const SHOWN: usize = 9;
 
 /// Reads sentences from a file, or from standard input for `-`. Sentences without words are skipped and counted.
 ///
@@ -49,6 +52,7 @@ fn read<E: Examples<TokenExample>>(examples: E, source: Source, options: &TokenO
     let mut ids = Ids::new(examples.directory());
     let mut loaded = Loaded::new(examples);
     let mut bad = BadRecords::new(options.on_error);
+    let mut has_numbers = false;
     if !source.is_blank() {
         if options.format.resolve(&source, &TokenOptions::FORMATS, guess)? == DataFormat::Conll {
             conll::sentences(source, options, &mut loaded, &mut bad)?;
@@ -56,7 +60,8 @@ fn read<E: Examples<TokenExample>>(examples: E, source: Source, options: &TokenO
             for object in objects(source.past_bad_lines(bad.skips())) {
                 let found = object.and_then(|object| from_object(&object, options));
                 match bad.check(found)? {
-                    Some(Some((example, id))) => {
+                    Some(Some((example, id, are_numbers))) => {
+                        has_numbers |= are_numbers;
                         ids.push(id.as_deref(), &example)?;
                         loaded.examples.add(example)?;
                     }
@@ -66,6 +71,12 @@ fn read<E: Examples<TokenExample>>(examples: E, source: Source, options: &TokenO
             }
             ids.settle(&mut loaded, &mut bad)?;
         }
+    }
+    if has_numbers {
+        let names = listed(options.tag_names.iter().take(SHOWN));
+        let more = if options.tag_names.len() > SHOWN { ", ..." } else { "" };
+        let names = format!("{names}{more}");
+        loaded.notes.push(format!("{}: tags are numbers, read as {names} (option labels)", path.display()));
     }
     loaded.settled(&path, "no words in it", &bad)
 }
@@ -80,17 +91,30 @@ fn guess(name: Option<DataFormat>, head: &[u8]) -> Option<DataFormat> {
     }
 }
 
-/// Returns the sentence of a line and its id; `None` if it has no words.
-fn from_object(object: &Object, options: &TokenOptions) -> Result<Option<(TokenExample, Option<String>)>> {
+/// Returns the sentence of a line, its id, and whether its tags are numbers; `None` if it has no words.
+fn from_object(
+    object: &Object,
+    options: &TokenOptions,
+) -> Result<Option<(TokenExample, Option<String>, bool)>> {
     let error = |problem: String| object.place.error(problem);
     let words = object.fields.strings(&options.tokens).map_err(error)?;
-    let words = words.ok_or_else(|| object.missing(&options.tokens, "a list of strings", "tokens_field"))?;
+    let words = words.ok_or_else(|| {
+        let has = |name: &&str| object.fields.raw(name).is_some();
+        let has_spans = has(&"text") && ["spans", "entities", "label", "labels"].iter().any(has);
+        match has_spans {
+            true => error(format!(
+                "field \"{}\" is missing; spans of characters are not read: write lists of tokens and tags",
+                options.tokens
+            )),
+            false => object.missing(&options.tokens, "a list of strings", "tokens_field"),
+        }
+    })?;
     let own = [options.tags.as_str(), "ner_tags"];
     let names = if options.tags == TokenOptions::default().tags { &own[..] } else { &own[..1] };
     let found = names.iter().find_map(|name| Some((*name, object.raw(name)?)));
-    let tags = match found {
+    let (tags, are_numbers) = match found {
         Some((name, json)) => tags(json, name, &options.tag_names).map_err(error)?,
-        None if options.unlabelled => Vec::new(),
+        None if options.unlabelled => (Vec::new(), false),
         None => return Err(object.missing(&options.tags, "a list of tags", "tags_field")),
     };
     if found.is_some() && tags.len() != words.len() {
@@ -102,15 +126,15 @@ fn from_object(object: &Object, options: &TokenOptions) -> Result<Option<(TokenE
     }
     let id = object.raw(&options.id).map(str::to_owned);
     let example = TokenExample { place: object.place.clone(), words, tags };
-    Ok((!example.words.is_empty()).then_some((example, id)))
+    Ok((!example.words.is_empty()).then_some((example, id, are_numbers)))
 }
 
-/// Parses the tags in a JSON list of names or numbers.
-fn tags(json: &str, field: &str, names: &[String]) -> std::result::Result<Vec<String>, String> {
+/// Parses the tags in a JSON list of names or numbers. Returns true with numbers.
+fn tags(json: &str, field: &str, names: &[String]) -> std::result::Result<(Vec<String>, bool), String> {
     if let Ok(tags) = serde_json::from_str::<Vec<String>>(json) {
         return match tags.iter().any(|tag| tag.trim().is_empty()) {
             true => Err(format!("field \"{field}\" has a blank tag")),
-            false => Ok(tags),
+            false => Ok((tags, false)),
         };
     }
     let Ok(numbers) = serde_json::from_str::<Vec<i64>>(json) else {
@@ -123,18 +147,14 @@ fn tags(json: &str, field: &str, names: &[String]) -> std::result::Result<Vec<St
         ));
     }
     let name = |number: &i64| usize::try_from(*number).ok().and_then(|number| names.get(number)).cloned();
-    numbers
-        .iter()
-        .map(|number| {
-            name(number).ok_or_else(|| {
-                let are = if names.len() == 1 { "is" } else { "are" };
-                format!(
-                    "field \"{field}\" has the tag number {number}; {} {are} named",
-                    count(names.len(), "tag")
-                )
-            })
+    let tags = numbers.iter().map(|number| {
+        name(number).ok_or_else(|| {
+            let are = if names.len() == 1 { "is" } else { "are" };
+            let count = count(names.len(), "tag");
+            format!("field \"{field}\" has the tag number {number}; {count} {are} named (option labels names them)")
         })
-        .collect()
+    });
+    Ok((tags.collect::<std::result::Result<_, _>>()?, !numbers.is_empty()))
 }
 
 #[cfg(test)]
@@ -174,10 +194,11 @@ mod tests {
             tag_names: names.iter().map(|name| (*name).to_owned()).collect(),
             ..TokenOptions::default()
         };
-        assert_eq!(show(text, &names(&["O", "B-X"])), ["1 a_b O_B-X"]);
+        let note = "a: tags are numbers, read as O, B-X (option labels)";
+        assert_eq!(show(text, &names(&["O", "B-X"])), ["1 a_b O_B-X", note]);
         assert_eq!(
             show(text, &names(&["O"])),
-            ["a:1: field \"ner_tags\" has the tag number 1; 1 tag is named"]
+            ["a:1: field \"ner_tags\" has the tag number 1; 1 tag is named (option labels names them)"]
         );
     }
 

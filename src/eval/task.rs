@@ -104,7 +104,10 @@ impl EvalTask {
             Self::Classify { data, goal } => read_texts(path, checkpoint, data, *goal),
             Self::Ner { data, scheme } => {
                 let labels = labels_of(checkpoint)?;
-                let options = TokenOptions { tag_names: labels.names().to_vec(), ..data.clone() };
+                let mut options = data.clone();
+                if options.tag_names.is_empty() {
+                    options.tag_names = labels.names().to_vec();
+                }
                 let mut loaded = data::read_tokens(path, &options)?;
                 keep_known(&mut loaded, path, data.on_error, |example| {
                     example.tags.iter().try_for_each(|tag| labels.require(&example.place, tag).map(drop))

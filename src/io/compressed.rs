@@ -16,6 +16,10 @@ pub(crate) fn decompressed(mut stored: impl BufRead + Send + 'static) -> io::Res
     })
 }
 
+/// Advice on text that is not UTF-8.
+pub(crate) const NOT_UTF8_ADVICE: &str =
+    "; convert the file, for example with iconv -f WINDOWS-1252 -t UTF-8";
+
 /// Returns the reason why a decompressed stream that begins with `start` cannot be read as text, if these bytes show one.
 pub(crate) fn unreadable(start: &[u8]) -> Option<&'static str> {
     const BZIP2_BLOCK: [u8; 6] = [0x31, 0x41, 0x59, 0x26, 0x53, 0x59];

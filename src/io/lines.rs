@@ -2,6 +2,8 @@
 
 use std::io::{BufRead, Read};
 
+use super::compressed::NOT_UTF8_ADVICE;
+
 /// Maximum length of a line in bytes. A longer line is an error of that line alone; the rest of it is skipped, not
 /// stored.
 pub const MAX_LINE_BYTES: usize = 16 << 20;
@@ -40,11 +42,10 @@ impl<R: BufRead> LineReader<R> {
         if bytes.len() > MAX_LINE_BYTES {
             return Ok(Some(Err(format!("the line is longer than {} MiB", MAX_LINE_BYTES >> 20))));
         }
-        Ok(Some(
-            String::from_utf8(bytes).map_err(|e| {
-                format!("not valid UTF-8 (byte {} of the line)", e.utf8_error().valid_up_to() + 1)
-            }),
-        ))
+        Ok(Some(String::from_utf8(bytes).map_err(|e| {
+            let byte = e.utf8_error().valid_up_to() + 1;
+            format!("not valid UTF-8 (byte {byte} of the line){NOT_UTF8_ADVICE}")
+        })))
     }
 
     fn skip_line(&mut self) -> std::io::Result<()> {
@@ -89,7 +90,7 @@ mod tests {
         bytes.extend(b"\nb\n");
         let got = lines(&bytes);
         assert_eq!(got.len(), 4);
-        assert_eq!(got[1], Err("not valid UTF-8 (byte 1 of the line)".to_owned()));
+        assert_eq!(got[1], Err(format!("not valid UTF-8 (byte 1 of the line){NOT_UTF8_ADVICE}")));
         assert_eq!(got[2], Err("the line is longer than 16 MiB".to_owned()));
         assert_eq!(got[3], Ok("b".to_owned()));
     }

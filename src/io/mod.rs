@@ -39,7 +39,7 @@ mod zstd;
 
 pub use array::{ArrayKind, ArrayLayout};
 pub use complete::{Complete, HeaderRow};
-pub(crate) use compressed::{decompressed, unreadable};
+pub(crate) use compressed::{NOT_UTF8_ADVICE, decompressed, unreadable};
 pub(crate) use destination::check_creatable;
 pub use destination::create_directory;
 pub(crate) use destination::resolve_directory;
@@ -64,9 +64,9 @@ pub(crate) use scratch::Scratch;
 pub(crate) use shape::{Shape, shape};
 pub(crate) use sorted::Sorted;
 pub(crate) use squad::read_squad;
-pub(crate) use tables::has_semicolons;
 pub use tables::{
     Cell, Column, ColumnType, Needed, TableColumns, TableKind, TableLayout, TableRow, columns_of_records,
 };
+pub(crate) use tables::{MISSING_CELLS, REPEATED_HEADER, csv_separator, is_separator_line, separator_advice};
 pub use text_file::read_text;
 pub use writer::{Entry, OrderedWriter};

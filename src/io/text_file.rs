@@ -3,7 +3,7 @@
 use std::io::{BufReader, Read};
 use std::path::Path;
 
-use super::compressed::{decompressed, unreadable};
+use super::compressed::{NOT_UTF8_ADVICE, decompressed, unreadable};
 use crate::error::{Error, Result};
 
 /// Reads a UTF-8 file, or standard input for `-`. Gzip and Zstandard are decompressed. A byte order mark is not part of the
@@ -24,7 +24,7 @@ pub fn read_text(path: &Path) -> Result<String> {
         let at = error.utf8_error().valid_up_to() + 1;
         match unreadable(error.as_bytes()) {
             Some(problem) => Error::bad_file(name, problem),
-            None => Error::bad_file(name, format!("not valid UTF-8 (byte {at})")),
+            None => Error::bad_file(name, format!("not valid UTF-8 (byte {at}){NOT_UTF8_ADVICE}")),
         }
     })?;
     Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))

@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::input::{missing, required};
 use super::pipeline::Pipeline;
 use super::scores::{softmax, top_k};
+use crate::data::Choices;
 use crate::error::{Result, count};
 use crate::io::RecordBody;
 use crate::stream::Task;
@@ -108,7 +109,7 @@ impl Task for Choose<'_> {
             RecordBody::Text(text) => (text.clone(), None, None),
             RecordBody::Object(fields) => (
                 required(fields, &options.prompt_field, "prompt_field")?,
-                fields.strings(&options.choices_field)?,
+                Choices::of_field(fields, &options.choices_field)?.map(|choices| choices.texts),
                 fields.optional_string(&options.context_field)?,
             ),
         };

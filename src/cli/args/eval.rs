@@ -11,6 +11,7 @@ use super::common::{FormatArg, ModelArgs, not_nan};
 use super::corpus::CorpusArgs;
 use super::data::{ChoiceDataArgs, QuestionDataArgs, TextDataArgs, TokenDataArgs};
 use super::device::DeviceArgs;
+use super::list::{self, List};
 
 /// Evaluate a model on labelled data
 ///
@@ -55,6 +56,9 @@ pub(crate) struct EvalNerArgs {
     /// Tagging scheme: seqeval's default, or a scheme in its strict mode
     #[arg(long, value_name = "SCHEME", default_value = "default", help_heading = "Evaluation")]
     pub scheme: SchemeArg,
+    /// Names of tags that the data gives as numbers, in order (comma-separated) [default: the model's labels]
+    #[arg(long, value_name = "TAGS", help_heading = "Data")]
+    pub labels: Vec<List>,
 }
 
 impl EvalClassifyArgs {
@@ -68,7 +72,7 @@ impl EvalClassifyArgs {
 impl EvalNerArgs {
     /// The task, and how its data is read.
     pub(crate) fn task(&self) -> EvalTask {
-        EvalTask::Ner { data: self.data.options(&[]), scheme: self.scheme.into() }
+        EvalTask::Ner { data: self.data.options(&list::values(&self.labels)), scheme: self.scheme.into() }
     }
 }
 

@@ -22,6 +22,19 @@ const OPEN_COLUMNS: [&str; 7] = ["ID", "FORM", "LEMMA", "FEATS", "HEAD", "DEPS",
 const WORD_2012: usize = 3;
 const ENTITY_2012: usize = 10;
 
+/// Names of columns that number the sentences, as letters and digits in lower case.
+const SENTENCE_NAMES: [&str; 9] = [
+    "sentence",
+    "sentences",
+    "sentenceid",
+    "sentenceidx",
+    "sentenceno",
+    "sentencenumber",
+    "sent",
+    "sentid",
+    "sentno",
+];
+
 /// Names of columns with words, in lower case.
 const WORD_NAMES: [&str; 7] = ["form", "word", "words", "token", "tokens", "text", "wordform"];
 
@@ -58,6 +71,14 @@ impl Names {
         (words == 1 && tags > 0).then_some(Self { names, line: line.place.line, is_row: true })
     }
 
+    /// Returns the column that numbers the sentences, such as `Sentence #` or `sentence_id`.
+    fn sentence(&self) -> Option<usize> {
+        let letters = |name: &String| -> String {
+            name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
+        };
+        self.names.iter().position(|name| SENTENCE_NAMES.contains(&letters(name).as_str()))
+    }
+
     fn position(&self, name: &str) -> Option<usize> {
         self.names.iter().position(|other| other.eq_ignore_ascii_case(name))
     }
@@ -79,6 +100,8 @@ fn is_tag_name(name: &str) -> bool {
 pub(super) struct Layout {
     /// The column that numbers the words.
     pub(super) ids: Option<usize>,
+    /// The column that numbers the sentences. A new value starts a sentence; an empty cell continues it.
+    pub(super) sentence: Option<usize>,
     pub(super) word: usize,
     /// `None` if lines have no tag.
     pub(super) tag: Option<usize>,
@@ -138,7 +161,9 @@ impl<'a> Rows<'a> {
         };
         let (tag, why) = match named_tag {
             Some(tag) => (Some(tag), None),
-            None if ids.is_none() && self.names.is_none() => (self.last_column(options), None),
+            None if ids.is_none() && self.names.is_none() && !self.ends_with_numbers() => {
+                (self.last_column(options), None)
+            }
             None => self.find_tag(ids, word, options)?,
         };
         let cells = tag.map(|tag| Cells::new(self, ids, tag)).unwrap_or_default();
@@ -152,6 +177,7 @@ impl<'a> Rows<'a> {
         };
         Ok(Layout {
             ids,
+            sentence: self.names.and_then(Names::sentence),
             word,
             tag,
             width,
@@ -159,6 +185,12 @@ impl<'a> Rows<'a> {
             has_brackets: cells.are_bracketed(),
             note: tag.zip(why).map(|(tag, why)| format!("tags are read from {}, {why}", self.name(tag))),
         })
+    }
+
+    /// Returns true if the last of three or more columns holds numbers, such as offsets or probabilities.
+    fn ends_with_numbers(&self) -> bool {
+        let is_number = |columns: &Vec<&str>| columns.last().is_some_and(|cell| cell.parse::<f64>().is_ok());
+        self.words.iter().all(|(_, columns)| columns.len() > 2 && is_number(columns))
     }
 
     fn last_column(&self, options: &TokenOptions) -> Option<usize> {

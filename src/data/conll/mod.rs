@@ -1,12 +1,14 @@
 //! Columns as in CoNLL: one word per line with its tag, and a blank line after each sentence.
 //!
 //! * Columns are separated by tabs if the line has any, otherwise by spaces.
-//! * The word is in the first column, the tag in the last (CoNLL-2002 and 2003, WNUT-17, WikiANN). If all words have the
+//! * The word is in the first column, the tag in the last (CoNLL-2002 and 2003, WNUT-17, WikiANN). If the last of several
+//!   columns holds numbers, such as probabilities, the only column with tags is used. If all words have the
 //!   form `en:word` with the same language, the language is removed.
 //! * If a column numbers the words (CoNLL-U, Universal NER, GermEval 2014), ranges (`3-4`) and empty nodes (`5.1`) are
 //!   not words, and every line that starts with `#` is a comment. [`layout`] finds the tags.
 //! * `# global.columns = ID FORM ...` (CoNLL-U Plus), or a first row of names, names the columns.
 //! * Entities in brackets (CoNLL-2012) become tags with `B-` and `I-`.
+//! * A column with a name such as `Sentence #` or `sentence_id` separates sentences, as blank lines do.
 //! * `-DOCSTART-` ends a sentence and is not a word.
 //!
 //! Which of these applies is detected from the first 64 MiB of a file.
@@ -64,13 +66,21 @@ fn sentences_with(
     let table = Table::new(&head, options)?;
     let Some(layout) = &table.layout else { return Ok(()) };
     let mut sentence: Vec<Line> = Vec::new();
+    // The number of the sentence, in a table with a column for it.
+    let mut number = String::new();
     let mut add = |lines: &[Line]| -> Result<()> {
         let sentence = table.sentence(lines, layout, options);
         bad.check(sentence)?.flatten().map_or(Ok(()), |sentence| loaded.examples.add(sentence))
     };
     for line in head.iter().cloned().map(Ok).chain(lines) {
         let line = line?;
-        if line.first {
+        let columns = line.columns();
+        let cell = layout.sentence.and_then(|column| columns.get(column)).filter(|cell| !cell.is_empty());
+        let is_next = cell.is_some_and(|cell| *cell != number);
+        if let Some(cell) = cell.filter(|_| is_next) {
+            number = (*cell).to_owned();
+        }
+        if line.first || is_next {
             add(&sentence)?;
             sentence.clear();
         }

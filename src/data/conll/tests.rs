@@ -114,3 +114,24 @@ fn the_first_lines_tell_the_form_of_those_after() {
         }
     }
 }
+
+#[test]
+fn a_column_numbers_the_sentences() {
+    let every = "sentence_id\twords\tlabels\n0\tAnna\tB-PER\n0\tleft\tO\n1\tParis\tB-LOC\n";
+    assert_eq!(show(every), ["2 Anna_left B-PER_O", "4 Paris B-LOC"]);
+    let first = "Sentence #\tWord\tPOS\tTag\nSentence: 1\tAnna\tNNP\tB-PER\n\tleft\tVBD\tO\nSentence: 2\tParis\tNNP\tB-LOC\n";
+    assert_eq!(show(first), ["2 Anna_left B-PER_O", "4 Paris B-LOC"]);
+    let last = "word\tner\tSentence\na\tO\t1\nb\tO\t1\n\nc\tO\t1\nd\tO\t2\n";
+    assert_eq!(show(last), ["2 a_b O_O", "5 c O", "6 d O"]);
+}
+
+#[test]
+fn numbers_after_the_tags() {
+    assert_eq!(
+        show("Anna\tB-PER\t0.99\nleft\tO\t1.0\n\nParis\tB-LOC\t0.93\n"),
+        ["1 Anna_left B-PER_O", "4 Paris B-LOC"]
+    );
+    assert_eq!(show("Anna B-PER 0 4\nleft O 5 9\n"), ["1 Anna_left B-PER_O"]);
+    assert_eq!(show("Anna 3\nleft 0\n"), ["1 Anna_left 3_0"]);
+    assert!(show("Anna NNP 3\nleft VBD 0\n")[0].contains("choose one with option tag_column"));
+}

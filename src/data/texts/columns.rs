@@ -107,9 +107,14 @@ impl<'a> Columns<'a> {
         [Some(self.text), self.pair, self.label, self.id].into_iter().flatten()
     }
 
-    /// Returns true if an example of SNLI or MNLI has no label. `is_dash` checks a field for `-`.
-    pub(super) fn is_left_out(self, is_dash: impl FnOnce(&str) -> bool) -> bool {
-        self.label.is_some_and(|label| label == GOLD && is_dash(label))
+    /// Returns true if an example of SNLI or MNLI has no label: `-`, or -1 in the Hugging Face data sets. `is` compares a field
+    /// with a value.
+    pub(super) fn is_left_out(self, is: impl FnOnce(&str, &str) -> bool) -> bool {
+        match self.label {
+            Some(label) if label == GOLD => is(label, "-"),
+            Some(label) if self.text == "premise" && self.pair == Some("hypothesis") => is(label, "-1"),
+            _ => false,
+        }
     }
 }
 

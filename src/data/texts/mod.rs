@@ -228,7 +228,8 @@ fn from_object(object: Object, options: &TextOptions) -> Result<Found> {
     let names: Vec<&str> = object.fields.names().collect();
     let columns =
         Columns::find(&names, options, FieldKind::Field).map_err(|problem| object.place.error(problem))?;
-    if columns.is_left_out(|label| object.raw(label) == Some("\"-\"")) {
+    if columns.is_left_out(|label, none| object.raw(label).is_some_and(|json| json.trim_matches('"') == none))
+    {
         return Ok(None);
     }
     let target = if options.label_columns.is_empty() {
@@ -263,7 +264,7 @@ fn from_row(
         _ => header.index(name),
     };
     let cell = |name: &str| column(name).map(|column| row.cell(column));
-    if columns.is_left_out(|label| cell(label).is_some_and(|cell| cell.trim() == "-")) {
+    if columns.is_left_out(|label, none| cell(label).is_some_and(|cell| cell.trim() == none)) {
         return Ok(None);
     }
     let target = if options.label_columns.is_empty() {

@@ -26,13 +26,9 @@ pub(super) fn of_json(raw: Option<&JsonText>, name: &str, options: &TextOptions)
     if value.is_null() {
         return if options.unlabelled { Ok(Target::None) } else { problem(expected(options.kind)) };
     }
-    let is_blank = |value: &Value| value.as_str().is_some_and(|text| text.trim().is_empty());
     match (options.kind, &value) {
         (TargetKind::Label | TargetKind::Labels, value) if is_blank(value) => {
             Err(format!("field \"{name}\" is empty"))
-        }
-        (TargetKind::Labels, Value::Array(items)) if items.iter().any(is_blank) => {
-            Err(format!("field \"{name}\" has an empty label"))
         }
         (TargetKind::Number, Value::Number(number)) => match number.as_f64().and_then(score) {
             Some(number) => Ok(Target::Number(number)),
@@ -49,16 +45,11 @@ pub(super) fn of_json(raw: Option<&JsonText>, name: &str, options: &TextOptions)
             }
             None => problem(expected(TargetKind::Label)),
         },
-        (TargetKind::Labels, Value::Array(items)) => {
-            let labels: Option<Vec<String>> = items.iter().map(label).collect();
-            let Some(mut labels) = labels else { return problem(expected(TargetKind::Labels)) };
-            let number = |i: usize| items[i].is_number() && items[..i].contains(&items[i]);
-            if (0..items.len()).any(number) {
-                return problem("names of labels, not a 0 or a 1 for each");
-            }
-            without_repeats(&mut labels);
-            Ok(Target::Labels(labels))
-        }
+        (TargetKind::Labels, Value::Array(items)) => match of_list(items) {
+            Ok(target) => Ok(target),
+            Err(ListProblem::EmptyLabel) => Err(format!("field \"{name}\" has an empty label")),
+            Err(ListProblem::Expected(what)) => problem(what),
+        },
         (TargetKind::Labels, value) => match label(value) {
             Some(label) => Ok(Target::Labels(vec![label])),
             None => problem(expected(TargetKind::Labels)),
@@ -75,9 +66,7 @@ pub(super) fn of_cell(cell: &str, name: &str, options: &TextOptions) -> Result<T
     let cell = cell.trim();
     if cell.is_empty() {
         let none = match options.kind {
-            TargetKind::Labels => {
-                " (columns of 0 and 1, or JSON lines with [], can say that there is no label)"
-            }
+            TargetKind::Labels => " (write [] if there is no label)",
             TargetKind::Label | TargetKind::Number => "",
         };
         let problem = format!("column \"{name}\" is blank; expected {}{none}", expected(options.kind));
@@ -87,7 +76,16 @@ pub(super) fn of_cell(cell: &str, name: &str, options: &TextOptions) -> Result<T
         |expected: &str| format!("column \"{name}\" is \"{}\"; expected {expected}", shortened(cell));
     match options.kind {
         TargetKind::Label => Ok(Target::Label(cell.to_owned())),
+        TargetKind::Labels if cell.starts_with("['") && cell.ends_with("']") => {
+            Err(problem("a JSON list such as [\"a\", \"b\"], not a list of Python"))
+        }
         TargetKind::Labels => {
+            if let Ok(items) = serde_json::from_str::<Vec<Value>>(cell) {
+                return of_list(&items).map_err(|found| match found {
+                    ListProblem::EmptyLabel => format!("column \"{name}\" has an empty label"),
+                    ListProblem::Expected(what) => problem(what),
+                });
+            }
             let mut labels: Vec<String> =
                 cell.split(&options.separator).map(|label| label.trim().to_owned()).collect();
             if labels.iter().any(String::is_empty) {
@@ -103,6 +101,32 @@ pub(super) fn of_cell(cell: &str, name: &str, options: &TextOptions) -> Result<T
     }
 }
 
+/// Why a JSON list does not hold labels.
+enum ListProblem {
+    EmptyLabel,
+    /// Something else was expected.
+    Expected(&'static str),
+}
+
+/// Reads several labels from a JSON list.
+fn of_list(items: &[Value]) -> Result<Target, ListProblem> {
+    if items.iter().any(is_blank) {
+        return Err(ListProblem::EmptyLabel);
+    }
+    let labels: Option<Vec<String>> = items.iter().map(label).collect();
+    let mut labels = labels.ok_or(ListProblem::Expected(expected(TargetKind::Labels)))?;
+    let is_repeated = |i: usize| items[i].is_number() && items[..i].contains(&items[i]);
+    if (0..items.len()).any(is_repeated) {
+        return Err(ListProblem::Expected("names of labels, not a 0 or a 1 for each"));
+    }
+    without_repeats(&mut labels);
+    Ok(Target::Labels(labels))
+}
+
+fn is_blank(value: &Value) -> bool {
+    value.as_str().is_some_and(|text| text.trim().is_empty())
+}
+
 /// Returns the labels whose columns or JSON fields are 1; `None` stands for an absent one.
 ///
 /// # Errors
@@ -114,8 +138,8 @@ pub(super) fn of_switches<'a>(
     let (mut labels, mut known, mut unknown) = (Vec::new(), false, None);
     for (name, cell) in columns {
         match cell.unwrap_or_default().trim() {
-            "1" | "1.0" | "true" | "True" => labels.push(name.to_owned()),
-            "0" | "0.0" | "false" | "False" => {}
+            "1" | "1.0" | "true" | "True" | "TRUE" => labels.push(name.to_owned()),
+            "0" | "0.0" | "false" | "False" | "FALSE" => {}
             "" => {
                 unknown = Some(name);
                 continue;
@@ -246,11 +270,17 @@ mod tests {
         let cell = |cell: &str, kind| of_cell(cell, "label", &options(kind));
         assert_eq!(cell(" 1 ", TargetKind::Label), Ok(Target::Label("1".to_owned())));
         assert_eq!(cell("a | b|a", TargetKind::Labels), Ok(Target::Labels(names(&["a", "b"]))));
+        assert_eq!(cell("[\"a|b\", \"c\"]", TargetKind::Labels), Ok(Target::Labels(names(&["a|b", "c"]))));
+        assert_eq!(cell("[]", TargetKind::Labels), Ok(Target::Labels(Vec::new())));
+        assert_eq!(cell("[a]|[b]", TargetKind::Labels), Ok(Target::Labels(names(&["[a]", "[b]"]))));
         assert_eq!(cell(" 2.5", TargetKind::Number), Ok(Target::Number(2.5)));
         for (text, kind) in [
             ("", TargetKind::Label),
             (" ", TargetKind::Labels),
             ("a||b", TargetKind::Labels),
+            ("['a', 'b']", TargetKind::Labels),
+            ("[\"\"]", TargetKind::Labels),
+            ("[1, 0, 1]", TargetKind::Labels),
             ("nan", TargetKind::Number),
             ("inf", TargetKind::Number),
             ("1e39", TargetKind::Number),

@@ -104,3 +104,21 @@ fn columns_of_0_and_1_in_json() {
     let shown = show("a.jsonl", "{\"text\": \"t\", \"a\": \"1\", \"b\": 1}", &options);
     assert_eq!(shown, ["a.jsonl:1: label column \"a\" is \"1\"; expected 0 or 1"]);
 }
+
+#[test]
+fn examples_of_snli_without_a_label() {
+    let json = |label: &str| format!("{{\"premise\": \"a\", \"hypothesis\": \"b\", \"label\": {label}}}\n");
+    let text = json("0") + &json("-1") + &json("2");
+    let found = show("a.jsonl", &text, &TextOptions::default());
+    assert_eq!(found[..2], ["1 - a b 0".to_owned(), "3 - a b 2".to_owned()], "{found:?}");
+    let table = "premise,hypothesis,label\na,b,-1\nc,d,1\n";
+    assert_eq!(show("a.csv", table, &TextOptions::default())[0], "3 - c d 1");
+    let sentiment = "{\"text\": \"a\", \"label\": -1}\n";
+    assert_eq!(show("a.jsonl", sentiment, &TextOptions::default())[0], "1 - a - -1");
+}
+
+#[test]
+fn a_repeated_header_is_no_example() {
+    let shown = show("a.csv", "text,label\na,1\ntext, label\nb,0\n", &TextOptions::default());
+    assert!(shown[0].starts_with("a.csv:3: repeats the header"), "{shown:?}");
+}

@@ -13,7 +13,7 @@ pub(super) fn push_row<'a>(kind: Delimited, cells: impl Iterator<Item = Cow<'a, 
             out.push(kind.delimiter());
         }
         match kind {
-            Delimited::Csv | Delimited::Semicolons => push_quoted(&cell, out),
+            Delimited::Csv | Delimited::Separated(_) => push_quoted(&cell, out),
             Delimited::Tsv if is_unfit(&cell) => {}
             Delimited::Tsv => out.extend_from_slice(cell.as_bytes()),
         }
@@ -40,21 +40,57 @@ fn push_quoted(cell: &str, out: &mut Vec<u8>) {
     out.push(b'"');
 }
 
-/// Returns true if the header of a CSV file, which may be followed by other rows, has semicolons between its cells instead of
-/// commas.
-pub(crate) fn has_semicolons(text: &[u8]) -> bool {
+/// Returns the separator of a CSV file that begins with `text`: the one in Excel's line `sep=;`, otherwise the one in the header.
+/// A semicolon, a tab or a vertical bar counts only if there are more of them than commas.
+pub(crate) fn csv_separator(text: &[u8]) -> u8 {
+    const SEPARATORS: [u8; 4] = [b',', b';', b'\t', b'|'];
+    let start = text.iter().position(|byte| !matches!(byte, b'\r' | b'\n')).unwrap_or(text.len());
+    let header = &text[start..];
+    let after = header.strip_prefix(b"\"").unwrap_or(header).strip_prefix(b"sep=");
+    if let Some(separator) = after.and_then(<[u8]>::first).filter(|byte| SEPARATORS.contains(byte)) {
+        return *separator;
+    }
+    let mut counts = [0; SEPARATORS.len()];
     let mut quoted = false;
-    let mut found = false;
-    for byte in text.trim_ascii_start() {
+    for byte in header {
         match byte {
             b'"' => quoted = !quoted,
-            b',' if !quoted => return false,
-            b';' if !quoted => found = true,
             b'\n' | b'\r' if !quoted => break,
-            _ => {}
+            _ if quoted => {}
+            _ => {
+                if let Some(found) = SEPARATORS.iter().position(|separator| separator == byte) {
+                    counts[found] += 1;
+                }
+            }
         }
     }
-    found
+    let mut best = 0;
+    for other in 1..SEPARATORS.len() {
+        if counts[other] > counts[best] {
+            best = other;
+        }
+    }
+    SEPARATORS[best]
+}
+
+/// Returns true for the cells of Excel's line `sep=;`, which precedes the header.
+pub(crate) fn is_separator_line<'a>(mut cells: impl Iterator<Item = &'a str>) -> bool {
+    let (first, second, third) = (cells.next(), cells.next(), cells.next());
+    match (first, second, third) {
+        (Some("sep="), Some(""), None) => true,
+        (Some(quoted), None, None) => quoted.strip_prefix("sep=").is_some_and(|rest| rest.len() == 1),
+        _ => false,
+    }
+}
+
+/// Returns the advice for a CSV row with too many cells.
+pub(crate) fn separator_advice(separator: u8) -> &'static str {
+    match separator {
+        b';' => "a cell with semicolons needs quotes around it",
+        b'\t' => "a cell with tabs needs quotes around it",
+        b'|' => "a cell with vertical bars needs quotes around it",
+        _ => "a cell with commas needs quotes around it",
+    }
 }
 
 /// Returns true if a cell contains characters that end a cell or a row in TSV.
@@ -126,13 +162,30 @@ mod tests {
     }
 
     #[test]
-    fn semicolons_in_a_header() {
-        for text in ["a;b", "a;b\n1,2;3", "\r\n\na;\"b, c\"\r\n", "\"a\";\"b\n,\"\n", "sep=;\na;b\n"] {
-            assert!(has_semicolons(text.as_bytes()), "{text:?}");
+    fn separators_of_headers() {
+        for (text, separator) in [
+            ("a;b", b';'),
+            ("a;b\n1,2;3", b';'),
+            ("\r\n\na;\"b, c\"\r\n", b';'),
+            ("\"a\";\"b\n,\"\n", b';'),
+            ("id;review, english;label\n", b';'),
+            ("sep=;\na,b\n", b';'),
+            ("\"sep=|\"\r\na,b\n", b'|'),
+            ("\ttext\tlabel\n0\tx, y, z\t1\n", b'\t'),
+            ("\"text\"\t\"label, or not\"\n", b'\t'),
+            ("a|b\n", b'|'),
+            ("", b','),
+            ("a", b','),
+            ("a,b;c", b','),
+            ("sep=x\na;b", b','),
+            ("\"a;b\",c", b','),
+            ("\"a;b\"\n;", b','),
+            ("a\n1;2", b','),
+        ] {
+            assert_eq!(csv_separator(text.as_bytes()), separator, "{text:?}");
         }
-        for text in ["", "a", "a,b;c", "a;b,c", "\"a;b\",c", "\"a;b\"\n;", "a\n1;2"] {
-            assert!(!has_semicolons(text.as_bytes()), "{text:?}");
-        }
+        assert!(is_separator_line(["sep=", ""].into_iter()) && is_separator_line(["sep=|"].into_iter()));
+        assert!(!is_separator_line(["sep="].into_iter()) && !is_separator_line(["sep=", "", ""].into_iter()));
     }
 
     #[test]

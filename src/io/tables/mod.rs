@@ -21,9 +21,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 pub use columns::{Cell, Column, ColumnType};
-pub(crate) use delimited::has_semicolons;
+pub(crate) use delimited::{csv_separator, is_separator_line, separator_advice};
 pub(super) use delimited::{each_row, ends_empty, has_errors, row_is_closed, split_row};
 pub use layout::{TableLayout, TableRow, columns_of_records};
+pub(crate) use names::{MISSING_CELLS, REPEATED_HEADER};
 pub use needs::Needed;
 pub(super) use read::TableInput;
 pub(super) use write::TableWriter;
@@ -38,7 +39,7 @@ const ERROR: &str = "error";
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TableKind {
     /// Comma-separated values as in RFC 4180. A quoted cell may contain commas, line breaks and doubled quotes. Input may
-    /// have semicolons instead of commas.
+    /// have semicolons, tabs or vertical bars instead of commas.
     Csv,
     /// Tab-separated values. Quotes are ordinary characters, and no cell contains a tab or a line break.
     Tsv,
@@ -50,8 +51,9 @@ pub enum TableKind {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Delimited {
     Csv,
-    /// CSV with semicolons, as spreadsheets write it where the decimal separator is a comma. Only read.
-    Semicolons,
+    /// CSV with another separator: a semicolon, as spreadsheets write it where the decimal separator is a comma, a tab or a
+    /// vertical bar. Only read.
+    Separated(u8),
     Tsv,
 }
 
@@ -60,7 +62,7 @@ impl Delimited {
     fn delimiter(self) -> u8 {
         match self {
             Self::Csv => b',',
-            Self::Semicolons => b';',
+            Self::Separated(separator) => separator,
             Self::Tsv => b'\t',
         }
     }

@@ -5,10 +5,10 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::names::{check_names, quoted, ragged};
+use super::names::{REPEATED_HEADER, check_names, name_blanks, quoted, ragged};
 use super::row_start::row_start;
 use super::rows::{Broken, Row, Rows};
-use super::{Delimited, Needed, TableColumns, TableKind, has_semicolons};
+use super::{Delimited, Needed, TableColumns, TableKind, csv_separator, is_separator_line};
 use crate::error::{Error, Result};
 use crate::io::compressed::{decompressed, unreadable};
 use crate::io::fields::Fields;
@@ -102,7 +102,10 @@ impl TableInput {
         if kind == Delimited::Csv {
             read_header(&mut stream, &mut head).map_err(read)?;
         }
-        let kind = if has_semicolons(&head) { Delimited::Semicolons } else { kind };
+        let kind = match (kind, csv_separator(&head)) {
+            (Delimited::Csv, separator) if separator != b',' => Delimited::Separated(separator),
+            _ => kind,
+        };
         let stream: Box<dyn Read + Send> = Box::new(std::io::Cursor::new(head).chain(stream));
         let mut rows = Rows::new(BufReader::with_capacity(BUFFER, stream), kind, start);
         let names = loop {
@@ -111,11 +114,11 @@ impl TableInput {
                 return Err(bad("is empty; a table begins with a header that names its columns".to_owned()));
             };
             let names = cells.map_err(|problem| record(path, line, format!("the header: {problem}")))?;
-            // Excel writes or reads the separator in a line before the header.
-            if names != ["sep=", ""] {
+            if !is_separator_line(names.iter().map(String::as_str)) {
                 break names;
             }
         };
+        let names = name_blanks(names);
         check_names(&names, needed).map_err(bad)?;
         let columns = TableColumns::of_text(names);
         Ok(Self {
@@ -269,7 +272,9 @@ impl TableInput {
                 continue;
             }
             let fields = cells.and_then(|cells| {
-                if cells.len() == names.len() {
+                if cells.len() > 1 && cells[..] == names[..] {
+                    Err(REPEATED_HEADER.to_owned())
+                } else if cells.len() == names.len() {
                     Ok(Fields::of_cells(names, cells))
                 } else {
                     Err(ragged(cells.len(), names, kind))
@@ -396,6 +401,16 @@ mod tests {
             ]
         );
         assert_eq!(records(b"sep=,\na,b;c\n1,2\n"), [r#"3: {"a":"1","b;c":"2"}"#]);
+    }
+
+    #[test]
+    fn rows_that_repeat_the_header_and_columns_without_a_name() {
+        assert_eq!(
+            records(b"text,label\na,b\ntext,label\n"),
+            [r#"2: {"text":"a","label":"b"}"#, &format!("3! {REPEATED_HEADER}")]
+        );
+        assert_eq!(records(b"text\ntext\n"), [r#"2: {"text":"text"}"#]);
+        assert_eq!(records(b",v1,,\n0,a,,\n"), [r#"2: {"":"0","v1":"a","column 3":"","column 4":""}"#]);
     }
 
     #[test]

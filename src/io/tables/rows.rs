@@ -3,6 +3,7 @@
 use std::io::{BufRead, ErrorKind};
 
 use super::Delimited;
+use crate::io::compressed::NOT_UTF8_ADVICE;
 use crate::io::lines::MAX_LINE_BYTES;
 
 /// Reads the rows of a stream.
@@ -220,7 +221,7 @@ impl Raw {
         let text = String::from_utf8(self.text).map_err(|e| {
             let at = e.utf8_error().valid_up_to();
             let column = self.ends.iter().filter(|end| **end <= at).count() + 1;
-            format!("not valid UTF-8 (cell {column})")
+            format!("not valid UTF-8 (cell {column}){NOT_UTF8_ADVICE}")
         })?;
         let mut start = 0;
         let ends = self.ends.iter().copied().chain([text.len()]);
@@ -295,7 +296,7 @@ mod tests {
         let found = csv("a,b\n1,\"2\" x,\"\n3,4\n");
         assert_eq!(found, ["1: a|b".to_owned(), format!("2! {AFTER_QUOTE}"), "3: 3|4".to_owned()]);
         let found = rows(b"a,b\n1,\xff\n3,4\n", Delimited::Csv);
-        assert_eq!(found, ["1: a|b", "2! not valid UTF-8 (cell 2)", "3: 3|4"]);
+        assert_eq!(found, ["1: a|b", &format!("2! not valid UTF-8 (cell 2){NOT_UTF8_ADVICE}"), "3: 3|4"]);
     }
 
     #[test]

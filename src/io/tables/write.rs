@@ -212,7 +212,7 @@ fn encode_text(
         let error = predictions.as_ref().err().map_or("", String::as_str);
         cells.push(match kind {
             Delimited::Tsv => Cow::Owned(error.replace(['\t', '\n', '\r'], " ")),
-            Delimited::Csv | Delimited::Semicolons => Cow::Borrowed(error),
+            Delimited::Csv | Delimited::Separated(_) => Cow::Borrowed(error),
         });
     }
     push_row(kind, cells.into_iter(), out);

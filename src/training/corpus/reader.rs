@@ -6,7 +6,7 @@ use super::lines::{Lines, MAX_LINE, Part, cut};
 use super::report::CorpusReport;
 use super::{Corpus, CorpusOptions};
 use crate::error::{Error, Result};
-use crate::io::{Fields, MAX_LINE_BYTES, Shape, json_problem, shape, unreadable};
+use crate::io::{Fields, MAX_LINE_BYTES, Shape, TableKind, json_problem, shape, unreadable};
 use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::io::{self, BufRead};
@@ -134,6 +134,11 @@ impl CorpusReader {
                 "a JSON array, left out; write one record per line (jq -c '.[]' makes lines of an array)";
             self.report.add(&name, 0, problem);
             return Ok(None);
+        }
+        if matches!(input, Input::File { path, .. } if TableKind::of(path).is_some()) {
+            let problem =
+                "a table, read as text with its header and separators; extract the column of texts instead";
+            self.report.add(&name, 0, problem);
         }
         let jsonl = by_name.unwrap_or_else(|| decode::looks_like_jsonl(start));
         let lines = Lines::new(bytes);

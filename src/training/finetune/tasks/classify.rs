@@ -41,6 +41,8 @@ pub(super) fn prepare(
              option goal=number predicts the number",
         );
     }
+    // The order of label columns is the order of the labels, even of those that no example has.
+    let labels = if labels.is_empty() { &options.label_columns } else { labels };
     let labels = match goal {
         TargetKind::Number => LabelSet::default(),
         _ => label_set(labels, LabelSet::of_texts(counts.names()), &setup.config.labels)?,
