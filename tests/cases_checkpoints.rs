@@ -182,7 +182,11 @@ fn missing_tensors_are_named() {
         ]
     });
     let run = classify(&model, &["-q"]);
-    assert!(run.err.contains("none named like an ALBERT's, for example \"x."), "{}", run.err);
+    assert!(
+        run.err.contains("none of which has the name of an ALBERT parameter, for example \"x."),
+        "{}",
+        run.err
+    );
 }
 
 #[test]

@@ -293,7 +293,7 @@ fn a_thousand_choices_and_differing_numbers_in_one_batch() {
         assert!(err.contains("<stdin>:1: ") && err.contains(problem), "{err}");
     }
     let (code, _, err) = run("choose", "choice_a", &["x"], "");
-    assert!(code == 1 && err.contains("no choices: give --choice twice"), "{err}");
+    assert!(code == 2 && err.contains("--choice: a prompt needs at least two choices"), "{err}");
 }
 
 #[test]
@@ -459,7 +459,7 @@ fn contexts_come_from_files_and_from_standard_input() {
     let (code, _, err) = run("qa", "bio", &["--context", bad.to_str().expect("a name"), "x"], "");
     assert!(code == 2 && err.contains("not valid UTF-8 (byte 4)"), "{err}");
     let (code, _, err) = run("qa", "bio", &["x"], "");
-    assert!(code == 1 && err.contains("no context: give --context FILE"), "{err}");
+    assert!(code == 2 && err.contains("a question needs a context: --context FILE"), "{err}");
 }
 
 /// The floats of an `.npy` file and its shape.

@@ -155,7 +155,7 @@ fn google_only_tensors_are_reported() {
     // A head with one output: RACE's, or a regression.
     let race = golden("formats/google_race");
     let (code, _, err) = convert(&race, &directory.path().join("race"), &[]);
-    assert!(code == 0 && err.contains("taken for RACE's, which rates choices; --head classify"), "{err}");
+    assert!(code == 0 && err.contains("converted as multiple choice (RACE); use --head classify"), "{err}");
     let rated = directory.path().join("rated");
     converted(&race, &rated, &["--head", "classify"]);
     assert_eq!(config(&rated)["architectures"][0], "AlbertForSequenceClassification");

@@ -501,7 +501,7 @@ fn onnx_models_of_very_many_and_deep_things() {
     );
     s.refused(file, &extents(&[4]), "do not fit its shape [4]");
     s.refused(file, &[0xff; 30], "does not end");
-    s.refused(file, &[&[0x3a][..], &varint(u64::MAX)].concat(), "is longer than what it is in");
+    s.refused(file, &[&[0x3a][..], &varint(u64::MAX)].concat(), "extends beyond its message");
     // One name with two shapes: the first is used.
     let other = [&[0x08, 1, 0x10, 1][..], &field(8, b"a.weight"), &field(9, &[0; 4])].concat();
     assert_eq!(s.read(file, &onnx(&[sound, other])), Ok(1));
@@ -570,10 +570,10 @@ fn tensorflow_indexes_that_unfold_or_lie() {
         (variable(&[2], u64::MAX, 8, &[]), "has a negative offset"),
         (variable(&[2], 0, 4, &[]), "has 4 bytes; its shape needs 8"),
         (variable(&[u64::MAX], 0, 4, &[]), "has an extent of -1"),
-        (variable(&[2], 0, 8, &[0x18, 7]), "lies in data file 7, which there is not"),
+        (variable(&[2], 0, 8, &[0x18, 7]), "is in data file 7, which does not exist"),
         (variable(&[1 << 40], 0, 0, &field(7, &[])), "it is larger than its data files"),
         (variable(&[4], 0, 0, &field(7, &[]).repeat(2000)), "it has 2000 parts"),
-        (variable(&[4], 0, 0, &field(7, &[])), "another number of dimensions"),
+        (variable(&[4], 0, 0, &field(7, &[])), "a different number of dimensions"),
         (variable(&[4], 0, 0, &field(7, &field(1, &[8, 3, 16, 2]))), "a part of it lies outside"),
         (variable(&[4], 0, 0, &field(7, &field(1, &[8, 0, 16, 2]))), "a part of it is not in the index"),
     ] {

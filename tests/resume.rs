@@ -394,9 +394,9 @@ fn what_changed_since_the_interruption_is_named() {
     };
     let resume = [&TOKENIZE[..], &["--resume"]].concat();
     let with = |more: &[&'static str]| [&resume[..], more].concat();
-    refused(&with(&["--max-length", "5"]), "was written with --max-length unset, which is now 5");
-    refused(&with(&["--limit", "7"]), "was written with --limit unset, which is now 7");
-    refused(&with(&["--text-field", "id"]), "was written with --text-field text, which is now id");
+    refused(&with(&["--max-length", "5"]), "was written with --max-length unset; now it is 5");
+    refused(&with(&["--limit", "7"]), "was written with --limit unset; now it is 7");
+    refused(&with(&["--text-field", "id"]), "was written with --text-field text; now it is id");
     let model = golden("tasks/models/bio");
     let model = ["-m", model.to_str().expect("UTF-8")];
     refused(&[&resume[..], &model].concat(), "was written with another model or tokenizer");

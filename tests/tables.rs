@@ -172,6 +172,10 @@ fn other_files_are_decompressed_too() {
     let path = file(&folder, "texts.jsonl.gz", writer.finish().expect("finishes"));
     let found = lines(&classify(&["-i", &path], b"").out);
     assert_eq!((found.len(), &found[0]["id"], &found[1]["text"]), (2, &json!(1), &json!("bad film")));
+    let loud = run(&["classify", "--device", "flex", "-m", &model("two"), "-i", &path], b"");
+    assert!(loud.err.contains(".gz:2: not a JSON object, so it is read as text"), "{}", loud.err);
+    let strict = classify(&["-i", &path, "--input-format", "jsonl"], b"");
+    assert_eq!((strict.code, lines(&strict.out).len()), (1, 1));
 }
 
 #[test]

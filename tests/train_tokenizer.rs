@@ -136,6 +136,10 @@ fn both_files_give_the_same_ids() {
         "a\tb\r\nc\u{b}d",
         "😀👨‍👩‍👧",
         "▁under▁score",
+        "नमस्ते दुनिया",
+        "สวัสดีชาวโลก ที่นี่",
+        "হ্যালো বিশ্ব வணக்கம் សួស្តី",
+        "❤️ 1️⃣ a⃣ x́y̧",
     ];
     for text in text.lines().chain(nasty) {
         let (a, b) = (model.encode(text, None).expect("ids").ids, json.encode(text, None).expect("ids").ids);
@@ -173,6 +177,31 @@ fn both_files_give_the_same_ids() {
         .collect();
     assert_eq!(tokens[..4], ["[CLS]", "▁the", "▁garden", "s"]);
     assert_eq!(tokens[tokens.len() - 3..], ["▁opening", ".", "[SEP]"]);
+}
+
+#[test]
+fn vowel_signs_of_hindi() {
+    let directory = directory();
+    let corpus = directory.path().join("hindi.txt");
+    std::fs::write(&corpus, "नमस्ते दुनिया यह एक परीक्षण है\nहिन्दी भाषा भारत की राजभाषा है\n".repeat(60))
+        .expect("writes");
+    let tokens = |name: &str, flags: &[&str]| {
+        let output = directory.path().join(name);
+        let (code, _, err) = train(&corpus, &output, &[&["--vocab-size", "60"], flags].concat());
+        assert_eq!(code, Some(0), "{err}");
+        let config = std::fs::read(output.join("tokenizer_config.json")).expect("reads");
+        let config: Value = serde_json::from_slice(&config).expect("JSON");
+        assert_eq!(config["keep_accents"], flags.contains(&"--keep-accents"));
+        let tokenizer = Tokenizer::from_dir(&output).expect("a tokenizer");
+        let ids = tokenizer.encode("नमस्ते हिन्दी", None).expect("encodes").ids;
+        let tokens = ids.into_iter().filter_map(|id| tokenizer.id_to_token(id)).collect::<Vec<_>>();
+        (tokens.concat(), err)
+    };
+    let (without, warning) = tokens("without", &[]);
+    assert_eq!(without, "[CLS]▁नमसते▁हिनदी[SEP]", "only marks with a combining class are removed");
+    assert!(warning.contains("--keep-accents keeps them"), "{warning}");
+    let (with, warning) = tokens("with", &["--keep-accents"]);
+    assert_eq!((with.as_str(), warning.contains("keep-accents")), ("[CLS]▁नमस्ते▁हिन्दी[SEP]", false));
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::open_file::open_file;
 use super::part::{Part, Section, Shard, not_a_file};
 use super::queue::{Counted, Queue, ReadProgress};
-use super::record::{InputFormat, Record};
+use super::record::{InputFormat, Record, RecordBody, promises_json};
 use super::record_channel::{RecordReceiver, record_channel};
 use super::send::{Input, begin, send_arguments, send_records, send_table};
 use super::tables::{Needed, TableColumns, TableInput, TableKind};
@@ -47,6 +47,8 @@ pub struct RecordReader {
     columns: Option<TableColumns>,
     /// The file of which a shard is read.
     shard_of: Option<(PathBuf, InputFormat)>,
+    /// True if each line is read as JSON or as text by its first character.
+    is_auto: bool,
 }
 
 impl RecordReader {
@@ -85,7 +87,14 @@ impl RecordReader {
                 let texts = texts.clone();
                 let sender = Queue::new(sender, part, progress.clone());
                 std::thread::spawn(move || send_arguments(texts, &sender));
-                return Ok(Self { queue, progress, section: None, columns: None, shard_of: None });
+                return Ok(Self {
+                    queue,
+                    progress,
+                    section: None,
+                    columns: None,
+                    shard_of: None,
+                    is_auto: false,
+                });
             }
             Source::File(path) => std::slice::from_ref(path),
             Source::Files(paths) => paths.as_slice(),
@@ -128,7 +137,7 @@ impl RecordReader {
                 }
             }
         });
-        Ok(Self { queue, progress, section: None, columns, shard_of: None })
+        Ok(Self { queue, progress, section: None, columns, shard_of: None, is_auto: is_auto(format) })
     }
 
     fn open_shard(path: &Path, format: InputFormat, part: Part, shard: Shard) -> Result<Self> {
@@ -145,7 +154,14 @@ impl RecordReader {
         let shard_of = (shard.count > 1).then(|| (path.to_owned(), format));
         let path = path.to_owned();
         std::thread::spawn(move || send_records(stream, &name, path, format, &sender));
-        Ok(Self { queue, progress, section: Some(Arc::new(found)), columns: None, shard_of })
+        Ok(Self {
+            queue,
+            progress,
+            section: Some(Arc::new(found)),
+            columns: None,
+            shard_of,
+            is_auto: is_auto(format),
+        })
     }
 
     fn open_table_shard(
@@ -164,7 +180,7 @@ impl RecordReader {
         let mut sender = Queue::new(sender, part, progress.clone());
         sender.starts_within = section.is_some();
         std::thread::spawn(move || send_table(table, &sender));
-        Ok(Self { queue, progress, section, columns, shard_of: None })
+        Ok(Self { queue, progress, section, columns, shard_of: None, is_auto: false })
     }
 
     /// Returns a reader for all records of the file, if this reads a shard of a file without columns.
@@ -196,6 +212,12 @@ impl RecordReader {
         self.progress.clone()
     }
 
+    /// Returns true for a line of text in a file whose name promises JSON, unless the user named the format.
+    pub fn is_unexpected_text(&self, record: &Record) -> bool {
+        let is_text = matches!(&record.body, Ok(RecordBody::Text(text)) if !text.trim().is_empty());
+        self.is_auto && is_text && promises_json(&record.source)
+    }
+
     /// Returns the line number of a record in the file. For a shard, this counts the preceding lines.
     pub fn line(&self, record: &Record) -> u64 {
         record.line + self.section.as_ref().map_or(0, |section| section.lines_before())
@@ -209,4 +231,7 @@ impl RecordReader {
         };
         (source, record.line)
     }
+}
+fn is_auto(format: InputFormat) -> bool {
+    matches!(format, InputFormat::Auto | InputFormat::AutoOrSquad)
 }

@@ -22,8 +22,6 @@ pub enum InputFormat {
     Squad,
     /// A SQuAD file, or anything else as in [`InputFormat::Auto`].
     AutoOrSquad,
-    /// As [`InputFormat::Auto`], but text is an error. Used for files whose names end in `.json`, `.jsonl` or `.ndjson`.
-    AutoJson,
     /// A table.
     Table(TableKind),
 }
@@ -34,19 +32,7 @@ impl InputFormat {
         match self {
             Self::Table(kind) => Some(kind),
             Self::Auto | Self::AutoOrSquad => TableKind::of(path),
-            Self::Text | Self::Jsonl | Self::Squad | Self::AutoJson => None,
-        }
-    }
-
-    /// Returns the format of the lines of a file: text is an error if the name of the file promises JSON.
-    pub(super) fn of_lines(self, path: &Path) -> Self {
-        let name =
-            path.file_name().map(|name| name.to_string_lossy().to_ascii_lowercase()).unwrap_or_default();
-        let name = [".gz", ".zst"].iter().find_map(|end| name.strip_suffix(end)).unwrap_or(&name);
-        let promises_json = [".json", ".jsonl", ".ndjson"].iter().any(|end| name.ends_with(end));
-        match self {
-            Self::Auto | Self::AutoOrSquad if promises_json => Self::AutoJson,
-            other => other,
+            Self::Text | Self::Jsonl | Self::Squad => None,
         }
     }
 }
@@ -87,22 +73,13 @@ pub(super) fn parse(line: String, format: InputFormat) -> std::result::Result<Re
     let json = match format {
         InputFormat::Text => None,
         InputFormat::Jsonl => Some(line.as_str()),
-        InputFormat::Auto
-        | InputFormat::Squad
-        | InputFormat::AutoOrSquad
-        | InputFormat::AutoJson
-        | InputFormat::Table(_) => {
+        InputFormat::Auto | InputFormat::Squad | InputFormat::AutoOrSquad | InputFormat::Table(_) => {
             // A byte order mark within a stream is left over from concatenated files.
             let rest = line.trim_start_matches(|c: char| c.is_whitespace() || c == '\u{feff}');
             rest.starts_with('{').then_some(rest)
         }
     };
-    let Some(json) = json else {
-        return match format {
-            InputFormat::AutoJson if !line.trim().is_empty() => Err(not_json(line.trim())),
-            _ => Ok(RecordBody::Text(line)),
-        };
-    };
+    let Some(json) = json else { return Ok(RecordBody::Text(line)) };
     let before = line.len() - json.len();
     match Fields::parse(json) {
         Ok(fields) => Ok(RecordBody::Object(fields)),
@@ -120,13 +97,11 @@ pub(super) fn parse(line: String, format: InputFormat) -> std::result::Result<Re
     }
 }
 
-/// Returns the error for a line of text in a file whose name promises JSON.
-fn not_json(line: &str) -> String {
-    let advice = match line.starts_with('[') {
-        true => "; jq -r '.[]' makes lines of text from a list of strings",
-        false => "; option input_format=text reads every line as text",
-    };
-    format!("not a JSON object, which the name of the file promises{advice}")
+/// Returns true if the name of a file promises JSON.
+pub(super) fn promises_json(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    let name = [".gz", ".zst"].iter().find_map(|end| name.strip_suffix(end)).unwrap_or(&name);
+    [".json", ".jsonl", ".ndjson"].iter().any(|end| name.ends_with(end))
 }
 
 #[cfg(test)]
@@ -135,19 +110,8 @@ mod tests {
 
     #[test]
     fn names_of_files_promise_json() {
-        for name in ["a.json", "b/A.JSONL", "a.ndjson.gz", "a.jsonl.zst"] {
-            assert_eq!(InputFormat::Auto.of_lines(Path::new(name)), InputFormat::AutoJson, "{name}");
-            assert_eq!(InputFormat::Text.of_lines(Path::new(name)), InputFormat::Text, "{name}");
-        }
-        assert_eq!(InputFormat::Auto.of_lines(Path::new("json.txt")), InputFormat::Auto);
-        let problem = |line: &str| parse(line.into(), InputFormat::AutoJson).err();
-        assert_eq!([problem("{}"), problem(" {\"a\": 1}"), problem(""), problem("  ")], [const { None }; 4]);
-        assert!(
-            problem("text")
-                .is_some_and(|problem| problem.ends_with("input_format=text reads every line as text"))
-        );
-        assert!(problem("[\"a\"]").is_some_and(|problem| problem.contains("jq -r '.[]'")));
-        assert!(problem("\"a\"").is_some());
+        assert!(["a.json", "b/A.JSONL", "a.ndjson.gz", "a.jsonl.zst"].into_iter().all(promises_json));
+        assert!(!["json.txt", "<stdin>", "a.json: record", "json"].into_iter().any(promises_json));
     }
 
     #[test]

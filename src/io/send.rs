@@ -129,10 +129,7 @@ pub(super) fn send_records(
         stream.consume('\u{feff}'.len_utf8());
     }
     match shape {
-        Shape::Lines => {
-            let format = format.of_lines(&path);
-            send_lines(stream, source, path, format, sender);
-        }
+        Shape::Lines => send_lines(stream, source, path, format, sender),
         Shape::Array => send_array(stream, source, path, sender),
         Shape::Questions => send_squad(stream, source, path, sender),
     }
@@ -143,9 +140,7 @@ pub(super) fn begin(stream: &mut impl BufRead, format: InputFormat) -> std::io::
     match format {
         InputFormat::Squad => Ok((Vec::new(), Shape::Questions)),
         InputFormat::Text | InputFormat::Jsonl | InputFormat::Table(_) => Ok((Vec::new(), Shape::Lines)),
-        InputFormat::Auto | InputFormat::AutoOrSquad | InputFormat::AutoJson => {
-            look(stream, format == InputFormat::AutoOrSquad)
-        }
+        InputFormat::Auto | InputFormat::AutoOrSquad => look(stream, format == InputFormat::AutoOrSquad),
     }
 }
 

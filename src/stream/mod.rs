@@ -64,6 +64,10 @@ pub trait Observer {
         let _unused = (source, line, name);
     }
 
+    /// A line of a file whose name promises JSON was read as text.
+    fn unexpected_text(&mut self, source: &str, line: u64) {
+        let _unused = (source, line);
+    }
     /// The text of a record was truncated to the model's length. `is_marked` is true if its output says so.
     fn record_truncated(&mut self, source: &str, line: u64, is_marked: bool);
     /// The number of records finished so far.

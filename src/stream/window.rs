@@ -87,6 +87,10 @@ pub(super) struct Window<'a, T: Render> {
 impl<T: Render> Window<'_, T> {
     pub(super) fn run(mut self, mut records: Vec<Record>) -> Result<()> {
         let first = self.outcome.records + self.outcome.failed;
+        if let Some(record) = records.iter().find(|record| self.reader.is_unexpected_text(record)) {
+            let (source, line) = self.reader.place(record);
+            self.observer.unexpected_text(&source, line);
+        }
         let mut items: Vec<std::result::Result<T::Item, String>> = records
             .par_iter()
             .map(|record| match &record.body {

@@ -104,8 +104,8 @@ impl Pipeline {
         }
         if encoding.type_ids.iter().any(|t| *t as usize >= self.config.type_vocab_size) {
             return Err(format!(
-                "the model has {} segment types; it takes no text pairs",
-                self.config.type_vocab_size
+                "the model has {}; it takes no text pairs",
+                count(self.config.type_vocab_size, "segment type")
             ));
         }
         Ok(())

@@ -1,5 +1,7 @@
 //! Converts a SentencePiece model to a `tokenizer.json` in the form used by the ALBERT models of 2020.
 
+use std::sync::LazyLock;
+
 use super::named;
 use super::piece::SPACE;
 use super::sentencepiece_tokenizer::SentencePieceTokenizer;
@@ -7,6 +9,7 @@ use super::spiece_proto::{ModelType, Type};
 use super::unicode::{is_digit, is_space};
 use serde_json::{Map, Value, json};
 use tokenizers::AddedToken;
+use unicode_normalization::char::canonical_combining_class;
 
 /// Returns the JSON of a `tokenizers` pipeline. Unless there is an [`obstacle`], its ids are the same, except for the few
 /// texts listed in the documentation of the parent module.
@@ -139,7 +142,9 @@ fn normalizer(slow: &SentencePieceTokenizer) -> Value {
         replace("''", "\""),
     ];
     if !slow.options.keep_accents {
-        steps.extend([json!({"type": "NFKD"}), json!({"type": "StripAccents"})]);
+        // Not StripAccents, which also removes the vowel signs of Hindi, Thai and other scripts.
+        let marks = json!({"type": "Replace", "pattern": {"Regex": combining_marks()}, "content": ""});
+        steps.extend([json!({"type": "NFKD"}), marks]);
     }
     if slow.options.lower {
         steps.push(json!({"type": "Lowercase"}));
@@ -148,6 +153,28 @@ fn normalizer(slow: &SentencePieceTokenizer) -> Value {
         steps.push(json!({"type": "Precompiled", "precompiled_charsmap": base64(&slow.table)}));
     }
     json!({"type": "Sequence", "normalizers": steps})
+}
+
+/// Returns the regular expression of the characters that the reference tokenizer removes: those with a canonical combining
+/// class.
+pub(super) fn combining_marks() -> &'static str {
+    static CLASS: LazyLock<String> = LazyLock::new(|| {
+        let mut class = "[".to_owned();
+        let mut marks = ('\0'..=char::MAX).filter(|c| canonical_combining_class(*c) != 0).peekable();
+        while let Some(first) = marks.next() {
+            let mut last = first;
+            while let Some(next) = marks.next_if(|next| u32::from(*next) == u32::from(last) + 1) {
+                last = next;
+            }
+            class.push(first);
+            if last != first {
+                class.extend(['-', last]);
+            }
+        }
+        class.push(']');
+        class
+    });
+    &CLASS
 }
 
 /// Returns the template `[CLS] A [SEP]` and `[CLS] A [SEP] B [SEP]`, or null if the model has no such tokens.

@@ -197,6 +197,11 @@ impl Tokenizer {
         load::bytes(bytes, name, &Settings::default())
     }
 
+    /// Returns true if a SentencePiece tokenizer keeps accents (`keep_accents`).
+    pub(crate) fn keeps_accents(&self) -> bool {
+        matches!(&self.engine, Engine::SentencePieceTokenizer(slow) if slow.options.keep_accents)
+    }
+
     fn new(engine: Engine, kind: TokenizerKind, settings: &Settings) -> Self {
         let (specials, single, pair) = match &engine {
             Engine::JsonTokenizer(fast) => (fast.specials.clone(), fast.single.clone(), fast.pair.clone()),

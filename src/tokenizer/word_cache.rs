@@ -1,10 +1,13 @@
 //! Encodes running text word by word, with a cache. For pipelines that split at white space anyway, this is ten times as
 //! fast as the pipeline of a `tokenizer.json`.
 
-use serde_json::Value;
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
+
+use serde_json::Value;
 use tokenizers::AddedToken;
+
+use super::export::combining_marks;
 
 /// Number of words after which a cache is cleared.
 const MOST_WORDS: usize = 1 << 18;
@@ -81,6 +84,7 @@ pub(super) fn is_word_by_word(
             let regex = pattern.and_then(|p| p.get("Regex")).and_then(Value::as_str);
             text.is_some_and(|text| !text.contains(char::is_whitespace))
                 || matches!(regex, Some(" {2,}" | "[\u{b}\u{1c}-\u{1f}]"))
+                || regex == Some(combining_marks())
         }
         _ => false,
     };

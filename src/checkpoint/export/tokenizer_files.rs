@@ -10,6 +10,7 @@ use crate::checkpoint::embedded;
 use crate::checkpoint::resolve::{Checkpoint, Origin};
 use crate::error::{Error, Result};
 use crate::io::StagedDirectory;
+use crate::tokenizer::train::Trained;
 use crate::tokenizer::{Tokenizer, TokenizerKind};
 
 /// The source of a tokenizer's files.
@@ -101,18 +102,22 @@ fn add_missing(folder: &Path, tokenizer: &Tokenizer, positions: usize) -> Result
     Ok(())
 }
 
-/// Writes a SentencePiece model into the new directory `destination`, together with `tokenizer.json`,
+/// Writes a trained SentencePiece model into the new directory `destination`, together with `tokenizer.json`,
 /// `tokenizer_config.json` and `special_tokens_map.json`. `positions` is the maximum text length in tokens. Returns the
 /// names and sizes of the files. The directory appears once it is complete.
 ///
 /// # Errors
 /// If `destination` exists and is not empty or cannot be written, or if the model is invalid.
-pub fn write_tokenizer(destination: &Path, spiece: &[u8], positions: usize) -> Result<Vec<(String, u64)>> {
+pub fn write_tokenizer(
+    destination: &Path,
+    trained: &Trained,
+    positions: usize,
+) -> Result<Vec<(String, u64)>> {
     StagedDirectory::check(destination)?;
     let directory = StagedDirectory::create(destination)?;
     let path = directory.path().join("spiece.model");
-    let tokenizer = Tokenizer::from_bytes(spiece, &path)?;
-    write(&path, spiece)?;
+    let tokenizer = trained.tokenizer(&path)?;
+    write(&path, &trained.spiece)?;
     add_missing(directory.path(), &tokenizer, positions)?;
     directory.finish()
 }
@@ -175,7 +180,7 @@ fn tokenizer_config(tokenizer: &Tokenizer, positions: usize) -> Value {
     let usual = if is_bert(tokenizer) {
         "BertTokenizer"
     } else {
-        map.insert("keep_accents".to_owned(), false.into());
+        map.insert("keep_accents".to_owned(), tokenizer.keeps_accents().into());
         map.insert("remove_space".to_owned(), true.into());
         "AlbertTokenizer"
     };

@@ -54,7 +54,7 @@ Examples:
 fn continued(arg: Arg) -> Arg {
     match arg.get_id().as_str() {
         "init_from" => arg.required(true).short('m'),
-        "config" | "size" | "vocab_size" => arg.hide(true),
+        "config" | "keep_accents" | "size" | "vocab_size" => arg.hide(true),
         "tokenizer" => arg.help("Tokenizer file, directory or hub id [default: the model's]"),
         _ => arg,
     }

@@ -60,6 +60,9 @@ pub(crate) struct PretrainArgs {
     /// Vocabulary size of a trained tokenizer
     #[arg(long, value_name = "N", default_value = "30000", value_parser = clap::value_parser!(u32).range(20..), conflicts_with = "tokenizer", help_heading = "Model")]
     pub vocab_size: u32,
+    /// Keep accents and vowel signs in a trained tokenizer, for languages such as Hindi and Thai
+    #[arg(long, conflicts_with_all = ["tokenizer", "init_from"], help_heading = "Model")]
+    pub keep_accents: bool,
     /// Model size
     #[arg(long, value_name = "NAME", default_value = "base", conflicts_with_all = ["config", "init_from"], help_heading = "Model")]
     pub size: Size,
@@ -221,6 +224,7 @@ impl PretrainArgs {
             eval_rows: self.eval_rows,
             tokenizer,
             vocab_size: self.vocab_size as usize,
+            keep_accents: self.keep_accents,
             hidden_dropout: self.hidden_dropout,
             attention_dropout: self.attention_dropout,
             max_seq_length: self.max_seq_length.map(|n| n as usize),

@@ -8,7 +8,7 @@ use super::corpus::CorpusArgs;
 
 /// Train a tokenizer on text
 ///
-/// Trains a SentencePiece unigram model in lower case without accents, like ALBERT's: <pad>, <unk>, [CLS], [SEP] and [MASK]
+/// Trains a SentencePiece unigram model in lower case without accents (see --keep-accents), like ALBERT's: <pad>, <unk>, [CLS], [SEP] and [MASK]
 /// have ids 0 to 4, and ( ) " - . – £ € are always separate pieces. Writes spiece.model, tokenizer.json,
 /// tokenizer_config.json and special_tokens_map.json into a new directory that transformers loads. The directory appears
 /// once it is complete. The same corpus and options give the same files.
@@ -29,6 +29,9 @@ pub(crate) struct TrainTokenizerArgs {
     /// Fraction of the characters in the text that the vocabulary covers; the rest are unknown
     #[arg(long, value_name = "FRACTION", default_value = "0.99995", value_parser = coverage, help_heading = "Tokenizer")]
     pub character_coverage: f64,
+    /// Keep accents and vowel signs, for languages such as Hindi and Thai
+    #[arg(long, help_heading = "Tokenizer")]
+    pub keep_accents: bool,
     /// Maximum text length in tokens of the models that will use it
     #[arg(long, value_name = "N", default_value = "512", value_parser = clap::value_parser!(u32).range(1..), help_heading = "Tokenizer")]
     pub max_length: u32,

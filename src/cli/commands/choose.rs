@@ -1,6 +1,5 @@
 //! `albert choose`.
 
-use albert::Error;
 use albert::checkpoint::{EmbeddedTask, MlmBias};
 use albert::io::Needed;
 use albert::model::Head;
@@ -15,15 +14,6 @@ use crate::cli::streaming;
 pub(super) fn run(args: ChooseArgs, reporter: &Reporter) -> Result<ExitStatus, Failure> {
     let source = options::source(&args.prompts, &args.records.input, "PROMPT")?;
     let context = options::context(args.context.as_deref(), args.context_text.as_deref(), &source)?;
-    if args.choices.len() == 1 {
-        return Err(Error::InvalidOption {
-            name: "choice".to_owned(),
-            problem: "1 choice; at least two are needed".to_owned(),
-        }
-        .into());
-    }
-    let problem = "a prompt needs at least two choices: use this option once for each";
-    options::check_complete(&source, !args.choices.is_empty(), "choice", problem)?;
     let mut needed = vec![Needed::new(&args.prompt_field, "prompt_field")];
     if args.choices.is_empty() {
         needed.push(Needed::new(&args.choices_field, "choices_field"));
@@ -41,6 +31,8 @@ pub(super) fn run(args: ChooseArgs, reporter: &Reporter) -> Result<ExitStatus, F
         options::lengths(&args.length),
         reporter,
     )?;
+    let problem = "a prompt needs at least two choices: use this option once for each";
+    options::check_complete(&source, args.choices.len() > 1, "choice", problem)?;
     let options = ChooseOptions {
         choices: args.choices,
         context,

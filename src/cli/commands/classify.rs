@@ -9,9 +9,6 @@ use crate::cli::output::report::Reporter;
 use crate::cli::{options, streaming};
 
 pub(super) fn run(args: ClassifyArgs, reporter: &Reporter) -> Result<ExitStatus, Failure> {
-    let has_pair = args.text_pair.is_some() || !args.order;
-    let problem = "option order predicts the order of two texts; pass the second one with this option";
-    options::check_complete(&args.input.source()?, has_pair, "text_pair", problem)?;
     let streams = streaming::open_texts(&args.input, &args.output)?;
     let task = (!args.order).then_some(EmbeddedTask::Sentiment);
     let checkpoint = options::checkpoint_for(&args.model, task, reporter)?;
@@ -25,6 +22,9 @@ pub(super) fn run(args: ClassifyArgs, reporter: &Reporter) -> Result<ExitStatus,
         options::length_options_with_windows(&args.length),
         reporter,
     )?;
+    let has_pair = args.text_pair.is_some() || !args.order;
+    let problem = "option order predicts the order of two texts; pass the second one with this option";
+    options::check_complete(&args.input.source()?, has_pair, "text_pair", problem)?;
     let options = ClassifyOptions {
         mode,
         function: args.function,

@@ -10,7 +10,6 @@ use crate::cli::output::report::Reporter;
 use crate::cli::{options, streaming};
 
 pub(super) fn run(args: FillMaskArgs, reporter: &Reporter) -> Result<ExitStatus, Failure> {
-    let words = list::words("targets", &args.targets)?;
     let streams = streaming::open_texts(&args.input, &args.output)?;
     let checkpoint = options::checkpoint(&args.model, reporter)?;
     let streams = streams.with_model(&checkpoint)?;
@@ -23,8 +22,9 @@ pub(super) fn run(args: FillMaskArgs, reporter: &Reporter) -> Result<ExitStatus,
         reporter,
     )?;
     let mut targets = Vec::new();
-    for word in words {
-        let target = TargetWord::new(&word, &ready.pipeline)?;
+    // As in transformers, empty ones are ignored.
+    for word in list::values(&args.targets).iter().filter(|word| !word.is_empty()) {
+        let target = TargetWord::new(word, &ready.pipeline)?;
         if !targets.iter().any(|t: &TargetWord| t.pieces == target.pieces) {
             targets.push(target);
         }

@@ -15,8 +15,6 @@ use crate::cli::streaming;
 pub(super) fn run(args: QaArgs, reporter: &Reporter) -> Result<ExitStatus, Failure> {
     let source = options::source(&args.questions, &args.input, "QUESTION")?;
     let context = options::context(args.context.as_deref(), args.context_text.as_deref(), &source)?;
-    let problem = "a question needs a context: option context=FILE or option context_text=TEXT";
-    options::check_complete(&source, context.is_some(), "context", problem)?;
     let mut needed = vec![Needed::new(&args.question_field, "question_field")];
     if context.is_none() {
         needed.push(Needed::new(&args.context_field, "context_field"));
@@ -46,6 +44,8 @@ pub(super) fn run(args: QaArgs, reporter: &Reporter) -> Result<ExitStatus, Failu
         lengths,
         reporter,
     )?;
+    let problem = "a question needs a context: option context=FILE or option context_text=TEXT";
+    options::check_complete(&source, context.is_some(), "context", problem)?;
     // A model trained to predict "no answer" stores its threshold.
     let own = null_threshold::of(&checkpoint.config).map(|threshold| threshold as f32);
     let null_threshold = args.null_threshold.map(|threshold| threshold as f32).or(own);

@@ -29,6 +29,7 @@ pub(super) fn run(args: TrainTokenizerArgs, reporter: &Reporter) -> Result<ExitS
         train: TrainOptions {
             vocab_size: args.vocab_size as usize,
             character_coverage: args.character_coverage,
+            keep_accents: args.keep_accents,
         },
         sample_bytes: args.sample_bytes,
         seed: args.seed,
@@ -38,7 +39,10 @@ pub(super) fn run(args: TrainTokenizerArgs, reporter: &Reporter) -> Result<ExitS
     // An interruption is not a setup error.
     let trained = if interrupted.load(Ordering::Relaxed) { trained.while_running()? } else { trained? };
     corpus_report::warn(&trained.report, reporter);
-    let files = write_tokenizer(&args.output, &trained.trained.spiece, args.max_length as usize)?;
+    if let Some(warning) = &trained.trained.warning {
+        reporter.warn(warning);
+    }
+    let files = write_tokenizer(&args.output, &trained.trained, args.max_length as usize)?;
     if trained.trained.vocab_size < options.train.vocab_size {
         reporter.note(&format!(
             "the corpus has no more than {} pieces; --vocab-size was {}",

@@ -15,7 +15,6 @@ use crate::cli::streaming;
 pub(super) fn run(args: ZeroShotArgs, reporter: &Reporter) -> Result<ExitStatus, Failure> {
     let source = options::source(&args.texts, &args.records.input, "TEXT")?;
     let labels = list::words("labels", &args.labels)?;
-    options::check_complete(&source, !labels.is_empty(), "labels", "texts need labels: option labels=a,b,c")?;
     let needed = [Needed::new(&args.text_field, "text_field")];
     let output = args.output.output.as_deref();
     let format = |terminal| args.output.format.resolve(output, terminal);
@@ -30,6 +29,7 @@ pub(super) fn run(args: ZeroShotArgs, reporter: &Reporter) -> Result<ExitStatus,
         options::lengths(&args.length),
         reporter,
     )?;
+    options::check_complete(&source, !labels.is_empty(), "labels", "texts need labels: option labels=a,b,c")?;
     let options = ZeroShotOptions {
         labels,
         hypothesis: args.hypothesis,

@@ -35,6 +35,7 @@ pub(crate) struct Reporter {
     bar: RefCell<ProgressBar>,
     truncation_reported: Cell<bool>,
     replacement_reported: Cell<bool>,
+    text_reported: Cell<bool>,
 }
 
 impl Reporter {
@@ -57,6 +58,7 @@ impl Reporter {
             bar: RefCell::new(ProgressBar::hidden()),
             truncation_reported: Cell::new(false),
             replacement_reported: Cell::new(false),
+            text_reported: Cell::new(false),
         }
     }
 
@@ -72,6 +74,7 @@ impl Reporter {
             bar: RefCell::new(ProgressBar::hidden()),
             truncation_reported: Cell::new(false),
             replacement_reported: Cell::new(false),
+            text_reported: Cell::new(false),
         }
     }
 
@@ -274,6 +277,15 @@ impl Observer for StreamObserver<'_> {
             let mark = if is_marked { "; such records have \"truncated\": true" } else { "" };
             self.reporter.warn(&format!(
                 "{}: the text is longer than the model takes and was cut{mark} (reported once)",
+                location(source, line)
+            ));
+        }
+    }
+
+    fn unexpected_text(&mut self, source: &str, line: u64) {
+        if !self.reporter.text_reported.replace(true) {
+            self.reporter.warn(&format!(
+                "{}: not a JSON object, so it is read as text; option input_format=jsonl makes this an error (reported once)",
                 location(source, line)
             ));
         }

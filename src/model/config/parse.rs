@@ -119,7 +119,7 @@ impl Fields<'_> {
                 "inner_group_num",
                 format!(
                     "{} is more than the {per_group} layers that each of the {} groups has (transformers \
-                     refuses this too)",
+                     4 refuses this too)",
                     c.inner_group_num, c.num_hidden_groups
                 ),
             ));

@@ -13,9 +13,12 @@ mod words;
 
 pub use words::WordCounts;
 
+use unicode_normalization::char::is_combining_mark;
+
 use super::sentencepiece_tokenizer::SentencePieceTokenizer;
 use super::settings::Settings;
 use super::unicode::is_digit;
+use super::{Tokenizer, load};
 use crate::error::{Error, Result};
 use em::{Scored, fit, prune};
 use std::path::Path;
@@ -43,11 +46,13 @@ pub struct TrainOptions {
     pub vocab_size: usize,
     /// Fraction of the characters in the text that the vocabulary covers. The rest is unknown.
     pub character_coverage: f64,
+    /// True to keep accents and other combining marks. Languages whose vowels are signs need this.
+    pub keep_accents: bool,
 }
 
 impl Default for TrainOptions {
     fn default() -> Self {
-        Self { vocab_size: 30_000, character_coverage: 0.99995 }
+        Self { vocab_size: 30_000, character_coverage: 0.99995, keep_accents: false }
     }
 }
 
@@ -60,6 +65,20 @@ pub struct Trained {
     pub vocab_size: usize,
     /// Number of distinct characters that are pieces.
     pub characters: usize,
+    /// True if accents are kept.
+    pub keep_accents: bool,
+    /// A warning if the text has vowel signs and accents are not kept.
+    pub warning: Option<String>,
+}
+
+impl Trained {
+    /// Opens the tokenizer. Messages call it `path`.
+    ///
+    /// # Errors
+    /// If the model is invalid.
+    pub(crate) fn tokenizer(&self, path: &Path) -> Result<Tokenizer> {
+        load::bytes(&self.spiece, path, &settings(self.keep_accents))
+    }
 }
 
 /// Trains a tokenizer on counted words. The result does not depend on the number of threads.
@@ -75,7 +94,7 @@ pub fn train(
 ) -> Result<Trained> {
     let interrupted = || Error::Input("interrupted; nothing was written".to_owned());
     let reserved = SPECIAL.len() + META_SYMBOLS.len();
-    let words = words.normalized(&normalizer()?)?;
+    let words = words.normalized(&normalizer(options.keep_accents)?)?;
     let alphabet = words::alphabet(&words, options.character_coverage);
     if alphabet.is_empty() {
         return Err(Error::Input("the corpus has no words to train a tokenizer on".to_owned()));
@@ -119,6 +138,8 @@ pub fn train(
         vocab_size: reserved + pieces.len(),
         characters: alphabet.len(),
         spiece: spiece::model(&pieces, options.character_coverage),
+        keep_accents: options.keep_accents,
+        warning: if options.keep_accents { None } else { vowel_signs(&alphabet) },
     })
 }
 
@@ -143,7 +164,27 @@ fn is_valid_piece(chars: impl Iterator<Item = char>) -> bool {
     !(last[1] == Some(',') && last[0].is_some_and(is_digit))
 }
 
+/// Returns a warning if at least one character in a hundred is a vowel sign or another mark that is not an accent.
+fn vowel_signs(alphabet: &[(char, u64)]) -> Option<String> {
+    let count = |is_counted: fn(char) -> bool| -> u64 {
+        alphabet.iter().filter(|(c, _)| is_counted(*c)).map(|(_, count)| count).sum()
+    };
+    let (signs, all) = (count(is_combining_mark), count(|_| true));
+    let first = alphabet.iter().find(|(c, _)| is_combining_mark(*c)).filter(|_| 100 * signs >= all)?;
+    Some(format!(
+        "the corpus has vowel signs such as U+{:04X}; option keep_accents keeps them and the marks that belong to them",
+        u32::from(first.0)
+    ))
+}
+
+fn settings(keep_accents: bool) -> Settings {
+    let mut settings = Settings::default();
+    settings.keep_accents = Some(keep_accents);
+    settings
+}
+
 /// Returns a tokenizer for preprocessing words.
-fn normalizer() -> Result<SentencePieceTokenizer> {
-    SentencePieceTokenizer::new(&spiece::model(&[], 1.0), Path::new("spiece.model"), &Settings::default())
+fn normalizer(keep_accents: bool) -> Result<SentencePieceTokenizer> {
+    let empty = spiece::model(&[], 1.0);
+    SentencePieceTokenizer::new(&empty, Path::new("spiece.model"), &settings(keep_accents))
 }

@@ -30,6 +30,8 @@ pub struct PretrainOptions {
     pub tokenizer: Option<PathBuf>,
     /// Vocabulary size of a trained tokenizer.
     pub vocab_size: usize,
+    /// True if a newly trained tokenizer keeps accents and vowel signs.
+    pub keep_accents: bool,
     /// Dropout after projections and on embeddings. `None`: the configuration's.
     pub hidden_dropout: Option<f64>,
     /// Dropout on attention probabilities. `None`: the configuration's.
@@ -128,6 +130,7 @@ impl PretrainOptions {
             eval_rows: 1000,
             tokenizer: None,
             vocab_size: 30_000,
+            keep_accents: false,
             hidden_dropout: None,
             attention_dropout: None,
             max_seq_length: None,

@@ -48,7 +48,8 @@ pub(super) fn tokenizer(
             });
         }
         observer.tokenizer_training_started();
-        let train = TokenizerTraining { vocab_size: options.vocab_size, ..Default::default() };
+        let (vocab_size, keep_accents) = (options.vocab_size, options.keep_accents);
+        let train = TokenizerTraining { vocab_size, keep_accents, ..Default::default() };
         let vocabulary = VocabularyOptions { train, ..VocabularyOptions::default() };
         let trained = train_vocabulary(&corpus, &vocabulary, &mut |step, done, total| {
             let phase = match step {
@@ -63,7 +64,11 @@ pub(super) fn tokenizer(
             return Ok(None);
         }
         create_directory(&options.output)?;
-        write_tokenizer(&folder, &trained?.trained.spiece, POSITIONS)?;
+        let trained = trained?.trained;
+        if let Some(warning) = &trained.warning {
+            observer.warned(warning);
+        }
+        write_tokenizer(&folder, &trained, POSITIONS)?;
     }
     let tokenizer = Tokenizer::from_dir(&folder)?;
     if exists && !options.resume {
