@@ -419,7 +419,7 @@ fn what_changed_since_the_interruption_is_named() {
     let copied = ["tokenize", "-i", "copy.jsonl", "-o", "out", "--resume", "--on-error", "skip"];
     let run = run(folder, &copied);
     assert_eq!(run.code, Some(0), "{}", run.err);
-    assert!(run.err.contains("copy.jsonl has another date"), "{}", run.err);
+    assert!(run.err.contains("copy.jsonl has a different date"), "{}", run.err);
     assert!(
         run.err.contains(&format!("continuing after the {} records", partial.lines_count())),
         "{}",
