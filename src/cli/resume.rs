@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 use albert::checkpoint::{Checkpoint, Origin};
 use albert::error::count;
 use albert::io::{
-    Complete, Fingerprint, Format, Leftover, OutputTarget, Source, fingerprint, fingerprint_of_directory,
+    Complete, Fingerprint, Format, Leftover, OutputTarget, Source, TableKind, fingerprint,
+    fingerprint_of_directory,
 };
 use albert::{Error, Result};
 
@@ -205,7 +206,7 @@ pub(super) fn impossible(source: &Source, target: &OutputTarget, format: Format,
     let problem = match source {
         _ if matches!(target, OutputTarget::Stdout(_)) => "needs --output FILE",
         _ if target.leftover().is_none() => "needs an --output in a directory that takes new files",
-        _ if matches!(format, Format::Table(_)) && !in_files => {
+        _ if format == Format::Table(TableKind::Parquet) && !in_files => {
             "continues Parquet only with --records-per-file"
         }
         _ if !can_continue(format, in_files) => "continues only JSON lines, CSV, TSV and .npy files",

@@ -3,6 +3,7 @@
 use serde::Deserialize;
 
 use super::shortened::shortened;
+use crate::error::listed;
 use crate::io::Fields;
 
 /// Checks that there are at least two choices.
@@ -45,20 +46,27 @@ impl Choices {
         }
         let named = fields.raw(name).and_then(|json| serde_json::from_str::<Named>(json.get()).ok());
         if let Some(Named { text: texts, label: names }) = named {
+            let is_repeated = |i: usize| names[..i].contains(&names[i]);
+            if !names.is_empty() && (names.len() != texts.len() || (0..names.len()).any(is_repeated)) {
+                return Err(format!("field \"{name}\" needs a label of its own for each text"));
+            }
             return Ok(Some(Self { texts, names }));
         }
         Ok(fields.strings(name)?.map(|texts| Self { texts, names: Vec::new() }))
     }
 
-    /// Parses the index of the correct choice from JSON: one of the names, a number from 0, or a letter from A.
+    /// Parses the index of the correct choice from JSON: one of the names, or, without names, a number from 0 or a letter from A.
     ///
     /// # Errors
     /// A message that names the field.
     pub(super) fn label(&self, json: &str, field: &str) -> std::result::Result<usize, String> {
         let text = serde_json::from_str::<String>(json).ok();
-        let named = |text: &String| self.names.iter().position(|name| name.trim() == text.trim());
-        if let Some(named) = text.as_ref().and_then(named) {
-            return Ok(named);
+        if !self.names.is_empty() {
+            let label = text.as_deref().unwrap_or(json).trim();
+            return self.names.iter().position(|name| name.trim() == label).ok_or_else(|| {
+                let names = listed(&self.names);
+                format!("field \"{field}\" is {}; the labels of the choices are {names}", shortened(json))
+            });
         }
         let digits = |text: &String| text.trim().parse().ok();
         let number = match &text {

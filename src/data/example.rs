@@ -62,7 +62,7 @@ impl Target {
 pub struct TextExample {
     /// Its location.
     pub place: Place,
-    /// Its id as JSON text, or the cell of a table.
+    /// Its id as JSON text.
     pub id: Option<String>,
     /// The first segment.
     pub text: String,

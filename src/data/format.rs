@@ -18,7 +18,10 @@ pub enum DataFormat {
     /// One JSON object per line.
     Jsonl,
     /// Comma-separated columns with quotes as in RFC 4180.
-    #[cfg_attr(feature = "cli", value(help = "Comma-separated columns with a header"))]
+    #[cfg_attr(
+        feature = "cli",
+        value(help = "Table with a header and commas, semicolons, tabs or vertical bars between cells")
+    )]
     Csv,
     /// Tab-separated columns, in which quotes are ordinary characters.
     #[cfg_attr(feature = "cli", value(help = "Tab-separated columns, such as GLUE's files"))]

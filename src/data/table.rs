@@ -12,7 +12,8 @@ use super::row::{Header, Row};
 use super::source::{Source, not_utf8};
 use crate::error::{Error, Result};
 use crate::io::{
-    MAX_LINE_BYTES, MISSING_CELLS, REPEATED_HEADER, csv_separator, is_separator_line, separator_advice,
+    MAX_LINE_BYTES, MISSING_CELLS, REPEATED_HEADER, csv_separator, is_separator_line, repeats_header,
+    separator_advice,
 };
 
 /// Syntax of a table.
@@ -180,7 +181,7 @@ impl Rows {
         if row.width() != header.width() {
             return Err(self.width_error(&row, header));
         }
-        if row.width() > 1 && row.cells().map(str::trim).eq(header.names()) {
+        if repeats_header(row.cells().map(str::trim), header.names()) {
             return Err(row.place.error(REPEATED_HEADER));
         }
         Ok(Some(row))

@@ -5,7 +5,7 @@ use serde_json::{Map, json};
 
 use super::TaskEvaluation;
 use super::metrics::choice_accuracy;
-use super::report::{EvalReport, ScoredExample};
+use super::report::{EvalReport, ScoredExample, id_value};
 use super::texts::{best, cross_entropy, mean};
 use crate::data::ChoiceExample;
 use crate::error::Result;
@@ -71,7 +71,7 @@ impl TaskEvaluation for ChoiceEvaluation {
         let scored = marks.map(|((example, gold), said)| {
             let mut fields = Map::new();
             if let Some(id) = &example.id {
-                fields.insert("id".to_owned(), id.clone().into());
+                fields.insert("id".to_owned(), id_value(id));
             }
             if let Some(context) = &example.context {
                 fields.insert("context".to_owned(), context.clone().into());

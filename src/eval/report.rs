@@ -108,3 +108,7 @@ impl EvalReport {
         Value::Object(out)
     }
 }
+/// Returns the id of an example, which is JSON text or, from RACE and SWAG, plain text.
+pub(super) fn id_value(id: &str) -> Value {
+    serde_json::from_str(id).unwrap_or_else(|_| id.into())
+}

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::TaskEvaluation;
 use super::metrics::{ClassificationMetrics, MultiLabelMetrics, classification, multi_label, regression};
-use super::report::{ClassMetrics, Confusion, EvalReport, ScoredExample};
+use super::report::{ClassMetrics, Confusion, EvalReport, ScoredExample, id_value};
 use crate::data::{LabelSet, Target, TargetKind, TextExample};
 use crate::error::Result;
 use crate::stream::{check_finite, run_rows};
@@ -171,7 +171,7 @@ impl TextEvaluation {
             let (gold, predicted, score, correct) = of(i);
             let mut fields = Map::new();
             if let Some(id) = &example.id {
-                fields.insert("id".to_owned(), id.clone().into());
+                fields.insert("id".to_owned(), id_value(id));
             }
             fields.insert("text".to_owned(), example.text.clone().into());
             if let Some(pair) = &example.text_pair {

@@ -28,6 +28,12 @@ pub(crate) fn unreadable(start: &[u8]) -> Option<&'static str> {
         [0xff, 0xfe, 0, 0, ..] | [0, 0, 0xfe, 0xff, ..] => {
             Some("is UTF-32; convert it with iconv -f UTF-32 -t UTF-8")
         }
+        [1..=255, 0, 0, 0, 1..=255, 0, 0, 0, ..] => {
+            Some("is UTF-32; convert it with iconv -f UTF-32LE -t UTF-8")
+        }
+        [0, 0, 0, 1..=255, 0, 0, 0, 1..=255, ..] => {
+            Some("is UTF-32; convert it with iconv -f UTF-32BE -t UTF-8")
+        }
         [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => Some("is UTF-16; convert it with iconv -f UTF-16 -t UTF-8"),
         [1..=255, 0, 1..=255, 0, ..] => Some("is UTF-16; convert it with iconv -f UTF-16LE -t UTF-8"),
         [0, 1..=255, 0, 1..=255, ..] => Some("is UTF-16; convert it with iconv -f UTF-16BE -t UTF-8"),
@@ -57,6 +63,8 @@ mod tests {
             (b"\0{\0\"\0t", "is UTF-16; convert it with iconv -f UTF-16BE"),
             (b"\xff\xfe\0\0{\0\0\0", "is UTF-32"),
             (b"\0\0\xfe\xff\0\0\0{", "is UTF-32"),
+            (b"{\0\0\0\"\0\0\0", "is UTF-32; convert it with iconv -f UTF-32LE"),
+            (b"\0\0\0{\0\0\0\"", "is UTF-32; convert it with iconv -f UTF-32BE"),
             (b"BZh91AY&SY\x12", "is compressed with bzip2"),
             (b"BZh9\x17\x72\x45\x38\x50\x90", "is compressed with bzip2"),
             (b"\xfd7zXZ\0\0", "is compressed with xz"),

@@ -67,6 +67,8 @@ pub(crate) use squad::read_squad;
 pub use tables::{
     Cell, Column, ColumnType, Needed, TableColumns, TableKind, TableLayout, TableRow, columns_of_records,
 };
-pub(crate) use tables::{MISSING_CELLS, REPEATED_HEADER, csv_separator, is_separator_line, separator_advice};
+pub(crate) use tables::{
+    MISSING_CELLS, REPEATED_HEADER, csv_separator, is_separator_line, repeats_header, separator_advice,
+};
 pub use text_file::read_text;
 pub use writer::{Entry, OrderedWriter};

@@ -94,6 +94,9 @@ pub fn train_vocabulary(
         }
     };
     let count = words.len();
+    if let (0, Some(problem)) = (count, report.problems.first()) {
+        return Err(Error::Input(format!("the corpus has no words to train a tokenizer on: {problem}")));
+    }
     let trained = train(&words, &options.train, &mut |done, rounds| progress(Step::Fitting, done, rounds))?;
     Ok(TrainedVocabulary { trained, report, sampled_bytes, words: count })
 }

@@ -67,7 +67,7 @@ impl TextDataArgs {
             id: self.data.id_field.clone(),
             kind,
             separator: self.label_separator.clone(),
-            label_columns: list::values(&self.label_columns),
+            label_columns: list::trimmed(&self.label_columns),
             on_error: self.data.on_error,
             ..TextOptions::default()
         }
@@ -91,7 +91,7 @@ pub(crate) struct TokenDataArgs {
     /// CoNLL column with the word, from 1 [default: FORM of a header, else the first that does not count words]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..), hide_short_help = true, help_heading = "Data")]
     pub word_column: Option<u16>,
-    /// CoNLL column with the tag, from 1 [default: the last; in files that number the words, the only column of tags]
+    /// CoNLL column with the tag, from 1 [default: the last, or the only column of tags if words are numbered or the last column holds numbers]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..), hide_short_help = true, help_heading = "Data")]
     pub tag_column: Option<u16>,
 }

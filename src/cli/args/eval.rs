@@ -32,6 +32,9 @@ pub(crate) struct EvalArgs {
 pub(crate) enum EvalTaskArgs {
     Classify(Box<EvalClassifyArgs>),
     Ner(Box<EvalNerArgs>),
+    #[command(mut_arg("max_length", |arg| {
+        arg.help("Maximum number of tokens per row [default: 384, or the limit of the tokenizer or the model if it is lower]")
+    }))]
     Qa(Box<EvalQaArgs>),
     Choose(Box<EvalChooseArgs>),
     Mlm(Box<EvalMlmArgs>),
@@ -72,7 +75,7 @@ impl EvalClassifyArgs {
 impl EvalNerArgs {
     /// The task, and how its data is read.
     pub(crate) fn task(&self) -> EvalTask {
-        EvalTask::Ner { data: self.data.options(&list::values(&self.labels)), scheme: self.scheme.into() }
+        EvalTask::Ner { data: self.data.options(&list::trimmed(&self.labels)), scheme: self.scheme.into() }
     }
 }
 
@@ -200,8 +203,7 @@ pub(crate) struct EvalCommonArgs {
     pub model: ModelArgs,
     #[command(flatten)]
     pub device: DeviceArgs,
-    /// Maximum number of tokens per row [default: the tokenizer's model_max_length, at most the model's positions; for qa
-    /// at most 384]
+    /// Maximum number of tokens per row [default: the tokenizer's model_max_length, at most the model's positions]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(8..), help_heading = "Data")]
     pub max_length: Option<u32>,
     #[command(flatten)]

@@ -38,7 +38,7 @@ pub(crate) enum FinetuneTask {
     Ner(Box<FinetuneNerArgs>),
     Qa(Box<FinetuneQaArgs>),
     Choose(Box<FinetuneChooseArgs>),
-    /// Continue pretraining on text: albert pretrain --init-from
+    /// Continue pretraining a model on text, as albert pretrain --init-from does
     #[command(
         visible_alias = "mlm",
         mut_args(continued),
@@ -276,7 +276,7 @@ impl FinetuneClassifyArgs {
         let task = FineTuneTask::Classify {
             data: self.data.options(self.data.goal.unwrap_or_default()),
             goal: self.data.goal,
-            labels: list::values(&self.labels),
+            labels: list::trimmed(&self.labels),
             class_weights: ClassWeights::parse(&list::values(&self.class_weights))?,
         };
         Ok(self.common.options(task))
@@ -290,8 +290,8 @@ impl FinetuneNerArgs {
     /// [`albert::Error::InvalidOption`] for class weights that cannot be read.
     pub(crate) fn options(&self) -> albert::Result<FineTuneOptions> {
         let task = FineTuneTask::Ner {
-            data: self.data.options(&list::values(&self.labels)),
-            labels: list::values(&self.labels),
+            data: self.data.options(&list::trimmed(&self.labels)),
+            labels: list::trimmed(&self.labels),
             class_weights: ClassWeights::parse(&list::values(&self.class_weights))?,
         };
         Ok(self.common.options(task))

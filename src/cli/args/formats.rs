@@ -19,7 +19,7 @@ pub(crate) enum InputFormatArg {
     Text,
     /// One JSON object per line
     Jsonl,
-    /// Comma-separated table
+    /// Table with a header and commas, semicolons, tabs or vertical bars between cells
     Csv,
     /// Tab-separated table
     Tsv,
@@ -116,7 +116,7 @@ impl OutputFormatArg {
         match self {
             Self::Npy => Some(ArrayKind::Npy),
             Self::Safetensors => Some(ArrayKind::Safetensors),
-            Self::Auto => match output.and_then(|path| path.extension()).and_then(|e| e.to_str()) {
+            Self::Auto => match output.map(extension).as_deref() {
                 Some("npy") => Some(ArrayKind::Npy),
                 Some("safetensors") => Some(ArrayKind::Safetensors),
                 _ => None,
@@ -135,6 +135,11 @@ fn table(kind: TableKind) -> Result<Format> {
         name: "format".to_owned(),
         problem: format!("this albert was built without the feature {}", kind.name()),
     })
+}
+
+/// Returns the extension of a file in lower case; empty without one.
+fn extension(path: &Path) -> String {
+    path.extension().and_then(|end| end.to_str()).map(str::to_ascii_lowercase).unwrap_or_default()
 }
 
 /// Extensions of compressed files.
@@ -168,8 +173,7 @@ const FOREIGN: [&str; 18] = [
 /// [`Error::InvalidOption`] for the name of a compressed file or of a format that is not written here.
 fn table_by_name(output: &Path) -> Result<Option<TableKind>> {
     let kind = TableKind::of(output);
-    let end =
-        output.extension().and_then(|end| end.to_str()).map(str::to_ascii_lowercase).unwrap_or_default();
+    let end = extension(output);
     let invalid = |problem| Err(Error::InvalidOption { name: "output".to_owned(), problem });
     if COMPRESSED.contains(&end.as_str()) {
         let name = kind.map_or("jsonl", TableKind::name);
@@ -178,8 +182,10 @@ fn table_by_name(output: &Path) -> Result<Option<TableKind>> {
         ));
     }
     if FOREIGN.contains(&end.as_str()) {
+        let tables =
+            if TableKind::Parquet.is_supported() { ".csv, .tsv or .parquet" } else { ".csv or .tsv" };
         return invalid(format!(
-            "this command does not write .{end} files; name a file .jsonl, .csv, .tsv or .parquet, or set --format"
+            "this command does not write .{end} files; name a file .jsonl, {tables}, or set --format"
         ));
     }
     Ok(kind)
@@ -207,7 +213,7 @@ mod tests {
     fn the_output_name_determines_an_array() {
         let named = |format: OutputFormatArg, name: &str| format.array(Some(Path::new(name)));
         assert_eq!(named(OutputFormatArg::Auto, "a.npy"), Some(ArrayKind::Npy));
-        assert_eq!(named(OutputFormatArg::Auto, "a.safetensors"), Some(ArrayKind::Safetensors));
+        assert_eq!(named(OutputFormatArg::Auto, "a.SAFETENSORS"), Some(ArrayKind::Safetensors));
         assert_eq!(named(OutputFormatArg::Auto, "a.jsonl"), None);
         assert_eq!(named(OutputFormatArg::Jsonl, "a.npy"), None);
         assert_eq!(named(OutputFormatArg::Npy, "a"), Some(ArrayKind::Npy));

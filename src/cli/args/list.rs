@@ -15,13 +15,17 @@ pub(crate) fn values(lists: &[List]) -> Vec<String> {
     lists.iter().flat_map(|list| list.0.iter().cloned()).collect()
 }
 
+/// Returns the values of all uses of an option, without spaces around them.
+pub(crate) fn trimmed(lists: &[List]) -> Vec<String> {
+    values(lists).iter().map(|value| value.trim().to_owned()).collect()
+}
+
 /// Returns the values of all uses of an option, without spaces around them and without empty ones.
 ///
 /// # Errors
 /// [`Error::InvalidOption`] with this name if the option was used and all values are empty.
 pub(crate) fn words(name: &str, lists: &[List]) -> albert::Result<Vec<String>> {
-    let words: Vec<String> = values(lists).iter().map(|word| word.trim().to_owned()).collect();
-    let words: Vec<String> = words.into_iter().filter(|word| !word.is_empty()).collect();
+    let words: Vec<String> = trimmed(lists).into_iter().filter(|word| !word.is_empty()).collect();
     if words.is_empty() && !lists.is_empty() {
         return Err(Error::InvalidOption { name: name.to_owned(), problem: "the list is empty".to_owned() });
     }

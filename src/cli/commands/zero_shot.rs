@@ -15,7 +15,10 @@ use crate::cli::streaming;
 pub(super) fn run(args: ZeroShotArgs, reporter: &Reporter) -> Result<ExitStatus, Failure> {
     let source = options::source(&args.texts, &args.records.input, "TEXT")?;
     let labels = list::words("labels", &args.labels)?;
-    let needed = [Needed::new(&args.text_field, "text_field")];
+    let mut needed = vec![Needed::new(&args.text_field, "text_field")];
+    if labels.is_empty() {
+        needed.push(Needed::new(&args.labels_field, "labels_field"));
+    }
     let output = args.output.output.as_deref();
     let format = |terminal| args.output.format.resolve(output, terminal);
     let streams = streaming::open_records(&source, &args.records, &needed, output, format)?;

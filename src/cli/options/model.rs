@@ -79,7 +79,7 @@ fn model_name(args: &ModelArgs) -> Result<Option<&str>> {
         Some("") if std::env::var_os("ALBERT_MODEL").is_none_or(|variable| !variable.is_empty()) => {
             Err(Error::InvalidOption {
                 name: "model".to_owned(),
-                problem: "the name is empty; leave the option out for the built-in model".to_owned(),
+                problem: "the name is empty; is a variable of a script unset?".to_owned(),
             })
         }
         Some(model) if model.is_empty() || (model == EMBEDDED && !Path::new(model).exists()) => Ok(None),

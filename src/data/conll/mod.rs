@@ -186,7 +186,10 @@ impl<'a> Table<'a> {
     /// [`crate::Error::Record`] if the line names different columns than the first such line.
     fn is_header(&self, line: &Line) -> Result<bool> {
         let Some(names) = &self.names else { return Ok(false) };
-        if line.place.line == names.line {
+        // Concatenated files repeat the row of names.
+        let repeats =
+            || names.is_row && line.columns().into_iter().eq(names.names.iter().map(String::as_str));
+        if line.place.line == names.line || repeats() {
             return Ok(true);
         }
         match Names::of_comment(line) {

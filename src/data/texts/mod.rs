@@ -9,6 +9,8 @@ mod target;
 
 use std::path::Path;
 
+use serde_json::Value;
+
 use super::bad_records::{BadRecords, OnBadRecord};
 use super::example::{Loaded, Target, TextExample};
 use super::examples::Examples;
@@ -131,7 +133,7 @@ fn read<E: Examples<TextExample>>(examples: E, source: Source, options: &TextOpt
     }
     let Reading { mut loaded, ids, mut bad, .. } = reading;
     ids.settle(&mut loaded, &mut bad)?;
-    loaded.settled(&path, "the annotators did not agree on a label (gold_label is \"-\")", &bad)
+    loaded.settled(&path, "the annotators did not agree on a label", &bad)
 }
 
 fn guess(name: Option<DataFormat>, head: &[u8]) -> Option<DataFormat> {
@@ -276,7 +278,11 @@ fn from_row(
     };
     let example = TextExample {
         place: row.place.clone(),
-        id: columns.id.and_then(cell).filter(|id| !id.trim().is_empty()).map(str::to_owned),
+        id: columns
+            .id
+            .and_then(cell)
+            .filter(|id| !id.trim().is_empty())
+            .map(|id| Value::from(id).to_string()),
         text: cell(columns.text).unwrap_or_default().to_owned(),
         text_pair: columns.pair.and_then(cell).filter(|pair| !pair.is_empty()).map(str::to_owned),
         target: target.map_err(|problem| row.place.error(problem))?,

@@ -79,6 +79,11 @@ pub(super) fn of_cell(cell: &str, name: &str, options: &TextOptions) -> Result<T
         TargetKind::Labels if cell.starts_with("['") && cell.ends_with("']") => {
             Err(problem("a JSON list such as [\"a\", \"b\"], not a list of Python"))
         }
+        TargetKind::Labels
+            if cell.starts_with("[\"") && serde_json::from_str::<Vec<Value>>(cell).is_err() =>
+        {
+            Err(problem("a JSON list such as [\"a\", \"b\"]"))
+        }
         TargetKind::Labels => {
             if let Ok(items) = serde_json::from_str::<Vec<Value>>(cell) {
                 return of_list(&items).map_err(|found| match found {
@@ -280,6 +285,7 @@ mod tests {
             ("a||b", TargetKind::Labels),
             ("['a', 'b']", TargetKind::Labels),
             ("[\"\"]", TargetKind::Labels),
+            ("[\"a\"", TargetKind::Labels),
             ("[1, 0, 1]", TargetKind::Labels),
             ("nan", TargetKind::Number),
             ("inf", TargetKind::Number),

@@ -83,7 +83,7 @@ fn cola_has_no_header() {
     let bad = format!("{text}gj04\t1\n");
     assert!(show("a.tsv", &bad, &options)[0].starts_with("a.tsv:3: 2 columns, but a file of CoLA has 4"));
     let test = TextOptions { unlabelled: true, ..TextOptions::default() };
-    assert_eq!(show("a.tsv", "index\tsentence\n0\tA.\n", &test), ["2 0 A. - "]);
+    assert_eq!(show("a.tsv", "index\tsentence\n0\tA.\n", &test), ["2 \"0\" A. - "]);
 }
 
 #[test]

@@ -41,7 +41,8 @@ fn push_quoted(cell: &str, out: &mut Vec<u8>) {
 }
 
 /// Returns the separator of a CSV file that begins with `text`: the one in Excel's line `sep=;`, otherwise the one in the header.
-/// A semicolon, a tab or a vertical bar counts only if there are more of them than commas.
+/// It is a comma unless the header has more semicolons, or has tabs or vertical bars and no comma, and the row after it has
+/// them, too.
 pub(crate) fn csv_separator(text: &[u8]) -> u8 {
     const SEPARATORS: [u8; 4] = [b',', b';', b'\t', b'|'];
     let start = text.iter().position(|byte| !matches!(byte, b'\r' | b'\n')).unwrap_or(text.len());
@@ -50,27 +51,33 @@ pub(crate) fn csv_separator(text: &[u8]) -> u8 {
     if let Some(separator) = after.and_then(<[u8]>::first).filter(|byte| SEPARATORS.contains(byte)) {
         return *separator;
     }
-    let mut counts = [0; SEPARATORS.len()];
+    let (counts, rest) = separators(header, SEPARATORS);
+    let start = rest.iter().position(|byte| !matches!(byte, b'\r' | b'\n')).unwrap_or(rest.len());
+    let (in_row, _) = separators(&rest[start..], SEPARATORS);
+    let is_used = |i: usize| start == rest.len() || in_row[i] > 0;
+    let [commas, semicolons, tabs, bars] = counts;
+    let others = [(1, semicolons > commas), (2, commas == 0 && tabs > 0), (3, commas == 0 && bars > 0)];
+    let likely = others.into_iter().filter(|(i, is_likely)| *is_likely && is_used(*i));
+    likely.max_by_key(|(i, _)| (counts[*i], SEPARATORS.len() - i)).map_or(b',', |(i, _)| SEPARATORS[i])
+}
+
+/// Returns how often each separator occurs in the first row outside of quotes, and what follows the row.
+fn separators(text: &[u8], kinds: [u8; 4]) -> ([usize; 4], &[u8]) {
+    let mut counts = [0; 4];
     let mut quoted = false;
-    for byte in header {
+    for (at, byte) in text.iter().enumerate() {
         match byte {
             b'"' => quoted = !quoted,
-            b'\n' | b'\r' if !quoted => break,
+            b'\n' | b'\r' if !quoted => return (counts, &text[at..]),
             _ if quoted => {}
             _ => {
-                if let Some(found) = SEPARATORS.iter().position(|separator| separator == byte) {
+                if let Some(found) = kinds.iter().position(|kind| kind == byte) {
                     counts[found] += 1;
                 }
             }
         }
     }
-    let mut best = 0;
-    for other in 1..SEPARATORS.len() {
-        if counts[other] > counts[best] {
-            best = other;
-        }
-    }
-    SEPARATORS[best]
+    (counts, &[])
 }
 
 /// Returns true for the cells of Excel's line `sep=;`, which precedes the header.
@@ -181,6 +188,10 @@ mod tests {
             ("\"a;b\",c", b','),
             ("\"a;b\"\n;", b','),
             ("a\n1;2", b','),
+            ("Temperature (C|F|K),text\n3,hi\n", b','),
+            ("text (a;b)\nhello\n", b','),
+            ("a;b\n1;2\n", b';'),
+            ("a;b\n\n", b';'),
         ] {
             assert_eq!(csv_separator(text.as_bytes()), separator, "{text:?}");
         }

@@ -24,7 +24,7 @@ pub use columns::{Cell, Column, ColumnType};
 pub(crate) use delimited::{csv_separator, is_separator_line, separator_advice};
 pub(super) use delimited::{each_row, ends_empty, has_errors, row_is_closed, split_row};
 pub use layout::{TableLayout, TableRow, columns_of_records};
-pub(crate) use names::{MISSING_CELLS, REPEATED_HEADER};
+pub(crate) use names::{MISSING_CELLS, REPEATED_HEADER, repeats_header};
 pub use needs::Needed;
 pub(super) use read::TableInput;
 pub(super) use write::TableWriter;

@@ -1,5 +1,7 @@
 //! Checks of column names, and of rows against them.
 
+use std::collections::HashSet;
+
 use crate::error::count;
 
 use super::{Delimited, Needed, needs, separator_advice};
@@ -20,13 +22,37 @@ pub(crate) const MISSING_CELLS: &str = "every row needs all cells, even empty on
 /// The problem of a row that equals the header.
 pub(crate) const REPEATED_HEADER: &str = "repeats the header, as if files were concatenated; remove the line";
 
+/// Returns true for a row of several cells that equals the header, as in concatenated files, which may have byte order marks.
+pub(crate) fn repeats_header<'a>(
+    cells: impl Iterator<Item = &'a str>,
+    mut names: impl Iterator<Item = &'a str>,
+) -> bool {
+    let mut count = 0;
+    for cell in cells {
+        let cell = if count == 0 { cell.trim_start_matches('\u{feff}') } else { cell };
+        if names.next() != Some(cell) {
+            return false;
+        }
+        count += 1;
+    }
+    count > 1 && names.next().is_none()
+}
+
 /// Names columns without a name by their position, except the first of them. Spreadsheets add such columns at the end.
 pub(super) fn name_blanks(names: Vec<String>) -> Vec<String> {
     let first = names.iter().position(String::is_empty);
-    let name = |(i, name): (usize, String)| {
-        if name.is_empty() && first != Some(i) { format!("column {}", i + 1) } else { name }
+    let mut taken: HashSet<String> = names.iter().cloned().collect();
+    let mut name = |(i, name): (usize, String)| {
+        if !name.is_empty() || first == Some(i) {
+            return name;
+        }
+        let mut name = format!("column {}", i + 1);
+        while !taken.insert(name.clone()) {
+            name.push('_');
+        }
+        name
     };
-    names.into_iter().enumerate().map(name).collect()
+    names.into_iter().enumerate().map(&mut name).collect()
 }
 
 /// Checks that names are unique, and that the needed ones exist.

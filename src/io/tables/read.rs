@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::names::{REPEATED_HEADER, check_names, name_blanks, quoted, ragged};
+use super::names::{REPEATED_HEADER, check_names, name_blanks, quoted, ragged, repeats_header};
 use super::row_start::row_start;
 use super::rows::{Broken, Row, Rows};
 use super::{Delimited, Needed, TableColumns, TableKind, csv_separator, is_separator_line};
@@ -272,7 +272,7 @@ impl TableInput {
                 continue;
             }
             let fields = cells.and_then(|cells| {
-                if cells.len() > 1 && cells[..] == names[..] {
+                if repeats_header(cells.iter().map(String::as_str), names.iter().map(String::as_str)) {
                     Err(REPEATED_HEADER.to_owned())
                 } else if cells.len() == names.len() {
                     Ok(Fields::of_cells(names, cells))
@@ -288,7 +288,7 @@ impl TableInput {
     }
 }
 
-/// Reads the first line that is not blank, and at most a buffer more, to see how its cells are separated.
+/// Reads the first two lines that are not blank, and at most a buffer more, to see how their cells are separated.
 fn read_header(stream: &mut impl BufRead, head: &mut Vec<u8>) -> std::io::Result<()> {
     while head.len() < BUFFER {
         let buffer = match stream.fill_buf() {
@@ -298,7 +298,10 @@ fn read_header(stream: &mut impl BufRead, head: &mut Vec<u8>) -> std::io::Result
         let read = buffer.len();
         head.extend_from_slice(buffer);
         stream.consume(read);
-        if read == 0 || head.trim_ascii_start().iter().any(|byte| matches!(byte, b'\n' | b'\r')) {
+        let is_end = |byte: &u8| matches!(byte, b'\n' | b'\r');
+        let lines = head.split(is_end).filter(|line| !line.is_empty()).count();
+        // The last one may be incomplete.
+        if read == 0 || lines > 2 || (lines == 2 && head.last().is_some_and(is_end)) {
             break;
         }
     }
