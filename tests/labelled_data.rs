@@ -54,7 +54,8 @@ fn show(example: &TextExample) -> String {
         Target::Number(number) => number.to_string(),
         labels => labels.labels().join("+"),
     };
-    let (id, pair) = (example.id.as_deref().unwrap_or("-"), example.text_pair.as_deref().unwrap_or("-"));
+    let id = example.id.as_deref().map_or("-", |id| id.trim_matches('"'));
+    let pair = example.text_pair.as_deref().unwrap_or("-");
     format!("{}: {id}, {}, {pair}, {target}", example.place.line, example.text)
 }
 
@@ -118,7 +119,7 @@ fn every_layout_of_glue() {
             "{\"annotator_labels\": [\"neutral\"], \"gold_label\": \"neutral\", \"pairID\": \"1#0\", \
              \"sentence1\": \"A.\", \"sentence2\": \"B.\"}\n",
             labels(),
-            "1: \"1#0\", A., B., neutral",
+            "1: 1#0, A., B., neutral",
         ),
         ("mnli.csv", "premise,hypothesis,label,idx\n\"A, b.\",C.,1,7\n", labels(), "2: 7, A, b., C., 1"),
         ("own.csv", "text,label\nA.,good\n", labels(), "2: -, A., -, good"),
