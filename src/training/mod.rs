@@ -32,6 +32,7 @@ pub use documents::Documents;
 pub use evaluation::{Evaluation, Metrics};
 pub use finetune::FineTune;
 pub use identity::Identity;
+use init::label_rows;
 pub use init::{check_vocabulary, model_from, new_model};
 pub use instances::Instance;
 pub use objective::{Loss, Objective};

@@ -22,8 +22,16 @@ pub(super) fn check(output: &Path, resume: bool) -> Result<()> {
             "contains a run: use option resume to continue it, or option output to name another directory",
         ));
     }
-    if output.join("model.safetensors").exists() && !resume {
-        return Err(Error::bad_file(output, "contains a model: use option output to name another directory"));
+    // A finished fine-tuning run has results, and says that it is complete.
+    let holds_results = holds_run || output.join("results.json").exists();
+    if output.join("model.safetensors").exists() && !(resume && holds_results) {
+        let problem = match resume {
+            false => "contains a model: use option output to name another directory",
+            true => {
+                "contains a model and no checkpoint to continue from: use option output to name another directory"
+            }
+        };
+        return Err(Error::bad_file(output, problem));
     }
     check_creatable(output)
 }
@@ -77,6 +85,12 @@ mod tests {
         std::fs::write(at("old/run/log"), "x").expect("writes");
         drop(run);
         assert!(at("old/run").exists() && !at("old/run/1").exists());
+
+        std::fs::create_dir(at("model")).expect("creates");
+        std::fs::write(at("model/model.safetensors"), "x").expect("writes");
+        for resume in [false, true] {
+            assert!(check(&at("model"), resume).is_err(), "a model without a run is never replaced");
+        }
 
         std::fs::write(at("file"), "x").expect("writes");
         for wrong in ["file", "file/run"] {

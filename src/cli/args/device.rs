@@ -34,7 +34,7 @@ pub(crate) struct DeviceArgs {
     /// Padded tokens per forward pass [default: 256 per CPU thread and at least 512; 16384 on a GPU]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), help_heading = "Device")]
     pub batch_tokens: Option<u32>,
-    /// Random seed (inference is deterministic and ignores it)
+    /// Random seed of eval mlm (all else is deterministic)
     #[arg(long, value_name = "N", hide_short_help = true, help_heading = "Device")]
     pub seed: Option<u64>,
 }

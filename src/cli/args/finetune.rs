@@ -70,7 +70,7 @@ pub(crate) struct FinetuneClassifyArgs {
     pub common: CommonArgs,
     #[command(flatten)]
     pub data: TextDataArgs,
-    /// Labels in the order of their ids (comma-separated) [default: the labels in the data, sorted]
+    /// Labels in the order of their ids (comma-separated) [default: those of the data: in the order of the model if it has the same, otherwise sorted]
     ///
     /// Write a label that contains a comma in double quotes: --labels '"food, drink",sport'.
     #[arg(long, value_name = "LABELS", help_heading = "Data")]

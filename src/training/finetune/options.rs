@@ -111,6 +111,14 @@ pub enum FineTuneTask {
 }
 
 impl FineTuneTask {
+    /// The maximum length of an answer in tokens; `None` for tasks without answers.
+    pub(super) fn max_answer_len(&self) -> Option<usize> {
+        match self {
+            Self::Qa { task, .. } => Some(task.max_answer_len),
+            _ => None,
+        }
+    }
+
     /// The name of the subcommand. Recipes use it to name their task.
     pub(super) fn name(&self) -> &'static str {
         match self {

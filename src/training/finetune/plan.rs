@@ -47,13 +47,14 @@ pub struct FineTunePlan {
 }
 
 impl FineTunePlan {
-    /// The training options for a seed, with the training examples and the fingerprint of the dev examples.
+    /// The training options for a seed, with the training examples, the fingerprint of the dev examples, and the weights of the
+    /// labels.
     pub(super) fn options(
         &self,
         options: &FineTuneOptions,
         folder: &Path,
         seed: u64,
-        (examples, dev_digest): (&ExampleStore, Option<u32>),
+        (examples, dev_digest, label_weights): (&ExampleStore, Option<u32>, &[f32]),
     ) -> TrainOptions {
         let mut identity = Identity::default();
         identity
@@ -61,6 +62,9 @@ impl FineTunePlan {
             .fact("examples", examples.len())
             .fact("digest of the examples", examples.digest())
             .fact("digest of the dev examples", dev_digest)
+            .fact("class_weights", (!label_weights.is_empty()).then_some(label_weights))
+            .fact("micro_batch", options.micro_batch)
+            .fact("max_answer_len", options.task.max_answer_len())
             .option("batch_size", self.batch_size)
             .option("seeds", seed)
             .choice("precision", options.precision)

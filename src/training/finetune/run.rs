@@ -11,14 +11,14 @@ use super::objective::FineTuning;
 use super::source::ExampleSource;
 use super::store::ExampleStore;
 use crate::checkpoint::{Architecture, Checkpoint, TokenizerFiles};
-use crate::error::Result;
+use crate::error::{Result, count};
 use crate::eval::{EvalReport, TaskEvaluation};
 use crate::model::{Albert, AlbertConfig, Head};
 use crate::ops::MatmulPrecision;
 use crate::tokenizer::Tokenizer;
 use crate::training::{
     Best, Communicator, Evaluation, Metrics, ModelFiles, Parameters, Replicas, StopReason, TrainObserver,
-    TrainOptions, Trainer, model_from,
+    TrainOptions, Trainer, label_rows, model_from,
 };
 
 /// The part of the model that is frozen.
@@ -110,6 +110,19 @@ impl FineTuneRun<'_> {
     ) -> Result<FineTuned> {
         let (model, parameters, missing) =
             model_from(self.checkpoint, self.config, &[self.head], options.seed, &self.devices[0])?;
+        let is_classifier = matches!(self.head, Head::SequenceClassification | Head::TokenClassification);
+        if let Some(rows) = label_rows(&self.checkpoint.config, self.config)
+            && is_classifier
+            && missing.is_empty()
+            && rows.contains(&None)
+        {
+            let known = rows.iter().flatten().count();
+            observer.noted(&format!(
+                "the classifier of {} knows {known} of the {}; the others start anew",
+                self.checkpoint.name,
+                count(rows.len(), "label")
+            ));
+        }
         let tuned = self.run_from((model, parameters), options, evaluation, resume, stop, observer)?;
         Ok(FineTuned { new_head: !missing.is_empty(), ..tuned })
     }

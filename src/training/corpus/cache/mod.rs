@@ -53,6 +53,11 @@ pub struct CacheSummary {
 }
 
 impl CacheSummary {
+    /// A digest of the lengths of all sentences and documents, in their order.
+    pub(in crate::training) fn digest(&self) -> &str {
+        &self.index_sha256
+    }
+
     fn id_bytes(&self) -> u64 {
         id_bytes(self.vocab_size)
     }

@@ -56,8 +56,8 @@ pub(super) struct Prepared {
 }
 
 impl Prepared {
-    /// The training examples and the fingerprint of the dev examples.
-    pub(super) fn data(&self) -> (&ExampleStore, Option<u32>) {
-        (&self.examples, self.dev_digest)
+    /// The training examples, the fingerprint of the dev examples, and the weights of the labels.
+    pub(super) fn data(&self) -> (&ExampleStore, Option<u32>, &[f32]) {
+        (&self.examples, self.dev_digest, &self.label_weights)
     }
 }

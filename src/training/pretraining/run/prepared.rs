@@ -87,6 +87,7 @@ impl<'a> PretrainRows<'a> {
         let replicas =
             Replicas::new(&model, &parameters, &handles, plan.micro_batch, options.gradient_checkpointing);
         let mut train = plan.options(options);
+        train.identity.fact("digest of the corpus", &self.digest);
         let loaded = match &options.teacher {
             None => None,
             Some(_) => Some(self.distillation(text, (&handles, matmul_precision), observer)?),

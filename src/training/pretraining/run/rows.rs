@@ -48,6 +48,8 @@ pub struct PretrainRows<'a> {
     pub(super) stream: InstanceStream,
     /// Tokens of the corpus.
     pub(super) tokens: u64,
+    /// A digest of the corpus.
+    pub(super) digest: String,
 }
 
 impl<'a> PretrainRows<'a> {
@@ -69,9 +71,9 @@ impl<'a> PretrainRows<'a> {
             google_compat: options.google_compat,
             ..InstanceOptions::default()
         };
-        let tokens = cache.summary().tokens;
+        let (tokens, digest) = (cache.summary().tokens, cache.summary().digest().to_owned());
         let stream = InstanceStream::new(cache, PieceTable::of(&tokenizer), special, rows, options.seed)?;
-        Ok(Self { options, world, files, tokenizer, config, special, stream, tokens })
+        Ok(Self { options, world, files, tokenizer, config, special, stream, tokens, digest })
     }
 
     /// Returns the first `count` training rows. A run that is prepared afterwards begins after them.
