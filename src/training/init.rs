@@ -25,8 +25,8 @@ pub fn new_model(
 }
 
 /// Loads the model of `checkpoint` with `heads`. `config` may differ from the checkpoint's in labels and dropout: the rows of a
-/// classifier are matched by the names of the labels ([`label_rows`]). Heads that the checkpoint lacks, or has for entirely
-/// different labels and another number of them, are newly initialized and returned as the third result.
+/// classifier are matched by the names of the labels. Heads that the checkpoint lacks, or has for entirely different labels
+/// and another number of them, are newly initialized and returned as the third result.
 ///
 /// # Errors
 /// [`Error::Weights`] if the encoder is incomplete; errors of the file's reader.
