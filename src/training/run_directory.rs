@@ -6,11 +6,24 @@ use crate::error::{Error, Result};
 use crate::io::{check_creatable, create_directory, resolve_directory};
 use crate::training::checkpoints::Checkpoints;
 
+/// Files that a run writes into its directory, apart from the weights.
+const WRITTEN: [&str; 8] = [
+    "config.json",
+    "curves.svg",
+    "metrics.jsonl",
+    "results.json",
+    "spiece.model",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "vocab.txt",
+];
+
 /// Checks that a run starts in a new directory, or resumes in its own, and that the directory can be created. Does not
 /// create it, so that a run that fails before training leaves nothing behind.
 ///
 /// # Errors
-/// [`Error::BadFile`] for a file, and for a directory with a run or a model unless `resume` is set; [`Error::Io`].
+/// [`Error::BadFile`] for a file, for a directory with a run or with files that it would replace unless `resume` is set, and for
+/// a directory with a model and no run; [`Error::Io`].
 pub(super) fn check(output: &Path, resume: bool) -> Result<()> {
     if output.is_file() {
         return Err(Error::bad_file(output, "is a file; option output takes a directory"));
@@ -32,6 +45,15 @@ pub(super) fn check(output: &Path, resume: bool) -> Result<()> {
             }
         };
         return Err(Error::bad_file(output, problem));
+    }
+    if let Some(file) = WRITTEN.iter().find(|name| !resume && output.join(name).exists()) {
+        return Err(Error::bad_file(
+            output,
+            format!(
+                "contains {file}, which the run would replace: use option output to name another directory, or option resume to \
+                 continue a run"
+            ),
+        ));
     }
     check_creatable(output)
 }
@@ -91,6 +113,12 @@ mod tests {
         for resume in [false, true] {
             assert!(check(&at("model"), resume).is_err(), "a model without a run is never replaced");
         }
+
+        std::fs::create_dir(at("own")).expect("creates");
+        std::fs::write(at("own/notes.txt"), "x").expect("writes");
+        assert!(check(&at("own"), false).is_ok());
+        std::fs::write(at("own/results.json"), "x").expect("writes");
+        assert!(check(&at("own"), false).is_err_and(|error| error.to_string().contains("results.json")));
 
         std::fs::write(at("file"), "x").expect("writes");
         for wrong in ["file", "file/run"] {
