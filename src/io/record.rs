@@ -99,9 +99,9 @@ pub(super) fn parse(line: String, format: InputFormat) -> std::result::Result<Re
 
 /// Returns true if the name of a file promises JSON.
 pub(super) fn promises_json(name: &str) -> bool {
-    let name = name.to_ascii_lowercase();
-    let name = [".gz", ".zst"].iter().find_map(|end| name.strip_suffix(end)).unwrap_or(&name);
-    [".json", ".jsonl", ".ndjson"].iter().any(|end| name.ends_with(end))
+    let name = [".gz", ".zst"].iter().find_map(|end| name.strip_suffix(end)).unwrap_or(name);
+    let is_json = |end: &str| ["json", "jsonl", "ndjson"].iter().any(|json| end.eq_ignore_ascii_case(json));
+    name.rsplit_once('.').is_some_and(|(_, end)| is_json(end))
 }
 
 #[cfg(test)]

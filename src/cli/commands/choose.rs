@@ -32,7 +32,7 @@ pub(super) fn run(args: ChooseArgs, reporter: &Reporter) -> Result<ExitStatus, F
         reporter,
     )?;
     let problem = "a prompt needs at least two choices: use this option once for each";
-    options::check_complete(&source, args.choices.len() > 1, "choice", problem)?;
+    options::check_complete(&args.prompts, args.choices.len() > 1, "choice", problem)?;
     let options = ChooseOptions {
         choices: args.choices,
         context,

@@ -24,7 +24,7 @@ pub(super) fn run(args: ClassifyArgs, reporter: &Reporter) -> Result<ExitStatus,
     )?;
     let has_pair = args.text_pair.is_some() || !args.order;
     let problem = "option order predicts the order of two texts; pass the second one with this option";
-    options::check_complete(&args.input.source()?, has_pair, "text_pair", problem)?;
+    options::check_complete(&args.input.texts, has_pair, "text_pair", problem)?;
     let options = ClassifyOptions {
         mode,
         function: args.function,

@@ -45,7 +45,7 @@ pub(super) fn run(args: QaArgs, reporter: &Reporter) -> Result<ExitStatus, Failu
         reporter,
     )?;
     let problem = "a question needs a context: option context=FILE or option context_text=TEXT";
-    options::check_complete(&source, context.is_some(), "context", problem)?;
+    options::check_complete(&args.questions, context.is_some(), "context", problem)?;
     // A model trained to predict "no answer" stores its threshold.
     let own = null_threshold::of(&checkpoint.config).map(|threshold| threshold as f32);
     let null_threshold = args.null_threshold.map(|threshold| threshold as f32).or(own);

@@ -32,7 +32,12 @@ pub(super) fn run(args: ZeroShotArgs, reporter: &Reporter) -> Result<ExitStatus,
         options::lengths(&args.length),
         reporter,
     )?;
-    options::check_complete(&source, !labels.is_empty(), "labels", "texts need labels: option labels=a,b,c")?;
+    options::check_complete(
+        &args.texts,
+        !labels.is_empty(),
+        "labels",
+        "texts need labels: option labels=a,b,c",
+    )?;
     let options = ZeroShotOptions {
         labels,
         hypothesis: args.hypothesis,

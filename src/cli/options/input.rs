@@ -34,8 +34,8 @@ pub(crate) fn source(arguments: &[String], input: &[PathBuf], what: &str) -> Res
 ///
 /// # Errors
 /// [`Error::InvalidOption`] with this name and problem if they do not.
-pub(crate) fn check_complete(source: &Source, is_complete: bool, name: &str, problem: &str) -> Result<()> {
-    if is_complete || !matches!(source, Source::Arguments(_)) {
+pub(crate) fn check_complete(texts: &[String], is_complete: bool, name: &str, problem: &str) -> Result<()> {
+    if is_complete || texts.is_empty() {
         return Ok(());
     }
     Err(Error::InvalidOption { name: name.to_owned(), problem: problem.to_owned() })

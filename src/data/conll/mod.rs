@@ -74,12 +74,10 @@ fn sentences_with(
     };
     for line in head.iter().cloned().map(Ok).chain(lines) {
         let line = line?;
-        let columns = line.columns();
-        let cell = layout.sentence.and_then(|column| columns.get(column)).filter(|cell| !cell.is_empty());
-        let is_next = cell.is_some_and(|cell| *cell != number);
-        if let Some(cell) = cell.filter(|_| is_next) {
-            number = (*cell).to_owned();
-        }
+        let cell = layout.sentence.and_then(|column| line.columns().get(column).copied());
+        let next = cell.filter(|cell| !cell.is_empty() && *cell != number).map(str::to_owned);
+        let is_next = next.is_some();
+        number = next.unwrap_or(number);
         if line.first || is_next {
             add(&sentence)?;
             sentence.clear();
@@ -187,8 +185,11 @@ impl<'a> Table<'a> {
     fn is_header(&self, line: &Line) -> Result<bool> {
         let Some(names) = &self.names else { return Ok(false) };
         // Concatenated files repeat the row of names.
-        let repeats =
-            || names.is_row && line.columns().into_iter().eq(names.names.iter().map(String::as_str));
+        let repeats = || {
+            names.is_row
+                && names.names.first().is_some_and(|first| line.text.starts_with(first.as_str()))
+                && line.columns().into_iter().eq(names.names.iter().map(String::as_str))
+        };
         if line.place.line == names.line || repeats() {
             return Ok(true);
         }

@@ -99,13 +99,14 @@ impl TableInput {
         let stream: Box<dyn Read + Send> = Box::new(std::io::Cursor::new(head).chain(stream));
         let mut stream = BufReader::with_capacity(BUFFER, stream);
         let mut head = Vec::new();
+        let mut kind = kind;
         if kind == Delimited::Csv {
             read_header(&mut stream, &mut head).map_err(read)?;
+            let separator = csv_separator(&head);
+            if separator != b',' {
+                kind = Delimited::Separated(separator);
+            }
         }
-        let kind = match (kind, csv_separator(&head)) {
-            (Delimited::Csv, separator) if separator != b',' => Delimited::Separated(separator),
-            _ => kind,
-        };
         let stream: Box<dyn Read + Send> = Box::new(std::io::Cursor::new(head).chain(stream));
         let mut rows = Rows::new(BufReader::with_capacity(BUFFER, stream), kind, start);
         let names = loop {
